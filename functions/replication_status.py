@@ -1,0 +1,27 @@
+"""Replication-status polling: the one timer that finds what is due, and the queue of batched checks."""
+
+import azure.functions as func
+
+from shared.composition import runtime
+from shared.operations.messages import read_check
+
+blueprint = func.Blueprint()  # type: ignore[no-untyped-call]  # the SDK leaves it without types
+
+CHECKS = "replication-checks"
+
+
+@blueprint.timer_trigger(arg_name="timer", schedule="*/30 * * * * *", run_on_startup=False, use_monitor=True)
+async def tick(timer: func.TimerRequest) -> None:
+    """Find what is due and queue it; a late or doubled tick does no harm."""
+    app = await runtime()
+    await app.tick.run()
+
+
+@blueprint.queue_trigger(arg_name="msg", queue_name=CHECKS, connection="AzureWebJobsStorage")
+async def check_replication(msg: func.QueueMessage) -> None:
+    """Check the operations that the message names, side by side."""
+    app = await runtime()
+    message = read_check(msg.get_body().decode("utf-8", "replace"))
+    if message is not None:
+        await app.checks.run(message)
+        await app.feed_budgets()

@@ -1,0 +1,206 @@
+"""Restore point copies: start over HTTP and queue, read, cancel, redo; and the queue that carries their steps."""
+
+import azure.functions as func
+
+from functions.intake import delivery
+from shared.access.ownership import require_owner
+from shared.access.principal import Principal, not_found
+from shared.access.roles import Role
+from shared.access.sender import message_owner, queue_actor, require_queue_role
+from shared.composition import Runtime, runtime
+from shared.errors import ErrorCode, Refused
+from shared.operations.identity import is_operation_id, operation_id
+from shared.operations.intake import Intake
+from shared.operations.lists import Query
+from shared.operations.messages import read_step
+from shared.operations.models import Accepted, Operation, Status
+from shared.restore_points.models import Copy, CopyRequest, normal_region
+from shared.restore_points.rules.facts import id_key
+from shared.web.answers import Answer, accepted
+from shared.web.documents import parse
+from shared.web.entry import handle
+from shared.web.lists import page_body, read_page
+from shared.web.requests import QueryParameter, base_url, read_body, read_query, refuse_body, repeatability
+from shared.web.routes import Route
+
+blueprint = func.Blueprint()  # type: ignore[no-untyped-call]  # the SDK leaves it without types
+
+KIND = "restorePointCopy"
+REQUESTS = "restore-point-copy-requests"
+STEPS = "restore-point-copy-steps"
+
+
+def _vm_filter(text: str) -> str:
+    key = id_key(text)
+    if key is None or "/virtualmachines/" not in key:
+        raise ValueError("This must be the ARM id of a virtual machine.")
+    return key
+
+
+_FILTERS = (
+    QueryParameter("virtualMachineId", "Copies of this VM only.", check=_vm_filter),
+    QueryParameter("status", "Copies in this state only.", values=tuple(str(status) for status in Status)),
+    QueryParameter("region", "Copies to this region only.", check=normal_region),
+    QueryParameter("policy", "Copies of this policy only.", max_length=80),
+)
+_START = Route(
+    "POST", "/restore-point-copies", "Copy a restore point to another region", Role.COPIES_WRITE,
+    request=CopyRequest, response=Copy, status=202, refusals=(409,), repeatable=True,
+)  # fmt: skip
+_LIST = Route("GET", "/restore-point-copies", "Copies, newest first", Role.COPIES_READ, response=Copy, is_list=True, query=_FILTERS)
+_GET = Route("GET", "/restore-point-copies/{id}", "One copy", Role.COPIES_READ, response=Copy)
+_CANCEL = Route(
+    "POST", "/restore-point-copies/{id}/cancel", "Cancel a copy before it starts", Role.COPIES_WRITE,
+    response=Copy, status=202, refusals=(409,),
+)  # fmt: skip
+_REDO = Route(
+    "POST", "/restore-point-copies/{id}/redo", "A failed copy again, as a new operation", Role.COPIES_WRITE,
+    response=Copy, status=202, refusals=(409,), repeatable=True,
+)  # fmt: skip
+ROUTES = (_START, _LIST, _GET, _CANCEL, _REDO)
+
+
+@blueprint.route(route="restore-point-copies", methods=["POST"], auth_level=func.AuthLevel.ANONYMOUS)
+async def start_restore_point_copy(req: func.HttpRequest) -> func.HttpResponse:
+    """Start a copy."""
+
+    async def work(app: Runtime, caller: Principal) -> Answer:
+        from shared.restore_points.service import Asked, owned_ids
+
+        read_query(req, _START.known_query)
+        repeatable = repeatability(req)
+        request, body = read_body(req, CopyRequest)
+        source, target = owned_ids(request)
+        owner = await require_owner(app.registry, caller, source, source.type, target="source")
+        if await require_owner(app.registry, caller, target, target.type, target="target") != owner:
+            raise not_found(f"{target.type} '{target}'", target="target")
+        trace = req.headers.get("traceparent")
+        done = await app.copies.start(Asked(request, body, owner, caller.actor, repeatable.key, trace))
+        return _accepted(app, req, done.operation)
+
+    return await handle(req, runtime, Role.COPIES_WRITE, work)
+
+
+@blueprint.route(route="restore-point-copies", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
+async def list_restore_point_copies(req: func.HttpRequest) -> func.HttpResponse:
+    """Answer the copies that the caller may see."""
+
+    async def work(app: Runtime, caller: Principal) -> Answer:
+        query = read_query(req, _LIST.known_query)
+        page = read_page(query, caller)
+        wanted = {name: query[name] for name in ("virtualMachineId", "region", "policy") if name in query}
+        if "virtualMachineId" in wanted:
+            wanted["virtualMachineId"] = _vm_filter(wanted["virtualMachineId"])
+        if "region" in wanted:
+            wanted["region"] = normal_region(wanted["region"])
+        asked = Query(None if caller.is_admin else caller.tenant, (KIND,), query.get("status"), wanted)
+        listed = await app.lists.page(asked, page.top, page.after)
+        values = [_view(operation) for operation in listed.operations]
+        base = base_url(app.settings, req)
+        return Answer(200, page_body(values, listed.last, path=_LIST.path, query=query, principal=caller, base_url=base))
+
+    return await handle(req, runtime, Role.COPIES_READ, work)
+
+
+@blueprint.route(route="restore-point-copies/{id}", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
+async def get_restore_point_copy(req: func.HttpRequest) -> func.HttpResponse:
+    """Answer one copy."""
+
+    async def work(app: Runtime, caller: Principal) -> Answer:
+        read_query(req, _GET.known_query)
+        return Answer(200, _view(await _find(app, caller, req.route_params["id"])))
+
+    return await handle(req, runtime, Role.COPIES_READ, work)
+
+
+@blueprint.route(route="restore-point-copies/{id}/cancel", methods=["POST"], auth_level=func.AuthLevel.ANONYMOUS)
+async def cancel_restore_point_copy(req: func.HttpRequest) -> func.HttpResponse:
+    """Cancel a copy before it starts."""
+
+    async def work(app: Runtime, caller: Principal) -> Answer:
+        read_query(req, _CANCEL.known_query)
+        refuse_body(req)
+        return _accepted(app, req, await app.copies.cancel(await _find(app, caller, req.route_params["id"])))
+
+    return await handle(req, runtime, Role.COPIES_WRITE, work)
+
+
+@blueprint.route(route="restore-point-copies/{id}/redo", methods=["POST"], auth_level=func.AuthLevel.ANONYMOUS)
+async def redo_restore_point_copy(req: func.HttpRequest) -> func.HttpResponse:
+    """Copy again what failed."""
+
+    async def work(app: Runtime, caller: Principal) -> Answer:
+        read_query(req, _REDO.known_query)
+        repeatable = repeatability(req)
+        refuse_body(req)
+        done = await app.copies.redo(await _find(app, caller, req.route_params["id"]), caller.actor, repeatable.key)
+        return _accepted(app, req, done.operation)
+
+    return await handle(req, runtime, Role.COPIES_WRITE, work)
+
+
+@blueprint.queue_trigger(arg_name="msg", queue_name=REQUESTS, connection="AzureWebJobsStorage")
+async def receive_restore_point_copy_request(msg: func.QueueMessage) -> None:
+    """Carry out a message of another system, or reject it with the reason."""
+    app = await runtime()
+
+    async def carry_out(intake: Intake) -> None:
+        require_queue_role(app.settings.queue_roles, Role.COPIES_WRITE, REQUESTS)
+        if intake.operation == "create":
+            await _create(app, intake)
+        elif intake.operation == "cancel":
+            await app.copies.cancel(await _target(app, intake))
+        elif intake.operation == "redo":
+            await app.copies.redo(await _target(app, intake), queue_actor(REQUESTS), intake.key)
+        else:
+            message = f"{intake.operation} is no operation on a copy; known are create, cancel, redo."
+            raise Refused(ErrorCode.INVALID_REQUEST, message, target="operation")
+
+    await app.receiver.receive(delivery(msg, REQUESTS), frozenset({KIND}), carry_out)
+
+
+@blueprint.queue_trigger(arg_name="msg", queue_name=STEPS, connection="AzureWebJobsStorage")
+async def run_restore_point_copy_step(msg: func.QueueMessage) -> None:
+    """Run the step that is due of each copy that the message names."""
+    app = await runtime()
+    message = read_step(msg.get_body().decode("utf-8", "replace"))
+    for operation in message.ids if message else ():
+        await app.runner.run(operation)
+    await app.feed_budgets()
+
+
+async def _create(app: Runtime, intake: Intake) -> Accepted:
+    from shared.restore_points.service import Asked, owned_ids
+
+    request = parse(CopyRequest, intake.body)
+    owner = await message_owner(app.registry, owned_ids(request), intake.tenant)
+    return await app.copies.start(Asked(request, intake.body, owner, queue_actor(REQUESTS), intake.key, intake.trace))
+
+
+async def _target(app: Runtime, intake: Intake) -> Operation:
+    """Find the copy that a message is about: by its id, or by the id of the message that created it."""
+    target = intake.target or ""
+    tenants = [intake.tenant] if intake.tenant else [tenant.name for tenant in await app.registry.all()]
+    candidates = [target] if is_operation_id(target) else []
+    for candidate in (*candidates, *(operation_id(tenant, KIND, target) for tenant in tenants)):
+        found = await app.store.get(candidate)
+        if found is not None and found.kind == KIND and (intake.tenant in {None, found.tenant}):
+            return found
+    raise not_found(f"copy '{target}'", target="target")
+
+
+async def _find(app: Runtime, caller: Principal, copy: str) -> Operation:
+    found = await app.store.get(copy) if is_operation_id(copy) else None
+    if found is None or found.kind != KIND or not caller.reaches(found.tenant):
+        raise not_found(f"copy '{copy}'")
+    return found
+
+
+def _view(operation: Operation) -> dict[str, object]:
+    from shared.restore_points.views import copy_of
+
+    return copy_of(operation).as_json()
+
+
+def _accepted(app: Runtime, req: func.HttpRequest, operation: Operation) -> Answer:
+    return accepted(operation, app.workflows.path_of(operation), base_url(app.settings, req), _view(operation))

@@ -1,0 +1,61 @@
+"""The commands of `python3 -m local`, once everything that they need is installed."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from local.processes import Trouble
+
+
+def carry_out(given: argparse.Namespace) -> int:
+    """Carry out `up`, `token` or `demo`; returns the exit code, 1 with a sentence on standard error where something is in the way."""
+    try:
+        match given.command:
+            case "up":
+                return _up(given)
+            case "token":
+                return _token(given)
+            case _:
+                return _demo(given)
+    except Trouble as trouble:
+        print(trouble, file=sys.stderr)
+        return 1
+
+
+def _up(given: argparse.Namespace) -> int:
+    from local.stack import StackOptions  # what `token` need not load
+    from local.up import up
+
+    if given.estate is not None and not given.estate.is_file():
+        raise Trouble(f"{given.estate}, given with --estate, is not a file")
+    options = StackOptions(
+        data=(given.data or Path()).resolve(),
+        port=given.port,
+        azure_port=given.azure_port,
+        storage_port=given.storage_port,
+        workers=given.workers,
+        speed=given.speed,
+        estate=given.estate.resolve() if given.estate else None,
+        keep=given.data is not None,
+    )
+    return up(options, demo=not given.no_demo, leave=given.exit)
+
+
+def _token(given: argparse.Namespace) -> int:
+    from local.tokens import get_token
+
+    named = {name: getattr(given, name) for name in ("tenant", "user", "app", "lifetime", "audience")}
+    request: dict[str, object] = {"roles": given.role} | {name: value for name, value in named.items() if value is not None}
+    print(get_token(given.azure_port, request | ({"expired": True} if given.expired else {})))
+    return 0
+
+
+def _demo(given: argparse.Namespace) -> int:
+    from local.demo import JOURNEYS, TO_COME
+    from local.stack import StackOptions
+
+    if given.journey in JOURNEYS:
+        ports = StackOptions(data=Path(), port=given.port, azure_port=given.azure_port, storage_port=given.storage_port)
+        return JOURNEYS[given.journey](ports)
+    print(f"the journey {given.journey} ({TO_COME[given.journey]}) is not there yet; `python3 -m local up` shows a copy", file=sys.stderr)
+    return 2

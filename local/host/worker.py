@@ -1,0 +1,172 @@
+"""One worker process: it loads the app, answers HTTP on the supervisor's socket, works queues, and runs timers when told."""
+
+import argparse
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import socket
+import sys
+from pathlib import Path
+from typing import Any, Final
+
+from aiohttp import web
+from azure.core.exceptions import AzureError
+from azure.functions.timer import TimerRequest
+from azure.storage.queue.aio import QueueServiceClient
+
+from local.host.channel import Channel, LineEnded
+from local.host.http import HttpFrontend
+from local.host.index import Function, FunctionIndex, IndexRefused, TriggerType, load_index
+from local.host.invocations import Activity, Invoker
+from local.host.queues import QueueListener
+from local.host.settings import HostSettings, WrongSetting, read_host_settings
+from local.lifeline import die_with_parent
+
+GRACE: Final = 5.0  # wall-clock seconds that invocations in flight get at the end
+REFUSED: Final = 3  # exit code: the app cannot be indexed, so that another start would not help
+_ACCEPTED_AT_ONCE: Final = 4
+_PAUSE_AFTER_FAULT: Final = 0.1
+_BACKLOG: Final = 1024
+
+_log = logging.getLogger(__name__)
+
+
+class Worker:
+    """Serves one indexed app."""
+
+    def __init__(self, folder: Path, settings: HostSettings, index: FunctionIndex) -> None:
+        self._settings = settings
+        self._index = index
+        self._activity = Activity()
+        self._reported = (0, 0)
+        self._invoke = Invoker(folder, settings.function_timeout)
+        self._services: dict[str, QueueServiceClient] = {}
+        self._listeners = [self._listener(function) for function in index.of(TriggerType.QUEUE)]
+        self._tasks: list[asyncio.Task[None]] = []
+        self._runner: web.AppRunner | None = None
+
+    def _listener(self, function: Function) -> QueueListener:
+        connection = os.environ[function.binding["connection"]]
+        if connection not in self._services:
+            self._services[connection] = QueueServiceClient.from_connection_string(
+                connection, retry_total=3, initial_backoff=0, increment_base=2, random_jitter_range=1
+            )
+        return QueueListener(function, self._services[connection], self._settings.queues, self._invoke, self._activity)
+
+    async def start(self, http: socket.socket) -> None:
+        """Serve HTTP on the listening socket, which other workers share, and begin to poll."""
+        key = os.environ.get("LOCAL_HOST_FUNCTION_KEY")
+        frontend = HttpFrontend(self._index, self._settings.route_prefix, self._invoke, self._activity, key)
+        self._runner = web.AppRunner(frontend.application(), access_log=None, shutdown_timeout=GRACE)
+        await self._runner.setup()
+        # asyncio accepts as many connections in one go as the backlog says: few, so that the other workers get their share.
+        await web.SockSite(self._runner, http, backlog=_ACCEPTED_AT_ONCE).start()
+        http.listen(_BACKLOG)
+        self._tasks = [asyncio.create_task(listener.run()) for listener in self._listeners]
+
+    async def stop(self) -> None:
+        """Take no more work, and let what is in flight end within `GRACE` seconds."""
+        for listener in self._listeners:
+            listener.stop()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(GRACE):
+                if self._runner is not None:
+                    await self._runner.cleanup()
+                await self._activity.idle()
+
+    async def timer(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        """Run a timer function: {"function", "pastDue", "scheduleStatus"} → {"succeeded": bool}."""
+        function = self._index.functions[arguments["function"]]
+        request = TimerRequest(past_due=arguments["pastDue"], schedule_status=arguments["scheduleStatus"], schedule={"AdjustForDST": True})
+        with self._activity.one(ours=False):
+            try:
+                await self._invoke(function, request)
+            except Exception:
+                _log.exception("%s failed", function.name)
+                return {"succeeded": False}
+        return {"succeeded": True}
+
+    async def drain(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        """Work until every queue was seen empty with nothing in flight: {"seconds"} → {"drained", "ended", "messages"}.
+
+        `ended` counts the invocations, and `messages` the queue messages, since the last time this was asked.
+        """
+        drained = False
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(arguments["seconds"]):
+                while not await self._seen_empty():
+                    pass
+                drained = True
+        counts = (self._activity.ended, self._activity.messages)
+        ended, messages = (now - before for now, before in zip(counts, self._reported, strict=True))
+        self._reported = counts
+        return {"drained": drained, "ended": ended, "messages": messages}
+
+    async def _seen_empty(self) -> bool:
+        for listener in self._listeners:
+            listener.wake()
+        await self._activity.idle()
+        began = self._activity.began
+        try:
+            found = await asyncio.gather(*(listener.poll() for listener in self._listeners))
+        except (AzureError, OSError) as error:
+            _log.warning("a queue could not be read: %s", error)
+            await asyncio.sleep(_PAUSE_AFTER_FAULT)
+            return False
+        return not any(found) and began == self._activity.began and self._activity.in_flight == 0
+
+
+def main() -> None:
+    """Run a worker; its supervisor hands over the two sockets by number."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--app", type=Path, required=True)
+    parser.add_argument("--number", type=int, required=True)
+    parser.add_argument("--http", type=int, required=True)
+    parser.add_argument("--channel", type=int, required=True)
+    arguments = parser.parse_args()
+    die_with_parent(signal.SIGKILL)
+    logging.basicConfig(
+        level=logging.INFO, stream=sys.stderr, format=f"%(asctime)s worker {arguments.number} %(levelname)s %(name)s: %(message)s"
+    )
+    logging.getLogger("azure").setLevel(logging.WARNING)
+    code = asyncio.run(_serve(arguments.app, socket.socket(fileno=arguments.http), socket.socket(fileno=arguments.channel)))
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)  # a function stuck in a thread must not keep the process
+
+
+async def _serve(folder: Path, http: socket.socket, end: socket.socket) -> int:
+    try:
+        settings = read_host_settings(folder)
+        index = load_index(folder, os.environ)
+    except (IndexRefused, WrongSetting) as error:
+        channel = Channel(end, {})
+        line = asyncio.create_task(channel.serve())
+        with contextlib.suppress(LineEnded):
+            await channel.ask("refused", reason=str(error))
+        line.cancel()
+        return REFUSED
+    worker = Worker(folder, settings, index)
+    ending = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, ending.set)
+    channel = Channel(end, {"timer": worker.timer, "drain": worker.drain})
+    line = asyncio.create_task(channel.serve())
+    line.add_done_callback(lambda _: os._exit(1))  # the supervisor is gone
+    await worker.start(http)
+    await channel.ask("ready", timers=[_timer(function) for function in index.of(TriggerType.TIMER)], functions=list(index.functions))
+    await ending.wait()
+    await worker.stop()
+    return 0
+
+
+def _timer(function: Function) -> dict[str, Any]:
+    binding = function.binding
+    return {"name": function.name, "schedule": binding["schedule"], "runOnStartup": bool(binding.get("runOnStartup"))}
+
+
+if __name__ == "__main__":
+    main()

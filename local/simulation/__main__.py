@@ -1,0 +1,59 @@
+"""`python -m local.simulation`: serve the simulated Azure until it is told to stop."""
+
+import argparse
+import asyncio
+import json
+import signal
+import sys
+from pathlib import Path
+
+from aiohttp import web
+
+from local.simulation.app import create_app
+from local.simulation.platform import Platform
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m local.simulation", description="A simulated Azure Resource Manager on one machine.")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
+    parser.add_argument("--port", type=int, default=7080, help="port to listen on; 0 takes a free one (default: %(default)s)")
+    parser.add_argument("--data", type=Path, help="folder in which the state survives (default: none, in memory only)")
+    parser.add_argument("--speed", type=float, help="seconds of Azure's time in a second (default: as it was, else 1)")
+    parser.add_argument("--estate", type=Path, help="JSON file to start from; not read where --data holds a state (default: the sample)")
+    return parser.parse_args()
+
+
+async def _serve(arguments: argparse.Namespace, platform: Platform) -> None:
+    runner = web.AppRunner(create_app(platform), access_log=None, shutdown_timeout=1.0)
+    await runner.setup()
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    try:
+        await web.TCPSite(runner, arguments.host, arguments.port, backlog=1024).start()
+        port = runner.addresses[0][1]
+        print(f"simulated Azure: http://{arguments.host}:{port}", flush=True)
+        await stop.wait()
+    finally:
+        await runner.cleanup()
+
+
+def main() -> int:
+    """Serve; returns the exit code: 0 when told to stop, 1 where it cannot start, with the reason on standard error."""
+    arguments = _arguments()
+    try:
+        estate = json.loads(arguments.estate.read_text()) if arguments.estate else None
+        platform = Platform(arguments.data, speed=arguments.speed, estate=estate)
+    except (OSError, ValueError) as problem:
+        print(f"simulated Azure: cannot start: {problem}", file=sys.stderr)
+        return 1
+    try:
+        asyncio.run(_serve(arguments, platform))
+    except OSError as problem:
+        print(f"simulated Azure: port {arguments.port} cannot be used ({problem.strerror}); choose another with --port", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,91 @@
+"""The web application: one handler for every path, over the gate and the control surface."""
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator
+
+from aiohttp import web
+
+from local.simulation import compute, network, resources
+from local.simulation.compute.urls import ROUTES as COMPUTE
+from local.simulation.control import Control
+from local.simulation.gate import Ending, Gate, Outcome, Received
+from local.simulation.network.urls import ROUTES as NETWORK
+from local.simulation.platform import Platform
+from local.simulation.resources.urls import ROUTES as RESOURCES
+from local.simulation.routes import Routes
+
+__all__ = ["compute", "create_app", "network", "resources"]
+
+#: How long a caller is held by the fault `timeout` at most, and how often it is looked whether it has given up; wall-clock seconds.
+_HELD = 60.0
+_LOOK = 0.05
+
+_LARGEST_BODY = 64 * 2**20
+
+
+def create_app(platform: Platform, base_url: str | None = None) -> web.Application:
+    """Return the application; `base_url` is the address that tokens and links carry, by default the one that each request came to."""
+    control, gate = Control(platform, base_url), Gate(platform, Routes((*RESOURCES, *COMPUTE, *NETWORK)))
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        if request.path.startswith("/_simulation"):
+            gate.land()
+            return await control.answer(request)
+        if not request.path.lower().startswith("/subscriptions"):
+            public = control.public(request)
+            if public is not None:
+                return public
+        outcome = gate.receive(await _received(request, base_url))
+        if outcome.ending is Ending.ANSWER:
+            return _response(outcome)
+        return await _broken_off(request, hold=outcome.ending is Ending.HOLD)
+
+    async def saving(_: web.Application) -> AsyncIterator[None]:
+        task = asyncio.create_task(_save_each_second(platform))
+        yield
+        task.cancel()
+        platform.close()
+
+    app = web.Application(client_max_size=_LARGEST_BODY)
+    app.router.add_route("*", "/{path:.*}", handle)
+    app.cleanup_ctx.append(saving)
+    return app
+
+
+async def _received(request: web.Request, base_url: str | None) -> Received:
+    headers = request.headers
+    return Received(
+        method=request.method,
+        path=request.path,
+        query=dict(request.query),
+        body=await request.read() if request.body_exists else b"",
+        authorization=headers.get("Authorization", ""),
+        client_request_id=headers.get("x-ms-client-request-id", ""),
+        base_url=base_url or f"http://{request.host}",
+    )
+
+
+def _response(outcome: Outcome) -> web.Response:
+    body = None if outcome.body is None else json.dumps(outcome.body).encode()
+    response = web.Response(status=outcome.status, body=body, headers=outcome.headers)
+    if body is not None:
+        response.headers["Content-Type"] = "application/json; charset=utf-8"
+    return response
+
+
+async def _broken_off(request: web.Request, *, hold: bool) -> web.Response:
+    """Close the connection without an answer: at once, or when the caller has given up."""
+    until = time.monotonic() + _HELD
+    while hold and time.monotonic() < until and request.transport is not None and not request.transport.is_closing():  # noqa: ASYNC110  # nobody signals it
+        await asyncio.sleep(_LOOK)
+    if request.transport is not None:
+        request.transport.abort()
+    return web.Response(status=500)
+
+
+async def _save_each_second(platform: Platform) -> None:
+    while True:
+        await asyncio.sleep(1)
+        platform.save_clock()

@@ -1,0 +1,1 @@
+"""Microsoft.Compute: virtual machines, disks, restore point collections, restore points, disk restore points."""

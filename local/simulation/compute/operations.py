@@ -1,0 +1,65 @@
+"""Long-running operations of Microsoft.Compute: begun by a write, told at the URLs that its answer names (facts/arm.md)."""
+
+from datetime import timedelta
+from typing import Any
+from uuid import uuid4
+
+from local.simulation.arm import Answer, Call
+from local.simulation.compute import bodies
+from local.simulation.compute.models import Operation
+from local.simulation.errors import not_found
+from local.simulation.ids import subscription
+from local.simulation.state import Change, Json
+from local.simulation.times import to_text
+
+
+def begin(
+    call: Call, location: str, lasts: timedelta, *, resource: str | None = None, output: Json | None = None
+) -> tuple[Change, dict[str, str]]:
+    """Return a new operation as a change, and the two headers that lead to it."""
+    operation = Operation(
+        id=str(uuid4()),
+        subscription_id=subscription(call.path),
+        location=location,
+        started_at=call.now,
+        ends_at=call.now + lasts,
+        resource=resource,
+        output=output,
+    )
+    url = (
+        f"{call.base_url}/subscriptions/{operation.subscription_id}/providers/Microsoft.Compute/locations/{location}"
+        f"/operations/{operation.id}?api-version={call.api_version}"
+    )
+    headers = {"Azure-AsyncOperation": url, "Location": f"{url}&monitor=true"}
+    return Change(call.world.compute.operations, operation.id, operation), headers
+
+
+def get(call: Call) -> Answer:
+    """Tell an operation: as `Azure-AsyncOperation` does, or with `monitor=true` as `Location` does."""
+    operation = call.world.compute.operations.get(call.names[2])
+    if operation is None:
+        raise not_found("Microsoft.Compute/locations/operations", f"{call.names[1]}/{call.names[2]}", "")
+    running = call.now < operation.ends_at
+    if call.query.get("monitor", "").lower() == "true":
+        return (
+            Answer(202, None, {"Location": f"{call.base_url}{call.path}?api-version={call.api_version}&monitor=true"})
+            if running
+            else _result(call, operation)
+        )
+    body: dict[str, Any] = {
+        "name": operation.id,
+        "startTime": to_text(operation.started_at),
+        "status": "InProgress" if running else "Succeeded",
+    }
+    if not running:
+        body["endTime"] = to_text(operation.ends_at)
+        if operation.output is not None:
+            body["properties"] = {"output": dict(operation.output)}
+    return Answer(200, body)
+
+
+def _result(call: Call, operation: Operation) -> Answer:
+    if operation.output is not None:
+        return Answer(200, dict(operation.output))
+    point = call.world.compute.point(operation.resource, call.now) if operation.resource else None
+    return Answer(204) if point is None else Answer(200, bodies.point(point, call.now))

@@ -1,0 +1,286 @@
+"""What Microsoft.Compute does when it is asked for machines, disks, collections and disk restore points."""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+from urllib.parse import quote
+
+from local.simulation.arm import Answer, Call, page
+from local.simulation.compute import bodies, operations, rules
+from local.simulation.compute.machines import Disk, VirtualMachine
+from local.simulation.compute.models import COLLECTION, DISK_POINT, MACHINE, POINT, Collection, PointDisk, RestorePoint
+from local.simulation.errors import ArmError, invalid_parameter, not_found
+from local.simulation.ids import derived, group_id, key, name, parent, subscription
+from local.simulation.state import Change
+from local.simulation.times import to_text
+
+#: How long a deletion, and granting or revoking access, take.
+DELETION = timedelta(seconds=10)
+_ACCESS = timedelta(seconds=2)
+
+
+# virtual machines and disks
+
+
+def get_machine(call: Call) -> Answer:
+    """`VirtualMachines_Get`."""
+    view = call.choice("$expand", "instanceView", "userData") == "instanceView"
+    return Answer(200, bodies.machine(_machine(call), call.world.compute, instance_view=view))
+
+
+def get_machine_view(call: Call) -> Answer:
+    """`VirtualMachines_InstanceView`."""
+    return Answer(200, bodies.machine_view(_machine(call)))
+
+
+def list_machines(call: Call) -> Answer:
+    """`VirtualMachines_List` and `VirtualMachines_ListAll`."""
+    view = (call.choice("$expand", "instanceView") or call.choice("statusOnly", "true", "false")) in ("instanceView", "true")
+    state = call.world.compute
+    return page(call, _within(call, list(state.machines.values())), lambda row: bodies.machine(row, state, instance_view=view))
+
+
+def get_disk(call: Call) -> Answer:
+    """`Disks_Get`."""
+    disk = call.world.compute.disks.get(key(call.path))
+    if disk is None:
+        raise not_found("Microsoft.Compute/disks", call.names[2], call.names[1])
+    return Answer(200, bodies.disk(disk, _owners(call, disk)))
+
+
+def list_disks(call: Call) -> Answer:
+    """`Disks_List` and `Disks_ListByResourceGroup`."""
+    rows = _within(call, list(call.world.compute.disks.values()))
+    return page(call, rows, lambda disk: bodies.disk(disk, _owners(call, disk)))
+
+
+def _machine(call: Call) -> VirtualMachine:
+    machine = call.world.compute.machines.get("/" + "/".join(key(call.path).split("/")[1:9]))
+    if machine is None:
+        raise not_found(MACHINE, call.names[2], call.names[1])
+    return machine
+
+
+def _owners(call: Call, disk: Disk) -> list[str]:
+    wanted = key(disk.id)
+    return [each.id for each in call.world.compute.machines.values() if any(key(item) == wanted for item in each.disks)]
+
+
+def _within(call: Call, rows: list[Any]) -> list[Any]:
+    """Return the rows of the subscription, or of its resource group, that the path names."""
+    scope = f"/subscriptions/{call.names[0].lower()}/"
+    if len(call.names) > 1:
+        scope += f"resourcegroups/{call.names[1].lower()}/"
+    return [row for row in rows if key(row.id).startswith(scope)]
+
+
+# restore point collections
+
+
+def put_collection(call: Call) -> Answer:
+    """`RestorePointCollections_CreateOrUpdate`: 201 where it is new, 200 where only its tags change."""
+    state, location, source = call.world.compute, _text(call.body, "location").lower().replace(" ", ""), _source(call.body)
+    there = state.collection(call.path, call.now)
+    if there is not None:
+        return _update_collection(call, there, location, source)
+    known = call.world.resources.subscriptions.get(call.names[0].lower())
+    if known is not None and location not in known.locations:
+        raise ArmError(
+            400,
+            "LocationNotAvailableForResourceType",
+            f"The provided location '{location}' is not available for resource type '{COLLECTION}'. "
+            f"List of available regions for the resource type is '{','.join(known.locations)}'.",
+        )
+    if source is None:
+        raise invalid_parameter("Required parameter 'properties.source.id' is missing (null).", "properties.source.id")
+    rules.check_collection_source(state, source, location, call.now)
+    rules.check_collection_quota(state, call.path, location, call.now)
+    row = Collection(id=call.path, location=location, source=source, tags=_tags(call.body))
+    return Answer(201, bodies.collection(row, state, call.now), changes=(Change(state.collections, key(row.id), row),))
+
+
+def _update_collection(call: Call, there: Collection, location: str, source: str | None) -> Answer:
+    if there.deleted_at is not None:
+        raise ArmError(409, "Conflict", f"The restore point collection '{name(there.id)}' is being deleted.")
+    if location != there.location:
+        raise ArmError(
+            409,
+            "InvalidResourceLocation",
+            f"The resource '{name(there.id)}' already exists in location '{there.location}' in resource group '{call.names[1]}'. "
+            f"A resource with the same name cannot be created in location '{location}'. Please select a new resource name.",
+        )
+    if source is not None and key(source) != key(there.source):
+        raise ArmError(
+            409,
+            "PropertyChangeNotAllowed",
+            "Changing property 'restorePointCollection.source.id' is not allowed.",
+            target="properties.source.id",
+        )
+    row = replace(there, tags=_tags(call.body))
+    state = call.world.compute
+    return Answer(200, bodies.collection(row, state, call.now), changes=(Change(state.collections, key(row.id), row),))
+
+
+def patch_collection(call: Call) -> Answer:
+    """`RestorePointCollections_Update`: tags only."""
+    there, state = live_collection(call, call.path), call.world.compute
+    source = _source(call.body)
+    if source is not None and key(source) != key(there.source):
+        raise ArmError(
+            409,
+            "PropertyChangeNotAllowed",
+            "Changing property 'restorePointCollection.source.id' is not allowed.",
+            target="properties.source.id",
+        )
+    row = replace(there, tags=_tags(call.body)) if "tags" in call.body else there
+    return Answer(200, bodies.collection(row, state, call.now), changes=(Change(state.collections, key(row.id), row),))
+
+
+def get_collection(call: Call) -> Answer:
+    """`RestorePointCollections_Get`, with `$expand=restorePoints`."""
+    state = call.world.compute
+    found = _collection(call, call.path)
+    points = state.points_in(found.id, call.now) if call.choice("$expand", "restorePoints") else None
+    return Answer(200, bodies.collection(found, state, call.now, points))
+
+
+def list_collections(call: Call) -> Answer:
+    """`RestorePointCollections_List` and `RestorePointCollections_ListAll`."""
+    state = call.world.compute
+    rows = [row for row in _within(call, list(state.collections.values())) if not row.gone(call.now)]
+    return page(call, rows, lambda row: bodies.collection(row, state, call.now))
+
+
+def delete_collection(call: Call) -> Answer:
+    """`RestorePointCollections_Delete`: with everything in it; 204 where there is nothing."""
+    state = call.world.compute
+    found = state.collection(call.path, call.now)
+    if found is None:
+        return Answer(204)
+    check_locks(call, found.id)
+    points = state.points_in(found.id, call.now)
+    for each in points:
+        rules.check_no_access(each, call.now)
+    end = call.now + DELETION
+    operation, headers = operations.begin(call, found.location, DELETION)
+    gone = [Change(state.points, key(each.id), replace(each, deleted_at=each.deleted_at or end)) for each in points]
+    collection = Change(state.collections, key(found.id), replace(found, deleted_at=found.deleted_at or end))
+    return Answer(202, None, headers, (collection, *gone, operation))
+
+
+def _collection(call: Call, collection_id: str) -> Collection:
+    found = call.world.compute.collection(collection_id, call.now)
+    if found is None:
+        raise not_found(COLLECTION, name(collection_id), call.names[1])
+    return found
+
+
+def live_collection(call: Call, collection_id: str) -> Collection:
+    """Return a collection that is not being deleted; raises `ArmError` 404 or 409."""
+    found = _collection(call, collection_id)
+    if found.deleted_at is not None:
+        raise ArmError(409, "Conflict", f"The restore point collection '{name(found.id)}' is being deleted.")
+    return found
+
+
+def check_locks(call: Call, resource_id: str) -> None:
+    """Refuse a deletion below a resource group that is locked, in ARM's words."""
+    scope = group_id(resource_id)
+    group = call.world.resources.groups.get(key(scope))
+    if group is not None and group.locks:
+        raise ArmError(
+            409,
+            "ScopeLocked",
+            f"The scope '{resource_id}' cannot perform delete operation because following scope(s) are locked: '{scope}'. "
+            "Please remove the lock and try again.",
+        )
+
+
+# disk restore points
+
+
+def list_disk_points(call: Call) -> Answer:
+    """`DiskRestorePoint_ListByRestorePoint`."""
+    point = existing_point(call, parent(call.path + "/-"))
+    return page(call, point.disks, lambda disk: bodies.disk_point(point, disk, call.now))
+
+
+def get_disk_point(call: Call) -> Answer:
+    """`DiskRestorePoint_Get`."""
+    point, disk = _disk_point(call, call.path)
+    return Answer(200, bodies.disk_point(point, disk, call.now))
+
+
+def begin_access(call: Call) -> Answer:
+    """`DiskRestorePoint_GrantAccess`: a shared access signature, which blocks the deletion of the restore point while it lasts."""
+    point, disk = _disk_point(call, call.path.rsplit("/", 1)[0])
+    if call.body.get("access") not in ("Read", "None"):
+        raise invalid_parameter("A disk restore point can be accessed with 'Read' only.", "access")
+    seconds = call.body.get("durationInSeconds")
+    if not isinstance(seconds, int) or isinstance(seconds, bool) or seconds < 1:
+        raise invalid_parameter("'durationInSeconds' must be a positive number of seconds.", "durationInSeconds")
+    until = call.now + timedelta(seconds=seconds)
+    signature = derived("sas", bodies.disk_point_id(point, disk), to_text(until))
+    blob = f"https://md-{derived('blob', disk.name)[:12]}.z1.blob.storage.azure.net/snapshot/abcd"
+    sas = f"{blob}?sv=2018-03-28&sr=b&se={quote(to_text(until))}&sig={signature}"
+    return _change_access(call, point, replace(disk, sas_until=until), {"accessSAS": sas})
+
+
+def end_access(call: Call) -> Answer:
+    """`DiskRestorePoint_RevokeAccess`."""
+    point, disk = _disk_point(call, call.path.rsplit("/", 1)[0])
+    return _change_access(call, point, replace(disk, sas_until=None), None)
+
+
+def _change_access(call: Call, point: RestorePoint, disk: PointDisk, output: dict[str, str] | None) -> Answer:
+    state = call.world.compute
+    row = replace(point, disks=tuple(disk if each.name == disk.name else each for each in point.disks))
+    operation, headers = operations.begin(call, _collection(call, parent(point.id)).location, _ACCESS, output=output)
+    return Answer(202, None, headers, (Change(state.points, key(row.id), row), operation))
+
+
+def existing_point(call: Call, point_id: str) -> RestorePoint:
+    """Return a restore point; raises `ArmError` 404."""
+    found = call.world.compute.point(point_id, call.now)
+    if found is None:
+        raise not_found(POINT, f"{name(parent(point_id))}/{name(point_id)}", call.names[1])
+    return found
+
+
+def _disk_point(call: Call, disk_point_id: str) -> tuple[RestorePoint, PointDisk]:
+    point = existing_point(call, parent(disk_point_id))
+    wanted = name(disk_point_id).lower()
+    for disk in point.disks:
+        if disk.name.lower() == wanted:
+            return point, disk
+    raise not_found(DISK_POINT, "/".join(call.names[2:5]), call.names[1])
+
+
+# what a body holds
+
+
+def _text(body: dict[str, Any], member: str) -> str:
+    value = body.get(member)
+    if not isinstance(value, str) or not value:
+        raise ArmError(400, "LocationRequired", f"The {member} property is required for this definition.", target=member)
+    return value
+
+
+def _source(body: dict[str, Any]) -> str | None:
+    properties = body.get("properties")
+    source = properties.get("source") if isinstance(properties, dict) else None
+    found = source.get("id") if isinstance(source, dict) else None
+    if found is not None and (not isinstance(found, str) or not subscription(found)):
+        raise invalid_parameter(f"'{found}' is not a resource id.", "properties.source.id")
+    return found
+
+
+def _tags(body: dict[str, Any]) -> dict[str, str]:
+    tags = body.get("tags")
+    if tags is None:
+        return {}
+    if not isinstance(tags, dict) or not all(isinstance(value, str) for value in tags.values()):
+        raise ArmError(400, "InvalidRequestContent", "The tags must be an object of texts.", target="tags")
+    if len(tags) > 50:
+        raise ArmError(400, "TooManyTags", f"A resource can have at most 50 tags; there are {len(tags)}.", target="tags")
+    return dict(tags)

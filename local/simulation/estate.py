@@ -1,0 +1,74 @@
+"""The estate as JSON: read into a world, and written from one (contracts/simulation.md)."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from local.simulation.access import Principal
+from local.simulation.ids import group_id, key
+from local.simulation.sample_estate import app_principal
+from local.simulation.state import Json
+from local.simulation.world import World
+
+_LISTS = ("subscriptions", "resourceGroups", "virtualMachines", "disks", "virtualNetworks", "restorePointCollections", "principals")
+
+
+def read_estate(estate: Mapping[str, Any], now: datetime) -> World:
+    """Return the world that an estate describes; raises `ValueError` in words where it cannot be read.
+
+    Members that no service here knows, such as `tenants` and `vaults`, are kept and written again as they are.
+    """
+    if not isinstance(estate, Mapping):
+        raise ValueError("the estate must be an object")
+    for name in _LISTS:
+        items = estate.get(name, [])
+        if not isinstance(items, list) or not all(isinstance(item, Mapping) for item in items):
+            raise ValueError(f"{name}: must be a list of objects")
+    estate = _with_defaults(estate)
+    world = World()
+    for name, value in estate.items():
+        if name not in _LISTS:
+            world.rest.put(name, {"value": value})
+    part = "principals"
+    try:
+        for item in estate.get("principals", []):
+            principal = Principal.from_json(item)
+            world.principals.put(principal.id.lower(), principal)
+        part = "subscriptions and resourceGroups"
+        world.resources.load(estate)
+        part = "virtualNetworks"
+        world.network.load(estate)
+        part = "virtualMachines, disks and restorePointCollections"
+        world.compute.load(estate, now, world.seed)
+    except KeyError as missing:
+        raise ValueError(f"{part}: the member {missing} is missing") from None
+    except (TypeError, ValueError, AttributeError) as problem:
+        raise ValueError(f"{part}: {problem}") from None
+    return world
+
+
+def _with_defaults(estate: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Add what an estate written by hand leaves out: the app's principal, and the resource groups that its resources name."""
+    full = dict(estate)
+    if "principals" not in full:
+        full["principals"] = [
+            app_principal([f"/subscriptions/{str(item['id']).rsplit('/', 1)[-1]}" for item in full.get("subscriptions", [])])
+        ]
+    groups = {key(str(item["id"])): item for item in full.get("resourceGroups", [])}
+    for name in ("virtualMachines", "disks", "virtualNetworks", "restorePointCollections"):
+        for item in full.get(name, []):
+            scope = group_id(str(item.get("id", "")))
+            if "id" in item and "location" in item and key(scope) not in groups:
+                groups[key(scope)] = {"id": scope, "location": item["location"]}
+    return full | {"resourceGroups": list(groups.values())}
+
+
+def write_estate(world: World, now: datetime) -> Json:
+    """Return the estate that a world is; `read_estate` makes the same world of it."""
+    return {
+        **{name: row["value"] for name, row in world.rest.items()},
+        **world.resources.dump(),
+        **world.compute.dump(now),
+        **world.network.dump(),
+        "principals": [row.as_json() for row in world.principals.values()],
+    }

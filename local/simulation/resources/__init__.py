@@ -1,0 +1,1 @@
+"""Microsoft.Resources: subscriptions, locations, resource groups, and the list of what there is."""

@@ -1,0 +1,90 @@
+"""What Microsoft.Resources keeps."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from local.simulation.ids import key
+from local.simulation.state import Json, Table
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """A subscription, the Entra tenant it belongs to, and the locations it may use (lower-case names)."""
+
+    id: str
+    tenant_id: str
+    locations: tuple[str, ...]
+    display_name: str
+
+    @staticmethod
+    def from_json(body: Mapping[str, Any]) -> "Subscription":
+        """Read a subscription of the estate; its id is the GUID, or `/subscriptions/{GUID}`."""
+        guid = str(body["id"]).rsplit("/", 1)[-1]
+        return Subscription(
+            id=guid,
+            tenant_id=str(body["tenantId"]),
+            locations=tuple(str(item).lower() for item in body["locations"]),
+            display_name=str(body.get("displayName", guid)),
+        )
+
+    def as_json(self) -> Json:
+        """Write a subscription as the estate has it."""
+        return {"id": self.id, "tenantId": self.tenant_id, "locations": list(self.locations), "displayName": self.display_name}
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceGroup:
+    """A resource group; `locks` are lock levels, of which `CanNotDelete` and `ReadOnly` block deletions below it."""
+
+    id: str
+    location: str
+    tags: Mapping[str, str] = field(default_factory=dict)
+    locks: tuple[str, ...] = ()
+
+    @staticmethod
+    def from_json(body: Mapping[str, Any]) -> "ResourceGroup":
+        """Read a resource group of the estate."""
+        return ResourceGroup(
+            id=str(body["id"]),
+            location=str(body["location"]).lower(),
+            tags=dict(body.get("tags") or {}),
+            locks=tuple(str(item) for item in body.get("locks") or []),
+        )
+
+    def as_json(self) -> Json:
+        """Write a resource group as the estate has it."""
+        body: Json = {"id": self.id, "location": self.location}
+        if self.tags:
+            body["tags"] = dict(self.tags)
+        if self.locks:
+            body["locks"] = list(self.locks)
+        return body
+
+
+class ResourcesState:
+    """Subscriptions by GUID, resource groups by id."""
+
+    def __init__(self) -> None:
+        self.subscriptions: Table[Subscription] = Table("subscriptions", Subscription.from_json, Subscription.as_json)
+        self.groups: Table[ResourceGroup] = Table("resourceGroups", ResourceGroup.from_json, ResourceGroup.as_json)
+
+    def tables(self) -> tuple[Table[Any], ...]:
+        """Return every table, for the store."""
+        return (self.subscriptions, self.groups)
+
+    def load(self, estate: Mapping[str, Any]) -> None:
+        """Take over subscriptions and resource groups of an estate."""
+        for item in estate.get("subscriptions", []):
+            row = Subscription.from_json(item)
+            self.subscriptions.put(row.id.lower(), row)
+        for item in estate.get("resourceGroups", []):
+            group = ResourceGroup.from_json(item)
+            self.groups.put(key(group.id), group)
+
+    def dump(self) -> Json:
+        """Write them as the estate has them."""
+        return {
+            "subscriptions": [row.as_json() for row in self.subscriptions.values()],
+            "resourceGroups": [row.as_json() for row in self.groups.values()],
+        }

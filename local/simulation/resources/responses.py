@@ -1,0 +1,151 @@
+"""What Microsoft.Resources answers: subscriptions, locations, resource groups, resources of every type."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+
+from local.simulation.arm import Answer, Call, page
+from local.simulation.errors import ArmError
+from local.simulation.ids import key, name, type_of
+from local.simulation.resources.models import ResourceGroup, Subscription
+from local.simulation.state import Change, Json
+
+#: Names as people read them; a location that is not here is told by its own name.
+_DISPLAY = {"westeurope": "West Europe", "northeurope": "North Europe", "eastus": "East US", "westus": "West US"}
+_FILTER = re.compile(r"\s*resourceType\s+eq\s+'([^']+)'\s*", re.IGNORECASE)
+
+
+def list_subscriptions(call: Call) -> Answer:
+    """`Subscriptions_List`: those in which the caller has any role."""
+    seen = [row for row in call.world.resources.subscriptions.values() if call.principal.sees(row.id)]
+    return page(call, seen, _subscription)
+
+
+def get_subscription(call: Call) -> Answer:
+    """`Subscriptions_Get`."""
+    return Answer(200, _subscription(_row(call)))
+
+
+def list_locations(call: Call) -> Answer:
+    """`Subscriptions_ListLocations`."""
+    row = _row(call)
+    return page(
+        call,
+        row.locations,
+        lambda location: {
+            "id": f"/subscriptions/{row.id}/locations/{location}",
+            "name": location,
+            "type": "Region",
+            "displayName": _DISPLAY.get(location, location),
+            "regionalDisplayName": _DISPLAY.get(location, location),
+            "metadata": {"regionType": "Physical", "regionCategory": "Recommended"},
+        },
+    )
+
+
+def list_groups(call: Call) -> Answer:
+    """`ResourceGroups_List`."""
+    scope = f"/subscriptions/{call.names[0].lower()}/"
+    return page(call, [row for row in call.world.resources.groups.values() if key(row.id).startswith(scope)], _group)
+
+
+def get_group(call: Call) -> Answer:
+    """`ResourceGroups_Get`."""
+    row = call.world.resources.groups.get(key(call.path))
+    if row is None:
+        raise group_not_found(call.names[1])
+    return Answer(200, _group(row))
+
+
+def put_group(call: Call) -> Answer:
+    """`ResourceGroups_CreateOrUpdate`: 201 where it is new, else 200."""
+    location = call.body.get("location")
+    if not isinstance(location, str) or not location:
+        raise ArmError(400, "LocationRequired", "The location property is required for this definition.")
+    location = location.lower().replace(" ", "")
+    if location not in _row(call).locations:
+        raise ArmError(
+            400,
+            "LocationNotAvailableForResourceGroup",
+            f"The provided location '{location}' is not available for resource group. "
+            f"List of available regions is '{','.join(_row(call).locations)}'.",
+        )
+    there = call.world.resources.groups.get(key(call.path))
+    if there is not None and there.location != location:
+        raise ArmError(
+            409,
+            "InvalidResourceGroupLocation",
+            f"Invalid resource group location '{location}'. The Resource group already exists in location '{there.location}'.",
+        )
+    tags = {str(tag): str(value) for tag, value in (call.body.get("tags") or {}).items()}
+    row = replace(there, tags=tags) if there else ResourceGroup(id=call.path, location=location, tags=tags)
+    return Answer(200 if there else 201, _group(row), changes=(Change(call.world.resources.groups, key(row.id), row),))
+
+
+def list_resources(call: Call) -> Answer:
+    """`Resources_List` and `Resources_ListByResourceGroup`, with a filter on `resourceType`."""
+    wanted = None
+    if "$filter" in call.query:
+        match = _FILTER.fullmatch(call.query["$filter"])
+        if match is None:
+            raise ArmError(
+                400, "InvalidFilterInQueryString", f"The filter '{call.query['$filter']}' is not supported: resourceType eq '…' is."
+            )
+        wanted = match.group(1).lower()
+    scope = f"/subscriptions/{call.names[0].lower()}/"
+    if len(call.names) > 1:
+        scope += f"resourcegroups/{call.names[1].lower()}/"
+    found = [
+        (resource_id, location)
+        for resource_id, location in _everything(call)
+        if key(resource_id).startswith(scope) and wanted in (None, type_of(resource_id).lower())
+    ]
+    return page(call, found, lambda row: {"id": row[0], "name": name(row[0]), "type": type_of(row[0]), "location": row[1]})
+
+
+def group_not_found(group: str) -> ArmError:
+    """Return ARM's 404 of a resource group."""
+    return ArmError(404, "ResourceGroupNotFound", f"Resource group '{group}' could not be found.")
+
+
+def _everything(call: Call) -> Iterator[tuple[str, str]]:
+    compute = call.world.compute
+    for machine in compute.machines.values():
+        yield machine.id, machine.location
+    for disk in compute.disks.values():
+        yield disk.id, disk.location
+    for collection in compute.collections.values():
+        if not collection.gone(call.now):
+            yield collection.id, collection.location
+    for network in call.world.network.networks.values():
+        yield network.id, network.location
+
+
+def _row(call: Call) -> Subscription:
+    row = call.world.resources.subscriptions.get(call.names[0].lower())
+    if row is None:
+        raise ArmError(404, "SubscriptionNotFound", f"The subscription '{call.names[0]}' could not be found.")
+    return row
+
+
+def _subscription(row: Subscription) -> Json:
+    return {
+        "id": f"/subscriptions/{row.id}",
+        "subscriptionId": row.id,
+        "tenantId": row.tenant_id,
+        "displayName": row.display_name,
+        "state": "Enabled",
+        "subscriptionPolicies": {"quotaId": "Internal_2014-09-01", "spendingLimit": "Off"},
+        "authorizationSource": "RoleBased",
+    }
+
+
+def _group(row: ResourceGroup) -> Json:
+    return {
+        "id": row.id,
+        "name": name(row.id),
+        "type": "Microsoft.Resources/resourceGroups",
+        "location": row.location,
+        "tags": dict(row.tags),
+        "properties": {"provisioningState": "Succeeded"},
+    }

@@ -1,0 +1,152 @@
+"""The sample estate: three tenants, twelve virtual machines, two regions (contracts/simulation.md)."""
+
+from datetime import datetime, timedelta
+
+from local.simulation.ids import derived
+from local.simulation.state import Json
+from local.simulation.times import to_text
+
+LOCATIONS = ("westeurope", "northeurope")
+TENANTS = (("provider", "Provider", "provider"), ("contoso", "Contoso", "tenant"), ("fabrikam", "Fabrikam", "tenant"))
+
+#: What the principal `farshore` may do: what the app's role in Azure allows, and no more.
+ACTIONS = (
+    "*/read",
+    "Microsoft.Resources/subscriptions/resourceGroups/write",
+    "Microsoft.Compute/restorePointCollections/write",
+    "Microsoft.Compute/restorePointCollections/delete",
+    "Microsoft.Compute/restorePointCollections/restorePoints/write",
+    "Microsoft.Compute/restorePointCollections/restorePoints/delete",
+    "Microsoft.Compute/restorePointCollections/restorePoints/diskRestorePoints/beginGetAccess/action",
+    "Microsoft.Compute/restorePointCollections/restorePoints/diskRestorePoints/endGetAccess/action",
+)
+
+#: Minutes of Azure's time that each disk of a machine takes to be copied: the first two of each tenant can be.
+_COPYABLE: dict[str, tuple[tuple[float, ...], tuple[float, ...]]] = {
+    "provider": ((25, 40), (50, 90, 120)),
+    "contoso": ((20, 35, 45), (60, 150)),
+    "fabrikam": ((30,), (45, 60, 90, 100, 200)),
+}
+
+#: The other two: a name, whether it has a second disk, and what makes each impossible to copy.
+_HINDERED: dict[str, tuple[tuple[str, Json, Json], tuple[str, Json, Json]]] = {
+    "provider": (("cluster01", {}, {"maxShares": 2, "sku": "Premium_LRS"}), ("build01", {"ephemeral": True}, {})),
+    "contoso": (("vault01", {}, {"networkAccessPolicy": "AllowPrivate"}), ("db01", {}, {"sku": "UltraSSD_LRS", "sizeGB": 256})),
+    "fabrikam": (("cluster02", {}, {"maxShares": 3}), ("agent01", {"ephemeral": True}, {"sku": "StandardSSD_LRS"})),
+}
+
+
+def subscription_id(tenant: str) -> str:
+    """Return the GUID of a sample tenant's subscription."""
+    return derived("sample subscription", tenant)
+
+
+def sample_estate(now: datetime) -> Json:
+    """Return the sample estate, its restore points some days before `now`."""
+    estate: Json = {
+        "seed": 1,
+        **{name: [] for name in ("tenants", "subscriptions", "resourceGroups", "virtualMachines", "disks", "virtualNetworks")},
+        "restorePointCollections": [],
+        "vaults": [],
+        "principals": _principals(),
+    }
+    for name, display_name, kind in TENANTS:
+        _add_tenant(estate, name, display_name, kind, now)
+    return estate
+
+
+def app_principal(scopes: list[str]) -> Json:
+    """Return the principal `farshore`, the app's managed identity, with its actions at these scopes."""
+    return {
+        "id": derived("sample principal", "farshore"),
+        "name": "farshore",
+        "roleAssignments": [{"scope": scope, "actions": list(ACTIONS)} for scope in scopes],
+    }
+
+
+def _principals() -> list[Json]:
+    scopes = [f"/subscriptions/{subscription_id(name)}" for name, _, _ in TENANTS]
+    return [
+        app_principal(scopes),
+        {
+            "id": derived("sample principal", "reader"),
+            "name": "reader",
+            "roleAssignments": [{"scope": scopes[0], "actions": ["*/read"]}],
+        },
+        {
+            "id": derived("sample principal", "operator"),
+            "name": "operator",
+            "roleAssignments": [{"scope": scope, "actions": ["*"]} for scope in scopes],
+        },
+        {"id": derived("sample principal", "stranger"), "name": "stranger", "roleAssignments": []},
+    ]
+
+
+def _add_tenant(estate: Json, tenant: str, display_name: str, kind: str, now: datetime) -> None:
+    subscription, entra = subscription_id(tenant), derived("sample tenant", tenant)
+    scope = f"/subscriptions/{subscription}/resourceGroups"
+    vault = f"{scope}/{tenant}-recovery/providers/Microsoft.RecoveryServices/vaults/{tenant}-vault"
+    estate["tenants"].append(
+        {
+            "name": tenant,
+            "displayName": display_name,
+            "kind": kind,
+            "tenantId": entra,
+            "subscriptions": [subscription],
+            "vaultId": vault,
+            "settings": {"twoPersonRule": tenant == TENANTS[-1][0], "blastRadius": 250},
+        }
+    )
+    estate["subscriptions"].append({"id": subscription, "tenantId": entra, "locations": list(LOCATIONS), "displayName": display_name})
+    estate["vaults"].append({"id": vault, "location": LOCATIONS[1], "fabrics": [], "items": [], "plans": [], "jobs": []})
+    for group, location in (("production", LOCATIONS[0]), ("recovery", LOCATIONS[1])):
+        estate["resourceGroups"].append({"id": f"{scope}/{tenant}-{group}", "location": location})
+    for location in LOCATIONS:
+        for name, prefix in ((f"{tenant}-{location}", "10.10"), (f"drill-{tenant}-{location}", "10.99")):
+            estate["virtualNetworks"].append(
+                {
+                    "id": f"{scope}/{tenant}-recovery/providers/Microsoft.Network/virtualNetworks/{name}",
+                    "location": location,
+                    "addressPrefixes": [f"{prefix}.0.0/16"],
+                    "subnets": [{"name": "default", "addressPrefix": f"{prefix}.0.0/24"}],
+                    "tags": {"isolated": "true"} if name.startswith("drill-") else {},
+                }
+            )
+    compute = f"{scope}/{tenant}-production/providers/Microsoft.Compute"
+    for index, minutes in enumerate(_COPYABLE[tenant]):
+        disks: list[Json] = [{"copyMinutes": each, "sizeGB": 128 if number == 0 else 64} for number, each in enumerate(minutes)]
+        if index == 0:
+            disks = [{**disk, "coarse": False} for disk in disks]  # a copy to look at shows its way
+        name = f"{tenant}-{('web01', 'app01')[index]}"
+        _add_machine(estate, compute, name, LOCATIONS[index], disks)
+        _add_restore_points(estate, compute, name, LOCATIONS[index], now)
+    for index, (name, os_disk, data_disk) in enumerate(_HINDERED[tenant]):
+        disks = [{"sizeGB": 128, **os_disk}] + ([{"sizeGB": 64, **data_disk}] if data_disk else [])
+        _add_machine(estate, compute, f"{tenant}-{name}", LOCATIONS[index], disks)
+
+
+def _add_machine(estate: Json, compute: str, name: str, location: str, disks: list[Json]) -> None:
+    ids = [f"{compute}/disks/{name}-{'os' if index == 0 else f'data{index}'}" for index in range(len(disks))]
+    for index, disk in enumerate(disks):
+        estate["disks"].append({"id": ids[index], "location": location, **({"osType": "Windows"} if index == 0 else {}), **disk})
+    estate["virtualMachines"].append(
+        {"id": f"{compute}/virtualMachines/{name}", "location": location, "disks": ids, "size": "Standard_D4s_v3", "osType": "Windows"}
+    )
+
+
+def _add_restore_points(estate: Json, compute: str, name: str, location: str, now: datetime) -> None:
+    collection = f"{compute}/restorePointCollections/{name}-points"
+    points = []
+    for number, days in enumerate((3, 2, 1), start=1):
+        taken = (now - timedelta(days=days)).replace(minute=0, second=0, microsecond=0)
+        points.append(
+            {
+                "id": f"{collection}/restorePoints/{name}-{number:03}",
+                "timeCreated": to_text(taken),
+                "startedAt": to_text(taken),
+                "finishedAt": to_text(taken + timedelta(minutes=1)),
+                "consistencyMode": "ApplicationConsistent",
+            }
+        )
+    source = f"{compute}/virtualMachines/{name}"
+    estate["restorePointCollections"].append({"id": collection, "location": location, "source": source, "restorePoints": points})

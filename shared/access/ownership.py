@@ -1,0 +1,37 @@
+"""Whose a resource is: the narrowest mapping of the registry first (contracts/http.md, "What belongs to whom")."""
+
+from typing import TYPE_CHECKING
+
+from shared.access.principal import Principal, require_reach
+from shared.access.registry import Registry
+from shared.access.vaults import vault_key
+from shared.arm.ids import subscription_of
+
+if TYPE_CHECKING:
+    from shared.arm.ids import ResourceId
+
+
+async def owner_of(registry: Registry, resource_id: "ResourceId | str") -> str | None:
+    """Return the name of the tenant that an ARM id belongs to: by its vault, else by its subscription; None where it is nobody's.
+
+    An id that is none is nobody's. Raises `RegistryError` where the registry gives it to two tenants.
+    """
+    text = str(resource_id)
+    if vault_key(text) and (tenant := await registry.owner_of_vault(text)):
+        return tenant.name
+    try:
+        subscription = subscription_of(text)
+    except ValueError:
+        return None
+    found = await registry.owner_of_subscription(subscription)
+    return found.name if found else None
+
+
+async def require_owner(
+    registry: Registry, principal: Principal, resource_id: "ResourceId | str", kind: str, *, target: str | None = None
+) -> str:
+    """Return the owner of an ARM id that the caller named, or refuse with `NotFound` where it is another tenant's or nobody's.
+
+    `kind` is what to call it ("virtual machine"), `target` the field that named it.
+    """
+    return require_reach(principal, await owner_of(registry, resource_id), f"{kind} '{resource_id}'", target=target)

@@ -1,0 +1,53 @@
+"""What an answer of Azure Resource Manager carries besides success."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from shared.arm.failures import parse_date, parse_retry_after
+
+READ_TIMEOUT = 10.0
+"""Seconds that a read may take in all, unless its caller says otherwise."""
+WRITE_TIMEOUT = 30.0
+"""Seconds that a write may take in all, unless its caller says otherwise (CORE.md, "Claims and effects")."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A 2xx answer: `body` is the JSON object, empty where the answer has none; `headers` can be read in any case."""
+
+    status: int
+    body: dict[str, Any]
+    headers: Mapping[str, str]
+
+    @property
+    def date(self) -> datetime | None:
+        """The moment of Azure's clock at which it answered, to the second; None where it did not say."""
+        return parse_date(self.headers.get("Date"))
+
+    @property
+    def retry_after(self) -> float | None:
+        """How long Azure asks to wait before looking again, in seconds of its time."""
+        return parse_retry_after(self.headers, self.date)
+
+
+class AnswerHook:
+    """A `raw_response_hook=` for an SDK call: keeps the status and headers of its last answer, refusals included.
+
+    A failover's answer has no body, and its job's id only in `Location` (facts/site-recovery.md); a copy counts from the `Date`.
+    """
+
+    def __init__(self) -> None:
+        self.status: int | None = None
+        self.headers: Mapping[str, str] = {}
+
+    def __call__(self, response: Any) -> None:  # noqa: ANN401  # azure-core's PipelineResponse, which is not imported here
+        """Note an answer."""
+        self.status = response.http_response.status_code
+        self.headers = response.http_response.headers
+
+    @property
+    def date(self) -> datetime | None:
+        """The moment of Azure's clock at which it answered, to the second; None without an answer."""
+        return parse_date(self.headers.get("Date"))

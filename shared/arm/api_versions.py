@@ -1,0 +1,22 @@
+"""The api-versions that calls without the SDK's models use; the same ones that azure-mgmt-compute 39 and Site Recovery 2.0 send.
+
+Source: facts/restore-points.md, facts/site-recovery.md ("Client").
+"""
+
+COMPUTE = "2026-04-01"
+"""Virtual machines."""
+
+COMPUTE_RESTORE_POINTS = "2026-04-01"
+"""Restore point collections and restore points."""
+
+DISKS = "2026-03-02"
+"""Managed disks, snapshots and disk restore points."""
+
+SITE_RECOVERY = "2025-08-01"
+"""Everything below `Microsoft.RecoveryServices/vaults/{vault}/replication…`."""
+
+SUBSCRIPTIONS = "2022-12-01"
+"""Subscriptions and their locations."""
+
+RESOURCE_GROUPS = "2021-04-01"
+"""Resource groups."""

@@ -1,0 +1,211 @@
+"""The way to Azure Resource Manager: the SDK's clients, cached for each subscription, and lean calls without models.
+
+Nothing of azure.* is imported before the first call, and then in a thread: these imports take most of a second of CPU
+(facts/arm.md), which neither a cold start nor the event loop should pay.
+"""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Awaitable, Mapping
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import quote, urlencode
+
+from shared.arm.answers import READ_TIMEOUT, WRITE_TIMEOUT, Answer
+from shared.arm.budget import Observation
+from shared.arm.failures import classify, in_doubt
+from shared.arm.ids import ResourceId
+from shared.clock import Ids, RandomIds
+from shared.errors import CallFailure, FailureKind
+from shared.settings import Settings
+
+if TYPE_CHECKING:
+    from azure.mgmt.compute.aio import ComputeManagementClient
+    from azure.mgmt.recoveryservicessiterecovery.aio import SiteRecoveryManagementClient
+
+    from shared.arm.credentials import CachedCredential
+    from shared.arm.pipeline import ArmPipeline
+
+T = TypeVar("T")
+
+_GRACE = 0.5
+_MAX_CLIENTS = 256
+_MAX_PAGES = 1000
+_MAX_URL = 8192
+
+
+class AzureClients:
+    """Everything that calls Azure Resource Manager in this process; build it once, close it at the end.
+
+    A `credential` that is given stays its giver's to close; else the app's own is made with the first call.
+
+    All calls share one set of connections, one credential, `settings.calls_in_flight` slots, and one record of call budgets.
+    """
+
+    def __init__(self, settings: Settings, *, ids: Ids | None = None, credential: "CachedCredential | None" = None) -> None:
+        self._settings = settings
+        self._ids = ids or RandomIds()
+        self._credential = credential
+        self._pipeline: ArmPipeline | None = None
+        self._building = asyncio.Lock()
+        self._clients: OrderedDict[tuple[str, str], Any] = OrderedDict()
+
+    async def compute(self, subscription_id: str) -> "ComputeManagementClient":
+        """Return the subscription's client for Microsoft.Compute; see `call` for how to make a write with it."""
+        client: ComputeManagementClient = await self._client("azure.mgmt.compute.aio", "ComputeManagementClient", subscription_id)
+        return client
+
+    async def site_recovery(self, subscription_id: str) -> "SiteRecoveryManagementClient":
+        """Return the subscription's client for Site Recovery; see `call` for how to make a write with it."""
+        client: SiteRecoveryManagementClient = await self._client(
+            "azure.mgmt.recoveryservicessiterecovery.aio", "SiteRecoveryManagementClient", subscription_id
+        )
+        return client
+
+    async def call(self, operation: Awaitable[T], *, timeout: float = WRITE_TIMEOUT) -> T:
+        """Await an operation of an SDK client, `timeout` seconds in all; raises `CallFailure` whatever goes wrong.
+
+        A write is sent once: `hook = AnswerHook(); await clients.call(compute.restore_points.begin_create(…, polling=False,
+        request_id=…, raw_response_hook=hook))`. The pipeline repeats no write; `retry_total=0` stops it from repeating a read.
+        `polling=False` sends just the first request; what it returns need not be looked at, and its `result()` must not be:
+        a failover's answer has an empty body (facts/site-recovery.md).
+        """
+        try:
+            # The pipeline's own limit, which can tell what was never sent, goes first.
+            async with asyncio.timeout(timeout + _GRACE):
+                return await operation
+        except Exception as error:
+            raise classify(error) from error
+
+    async def read(
+        self,
+        path: str | ResourceId,
+        *,
+        api_version: str,
+        params: Mapping[str, str] | None = None,
+        timeout: float = READ_TIMEOUT,
+    ) -> Answer:
+        """GET a path of Resource Manager, such as `/subscriptions/{id}/locations`, as plain JSON; raises `CallFailure`.
+
+        This is the call of every status read: it costs a fraction of the SDK's (benchmarks/status_read.py).
+        """
+        return await self._send("GET", self._url(path, api_version, params), timeout, self._ids.new())
+
+    async def write(
+        self,
+        method: str,
+        path: str | ResourceId,
+        *,
+        api_version: str,
+        body: Mapping[str, Any] | None = None,
+        params: Mapping[str, str] | None = None,
+        request_id: str | None = None,
+        timeout: float = WRITE_TIMEOUT,
+    ) -> Answer:
+        """Send PUT, POST, PATCH or DELETE once; raises `CallFailure`, whose `definite` says whether it may have begun.
+
+        `request_id` becomes `x-ms-client-request-id`, by which a lost job is found again.
+        """
+        return await self._send(method, self._url(path, api_version, params), timeout, request_id or self._ids.new(), body)
+
+    async def read_link(self, url: str, *, timeout: float = READ_TIMEOUT) -> Answer:
+        """GET an absolute URL that an answer of Azure gave; raises `CallFailure`, REFUSED for one that leads to another host."""
+        if len(url) > _MAX_URL or not url.isprintable():
+            raise CallFailure(FailureKind.REFUSED, code="UnreadableLink", message="a link of an answer is none")
+        return await self._send("GET", url, timeout, self._ids.new())
+
+    async def pages(
+        self,
+        path: str | ResourceId,
+        *,
+        api_version: str,
+        params: Mapping[str, str] | None = None,
+        timeout: float = READ_TIMEOUT,
+    ) -> AsyncIterator[list[dict[str, Any]]]:
+        """Yield a list's pages one after another, at most 1,000; raises `CallFailure`, and REFUSED for a list without an end."""
+        answer = await self.read(path, api_version=api_version, params=params, timeout=timeout)
+        for _ in range(_MAX_PAGES):
+            value = answer.body.get("value")
+            if not isinstance(value, list):
+                raise in_doubt("UnreadableAnswer", "a page of a list has no 'value'")
+            yield value
+            link = answer.body.get("nextLink")
+            if not link:
+                return
+            answer = await self.read_link(str(link), timeout=timeout)
+        raise CallFailure(FailureKind.REFUSED, code="ListTooLong", message=f"a list has more than {_MAX_PAGES} pages")
+
+    async def read_all(
+        self,
+        path: str | ResourceId,
+        *,
+        api_version: str,
+        params: Mapping[str, str] | None = None,
+        timeout: float = READ_TIMEOUT,
+        limit: int = 20_000,
+    ) -> list[dict[str, Any]]:
+        """Return a whole list; raises `CallFailure`, REFUSED for a list of more than `limit` entries: never a part of it."""
+        found: list[dict[str, Any]] = []
+        async for page in self.pages(path, api_version=api_version, params=params, timeout=timeout):
+            found.extend(page)
+            if len(found) > limit:
+                raise CallFailure(FailureKind.REFUSED, code="ListTooLong", message=f"a list has more than {limit} entries")
+        return found
+
+    def take_observations(self) -> list[Observation]:
+        """Return what answers have said of call budgets since the last time, one observation for each bucket."""
+        return self._pipeline.budgets.take() if self._pipeline is not None else []
+
+    async def aclose(self) -> None:
+        """Close every connection; what is in flight fails."""
+        pipeline, self._pipeline = self._pipeline, None
+        self._clients.clear()
+        if pipeline is not None:
+            await pipeline.close()
+            if self._credential is None:
+                await pipeline.credential.close()
+
+    async def _send(self, method: str, url: str, timeout: float, request_id: str, body: object = None) -> Answer:
+        pipeline = self._pipeline or await self._build()
+        return await pipeline.send(method, url, timeout=timeout, request_id=request_id, body=body)
+
+    def _url(self, path: str | ResourceId, api_version: str, params: Mapping[str, str] | None) -> str:
+        text = str(path)
+        if not text.startswith("/") or text.startswith("//") or ".." in text or not text.isprintable() or set(text) & set("?#%\\"):
+            raise ValueError(f"a path of Resource Manager begins with one slash and has no query: {text[:80]!a}")
+        query = urlencode({**(params or {}), "api-version": api_version})
+        return f"{self._settings.resource_manager_url}{quote(text, safe='/()-._~')}?{query}"
+
+    async def _client(self, module: str, name: str, subscription_id: str) -> Any:  # noqa: ANN401  # its two callers name the type
+        key = (name, subscription_id.lower())
+        client = self._clients.get(key)
+        if client is None:
+            pipeline = self._pipeline or await self._build()
+            kind = getattr(await asyncio.to_thread(import_module, module), name)
+            client = self._clients.get(key) or kind(
+                pipeline.credential, subscription_id, base_url=self._settings.resource_manager_url, pipeline=pipeline.for_sdk
+            )
+            self._clients[key] = client
+        self._clients.move_to_end(key)
+        if len(self._clients) > _MAX_CLIENTS:
+            self._clients.popitem(last=False)  # nothing to close: connections belong to the pipeline
+        return client
+
+    async def _build(self) -> "ArmPipeline":
+        async with self._building:
+            if self._pipeline is None:
+                pipeline = await asyncio.to_thread(import_module, "shared.arm.pipeline")
+                credential = self._credential or await asyncio.to_thread(_credential, self._settings.identity_client_id)
+                self._pipeline = pipeline.ArmPipeline(
+                    self._settings.resource_manager_url,
+                    credential,
+                    principal=self._settings.identity_client_id or "system",
+                    slots=self._settings.calls_in_flight,
+                )
+            return self._pipeline
+
+
+def _credential(client_id: str | None) -> "CachedCredential":
+    from shared.arm.credentials import credential_for  # imports azure-identity
+
+    return credential_for(client_id)

@@ -1,0 +1,148 @@
+"""Who the app is towards Azure: one credential per process, its tokens kept until shortly before they expire."""
+
+import asyncio
+import os
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from shared.arm.failures import not_sent
+
+if TYPE_CHECKING:
+    from azure.core.credentials import AccessToken, AccessTokenInfo, TokenRequestOptions
+    from azure.core.credentials_async import AsyncTokenCredential
+    from azure.core.pipeline.policies import AsyncBearerTokenCredentialPolicy
+
+    from shared.arm.policies import LoopbackBearerPolicy
+
+_RENEW_BEFORE = 300.0  # azure-core's own window, in seconds
+_KEEP_UNTIL = 30.0
+_ASK_AGAIN_AFTER = 30.0
+_ASK_AGAIN_WITHOUT = 2.0
+_LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+_IN_AZURE = ("IDENTITY_ENDPOINT", "MSI_ENDPOINT", "WEBSITE_INSTANCE_ID")
+_PUBLIC_CLOUD = "https://management.azure.com"
+
+
+class CachedCredential:
+    """An async token credential that asks another one, never twice at a time, and keeps its tokens.
+
+    A token is renewed five minutes before it expires, or when its issuer says; while a renewal fails, the old one serves until
+    30 seconds before its end. Without any the call raises `CallFailure` THROTTLED: nothing was sent, later it may be.
+    `now` gives wall-clock seconds since 1970.
+    """
+
+    def __init__(self, source: "AsyncTokenCredential", *, now: Callable[[], float] = time.time) -> None:
+        self._source = source
+        self._now = now
+        self._lock = asyncio.Lock()
+        self._tokens: dict[tuple[str, ...], AccessTokenInfo] = {}
+        self._ask_again: dict[tuple[str, ...], float] = {}
+
+    async def get_token(self, *scopes: str, **options: Any) -> "AccessToken":  # noqa: ANN401  # azure-core's protocol
+        """Return a token in azure-core's older shape; see `get_token_info`."""
+        from azure.core.credentials import AccessToken  # not at a cold start
+
+        info = await self.get_token_info(*scopes, options={"claims": options["claims"]} if options.get("claims") else None)
+        return AccessToken(info.token, info.expires_on)
+
+    async def get_token_info(self, *scopes: str, options: "TokenRequestOptions | None" = None) -> "AccessTokenInfo":
+        """Return a token for the scopes; `options["claims"]`, the answer to a challenge, always fetches a new one."""
+        claims = bool(options and options.get("claims"))
+        if not claims and (token := self._fresh(scopes)) is not None:
+            return token
+        async with self._lock:
+            if not claims and (token := self._fresh(scopes)) is not None:
+                return token
+            if scopes not in self._tokens and self._now() < self._ask_again.get(scopes, 0.0):
+                raise not_sent("no access token could be had a moment ago")  # or each waiting call would ask in its turn
+            return await self._renew(scopes, options)
+
+    async def close(self) -> None:
+        """Close the credential's own connections."""
+        await self._source.close()
+
+    async def __aenter__(self) -> "CachedCredential":
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    def _fresh(self, scopes: tuple[str, ...]) -> "AccessTokenInfo | None":
+        token = self._tokens.get(scopes)
+        if token is None:
+            return None
+        now = self._now()
+        renew_at = token.refresh_on or token.expires_on - _RENEW_BEFORE
+        renewing = now >= max(renew_at, self._ask_again.get(scopes, 0.0))
+        return None if renewing or now >= token.expires_on - _KEEP_UNTIL else token
+
+    async def _renew(self, scopes: tuple[str, ...], options: "TokenRequestOptions | None") -> "AccessTokenInfo":
+        try:
+            token = await self._ask(scopes, options)
+        except Exception as error:
+            kept = self._tokens.get(scopes)
+            if kept is not None and not options and self._now() < kept.expires_on - _KEEP_UNTIL:
+                self._ask_again[scopes] = self._now() + _ASK_AGAIN_AFTER
+                return kept
+            self._tokens.pop(scopes, None)
+            self._ask_again[scopes] = self._now() + _ASK_AGAIN_WITHOUT
+            raise not_sent(f"no access token could be had ({type(error).__name__})") from error
+        self._tokens[scopes] = token
+        self._ask_again[scopes] = self._now() + _ASK_AGAIN_AFTER  # a short-lived token is not asked for with each call
+        return token
+
+    async def _ask(self, scopes: tuple[str, ...], options: "TokenRequestOptions | None") -> "AccessTokenInfo":
+        from azure.core.credentials import AccessTokenInfo  # not at a cold start
+
+        ask = getattr(self._source, "get_token_info", None)
+        if ask is not None:
+            info: AccessTokenInfo = await ask(*scopes, options=options or {})
+            return info
+        token = await self._source.get_token(*scopes, **(options or {}))
+        return AccessTokenInfo(token.token, token.expires_on)
+
+
+def credential_for(client_id: str | None) -> CachedCredential:
+    """Return the app's credential: its managed identity where it runs in Azure, else whoever the developer is signed in as.
+
+    `client_id` names a user-assigned identity; None is the system's. Call it once per process. It imports azure-identity, which
+    takes a fifth of a second of CPU: from async code, call it in a thread.
+    """
+    if any(os.environ.get(name) for name in _IN_AZURE):
+        from azure.identity.aio import ManagedIdentityCredential  # not at a cold start
+
+        return CachedCredential(ManagedIdentityCredential(client_id=client_id))
+    from azure.identity.aio import DefaultAzureCredential  # not at a cold start
+
+    return CachedCredential(DefaultAzureCredential(managed_identity_client_id=client_id))
+
+
+def authentication_policy(
+    credential: "AsyncTokenCredential", resource_manager_url: str
+) -> "AsyncBearerTokenCredentialPolicy[Any, Any] | LoopbackBearerPolicy":
+    """Return the pipeline policy that signs each request: azure-core's own for https, ours for http on a loopback address.
+
+    Raises `ValueError` for http to anywhere else, where a token would be readable on its way.
+    """
+    from azure.core.pipeline.policies import AsyncBearerTokenCredentialPolicy  # not at a cold start
+
+    from shared.arm.policies import LoopbackBearerPolicy  # not at a cold start
+
+    scope = scope_of(resource_manager_url)
+    if urlsplit(resource_manager_url).scheme == "https":
+        return AsyncBearerTokenCredentialPolicy(credential, scope)
+    if not is_loopback(resource_manager_url):
+        raise ValueError("AZURE_RESOURCE_MANAGER_URL: https is expected, except for a loopback address")
+    return LoopbackBearerPolicy(credential, scope)
+
+
+def scope_of(resource_manager_url: str) -> str:
+    """Return the scope of a token for Resource Manager: its own address, and the public cloud's for a stand-in on loopback."""
+    return f"{_PUBLIC_CLOUD if is_loopback(resource_manager_url) else resource_manager_url}/.default"
+
+
+def is_loopback(url: str) -> bool:
+    """Say whether a URL leads to this machine only."""
+    return urlsplit(url).hostname in _LOOPBACK

@@ -1,0 +1,150 @@
+"""What went wrong with a call to Azure, and the one thing that matters about it: can it have begun, or not.
+
+Source of the classes: facts/arm.md, facts/restore-points.md ("Error codes"), CORE.md ("Claims and effects").
+"""
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING
+
+from shared.errors import CallFailure, FailureKind, Problem
+
+if TYPE_CHECKING:
+    from azure.core.exceptions import HttpResponseError
+
+_MAX_TEXT = 2000
+_BUSY_CODES = frozenset({"toomanyrequests", "subscriptionrequeststhrottled", "resourcerequeststhrottled", "retryableerror"})
+
+
+def classify(error: BaseException) -> CallFailure:
+    """Return what an exception of azure-core, aiohttp or asyncio means; a `CallFailure` is returned as it is.
+
+    What is unknown is in doubt. A cancellation or the end of the process is no failure of Azure and is raised again.
+    """
+    if not isinstance(error, Exception):
+        raise error
+    if isinstance(error, CallFailure):
+        return error
+    if isinstance(error, TimeoutError):
+        return in_doubt("Timeout", "Azure did not answer in time")
+    return _of_azure_core(error)
+
+
+def in_doubt(code: str, message: str) -> CallFailure:
+    """Return the failure of a call that Azure may have carried out, and of which no answer came."""
+    return CallFailure(FailureKind.IN_DOUBT, code=code, message=message)
+
+
+def not_sent(message: str) -> CallFailure:
+    """Return the failure of a call that never left this process: nothing began, later it may."""
+    return CallFailure(FailureKind.THROTTLED, code="NotSent", message=message)
+
+
+def failure_of(status: int, headers: Mapping[str, str], body: bytes | str) -> CallFailure:
+    """Return what an answer means whose status is no success; `headers` must be readable in any case, `body` is as received."""
+    problem = _problem_in(body)
+    code = problem.code or f"Http{status}"
+    date = parse_date(headers.get("Date"))
+    retry_after = parse_retry_after(headers, date)
+    return CallFailure(
+        _kind_of(status, code, retry_after),
+        status=status,
+        code=code,
+        message=problem.message or f"Azure answered with status {status}",
+        target=problem.target,
+        details=problem.details,
+        retry_after=retry_after,
+        date=date,
+    )
+
+
+def parse_date(value: str | None) -> datetime | None:
+    """Read an HTTP date as aware UTC; None for what is missing or is none."""
+    if value is None:
+        return None
+    try:
+        moment = parsedate_to_datetime(value)
+    except (ValueError, TypeError, OverflowError):
+        return None
+    return moment if moment.tzinfo is not None else None
+
+
+def parse_retry_after(headers: Mapping[str, str], date: datetime | None) -> float | None:
+    """Read how long Azure asks to wait, in seconds of its own time; a `Retry-After` that is a date counts from `date`."""
+    milliseconds = headers.get("retry-after-ms") or headers.get("x-ms-retry-after-ms")
+    value = headers.get("Retry-After")
+    try:
+        if milliseconds is not None:
+            return max(0.0, int(milliseconds) / 1000)
+        if value is None:
+            return None
+        return max(0.0, float(int(value)))
+    except ValueError:
+        until = parse_date(value)
+        return max(0.0, (until - date).total_seconds()) if until is not None and date is not None else None
+
+
+def _kind_of(status: int, code: str, retry_after: float | None) -> FailureKind:
+    if status >= 500 or status == 408:
+        return FailureKind.IN_DOUBT
+    if status == 404:
+        return FailureKind.NOT_FOUND
+    # Compute says "not now" with a 409 that names a time, as well as with 429.
+    if status == 429 or code.lower() in _BUSY_CODES or (status == 409 and retry_after is not None):
+        return FailureKind.THROTTLED
+    return FailureKind.REFUSED
+
+
+def _of_azure_core(error: Exception) -> CallFailure:
+    import aiohttp  # not at a cold start
+    from azure.core import exceptions  # not at a cold start
+
+    if isinstance(error, exceptions.HttpResponseError):
+        return _of_answer(error)
+    if isinstance(error, exceptions.ServiceRequestTimeoutError):
+        return not_sent("no connection to Azure could be made in time")
+    if isinstance(error, exceptions.ServiceResponseTimeoutError):
+        return in_doubt("Timeout", "Azure did not answer in time")
+    # azure-core's ServiceRequestError says "not sent", and is raised for connections lost after sending too.
+    cause = getattr(error, "inner_exception", None) or error
+    if isinstance(cause, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError):
+        return not_sent("no connection to Azure could be made")
+    if isinstance(error, exceptions.AzureError | OSError | aiohttp.ClientError):
+        return in_doubt("ConnectionLost", f"the answer of Azure was lost ({type(error).__name__})")
+    return in_doubt("UnreadableAnswer", f"the answer of Azure could not be read ({type(error).__name__})")
+
+
+def _of_answer(error: "HttpResponseError") -> CallFailure:
+    if error.response is None or error.status_code is None or 200 <= error.status_code < 300:
+        return in_doubt("UnreadableAnswer", "the answer of Azure could not be read")
+    headers: Mapping[str, str] = getattr(error.response, "headers", {})
+    try:
+        body = error.response.text()
+    except Exception:  # a body that was not read costs the words, never the status
+        body = ""
+    return failure_of(error.status_code, headers, body)
+
+
+def _problem_in(body: bytes | str) -> Problem:
+    try:
+        document = json.loads(body) if body else None
+    except ValueError:
+        return Problem("", "")
+    error = document.get("error", document) if isinstance(document, Mapping) else None
+    return _problem_of(error) if isinstance(error, Mapping) else Problem("", "")
+
+
+def _problem_of(error: Mapping[str, object]) -> Problem:
+    details = error.get("details")
+    return Problem(
+        code=_text(error.get("code")),
+        message=_text(error.get("message")),
+        target=_text(error.get("target")) or None,
+        details=tuple(_problem_of(detail) for detail in details if isinstance(detail, Mapping))[:50] if isinstance(details, list) else (),
+    )
+
+
+def _text(value: object) -> str:
+    return str(value)[:_MAX_TEXT] if value is not None else ""

@@ -1,0 +1,80 @@
+"""The process's one pipeline to Azure Resource Manager, in two lengths. Imported when the first call is made.
+
+The SDK's clients get the policies they need for their options; our own reads only what makes a call safe. Both share transport,
+credential, slots and budgets.
+"""
+
+import asyncio
+import json
+from typing import Any
+
+from azure.core.pipeline import AsyncPipeline
+from azure.core.pipeline.policies import CustomHookPolicy, RequestIdPolicy
+from azure.core.rest import AsyncHttpResponse, HttpRequest
+
+from shared.arm.answers import Answer
+from shared.arm.credentials import CachedCredential, authentication_policy
+from shared.arm.failures import classify, failure_of, in_doubt
+from shared.arm.policies import Budgets, CallPolicy, FlightPolicy
+from shared.arm.transport import ArmTransport
+
+USER_AGENT = "farshore/0.1.0"
+
+
+class ArmPipeline:
+    """Transport and policies, built inside the event loop that uses them.
+
+    `slots` is the number of calls in flight at one time; raises `ValueError` for http to anywhere but a loopback address.
+    """
+
+    def __init__(self, resource_manager_url: str, credential: CachedCredential, *, principal: str, slots: int) -> None:
+        self.credential = credential
+        self.budgets = Budgets(principal, {})
+        self._transport = ArmTransport(resource_manager_url, slots)
+        gate = asyncio.Semaphore(slots)
+
+        def essential() -> tuple[Any, ...]:  # a policy object belongs to one pipeline: it knows the next one
+            return (
+                CallPolicy(),
+                authentication_policy(credential, resource_manager_url),
+                FlightPolicy(resource_manager_url, gate, self.budgets, USER_AGENT),
+            )
+
+        self._short = self._pipeline(*essential())
+        self.for_sdk = self._pipeline(RequestIdPolicy(), CustomHookPolicy(), *essential())
+
+    async def send(self, method: str, url: str, *, timeout: float, request_id: str, body: object = None) -> Answer:
+        """Send one call and parse its answer; raises `CallFailure` for anything but a 2xx with a JSON object or nothing."""
+        headers = {"x-ms-client-request-id": request_id, "Accept": "application/json"}
+        content = None
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+            content = json.dumps(body, separators=(",", ":")).encode()
+        try:
+            result = await self._short.run(HttpRequest(method, url, headers=headers, content=content), timeout=timeout)
+            response = result.http_response
+            text = response.content
+        except Exception as error:
+            raise classify(error) from error
+        if not 200 <= response.status_code < 300:
+            raise failure_of(response.status_code, response.headers, text)
+        return Answer(response.status_code, _document(text), response.headers)
+
+    async def close(self) -> None:
+        """Close the connections to Resource Manager."""
+        await self._transport.close()
+
+    def _pipeline(self, *policies: Any) -> AsyncPipeline[HttpRequest, AsyncHttpResponse]:  # noqa: ANN401  # azure-core's two kinds of policy
+        return AsyncPipeline(self._transport, policies)
+
+
+def _document(content: bytes) -> dict[str, Any]:
+    if not content:
+        return {}
+    try:
+        document = json.loads(content)
+    except ValueError as error:
+        raise in_doubt("UnreadableAnswer", "the answer of Azure is not JSON") from error
+    if not isinstance(document, dict):
+        raise in_doubt("UnreadableAnswer", "the answer of Azure is not a JSON object")
+    return document

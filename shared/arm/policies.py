@@ -1,0 +1,218 @@
+"""The policies of our one azure-core pipeline. Imported where a pipeline is built, never by a cold start.
+
+They take the place of azure-core's retry policy, which repeats POST, sleeps any `Retry-After` to its end, and retries ten times
+(facts/arm.md), and of the ARM policy that registers resource providers by itself.
+"""
+
+import asyncio
+import random
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from azure.core.exceptions import (
+    IncompleteReadError,
+    ServiceRequestError,
+    ServiceRequestTimeoutError,
+    ServiceResponseError,
+    ServiceResponseTimeoutError,
+)
+from azure.core.pipeline import PipelineRequest, PipelineResponse
+from azure.core.pipeline.policies import AsyncHTTPPolicy, SansIOHTTPPolicy
+from azure.core.rest import AsyncHttpResponse, HttpRequest
+
+from shared.arm.answers import READ_TIMEOUT, WRITE_TIMEOUT
+from shared.arm.budget import BudgetKey, Observation, merge, observe, operation_type
+from shared.arm.failures import in_doubt, not_sent, parse_date, parse_retry_after
+from shared.arm.ids import subscription_of
+from shared.errors import CallFailure, FailureKind
+
+if TYPE_CHECKING:
+    from azure.core.credentials_async import AsyncTokenCredential
+
+READS = frozenset({"GET", "HEAD"})
+
+_RETRIES = 2
+_RETRY_WITHIN = 4.0
+_LONGEST_WAIT = 3.0
+_RETRIED_STATUSES = frozenset({500, 502, 503, 504})
+_LOST = (ServiceRequestError, ServiceResponseError, IncompleteReadError)
+_TOO_LATE = (ServiceRequestTimeoutError, ServiceResponseTimeoutError)
+_SENT = "farshore_sent"
+# azure-core's own options for retries, which callers and the SDK pass along; what is left over would reach aiohttp.
+_RETRY_OPTIONS = (
+    "retry_connect",
+    "retry_read",
+    "retry_status",
+    "retry_backoff_factor",
+    "retry_backoff_max",
+    "retry_on_methods",
+    "retry_mode",
+)
+
+Request = PipelineRequest[HttpRequest]
+Response = PipelineResponse[HttpRequest, AsyncHttpResponse]
+
+
+class CallPolicy(AsyncHTTPPolicy[HttpRequest, AsyncHttpResponse]):
+    """One call as a whole: its time limit, and for reads at most two repetitions within four seconds.
+
+    Options: `timeout`, seconds in all (10 for reads, 30 for others), from the wait for a free slot to the answer's headers, and
+    its body where it is not streamed; `retry_total=0` switches repetition off. Reads are repeated after lost connections and
+    500, 502, 503, 504, never when Azure asks for more than three seconds. Raises `CallFailure` IN_DOUBT when time is up, and
+    THROTTLED when it was up before anything was sent.
+    """
+
+    def __init__(
+        self,
+        *,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        jitter: Callable[[], float] = random.random,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        super().__init__()
+        self._sleep = sleep
+        self._jitter = jitter
+        self._monotonic = monotonic
+
+    async def send(self, request: Request) -> Response:
+        """Send the request and its repetitions."""
+        options = request.context.options
+        is_read = request.http_request.method in READS
+        limit = options.pop("timeout", None) or (READ_TIMEOUT if is_read else WRITE_TIMEOUT)
+        retries = _RETRIES if is_read and options.pop("retry_total", _RETRIES) else 0
+        options.pop("retry_total", None)
+        for name in _RETRY_OPTIONS:
+            options.pop(name, None)
+        options.setdefault("read_timeout", limit)  # a streamed body is read after this policy
+        try:
+            async with asyncio.timeout(limit):
+                return await self._attempts(request, retries)
+        except TimeoutError as error:
+            if request.context.get(_SENT):
+                raise in_doubt("Timeout", f"Azure did not answer within {limit:g} s") from error
+            raise not_sent(f"the call did not come to be sent within {limit:g} s") from error
+
+    async def _attempts(self, request: Request, retries: int) -> Response:
+        last_start = self._monotonic() + _RETRY_WITHIN
+        # A transport takes the options apart, so each attempt gets them anew.
+        options = dict(request.context.options)
+        for attempt in range(retries + 1):
+            delay = (0.2 + 0.4 * self._jitter()) * 2**attempt
+            request.context.options = dict(options)
+            try:
+                response: Response = await self.next.send(request)
+            except _TOO_LATE:
+                raise
+            except _LOST:
+                if attempt == retries or self._monotonic() + delay > last_start:
+                    raise
+            else:
+                if response.http_response.status_code not in _RETRIED_STATUSES or attempt == retries:
+                    return response
+                delay = max(delay, _asked_wait(response.http_response))
+                if delay > _LONGEST_WAIT or self._monotonic() + delay > last_start:
+                    return response
+                await response.http_response.close()
+            await self._sleep(delay)
+        raise AssertionError("the last attempt returns or raises")  # pragma: no cover
+
+
+@dataclass(slots=True)
+class Budgets:
+    """What answers have said of call budgets since somebody last took it, one observation for each bucket."""
+
+    principal: str
+    seen: dict[BudgetKey, Observation]
+
+    def learn(self, request: HttpRequest, response: AsyncHttpResponse) -> None:
+        """Note what an answer says; an answer to a call outside any subscription says nothing."""
+        path = request.url.partition("//")[2].partition("/")[2]
+        try:
+            subscription = subscription_of(path)
+        except ValueError:
+            return
+        key = BudgetKey(self.principal, subscription, operation_type(request.method))
+        observation = observe(key, response.status_code, response.headers)
+        if observation is not None:
+            self.seen[key] = merge(self.seen.get(key), observation)
+
+    def take(self) -> list[Observation]:
+        """Return what was learned, and forget it."""
+        taken = list(self.seen.values())
+        self.seen = {}
+        return taken
+
+
+class FlightPolicy(AsyncHTTPPolicy[HttpRequest, AsyncHttpResponse]):
+    """One attempt: only to Resource Manager's own host, only while a slot is free, and its answer's budget is learned.
+
+    The host is checked here because SDK pagers and pollers follow links in answers, with our token. Raises `CallFailure`
+    REFUSED for a foreign one.
+    """
+
+    def __init__(self, resource_manager_url: str, slots: asyncio.Semaphore, budgets: Budgets, user_agent: str) -> None:
+        super().__init__()
+        self._origin = Origin(resource_manager_url)
+        self._slots = slots
+        self._budgets = budgets
+        self._user_agent = user_agent
+
+    async def send(self, request: Request) -> Response:
+        """Send the attempt once a slot is free."""
+        http_request = request.http_request
+        self._origin.check(http_request.url)
+        http_request.headers["User-Agent"] = self._user_agent
+        http_request.headers["Accept-Encoding"] = "gzip"  # azure-core unpacks no other that aiohttp might offer
+        async with self._slots:
+            request.context[_SENT] = True
+            response: Response = await self.next.send(request)
+        self._budgets.learn(http_request, response.http_response)
+        return response
+
+
+class Origin:
+    """The scheme, host and port of Resource Manager: the only place that our token goes to."""
+
+    def __init__(self, url: str) -> None:
+        self._prefix = f"{url}/"
+        self._parts = _origin_of(url)
+
+    def check(self, url: str) -> None:
+        """Raise `CallFailure` REFUSED unless the URL lies there."""
+        if url.startswith(self._prefix) or (self._parts is not None and _origin_of(url) == self._parts):
+            return
+        raise CallFailure(
+            FailureKind.REFUSED, code="ForeignHost", message="a link leads away from Azure Resource Manager, and was not followed"
+        )
+
+
+class LoopbackBearerPolicy(SansIOHTTPPolicy[HttpRequest, AsyncHttpResponse]):
+    """Sets the bearer token over plain http, which azure-core refuses; made for a loopback address only (facts/arm.md)."""
+
+    def __init__(self, credential: "AsyncTokenCredential", scope: str) -> None:
+        super().__init__()
+        self._credential = credential
+        self._scope = scope
+
+    async def on_request(self, request: Request) -> None:
+        """Sign the request."""
+        token = await self._credential.get_token(self._scope)
+        request.http_request.headers["Authorization"] = f"Bearer {token.token}"
+
+
+def _asked_wait(response: AsyncHttpResponse) -> float:
+    return parse_retry_after(response.headers, parse_date(response.headers.get("Date"))) or 0.0
+
+
+def _origin_of(url: str) -> tuple[str, str, int] | None:
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return None
+    if parts.username is not None or parts.password is not None or not parts.hostname or "\\" in url:
+        return None
+    return parts.scheme, parts.hostname, port or {"http": 80, "https": 443}.get(parts.scheme, 0)

@@ -1,0 +1,174 @@
+"""Puts the app together, once per process, when the first invocation needs it. Nothing of Azure's SDKs is imported before."""
+
+import asyncio
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from shared.access.registry import TABLE as TENANTS_TABLE
+from shared.access.registry import Registry
+from shared.clock import Clock, Ids, RandomIds, RemoteClock, SystemClock
+from shared.operations import budgets, locks, rejected, storage, store
+from shared.operations.acceptance import Acceptance
+from shared.operations.budgets import Budgets, Observed
+from shared.operations.checks import Checks
+from shared.operations.commands import Commands
+from shared.operations.events import Events
+from shared.operations.lists import Lists
+from shared.operations.locks import Locks
+from shared.operations.messages import CHECK_QUEUE, OUTCOME_QUEUE
+from shared.operations.poisoned import PoisonQueues
+from shared.operations.receiving import Receiver
+from shared.operations.rejected import RejectedMessages
+from shared.operations.runner import Runner
+from shared.operations.storage import Storage
+from shared.operations.store import Store
+from shared.operations.tick import Tick
+from shared.operations.timings import Timings
+from shared.operations.workflow import Workflows
+from shared.settings import Settings, get_settings
+
+if TYPE_CHECKING:
+    from shared.arm.clients import AzureClients
+    from shared.restore_points.service import Copies
+    from shared.web.tokens import TokenVerifier
+
+INTAKE_QUEUES = ("restore-point-copy-requests", "failover-requests", "tenant-requests")
+STEP_QUEUES = ("restore-point-copy-steps",)
+TABLES = (store.TABLE, locks.TABLE, budgets.TABLE, rejected.TABLE, TENANTS_TABLE, "chains", "copies")
+QUEUES = (*INTAKE_QUEUES, *STEP_QUEUES, CHECK_QUEUE, OUTCOME_QUEUE)
+_LOCAL_BASE_URL = "http://localhost"
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """Everything that entry points call, and nothing that they would have to put together themselves."""
+
+    settings: Settings
+    clock: Clock
+    ids: Ids
+    storage: Storage
+    store: Store
+    registry: Registry
+    tokens: "TokenVerifier"
+    workflows: Workflows
+    runner: Runner
+    tick: Tick
+    checks: Checks
+    commands: Commands
+    lists: Lists
+    receiver: Receiver
+    rejected: RejectedMessages
+    poisoned: PoisonQueues
+    copies: "Copies"
+    clients: "AzureClients"
+    budgets: Budgets
+
+    async def storage_ready(self) -> bool:
+        """Whether the tables answer; raises what storage raises."""
+        await self.store.active("a" * 26)
+        return True
+
+    async def feed_budgets(self) -> None:
+        """Write what answers have said of call budgets since the last time, for the tick to spend by."""
+        seen = self.clients.take_observations()
+        now = self.clock.now()
+        await asyncio.gather(
+            *(
+                self.budgets.observed(
+                    Observed(f"{item.key.subscription_id}/{item.key.operation}", item.remaining, item.retry_after, item.date or now)
+                )
+                for item in seen
+            )
+        )
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await asyncio.gather(self.clients.aclose(), self.storage.close())
+        if isinstance(self.clock, RemoteClock):
+            await self.clock.close()
+
+
+_building: asyncio.Lock | None = None
+_runtime: Runtime | None = None
+
+
+async def runtime() -> Runtime:
+    """Return the process's runtime, with its clock read anew for this invocation."""
+    global _building, _runtime  # noqa: PLW0603  # the one place where the process keeps what it has put together
+    if _runtime is None:
+        _building = _building or asyncio.Lock()
+        async with _building:
+            if _runtime is None:
+                _runtime = await build(get_settings())
+    await _runtime.clock.refresh()
+    return _runtime
+
+
+async def build(settings: Settings, *, clock: Clock | None = None, ids: Ids | None = None) -> Runtime:
+    """Put the app together for these settings; on an emulator, create the tables and queues that are not there."""
+    clock = clock or (RemoteClock(settings.clock_url) if settings.clock_url else SystemClock())
+    await clock.refresh()
+    account = await asyncio.to_thread(_connect, settings)
+    if settings.storage_connection:
+        await account.create(TABLES, QUEUES)
+    return await asyncio.to_thread(partial(_assemble, settings, clock, ids or RandomIds(), account))
+
+
+def _connect(settings: Settings) -> Storage:
+    if settings.storage_connection:
+        return storage.connect(settings.storage_connection)
+    from shared.arm.credentials import credential_for
+
+    if not settings.table_service_uri or not settings.queue_service_uri:
+        message = "AzureWebJobsStorage__tableServiceUri and AzureWebJobsStorage__queueServiceUri, or AzureWebJobsStorage, must be set"
+        raise ValueError(message)
+    return storage.connect_with_identity(
+        settings.table_service_uri, settings.queue_service_uri, credential_for(settings.identity_client_id)
+    )
+
+
+def _assemble(settings: Settings, clock: Clock, ids: Ids, account: Storage) -> Runtime:
+    from shared.arm.clients import AzureClients
+    from shared.restore_points import assemble
+    from shared.web.keys import SigningKeys
+    from shared.web.tokens import TokenVerifier
+
+    timings = Timings(settings.lease_seconds)
+    operations = Store(account.table(store.TABLE), clock, ids)
+    held = Locks(account.table(locks.TABLE), operations, clock, ids)
+    clients = AzureClients(settings, ids=ids)
+    copies = assemble.capability(account, operations, held, clients, clock, ids, timings)
+    workflows = Workflows.of(copies.workflow)
+    events = Events(account.queues, workflows, clock, settings.public_base_url or _LOCAL_BASE_URL)
+    spent = Budgets(account.table(budgets.TABLE), clock, settings.budget_share, settings.identity_client_id or "system")
+    commands = Commands(operations, account.queues, workflows, clock)
+    kept = RejectedMessages(account.table(rejected.TABLE), account.queues, events, clock)
+    registry = Registry(account.table(TENANTS_TABLE), clock)
+    acceptance = Acceptance(operations, held, account.queues, workflows)
+
+    async def provider() -> str:
+        return (await registry.provider()).name
+
+    receiver = Receiver(kept, provider)
+    return Runtime(
+        settings=settings,
+        clock=clock,
+        ids=ids,
+        storage=account,
+        store=operations,
+        registry=registry,
+        tokens=TokenVerifier(settings, registry, SigningKeys(settings.auth_keys_url, clock)),
+        workflows=workflows,
+        runner=Runner(operations, held, events, workflows, clock, ids, timings),
+        tick=Tick(operations, account.queues, spent, workflows, clock),
+        checks=Checks(operations, account.queues, events, workflows, clock),
+        commands=commands,
+        lists=Lists(operations),
+        receiver=receiver,
+        rejected=kept,
+        poisoned=PoisonQueues(account.queues, receiver, INTAKE_QUEUES, (*STEP_QUEUES, CHECK_QUEUE)),
+        copies=copies.service(acceptance, commands),
+        clients=clients,
+        budgets=spent,
+    )

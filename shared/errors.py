@@ -1,0 +1,156 @@
+"""The refusals of Farshore: what was wrong with a request, in words, and what would be right.
+
+The shape is that of the Azure REST API guidelines: code, message, target, details. The HTTP status of a code is
+decided in `shared.web.answers`, so that the core and the capabilities know nothing of HTTP.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+class ErrorCode(StrEnum):
+    """Every code that an answer, a failed operation or a rejected message can carry by our own word."""
+
+    # what the caller sent
+    INVALID_REQUEST = "InvalidRequest"
+    UNREADABLE_MESSAGE = "UnreadableMessage"
+    PAYLOAD_TOO_LARGE = "PayloadTooLarge"
+    UNSUPPORTED_MEDIA_TYPE = "UnsupportedMediaType"
+    SAME_REGION = "SameRegion"
+    UNKNOWN_REGION = "UnknownRegion"
+    # who called
+    UNAUTHENTICATED = "Unauthenticated"
+    MISSING_ROLE = "MissingRole"
+    NOT_FOUND = "NotFound"
+    # what is in the way
+    REPEATABILITY_KEY_REUSED = "RepeatabilityKeyReused"
+    SOURCE_NOT_FOUND = "SourceNotFound"
+    COPY_NOT_SUPPORTED = "CopyNotSupported"
+    RESTORE_POINT_ALREADY_COPIED = "RestorePointAlreadyCopied"
+    CHAIN_MOVED_ON = "ChainMovedOn"
+    ALREADY_STARTED = "AlreadyStarted"
+    ALREADY_ENDED = "AlreadyEnded"
+    NOT_FAILED = "NotFailed"
+    SCOPE_BUSY = "ScopeBusy"
+    ALREADY_REPLAYED = "AlreadyReplayed"
+    TOO_MANY_REQUESTS = "TooManyRequests"
+    # how an operation ended, or why it stands
+    COPY_FAILED = "CopyFailed"
+    AZURE_REFUSED = "AzureRefused"
+    AUTHORIZATION_FAILED = "AuthorizationFailed"
+    OUTCOME_UNKNOWN = "OutcomeUnknown"
+    NO_PROGRESS = "NoProgress"
+    COPY_STUCK = "CopyStuck"
+    # our own fault
+    INTERNAL_ERROR = "InternalError"
+    SERVICE_UNAVAILABLE = "ServiceUnavailable"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong: a code, a sentence for a person, and the field or thing it is about."""
+
+    code: str
+    message: str
+    target: str | None = None
+    details: tuple["Problem", ...] = ()
+
+    def as_json(self) -> dict[str, object]:
+        """Return the error object of the Azure REST API guidelines; `target` and `details` only where there are any."""
+        body: dict[str, object] = {"code": str(self.code), "message": self.message}
+        if self.target is not None:
+            body["target"] = self.target
+        if self.details:
+            body["details"] = [detail.as_json() for detail in self.details]
+        return body
+
+    @staticmethod
+    def from_json(body: Mapping[str, object]) -> "Problem":
+        """Read what `as_json` wrote; what is missing or of another type is read as empty."""
+        details = body.get("details")
+        return Problem(
+            code=str(body.get("code", ErrorCode.INTERNAL_ERROR)),
+            message=str(body.get("message", "")),
+            target=str(body["target"]) if body.get("target") is not None else None,
+            details=tuple(Problem.from_json(item) for item in details if isinstance(item, Mapping))
+            if isinstance(details, Sequence)
+            else (),
+        )
+
+
+class Refused(Exception):  # noqa: N818  # a refusal is an answer, not a defect
+    """The request cannot be carried out, and nothing was begun.
+
+    `retry_after` is in wall-clock seconds.
+    """
+
+    def __init__(
+        self,
+        code: ErrorCode,
+        message: str,
+        *,
+        target: str | None = None,
+        details: Sequence[Problem] = (),
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.problem = Problem(code, message, target, tuple(details))
+        self.code = code
+        self.retry_after = retry_after
+
+
+class FailureKind(StrEnum):
+    """What a call that failed says about the world outside."""
+
+    THROTTLED = "throttled"
+    """Refused for its rate: nothing began, ask again later."""
+    REFUSED = "refused"
+    """A definite no: nothing began."""
+    NOT_FOUND = "notFound"
+    """The thing is not there: nothing began."""
+    IN_DOUBT = "inDoubt"
+    """No answer, or an answer that does not tell: a write may have taken effect or may yet do so."""
+
+
+class CallFailure(Exception):  # noqa: N818  # what the other side said, not a defect of ours
+    """A call to Azure, or to Azure Pack, that did not succeed.
+
+    `status` is the HTTP status or None when no answer came; `code`, `message`, `target` and `details` are the other side's own, or
+    ours where it gave none; `retry_after` is in seconds of Azure's time; `date` is the answer's `Date`, which is Azure's time at receipt.
+    """
+
+    def __init__(
+        self,
+        kind: FailureKind,
+        *,
+        code: str,
+        message: str,
+        status: int | None = None,
+        target: str | None = None,
+        details: Sequence[Problem] = (),
+        retry_after: float | None = None,
+        date: datetime | None = None,
+    ) -> None:
+        super().__init__(f"{code}: {message}" if status is None else f"{status} {code}: {message}")
+        self.kind = kind
+        self.problem = Problem(code, message, target, tuple(details))
+        self.status = status
+        self.retry_after = retry_after
+        self.date = date
+
+    @property
+    def code(self) -> str:
+        """The error code."""
+        return self.problem.code
+
+    @property
+    def message(self) -> str:
+        """The error in words."""
+        return self.problem.message
+
+    @property
+    def definite(self) -> bool:
+        """Whether it is certain that nothing began."""
+        return self.kind is not FailureKind.IN_DOUBT

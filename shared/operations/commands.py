@@ -1,0 +1,62 @@
+"""What a person may say to an operation that is under way: cancel it, look again now."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from shared.clock import Clock, to_text
+from shared.errors import ErrorCode, Refused
+from shared.operations.messages import send_step
+from shared.operations.models import Operation
+from shared.operations.rows import Active
+from shared.operations.storage import Conflict, Queues
+from shared.operations.store import Store
+from shared.operations.timings import dispatch_hold
+from shared.operations.workflow import Workflows
+
+
+@dataclass(frozen=True, slots=True)
+class Commands:
+    """Writes a person's word into the active row and sends the message that has it looked at."""
+
+    store: Store
+    queues: Queues
+    workflows: Workflows
+    clock: Clock
+
+    async def cancel(self, operation: Operation) -> Operation:
+        """Cancel an operation before its own effect; which of the two was first, the row decides.
+
+        Raises `Refused` (AlreadyStarted, AlreadyEnded). One that was canceled before is answered as it is.
+        """
+        if operation.status.ended and operation.cancel_requested:
+            return operation
+        return await self._write(operation, _canceled)
+
+    async def retry(self, operation: Operation) -> Operation:
+        """Have an operation looked at now, whatever it waits for; raises `Refused` (AlreadyEnded)."""
+        return await self._write(operation, _looked_at)
+
+    async def _write(self, operation: Operation, change: Callable[[Active], Active]) -> Operation:
+        while True:
+            row = await self.store.active(operation.id)
+            if row is None or row.announce:
+                raise Refused(ErrorCode.ALREADY_ENDED, f"The operation has ended: {operation.status}.", target=operation.id)
+            changed = change(row)
+            hold = to_text(self.clock.now() + dispatch_hold(self.clock.speed))
+            try:
+                await self.store.save(replace(changed, dispatched=True, next_at=hold, updated_at=to_text(self.clock.now())))
+            except Conflict:
+                continue
+            break
+        await send_step(self.queues, self.workflows.of_kind(row.kind).step_queue, [row.id])
+        return await self.store.get(operation.id) or operation
+
+
+def _canceled(row: Active) -> Active:
+    if row.started:
+        raise Refused(ErrorCode.ALREADY_STARTED, "It has started and can no longer be canceled.", target=row.id)
+    return replace(row, cancel_requested=True)
+
+
+def _looked_at(row: Active) -> Active:
+    return replace(row, attempts=0)

@@ -1,0 +1,139 @@
+"""The words of the durable core: an operation, where it stands, and what a step may say of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from shared.errors import Problem
+
+JsonObject = dict[str, object]
+"""A JSON object as `json.loads` gives it."""
+
+
+class Status(StrEnum):
+    """The states of an operation (Azure REST API guidelines, long-running operations)."""
+
+    NOT_STARTED = "NotStarted"
+    RUNNING = "Running"
+    SUCCEEDED = "Succeeded"
+    FAILED = "Failed"
+    CANCELED = "Canceled"
+
+    @property
+    def ended(self) -> bool:
+        """Whether it never changes again."""
+        return self in {Status.SUCCEEDED, Status.FAILED, Status.CANCELED}
+
+
+@dataclass(frozen=True, slots=True)
+class Attention:
+    """Why a person must look: a code, a sentence, and since when."""
+
+    code: str
+    message: str
+    since: str
+
+    def as_json(self) -> JsonObject:
+        """The `attention` of an answer."""
+        return {"code": self.code, "message": self.message, "since": self.since}
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """What was about to be sent, written before it is sent.
+
+    `at` is when it was first meant, `last` when it was last sent, both Azure's time as text; `lost` counts the sends whose outcome nobody
+    knows; `refusal` is a definite no that came while an earlier send was still in doubt; `own` is false for a preparation.
+    """
+
+    effect: str
+    client_request_id: str
+    at: str
+    last: str
+    own: bool = True
+    lost: int = 0
+    looks: int = 0
+    refusal: Problem | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who asked: `kind` is user, app, queue or system; `id` is the object id or the queue's name."""
+
+    kind: str
+    id: str
+    name: str = ""
+
+    def as_json(self) -> JsonObject:
+        """The `requestedBy` of an answer."""
+        return {"kind": self.kind, "id": self.id, "name": self.name}
+
+    @staticmethod
+    def from_json(body: Mapping[str, object]) -> "Actor":
+        """Read what `as_json` wrote."""
+        return Actor(str(body.get("kind", "system")), str(body.get("id", "")), str(body.get("name", "")))
+
+
+@dataclass(frozen=True, slots=True)
+class NewOperation:
+    """A request that was found good and is to become an operation.
+
+    `key` identifies it among its owner's operations of its kind (None: it is the only one of its kind). `body` is the JSON as sent, whose
+    hash tells a repetition from another request under the same key; `compare_body` is false for a timer's slot. `filters` are the values
+    that lists filter by. `locks` are held already and named in the row. `data` is what the first step finds.
+    """
+
+    kind: str
+    tenant: str
+    key: str | None
+    body: JsonObject
+    actor: Actor
+    first_step: str
+    data: JsonObject = field(default_factory=dict)
+    filters: Mapping[str, str] = field(default_factory=dict)
+    locks: tuple[str, ...] = ()
+    compare_body: bool = True
+    trace: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One accepted request, from its acceptance to its end, as a reader sees it.
+
+    `body` is the request as sent; `detail` is what the steps and checks learned, in the capability's own words, and `data` what
+    scheduling needs of it while it runs. Times are aware UTC.
+    """
+
+    id: str
+    kind: str
+    tenant: str
+    status: Status
+    step: str
+    percent_complete: int
+    attention: Attention | None
+    cancel_requested: bool
+    created_at: datetime
+    last_updated_at: datetime
+    completed_at: datetime | None
+    actor: Actor
+    body: JsonObject
+    detail: JsonObject
+    data: JsonObject
+    error: Problem | None
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The operation that a request became, or found: `created` is false when the key was known."""
+
+    operation: Operation
+    created: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """One page of a list, newest first; `last` is where the next page begins after, None at the end."""
+
+    operations: tuple[Operation, ...]
+    last: str | None

@@ -1,0 +1,184 @@
+"""Rejected messages: what came in by an intake queue and could not be accepted, kept with the reason until somebody replays it.
+
+One row per queue and message id, written by our own code before the platform would move the message away under another id. The id holds the
+time at which the message was put on its queue, so that the newest are read first.
+"""
+
+import asyncio
+import json
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from shared.clock import Clock, from_text, to_text
+from shared.errors import ErrorCode, Problem, Refused
+from shared.operations.crash_points import crash_point
+from shared.operations.events import Events
+from shared.operations.identity import inverted, short_hash
+from shared.operations.models import JsonObject
+from shared.operations.rows import compact
+from shared.operations.storage import Change, Conflict, Found, Queues, Table
+
+TABLE = "rejected"
+_PARTITION = "rejected"
+_PIECE = 60 * 1024
+_SECRET = re.compile(r"password|secret|(?<!public)key$|token|credential|connectionstring|sas$", re.IGNORECASE)
+_REFERENCE = "keyVaultSecretId"
+
+
+@dataclass(frozen=True, slots=True)
+class RejectedMessage:
+    """A message that could not be accepted: `body` is its text, without secrets; `key` is what identifies it when it is replayed."""
+
+    id: str
+    queue: str
+    message_id: str
+    received_at: datetime
+    reason: Problem
+    body: str
+    may_have_been_accepted: bool
+    key: str
+    tenant: str
+    replayed_as: str | None = None
+
+    def as_json(self) -> JsonObject:
+        """Return it as `GET /rejected-messages` answers it."""
+        return {
+            "id": self.id,
+            "queue": self.queue,
+            "messageId": self.message_id,
+            "receivedAt": to_text(self.received_at),
+            "reason": {"code": self.reason.code, "message": self.reason.message, "target": self.reason.target}
+            | ({"details": [detail.as_json() for detail in self.reason.details]} if self.reason.details else {}),
+            "body": self.body,
+            "mayHaveBeenAccepted": self.may_have_been_accepted,
+            "replayedAs": self.replayed_as,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class RejectedMessages:
+    """Keeps, lists and replays rejected messages."""
+
+    table: Table
+    queues: Queues
+    events: Events
+    clock: Clock
+
+    async def reject(
+        self,
+        queue: str,
+        message_id: str,
+        received_at: datetime,
+        raw: bytes,
+        reason: Problem,
+        *,
+        tenant: str,
+        key: str,
+        may_have_been_accepted: bool = False,
+    ) -> str:
+        """Keep a message with the reason and tell of it; harmless to repeat. Returns the row's id."""
+        rejected = f"{inverted(received_at)}{short_hash(queue, message_id)}"
+        entity: dict[str, Any] = {
+            "PartitionKey": _PARTITION,
+            "RowKey": rejected,
+            "v": 1,
+            "queue": queue,
+            "messageId": message_id,
+            "receivedAt": to_text(received_at),
+            "reason": compact(reason.as_json()),
+            "mayHaveBeenAccepted": may_have_been_accepted,
+            "key": key,
+            "tenant": tenant,
+            "replayedAs": "",
+            "told": False,
+            **_body_pieces(without_secrets(raw)),
+        }
+        try:
+            await self.table.insert(entity)
+        except Conflict:
+            found = await self.table.get(_PARTITION, rejected)
+            if found is None or found.entity.get("told"):
+                return rejected
+        crash_point("reject.written")
+        kept = await self.get(rejected)
+        if kept is not None:
+            await self.events.tell_rejected(rejected, tenant, kept.as_json())
+        crash_point("reject.sent")
+        await self.table.upsert({"PartitionKey": _PARTITION, "RowKey": rejected, "told": True})
+        return rejected
+
+    async def get(self, rejected: str) -> RejectedMessage | None:
+        """Return one rejected message, or None."""
+        found = await self.table.get(_PARTITION, rejected) if rejected.isalnum() else None
+        return _read(found) if found else None
+
+    async def page(self, top: int, after: str | None) -> tuple[list[RejectedMessage], str | None]:
+        """Return up to `top` rejected messages after an id, newest first, and where the next page begins after."""
+        filters = "PartitionKey eq @partition and RowKey gt @after"
+        found = self.table.range(filters, parameters={"partition": _PARTITION, "after": after or "0"}, limit=top + 1)
+        kept = [_read(item) async for item in found]
+        return kept[:top], kept[top - 1].id if len(kept) > top else None
+
+    async def replay(self, rejected: str) -> RejectedMessage:
+        """Queue a rejected message again; its first id stays its key. Raises `Refused` (NotFound, AlreadyReplayed)."""
+        found = await self.table.get(_PARTITION, rejected) if rejected.isalnum() else None
+        if found is None:
+            raise Refused(ErrorCode.NOT_FOUND, "There is no such rejected message.", target=rejected)
+        kept = _read(found)
+        if kept.replayed_as is not None:
+            raise Refused(ErrorCode.ALREADY_REPLAYED, f"It was replayed already, as {kept.replayed_as}.", target=rejected)
+        await self.queues.send(kept.queue, json.dumps({"farshoreReplay": rejected}))
+        try:
+            mark = {"PartitionKey": _PARTITION, "RowKey": rejected, "replayedAs": kept.key}
+            await self.table.transact([Change("merge", mark, found.etag)])
+        except Conflict:
+            await asyncio.sleep(0)  # two replays at once: both messages have one key, the second finds the first's operation
+        return await self.get(rejected) or kept
+
+
+def without_secrets(raw: bytes) -> str:
+    """Return a message's text with every value that looks like a secret by its name replaced; unreadable text is kept as it is.
+
+    A reference to Key Vault is no secret.
+    """
+    text = raw.decode("utf-8", "replace")
+    try:
+        body = json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+    return json.dumps(_redacted(body), ensure_ascii=False) if isinstance(body, dict) else text
+
+
+def _redacted(value: object, name: str = "") -> object:
+    if isinstance(value, dict):
+        if set(value) == {_REFERENCE}:
+            return value
+        return {key: _redacted(item, str(key)) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_redacted(item, name) for item in value]
+    return "(removed)" if isinstance(value, str) and _SECRET.search(name) and name not in {"id", "key"} else value
+
+
+def _body_pieces(body: str) -> dict[str, Any]:
+    data = body.encode("utf-8", "surrogatepass")
+    parts = [data[start : start + _PIECE] for start in range(0, len(data), _PIECE)]
+    return {f"body{index}": part for index, part in enumerate(parts)} | {"body": len(parts)}
+
+
+def _read(found: Found) -> RejectedMessage:
+    entity = found.entity
+    body = b"".join(entity[f"body{index}"] for index in range(entity["body"]))
+    return RejectedMessage(
+        id=entity["RowKey"],
+        queue=entity["queue"],
+        message_id=entity["messageId"],
+        received_at=from_text(entity["receivedAt"]),
+        reason=Problem.from_json(json.loads(entity["reason"])),
+        body=body.decode("utf-8", "replace"),
+        may_have_been_accepted=bool(entity["mayHaveBeenAccepted"]),
+        key=entity["key"],
+        tenant=entity["tenant"],
+        replayed_as=entity["replayedAs"] or None,
+    )

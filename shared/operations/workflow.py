@@ -1,0 +1,128 @@
+"""What a capability gives the core: a kind of operation, its steps and its check; and what each of them may say.
+
+A step is safe to run again from its first line. It works on its `Claim`, whose `data`, `detail` and `percent` it may change; they are
+written with the write that ends the step (or with the intent of an effect), never alone.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from shared.errors import Problem
+from shared.operations.models import JsonObject, Operation, Status
+from shared.operations.rows import Active
+
+if TYPE_CHECKING:
+    from shared.operations.claims import Claim
+
+
+@dataclass(frozen=True, slots=True)
+class Next:
+    """Go on with another step in the same claim."""
+
+    step: str
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Look again at this moment (Azure's time), at `step` or the same one; `attention` is (code, message) for a person."""
+
+    at: datetime
+    step: str | None = None
+    attention: tuple[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Follow:
+    """Let the batched checks follow it from this moment on, grouped by `group` (a subscription's budget)."""
+
+    at: datetime
+    group: str
+    step: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """It has ended."""
+
+    status: Status
+    error: Problem | None = None
+
+
+Outcome = Next | Wait | Follow | End
+Step = Callable[["Claim"], Awaitable[Outcome]]
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What a check saw: look again at `at`, or hand over to `step` now. None leaves `data`, `detail` or `percent` as they are.
+
+    `attention` is (code, message) for a person; None takes an earlier one back.
+    """
+
+    at: datetime | None = None
+    step: str | None = None
+    data: JsonObject | None = None
+    detail: JsonObject | None = None
+    percent: int | None = None
+    attention: tuple[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """A check that learned nothing: `retry_after` is what the other side asked for, seconds of Azure's time."""
+
+    reason: str
+    retry_after: float | None = None
+    throttled: bool = False
+
+
+Check = Callable[[Sequence[Active]], Awaitable[Mapping[str, Checked | Unread]]]
+
+
+async def _nothing_to_release(_row: Active) -> None:
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Workflow:
+    """One kind of operation.
+
+    `kind` and `resource` name it in answers and events (`/{resource}/{id}`); `step_queue` carries its steps. `check` reads many rows'
+    worlds at once and changes nothing. `released` gives back what the operation held beside its locks; it is called again at each
+    repetition of the announcement. Roles are those of DESIGN.md.
+    """
+
+    kind: str
+    resource: str
+    step_queue: str
+    read_role: str
+    write_role: str
+    steps: Mapping[str, Step]
+    check: Check | None = None
+    released: Callable[[Active], Awaitable[None]] = _nothing_to_release
+
+    def resource_path(self, operation: str) -> str:
+        """Return the path of the resource below `/api`."""
+        return f"/{self.resource}/{operation}"
+
+
+@dataclass(frozen=True, slots=True)
+class Workflows:
+    """The kinds of operations that this app carries out, by name."""
+
+    by_kind: Mapping[str, Workflow] = field(default_factory=dict)
+
+    @staticmethod
+    def of(*workflows: Workflow) -> "Workflows":
+        """Collect workflows under their kinds."""
+        return Workflows({workflow.kind: workflow for workflow in workflows})
+
+    def of_kind(self, kind: str) -> Workflow:
+        """Return a kind's workflow; raises `LookupError` for one that this app does not carry out."""
+        return self.by_kind[kind]
+
+    def path_of(self, operation: Operation) -> str:
+        """Return the path of an operation's resource below `/api`."""
+        return self.of_kind(operation.kind).resource_path(operation.id)

@@ -1,0 +1,102 @@
+"""The settings, checked once at the start: a wrong one stops the start with its name and what was expected."""
+
+from functools import lru_cache
+from typing import Annotated
+
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+Names = Annotated[tuple[str, ...], NoDecode]
+
+
+class Settings(BaseSettings):
+    """Everything that differs between one deployment and another. Each field is an environment variable of the name given."""
+
+    model_config = SettingsConfigDict(extra="ignore", frozen=True, populate_by_name=True)
+
+    storage_connection: str | None = Field(
+        None,
+        validation_alias="AzureWebJobsStorage",
+        description="Connection string of the storage account; only for Azurite and its public key. Empty in Azure.",
+    )
+    queue_service_uri: str | None = Field(
+        None,
+        validation_alias="AzureWebJobsStorage__queueServiceUri",
+        description="Queue endpoint of the storage account, reached with the app's identity.",
+    )
+    table_service_uri: str | None = Field(
+        None,
+        validation_alias="AzureWebJobsStorage__tableServiceUri",
+        description="Table endpoint of the storage account, reached with the app's identity.",
+    )
+    identity_client_id: str | None = Field(
+        None, validation_alias="AZURE_CLIENT_ID", description="Client id of the user-assigned identity; empty for the system's."
+    )
+    resource_manager_url: str = Field(
+        "https://management.azure.com",
+        validation_alias="AZURE_RESOURCE_MANAGER_URL",
+        pattern=r"^https?://[^/]+$",
+        description="Endpoint of Azure Resource Manager, without a trailing slash; another one in sovereign clouds.",
+    )
+    public_base_url: str | None = Field(
+        None,
+        validation_alias="PUBLIC_BASE_URL",
+        pattern=r"^https?://[^/]+$",
+        description="Scheme and host under which callers reach the app, without a trailing slash; else the request's own host.",
+    )
+    clock_url: str | None = Field(
+        None,
+        validation_alias="FARSHORE_CLOCK_URL",
+        description="Where a simulated Azure tells its time; empty in Azure, where the machine's clock is right.",
+    )
+    auth_audiences: Names = Field(
+        (),
+        validation_alias="AUTH_AUDIENCES",
+        description="Audiences that an access token may carry, comma-separated: the app's client id and its api:// form.",
+    )
+    auth_issuers: Names = Field(
+        ("https://login.microsoftonline.com/{tenantId}/v2.0", "https://sts.windows.net/{tenantId}/"),
+        validation_alias="AUTH_ISSUERS",
+        description="Issuers of access tokens, comma-separated; {tenantId} stands for the token's Entra tenant.",
+    )
+    auth_keys_url: str = Field(
+        "https://login.microsoftonline.com/common/discovery/v2.0/keys",
+        validation_alias="AUTH_KEYS_URL",
+        description="The issuer's signing keys (JSON Web Key Set).",
+    )
+    queue_roles: Names = Field(
+        ("Copies.Write", "Failovers.Execute", "Tenants.Write"),
+        validation_alias="FARSHORE_QUEUE_ROLES",
+        description="Roles of whoever may send to an intake queue, comma-separated; never an approving role or Admin.",
+    )
+    budget_share: float = Field(
+        0.5,
+        gt=0,
+        le=1,
+        validation_alias="FARSHORE_BUDGET_SHARE",
+        description="Our share of Resource Manager's call budget, 0 to 1.",
+    )
+    calls_in_flight: int = Field(
+        64, ge=1, le=512, validation_alias="FARSHORE_CALLS_IN_FLIGHT", description="Calls to Azure at one time in one process."
+    )
+    lease_seconds: float = Field(
+        90,
+        gt=0,
+        le=600,
+        validation_alias="FARSHORE_LEASE_SECONDS",
+        description="How long a step owns its operation, wall-clock seconds.",
+    )
+    crash_point: str | None = Field(
+        None, validation_alias="FARSHORE_CRASH_POINT", description="Test only: the named point at which the process ends itself."
+    )
+
+    @field_validator("auth_audiences", "auth_issuers", "queue_roles", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+
+@lru_cache(maxsize=1)
+def get_settings() -> Settings:
+    """Return the process's settings, read from the environment once; raises `pydantic.ValidationError` naming a wrong one."""
+    return Settings()

@@ -1,0 +1,130 @@
+"""Answers: the status of each error code, the error body, 202 and its headers (Azure REST API guidelines; DESIGN.md, "Contracts")."""
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from shared.errors import CallFailure, ErrorCode, FailureKind, Problem, Refused
+from shared.operations.models import JsonObject, Operation
+
+if TYPE_CHECKING:
+    import azure.functions as func
+
+JSON = "application/json; charset=utf-8"
+API = "/api"
+RETRY_AFTER_SECONDS = 5
+"""How long a caller does well to wait before it looks again, wall-clock seconds."""
+
+STATUS: Mapping[ErrorCode, int] = {
+    ErrorCode.INVALID_REQUEST: 400,
+    ErrorCode.UNREADABLE_MESSAGE: 400,
+    ErrorCode.SAME_REGION: 400,
+    ErrorCode.UNKNOWN_REGION: 400,
+    ErrorCode.UNAUTHENTICATED: 401,
+    ErrorCode.MISSING_ROLE: 403,
+    ErrorCode.NOT_FOUND: 404,
+    ErrorCode.SOURCE_NOT_FOUND: 404,
+    ErrorCode.REPEATABILITY_KEY_REUSED: 409,
+    ErrorCode.COPY_NOT_SUPPORTED: 409,
+    ErrorCode.RESTORE_POINT_ALREADY_COPIED: 409,
+    ErrorCode.CHAIN_MOVED_ON: 409,
+    ErrorCode.ALREADY_STARTED: 409,
+    ErrorCode.ALREADY_ENDED: 409,
+    ErrorCode.NOT_FAILED: 409,
+    ErrorCode.SCOPE_BUSY: 409,
+    ErrorCode.ALREADY_REPLAYED: 409,
+    ErrorCode.COPY_FAILED: 409,
+    ErrorCode.AZURE_REFUSED: 409,
+    ErrorCode.AUTHORIZATION_FAILED: 409,
+    ErrorCode.OUTCOME_UNKNOWN: 409,
+    ErrorCode.NO_PROGRESS: 409,
+    ErrorCode.COPY_STUCK: 409,
+    ErrorCode.PAYLOAD_TOO_LARGE: 413,
+    ErrorCode.UNSUPPORTED_MEDIA_TYPE: 415,
+    ErrorCode.TOO_MANY_REQUESTS: 429,
+    ErrorCode.INTERNAL_ERROR: 500,
+    ErrorCode.SERVICE_UNAVAILABLE: 503,
+}
+"""The HTTP status of each code. `AuthorizationFailed` is what Azure says to *us*: 403 would send the caller to look at its own roles."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a caller gets: a JSON object, or a text under a `Content-Type` of its own; None is an empty body."""
+
+    status: int
+    body: JsonObject | str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def with_headers(self, headers: Mapping[str, str]) -> "Answer":
+        """Return the answer with further headers; its own win."""
+        return replace(self, headers={**headers, **self.headers})
+
+
+def to_http(answer: Answer) -> "func.HttpResponse":
+    """Write an answer as the platform's response."""
+    import azure.functions as func
+
+    body = json.dumps(answer.body, ensure_ascii=False) if isinstance(answer.body, dict) else answer.body
+    headers = {"Content-Type": JSON, **answer.headers}
+    mime = headers["Content-Type"].partition(";")[0]
+    return func.HttpResponse((body or "").encode(), status_code=answer.status, headers=headers, mimetype=mime, charset="utf-8")
+
+
+def error_answer(problem: Problem, status: int, retry_after: float | None = None) -> Answer:
+    """Return the answer to a request that was refused; `retry_after` is in wall-clock seconds."""
+    headers = {"x-ms-error-code": str(problem.code)}
+    if retry_after is not None:
+        headers["Retry-After"] = str(max(1, math.ceil(retry_after)))
+    return Answer(status, {"error": problem.as_json()}, headers)
+
+
+def refusal(refused: Refused) -> Answer:
+    """Return the answer to a refusal of our own word; 429 and 503 always say when to come back."""
+    status = STATUS[refused.code]
+    wait = RETRY_AFTER_SECONDS if refused.retry_after is None and status in {429, 503} else refused.retry_after
+    return error_answer(refused.problem, status, wait)
+
+
+def failure(error: Exception) -> Answer:
+    """Return the answer to an error that nobody foresaw, without a word of its insides: 503 where waiting helps, else 500."""
+    if _passes(error):
+        return refusal(Refused(ErrorCode.SERVICE_UNAVAILABLE, "Something that this needs does not answer just now. Try again shortly."))
+    return refusal(
+        Refused(ErrorCode.INTERNAL_ERROR, "This failed for a reason of our own. The x-ms-request-id of this answer finds it in the log.")
+    )
+
+
+def absolute(base_url: str, path: str) -> str:
+    """Return the address of a path of ours, such as `/operations/{id}`; `base_url` is scheme and host."""
+    return f"{base_url}{API}{path}"
+
+
+def accepted(operation: Operation, resource_path: str, base_url: str, body: JsonObject) -> Answer:
+    """Return 202 for an operation that goes on, 200 for one that has ended, with the same headers.
+
+    `resource_path` is where its resource is ("/restore-point-copies/{id}"), `body` the resource as it is now.
+    """
+    return Answer(
+        200 if operation.status.ended else 202,
+        body,
+        {
+            "Operation-Location": absolute(base_url, f"/operations/{operation.id}"),
+            "Location": absolute(base_url, resource_path),
+            "Retry-After": str(RETRY_AFTER_SECONDS),
+        },
+    )
+
+
+def _passes(error: Exception) -> bool:
+    if isinstance(error, CallFailure):
+        return error.kind in {FailureKind.THROTTLED, FailureKind.IN_DOUBT}
+    if isinstance(error, TimeoutError | ConnectionError):
+        return True
+    from azure.core.exceptions import HttpResponseError, ServiceRequestError, ServiceResponseError
+
+    if isinstance(error, HttpResponseError):
+        return error.status_code is None or error.status_code >= 500 or error.status_code in {408, 429}
+    return isinstance(error, ServiceRequestError | ServiceResponseError)

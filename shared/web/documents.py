@@ -1,0 +1,195 @@
+"""JSON from outside: read strictly, checked against a model, and refused with the path of each field that is wrong."""
+
+import json
+import math
+import types
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, NoReturn, TypeVar, Union, get_args, get_origin
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from shared.errors import ErrorCode, Problem, Refused
+from shared.operations.models import JsonObject
+
+MAX_BYTES = 64 * 1024
+MAX_DEPTH = 32
+MAX_DETAILS = 50
+M = TypeVar("M", bound=BaseModel)
+
+
+def read_object(body: bytes) -> JsonObject:
+    """Read UTF-8 text as one JSON object (RFC 8259), a byte order mark tolerated.
+
+    Refuses with `PayloadTooLarge` beyond 64 KiB and with `InvalidRequest` an empty body, other encodings, members that stand twice,
+    NaN and infinities, half surrogate pairs, more than 32 levels, and anything that is no object.
+    """
+    if len(body) > MAX_BYTES:
+        raise Refused(ErrorCode.PAYLOAD_TOO_LARGE, f"The body has {len(body)} bytes; at most {MAX_BYTES} are read.")
+    if not body.strip():
+        raise _unreadable("The body is empty; a JSON object is expected.")
+    try:
+        text = body.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise _unreadable(f"The body is not UTF-8 text: byte {error.start} fits no character.") from error
+    try:
+        document = json.loads(text, object_pairs_hook=_once, parse_constant=_no_constant, parse_float=_finite)
+    except json.JSONDecodeError as error:
+        raise _unreadable(f"The body is not JSON: {error.msg} at line {error.lineno}, column {error.colno}.") from error
+    except RecursionError as error:
+        raise _too_deep() from error
+    except ValueError as error:  # an integer of thousands of digits
+        raise _unreadable("The body holds a number that is too long.") from error
+    if not isinstance(document, dict):
+        raise _unreadable(f"The body is {_kind(document)}; a JSON object is expected.")
+    _walk(document, 1)
+    return document
+
+
+def parse(model: type[M], document: JsonObject) -> M:
+    """Check a document against a model; refuses with `InvalidRequest` and one detail per error, whose target is the field's path.
+
+    Paths are written as the sender writes the fields: `source.virtualMachineId`, `excludeDisks[2]`. Values are never repeated.
+    """
+    try:
+        return model.model_validate_json(json.dumps(document))
+    except ValidationError as error:
+        problems = [_problem(model, document, item) for item in error.errors(include_url=False, include_input=False)]
+        raise invalid(list(dict.fromkeys(problems))) from error
+
+
+def invalid(problems: Sequence[Problem]) -> Refused:
+    """Return the refusal of a request for one or more fields, each a problem with its target; at most 50 are told."""
+    first = problems[0]
+    message = f"{first.target}: {first.message}" if first.target else first.message
+    if len(problems) > 1:
+        message += f" ({len(problems) - 1} more: see details.)"
+    return Refused(ErrorCode.INVALID_REQUEST, message, target=first.target, details=problems[:MAX_DETAILS])
+
+
+def wrong(target: str, message: str) -> Refused:
+    """Return the refusal of a request for one field, parameter or header."""
+    return invalid([Problem(ErrorCode.INVALID_REQUEST, message, target)])
+
+
+def _unreadable(message: str) -> Refused:
+    return Refused(ErrorCode.INVALID_REQUEST, message)
+
+
+def _too_deep() -> Refused:
+    return _unreadable(f"The body is nested too deeply; at most {MAX_DEPTH} levels are read.")
+
+
+def _once(pairs: list[tuple[str, object]]) -> JsonObject:
+    members = dict(pairs)
+    if len(members) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise wrong(twice, "This member stands twice in one object; it must stand once.")
+    return members
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise _unreadable(f"The body holds {name}, which is no JSON number.")
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if math.isinf(value):
+        raise _unreadable("The body holds a number that is too large.")
+    return value
+
+
+def _walk(value: object, depth: int) -> None:
+    if depth > MAX_DEPTH:
+        raise _too_deep()
+    if isinstance(value, dict):
+        for name, member in value.items():
+            _no_surrogates(name)
+            _walk(member, depth + 1)
+    elif isinstance(value, list):
+        for member in value:
+            _walk(member, depth + 1)
+    elif isinstance(value, str):
+        _no_surrogates(value)
+
+
+def _no_surrogates(text: str) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise _unreadable("The body holds half of a surrogate pair (\\ud800 to \\udfff), which is no character.") from error
+
+
+def _kind(value: object) -> str:
+    names = {list: "an array", str: "a text", bool: "true or false", type(None): "null"}
+    return names.get(type(value), "a number")
+
+
+def _problem(model: type[BaseModel], document: JsonObject, error: ErrorDetails) -> Problem:
+    path = _path(document, error)
+    target = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).removeprefix(".")
+    return Problem(ErrorCode.INVALID_REQUEST, _message(model, path, error), target or None)
+
+
+def _path(document: JsonObject, error: ErrorDetails) -> tuple[str | int, ...]:
+    """Leave out of pydantic's location what the sender never wrote: the branches of a union, `[key]`, validators."""
+    path: list[str | int] = []
+    here: Any = document
+    for position, part in enumerate(error["loc"]):
+        if _holds(here, part):
+            here = here[part]
+        elif not (error["type"] == "missing" and position == len(error["loc"]) - 1):
+            continue
+        path.append(part)
+    return tuple(path)
+
+
+def _holds(container: object, part: str | int) -> bool:
+    if isinstance(container, dict):
+        return part in container
+    return isinstance(container, list) and isinstance(part, int) and part < len(container)
+
+
+def _message(model: type[BaseModel], path: tuple[str | int, ...], error: ErrorDetails) -> str:
+    match error["type"]:
+        case "missing":
+            return "This field is required."
+        case "extra_forbidden":
+            known = sorted(_fields(_at(model, path[:-1])))
+            return f"This field is not known here; known are {', '.join(known)}." if known else "This field is not known here."
+        case "value_error":
+            message = error["msg"].removeprefix("Value error, ")
+        case _:
+            message = error["msg"].replace("Input should", "This should")
+    message = message[:1].upper() + message[1:]
+    return message if message.endswith((".", "!", "?")) else f"{message}."
+
+
+def _at(annotation: Any, path: Sequence[str | int]) -> list[type[BaseModel]]:  # noqa: ANN401  # any annotation of a field
+    found = _models(annotation)
+    for part in path:
+        steps = [member for model in found for member in _steps(model, part)]
+        found = [model for step in steps for model in _models(step)]
+    return found
+
+
+def _steps(model: type[BaseModel], part: str | int) -> list[Any]:
+    if isinstance(part, int):  # an item of the list that led here
+        return [model]
+    return [info.annotation for name, info in model.model_fields.items() if (info.alias or name) == part]
+
+
+def _models(annotation: Any) -> list[type[BaseModel]]:  # noqa: ANN401  # any annotation of a field
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    origin = get_origin(annotation)
+    if origin is Annotated:
+        return _models(get_args(annotation)[0])
+    if origin in {Union, types.UnionType} or (isinstance(origin, type) and issubclass(origin, list | tuple | Mapping)):
+        return [model for argument in get_args(annotation) for model in _models(argument)]
+    return []
+
+
+def _fields(models: Sequence[type[BaseModel]]) -> set[str]:
+    return {info.alias or name for model in models for name, info in model.model_fields.items()}

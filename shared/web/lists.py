@@ -1,0 +1,72 @@
+"""Lists, page by page: `top`, an opaque `continuation`, a complete `nextLink` (contracts/http.md, "Lists").
+
+A continuation carries where its page begins, under a digest of that place, the caller and the filters. The digest has no secret: it finds
+a mistake or a link used by somebody else, and it need do no more, for whoever makes one up gets no row that asking from the start would
+not show. Each page is searched with the caller's own rights anew.
+"""
+
+import base64
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+from shared.access.principal import Principal
+from shared.operations.models import JsonObject
+from shared.web.answers import absolute
+from shared.web.documents import wrong
+from shared.web.requests import QueryParameter
+
+DEFAULT_TOP = 100
+TOP = QueryParameter("top", "How many to give, at most; 100 when it is left out.", minimum=1, maximum=1000)
+CONTINUATION = QueryParameter("continuation", "Where the page begins; only as a nextLink carries it.", max_length=4096)
+PAGING = (TOP, CONTINUATION)
+"""The query parameters of every list, beside its filters."""
+
+_DIGEST = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Which page was asked for: at most `top` rows, after `after` (None: from the start)."""
+
+    top: int
+    after: str | None
+
+
+def read_page(query: Mapping[str, str], principal: Principal) -> Page:
+    """Read the page that a query (as `read_query` gives it) asks for; refuses with 400 a continuation changed or made for another list."""
+    top = int(query.get("top", DEFAULT_TOP))
+    token = query.get("continuation")
+    if token is None:
+        return Page(top, None)
+    try:
+        after = base64.b64decode(token.encode("ascii"), altchars=b"-_", validate=True)[_DIGEST:].decode()
+    except ValueError:  # other letters, a length that does not fit, no UTF-8
+        after = ""
+    # written again and compared as text: base64 lets several texts stand for the same bytes
+    if not after or token != _continuation(after, query, principal):
+        message = "This continuation was changed, or was made for another caller or other filters; take a nextLink as it is, or start over."
+        raise wrong("continuation", message)
+    return Page(top, after)
+
+
+def page_body(
+    values: Sequence[JsonObject], last: str | None, *, path: str, query: Mapping[str, str], principal: Principal, base_url: str
+) -> JsonObject:
+    """Return a list's answer: `value`, and `nextLink`, absolute and complete, where more is to come after `last`.
+
+    `path` is the list's own ("/restore-point-copies"), `query` what `read_query` gave for this page.
+    """
+    body: JsonObject = {"value": list(values)}
+    if last:
+        following = {**query, "continuation": _continuation(last, query, principal)}
+        body["nextLink"] = f"{absolute(base_url, path)}?{urlencode(following)}"
+    return body
+
+
+def _continuation(after: str, query: Mapping[str, str], principal: Principal) -> str:
+    filters = sorted((name, value) for name, value in query.items() if name not in {"top", "continuation"})
+    bound = json.dumps([principal.tenant, principal.actor.kind, principal.actor.id, filters, after])
+    return base64.urlsafe_b64encode(hashlib.sha256(bound.encode()).digest()[:_DIGEST] + after.encode()).decode("ascii")

@@ -1,0 +1,197 @@
+"""The OpenAPI 3.1 description, built from the routes that entry points declare and the pydantic models that they use."""
+
+import re
+from collections.abc import Iterable
+from http import HTTPStatus
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+
+from shared.access.roles import READ_ROLES, Role
+from shared.web.operations import ErrorBody
+from shared.web.requests import QueryParameter
+from shared.web.routes import PATH_PARAMETER, Route
+
+VERSION = "1"
+_REF = "#/components/schemas/{model}"
+Json = dict[str, Any]
+
+
+def build(routes: Iterable[Route], server: str) -> Json:
+    """Return the description of the routes; `server` is the absolute address of the prefix `api`. The document is JSON-ready."""
+    listed = sorted(routes, key=lambda route: (route.path, route.method))
+    requests: set[type[BaseModel]] = {route.request for route in listed if route.request}
+    responses: set[type[BaseModel]] = {ErrorBody, *(route.response for route in listed if route.response)}
+    models = [(model, "validation") for model in _by_name(requests)] + [(model, "serialization") for model in _by_name(responses)]
+    keys, definitions = models_json_schema(models, ref_template=_REF)  # type: ignore[arg-type]  # the tuple's literal is widened
+    paths: dict[str, Json] = {}
+    for route in listed:
+        paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, keys)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Farshore",
+            "version": VERSION,
+            "description": "Disaster recovery for Azure: restore points copied to another region, and failovers with guard rails.",
+            "license": {"name": "MIT", "identifier": "MIT"},
+        },
+        "servers": [{"url": server}],
+        "security": [{"entra": []}],
+        "paths": paths,
+        "components": {
+            "schemas": definitions.get("$defs", {}),
+            "securitySchemes": {"entra": _SECURITY},
+            "headers": _HEADERS,
+            "parameters": _PARAMETERS,
+        },
+    }
+
+
+def _by_name(models: Iterable[type[BaseModel]]) -> list[type[BaseModel]]:
+    return sorted(models, key=lambda model: model.__name__)
+
+
+def _operation(route: Route, keys: Any) -> Json:  # noqa: ANN401  # pydantic's own mapping type
+    operation: Json = {
+        "operationId": operation_id(route),
+        "summary": route.summary,
+        "description": " ".join(part for part in (route.description, _roles(route)) if part),
+        "tags": [route.path.split("/")[1]],
+        "parameters": [*_parameters(route)],
+        "responses": _responses(route, keys),
+    }
+    if route.needed is None:
+        operation["security"] = [{}]
+    if route.request:
+        schema = keys[(route.request, "validation")]
+        operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": schema}}}
+    return operation
+
+
+def operation_id(route: Route) -> str:
+    """Return a name for generated clients: `getRestorePointCopiesById`, `postRestorePointCopiesByIdCancel`."""
+    words = []
+    for segment in route.path.strip("/").split("/"):
+        named = PATH_PARAMETER.fullmatch(segment)
+        words += ["by", named[1]] if named else re.split(r"[-.]", segment)
+    return route.method.lower() + "".join(word[:1].upper() + word[1:] for word in words)
+
+
+def _roles(route: Route) -> str:
+    if route.needed is None:
+        return "Open to all."
+    wanted = [route.needed] if isinstance(route.needed, Role) else sorted(route.needed)
+    said = f"Needs the app role {' or '.join(f'`{role}`' for role in wanted)}"
+    return f"{said} (or the provider's `Admin`)." if set(wanted) <= READ_ROLES else f"{said}."
+
+
+def _parameters(route: Route) -> Iterable[Json]:
+    for name in route.path_parameters:
+        yield {"name": name, "in": "path", "required": True, "schema": {"type": "string", "minLength": 1, "maxLength": 260}}
+    for parameter in route.known_query:
+        yield {"name": parameter.name, "in": "query", "description": parameter.description, "schema": _query_schema(parameter)}
+    yield {"$ref": "#/components/parameters/ClientRequestId"}
+    if route.repeatable:
+        yield {"$ref": "#/components/parameters/RepeatabilityRequestId"}
+        yield {"$ref": "#/components/parameters/RepeatabilityFirstSent"}
+
+
+def _query_schema(parameter: QueryParameter) -> Json:
+    if parameter.is_number:
+        return {"type": "integer", "minimum": parameter.minimum, "maximum": parameter.maximum}
+    if parameter.values:
+        return {"type": "string", "enum": list(parameter.values)}
+    return {"type": "string", "maxLength": parameter.max_length}
+
+
+def _responses(route: Route, keys: Any) -> Json:  # noqa: ANN401  # pydantic's own mapping type
+    success: Json = {"description": route.summary, "headers": _refs("RequestId", "ClientRequestId")}
+    if route.response:
+        success["content"] = {route.media_type: {"schema": _body_schema(route, keys)}}
+    elif route.status != 204:
+        success["content"] = {route.media_type: {"schema": {"type": "object" if "json" in route.media_type else "string"}}}
+    responses: Json = {str(route.status): success}
+    if route.status == 202:
+        success["headers"] |= _refs("OperationLocation", "Location", "RetryAfter")
+        responses["200"] = {**success, "description": "The same request was accepted before, and its operation has ended."}
+    for status in sorted(_refusals(route)):
+        headers = _refs("RequestId", "ClientRequestId", "ErrorCode")
+        headers |= _refs("RetryAfter") if status in {429, 503} else {}
+        headers |= _refs("Challenge") if status == 401 else {}
+        responses[str(status)] = {
+            "description": HTTPStatus(status).phrase,
+            "headers": headers,
+            "content": {"application/json": {"schema": keys[(ErrorBody, "serialization")]}},
+        }
+    return responses
+
+
+def _body_schema(route: Route, keys: Any) -> Json:  # noqa: ANN401  # pydantic's own mapping type
+    schema: Json = keys[(route.response, "serialization")]
+    if not route.is_list:
+        return schema
+    following = {"type": "string", "format": "uri", "description": "The next page, complete; absent on the last."}
+    return {"type": "object", "required": ["value"], "properties": {"value": {"type": "array", "items": schema}, "nextLink": following}}
+
+
+def _refusals(route: Route) -> set[int]:
+    found = {500, 503, *route.refusals}
+    if route.needed is not None:
+        found |= {400, 401, 403}
+    if route.path_parameters:
+        found.add(404)
+    if route.request or route.method in {"POST", "PUT", "PATCH"}:
+        found |= {400, 413, 415}
+    return found - {route.status}
+
+
+def _refs(*names: str) -> Json:
+    return {_HEADER_NAMES[name]: {"$ref": f"#/components/headers/{name}"} for name in names}
+
+
+def _header(description: str, **schema: object) -> Json:
+    return {"description": description, "schema": {"type": "string", **schema}}
+
+
+_SECURITY: Json = {
+    "type": "http",
+    "scheme": "bearer",
+    "bearerFormat": "JWT",
+    "description": "An Entra ID access token with app roles: Authorization: Bearer <token>.",
+}
+_HEADER_NAMES = {
+    "RequestId": "x-ms-request-id",
+    "ClientRequestId": "x-ms-client-request-id",
+    "ErrorCode": "x-ms-error-code",
+    "OperationLocation": "Operation-Location",
+    "Location": "Location",
+    "RetryAfter": "Retry-After",
+    "Challenge": "WWW-Authenticate",
+}
+_HEADERS: Json = {
+    "RequestId": _header("Names this request in our log.", format="uuid"),
+    "ClientRequestId": _header("The request's own x-ms-client-request-id."),
+    "ErrorCode": _header("The error's code, as in the body."),
+    "OperationLocation": _header("The operation, absolute: /api/operations/{id}.", format="uri"),
+    "Location": _header("The resource, absolute.", format="uri"),
+    "RetryAfter": {"description": "When to come back, wall-clock seconds.", "schema": {"type": "integer", "minimum": 1}},
+    "Challenge": _header("What is wrong with the access token (RFC 6750)."),
+}
+
+
+def _header_parameter(name: str, description: str, **schema: object) -> Json:
+    return {"name": name, "in": "header", "required": False, **_header(description, **schema)}
+
+
+_PARAMETERS: Json = {
+    "ClientRequestId": _header_parameter(
+        "x-ms-client-request-id", "Comes back with the answer; 1 to 128 printable ASCII characters, else it is ignored.", maxLength=128
+    ),
+    "RepeatabilityRequestId": _header_parameter(
+        "Repeatability-Request-ID", "Makes the request safe to repeat: the same key and body give the same operation.", format="uuid"
+    ),
+    "RepeatabilityFirstSent": _header_parameter(
+        "Repeatability-First-Sent", "When it was first sent, an HTTP date; only stored.", examples=["Sun, 06 Nov 1994 08:49:37 GMT"]
+    ),
+}

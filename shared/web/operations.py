@@ -1,0 +1,66 @@
+"""An operation as `GET /operations/{id}` answers it, and as the events on `outcomes` carry it (DESIGN.md, "Contracts")."""
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+from shared.clock import to_text
+from shared.operations.models import JsonObject, Operation, Status
+from shared.web.answers import absolute
+
+
+class ErrorDetail(BaseModel):
+    """An error of the Azure REST API guidelines."""
+
+    code: str = Field(description="What went wrong, for a program.")
+    message: str = Field(description="What went wrong and what would be right, for a person.")
+    target: str | None = Field(None, description="The field, header or thing that it is about.")
+    details: list["ErrorDetail"] = Field(default_factory=list, description="Each single thing that is wrong.")
+
+
+class ErrorBody(BaseModel):
+    """The body of every answer that is no success."""
+
+    error: ErrorDetail
+
+
+class AttentionBody(BaseModel):
+    """Why a person must look."""
+
+    code: str
+    message: str
+    since: str = Field(json_schema_extra={"format": "date-time"})
+
+
+class OperationBody(BaseModel):
+    """One accepted request to change something, from its acceptance to its end."""
+
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True)
+
+    id: str
+    kind: str
+    tenant: str = Field(description="The owner of what it changes.")
+    status: Status
+    step: str
+    percent_complete: int = Field(ge=0, le=100)
+    attention: AttentionBody | None
+    created_at: str = Field(json_schema_extra={"format": "date-time"})
+    last_updated_at: str = Field(json_schema_extra={"format": "date-time"})
+    resource_location: str = Field(description="Where its resource is, absolute.")
+    error: ErrorDetail | None
+
+
+def operation_body(operation: Operation, resource_path: str, base_url: str) -> JsonObject:
+    """Write an operation; `resource_path` is its kind's ("/restore-point-copies/{id}"), `base_url` scheme and host."""
+    return {
+        "id": operation.id,
+        "kind": operation.kind,
+        "tenant": operation.tenant,
+        "status": str(operation.status),
+        "step": operation.step,
+        "percentComplete": operation.percent_complete,
+        "attention": operation.attention.as_json() if operation.attention else None,
+        "createdAt": to_text(operation.created_at),
+        "lastUpdatedAt": to_text(operation.last_updated_at),
+        "resourceLocation": absolute(base_url, resource_path),
+        "error": operation.error.as_json() if operation.error else None,
+    }

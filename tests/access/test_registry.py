@@ -1,0 +1,127 @@
+"""The tenant registry's read side, against a real table, and what it does when it contradicts itself."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+import pytest
+
+from shared.access.ownership import owner_of, require_owner
+from shared.access.registry import TABLE, Registry, RegistryError, read_tenants, seed
+from shared.access.roles import Role
+from shared.errors import ErrorCode, Refused
+from shared.operations.storage import Found, connect
+from tests.access.kit import FABRIKAM, NORTHWIND, PROVIDER, TENANTS, MovedClock, Rows, principal
+
+DOCUMENTS = [tenant.model_dump(mode="json", by_alias=True) for tenant in TENANTS]
+VM = "/subscriptions/{}/resourceGroups/g/providers/Microsoft.Compute/virtualMachines/vm"
+
+
+async def test_what_is_seeded_is_read(azurite: Any) -> None:
+    await seed(azurite.connection_string, DOCUMENTS)
+    storage = connect(azurite.connection_string)
+    try:
+        registry = Registry(storage.table(TABLE), MovedClock())
+        assert await registry.all() == TENANTS
+        assert await registry.provider() == PROVIDER
+        assert await registry.by_name("fabrikam") == FABRIKAM
+        assert await registry.by_entra_tenant(FABRIKAM.tenant_id.upper()) == FABRIKAM
+        assert await registry.owner_of_subscription(NORTHWIND.subscriptions[0].upper()) == NORTHWIND
+        assert await registry.owner_of_subscription("dddddddd-0000-4000-8000-000000000004") is None
+
+        changed = [{**DOCUMENTS[2], "displayName": "Northwind Traders", "settings": {"twoPersonRule": False, "drillHour": 4}}]
+        await seed(azurite.connection_string, changed)
+        registry.forget()
+        found = await registry.by_name("northwind")
+        assert found.display_name == "Northwind Traders"
+        assert found.settings.model_dump(by_alias=True) == {"twoPersonRule": False, "drillHour": 4}
+        assert await registry.by_name("fabrikam") == FABRIKAM
+    finally:
+        await storage.close()
+
+
+async def test_it_is_read_once_a_minute_however_many_ask() -> None:
+    clock, rows = MovedClock(), Rows(*TENANTS)
+    registry = Registry(rows, clock)
+    await asyncio.gather(*(registry.by_name("contoso") for _ in range(50)))
+    clock.seconds += 59
+    await registry.all()
+    assert rows.reads == 1
+    clock.seconds += 2
+    rows.tenants = (PROVIDER,)
+    assert await registry.all() == (PROVIDER,)
+    assert rows.reads == 2
+
+
+@pytest.mark.parametrize(
+    ("resource", "owner"),
+    [
+        (VM.format(FABRIKAM.subscriptions[0]), "fabrikam"),
+        (VM.format(FABRIKAM.subscriptions[0]).upper().removeprefix("/"), "fabrikam"),
+        (FABRIKAM.vault_id.upper() + "/replicationFabrics/a/replicationProtectionContainers/b/replicationProtectedItems/c", "fabrikam"),
+        (FABRIKAM.vault_id + "-two", "contoso"),
+        (PROVIDER.vault_id, "contoso"),
+        (VM.format("dddddddd-0000-4000-8000-000000000004"), None),
+        ("not an id", None),
+        ("", None),
+    ],
+)
+async def test_whose_a_resource_is(resource: str, owner: str | None) -> None:
+    assert await owner_of(Registry(Rows(*TENANTS), MovedClock()), resource) == owner
+
+
+async def test_anothers_machine_is_not_found_and_the_answer_says_no_more() -> None:
+    registry, machine = Registry(Rows(*TENANTS), MovedClock()), VM.format(NORTHWIND.subscriptions[0])
+    with pytest.raises(Refused) as refused:
+        await require_owner(registry, principal(FABRIKAM, Role.COPIES_WRITE), machine, "virtual machine", target="source.virtualMachineId")
+    assert refused.value.code is ErrorCode.NOT_FOUND
+    assert refused.value.problem.target == "source.virtualMachineId"
+    assert "northwind" not in str(refused.value)
+    caller = principal(PROVIDER, Role.ADMIN, Role.COPIES_WRITE)
+    assert await require_owner(registry, caller, machine, "virtual machine") == "northwind"
+
+
+async def test_a_subscription_of_two_tenants_is_nobodys_guess() -> None:
+    both = NORTHWIND.model_copy(update={"subscriptions": FABRIKAM.subscriptions})
+    registry = Registry(Rows(PROVIDER, FABRIKAM, both), MovedClock())
+    with pytest.raises(RegistryError, match="fabrikam and northwind"):
+        await registry.owner_of_subscription(FABRIKAM.subscriptions[0])
+    assert await registry.owner_of_subscription(PROVIDER.subscriptions[0]) == PROVIDER
+
+
+@pytest.mark.parametrize("providers", [0, 2])
+async def test_there_is_exactly_one_provider(providers: int) -> None:
+    rows = [PROVIDER.model_copy(update={"name": f"p{number}"}) for number in range(providers)]
+    with pytest.raises(RegistryError, match="exactly one provider"):
+        await Registry(Rows(FABRIKAM, *rows), MovedClock()).provider()
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"name": "fabrikam"}, "same name"),
+        ({"subscriptions": [FABRIKAM.subscriptions[0].upper()]}, "subscription .* fabrikam and northwind"),
+        ({"tenantId": FABRIKAM.tenant_id}, "Entra tenant .* fabrikam and northwind"),
+        ({"vaultId": FABRIKAM.vault_id.upper()}, "vault .* fabrikam and northwind"),
+        ({"name": "a/b"}, "malformed"),
+        ({"kind": "reseller"}, "malformed"),
+    ],
+)
+def test_a_contradiction_is_refused_before_it_is_written(changes: dict[str, Any], words: str) -> None:
+    with pytest.raises(RegistryError, match=words):
+        read_tenants([*DOCUMENTS[:2], {**DOCUMENTS[2], **changes}])
+
+
+def test_the_two_person_rule_is_on_unless_a_tenant_says_otherwise() -> None:
+    (tenant,) = read_tenants([{"name": "new"}])
+    assert tenant.settings.two_person_rule is True
+
+
+async def test_a_row_that_cannot_be_read_is_named() -> None:
+    class Bad(Rows):
+        async def range(self, filters: str, *, parameters: Mapping[str, Any]) -> AsyncIterator[Found]:
+            async for found in super().range(filters, parameters=parameters):
+                yield type(found)({"RowKey": found.entity["RowKey"]}, "")
+
+    with pytest.raises(RegistryError, match="'contoso'"):
+        await Registry(Bad(PROVIDER), MovedClock()).all()

@@ -1,0 +1,148 @@
+"""What each kind of failure means: whether anything can have begun, in whose words, and for how long to wait."""
+
+import asyncio
+import json
+from datetime import UTC, datetime
+
+import aiohttp
+import pytest
+from azure.core.exceptions import IncompleteReadError, ServiceRequestError, ServiceResponseError
+from hypothesis import given
+from hypothesis import strategies as st
+from multidict import CIMultiDict
+
+from shared.arm.clients import AzureClients
+from shared.arm.failures import classify, failure_of, parse_date, parse_retry_after
+from shared.errors import CallFailure, FailureKind
+from tests.arm.conftest import DATE, SUBSCRIPTION, LoopbackAzure, answering
+
+ERROR = {
+    "error": {
+        "code": "VMRestorePointClientError",
+        "message": "The restore point cannot be created.",
+        "target": "restorePoint",
+        "details": [{"code": "SharedDisk", "message": "Disk data-1 is shared.", "details": [{"code": "Inner", "message": "deep"}]}, "odd"],
+    }
+}
+
+
+def answer(status: int, body: object = "", **headers: str) -> CallFailure:
+    named = CIMultiDict({name.replace("_", "-"): value for name, value in headers.items()})
+    return failure_of(status, named, body if isinstance(body, str) else json.dumps(body))
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "headers", "kind"),
+    [
+        (400, "BadRequest", {}, FailureKind.REFUSED),
+        (401, "InvalidAuthenticationToken", {}, FailureKind.REFUSED),
+        (403, "AuthorizationFailed", {}, FailureKind.REFUSED),
+        (404, "ResourceNotFound", {}, FailureKind.NOT_FOUND),
+        (408, "RequestTimeout", {}, FailureKind.IN_DOUBT),
+        (409, "Conflict", {}, FailureKind.REFUSED),
+        (409, "OperationNotAllowed", {}, FailureKind.REFUSED),
+        (409, "OperationNotAllowed", {"Retry_After": "600"}, FailureKind.THROTTLED),
+        (409, "TooManyRequests", {}, FailureKind.THROTTLED),
+        (412, "PreconditionFailed", {}, FailureKind.REFUSED),
+        (429, "SubscriptionRequestsThrottled", {"Retry_After": "7"}, FailureKind.THROTTLED),
+        (500, "InternalExecutionError", {}, FailureKind.IN_DOUBT),
+        (503, "ServerBusy", {"Retry_After": "5"}, FailureKind.IN_DOUBT),
+        (504, "GatewayTimeout", {}, FailureKind.IN_DOUBT),
+        (307, "Moved", {}, FailureKind.REFUSED),
+    ],
+)
+def test_an_answer_tells_whether_anything_began(status: int, code: str, headers: dict[str, str], kind: FailureKind) -> None:
+    failure = answer(status, {"error": {"code": code, "message": "no"}}, **headers)
+    assert (failure.kind, failure.code, failure.status) == (kind, code, status)
+    assert failure.definite is (kind is not FailureKind.IN_DOUBT)
+
+
+def test_azures_words_are_kept_with_their_details() -> None:
+    failure = answer(409, ERROR, Date=DATE)
+    assert failure.problem.as_json() == {
+        "code": "VMRestorePointClientError",
+        "message": "The restore point cannot be created.",
+        "target": "restorePoint",
+        "details": [{"code": "SharedDisk", "message": "Disk data-1 is shared.", "details": [{"code": "Inner", "message": "deep"}]}],
+    }
+    assert failure.date == datetime(2026, 3, 3, 10, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    "body", ["", "<html>gateway</html>", "[]", "null", '{"error": null}', '{"error": "text"}', '{"error": {"code": null}}']
+)
+def test_an_answer_without_words_has_its_status(body: str) -> None:
+    failure = answer(502, body)
+    assert (failure.code, failure.kind) == ("Http502", FailureKind.IN_DOUBT)
+    assert "502" in failure.message
+
+
+@given(st.integers(300, 599), st.binary(max_size=80), st.text(max_size=30))
+def test_no_answer_breaks_it(status: int, body: bytes, retry_after: str) -> None:
+    failure = failure_of(status, CIMultiDict({"Retry-After": retry_after, "Date": retry_after}), body)
+    assert failure.retry_after is None or failure.retry_after >= 0
+    if status >= 500:
+        assert not failure.definite
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({}, None),
+        ({"Retry-After": "17"}, 17),
+        ({"retry-after": "0"}, 0),
+        ({"Retry-After": "-5"}, 0),
+        ({"Retry-After": "soon"}, None),
+        ({"retry-after-ms": "1500"}, 1.5),
+        ({"x-ms-retry-after-ms": "250", "Retry-After": "9"}, 0.25),
+        ({"Retry-After": "Tue, 03 Mar 2026 10:01:30 GMT"}, 90),
+        ({"Retry-After": "Tue, 03 Mar 2026 09:00:00 GMT"}, 0),
+    ],
+)
+def test_the_wait_that_azure_asks_for(headers: dict[str, str], seconds: float | None) -> None:
+    assert parse_retry_after(CIMultiDict(headers), parse_date(DATE)) == seconds
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        TimeoutError(),
+        ServiceResponseError("lost"),
+        ServiceRequestError("lost", error=aiohttp.ServerDisconnectedError()),
+        ServiceRequestError("lost", error=aiohttp.ClientOSError(104, "reset")),
+        IncompleteReadError("cut"),
+        ConnectionResetError(),
+        ValueError("no JSON"),
+    ],
+)
+def test_a_lost_answer_is_in_doubt(error: Exception) -> None:
+    failure = classify(error)
+    assert failure.kind is FailureKind.IN_DOUBT
+    assert failure.status is None
+
+
+def test_a_failure_stays_what_it_is() -> None:
+    failure = answer(404)
+    assert classify(failure) is failure
+
+
+@pytest.mark.parametrize("end", [asyncio.CancelledError, KeyboardInterrupt, SystemExit])
+def test_the_end_of_the_process_is_no_failure_of_azure(end: type[BaseException]) -> None:
+    with pytest.raises(end):
+        classify(end())
+
+
+async def test_an_error_of_the_sdk_says_the_same_as_ours(azure: LoopbackAzure, clients: AzureClients) -> None:
+    azure.otherwise = answering(409, ERROR, Date=DATE, Retry_After="20")
+    compute = await clients.compute(SUBSCRIPTION)
+    path = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/g/providers/Microsoft.Compute/restorePointCollections/c/restorePoints/p"
+    with pytest.raises(CallFailure) as ours:
+        await clients.write("PUT", path, api_version="1", body={})
+    with pytest.raises(CallFailure) as of_model:
+        await clients.call(compute.restore_point_collections.create_or_update("g", "c", {"location": "x"}))
+    with pytest.raises(CallFailure) as of_start:
+        await clients.call(compute.restore_points.begin_create("g", "c", "p", {}, polling=False))
+    for caught in (of_model, of_start):
+        assert caught.value.problem == ours.value.problem
+        assert (caught.value.kind, caught.value.status, caught.value.retry_after) == (FailureKind.THROTTLED, 409, 20)
+        assert caught.value.date == ours.value.date

@@ -1,0 +1,114 @@
+"""Real parts for tests: Azurite, the simulated Azure and the functions host, each in a process of its own."""
+
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from local import processes
+from local.azurite import Azurite
+from local.calls import answers
+from local.simulation.client import SimulationClient
+from local.stack import Stack, StackOptions
+from tests.support.ports import take_ports
+from tests.support.stacks import RunningHost
+from tests.support.storage import AzuritePool, clear
+
+StartHost = Callable[..., RunningHost]
+
+
+@pytest.fixture(scope="session")
+def azurites(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AzuritePool]:
+    """Azurites to borrow, for tests that need one for themselves or several."""
+    pool = AzuritePool(tmp_path_factory.mktemp("azurite"))
+    yield pool
+    pool.stop()
+
+
+@pytest.fixture(scope="session")
+def azurite(azurites: AzuritePool) -> Iterator[Azurite]:
+    """A real Azurite, in memory, that all tests share: `.connection_string`, `.port`. Its names are used by others too."""
+    with azurites.lend() as one:
+        yield one
+
+
+@pytest.fixture
+def empty_azurite(azurites: AzuritePool) -> Iterator[Azurite]:
+    """A real Azurite for this test alone, without any table or queue."""
+    with azurites.lend() as one:
+        clear(one.connection_string)
+        yield one
+
+
+@pytest_asyncio.fixture
+async def simulation(tmp_path: Path) -> AsyncIterator[SimulationClient]:
+    """The client of a fresh simulated Azure with the sample estate, at speed 0: `.url`. Only `advance` moves its clock."""
+    port = take_ports()
+    stack = Stack(StackOptions(data=tmp_path, azure_port=port, speed=0))
+    part = stack.start_simulation()
+    try:
+        processes.wait_until(part, lambda: answers(f"http://127.0.0.1:{port}/_simulation/clock"), 30)
+        async with SimulationClient(f"http://127.0.0.1:{port}") as client:
+            yield client
+    finally:
+        stack.stop()
+
+
+@pytest_asyncio.fixture
+async def host(tmp_path: Path, azurites: AzuritePool) -> AsyncIterator[StartHost]:
+    """Starts stacks: `host(workers=2, app=…, environment={…}, speed=0)` returns a `RunningHost` which is stopped at the test's end.
+
+    Each has an Azurite of its own, empty, the simulated Azure (none with `simulated=False`) at speed 0, and the host with
+    the app of this project, ready to accept work. `ready` is the path under the API that answers 200 once it is.
+    """
+    ends: list[Callable[[], object]] = []
+    clients: list[SimulationClient] = []
+
+    def start(
+        *,
+        workers: int = 1,
+        app: Path = processes.ROOT,
+        environment: Mapping[str, str] | None = None,
+        speed: float = 0,
+        estate: Path | None = None,
+        ready: str = "health",
+        simulated: bool = True,
+        data: Path | None = None,
+    ) -> RunningHost:
+        lent = azurites.lend()
+        storage = lent.__enter__()
+        ends.append(lambda: lent.__exit__(None, None, None))
+        first = take_ports(3)
+        options = StackOptions(
+            data=data or tmp_path / f"stack-{len(ends)}",
+            port=first,
+            azure_port=first + 1,
+            control_port=first + 2,
+            storage_port=storage.port,
+            workers=workers,
+            speed=speed,
+            estate=estate,
+            keep=data is not None,
+            app=app,
+            environment=environment or {},
+        )
+        stack = Stack(options, simulated=simulated)
+        ends.append(stack.stop)
+        if simulated:
+            part = stack.start_simulation()
+            processes.wait_until(part, lambda: answers(f"{options.azure}/_simulation/clock"), 30)
+            if app == processes.ROOT:
+                stack.seed()
+            clients.append(SimulationClient(options.azure))
+        part = stack.start_host()
+        processes.wait_until(part, lambda: answers(f"{options.api}/{ready}"), 30)
+        running = RunningHost(stack, part, clients[-1] if simulated else None, storage.connection_string)
+        running.wait_for_workers(workers)
+        return running
+
+    yield start
+    for client in clients:
+        await client.close()
+    for end in reversed(ends):
+        end()

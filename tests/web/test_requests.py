@@ -1,0 +1,258 @@
+"""Reading a request: what is refused, in which order, and in which words."""
+
+import contextlib
+import json
+from collections.abc import Callable
+from enum import StrEnum
+from typing import Annotated, Any
+
+import azure.functions as func
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic.alias_generators import to_camel
+
+from shared.errors import ErrorCode, Refused
+from shared.settings import Settings
+from shared.web.answers import STATUS
+from shared.web.documents import MAX_BYTES, MAX_DEPTH, parse, read_object
+from shared.web.requests import QueryParameter, base_url, client_request_id, read_body, read_json, read_query, refuse_body, repeatability
+from tests.web.kit import request
+
+JSON = "application/json"
+STRICT = ConfigDict(extra="forbid", alias_generator=to_camel, frozen=True, strict=True)
+
+
+class Mode(StrEnum):
+    FAST = "Fast"
+    SLOW = "Slow"
+
+
+class FromPoint(BaseModel):
+    model_config = STRICT
+    restore_point_id: str
+
+
+class FromMachine(BaseModel):
+    model_config = STRICT
+    virtual_machine_id: str
+    exclude_disks: tuple[str, ...] = ()
+    mode: Mode = Mode.FAST
+
+
+class Copy(BaseModel):
+    model_config = STRICT
+    source: FromPoint | FromMachine
+    target: Annotated[str, StringConstraints(min_length=1)]
+    tags: dict[str, Annotated[str, StringConstraints(max_length=5)]] = Field(default_factory=dict)
+
+
+GOOD = {"source": {"virtualMachineId": "vm", "excludeDisks": ["a"], "mode": "Slow"}, "target": "r"}
+
+
+def refused(call: Callable[..., object], *arguments: object) -> Refused:
+    with pytest.raises(Refused) as found:
+        call(*arguments)
+    return found.value
+
+
+def post(body: bytes, content_type: str | None = JSON) -> func.HttpRequest:
+    return request("POST", body=body, **({"content_type": content_type} if content_type else {}))
+
+
+def test_a_good_body_comes_as_a_model_and_as_it_was_sent() -> None:
+    copy, document = read_body(post(b"\xef\xbb\xbf" + json.dumps(GOOD).encode(), "Application/JSON; charset=UTF-8"), Copy)
+    assert copy.source == FromMachine(virtualMachineId="vm", excludeDisks=("a",), mode=Mode.SLOW)
+    assert document == GOOD
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type", "status"),
+    [
+        (b"{}" + b" " * (MAX_BYTES - 2), JSON, None),
+        (b"{}" + b" " * (MAX_BYTES - 1), JSON, 413),
+        (b"x" * 1_000_000, "text/plain", 413),
+        (b"{}", "text/plain", 415),
+        (b"{}", None, 415),
+        (b"{}", "application/json; charset=utf-16", 415),
+        (b"{}", "application/jsonp", 415),
+        (b"", JSON, 400),
+        (b"", None, 400),
+        (b" \n", "application/x-www-form-urlencoded", 400),
+        (b"{", JSON, 400),
+        (b"\xff\xfe{}", JSON, 400),
+        (b"[]", JSON, 400),
+        (b"null", JSON, 400),
+        (b'"text"', JSON, 400),
+        (b'{"a": NaN}', JSON, 400),
+        (b'{"a": -Infinity}', JSON, 400),
+        (b'{"a": 1e999}', JSON, 400),
+        (b'{"a": ' + b"1" * 5000 + b"}", JSON, 400),
+        (b'{"a": "\\ud800"}', JSON, 400),
+        (b'{"\\udfff": 1}', JSON, 400),
+        (b'{"a": 1, "b": {"c": 1, "c": 2}}', JSON, 400),
+        (b'{"a": ' * MAX_DEPTH + b"1" + b"}" * MAX_DEPTH, JSON, 400),
+        (b"[" * 30_000 + b"]" * 30_000, JSON, 400),
+    ],
+)
+def test_what_is_no_json_object_of_ours(body: bytes, content_type: str | None, status: int | None) -> None:
+    if status is None:
+        assert read_json(post(body, content_type)) == {}
+    else:
+        assert STATUS[refused(read_json, post(body, content_type)).code] == status
+
+
+def test_a_member_that_stands_twice_is_named() -> None:
+    assert refused(read_object, b'{"a": {"region": 1, "region": 2}}').problem.target == "region"
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_are_read_or_refused(body: bytes) -> None:
+    with contextlib.suppress(Refused):
+        assert isinstance(read_object(body), dict)
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=10,
+)
+
+
+@given(st.dictionaries(st.text(), json_values, max_size=4))
+def test_json_comes_back_as_it_was_sent(document: dict[str, Any]) -> None:
+    assert read_object(json.dumps(document).encode()) == document
+
+
+def changed(**changes: Any) -> dict[str, Any]:
+    return {**GOOD, **changes}
+
+
+@pytest.mark.parametrize(
+    ("document", "target", "words"),
+    [
+        ({"source": GOOD["source"]}, "target", "required"),
+        (changed(target=7), "target", "string"),
+        (changed(target=""), "target", "at least 1"),
+        (changed(target=None), "target", "string"),
+        (changed(colour="red"), "colour", "known are source, tags, target"),
+        (changed(tags={"foo": "too long"}), "tags.foo", "at most 5"),
+        (changed(source=[]), "source", ""),
+        (changed(source={**GOOD["source"], "excludeDisks": ["a", 2]}), "source.excludeDisks[1]", "string"),
+        (changed(source={**GOOD["source"], "mode": "Medium"}), "source.mode", "'Fast' or 'Slow'"),
+        (changed(source={**GOOD["source"], "size": 1}), "source.size", "virtualMachineId"),
+        (changed(source={**GOOD["source"], "virtual_machine_id": "x"}), "source.virtual_machine_id", "not known here"),
+    ],
+)
+def test_each_wrong_field_is_named_as_it_was_written(document: dict[str, Any], target: str | None, words: str) -> None:
+    error = refused(parse, Copy, document)
+    assert error.code is ErrorCode.INVALID_REQUEST
+    found = {detail.target: detail.message for detail in error.problem.details}
+    assert target in found
+    assert words in found[target]
+    assert error.problem.target in found
+
+
+def test_no_value_is_ever_repeated() -> None:
+    secret = "hunter2-hunter2"
+    error = refused(parse, Copy, {"source": secret, "target": [secret], "tags": {"a": secret}, "mode": secret})
+    assert secret not in json.dumps(error.problem.as_json())
+
+
+def test_a_flood_of_errors_is_cut() -> None:
+    document = changed(**{f"field{number}": 1 for number in range(500)})
+    assert len(refused(parse, Copy, document).problem.details) == 50
+
+
+@given(st.dictionaries(st.sampled_from(["source", "target", "tags", "other"]), json_values, max_size=4))
+def test_any_object_is_a_copy_or_refused_with_a_target_that_leads_into_it(document: dict[str, Any]) -> None:
+    try:
+        parse(Copy, document)
+    except Refused as error:
+        for detail in error.problem.details:
+            assert detail.target
+            assert detail.target.split(".")[0].split("[")[0] in {*document, "source", "target"}
+
+
+QUERY = (
+    QueryParameter("status", "", values=("Running", "Failed")),
+    QueryParameter("top", "", minimum=1, maximum=1000),
+    QueryParameter("vm", "", max_length=10, check=lambda text: int(text, 16)),
+)
+
+
+@pytest.mark.parametrize(
+    ("query", "target"),
+    [
+        ({"status": "Running", "top": "1000", "vm": "ff"}, None),
+        ({"stauts": "Running"}, "stauts"),
+        ({"status": "running"}, "status"),
+        ({"status": "Running,Failed"}, "status"),
+        ({"top": "0"}, "top"),
+        ({"top": "1001"}, "top"),
+        ({"top": "ten"}, "top"),
+        ({"top": "1.0"}, "top"),
+        ({"top": "٣"}, "top"),
+        ({"vm": "xyz"}, "vm"),
+        ({"vm": "1" * 11}, "vm"),
+    ],
+)
+def test_query_parameters(query: dict[str, str], target: str | None) -> None:
+    if target is None:
+        assert read_query(request(query=query), QUERY) == query
+    else:
+        error = refused(read_query, request(query=query), QUERY)
+        assert (error.code, error.problem.target) == (ErrorCode.INVALID_REQUEST, target)
+
+
+def test_a_repeatable_request() -> None:
+    found = repeatability(
+        request(repeatability_request_id="4F3C5D2E-8A53-4A7E-9D0C-3F9F1C1F5A11", repeatability_first_sent="Sun, 06 Nov 1994 08:49:37 GMT")
+    )
+    assert (found.key, found.first_sent) == ("4f3c5d2e-8a53-4a7e-9d0c-3f9f1c1f5a11", "Sun, 06 Nov 1994 08:49:37 GMT")
+    assert repeatability(request()).key is None
+
+
+@pytest.mark.parametrize("key", ["", "1", "{4f3c5d2e-8a53-4a7e-9d0c-3f9f1c1f5a11}", "4f3c5d2e8a534a7e9d0c3f9f1c1f5a11", "x" * 36])
+def test_a_repeatability_key_that_is_no_guid(key: str) -> None:
+    assert refused(repeatability, request(repeatability_request_id=key)).problem.target == "Repeatability-Request-ID"
+
+
+@pytest.mark.parametrize(
+    ("sent", "good"),
+    [
+        ("Sunday, 06-Nov-94 08:49:37 GMT", True),
+        ("Sun Nov  6 08:49:37 1994", True),
+        ("yesterday", False),
+        ("1994-11-06T08:49:37Z", False),
+        ("", False),
+        ("Sun, 06 Nov 1994 08:49:37 +99999999999", False),
+        ("Sun, 99 Nov 1994 08:49:37 GMT", False),
+    ],
+)
+def test_first_sent_is_an_http_date(sent: str, good: bool) -> None:
+    if good:
+        assert repeatability(request(repeatability_first_sent=sent)).first_sent == sent
+    else:
+        assert refused(repeatability, request(repeatability_first_sent=sent)).code is ErrorCode.INVALID_REQUEST
+
+
+@pytest.mark.parametrize(
+    ("sent", "comes_back"), [("a b~", True), ("x" * 128, True), ("x" * 129, False), ("é", False), ("a\r\nb: c", False), ("", False)]
+)
+def test_a_client_request_id_comes_back_if_it_is_harmless(sent: str, comes_back: bool) -> None:
+    assert (client_request_id(request(x_ms_client_request_id=sent)) == sent) is comes_back
+
+
+@pytest.mark.parametrize(("body", "good"), [(b"", True), (b" ", True), (b"{}", True), (b'{"a": 1}', False), (b"[]", False), (b"x", False)])
+def test_a_call_that_takes_no_body(body: bytes, good: bool) -> None:
+    if good:
+        refuse_body(post(body))
+    else:
+        assert refused(refuse_body, post(body)).code is ErrorCode.INVALID_REQUEST
+
+
+def test_where_the_caller_reaches_us() -> None:
+    assert base_url(Settings(PUBLIC_BASE_URL="https://farshore.example"), request()) == "https://farshore.example"
+    assert base_url(Settings(PUBLIC_BASE_URL=None), request()) == "http://localhost:7071"
