@@ -87,7 +87,9 @@ class Settings(BaseSettings):
         description="How long a step owns its operation, wall-clock seconds.",
     )
     crash_point: str | None = Field(
-        None, validation_alias="FARSHORE_CRASH_POINT", description="Test only: the named point at which the process ends itself."
+        None,
+        validation_alias="FARSHORE_CRASH_POINT",
+        description="Test only: a folder of files named as the points at which a process ends itself.",
     )
 
     @field_validator("auth_audiences", "auth_issuers", "queue_roles", mode="before")

@@ -1,6 +1,7 @@
 """Real parts for tests: Azurite, the simulated Azure and the functions host, each in a process of its own."""
 
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -69,7 +70,7 @@ async def host(tmp_path: Path, azurites: AzuritePool) -> AsyncIterator[StartHost
         *,
         workers: int = 1,
         app: Path = processes.ROOT,
-        environment: Mapping[str, str] | None = None,
+        environment: dict[str, str] | None = None,
         speed: float = 0,
         estate: Path | None = None,
         ready: str = "health",
@@ -91,15 +92,15 @@ async def host(tmp_path: Path, azurites: AzuritePool) -> AsyncIterator[StartHost
             estate=estate,
             keep=data is not None,
             app=app,
-            environment=environment or {},
+            environment=(environment or {}) | ({} if simulated else {"FARSHORE_CLOCK_URL": ""}),
         )
-        stack = Stack(options, simulated=simulated)
+        stack = Stack(options)
         ends.append(stack.stop)
         if simulated:
             part = stack.start_simulation()
             processes.wait_until(part, lambda: answers(f"{options.azure}/_simulation/clock"), 30)
             if app == processes.ROOT:
-                stack.seed()
+                _in_a_thread(stack.seed)
             clients.append(SimulationClient(options.azure))
         part = stack.start_host()
         processes.wait_until(part, lambda: answers(f"{options.api}/{ready}"), 30)
@@ -112,3 +113,10 @@ async def host(tmp_path: Path, azurites: AzuritePool) -> AsyncIterator[StartHost
         await client.close()
     for end in reversed(ends):
         end()
+
+
+def _in_a_thread(work: Callable[[], None]) -> None:
+    # an event loop of its own cannot run inside the test's
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()

@@ -24,7 +24,7 @@ def main() -> int:
     given = parser.parse_args()
     die_with_parent(signal.SIGTERM)
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s host %(levelname)s %(name)s: %(message)s")
-    clock_url = os.environ.get("FARSHORE_CLOCK_URL")
+    clock_url = os.environ.get("FARSHORE_CLOCK_URL") or None
     options = HostOptions(given.app.resolve(), given.port, given.control_port, given.workers, clock_url, given.data)
     try:
         asyncio.run(serve(options))

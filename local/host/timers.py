@@ -138,6 +138,8 @@ class Timers:
         except Exception:
             _log.exception("the timer %s could not be run", timer.name)
         finally:
+            # The next run is scheduled when this one is over: slots that came meanwhile are not made up for.
+            timer.next = max(timer.next, timer.schedule.after(self._clock.now()))
             timer.running = None
 
     def _pause(self) -> float:

@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import json
+import logging
 import signal
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 from aiohttp import web
 
 from local.simulation.app import create_app
+from local.simulation.gate import REQUEST_LOG
 from local.simulation.platform import Platform
 
 
@@ -20,6 +22,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--data", type=Path, help="folder in which the state survives (default: none, in memory only)")
     parser.add_argument("--speed", type=float, help="seconds of Azure's time in a second (default: as it was, else 1)")
     parser.add_argument("--estate", type=Path, help="JSON file to start from; not read where --data holds a state (default: the sample)")
+    parser.add_argument("--log-requests", action="store_true", help="write each request to standard error, as JSON")
     return parser.parse_args()
 
 
@@ -41,6 +44,9 @@ async def _serve(arguments: argparse.Namespace, platform: Platform) -> None:
 def main() -> int:
     """Serve; returns the exit code: 0 when told to stop, 1 where it cannot start, with the reason on standard error."""
     arguments = _arguments()
+    if arguments.log_requests:
+        logging.basicConfig(stream=sys.stderr, format="%(message)s")
+        logging.getLogger(REQUEST_LOG).setLevel(logging.INFO)
     try:
         estate = json.loads(arguments.estate.read_text()) if arguments.estate else None
         platform = Platform(arguments.data, speed=arguments.speed, estate=estate)

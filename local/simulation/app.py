@@ -46,6 +46,7 @@ def create_app(platform: Platform, base_url: str | None = None) -> web.Applicati
         task = asyncio.create_task(_save_each_second(platform))
         yield
         task.cancel()
+        await control.close()
         platform.close()
 
     app = web.Application(client_max_size=_LARGEST_BODY)

@@ -47,6 +47,10 @@ class Control:
             ("DELETE", "host"): self._delete_host,
         }
 
+    async def close(self) -> None:
+        """Close the connection to the local host."""
+        await self._lockstep.close()
+
     async def answer(self, request: web.Request) -> web.Response:
         """Answer a request below `/_simulation`."""
         name = request.path.removeprefix("/_simulation").strip("/")

@@ -1,4 +1,11 @@
-"""The estate as JSON: read into a world, and written from one (contracts/simulation.md)."""
+"""The estate as JSON: read into a world, and written from one (contracts/simulation.md).
+
+Beyond the contract's members an estate may choose, all of them optional: `seed` of all chance; a disk's `sku`, `sizeGB`, `osType`,
+`maxShares`, `networkAccessPolicy`, `writeAccelerator`, `ephemeral`, `diskEncryptionSet`, `copyMinutes` (of Azure's time, for its
+copy to another region) and `coarse` (that copy shows only 0 and 100); a machine's `size`, `osType`, `powerState`, `securityType`,
+`scaleSet`, `agent` and `createSeconds` (of a restore point); a resource group's `locks`. What a restore point leaves out is taken
+from its machine or its source.
+"""
 
 from collections.abc import Mapping
 from datetime import datetime

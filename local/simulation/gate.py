@@ -22,6 +22,9 @@ from local.simulation.routes import Routes
 from local.simulation.state import Json
 from local.simulation.times import http_date, to_text
 
+#: One JSON object for each request that came in, in order; `python -m local.simulation --log-requests` shows it.
+REQUEST_LOG = "local.simulation.requests"
+_requests = logging.getLogger(REQUEST_LOG)
 _KINDS = {"GET": Kind.READS, "HEAD": Kind.READS, "DELETE": Kind.DELETES}
 _WORDS = {500: "InternalServerError", 502: "BadGateway", 503: "ServiceUnavailable", 504: "GatewayTimeout", 429: "TooManyRequests"}
 
@@ -118,6 +121,9 @@ class Gate:
             outcome = Outcome(Ending.ANSWER, 500, _error("InternalServerError", "The simulation failed; its log says why."))
         operation = known.route.operation if known else "Unknown"
         self._platform.requests.add(request.method, operation, known.subscription if known else "", outcome.status)
+        if _requests.isEnabledFor(logging.INFO):
+            seen = {"time": to_text(now), "method": request.method, "path": request.path, "status": outcome.status}
+            _requests.info(json.dumps(seen | {"clientRequestId": request.client_request_id}))
         return replace(outcome, headers={**headers, **(outcome.headers or {})})
 
     def land(self) -> None:

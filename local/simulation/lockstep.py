@@ -27,6 +27,12 @@ class Lockstep:
     def __init__(self, platform: Platform) -> None:
         self._platform = platform
         self._one = asyncio.Lock()
+        self._session: aiohttp.ClientSession | None = None
+
+    async def close(self) -> None:
+        """Close the connection to the host."""
+        if self._session is not None:
+            await self._session.close()
 
     async def advance(self, delta: timedelta) -> Advanced:
         """Move Azure's time by `delta`; with no host registered it just moves. Raises `ValueError` for a negative delta."""
@@ -48,12 +54,12 @@ class Lockstep:
         url = self._platform.host_url
         if url is None:
             return True
+        if self._session is None:
+            self._session = aiohttp.ClientSession()
+        asked = {"phase": phase, "deadlineSeconds": round(seconds, 1)}
+        timeout = aiohttp.ClientTimeout(total=seconds + 0.5)
         try:
-            timeout = aiohttp.ClientTimeout(total=seconds + 0.5)
-            async with (
-                aiohttp.ClientSession(timeout=timeout) as session,
-                session.post(f"{url.rstrip('/')}/settle", json={"phase": phase, "deadlineSeconds": round(seconds, 1)}) as answer,
-            ):
+            async with self._session.post(f"{url.rstrip('/')}/settle", json=asked, timeout=timeout) as answer:
                 return answer.status == 200 and bool((await answer.json()).get("settled"))
         except TimeoutError:
             return False

@@ -1,7 +1,8 @@
 """Named points between two lines that touch the outside, at which the crash tests kill the process.
 
-`FARSHORE_CRASH_POINT=name@file` ends the process (as SIGKILL would, without a goodbye) the first time the point is reached: the file
-marks that it happened, so that the process which takes over lives. Unset, as always in Azure, a point costs one comparison.
+`FARSHORE_CRASH_POINT` names a folder: the first process that reaches a point of which a file lies there takes the file away (as
+`<point>.reached`) and ends as SIGKILL would end it, without a goodbye, so that the one which takes over lives. Unset, as always in Azure,
+a point costs one comparison.
 """
 
 import os
@@ -29,19 +30,18 @@ POINTS: Final = (
     "reject.sent",
 )
 
-_chosen, _, _marker = os.environ.get("FARSHORE_CRASH_POINT", "").partition("@")
+_folder = os.environ.get("FARSHORE_CRASH_POINT", "")
 
 
 def crash_point(name: str) -> None:
-    """End the process here if this point was chosen and not reached before."""
-    if name == _chosen:
-        _crash()
+    """End the process here if the point is armed."""
+    if _folder:
+        _crash(name)
 
 
-def _crash() -> None:
-    if _marker:
-        try:
-            os.close(os.open(_marker, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
-        except FileExistsError:
-            return
+def _crash(name: str) -> None:
+    try:
+        os.rename(f"{_folder}/{name}", f"{_folder}/{name}.reached")  # whoever takes it away is the one
+    except FileNotFoundError:
+        return
     os._exit(137)

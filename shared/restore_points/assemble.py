@@ -16,6 +16,7 @@ from shared.restore_points.chains import Chains
 from shared.restore_points.gateway import RestorePointGateway
 from shared.restore_points.ledger import Ledger
 from shared.restore_points.service import Copies
+from shared.restore_points.sources import SourceSteps
 from shared.restore_points.turns import Turns
 from shared.restore_points.workflow import CopySteps, copy_workflow
 
@@ -41,5 +42,6 @@ def capability(
     gateway = RestorePointGateway(clients, clock)
     known = Chains(storage.table(chains.TABLE), store, clock)
     copies = Ledger(storage.table(ledger.TABLE), store, clock, ids)
-    steps = CopySteps(gateway, known, Turns(known, gateway, clock), copies, locks, clock, timings)
+    sources = SourceSteps(gateway, copies, locks, clock, timings)
+    steps = CopySteps(sources, gateway, known, Turns(known, gateway, clock), copies, clock, timings)
     return RestorePoints(copy_workflow(steps), gateway, known, copies)

@@ -1,11 +1,9 @@
-"""An operation as `GET /operations/{id}` answers it, and as the events on `outcomes` carry it (DESIGN.md, "Contracts")."""
+"""The models of an error and of an operation, for the OpenAPI description; `shared.operations.events.as_json` writes the latter."""
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from shared.clock import to_text
-from shared.operations.models import JsonObject, Operation, Status
-from shared.web.answers import absolute
+from shared.operations.models import Status
 
 
 class ErrorDetail(BaseModel):
@@ -47,20 +45,3 @@ class OperationBody(BaseModel):
     last_updated_at: str = Field(json_schema_extra={"format": "date-time"})
     resource_location: str = Field(description="Where its resource is, absolute.")
     error: ErrorDetail | None
-
-
-def operation_body(operation: Operation, resource_path: str, base_url: str) -> JsonObject:
-    """Write an operation; `resource_path` is its kind's ("/restore-point-copies/{id}"), `base_url` scheme and host."""
-    return {
-        "id": operation.id,
-        "kind": operation.kind,
-        "tenant": operation.tenant,
-        "status": str(operation.status),
-        "step": operation.step,
-        "percentComplete": operation.percent_complete,
-        "attention": operation.attention.as_json() if operation.attention else None,
-        "createdAt": to_text(operation.created_at),
-        "lastUpdatedAt": to_text(operation.last_updated_at),
-        "resourceLocation": absolute(base_url, resource_path),
-        "error": operation.error.as_json() if operation.error else None,
-    }

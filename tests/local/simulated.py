@@ -90,11 +90,18 @@ class Azure:
         return view["statuses"][0]["code"].removeprefix("ReplicationState/"), percents
 
 
+def no_resending() -> aiohttp.ClientSession:
+    """Return a session that tells of every lost answer: by itself aiohttp sends a PUT, GET or DELETE once more."""
+    session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=20))
+    session._retry_connection = False  # aiohttp's own test client does the same; there is no public way
+    return session
+
+
 @asynccontextmanager
 async def azure_running(*, speed: float = 0.0, data: Path | None = None, estate: dict[str, Any] | None = None) -> AsyncIterator[Azure]:
     """Serve a simulation on a free port."""
     platform = Platform(data, speed=speed, estate=estate, now=START)
     async with TestServer(create_app(platform)) as server:
         url = str(server.make_url("/")).rstrip("/")
-        async with SimulationClient(url) as control, aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=20)) as session:
+        async with SimulationClient(url) as control, no_resending() as session:
             yield Azure(url, control, session)

@@ -16,7 +16,7 @@ from aiohttp.test_utils import TestServer
 
 from local.simulation.client import SimulationClient, SimulationError
 from local.simulation.clock import Clock
-from tests.local.simulated import START, Azure, azure_running
+from tests.local.simulated import START, Azure, azure_running, no_resending
 
 
 @pytest.fixture
@@ -113,7 +113,7 @@ async def process(data: Path, *options: str) -> AsyncIterator[tuple[asyncio.subp
     try:
         line = (await asyncio.wait_for(started.stdout.readline(), 20)).decode()
         url = line.split()[-1]
-        async with SimulationClient(url) as control, aiohttp.ClientSession() as session:
+        async with SimulationClient(url) as control, no_resending() as session:
             yield started, Azure(url, control, session)
     finally:
         if started.returncode is None:
@@ -131,8 +131,8 @@ async def test_everything_survives_a_kill(tmp_path: Path) -> None:
         await azure.copy(target, "b", second)
         await azure.control.add_fault("error", rate=0.5, seed=3, path="nothing-matches")
         await azure.control.add_fault("lateEffect", method="PUT", path="resourceGroups/late$", delay="PT30M")
+        group = source["id"].split("/providers/", maxsplit=1)[0].rsplit("/", 1)[0] + "/late"
         with pytest.raises((aiohttp.ServerDisconnectedError, aiohttp.ClientOSError)):
-            group = source["id"].split("/providers/")[0].rsplit("/", 1)[0] + "/late"
             await azure.call("PUT", group, {"location": "westeurope"}, version="2022-12-01")
         before = (await azure.control.clock(), await azure.control.effects(), await azure.control.estate(), await azure.control.faults())
         token = await azure.control.identity_token()

@@ -19,7 +19,7 @@ async def azure() -> AsyncIterator[Azure]:
 
 async def test_the_sample_is_as_the_contract_says(azure: Azure) -> None:
     estate = await azure.control.estate()
-    assert [(item["name"], item["kind"]) for item in estate["tenants"]][0] == ("provider", "provider")
+    assert next((item["name"], item["kind"]) for item in estate["tenants"]) == ("provider", "provider")
     assert len(estate["tenants"]) == 3
     assert [item["settings"]["twoPersonRule"] for item in estate["tenants"]] == [False, False, True]
     assert len(estate["virtualMachines"]) == 12

@@ -16,8 +16,8 @@ _GROUP = "/subscriptions/*/resourcegroups/*/providers/microsoft.compute"
 _COLLECTIONS = "Microsoft.Compute/restorePointCollections"
 
 
-def _route(method: str, template: str, operation: str, action: str | None, handle: Handler, *, disks: bool = False) -> Route:
-    kind = action.rsplit("/", 1)[0] if action else "Microsoft.Compute/locations/operations"
+def _route(method: str, template: str, operation: str, action: str, handle: Handler, *, disks: bool = False) -> Route:
+    kind = action.rsplit("/", 1)[0]
     return Route(
         method,
         template.lower(),
@@ -91,5 +91,13 @@ ROUTES = (
         responses.end_access,
         disks=True,
     ),
-    _route("GET", f"{_SUBSCRIPTION}/locations/*/operations/*", "Operations_Get", None, operations.get),
+    Route(
+        "GET",
+        f"{_SUBSCRIPTION}/locations/*/operations/*",
+        "Operations_Get",
+        None,
+        operations.get,
+        "Microsoft.Compute/locations/operations",
+        (*_VERSIONS, *_DISK_VERSIONS),
+    ),
 )
