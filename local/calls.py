@@ -4,8 +4,8 @@ import json
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
-from email.message import Message
 from dataclasses import dataclass
+from email.message import Message
 from typing import Any, Final
 
 # Everything here talks to 127.0.0.1: a proxy of the user's environment must not see it.

@@ -107,6 +107,7 @@ class Claim:
         self._timings = timings
         self._held_since = held_since
         self._detail_before = repr(detail)
+        self._word_read = row.word
 
     @property
     def id(self) -> str:
@@ -151,8 +152,20 @@ class Claim:
             raise ClaimLost
         # who wants it looked at sooner has written when: a step that was just deciding to wait longer must not write over it
         next_at = row.next_at if found.next_at == self.row.next_at else min(row.next_at, found.next_at)
-        self.row = replace(self.row, cancel_requested=found.cancel_requested, etag=found.etag, next_at=found.next_at)
-        return replace(row, cancel_requested=found.cancel_requested, etag=found.etag, next_at=next_at)
+        word = row.word if found.word == self._word_read else found.word
+        self._word_read = found.word
+        self.row = replace(self.row, cancel_requested=found.cancel_requested, etag=found.etag, next_at=found.next_at, word=word)
+        return replace(row, cancel_requested=found.cancel_requested, etag=found.etag, next_at=next_at, word=word)
+
+    def take_word(self) -> JsonObject | None:
+        """Return what a person said of the operation since (approve, resume, resolve, …), once; the next write forgets it."""
+        word, self.row = self.row.word, replace(self.row, word=None)
+        return word
+
+    def forget_intent(self, *, started: bool) -> None:
+        """Settle an effect in doubt by a person's word: it began, or it did not and may be sent anew."""
+        intent = self.row.intent
+        self.row = replace(self.row, intent=None, started=started or (intent.was_started if intent else self.row.started))
 
     async def perform(self, effect: Effect[T]) -> T:
         """Start an effect once, or find the start that an earlier claim made, and return what shows it.
@@ -177,7 +190,7 @@ class Claim:
         now, last = self.clock.now(), from_text(intent.last)
         waited_long_enough = now >= last + LOOKS[-1]
         if intent.refusal is not None and waited_long_enough:
-            self.row = replace(self.row, intent=None, started=False)
+            self.row = replace(self.row, intent=None, started=intent.was_started)
             refusal = intent.refusal
             raise CallFailure(FailureKind.REFUSED, code=refusal.code, message=refusal.message, details=refusal.details)
         if intent.refusal is None and effect.repeatable:
@@ -195,10 +208,13 @@ class Claim:
         return next((last + delay for delay in delays if last + delay > now), now + LOOKS[-1])
 
     async def _send(self, effect: Effect[T]) -> T:
+        before = self.row.intent
         await self._intend(effect)
         crash_point("step.intended")
         if self.clock.monotonic() - self._held_since > self._timings.lease - self._timings.least_left:
-            raise StepWaits(Wait(self.clock.now()))  # too slow a write: too little of the lease is left to send anything
+            # too slow a write: too little of the lease is left to send anything, and nothing is sent
+            self.row = replace(self.row, intent=before, started=self.row.started if before else self._was_started())
+            raise StepWaits(Wait(self.clock.now()))
         assert self.row.intent is not None  # noqa: S101  # _intend has just written it
         try:
             async with asyncio.timeout(self._timings.effect_timeout):
@@ -212,13 +228,16 @@ class Claim:
         crash_point("step.sent")
         return self._settled(evidence)
 
+    def _was_started(self) -> bool:
+        return self.row.intent.was_started if self.row.intent is not None else self.row.started
+
     async def _intend(self, effect: Effect[T]) -> None:
         """Write what is about to be sent, and renew the lease by the same write; a cancellation that landed first wins."""
         if self.row.cancel_requested and not effect.preparation and not self.row.started:
             raise CanceledFirst
         now, before = to_text(self.clock.now()), self.row.intent
         if before is None or before.effect != effect.name:
-            intent = Intent(effect.name, self.ids.new(), at=now, last=now, own=not effect.preparation)
+            intent = Intent(effect.name, self.ids.new(), at=now, last=now, own=not effect.preparation, was_started=self.row.started)
         else:
             # each send counts as lost until its answer is here: a crash between the two must not look like a first send
             intent = replace(before, last=now, lost=before.lost + 1)
@@ -251,7 +270,7 @@ class Claim:
             if isinstance(found, Started):
                 return self._settled(found.evidence)
         if intent.lost == 0:
-            self.row = replace(self.row, intent=None, started=self.row.started and effect.preparation)
+            self.row = replace(self.row, intent=None, started=intent.was_started)
             raise failure
         # an earlier send may still land: the refusal counts only once that cannot be
         if failure.kind is not FailureKind.THROTTLED:

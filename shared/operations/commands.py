@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from shared.clock import Clock, to_text
 from shared.errors import ErrorCode, Refused
 from shared.operations.messages import send_step
-from shared.operations.models import Operation
+from shared.operations.models import JsonObject, Operation
 from shared.operations.rows import Active
 from shared.operations.storage import Conflict, Queues
 from shared.operations.store import Store
@@ -35,6 +35,18 @@ class Commands:
     async def retry(self, operation: Operation) -> Operation:
         """Have an operation looked at now, whatever it waits for; raises `Refused` (AlreadyEnded)."""
         return await self._write(operation, _looked_at)
+
+    async def say(self, operation: Operation, word: JsonObject, guard: Callable[[Active], None]) -> Operation:
+        """Leave a person's word for the operation's next step, and have it looked at now.
+
+        `guard` raises `Refused` where the row, as it is at the moment of the write, does not wait for such a word.
+        """
+
+        def change(row: Active) -> Active:
+            guard(row)
+            return replace(row, word=word)
+
+        return await self._write(operation, change)
 
     async def _write(self, operation: Operation, change: Callable[[Active], Active]) -> Operation:
         while True:

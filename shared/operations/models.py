@@ -44,7 +44,8 @@ class Intent:
     """What was about to be sent, written before it is sent.
 
     `at` is when it was first meant, `last` when it was last sent, both Azure's time as text; `lost` counts the sends whose outcome nobody
-    knows; `refusal` is a definite no that came while an earlier send was still in doubt; `own` is false for a preparation.
+    knows; `refusal` is a definite no that came while an earlier send was still in doubt; `own` is false for a preparation; `was_started` is
+    whether an earlier effect of the operation's own had begun before.
     """
 
     effect: str
@@ -52,6 +53,7 @@ class Intent:
     at: str
     last: str
     own: bool = True
+    was_started: bool = False
     lost: int = 0
     looks: int = 0
     refusal: Problem | None = None

@@ -24,8 +24,8 @@ class Active:
 
     `dispatched` says that a message is on its way, so that `next_at` is only the moment to look for a lost one. `group` names what a due
     check is batched by (empty: a step is due). `announce` is set when all that is left is to tell of the end. `started` stands from the
-    intent of the operation's own effect on. `tell` holds the events that are yet to be sent. `stamp` is new with each write, so that a
-    write which storage answered twice knows itself again.
+    intent of the operation's own effect on. `tell` holds the events that are yet to be sent, `word` what a person said of it. `stamp` is
+    new with each write, so that a write which storage answered twice knows itself again.
     """
 
     id: str
@@ -53,6 +53,7 @@ class Active:
     percent: int = 0
     data: JsonObject = field(default_factory=dict)
     trace: str = ""
+    word: JsonObject | None = None
     version: int = VERSION
     stamp: str = ""
     etag: str = ""
@@ -138,6 +139,7 @@ def active_entity(row: Active) -> Entity:
         "percent": row.percent,
         "data": compact(row.data).encode(),
         "trace": row.trace,
+        "word": compact(row.word).encode() if row.word else b"",
         "stamp": row.stamp,
     }
 
@@ -172,6 +174,7 @@ def read_active(entity: Mapping[str, object], etag: str) -> Active:
         percent=_integer(entity.get("percent")),
         data=_document(entity.get("data")),
         trace=text("trace"),
+        word=_document(entity.get("word")) or None,
         version=_integer(entity.get("v")) or VERSION,
         stamp=text("stamp"),
         etag=etag,
@@ -305,6 +308,7 @@ def _intent_text(intent: Intent | None) -> str:
             "at": intent.at,
             "last": intent.last,
             "own": intent.own,
+            "wasStarted": intent.was_started,
             "lost": intent.lost,
             "looks": intent.looks,
             "refusal": intent.refusal.as_json() if intent.refusal else None,
@@ -323,6 +327,7 @@ def _read_intent(text: str) -> Intent | None:
         at=body["at"],
         last=body["last"],
         own=bool(body.get("own", True)),
+        was_started=bool(body.get("wasStarted")),
         lost=int(body.get("lost", 0)),
         looks=int(body.get("looks", 0)),
         refusal=Problem.from_json(refusal) if isinstance(refusal, dict) else None,

@@ -102,7 +102,7 @@ class Runner:
     async def _carry_on(self, claim: Claim) -> None:
         workflow = self.workflows.of_kind(claim.row.kind)
         try:
-            if claim.row.group and not claim.row.cancel_requested:
+            if claim.row.group and not claim.row.cancel_requested and claim.row.word is None:
                 await self._leave_to_checks(claim)
                 return
             for _ in range(_STEPS_IN_ONE_CLAIM):
@@ -155,6 +155,8 @@ class Runner:
             wanted = outcome.attention if isinstance(outcome, Wait) else None
             row = replace(row, step=outcome.step or row.step, attempts=0, group=outcome.group if isinstance(outcome, Follow) else "")
             row = row.with_attention(*wanted, now) if wanted else replace(row, attention=None)
+            if isinstance(outcome, Wait) and outcome.tell:
+                row = replace(row, tell=(*row.tell, outcome.tell))
         await self._write_and_tell(claim, row)
         crash_point("step.ended")
 

@@ -77,7 +77,7 @@ class Tick:
         """Return the checks that each group's budget lets go now, the longest due first, and how many must wait."""
         released: list[Active] = []
         for group, rows in _by(checks, lambda row: row.group).items():
-            count = await self.budgets.release(group, len(rows))
+            count = await self.budgets.release(group.partition("#")[0], len(rows))
             released += sorted(rows, key=lambda row: row.next_at)[:count]
         return released, len(checks) - len(released)
 

@@ -26,16 +26,23 @@ class Next:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Look again at this moment (Azure's time), at `step` or the same one; `attention` is (code, message) for a person."""
+    """Look again at this moment (Azure's time), at `step` or the same one.
+
+    `attention` is (code, message) for a person; `tell` is an event to send (suspended, awaitingApproval).
+    """
 
     at: datetime
     step: str | None = None
     attention: tuple[str, str] | None = None
+    tell: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Follow:
-    """Let the batched checks follow it from this moment on, grouped by `group` (a subscription's budget)."""
+    """Let the batched checks follow it from this moment on.
+
+    Checks of one `group` go in one message; its part before `#` names the budget that they draw on (a subscription's reads).
+    """
 
     at: datetime
     group: str

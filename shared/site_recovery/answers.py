@@ -140,7 +140,7 @@ class Timings(_Answer):
 
 
 class Failover(_Answer):
-    """A failover as callers see it. After an A2A reprotection `scopes` has both ids of the item, the newest last."""
+    """A failover as callers see it. After an A2A reprotection `protectedItemIds` has both ids of the item, the newest last."""
 
     id: str
     tenant: str
@@ -148,7 +148,7 @@ class Failover(_Answer):
     step: FailoverStep
     action: Action
     scope: dict[str, str]
-    scopes: tuple[str, ...] = ()
+    protected_item_ids: tuple[str, ...] = ()
     options: dict[str, Any] = Field(default_factory=dict)
     reason: str | None = None
     requested_by: Actor

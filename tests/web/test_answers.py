@@ -8,9 +8,11 @@ import pytest
 from azure.core.exceptions import HttpResponseError, ServiceRequestError
 
 from shared.errors import CallFailure, ErrorCode, FailureKind, Problem, Refused
+from shared.operations.events import as_json
 from shared.operations.models import Actor, Attention, Operation, Status
+from shared.operations.workflow import Workflow, Workflows
 from shared.web.answers import STATUS, Answer, accepted, failure, refusal, to_http
-from shared.web.operations import OperationBody, operation_body
+from shared.web.operations import OperationBody
 from tests.web.kit import body_of
 
 MOMENT = datetime(2025, 6, 1, 12, tzinfo=UTC)
@@ -32,6 +34,7 @@ RUNNING = Operation(
     error=None,
     data={},
 )
+COPIES = Workflows.of(Workflow("restorePointCopy", "restore-point-copies", "steps", "Copies.Read", "Copies.Write", {}))
 
 
 def test_every_code_has_a_status() -> None:
@@ -96,7 +99,7 @@ def test_an_operation_reads_as_its_model_says() -> None:
     attention = Attention("OutcomeUnknown", "look", "2025-06-01T12:00:00.000000Z")
     failed = replace(RUNNING, status=Status.FAILED, attention=attention, error=Problem("CopyFailed", "why", details=(Problem("A", "b"),)))
     for operation in (RUNNING, failed):
-        body = operation_body(operation, f"/restore-point-copies/{operation.id}", "https://farshore.test")
+        body = as_json(operation, COPIES, "https://farshore.test")
         assert OperationBody.model_validate(body).model_dump(by_alias=True, mode="json").keys() == body.keys()
         assert body["resourceLocation"] == "https://farshore.test/api/restore-point-copies/ab12xyz"
         assert body["createdAt"] == "2025-06-01T12:00:00.000000Z"

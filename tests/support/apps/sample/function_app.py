@@ -1,6 +1,7 @@
 """A small app with one function for each thing that the host must do; what was done is told in the queue `seen`."""
 
 import asyncio
+import contextlib
 import json
 import os
 import time
@@ -9,16 +10,16 @@ import azure.functions as func
 from azure.core.exceptions import ResourceExistsError
 from azure.storage.queue import QueueServiceClient
 
+STORAGE = "AzureWebJobsStorage"  # the name that the platform gives it
+
 app = func.FunctionApp(http_auth_level=func.AuthLevel.ANONYMOUS)
 
 
 def tell(queue: str, body: dict[str, object]) -> None:
     """Put a message on a queue, making the queue first where it is missing."""
-    with QueueServiceClient.from_connection_string(os.environ["AzureWebJobsStorage"]) as service:
-        try:
+    with QueueServiceClient.from_connection_string(os.environ[STORAGE]) as service:
+        with contextlib.suppress(ResourceExistsError):
             service.create_queue(queue)
-        except ResourceExistsError:
-            pass
         service.get_queue_client(queue).send_message(json.dumps(body))
 
 
@@ -97,7 +98,7 @@ async def yearly(timer: func.TimerRequest) -> None:
 
 
 def _bring_one_due() -> None:
-    with QueueServiceClient.from_connection_string(os.environ["AzureWebJobsStorage"]) as service:
+    with QueueServiceClient.from_connection_string(os.environ[STORAGE]) as service:
         due = service.get_queue_client("due")
         try:
             message = due.receive_message()
