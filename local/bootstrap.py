@@ -46,13 +46,17 @@ def ensure(requirements: Path) -> None:
     """Have all that `requirements` and Azurite need, installing side by side; raises `CannotInstall`."""
     if sys.version_info < _OLDEST_PYTHON:
         raise CannotInstall(f"Python {'.'.join(map(str, _OLDEST_PYTHON))} or newer is needed; this is {sys.version.split()[0]}")
-    HOME.mkdir(exist_ok=True)
     with _one_at_a_time():
-        _side_by_side(lambda: _ensure_packages(requirements), ensure_azurite)
+        _side_by_side(lambda: _ensure_packages(requirements), _ensure_azurite)
 
 
 def ensure_azurite() -> None:
     """Have Node and Azurite; raises `CannotInstall`."""
+    with _one_at_a_time():
+        _ensure_azurite()
+
+
+def _ensure_azurite() -> None:
     lock = _PINNED / "package-lock.json"
     mark, wanted = AZURITE / ".installed", _digest([lock])
     if _has(mark, wanted) and _find_node() is not None:
@@ -70,7 +74,7 @@ def ensure_azurite() -> None:
     AZURITE.mkdir(parents=True, exist_ok=True)
     for name in ("package.json", "package-lock.json"):
         shutil.copy(_PINNED / name, AZURITE / name)
-    # No package of Azurite needs its install script; a download cache in HOME is of no use to a folder that stays.
+    # None of these packages needs its install script.
     _run([*npm, "ci", "--no-audit", "--no-fund", "--ignore-scripts", "--omit=dev", "--loglevel=error"], "Azurite", AZURITE)
     mark.write_text(wanted, encoding="utf-8")
     _say(f"Azurite is installed ({time.monotonic() - started:.0f} s)")
@@ -100,9 +104,8 @@ def _major(node: str) -> int:
 
 
 def _ensure_packages(requirements: Path) -> None:
-    mark = environment_folder() / f".installed-{requirements.parent.name}"
-    wanted = _digest(_with_included(requirements))
-    if _has(mark, wanted):
+    files = _with_included(requirements)
+    if _has(_mark(requirements), _digest(files)):
         return
     started = time.monotonic()
     if not (environment_folder() / "bin" / "pip").exists():  # the last thing that is put there
@@ -110,8 +113,13 @@ def _ensure_packages(requirements: Path) -> None:
         _run([sys.executable, "-m", "venv", "--clear", str(environment_folder())], "a virtual environment")
     _say(f"installing {requirements.relative_to(ROOT)}")
     _run([str(python()), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", str(requirements)], "the packages")
-    mark.write_text(wanted, encoding="utf-8")
+    for file in files:  # whoever has the tests' packages has those of `up` too
+        _mark(file).write_text(_digest(_with_included(file)), encoding="utf-8")
     _say(f"the packages are installed ({time.monotonic() - started:.0f} s)")
+
+
+def _mark(requirements: Path) -> Path:
+    return environment_folder() / f".installed-{requirements.parent.name}"
 
 
 def _with_included(requirements: Path) -> list[Path]:
@@ -132,6 +140,7 @@ def _has(mark: Path, wanted: str) -> bool:
 
 @contextlib.contextmanager
 def _one_at_a_time() -> Iterator[None]:
+    HOME.mkdir(exist_ok=True)
     with (HOME / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield

@@ -29,17 +29,15 @@ def up(options: StackOptions, *, demo: bool, leave: bool) -> int:
     check_ports(options)
     with _signals_raise(), _data_folder(options) as placed:
         stack = Stack(placed)
-        serving = False
         try:
             _start(stack)
             usable = _demonstrate(placed, leave=leave) if demo else True
             if leave:
                 return 0 if usable else 1
-            serving = True
             _serve(stack)
         except (Asked, KeyboardInterrupt):
             print("\nstopping …", flush=True)
-            return 0 if serving else 130
+            return 130 if leave else 0
         finally:
             _ignore_signals()
             stack.stop()

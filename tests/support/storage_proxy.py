@@ -131,9 +131,9 @@ class StorageProxy:
         async with aiohttp.ClientSession(auto_decompress=False, timeout=aiohttp.ClientTimeout(total=60)) as session:
             runners = []
             for offset, service in enumerate(_SERVICES):
-                runner = web.ServerRunner(web.Server(_Handler(self, session, service, self.azurite_port + offset)))
+                runner = web.ServerRunner(web.Server(_Handler(self, session, service, self.azurite_port + offset)), shutdown_timeout=0.1)
                 await runner.setup()
-                await web.TCPSite(runner, _HOST, self.port + offset, shutdown_timeout=0.1).start()
+                await web.TCPSite(runner, _HOST, self.port + offset).start()
                 runners.append(runner)
             ready.set_result(None)
             await self._stop.wait()

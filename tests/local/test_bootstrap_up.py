@@ -1,0 +1,156 @@
+"""`python3 -m local` as a person uses it."""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from local.calls import answers, call
+from local.processes import ROOT, listens
+from tests.support.ports import take_ports
+
+
+class Ports:
+    """Free ports for one stack, and the options that say so."""
+
+    def __init__(self) -> None:
+        self.first = take_ports(5)
+
+    @property
+    def options(self) -> list[str]:
+        return ["--port", str(self.first), "--azure-port", str(self.first + 1), "--storage-port", str(self.first + 2)]
+
+    def all_quiet(self) -> bool:
+        return not any(listens(self.first + offset) for offset in range(5))
+
+
+def local(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-m", "local", *arguments], cwd=ROOT, capture_output=True, text=True, check=False, timeout=240)
+
+
+@contextmanager
+def serving(ports: Ports, *options: str) -> Iterator[subprocess.Popen[str]]:
+    command = [sys.executable, "-m", "local", "up", "--no-demo", *ports.options, *options]
+    up = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True)
+    try:
+        wait(lambda: answers(f"http://127.0.0.1:{ports.first}/api/health") or up.poll() is not None, 60)
+        yield up
+    finally:
+        if up.poll() is None:
+            up.terminate()
+            up.wait(30)
+
+
+def wait(ready: Callable[[], bool], seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while not ready():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)  # the real time of real processes
+
+
+def test_a_copy_is_shown_to_its_end_and_kept_state_knows_it_again(tmp_path: Path) -> None:
+    ports = Ports()
+    first = local("up", "--exit", "--speed", "3000", "--data", str(tmp_path), *ports.options)
+    assert first.returncode == 0, first.stdout + first.stderr
+    assert "100.0 %  Succeeded" in first.stdout
+    (usable,) = re.findall(r"the copy is usable: (\S+)", first.stdout)
+    assert ports.all_quiet()
+    second = local("up", "--exit", "--speed", "3000", "--data", str(tmp_path), *ports.options)
+    assert second.returncode == 0, second.stdout + second.stderr
+    assert re.findall(r"the copy is usable: (\S+)", second.stdout) == [usable]
+    assert ports.all_quiet()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_everything(number: int) -> None:
+    ports = Ports()
+    with serving(ports, "--workers", "2") as up:
+        up.send_signal(number)
+        assert up.wait(30) == 0
+        assert ports.all_quiet()
+
+
+def test_nothing_outlives_an_up_that_was_killed() -> None:
+    ports = Ports()
+    with serving(ports) as up:
+        os.kill(up.pid, signal.SIGKILL)
+        up.wait(30)
+        wait(ports.all_quiet, 20)
+
+
+def test_tokens_open_the_api() -> None:
+    ports = Ports()
+    with serving(ports):
+
+        def status(*options: str) -> int:
+            token = local("token", "--azure-port", str(ports.first + 1), *options)
+            assert token.returncode == 0, token.stderr
+            headers = {"Authorization": f"Bearer {token.stdout.strip()}"}
+            return call("GET", f"http://127.0.0.1:{ports.first}/api/restore-point-copies", headers=headers).status
+
+        assert status("--role", "Copies.Read") == 200
+        assert status("--role", "Copies.Read", "--role", "Copies.Write", "--tenant", "contoso", "--user", "ann") == 200
+        assert status("--role", "Tenants.Read") == 403
+        assert status("--role", "Copies.Read", "--expired") == 401
+        assert status("--role", "Copies.Read", "--audience", "api://another") == 401
+        unknown = local("token", "--azure-port", str(ports.first + 1), "--tenant", "nobody")
+        assert unknown.returncode == 1
+        assert "nobody" in unknown.stderr
+
+
+@pytest.mark.parametrize(("offset", "option"), [(0, "--port"), (1, "--azure-port"), (4, "--storage-port")])
+def test_a_busy_port_is_told_with_its_option(offset: int, option: str) -> None:
+    ports = Ports()
+    with socket.create_server(("127.0.0.1", ports.first + offset)):
+        ended = local("up", "--no-demo", *ports.options)
+    assert ended.returncode == 1
+    assert re.search(rf"port {ports.first + offset}, .* is not free .*{option}$", ended.stderr.strip())
+    assert ports.all_quiet(), "nothing was started"
+
+
+def test_ports_that_overlap_are_refused() -> None:
+    first = take_ports(5)
+    ended = local("up", "--no-demo", "--port", str(first), "--azure-port", str(first + 1), "--storage-port", str(first - 1))
+    assert ended.returncode == 1
+    assert f"port {first} is wanted for" in ended.stderr
+
+
+def test_an_estate_of_ones_own_is_served_and_seeds_the_registry(tmp_path: Path) -> None:
+    tenant = {"name": "solo", "displayName": "Solo", "kind": "provider", "tenantId": "0f8fad5b-d9cb-469f-a165-70867728950e"}
+    empty = {name: [] for name in ("subscriptions", "resourceGroups", "virtualMachines", "disks", "virtualNetworks", "principals")}
+    estate = {**empty, "restorePointCollections": [], "vaults": []}
+    estate["tenants"] = [{**tenant, "subscriptions": [], "vaultId": None, "settings": {}}]
+    (tmp_path / "estate.json").write_text(json.dumps(estate))
+    ports = Ports()
+    with serving(ports, "--estate", str(tmp_path / "estate.json")):
+        token = local("token", "--azure-port", str(ports.first + 1), "--role", "Tenants.Read", "--role", "Admin").stdout.strip()
+        reply = call("GET", f"http://127.0.0.1:{ports.first}/api/tenants", headers={"Authorization": f"Bearer {token}"})
+        assert [listed["name"] for listed in reply.body["value"]] == ["solo"]
+
+
+def test_without_a_simulation_a_token_is_refused_in_words() -> None:
+    ended = local("token", "--role", "Copies.Read", "--azure-port", str(take_ports()))
+    assert ended.returncode == 1
+    assert "python3 -m local up" in ended.stderr
+
+
+@pytest.mark.parametrize("journey", ["failover", "tenant", "datacenter"])
+def test_a_journey_that_is_not_there_yet_says_so(journey: str) -> None:
+    ended = local("demo", journey)
+    assert ended.returncode == 2
+    assert "is not there yet" in ended.stderr
+
+
+def test_options_that_contradict_each_other_are_refused() -> None:
+    ended = local("up", "--exit", "--no-demo")
+    assert ended.returncode == 2
+    assert "--no-demo" in ended.stderr
