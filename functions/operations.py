@@ -60,7 +60,7 @@ _REJECTED = Route(
 )  # fmt: skip
 _REPLAY = Route(
     "POST", "/rejected-messages/{id}/replay", "Queue a rejected message again", Role.ADMIN,
-    response=RejectedMessageBody, status=202, refusals=(409,),
+    response=RejectedMessageBody, status=202, refusals=(409,), is_operation=False,
 )  # fmt: skip
 ROUTES = (_LIST, _GET, _CANCEL, _RETRY, _REJECTED, _REPLAY)
 

@@ -67,9 +67,9 @@ async def start_restore_point_copy(req: func.HttpRequest) -> func.HttpResponse:
     async def work(app: Runtime, caller: Principal) -> Answer:
         from shared.restore_points.service import Asked, owned_ids
 
+        request, body = read_body(req, CopyRequest)
         read_query(req, _START.known_query)
         repeatable = repeatability(req)
-        request, body = read_body(req, CopyRequest)
         source, target = owned_ids(request)
         owner = await require_owner(app.registry, caller, source, source.type, target="source")
         if await require_owner(app.registry, caller, target, target.type, target="target") != owner:

@@ -66,11 +66,18 @@ class Copies:
         if asked.request.source.restore_point_id is None:
             return await self.acceptance.accept(new)
         point, region = admission.source_id(asked.request), asked.request.target.region
-        return await self.acceptance.accept(
-            new,
-            claim=lambda operation: self.ledger.claim(point, region, operation, replaces=asked.replaces),
-            unclaim=lambda operation: self.ledger.unclaim(point, region, operation),
-        )
+        key = chain_key(*admission.collections(asked.request))
+        taken_at = seen.point.taken_at if seen is not None and seen.point is not None else None
+
+        async def claim(operation: str) -> None:
+            await self.ledger.claim(point, region, operation, replaces=asked.replaces)
+            await self.chains.join(key, operation, taken_at)
+
+        async def unclaim(operation: str) -> None:
+            await self.chains.leave(await self.chains.read(key), operation)
+            await self.ledger.unclaim(point, region, operation)
+
+        return await self.acceptance.accept(replace(new, data={**new.data, "chain": key}), claim=claim, unclaim=unclaim)
 
     async def _look(self, request: CopyRequest) -> admission.Seen | None:
         """Refuse what Azure would refuse; None where it does not say so in time."""

@@ -12,6 +12,7 @@ from shared.operations.models import Intent
 from shared.operations.timings import Timings
 from shared.operations.workflow import Next, Outcome, Wait
 from shared.restore_points import admission
+from shared.restore_points.chains import Chains
 from shared.restore_points.gateway import Point, RestorePointGateway
 from shared.restore_points.ledger import Ledger
 from shared.restore_points.models import CopyRequest
@@ -25,6 +26,7 @@ class SourceSteps:
     """The steps that come before the target, with what they need."""
 
     gateway: RestorePointGateway
+    chains: Chains
     ledger: Ledger
     locks: Locks
     clock: Clock
@@ -127,6 +129,8 @@ class SourceSteps:
             "disks": point.captured,
             "sizeGb": point.size_gb,
         }
+        # before anything that takes long: from now on no newer one of the chain goes first
+        await self.chains.join(str(claim.data["chain"]), claim.id, point.taken_at)
         if point.virtual_machine_id:
             claim.filters["virtualMachineId"] = ResourceId.parse(point.virtual_machine_id).key
         claim.detail |= {

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from shared.arm.ids import ResourceId
 from shared.clock import Clock, from_text
@@ -26,6 +26,8 @@ from shared.restore_points.rules import (
 from shared.restore_points.rules.replication import still_running
 
 _ROUNDS = 12
+_UNDATED = timedelta(minutes=1)
+"""How soon to look again whether it is known when a restore point in the way was taken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,9 @@ class Turns:
                 chain.head.current == me.operation_id or await self.chains.is_live(chain.head.current)
             )
             decision = decide(chain.head, chain.waiters, me, self.clock.now(), current_is_live=live, looked=looked)
+            if isinstance(decision, StartNow | TakeTurn) and (undated := await self._undated(chain, me)) is not None:
+                words = "Azure has not told yet when the restore point of another copy of the chain was taken; the older one is first"
+                return WaitUntil(self.clock.now() + _UNDATED, words, undated)
             match decision:
                 case StartNow() | MovedOn():
                     return decision
@@ -79,24 +84,29 @@ class Turns:
         head = merge_observed(chain.head, points, me.operation_id, self.clock.now())
         return head == chain.head or await self.chains.write_head(chain, head) is not None
 
+    async def _undated(self, chain: Chain, me: Waiter) -> str | None:
+        """Return an operation that may have to go first, of which that is not known yet; rows of dead ones are removed."""
+        for operation in chain.undated:
+            if operation == me.operation_id:
+                continue
+            if await self.chains.stands(chain, operation):
+                return operation
+            await self.chains.leave(chain, operation)
+        return None
+
     async def _give_way(self, chain: Chain, me: Waiter, to: str) -> None:
-        if await self.chains.is_live(to):
+        if await self.chains.stands(chain, to):
             if await self.chains.give_way(chain, me):
                 await self.chains.wake(to, next_allowed(chain.head, self.clock.now()))
         else:
-            await self._drop(chain, to)
+            await self.chains.leave(chain, to)
 
     async def _remove_the_dead(self, chain: Chain, wait: WaitUntil) -> bool:
         """Remove the row of a waiter in front that has no live operation; False if what is in front lives."""
-        if wait.behind is None or wait.behind == chain.head.current or await self.chains.is_live(wait.behind):
+        if wait.behind is None or wait.behind == chain.head.current or await self.chains.stands(chain, wait.behind):
             return False
-        await self._drop(chain, wait.behind)
+        await self.chains.leave(chain, wait.behind)
         return True
-
-    async def _drop(self, chain: Chain, operation: str) -> None:
-        for waiter in chain.waiters:
-            if waiter.operation_id == operation:
-                await self.chains.leave(chain.key, waiter)
 
 
 def _observed(target: Collection | None, source: Collection | None) -> list[ObservedPoint]:

@@ -69,7 +69,6 @@ class CopySteps:
         problem = _wrong_collection(found.source_id, found.region, source, request.target.region) if found else None
         if problem is not None:
             return failed(problem)
-        await self.chains.join(str(claim.data["chain"]), _waiter(claim.data, claim.id))
         return Next("waiting")
 
     async def waiting(self, claim: Claim) -> Outcome:
@@ -178,7 +177,7 @@ class CopySteps:
     async def released(self, row: Active) -> None:
         """Give the chain's turn back and wake the next; harmless to repeat."""
         if row.data.get("chain"):
-            await self.chains.released(str(row.data["chain"]), row.id, _waiter(row.data, row.id))
+            await self.chains.released(str(row.data["chain"]), row.id)
 
 
 def copy_workflow(steps: CopySteps) -> Workflow:

@@ -112,7 +112,7 @@ def _responses(route: Route, keys: Any) -> Json:  # noqa: ANN401  # pydantic's o
     elif route.status != 204:
         success["content"] = {route.media_type: {"schema": {"type": "object" if "json" in route.media_type else "string"}}}
     responses: Json = {str(route.status): success}
-    if route.status == 202:
+    if route.status == 202 and route.is_operation:
         success["headers"] |= _refs("OperationLocation", "Location", "RetryAfter")
         responses["200"] = {**success, "description": "The same request was accepted before, and its operation has ended."}
     for status in sorted(_refusals(route)):

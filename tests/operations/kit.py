@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any, Literal
 
-from shared.clock import to_text
+from shared.clock import from_text, to_text
 from shared.errors import CallFailure, FailureKind
 from shared.operations import budgets, locks, rejected, storage, store
 from shared.operations.acceptance import Acceptance
@@ -242,6 +242,13 @@ class Core:
         self.advance(**step)
         await self.tick.run()
         await self.work()
+
+    async def look_when_due(self, operation: Operation) -> float:
+        """Let time pass until an operation comes due and look at it; return how many seconds after its acceptance that was."""
+        row = await self.row(operation)
+        self.clock.advance(max(from_text(row.next_at) - self.clock.now(), timedelta()))
+        await self.runner.run(operation.id)
+        return (self.clock.now() - operation.created_at).total_seconds()
 
     async def outcomes(self) -> list[dict[str, Any]]:
         """Take the events that were sent."""

@@ -1,7 +1,5 @@
 """Effects: the intent before the send, and what is done when nobody knows whether it began."""
 
-from datetime import timedelta
-
 import pytest
 
 from shared.errors import ErrorCode
@@ -64,16 +62,13 @@ async def test_what_may_be_repeated_is_sent_again_once_nothing_is_found_each_tim
     operation = await core.accept()
     await core.work()
     sent_at = [0.0]
-    started = core.clock.now()
-    for _ in range(240):
-        await core.go_on(seconds=10)
+    while not core.toys.world.begun:
+        at, before = await core.look_when_due(operation), len(core.toys.world.looks)
         if len(core.toys.world.sends) > len(sent_at):
-            sent_at.append((core.clock.now() - started).total_seconds())
-        if core.toys.world.begun:
-            break
+            sent_at.append(at)
+            assert before == len(sent_at) - 1, "each further send looks first"
     gaps = [after - before for before, after in zip(sent_at, sent_at[1:], strict=False)]
     assert gaps == [30, 120, 300, 600]
-    assert len(core.toys.world.looks) >= 4, "each further send looks first"
     assert len(set(core.toys.world.sends)) == 1, "all under the same client request id"
     assert (await core.get(operation)).status is Status.SUCCEEDED
 
@@ -93,23 +88,18 @@ async def test_what_must_not_be_repeated_is_looked_for_four_times_and_then_a_per
     core.toys.world.script = ["vanished"]
     operation = await core.accept()
     await core.work()
-    looked_after, seen = [], 0
-    for _ in range(60):
-        await core.go_on(seconds=10)
-        if len(core.toys.world.looks) > seen:
-            seen = len(core.toys.world.looks)
-            looked_after.append((core.clock.now() - operation.created_at).total_seconds())
-    assert looked_after == [30, 120, 300, 600]
+    assert [await core.look_when_due(operation) for _ in range(4)] == [30, 120, 300, 600]
+    assert len(core.toys.world.looks) == 4
     shown = await core.get(operation)
     assert shown.status is Status.RUNNING, "it is neither failed nor succeeded: nobody knows"
     assert shown.attention is not None
     assert shown.attention.code == ErrorCode.OUTCOME_UNKNOWN
     assert await core.told() == ["attention/1"]
     for _ in range(8):
-        await core.go_on(minutes=10)
+        await core.look_when_due(operation)
     assert len(core.toys.world.sends) == 1
     assert await core.told() == [], "it is told once"
-    assert len(core.toys.world.looks) > 8, "and goes on being looked for"
+    assert len(core.toys.world.looks) == 12, "and goes on being looked for"
     core.toys.world.begun.append((f"thing-{operation.id}", "by hand"))
     await core.go_on(minutes=10)
     ended = await core.get(operation)
@@ -187,12 +177,10 @@ async def test_a_refusal_after_a_lost_send_counts_only_once_that_can_no_longer_l
     operation = await core.accept()
     await core.work()
     await core.go_on(seconds=30)
-    refused_at = core.clock.now()
-    assert len(core.toys.world.sends) == 2
-    while core.clock.now() - refused_at < timedelta(minutes=9, seconds=50):
-        await core.go_on(seconds=10)
-        assert (await core.get(operation)).status is Status.RUNNING
-    await core.go_on(seconds=10)
+    looks = []
+    while (await core.get(operation)).status is Status.RUNNING:
+        looks.append(await core.look_when_due(operation) - 30)
+    assert looks == [120, 300, 600]
     ended = await core.get(operation)
     assert ended.status is Status.FAILED
     assert ended.error is not None

@@ -1,0 +1,1 @@
+"""Microsoft.RecoveryServices: vaults, and Site Recovery within them (facts/site-recovery.md)."""
