@@ -2,9 +2,9 @@
 
 import azure.functions as func
 
-from functions import health, operations, replication_status, restore_points, tenants
+from functions import failovers, health, operations, replication_status, restore_points, tenants
 
 app = func.FunctionApp()
 
-for module in (restore_points, replication_status, operations, tenants, health):
+for module in (restore_points, replication_status, failovers, operations, tenants, health):
     app.register_functions(module.blueprint)

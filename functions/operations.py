@@ -13,6 +13,7 @@ from shared.operations.lists import Query
 from shared.operations.models import Operation, Status
 from shared.operations.rejected import RejectedMessage
 from shared.web.answers import Answer, absolute, accepted
+from shared.web.documents import wrong
 from shared.web.entry import handle
 from shared.web.lists import page_body, read_page
 from shared.web.operations import ErrorDetail, OperationBody
@@ -44,7 +45,10 @@ _FILTERS = (
     QueryParameter("tenant", "Operations of this tenant only; another's for the provider's Admin.", max_length=63),
     QueryParameter("attention", "Those that ask for a person: the on-call page.", values=("true",)),
 )
-_LIST = Route("GET", "/operations", "Operations, newest first", READ_ROLES, response=OperationBody, is_list=True, query=_FILTERS)
+_LIST = Route(
+    "GET", "/operations", "Operations, newest first", READ_ROLES,
+    response=OperationBody, is_list=True, query=_FILTERS, refusals=(404,),
+)  # fmt: skip
 _GET = Route("GET", "/operations/{id}", "One operation", READ_ROLES, response=OperationBody)
 _CANCEL = Route(
     "POST", "/operations/{id}/cancel", "Cancel an operation before it starts", _WRITERS,
@@ -72,7 +76,7 @@ async def list_operations(req: func.HttpRequest) -> func.HttpResponse:
     async def work(app: Runtime, caller: Principal) -> Answer:
         query = read_query(req, _LIST.known_query)
         page = read_page(query, caller)
-        asked = _query(app, caller, query.get("kind"), query.get("tenant"), query.get("status"))
+        asked = await _query(app, caller, query.get("kind"), query.get("tenant"), query.get("status"))
         read = app.lists.standing if "attention" in query else app.lists.page
         listed = await read(asked, page.top, page.after)
         base = base_url(app.settings, req)
@@ -152,12 +156,14 @@ async def poison(timer: func.TimerRequest) -> None:
     await app.poisoned.drain()
 
 
-def _query(app: Runtime, caller: Principal, kind: str | None, tenant: str | None, status: str | None) -> Query:
-    """Return what the caller may see of what it asks for; a kind that nobody knows is as one that the caller may not read."""
+async def _query(app: Runtime, caller: Principal, kind: str | None, tenant: str | None, status: str | None) -> Query:
+    """Return what the caller may see of what it asks for: of a kind that it may not read, nothing."""
+    if kind is not None and kind not in app.workflows.by_kind:
+        raise wrong("kind", f"This must be one of {', '.join(sorted(app.workflows.by_kind))}.")
+    if tenant is not None and (not caller.reaches(tenant) or await app.registry.by_name(tenant) is None):
+        raise not_found(f"tenant '{tenant}'", target="tenant")
     readable = tuple(name for name, workflow in app.workflows.by_kind.items() if caller.has(Role(workflow.read_role)))
     kinds = tuple(name for name in readable if kind in {None, name}) or ("none",)
-    if tenant is not None and not caller.reaches(tenant):
-        raise not_found(f"tenant '{tenant}'", target="tenant")
     return Query(tenant or (None if caller.is_admin else caller.tenant), kinds, status)
 
 

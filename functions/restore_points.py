@@ -45,7 +45,7 @@ _FILTERS = (
 )
 _START = Route(
     "POST", "/restore-point-copies", "Copy a restore point to another region", Role.COPIES_WRITE,
-    request=CopyRequest, response=Copy, status=202, refusals=(409,), repeatable=True,
+    request=CopyRequest, response=Copy, status=202, refusals=(404, 409), repeatable=True,
 )  # fmt: skip
 _LIST = Route("GET", "/restore-point-copies", "Copies, newest first", Role.COPIES_READ, response=Copy, is_list=True, query=_FILTERS)
 _GET = Route("GET", "/restore-point-copies/{id}", "One copy", Role.COPIES_READ, response=Copy)
@@ -181,8 +181,8 @@ async def _target(app: Runtime, intake: Intake) -> Operation:
     """Find the copy that a message is about: by its id, or by the id of the message that created it."""
     target = intake.target or ""
     tenants = [intake.tenant] if intake.tenant else [tenant.name for tenant in await app.registry.all()]
-    candidates = [target] if is_operation_id(target) else []
-    for candidate in (*candidates, *(operation_id(tenant, KIND, target) for tenant in tenants)):
+    ids = [target] if is_operation_id(target) else []
+    for candidate in (*ids, *(operation_id(tenant, KIND, name) for name in intake.names() for tenant in tenants)):
         found = await app.store.get(candidate)
         if found is not None and found.kind == KIND and (intake.tenant in {None, found.tenant}):
             return found

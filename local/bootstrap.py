@@ -163,8 +163,9 @@ def _side_by_side(*steps: Callable[[], None]) -> None:
             thread.join()
     except BaseException:  # Ctrl-C or SIGTERM: nothing goes on behind the user's back
         for installer in _installers:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(installer.pid, signal.SIGTERM)
+            if installer.returncode is None:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(installer.pid, signal.SIGKILL)  # npm does not end when asked to, and half an installation is done anew
         raise
     if failures:
         raise failures[0]

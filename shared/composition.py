@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from shared.access.registry import TABLE as TENANTS_TABLE
 from shared.access.registry import Registry
 from shared.clock import Clock, Ids, RandomIds, RemoteClock, SystemClock
-from shared.operations import budgets, locks, rejected, storage, store
+from shared.operations import blobs, budgets, locks, rejected, storage, store
 from shared.operations.acceptance import Acceptance
+from shared.operations.blobs import WriteOnceBlobs
 from shared.operations.budgets import Budgets, Observed
 from shared.operations.checks import Checks
 from shared.operations.commands import Commands
@@ -31,11 +32,15 @@ from shared.settings import Settings, get_settings
 if TYPE_CHECKING:
     from shared.arm.clients import AzureClients
     from shared.restore_points.service import Copies
+    from shared.site_recovery.gateway import SiteRecoveryGateway
+    from shared.site_recovery.service import Failovers
+    from shared.site_recovery.surroundings import Surroundings
     from shared.web.tokens import TokenVerifier
 
 INTAKE_QUEUES = ("restore-point-copy-requests", "failover-requests", "tenant-requests")
-STEP_QUEUES = ("restore-point-copy-steps",)
-TABLES = (store.TABLE, locks.TABLE, budgets.TABLE, rejected.TABLE, TENANTS_TABLE, "chains", "copies")
+STEP_QUEUES = ("restore-point-copy-steps", "failover-steps")
+TABLES = (store.TABLE, locks.TABLE, budgets.TABLE, rejected.TABLE, TENANTS_TABLE, "chains", "copies", "audit", "moves")
+AUDIT_CONTAINER = "audit"
 QUEUES = (*INTAKE_QUEUES, *STEP_QUEUES, CHECK_QUEUE, OUTCOME_QUEUE)
 _LOCAL_BASE_URL = "http://localhost"
 
@@ -61,6 +66,10 @@ class Runtime:
     rejected: RejectedMessages
     poisoned: PoisonQueues
     copies: "Copies"
+    failovers: "Failovers"
+    site_recovery: "SiteRecoveryGateway"
+    surroundings: "Surroundings"
+    blobs: WriteOnceBlobs
     clients: "AzureClients"
     budgets: Budgets
 
@@ -84,7 +93,7 @@ class Runtime:
 
     async def close(self) -> None:
         """Close every connection."""
-        await asyncio.gather(self.clients.aclose(), self.storage.close())
+        await asyncio.gather(self.clients.aclose(), self.storage.close(), self.blobs.close())
         if isinstance(self.clock, RemoteClock):
             await self.clock.close()
 
@@ -110,9 +119,10 @@ async def build(settings: Settings, *, clock: Clock | None = None, ids: Ids | No
     clock = clock or (RemoteClock(settings.clock_url) if settings.clock_url else SystemClock())
     await clock.refresh()
     account = await asyncio.to_thread(_connect, settings)
+    anchors = await asyncio.to_thread(_connect_blobs, settings)
     if settings.storage_connection:
-        await account.create(TABLES, QUEUES)
-    return await asyncio.to_thread(partial(_assemble, settings, clock, ids or RandomIds(), account))
+        await asyncio.gather(account.create(TABLES, QUEUES), anchors.create_container())
+    return await asyncio.to_thread(partial(_assemble, settings, clock, ids or RandomIds(), account, anchors))
 
 
 def _connect(settings: Settings) -> Storage:
@@ -128,9 +138,20 @@ def _connect(settings: Settings) -> Storage:
     )
 
 
-def _assemble(settings: Settings, clock: Clock, ids: Ids, account: Storage) -> Runtime:
+def _connect_blobs(settings: Settings) -> WriteOnceBlobs:
+    if settings.storage_connection:
+        return blobs.connect(settings.storage_connection, AUDIT_CONTAINER)
+    from shared.arm.credentials import credential_for
+
+    if not settings.blob_service_uri:
+        raise ValueError("AzureWebJobsStorage__blobServiceUri must be set")
+    return blobs.connect_with_identity(settings.blob_service_uri, AUDIT_CONTAINER, credential_for(settings.identity_client_id))
+
+
+def _assemble(settings: Settings, clock: Clock, ids: Ids, account: Storage, anchors: WriteOnceBlobs) -> Runtime:
     from shared.arm.clients import AzureClients
-    from shared.restore_points import assemble
+    from shared.restore_points import assemble as restore_points
+    from shared.site_recovery import assemble as site_recovery
     from shared.web.keys import SigningKeys
     from shared.web.tokens import TokenVerifier
 
@@ -138,13 +159,14 @@ def _assemble(settings: Settings, clock: Clock, ids: Ids, account: Storage) -> R
     operations = Store(account.table(store.TABLE), clock, ids)
     held = Locks(account.table(locks.TABLE), operations, clock, ids)
     clients = AzureClients(settings, ids=ids)
-    copies = assemble.capability(account, operations, held, clients, clock, ids, timings)
-    workflows = Workflows.of(copies.workflow)
+    registry = Registry(account.table(TENANTS_TABLE), clock)
+    copies = restore_points.capability(account, operations, held, clients, clock, ids, timings)
+    failovers = site_recovery.capability(account, anchors, registry, held, clients, clock, timings)
+    workflows = Workflows.of(copies.workflow, failovers.workflow)
     events = Events(account.queues, workflows, clock, settings.public_base_url or _LOCAL_BASE_URL)
     spent = Budgets(account.table(budgets.TABLE), clock, settings.budget_share, settings.identity_client_id or "system")
     commands = Commands(operations, account.queues, workflows, clock)
     kept = RejectedMessages(account.table(rejected.TABLE), account.queues, events, clock)
-    registry = Registry(account.table(TENANTS_TABLE), clock)
     acceptance = Acceptance(operations, held, account.queues, workflows)
 
     async def provider() -> str:
@@ -169,6 +191,10 @@ def _assemble(settings: Settings, clock: Clock, ids: Ids, account: Storage) -> R
         rejected=kept,
         poisoned=PoisonQueues(account.queues, receiver, INTAKE_QUEUES, (*STEP_QUEUES, CHECK_QUEUE)),
         copies=copies.service(acceptance, commands),
+        failovers=failovers.service(acceptance, commands),
+        site_recovery=failovers.gateway,
+        surroundings=failovers.surroundings,
+        blobs=anchors,
         clients=clients,
         budgets=spent,
     )

@@ -36,7 +36,21 @@ class ErrorCode(StrEnum):
     SCOPE_BUSY = "ScopeBusy"
     ALREADY_REPLAYED = "AlreadyReplayed"
     TOO_MANY_REQUESTS = "TooManyRequests"
+    ACTION_NOT_ALLOWED = "ActionNotAllowed"
+    CHECKS_FAILED = "ChecksFailed"
+    PLAN_CHANGED = "PlanChanged"
+    NOT_AWAITING_APPROVAL = "NotAwaitingApproval"
+    OWN_APPROVAL = "OwnApproval"
+    PERSON_REQUIRED = "PersonRequired"
+    NOT_SUSPENDED = "NotSuspended"
+    NOT_IN_DOUBT = "NotInDoubt"
     # how an operation ended, or why it stands
+    APPROVAL_LAPSED = "ApprovalLapsed"
+    REJECTED = "Rejected"
+    FAILOVER_FAILED = "FailoverFailed"
+    PARTIALLY_SUCCEEDED = "PartiallySucceeded"
+    JOB_CANCELLED = "JobCancelled"
+    COMMIT_WINDOW_OVER = "CommitWindowOver"
     COPY_FAILED = "CopyFailed"
     AZURE_REFUSED = "AzureRefused"
     AUTHORIZATION_FAILED = "AuthorizationFailed"
@@ -101,6 +115,11 @@ class Refused(Exception):  # noqa: N818  # a refusal is an answer, not a defect
         self.retry_after = retry_after
 
 
+def refusal_of(problem: Problem) -> Refused:
+    """Return a problem as a refusal; its code must be one of `ErrorCode`."""
+    return Refused(ErrorCode(problem.code), problem.message, target=problem.target, details=problem.details)
+
+
 class FailureKind(StrEnum):
     """What a call that failed says about the world outside."""
 
@@ -154,3 +173,9 @@ class CallFailure(Exception):  # noqa: N818  # what the other side said, not a d
     def definite(self) -> bool:
         """Whether it is certain that nothing began."""
         return self.kind is not FailureKind.IN_DOUBT
+
+
+def sentence(words: str) -> str:
+    """Return words as a sentence that can stand alone: a capital first, a full stop at its end."""
+    text = words[:1].upper() + words[1:]
+    return text if text.endswith((".", "!", "?")) else f"{text}."

@@ -29,6 +29,11 @@ class Settings(BaseSettings):
         validation_alias="AzureWebJobsStorage__tableServiceUri",
         description="Table endpoint of the storage account, reached with the app's identity.",
     )
+    blob_service_uri: str | None = Field(
+        None,
+        validation_alias="AzureWebJobsStorage__blobServiceUri",
+        description="Blob endpoint of the storage account, reached with the app's identity; it takes the anchors of audit trails.",
+    )
     identity_client_id: str | None = Field(
         None, validation_alias="AZURE_CLIENT_ID", description="Client id of the user-assigned identity; empty for the system's."
     )

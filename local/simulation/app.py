@@ -13,6 +13,7 @@ from local.simulation.control import Control
 from local.simulation.gate import Ending, Gate, Outcome, Received
 from local.simulation.network.urls import ROUTES as NETWORK
 from local.simulation.platform import Platform
+from local.simulation.recovery_services.urls import ROUTES as RECOVERY_SERVICES
 from local.simulation.resources.urls import ROUTES as RESOURCES
 from local.simulation.routes import Routes
 
@@ -27,7 +28,7 @@ _LARGEST_BODY = 64 * 2**20
 
 def create_app(platform: Platform, base_url: str | None = None) -> web.Application:
     """Return the application; `base_url` is the address that tokens and links carry, by default the one that each request came to."""
-    control, gate = Control(platform, base_url), Gate(platform, Routes((*RESOURCES, *COMPUTE, *NETWORK)))
+    control, gate = Control(platform, base_url), Gate(platform, Routes((*RESOURCES, *COMPUTE, *NETWORK, *RECOVERY_SERVICES)))
 
     async def handle(request: web.Request) -> web.StreamResponse:
         if request.path.startswith("/_simulation"):

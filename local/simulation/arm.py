@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 from local.simulation.access import Principal
 from local.simulation.compute.replication import Fate
 from local.simulation.errors import ArmError
+from local.simulation.faults import Fault
 from local.simulation.state import Change, Json
 from local.simulation.world import World
 
@@ -18,7 +19,10 @@ PAGE = 250
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request to Resource Manager, decoded; `names` are the path's variable parts in order, `now` is Azure's time of receipt."""
+    """One request to Resource Manager, decoded; `names` are the path's variable parts in order, `now` is Azure's time of receipt.
+
+    `fate` is what happens to the copy that it starts, `fault` to the job; `faults` are all that are on.
+    """
 
     world: World
     now: datetime
@@ -31,6 +35,8 @@ class Call:
     base_url: str
     client_request_id: str
     fate: Fate | None = None
+    fault: Fault | None = None
+    faults: Sequence[Fault] = ()
 
     @property
     def api_version(self) -> str:
@@ -52,7 +58,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the caller gets, and what then changes. `copied`: it starts a copy, so it uses up a fault on copies."""
+    """What the caller gets, and what then changes. `copied`: it starts a copy, or a job, so it uses up the fault that this meets."""
 
     status: int
     body: Any = None

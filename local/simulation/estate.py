@@ -4,7 +4,7 @@ Beyond the contract's members an estate may choose, all of them optional: `seed`
 `maxShares`, `networkAccessPolicy`, `writeAccelerator`, `ephemeral`, `diskEncryptionSet`, `copyMinutes` (of Azure's time, for its
 copy to another region) and `coarse` (that copy shows only 0 and 100); a machine's `size`, `osType`, `powerState`, `securityType`,
 `scaleSet`, `agent` and `createSeconds` (of a restore point); a resource group's `locks`. What a restore point leaves out is taken
-from its machine or its source.
+from its machine or its source. A vault's `policies`, `fabrics`, `items`, `plans` and `jobs`: recovery_services/ (models, items, plans, jobs).
 """
 
 from collections.abc import Mapping
@@ -17,13 +17,15 @@ from local.simulation.sample_estate import app_principal
 from local.simulation.state import Json
 from local.simulation.world import World
 
-_LISTS = ("subscriptions", "resourceGroups", "virtualMachines", "disks", "virtualNetworks", "restorePointCollections", "principals")
+_LISTS = (
+    *("subscriptions", "resourceGroups", "virtualMachines", "disks", "virtualNetworks", "restorePointCollections", "vaults", "principals"),
+)
 
 
 def read_estate(estate: Mapping[str, Any], now: datetime) -> World:
     """Return the world that an estate describes; raises `ValueError` in words where it cannot be read.
 
-    Members that no service here knows, such as `tenants` and `vaults`, are kept and written again as they are.
+    Members that no service here knows, such as `tenants`, are kept and written again as they are.
     """
     if not isinstance(estate, Mapping):
         raise ValueError("the estate must be an object")
@@ -47,6 +49,8 @@ def read_estate(estate: Mapping[str, Any], now: datetime) -> World:
         world.network.load(estate)
         part = "virtualMachines, disks and restorePointCollections"
         world.compute.load(estate, now, world.seed)
+        part = "vaults"
+        world.recovery_services.load(estate, now)
     except KeyError as missing:
         raise ValueError(f"{part}: the member {missing} is missing") from None
     except (TypeError, ValueError, AttributeError) as problem:
@@ -62,7 +66,7 @@ def _with_defaults(estate: Mapping[str, Any]) -> Mapping[str, Any]:
             app_principal([f"/subscriptions/{str(item['id']).rsplit('/', 1)[-1]}" for item in full.get("subscriptions", [])])
         ]
     groups = {key(str(item["id"])): item for item in full.get("resourceGroups", [])}
-    for name in ("virtualMachines", "disks", "virtualNetworks", "restorePointCollections"):
+    for name in ("virtualMachines", "disks", "virtualNetworks", "restorePointCollections", "vaults"):
         for item in full.get(name, []):
             scope = group_id(str(item.get("id", "")))
             if "id" in item and "location" in item and key(scope) not in groups:
@@ -77,5 +81,6 @@ def write_estate(world: World, now: datetime) -> Json:
         **world.resources.dump(),
         **world.compute.dump(now),
         **world.network.dump(),
+        **world.recovery_services.dump(now),
         "principals": [row.as_json() for row in world.principals.values()],
     }

@@ -12,10 +12,12 @@ from local.simulation.compute.replication import Fate
 from local.simulation.state import Json
 from local.simulation.times import duration
 
-#: What happens to a request, what to the copy that it starts, and what Site Recovery will ask for.
+#: What happens to a request, to the copy that it starts, to the job that it starts, and to the protected items that it matches.
 ON_REQUESTS = frozenset({"throttle", "error", "errorAfterEffect", "lostResponse", "timeout", "lateEffect"})
 ON_COPIES = frozenset({"failCopy", "stallCopy"})
-ON_SITE_RECOVERY = frozenset({"failJob", "unhealthy"})
+ON_JOBS = frozenset({"failJob"})
+ON_ITEMS = frozenset({"unhealthy"})
+_KINDS = ON_REQUESTS | ON_COPIES | ON_JOBS | ON_ITEMS
 
 
 @dataclass(slots=True)
@@ -36,8 +38,8 @@ class Fault:
     def read(body: Mapping[str, Any]) -> "Fault":
         """Read a fault; raises `ValueError` in words for one that nothing can be made of."""
         kind, match = body.get("fault"), body.get("match") or {}
-        if kind not in ON_REQUESTS | ON_COPIES | ON_SITE_RECOVERY:
-            raise ValueError(f"fault: '{kind}' is not one of {', '.join(sorted(ON_REQUESTS | ON_COPIES | ON_SITE_RECOVERY))}")
+        if kind not in _KINDS:
+            raise ValueError(f"fault: '{kind}' is not one of {', '.join(sorted(_KINDS))}")
         if not isinstance(match, Mapping):
             raise ValueError("match: must be an object with method, path, principal")
         unknown = set(match) - {"method", "path", "principal"}

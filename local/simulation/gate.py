@@ -14,7 +14,7 @@ from local.simulation.access import Principal, authorization_failed
 from local.simulation.arm import Answer, Call, Route
 from local.simulation.buckets import Kind
 from local.simulation.errors import ArmError
-from local.simulation.faults import ON_COPIES, ON_REQUESTS, Fault, Pick
+from local.simulation.faults import ON_COPIES, ON_JOBS, ON_REQUESTS, Fault, Pick
 from local.simulation.ids import key
 from local.simulation.platform import Platform
 from local.simulation.resources.responses import group_not_found
@@ -208,6 +208,8 @@ class Gate:
         pick = Pick()
         if platform.faults.all and known.route.operation == "RestorePoints_Create":
             pick = platform.faults.pick(ON_COPIES, request.method, request.path, known.principal)
+        elif platform.faults.all and request.method != "GET" and known.route.resource_type.startswith("Microsoft.RecoveryServices/"):
+            pick = platform.faults.pick(ON_JOBS, request.method, request.path, known.principal)
         call = Call(
             world=platform.world,
             now=now,
@@ -220,6 +222,8 @@ class Gate:
             base_url=request.base_url,
             client_request_id=request.client_request_id,
             fate=pick.fate(),
+            fault=pick.fault,
+            faults=platform.faults.all,
         )
         return known.route.handle(call), pick
 

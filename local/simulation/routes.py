@@ -68,7 +68,7 @@ class Routes:
 def _unknown(path: str, words: list[str]) -> ArmError:
     if "providers" in words[:-1]:
         namespace = words[words.index("providers") + 1]
-        if namespace not in ("microsoft.compute", "microsoft.network"):
+        if namespace not in ("microsoft.compute", "microsoft.network", "microsoft.recoveryservices"):
             return ArmError(404, "InvalidResourceNamespace", f"The resource namespace '{namespace}' is invalid.")
         return ArmError(
             404,

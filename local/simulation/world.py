@@ -6,6 +6,7 @@ from typing import Any
 from local.simulation.access import Principal
 from local.simulation.compute.state import ComputeState
 from local.simulation.network.models import NetworkState
+from local.simulation.recovery_services.state import RecoveryServicesState
 from local.simulation.resources.models import ResourcesState
 from local.simulation.state import Change, Json, Table
 
@@ -15,21 +16,22 @@ def _as_is(body: Mapping[str, Any]) -> Json:
 
 
 class World:
-    """The services' states, the principals, and what the estate carries for others: the tenant registry and the vaults.
+    """The services' states, the principals, and what the estate carries for others: the tenant registry.
 
-    `rest` holds one row per such member of the estate: `tenants`, `vaults`, and the `seed` of all chance.
+    `rest` holds one row per such member of the estate: `tenants`, and the `seed` of all chance.
     """
 
     def __init__(self) -> None:
         self.resources = ResourcesState()
         self.compute = ComputeState()
         self.network = NetworkState()
+        self.recovery_services = RecoveryServicesState()
         self.principals: Table[Principal] = Table("principals", Principal.from_json, Principal.as_json)
         self.rest: Table[Json] = Table("rest", _as_is, _as_is)
 
     def tables(self) -> tuple[Table[Any], ...]:
         """Return every table of every service, for the store."""
-        services = (self.resources, self.compute, self.network)
+        services = (self.resources, self.compute, self.network, self.recovery_services)
         return (*(table for service in services for table in service.tables()), self.principals, self.rest)
 
     @property

@@ -20,3 +20,9 @@ SUBSCRIPTIONS = "2022-12-01"
 
 RESOURCE_GROUPS = "2021-04-01"
 """Resource groups."""
+
+NETWORKS = "2024-05-01"
+"""Virtual networks."""
+
+VAULTS = "2024-04-01"
+"""Recovery Services vaults themselves."""

@@ -1,7 +1,7 @@
 """Write-once blobs: what was written under a name stays as it is.
 
-In Azure the container has version-level immutability; where storage cannot do that, as the emulator, `If-None-Match: *` keeps a second write
-of the same name away.
+In Azure the container has version-level immutability; where storage cannot do that, as the emulator, `If-None-Match: *` keeps a second
+write of the same name away.
 """
 
 from typing import TYPE_CHECKING

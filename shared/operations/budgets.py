@@ -31,7 +31,8 @@ class Observed:
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """One budget as its row holds it. `available` is our own bucket at `at`; `remaining` is the header's last word at `seen_at`."""
+    """One budget as its row holds it. `available` is our own bucket at `at`; `remaining` is the header's last word at `seen_at`,
+    less what was released since."""
 
     available: float
     at: datetime
@@ -52,8 +53,9 @@ def allowance(budget: Budget, now: datetime, share: float) -> int:
 
 
 def spend(budget: Budget, count: int, now: datetime, share: float) -> Budget:
-    """Return the budget after `count` calls were released."""
-    return replace(budget, available=_filled(budget, now, share) - count, at=max(now, budget.at))
+    """Return the budget after `count` calls were released; what the header left is spent too, until an answer says more."""
+    left = None if budget.remaining is None else budget.remaining - count / share
+    return replace(budget, available=_filled(budget, now, share) - count, at=max(now, budget.at), remaining=left)
 
 
 def observe(budget: Budget, seen: Observed) -> Budget:
@@ -117,7 +119,7 @@ class Budgets:
             "key": key,
             "available": float(budget.available),
             "at": to_text(budget.at),
-            "remaining": -1.0 if budget.remaining is None else float(budget.remaining),
+            "remaining": float(budget.remaining or 0),
             "seenAt": to_text(budget.seen_at) if budget.seen_at else "",
             "blockedUntil": to_text(budget.blocked_until) if budget.blocked_until else "",
         }
@@ -135,7 +137,7 @@ def _read(found: Found | None, now: datetime, share: float) -> Budget:
     return Budget(
         available=float(entity["available"]),
         at=from_text(entity["at"]),
-        remaining=float(entity["remaining"]) if entity["remaining"] >= 0 else None,
+        remaining=float(entity["remaining"]) if entity["seenAt"] else None,
         seen_at=from_text(entity["seenAt"]) if entity["seenAt"] else None,
         blocked_until=from_text(entity["blockedUntil"]) if entity["blockedUntil"] else None,
     )

@@ -6,7 +6,7 @@ transaction; a row that changed meanwhile is left out and looked at again when i
 
 import logging
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
@@ -20,7 +20,7 @@ from shared.operations.rows import Active
 from shared.operations.storage import Conflict, Queues
 from shared.operations.store import Store
 from shared.operations.timings import ATTEMPTS_BEFORE_ATTENTION, dispatch_hold, retry_delay
-from shared.operations.workflow import Checked, Unread, Workflows
+from shared.operations.workflow import Check, Checked, Unread, Workflows
 
 _log = logging.getLogger(__name__)
 Written = tuple[Active, JsonObject | None, bool]
@@ -38,17 +38,18 @@ class Checks:
 
     async def run(self, message: CheckMessage) -> None:
         """Check the operations of a message that are still due; errors of storage are raised, the tick finds the rows again."""
-        now = to_text(self.clock.now())
-        rows = [row for row in await self.store.batch(message.ids) if row.group == message.group and (row.dispatched or row.next_at <= now)]
-        rows = [row for row in rows if row.kind == message.kind and not row.announce]
+        found = await self.store.batch(message.ids, due_in=message.group)
+        rows = [row for row in found if row.kind == message.kind and row.awaits_check]
         check = self.workflows.of_kind(message.kind).check
         if not rows or check is None:
             return
-        results = await check(rows)
+        results = await _look(check, rows)
         crash_point("check.read")
-        written = await self._write([self._after(row, results.get(row.id, Unread("no answer"))) for row in rows])
+        after = [self._after(row, results.get(row.id, Unread("no answer."))) for row in rows]
+        written = await self._write([(self._held(row), detail, listed) for row, detail, listed in after])
         crash_point("check.written")
-        written = await self._tell(written)
+        meant = {row.id: row.next_at for row, _, _ in after}
+        written = [await self._tell(row, meant[row.id]) if row.tell else row for row in written]
         await self._hand_over([row for row in written if not row.group])
         crash_point("check.queued")
 
@@ -98,18 +99,34 @@ class Checks:
         for row in rows:
             await send_step(self.queues, self.workflows.of_kind(row.kind).step_queue, [row.id])
 
-    async def _tell(self, rows: Sequence[Active]) -> list[Active]:
-        """Send the events of rows that ask for a person now; a crash before they are forgotten sends them again, under the same ids."""
-        return [await self._tell_one(row) if row.tell else row for row in rows]
+    def _held(self, row: Active) -> Active:
+        """Return the row as it stands until its events are sent: due soon, whenever it is to be checked again."""
+        hold = to_text(self.clock.now() + dispatch_hold(self.clock.speed))
+        return replace(row, next_at=min(row.next_at, hold)) if row.tell else row
 
-    async def _tell_one(self, row: Active) -> Active:
+    async def _tell(self, row: Active, next_at: str) -> Active:
+        """Send the events of a row that asks for a person; a crash before they are forgotten sends them again, under the same ids."""
         operation = await self.store.get(row.id)
         for what in row.tell if operation else ():
             await self.events.tell(operation, what, row.trace)  # type: ignore[arg-type]  # the loop is empty without one
         try:
-            return await self.store.save(replace(row, tell=()))
+            return await self.store.save(replace(row, tell=(), next_at=next_at))
         except Conflict:
             return row
+
+
+async def _look(check: Check, rows: Sequence[Active]) -> Mapping[str, Checked | Unread]:
+    """Check rows side by side; where that fails, one by one: a row on which the check itself fails is counted and stops no other."""
+    try:
+        return await check(rows)
+    except Exception as error:
+        _log.exception("a check of %d operations failed", len(rows))
+        if len(rows) == 1:
+            return {rows[0].id: Unread(f"the check failed with {type(error).__name__}.")}
+    results: dict[str, Checked | Unread] = {}
+    for row in rows:
+        results |= await _look(check, [row])
+    return results
 
 
 def _code(row: Active) -> str:

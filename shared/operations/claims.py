@@ -101,6 +101,7 @@ class Claim:
         self.locks: tuple[str, ...] = row.locks
         self.dropped: tuple[str, ...] = ()
         self.filters: dict[str, str] = {}
+        self.spoken_to = False
         self.clock = clock
         self.ids = ids
         self._store = store
@@ -151,16 +152,23 @@ class Claim:
         if found is None or found.nonce != self.row.nonce:
             raise ClaimLost
         # who wants it looked at sooner has written when: a step that was just deciding to wait longer must not write over it
-        next_at = row.next_at if found.next_at == self.row.next_at else min(row.next_at, found.next_at)
+        next_at = min(row.next_at, found.next_at)
         word = row.word if found.word == self._word_read else found.word
+        if found.word != self._word_read or (found.cancel_requested and not self.row.cancel_requested):
+            self.spoken_to, next_at = True, min(next_at, to_text(self.clock.now()))
         self._word_read = found.word
-        self.row = replace(self.row, cancel_requested=found.cancel_requested, etag=found.etag, next_at=found.next_at, word=word)
-        return replace(row, cancel_requested=found.cancel_requested, etag=found.etag, next_at=next_at, word=word)
+        canceled, has_detail = found.cancel_requested, row.has_detail or found.has_detail
+        self.row = replace(self.row, cancel_requested=canceled, etag=found.etag, next_at=found.next_at, word=word, has_detail=has_detail)
+        return replace(row, cancel_requested=canceled, etag=found.etag, next_at=next_at, word=word, has_detail=has_detail)
 
     def take_word(self) -> JsonObject | None:
         """Return what a person said of the operation since (approve, resume, resolve, …), once; the next write forgets it."""
         word, self.row = self.row.word, replace(self.row, word=None)
         return word
+
+    def keep_word(self, word: JsonObject) -> None:
+        """Leave a person's word for the next claim, because nothing could be done about it now."""
+        self.row = replace(self.row, word=word)
 
     def forget_intent(self, *, started: bool) -> None:
         """Settle an effect in doubt by a person's word: it began, or it did not and may be sent anew."""

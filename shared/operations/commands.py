@@ -28,9 +28,13 @@ class Commands:
 
         Raises `Refused` (AlreadyStarted, AlreadyEnded). One that was canceled before is answered as it is.
         """
-        if operation.status.ended and operation.cancel_requested:
-            return operation
-        return await self._write(operation, _canceled)
+        try:
+            return await self._write(operation, _canceled)
+        except Refused as refused:
+            ended = await self.store.get(operation.id) or operation
+            if refused.code is ErrorCode.ALREADY_ENDED and ended.status.ended and ended.cancel_requested:
+                return ended
+            raise
 
     async def retry(self, operation: Operation) -> Operation:
         """Have an operation looked at now, whatever it waits for; raises `Refused` (AlreadyEnded)."""
@@ -52,7 +56,8 @@ class Commands:
         while True:
             row = await self.store.active(operation.id)
             if row is None or row.announce:
-                raise Refused(ErrorCode.ALREADY_ENDED, f"The operation has ended: {operation.status}.", target=operation.id)
+                ended = await self.store.get(operation.id) or operation
+                raise Refused(ErrorCode.ALREADY_ENDED, f"The operation has ended: {ended.status}.", target=operation.id)
             changed = change(row)
             hold = to_text(self.clock.now() + dispatch_hold(self.clock.speed))
             try:

@@ -13,6 +13,8 @@ from shared.operations.storage import Queues
 from shared.operations.workflow import Workflows
 
 PREFIX = "farshore"
+_LARGEST_BODY = 32 * 1024
+_BODY_START = 4 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +41,10 @@ class Events:
         )
 
     async def tell_rejected(self, rejected: str, tenant: str, data: JsonObject) -> None:
-        """Send the event of a message that could not be accepted."""
+        """Send the event of a message that could not be accepted; of a long body only the beginning, as a queue takes 64 KiB."""
+        body = str(data.get("body", ""))
+        if len(json.dumps(body)) > _LARGEST_BODY:
+            data = data | {"body": f"{body[:_BODY_START]}…"}
         await self._send(
             f"rejected/{rejected}", f"{PREFIX}.message.rejected", f"/api/rejected-messages/{rejected}", {"tenant": tenant}, data
         )
@@ -56,7 +61,7 @@ class Events:
             **extensions,
             "data": data,
         }
-        await self.queues.send(OUTCOME_QUEUE, json.dumps(body, ensure_ascii=False))
+        await self.queues.send(OUTCOME_QUEUE, json.dumps(body))  # ASCII: what XML cannot carry is written as JSON escapes
 
 
 def as_json(operation: Operation, workflows: Workflows, base_url: str) -> JsonObject:

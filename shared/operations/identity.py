@@ -15,7 +15,7 @@ _END_OF_TIME = 10**16
 
 def _digest(*parts: str) -> bytes:
     # each part is preceded by its length, so that no two lists of parts run together
-    return hashlib.sha256("".join(f"{len(part)}:{part}" for part in parts).encode()).digest()
+    return hashlib.sha256("".join(f"{len(part)}:{part}" for part in parts).encode("utf-8", "surrogatepass")).digest()
 
 
 def short_hash(*parts: str) -> str:

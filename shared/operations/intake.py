@@ -27,6 +27,12 @@ class Intake:
     target: str | None = None
     kind: str | None = None
     trace: str | None = None
+    source: str | None = None
+
+    def names(self) -> tuple[str, ...]:
+        """Return the keys that `target` can stand for: the `id` of a message or, said by a CloudEvent, that of an event of its source."""
+        target = self.target or ""
+        return (target, f"{self.source} {target}") if self.source else (target,)
 
 
 def decode(raw: bytes) -> JsonObject:
@@ -40,7 +46,7 @@ def decode(raw: bytes) -> JsonObject:
         except (binascii.Error, ValueError):
             raise _unreadable("it is neither a JSON object nor base64 of one") from None
     try:
-        body = json.loads(text.decode("utf-8"))
+        body = json.loads(text.decode("utf-8"), object_pairs_hook=_once, parse_constant=_no_number)
     except (ValueError, RecursionError) as error:
         raise _unreadable(f"it is not JSON in UTF-8: {error}") from None
     if not isinstance(body, dict):
@@ -67,8 +73,9 @@ def _plain(message: JsonObject, *, key: str | None, tenant: str | None) -> Intak
     body = {name: value for name, value in message.items() if name not in RESERVED}
     if operation == "create":
         return Intake(operation, body, key, tenant)
-    target = body.pop("target", None)
-    if not isinstance(target, str) or not target:
+    target = _text(body, "target")
+    body.pop("target", None)
+    if target is None:
         raise Refused(ErrorCode.INVALID_REQUEST, f"{operation} needs the id of the thing that it is about.", target="target")
     return Intake(operation, body, key, tenant, target)
 
@@ -93,15 +100,16 @@ def _cloud_event(event: JsonObject, kinds: frozenset[str]) -> Intake:
             target="data.operation",
         )
     intake = _plain({**data, "operation": operation}, key=f"{source} {event_id}", tenant=tenant)
-    return Intake(intake.operation, intake.body, intake.key, intake.tenant, intake.target, parts[1], _text(event, "traceparent"))
+    trace = _text(event, "traceparent")
+    return Intake(intake.operation, intake.body, intake.key, intake.tenant, intake.target, parts[1], trace, source)
 
 
 def _text(body: JsonObject, name: str) -> str | None:
     value = body.get(name)
     if value is None:
         return None
-    if not isinstance(value, str) or not 0 < len(value) <= 1024:
-        raise Refused(ErrorCode.INVALID_REQUEST, f"{name} must be a text of 1 to 1,024 characters.", target=name)
+    if not isinstance(value, str) or not 0 < len(value) <= 1024 or not value.isprintable():
+        raise Refused(ErrorCode.INVALID_REQUEST, f"{name} must be a text of 1 to 1,024 printable characters.", target=name)
     return value
 
 
@@ -110,6 +118,17 @@ def _needed(body: JsonObject, name: str) -> str:
     if value is None:
         raise Refused(ErrorCode.INVALID_REQUEST, f"A CloudEvent needs {name}.", target=name)
     return value
+
+
+def _once(pairs: list[tuple[str, object]]) -> JsonObject:
+    members = dict(pairs)
+    if len(members) < len(pairs):
+        raise ValueError("a member stands twice in one object")
+    return members
+
+
+def _no_number(text: str) -> object:
+    raise ValueError(f"{text} is no JSON")
 
 
 def _unreadable(why: str) -> Refused:

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from shared.operations.identity import all_partitions, partition_of_tenant
+from shared.operations.identity import all_partitions, inverted, partition_of_tenant
 from shared.operations.models import Listed, Operation
 from shared.operations.store import Store, list_ranges
 
@@ -47,10 +47,10 @@ class Lists:
         found = await _gather([self.store.standing(partition) for partition in partitions])
         ids = [operation for part in found for operation in part]
         operations = [item for item in await _gather([self.store.get(operation) for operation in ids]) if item and _fits(item, query)]
-        newest_first = sorted(operations, key=lambda item: (-item.created_at.timestamp(), item.id))
-        start = next((index + 1 for index, item in enumerate(newest_first) if item.id == after), 0)
-        page = newest_first[start : start + top]
-        return Listed(tuple(page), page[-1].id if len(newest_first) > start + top else None)
+        # after the key of the last one, not after the last one: it may stand no more
+        newest_first = sorted((item for item in operations if after is None or _key(item) > after), key=_key)
+        page = newest_first[:top]
+        return Listed(tuple(page), _key(page[-1]) if len(newest_first) > top else None)
 
 
 def _conditions(query: Query) -> dict[str, Sequence[str]]:
@@ -67,6 +67,10 @@ def _fits(operation: Operation, query: Query) -> bool:
         and (query.tenant is None or operation.tenant == query.tenant)
         and (query.status is None or operation.status == query.status)
     )
+
+
+def _key(operation: Operation) -> str:
+    return f"{inverted(operation.created_at)}|{operation.id}"
 
 
 def _id(key: str) -> str:

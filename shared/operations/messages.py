@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from shared.operations.identity import is_operation_id
 from shared.operations.storage import Queues
 
 CHECK_QUEUE = "replication-checks"
@@ -55,11 +56,11 @@ def read_check(text: str) -> CheckMessage | None:
 def _read(text: str) -> dict[str, object] | None:
     try:
         body = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return body if isinstance(body, dict) else None
 
 
 def _ids(body: dict[str, object]) -> tuple[str, ...]:
     ids = body.get("ids")
-    return tuple(str(item) for item in ids[:MAX_IDS]) if isinstance(ids, list) else ()
+    return tuple(item for item in ids[:MAX_IDS] if isinstance(item, str) and is_operation_id(item)) if isinstance(ids, list) else ()

@@ -11,7 +11,7 @@ from datetime import datetime
 
 from shared.errors import ErrorCode, Problem, Refused
 from shared.operations.intake import Intake, decode, replay_of, understand
-from shared.operations.rejected import RejectedMessages
+from shared.operations.rejected import RejectedMessage, RejectedMessages
 
 _log = logging.getLogger(__name__)
 MAX_DELIVERIES = 5
@@ -60,38 +60,39 @@ class Receiver:
 
     async def _understand(self, delivery: Delivery, kinds: frozenset[str]) -> Intake:
         message = decode(delivery.raw)
-        rejected = replay_of(message)
-        if rejected is None:
+        if replay_of(message) is None:
             intake = understand(message, kinds)
             return intake if intake.key else replace(intake, key=_own_key(delivery))
-        kept = await self.rejected.get(rejected)
-        if kept is None or kept.queue != delivery.queue:
+        kept = await self._replayed(delivery)
+        if kept is None:
             raise Refused(ErrorCode.NOT_FOUND, "It replays a rejected message that is not kept for this queue.", target="farshoreReplay")
         intake = understand(decode(kept.body.encode()), kinds)
         return intake if intake.key else replace(intake, key=kept.key)
 
     async def _reject(self, delivery: Delivery, intake: Intake | None, reason: Problem, *, may_have_been_accepted: bool) -> None:
-        tenant = intake.tenant if intake is not None and intake.tenant else await self.provider()
+        # a replay is kept as the message that it replayed, under its key: who replays it once more still means the same request
+        kept = await self._replayed(delivery)
+        tenant = (intake.tenant if intake else None) or (kept.tenant if kept else None) or await self.provider()
         await self.rejected.reject(
             delivery.queue,
             delivery.message_id,
             delivery.inserted_at,
-            await self._body(delivery),
+            kept.body.encode() if kept else delivery.raw,
             reason,
             tenant=tenant,
-            key=intake.key if intake is not None and intake.key else _own_key(delivery),
-            may_have_been_accepted=may_have_been_accepted,
+            key=(intake.key if intake else None) or (kept.key if kept else None) or _own_key(delivery),
+            may_have_been_accepted=may_have_been_accepted or (kept is not None and kept.may_have_been_accepted),
         )
         _log.warning("message rejected", extra={"queue": delivery.queue, "messageId": delivery.message_id, "code": str(reason.code)})
 
-    async def _body(self, delivery: Delivery) -> bytes:
-        """What to keep of a message: its text or, of a replay, the text of the message that it replayed."""
+    async def _replayed(self, delivery: Delivery) -> RejectedMessage | None:
+        """Return the rejected message of the same queue that a message replays, or None."""
         try:
             rejected = replay_of(decode(delivery.raw))
         except Refused:
-            return delivery.raw
+            return None
         kept = await self.rejected.get(rejected) if rejected else None
-        return kept.body.encode() if kept else delivery.raw
+        return kept if kept is not None and kept.queue == delivery.queue else None
 
 
 def _own_key(delivery: Delivery) -> str:

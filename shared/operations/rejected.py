@@ -5,9 +5,10 @@ time at which the message was put on its queue, so that the newest are read firs
 """
 
 import asyncio
+import base64
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -17,13 +18,17 @@ from shared.operations.crash_points import crash_point
 from shared.operations.events import Events
 from shared.operations.identity import inverted, short_hash
 from shared.operations.models import JsonObject
-from shared.operations.rows import compact
 from shared.operations.storage import Change, Conflict, Found, Queues, Table
 
 TABLE = "rejected"
 _PARTITION = "rejected"
 _PIECE = 60 * 1024
 _SECRET = re.compile(r"password|secret|(?<!public)key$|token|credential|connectionstring|sas$", re.IGNORECASE)
+_SECRET_TEXT = re.compile(
+    r'("[^"\n]{0,99}(?:password|secret|[a-z]key|token|credential|connectionstring|sas)[^"\n]{0,99}"\s*:\s*)'
+    r'"(?:[^"\\]|\\.)*"?',
+    re.IGNORECASE,
+)
 _REFERENCE = "keyVaultSecretId"
 
 
@@ -87,7 +92,7 @@ class RejectedMessages:
             "queue": queue,
             "messageId": message_id,
             "receivedAt": to_text(received_at),
-            "reason": compact(reason.as_json()),
+            "reason": json.dumps(_short(reason).as_json()),
             "mayHaveBeenAccepted": may_have_been_accepted,
             "key": key,
             "tenant": tenant,
@@ -139,26 +144,50 @@ class RejectedMessages:
 
 
 def without_secrets(raw: bytes) -> str:
-    """Return a message's text with every value that looks like a secret by its name replaced; unreadable text is kept as it is.
+    """Return a message's text, read from base64 where it hides a secret there, with every value removed whose name says it is one.
 
-    A reference to Key Vault is no secret.
+    In text that is no JSON they are found by their look. A reference to Key Vault is no secret; a text without secrets stays as it is.
     """
     text = raw.decode("utf-8", "replace")
+    for candidate in (text, _from_base64(raw)):
+        clean = _without_secrets(candidate)
+        if clean != candidate:
+            return clean
+    return text
+
+
+def _without_secrets(text: str) -> str:
     try:
         body = json.loads(text)
+        clean = _redacted(body)
+        return text if clean == body else json.dumps(clean, ensure_ascii=False)
     except (ValueError, RecursionError):
-        return text
-    return json.dumps(_redacted(body), ensure_ascii=False) if isinstance(body, dict) else text
+        return _SECRET_TEXT.sub(lambda found: found[0] if _REFERENCE in found[1] else f'{found[1]}"(removed)"', text)
 
 
-def _redacted(value: object, name: str = "") -> object:
+def _from_base64(raw: bytes) -> str:
+    try:
+        return base64.b64decode(raw.strip(), validate=True).decode("utf-8", "replace")
+    except ValueError:
+        return ""
+
+
+def _short(reason: Problem) -> Problem:
+    """Return a reason as a row may hold it: the words may quote what was sent."""
+    details = tuple(replace(_short(detail), details=()) for detail in reason.details[:20])
+    return Problem(reason.code, reason.message[:1000], reason.target[:200] if reason.target else None, details)
+
+
+def _redacted(value: object, secret: bool = False) -> object:
     if isinstance(value, dict):
-        if set(value) == {_REFERENCE}:
-            return value
-        return {key: _redacted(item, str(key)) for key, item in value.items()}
+        return {name: _redacted(item, name != _REFERENCE and (secret or _says_secret(name))) for name, item in value.items()}
     if isinstance(value, list):
-        return [_redacted(item, name) for item in value]
-    return "(removed)" if isinstance(value, str) and _SECRET.search(name) and name not in {"id", "key"} else value
+        return [_redacted(item, secret) for item in value]
+    return "(removed)" if secret and value is not None and not isinstance(value, bool) else value
+
+
+def _says_secret(name: str) -> bool:
+    return name != "key" and _SECRET.search(name) is not None
 
 
 def _body_pieces(body: str) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from shared.clock import from_text
 from shared.errors import Problem
 from shared.operations.identity import inverted, partition_of
 from shared.operations.models import Actor, Attention, Intent, JsonObject, NewOperation, Operation, Status
+from shared.operations.state import State, pack, sentence, unpack
 
 VERSION = 1
 PIECE = 60 * 1024
@@ -25,7 +26,7 @@ class Active:
     `dispatched` says that a message is on its way, so that `next_at` is only the moment to look for a lost one. `group` names what a due
     check is batched by (empty: a step is due). `announce` is set when all that is left is to tell of the end. `started` stands from the
     intent of the operation's own effect on. `tell` holds the events that are yet to be sent, `word` what a person said of it. `stamp` is
-    new with each write, so that a write which storage answered twice knows itself again.
+    new with each write, so that a write which storage answered twice knows itself again; `extra` is what a newer version packed beside it.
     """
 
     id: str
@@ -56,6 +57,7 @@ class Active:
     word: JsonObject | None = None
     version: int = VERSION
     stamp: str = ""
+    extra: JsonObject = field(default_factory=dict)
     etag: str = ""
 
     @property
@@ -63,8 +65,14 @@ class Active:
         """The row's partition."""
         return partition_of(self.id)
 
+    @property
+    def awaits_check(self) -> bool:
+        """Whether what is due is a check; else it is a step, were it only to heed a person's word or to tell of something."""
+        return bool(self.group) and not (self.announce or self.tell or self.cancel_requested or self.word)
+
     def with_attention(self, code: str, message: str, since: str) -> "Active":
         """Return the row asking for a person, with the event that tells so; unchanged if it already asks the same."""
+        message = sentence(message)
         if self.attention is not None and self.attention.code == code:
             return replace(self, attention=replace(self.attention, message=message))
         number = self.attentions + 1
@@ -110,15 +118,27 @@ def list_keys(tenant: str, created_at: str, operation: str) -> tuple[str, str]:
 
 
 def active_entity(row: Active) -> Entity:
-    """Write the active row, every column of this version."""
+    """Write the active row, every column of this version; what no query asks for is packed into one (`state`)."""
+    state = State(
+        nonce=row.nonce,
+        stamp=row.stamp,
+        intent=row.intent,
+        attention=row.attention,
+        tell=row.tell,
+        locks=row.locks,
+        data=row.data,
+        trace=row.trace,
+        word=row.word,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+        extra=row.extra,
+    )
     return {
         "PartitionKey": row.partition,
         "RowKey": active_key(row.id),
         "v": row.version,
         "kind": row.kind,
         "tenant": row.tenant,
-        "createdAt": row.created_at,
-        "updatedAt": row.updated_at,
         "status": str(row.status),
         "step": row.step,
         "nextAt": row.next_at,
@@ -126,34 +146,26 @@ def active_entity(row: Active) -> Entity:
         "group": row.group,
         "attempts": row.attempts,
         "leaseUntil": row.lease_until,
-        "nonce": row.nonce,
-        "intent": _intent_text(row.intent),
         "started": row.started,
         "cancelRequested": row.cancel_requested,
-        "attention": compact(row.attention.as_json()) if row.attention else "",
+        "attention": row.attention.code if row.attention else "",
         "attentions": row.attentions,
-        "tell": ",".join(row.tell),
-        "locks": ",".join(row.locks),
         "announce": row.announce,
         "hasDetail": row.has_detail,
         "percent": row.percent,
-        "data": compact(row.data).encode(),
-        "trace": row.trace,
-        "word": compact(row.word).encode() if row.word else b"",
-        "stamp": row.stamp,
+        "state": pack(state),
     }
 
 
 def read_active(entity: Mapping[str, object], etag: str) -> Active:
     """Read an active row; a column that an older version did not know is read as absent."""
-    text = _texts(entity)
-    attention = json.loads(text("attention") or "null")
+    text, state = _texts(entity), unpack(entity.get("state"))
     return Active(
         id=text("RowKey").removeprefix("a|"),
         kind=text("kind"),
         tenant=text("tenant"),
-        created_at=text("createdAt"),
-        updated_at=text("updatedAt"),
+        created_at=state.created_at,
+        updated_at=state.updated_at,
         status=Status(text("status")),
         step=text("step"),
         next_at=text("nextAt"),
@@ -161,22 +173,23 @@ def read_active(entity: Mapping[str, object], etag: str) -> Active:
         group=text("group"),
         attempts=_integer(entity.get("attempts")),
         lease_until=text("leaseUntil"),
-        nonce=text("nonce"),
-        intent=_read_intent(text("intent")),
+        nonce=state.nonce,
+        intent=state.intent,
         started=bool(entity.get("started")),
         cancel_requested=bool(entity.get("cancelRequested")),
-        attention=Attention(**attention) if attention else None,
+        attention=state.attention,
         attentions=_integer(entity.get("attentions")),
-        tell=_names(text("tell")),
-        locks=_names(text("locks")),
+        tell=state.tell,
+        locks=state.locks,
         announce=bool(entity.get("announce")),
         has_detail=bool(entity.get("hasDetail")),
         percent=_integer(entity.get("percent")),
-        data=_document(entity.get("data")),
-        trace=text("trace"),
-        word=_document(entity.get("word")) or None,
+        data=state.data,
+        trace=state.trace,
+        word=state.word,
         version=_integer(entity.get("v")) or VERSION,
-        stamp=text("stamp"),
+        stamp=state.stamp,
+        extra=state.extra,
         etag=etag,
     )
 
@@ -298,42 +311,6 @@ def age_of(row: Active, now: datetime) -> float:
     return (now - from_text(row.created_at)).total_seconds()
 
 
-def _intent_text(intent: Intent | None) -> str:
-    if intent is None:
-        return ""
-    return compact(
-        {
-            "effect": intent.effect,
-            "clientRequestId": intent.client_request_id,
-            "at": intent.at,
-            "last": intent.last,
-            "own": intent.own,
-            "wasStarted": intent.was_started,
-            "lost": intent.lost,
-            "looks": intent.looks,
-            "refusal": intent.refusal.as_json() if intent.refusal else None,
-        }
-    )
-
-
-def _read_intent(text: str) -> Intent | None:
-    if not text:
-        return None
-    body = json.loads(text)
-    refusal = body.get("refusal")
-    return Intent(
-        effect=body["effect"],
-        client_request_id=body["clientRequestId"],
-        at=body["at"],
-        last=body["last"],
-        own=bool(body.get("own", True)),
-        was_started=bool(body.get("wasStarted")),
-        lost=int(body.get("lost", 0)),
-        looks=int(body.get("looks", 0)),
-        refusal=Problem.from_json(refusal) if isinstance(refusal, dict) else None,
-    )
-
-
 def _texts(entity: Mapping[str, object]) -> Callable[[str], str]:
     def text(name: str) -> str:
         value = entity.get(name)
@@ -342,14 +319,5 @@ def _texts(entity: Mapping[str, object]) -> Callable[[str], str]:
     return text
 
 
-def _document(value: object) -> JsonObject:
-    body = json.loads(value) if isinstance(value, bytes) and value else {}
-    return body if isinstance(body, dict) else {}
-
-
 def _integer(value: object) -> int:
     return int(value) if isinstance(value, int | float) else 0
-
-
-def _names(text: str) -> tuple[str, ...]:
-    return tuple(text.split(",")) if text else ()

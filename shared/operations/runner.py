@@ -148,7 +148,9 @@ class Runner:
             await self._finish(claim, outcome)
             return
         now = to_text(self.clock.now())
-        row = replace(claim.current(), next_at=to_text(outcome.at), dispatched=False, lease_until="")
+        # what a person said while the step ran is heeded at once, whatever the step waits for
+        next_at = min(to_text(outcome.at), now) if claim.spoken_to else to_text(outcome.at)
+        row = replace(claim.current(), next_at=next_at, dispatched=False, lease_until="")
         if isinstance(outcome, _NoProgress):
             row = row.with_attention(*outcome.attention, now) if outcome.attention else row
         else:

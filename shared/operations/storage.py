@@ -25,6 +25,8 @@ _RETRIES: dict[str, Any] = {
     "retry_backoff_factor": 0.2,
     "retry_backoff_max": 2,
 }
+# The queue SDK has words of its own, and would wait 15 seconds and more between two tries: much of a lease.
+_QUEUE_RETRIES: dict[str, Any] = {"retry_total": 3, "initial_backoff": 0, "increment_base": 1, "random_jitter_range": 1}
 _TIMEOUTS: dict[str, Any] = {"connection_timeout": 5, "read_timeout": 10}
 
 
@@ -221,7 +223,7 @@ def connect(connection_string: str) -> Storage:
 
     return Storage(
         TableServiceClient.from_connection_string(connection_string, **_RETRIES, **_TIMEOUTS),
-        QueueServiceClient.from_connection_string(connection_string, **_RETRIES, **_TIMEOUTS),
+        QueueServiceClient.from_connection_string(connection_string, **_QUEUE_RETRIES, **_TIMEOUTS),
     )
 
 
@@ -232,5 +234,5 @@ def connect_with_identity(table_service_uri: str, queue_service_uri: str, creden
 
     return Storage(
         TableServiceClient(table_service_uri, credential=credential, **_RETRIES, **_TIMEOUTS),
-        QueueServiceClient(queue_service_uri, credential=credential, **_RETRIES, **_TIMEOUTS),
+        QueueServiceClient(queue_service_uri, credential=credential, **_QUEUE_RETRIES, **_TIMEOUTS),
     )

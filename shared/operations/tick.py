@@ -12,7 +12,7 @@ Between the two lines of tick 1 a crash costs the time that the row is held: the
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -28,9 +28,11 @@ from shared.operations.timings import dispatch_hold
 from shared.operations.workflow import Workflows
 
 _log = logging.getLogger(__name__)
-_DUE_PER_PARTITION = 1000
+# all that is due, within reason: of those that the budget holds back the longest due must be found, and no step waits behind them
+_DUE_PER_PARTITION = 20_000
 _SIDE_BY_SIDE = 8
 K = TypeVar("K")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,52 +57,56 @@ class Tick:
 
     async def run(self) -> Ticked:
         """Look once through all partitions."""
-        side_by_side = asyncio.Semaphore(_SIDE_BY_SIDE)
-
-        async def scan(partition: str) -> list[Active]:
-            async with side_by_side:
-                return await self.store.due(partition, _DUE_PER_PARTITION)
-
-        due = [row for found in await asyncio.gather(*(scan(partition) for partition in all_partitions())) for row in found]
-        steps = [row for row in due if not _is_check(row)]
-        checks, held_back = await self._within_budget([row for row in due if _is_check(row)])
+        found = await _a_few_at_a_time(self.store.due(partition, _DUE_PER_PARTITION) for partition in all_partitions())
+        # a kind that only a newer version carries out, side by side with this one during a deployment, is left to its tick
+        due = [row for rows in found for row in rows if row.kind in self.workflows.by_kind]
+        steps = [row for row in due if not row.awaits_check]
+        checks, held_back = await self._within_budget([row for row in due if row.awaits_check])
         pushed = await self._push([*steps, *checks])
         crash_point("tick.pushed")
         await self._queue(pushed)
         crash_point("tick.queued")
-        done = sum(_is_check(row) for row in pushed)
+        done = sum(row.awaits_check for row in pushed)
         ticked = Ticked(len(due), len(pushed) - done, done, held_back)
         _log.info("tick", extra={"due": ticked.due, "steps": ticked.steps, "checks": ticked.checks, "heldBack": ticked.held_back})
         return ticked
 
     async def _within_budget(self, checks: Sequence[Active]) -> tuple[list[Active], int]:
-        """Return the checks that each group's budget lets go now, the longest due first, and how many must wait."""
+        """Return the checks that each budget lets go now, the longest due first, and how many must wait."""
+        budgets = _by(checks, lambda row: row.group.partition("#")[0])
+        counts = await _a_few_at_a_time(self.budgets.release(budget, len(rows)) for budget, rows in budgets.items())
         released: list[Active] = []
-        for group, rows in _by(checks, lambda row: row.group).items():
-            count = await self.budgets.release(group.partition("#")[0], len(rows))
+        for rows, count in zip(budgets.values(), counts, strict=True):
             released += sorted(rows, key=lambda row: row.next_at)[:count]
         return released, len(checks) - len(released)
 
     async def _push(self, due: Sequence[Active]) -> list[Active]:
         """Push `next_at` on under each row's ETag, and return the rows that were still as they were read."""
         until = to_text(self.clock.now() + dispatch_hold(self.clock.speed))
-        pushed: list[Active] = []
-        for rows in _by(due, lambda row: row.partition).values():
-            pushed += await self.store.save_all([(replace(row, next_at=until, dispatched=True), None, False) for row in rows])
-        return pushed
+        written = await _a_few_at_a_time(
+            self.store.save_all([(replace(row, next_at=until, dispatched=True), None, False) for row in rows])
+            for rows in _by(due, lambda row: row.partition).values()
+        )
+        return [row for rows in written for row in rows]
 
     async def _queue(self, pushed: Sequence[Active]) -> None:
-        steps = [row for row in pushed if not _is_check(row)]
-        for row in steps:
-            await send_step(self.queues, self.workflows.of_kind(row.kind).step_queue, [row.id])
-        for (kind, group), rows in _by([row for row in pushed if _is_check(row)], lambda row: (row.kind, row.group)).items():
+        steps = [row for row in pushed if not row.awaits_check]
+        sends = [send_step(self.queues, self.workflows.of_kind(row.kind).step_queue, [row.id]) for row in steps]
+        for (kind, group), rows in _by([row for row in pushed if row.awaits_check], lambda row: (row.kind, row.group)).items():
             ids = sorted(row.id for row in rows)
-            for start in range(0, len(ids), MAX_IDS):
-                await send_check(self.queues, kind, group, ids[start : start + MAX_IDS])
+            sends += [send_check(self.queues, kind, group, ids[start : start + MAX_IDS]) for start in range(0, len(ids), MAX_IDS)]
+        await _a_few_at_a_time(sends)
 
 
-def _is_check(row: Active) -> bool:
-    return bool(row.group) and not row.announce and not row.tell and not row.cancel_requested
+async def _a_few_at_a_time(calls: Iterable[Awaitable[T]]) -> list[T]:
+    """Await calls to storage side by side, eight at a time, and return their results in order."""
+    room = asyncio.Semaphore(_SIDE_BY_SIDE)
+
+    async def one(call: Awaitable[T]) -> T:
+        async with room:
+            return await call
+
+    return await asyncio.gather(*(one(call) for call in calls))
 
 
 def _by(rows: Iterable[Active], key: Callable[[Active], K]) -> dict[K, list[Active]]:

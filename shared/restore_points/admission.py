@@ -4,11 +4,11 @@ changes something"). Acceptance asks it within five seconds; what Azure did not 
 
 import asyncio
 from collections.abc import Awaitable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from shared.arm.ids import ResourceId
-from shared.errors import CallFailure, ErrorCode, FailureKind, Problem, Refused
+from shared.errors import CallFailure, ErrorCode, FailureKind, Problem, Refused, sentence
 from shared.restore_points.gateway import RestorePointGateway
 from shared.restore_points.models import CopyRequest
 from shared.restore_points.rules import (
@@ -73,11 +73,12 @@ def refuse(request: CopyRequest, seen: Seen) -> None:
     region = seen.point.region if seen.point is not None else seen.vm.region if seen.vm is not None else ""
     problem = region_problem(region, request.target.region, seen.regions)
     if problem is not None:
-        raise Refused(ErrorCode(problem.code), problem.message, target=problem.target)
+        raise Refused(ErrorCode(problem.code), sentence(problem.message), target=problem.target)
     against = _against(request, seen)
     if against:
         words = "; ".join(reason.message for reason in against)
-        raise Refused(ErrorCode.COPY_NOT_SUPPORTED, f"Azure would not copy it: {words}.", target="source", details=against)
+        details = [replace(reason, message=sentence(reason.message)) for reason in against]
+        raise Refused(ErrorCode.COPY_NOT_SUPPORTED, f"Azure would not copy it: {words}.", target="source", details=details)
 
 
 def not_found(request: CopyRequest) -> Refused:

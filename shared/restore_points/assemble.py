@@ -42,6 +42,6 @@ def capability(
     gateway = RestorePointGateway(clients, clock)
     known = Chains(storage.table(chains.TABLE), store, clock)
     copies = Ledger(storage.table(ledger.TABLE), store, clock, ids)
-    sources = SourceSteps(gateway, copies, locks, clock, timings)
+    sources = SourceSteps(gateway, known, copies, locks, clock, timings)
     steps = CopySteps(sources, gateway, known, Turns(known, gateway, clock), copies, clock, timings)
     return RestorePoints(copy_workflow(steps), gateway, known, copies)

@@ -134,11 +134,13 @@ Moment = Annotated[
 
 
 class _Request(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel)
+    # built when first used: a cold start declares many models and uses few
+    model_config = ConfigDict(frozen=True, defer_build=True, extra="forbid", alias_generator=to_camel)
 
 
 class _Answer(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=True)
+    # built when first used: a cold start declares many models and uses few
+    model_config = ConfigDict(frozen=True, defer_build=True, extra="forbid", alias_generator=to_camel, populate_by_name=True)
 
 
 def _refuse(words: str) -> PydanticCustomError:

@@ -29,7 +29,8 @@ Failure = Annotated[Problem, PlainSerializer(Problem.as_json, return_type=dict[s
 
 
 class _Answer(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=True)
+    # built when first used: a cold start declares many models and uses few
+    model_config = ConfigDict(frozen=True, defer_build=True, extra="forbid", alias_generator=to_camel, populate_by_name=True)
 
     def as_json(self) -> dict[str, Any]:
         """Return the answer's JSON, members in camelCase."""

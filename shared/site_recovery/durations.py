@@ -24,7 +24,9 @@ def duration_text(span: timedelta) -> str:
     hours, minutes = divmod(minutes, 60)
     fraction = f"{seconds + span.microseconds / 1_000_000:.6f}".rstrip("0").rstrip(".")
     date = f"{span.days}D" if span.days else ""
-    time = "".join(f"{value}{unit}" for value, unit in ((hours, "H"), (minutes, "M")) if value) + (f"{fraction}S" if fraction != "0" else "")
+    time = "".join(f"{value}{unit}" for value, unit in ((hours, "H"), (minutes, "M")) if value) + (
+        f"{fraction}S" if fraction != "0" else ""
+    )
     return f"P{date}{f'T{time}' if time else ''}" if date or time else "PT0S"
 
 

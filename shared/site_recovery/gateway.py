@@ -1,7 +1,7 @@
 """What Site Recovery is asked and told: the only module here that knows its SDK and its paths (facts/site-recovery.md, "Client").
 
-Reads go without models; starts go through azure-mgmt-recoveryservicessiterecovery, once (`retry_total=0`), with the client request id of the
-intent, which becomes the beginning of the job's activity id. Every failure is a `CallFailure`.
+Reads go without models; starts go through azure-mgmt-recoveryservicessiterecovery, once (`retry_total=0`), under the client request id of
+the intent, which becomes the beginning of the job's activity id. Every failure is a `CallFailure`.
 """
 
 import asyncio
@@ -11,13 +11,13 @@ from datetime import datetime
 from typing import Any
 
 from shared.arm.answers import AnswerHook
-from shared.arm.api_versions import SITE_RECOVERY
+from shared.arm.api_versions import NETWORKS, SITE_RECOVERY, VAULTS
 from shared.arm.clients import AzureClients
 from shared.arm.ids import ResourceId
 from shared.arm.operations import last_segment
 from shared.clock import Clock
 from shared.errors import CallFailure, FailureKind
-from shared.site_recovery.names import AllowedOperation
+from shared.site_recovery.rules.payloads import Call
 
 Json = dict[str, Any]
 
@@ -30,19 +30,17 @@ class StartedJob:
     date: datetime
 
 
-_ITEM_METHODS = {
-    AllowedOperation.PLANNED_FAILOVER: "begin_planned_failover",
-    AllowedOperation.FAILBACK: "begin_planned_failover",
-    AllowedOperation.UNPLANNED_FAILOVER: "begin_unplanned_failover",
-    AllowedOperation.TEST_FAILOVER: "begin_test_failover",
-    AllowedOperation.TEST_FAILOVER_CLEANUP: "begin_test_failover_cleanup",
-    AllowedOperation.COMMIT: "begin_failover_commit",
-    AllowedOperation.CANCEL_FAILOVER: "begin_failover_cancel",
-    AllowedOperation.REVERSE_REPLICATE: "begin_reprotect",
-    AllowedOperation.CHANGE_PIT: "begin_apply_recovery_point",
+_METHODS = {
+    "plannedFailover": "begin_planned_failover",
+    "unplannedFailover": "begin_unplanned_failover",
+    "testFailover": "begin_test_failover",
+    "testFailoverCleanup": "begin_test_failover_cleanup",
+    "failoverCommit": "begin_failover_commit",
+    "failoverCancel": "begin_failover_cancel",
+    "reProtect": "begin_reprotect",
+    "applyRecoveryPoint": "begin_apply_recovery_point",
 }
-_PLAN_METHODS = {**_ITEM_METHODS, AllowedOperation.SWITCH_PROTECTION: "begin_reprotect"}
-_WITHOUT_BODY = frozenset({"begin_failover_commit", "begin_failover_cancel"})
+"""The SDK's method of each POST below an item or a recovery plan, by the last segment of its path."""
 
 
 class SiteRecoveryGateway:
@@ -65,28 +63,37 @@ class SiteRecoveryGateway:
                 return None
             raise
 
+    async def vault(self, vault: ResourceId) -> Json:
+        """Read a vault, for its region."""
+        return (await self._clients.read(vault, api_version=VAULTS)).body
+
+    async def network(self, network: ResourceId) -> Json | None:
+        """Read a network, a virtual one or one of a fabric's, or None where it is not there."""
+        version = NETWORKS if network.provider.lower() == "microsoft.network" else SITE_RECOVERY
+        try:
+            return (await self._clients.read(network, api_version=version)).body
+        except CallFailure as failure:
+            if failure.kind is FailureKind.NOT_FOUND:
+                return None
+            raise
+
     async def children(self, parent: ResourceId, kind: str, *, filters: str | None = None) -> list[Json]:
         """Read a whole list below a resource, such as a vault's `replicationJobs`; `filters` is Site Recovery's own filter."""
         params = {"$filter": filters} if filters else None
         return await self._clients.read_all(f"{parent}/{kind}", api_version=SITE_RECOVERY, params=params)
 
-    async def start(self, scope: ResourceId, operation: AllowedOperation, body: Json | None, request_id: str, timeout: float) -> StartedJob:
-        """Start an operation on a protected item or a recovery plan: the one call that must never be sent twice."""
-        if operation is AllowedOperation.SWITCH_PROTECTION and len(scope.names) > 2:
-            return await self._switch_protection(scope, body, request_id, timeout)
+    async def start(self, scope: ResourceId, call: Call, request_id: str, timeout: float) -> StartedJob:
+        """Start something on a protected item or a recovery plan: the one call that must never be sent twice."""
         client = await self._clients.site_recovery(scope.subscription_id)
-        is_plan = len(scope.names) == 2
-        operations = client.replication_recovery_plans if is_plan else client.replication_protected_items
-        name = (_PLAN_METHODS if is_plan else _ITEM_METHODS)[operation]
-        takes_body = name not in _WITHOUT_BODY and not (is_plan and name == "begin_reprotect")
-        arguments = (scope.resource_group, *scope.names, *((body or {},) if takes_body else ()))
-        return await self._send(getattr(operations, name), arguments, request_id, timeout)
-
-    async def _switch_protection(self, item: ResourceId, body: Json | None, request_id: str, timeout: float) -> StartedJob:
-        client = await self._clients.site_recovery(item.subscription_id)
-        vault, fabric, container, _ = item.names
-        arguments = (item.resource_group, vault, fabric, container, body or {})
-        return await self._send(client.replication_protection_containers.begin_switch_protection, arguments, request_id, timeout)
+        body = () if call.body is None else (call.body,)
+        if call.segment == "switchprotection":
+            # asked of the container in which the item lies
+            method = client.replication_protection_containers.begin_switch_protection
+            return await self._send(method, (scope.resource_group, *scope.names[:-1], *body), request_id, timeout)
+        operations = client.replication_recovery_plans if is_plan(scope) else client.replication_protected_items
+        return await self._send(
+            getattr(operations, _METHODS[call.segment]), (scope.resource_group, *scope.names, *body), request_id, timeout
+        )
 
     async def resume(self, job: ResourceId, comments: str, request_id: str, timeout: float) -> StartedJob:
         """Complete a job that waits suspended, such as a failback after its synchronisation."""
@@ -106,3 +113,13 @@ class SiteRecoveryGateway:
     async def read_side_by_side(self, resources: tuple[ResourceId, ...]) -> tuple[Json | None, ...]:
         """Read several things by their ids (calls in flight are limited in `shared.arm`); None for one that is not there."""
         return tuple(await asyncio.gather(*(self.find(resource) for resource in resources)))
+
+
+def is_plan(scope: ResourceId) -> bool:
+    """Whether an id is a recovery plan's, not a protected item's."""
+    return scope.types[-1].lower() == "replicationrecoveryplans"
+
+
+def vault_of(scope: ResourceId) -> ResourceId:
+    """Return the vault that an item or a plan lies in."""
+    return ResourceId(scope.subscription_id, scope.resource_group, scope.provider, scope.types[:1], scope.names[:1])

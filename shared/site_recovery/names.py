@@ -211,3 +211,6 @@ class Refusal(StrEnum):
     JOB_CANCELLED = "JobCancelled"
     APPROVAL_LAPSED = "ApprovalLapsed"
     REJECTED = "Rejected"
+    NOT_AWAITING_APPROVAL = "NotAwaitingApproval"
+    OWN_APPROVAL = "OwnApproval"
+    PERSON_REQUIRED = "PersonRequired"

@@ -4,24 +4,19 @@ A request that is wrong raises `pydantic.ValidationError`. Errors of the type `f
 be used or is missing, whether the sender wrote it or not.
 """
 
-import re
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Annotated, Any, Self
 
 from pydantic import (
-    AfterValidator,
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Field,
     GetJsonSchemaHandler,
     ModelWrapValidatorHandler,
-    PlainSerializer,
     PrivateAttr,
     StrictBool,
     ValidationError,
-    WithJsonSchema,
     field_validator,
     model_serializer,
     model_validator,
@@ -30,15 +25,23 @@ from pydantic.alias_generators import to_camel
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, InitErrorDetails, PydanticCustomError
 
-from shared.arm.ids import ResourceId, resource_id_of
-from shared.clock import from_text, to_text
-from shared.site_recovery.durations import duration_text, parse_duration
+from shared.arm.ids import ResourceId
+from shared.clock import to_text
+from shared.site_recovery.durations import duration_text
+from shared.site_recovery.fields import (
+    At,
+    NetworkId,
+    ProtectedItemId,
+    Reason,
+    ReasonGiven,
+    RecoveryPlanId,
+    RecoveryPointId,
+    Span,
+    VmName,
+    VmSize,
+    refuse,
+)
 from shared.site_recovery.names import (
-    PROTECTED_ITEM_TYPE,
-    RECOVERY_PLAN_TYPE,
-    RECOVERY_POINT_TYPE,
-    VIRTUAL_NETWORK_TYPE,
-    VMM_NETWORK_TYPE,
     Action,
     DataSync,
     LatestPoint,
@@ -46,13 +49,6 @@ from shared.site_recovery.names import (
     SourceSiteOperations,
     WindowEnd,
 )
-
-MAX_REASON = 1000
-LONGEST_WINDOW = timedelta(days=30)
-"""A commit window, or the wait before a cleanup, that is longer is a slip of the pen."""
-
-_VM_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?", re.ASCII)
-_VM_SIZE = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,79}", re.ASCII)
 
 _OUT_OR_TEST = frozenset({Action.TEST_FAILOVER, Action.PLANNED_FAILOVER, Action.UNPLANNED_FAILOVER})
 _MOVES = frozenset({Action.PLANNED_FAILOVER, Action.UNPLANNED_FAILOVER, Action.FAILBACK})
@@ -69,87 +65,9 @@ _OF_ONE_ITEM = ("targetVmName", "targetVmSize")
 _COMMITTED = _MOVES | {Action.APPLY_RECOVERY_POINT}
 
 
-def _refuse(words: str) -> PydanticCustomError:
-    return PydanticCustomError("farshore", "{words}", {"words": words})
-
-
-def _moment(value: object) -> object:
-    if not isinstance(value, str):
-        raise _refuse("a time is a text in ISO 8601, such as 2026-03-01T12:00:00Z")
-    try:
-        return from_text(value)
-    except ValueError:
-        raise _refuse(f"'{value[:40]}' is no time in ISO 8601, such as 2026-03-01T12:00:00Z") from None
-
-
-def _duration(value: object) -> object:
-    if isinstance(value, timedelta):
-        return value
-    if not isinstance(value, str):
-        raise _refuse("a duration is a text in ISO 8601, such as PT4H")
-    try:
-        span = parse_duration(value)
-    except ValueError as wrong:
-        raise _refuse(str(wrong)) from None
-    if span > LONGEST_WINDOW:
-        raise _refuse(f"it is longer than {LONGEST_WINDOW.days} days")
-    return span
-
-
-def _vm_name(text: str) -> str:
-    """Limits of VMs from Hyper-V to Azure: facts/site-recovery.md; ends: "Support matrix for Hyper-V disaster recovery to Azure"."""
-    if _VM_NAME.fullmatch(text) is None:
-        raise _refuse("the name of a VM has 1 to 63 letters (a-z), digits and hyphens, and begins and ends with a letter or digit")
-    return text
-
-
-def _vm_size(text: str) -> str:
-    if _VM_SIZE.fullmatch(text) is None:
-        raise _refuse("this is no size of a VM, such as Standard_D2s_v5")
-    return text
-
-
-def _network(text: str) -> str:
-    try:
-        found = ResourceId.parse(text)
-    except ValueError as wrong:
-        raise _refuse(str(wrong)) from None
-    if found.type.lower() not in {VIRTUAL_NETWORK_TYPE.lower(), VMM_NETWORK_TYPE.lower()}:
-        raise _refuse(f"this is the id of a {found.type}; the id of a {VIRTUAL_NETWORK_TYPE} (between VMM clouds: {VMM_NETWORK_TYPE}) is expected")
-    return str(found)
-
-
-def _given(text: str) -> str:
-    if not text.strip():
-        raise _refuse("it is empty: say why")
-    return text
-
-
-ProtectedItemId = Annotated[str, resource_id_of(PROTECTED_ITEM_TYPE)]
-RecoveryPlanId = Annotated[str, resource_id_of(RECOVERY_PLAN_TYPE)]
-RecoveryPointId = Annotated[str, resource_id_of(RECOVERY_POINT_TYPE)]
-NetworkId = Annotated[str, AfterValidator(_network), WithJsonSchema({"type": "string", "format": "arm-id"})]
-VmName = Annotated[str, AfterValidator(_vm_name), WithJsonSchema({"type": "string", "minLength": 1, "maxLength": 63})]
-VmSize = Annotated[str, AfterValidator(_vm_size), WithJsonSchema({"type": "string", "examples": ["Standard_D2s_v5"]})]
-At = Annotated[
-    datetime,
-    BeforeValidator(_moment),
-    PlainSerializer(to_text, return_type=str, when_used="json"),
-    WithJsonSchema({"type": "string", "format": "date-time"}),
-]
-Span = Annotated[
-    timedelta,
-    BeforeValidator(_duration),
-    PlainSerializer(duration_text, return_type=str, when_used="json"),
-    WithJsonSchema({"type": "string", "format": "duration", "examples": ["PT4H"]}),
-]
-"""A duration of at most thirty days; ISO 8601 in JSON."""
-Reason = Annotated[str, Field(max_length=MAX_REASON)]
-ReasonGiven = Annotated[str, Field(min_length=1, max_length=MAX_REASON), AfterValidator(_given)]
-
-
 class _Request(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel)
+    # built when first used: a cold start declares many models and uses few
+    model_config = ConfigDict(frozen=True, defer_build=True, extra="forbid", alias_generator=to_camel)
 
 
 class FailoverScope(_Request):
@@ -161,9 +79,9 @@ class FailoverScope(_Request):
     @model_validator(mode="after")
     def _one(self) -> Self:
         if self.protected_item_id is not None and self.recovery_plan_id is not None:
-            raise _refuse("both protectedItemId and recoveryPlanId are given: give the one that is meant")
+            raise refuse("both protectedItemId and recoveryPlanId are given: give the one that is meant")
         if self.protected_item_id is None and self.recovery_plan_id is None:
-            raise _refuse("neither protectedItemId nor recoveryPlanId is given: one of them is needed")
+            raise refuse("neither protectedItemId nor recoveryPlanId is given: one of them is needed")
         return self
 
     @property
@@ -205,11 +123,11 @@ class RecoveryPointChoice(_Request):
     def _text_or_object(cls, value: Any, handler: ModelWrapValidatorHandler[Self]) -> Any:  # noqa: ANN401  # whatever was sent
         if isinstance(value, str):
             if value not in set(LatestPoint):
-                raise _refuse(f"it is one of {', '.join(LatestPoint)}, or an object with id or at")
+                raise refuse(f"it is one of {', '.join(LatestPoint)}, or an object with id or at")
             return cls.of(LatestPoint(value))
         choice = handler(value)
         if choice.latest is None and (choice.id is None) == (choice.at is None):
-            raise _refuse(f"give one of id and at, or one of {', '.join(LatestPoint)} as text")
+            raise refuse(f"give one of id and at, or one of {', '.join(LatestPoint)} as text")
         return choice
 
     @model_serializer(mode="plain")
@@ -250,7 +168,9 @@ class FailoverOptions(_Request):
     def given(self) -> tuple[str, ...]:
         """The names of the members that the sender gave, as in JSON; one that is null counts only where null means something."""
         return tuple(
-            to_camel(name) for name in type(self).model_fields if getattr(self, name) is not None or (name == "network" and self.has_network)
+            to_camel(name)
+            for name in type(self).model_fields
+            if getattr(self, name) is not None or (name == "network" and self.has_network)
         )
 
     @property
@@ -279,7 +199,7 @@ class CommitWindow(_Request):
     @classmethod
     def _some_time(cls, value: timedelta) -> timedelta:
         if value <= timedelta():
-            raise _refuse("it is no time at all: leave commitWindow out, or ask for thenCommit")
+            raise refuse("it is no time at all: leave commitWindow out, or ask for thenCommit")
         return value
 
 
@@ -321,7 +241,9 @@ class FailoverRequest(_Request):
             raise ValidationError.from_exception_data(
                 "FailoverRequest",
                 [
-                    InitErrorDetails(type=PydanticCustomError("farshore_field", "{words}", {"words": words}), loc=tuple(path.split(".")), input=None)
+                    InitErrorDetails(
+                        type=PydanticCustomError("farshore_field", "{words}", {"words": words}), loc=tuple(path.split(".")), input=None
+                    )
                     for path, words in faults
                 ],
             )
@@ -347,7 +269,10 @@ def _of_the_scope(request: FailoverRequest) -> _Faults:
         if request.action is Action.APPLY_RECOVERY_POINT:
             yield "action", "a recovery plan has no ApplyRecoveryPoint: ask for it item by item"
         if point is not None and point.latest is None:
-            yield "options.recoveryPoint", f"the members of a recovery plan share no recovery point: one of {', '.join(LatestPoint)} is possible"
+            yield (
+                "options.recoveryPoint",
+                f"the members of a recovery plan share no recovery point: one of {', '.join(LatestPoint)} is possible",
+            )
         for name in _OF_ONE_ITEM:
             if name in request.options.given:
                 yield f"options.{name}", "it is of one machine; a recovery plan makes several: set it on each item"

@@ -9,7 +9,7 @@ from typing import Annotated, Any, NoReturn, TypeVar, Union, get_args, get_origi
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from shared.errors import ErrorCode, Problem, Refused
+from shared.errors import ErrorCode, Problem, Refused, sentence
 from shared.operations.models import JsonObject
 
 MAX_BYTES = 64 * 1024
@@ -133,7 +133,12 @@ def _problem(model: type[BaseModel], document: JsonObject, error: ErrorDetails) 
 
 
 def _path(document: JsonObject, error: ErrorDetails) -> tuple[str | int, ...]:
-    """Leave out of pydantic's location what the sender never wrote: the branches of a union, `[key]`, validators."""
+    """Leave out of pydantic's location what the sender never wrote: the branches of a union, `[key]`, validators.
+
+    A model's own errors of the type `farshore_field` say exactly which field is meant, also one that is missing.
+    """
+    if error["type"] == "farshore_field":
+        return tuple(error["loc"])
     path: list[str | int] = []
     here: Any = document
     for position, part in enumerate(error["loc"]):
@@ -162,8 +167,7 @@ def _message(model: type[BaseModel], path: tuple[str | int, ...], error: ErrorDe
             message = error["msg"].removeprefix("Value error, ")
         case _:
             message = error["msg"].replace("Input should", "This should")
-    message = message[:1].upper() + message[1:]
-    return message if message.endswith((".", "!", "?")) else f"{message}."
+    return sentence(message)
 
 
 def _at(annotation: Any, path: Sequence[str | int]) -> list[type[BaseModel]]:  # noqa: ANN401  # any annotation of a field

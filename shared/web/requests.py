@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel
 
-from shared.errors import ErrorCode, Problem, Refused
+from shared.errors import ErrorCode, Problem, Refused, sentence
 from shared.operations.models import JsonObject
 from shared.settings import Settings
 from shared.web.documents import MAX_BYTES, invalid, parse, read_object, wrong
@@ -146,5 +146,5 @@ def _wrong_value(parameter: QueryParameter | None, value: str, known: Sequence[s
         if parameter.check:
             parameter.check(value)
     except ValueError as error:
-        return str(error)
+        return sentence(str(error))
     return None

@@ -22,8 +22,8 @@ class Route:
     `path` is without the prefix `api` ("/restore-point-copies/{id}"). `needed` is a role, a set of which one will do, or None for a route
     that is open to all. `request` and `response` are the models of the bodies; `is_list` wraps the response in `value` and `nextLink` and
     adds the paging parameters. `status` is the answer when all is well (202 brings the headers of a long-running operation and 200 for one
-    that has ended, unless `is_operation` is false); `refusals` are statuses beyond those that follow from the rest (400, 401, 403, 404, 413,
-    415, 500, 503).
+    that has ended, unless `is_operation` is false); `refusals` are statuses beyond those that follow from the rest (400, 401, 403,
+    404, 413, 415, 500, 503).
     """
 
     method: Method

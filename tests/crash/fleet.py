@@ -1,6 +1,7 @@
 """Copies under way on a real stack: asked for, followed to their end in lockstep, and compared with what must be so then."""
 
 import asyncio
+import itertools
 import json
 import time
 import uuid
@@ -218,7 +219,7 @@ class Fleet:
         for started in chains.values():
             order = [taken[path] for _, path in started]
             assert order == sorted(order), f"out of order: {started}"
-            for (_, before), (at, path) in zip(started, started[1:], strict=False):
+            for (_, before), (at, path) in itertools.pairwise(started):
                 assert ended[before] <= at, f"{path} began at {at}, when {before} still ran until {ended[before]}"
             for (first, _), (fourth, path) in zip(started, started[3:], strict=False):
                 assert fourth - first >= _HOUR, f"{path} was the fourth within {fourth - first}"

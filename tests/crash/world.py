@@ -68,9 +68,7 @@ def world(name: str, now: datetime, *, chains: int, points: int, machines: int =
             point = f"{collection}/restorePoints/{name}-{number}-{index}"
             listed.append({"id": point, "timeCreated": to_text(taken), "startedAt": to_text(taken), "finishedAt": to_text(taken)})
             wanted.append(Wanted(tenant["name"], _body({"restorePointId": point}, name), point, taken))
-        estate["restorePointCollections"].append(
-            {"id": collection, "location": SOURCE_REGION, "source": vm, "restorePoints": listed}
-        )
+        estate["restorePointCollections"].append({"id": collection, "location": SOURCE_REGION, "source": vm, "restorePoints": listed})
     return World(estate, tuple(wanted), tuple(made))
 
 

@@ -270,6 +270,10 @@ class Core:
         assert found is not None
         return found
 
+    async def rows(self, operations: Sequence[str]) -> list[Active]:
+        """Read the active rows of ids."""
+        return list(await asyncio.gather(*(self.row(operation) for operation in operations)))
+
     async def write(self, row: Active, **changes: Any) -> Active:
         """Write into an active row what the test wants there."""
         return await self.store.save(replace(row, **changes), listed="status" in changes or "attention" in changes)

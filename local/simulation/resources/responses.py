@@ -119,6 +119,8 @@ def _everything(call: Call) -> Iterator[tuple[str, str]]:
             yield collection.id, collection.location
     for network in call.world.network.networks.values():
         yield network.id, network.location
+    for vault in call.world.recovery_services.vaults.values():
+        yield vault.id, vault.location
 
 
 def _row(call: Call) -> Subscription:

@@ -34,8 +34,14 @@ _OPERATIONS: dict[Action, tuple[AllowedOperation, ...]] = {
 
 _INSTEAD: dict[tuple[Action, Provider], str] = {
     (Action.PLANNED_FAILOVER, Provider.A2A): "Azure to Azure has no planned failover: ask for UnplannedFailover",
-    (Action.PLANNED_FAILOVER, Provider.IN_MAGE_RCM): "VMware and physical machines have no planned failover to Azure: ask for UnplannedFailover",
-    (Action.PLANNED_FAILOVER, Provider.IN_MAGE_AZURE_V2): "VMware and physical machines have no planned failover to Azure: ask for UnplannedFailover",
+    (
+        Action.PLANNED_FAILOVER,
+        Provider.IN_MAGE_RCM,
+    ): "VMware and physical machines have no planned failover to Azure: ask for UnplannedFailover",
+    (
+        Action.PLANNED_FAILOVER,
+        Provider.IN_MAGE_AZURE_V2,
+    ): "VMware and physical machines have no planned failover to Azure: ask for UnplannedFailover",
     (Action.FAILBACK, Provider.A2A): "Azure to Azure has no Failback: ask for Reprotect, and then for UnplannedFailover",
     (Action.FAILBACK, Provider.HYPER_V_REPLICA_2012_R2): "between VMM clouds the way back is ReverseReplicate and a planned failover",
     (Action.REVERSE_REPLICATE, Provider.A2A): "of Azure to Azure it is called Reprotect",
@@ -127,8 +133,9 @@ def reprotecting(action: Action, providers: Collection[Provider | None], *, is_p
 def direction_for(action: Action, item: ProtectedItemFacts) -> Direction:
     """Return the `failoverDirection` of an action on an item.
 
-    A failback goes to the primary. Hyper-V's reverse replication comes after the failback, and is the primary's to the recovery side; between
-    VMM clouds and of VMware it comes after the failover, and turns the way round (Azure's own PowerShell module, Update-ASRProtectionDirection).
+    A failback goes to the primary. Hyper-V's reverse replication comes after it, and goes from the primary to the recovery side again;
+    between VMM clouds and of VMware it comes after the failover, and turns the way round (Azure's own PowerShell module,
+    Update-AzRecoveryServicesAsrProtectionDirection).
     """
     if action is Action.FAILBACK:
         return Direction.RECOVERY_TO_PRIMARY

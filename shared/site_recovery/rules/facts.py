@@ -75,7 +75,7 @@ class ProtectedItemFacts:
 
     `allowed_operations` is None where Azure did not say. `last_synced_at` is when data last arrived, `rpo_seconds` the lag measured at
     `rpo_at`. `source_vm_id` is the VM that is protected: of A2A its ARM id, else the host's own id of it. `lifecycle_id` outlives a switch
-    of protection. `hv_host_vm_id`, `os_type` and `os_vhd_id` are what Hyper-V's reverse replication asks for.
+    of protection. `hv_host_vm_id`, `os_type` and `os_vhd_id` are what Hyper-V's reverse replication asks for, `datastore` VMware's.
     """
 
     id: str
@@ -109,6 +109,7 @@ class ProtectedItemFacts:
     hv_host_vm_id: str | None = None
     os_type: str | None = None
     os_vhd_id: str | None = None
+    datastore: str | None = None
 
     @property
     def key(self) -> str:
@@ -152,7 +153,9 @@ class ProtectedItemFacts:
             recovery_container_id=resource_id(properties, "recoveryContainerId"),
             recovery_fabric_id=resource_id(properties, "recoveryFabricId"),
             failover_point_id=resource_id(properties, "failoverRecoveryPointId") or resource_id(details, "failoverRecoveryPointId"),
-            source_vm_id=resource_id(details, "fabricObjectId", "fabricDiscoveryMachineId", "vmId", "infrastructureVmId", "internalIdentifier"),
+            source_vm_id=resource_id(
+                details, "fabricObjectId", "fabricDiscoveryMachineId", "vmId", "infrastructureVmId", "internalIdentifier"
+            ),
             recovery_vm_id=resource_id(details, "recoveryFabricObjectId", "targetVmId"),
             lifecycle_id=text(details, "lifecycleId"),
             target=_target(details),
@@ -160,6 +163,9 @@ class ProtectedItemFacts:
             hv_host_vm_id=text(details, "vmId"),
             os_type=text(an_object(details, "oSDetails"), "osType") or text(details, "osType"),
             os_vhd_id=_os_vhd(details),
+            datastore=next(
+                iter(texts(an_object(details, "discoveredVmDetails"), "datastores") or texts(details, "datastores") or ()), None
+            ),
         )
 
 

@@ -1,0 +1,302 @@
+"""What accepting a copy costs: `POST /api/restore-point-copies` through the local host, beside what its parts allow.
+
+`python -m benchmarks.acceptance [--rounds N] [--calls N] [--in-flight N]`. Real Azurite, simulated Azure; each request is a copy that
+nobody asked for before. In turns, round after round: the host with one worker and with two (HTTP functions only, as Azure scales them: queues
+and timers have instances of their own), one worker with the whole app, whose steps go on beside; then the parts, from this process: the very storage
+calls of one acceptance through the SDK (Azurite's ceiling), the reads of Azure that admission makes (the simulation's), and what a user
+would write instead: a script on azure-mgmt-compute that starts the copy and promises nothing.
+
+First it counts, through a proxy before Azurite, what one acceptance asks of storage and of Azure.
+"""
+
+import argparse
+import asyncio
+import dataclasses
+import json
+import statistics
+import tempfile
+import time
+import uuid
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from benchmarks.report import Cell, report, table, verdict
+from benchmarks.small_azure import SOURCE, TARGET, TENANT, Point, estate
+from benchmarks.traffic import cpu_seconds, environment, kind_of
+from local import processes
+from local.azurite import connection_string
+from local.calls import call
+from local.stack import Stack, StackOptions, app_environment
+from shared.arm.clients import AzureClients
+from shared.arm.ids import ResourceId
+from shared.clock import RandomIds, SystemClock
+from shared.operations import store
+from shared.operations.messages import send_step
+from shared.operations.models import Actor, NewOperation
+from shared.operations.storage import Storage, connect
+from shared.operations.store import Store
+from shared.restore_points import admission, ledger
+from shared.restore_points.gateway import RestorePointGateway
+from shared.restore_points.ledger import Ledger
+from shared.restore_points.models import CopyRequest
+from shared.settings import Settings
+from tests.support.ports import take_ports
+from tests.support.storage_proxy import StorageProxy
+
+HTTP_ONLY = processes.ROOT / "benchmarks" / "apps" / "http_only"
+STEPS = "restore-point-copy-steps"
+Call = Callable[[Point], Awaitable[None]]
+
+
+@dataclass
+class Way:
+    """One way of doing it: its call, how many calls a round has, and what the rounds took (requests/s, milliseconds, CPU ms a call)."""
+
+    name: str
+    call: Call
+    calls: int
+    groups: dict[str, int]
+    rate: list[float] = field(default_factory=list)
+    latency: list[float] = field(default_factory=list)
+    cpu: dict[str, list[float]] = field(default_factory=dict)
+
+    async def round(self, points: Iterator[Point], in_flight: int) -> None:
+        """Make a round's calls, so many in flight at a time."""
+        mine = [next(points) for _ in range(self.calls)]
+        took: list[float] = []
+        queue = iter(mine)
+
+        async def some() -> None:
+            for point in queue:
+                began = time.perf_counter()
+                await self.call(point)
+                took.append((time.perf_counter() - began) * 1000)
+
+        before = {name: cpu_seconds(group) for name, group in self.groups.items()}
+        own, began = time.process_time(), time.perf_counter()
+        await asyncio.gather(*(some() for _ in range(in_flight)))
+        self.rate.append(self.calls / (time.perf_counter() - began))
+        self.latency += took
+        spent = {"client": time.process_time() - own} | {name: cpu_seconds(group) - before[name] for name, group in self.groups.items()}
+        for name, seconds in spent.items():
+            self.cpu.setdefault(name, []).append(seconds * 1000 / self.calls)
+
+    def forget(self) -> None:
+        """Throw away what was measured so far."""
+        self.rate, self.latency, self.cpu = [], [], {}
+
+    def row(self) -> dict[str, Cell]:
+        """Return its line of the table."""
+        cuts = statistics.quantiles(self.latency, n=100)
+        cpu = {name: round(statistics.median(values), 2) for name, values in self.cpu.items()}
+        return {
+            "way": self.name,
+            "requests/s": round(statistics.median(self.rate), 1),
+            "p50 ms": round(cuts[49], 1),
+            "p99 ms": round(cuts[98], 1),
+            "host CPU ms": cpu.get("host"),
+            "Azurite CPU ms": cpu["azurite"],
+            "Azure CPU ms": cpu["azure"],
+            "client CPU ms": cpu["client"],
+        }
+
+
+class Bench:
+    """A simulated Azure with the estate, an Azurite, and hosts that share them."""
+
+    def __init__(self, folder: Path, points: int) -> None:
+        first = take_ports(5)
+        self._folder = folder
+        self.options = StackOptions(data=folder / "base", azure_port=first, control_port=first + 1, storage_port=first + 2, speed=1)
+        self.base = Stack(self.options)
+        self.base.start_azure()
+        body, self.points = estate(self.now(), subscriptions=24, machines=16, points=points)
+        reply = call("PUT", f"{self.options.azure}/_simulation/estate", body)
+        assert reply.status == 200, reply.body
+        self.base.seed()
+        self.groups = {"azurite": self.base.parts[0].process.pid, "azure": self.base.parts[1].process.pid}
+        self._hosts: list[Stack] = []
+
+    def now(self) -> datetime:
+        """Azure's time."""
+        return datetime.fromisoformat(call("GET", f"{self.options.azure}/_simulation/clock").body["now"])
+
+    def host(self, name: str, *, workers: int, app: Path, storage_port: int | None = None) -> tuple[str, int]:
+        """Start a host and return the address of its API and its process group."""
+        port = take_ports(2)
+        options = dataclasses.replace(
+            self.options,
+            data=self._folder / name,
+            port=port,
+            control_port=port + 1,
+            workers=workers,
+            app=app,
+            storage_port=storage_port or self.options.storage_port,
+        )
+        stack = Stack(options)
+        self._hosts.append(stack)
+        part = stack.start_host()
+        stack.wait_for_api(part)
+        ready = f"http://127.0.0.1:{port + 1}/workers"
+        processes.wait_until(part, lambda: sum(worker["ready"] for worker in call("GET", ready).body["value"]) == workers, 30)
+        return options.api, part.process.pid
+
+    def azure_calls(self) -> Counter[str]:
+        """Return how often each operation of Azure was asked for so far, and how many were throttled."""
+        listed = call("GET", f"{self.options.azure}/_simulation/requests").body["value"]
+        calls = Counter({"throttled": 0})
+        for item in listed:
+            calls[f"{item['method']} {item['operation']}"] += item["count"]
+            calls["throttled"] += item["throttled"]
+        return calls
+
+    def token(self) -> str:
+        """Return an access token for the estate's tenant."""
+        body = {"roles": ["Copies.Write"], "tenant": TENANT}
+        return str(call("POST", f"{self.options.azure}/_simulation/tokens", body).body["access_token"])
+
+    def stop(self) -> None:
+        """End everything."""
+        for stack in reversed(self._hosts):
+            stack.stop()
+        self.base.stop()
+
+
+def poster(session: aiohttp.ClientSession, api: str, token: str) -> Call:
+    """Return what asks a host for a copy."""
+
+    async def post(point: Point) -> None:
+        headers = {"Authorization": f"Bearer {token}"}
+        async with session.post(f"{api}/restore-point-copies", json=point.body, headers=headers) as answer:
+            assert answer.status == 202, (answer.status, await answer.text())
+
+    return post
+
+
+def storage_calls(storage: Storage) -> Call:
+    """Return what makes the storage calls of one acceptance, and nothing else: claim, transaction, message."""
+    ids, clock = RandomIds(), SystemClock()
+    operations = Store(storage.table(store.TABLE), clock, ids)
+    copies = Ledger(storage.table(ledger.TABLE), operations, clock, ids)
+    actor = Actor("app", str(uuid.UUID(int=7)), "runbook")
+
+    async def accept(point: Point) -> None:
+        filters = {"region": TARGET, "virtualMachineId": point.id.lower().partition("/restorepoints/")[0]}
+        new = NewOperation("restorePointCopy", TENANT, None, point.body, actor, "preparing", filters=filters)
+        operation = operations.id_for(new)
+        await copies.claim(ResourceId.parse(point.id), TARGET, operation)
+        await operations.insert(new, operation)
+        await send_step(storage.queues, STEPS, [operation])
+
+    return accept
+
+
+def azure_reads(gateway: RestorePointGateway) -> Call:
+    """Return what makes the reads of Azure of one acceptance, and nothing else."""
+
+    async def look(point: Point) -> None:
+        seen = await admission.look(gateway, CopyRequest.model_validate(point.body))
+        assert seen.point is not None
+        assert seen.vm is not None
+
+    return look
+
+
+@asynccontextmanager
+async def script(url: str) -> AsyncIterator[Call]:
+    """Make what a user would write instead: PUT the target collection, PUT the copy, each once."""
+    from azure.identity.aio import ManagedIdentityCredential
+    from azure.mgmt.compute.aio import ComputeManagementClient
+
+    from shared.arm.credentials import authentication_policy
+
+    credential = ManagedIdentityCredential()
+    clients: dict[str, Any] = {}
+
+    async def start(point: Point) -> None:
+        source = ResourceId.parse(point.id)
+        if source.subscription_id not in clients:
+            policy = authentication_policy(credential, url)
+            clients[source.subscription_id] = ComputeManagementClient(
+                credential, source.subscription_id, base_url=url, authentication_policy=policy
+            )
+        compute, name = clients[source.subscription_id], f"{source.names[0]}-{TARGET}-by-script"
+        target = {"location": TARGET, "properties": {"source": {"id": str(source.parent)}}}
+        await compute.restore_point_collections.create_or_update("recovery", name, target)
+        copy = {"properties": {"sourceRestorePoint": {"id": point.id}}}
+        await compute.restore_points.begin_create("recovery", name, source.name, copy, polling=False)
+
+    yield start
+    for client in clients.values():
+        await client.close()
+    await credential.close()
+
+
+async def count(bench: Bench, session: aiohttp.ClientSession, points: Iterator[Point]) -> list[dict[str, Cell]]:
+    """Count what one acceptance asks of storage and of Azure, through a proxy before Azurite and a worker of its own."""
+    lines: list[dict[str, Cell]] = []
+    with StorageProxy(bench.options.storage_port) as proxy:
+        api, _ = await asyncio.to_thread(bench.host, "counted", workers=1, app=HTTP_ONLY, storage_port=proxy.port)
+        headers = {"Authorization": f"Bearer {bench.token()}"}
+
+        async def post(what: str, point: Point, key: str | None) -> None:
+            proxy.requests.clear()
+            before = bench.azure_calls()
+            sent = headers | ({"Repeatability-Request-ID": key} if key else {})
+            async with session.post(f"{api}/restore-point-copies", json=point.body, headers=sent) as answer:
+                assert answer.status == 202, await answer.text()
+            calls = [kind_of(one.method, one.path.partition("?")[0]) for one in proxy.requests]
+            asked = bench.azure_calls() - before
+            lines.append(
+                {
+                    "request": what,
+                    "storage calls": len(calls),
+                    "which": " + ".join(calls) or "none",
+                    "calls to Azure": asked.total(),
+                    "which of Azure": ", ".join(f"{number} {name}" for name, number in sorted(asked.items())) or "none",
+                }
+            )
+
+        first = next(points)
+        await post("first of a worker and subscription", first, None)
+        same = next(point for point in points if ResourceId.parse(point.id).subscription_id == ResourceId.parse(first.id).subscription_id)
+        await post("without a key", same, None)
+        keyed = next(point for point in points if ResourceId.parse(point.id).subscription_id == ResourceId.parse(first.id).subscription_id)
+        key = str(uuid.uuid4())
+        await post("with a repeatability key", keyed, key)
+        await post("... sent again", keyed, key)
+    return lines
+
+
+async def run(bench: Bench, rounds: int, calls: int, in_flight: int) -> tuple[list[dict[str, Cell]], list[Way], int]:
+    """Count, then measure the ways in turns; the last figure is how many reads of Azure were throttled."""
+    points = iter(bench.points)
+    async with AsyncExitStack() as stack:
+        session = await stack.enter_async_context(aiohttp.ClientSession())
+        counted = await count(bench, session, points)
+        token, url = bench.token(), bench.options.azure
+        ways = []
+        for name, workers in (("POST, 1 worker", 1), ("POST, 2 workers", 2)):
+            api, group = await asyncio.to_thread(bench.host, name.replace(", ", "-"), workers=workers, app=HTTP_ONLY)
+            ways.append(Way(name, poster(session, api, token), calls, bench.groups | {"host": group}))
+        storage = connect(bench.base.connection_string)
+        stack.push_async_callback(storage.close)
+        ways.append(Way("its storage calls", storage_calls(storage), calls, bench.groups))
+        clients = AzureClients(Settings(resource_manager_url=url))
+        stack.push_async_callback(clients.aclose)
+        ways.append(Way("its reads of Azure", azure_reads(RestorePointGateway(clients, SystemClock())), calls, bench.groups))
+        ways.append(Way("a script on the SDK", await stack.enter_async_context(script(url)), calls, bench.groups))
+        for number in range(rounds + 1):
+            for way in ways:
+                await way.round(points, in_flight)
+                if number == 0:
+                    way.forget()  # connections, imports, the regions of each subscription
+        throttled = bench.azure_calls()["throttled"]
+    return counted, ways, throttled

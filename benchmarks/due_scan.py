@@ -1,0 +1,178 @@
+"""What finding and checking due operations costs as operations pile up: storage calls, bytes and time, on a real Azurite.
+
+`python -m benchmarks.due_scan [--rounds N] [--small N] [--large N]`. One table grows: SMALL active and SMALL ended operations; then LARGE
+ended ones (the cost of one tick must stay what it was); then LARGE active ones. At each stage, round after round: a tick when
+nothing is due, a tick when SMALL operations are due, and one batched check of 100 rows whose world is a function in memory.
+
+Calls and bytes are what storage is asked for, exactly. Time is Azurite's, which looks at every row of a table for every query, ended
+ones too; Azure seeks to the range of active rows (16 partitions x `a|`), so what it reads is the column "in range".
+"""
+
+import argparse
+import asyncio
+import statistics
+import tempfile
+import time
+from collections import Counter, defaultdict
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+
+from benchmarks.report import Cell, report, verdict
+from benchmarks.seeding import KIND, STEP_QUEUE, Bulk, Shape, active_operation, ended_operation, entities_of, group_of
+from benchmarks.traffic import Traffic, counted_storage, cpu_seconds
+from local import azurite
+from shared.clock import RandomIds
+from shared.operations import budgets, store
+from shared.operations.budgets import Budgets
+from shared.operations.checks import Checks
+from shared.operations.events import Events
+from shared.operations.messages import CHECK_QUEUE, MAX_IDS, OUTCOME_QUEUE, CheckMessage
+from shared.operations.rows import Active
+from shared.operations.store import Store
+from shared.operations.tick import Tick
+from shared.operations.workflow import Checked, Unread, Workflow, Workflows
+from tests.support.clocks import START, ManualClock
+from tests.support.ports import take_ports
+
+SHAPE = Shape(tuple(f"tenant-{number}" for number in range(40)))
+LOOKED_AT_EVERY = timedelta(minutes=10)
+FAR = START + timedelta(days=365)
+KINDS = ("page", "transaction", "message", "read", "insert", "write", "delete")
+
+
+@dataclass
+class Case:
+    """What was measured of one thing at one stage: calls by kind, and per round KiB received, CPU and wall milliseconds."""
+
+    calls: list[Counter[str]] = field(default_factory=list)
+    received: list[float] = field(default_factory=list)
+    cpu: list[float] = field(default_factory=list)
+    azurite: list[float] = field(default_factory=list)
+    wall: list[float] = field(default_factory=list)
+
+    def row(self, stage: str, what: str, in_range: int) -> dict[str, Cell]:
+        """Return the medians as a line of the table."""
+        calls = self.calls[-1]
+        return {
+            "active + ended": stage,
+            "what": what,
+            "calls": calls.total(),
+            **{f"{name}s": calls[name] for name in KINDS[:3]},
+            "others": calls.total() - sum(calls[name] for name in KINDS[:3]),
+            "KiB back": round(statistics.median(self.received)),
+            "in range": in_range,
+            "CPU ms": round(statistics.median(self.cpu), 1),
+            "Azurite ms": round(statistics.median(self.azurite), 1),
+            "wall ms": round(statistics.median(self.wall), 1),
+        }
+
+
+class Bench:
+    """The real tick and checks on a counted storage, with a clock that is moved by hand."""
+
+    def __init__(self, storage_of: tuple[Traffic, int], parts: tuple[Tick, Checks, Store], clock: ManualClock) -> None:
+        self._traffic, self._azurite = storage_of
+        self.tick, self.checks, self.store = parts
+        self.clock = clock
+
+    async def measure(self, case: Case, work: Callable[[], Awaitable[object]]) -> object:
+        """Do the work once and add what it took to a case."""
+        self._traffic.clear()
+        there, wall, cpu = cpu_seconds(self._azurite), time.perf_counter(), time.process_time()
+        result = await work()
+        case.cpu.append((time.process_time() - cpu) * 1000)
+        case.wall.append((time.perf_counter() - wall) * 1000)
+        case.azurite.append((cpu_seconds(self._azurite) - there) * 1000)
+        case.calls.append(Counter(self._traffic.calls))
+        case.received.append(self._traffic.received / 1024)
+        return result
+
+
+async def stage(bench: Bench, due: Sequence[Active], rounds: int) -> dict[str, Case]:
+    """Measure the three things, in turns; all of `due` come due again each time that the clock moves."""
+    cases: dict[str, Case] = defaultdict(Case)
+    ours = sorted(row.id for row in due if row.tenant == SHAPE.tenants[0] and row.group)
+    message = CheckMessage(KIND, group_of(SHAPE.tenants[0]), tuple(ours[:MAX_IDS]))
+    for number in range(rounds + 1):  # the first is thrown away
+        if number == 1:
+            cases.clear()
+        bench.clock.advance(LOOKED_AT_EVERY)
+        ticked = await bench.measure(cases[f"tick, {len(due)} due"], bench.tick.run)
+        if number:
+            assert f"due={len(due)}" in str(ticked), ticked
+            assert "held_back=0" in str(ticked), ticked
+        ticked = await bench.measure(cases["tick, nothing due"], bench.tick.run)
+        assert not number or "due=0" in str(ticked), ticked
+        await bench.measure(cases[f"check of {len(message.ids)}"], lambda: bench.checks.run(message))
+    return cases
+
+
+async def run(connection_string: str, group: int, rounds: int, small: int, large: int) -> list[dict[str, Cell]]:
+    """Grow the table through its stages and measure each."""
+    traffic, clock, bulk = Traffic(), ManualClock(), Bulk(connection_string, store.TABLE)
+
+    async def check(found: Sequence[Active]) -> Mapping[str, Checked | Unread]:
+        at = clock.now() + LOOKED_AT_EVERY / 2
+        return {row.id: Checked(at=at, percent=row.percent % 99 + 1, detail={"disks": [{"percentComplete": 41}] * 3}) for row in found}
+
+    workflows = Workflows.of(Workflow(KIND, "restore-point-copies", STEP_QUEUE, "Copies.Read", "Copies.Write", {}, check))
+    lines: list[dict[str, Cell]] = []
+    async with counted_storage(connection_string, traffic) as storage:
+        await storage.create([store.TABLE, budgets.TABLE], [STEP_QUEUE, CHECK_QUEUE, OUTCOME_QUEUE])
+        operations = Store(storage.table(store.TABLE), clock, RandomIds())
+        spent = Budgets(storage.table(budgets.TABLE), clock, 0.5, "system")
+        events = Events(storage.queues, workflows, clock, "http://localhost")
+        parts = (
+            Tick(operations, storage.queues, spent, workflows, clock),
+            Checks(operations, storage.queues, events, workflows, clock),
+            operations,
+        )
+        bench = Bench((traffic, group), parts, clock)
+        due = [active_operation(SHAPE, number, START, START) for number in range(small)]
+        stages = (
+            (small, small, [entity for row in due for entity in entities_of(row, ended=False)], range(small)),
+            (small, large, [], range(small, large)),
+            (large, large, [e for n in range(small, large) for e in entities_of(active_operation(SHAPE, n, START, FAR), ended=False)], range(0)),
+        )
+        for active, ended, entities, numbers in stages:
+            began = time.perf_counter()
+            count = await bulk.insert([*entities, *(entity for number in numbers for entity in ended_operation(SHAPE, number, START))])
+            print(f"{active} active + {ended} ended: {count} rows more, in {time.perf_counter() - began:.0f} s", flush=True)
+            for what, case in (await stage(bench, due, rounds)).items():
+                lines.append(case.row(f"{active} + {ended}", what, active))
+    return lines
+
+
+def tell(lines: list[dict[str, Cell]], rounds: int) -> None:
+    """Print and write the figures, and say whether the promise holds."""
+    report("due_scan", f"Due scan and batched check: medians of {rounds} rounds", lines, rounds=rounds)
+    by_stage: dict[str, dict[str, dict[str, Cell]]] = defaultdict(dict)
+    for line in lines:
+        by_stage[str(line["active + ended"])][str(line["what"])] = line
+    first, ended, _ = by_stage.values()
+    for what, line in first.items():
+        same = line["calls"] == ended[what]["calls"]
+        verdict(f"{what}: {line['calls']} calls, whatever has ended ({ended[what]['calls']} beside the many)", holds=same)
+
+
+def main() -> None:
+    """Start Azurite, measure, tell."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--small", type=int, default=1000)
+    parser.add_argument("--large", type=int, default=20000)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="farshore-due-scan-") as folder:
+        emulator = azurite.start(take_ports(3), Path(folder) / "azurite.log")
+        try:
+            azurite.wait(emulator)
+            work = run(emulator.connection_string, emulator.part.process.pid, options.rounds, options.small, options.large)
+            tell(asyncio.run(work), options.rounds)
+        finally:
+            emulator.stop()
+
+
+if __name__ == "__main__":
+    main()

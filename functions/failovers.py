@@ -1,0 +1,255 @@
+"""Failovers: plan, start over HTTP and queue, approve, reject, resume, cancel, resolve, read, audit; and the queue of their steps."""
+
+import azure.functions as func
+
+from functions.intake import delivery
+from shared.access.ownership import require_owner
+from shared.access.principal import Principal, not_found, require_person
+from shared.access.roles import Role
+from shared.access.sender import message_owner, queue_actor, require_queue_role
+from shared.arm.ids import ResourceId
+from shared.composition import Runtime, runtime
+from shared.errors import ErrorCode, Refused
+from shared.operations.identity import is_operation_id, operation_id
+from shared.operations.intake import Intake
+from shared.operations.lists import Query
+from shared.operations.messages import read_step
+from shared.operations.models import Operation, Status
+from shared.site_recovery.answers import AuditTrail, Failover
+from shared.site_recovery.names import Action
+from shared.site_recovery.requests import ApproveRequest, FailoverRequest, RejectRequest, ResolveRequest
+from shared.web.answers import Answer, accepted
+from shared.web.documents import parse
+from shared.web.entry import handle
+from shared.web.lists import page_body, read_page
+from shared.web.requests import QueryParameter, base_url, read_body, read_query, refuse_body, repeatability
+from shared.web.routes import Route
+
+blueprint = func.Blueprint()  # type: ignore[no-untyped-call]  # the SDK leaves it without types
+
+KIND = "failover"
+REQUESTS = "failover-requests"
+STEPS = "failover-steps"
+
+_DRY_RUN = QueryParameter("dryRun", "Only plan: answer 200 with the plan and every check.", values=("true", "false"))
+_FILTERS = (
+    QueryParameter("status", "Failovers in this state only.", values=tuple(str(status) for status in Status)),
+    QueryParameter("action", "Failovers of this action only.", values=tuple(str(action) for action in Action)),
+)
+_START = Route(
+    "POST", "/failovers", "Fail over, test, commit, come back", Role.FAILOVERS_EXECUTE,
+    request=FailoverRequest, response=Failover, query=(_DRY_RUN,), status=202, refusals=(409,), repeatable=True,
+)  # fmt: skip
+_LIST = Route("GET", "/failovers", "Failovers, newest first", Role.FAILOVERS_READ, response=Failover, is_list=True, query=_FILTERS)
+_GET = Route("GET", "/failovers/{id}", "One failover", Role.FAILOVERS_READ, response=Failover)
+_AUDIT = Route("GET", "/failovers/{id}/audit", "The audit trail of a failover", Role.FAILOVERS_READ, response=AuditTrail)
+_APPROVE = Route(
+    "POST", "/failovers/{id}/approve", "Approve this plan, or commit now", Role.FAILOVERS_APPROVE,
+    request=ApproveRequest, response=Failover, status=202, refusals=(409,),
+)  # fmt: skip
+_REJECT = Route(
+    "POST", "/failovers/{id}/reject", "Reject the plan: nothing is started", Role.FAILOVERS_APPROVE,
+    request=RejectRequest, response=Failover, status=202, refusals=(409,),
+)  # fmt: skip
+_RESUME = Route(
+    "POST", "/failovers/{id}/resume", "Complete a failback that waits suspended", Role.FAILOVERS_EXECUTE,
+    response=Failover, status=202, refusals=(409,),
+)  # fmt: skip
+_CANCEL = Route(
+    "POST", "/failovers/{id}/cancel", "Cancel a failover before it starts", Role.FAILOVERS_EXECUTE,
+    response=Failover, status=202, refusals=(409,),
+)  # fmt: skip
+_RESOLVE = Route(
+    "POST", "/failovers/{id}/resolve", "Say how a start went whose outcome nobody knows", Role.FAILOVERS_APPROVE,
+    request=ResolveRequest, response=Failover, status=202, refusals=(409,),
+)  # fmt: skip
+ROUTES = (_START, _LIST, _GET, _AUDIT, _APPROVE, _REJECT, _RESUME, _CANCEL, _RESOLVE)
+
+
+@blueprint.route(route="failovers", methods=["POST"], auth_level=func.AuthLevel.ANONYMOUS)
+async def start_failover(req: func.HttpRequest) -> func.HttpResponse:
+    """Plan or start a failover."""
+
+    async def work(app: Runtime, caller: Principal) -> Answer:
+        from shared.site_recovery.service import Asked
+
+        request, body = read_body(req, FailoverRequest)
+        query = read_query(req, _START.known_query)
+        repeatable = repeatability(req)
+        scope = ResourceId.parse(request.scope.id)
+        owner = await require_owner(app.registry, caller, scope, scope.type, target="scope")
+        if query.get("dryRun") == "true":
+            return Answer(200, (await app.failovers.plan(request, owner)).as_json())
+        asked = Asked(request, body, owner, caller.actor, repeatable.key, req.headers.get("traceparent"))
+        return _accepted(app, req, (await app.failovers.start(asked)).operation)
+
+    return await handle(req, runtime, Role.FAILOVERS_EXECUTE, work)
+
+
+@blueprint.route(route="failovers", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
+async def list_failovers(req: func.HttpRequest) -> func.HttpResponse:
+    """Answer the failovers that the caller may see."""
+
+    async def work(app: Runtime, caller: Principal) -> Answer:
+        query = read_query(req, _LIST.known_query)
+        page = read_page(query, caller)
+        wanted = {"action": query["action"]} if "action" in query else {}
+        asked = Query(None if caller.is_admin else caller.tenant, (KIND,), query.get("status"), wanted)
+        listed = await app.lists.page(asked, page.top, page.after)
+        base = base_url(app.settings, req)
+        values = [_view(operation) for operation in listed.operations]
+        return Answer(200, page_body(values, listed.last, path=_LIST.path, query=query, principal=caller, base_url=base))
+
+    return await handle(req, runtime, Role.FAILOVERS_READ, work)
+
+
+@blueprint.route(route="failovers/{id}", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
+async def get_failover(req: func.HttpRequest) -> func.HttpResponse:
+    """Answer one failover."""
+
+    async def work(app: Runtime, caller: Principal) -> Answer:
+        read_query(req, _GET.known_query)
+        return Answer(200, _view(await _find(app, caller, req.route_params["id"])))
+
+    return await handle(req, runtime, Role.FAILOVERS_READ, work)
+
+
+@blueprint.route(route="failovers/{id}/audit", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
+async def get_failover_audit(req: func.HttpRequest) -> func.HttpResponse:
+    """Answer the audit trail of a failover, verified."""
+
+    async def work(app: Runtime, caller: Principal) -> Answer:
+        read_query(req, _AUDIT.known_query)
+        operation = await _find(app, caller, req.route_params["id"])
+        return Answer(200, (await app.failovers.trail(operation)).as_json())
+
+    return await handle(req, runtime, Role.FAILOVERS_READ, work)
+
+
+@blueprint.route(route="failovers/{id}/approve", methods=["POST"], auth_level=func.AuthLevel.ANONYMOUS)
+async def approve_failover(req: func.HttpRequest) -> func.HttpResponse:
+    """Approve the plan that waits, or commit now in a commit window."""
+
+    async def work(app: Runtime, caller: Principal) -> Answer:
+        require_person(caller)
+        said, _ = read_body(req, ApproveRequest)
+        operation = await _find(app, caller, req.route_params["id"])
+        return _accepted(app, req, await app.failovers.approve(operation, said.plan_hash, caller.actor))
+
+    return await handle(req, runtime, Role.FAILOVERS_APPROVE, work)
+
+
+@blueprint.route(route="failovers/{id}/reject", methods=["POST"], auth_level=func.AuthLevel.ANONYMOUS)
+async def reject_failover(req: func.HttpRequest) -> func.HttpResponse:
+    """Reject the plan that waits."""
+
+    async def work(app: Runtime, caller: Principal) -> Answer:
+        require_person(caller)
+        said, _ = read_body(req, RejectRequest)
+        operation = await _find(app, caller, req.route_params["id"])
+        return _accepted(app, req, await app.failovers.reject(operation, said.reason, caller.actor))
+
+    return await handle(req, runtime, Role.FAILOVERS_APPROVE, work)
+
+
+@blueprint.route(route="failovers/{id}/resolve", methods=["POST"], auth_level=func.AuthLevel.ANONYMOUS)
+async def resolve_failover(req: func.HttpRequest) -> func.HttpResponse:
+    """Take a person's word on a start whose outcome nobody knows."""
+
+    async def work(app: Runtime, caller: Principal) -> Answer:
+        require_person(caller)
+        said, _ = read_body(req, ResolveRequest)
+        operation = await _find(app, caller, req.route_params["id"])
+        return _accepted(app, req, await app.failovers.resolve(operation, said, caller.actor))
+
+    return await handle(req, runtime, Role.FAILOVERS_APPROVE, work)
+
+
+@blueprint.route(route="failovers/{id}/resume", methods=["POST"], auth_level=func.AuthLevel.ANONYMOUS)
+async def resume_failover(req: func.HttpRequest) -> func.HttpResponse:
+    """Complete a failback that waits suspended."""
+
+    async def work(app: Runtime, caller: Principal) -> Answer:
+        refuse_body(req)
+        operation = await _find(app, caller, req.route_params["id"])
+        return _accepted(app, req, await app.failovers.resume(operation, caller.actor))
+
+    return await handle(req, runtime, Role.FAILOVERS_EXECUTE, work)
+
+
+@blueprint.route(route="failovers/{id}/cancel", methods=["POST"], auth_level=func.AuthLevel.ANONYMOUS)
+async def cancel_failover(req: func.HttpRequest) -> func.HttpResponse:
+    """Cancel a failover before it starts."""
+
+    async def work(app: Runtime, caller: Principal) -> Answer:
+        refuse_body(req)
+        return _accepted(app, req, await app.failovers.cancel(await _find(app, caller, req.route_params["id"])))
+
+    return await handle(req, runtime, Role.FAILOVERS_EXECUTE, work)
+
+
+@blueprint.queue_trigger(arg_name="msg", queue_name=REQUESTS, connection="AzureWebJobsStorage")
+async def receive_failover_request(msg: func.QueueMessage) -> None:
+    """Carry out a message of another system, or reject it with the reason."""
+    app = await runtime()
+
+    async def carry_out(intake: Intake) -> None:
+        require_queue_role(app.settings.queue_roles, Role.FAILOVERS_EXECUTE, REQUESTS)
+        if intake.operation == "create":
+            await _create(app, intake)
+        elif intake.operation == "cancel":
+            await app.failovers.cancel(await _target(app, intake))
+        elif intake.operation == "resume":
+            await app.failovers.resume(await _target(app, intake), queue_actor(REQUESTS))
+        else:
+            message = f"{intake.operation} is no operation on a failover by queue; known are create, cancel, resume."
+            raise Refused(ErrorCode.INVALID_REQUEST, message, target="operation")
+
+    await app.receiver.receive(delivery(msg, REQUESTS), frozenset({KIND}), carry_out)
+
+
+@blueprint.queue_trigger(arg_name="msg", queue_name=STEPS, connection="AzureWebJobsStorage")
+async def run_failover_step(msg: func.QueueMessage) -> None:
+    """Run the step that is due of each failover that the message names."""
+    app = await runtime()
+    message = read_step(msg.get_body().decode("utf-8", "replace"))
+    for operation in message.ids if message else ():
+        await app.runner.run(operation)
+    await app.feed_budgets()
+
+
+async def _create(app: Runtime, intake: Intake) -> None:
+    from shared.site_recovery.service import Asked
+
+    request = parse(FailoverRequest, intake.body)
+    owner = await message_owner(app.registry, (ResourceId.parse(request.scope.id),), intake.tenant)
+    await app.failovers.start(Asked(request, intake.body, owner, queue_actor(REQUESTS), intake.key, intake.trace))
+
+
+async def _target(app: Runtime, intake: Intake) -> Operation:
+    """Find the failover that a message is about: by its id, or by the id of the message that created it."""
+    target = intake.target or ""
+    tenants = [intake.tenant] if intake.tenant else [tenant.name for tenant in await app.registry.all()]
+    candidates = [target] if is_operation_id(target) else []
+    for candidate in (*candidates, *(operation_id(tenant, KIND, target) for tenant in tenants)):
+        found = await app.store.get(candidate)
+        if found is not None and found.kind == KIND and (intake.tenant in {None, found.tenant}):
+            return found
+    raise not_found(f"failover '{target}'", target="target")
+
+
+async def _find(app: Runtime, caller: Principal, failover: str) -> Operation:
+    found = await app.store.get(failover) if is_operation_id(failover) else None
+    if found is None or found.kind != KIND or not caller.reaches(found.tenant):
+        raise not_found(f"failover '{failover}'")
+    return found
+
+
+def _view(operation: Operation) -> dict[str, object]:
+    from shared.site_recovery.views import failover_of
+
+    return failover_of(operation).as_json()
+
+
+def _accepted(app: Runtime, req: func.HttpRequest, operation: Operation) -> Answer:
+    return accepted(operation, app.workflows.path_of(operation), base_url(app.settings, req), _view(operation))

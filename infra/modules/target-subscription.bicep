@@ -1,0 +1,105 @@
+targetScope = 'subscription'
+
+metadata description = 'What the apps may do in one subscription that they protect. The roles are defined in the subscription itself, so that taking them away there takes them away.'
+
+import { targetType } from 'targets.bicep'
+
+@description('The subscription, and the vaults in it.')
+param target targetType
+
+@description('Object id of the identity that copies restore points.')
+param copiesPrincipalId string
+
+@description('Object id of the identity that runs failovers.')
+param failoversPrincipalId string
+
+var copiesRole = loadJsonContent('../roles/copies.json')
+var failoversRole = loadJsonContent('../roles/failovers.json')
+var networksRole = loadJsonContent('../roles/failover-networks.json')
+var hasVaults = !empty(target.vaults)
+
+resource copies 'Microsoft.Authorization/roleDefinitions@2022-04-01' = if (target.copies) {
+  name: guid(subscription().id, copiesRole.name)
+  properties: {
+    roleName: '${copiesRole.name} (${subscription().subscriptionId})'
+    description: copiesRole.description
+    type: 'CustomRole'
+    permissions: [
+      {
+        actions: copiesRole.actions
+        notActions: []
+        dataActions: []
+        notDataActions: []
+      }
+    ]
+    assignableScopes: [subscription().id]
+  }
+}
+
+resource failovers 'Microsoft.Authorization/roleDefinitions@2022-04-01' = if (hasVaults) {
+  name: guid(subscription().id, failoversRole.name)
+  properties: {
+    roleName: '${failoversRole.name} (${subscription().subscriptionId})'
+    description: failoversRole.description
+    type: 'CustomRole'
+    permissions: [
+      {
+        actions: failoversRole.actions
+        notActions: []
+        dataActions: []
+        notDataActions: []
+      }
+    ]
+    assignableScopes: [subscription().id]
+  }
+}
+
+resource networks 'Microsoft.Authorization/roleDefinitions@2022-04-01' = if (hasVaults) {
+  name: guid(subscription().id, networksRole.name)
+  properties: {
+    roleName: '${networksRole.name} (${subscription().subscriptionId})'
+    description: networksRole.description
+    type: 'CustomRole'
+    permissions: [
+      {
+        actions: networksRole.actions
+        notActions: []
+        dataActions: []
+        notDataActions: []
+      }
+    ]
+    assignableScopes: [subscription().id]
+  }
+}
+
+resource mayCopy 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (target.copies) {
+  name: guid(subscription().id, copiesPrincipalId, copies.id)
+  properties: {
+    description: 'Farshore copies restore points of this subscription\'s virtual machines.'
+    roleDefinitionId: copies.id
+    principalId: copiesPrincipalId
+    principalType: 'ServicePrincipal'
+  }
+}
+
+resource mayReadNetworks 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (hasVaults) {
+  name: guid(subscription().id, failoversPrincipalId, networks.id)
+  properties: {
+    description: 'Farshore looks at the network of a test failover.'
+    roleDefinitionId: networks.id
+    principalId: failoversPrincipalId
+    principalType: 'ServicePrincipal'
+  }
+}
+
+module mayFailOver 'vault-rights.bicep' = [
+  for vault in target.vaults: {
+    name: 'farshore-vault-${uniqueString(vault.resourceGroup, vault.name)}'
+    scope: resourceGroup(vault.resourceGroup)
+    params: {
+      vaultName: vault.name
+      roleDefinitionId: failovers.id
+      principalId: failoversPrincipalId
+    }
+  }
+]

@@ -1,0 +1,85 @@
+"""The two-person rule as a step carries it out: of this plan, by another person, in time (`rules.approval` decides)."""
+
+from dataclasses import dataclass
+
+from shared.clock import Clock
+from shared.errors import CallFailure, ErrorCode, Problem
+from shared.operations.claims import Claim
+from shared.operations.models import Actor, JsonObject, Status
+from shared.operations.workflow import End, Next, Outcome, Wait
+from shared.site_recovery import record
+from shared.site_recovery.audit import AuditTrails
+from shared.site_recovery.names import ApprovalState
+from shared.site_recovery.rules import approval
+from shared.site_recovery.rules.approval import ApprovalRecord, Moved
+from shared.site_recovery.rules.plans import make_plan
+from shared.site_recovery.surroundings import Surroundings
+
+
+@dataclass(frozen=True, slots=True)
+class Approvals:
+    """Takes decisions on plans that wait for one."""
+
+    surroundings: Surroundings
+    audit: AuditTrails
+    clock: Clock
+
+    async def decide(self, claim: Claim) -> Outcome:
+        """Go on, end, or wait on, as the person's word and the time say."""
+        kept = record.approval_of(claim.detail)
+        if kept is None:
+            return Next("planning")
+        word = claim.take_word()
+        if word is not None:
+            kept = await self._heard(claim, kept, word)
+        kept = approval.at_time(kept, self.clock.now())
+        record.put_approval(claim.detail, kept)
+        match kept.state:
+            case ApprovalState.APPROVED:
+                return Next("starting")
+            case ApprovalState.REJECTED:
+                words = f"{kept.by.name or kept.by.id if kept.by else 'Somebody'} rejected it: {kept.reason}"
+                return await self._over(claim, Problem(ErrorCode.REJECTED, words))
+            case ApprovalState.LAPSED:
+                return await self._over(claim, Problem(ErrorCode.APPROVAL_LAPSED, "Nobody approved it in time; nothing was started."))
+            case _:
+                return Wait(kept.expires_at or self.clock.now())
+
+    async def _heard(self, claim: Claim, kept: ApprovalRecord, word: JsonObject) -> ApprovalRecord:
+        by = _actor(word)
+        if word.get("word") == "reject":
+            rejected = approval.reject(kept, by, str(word.get("reason", "")), self.clock.now())
+            if isinstance(rejected, Problem):
+                return kept
+            await self.audit.append(claim.id, "rejected", by, "rejected", {"reason": str(word.get("reason", ""))})
+            return rejected
+        return await self._approved(claim, kept, word, by)
+
+    async def _approved(self, claim: Claim, kept: ApprovalRecord, word: JsonObject, by: Actor) -> ApprovalRecord:
+        request = record.request_of(claim.operation.body)
+        try:
+            world = await self.surroundings.read(request, claim.row.tenant, claim.id)
+        except CallFailure:
+            claim.keep_word(word)  # the word stands, the world could not be seen: look again
+            raise
+        plan = make_plan(request, world).plan
+        given = str(word.get("planHash") or "")
+        taken = approval.approve(kept, given, plan, claim.operation.actor, by, self.clock.now())
+        if isinstance(taken, Problem):
+            return kept
+        if isinstance(taken, Moved):
+            record.put_plan(claim.detail, plan)
+            await self.audit.append(claim.id, f"changed/{plan.hash}", by, "planChanged", {"planHash": plan.hash})
+            return taken.record
+        await self.audit.append(claim.id, "approved", by, "approved", {"planHash": given})
+        return taken
+
+    async def _over(self, claim: Claim, problem: Problem) -> End:
+        claim.detail["legs"] = claim.data.get("legs", [])
+        await self.audit.anchor(claim.id)
+        return End(Status.CANCELED, problem)
+
+
+def _actor(word: JsonObject) -> Actor:
+    by = word.get("by")
+    return Actor.from_json(by if isinstance(by, dict) else {})

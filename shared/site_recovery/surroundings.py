@@ -1,0 +1,122 @@
+"""Reads what a plan is made of: the items, their recovery points, the vault's running jobs, the network, and the guard rails.
+
+In a disaster much cannot be read: what is not known stays unknown, and the checks say so. Only the scope itself must be there.
+"""
+
+import asyncio
+from collections.abc import Awaitable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TypeVar
+
+from shared.access.ownership import owner_of
+from shared.access.registry import Registry
+from shared.arm.ids import ResourceId
+from shared.clock import Clock
+from shared.errors import CallFailure, FailureKind
+from shared.site_recovery.gateway import Json, SiteRecoveryGateway, vault_of
+from shared.site_recovery.moves import Moves
+from shared.site_recovery.names import Action
+from shared.site_recovery.requests import FailoverRequest
+from shared.site_recovery.rules.facts import NetworkFacts, PlanFacts, ProtectedItemFacts, RecoveryPointFacts
+from shared.site_recovery.rules.job_facts import JobFacts
+from shared.site_recovery.rules.plans import USES_POINT
+from shared.site_recovery.rules.world import GuardRails, Member, World
+
+T = TypeVar("T")
+_DEFAULTS = GuardRails()
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """Reads worlds."""
+
+    gateway: SiteRecoveryGateway
+    registry: Registry
+    moves: Moves
+    clock: Clock
+
+    async def read(self, request: FailoverRequest, tenant: str, operation: str) -> World:
+        """Read the world of a request of a tenant. Raises `CallFailure` where the item or plan itself cannot be read."""
+        scope = ResourceId.parse(request.scope.id)
+        plan = PlanFacts.from_arm(await self.gateway.read(scope)) if request.scope.is_plan else None
+        ids = plan.members if plan is not None else ((request.scope.id, None),)
+        members, jobs, moved, network, region, rails = await asyncio.gather(
+            asyncio.gather(*(self._member(request, ResourceId.parse(item), group, tenant) for item, group in ids)),
+            _unless_unread(self.running_jobs(vault_of(scope))),
+            self.moves.lately(tenant, operation),
+            self._network(request),
+            self._region(vault_of(scope)),
+            self.rails(tenant),
+        )
+        if plan is None and members[0] is None:
+            raise CallFailure(FailureKind.IN_DOUBT, code="NotRead", message=f"{scope} could not be read")
+        return World(
+            now=self.clock.now(),
+            scope_id=request.scope.id,
+            owned=await owner_of(self.registry, scope) == tenant,
+            members=tuple(member for member in members if member is not None),
+            plan=plan,
+            unread=tuple(item for (item, _), member in zip(ids, members, strict=True) if member is None),
+            jobs=jobs,
+            moved_lately=moved,
+            network=network,
+            vault_region=region,
+            rails=rails,
+        )
+
+    async def running_jobs(self, vault: ResourceId) -> tuple[JobFacts, ...]:
+        """Read the vault's jobs that have not ended."""
+        jobs = [JobFacts.from_arm(job) for job in await self.gateway.children(vault, "replicationJobs")]
+        return tuple(job for job in jobs if not job.state.ended)
+
+    async def rails(self, tenant: str) -> GuardRails:
+        """Return a tenant's guard rails: its settings in the registry, else the defaults."""
+        known = await self.registry.by_name(tenant)
+        settings = (known.settings.model_extra or {}) if known is not None else {}
+        return GuardRails(
+            untested_after=timedelta(days=_number(settings.get("testFailoverMaxAgeDays"), _DEFAULTS.untested_after.days)),
+            blast_radius=int(_number(settings.get("blastRadius"), _DEFAULTS.blast_radius)),
+            two_person=known.settings.two_person_rule if known is not None else True,
+        )
+
+    async def _member(self, request: FailoverRequest, item: ResourceId, group: int | None, tenant: str) -> Member | None:
+        if request.scope.is_plan:
+            body = await _unless_unread(self.gateway.read(item))
+        else:
+            body = await self.gateway.read(item)
+        if body is None:
+            return None
+        owned = await owner_of(self.registry, item) == tenant
+        points = await _unless_unread(self._points(item)) if request.action in USES_POINT else None
+        return Member(ProtectedItemFacts.from_arm(body), owned, group, points)
+
+    async def _points(self, item: ResourceId) -> tuple[RecoveryPointFacts, ...]:
+        return tuple(RecoveryPointFacts.from_arm(point) for point in await self.gateway.children(item, "recoveryPoints"))
+
+    async def _network(self, request: FailoverRequest) -> NetworkFacts | None:
+        if request.action is not Action.TEST_FAILOVER or request.options.network is None:
+            return None
+        network = ResourceId.parse(request.options.network)
+        try:
+            found: Json | None = await self.gateway.network(network)
+        except CallFailure:
+            return NetworkFacts(str(network), exists=None)
+        region = str(found.get("location", "")).replace(" ", "").lower() if found else None
+        owner, ours = await owner_of(self.registry, network), await owner_of(self.registry, request.scope.id)
+        return NetworkFacts(str(network), exists=found is not None, region=region or None, owned=None if owner is None else owner == ours)
+
+    async def _region(self, vault: ResourceId) -> str | None:
+        body = await _unless_unread(self.gateway.vault(vault))
+        return str(body.get("location", "")).replace(" ", "").lower() or None if body else None
+
+
+async def _unless_unread(read: Awaitable[T]) -> T | None:
+    try:
+        return await read
+    except CallFailure:
+        return None
+
+
+def _number(value: object, default: float) -> float:
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else default

@@ -1,0 +1,27 @@
+"""A running stack whose description is put to the test."""
+
+from collections.abc import Iterator
+
+import pytest
+import schemathesis
+
+from tests.support.running import Running, running
+from tests.support.storage import AzuritePool
+
+ROLES = ("Copies.Read", "Copies.Write", "Failovers.Read", "Failovers.Execute", "Failovers.Approve", "Tenants.Read", "Tenants.Write", "Admin")
+
+
+@pytest.fixture(scope="session")
+def stack(azurites: AzuritePool, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """A stack with two workers, and a copy, a rejected message and their ends in it."""
+    with azurites.lend() as azurite, running(tmp_path_factory.mktemp("contract"), azurite) as one:
+        caller = one.caller("Copies.Read", "Copies.Write")
+        one.until_ended(caller, caller.post("/restore-point-copies", one.machine().copy()).headers["location"])
+        one.send("garbage")
+        yield one
+
+
+@pytest.fixture(scope="session")
+def description(stack: Running) -> schemathesis.BaseSchema:
+    """The app's description of itself, as it serves it."""
+    return schemathesis.openapi.from_url(f"{stack.api}/openapi.json")

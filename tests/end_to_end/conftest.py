@@ -1,0 +1,29 @@
+"""One running stack for all tests of this folder."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.running import READ_WRITE, Running, running
+from tests.support.api import Caller
+from tests.support.storage import AzuritePool
+
+
+@pytest.fixture(scope="session")
+def stack(azurites: AzuritePool, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """A stack with two workers."""
+    with azurites.lend() as azurite, running(tmp_path_factory.mktemp("running"), azurite) as one:
+        yield one
+
+
+@pytest.fixture
+def contoso(stack: Running) -> Caller:
+    """Somebody of contoso's who may read and write copies."""
+    return stack.caller(*READ_WRITE)
+
+
+@pytest.fixture(autouse=True)
+def _no_faults_left(request: pytest.FixtureRequest) -> Iterator[None]:
+    yield
+    if "stack" in request.fixturenames:
+        request.getfixturevalue("stack").control("DELETE", "faults")

@@ -1,0 +1,246 @@
+"""The life of a copy over real HTTP: from the request to usable, canceled, failed and redone."""
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+
+from tests.support.api import Caller, Reply
+from tests.support.running import Machine, Running, new_key
+
+
+def start(caller: Caller, body: object, key: str | None = None) -> Reply:
+    reply = caller.post("/restore-point-copies", body, key=key)
+    assert reply.status == 202, reply
+    return reply
+
+
+def usable(stack: Running, caller: Caller, body: object) -> Reply:
+    return stack.until_ended(caller, start(caller, body).headers["location"])
+
+
+def fail(stack: Running, caller: Caller, machine: Machine, number: int = 0) -> Reply:
+    """Let a copy of a restore point fail in Azure."""
+    stack.fault("failCopy", method="PUT", path=f"{machine.points[0].split('/')[-3]}.*/restorePoints/")
+    ended = stack.until_ended(caller, start(caller, machine.copy(number)).headers["location"])
+    assert ended.body["status"] == "Failed", ended.body
+    return ended
+
+
+def test_a_restore_point_is_copied_and_known_to_be_usable(stack: Running, contoso: Caller) -> None:
+    machine = stack.machine()
+    accepted = start(contoso, machine.copy(tags={"cost": "42"}))
+    copy = accepted.body
+    assert accepted.headers["operation-location"] == f"{stack.api}/operations/{copy['id']}"
+    assert accepted.headers["location"] == f"{stack.api}/restore-point-copies/{copy['id']}"
+    assert int(accepted.headers["retry-after"]) > 0
+    assert (copy["status"], copy["percentComplete"], copy["usable"], copy["completedAt"]) == ("NotStarted", 0, False, None)
+    assert (copy["tenant"], copy["requestedBy"]["kind"], copy["tags"]) == ("contoso", "app", {"cost": "42"})
+    assert copy["source"]["restorePointId"] == machine.points[0]
+    assert copy["target"] == {"restorePointId": None, "region": "northeurope"}
+
+    seen = []
+    for _ in range(40):
+        copy = contoso.get(accepted.headers["location"]).body
+        operation = contoso.get(accepted.headers["operation-location"]).body
+        assert (operation["status"], operation["percentComplete"]) == (copy["status"], copy["percentComplete"])
+        assert (copy["percentComplete"] == 100) is copy["usable"]
+        seen.append(copy["percentComplete"])
+        if copy["usable"]:
+            break
+        stack.advance("PT5M")
+
+    assert copy["status"] == "Succeeded"
+    assert seen == sorted(seen)
+    assert any(0 < percent < 100 for percent in seen), seen
+    assert len(copy["disks"]) == len(machine.disks)
+    assert {(disk["state"], disk["percentComplete"]) for disk in copy["disks"]} == {("Succeeded", 100)}
+    assert 0 < copy["checks"] <= 8
+    assert copy["source"]["virtualMachineId"] == machine.id
+    assert copy["source"]["region"] == "westeurope"
+    created, began, ended = (datetime.fromisoformat(copy[name]) for name in ("createdAt", "startedAt", "completedAt"))
+    assert created.replace(microsecond=0) <= began < ended  # Azure tells its time in whole seconds
+    assert (copy["error"], copy["attention"]) == (None, None)
+    writes = stack.writes(f"/restorePoints/{copy['id']}")
+    assert [(write["method"], write["path"].lower()) for write in writes] == [("PUT", copy["target"]["restorePointId"].lower())]
+
+
+def test_a_vm_gets_a_restore_point_first(stack: Running, contoso: Caller) -> None:
+    machine = stack.machine()
+    source = {"virtualMachineId": machine.id, "consistencyMode": "CrashConsistent", "excludeDisks": [machine.disks[1].upper()]}
+    accepted = start(contoso, {"source": source, "target": machine.target()})
+    assert accepted.body["source"] == {"virtualMachineId": machine.id, "restorePointId": None, "region": None, "takenAt": None}
+    copy = stack.until_ended(contoso, accepted.headers["location"]).body
+    assert copy["usable"], copy
+    assert len(copy["disks"]) == 1
+    estate = stack.control("GET", "estate")
+    points = {point["id"].lower(): point for item in estate["restorePointCollections"] for point in item["restorePoints"]}
+    made = points[copy["source"]["restorePointId"].lower()]
+    assert made["consistencyMode"] == "CrashConsistent"
+    assert copy["source"]["takenAt"] is not None
+    collection = next(item for item in estate["restorePointCollections"] if copy["source"]["restorePointId"].startswith(item["id"] + "/"))
+    assert collection["source"].lower() == machine.id.lower()
+
+
+def test_tags_and_a_chosen_collection_are_put_on_the_target(stack: Running, contoso: Caller) -> None:
+    machine = stack.machine()
+    copy = usable(stack, contoso, {**machine.copy(tags={"Cost": "42"}), "target": machine.target(collection="my-copies")}).body
+    assert "/restorePointCollections/my-copies/" in copy["target"]["restorePointId"]
+    target = next(item for item in stack.control("GET", "estate")["restorePointCollections"] if item["id"].endswith("/my-copies"))
+    assert target["tags"]["Cost"] == "42"
+    assert target["tags"]["farshore-virtual-machine"] == machine.id
+
+
+def test_a_region_may_be_named_as_people_name_it(stack: Running, contoso: Caller) -> None:
+    machine = stack.machine()
+    body = {"source": {"restorePointId": machine.points[0].lower().removeprefix("/")}, "target": machine.target(region="North Europe")}
+    assert start(contoso, body).body["target"]["region"] == "northeurope"
+
+
+def test_a_copy_can_be_canceled_before_it_starts(stack: Running, contoso: Caller) -> None:
+    machine = stack.machine()
+    first, second = start(contoso, machine.copy(0)).body["id"], start(contoso, machine.copy(1)).body["id"]
+    stack.advance()
+    assert contoso.get(f"/restore-point-copies/{second}").body["step"] == "waiting"
+    canceled = contoso.post(f"/restore-point-copies/{second}/cancel")
+    assert canceled.status in {200, 202}, canceled
+    assert canceled.headers["operation-location"] == f"{stack.api}/operations/{second}"
+    stack.advance()
+    copy = contoso.get(f"/restore-point-copies/{second}").body
+    assert (copy["status"], copy["usable"]) == ("Canceled", False)
+    again = contoso.post(f"/restore-point-copies/{second}/cancel")
+    assert (again.status, again.body["status"]) == (200, "Canceled")
+    assert stack.writes(f"/restorePoints/{second}") == []
+    # the one before it goes on, and the restore point of the canceled one is free again
+    assert stack.until_ended(contoso, f"/restore-point-copies/{first}").body["usable"]
+    assert usable(stack, contoso, machine.copy(1)).body["usable"]
+
+
+def test_a_copy_that_has_started_cannot_be_canceled(stack: Running, contoso: Caller) -> None:
+    copy = start(contoso, stack.machine().copy()).body["id"]
+    stack.advance()
+    assert contoso.get(f"/restore-point-copies/{copy}").body["status"] == "Running"
+    for path in (f"/restore-point-copies/{copy}/cancel", f"/operations/{copy}/cancel"):
+        refused = contoso.post(path)
+        assert (refused.status, refused.code) == (409, "AlreadyStarted")
+    assert stack.until_ended(contoso, f"/restore-point-copies/{copy}").body["usable"]
+    ended = contoso.post(f"/restore-point-copies/{copy}/cancel")
+    assert (ended.status, ended.code) == (409, "AlreadyEnded")
+
+
+def test_a_failed_copy_says_why_and_can_be_redone(stack: Running, contoso: Caller) -> None:
+    machine = stack.machine()
+    failed = fail(stack, contoso, machine).body
+    assert failed["error"]["code"] == "CopyFailed"
+    assert failed["error"]["message"]
+    assert (failed["usable"], failed["completedAt"] is not None) == (False, True)
+    key = new_key()
+    redone = contoso.post(f"/restore-point-copies/{failed['id']}/redo", key=key)
+    assert redone.status == 202, redone
+    assert redone.body["id"] != failed["id"]
+    assert redone.headers["location"] == f"{stack.api}/restore-point-copies/{redone.body['id']}"
+    copy = stack.until_ended(contoso, redone.headers["location"]).body
+    assert copy["usable"], copy
+    assert copy["source"] == failed["source"]
+    again = contoso.post(f"/restore-point-copies/{failed['id']}/redo", key=key)
+    assert (again.status, again.body["id"]) == (200, copy["id"])
+    another = contoso.post(f"/restore-point-copies/{failed['id']}/redo")
+    assert (another.status, another.code) == (409, "RestorePointAlreadyCopied")
+
+
+def test_only_what_failed_can_be_redone(stack: Running, contoso: Caller) -> None:
+    copy = start(contoso, stack.machine().copy()).body["id"]
+    for _ in range(2):
+        refused = contoso.post(f"/restore-point-copies/{copy}/redo")
+        assert (refused.status, refused.code) == (409, "NotFailed")
+        stack.until_ended(contoso, f"/restore-point-copies/{copy}")
+
+
+def test_a_failed_copy_cannot_be_redone_once_a_newer_one_has_started(stack: Running, contoso: Caller) -> None:
+    machine = stack.machine()
+    failed = fail(stack, contoso, machine).body["id"]
+    newer = start(contoso, machine.copy(1)).body["id"]
+    stack.advance("PT1M")
+    assert contoso.get(f"/restore-point-copies/{newer}").body["startedAt"]
+    refused = contoso.post(f"/restore-point-copies/{failed}/redo")
+    assert (refused.status, refused.code) == (409, "ChainMovedOn")
+
+
+def test_an_older_restore_point_than_the_newest_started_is_refused(stack: Running, contoso: Caller) -> None:
+    machine = stack.machine()
+    assert usable(stack, contoso, machine.copy(1)).body["usable"]
+    refused = contoso.post("/restore-point-copies", machine.copy(0))
+    assert (refused.status, refused.code) == (409, "ChainMovedOn")
+
+
+def test_a_restore_point_is_copied_once_per_region(stack: Running, contoso: Caller) -> None:
+    machine = stack.machine()
+    copy = start(contoso, machine.copy()).body["id"]
+    for _ in range(2):
+        refused = contoso.post("/restore-point-copies", machine.copy())
+        assert (refused.status, refused.code) == (409, "RestorePointAlreadyCopied")
+        assert copy in refused.error["message"]
+        stack.until_ended(contoso, f"/restore-point-copies/{copy}")
+
+
+def test_copies_of_one_chain_go_one_at_a_time_in_the_order_of_their_restore_points(stack: Running, contoso: Caller) -> None:
+    machine = stack.machine()
+    first = start(contoso, machine.copy(0))
+    stack.advance()
+    ids = [first.body["id"], *(start(contoso, machine.copy(number)).body["id"] for number in (2, 1))]
+    stack.advance()
+    assert [contoso.get(f"/restore-point-copies/{one}").body["step"] for one in ids] == ["copying", "waiting", "waiting"]
+    oldest, newest, middle = (stack.until_ended(contoso, f"/restore-point-copies/{one}").body for one in ids)
+    assert all(copy["usable"] for copy in (oldest, middle, newest))
+    whole_seconds = slice(19)  # as Azure tells its time
+    assert oldest["completedAt"][whole_seconds] <= middle["startedAt"][whole_seconds]
+    assert middle["completedAt"][whole_seconds] <= newest["startedAt"][whole_seconds]
+
+
+def test_the_same_request_under_the_same_key_is_one_operation(stack: Running, contoso: Caller) -> None:
+    machine, key = stack.machine(), new_key()
+    first = start(contoso, machine.copy(), key)
+    reads = stack.control("GET", "requests")["value"]
+    again = contoso.post("/restore-point-copies", machine.copy(), key=key.upper())
+    assert (again.status, again.body["id"]) == (202, first.body["id"])
+    assert stack.control("GET", "requests")["value"] == reads, "Azure was asked for a request that was known"
+    other = contoso.post("/restore-point-copies", machine.copy(1), key=key)
+    assert (other.status, other.code) == (409, "RepeatabilityKeyReused")
+    stack.until_ended(contoso, first.headers["location"])
+    ended = contoso.post("/restore-point-copies", machine.copy(), key=key)
+    assert (ended.status, ended.body["id"], ended.body["usable"]) == (200, first.body["id"], True)
+    assert ended.headers["operation-location"] == first.headers["operation-location"]
+
+
+def test_two_at_once_on_two_workers_are_one_operation(stack: Running, contoso: Caller) -> None:
+    for _ in range(5):
+        machine, key = stack.machine(), new_key()
+        with ThreadPoolExecutor(8) as pool:
+            replies = list(pool.map(lambda _, m=machine, k=key: contoso.post("/restore-point-copies", m.copy(), key=k), range(8)))
+        assert {reply.status for reply in replies} == {202}, [reply.body for reply in replies if reply.status != 202]
+        assert len({reply.body["id"] for reply in replies}) == 1
+
+
+def test_two_requests_without_a_key_for_one_restore_point_are_one_copy(stack: Running, contoso: Caller) -> None:
+    machine = stack.machine()
+    with ThreadPoolExecutor(4) as pool:
+        replies = list(pool.map(lambda _: contoso.post("/restore-point-copies", machine.copy()), range(4)))
+    assert sorted(reply.status for reply in replies) == [202, 409, 409, 409]
+    assert {reply.code for reply in replies if reply.status == 409} == {"RestorePointAlreadyCopied"}
+
+
+def test_the_outcome_is_told_once_in_the_words_of_the_operation(stack: Running, contoso: Caller) -> None:
+    copy = usable(stack, contoso, stack.machine().copy()).body
+    (event,) = stack.events(subject=copy["id"])
+    operation = contoso.get(f"/operations/{copy['id']}").body
+    assert event == {
+        "specversion": "1.0",
+        "id": f"{copy['id']}/terminal",
+        "source": stack.api,
+        "type": "farshore.restorePointCopy.succeeded",
+        "subject": f"/api/restore-point-copies/{copy['id']}",
+        "time": event["time"],
+        "datacontenttype": "application/json",
+        "tenant": "contoso",
+        "data": operation,
+    }
+    assert event["data"]["status"] == "Succeeded"
+    assert datetime.fromisoformat(event["time"]).utcoffset() is not None

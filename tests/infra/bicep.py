@@ -1,0 +1,115 @@
+"""The templates as data: what `infra/main.bicep` deploys for given parameters, by the stand-in for the compiler.
+
+The tool is found through FARSHORE_SHARED; without it, everything that needs it is skipped.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+INFRA = ROOT / "infra"
+SUBSCRIPTION = "11111111-1111-4111-8111-111111111111"
+VAULT = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/recovery/providers/Microsoft.RecoveryServices/vaults/vault"
+PARAMETERS: Mapping[str, Any] = {
+    "environmentName": "test",
+    "location": "swedencentral",
+    "protectedRegions": ["westeurope"],
+    "vaultLocation": "northeurope",
+    "entraClientId": "22222222-2222-4222-8222-222222222222",
+    "targets": [{"subscriptionId": SUBSCRIPTION, "copies": True, "vaults": [{"resourceGroup": "recovery", "name": "vault"}]}],
+    "existingVaultId": VAULT,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """A resource that is deployed: its type, its symbol, its body with what is not known as text, and the symbol of its scope."""
+
+    type: str
+    symbol: str
+    body: Mapping[str, Any]
+    scope: str | None
+    parent: str | None
+    file: str
+
+    @property
+    def properties(self) -> Mapping[str, Any]:
+        """Its properties."""
+        return dict(self.body.get("properties", {}))
+
+
+def tool() -> list[str]:
+    """Return the command of the stand-in; skips the test without it."""
+    shared = os.environ.get("FARSHORE_SHARED")
+    found = Path(shared) / "tools" / "bicepcheck" if shared else None
+    if found is None or not found.is_dir():
+        pytest.skip("FARSHORE_SHARED names no folder with tools/bicepcheck: the templates are not looked into")
+    return [sys.executable, str(found)]
+
+
+def dump(file: Path, parameters: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what a file declares, with the values that follow from these parameters."""
+    return _dump(file, json.dumps(parameters, sort_keys=True))
+
+
+@lru_cache(maxsize=256)
+def _dump(file: Path, parameters: str) -> Mapping[str, Any]:
+    given = [f"{name}={json.dumps(value)}" for name, value in json.loads(parameters).items()]
+    command = [*tool(), "--dump", str(file), *(part for item in given for part in ("--param", item))]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    return dict(json.loads(done.stdout))
+
+
+def main(**parameters: Any) -> Mapping[str, Any]:
+    """Return what `main.bicep` declares with `PARAMETERS` and these."""
+    return dump(INFRA / "main.bicep", {**PARAMETERS, **parameters})
+
+
+def known(value: Any) -> Any:
+    """Return a value with what is not known as its source, in words that a parameter can carry."""
+    if isinstance(value, dict):
+        if "$expr" in value:
+            return value.get("resolved", value["$expr"])
+        return {name: known(item) for name, item in value.items()}
+    return [known(item) for item in value] if isinstance(value, list) else value
+
+
+def resources(dumped: Mapping[str, Any], folder: Path = INFRA) -> Iterator[Resource]:
+    """Yield every resource that a dump and its modules deploy, each of a loop for itself."""
+    for item in dumped["resources"]:
+        if item.get("existing") or item.get("deployed") is False:
+            continue
+        for one in item.get("instances", [item]):
+            body, scope = known(one["body"]), known(item.get("scope"))
+            yield Resource(item["type"], item["symbol"], body, scope, item.get("parent"), dumped["file"])
+    for module in deployed_modules(dumped):
+        path = folder / module["path"]
+        yield from resources(dump(path, module["params"]), path.parent)
+
+
+def deployed_modules(dumped: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """Yield the modules that are deployed, each of a loop for itself: `symbol`, `path`, `params`, and `item` of its loop."""
+    for module in dumped["modules"]:
+        if module.get("deployed") is False:
+            continue
+        over = module.get("loop", {}).get("over", [])
+        for index, one in enumerate(module.get("instances", [module])):
+            if one.get("deployed") is False:
+                continue
+            item = over[index] if isinstance(over, list) and over else None
+            yield {"symbol": module["symbol"], "path": module["path"], "params": known(one["params"]), "item": item}
+
+
+def of_type(found: list[Resource], kind: str) -> list[Resource]:
+    """Return the resources of a type."""
+    return [item for item in found if item.type.lower() == kind.lower()]

@@ -1,0 +1,72 @@
+"""Who may do what where, as `infra/main.bicep` assigns it: the roles' actions, at the scopes of the assignments, by app."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tests.infra.bicep import INFRA, deployed_modules, dump, known, main
+
+_APP = re.compile(r"identity\[(\d+)\]\.outputs\.principalId")
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """One role assignment: the number of the app whose identity has it, its scope, the role's name, and its actions."""
+
+    app: int
+    scope: str
+    role: str
+    actions: tuple[str, ...]
+
+
+def grants(targets: Sequence[Mapping[str, Any]], **parameters: Any) -> list[Grant]:
+    """Return the assignments of custom roles that a deployment with these `targets` makes."""
+    found = []
+    for module in deployed_modules(main(targets=list(targets), **parameters)):
+        if module["symbol"] == "rights":
+            found += _in_subscription(module["params"])
+    return found
+
+
+def _in_subscription(params: Mapping[str, Any]) -> list[Grant]:
+    dumped = dump(INFRA / "modules" / "target-subscription.bicep", params)
+    subscription = f"/subscriptions/{params['target']['subscriptionId']}"
+    deployed = [item for item in dumped["resources"] if item.get("deployed") is not False]
+    roles = {item["symbol"]: item["body"]["properties"] for item in deployed if item["type"].endswith("roleDefinitions")}
+    found = [
+        _grant(known(item["body"])["properties"], subscription, roles) for item in deployed if item["type"].endswith("roleAssignments")
+    ]
+    for module in deployed_modules(dumped):
+        vault = module["item"]
+        scope = f"{subscription}/resourceGroups/{vault['resourceGroup']}/providers/Microsoft.RecoveryServices/vaults/{vault['name']}"
+        inner = dump(INFRA / "modules" / "vault-rights.bicep", module["params"])
+        for item in inner["resources"]:
+            if item["type"].endswith("roleAssignments"):
+                assert item["scope"] == "vault"
+                found.append(_grant(known(item["body"])["properties"], scope, roles))
+    return found
+
+
+def _grant(assignment: Mapping[str, Any], scope: str, roles: Mapping[str, Any]) -> Grant:
+    app = _APP.fullmatch(assignment["principalId"])
+    assert app is not None, assignment
+    role = roles[assignment["roleDefinitionId"].removesuffix(".id")]
+    (permission,) = role["permissions"]
+    assert permission["notActions"] == permission["dataActions"] == permission["notDataActions"] == []
+    return Grant(int(app[1]), scope, str(known(role["roleName"])), tuple(permission["actions"]))
+
+
+def role_assignments(estate: Mapping[str, Any], **parameters: Any) -> list[dict[str, Any]]:
+    """Return the role assignments of the app in an estate whose subscriptions and vaults are all protected."""
+    vaults = [vault["id"].split("/") for vault in estate["vaults"]]
+    targets = [
+        {
+            "subscriptionId": subscription["id"],
+            "copies": True,
+            "vaults": [{"resourceGroup": vault[4], "name": vault[8]} for vault in vaults if vault[2] == subscription["id"]],
+        }
+        for subscription in estate["subscriptions"]
+    ]
+    given = grants(targets, existingVaultId=estate["vaults"][0]["id"], **parameters)
+    return [{"scope": grant.scope, "actions": list(grant.actions)} for grant in given]

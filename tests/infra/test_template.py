@@ -1,0 +1,226 @@
+"""What the templates deploy is safe: no key, nothing public, encrypted on its way, and all of it is logged."""
+
+import json
+import re
+from typing import Any
+
+import pytest
+
+from tests.infra.bicep import INFRA, Resource, main, of_type, resources, tool
+
+LAYOUTS = {
+    "one app": {},
+    "three apps": {"apps": "three"},
+    "private": {"network": "private"},
+    "three apps, private, with a vault of their own": {"apps": "three", "network": "private", "existingVaultId": ""},
+}
+#: Types with diagnostic settings; Application Insights has them too, but what it holds lies in the workspace already.
+LOGGED = {
+    "Microsoft.KeyVault/vaults",
+    "Microsoft.Network/networkSecurityGroups",
+    "Microsoft.Network/virtualNetworks",
+    "Microsoft.OperationalInsights/workspaces",
+    "Microsoft.RecoveryServices/vaults",
+    "Microsoft.Storage/storageAccounts",
+    "Microsoft.Storage/storageAccounts/blobServices",
+    "Microsoft.Storage/storageAccounts/queueServices",
+    "Microsoft.Storage/storageAccounts/tableServices",
+    "Microsoft.Web/serverfarms",
+    "Microsoft.Web/sites",
+}
+_KEY = re.compile(r"listKeys|listAccountSas|listServiceSas|AccountKey|SharedAccess|sharedKey\b|InstrumentationKey", re.IGNORECASE)
+
+
+@pytest.fixture(params=LAYOUTS, ids=str)
+def deployed(request: pytest.FixtureRequest) -> list[Resource]:
+    """Every resource of a layout."""
+    tool()
+    return list(resources(main(**LAYOUTS[request.param])))
+
+
+def test_there_is_no_key_anywhere(deployed: list[Resource]) -> None:
+    for resource in deployed:
+        assert not _KEY.search(json.dumps(resource.body)), resource
+    for account in of_type(deployed, "Microsoft.Storage/storageAccounts"):
+        assert account.properties["allowSharedKeyAccess"] is False
+        assert account.properties["defaultToOAuthAuthentication"] is True
+        assert account.properties["isLocalUserEnabled"] is False
+    for settings in _app_settings(deployed):
+        assert "AzureWebJobsStorage" not in settings
+        assert settings["AzureWebJobsStorage__credential"] == "managedidentity"
+        assert "Authorization=AAD" in settings["APPLICATIONINSIGHTS_AUTHENTICATION_STRING"]
+    assert all(item.properties["DisableLocalAuth"] is True for item in of_type(deployed, "Microsoft.Insights/components"))
+    workspaces = of_type(deployed, "Microsoft.OperationalInsights/workspaces")
+    assert all(item.properties["features"]["disableLocalAuth"] is True for item in workspaces)
+    for policy in of_type(deployed, "Microsoft.Web/sites/basicPublishingCredentialsPolicies"):
+        assert policy.properties["allow"] is False
+
+
+def test_no_template_asks_for_a_key_or_holds_a_secret() -> None:
+    for file in INFRA.rglob("*.bicep*"):
+        text = file.read_text(encoding="utf-8")
+        assert not _KEY.search(text), file
+        assert "@secure()" not in text, file
+
+
+def test_no_blob_is_public(deployed: list[Resource]) -> None:
+    for account in of_type(deployed, "Microsoft.Storage/storageAccounts"):
+        assert account.properties["allowBlobPublicAccess"] is False
+    for container in of_type(deployed, "Microsoft.Storage/storageAccounts/blobServices/containers"):
+        assert container.properties["publicAccess"] == "None"
+
+
+@pytest.mark.parametrize("network", ["private-state", "private"])
+def test_private_networking_leaves_nothing_open(network: str) -> None:
+    found = list(resources(main(network=network, apps="three")))
+    for kind in ("Microsoft.Storage/storageAccounts", "Microsoft.KeyVault/vaults"):
+        for item in of_type(found, kind):
+            assert item.properties["publicNetworkAccess"] == "Disabled"
+            assert item.properties["networkAcls"]["defaultAction"] == "Deny"
+    sites = of_type(found, "Microsoft.Web/sites")
+    assert {site.properties["publicNetworkAccess"] for site in sites} == {"Disabled" if network == "private" else "Enabled"}
+    assert all(site.properties["virtualNetworkSubnetId"] for site in sites)
+    endpoints = of_type(found, "Microsoft.Network/privateEndpoints")
+    services = [item.properties["privateLinkServiceConnections"][0]["properties"]["groupIds"][0] for item in endpoints]
+    wanted = {"blob": 3, "queue": 3, "table": 3, "vault": 1, "sites": 3 if network == "private" else 0}
+    assert {service: services.count(service) for service in wanted} == wanted
+
+
+def test_everything_is_encrypted_on_its_way(deployed: list[Resource]) -> None:
+    for account in of_type(deployed, "Microsoft.Storage/storageAccounts"):
+        assert account.properties["supportsHttpsTrafficOnly"] is True
+        assert account.properties["minimumTlsVersion"] in {"TLS1_2", "TLS1_3"}
+    sites = of_type(deployed, "Microsoft.Web/sites")
+    assert sites
+    for site in sites:
+        assert site.properties["httpsOnly"] is True
+        config = site.properties["siteConfig"]
+        assert {config["minTlsVersion"], config["scmMinTlsVersion"]} <= {"1.2", "1.3"}
+        assert config["ftpsState"] == "Disabled"
+        assert config["cors"]["allowedOrigins"] == []
+
+
+def test_each_app_runs_as_an_identity_of_its_own(deployed: list[Resource]) -> None:
+    sites = of_type(deployed, "Microsoft.Web/sites")
+    identities = [list(site.body["identity"]["userAssignedIdentities"]) for site in sites]
+    assert all(site.body["identity"]["type"] == "UserAssigned" for site in sites)
+    assert len({str(item) for item in identities}) == len(sites)
+    for site in sites:
+        storage = site.properties["functionAppConfig"]["deployment"]["storage"]
+        assert storage["authentication"]["type"] == "UserAssignedIdentity"
+    assert len({settings["FARSHORE_CAPABILITIES"] for settings in _app_settings(deployed)}) == len(sites)
+    loaded = [name for settings in _app_settings(deployed) for name in settings["FARSHORE_CAPABILITIES"].split(",")]
+    assert sorted(loaded) == ["copies", "failovers", "tenants"]
+
+
+def test_each_app_has_a_storage_account_of_its_own() -> None:
+    tool()
+    found = list(resources(main(apps="three")))
+    names = {account.body["name"] for account in of_type(found, "Microsoft.Storage/storageAccounts")}
+    assert len(names) == len(of_type(found, "Microsoft.Web/sites")) == 3
+    assert len({settings["AzureWebJobsStorage__queueServiceUri"] for settings in _app_settings(found)}) == 3
+
+
+def test_flex_consumption_with_the_python_that_the_project_names(deployed: list[Resource]) -> None:
+    assert {plan.body["sku"]["tier"] for plan in of_type(deployed, "Microsoft.Web/serverfarms")} == {"FlexConsumption"}
+    for site in of_type(deployed, "Microsoft.Web/sites"):
+        config = site.properties["functionAppConfig"]
+        assert config["runtime"] == {"name": "python", "version": "3.13"}
+        assert config["scaleAndConcurrency"]["maximumInstanceCount"] == 40
+        assert config["scaleAndConcurrency"]["triggers"]["http"]["perInstanceConcurrency"] == 32
+
+
+def test_callers_sign_in_before_they_reach_the_app(deployed: list[Resource]) -> None:
+    found = [item for item in of_type(deployed, "Microsoft.Web/sites/config") if item.body["name"] == "authsettingsV2"]
+    assert len(found) == len(of_type(deployed, "Microsoft.Web/sites"))
+    for settings in found:
+        asked = settings.properties["globalValidation"]
+        assert asked["requireAuthentication"] is True
+        assert asked["unauthenticatedClientAction"] == "Return401"
+        assert asked["excludedPaths"] == _open_paths()
+        entra = settings.properties["identityProviders"]["azureActiveDirectory"]
+        assert entra["registration"].keys() == {"clientId", "openIdIssuer"}  # no secret: it checks tokens and asks for none
+        audiences = entra["validation"]["allowedAudiences"]
+        assert [settings["AUTH_AUDIENCES"].split(",") for settings in _app_settings(deployed)][0] == audiences
+
+
+def test_everything_that_can_be_logged_is(deployed: list[Resource]) -> None:
+    settings = of_type(deployed, "Microsoft.Insights/diagnosticSettings")
+    logged = {(item.file, item.scope) for item in settings}
+    missing = [(item.type, item.symbol) for item in deployed if item.type in LOGGED and (item.file, item.symbol) not in logged]
+    assert missing == []
+    assert all(item.properties["workspaceId"] for item in settings)
+    assert all(entry["enabled"] for item in settings for entry in (*item.properties.get("logs", []), *item.properties.get("metrics", [])))
+
+
+def test_the_audit_container_is_immutable_and_the_state_is_kept_twice(deployed: list[Resource]) -> None:
+    from shared.composition import AUDIT_CONTAINER
+
+    containers = of_type(deployed, "Microsoft.Storage/storageAccounts/blobServices/containers")
+    audits = [item for item in containers if item.body["name"] == AUDIT_CONTAINER]
+    accounts = of_type(deployed, "Microsoft.Storage/storageAccounts")
+    assert len(audits) == len(accounts)
+    assert all(item.properties["immutableStorageWithVersioning"] == {"enabled": True} for item in audits)
+    policies = of_type(deployed, "Microsoft.Storage/storageAccounts/blobServices/containers/immutabilityPolicies")
+    assert [(item.parent, item.properties["immutabilityPeriodSinceCreationInDays"]) for item in policies] == [("audit", 365)] * len(accounts)
+    assert {account.body["sku"]["name"] for account in accounts} <= {"Standard_RAGRS", "Standard_RAGZRS"}
+    services = of_type(deployed, "Microsoft.Storage/storageAccounts/blobServices")
+    assert all(item.properties["isVersioningEnabled"] is True for item in services)
+
+
+def test_each_queue_and_table_that_the_code_uses_is_made(deployed: list[Resource]) -> None:
+    from shared.composition import QUEUES, TABLES
+
+    triggers = [queue for queue in QUEUES if queue != "outcomes"]
+    queues = {item.body["name"] for item in of_type(deployed, "Microsoft.Storage/storageAccounts/queueServices/queues")}
+    tables = {item.body["name"] for item in of_type(deployed, "Microsoft.Storage/storageAccounts/tableServices/tables")}
+    assert queues == {*QUEUES, *(f"{queue}-poison" for queue in triggers)}
+    assert tables == set(TABLES)
+
+
+def test_a_vault_of_our_own_keeps_what_is_deleted() -> None:
+    tool()
+    found = list(resources(main(existingVaultId="")))
+    (vault,) = of_type(found, "Microsoft.RecoveryServices/vaults")
+    security = vault.properties["securitySettings"]
+    assert security["immutabilitySettings"]["state"] == "Unlocked"
+    assert security["softDeleteSettings"]["softDeleteState"] == "AlwaysON"
+    assert set(vault.properties["monitoringSettings"]["azureMonitorAlertSettings"].values()) == {"Enabled"}
+    assert not of_type(list(resources(main())), "Microsoft.RecoveryServices/vaults")
+
+
+def test_the_key_vault_cannot_be_purged_and_knows_roles_only(deployed: list[Resource]) -> None:
+    (vault,) = of_type(deployed, "Microsoft.KeyVault/vaults")
+    assert vault.properties["enableRbacAuthorization"] is True
+    assert vault.properties["enablePurgeProtection"] is True
+    assert vault.properties["enableSoftDelete"] is True
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_names_fit(layout: str) -> None:
+    tool()
+    found = list(resources(main(environmentName="a" * 20, **LAYOUTS[layout])))
+    for kind, most in (("Microsoft.Storage/storageAccounts", 24), ("Microsoft.KeyVault/vaults", 24), ("Microsoft.Web/sites", 60)):
+        for item in of_type(found, kind):
+            assert _length(item.body["name"]) <= most, (kind, item.body["name"])
+
+
+def _app_settings(found: list[Resource]) -> list[Any]:
+    return [item.properties for item in of_type(found, "Microsoft.Web/sites/config") if item.body["name"] == "appsettings"]
+
+
+def _open_paths() -> list[str]:
+    from functions.health import ROUTES
+
+    return [f"/api{route.path}" for route in ROUTES]
+
+
+def _length(name: str) -> int:
+    """The length of a name of which some is computed: `uniqueString` gives 13 letters, `take` as many as it says."""
+    text = name.strip("'")
+    text = re.sub(r"\$\{take\('([^']*)', (\d+)\)\}", lambda found: found[1][: int(found[2])], text)
+    text = re.sub(r"\$\{take\(uniqueString\([^}]*?\), (\d+)\)\}", lambda found: "x" * int(found[1]), text)
+    text = re.sub(r"\$\{uniqueString\([^}]*\)\}", "x" * 13, text)
+    text = re.sub(r"\$\{'([^']*)'\}", r"\1", text)
+    assert "${" not in text, text
+    return len(text)

@@ -1,0 +1,127 @@
+"""The tick: finds all that is due, once, and only what the budget lets go."""
+
+import asyncio
+import json
+from datetime import timedelta
+
+from shared.clock import from_text, to_text
+from shared.operations.budgets import Observed
+from shared.operations.identity import all_partitions, partition_of
+from shared.operations.messages import CHECK_QUEUE, read_check
+from shared.operations.models import Status
+from shared.operations.storage import Change
+from shared.operations.timings import dispatch_hold
+from tests.operations.conftest import Another
+from tests.operations.kit import STEPS, Core, later, new
+
+GROUP = "sub-1/read"
+
+
+async def _due(core: Core, count: int, *, group: str = "", tenants: int = 1, age: float = 0) -> list[str]:
+    accepted = await asyncio.gather(
+        *(core.acceptance.accept(new(f"due-{number}", tenant=f"tenant-{number % tenants}")) for number in range(count))
+    )
+    await core.take(STEPS)
+    for number, item in enumerate(accepted):
+        row = await core.row(item.operation)
+        at = to_text(core.clock.now() - timedelta(seconds=age + number))
+        await core.write(row, group=group, dispatched=False, next_at=at, status=Status.RUNNING)
+    return [item.operation.id for item in accepted]
+
+
+async def test_what_is_due_in_any_partition_is_queued_and_what_is_not_is_left(core: Core) -> None:
+    ids = await _due(core, 24, tenants=24)
+    assert len({partition_of(operation) for operation in ids}) > 8
+    await core.write(await core.row(ids[0]), next_at=later(core.clock, seconds=1))
+    ticked = await core.tick.run()
+    assert (ticked.due, ticked.steps, ticked.checks) == (23, 23, 0)
+    queued = [json.loads(text)["ids"] for text in await core.take(STEPS)]
+    assert sorted(ids[1:]) == sorted(operation for message in queued for operation in message)
+
+
+async def test_a_dispatched_row_is_held_and_comes_due_again_when_its_message_was_lost(core: Core) -> None:
+    [operation] = await _due(core, 1)
+    await core.tick.run()
+    await core.take(STEPS)
+    core.advance(minutes=4, seconds=59)
+    assert (await core.tick.run()).due == 0
+    core.advance(seconds=1)
+    assert (await core.tick.run()).steps == 1
+    assert (await core.row(operation)).dispatched
+
+
+async def test_two_ticks_at_once_queue_each_row_once(core: Core, another: Another) -> None:
+    ids = await _due(core, 40, tenants=8)
+    ticks = await asyncio.gather(*(worker.tick.run() for worker in (core, another(), another())))
+    queued = [operation for text in await core.take(STEPS) for operation in json.loads(text)["ids"]]
+    assert sorted(queued) == sorted(ids)
+    assert sum(ticked.steps for ticked in ticks) == 40
+
+
+async def test_at_high_speed_a_row_is_held_for_thirty_seconds_of_wall_time(core: Core) -> None:
+    assert dispatch_hold(0) == dispatch_hold(1) == dispatch_hold(10) == timedelta(minutes=5)
+    assert dispatch_hold(3600) == timedelta(hours=30)
+    core.clock.speed = 3600
+    [operation] = await _due(core, 1)
+    await core.tick.run()
+    assert from_text((await core.row(operation)).next_at) - core.clock.now() == timedelta(hours=30)
+
+
+async def test_checks_go_only_as_far_as_our_share_of_the_budget_and_the_longest_due_first(core: Core) -> None:
+    ids = await _due(core, 20, group=GROUP)
+    await core.budgets.observed(Observed(GROUP, 14, None, core.clock.now()))
+    ticked = await core.tick.run()
+    assert (ticked.due, ticked.checks, ticked.held_back) == (20, 7, 13)
+    released = [operation for text in await core.take(CHECK_QUEUE) for operation in (read_check(text) or _none()).ids]
+    assert sorted(released) == sorted(ids[-7:]), "the last of these are due the longest"
+    core.advance(seconds=30)
+    assert (await core.tick.run()).checks == 13
+
+
+def _none() -> None:
+    raise AssertionError("no check message")
+
+
+async def test_steps_do_not_wait_behind_checks_that_the_budget_holds_back(core: Core) -> None:
+    await _due(core, 10, group=GROUP)
+    await core.budgets.observed(Observed(GROUP, None, 600, core.clock.now()))
+    step = await core.accept("a step")
+    await core.take(STEPS)
+    await core.write(await core.row(step), next_at=later(core.clock, seconds=-1))
+    ticked = await core.tick.run()
+    assert (ticked.steps, ticked.checks, ticked.held_back) == (1, 0, 10)
+
+
+async def test_the_part_of_a_group_before_its_hash_names_the_budget(core: Core) -> None:
+    await _due(core, 3, group="sub-1/read#westeurope")
+    await core.budgets.observed(Observed(GROUP, None, 600, core.clock.now()))
+    assert (await core.tick.run()).held_back == 3
+
+
+async def test_a_check_message_holds_at_most_a_hundred_ids(core: Core) -> None:
+    ids = await _due(core, 130, group=GROUP)
+    await core.budgets.observed(Observed(GROUP, 12000, None, core.clock.now()))
+    core.advance(minutes=1)
+    await core.tick.run()
+    messages = [read_check(text) for text in await core.take(CHECK_QUEUE)]
+    released = [message.ids for message in messages if message]
+    assert sorted(len(part) for part in released) in ([30, 100], [25, 100])
+    assert len({operation for part in released for operation in part}) == sum(len(part) for part in released) <= len(ids)
+
+
+async def test_a_kind_that_only_a_newer_version_knows_is_left_to_its_tick(core: Core) -> None:
+    ids = await _due(core, 2)
+    row = await core.row(ids[0])
+    entity = {"PartitionKey": row.partition, "RowKey": f"a|{row.id}", "kind": "rocket"}
+    await core.table.transact([Change("merge", entity, row.etag)])
+    assert (await core.tick.run()).steps == 1
+    assert len(await core.take(STEPS)) == 1
+    assert (await core.row(ids[0])).next_at == row.next_at
+
+
+async def test_the_work_of_a_tick_depends_on_what_is_active_not_on_what_ever_was(core: Core) -> None:
+    for number in range(15):
+        await core.accept(f"done-{number}")
+    await core.work()
+    assert [await core.store.due(partition, 100) for partition in all_partitions()] == [[]] * 16
+    assert (await core.tick.run()).due == 0

@@ -1,0 +1,205 @@
+"""A running stack that many tests share: one clock that only `advance` moves, and machines enough for each test to take its own."""
+
+import copy
+import itertools
+import json
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from azure.storage.queue import QueueClient
+
+from local import processes
+from local.azurite import Azurite
+from local.calls import answers, call
+from local.simulation.sample_estate import LOCATIONS, sample_estate
+from local.stack import Stack, StackOptions
+from tests.support.api import Caller, Description, Reply
+from tests.support.ports import take_ports
+
+REQUESTS = "restore-point-copy-requests"
+OUTCOMES = "outcomes"
+READ_WRITE = ("Copies.Read", "Copies.Write")
+_MACHINES = 90
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """A machine of the estate: `points` are the ids of its three restore points, the oldest first."""
+
+    id: str
+    tenant: str
+    disks: tuple[str, ...]
+    points: tuple[str, ...]
+
+    def target(self, **more: object) -> dict[str, object]:
+        """Where a copy of it can go."""
+        return {"region": LOCATIONS[1], "resourceGroup": f"{self.tenant}-recovery", **more}
+
+    def copy(self, number: int = 0, **more: object) -> dict[str, object]:
+        """The request to copy a restore point of it."""
+        return {"source": {"restorePointId": self.points[number]}, "target": self.target(), **more}
+
+
+@dataclass
+class Running:
+    """The stack, and what tests ask of it. Its clock is everybody's: a test may move it, and must not count on where it stands."""
+
+    stack: Stack
+    storage: str
+    machines: Iterator[Machine]
+    outcomes: list[dict[str, Any]] = field(default_factory=list)
+    _tokens: dict[str, str] = field(default_factory=dict)
+    _description: Description | None = None
+
+    @property
+    def api(self) -> str:
+        """The address of the API."""
+        return self.stack.options.api
+
+    @property
+    def azure(self) -> str:
+        """The address of the simulated Azure."""
+        return self.stack.options.azure
+
+    @property
+    def description(self) -> Description:
+        """The app's description of itself."""
+        if self._description is None:
+            self._description = Description(call("GET", f"{self.api}/openapi.json").body)
+        return self._description
+
+    def control(self, method: str, path: str, body: object = None) -> Any:
+        """Call the simulation's control surface."""
+        reply = call(method, f"{self.azure}/_simulation/{path}", body, timeout=60)
+        assert reply.status == 200, (path, reply.status, reply.body)
+        return reply.body
+
+    def token(self, *roles: str, tenant: str = "contoso", **options: object) -> str:
+        """Return a caller's token; `options` as `POST /_simulation/tokens` takes them."""
+        request = {"roles": list(roles), "tenant": tenant, **options}
+        known = json.dumps(request, sort_keys=True)
+        if known not in self._tokens:
+            self._tokens[known] = str(self.control("POST", "tokens", request)["access_token"])
+        return self._tokens[known]
+
+    def caller(self, *roles: str, tenant: str = "contoso", **options: object) -> Caller:
+        """Return somebody with these roles."""
+        return Caller(self.api, self.token(*roles, tenant=tenant, **options), self.description)
+
+    def machine(self) -> Machine:
+        """Return a machine that no test has used; it is contoso's."""
+        return next(self.machines)
+
+    def advance(self, duration: str = "PT1S") -> None:
+        """Move the clock; back once everything that came due was done."""
+        moved = self.control("POST", "clock", {"advance": duration})
+        assert moved["settled"], self.log()
+
+    def until_ended(self, caller: Caller, location: str, *, step: str = "PT10M", times: int = 60) -> Reply:
+        """Move the clock until an operation or a copy has ended."""
+        for _ in range(times):
+            reply = caller.get(location)
+            assert reply.status == 200, reply
+            if reply.body["status"] in {"Succeeded", "Failed", "Canceled"}:
+                return reply
+            self.advance(step)
+        raise AssertionError(f"it did not end: {reply.body}")
+
+    def fault(self, fault: str, **definition: object) -> None:
+        """Add a fault; `method` and `path` say what it meets."""
+        match = {name: definition.pop(name) for name in ("method", "path") if name in definition}
+        self.control("POST", "faults", [{"match": match, "fault": fault, **definition}])
+
+    def send(self, content: str, queue: str = REQUESTS) -> str:
+        """Put a message on a queue as it stands, have it carried out, and return its id."""
+        with self.queue(queue) as client:
+            message = client.send_message(content)
+        self.advance()
+        return str(message.id)
+
+    def queue(self, name: str) -> QueueClient:
+        """Return a client of a queue."""
+        return QueueClient.from_connection_string(self.storage, name)
+
+    def events(self, *, subject: str = "", kind: str = "") -> list[dict[str, Any]]:
+        """Return the events so far whose subject ends so and whose type is this."""
+        with self.queue(OUTCOMES) as client:
+            for message in client.receive_messages(messages_per_page=32):
+                self.outcomes.append(json.loads(str(message.content)))
+                client.delete_message(message)
+        return [event for event in self.outcomes if event["subject"].endswith(subject) and kind in {"", event["type"]}]
+
+    def writes(self, path: str) -> list[dict[str, Any]]:
+        """Return Azure's writes so far whose path contains this."""
+        return [effect for effect in self.control("GET", "effects")["value"] if path.lower() in effect["path"].lower()]
+
+    def log(self) -> str:
+        """Return the end of the host's log."""
+        return next(part.last_lines() for part in self.stack.parts if part.name == "the functions host")
+
+
+@contextmanager
+def running(folder: Path, azurite: Azurite, *, workers: int = 2) -> Iterator[Running]:
+    """Run a stack with the sample estate and many further machines of contoso's, its clock standing still."""
+    estate, machines = _estate(datetime.now(UTC))
+    file = folder / "estate.json"
+    file.write_text(json.dumps(estate), encoding="utf-8")
+    first = take_ports(3)
+    stack = Stack(
+        StackOptions(
+            data=folder / "stack",
+            port=first,
+            azure_port=first + 1,
+            control_port=first + 2,
+            storage_port=azurite.port,
+            workers=workers,
+            speed=0,
+            estate=file,
+        )
+    )
+    (folder / "stack").mkdir()
+    try:
+        simulation = stack.start_simulation()
+        processes.wait_until(simulation, lambda: answers(f"{stack.options.azure}/_simulation/clock"), 30)
+        stack.seed()
+        stack.wait_for_api(stack.start_host())
+        yield Running(stack, azurite.connection_string, iter(machines))
+    finally:
+        stack.stop()
+
+
+def new_key() -> str:
+    """Return a key that no request has."""
+    return str(uuid.uuid4())
+
+
+def _estate(now: datetime) -> tuple[dict[str, Any], list[Machine]]:
+    estate: dict[str, Any] = copy.deepcopy(sample_estate(now))
+    subscription = next(item for item in estate["tenants"] if item["name"] == "contoso")["subscriptions"][0]
+    compute = f"/subscriptions/{subscription}/resourceGroups/contoso-production/providers/Microsoft.Compute"
+    machines = [_machine(estate, compute, f"test{number:03}", now) for number in itertools.islice(itertools.count(1), _MACHINES)]
+    return estate, machines
+
+
+def _machine(estate: dict[str, Any], compute: str, name: str, now: datetime) -> Machine:
+    disks = [f"{compute}/disks/{name}-{part}" for part in ("os", "data1")]
+    machine = f"{compute}/virtualMachines/{name}"
+    collection = f"{compute}/restorePointCollections/{name}-points"
+    points = [f"{collection}/restorePoints/{name}-{number}" for number in (1, 2, 3)]
+    estate["disks"] += [{"id": disk, "location": LOCATIONS[0], "sizeGB": 64, "copyMinutes": 25, "coarse": False} for disk in disks]
+    estate["virtualMachines"].append({"id": machine, "location": LOCATIONS[0], "disks": disks, "osType": "Windows"})
+    taken = [(now - timedelta(days=days)).replace(microsecond=0).isoformat() for days in (3, 2, 1)]
+    estate["restorePointCollections"].append(
+        {
+            "id": collection,
+            "location": LOCATIONS[0],
+            "source": machine,
+            "restorePoints": [{"id": point, "timeCreated": when} for point, when in zip(points, taken, strict=True)],
+        }
+    )
+    return Machine(machine, "contoso", tuple(disks), tuple(points))
