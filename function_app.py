@@ -1,10 +1,20 @@
-"""Composition only: the function app and the blueprints of its entry points."""
+"""Composition only: the function app and the blueprints of the capabilities that it serves."""
+
+from importlib import import_module
 
 import azure.functions as func
 
-from functions import failovers, health, operations, replication_status, restore_points, tenants
+from shared.settings import get_settings
+
+_ALWAYS = ("replication_status.blueprint", "operations.blueprint", "tenants.blueprint", "health.blueprint")
+_OF_CAPABILITY = {
+    "copies": ("restore_points.blueprint", "replication_status.checks"),
+    "failovers": ("failovers.blueprint", "vaults.blueprint"),
+}
 
 app = func.FunctionApp()
 
-for module in (restore_points, replication_status, failovers, operations, tenants, health):
-    app.register_functions(module.blueprint)
+_served = (name for capability in get_settings().capabilities for name in _OF_CAPABILITY[capability])
+for name in (*_ALWAYS, *_served):
+    module, _, blueprint = name.partition(".")
+    app.register_functions(getattr(import_module(f"functions.{module}"), blueprint))

@@ -1,18 +1,18 @@
 """What accepting a copy costs: `POST /api/restore-point-copies` through the local host, beside what its parts allow.
 
 `python -m benchmarks.acceptance [--rounds N] [--calls N] [--in-flight N]`. Real Azurite, simulated Azure; each request is a copy that
-nobody asked for before. In turns, round after round: the host with one worker and with two (HTTP functions only, as Azure scales them: queues
-and timers have instances of their own), one worker with the whole app, whose steps go on beside; then the parts, from this process: the very storage
-calls of one acceptance through the SDK (Azurite's ceiling), the reads of Azure that admission makes (the simulation's), and what a user
-would write instead: a script on azure-mgmt-compute that starts the copy and promises nothing.
+nobody asked for before. First it counts, through a proxy before Azurite, what one acceptance asks of storage and of Azure.
 
-First it counts, through a proxy before Azurite, what one acceptance asks of storage and of Azure.
+Then, in turns, round after round: the host with one worker and with two (HTTP functions only, as Azure scales them: queues and timers
+have instances of their own); and from this process the parts of it: the very storage calls of one acceptance through the SDK (Azurite's
+ceiling), the reads of Azure that admission makes (the simulation's), and what a user would write instead: a script on
+azure-mgmt-compute that starts the copy and promises nothing. The same one at a time, for what each part takes of the time. Last the
+whole app with two workers, whose steps go on beside.
 """
 
 import argparse
 import asyncio
 import dataclasses
-import json
 import statistics
 import tempfile
 import time
@@ -28,10 +28,9 @@ from typing import Any
 import aiohttp
 
 from benchmarks.report import Cell, report, table, verdict
-from benchmarks.small_azure import SOURCE, TARGET, TENANT, Point, estate
-from benchmarks.traffic import cpu_seconds, environment, kind_of
+from benchmarks.small_azure import TARGET, TENANT, Point, estate
+from benchmarks.traffic import Traffic, counted_storage, cpu_seconds, environment, kind_of
 from local import processes
-from local.azurite import connection_string
 from local.calls import call
 from local.stack import Stack, StackOptions, app_environment
 from shared.arm.clients import AzureClients
@@ -40,36 +39,39 @@ from shared.clock import RandomIds, SystemClock
 from shared.operations import store
 from shared.operations.messages import send_step
 from shared.operations.models import Actor, NewOperation
-from shared.operations.storage import Storage, connect
+from shared.operations.storage import Storage
 from shared.operations.store import Store
-from shared.restore_points import admission, ledger
+from shared.restore_points import admission, chains, ledger
+from shared.restore_points.chains import Chains
 from shared.restore_points.gateway import RestorePointGateway
 from shared.restore_points.ledger import Ledger
 from shared.restore_points.models import CopyRequest
+from shared.restore_points.rules import chain_key
 from shared.settings import Settings
 from tests.support.ports import take_ports
 from tests.support.storage_proxy import StorageProxy
 
 HTTP_ONLY = processes.ROOT / "benchmarks" / "apps" / "http_only"
 STEPS = "restore-point-copy-steps"
+SUBSCRIPTIONS, CHAINS = 24, 384
 Call = Callable[[Point], Awaitable[None]]
 
 
 @dataclass
 class Way:
-    """One way of doing it: its call, how many calls a round has, and what the rounds took (requests/s, milliseconds, CPU ms a call)."""
+    """One way of doing it: its call, the points that it is for, and what its rounds took (requests/s, milliseconds, CPU ms a call)."""
 
     name: str
     call: Call
-    calls: int
+    points: Iterator[Point]
     groups: dict[str, int]
     rate: list[float] = field(default_factory=list)
     latency: list[float] = field(default_factory=list)
     cpu: dict[str, list[float]] = field(default_factory=dict)
 
-    async def round(self, points: Iterator[Point], in_flight: int) -> None:
+    async def round(self, calls: int, in_flight: int) -> None:
         """Make a round's calls, so many in flight at a time."""
-        mine = [next(points) for _ in range(self.calls)]
+        mine = [next(self.points) for _ in range(calls)]
         took: list[float] = []
         queue = iter(mine)
 
@@ -82,11 +84,11 @@ class Way:
         before = {name: cpu_seconds(group) for name, group in self.groups.items()}
         own, began = time.process_time(), time.perf_counter()
         await asyncio.gather(*(some() for _ in range(in_flight)))
-        self.rate.append(self.calls / (time.perf_counter() - began))
+        self.rate.append(calls / (time.perf_counter() - began))
         self.latency += took
         spent = {"client": time.process_time() - own} | {name: cpu_seconds(group) - before[name] for name, group in self.groups.items()}
         for name, seconds in spent.items():
-            self.cpu.setdefault(name, []).append(seconds * 1000 / self.calls)
+            self.cpu.setdefault(name, []).append(seconds * 1000 / calls)
 
     def forget(self) -> None:
         """Throw away what was measured so far."""
@@ -111,18 +113,23 @@ class Way:
 class Bench:
     """A simulated Azure with the estate, an Azurite, and hosts that share them."""
 
-    def __init__(self, folder: Path, points: int) -> None:
+    def __init__(self, folder: Path) -> None:
         first = take_ports(5)
         self._folder = folder
         self.options = StackOptions(data=folder / "base", azure_port=first, control_port=first + 1, storage_port=first + 2, speed=1)
         self.base = Stack(self.options)
+        self.points: list[Point] = []
+        self.groups: dict[str, int] = {}
+        self._hosts: list[Stack] = []
+
+    def start(self, points: int) -> None:
+        """Start storage and Azure, with so many restore points of each machine."""
         self.base.start_azure()
-        body, self.points = estate(self.now(), subscriptions=24, machines=16, points=points)
+        body, self.points = estate(self.now(), subscriptions=SUBSCRIPTIONS, machines=CHAINS // SUBSCRIPTIONS, points=points)
         reply = call("PUT", f"{self.options.azure}/_simulation/estate", body)
         assert reply.status == 200, reply.body
         self.base.seed()
         self.groups = {"azurite": self.base.parts[0].process.pid, "azure": self.base.parts[1].process.pid}
-        self._hosts: list[Stack] = []
 
     def now(self) -> datetime:
         """Azure's time."""
@@ -181,17 +188,21 @@ def poster(session: aiohttp.ClientSession, api: str, token: str) -> Call:
 
 
 def storage_calls(storage: Storage) -> Call:
-    """Return what makes the storage calls of one acceptance, and nothing else: claim, transaction, message."""
+    """Return what makes the storage calls of one acceptance, and nothing else: the chain's head, claim, place, transaction, message."""
     ids, clock = RandomIds(), SystemClock()
     operations = Store(storage.table(store.TABLE), clock, ids)
     copies = Ledger(storage.table(ledger.TABLE), operations, clock, ids)
+    waiting = Chains(storage.table(chains.TABLE), operations, clock)
     actor = Actor("app", str(uuid.UUID(int=7)), "runbook")
 
     async def accept(point: Point) -> None:
         filters = {"region": TARGET, "virtualMachineId": point.id.lower().partition("/restorepoints/")[0]}
         new = NewOperation("restorePointCopy", TENANT, None, point.body, actor, "preparing", filters=filters)
         operation = operations.id_for(new)
+        key = chain_key(*admission.collections(CopyRequest.model_validate(point.body)))
+        await waiting.head(key)
         await copies.claim(ResourceId.parse(point.id), TARGET, operation)
+        await waiting.join(key, operation, point.taken_at)
         await operations.insert(new, operation)
         await send_step(storage.queues, STEPS, [operation])
 
@@ -275,28 +286,103 @@ async def count(bench: Bench, session: aiohttp.ClientSession, points: Iterator[P
     return lines
 
 
-async def run(bench: Bench, rounds: int, calls: int, in_flight: int) -> tuple[list[dict[str, Cell]], list[Way], int]:
-    """Count, then measure the ways in turns; the last figure is how many reads of Azure were throttled."""
-    points = iter(bench.points)
+async def measure(ways: list[Way], rounds: int, calls: int, in_flight: int) -> list[dict[str, Cell]]:
+    """Let the ways take turns, and return a line for each; the first round is thrown away (connections, imports, regions)."""
+    for number in range(rounds + 1):
+        for way in ways:
+            await way.round(calls, in_flight)
+            if number == 0:
+                way.forget()
+    lines = [way.row() for way in ways]
+    for way in ways:
+        way.forget()
+    return lines
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """The lines of each table, how many calls to Azure were throttled, and how many calls to storage a call of the ceiling makes."""
+
+    counted: list[dict[str, Cell]]
+    at_once: list[dict[str, Cell]]
+    one_by_one: list[dict[str, Cell]]
+    whole: list[dict[str, Cell]]
+    throttled: int
+    stored: int
+
+
+async def run(bench: Bench, rounds: int, calls: int, in_flight: int) -> Results:
+    """Count, then measure."""
+    points, last = iter(bench.points[:-CHAINS]), iter(bench.points[-CHAINS:])  # a script can start one copy of each chain
     async with AsyncExitStack() as stack:
         session = await stack.enter_async_context(aiohttp.ClientSession())
         counted = await count(bench, session, points)
         token, url = bench.token(), bench.options.azure
-        ways = []
-        for name, workers in (("POST, 1 worker", 1), ("POST, 2 workers", 2)):
-            api, group = await asyncio.to_thread(bench.host, name.replace(", ", "-"), workers=workers, app=HTTP_ONLY)
-            ways.append(Way(name, poster(session, api, token), calls, bench.groups | {"host": group}))
-        storage = connect(bench.base.connection_string)
-        stack.push_async_callback(storage.close)
-        ways.append(Way("its storage calls", storage_calls(storage), calls, bench.groups))
+
+        async def host(name: str, workers: int, app: Path) -> Way:
+            api, group = await asyncio.to_thread(bench.host, name.replace(", ", "-"), workers=workers, app=app)
+            return Way(name, poster(session, api, token), points, bench.groups | {"host": group})
+
+        posts = [await host("POST, 1 worker", 1, HTTP_ONLY), await host("POST, 2 workers", 2, HTTP_ONLY)]
+        traffic = Traffic()
+        storage = await stack.enter_async_context(counted_storage(bench.base.connection_string, traffic))
         clients = AzureClients(Settings(resource_manager_url=url))
         stack.push_async_callback(clients.aclose)
-        ways.append(Way("its reads of Azure", azure_reads(RestorePointGateway(clients, SystemClock())), calls, bench.groups))
-        ways.append(Way("a script on the SDK", await stack.enter_async_context(script(url)), calls, bench.groups))
-        for number in range(rounds + 1):
-            for way in ways:
-                await way.round(points, in_flight)
-                if number == 0:
-                    way.forget()  # connections, imports, the regions of each subscription
+        parts = [
+            Way("its storage calls", storage_calls(storage), points, bench.groups),
+            Way("its reads of Azure", azure_reads(RestorePointGateway(clients, SystemClock())), points, bench.groups),
+        ]
+        await parts[0].call(next(points))
+        stored, traffic.calls = traffic.calls.total(), Counter()
+        bare = Way("a script on the SDK", await stack.enter_async_context(script(url)), last, bench.groups)
+        at_once = await measure([*posts, *parts], rounds, calls, in_flight)
+        at_once += await measure([bare], rounds, CHAINS // 2 // (rounds + 1), in_flight)
+        one_by_one = await measure([posts[0], *parts], 1, calls // 4, 1)
+        one_by_one += await measure([bare], 1, CHAINS // 8, 1)
         throttled = bench.azure_calls()["throttled"]
-    return counted, ways, throttled
+        await storage.queues.client(STEPS).clear_messages()
+        whole = await measure([await host("POST, 2 workers, whole app", 2, processes.ROOT)], rounds, calls, in_flight)
+    return Results(counted, at_once, one_by_one, whole, throttled, stored)
+
+
+def tell(results: Results, rounds: int, calls: int, in_flight: int) -> None:
+    """Print and write the figures, and say what they come to."""
+    print(f"\nWhat one acceptance asks of others\n\n{table(results.counted)}")
+    print(f"\nOne at a time\n\n{table(results.one_by_one)}")
+    facts = {name: value for name, value in dataclasses.asdict(results).items() if name not in {"at_once", "whole"}}
+    title = f"{in_flight} in flight, {rounds} rounds of {calls} calls; CPU is per call"
+    report("acceptance", title, [*results.at_once, *results.whole], rounds=rounds, calls=calls, in_flight=in_flight, **facts)
+    new, keyed = results.counted[1], results.counted[2]
+    print(f"{new['storage calls']} storage calls without a key, {keyed['storage calls']} with one")
+    verdict(f"the ceiling makes the same number of calls to storage ({results.stored})", holds=results.stored == new["storage calls"])
+    rate = {str(line["way"]): float(line["requests/s"] or 0) for line in results.at_once}
+    for name in ("POST, 1 worker", "POST, 2 workers"):
+        stored, reads = rate[name] / rate["its storage calls"], rate[name] / rate["its reads of Azure"]
+        print(f"{name}: {stored:.2f} of the rate of its storage calls alone, {reads:.2f} of that of its reads of Azure")
+    post, stored, reads = (float(line["p50 ms"] or 0) for line in results.one_by_one[:3])
+    shares = f"{stored / post:.0%} storage, {reads / post:.0%} reads of Azure, {1 - (stored + reads) / post:.0%} host and ours"
+    print(f"one at a time: {post:.1f} ms, of it {shares}")
+    verdict(f"no call to Azure was throttled ({results.throttled})", holds=results.throttled == 0)
+
+
+def main() -> None:
+    """Start what is needed, measure, tell, stop it."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--calls", type=int, default=96, help="calls in each round of each way")
+    parser.add_argument("--in-flight", type=int, default=12)
+    options = parser.parse_args()
+    needed = (options.rounds + 1) * options.calls * 5 + options.calls * 2 + 400
+    with tempfile.TemporaryDirectory(prefix="farshore-acceptance-") as folder:
+        bench = Bench(Path(folder))
+        try:
+            bench.start(points=needed // CHAINS + 2)
+            with environment(app_environment(bench.options, bench.base.connection_string)):
+                results = asyncio.run(run(bench, options.rounds, options.calls, options.in_flight))
+        finally:
+            bench.stop()
+    tell(results, options.rounds, options.calls, options.in_flight)
+
+
+if __name__ == "__main__":
+    main()

@@ -59,13 +59,16 @@ class Figures:
 
     def median(self, name: str, *, wall: bool = False) -> float:
         """Return the median CPU or wall seconds of `imported`, `first` (import and answer) or `second`."""
-        return statistics.median(pair[wall] for pair in getattr(self, name))
+        pairs: list[tuple[float, float]] = getattr(self, name)
+        return statistics.median(pair[wall] for pair in pairs)
 
 
 def import_once(folder: Path, environment: dict[str, str], figures: Figures) -> None:
     """Import an app in a fresh interpreter, ask for its health twice, and add what that took."""
     command = [sys.executable, "-c", _FRESH % (LATER,)]  # finds modules in its working directory
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, cwd=folder, env=environment)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder, env=environment)
+    if done.returncode:
+        raise processes.Trouble(f"{folder.name} could not be imported and asked:\n{done.stderr}")
     told = json.loads(done.stdout)
     for name in ("imported", "first", "second"):
         getattr(figures, name).append(tuple(told[name]))

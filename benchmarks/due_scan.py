@@ -131,14 +131,12 @@ async def run(connection_string: str, group: int, rounds: int, small: int, large
         )
         bench = Bench((traffic, group), parts, clock)
         due = [active_operation(SHAPE, number, START, START) for number in range(small)]
-        stages = (
-            (small, small, [entity for row in due for entity in entities_of(row, ended=False)], range(small)),
-            (small, large, [], range(small, large)),
-            (large, large, [e for n in range(small, large) for e in entities_of(active_operation(SHAPE, n, START, FAR), ended=False)], range(0)),
-        )
-        for active, ended, entities, numbers in stages:
+        rest = [active_operation(SHAPE, number, START, FAR) for number in range(small, large)]
+        stages = ((small, small, due, range(small)), (small, large, [], range(small, large)), (large, large, rest, range(0)))
+        for active, ended, running, numbers in stages:
             began = time.perf_counter()
-            count = await bulk.insert([*entities, *(entity for number in numbers for entity in ended_operation(SHAPE, number, START))])
+            more = [entity for row in running for entity in entities_of(row, ended=False)]
+            count = await bulk.insert([*more, *(entity for number in numbers for entity in ended_operation(SHAPE, number, START))])
             print(f"{active} active + {ended} ended: {count} rows more, in {time.perf_counter() - began:.0f} s", flush=True)
             for what, case in (await stage(bench, due, rounds)).items():
                 lines.append(case.row(f"{active} + {ended}", what, active))

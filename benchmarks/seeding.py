@@ -79,7 +79,12 @@ def active_operation(shape: Shape, number: int, created: datetime, next_at: date
 def entities_of(row: Active, *, ended: bool) -> list[Entity]:
     """Return the rows of an operation as the app leaves them: five while it runs, three once its end has been told."""
     new = NewOperation(
-        kind=KIND, tenant=row.tenant, key=row.id, body=_body(row), actor=Actor("app", str(uuid.UUID(int=7)), "runbook"), first_step="preparing"
+        kind=KIND,
+        tenant=row.tenant,
+        key=row.id,
+        body=_body(row),
+        actor=Actor("app", str(uuid.UUID(int=7)), "runbook"),
+        first_step="preparing",
     )
     request = rows.request_entity(row, new, body_hash(new.body), row.stamp)
     listed = rows.list_entities(row, {"region": "northeurope", "virtualMachineId": str(row.data["source"]).lower()})
@@ -101,7 +106,11 @@ class Bulk:
 
     def __init__(self, connection_string: str, table: str) -> None:
         parts = dict(part.split("=", 1) for part in connection_string.strip(";").split(";"))
-        self._account, self._key, self._url = parts["AccountName"], base64.b64decode(parts["AccountKey"]), parts["TableEndpoint"].rstrip("/")
+        self._account, self._key, self._url = (
+            parts["AccountName"],
+            base64.b64decode(parts["AccountKey"]),
+            parts["TableEndpoint"].rstrip("/"),
+        )
         self._table = table
 
     async def insert(self, entities: Iterable[Entity]) -> int:
@@ -178,5 +187,8 @@ def _body(row: Active) -> JsonObject:
 
 
 def _detail(row: Active) -> JsonObject:
-    disks = [{"id": f"{row.data['target']}/diskRestorePoints/disk-{number}", "state": "Replicating", "percentComplete": 40} for number in range(3)]
+    disks = [
+        {"id": f"{row.data['target']}/diskRestorePoints/disk-{number}", "state": "Replicating", "percentComplete": 40}
+        for number in range(3)
+    ]
     return {"source": row.data["source"], "target": {"restorePointId": row.data["target"]}, "disks": disks}

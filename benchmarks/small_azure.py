@@ -15,10 +15,10 @@ TENANT = TENANTS[0][0]
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """A restore point that can be copied, and its collection's number among all."""
+    """A restore point that can be copied, and when it was taken."""
 
     id: str
-    chain: int
+    taken_at: datetime
 
     @property
     def body(self) -> Json:
@@ -48,7 +48,9 @@ def estate(now: datetime, *, subscriptions: int, machines: int, points: int) -> 
         # neighbours in the list lie in different subscriptions
         scope = f"/subscriptions/{ids[number % subscriptions]}/resourceGroups/production/providers/Microsoft.Compute"
         vm, collection = f"{scope}/virtualMachines/vm{number:04}", f"{scope}/restorePointCollections/vm{number:04}-points"
-        body["virtualMachines"].append({"id": vm, "location": SOURCE, "disks": [{"sizeGB": 64}], "osType": "Windows"})
+        body["virtualMachines"].append(
+            {"id": vm, "location": SOURCE, "disks": [{"name": f"vm{number:04}-os", "sizeGB": 64}], "osType": "Windows"}
+        )
         taken = [now - timedelta(hours=points - index) for index in range(points)]
         names.append([f"{collection}/restorePoints/{number:04}-{index:03}" for index in range(points)])
         listed = [
@@ -56,4 +58,4 @@ def estate(now: datetime, *, subscriptions: int, machines: int, points: int) -> 
             for point, at in zip(names[-1], taken, strict=True)
         ]
         body["restorePointCollections"].append({"id": collection, "location": SOURCE, "source": vm, "restorePoints": listed})
-    return body, [Point(listed[index], chain) for index in range(points) for chain, listed in enumerate(names)]
+    return body, [Point(listed[index], now - timedelta(hours=points - index)) for index in range(points) for listed in names]

@@ -13,7 +13,7 @@ from shared.errors import ErrorCode, Refused
 from shared.operations.identity import is_operation_id, operation_id
 from shared.operations.intake import Intake
 from shared.operations.lists import Query
-from shared.operations.messages import read_step
+from shared.operations.messages import read_check, read_step
 from shared.operations.models import Operation, Status
 from shared.site_recovery.answers import AuditTrail, Failover
 from shared.site_recovery.names import Action
@@ -30,6 +30,7 @@ blueprint = func.Blueprint()  # type: ignore[no-untyped-call]  # the SDK leaves 
 KIND = "failover"
 REQUESTS = "failover-requests"
 STEPS = "failover-steps"
+CHECKS = "failover-checks"
 
 _DRY_RUN = QueryParameter("dryRun", "Only plan: answer 200 with the plan and every check.", values=("true", "false"))
 _FILTERS = (
@@ -216,6 +217,16 @@ async def run_failover_step(msg: func.QueueMessage) -> None:
     for operation in message.ids if message else ():
         await app.runner.run(operation)
     await app.feed_budgets()
+
+
+@blueprint.queue_trigger(arg_name="msg", queue_name=CHECKS, connection="AzureWebJobsStorage")
+async def check_failovers(msg: func.QueueMessage) -> None:
+    """Check the failovers that the message names: one list of the vault's jobs for all of them."""
+    app = await runtime()
+    message = read_check(msg.get_body().decode("utf-8", "replace"))
+    if message is not None:
+        await app.checks.run(message)
+        await app.feed_budgets()
 
 
 async def _create(app: Runtime, intake: Intake) -> None:

@@ -5,7 +5,9 @@ import azure.functions as func
 from shared.composition import runtime
 from shared.operations.messages import read_check
 
+# the tick is every app's own; the checks of copies are that app's which serves copies
 blueprint = func.Blueprint()  # type: ignore[no-untyped-call]  # the SDK leaves it without types
+checks = func.Blueprint()  # type: ignore[no-untyped-call]  # the SDK leaves it without types
 
 CHECKS = "replication-checks"
 
@@ -17,7 +19,7 @@ async def tick(timer: func.TimerRequest) -> None:
     await app.tick.run()
 
 
-@blueprint.queue_trigger(arg_name="msg", queue_name=CHECKS, connection="AzureWebJobsStorage")
+@checks.queue_trigger(arg_name="msg", queue_name=CHECKS, connection="AzureWebJobsStorage")
 async def check_replication(msg: func.QueueMessage) -> None:
     """Check the operations that the message names, side by side."""
     app = await runtime()

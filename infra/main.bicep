@@ -26,10 +26,10 @@ param protectedRegions string[]
 @maxLength(90)
 param resourceGroupName string = 'rg-farshore-${environmentName}'
 
-@description('One app with everything, or a copy, a failover and a tenant app, each with its own identity and state: the boundary between rights.')
+@description('One app with everything, or a copy and a failover app, each with its own identity and state: the boundary between rights.')
 @allowed([
   'one'
-  'three'
+  'two'
 ])
 param apps string = 'one'
 
@@ -96,6 +96,7 @@ param options optionsType = {
   budgetShare: '0.5'
   callsInFlight: 64
   leaseSeconds: 90
+  traceShare: '0.1'
 }
 
 @description('public: reached over the internet, by identities only. private-state: storage and key vault through private endpoints. private: callers too.')
@@ -106,10 +107,10 @@ param options optionsType = {
 ])
 param network string = 'public'
 
-@description('Address space of the network, of at least 512 addresses; for private-state and private.')
+@description('Address space of the network, of at least 256 addresses; for private-state and private.')
 @minLength(9)
 @maxLength(18)
-param networkPrefix string = '10.199.0.0/23'
+param networkPrefix string = '10.199.0.0/24'
 
 @description('How the state is kept twice over: in the paired region, and over zones of the first one where it has them.')
 @allowed([
@@ -155,7 +156,7 @@ var parts = apps == 'one'
       {
         name: 'func-farshore-${environmentName}-${suffix}'
         short: 'app'
-        capabilities: ['copies', 'failovers', 'tenants']
+        capabilities: ['copies', 'failovers']
       }
     ]
   : [
@@ -168,11 +169,6 @@ var parts = apps == 'one'
         name: 'func-farshore-${environmentName}-failovers-${suffix}'
         short: 'failovers'
         capabilities: ['failovers']
-      }
-      {
-        name: 'func-farshore-${environmentName}-tenants-${suffix}'
-        short: 'tenants'
-        capabilities: ['tenants']
       }
     ]
 var copiesApp = 0

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
+from shared import telemetry
 from shared.access.registry import TABLE as TENANTS_TABLE
 from shared.access.registry import Registry
 from shared.clock import Clock, Ids, RandomIds, RemoteClock, SystemClock
@@ -28,20 +29,23 @@ from shared.operations.tick import Tick
 from shared.operations.timings import Timings
 from shared.operations.workflow import Workflows
 from shared.settings import Settings, get_settings
+from shared.telemetry import Metric
 
 if TYPE_CHECKING:
     from shared.arm.clients import AzureClients
     from shared.restore_points.service import Copies
     from shared.site_recovery.gateway import SiteRecoveryGateway
+    from shared.site_recovery.inventory import Inventory
     from shared.site_recovery.service import Failovers
     from shared.site_recovery.surroundings import Surroundings
     from shared.web.tokens import TokenVerifier
 
 INTAKE_QUEUES = ("restore-point-copy-requests", "failover-requests", "tenant-requests")
 STEP_QUEUES = ("restore-point-copy-steps", "failover-steps")
+CHECK_QUEUES = (CHECK_QUEUE, "failover-checks")
 TABLES = (store.TABLE, locks.TABLE, budgets.TABLE, rejected.TABLE, TENANTS_TABLE, "chains", "copies", "audit", "moves")
 AUDIT_CONTAINER = "audit"
-QUEUES = (*INTAKE_QUEUES, *STEP_QUEUES, CHECK_QUEUE, OUTCOME_QUEUE)
+QUEUES = (*INTAKE_QUEUES, *STEP_QUEUES, *CHECK_QUEUES, OUTCOME_QUEUE)
 _LOCAL_BASE_URL = "http://localhost"
 
 
@@ -69,6 +73,7 @@ class Runtime:
     failovers: "Failovers"
     site_recovery: "SiteRecoveryGateway"
     surroundings: "Surroundings"
+    inventory: "Inventory"
     blobs: WriteOnceBlobs
     clients: "AzureClients"
     budgets: Budgets
@@ -82,6 +87,12 @@ class Runtime:
         """Write what answers have said of call budgets since the last time, for the tick to spend by."""
         seen = self.clients.take_observations()
         now = self.clock.now()
+        for item in seen:
+            operation, subscription = str(item.key.operation), item.key.subscription_id
+            if item.remaining is not None:
+                telemetry.gauge(Metric.ARM_REMAINING, item.remaining, operation=operation, subscription=subscription)
+            if item.retry_after is not None:
+                telemetry.count(Metric.ARM_THROTTLED, operation=operation, subscription=subscription)
         await asyncio.gather(
             *(
                 self.budgets.observed(
@@ -122,6 +133,7 @@ async def build(settings: Settings, *, clock: Clock | None = None, ids: Ids | No
     anchors = await asyncio.to_thread(_connect_blobs, settings)
     if settings.storage_connection:
         await asyncio.gather(account.create(TABLES, QUEUES), anchors.create_container())
+    await asyncio.to_thread(telemetry.setup, settings)
     return await asyncio.to_thread(partial(_assemble, settings, clock, ids or RandomIds(), account, anchors))
 
 
@@ -162,7 +174,9 @@ def _assemble(settings: Settings, clock: Clock, ids: Ids, account: Storage, anch
     registry = Registry(account.table(TENANTS_TABLE), clock)
     copies = restore_points.capability(account, operations, held, clients, clock, ids, timings)
     failovers = site_recovery.capability(account, anchors, registry, held, clients, clock, timings)
-    workflows = Workflows.of(copies.workflow, failovers.workflow)
+    by_capability = {"copies": (copies.workflow,), "failovers": (failovers.workflow,)}
+    served = frozenset(workflow.kind for name in settings.capabilities for workflow in by_capability.get(name, ()))
+    workflows = Workflows.of(*(workflow for found in by_capability.values() for workflow in found), served=served)
     events = Events(account.queues, workflows, clock, settings.public_base_url or _LOCAL_BASE_URL)
     spent = Budgets(account.table(budgets.TABLE), clock, settings.budget_share, settings.identity_client_id or "system")
     commands = Commands(operations, account.queues, workflows, clock)
@@ -189,11 +203,12 @@ def _assemble(settings: Settings, clock: Clock, ids: Ids, account: Storage, anch
         lists=Lists(operations),
         receiver=receiver,
         rejected=kept,
-        poisoned=PoisonQueues(account.queues, receiver, INTAKE_QUEUES, (*STEP_QUEUES, CHECK_QUEUE)),
+        poisoned=PoisonQueues(account.queues, receiver, INTAKE_QUEUES, (*STEP_QUEUES, *CHECK_QUEUES)),
         copies=copies.service(acceptance, commands),
         failovers=failovers.service(acceptance, commands),
         site_recovery=failovers.gateway,
         surroundings=failovers.surroundings,
+        inventory=failovers.inventory,
         blobs=anchors,
         clients=clients,
         budgets=spent,

@@ -1,10 +1,12 @@
 """The settings, checked once at the start: a wrong one stops the start with its name and what was expected."""
 
 from functools import lru_cache
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from shared.telemetry import Destination
 
 Names = Annotated[tuple[str, ...], NoDecode]
 
@@ -74,6 +76,28 @@ class Settings(BaseSettings):
         validation_alias="FARSHORE_QUEUE_ROLES",
         description="Roles of whoever may send to an intake queue, comma-separated; never an approving role or Admin.",
     )
+    application_insights: str | None = Field(
+        None,
+        validation_alias="APPLICATIONINSIGHTS_CONNECTION_STRING",
+        description="Where Application Insights takes telemetry, with the app's identity; empty: see FARSHORE_TELEMETRY.",
+    )
+    telemetry: Destination = Field(
+        Destination.NONE,
+        validation_alias="FARSHORE_TELEMETRY",
+        description="Telemetry without Application Insights: none, console, or otlp (to OTEL_EXPORTER_OTLP_ENDPOINT).",
+    )
+    trace_share: float = Field(
+        0.1,
+        ge=0,
+        le=1,
+        validation_alias="FARSHORE_TRACE_SHARE",
+        description="Share of the traces kept, 0 to 1; metrics are whole.",
+    )
+    capabilities: Annotated[tuple[Literal["copies", "failovers"], ...], NoDecode] = Field(
+        ("copies", "failovers"),
+        validation_alias="FARSHORE_CAPABILITIES",
+        description="Capabilities that this app serves, comma-separated: copies, failovers. Each app has its own identity and rights.",
+    )
     budget_share: float = Field(
         0.5,
         gt=0,
@@ -97,7 +121,7 @@ class Settings(BaseSettings):
         description="Test only: a folder of files named as the points at which a process ends itself.",
     )
 
-    @field_validator("auth_audiences", "auth_issuers", "queue_roles", mode="before")
+    @field_validator("auth_audiences", "auth_issuers", "queue_roles", "capabilities", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value

@@ -15,7 +15,7 @@ param location string
 
 @description('What of the package is loaded: the setting FARSHORE_CAPABILITIES.')
 @minLength(1)
-param capabilities ('copies' | 'failovers' | 'tenants')[]
+param capabilities ('copies' | 'failovers')[]
 
 @description('Resource id of the app\'s identity.')
 param identityId string
@@ -109,6 +109,11 @@ type optionsType = {
   @minValue(60)
   @maxValue(600)
   leaseSeconds: int
+
+  @description('FARSHORE_TRACE_SHARE: share of the traces that are kept, as a decimal such as 0.1; metrics are whole.')
+  @minLength(1)
+  @maxLength(5)
+  traceShare: string
 }
 
 var loginEndpoint = environment().authentication.loginEndpoint
@@ -224,6 +229,7 @@ resource appSettings 'Microsoft.Web/sites/config@2024-11-01' = {
     FARSHORE_CAPABILITIES: join(capabilities, ',')
     FARSHORE_LEASE_SECONDS: string(options.leaseSeconds)
     FARSHORE_QUEUE_ROLES: join(options.queueRoles, ',')
+    FARSHORE_TRACE_SHARE: options.traceShare
     OTEL_SERVICE_NAME: name
     PUBLIC_BASE_URL: 'https://${name}.azurewebsites.net'
   }

@@ -8,7 +8,7 @@ param name string
 @description('Region of the network.')
 param location string
 
-@description('Address space, of at least 512 addresses, which nothing else in reach uses.')
+@description('Address space, of at least 256 addresses, which nothing else in reach uses.')
 @minLength(9)
 @maxLength(18)
 param addressPrefix string
@@ -18,7 +18,7 @@ param zones string[]
 
 @description('Number of apps; each has a subnet of its own, as a subnet is delegated to one.')
 @minValue(1)
-@maxValue(3)
+@maxValue(2)
 param appCount int
 
 @description('Resource id of the Log Analytics workspace.')
@@ -174,7 +174,7 @@ resource endpointSubnet 'Microsoft.Network/virtualNetworks/subnets@2025-03-01' =
   name: 'endpoints'
   dependsOn: [appSubnets]
   properties: {
-    addressPrefix: cidrSubnet(addressPrefix, 26, 3)
+    addressPrefix: cidrSubnet(addressPrefix, 26, 2)
     defaultOutboundAccess: false
     privateEndpointNetworkPolicies: 'NetworkSecurityGroupEnabled'
     networkSecurityGroup: {

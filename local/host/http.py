@@ -31,7 +31,7 @@ class HttpFrontend:
     def application(self) -> web.Application:
         """Return the aiohttp application that serves every path."""
         application = web.Application(client_max_size=LARGEST_BODY)
-        application.router.add_route("*", "/{path:.*}", self._answer)
+        application.router.add_route("*", r"/{path:[\s\S]*}", self._answer)  # an encoded line break is part of a path too
         return application
 
     async def _answer(self, request: web.Request) -> web.Response:

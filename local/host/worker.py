@@ -51,7 +51,7 @@ class Worker:
         connection = os.environ[function.binding["connection"]]
         if connection not in self._services:
             self._services[connection] = QueueServiceClient.from_connection_string(
-                connection, retry_total=3, initial_backoff=0, increment_base=2, random_jitter_range=1
+                connection, retry_total=3, initial_backoff=0, increment_base=2, random_jitter_range=1, use_env_settings=False
             )
         return QueueListener(function, self._services[connection], self._settings.queues, self._invoke, self._activity)
 

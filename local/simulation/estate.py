@@ -4,7 +4,7 @@ Beyond the contract's members an estate may choose, all of them optional: `seed`
 `maxShares`, `networkAccessPolicy`, `writeAccelerator`, `ephemeral`, `diskEncryptionSet`, `copyMinutes` (of Azure's time, for its
 copy to another region) and `coarse` (that copy shows only 0 and 100); a machine's `size`, `osType`, `powerState`, `securityType`,
 `scaleSet`, `agent` and `createSeconds` (of a restore point); a resource group's `locks`. What a restore point leaves out is taken
-from its machine or its source. A vault's `policies`, `fabrics`, `items`, `plans` and `jobs`: recovery_services/ (models, items, plans, jobs).
+from its machine or its source. What is in a vault: recovery_services/, models, items, plans and jobs.
 """
 
 from collections.abc import Mapping

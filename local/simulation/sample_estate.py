@@ -3,11 +3,19 @@
 from datetime import datetime, timedelta
 
 from local.simulation.ids import derived
+from local.simulation.sample_vaults import provider_vault, tenant_vault
 from local.simulation.state import Json
 from local.simulation.times import to_text
 
 LOCATIONS = ("westeurope", "northeurope")
 TENANTS = (("provider", "Provider", "provider"), ("contoso", "Contoso", "tenant"), ("fabrikam", "Fabrikam", "tenant"))
+
+_VAULTS = "Microsoft.RecoveryServices/vaults"
+_CONTAINERS = f"{_VAULTS}/replicationFabrics/replicationProtectionContainers"
+_ITEMS = f"{_CONTAINERS}/replicationProtectedItems"
+_NETWORKS = f"{_VAULTS}/replicationFabrics/replicationNetworks"
+#: What protected items and recovery plans can be asked for alike.
+_DEEDS = ("plannedFailover", "unplannedFailover", "testFailover", "testFailoverCleanup", "failoverCommit", "failoverCancel", "reProtect")
 
 #: What the principal `farshore` may do: what the app's role in Azure allows, and no more.
 ACTIONS = (
@@ -19,6 +27,17 @@ ACTIONS = (
     "Microsoft.Compute/restorePointCollections/restorePoints/delete",
     "Microsoft.Compute/restorePointCollections/restorePoints/diskRestorePoints/beginGetAccess/action",
     "Microsoft.Compute/restorePointCollections/restorePoints/diskRestorePoints/endGetAccess/action",
+    *(
+        f"{_ITEMS}/{deed}"
+        for deed in ("write", "delete", *(f"{word}/action" for word in (*_DEEDS, "applyRecoveryPoint", "repairReplication", "remove")))
+    ),
+    *(f"{_VAULTS}/replicationRecoveryPlans/{deed}" for deed in ("write", "delete", *(f"{word}/action" for word in _DEEDS))),
+    *(f"{_VAULTS}/replicationJobs/{deed}/action" for deed in ("resume", "restart", "cancel")),
+    *(f"{_VAULTS}/replicationPolicies/{deed}" for deed in ("write", "delete")),
+    *(f"{_CONTAINERS}/{deed}/action" for deed in ("switchprotection", "discoverProtectableItem")),
+    *(f"{_CONTAINERS}/replicationProtectionContainerMappings/{deed}" for deed in ("write", "delete", "remove/action")),
+    *(f"{_NETWORKS}/replicationNetworkMappings/{deed}" for deed in ("write", "delete")),
+    f"{_VAULTS}/replicationFabrics/replicationRecoveryServicesProviders/refreshProvider/action",
 )
 
 #: Minutes of Azure's time that each disk of a machine takes to be copied: the first two of each tenant can be.
@@ -98,7 +117,7 @@ def _add_tenant(estate: Json, tenant: str, display_name: str, kind: str, now: da
         }
     )
     estate["subscriptions"].append({"id": subscription, "tenantId": entra, "locations": list(LOCATIONS), "displayName": display_name})
-    estate["vaults"].append({"id": vault, "location": LOCATIONS[1], "fabrics": [], "items": [], "plans": [], "jobs": []})
+    estate["vaults"].append(_vault(vault, tenant, kind, f"{scope}/{tenant}-production/providers/Microsoft.Compute", now))
     for group, location in (("production", LOCATIONS[0]), ("recovery", LOCATIONS[1])):
         estate["resourceGroups"].append({"id": f"{scope}/{tenant}-{group}", "location": location})
     for location in LOCATIONS:
@@ -123,6 +142,14 @@ def _add_tenant(estate: Json, tenant: str, display_name: str, kind: str, now: da
     for index, (name, os_disk, data_disk) in enumerate(_HINDERED[tenant]):
         disks = [{"sizeGB": 128, **os_disk}] + ([{"sizeGB": 64, **data_disk}] if data_disk else [])
         _add_machine(estate, compute, f"{tenant}-{name}", LOCATIONS[index], disks)
+
+
+def _vault(vault: str, tenant: str, kind: str, compute: str, now: datetime) -> Json:
+    if kind == "provider":
+        return provider_vault(vault, LOCATIONS[1], now)
+    # the third machine is one that only its protected item tells of
+    machines = [f"{compute}/virtualMachines/{tenant}-{name}" for name in ("web01", _HINDERED[tenant][0][0], "erp01")]
+    return tenant_vault(vault, tenant, LOCATIONS, machines, now)
 
 
 def _add_machine(estate: Json, compute: str, name: str, location: str, disks: list[Json]) -> None:

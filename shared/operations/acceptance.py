@@ -7,6 +7,7 @@ two leaves a row that the tick finds.
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from shared import telemetry
 from shared.errors import ErrorCode, Refused
 from shared.operations.crash_points import crash_point
 from shared.operations.locks import Locks
@@ -15,6 +16,7 @@ from shared.operations.models import Accepted, NewOperation, Operation
 from shared.operations.storage import Queues
 from shared.operations.store import Store
 from shared.operations.workflow import Workflows
+from shared.telemetry import Metric
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,7 @@ class Acceptance:
             await self._give_back(new, operation, unclaim)
             raise
         if accepted.created:
+            telemetry.count(Metric.ACCEPTED, kind=new.kind, tenant=new.tenant)
             await send_step(self.queues, self.workflows.of_kind(new.kind).step_queue, [operation])
             crash_point("accept.queued")
         else:

@@ -1,11 +1,13 @@
 """Named points between two lines that touch the outside, at which the crash tests kill the process.
 
 `FARSHORE_CRASH_POINT` names a folder: the first process that reaches a point of which a file lies there takes the file away (as
-`<point>.reached`) and ends as SIGKILL would end it, without a goodbye, so that the one which takes over lives. Unset, as always in Azure,
-a point costs one comparison.
+`<point>.reached`) and ends as SIGKILL would end it, without a goodbye, so that the one which takes over lives. Where the file says `pause`
+it stops as SIGSTOP stops it, until somebody lets it go on. Unset, as always in Azure, a point costs one comparison.
 """
 
 import os
+import signal
+from pathlib import Path
 from typing import Final
 
 POINTS: Final = (
@@ -41,7 +43,10 @@ def crash_point(name: str) -> None:
 
 def _crash(name: str) -> None:
     try:
-        os.rename(f"{_folder}/{name}", f"{_folder}/{name}.reached")  # whoever takes it away is the one
+        reached = Path(_folder, name).rename(f"{_folder}/{name}.reached")  # whoever takes it away is the one
     except FileNotFoundError:
         return
-    os._exit(137)
+    if reached.read_text() == "pause":
+        os.kill(os.getpid(), signal.SIGSTOP)
+    else:
+        os._exit(137)

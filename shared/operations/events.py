@@ -6,14 +6,16 @@ The id of an event is made of what it tells, so that a consumer who sees it twic
 import json
 from dataclasses import dataclass
 
+from shared import telemetry
 from shared.clock import Clock, to_text
 from shared.operations.messages import OUTCOME_QUEUE
 from shared.operations.models import JsonObject, Operation
 from shared.operations.storage import Queues
 from shared.operations.workflow import Workflows
+from shared.telemetry import Metric
 
 PREFIX = "farshore"
-_LARGEST_BODY = 32 * 1024
+_LARGEST_BODY = 24 * 1024
 _BODY_START = 4 * 1024
 
 
@@ -29,6 +31,8 @@ class Events:
     async def tell(self, operation: Operation, what: str, trace: str = "") -> None:
         """Send one event of an operation: `what` is terminal, attention/n, suspended or awaitingApproval."""
         kind = what.partition("/")[0]
+        if kind == "attention" and operation.attention is not None:
+            telemetry.count(Metric.ATTENTION, kind=operation.kind, code=operation.attention.code, tenant=operation.tenant)
         name = str(operation.status).lower() if kind == "terminal" else kind
         path = f"/api{self.workflows.path_of(operation)}"
         extensions = {"tenant": operation.tenant} | ({"traceparent": trace} if trace else {})

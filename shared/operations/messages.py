@@ -34,9 +34,9 @@ async def send_step(queues: Queues, queue: str, ids: Sequence[str]) -> None:
     await queues.send(queue, json.dumps({"v": VERSION, "ids": list(ids)}))
 
 
-async def send_check(queues: Queues, kind: str, group: str, ids: Sequence[str]) -> None:
-    """Put a check message of up to 100 ids on the check queue."""
-    await queues.send(CHECK_QUEUE, json.dumps({"v": VERSION, "kind": kind, "group": group, "ids": list(ids)}))
+async def send_check(queues: Queues, queue: str, kind: str, group: str, ids: Sequence[str]) -> None:
+    """Put a check message of up to 100 ids on a capability's check queue."""
+    await queues.send(queue, json.dumps({"v": VERSION, "kind": kind, "group": group, "ids": list(ids)}))
 
 
 def read_step(text: str) -> StepMessage | None:

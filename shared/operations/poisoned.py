@@ -9,8 +9,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from shared import telemetry
 from shared.operations.receiving import Delivery, Receiver
 from shared.operations.storage import Queues
+from shared.telemetry import Metric
 
 _log = logging.getLogger(__name__)
 _BATCH = 32
@@ -47,6 +49,7 @@ class PoisonQueues:
                     inserted = message.inserted_on or datetime.now(UTC)
                     await self.receiver.reject_poisoned(Delivery(queue, str(message.id), raw, inserted, 5))
                 await client.delete_message(message)
+                telemetry.count(Metric.POISON, queue=queue)
                 _log.warning("poison message drained", extra={"queue": queue, "messageId": message.id})
                 drained += 1
         except ResourceNotFoundError:

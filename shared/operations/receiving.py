@@ -9,9 +9,11 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from shared import telemetry
 from shared.errors import ErrorCode, Problem, Refused
 from shared.operations.intake import Intake, decode, replay_of, understand
 from shared.operations.rejected import RejectedMessage, RejectedMessages
+from shared.telemetry import Metric
 
 _log = logging.getLogger(__name__)
 MAX_DELIVERIES = 5
@@ -83,6 +85,7 @@ class Receiver:
             key=(intake.key if intake else None) or (kept.key if kept else None) or _own_key(delivery),
             may_have_been_accepted=may_have_been_accepted or (kept is not None and kept.may_have_been_accepted),
         )
+        telemetry.count(Metric.REJECTED, queue=delivery.queue, code=str(reason.code))
         _log.warning("message rejected", extra={"queue": delivery.queue, "messageId": delivery.message_id, "code": str(reason.code)})
 
     async def _replayed(self, delivery: Delivery) -> RejectedMessage | None:

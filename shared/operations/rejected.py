@@ -92,7 +92,7 @@ class RejectedMessages:
             "queue": queue,
             "messageId": message_id,
             "receivedAt": to_text(received_at),
-            "reason": json.dumps(_short(reason).as_json()),
+            "reason": json.dumps(_short(reason).as_json()).encode(),
             "mayHaveBeenAccepted": may_have_been_accepted,
             "key": key,
             "tenant": tenant,
@@ -174,8 +174,12 @@ def _from_base64(raw: bytes) -> str:
 
 def _short(reason: Problem) -> Problem:
     """Return a reason as a row may hold it: the words may quote what was sent."""
-    details = tuple(replace(_short(detail), details=()) for detail in reason.details[:20])
-    return Problem(reason.code, reason.message[:1000], reason.target[:200] if reason.target else None, details)
+    details = tuple(_shortened(detail, 300) for detail in reason.details[:10])
+    return replace(_shortened(reason, 1000), details=details)
+
+
+def _shortened(problem: Problem, length: int) -> Problem:
+    return Problem(problem.code, problem.message[:length], problem.target[:100] if problem.target else None)
 
 
 def _redacted(value: object, secret: bool = False) -> object:

@@ -8,6 +8,7 @@ import logging
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from shared import telemetry
 from shared.clock import Clock, Ids, from_text, to_text
 from shared.errors import CallFailure, ErrorCode, FailureKind
 from shared.operations.claims import CanceledFirst, Claim, ClaimLost, StepWaits
@@ -20,6 +21,7 @@ from shared.operations.storage import Conflict
 from shared.operations.store import Store
 from shared.operations.timings import ATTEMPTS_BEFORE_ATTENTION, Timings, dispatch_hold, retry_delay
 from shared.operations.workflow import End, Follow, Next, Outcome, Wait, Workflow, Workflows
+from shared.telemetry import Metric
 
 _log = logging.getLogger(__name__)
 _STEPS_IN_ONE_CLAIM = 20
@@ -125,7 +127,8 @@ class Runner:
         if claim.row.cancel_requested and not claim.row.started:
             return End(Status.CANCELED)
         try:
-            return await workflow.steps[claim.row.step](claim)
+            with telemetry.span(f"{claim.row.kind} {claim.row.step}", claim.row.trace, operation=claim.id, tenant=claim.row.tenant):
+                return await workflow.steps[claim.row.step](claim)
         except StepWaits as waits:
             return waits.wait
         except CanceledFirst:
@@ -210,6 +213,8 @@ class Runner:
         operation = await self.store.get(row.id)
         if operation is not None:
             await self.events.tell(operation, "terminal", row.trace)
+            code = operation.error.code if operation.error else ""
+            telemetry.count(Metric.ENDED, kind=row.kind, status=str(operation.status), tenant=row.tenant, code=str(code))
             _log.info(
                 "operation ended",
                 extra={"operation": row.id, "tenant": row.tenant, "kind": row.kind, "status": str(operation.status)},

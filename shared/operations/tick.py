@@ -16,6 +16,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
+from shared import telemetry
 from shared.clock import Clock, to_text
 from shared.operations.budgets import Budgets
 from shared.operations.crash_points import crash_point
@@ -26,6 +27,7 @@ from shared.operations.storage import Queues
 from shared.operations.store import Store
 from shared.operations.timings import dispatch_hold
 from shared.operations.workflow import Workflows
+from shared.telemetry import Metric
 
 _log = logging.getLogger(__name__)
 # all that is due, within reason: of those that the budget holds back the longest due must be found, and no step waits behind them
@@ -58,8 +60,8 @@ class Tick:
     async def run(self) -> Ticked:
         """Look once through all partitions."""
         found = await _a_few_at_a_time(self.store.due(partition, _DUE_PER_PARTITION) for partition in all_partitions())
-        # a kind that only a newer version carries out, side by side with this one during a deployment, is left to its tick
-        due = [row for rows in found for row in rows if row.kind in self.workflows.by_kind]
+        # a kind that another app serves, or only a newer version side by side with this one during a deployment, is left to its tick
+        due = [row for rows in found for row in rows if self.workflows.serves(row.kind)]
         steps = [row for row in due if not row.awaits_check]
         checks, held_back = await self._within_budget([row for row in due if row.awaits_check])
         pushed = await self._push([*steps, *checks])
@@ -68,6 +70,7 @@ class Tick:
         crash_point("tick.queued")
         done = sum(row.awaits_check for row in pushed)
         ticked = Ticked(len(due), len(pushed) - done, done, held_back)
+        telemetry.count(Metric.TICK)
         _log.info("tick", extra={"due": ticked.due, "steps": ticked.steps, "checks": ticked.checks, "heldBack": ticked.held_back})
         return ticked
 
@@ -94,7 +97,8 @@ class Tick:
         sends = [send_step(self.queues, self.workflows.of_kind(row.kind).step_queue, [row.id]) for row in steps]
         for (kind, group), rows in _by([row for row in pushed if row.awaits_check], lambda row: (row.kind, row.group)).items():
             ids = sorted(row.id for row in rows)
-            sends += [send_check(self.queues, kind, group, ids[start : start + MAX_IDS]) for start in range(0, len(ids), MAX_IDS)]
+            queue = self.workflows.of_kind(kind).check_queue
+            sends += [send_check(self.queues, queue, kind, group, ids[start : start + MAX_IDS]) for start in range(0, len(ids), MAX_IDS)]
         await _a_few_at_a_time(sends)
 
 

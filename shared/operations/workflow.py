@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from shared.errors import Problem
+from shared.operations.messages import CHECK_QUEUE
 from shared.operations.models import JsonObject, Operation, Status
 from shared.operations.rows import Active
 
@@ -96,9 +97,9 @@ async def _nothing_to_release(_row: Active) -> None:
 class Workflow:
     """One kind of operation.
 
-    `kind` and `resource` name it in answers and events (`/{resource}/{id}`); `step_queue` carries its steps. `check` reads many rows'
-    worlds at once and changes nothing. `released` gives back what the operation held beside its locks; it is called again at each
-    repetition of the announcement. Roles are those of DESIGN.md.
+    `kind` and `resource` name it in answers and events (`/{resource}/{id}`); `step_queue` carries its steps, `check_queue` its checks.
+    `check` reads many rows' worlds at once and changes nothing. `released` gives back what the operation held beside its locks; it is
+    called again at each repetition of the announcement. Roles are those of DESIGN.md.
     """
 
     kind: str
@@ -108,6 +109,7 @@ class Workflow:
     write_role: str
     steps: Mapping[str, Step]
     check: Check | None = None
+    check_queue: str = CHECK_QUEUE
     released: Callable[[Active], Awaitable[None]] = _nothing_to_release
 
     def resource_path(self, operation: str) -> str:
@@ -117,14 +119,20 @@ class Workflow:
 
 @dataclass(frozen=True, slots=True)
 class Workflows:
-    """The kinds of operations that this app carries out, by name."""
+    """The kinds of operations that there are, by name; `served` are those that this app's own timers and queues carry out."""
 
     by_kind: Mapping[str, Workflow] = field(default_factory=dict)
+    served: frozenset[str] = frozenset()
 
     @staticmethod
-    def of(*workflows: Workflow) -> "Workflows":
-        """Collect workflows under their kinds."""
-        return Workflows({workflow.kind: workflow for workflow in workflows})
+    def of(*workflows: Workflow, served: frozenset[str] | None = None) -> "Workflows":
+        """Collect workflows under their kinds; without `served` all of them are this app's own."""
+        by_kind = {workflow.kind: workflow for workflow in workflows}
+        return Workflows(by_kind, frozenset(by_kind) if served is None else served)
+
+    def serves(self, kind: str) -> bool:
+        """Whether this app dispatches operations of a kind."""
+        return kind in self.by_kind and kind in self.served
 
     def of_kind(self, kind: str) -> Workflow:
         """Return a kind's workflow; raises `LookupError` for one that this app does not carry out."""

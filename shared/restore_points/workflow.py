@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
+from shared import telemetry
 from shared.arm.ids import ResourceId
 from shared.clock import Clock, from_text, to_text
 from shared.errors import CallFailure, ErrorCode, FailureKind, Problem, Refused
@@ -33,6 +34,7 @@ from shared.restore_points.rules import (
 )
 from shared.restore_points.sources import SourceSteps
 from shared.restore_points.turns import Turns
+from shared.telemetry import Metric
 
 KIND = "restorePointCopy"
 STEP_QUEUE = "restore-point-copy-steps"
@@ -172,6 +174,8 @@ class CopySteps:
             )
         )
         claim.detail["usable"] = True
+        seconds = (self.clock.now() - from_text(str(claim.data["startedAt"]))).total_seconds()
+        telemetry.record(Metric.COPY_DURATION, seconds, tenant=claim.row.tenant, region=_target_region(claim.detail))
         return End(Status.SUCCEEDED)
 
     async def released(self, row: Active) -> None:

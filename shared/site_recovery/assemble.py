@@ -16,6 +16,7 @@ from shared.site_recovery import audit, moves
 from shared.site_recovery.approvals import Approvals
 from shared.site_recovery.audit import AuditTrails
 from shared.site_recovery.gateway import SiteRecoveryGateway
+from shared.site_recovery.inventory import Inventory
 from shared.site_recovery.moves import Moves
 from shared.site_recovery.service import Failovers
 from shared.site_recovery.starts import Starts
@@ -30,6 +31,7 @@ class SiteRecovery:
     workflow: Workflow
     gateway: SiteRecoveryGateway
     surroundings: Surroundings
+    inventory: Inventory
     trails: AuditTrails
     locks: Locks
     clock: Clock
@@ -50,4 +52,4 @@ def capability(
     starts = Starts(gateway, surroundings, counted, clock, timings)
     approvals = Approvals(surroundings, trails, clock)
     steps = FailoverSteps(gateway, surroundings, starts, approvals, trails, locks, clock)
-    return SiteRecovery(failover_workflow(steps), gateway, surroundings, trails, locks, clock)
+    return SiteRecovery(failover_workflow(steps), gateway, surroundings, Inventory(gateway, registry), trails, locks, clock)

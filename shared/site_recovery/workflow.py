@@ -35,6 +35,7 @@ from shared.site_recovery.surroundings import Surroundings
 
 KIND = "failover"
 STEP_QUEUE = "failover-steps"
+CHECK_QUEUE = "failover-checks"
 _PERSON_LOOKS = timedelta(minutes=5)
 _OUR_OWN = Actor("system", "farshore", "Farshore")
 
@@ -249,6 +250,7 @@ def failover_workflow(steps: FailoverSteps) -> Workflow:
             "finishing": steps.finishing,
         },
         check=steps.check,
+        check_queue=CHECK_QUEUE,
     )
 
 

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 
 import pytest
-import schemathesis
 
 from tests.support.running import Running, running
 from tests.support.storage import AzuritePool
@@ -20,8 +19,3 @@ def stack(azurites: AzuritePool, tmp_path_factory: pytest.TempPathFactory) -> It
         one.send("garbage")
         yield one
 
-
-@pytest.fixture(scope="session")
-def description(stack: Running) -> schemathesis.BaseSchema:
-    """The app's description of itself, as it serves it."""
-    return schemathesis.openapi.from_url(f"{stack.api}/openapi.json")

@@ -31,6 +31,12 @@ class Deaths:
         (self.folder / f"{point}.reached").unlink(missing_ok=True)
         (self.folder / point).touch()
 
+    def pause(self, point: str) -> None:
+        """Let the next process that reaches this point stand still there."""
+        (self.folder / f"{point}.reached").unlink(missing_ok=True)
+        (self.folder / "pausing").write_text("pause")
+        (self.folder / "pausing").rename(self.folder / point)
+
     def reached(self, point: str) -> bool:
         """Whether a process died there since it was armed."""
         return (self.folder / f"{point}.reached").exists()
@@ -39,6 +45,15 @@ class Deaths:
         """Let everybody live."""
         for file in self.folder.iterdir():
             file.unlink()
+
+
+def short_times(deaths: Deaths) -> dict[str, str]:
+    """The environment of workers that are to die: what waits for the dead waits for seconds, not minutes."""
+    return {
+        "FARSHORE_CRASH_POINT": str(deaths.folder),
+        "FARSHORE_LEASE_SECONDS": str(LEASE_SECONDS),
+        "LOCAL_HOST_HIDDEN_SECONDS": str(HIDDEN_SECONDS),
+    }
 
 
 def start_stack(data: Path, storage_port: int, environment: dict[str, str], *, workers: int = 2) -> tuple[Stack, RunningHost]:
@@ -75,13 +90,8 @@ def deaths(tmp_path_factory: pytest.TempPathFactory) -> Deaths:
 @pytest.fixture(scope="session")
 def running(tmp_path_factory: pytest.TempPathFactory, azurites: AzuritePool, deaths: Deaths) -> Iterator[RunningHost]:
     """The stack; no test leaves anything in it."""
-    environment = {
-        "FARSHORE_CRASH_POINT": str(deaths.folder),
-        "FARSHORE_LEASE_SECONDS": str(LEASE_SECONDS),
-        "LOCAL_HOST_HIDDEN_SECONDS": str(HIDDEN_SECONDS),
-    }
     with azurites.lend() as storage:
-        stack, host = start_stack(tmp_path_factory.mktemp("stack"), storage.port, environment)
+        stack, host = start_stack(tmp_path_factory.mktemp("stack"), storage.port, short_times(deaths))
         try:
             yield host
         finally:

@@ -9,6 +9,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -55,7 +56,7 @@ class Fleet:
     asked: list[Asked] = field(default_factory=list)
     events: list[Json] = field(default_factory=list)
     _tokens: dict[str, str] = field(default_factory=dict)
-    _first_effect: int = 0
+    _logged: int = 0
 
     @staticmethod
     def of(running: RunningHost) -> "Fleet":
@@ -79,7 +80,9 @@ class Fleet:
         """Let the simulation hold this world; what was there before is gone."""
         await self.simulation.clear_faults()
         await self.simulation.put_estate(world.estate)
-        self.running.messages(OUTCOMES)
+        self._logged = self._request_log.stat().st_size
+        self.take_events()
+        self.events.clear()
 
     # asking
 
@@ -170,6 +173,24 @@ class Fleet:
         except ResourceNotFoundError:
             return []
 
+    async def nudge(self, times: int = 1) -> None:
+        """Put messages on the queues for everything that is active, as often as wanted, needed or not."""
+        for row in await self.active():
+            for _ in range(times):
+                self.send({"v": 1, "ids": [row["RowKey"].removeprefix("a|")]}, STEPS)
+                check = {"v": 1, "kind": row["kind"], "group": row["group"], "ids": [row["RowKey"].removeprefix("a|")]}
+                self.send(check, CHECKS)
+
+    @property
+    def _request_log(self) -> Path:
+        return self.running.host.log.with_name("simulation.log")
+
+    def requests(self) -> list[Json]:
+        """Return every request that Azure got since the world began, in order: {time, method, path, status, clientRequestId}."""
+        with self._request_log.open("rb") as log:
+            log.seek(self._logged)
+            return [json.loads(line) for line in log if line.startswith(b"{")]
+
     def take_events(self) -> list[Json]:
         """Take all events off `outcomes` and return all that came so far."""
         while taken := self.running.messages(OUTCOMES):
@@ -230,6 +251,27 @@ class Fleet:
         assert set(counts) == {f"{copy['id']}/terminal" for copy in copies}
         assert {event["type"] for event in told} == {"farshore.restorePointCopy.succeeded"}
         return Counter({event: count - 1 for event, count in counts.items() if count > 1})
+
+    def looked_before_each_repetition(self) -> int:
+        """Fail if a write that may have begun was sent again before a look was answered; return how many were sent again."""
+        undecided: dict[tuple[str, str], bool] = {}  # whether one was looked for since it was sent, by path and request id
+        again = 0
+        for request in self.requests():
+            path, method, status = request["path"].lower(), request["method"], request["status"]
+            if method == "GET" and status in {200, 404}:
+                undecided |= {key: True for key in undecided if key[0] == path}
+            if method not in {"PUT", "DELETE"}:
+                continue
+            # a collection may be asked for by several operations, each by its own id; all else is one operation's
+            key = (path, "" if "/restorepoints/" in path else request["clientRequestId"])
+            if key in undecided:
+                assert undecided[key], f"{method} {path} was sent again without a look"
+                again += 1
+            if not 400 <= status < 500:
+                undecided[key] = False
+            elif key in undecided:
+                undecided[key] = False  # the refusal was this one's, not the earlier one's
+        return again
 
     async def _nothing_left(self, copies: Sequence[Json]) -> None:
         assert await self.rows("operations", "RowKey ge 'a|' and RowKey lt 'e'") == [], "active rows or details are left"

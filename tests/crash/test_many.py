@@ -5,15 +5,21 @@ import os
 import random
 import signal
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from itertools import groupby
 
+import pytest
+
 from tests.crash.fleet import Fleet
-from tests.crash.world import Wanted, world
+from tests.crash.world import Json, Wanted, world
 
 CHAINS, POINTS = 60, 5
-EVERY_SECONDS = 3.0
+EVERY_SECONDS = 4.0
+LEAST_KILLS = 8
+SECONDS = 420.0
+"""How long it may take at the most, wall time: a few times what it takes on two idle cores."""
 
 
 class Killer:
@@ -22,7 +28,7 @@ class Killer:
     def __init__(self, fleet: Fleet, seed: int) -> None:
         self.kills = 0
         self._fleet = fleet
-        self._chance = random.Random(seed)
+        self._chance = random.Random(seed)  # noqa: S311  # chance that can be repeated, not a secret
 
     async def run(self) -> None:
         """Kill one worker after another, for ever; the other lives on, however long a slow machine takes to start its successor."""
@@ -58,8 +64,9 @@ async def ask_all(fleet: Fleet, points: Sequence[Wanted]) -> None:
     await asyncio.gather(*(ask(chain) for chain in chains))
 
 
-async def test_all_end_though_workers_are_killed_every_few_seconds(fleet: Fleet) -> None:
-    many = world("many", (await fleet.simulation.clock()).now, chains=CHAINS, points=POINTS)
+async def run_all(fleet: Fleet, name: str, *, faults: Sequence[Json] = ()) -> str:
+    """Ask for all copies, let workers die until all have ended, compare with the model, and return the figures."""
+    many = world(name, (await fleet.simulation.clock()).now, chains=CHAINS, points=POINTS)
     await fleet.hold(many)
     began = time.monotonic()
     async with killing(fleet, seed=1) as killer:
@@ -67,9 +74,40 @@ async def test_all_end_though_workers_are_killed_every_few_seconds(fleet: Fleet)
         await ask_all(fleet, many.points)
         accepted = time.monotonic() - began
         await fleet.simulation.set_speed(0)
-        figures = await fleet.until_ended(seconds=300)
-    print(f"\n{len(fleet.asked)} accepted in {accepted:.0f} s; {killer.kills} kills; {figures}")
-    requests = await fleet.simulation.requests()
-    for row in requests:
-        print(row)
-    print(await fleet.compare())
+        for fault in faults:
+            await fleet.simulation.add_fault(**fault)
+        figures = await fleet.until_ended(seconds=SECONDS)
+    told_again = await fleet.compare()
+    counts = Counter(request["method"] for request in fleet.requests())
+    assert killer.kills >= LEAST_KILLS
+    return (
+        f"{name}: {len(fleet.asked)} copies in {CHAINS} chains accepted in {accepted:.0f} s, ended after {figures.seconds:.0f} s more "
+        f"({figures.advances} advances, {figures.unsettled} unsettled, {figures.azure} of Azure's time); {killer.kills} workers killed; "
+        f"{counts['GET'] / len(fleet.asked):.1f} GETs and {counts['PUT'] / len(fleet.asked):.2f} PUTs per copy; "
+        f"{fleet.looked_before_each_repetition()} writes sent again, each after a look; {sum(told_again.values())} terminal events doubled"
+    )
+
+
+@pytest.mark.slow
+async def test_all_end_though_workers_are_killed_every_few_seconds(fleet: Fleet, capsys: pytest.CaptureFixture[str]) -> None:
+    figures = await run_all(fleet, "killed")
+    with capsys.disabled():
+        print(f"\n{figures}")
+    refused = [row for row in await fleet.simulation.requests() if row["operation"] == "RestorePoints_Create" and row["method"] == "PUT"]
+    assert sum(row["throttled"] + row["refused"] for row in refused) == 0, "a copy was tried before Azure allows it"
+
+
+STORM: list[Json] = [
+    {"fault": "throttle", "rate": 0.15, "seed": "storm", "retryAfter": 120},
+    {"fault": "lostResponse", "rate": 0.10, "seed": "lost"},
+    {"fault": "lateEffect", "method": "PUT", "rate": 0.10, "seed": "late", "delay": "PT3M"},
+    {"fault": "errorAfterEffect", "method": "PUT", "rate": 0.05, "seed": "after", "status": 503},
+    {"fault": "error", "rate": 0.05, "seed": "error", "status": 500},
+]
+
+
+@pytest.mark.slow
+async def test_all_end_in_a_storm_of_refusals_and_lost_answers(fleet: Fleet, capsys: pytest.CaptureFixture[str]) -> None:
+    figures = await run_all(fleet, "storm", faults=STORM)
+    with capsys.disabled():
+        print(f"\n{figures}")

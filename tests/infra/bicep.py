@@ -3,9 +3,10 @@
 The tool is found through FARSHORE_SHARED; without it, everything that needs it is skipped.
 """
 
+import importlib
 import json
 import os
-import subprocess
+import re
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 INFRA = ROOT / "infra"
+_DEEP = 20_000
 SUBSCRIPTION = "11111111-1111-4111-8111-111111111111"
 VAULT = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/recovery/providers/Microsoft.RecoveryServices/vaults/vault"
 PARAMETERS: Mapping[str, Any] = {
@@ -49,11 +51,25 @@ class Resource:
 
 def tool() -> list[str]:
     """Return the command of the stand-in; skips the test without it."""
+    return [sys.executable, str(_folder())]
+
+
+def _folder() -> Path:
     shared = os.environ.get("FARSHORE_SHARED")
     found = Path(shared) / "tools" / "bicepcheck" if shared else None
     if found is None or not found.is_dir():
         pytest.skip("FARSHORE_SHARED names no folder with tools/bicepcheck: the templates are not looked into")
-    return [sys.executable, str(found)]
+    return found
+
+
+@lru_cache(maxsize=1)
+def _stand_in() -> tuple[Any, Any]:
+    folder = _folder()
+    sys.path.append(str(folder.parent))  # in this process: a process of its own for each module would take a minute
+    sys.setrecursionlimit(max(sys.getrecursionlimit(), _DEEP))
+    model, dumping = (importlib.import_module(f"bicepcheck.{name}") for name in ("model", "dump"))
+    types = folder.parents[1] / "spec" / "bicep-types"
+    return dumping.dump_file, lambda: model.Workspace(types)
 
 
 def dump(file: Path, parameters: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -61,13 +77,10 @@ def dump(file: Path, parameters: Mapping[str, Any]) -> Mapping[str, Any]:
     return _dump(file, json.dumps(parameters, sort_keys=True))
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=1024)
 def _dump(file: Path, parameters: str) -> Mapping[str, Any]:
-    given = [f"{name}={json.dumps(value)}" for name, value in json.loads(parameters).items()]
-    command = [*tool(), "--dump", str(file), *(part for item in given for part in ("--param", item))]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
-    return dict(json.loads(done.stdout))
+    dump_file, workspace = _stand_in()
+    return dict(json.loads(json.dumps(dump_file(workspace(), str(file), json.loads(parameters)))))
 
 
 def main(**parameters: Any) -> Mapping[str, Any]:
@@ -75,13 +88,28 @@ def main(**parameters: Any) -> Mapping[str, Any]:
     return dump(INFRA / "main.bicep", {**PARAMETERS, **parameters})
 
 
-def known(value: Any) -> Any:
-    """Return a value with what is not known as its source, in words that a parameter can carry."""
+def known(value: Any, names: Mapping[str, Any] | None = None) -> Any:
+    """Return a value with what is not known as its source, in words that a parameter can carry; `names` are a loop's variables."""
     if isinstance(value, dict):
         if "$expr" in value:
-            return value.get("resolved", value["$expr"])
-        return {name: known(item) for name, item in value.items()}
-    return [known(item) for item in value] if isinstance(value, list) else value
+            return _source(str(value.get("resolved", value["$expr"])), names or {})
+        return {name: known(item, names) for name, item in value.items()}
+    return [known(item, names) for item in value] if isinstance(value, list) else value
+
+
+def _source(text: str, names: Mapping[str, Any]) -> Any:
+    for name, item in names.items():
+        fields = {f"{name}.{field}": known(inner) for field, inner in item.items()} if isinstance(item, dict) else {name: known(item)}
+        if text in fields:
+            return fields[text]
+        for field, inner in fields.items():
+            if isinstance(inner, str | int):
+                text = re.sub(rf"\b{re.escape(field)}\b", lambda _, inner=inner: _literal(inner), text)  # type: ignore[misc]
+    return text
+
+
+def _literal(value: str | int) -> str:
+    return f"'{value}'" if isinstance(value, str) and not value.startswith("'") else str(value)
 
 
 def resources(dumped: Mapping[str, Any], folder: Path = INFRA) -> Iterator[Resource]:
@@ -102,12 +130,14 @@ def deployed_modules(dumped: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     for module in dumped["modules"]:
         if module.get("deployed") is False:
             continue
-        over = module.get("loop", {}).get("over", [])
-        for index, one in enumerate(module.get("instances", [module])):
+        loop = module.get("loop", {"variables": [], "over": [None]})
+        over = loop["over"] if isinstance(loop["over"], list) else [None]
+        for index, item in enumerate(over):
+            one = module["instances"][index] if "instances" in module else module
             if one.get("deployed") is False:
                 continue
-            item = over[index] if isinstance(over, list) and over else None
-            yield {"symbol": module["symbol"], "path": module["path"], "params": known(one["params"]), "item": item}
+            names = dict(zip(loop["variables"], (item, index), strict=False))
+            yield {"symbol": module["symbol"], "path": module["path"], "params": known(one["params"], names), "item": known(item)}
 
 
 def of_type(found: list[Resource], kind: str) -> list[Resource]:

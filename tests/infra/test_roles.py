@@ -13,6 +13,11 @@ from tests.infra.rights import grants
 
 ROLES = {file.stem: json.loads(file.read_text(encoding="utf-8")) for file in sorted((INFRA / "roles").glob("*.json"))}
 TARGETS = [{"subscriptionId": SUBSCRIPTION, "copies": True, "vaults": [{"resourceGroup": "recovery", "name": "vault"}]}]
+#: Azure asks these for the lists over a whole vault; the simulation asks for the same things' actions below the fabric.
+OVER_A_VAULT = {
+    "Microsoft.RecoveryServices/vaults/replicationProtectedItems/read",
+    "Microsoft.RecoveryServices/vaults/replicationProtectionContainerMappings/read",
+}
 #: Built-in roles, and where each may be assigned: nothing of ours, and nothing at a resource group or above.
 BUILT_IN = {
     "b7e6dc6d-f1e8-4753-8033-0f276bb0955b": "account",  # Storage Blob Data Owner
@@ -35,7 +40,7 @@ def test_a_role_names_each_of_its_actions_in_full(role: str) -> None:
 
 @pytest.mark.parametrize(
     ("apps", "owners"),
-    [("one", {"copies": 0, "failovers": 0, "failover-networks": 0}), ("three", {"copies": 0, "failovers": 1, "failover-networks": 1})],
+    [("one", {"copies": 0, "failovers": 0, "failover-networks": 0}), ("two", {"copies": 0, "failovers": 1, "failover-networks": 1})],
 )
 def test_each_identity_has_its_roles_where_it_needs_them_and_no_other(apps: str, owners: dict[str, int]) -> None:
     tool()
@@ -54,7 +59,7 @@ def test_a_subscription_without_copies_or_without_a_vault_gives_no_such_right() 
     assert [grant.actions for grant in grants(only_copies) if other in grant.scope] == [tuple(ROLES["copies"]["actions"])]
 
 
-@pytest.mark.parametrize("apps", ["one", "three"])
+@pytest.mark.parametrize("apps", ["one", "two"])
 def test_built_in_roles_are_assigned_at_single_resources_only(apps: str) -> None:
     senders = [{"queue": "failover-requests", "principalId": SUBSCRIPTION}]
     found = list(resources(main(apps=apps, senders=senders, listeners=[SUBSCRIPTION])))
@@ -72,12 +77,9 @@ def test_built_in_roles_are_assigned_at_single_resources_only(apps: str) -> None
 
 
 def test_each_action_is_one_that_the_simulated_azure_asks_for() -> None:
-    asked = {route.action for route in simulated_routes() if route.action}
-    providers = {action.split("/")[0] for action in asked}
-    if "Microsoft.RecoveryServices" not in providers:
-        pytest.skip("the simulated Azure does not answer for Site Recovery yet")
+    asked = {route.action.lower() for route in simulated_routes() if route.action}
     actions = {action.lower() for role in ROLES.values() for action in role["actions"]}
-    assert sorted(actions - {action.lower() for action in asked}) == []
+    assert actions - asked == {action.lower() for action in OVER_A_VAULT}
 
 
 def simulated_routes() -> list[Route]:

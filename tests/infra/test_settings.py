@@ -7,9 +7,10 @@ from shared.settings import Settings
 from tests.infra.bicep import ROOT, main, of_type, resources, tool
 
 #: For one machine or for tests; nothing of it has a meaning in Azure.
-NOT_IN_AZURE = {"AzureWebJobsStorage", "FARSHORE_CLOCK_URL", "FARSHORE_CRASH_POINT"}
+NOT_IN_AZURE = {"AzureWebJobsStorage", "FARSHORE_CLOCK_URL", "FARSHORE_CRASH_POINT", "FARSHORE_TELEMETRY"}
 #: In place of AzureWebJobsStorage's connection string, and of the simulated identity.
 ONLY_IN_AZURE = {
+    "APPLICATIONINSIGHTS_CONNECTION_STRING",
     "AZURE_CLIENT_ID",
     "AzureWebJobsStorage__blobServiceUri",
     "AzureWebJobsStorage__queueServiceUri",
@@ -19,7 +20,6 @@ ONLY_IN_TESTS = {"FARSHORE_CRASH_POINT"}
 #: What the platform, its host or the telemetry library reads, not our code.
 OF_THE_PLATFORM = {
     "APPLICATIONINSIGHTS_AUTHENTICATION_STRING",
-    "APPLICATIONINSIGHTS_CONNECTION_STRING",
     "AzureWebJobsStorage__clientId",
     "AzureWebJobsStorage__credential",
     "OTEL_SERVICE_NAME",

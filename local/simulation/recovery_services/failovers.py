@@ -192,7 +192,7 @@ def _failover_details(item: Item, point: Point) -> Json:
 
 
 def protected_item_details(item: Item, point: Point | None, network: str | None, *, test: bool = False) -> Json:
-    """Return what a failover's job tells of one item."""
+    """Return what a failover's job tells of one item; the recovery point is told by its name alone, as recorded."""
     body: Json = {
         "name": name(item.id),
         "friendlyName": item.friendly_name,
@@ -202,7 +202,7 @@ def protected_item_details(item: Item, point: Point | None, network: str | None,
         "subnet": "default" if network else None,
     }
     if point is not None:
-        body |= {"recoveryPointId": f"{item.id}/recoveryPoints/{point.name}", "recoveryPointTime": point.as_json()["time"]}
+        body |= {"recoveryPointId": point.name, "recoveryPointTime": point.as_json()["time"]}
     if test:
         body["testVmFriendlyName"] = body["testVmName"]
     return {member: value for member, value in body.items() if value is not None}

@@ -28,8 +28,14 @@ class Effect:
     @staticmethod
     def from_json(body: Mapping[str, Any]) -> "Effect":
         """Read it."""
-        parts = (dict(body.get(part) or {}) for part in ("then", "failed", "cancelled", "begun"))
-        return Effect(str(body["item"]), *parts, moves=body.get("moves"))
+        return Effect(
+            str(body["item"]),
+            then=dict(body.get("then") or {}),
+            failed=dict(body.get("failed") or {}),
+            cancelled=dict(body.get("cancelled") or {}),
+            begun=dict(body.get("begun") or {}),
+            moves=body.get("moves"),
+        )
 
     def as_json(self) -> Json:
         """Write it."""

@@ -281,7 +281,14 @@ def _details(wanted: Json, provider: str) -> Json:
 
 
 def _point_type(wanted: Json, item: Item) -> str:
-    allowed = ("Latest", "LatestApplicationConsistent", "LatestCrashConsistent", "LatestProcessed", "LatestTag", "LatestTime")
+    allowed: tuple[str, ...] = (
+        "Latest",
+        "LatestApplicationConsistent",
+        "LatestCrashConsistent",
+        "LatestProcessed",
+        "LatestTag",
+        "LatestTime",
+    )
     if item.provider is Provider.HYPER_V_TO_AZURE:
         allowed = ("Latest", "LatestApplicationConsistent", "LatestProcessed")
     return inputs.one_of(_details(wanted, item.provider), "recoveryPointType", allowed, "Latest")

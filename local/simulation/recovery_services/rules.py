@@ -50,7 +50,7 @@ FOR_SOME = frozenset({_O.COMMIT, _O.TEST_FAILOVER_CLEANUP, _O.CANCEL_FAILOVER})
 _OF_PLANS = frozenset(_O) - {_O.DISABLE_PROTECTION, _O.CHANGE_PIT, _O.REPAIR_REPLICATION, _O.COMPLETE_MIGRATION}
 
 #: A cancelled failover, or one that broke, leaves nothing to do but to give the protection up.
-_ANYWHERE = {Phase.BROKEN: (_O.DISABLE_PROTECTION,), Phase.ENABLING: (_O.DISABLE_PROTECTION,)}
+_ANYWHERE: dict[Phase, tuple[Operation, ...]] = {Phase.BROKEN: (_O.DISABLE_PROTECTION,), Phase.ENABLING: (_O.DISABLE_PROTECTION,)}
 
 
 def allowed(item: Item, health: str) -> list[Operation]:

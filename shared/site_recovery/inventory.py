@@ -1,0 +1,164 @@
+"""A vault's inventory, as callers ask for it: what is read, whose it is, and in which order it is told.
+
+A list and a single read give the same objects, for both are read with the vault's own list. What of a vault is another tenant's, by the
+narrowest mapping, is not there for a caller who does not reach that tenant (contracts/http.md, "What belongs to whom").
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeVar
+
+from shared.access.ownership import owner_of, require_owner
+from shared.access.principal import Principal, not_found
+from shared.access.registry import Registry
+from shared.arm.ids import ResourceId
+from shared.errors import CallFailure, ErrorCode, FailureKind, Refused
+from shared.operations.identity import inverted
+from shared.operations.models import JsonObject
+from shared.site_recovery.gateway import Json, SiteRecoveryGateway
+from shared.site_recovery.listing import Entry, ItemFilter, JobFilter, Vault, one
+from shared.site_recovery.rules import inventory as rules
+from shared.site_recovery.rules import views
+from shared.site_recovery.rules.facts import PlanFacts, ProtectedItemFacts, ProviderFacts, RecoveryPointFacts
+from shared.site_recovery.rules.job_facts import JobFacts
+from shared.site_recovery.rules.reading import last_segment, own_id
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Inventory:
+    """Reads inventories. Raises `Refused` (NotFound, AzureRefused), and `CallFailure` for what may pass."""
+
+    gateway: SiteRecoveryGateway
+    registry: Registry
+
+    async def vault(self, caller: Principal, vault_id: str | None, tenant: str | None = None) -> Vault:
+        """Find the vault that is meant: the one named, else the one of the tenant named, else the caller's tenant's."""
+        if tenant is not None and (not caller.reaches(tenant) or await self.registry.by_name(tenant) is None):
+            raise not_found(f"tenant '{tenant}'", target="tenant")
+        if vault_id is not None:
+            found = ResourceId.parse(vault_id)
+            return Vault(found, await require_owner(self.registry, caller, found, "vault", target="vaultId"))
+        owner = await self.registry.by_name(tenant or caller.tenant)
+        if owner is None or owner.vault_id is None:
+            raise Refused(
+                ErrorCode.NOT_FOUND, f"The tenant '{tenant or caller.tenant}' has no vault of its own; name one.", target="vaultId"
+            )
+        return Vault(ResourceId.parse(owner.vault_id), owner.name)
+
+    async def fabrics(self, vault: Vault) -> list[Entry]:
+        """Read the vault's fabrics."""
+        return await self._entries(vault, "replicationFabrics", lambda body: rules.fabric_view(body).as_json())
+
+    async def clouds(self, vault: Vault) -> list[Entry]:
+        """Read the vault's clouds (protection containers), with the policies that are associated with them."""
+        mappings = await self.mappings(vault)
+        return await self._entries(vault, "replicationProtectionContainers", lambda body: rules.cloud_view(body, mappings).as_json())
+
+    async def providers(self, vault: Vault) -> list[Entry]:
+        """Read the vault's Recovery Services providers, each with the rule of the least version."""
+        return await self._entries(
+            vault, "replicationRecoveryServicesProviders", lambda body: views.provider_view(ProviderFacts.from_arm(body)).as_json()
+        )
+
+    async def policies(self, vault: Vault) -> list[Entry]:
+        """Read the vault's replication policies, with the clouds that they are associated with."""
+        mappings = await self.mappings(vault)
+        return await self._entries(vault, "replicationPolicies", lambda body: rules.policy_view(body, mappings).as_json())
+
+    async def network_mappings(self, vault: Vault) -> list[Entry]:
+        """Read the vault's network mappings."""
+        return await self._entries(vault, "replicationNetworkMappings", lambda body: rules.network_mapping_view(body).as_json())
+
+    async def plans(self, vault: Vault) -> list[Entry]:
+        """Read the vault's recovery plans."""
+        return await self._entries(vault, "replicationRecoveryPlans", lambda body: views.plan_view(PlanFacts.from_arm(body)).as_json())
+
+    async def mappings(self, vault: Vault) -> list[Json]:
+        """Read which policies are associated with which clouds, as ARM has it."""
+        return await _asked(self.gateway.children(vault.id, "replicationProtectionContainerMappings"))
+
+    async def items(self, vault: Vault, wanted: ItemFilter | None = None) -> list[Entry]:
+        """Read the vault's protected items."""
+        found = [ProtectedItemFacts.from_arm(body) for body in await _asked(self.gateway.children(vault.id, "replicationProtectedItems"))]
+        owned = [(item, await self._owner(item.id, vault)) for item in found]
+        return [
+            Entry(_by_name(item.id), last_segment(item.id), owner, views.item_view(item, owner or "", str(vault.id)).as_json())
+            for item, owner in owned
+            if wanted is None or wanted.takes(item, owner)
+        ]
+
+    async def points(self, vault: Vault, caller: Principal, item: str) -> list[Entry]:
+        """Read the recovery points of an item that the caller reaches, the newest first; `item` is the last segment of its id."""
+        id_ = await self.item_id(vault, caller, item)
+        found = await _asked(self.gateway.children(id_, "recoveryPoints"))
+        owner = await self._owner(str(id_), vault)
+        points = [RecoveryPointFacts.from_arm(point) for point in found]
+        return [Entry(_newest(point.time, point.id), last_segment(point.id), owner, views.point_view(point).as_json()) for point in points]
+
+    async def item_id(self, vault: Vault, caller: Principal, item: str) -> ResourceId:
+        """Find the ARM id of a protected item that the caller reaches by its last segment; raises `Refused` (NotFound)."""
+        found = one(await self.items(vault), caller, item, "protected item")
+        return ResourceId.parse(str(found.body["id"]))
+
+    async def protectable(self, vault: Vault) -> list[Entry]:
+        """Read the machines that can be protected, of all clouds of the vault: Azure lists them cloud by cloud only."""
+        clouds = await _asked(self.gateway.children(vault.id, "replicationProtectionContainers"))
+        lists = await asyncio.gather(*(self._protectable(ResourceId.parse(own_id(cloud))) for cloud in clouds))
+        return [await self._entry(body, vault, rules.protectable_view(body).as_json()) for found in lists for body in found]
+
+    async def jobs(self, vault: Vault, wanted: JobFilter | None = None) -> list[Entry]:
+        """Read the vault's jobs, the newest first."""
+        found = [JobFacts.from_arm(job) for job in await _asked(self.gateway.children(vault.id, "replicationJobs"))]
+        return [
+            Entry(_newest(job.started_at, job.name), job.name, await self._owner(job.id, vault), views.job_row(job).as_json())
+            for job in found
+            if wanted is None or wanted.takes(job)
+        ]
+
+    async def _protectable(self, cloud: ResourceId) -> list[Json]:
+        try:
+            return await self.gateway.children(cloud, "replicationProtectableItems")
+        except CallFailure as failure:
+            # the containers of some fabrics (Azure's own) have no such list
+            if failure.kind in {FailureKind.NOT_FOUND, FailureKind.REFUSED} and failure.status not in {401, 403}:
+                return []
+            raise _refused(failure) from failure
+
+    async def _entries(self, vault: Vault, kind: str, view: Callable[[Json], JsonObject]) -> list[Entry]:
+        return [await self._entry(body, vault, view(body)) for body in await _asked(self.gateway.children(vault.id, kind))]
+
+    async def _entry(self, body: Json, vault: Vault, answer: JsonObject) -> Entry:
+        found = own_id(body)
+        return Entry(_by_name(found), last_segment(found), await self._owner(found, vault), answer)
+
+    async def _owner(self, thing: str, vault: Vault) -> str | None:
+        return await owner_of(self.registry, thing) or vault.owner
+
+
+async def _asked(call: Awaitable[T]) -> T:
+    try:
+        return await call
+    except CallFailure as failure:
+        if failure.kind in {FailureKind.THROTTLED, FailureKind.IN_DOUBT}:
+            raise
+        raise _refused(failure) from failure
+
+
+def _refused(failure: CallFailure) -> Exception:
+    if failure.kind is FailureKind.NOT_FOUND:
+        return Refused(ErrorCode.NOT_FOUND, "Azure has no such vault.", target="vaultId", details=(failure.problem,))
+    if failure.kind is FailureKind.REFUSED:
+        return Refused(ErrorCode.AZURE_REFUSED, f"Azure refused to be asked: {failure.message}", details=(failure.problem,))
+    return failure
+
+
+def _by_name(id_: str) -> str:
+    return f"{last_segment(id_).lower()}|{id_.lower()}"
+
+
+def _newest(at: datetime | None, name: str) -> str:
+    return f"{inverted(at) if at is not None else '~'}|{name.lower()}"

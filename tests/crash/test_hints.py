@@ -1,0 +1,128 @@
+"""Messages are hints: doubled, needless or stale ones, two ticks at once, and a worker that stood still beyond its lease change nothing."""
+
+import asyncio
+import os
+import signal
+import time
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from shared.composition import Runtime, build
+from shared.settings import Settings
+from tests.crash.conftest import LEASE_SECONDS, Deaths
+from tests.crash.fleet import REQUESTS, Fleet
+from tests.crash.world import World, world
+
+
+async def _small_world(fleet: Fleet, name: str) -> World:
+    small = world(name, (await fleet.simulation.clock()).now, chains=1, points=2, machines=1, minutes=1)
+    await fleet.hold(small)
+    return small
+
+
+async def test_every_message_comes_three_times(fleet: Fleet) -> None:
+    small = await _small_world(fleet, "doubled")
+    for wanted in small.points:
+        await fleet.start(wanted)
+    for wanted in small.machines:
+        for _ in range(3):
+            fleet.send({**wanted.body, "id": "doubled", "tenant": wanted.tenant})
+    for _ in range(200):
+        await fleet.nudge(times=3)
+        await fleet.simulation.advance("PT1M")
+        if not await fleet.active() and not fleet.waiting(REQUESTS):
+            break
+    listed = await fleet.get("/restore-point-copies?top=3")
+    assert len({copy["id"] for copy in listed["value"]} - {one.operation for one in fleet.asked}) >= 1
+    fleet.remember(small.machines[0], "doubled", listed["value"][0]["id"])
+    doubled = await fleet.compare()
+    assert not doubled, "no process died, so that nothing need be told twice"
+
+
+@asynccontextmanager
+async def _another_app(fleet: Fleet) -> AsyncIterator[Runtime]:
+    """The app once more, in this process, on the same storage and the same Azure."""
+    values = {"storage_connection": fleet.running.storage, "clock_url": f"{fleet.running.azure}/_simulation/clock"}
+    app = await build(Settings(**values, resource_manager_url=fleet.running.azure))
+    try:
+        yield app
+    finally:
+        await app.close()
+
+
+async def test_four_ticks_at_once_dispatch_each_row_once(fleet: Fleet) -> None:
+    small = await _small_world(fleet, "ticks")
+    async with _another_app(fleet) as one, _another_app(fleet) as other:
+        for wanted in (*small.points, *small.machines):
+            await fleet.start(wanted)
+        for _ in range(100):
+            await fleet.simulation.advance("PT1M")
+            await asyncio.gather(one.clock.refresh(), other.clock.refresh())
+            due = {row["RowKey"] for row in await fleet.active() if row["nextAt"] <= _text(one)}
+            ticked = await asyncio.gather(*(app.tick.run() for app in (one, other, one, other)))
+            assert sum(tick.steps + tick.checks for tick in ticked) <= len(due)
+            if not await fleet.active():
+                break
+    await fleet.compare()
+
+
+def _text(app: Runtime) -> str:
+    from shared.clock import to_text
+
+    return to_text(app.clock.now())
+
+
+async def test_the_same_request_at_once_on_two_workers_is_one_operation(fleet: Fleet) -> None:
+    small = await _small_world(fleet, "at-once")
+    for wanted in (*small.points, *small.machines):
+        key = str(uuid.uuid4())
+        asked = await asyncio.gather(*(fleet.start(wanted, key=key) for _ in range(12)))
+        assert len({one.operation for one in asked}) == 1
+    await fleet.until_ended()
+    await fleet.compare()
+
+
+POINTS = ("step.claimed", "step.intended", "step.sent", "step.ended", "finish.written", "announce.released", "check.read")
+
+
+@pytest.mark.parametrize("point", POINTS)
+async def test_a_worker_stands_still_beyond_its_lease_and_goes_on(fleet: Fleet, deaths: Deaths, point: str) -> None:
+    small = await _small_world(fleet, f"paused-{point.replace('.', '-')}")
+    for wanted in (*small.points, *small.machines):
+        await fleet.start(wanted)
+    deaths.pause(point)
+    stopped: int | None = None
+    for _ in range(100):
+        advancing = asyncio.create_task(fleet.simulation.advance("PT1M"))
+        while not advancing.done() and stopped is None:
+            await asyncio.sleep(0.02)  # a process stands still in real time
+            stopped = _standing_still(fleet) if deaths.reached(point) else None
+        if stopped is not None:
+            await _others_go_on(fleet)
+            os.kill(stopped, signal.SIGCONT)
+            await advancing
+            break
+        await advancing
+    assert stopped is not None, f"{point} was never reached"
+    await fleet.until_ended()
+    await fleet.compare()
+    fleet.looked_before_each_repetition()
+
+
+async def _others_go_on(fleet: Fleet) -> None:
+    """Wait until the lease of whoever stands still is over, and have the other worker look at everything meanwhile and after it."""
+    until = time.monotonic() + LEASE_SECONDS * 7 / 6 + 1
+    while time.monotonic() < until:
+        await fleet.nudge()
+        await asyncio.sleep(0.3)  # a lease is wall time
+
+
+def _standing_still(fleet: Fleet) -> int | None:
+    for pid in fleet.running.workers():
+        with open(f"/proc/{pid}/stat", encoding="ascii") as stat:
+            if stat.read().rsplit(")", 1)[1].split()[0] == "T":
+                return pid
+    return None

@@ -1,0 +1,136 @@
+"""What comes in by queue: plain, base64, CloudEvent, or garbage that is refused in words."""
+
+import base64
+import json
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from shared.errors import ErrorCode, Refused
+from shared.operations.intake import MAX_BYTES, Intake, decode, replay_of, understand
+
+KINDS = frozenset({"restorePointCopy", "restore"})
+_scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text()
+_json = st.recursive(_scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3), max_leaves=8)
+_names = st.sampled_from(["id", "tenant", "operation", "target", "specversion", "type", "source", "data", "farshoreReplay"]) | st.text()
+_messages = st.dictionaries(_names, _json | st.sampled_from(["1.0", "farshore.restore.create", "cancel"]), max_size=8)
+
+
+@given(st.binary(max_size=300) | st.text(max_size=100).map(str.encode) | _json.map(lambda body: json.dumps(body).encode()))
+@example(b"[" * 60_000)
+@example(b'{"a":' * 10_000)
+@example(b'{"a": NaN}')
+@example(b'{"a": Infinity}')
+@example(b'{"a": ' + b"9" * 6000 + b"}")
+@example(base64.b64encode(b"[1]"))
+@example(b"\xef\xbb\xbf{}")
+def test_whatever_comes_in_is_read_or_refused_in_words(raw: bytes) -> None:
+    try:
+        body = decode(raw)
+    except Refused as refused:
+        assert refused.code is ErrorCode.UNREADABLE_MESSAGE
+        return
+    json.dumps(body, allow_nan=False)
+
+
+@given(_messages)
+def test_whatever_was_read_is_understood_or_refused_with_the_member_that_is_wrong(message: dict[str, object]) -> None:
+    try:
+        intake = understand(message, KINDS)
+    except Refused as refused:
+        assert refused.problem.target
+        return
+    assert not {"id", "tenant", "operation"} & set(intake.body)
+    assert (intake.target is None) == (intake.operation == "create")
+    for text in (intake.key, intake.tenant, intake.target):
+        assert text is None or text.encode()
+
+
+@given(st.dictionaries(st.text(), _json, max_size=5))
+def test_plain_and_base64_are_the_same_message(body: dict[str, object]) -> None:
+    text = json.dumps(body).encode()
+    try:
+        plain = decode(text)
+    except Refused:
+        with pytest.raises(Refused):
+            decode(base64.b64encode(text))
+        return
+    assert decode(base64.b64encode(text)) == plain
+    assert decode(b"\r\n " + base64.b64encode(text) + b"\n") == plain
+
+
+def test_a_message_of_64_kib_is_read_and_a_longer_one_refused() -> None:
+    text = b'{"a":"' + b"x" * (MAX_BYTES - 8) + b'"}'
+    assert len(text) == MAX_BYTES
+    assert len(str(decode(text)["a"])) == MAX_BYTES - 8
+    with pytest.raises(Refused) as refused:
+        decode(text + b" ")
+    assert refused.value.code is ErrorCode.PAYLOAD_TOO_LARGE
+
+
+def test_a_create_is_the_post_with_id_and_tenant() -> None:
+    message: dict[str, object] = {"id": "m-1", "tenant": "contoso", "source": {"x": 1}, "target": {"region": "westeurope"}}
+    assert understand(message, KINDS) == Intake(
+        "create", {"source": {"x": 1}, "target": {"region": "westeurope"}}, "m-1", "contoso"
+    )
+    assert understand({**message, "operation": "create"}, KINDS) == understand(message, KINDS)
+
+
+def test_a_word_on_an_existing_thing_names_it() -> None:
+    message: dict[str, object] = {"operation": "resume", "target": "m-1", "with": "care"}
+    assert understand(message, KINDS) == Intake("resume", {"with": "care"}, None, None, "m-1")
+    for wrong in ({"operation": "resume"}, {"operation": "resume", "target": {"id": "m-1"}}, {"operation": "resume", "target": ""}):
+        with pytest.raises(Refused) as refused:
+            understand(wrong, KINDS)
+        assert refused.value.problem.target == "target"
+
+
+def test_a_cloud_event_is_the_same_in_its_data() -> None:
+    event: dict[str, object] = {
+        "specversion": "1.0",
+        "source": "/scheduler",
+        "id": "7",
+        "type": "farshore.restorePointCopy.create",
+        "tenant": "contoso",
+        "traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+        "data": {"source": {"x": 1}, "target": {"region": "westeurope"}},
+    }
+    intake = understand(event, KINDS)
+    assert (intake.operation, intake.kind, intake.tenant, intake.key) == ("create", "restorePointCopy", "contoso", "/scheduler 7")
+    assert intake.body == event["data"]
+    assert intake.trace == event["traceparent"]
+    canceled = understand({**event, "type": "farshore.restorePointCopy.cancel", "data": {"target": "abc"}}, KINDS)
+    assert (canceled.operation, canceled.target, canceled.body) == ("cancel", "abc", {})
+
+
+@pytest.mark.parametrize(
+    ("change", "target"),
+    [
+        ({"specversion": "0.3"}, "specversion"),
+        ({"type": "farshore.failover.create"}, "type"),
+        ({"type": "contoso.restorePointCopy.create"}, "type"),
+        ({"type": "farshore.restorePointCopy"}, "type"),
+        ({"type": None}, "type"),
+        ({"source": None}, "source"),
+        ({"id": 7}, "id"),
+        ({"id": ""}, "id"),
+        ({"id": "x" * 1025}, "id"),
+        ({"id": "\ud800"}, "id"),
+        ({"data": [1]}, "data"),
+        ({"data": None}, "data"),
+        ({"data": {"operation": "cancel"}}, "data.operation"),
+        ({"tenant": 5}, "tenant"),
+    ],
+)
+def test_a_cloud_event_that_is_wrong_is_refused_with_the_attribute(change: dict[str, object], target: str) -> None:
+    event = {"specversion": "1.0", "source": "/s", "id": "7", "type": "farshore.restorePointCopy.create", "data": {}} | change
+    with pytest.raises(Refused) as refused:
+        understand(event, KINDS)
+    assert refused.value.problem.target == target
+
+
+def test_a_replay_is_told_from_a_message_that_looks_like_one() -> None:
+    assert replay_of({"farshoreReplay": "abc"}) == "abc"
+    assert replay_of({"farshoreReplay": "abc", "source": {}}) is None
+    assert replay_of({"farshoreReplay": 7}) is None

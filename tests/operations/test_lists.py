@@ -1,0 +1,123 @@
+"""Lists: newest first, filtered, no row lost or doubled from page to page."""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+
+from shared.operations.lists import Query
+from shared.operations.models import Listed, Status
+from tests.operations.kit import STEPS, Core, new
+
+TENANTS = ("contoso", "fabrikam", "provider", "a'b c")
+KINDS = ("toy", "game")
+
+
+async def _many(core: Core, count: int) -> list[str]:
+    """Accept so many operations of all tenants and kinds, some at the same moment, and return their ids, newest first."""
+    made = []
+    for number in range(count):
+        if number % 3:
+            core.advance(seconds=1)
+        request = new(
+            f"list-{number}", tenant=TENANTS[number % 4], kind=KINDS[number % 2], filters={"region": f"region {number % 3}", "name": "it's"}
+        )
+        made.append((await core.acceptance.accept(request)).operation)
+    await core.take(STEPS)
+    return [item.id for item in sorted(made, key=lambda item: (-item.created_at.timestamp(), item.id))]
+
+
+async def _all(core: Core, query: Query, top: int, *, standing: bool = False) -> list[str]:
+    read = core.lists.standing if standing else core.lists.page
+    ids: list[str] = []
+    after: str | None = None
+    while True:
+        page: Listed = await read(query, top, after)
+        assert len(page.operations) <= top
+        ids += [operation.id for operation in page.operations]
+        after = page.last
+        if after is None:
+            return ids
+
+
+@pytest.mark.parametrize("top", [1, 4, 7, 100])
+async def test_the_providers_pages_hold_everybodys_operations_once_newest_first(core: Core, top: int) -> None:
+    ids = await _many(core, 14)
+    assert await _all(core, Query(None, KINDS), top) == ids
+
+
+async def test_a_tenants_pages_hold_its_own_only(core: Core) -> None:
+    ids = await _many(core, 16)
+    for tenant in TENANTS:
+        mine = await _all(core, Query(tenant, KINDS), 2)
+        assert len(mine) == 4
+        assert mine == [operation for operation in ids if operation in mine]
+        assert {(await core.get(operation)).tenant for operation in mine} == {tenant}
+    assert await _all(core, Query("con", KINDS), 2) == []
+
+
+async def test_filters_are_all_heeded(core: Core) -> None:
+    ids = await _many(core, 12)
+    await core.go_on(minutes=6)
+    waiting = (await core.acceptance.accept(new("last", filters={"region": "region 1"}))).operation
+    assert await _all(core, Query(None, KINDS, status="Succeeded"), 5) == ids
+    assert await _all(core, Query(None, KINDS, status="NotStarted"), 5) == [waiting.id]
+    assert len(await _all(core, Query(None, ("game",)), 5)) == 6
+    assert len(await _all(core, Query(None, KINDS, filters={"region": "region 1"}), 2)) == 5
+    assert len(await _all(core, Query(None, KINDS, filters={"region": "region 1", "name": "it's"}), 2)) == 4
+    assert await _all(core, Query(None, KINDS, filters={"region": "region' or RowKey ne '"}), 2) == []
+    assert await _all(core, Query(None, ("none",)), 2) == []
+
+
+async def test_a_page_shows_each_operation_as_it_is_now(core: Core) -> None:
+    operation = await core.accept()
+    row = await core.row(operation)
+    await core.write(row, percent=40, status=Status.RUNNING)
+    page = await core.lists.page(Query(None, KINDS), 10, None)
+    assert [(item.id, item.percent_complete, item.status) for item in page.operations] == [(operation.id, 40, Status.RUNNING)]
+
+
+async def test_what_is_accepted_while_somebody_pages_moves_nothing(core: Core) -> None:
+    ids = await _many(core, 9)
+    first = await core.lists.page(Query(None, KINDS), 4, None)
+    core.advance(seconds=5)
+    await core.accept("newer")
+    rest = await core.lists.page(Query(None, KINDS), 20, first.last)
+    assert [item.id for item in (*first.operations, *rest.operations)] == ids
+
+
+async def test_the_on_call_page_holds_what_asks_for_a_person_and_nothing_else(core: Core) -> None:
+    ids = await _many(core, 12)
+    for operation in ids[::2]:
+        row = await core.row(operation)
+        await core.write(row.with_attention("Stuck", "it does not move", "2026-03-03T10:00:00Z"), status=Status.RUNNING)
+    assert await _all(core, Query(None, KINDS), 2, standing=True) == ids[::2]
+    mine = [operation for operation in ids[::2] if (await core.get(operation)).tenant == "contoso"]
+    assert await _all(core, Query("contoso", KINDS), 1, standing=True) == mine
+    games = [operation for operation in ids[::2] if (await core.get(operation)).kind == "game"]
+    assert await _all(core, Query(None, ("game",)), 1, standing=True) == games
+    row = await core.row(ids[0])
+    await core.write(row, attention=None)
+    assert await _all(core, Query(None, KINDS), 2, standing=True) == ids[2::2]
+    assert await _all(core, Query(None, KINDS, status="NotStarted"), 2, standing=True) == []
+
+
+async def test_the_on_call_page_goes_on_where_it_was_though_its_last_row_stands_no_more(core: Core) -> None:
+    ids = await _many(core, 6)
+    for operation in ids:
+        await core.write((await core.row(operation)).with_attention("Stuck", "it does not move", "2026-03-03T10:00:00Z"))
+    first = await core.lists.standing(Query(None, KINDS), 3, None)
+    await core.write(await core.row(ids[2]), attention=None)
+    rest = await core.lists.standing(Query(None, KINDS), 3, first.last)
+    assert [item.id for item in (*first.operations, *rest.operations)] == ids
+
+
+async def test_lists_change_with_the_state_that_they_filter_by(core: Core) -> None:
+    operation = await core.accept()
+    for status in (Status.RUNNING, Status.NOT_STARTED, Status.RUNNING):
+        await core.write(await core.row(operation), status=status)
+        listed = await asyncio.gather(*(core.lists.page(Query("contoso", KINDS, status=str(each)), 5, None) for each in Status))
+        assert [str(each) for each, page in zip(Status, listed, strict=True) if page.operations] == [str(status)]
+    core.clock.advance(timedelta(minutes=6))
+    await core.go_on()
+    assert [item.id for item in (await core.lists.page(Query("contoso", KINDS, status="Succeeded"), 5, None)).operations] == [operation.id]
