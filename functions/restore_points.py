@@ -15,7 +15,6 @@ from shared.operations.lists import Query
 from shared.operations.messages import read_step
 from shared.operations.models import Accepted, Operation, Status
 from shared.restore_points.models import Copy, CopyRequest, normal_region
-from shared.restore_points.rules.facts import id_key
 from shared.web.answers import Answer, accepted
 from shared.web.documents import parse
 from shared.web.entry import handle
@@ -31,6 +30,8 @@ STEPS = "restore-point-copy-steps"
 
 
 def _vm_filter(text: str) -> str:
+    from shared.restore_points.rules.facts import id_key  # no cold start needs the rules
+
     key = id_key(text)
     if key is None or "/virtualmachines/" not in key:
         raise ValueError("This must be the ARM id of a virtual machine.")

@@ -33,6 +33,7 @@ from shared.telemetry import Metric
 
 if TYPE_CHECKING:
     from shared.arm.clients import AzureClients
+    from shared.restore_points.gauges import CopyGauges
     from shared.restore_points.service import Copies
     from shared.site_recovery.gateway import SiteRecoveryGateway
     from shared.site_recovery.inventory import Inventory
@@ -70,6 +71,7 @@ class Runtime:
     rejected: RejectedMessages
     poisoned: PoisonQueues
     copies: "Copies"
+    gauges: "CopyGauges"
     failovers: "Failovers"
     site_recovery: "SiteRecoveryGateway"
     surroundings: "Surroundings"
@@ -163,6 +165,7 @@ def _connect_blobs(settings: Settings) -> WriteOnceBlobs:
 def _assemble(settings: Settings, clock: Clock, ids: Ids, account: Storage, anchors: WriteOnceBlobs) -> Runtime:
     from shared.arm.clients import AzureClients
     from shared.restore_points import assemble as restore_points
+    from shared.restore_points.gauges import CopyGauges
     from shared.site_recovery import assemble as site_recovery
     from shared.web.keys import SigningKeys
     from shared.web.tokens import TokenVerifier
@@ -205,6 +208,7 @@ def _assemble(settings: Settings, clock: Clock, ids: Ids, account: Storage, anch
         rejected=kept,
         poisoned=PoisonQueues(account.queues, receiver, INTAKE_QUEUES, (*STEP_QUEUES, *CHECK_QUEUES)),
         copies=copies.service(acceptance, commands),
+        gauges=CopyGauges(operations, clock),
         failovers=failovers.service(acceptance, commands),
         site_recovery=failovers.gateway,
         surroundings=failovers.surroundings,

@@ -260,6 +260,16 @@ class Store:
                     found.append(row)
         return found
 
+    async def followed(self, kind: str) -> list[tuple[str, str]]:
+        """Return (tenant, code of the attention or empty) of each operation of a kind that the checks follow, over all partitions."""
+        filters = "PartitionKey eq @partition and RowKey ge 'a|' and RowKey lt 'a}' and kind eq @kind and group ne ''"
+        found: list[tuple[str, str]] = []
+        for partition in all_partitions():
+            parameters = {"partition": partition, "kind": kind}
+            rows_there = self._table.range(filters, select=["PartitionKey", "RowKey", "tenant", "attention"], parameters=parameters)
+            found += [(str(item.entity["tenant"]), str(item.entity.get("attention", ""))) async for item in rows_there]
+        return found
+
     async def standing(self, partition: str) -> list[str]:
         """Return the ids of a partition's operations that ask for a person."""
         filters = "PartitionKey eq @partition and RowKey ge 'a|' and RowKey lt 'a}' and attentions gt 0 and attention ne ''"

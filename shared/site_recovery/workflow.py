@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from shared import telemetry
 from shared.arm.ids import ResourceId
 from shared.clock import Clock, from_text, to_text
 from shared.errors import CallFailure, ErrorCode, FailureKind, Problem
@@ -32,6 +33,7 @@ from shared.site_recovery.rules.job_facts import JobFacts
 from shared.site_recovery.rules.plans import make_plan
 from shared.site_recovery.starts import Starts, leg_request
 from shared.site_recovery.surroundings import Surroundings
+from shared.telemetry import Metric
 
 KIND = "failover"
 STEP_QUEUE = "failover-steps"
@@ -145,6 +147,9 @@ class FailoverSteps:
             if held is not None:
                 return held
         status = Status.SUCCEEDED if problem is None else Status.FAILED
+        if job.started_at is not None and job.ended_at is not None:
+            seconds = (job.ended_at - job.started_at).total_seconds()
+            telemetry.record(Metric.FAILOVER_DURATION, seconds, tenant=claim.row.tenant, action=str(leg.action), status=str(status))
         return await self._leg_ended(claim, index, status, job.ended_at or self.clock.now(), problem)
 
     async def _job(self, claim: Claim, name: str | None) -> JobFacts | None:
