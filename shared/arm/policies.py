@@ -23,11 +23,13 @@ from azure.core.pipeline import PipelineRequest, PipelineResponse
 from azure.core.pipeline.policies import AsyncHTTPPolicy, SansIOHTTPPolicy
 from azure.core.rest import AsyncHttpResponse, HttpRequest
 
+from shared import telemetry
 from shared.arm.answers import READ_TIMEOUT, WRITE_TIMEOUT
 from shared.arm.budget import BudgetKey, Observation, merge, observe, operation_type
 from shared.arm.failures import in_doubt, not_sent, parse_date, parse_retry_after
 from shared.arm.ids import subscription_of
 from shared.errors import CallFailure, FailureKind
+from shared.telemetry import Metric
 
 if TYPE_CHECKING:
     from azure.core.credentials_async import AsyncTokenCredential
@@ -135,6 +137,8 @@ class Budgets:
         except ValueError:
             return
         key = BudgetKey(self.principal, subscription, operation_type(request.method))
+        status = "429" if response.status_code == 429 else f"{response.status_code // 100}xx"
+        telemetry.count(Metric.ARM_CALLS, operation=str(key.operation), subscription=subscription, status=status)
         observation = observe(key, response.status_code, response.headers)
         if observation is not None:
             self.seen[key] = merge(self.seen.get(key), observation)
