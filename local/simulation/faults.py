@@ -1,4 +1,10 @@
-"""Faults on demand (contracts/simulation.md): which request meets which, how often, and what is left of each."""
+"""Faults on demand (contracts/simulation.md): which request meets which, how often, and what is left of each.
+
+`failJob` takes `task` (its id, name or friendly name; without it the longest), `code`, `message`, `possibleCauses`, `recommendedAction`, of
+a plan's job `item` (part of the id of the member that fails), and `stateDescription`: `CompletedWithInformation` or `PartiallySucceeded`,
+for a job that succeeds all the same. `unhealthy` takes `health` (`Warning`, or `Critical` by default); `path` is searched in the item's id;
+it lasts until the fault is removed.
+"""
 
 import random
 import re

@@ -24,12 +24,10 @@ def failback(data_sync: str = "ForSynchronization") -> dict[str, Any]:
 def unplanned(provider: str, point: str | None = None, source: str = "NotRequired") -> dict[str, Any]:
     """Return the body of an unplanned failover of an item."""
     details = {"instanceType": provider, "recoveryPointId": point, **({"performShutdown": "false"} if provider == "InMageRcm" else {})}
-    return {
-        "properties": {"failoverDirection": "PrimaryToRecovery", "sourceSiteOperations": source, "providerSpecificDetails": details}
-    }
+    return {"properties": {"failoverDirection": "PrimaryToRecovery", "sourceSiteOperations": source, "providerSpecificDetails": details}}
 
 
-def tested(provider: str, **options: Any) -> dict[str, Any]:
+def a_test(provider: str, **options: Any) -> dict[str, Any]:
     """Return the body of a test failover of an item."""
     return {"properties": {**(options or NO_NETWORK), "providerSpecificDetails": {"instanceType": provider}}}
 
@@ -89,7 +87,9 @@ class Vaults:
         """Return the id of the job that an answer names."""
         assert reply.status == 202, reply.body
         assert reply.body is None
-        return f"{resource.split('/replication')[0]}/replicationJobs/{reply.headers['Location'].split('?')[0].rsplit('/', 1)[-1]}"
+        return (
+            f"{resource.split('/replication', maxsplit=1)[0]}/replicationJobs/{reply.headers['Location'].split('?')[0].rsplit('/', 1)[-1]}"
+        )
 
     async def done(self, resource: str, deed: str, body: Any = None, *, after: str = "PT2H", **options: Any) -> dict[str, Any]:
         """Ask for a deed, let the time pass, and return its job's properties."""

@@ -38,7 +38,7 @@ async def test_what_is_read_can_be_put_back_while_copies_run(azure: Azure) -> No
     await azure.copy(target, "a", source["restorePoints"][0]["id"])
     await azure.control.advance("PT20M")
     estate = await azure.control.estate()
-    estate["vaults"].append({"id": "/subscriptions/x/vault", "anything": [1, {"a": None}]})
+    estate["vaults"][0]["anything"] = [1, {"a": None}]
     estate["notes"] = "kept"
     before = await azure.progress(f"{target}/restorePoints/a")
     assert await azure.control.put_estate(estate) == estate

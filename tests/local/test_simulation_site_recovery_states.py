@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.local.site_recovery import HYPER_V, PLANNED, Vaults, failback, tested, unplanned, vaults_running
+from tests.local.site_recovery import HYPER_V, PLANNED, Vaults, a_test, failback, unplanned, vaults_running
 
 
 @pytest.fixture
@@ -21,7 +21,7 @@ FAILED_OVER = {"CompleteMigration", "Commit", "DisableProtection", "ChangePit"}
 DEEDS: dict[str, tuple[str, Any]] = {
     "PlannedFailover": ("plannedFailover", PLANNED),
     "UnplannedFailover": ("unplannedFailover", unplanned("HyperVReplicaAzure")),
-    "TestFailover": ("testFailover", tested("HyperVReplicaAzure")),
+    "TestFailover": ("testFailover", a_test("HyperVReplicaAzure")),
     "TestFailoverCleanup": ("testFailoverCleanup", {"properties": {}}),
     "Commit": ("failoverCommit", None),
     "CancelFailover": ("failoverCancel", None),
@@ -48,7 +48,7 @@ async def assert_refuses_all_but(vaults: Vaults, item: str, allowed: set[str]) -
 async def test_the_way_out_and_back_of_hyper_v(vaults: Vaults) -> None:
     item = vaults.item("erp01")
     await assert_refuses_all_but(vaults, item, PROTECTED)
-    await vaults.start(item, "testFailover", tested("HyperVReplicaAzure"))
+    await vaults.start(item, "testFailover", a_test("HyperVReplicaAzure"))
     await assert_refuses_all_but(vaults, item, set())
     await vaults.azure.control.advance("PT10M")
     assert (await vaults.properties(item))["testFailoverState"] == "WaitingForCompletion"
@@ -198,11 +198,11 @@ async def test_recovery_points_appear_and_go(vaults: Vaults) -> None:
             "properties.providerSpecificDetails.instanceType",
         ),
         ("erp01", "unplannedFailover", {"properties": {"sourceSiteOperations": "Maybe"}}, "properties.sourceSiteOperations"),
-        ("erp01", "testFailover", tested("HyperVReplicaAzure", networkType="VmNetworkAsInput"), "properties.networkId"),
+        ("erp01", "testFailover", a_test("HyperVReplicaAzure", networkType="VmNetworkAsInput"), "properties.networkId"),
         (
             "erp01",
             "testFailover",
-            tested("HyperVReplicaAzure", networkType="VmNetworkAsInput", networkId="/subscriptions/x/nothing"),
+            a_test("HyperVReplicaAzure", networkType="VmNetworkAsInput", networkId="/subscriptions/x/nothing"),
             "properties.networkId",
         ),
         ("erp01", "testFailover", {"properties": {}}, "properties.providerSpecificDetails"),
@@ -220,7 +220,7 @@ async def test_points_and_networks_of_elsewhere_are_refused(vaults: Vaults) -> N
     reply = await vaults.post(item, "unplannedFailover", unplanned("HyperVReplicaAzure", foreign))
     assert (reply.status, reply.code) == (400, "InvalidRecoveryPoint")
     elsewhere = vaults.network("drill-provider-westeurope")
-    reply = await vaults.post(item, "testFailover", tested("HyperVReplicaAzure", networkType="VmNetworkAsInput", networkId=elsewhere))
+    reply = await vaults.post(item, "testFailover", a_test("HyperVReplicaAzure", networkType="VmNetworkAsInput", networkId=elsewhere))
     assert (reply.status, reply.body["error"]["target"]) == (400, "properties.networkId")
 
 

@@ -224,7 +224,7 @@ def list_things(call: Call) -> Answer:
 
 def _thing(call: Call, row: Thing) -> Json:
     state, kind, now = call.world.recovery_services, type_of(row.id), call.now
-    properties: Json = {"friendlyName": name(row.id), **row.properties}
+    properties: Json = dict(row.properties) if kind.lower().endswith("mappings") else {"friendlyName": name(row.id), **row.properties}
     vault = state.vault(row.id)
     if kind.lower() == CONTAINER.lower():
         items = state.items_of(vault_of(row.id), now)

@@ -1,0 +1,329 @@
+"""Jobs of Site Recovery: as they are told, as they fail, as they are broken off, and those of recovery plans."""
+
+from collections.abc import AsyncIterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import ClientError
+
+from tests.local.site_recovery import PLANNED, Vaults, a_test, failback, unplanned, vaults_running
+
+PLAN_OUT = {"properties": {"failoverDirection": "PrimaryToRecovery", "sourceSiteOperations": "NotRequired", "providerSpecificDetails": []}}
+
+
+@pytest.fixture
+async def vaults() -> AsyncIterator[Vaults]:
+    async with vaults_running() as running:
+        yield running
+
+
+def states(job: dict[str, Any]) -> dict[str, str]:
+    """Return the states of a job's tasks by name."""
+    return {task["name"]: task["state"] for task in job["tasks"]}
+
+
+def members(job: dict[str, Any], group: int) -> dict[str, dict[str, Any]]:
+    """Return the members' tasks of a plan's group by the machine's name."""
+    found = [task for task in job["tasks"] if task["name"] == f"RecoveryPlanGroup{group}"]
+    return {child["friendlyName"]: child for child in found[0]["groupTaskCustomDetails"]["childTasks"]}
+
+
+async def test_the_traffic_is_as_recorded(vaults: Vaults) -> None:
+    item = vaults.item("erp01")
+    reply = await vaults.post(item, "plannedFailover", PLANNED, request_id="0bcc90bf-08b9-4f81-afe9-e3388bd47463")
+    assert (reply.status, reply.body, reply.headers["Content-Length"], reply.headers["Retry-After"]) == (202, None, "0", "30")
+    job = vaults.job_of(reply, item)
+    name = job.rsplit("/", 1)[-1]
+    assert reply.headers["Location"] == f"{vaults.azure.url}{item}/operationresults/{name}?api-version=2025-08-01"
+    assert reply.headers["Azure-AsyncOperation"] == f"{vaults.azure.url}{job}?api-version=2025-08-01"
+    await vaults.azure.control.advance("PT1M")
+    running = (await vaults.get(job)).body
+    told = running["properties"]
+    assert told["activityId"].startswith("0bcc90bf-08b9-4f81-afe9-e3388bd47463 ActivityId: ")
+    assert (told["state"], told["allowedActions"], told["targetObjectId"]) == ("InProgress", ["Cancel"], "erp01")
+    assert list(states(told).values()) == ["Succeeded", "Succeeded", "Succeeded", "InProgress", "NotStarted"]
+    assert (told["tasks"][3]["endTime"], told["tasks"][4]["startTime"]) == ("0001-01-01T00:00:00", "0001-01-01T00:00:00")
+    assert (running["status"], running["error"], running["endTime"]) == ("InProgress", None, None)
+    pending = await vaults.get(reply.headers["Location"])
+    assert (pending.status, pending.body) == (202, None)
+    await vaults.azure.control.advance("PT10M")
+    told = await vaults.properties(job)
+    assert (told["state"], told["stateDescription"], told["allowedActions"]) == ("Succeeded", "Completed", [])
+    (detail,) = told["customDetails"]["protectedItemDetails"]
+    assert (await vaults.properties(item))["failoverRecoveryPointId"] == f"{item}/recoveryPoints/{detail['recoveryPointId']}"
+    took = datetime.fromisoformat(told["endTime"]) - datetime.fromisoformat(told["startTime"])
+    assert 9 * 60 < took.total_seconds() < 11 * 60
+    result = await vaults.get(reply.headers["Location"])
+    assert (result.status, result.body["id"]) == (200, item)
+    idle = (await vaults.properties(item))["currentScenario"]
+    assert (idle["scenarioName"], idle["jobId"].rsplit("/", 1)[-1], idle["startTime"]) == ("None", "None", "1753-01-01T01:01:01Z")
+
+
+async def test_jobs_are_listed_and_filtered(vaults: Vaults) -> None:
+    first = await vaults.start(vaults.item("erp01"), "plannedFailover", PLANNED)
+    await vaults.azure.control.advance("PT20M")
+    second = await vaults.start(vaults.item("erp02"), "testFailover", a_test("HyperVReplicaAzure"))
+    jobs = f"{vaults.provider}/replicationJobs"
+
+    async def listed(text: str) -> list[str]:
+        reply = await vaults.get(jobs, _filter=text)
+        assert reply.status == 200, reply.body
+        return [job["id"] for job in reply.body["value"]]
+
+    busy = vaults.estate["vaults"][0]["jobs"][0]["id"]
+    assert [job["id"] for job in (await vaults.get(jobs)).body["value"]] == [second, first, busy]
+    assert await listed("jobStatus eq 'InProgress'") == [second, busy]
+    assert await listed("JobStatus eq 'Succeeded' and StartTime eq '2025-03-03T11:59:00Z'") == [first]
+    assert await listed("startTime ge 2025-03-03T12:10:00Z") == [second]
+    assert await listed("scenarioName eq 'PlannedFailover'") == [first]
+    assert await listed("targetObjectId eq 'erp02'") == [second]
+    refused = await vaults.get(jobs, _filter="colour eq 'red'")
+    assert (refused.status, refused.code) == (400, "InvalidFilter")
+
+
+async def test_a_job_that_fails_tells_why_and_changes_nothing(vaults: Vaults) -> None:
+    item = vaults.item("erp01")
+    await vaults.azure.control.add_fault("failJob", path="erp01/plannedFailover", task="VmShutdownVmOnPrimary", code="28117")
+    job = await vaults.start(item, "plannedFailover", PLANNED)
+    await vaults.azure.control.advance("PT2H")
+    told = await vaults.properties(job)
+    assert (told["state"], told["stateDescription"], told["allowedActions"]) == ("Failed", "Failed", ["Restart"])
+    assert list(states(told).values()) == ["Succeeded", "Failed", "NotStarted", "NotStarted", "NotStarted"]
+    (error,) = told["errors"]
+    assert error["serviceErrorDetails"]["code"] == "28117"
+    assert error["providerErrorDetails"]["recommendedAction"]
+    assert (error["taskId"], told["tasks"][1]["errors"]) == ("ShutdownVmOnPrimary", [error])
+    assert (await vaults.get(job)).body["error"]["code"] == "28117"
+    state = await vaults.properties(item)
+    assert (state["activeLocation"], state["protectionState"]) == ("Primary", "Protected")
+    assert "PlannedFailover" in state["allowedOperations"]
+    assert len(await vaults.points(item)) >= 24
+    await vaults.start(job, "restart")
+    await vaults.azure.control.advance("PT2H")
+    assert (await vaults.properties(job))["state"] == "Succeeded"
+    assert (await vaults.properties(item))["activeLocation"] == "Recovery"
+    assert (await vaults.post(job, "restart")).status == 409
+
+
+async def test_a_test_failover_that_fails_late_leaves_a_machine_behind(vaults: Vaults) -> None:
+    for task, after in (("VmTfoPrerequisitesCheck", "MarkedForDeletion"), ("VmTfoStartVm", "WaitingForCompletion")):
+        await vaults.azure.control.add_fault("failJob", task=task)
+        job = await vaults.done(vaults.item("erp02"), "testFailover", a_test("HyperVReplicaAzure"))
+        assert job["state"] == "Failed"
+        assert (await vaults.properties(vaults.item("erp02")))["testFailoverState"] == after
+
+
+async def test_success_can_be_less_than_it_seems(vaults: Vaults) -> None:
+    await vaults.azure.control.add_fault("failJob", task="VmFoStartVmOnSecondary", stateDescription="CompletedWithInformation")
+    job = await vaults.done(vaults.item("erp01"), "plannedFailover", PLANNED)
+    assert (job["state"], job["stateDescription"]) == ("Succeeded", "CompletedWithInformation")
+    assert [error["errorLevel"] for error in job["errors"]] == ["Warning"]
+    assert (await vaults.properties(vaults.item("erp01")))["activeLocation"] == "Recovery"
+
+
+async def test_a_machine_that_does_not_shut_down(vaults: Vaults) -> None:
+    for item in vaults.estate["vaults"][0]["items"]:
+        item["shutsDown"] = False
+    await vaults.azure.control.put_estate(vaults.estate)
+    planned = await vaults.done(vaults.item("erp01"), "plannedFailover", PLANNED)
+    assert (planned["state"], states(planned)["VmShutdownVmOnPrimary"]) == ("Failed", "Failed")
+    forced = await vaults.done(vaults.item("erp01"), "unplannedFailover", unplanned("HyperVReplicaAzure", source="Required"))
+    assert (forced["state"], forced["stateDescription"]) == ("Succeeded", "CompletedWithInformation")
+    left = await vaults.done(vaults.item("erp02"), "unplannedFailover", unplanned("HyperVReplicaAzure"))
+    assert (left["stateDescription"], "VmShutdownVmOnPrimary" in states(left)) == ("Completed", False)
+
+
+async def test_cancelling_a_failover_does_harm(vaults: Vaults) -> None:
+    item = vaults.item("erp01")
+    job = await vaults.start(item, "plannedFailover", PLANNED)
+    await vaults.azure.control.advance("PT2M")
+    assert (await vaults.post(job, "cancel")).status == 202
+    told = await vaults.properties(job)
+    assert told["state"] == "Cancelled"
+    assert list(states(told).values()) == ["Succeeded", "Succeeded", "Succeeded", "Cancelled", "NotStarted"]
+    assert (await vaults.get(job)).body["status"] == "Canceled"
+    before = await vaults.points(item)
+    await vaults.azure.control.advance("PT3H")
+    state = await vaults.properties(item)
+    assert (state["replicationHealth"], state["allowedOperations"]) == ("Critical", ["DisableProtection"])
+    assert await vaults.points(item) == before
+    assert (await vaults.post(job, "cancel")).status == 409
+
+
+async def test_cancelling_a_failback_that_synchronises_does_harm(vaults: Vaults) -> None:
+    item = vaults.item("erp01")
+    await vaults.done(item, "plannedFailover", PLANNED)
+    await vaults.done(item, "failoverCommit")
+    job = await vaults.start(item, "plannedFailover", failback())
+    await vaults.azure.control.advance("PT10M")
+    await vaults.start(job, "cancel")
+    state = await vaults.properties(item)
+    assert (state["activeLocation"], state["replicationHealth"], state["allowedOperations"]) == (
+        "Recovery",
+        "Critical",
+        ["DisableProtection"],
+    )
+
+
+async def test_only_what_waits_can_be_resumed(vaults: Vaults) -> None:
+    job = await vaults.start(vaults.item("erp01"), "plannedFailover", PLANNED)
+    refused = await vaults.post(job, "resume", {"properties": {}})
+    assert (refused.status, refused.code) == (409, "OperationNotAllowed")
+
+
+async def test_the_groups_of_a_plan_run_one_after_another(vaults: Vaults) -> None:
+    plan = vaults.plan("shop")
+    job = await vaults.start(plan, "unplannedFailover", PLAN_OUT)
+    assert await vaults.allowed(plan) == set()
+    assert (await vaults.post(vaults.item("shop-db01"), "plannedFailover", PLANNED)).code == "AnotherJobInProgress"
+    await vaults.azure.control.advance("PT10M")
+    told = await vaults.properties(job)
+    assert list(states(told).values()) == ["Succeeded", "Succeeded", "InProgress", "NotStarted"]
+    assert (told["targetInstanceType"], told["targetObjectId"]) == ("RecoveryPlan", "shop")
+    (first,) = members(told, 1).values()
+    assert (first["state"], first["customDetails"]["jobTask"]["targetObjectId"]) == ("Succeeded", "shop-db01")
+    assert [task["name"] for task in first["groupTaskCustomDetails"]["childTasks"]][-1] == "VmFoStartVmOnSecondary"
+    assert (await vaults.properties(vaults.item("shop-db01")))["activeLocation"] == "Recovery"
+    assert (await vaults.properties(vaults.item("shop-web01")))["activeLocation"] == "Primary"
+    await vaults.azure.control.advance("PT1H")
+    told = await vaults.properties(job)
+    assert told["state"] == "Succeeded"
+    assert [each["friendlyName"] for each in told["customDetails"]["protectedItemDetails"]] == ["shop-db01", "shop-app01", "shop-web01"]
+    assert await vaults.allowed(plan) == {"Commit"}
+    await vaults.done(plan, "failoverCommit")
+    assert await vaults.allowed(vaults.item("shop-web01")) == {"CompleteMigration", "DisableProtection", "Failback"}
+    job = await vaults.start(
+        plan,
+        "plannedFailover",
+        {
+            "properties": {
+                "failoverDirection": "RecoveryToPrimary",
+                "providerSpecificDetails": [
+                    {
+                        "instanceType": "HyperVReplicaAzureFailback",
+                        "dataSyncOption": "ForSynchronization",
+                        "recoveryVmCreationOption": "NoAction",
+                    }
+                ],
+            }
+        },
+    )
+    await vaults.azure.control.advance("PT2H")
+    assert (await vaults.properties(job))["state"] == "Suspended"
+    await vaults.start(job, "resume", {"properties": {}})
+    await vaults.azure.control.advance("PT2H")
+    assert (await vaults.properties(job))["state"] == "Succeeded"
+    await vaults.done(plan, "failoverCommit")
+    await vaults.done(plan, "reProtect")
+    assert await vaults.allowed(plan) == {"PlannedFailover", "UnplannedFailover", "TestFailover"}
+
+
+async def test_members_of_a_group_run_side_by_side(vaults: Vaults) -> None:
+    plan = vaults.plan("contoso-plan")
+    job = await vaults.start(plan, "unplannedFailover", PLAN_OUT)
+    await vaults.azure.control.advance("PT1H")
+    told = await vaults.properties(job)
+    one, two = members(told, 1).values()
+    assert one["startTime"] == two["startTime"]
+    (three,) = members(told, 2).values()
+    assert three["startTime"] >= max(one["endTime"], two["endTime"])
+
+
+async def test_a_member_that_fails_stops_the_plan_behind_its_group(vaults: Vaults) -> None:
+    plan = vaults.plan("contoso-plan")
+    await vaults.azure.control.add_fault("failJob", path="contoso-plan", task="VmFailover", item="contoso-web01")
+    job = await vaults.start(plan, "unplannedFailover", PLAN_OUT)
+    await vaults.azure.control.advance("PT1H")
+    told = await vaults.properties(job)
+    assert (told["state"], list(states(told).values())) == ("Failed", ["Succeeded", "Failed", "NotStarted"])
+    assert {name: task["state"] for name, task in members(told, 1).items()} == {"contoso-web01": "Failed", "contoso-vault01": "Succeeded"}
+    active = {
+        name: (await vaults.properties(vaults.item(name)))["activeLocation"]
+        for name in ("contoso-web01", "contoso-vault01", "contoso-erp01")
+    }
+    assert active == {"contoso-web01": "Primary", "contoso-vault01": "Recovery", "contoso-erp01": "Primary"}
+    await vaults.start(job, "restart")
+    await vaults.azure.control.advance("PT1H")
+    assert (await vaults.properties(job))["state"] == "Succeeded"
+    for name in active:
+        assert (await vaults.properties(vaults.item(name)))["activeLocation"] == "Recovery"
+
+
+async def test_a_plan_can_succeed_in_part(vaults: Vaults) -> None:
+    plan = vaults.plan("contoso-plan")
+    await vaults.azure.control.add_fault("failJob", stateDescription="PartiallySucceeded", item="contoso-web01")
+    job = await vaults.done(plan, "unplannedFailover", PLAN_OUT)
+    assert (job["state"], job["stateDescription"]) == ("Succeeded", "PartiallySucceeded")
+    assert (await vaults.properties(vaults.item("contoso-web01")))["activeLocation"] == "Primary"
+    assert (await vaults.properties(vaults.item("contoso-erp01")))["activeLocation"] == "Recovery"
+    assert await vaults.allowed(plan) == {"Commit", "CancelFailover"}
+    await vaults.done(plan, "failoverCommit")
+    assert (await vaults.properties(vaults.item("contoso-web01")))["protectionState"] == "Protected"
+
+
+async def test_a_plan_of_azure_to_azure_follows_its_members(vaults: Vaults) -> None:
+    plan = vaults.plan("contoso-plan")
+    for deed, body in (("unplannedFailover", PLAN_OUT), ("failoverCommit", None), ("reProtect", None)):
+        assert (await vaults.done(plan, deed, body))["state"] == "Succeeded"
+    told = await vaults.properties(plan)
+    ids = [each["id"] for group in told["groups"] for each in group["replicationProtectedItems"]]
+    assert len(ids) == 3
+    for each in ids:
+        assert "contoso-northeurope" in each
+        assert (await vaults.properties(each))["protectionState"] == "Protected"
+    assert told["primaryFabricId"].endswith("contoso-northeurope")
+    assert (await vaults.get(vaults.item("contoso-web01"))).status == 404
+
+
+async def test_an_unhealthy_item_on_demand(vaults: Vaults) -> None:
+    for turned in ("Warning", "Critical"):
+        await vaults.azure.control.add_fault("unhealthy", path="/erp02$", health=turned)
+        assert (await vaults.properties(vaults.item("erp02")))["replicationHealth"] == turned
+        listed = (await vaults.get(f"{vaults.provider}/replicationProtectedItems")).body["value"]
+        assert {item["name"] for item in listed if item["properties"]["replicationHealth"] == turned} >= {"erp02"}
+        assert (await vaults.properties(vaults.item("erp01")))["replicationHealth"] == "Normal"
+        await vaults.azure.control.clear_faults()
+    assert (await vaults.properties(vaults.item("erp02")))["replicationHealth"] == "Normal"
+
+
+async def test_a_lost_answer_still_began_a_job_that_can_be_found(vaults: Vaults) -> None:
+    item = vaults.item("erp01")
+    await vaults.azure.control.add_fault("lostResponse", path="plannedFailover")
+    with pytest.raises(ClientError):
+        await vaults.post(item, "plannedFailover", PLANNED, request_id="find-me")
+    jobs = (await vaults.get(f"{vaults.provider}/replicationJobs")).body["value"]
+    found = [job["id"] for job in jobs if job["properties"]["activityId"].startswith("find-me")]
+    assert found == [(await vaults.properties(item))["currentScenario"]["jobId"]]
+    (effect,) = await vaults.azure.control.effects()
+    assert (effect["method"], effect["path"], effect["clientRequestId"]) == ("POST", f"{item}/plannedFailover", "find-me")
+
+
+async def test_a_late_effect_is_dropped_when_it_is_not_allowed_any_more(vaults: Vaults) -> None:
+    item = vaults.item("erp01")
+    await vaults.azure.control.add_fault("lateEffect", path="plannedFailover", delay="PT5M")
+    with pytest.raises(ClientError):
+        await vaults.post(item, "plannedFailover", PLANNED, request_id="late")
+    await vaults.start(item, "plannedFailover", PLANNED, request_id="second")
+    await vaults.azure.control.advance("PT1H")
+    assert [effect["clientRequestId"] for effect in await vaults.azure.control.effects()] == ["second"]
+
+
+async def test_everything_survives_a_restart_and_the_estate_round_trip(tmp_path: Path) -> None:
+    async with vaults_running(data=tmp_path) as vaults:
+        item = vaults.item("erp01")
+        job = await vaults.start(item, "plannedFailover", PLANNED)
+        await vaults.azure.control.advance("PT1M")
+        before = (await vaults.get(job)).body
+    async with vaults_running(data=tmp_path) as vaults:
+        assert states((await vaults.get(job)).body["properties"]) == states(before["properties"])
+        estate = await vaults.azure.control.estate()
+        assert await vaults.azure.control.put_estate(estate) == estate
+        assert await vaults.allowed(item) == set()
+        await vaults.azure.control.advance("PT1H")
+        assert (await vaults.properties(job))["state"] == "Succeeded"
+        assert (await vaults.properties(item))["activeLocation"] == "Recovery"
+        estate = await vaults.azure.control.estate()
+        assert await vaults.azure.control.put_estate(estate) == estate
+        assert "Commit" in await vaults.allowed(item)

@@ -1,0 +1,258 @@
+"""Policies, mappings, protected machines and recovery plans: made, changed, refused, deleted; the sample's vaults; small estates."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from local.simulation.client import SimulationError
+from tests.local.site_recovery import PLANNED, VERSION, Vaults, a_test, vaults_running
+
+
+@pytest.fixture
+async def vaults() -> AsyncIterator[Vaults]:
+    async with vaults_running() as running:
+        yield running
+
+
+async def put(vaults: Vaults, resource: str, properties: dict[str, Any], method: str = "PUT", wait: str = "PT5M") -> Any:
+    """Write something, let the time pass, and return the answer to the write."""
+    reply = await vaults.azure.call(method, resource, {"properties": properties}, version=VERSION)
+    await vaults.azure.control.advance(wait)
+    return reply
+
+
+def hyper_v_policy(**given: Any) -> dict[str, Any]:
+    return {"providerSpecificInput": {"instanceType": "HyperVReplicaAzure", **given}}
+
+
+async def test_the_sample_is_as_the_contract_says(vaults: Vaults) -> None:
+    listed = (await vaults.get(f"{vaults.provider}/replicationProtectedItems")).body["value"]
+    assert len({item["id"] for item in listed}) == 14
+    in_vmm = [item for item in listed if "/vmm01/" in item["id"]]
+    assert len(in_vmm) == 10
+    assert len({item["id"].rsplit("/", 2)[0] for item in in_vmm}) == 2
+    shop = await vaults.properties(vaults.plan("shop"))
+    in_plan = {each["id"] for group in shop["groups"] for each in group["replicationProtectedItems"]}
+    assert [len(group["replicationProtectedItems"]) for group in shop["groups"]] == [1, 1, 1]
+    ready = [
+        item
+        for item in in_vmm
+        if item["properties"]["replicationHealth"] == "Normal" and "TestFailover" in item["properties"]["allowedOperations"]
+    ]
+    tested = {item["id"] for item in ready if "lastSuccessfulTestFailoverTime" in item["properties"]}
+    assert len(tested - in_plan) == 4
+    assert in_plan <= tested
+    assert len([item for item in in_vmm if item["properties"]["replicationHealth"] != "Normal"]) == 1
+    assert len([item for item in in_vmm if "lastSuccessfulTestFailoverTime" not in item["properties"]]) == 1
+    assert len([item for item in in_vmm if item["properties"]["currentScenario"]["scenarioName"] != "None"]) == 1
+    kinds = [item["properties"]["providerSpecificDetails"]["instanceType"] for item in listed if "/vmm01/" not in item["id"]]
+    assert sorted(kinds) == ["HyperVReplica2012R2", "HyperVReplicaAzure", "HyperVReplicaAzure", "InMageRcm"]
+    for vault in vaults.estate["vaults"][1:]:
+        own = (await vaults.get(f"{vault['id']}/replicationProtectedItems")).body["value"]
+        assert [item["properties"]["providerSpecificDetails"]["instanceType"] for item in own] == ["A2A"] * 3
+        assert not any("lastSuccessfulTestFailoverTime" in item["properties"] for item in own)
+        assert [len(group["members"]) for group in vault["plans"][0]["groups"]] == [2, 1]
+        source = own[0]["properties"]["providerSpecificDetails"]["primaryFabricLocation"]
+        assert vault["location"] != source, "the vault is in any region except the source's"
+
+
+async def test_vaults_are_read_and_listed(vaults: Vaults) -> None:
+    group = vaults.provider.split("/vaults/")[0]
+    subscription = "/".join(vaults.provider.split("/")[:3])
+    assert (await vaults.get(vaults.provider)).body["location"] == "northeurope"
+    for path in (f"{group}/vaults", f"{subscription}/providers/Microsoft.RecoveryServices/vaults"):
+        assert [vault["id"] for vault in (await vaults.get(path)).body["value"]] == [vaults.provider]
+    assert (await vaults.get(f"{group}/vaults/none")).status == 404
+    health = await vaults.properties(f"{vaults.provider}/replicationVaultHealth")
+    assert health["protectedItemsHealth"]["categorizedResourceCounts"]["Critical"] == 1
+    assert (await vaults.get(f"{vaults.provider}/replicationEvents")).body["value"] == []
+
+
+@pytest.mark.parametrize(
+    ("given", "member"),
+    [
+        ({"replicationInterval": 60}, "replicationInterval"),
+        ({"recoveryPointHistoryDuration": 25}, "recoveryPointHistoryDuration"),
+        (
+            {"recoveryPointHistoryDuration": 2, "applicationConsistentSnapshotFrequencyInHours": 3},
+            "applicationConsistentSnapshotFrequencyInHours",
+        ),
+        ({"onlineReplicationStartTime": "25:00"}, "onlineReplicationStartTime"),
+        ({"replicationInterval": "300"}, "replicationInterval"),
+    ],
+)
+async def test_policies_that_azure_does_not_take(vaults: Vaults, given: dict[str, Any], member: str) -> None:
+    policy = f"{vaults.provider}/replicationPolicies/new"
+    reply = await put(vaults, policy, hyper_v_policy(**given))
+    assert (reply.status, reply.body["error"]["target"]) == (400, f"properties.providerSpecificInput.{member}")
+    assert (await vaults.get(policy)).status == 404
+
+
+async def test_a_policy_is_made_changed_and_deleted(vaults: Vaults) -> None:
+    policy = f"{vaults.provider}/replicationPolicies/new"
+    made = await put(vaults, policy, hyper_v_policy(replicationInterval=900, onlineReplicationStartTime="22:30"), wait="PT0S")
+    assert made.status == 202
+    assert "/replicationOperationStatus/" in made.headers["Azure-AsyncOperation"]
+    assert (await vaults.get(policy)).status == 404, "not before its job has ended"
+    assert (await vaults.get(made.headers["Azure-AsyncOperation"])).body["status"] == "InProgress"
+    await vaults.azure.control.advance("PT1M")
+    assert (await vaults.get(made.headers["Azure-AsyncOperation"])).body["status"] == "Succeeded"
+    assert (await vaults.properties(policy))["providerSpecificDetails"]["replicationInterval"] == 900
+    change = {"replicationProviderSettings": {"instanceType": "HyperVReplicaAzure", "replicationInterval": 30}}
+    await put(vaults, policy, change, "PATCH")
+    details = (await vaults.properties(policy))["providerSpecificDetails"]
+    assert (details["replicationInterval"], details["onlineReplicationStartTime"]) == (30, "22:30")
+    used = await vaults.azure.call("DELETE", f"{vaults.provider}/replicationPolicies/every-5-minutes", version=VERSION)
+    assert (used.status, used.code) == (409, "PolicyInUse")
+    assert (await vaults.azure.call("DELETE", policy, version=VERSION)).status == 202
+    await vaults.azure.control.advance("PT1M")
+    assert (await vaults.get(policy)).status == 404
+    assert (await vaults.azure.call("DELETE", policy, version=VERSION)).status == 204
+
+
+def protection(vaults: Vaults, machine: str, **given: Any) -> dict[str, Any]:
+    target = {"targetAzureVmName": "intranet", "targetAzureNetworkId": vaults.network("provider-northeurope"), **given}
+    return {
+        "policyId": f"{vaults.provider}/replicationPolicies/every-5-minutes",
+        "protectableItemId": machine,
+        "providerSpecificDetails": {"instanceType": "HyperVReplicaAzure", **target},
+    }
+
+
+async def machine(vaults: Vaults, friendly: str) -> str:
+    cloud = vaults.item("new01").rsplit("/", 2)[0]
+    found = (await vaults.get(f"{cloud}/replicationProtectableItems")).body["value"]
+    return next(str(each["id"]) for each in found if each["properties"]["friendlyName"] == friendly)
+
+
+async def test_a_machine_is_protected_changed_and_given_up(vaults: Vaults) -> None:
+    found = await machine(vaults, "intranet01")
+    item = vaults.item("new01").rsplit("/", 1)[0] + "/intranet01"
+    assert (await put(vaults, item, protection(vaults, found))).status == 202
+    state = await vaults.properties(item)
+    assert (state["protectionState"], state["allowedOperations"]) == ("InitialReplicationInProgress", ["DisableProtection"])
+    progress = int(state["providerSpecificDetails"]["initialReplicationDetails"]["initialReplicationProgressPercentage"])
+    assert 0 <= progress < 100
+    await vaults.azure.control.advance("PT1H")
+    assert "PlannedFailover" in await vaults.allowed(item)
+    again = await put(vaults, item + "-again", protection(vaults, found))
+    assert (again.status, again.code) == (409, "VirtualMachineAlreadyProtected")
+    await put(vaults, item, {"recoveryAzureVMName": "renamed", "recoveryAzureVMSize": "Standard_D4s_v3"}, "PATCH")
+    details = (await vaults.properties(item))["providerSpecificDetails"]
+    assert (details["recoveryAzureVmName"], details["recoveryAzureVMSize"]) == ("renamed", "Standard_D4s_v3")
+    long = await put(vaults, item, {"recoveryAzureVMName": "x" * 64}, "PATCH")
+    assert (long.status, long.body["error"]["target"]) == (400, "properties.recoveryAzureVMName")
+    await vaults.done(item, "remove", {"properties": {"disableProtectionReason": "NotSpecified"}})
+    assert (await vaults.get(item)).status == 404
+    assert (await vaults.post(item, "remove", {"properties": {}})).status == 204
+
+
+async def test_machines_that_cannot_be_protected(vaults: Vaults) -> None:
+    item = vaults.item("new01").rsplit("/", 1)[0] + "/cluster01"
+    reply = await put(vaults, item, protection(vaults, await machine(vaults, "cluster01")))
+    job = await vaults.properties(vaults.job_of(reply, item))
+    assert (job["state"], "shared virtual hard disk" in job["errors"][0]["serviceErrorDetails"]["message"]) == ("Failed", True)
+    assert (await vaults.get(item)).status == 404
+    found = await machine(vaults, "intranet02")
+    for given, member in (
+        ({"targetAzureVmName": "a_b"}, "targetAzureVmName"),
+        ({"targetAzureNetworkId": vaults.network("provider-westeurope")}, "targetAzureNetworkId"),
+    ):
+        reply = await put(vaults, item, protection(vaults, found, **given))
+        assert (reply.status, reply.body["error"]["target"]) == (400, f"properties.providerSpecificDetails.{member}")
+    other = protection(vaults, found) | {"policyId": f"{vaults.provider}/replicationPolicies/every-30-seconds"}
+    assert (await put(vaults, item, other)).code == "PolicyNotAssociated"
+
+
+async def test_an_item_that_is_busy_cannot_be_given_up(vaults: Vaults) -> None:
+    for method, path in (("POST", "/remove"), ("DELETE", "")):
+        reply = await vaults.azure.call(method, vaults.item("busy01") + path, {"properties": {}}, version=VERSION)
+        assert (reply.status, reply.code) == (409, "AnotherJobInProgress")
+
+
+async def test_a_recovery_plan_is_made_changed_and_deleted(vaults: Vaults) -> None:
+    plan = f"{vaults.provider}/replicationRecoveryPlans/fresh"
+    one, two = ({"id": vaults.item(name), "virtualMachineId": ""} for name in ("erp01", "erp02"))
+    body: dict[str, Any] = {
+        "primaryFabricId": f"{vaults.provider}/replicationFabrics/vmm01",
+        "recoveryFabricId": "Microsoft Azure",
+        "failoverDeploymentModel": "ResourceManager",
+        "groups": [
+            {"groupType": "Shutdown", "replicationProtectedItems": [], "startGroupActions": [], "endGroupActions": []},
+            {"groupType": "Failover", "replicationProtectedItems": []},
+            {"groupType": "Boot", "replicationProtectedItems": [one]},
+        ],
+    }
+    assert (await put(vaults, plan, body)).status == 202
+    assert [group["groupType"] for group in (await vaults.properties(plan))["groups"]] == ["Shutdown", "Failover", "Boot"]
+    body["groups"].append({"groupType": "Boot", "replicationProtectedItems": [two]})
+    await put(vaults, plan, {"groups": body["groups"]}, "PATCH")
+    assert await vaults.allowed(plan) == {"PlannedFailover", "UnplannedFailover", "TestFailover"}
+    await vaults.done(vaults.item("erp02"), "testFailover", a_test("HyperVReplicaAzure"))
+    assert await vaults.allowed(plan) == {"TestFailoverCleanup"}
+    await vaults.start(plan, "testFailoverCleanup", {"properties": {}})
+    busy = await put(vaults, plan, {"groups": body["groups"]}, "PATCH", wait="PT0S")
+    assert (busy.status, busy.code) == (409, "AnotherJobInProgress")
+    await vaults.azure.control.advance("PT1H")
+    assert (await vaults.azure.call("DELETE", plan, version=VERSION)).status == 202
+    await vaults.azure.control.advance("PT1M")
+    assert (await vaults.get(plan)).status == 404
+
+
+async def test_recovery_plans_that_azure_does_not_take(vaults: Vaults) -> None:
+    def groups(*members: str, kind: str = "Boot") -> dict[str, Any]:
+        return {"groupType": kind, "replicationProtectedItems": [{"id": each} for each in members]}
+
+    here, item = f"{vaults.provider}/replicationFabrics/vmm01", vaults.item("erp01")
+    for wanted, words in (
+        ([], "one group at least"),
+        ([groups(item), groups(item)], "one group of a recovery plan only"),
+        ([groups(item, kind="Shutdown")], "no members"),
+        ([groups(vaults.item("branch01"))], "not replicated from"),
+        ([groups(vaults.item("contoso-web01"))], "not found in the vault"),
+        ([groups(*(f"{item}{number}" for number in range(101)))], "100 members"),
+        ([groups() for _ in range(8)], "7 groups"),
+    ):
+        body = {"primaryFabricId": here, "recoveryFabricId": "Microsoft Azure", "groups": wanted}
+        reply = await put(vaults, f"{vaults.provider}/replicationRecoveryPlans/fresh", body)
+        assert reply.status == 400
+        assert words in reply.body["error"]["message"]
+
+
+async def test_a_network_mapping(vaults: Vaults) -> None:
+    network = (await vaults.get(f"{vaults.provider}/replicationNetworks")).body["value"][0]["id"]
+    mapping = f"{network}/replicationNetworkMappings/fresh"
+    wrong = await put(vaults, mapping, {"recoveryNetworkId": vaults.network("provider-westeurope")})
+    assert (wrong.status, wrong.body["error"]["target"]) == (400, "properties.recoveryNetworkId")
+    wanted = vaults.network("drill-provider-northeurope")
+    assert (await put(vaults, mapping, {"recoveryNetworkId": wanted})).status == 202
+    assert (await vaults.properties(mapping))["recoveryNetworkId"] == wanted
+    assert (await vaults.azure.call("DELETE", mapping, version=VERSION)).status == 202
+
+
+async def test_a_small_estate_is_completed(vaults: Vaults) -> None:
+    subscription = "00000000-0000-0000-0000-00000000000a"
+    ids = [f"/subscriptions/{subscription}/resourceGroups/g/providers/Microsoft.RecoveryServices/vaults/v{n}" for n in range(3)]
+    item = "/replicationFabrics/f/replicationProtectionContainers/c/replicationProtectedItems/i"
+    small: dict[str, Any] = {
+        "tenants": [],
+        "subscriptions": [{"id": subscription, "tenantId": subscription, "locations": ["westeurope"]}],
+        "vaults": [{"id": each, "location": "westeurope", "items": [{"id": f"{each}{item}{n}"} for n in range(5)]} for each in ids],
+    }
+    small["vaults"][0]["plans"] = [{"id": f"{ids[0]}/replicationRecoveryPlans/p", "groups": [{"members": [f"{ids[0]}{item}0"]}]}]
+    estate = await vaults.azure.control.put_estate(small)
+    assert await vaults.azure.control.put_estate(estate) == estate
+    assert (await vaults.done(f"{ids[2]}{item}4", "plannedFailover", PLANNED))["state"] == "Succeeded"
+    out = {"properties": {"failoverDirection": "PrimaryToRecovery", "sourceSiteOperations": "NotRequired"}}
+    assert (await vaults.done(f"{ids[0]}/replicationRecoveryPlans/p", "unplannedFailover", out))["state"] == "Succeeded"
+    assert len((await vaults.get(f"{ids[0]}/replicationFabrics")).body["value"]) == 1
+
+
+async def test_a_vault_that_cannot_be_read_changes_nothing(vaults: Vaults) -> None:
+    for broken in ({"id": vaults.provider}, {"id": vaults.provider, "location": "x", "items": [{"id": "/short"}]}, {"location": "x"}):
+        with pytest.raises(SimulationError) as refused:
+            await vaults.azure.control.put_estate({**vaults.estate, "vaults": [broken]})
+        assert refused.value.status == 400
+        assert "vaults" in str(refused.value)
+    assert await vaults.azure.control.estate() == vaults.estate
