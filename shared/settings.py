@@ -1,14 +1,21 @@
 """The settings, checked once at the start: a wrong one stops the start with its name and what was expected."""
 
+from enum import StrEnum
 from functools import lru_cache
 from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from shared.telemetry import Destination
-
 Names = Annotated[tuple[str, ...], NoDecode]
+
+
+class Destination(StrEnum):
+    """Where telemetry goes when there is no Application Insights."""
+
+    NONE = "none"
+    CONSOLE = "console"
+    OTLP = "otlp"
 
 
 class Settings(BaseSettings):

@@ -9,22 +9,14 @@ from contextlib import contextmanager
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from shared.settings import Destination, Settings
+
 if TYPE_CHECKING:
     from opentelemetry.metrics import Counter, Histogram, Meter
     from opentelemetry.metrics import _Gauge as Gauge
     from opentelemetry.trace import Tracer
 
-    from shared.settings import Settings
-
 NAME = "farshore"
-
-
-class Destination(StrEnum):
-    """Where telemetry goes when there is no Application Insights."""
-
-    NONE = "none"
-    CONSOLE = "console"
-    OTLP = "otlp"
 
 
 class Metric(StrEnum):
@@ -50,7 +42,7 @@ _tracer: "Tracer | None" = None
 _instruments: "dict[str, Counter | Histogram | Gauge]" = {}
 
 
-def setup(settings: "Settings") -> None:
+def setup(settings: Settings) -> None:
     """Begin to send, as the settings say; call it once, outside the event loop, for its imports take most of a second."""
     global _meter, _tracer  # one per process, as OpenTelemetry's own providers are
     if settings.application_insights:
@@ -112,7 +104,7 @@ def _instrument(metric: Metric, make: str) -> Any:  # noqa: ANN401  # one of Ope
     return _instruments[metric]
 
 
-def _to_application_insights(settings: "Settings") -> None:
+def _to_application_insights(settings: Settings) -> None:
     from azure.identity import ManagedIdentityCredential
     from azure.monitor.opentelemetry import configure_azure_monitor
 
