@@ -70,10 +70,13 @@ class Chains:
         found = await self._table.get(key, "head")
         return _read_head(found) if found else ChainHead()
 
-    async def join(self, key: str, operation: str, taken_at: datetime | None) -> None:
-        """Wait in a chain, with or without knowing when the restore point was taken; harmless to repeat."""
+    async def join(self, key: str, operation: str, taken_at: datetime | None, *, first: bool = False) -> None:
+        """Wait in a chain, with or without knowing when the restore point was taken; harmless to repeat.
+
+        `first` says that it cannot have joined undated before, so that no such row need be taken away.
+        """
         await self._table.upsert(self._waiter_entity(key, operation, taken_at))
-        if taken_at is not None:
+        if taken_at is not None and not first:
             await self._table.delete(key, _waiter_key(operation, None))
 
     async def leave(self, chain: Chain, operation: str) -> None:

@@ -13,7 +13,7 @@ from shared.restore_points.chains import Chains
 from shared.restore_points.gateway import RestorePointGateway
 from shared.restore_points.ledger import Ledger
 from shared.restore_points.models import CopyRequest
-from shared.restore_points.rules import azure_problem, chain_key, moved_on
+from shared.restore_points.rules import ChainHead, azure_problem, chain_key, moved_on
 from shared.restore_points.workflow import KIND, chain_moved_on
 
 _READS_SECONDS = 5.0
@@ -71,7 +71,7 @@ class Copies:
 
         async def claim(operation: str) -> None:
             await self.ledger.claim(point, region, operation, replaces=asked.replaces)
-            await self.chains.join(key, operation, taken_at)
+            await self.chains.join(key, operation, taken_at, first=True)
 
         async def unclaim(operation: str) -> None:
             await self.chains.leave(await self.chains.read(key), operation)
@@ -83,7 +83,7 @@ class Copies:
         """Refuse what Azure would refuse; None where it does not say so in time."""
         try:
             async with asyncio.timeout(_READS_SECONDS):
-                seen = await admission.look(self.gateway, request)
+                seen, head = await asyncio.gather(admission.look(self.gateway, request), self._head(request))
         except TimeoutError:
             return None
         except CallFailure as failure:
@@ -94,12 +94,16 @@ class Copies:
                 raise Refused(_code(failure), problem.message, target="source", details=problem.details) from failure
             return None
         admission.refuse(request, seen)
-        if seen.point is not None and seen.point.taken_at is not None:
-            head = await self.chains.head(chain_key(*admission.collections(request)))
-            moved = moved_on(head, seen.point.taken_at)
-            if moved is not None:
-                raise chain_moved_on(moved)
+        moved = moved_on(head, seen.point.taken_at) if seen.point is not None and seen.point.taken_at is not None else None
+        if moved is not None:
+            raise chain_moved_on(moved)
         return seen
+
+    async def _head(self, request: CopyRequest) -> ChainHead:
+        """Read the chain's head, where the request names a restore point: one of a VM that is yet to be made is the newest of all."""
+        if request.source.restore_point_id is None:
+            return ChainHead()
+        return await self.chains.head(chain_key(*admission.collections(request)))
 
     async def cancel(self, operation: Operation) -> Operation:
         """Cancel a copy before it has started in Azure; raises `Refused` (AlreadyStarted, AlreadyEnded)."""
