@@ -6,10 +6,10 @@ import azure.functions as func
 
 from shared.settings import get_settings
 
-_ALWAYS = ("replication_status.blueprint", "operations.blueprint", "tenants.blueprint", "health.blueprint")
+_ALWAYS = ("replication_status.blueprint", "schedules.blueprint", "operations.blueprint", "tenants.blueprint", "health.blueprint")
 _OF_CAPABILITY = {
     "copies": ("restore_points.blueprint", "replication_status.checks"),
-    "failovers": ("failovers.blueprint", "vaults.blueprint"),
+    "failovers": ("failovers.blueprint", "vaults.blueprint", "set_up.blueprint", "drills.blueprint"),
 }
 
 app = func.FunctionApp()

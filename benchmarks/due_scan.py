@@ -5,7 +5,7 @@ ended ones (the cost of one tick must stay what it was); then LARGE active ones.
 nothing is due, a tick when SMALL operations are due, and one batched check of 100 rows whose world is a function in memory.
 
 Calls and bytes are what storage is asked for, exactly. Time is Azurite's, which looks at every row of a table for every query, ended
-ones too; Azure seeks to the range of active rows (16 partitions x `a|`), so what it reads is the column "in range".
+ones too; Azure seeks to the range of active rows (16 partitions x `a|`), so what a tick has it read is the column "active rows".
 """
 
 import argparse
@@ -29,10 +29,11 @@ from shared.operations.budgets import Budgets
 from shared.operations.checks import Checks
 from shared.operations.events import Events
 from shared.operations.messages import CHECK_QUEUE, MAX_IDS, OUTCOME_QUEUE, CheckMessage
+from shared.operations.outcomes import Checked, Unread
 from shared.operations.rows import Active
 from shared.operations.store import Store
 from shared.operations.tick import Tick
-from shared.operations.workflow import Checked, Unread, Workflow, Workflows
+from shared.operations.workflow import Workflow, Workflows
 from tests.support.clocks import START, ManualClock
 from tests.support.ports import take_ports
 
@@ -52,7 +53,7 @@ class Case:
     azurite: list[float] = field(default_factory=list)
     wall: list[float] = field(default_factory=list)
 
-    def row(self, stage: str, what: str, in_range: int) -> dict[str, Cell]:
+    def row(self, stage: str, what: str, active: int) -> dict[str, Cell]:
         """Return the medians as a line of the table."""
         calls = self.calls[-1]
         return {
@@ -62,7 +63,7 @@ class Case:
             **{f"{name}s": calls[name] for name in KINDS[:3]},
             "others": calls.total() - sum(calls[name] for name in KINDS[:3]),
             "KiB back": round(statistics.median(self.received)),
-            "in range": in_range,
+            "active rows": active,
             "CPU ms": round(statistics.median(self.cpu), 1),
             "Azurite ms": round(statistics.median(self.azurite), 1),
             "wall ms": round(statistics.median(self.wall), 1),
@@ -132,6 +133,7 @@ async def run(connection_string: str, group: int, rounds: int, small: int, large
         bench = Bench((traffic, group), parts, clock)
         due = [active_operation(SHAPE, number, START, START) for number in range(small)]
         rest = [active_operation(SHAPE, number, START, FAR) for number in range(small, large)]
+        stages: tuple[tuple[int, int, list[Active], range], ...]
         stages = ((small, small, due, range(small)), (small, large, [], range(small, large)), (large, large, rest, range(0)))
         for active, ended, running, numbers in stages:
             began = time.perf_counter()
@@ -149,10 +151,13 @@ def tell(lines: list[dict[str, Cell]], rounds: int) -> None:
     by_stage: dict[str, dict[str, dict[str, Cell]]] = defaultdict(dict)
     for line in lines:
         by_stage[str(line["active + ended"])][str(line["what"])] = line
-    first, ended, _ = by_stage.values()
+    first, ended, grown = by_stage.values()
     for what, line in first.items():
         same = line["calls"] == ended[what]["calls"]
         verdict(f"{what}: {line['calls']} calls, whatever has ended ({ended[what]['calls']} beside the many)", holds=same)
+    for what, line in first.items():
+        more = {name: float(grown[what][name] or 0) / float(line[name] or 1) for name in ("calls", "KiB back", "CPU ms", "wall ms")}
+        print(f"{what}, with the many active: " + ", ".join(f"{ratio:.1f} times the {name}" for name, ratio in more.items()))
 
 
 def main() -> None:

@@ -1,6 +1,7 @@
 """Puts the app together, once per process, when the first invocation needs it. Nothing of Azure's SDKs is imported before."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -35,16 +36,18 @@ if TYPE_CHECKING:
     from shared.arm.clients import AzureClients
     from shared.restore_points.gauges import CopyGauges
     from shared.restore_points.service import Copies
+    from shared.site_recovery.drills.service import Drills
     from shared.site_recovery.gateway import SiteRecoveryGateway
     from shared.site_recovery.inventory import Inventory
     from shared.site_recovery.service import Failovers
+    from shared.site_recovery.set_up.service import SetUp
     from shared.site_recovery.surroundings import Surroundings
     from shared.web.tokens import TokenVerifier
 
 INTAKE_QUEUES = ("restore-point-copy-requests", "failover-requests", "tenant-requests")
 STEP_QUEUES = ("restore-point-copy-steps", "failover-steps")
 CHECK_QUEUES = (CHECK_QUEUE, "failover-checks")
-TABLES = (store.TABLE, locks.TABLE, budgets.TABLE, rejected.TABLE, TENANTS_TABLE, "chains", "copies", "audit", "moves")
+TABLES = (store.TABLE, locks.TABLE, budgets.TABLE, rejected.TABLE, TENANTS_TABLE, "chains", "copies", "audit", "moves", "drills")
 AUDIT_CONTAINER = "audit"
 QUEUES = (*INTAKE_QUEUES, *STEP_QUEUES, *CHECK_QUEUES, OUTCOME_QUEUE)
 _LOCAL_BASE_URL = "http://localhost"
@@ -76,6 +79,9 @@ class Runtime:
     site_recovery: "SiteRecoveryGateway"
     surroundings: "Surroundings"
     inventory: "Inventory"
+    set_up: "SetUp"
+    drills: "Drills"
+    schedules: tuple[Callable[[], Awaitable[None]], ...]
     blobs: WriteOnceBlobs
     clients: "AzureClients"
     budgets: Budgets
@@ -177,7 +183,7 @@ def _assemble(settings: Settings, clock: Clock, ids: Ids, account: Storage, anch
     registry = Registry(account.table(TENANTS_TABLE), clock)
     copies = restore_points.capability(account, operations, held, clients, clock, ids, timings)
     failovers = site_recovery.capability(account, anchors, registry, held, clients, clock, timings)
-    by_capability = {"copies": (copies.workflow,), "failovers": (failovers.workflow,)}
+    by_capability = {"copies": (copies.workflow,), "failovers": (failovers.workflow, *failovers.set_up_workflows)}
     served = frozenset(workflow.kind for name in settings.capabilities for workflow in by_capability.get(name, ()))
     workflows = Workflows.of(*(workflow for found in by_capability.values() for workflow in found), served=served)
     events = Events(account.queues, workflows, clock, settings.public_base_url or _LOCAL_BASE_URL)
@@ -190,6 +196,9 @@ def _assemble(settings: Settings, clock: Clock, ids: Ids, account: Storage, anch
         return (await registry.provider()).name
 
     receiver = Receiver(kept, provider)
+    started = failovers.service(acceptance, commands)
+    drills = failovers.drills(started, operations)
+    scheduled = {"failovers": (drills.run,)}
     return Runtime(
         settings=settings,
         clock=clock,
@@ -209,10 +218,13 @@ def _assemble(settings: Settings, clock: Clock, ids: Ids, account: Storage, anch
         poisoned=PoisonQueues(account.queues, receiver, INTAKE_QUEUES, (*STEP_QUEUES, *CHECK_QUEUES)),
         copies=copies.service(acceptance, commands),
         gauges=CopyGauges(operations, clock),
-        failovers=failovers.service(acceptance, commands),
+        failovers=started,
         site_recovery=failovers.gateway,
         surroundings=failovers.surroundings,
         inventory=failovers.inventory,
+        set_up=failovers.set_up(acceptance),
+        drills=drills,
+        schedules=tuple(work for name in settings.capabilities for work in scheduled.get(name, ())),
         blobs=anchors,
         clients=clients,
         budgets=spent,

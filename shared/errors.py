@@ -51,6 +51,8 @@ class ErrorCode(StrEnum):
     PARTIALLY_SUCCEEDED = "PartiallySucceeded"
     JOB_CANCELLED = "JobCancelled"
     COMMIT_WINDOW_OVER = "CommitWindowOver"
+    SET_UP_FAILED = "SetUpFailed"
+    DRILL_SKIPPED = "DrillSkipped"
     COPY_FAILED = "CopyFailed"
     AZURE_REFUSED = "AzureRefused"
     AUTHORIZATION_FAILED = "AuthorizationFailed"

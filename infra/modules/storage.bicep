@@ -65,6 +65,7 @@ var triggerQueues = concat(intakeQueues, [
   'restore-point-copy-steps'
   'failover-steps'
   'replication-checks'
+  'failover-checks'
 ])
 var queueNames = concat(triggerQueues, ['outcomes'], map(triggerQueues, queue => '${queue}-poison'))
 var tableNames = [

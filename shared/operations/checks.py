@@ -16,11 +16,12 @@ from shared.operations.crash_points import crash_point
 from shared.operations.events import Events
 from shared.operations.messages import CheckMessage, send_step
 from shared.operations.models import JsonObject
+from shared.operations.outcomes import Checked, Unread
 from shared.operations.rows import Active
 from shared.operations.storage import Conflict, Queues
 from shared.operations.store import Store
 from shared.operations.timings import ATTEMPTS_BEFORE_ATTENTION, dispatch_hold, retry_delay
-from shared.operations.workflow import Check, Checked, Unread, Workflows
+from shared.operations.workflow import Check, Workflows
 
 _log = logging.getLogger(__name__)
 Written = tuple[Active, JsonObject | None, bool]

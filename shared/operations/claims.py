@@ -21,11 +21,11 @@ from shared.clock import Clock, Ids, from_text, to_text
 from shared.errors import CallFailure, ErrorCode, FailureKind
 from shared.operations.crash_points import crash_point
 from shared.operations.models import Intent, JsonObject, Operation
+from shared.operations.outcomes import Wait
 from shared.operations.rows import Active
 from shared.operations.storage import Conflict
 from shared.operations.store import Store
 from shared.operations.timings import Timings
-from shared.operations.workflow import Wait
 
 T = TypeVar("T")
 

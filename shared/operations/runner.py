@@ -16,11 +16,12 @@ from shared.operations.crash_points import crash_point
 from shared.operations.events import Events
 from shared.operations.locks import Locks
 from shared.operations.models import Attention, Status
+from shared.operations.outcomes import End, Follow, Next, Outcome, Wait
 from shared.operations.rows import Active
 from shared.operations.storage import Conflict
 from shared.operations.store import Store
 from shared.operations.timings import ATTEMPTS_BEFORE_ATTENTION, Timings, dispatch_hold, retry_delay
-from shared.operations.workflow import End, Follow, Next, Outcome, Wait, Workflow, Workflows
+from shared.operations.workflow import Workflow, Workflows
 from shared.telemetry import Metric
 
 _log = logging.getLogger(__name__)

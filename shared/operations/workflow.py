@@ -6,85 +6,14 @@ written with the write that ends the step (or with the intent of an effect), nev
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import TYPE_CHECKING
 
-from shared.errors import Problem
+from shared.operations.claims import Claim
 from shared.operations.messages import CHECK_QUEUE
-from shared.operations.models import JsonObject, Operation, Status
+from shared.operations.models import Operation
+from shared.operations.outcomes import Checked, Outcome, Unread
 from shared.operations.rows import Active
 
-if TYPE_CHECKING:
-    from shared.operations.claims import Claim
-
-
-@dataclass(frozen=True, slots=True)
-class Next:
-    """Go on with another step in the same claim."""
-
-    step: str
-
-
-@dataclass(frozen=True, slots=True)
-class Wait:
-    """Look again at this moment (Azure's time), at `step` or the same one.
-
-    `attention` is (code, message) for a person; `tell` is an event to send (suspended, awaitingApproval).
-    """
-
-    at: datetime
-    step: str | None = None
-    attention: tuple[str, str] | None = None
-    tell: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Follow:
-    """Let the batched checks follow it from this moment on.
-
-    Checks of one `group` go in one message; its part before `#` names the budget that they draw on (a subscription's reads).
-    """
-
-    at: datetime
-    group: str
-    step: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class End:
-    """It has ended."""
-
-    status: Status
-    error: Problem | None = None
-
-
-Outcome = Next | Wait | Follow | End
-Step = Callable[["Claim"], Awaitable[Outcome]]
-
-
-@dataclass(frozen=True, slots=True)
-class Checked:
-    """What a check saw: look again at `at`, or hand over to `step` now. None leaves `data`, `detail` or `percent` as they are.
-
-    `attention` is (code, message) for a person; None takes an earlier one back.
-    """
-
-    at: datetime | None = None
-    step: str | None = None
-    data: JsonObject | None = None
-    detail: JsonObject | None = None
-    percent: int | None = None
-    attention: tuple[str, str] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Unread:
-    """A check that learned nothing: `retry_after` is what the other side asked for, seconds of Azure's time."""
-
-    reason: str
-    retry_after: float | None = None
-    throttled: bool = False
-
+Step = Callable[[Claim], Awaitable[Outcome]]
 
 Check = Callable[[Sequence[Active]], Awaitable[Mapping[str, Checked | Unread]]]
 
@@ -99,7 +28,8 @@ class Workflow:
 
     `kind` and `resource` name it in answers and events (`/{resource}/{id}`); `step_queue` carries its steps, `check_queue` its checks.
     `check` reads many rows' worlds at once and changes nothing. `released` gives back what the operation held beside its locks; it is
-    called again at each repetition of the announcement. Roles are those of DESIGN.md.
+    called again at each repetition of the announcement. Roles are those of DESIGN.md. `located` says where the resource of an operation
+    is, below `/api`, where its path does not end in the operation's own id.
     """
 
     kind: str
@@ -111,6 +41,7 @@ class Workflow:
     check: Check | None = None
     check_queue: str = CHECK_QUEUE
     released: Callable[[Active], Awaitable[None]] = _nothing_to_release
+    located: Callable[[Operation], str] | None = None
 
     def resource_path(self, operation: str) -> str:
         """Return the path of the resource below `/api`."""
@@ -140,4 +71,5 @@ class Workflows:
 
     def path_of(self, operation: Operation) -> str:
         """Return the path of an operation's resource below `/api`."""
-        return self.of_kind(operation.kind).resource_path(operation.id)
+        workflow = self.of_kind(operation.kind)
+        return workflow.located(operation) if workflow.located is not None else workflow.resource_path(operation.id)

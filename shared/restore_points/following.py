@@ -9,8 +9,8 @@ from shared.clock import Clock, from_text, to_text
 from shared.errors import CallFailure, ErrorCode, FailureKind, Problem
 from shared.operations.claims import Claim
 from shared.operations.models import JsonObject
+from shared.operations.outcomes import Checked, Follow, Unread
 from shared.operations.rows import Active
-from shared.operations.workflow import Checked, Follow, Unread
 from shared.restore_points.gateway import Point, RestorePointGateway
 from shared.restore_points.rules import (
     Replication,

@@ -8,8 +8,8 @@ from shared.clock import Clock
 from shared.errors import CallFailure, ErrorCode, FailureKind, Problem
 from shared.operations.claims import Absent, Claim, Effect, Started
 from shared.operations.models import Intent, Status
+from shared.operations.outcomes import End, Outcome, Wait
 from shared.operations.timings import Timings
-from shared.operations.workflow import End, Outcome, Wait
 from shared.restore_points.gateway import RestorePointGateway
 from shared.restore_points.rules import azure_problem, meaning_of
 from shared.restore_points.rules.chain import REFRESH

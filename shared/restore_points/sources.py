@@ -9,8 +9,8 @@ from shared.errors import CallFailure, ErrorCode, FailureKind, Problem, Refused
 from shared.operations.claims import Absent, Claim, Effect, Started
 from shared.operations.locks import Locks
 from shared.operations.models import Intent
+from shared.operations.outcomes import Next, Outcome, Wait
 from shared.operations.timings import Timings
-from shared.operations.workflow import Next, Outcome, Wait
 from shared.restore_points import admission
 from shared.restore_points.chains import Chains
 from shared.restore_points.gateway import Point, RestorePointGateway

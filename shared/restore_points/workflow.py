@@ -16,9 +16,10 @@ from shared.clock import Clock, from_text, to_text
 from shared.errors import CallFailure, ErrorCode, FailureKind, Problem, Refused
 from shared.operations.claims import Absent, Claim, Effect, Started
 from shared.operations.models import Intent, JsonObject, Status
+from shared.operations.outcomes import Checked, End, Follow, Next, Outcome, Unread, Wait
 from shared.operations.rows import Active
 from shared.operations.timings import Timings
-from shared.operations.workflow import Checked, End, Follow, Next, Outcome, Unread, Wait, Workflow
+from shared.operations.workflow import Workflow
 from shared.restore_points import following
 from shared.restore_points.chains import Chains
 from shared.restore_points.gateway import Point, RestorePointGateway

@@ -6,7 +6,7 @@ from shared.clock import Clock
 from shared.errors import CallFailure, ErrorCode, Problem
 from shared.operations.claims import Claim
 from shared.operations.models import Actor, JsonObject, Status
-from shared.operations.workflow import End, Next, Outcome, Wait
+from shared.operations.outcomes import End, Next, Outcome, Wait
 from shared.site_recovery import record
 from shared.site_recovery.audit import AuditTrails
 from shared.site_recovery.names import ApprovalState

@@ -10,15 +10,22 @@ from shared.operations.blobs import WriteOnceBlobs
 from shared.operations.commands import Commands
 from shared.operations.locks import Locks
 from shared.operations.storage import Storage
+from shared.operations.store import Store
 from shared.operations.timings import Timings
 from shared.operations.workflow import Workflow
 from shared.site_recovery import audit, moves
 from shared.site_recovery.approvals import Approvals
 from shared.site_recovery.audit import AuditTrails
+from shared.site_recovery.drills import store as drills
+from shared.site_recovery.drills.service import Drills
+from shared.site_recovery.drills.store import DrillStore
 from shared.site_recovery.gateway import SiteRecoveryGateway
 from shared.site_recovery.inventory import Inventory
 from shared.site_recovery.moves import Moves
 from shared.site_recovery.service import Failovers
+from shared.site_recovery.set_up.planning import Planner
+from shared.site_recovery.set_up.service import SetUp
+from shared.site_recovery.set_up.workflow import SetUpSteps, set_up_workflows
 from shared.site_recovery.starts import Starts
 from shared.site_recovery.surroundings import Surroundings
 from shared.site_recovery.workflow import FailoverSteps, failover_workflow
@@ -29,6 +36,9 @@ class SiteRecovery:
     """The capability: its workflow, and what its service is made of."""
 
     workflow: Workflow
+    set_up_workflows: tuple[Workflow, ...]
+    planner: Planner
+    drill_store: DrillStore
     gateway: SiteRecoveryGateway
     surroundings: Surroundings
     inventory: Inventory
@@ -39,6 +49,14 @@ class SiteRecovery:
     def service(self, acceptance: Acceptance, commands: Commands) -> Failovers:
         """Return what entry points call."""
         return Failovers(acceptance, commands, self.surroundings, self.gateway, self.trails, self.locks, self.clock)
+
+    def drills(self, failovers: Failovers, operations: Store) -> Drills:
+        """Return what entry points of drills and their timer call."""
+        return Drills(self.drill_store, failovers, self.gateway, operations, self.clock)
+
+    def set_up(self, acceptance: Acceptance) -> SetUp:
+        """Return what entry points of the set-up call."""
+        return SetUp(acceptance, self.planner, self.locks)
 
 
 def capability(
@@ -52,4 +70,8 @@ def capability(
     starts = Starts(gateway, surroundings, counted, clock, timings)
     approvals = Approvals(surroundings, trails, clock)
     steps = FailoverSteps(gateway, surroundings, starts, approvals, trails, locks, clock)
-    return SiteRecovery(failover_workflow(steps), gateway, surroundings, Inventory(gateway, registry), trails, locks, clock)
+    planner = Planner(gateway)
+    changes = set_up_workflows(SetUpSteps(gateway, planner, locks, clock, timings))
+    inventory = Inventory(gateway, registry)
+    kept = DrillStore(storage.table(drills.TABLE))
+    return SiteRecovery(failover_workflow(steps), changes, planner, kept, gateway, surroundings, inventory, trails, locks, clock)

@@ -6,8 +6,8 @@ from shared.arm.ids import ResourceId
 from shared.clock import Clock, from_text
 from shared.errors import CallFailure, FailureKind
 from shared.operations.models import JsonObject
+from shared.operations.outcomes import Checked, Unread
 from shared.operations.rows import Active
-from shared.operations.workflow import Checked, Unread
 from shared.site_recovery import record
 from shared.site_recovery.gateway import SiteRecoveryGateway
 from shared.site_recovery.rules import jobs

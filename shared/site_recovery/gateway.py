@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from shared.arm.answers import AnswerHook
-from shared.arm.api_versions import NETWORKS, SITE_RECOVERY, VAULTS
+from shared.arm.api_versions import COMPUTE, NETWORKS, SITE_RECOVERY, VAULTS
 from shared.arm.clients import AzureClients
 from shared.arm.ids import ResourceId
 from shared.arm.operations import last_segment
@@ -67,6 +67,15 @@ class SiteRecoveryGateway:
         """Read a vault, for its region."""
         return (await self._clients.read(vault, api_version=VAULTS)).body
 
+    async def machine(self, machine: ResourceId) -> Json | None:
+        """Read a virtual machine in Azure, or None where it is not there."""
+        try:
+            return (await self._clients.read(machine, api_version=COMPUTE)).body
+        except CallFailure as failure:
+            if failure.kind is FailureKind.NOT_FOUND:
+                return None
+            raise
+
     async def network(self, network: ResourceId) -> Json | None:
         """Read a network, a virtual one or one of a fabric's, or None where it is not there."""
         version = NETWORKS if network.provider.lower() == "microsoft.network" else SITE_RECOVERY
@@ -101,6 +110,18 @@ class SiteRecoveryGateway:
         arguments = (job.resource_group, *job.names, {"properties": {"comments": comments}})
         await self._send(client.replication_jobs.begin_resume, arguments, request_id, timeout)
         return StartedJob(job.name, self._clock.now())
+
+    async def change(
+        self, method: str, resource: ResourceId, segment: str, body: Json | None, request_id: str, timeout: float
+    ) -> StartedJob:
+        """Make, change or remove a thing of the vault's set-up by its id (PUT, PATCH, DELETE, or a POST to its `segment`), sent once.
+
+        The job's name is None where Azure did it at once, or had nothing to do.
+        """
+        path = f"{resource}/{segment}" if segment else str(resource)
+        answer = await self._clients.write(method, path, api_version=SITE_RECOVERY, body=body, request_id=request_id, timeout=timeout)
+        location = answer.headers.get("Location")
+        return StartedJob(last_segment(location) if location else None, answer.date or self._clock.now())
 
     async def _send(self, call: Callable[..., Awaitable[Any]], arguments: tuple[Any, ...], request_id: str, timeout: float) -> StartedJob:
         hook = AnswerHook()

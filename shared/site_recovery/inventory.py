@@ -79,11 +79,11 @@ class Inventory:
 
     async def mappings(self, vault: Vault) -> list[Json]:
         """Read which policies are associated with which clouds, as ARM has it."""
-        return await _asked(self.gateway.children(vault.id, "replicationProtectionContainerMappings"))
+        return await asked(self.gateway.children(vault.id, "replicationProtectionContainerMappings"))
 
     async def items(self, vault: Vault, wanted: ItemFilter | None = None) -> list[Entry]:
         """Read the vault's protected items."""
-        found = [ProtectedItemFacts.from_arm(body) for body in await _asked(self.gateway.children(vault.id, "replicationProtectedItems"))]
+        found = [ProtectedItemFacts.from_arm(body) for body in await asked(self.gateway.children(vault.id, "replicationProtectedItems"))]
         owned = [(item, await self._owner(item.id, vault)) for item in found]
         return [
             Entry(_by_name(item.id), last_segment(item.id), owner, views.item_view(item, owner or "", str(vault.id)).as_json())
@@ -94,7 +94,7 @@ class Inventory:
     async def points(self, vault: Vault, caller: Principal, item: str) -> list[Entry]:
         """Read the recovery points of an item that the caller reaches, the newest first; `item` is the last segment of its id."""
         id_ = await self.item_id(vault, caller, item)
-        found = await _asked(self.gateway.children(id_, "recoveryPoints"))
+        found = await asked(self.gateway.children(id_, "recoveryPoints"))
         owner = await self._owner(str(id_), vault)
         points = [RecoveryPointFacts.from_arm(point) for point in found]
         return [Entry(_newest(point.time, point.id), last_segment(point.id), owner, views.point_view(point).as_json()) for point in points]
@@ -106,13 +106,13 @@ class Inventory:
 
     async def protectable(self, vault: Vault) -> list[Entry]:
         """Read the machines that can be protected, of all clouds of the vault: Azure lists them cloud by cloud only."""
-        clouds = await _asked(self.gateway.children(vault.id, "replicationProtectionContainers"))
+        clouds = await asked(self.gateway.children(vault.id, "replicationProtectionContainers"))
         lists = await asyncio.gather(*(self._protectable(ResourceId.parse(own_id(cloud))) for cloud in clouds))
         return [await self._entry(body, vault, rules.protectable_view(body).as_json()) for found in lists for body in found]
 
     async def jobs(self, vault: Vault, wanted: JobFilter | None = None) -> list[Entry]:
         """Read the vault's jobs, the newest first."""
-        found = [JobFacts.from_arm(job) for job in await _asked(self.gateway.children(vault.id, "replicationJobs"))]
+        found = [JobFacts.from_arm(job) for job in await asked(self.gateway.children(vault.id, "replicationJobs"))]
         return [
             Entry(_newest(job.started_at, job.name), job.name, await self._owner(job.id, vault), views.job_row(job).as_json())
             for job in found
@@ -129,7 +129,7 @@ class Inventory:
             raise _refused(failure) from failure
 
     async def _entries(self, vault: Vault, kind: str, view: Callable[[Json], JsonObject]) -> list[Entry]:
-        return [await self._entry(body, vault, view(body)) for body in await _asked(self.gateway.children(vault.id, kind))]
+        return [await self._entry(body, vault, view(body)) for body in await asked(self.gateway.children(vault.id, kind))]
 
     async def _entry(self, body: Json, vault: Vault, answer: JsonObject) -> Entry:
         found = own_id(body)
@@ -139,7 +139,8 @@ class Inventory:
         return await owner_of(self.registry, thing) or vault.owner
 
 
-async def _asked(call: Awaitable[T]) -> T:
+async def asked(call: Awaitable[T]) -> T:
+    """Await a read of Azure; what it definitely refuses is raised as `Refused`, what may pass as the `CallFailure` that it is."""
     try:
         return await call
     except CallFailure as failure:

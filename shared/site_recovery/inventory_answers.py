@@ -5,7 +5,6 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from shared.site_recovery.answers import ErrorView
 from shared.site_recovery.names import CheckResult
 
 
@@ -67,7 +66,7 @@ class ProtectableItem(_Answer):
     protection_status: str | None = None
     protected_item_id: str | None = None
     providers: tuple[str, ...] = ()
-    readiness_errors: tuple[ErrorView, ...] = ()
+    readiness_errors: tuple[str, ...] = ()
     os_type: str | None = None
     generation: str | None = None
     disks: tuple[ProtectableDisk, ...] = ()

@@ -33,7 +33,10 @@ _NOBODY = "a" * 26
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A request for a failover, with whose it is: `owner` is the tenant that owns the scope, `key` the repeatability key."""
+    """A request for a failover, with whose it is: `owner` is the tenant that owns the scope, `key` the repeatability key.
+
+    `compare_body` is false for a timer's slot, which is the same request whatever its body says by now.
+    """
 
     request: FailoverRequest
     body: JsonObject
@@ -41,6 +44,7 @@ class Asked:
     actor: Actor
     key: str | None
     trace: str | None = None
+    compare_body: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +77,7 @@ class Failovers:
             first_step="planning",
             filters={"action": str(asked.request.action), "scope": ResourceId.parse(asked.request.scope.id).key},
             trace=asked.trace,
+            compare_body=asked.compare_body,
         )
         known = await self.acceptance.known(new)
         if known is not None:

@@ -12,8 +12,8 @@ from shared.clock import Clock, from_text
 from shared.errors import CallFailure, ErrorCode, FailureKind, Problem
 from shared.operations.claims import Absent, Claim, Effect, Started
 from shared.operations.models import Intent, Status
+from shared.operations.outcomes import End, Outcome, Wait
 from shared.operations.timings import Timings
-from shared.operations.workflow import End, Outcome, Wait
 from shared.site_recovery import record
 from shared.site_recovery.gateway import SiteRecoveryGateway, StartedJob, is_plan, vault_of
 from shared.site_recovery.moves import Moves

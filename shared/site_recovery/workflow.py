@@ -19,8 +19,9 @@ from shared.operations.claims import Claim
 from shared.operations.identity import short_hash
 from shared.operations.locks import Locks
 from shared.operations.models import Actor, Status
+from shared.operations.outcomes import Checked, End, Follow, Next, Outcome, Unread, Wait
 from shared.operations.rows import Active
-from shared.operations.workflow import Checked, End, Follow, Next, Outcome, Unread, Wait, Workflow
+from shared.operations.workflow import Workflow
 from shared.site_recovery import following, record
 from shared.site_recovery.approvals import Approvals
 from shared.site_recovery.audit import AuditTrails

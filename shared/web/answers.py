@@ -49,6 +49,8 @@ STATUS: Mapping[ErrorCode, int] = {
     ErrorCode.PARTIALLY_SUCCEEDED: 409,
     ErrorCode.JOB_CANCELLED: 409,
     ErrorCode.COMMIT_WINDOW_OVER: 409,
+    ErrorCode.SET_UP_FAILED: 409,
+    ErrorCode.DRILL_SKIPPED: 409,
     ErrorCode.COPY_FAILED: 409,
     ErrorCode.AZURE_REFUSED: 409,
     ErrorCode.AUTHORIZATION_FAILED: 409,

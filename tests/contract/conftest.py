@@ -4,10 +4,11 @@ from collections.abc import Iterator
 
 import pytest
 
+from shared.access.roles import Role
 from tests.support.running import Running, running
 from tests.support.storage import AzuritePool
 
-ROLES = ("Copies.Read", "Copies.Write", "Failovers.Read", "Failovers.Execute", "Failovers.Approve", "Tenants.Read", "Tenants.Write", "Admin")
+ROLES = tuple(str(role) for role in Role)
 
 
 @pytest.fixture(scope="session")
@@ -18,4 +19,3 @@ def stack(azurites: AzuritePool, tmp_path_factory: pytest.TempPathFactory) -> It
         one.until_ended(caller, caller.post("/restore-point-copies", one.machine().copy()).headers["location"])
         one.send("garbage")
         yield one
-

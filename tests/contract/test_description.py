@@ -1,4 +1,4 @@
-"""The OpenAPI description against the running app: nothing that it allows or forbids brings a 5xx, or an answer that it does not describe."""
+"""The OpenAPI description against the running app: nothing brings a 5xx, or an answer that is not described."""
 
 import schemathesis
 from hypothesis import HealthCheck, Phase, assume, settings
@@ -31,7 +31,7 @@ CHECKS = [
 ]
 # bounded and the same each time: what it finds on one machine it finds on another
 BOUNDED = settings(
-    max_examples=20,
+    max_examples=10,
     deadline=None,
     derandomize=True,
     phases=(Phase.explicit, Phase.generate),
@@ -52,7 +52,7 @@ def test_a_tenant_gets_what_is_described(case: schemathesis.Case, stack: Running
 
 
 @schema.parametrize()
-@settings(BOUNDED, max_examples=3)
+@settings(BOUNDED, max_examples=3, phases=(Phase.generate,))
 def test_without_a_token_only_what_is_open_answers(case: schemathesis.Case, stack: Running) -> None:
     is_open = case.operation.path in {"/health", "/openapi.json", "/docs"}
     assert hold(case, stack, None) == (200 if is_open else 401)

@@ -115,6 +115,14 @@ class Fleet:
         self.asked.append(Asked(wanted, key, operation))
         return self.asked[-1]
 
+    async def adopt(self, wanted: Wanted, key: str) -> Asked:
+        """Count on the copy that a message became."""
+        source = wanted.body["source"]
+        listed = await self.get("/restore-point-copies?top=50", wanted.tenant)
+        vm = source.get("virtualMachineId")
+        (found,) = [copy for copy in listed["value"] if vm is not None and copy["source"]["virtualMachineId"] == vm]
+        return self.remember(wanted, key, found["id"])
+
     def send(self, body: Json | str, queue: str = REQUESTS) -> None:
         """Put a message on a queue."""
         with self.running.queue(queue) as client:
@@ -199,10 +207,11 @@ class Fleet:
 
     # comparing
 
-    async def compare(self) -> Counter[str]:
+    async def compare(self, *, dead_locks: bool = False) -> Counter[str]:
         """Fail unless every copy that was asked for is usable, was begun exactly once, was told of once, and nothing is left over.
 
-        Returns how often each terminal event was sent beyond once (a consumer may see the same event twice).
+        Returns how often each terminal event was sent beyond once (a consumer may see the same event twice). `dead_locks`: rows of locks
+        may be left that nobody holds, as where storage failed when one was to be given back; whoever wants it takes it over.
         """
         copies = await asyncio.gather(*(self.get(f"/restore-point-copies/{one.operation}", one.wanted.tenant) for one in self.asked))
         for copy in copies:
@@ -212,6 +221,7 @@ class Fleet:
         self._in_order(copies, effects, await self.simulation.estate())
         doubled = self._told_once(copies)
         await self._nothing_left(copies)
+        assert dead_locks or await self.rows("locks") == [], "locks are left"
         return doubled
 
     def _each_begun_once(self, copies: Sequence[Json], effects: Sequence[Json]) -> None:
@@ -275,7 +285,6 @@ class Fleet:
 
     async def _nothing_left(self, copies: Sequence[Json]) -> None:
         assert await self.rows("operations", "RowKey ge 'a|' and RowKey lt 'e'") == [], "active rows or details are left"
-        assert await self.rows("locks") == [], "locks are left"
         for row in await self.rows("chains"):
             assert row["RowKey"] == "head", f"a waiter is left: {row['RowKey']}"
             assert json.loads(row["head"])["current"] is None, f"a turn is left: {row['head']!r}"

@@ -70,12 +70,12 @@ async def run_all(fleet: Fleet, name: str, *, faults: Sequence[Json] = ()) -> st
     await fleet.hold(many)
     began = time.monotonic()
     async with killing(fleet, seed=1) as killer:
+        for fault in faults:
+            await fleet.simulation.add_fault(**fault)
         await fleet.simulation.set_speed(30)  # or Azure's budget of reads would never fill again
         await ask_all(fleet, many.points)
         accepted = time.monotonic() - began
         await fleet.simulation.set_speed(0)
-        for fault in faults:
-            await fleet.simulation.add_fault(**fault)
         figures = await fleet.until_ended(seconds=SECONDS)
     told_again = await fleet.compare()
     counts = Counter(request["method"] for request in fleet.requests())
@@ -100,7 +100,8 @@ async def test_all_end_though_workers_are_killed_every_few_seconds(fleet: Fleet,
 STORM: list[Json] = [
     {"fault": "throttle", "rate": 0.15, "seed": "storm", "retryAfter": 120},
     {"fault": "lostResponse", "rate": 0.10, "seed": "lost"},
-    {"fault": "lateEffect", "method": "PUT", "rate": 0.10, "seed": "late", "delay": "PT3M"},
+    {"fault": "lateEffect", "method": "PUT", "rate": 0.05, "seed": "late", "delay": "PT3M"},
+    {"fault": "lateEffect", "method": "PUT", "rate": 0.10, "seed": "very late", "delay": "PT20M"},
     {"fault": "errorAfterEffect", "method": "PUT", "rate": 0.05, "seed": "after", "status": 503},
     {"fault": "error", "rate": 0.05, "seed": "error", "status": 500},
 ]

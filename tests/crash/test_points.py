@@ -26,7 +26,7 @@ async def _die_and_end(fleet: Fleet, deaths: Deaths, point: str) -> int:
     """Advance until all has ended, with a death at the point each time that it is reached, up to `DEATHS`; return how many there were."""
     died = 0
     for _ in range(300):
-        await fleet.simulation.advance("PT1M")
+        await fleet.simulation.advance("PT5M")
         if deaths.reached(point):
             died += 1
             deaths.disarm()
@@ -49,8 +49,7 @@ async def test_death_at_a_point_changes_nothing_of_the_end(fleet: Fleet, deaths:
     died = await _die_and_end(fleet, deaths, point)
     assert died >= 1, f"{point} was never reached"
     for wanted in small.machines:
-        listed = await fleet.get("/restore-point-copies?top=1", wanted.tenant)
-        fleet.remember(wanted, f"message-{point}", listed["value"][0]["id"])
+        await fleet.adopt(wanted, f"message-{point}")
     await fleet.compare()
 
 

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.running import READ_WRITE, Running, running
 from tests.support.api import Caller
+from tests.support.running import READ_WRITE, Running, running
 from tests.support.storage import AzuritePool
 
 

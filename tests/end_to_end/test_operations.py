@@ -90,7 +90,9 @@ def test_operations_that_ask_for_a_person(stack: Running, contoso: Caller) -> No
     standing = contoso.get("/operations", attention="true").body["value"]
     assert copy in {one["id"] for one in standing}
     assert all(one["attention"] for one in standing)
-    assert copy not in {one["id"] for one in stack.caller(*READ_WRITE, tenant="fabrikam").get("/operations", attention="true").body["value"]}
+    assert copy not in {
+        one["id"] for one in stack.caller(*READ_WRITE, tenant="fabrikam").get("/operations", attention="true").body["value"]
+    }
     (event,) = stack.events(subject=copy, kind="farshore.restorePointCopy.attention")
     assert (event["id"], event["data"]["attention"]["code"]) == (f"{copy}/attention/1", "NoProgress")
     stack.control("DELETE", "faults")

@@ -12,14 +12,14 @@ from typing import Any
 
 import pytest
 
+from local import processes
+from local.calls import answers
 from local.host.index import FunctionIndex
 from local.processes import ROOT
 from local.stack import Stack, StackOptions, app_environment
 from tests.support.ports import take_ports
 from tests.support.running import READ_WRITE, REQUESTS, Running
 from tests.support.storage import AzuritePool
-from local import processes
-from local.calls import answers
 
 NEEDED = "azure_functions_runtime, azure.functions, azure.data.tables, azure.mgmt.compute, jwt, pydantic_settings"
 
@@ -31,7 +31,10 @@ def python() -> str | None:
     candidates = [sys.executable] if sys.version_info >= (3, 13) else []
     candidates += [str(folder / "bin" / "python") for folder in environments]
     for candidate in candidates:
-        if shutil.which(candidate) and subprocess.run([candidate, "-c", f"import {NEEDED}"], capture_output=True, check=False).returncode == 0:
+        if (
+            shutil.which(candidate)
+            and subprocess.run([candidate, "-c", f"import {NEEDED}"], capture_output=True, check=False).returncode == 0
+        ):
             return candidate
     return None
 
@@ -137,4 +140,6 @@ def test_it_takes_messages_and_rejects_bad_ones(parts: Running, engine: Engine) 
     assert engine.invoke("receive_restore_point_copy_request", queue="garbage") is None
     assert engine.invoke("poison", timer={}) is None
     listed = engine.http("list_rejected_messages", "GET", "/rejected-messages", parts.token("Admin", tenant="provider"))
-    assert [(row["queue"], row["body"], row["reason"]["code"]) for row in listed["body"]["value"]] == [(REQUESTS, "garbage", "UnreadableMessage")]
+    assert [(row["queue"], row["body"], row["reason"]["code"]) for row in listed["body"]["value"]] == [
+        (REQUESTS, "garbage", "UnreadableMessage")
+    ]

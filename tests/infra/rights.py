@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from local.simulation import app as simulation
+from local.simulation.arm import Route
 from tests.infra.bicep import INFRA, deployed_modules, dump, known, main
 
 _APP = re.compile(r"identity\[(\d+)\]\.outputs\.principalId")
@@ -57,6 +59,28 @@ def _grant(assignment: Mapping[str, Any], scope: str, roles: Mapping[str, Any]) 
     return Grant(int(app[1]), scope, str(known(role["roleName"])), tuple(permission["actions"]))
 
 
+def simulated_routes() -> list[Route]:
+    """Return every operation of Azure that is simulated."""
+    return [route for found in vars(simulation).values() if isinstance(found, tuple) for route in found if isinstance(route, Route)]
+
+
+def as_simulated(action: str) -> str:
+    """Return what the simulated Azure calls an action.
+
+    Azure has an action of its own for each list over a whole vault (`vaults/replicationNetworks/read`); the simulation may ask there for
+    the one of the things below their fabrics.
+    """
+    return _OVER_A_VAULT.get(action.lower(), action)
+
+
+_LIST = re.compile(r"/microsoft\.recoveryservices/vaults/\*/(\w+)$")
+_OVER_A_VAULT = {
+    f"microsoft.recoveryservices/vaults/{found[1]}/read": str(route.action)
+    for route in simulated_routes()
+    if route.method == "GET" and (found := _LIST.search(route.template))
+}
+
+
 def role_assignments(estate: Mapping[str, Any], **parameters: Any) -> list[dict[str, Any]]:
     """Return the role assignments of the app in an estate whose subscriptions and vaults are all protected."""
     vaults = [vault["id"].split("/") for vault in estate["vaults"]]
@@ -69,4 +93,4 @@ def role_assignments(estate: Mapping[str, Any], **parameters: Any) -> list[dict[
         for subscription in estate["subscriptions"]
     ]
     given = grants(targets, existingVaultId=estate["vaults"][0]["id"], **parameters)
-    return [{"scope": grant.scope, "actions": list(grant.actions)} for grant in given]
+    return [{"scope": grant.scope, "actions": [*grant.actions, *map(as_simulated, grant.actions)]} for grant in given]

@@ -1,7 +1,7 @@
 """A core over a real Azurite, with tables of its own for each test."""
 
 import itertools
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 
 import hypothesis
 import pytest
@@ -36,7 +36,7 @@ async def core(own_azurite: Azurite) -> AsyncIterator[Core]:
 
 @pytest.fixture
 async def another(own_azurite: Azurite, core: Core) -> AsyncIterator[Another]:
-    """Makes further processes of the same app: `another()`, or `another(proxy.connection_string)` for one that reaches storage through it."""
+    """Makes further processes of the same app: `another()`, or `another(proxy.connection_string)` for one with the proxy before storage."""
     made: list[Core] = []
 
     def make(connection_string: str | None = None) -> Core:
@@ -53,5 +53,3 @@ def proxy(own_azurite: Azurite) -> Iterator[StorageProxy]:
     """A proxy before the Azurite, through which storage fails as it is told to."""
     with StorageProxy(own_azurite.port) as one:
         yield one
-
-

@@ -3,10 +3,12 @@
 import asyncio
 import itertools
 import json
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any, Literal
+
+from azure.core.exceptions import ResourceNotFoundError
 
 from shared.clock import from_text, to_text
 from shared.errors import CallFailure, FailureKind
@@ -20,22 +22,24 @@ from shared.operations.events import Events
 from shared.operations.lists import Lists
 from shared.operations.locks import Locks
 from shared.operations.messages import CHECK_QUEUE, OUTCOME_QUEUE, read_check, read_step
-from shared.operations.models import Accepted, Actor, Intent, JsonObject, NewOperation, Operation, Status
+from shared.operations.models import Actor, Intent, NewOperation, Operation, Status
+from shared.operations.outcomes import Checked, End, Follow, Outcome, Unread, Wait
 from shared.operations.poisoned import PoisonQueues
 from shared.operations.receiving import Receiver
 from shared.operations.rejected import RejectedMessages
-from shared.operations.rows import Active
+from shared.operations.rows import Active, read_active
 from shared.operations.runner import Runner
 from shared.operations.storage import Storage
 from shared.operations.store import Store
 from shared.operations.tick import Tick
 from shared.operations.timings import Timings
-from shared.operations.workflow import Checked, End, Follow, Next, Outcome, Unread, Wait, Workflow, Workflows
+from shared.operations.workflow import Workflow, Workflows
 from tests.support.clocks import ManualClock, SequenceIds
 
 TENANT = "contoso"
 STEPS = "toy-steps"
 INTAKE = "toy-requests"
+QUEUES = (STEPS, INTAKE, f"{INTAKE}-poison", f"{STEPS}-poison", CHECK_QUEUE, OUTCOME_QUEUE)
 BASE = "https://farshore.example"
 ALICE = Actor("user", "alice", "Alice")
 Behaviour = Literal["ok", "lost", "vanished", "late", "throttled", "refused", "conflict"]
@@ -144,7 +148,7 @@ class Toys:
             self.releases.append(row.id)
 
         steps: dict[str, Callable[[Claim], Awaitable[Outcome]]] = {"starting": starting, "following": following, "followed": followed}
-        return Workflow(kind, f"{kind}s", STEPS, "Toys.Read", "Toys.Write", _Steps(steps, self.steps), check, released)
+        return Workflow(kind, f"{kind}s", STEPS, "Toys.Read", "Toys.Write", _Steps(steps, self.steps), check=check, released=released)
 
 
 class _Steps(dict[str, Callable[[Claim], Awaitable[Outcome]]]):
@@ -195,9 +199,10 @@ class Core:
     async def prepare(self) -> None:
         """Have its tables and queues, these empty."""
         tables = [name + self.suffix for name in (store.TABLE, locks.TABLE, budgets.TABLE, rejected.TABLE)]
-        queues = (STEPS, INTAKE, f"{INTAKE}-poison", f"{STEPS}-poison", CHECK_QUEUE, OUTCOME_QUEUE)
-        await self.account.create(tables, queues)
-        await asyncio.gather(*(self.account.queues.client(queue).clear_messages() for queue in queues))
+        try:
+            await asyncio.gather(self.account.create(tables, ()), *(self.account.queues.client(queue).clear_messages() for queue in QUEUES))
+        except ResourceNotFoundError:
+            await self.account.create(tables, QUEUES)  # the first test of all
 
     def advance(self, **step: float) -> None:
         """Let time pass, of all kinds."""
@@ -207,9 +212,19 @@ class Core:
         """Accept a toy."""
         return (await self.acceptance.accept(new(key, **changes))).operation
 
-    async def accept_many(self, count: int, **changes: Any) -> list[Accepted]:
-        """Accept so many toys, with the keys many-0, many-1, …"""
-        return [await self.acceptance.accept(new(f"many-{number}", **changes)) for number in range(count)]
+    async def stand(self, requests: Sequence[NewOperation], change: Callable[[int, Active], Active]) -> list[str]:
+        """Have operations stand as `change` makes them of their number and row, no hint under way, and return their ids."""
+        ids = [self.store.id_for(request) for request in requests]
+        await asyncio.gather(*(self.store.insert(request, operation) for request, operation in zip(requests, ids, strict=True)))
+        found = {row.id: row async for row in self._active_rows()}
+        changed = [change(number, found[operation]) for number, operation in enumerate(ids)]
+        for partition in {row.partition for row in changed}:
+            await self.store.save_all([(row, None, True) for row in changed if row.partition == partition])
+        return ids
+
+    async def _active_rows(self) -> AsyncIterator[Active]:
+        async for found in self.table.range("RowKey ge 'a|' and RowKey lt 'a}'"):
+            yield read_active(found.entity, found.etag)
 
     async def take(self, queue: str) -> list[str]:
         """Take all visible messages off a queue and return their texts."""
@@ -289,7 +304,13 @@ async def provider() -> str:
 
 
 def make_core(
-    connection_string: str, suffix: str, *, toys: Toys | None = None, clock: ManualClock | None = None, lease: float = 90, share: float = 0.5
+    connection_string: str,
+    suffix: str,
+    *,
+    toys: Toys | None = None,
+    clock: ManualClock | None = None,
+    lease: float = 90,
+    share: float = 0.5,
 ) -> Core:
     """Put a core together; two with the same suffix, toys and clock are two processes of one app."""
     account = storage.connect(connection_string)
@@ -327,5 +348,3 @@ def make_core(
 def later(clock: ManualClock, **step: float) -> str:
     """A moment from now as a row holds it."""
     return to_text(clock.now() + timedelta(**step))
-
-

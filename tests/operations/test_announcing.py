@@ -9,7 +9,7 @@ from shared.errors import Problem
 from shared.operations.claims import Claim
 from shared.operations.events import as_json
 from shared.operations.models import Status
-from shared.operations.workflow import End, Outcome, Wait
+from shared.operations.outcomes import End, Outcome, Wait
 from tests.operations.conftest import Another
 from tests.operations.kit import BASE, STEPS, Core
 from tests.operations.test_claims import Killed
@@ -216,7 +216,7 @@ async def test_an_event_is_never_lost_to_a_queue_that_is_away(core: Core, anothe
     operation = await core.accept()
     await core.take(STEPS)
     proxy.add(Rule(AnswerStatus(503), service="queue", path="outcomes", times=None))
-    with pytest.raises(Exception, match="503|Service Unavailable|Operation returned"):
+    with pytest.raises(Exception, match=r"503|Service Unavailable|Operation returned"):
         await through.runner.run(operation.id)
     assert (await core.get(operation)).status is Status.SUCCEEDED
     proxy.clear()

@@ -8,7 +8,7 @@ from shared.clock import from_text
 from shared.errors import CallFailure, ErrorCode, FailureKind
 from shared.operations.claims import Claim
 from shared.operations.models import Status
-from shared.operations.workflow import End, Outcome, Wait
+from shared.operations.outcomes import End, Outcome, Wait
 from tests.operations.kit import Core
 from tests.operations.test_claims import Killed
 

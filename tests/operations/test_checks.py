@@ -11,8 +11,8 @@ from shared.clock import from_text, to_text
 from shared.errors import ErrorCode
 from shared.operations.messages import CHECK_QUEUE, CheckMessage, read_check
 from shared.operations.models import NewOperation, Status
+from shared.operations.outcomes import Checked, Unread
 from shared.operations.rows import Active
-from shared.operations.workflow import Checked, Unread
 from tests.operations.conftest import Another
 from tests.operations.kit import STEPS, Core, new
 from tests.support.storage_proxy import AnswerStatus, Rule, StorageProxy
@@ -24,16 +24,14 @@ def _followed(**changes: object) -> NewOperation:
     return new(**({"first_step": "following"} | changes))  # type: ignore[arg-type]  # names of a request's fields
 
 
-async def _follow(core: Core, count: int, *, tenant: str = "contoso") -> list[str]:
+async def _follow(core: Core, count: int) -> list[str]:
     """Have so many operations that are followed by checks and due now, and return their ids in order."""
-    accepted = await asyncio.gather(
-        *(core.acceptance.accept(new(f"followed-{number}", first_step="followed", tenant=tenant)) for number in range(count))
-    )
-    await core.take(STEPS)
-    for item in accepted:
-        row = await core.row(item.operation)
-        await core.write(row, group=GROUP, status=Status.RUNNING, dispatched=True, next_at=to_text(core.clock.now()))
-    return sorted(item.operation.id for item in accepted)
+    requests = [new(f"followed-{number}", first_step="followed") for number in range(count)]
+
+    def due(_number: int, row: Active) -> Active:
+        return replace(row, group=GROUP, status=Status.RUNNING, next_at=to_text(core.clock.now()))
+
+    return sorted(await core.stand(requests, due))
 
 
 async def test_an_operation_is_handed_from_step_to_checks_and_back(core: Core) -> None:
@@ -103,7 +101,7 @@ async def test_when_many_rows_changed_meanwhile_the_rest_are_written_all_the_sam
 
 
 async def test_details_and_list_rows_of_many_are_written_though_they_take_several_transactions(core: Core) -> None:
-    ids = await _follow(core, 60)
+    ids = await _follow(core, 30)
     for operation in ids:
         core.toys.seen[operation] = Checked(
             at=core.clock.now() + timedelta(hours=1), detail={"disk": operation}, attention=("Stuck", "it does not move")
@@ -111,7 +109,7 @@ async def test_details_and_list_rows_of_many_are_written_though_they_take_severa
     await core.checks.run(CheckMessage("toy", GROUP, tuple(ids)))
     shown = await asyncio.gather(*(core.get(operation) for operation in ids))
     assert all(item.detail == {"disk": item.id} and item.attention is not None for item in shown)
-    assert await core.told() == ["attention/1"] * 60
+    assert await core.told() == ["attention/1"] * 30
 
 
 async def test_a_doubled_message_checks_once(core: Core) -> None:

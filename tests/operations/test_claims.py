@@ -2,14 +2,16 @@
 
 import asyncio
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from shared.clock import to_text
 from shared.operations.claims import Claim
 from shared.operations.models import Status
+from shared.operations.outcomes import End, Next, Outcome, Wait
+from shared.operations.rows import Active
 from shared.operations.storage import Conflict
-from shared.operations.workflow import End, Next, Outcome, Wait
 from tests.operations.conftest import Another
 from tests.operations.kit import Core
 
@@ -129,7 +131,7 @@ async def test_nothing_is_sent_when_writing_the_intent_took_too_much_of_the_leas
     core.toys.repeatable = repeatable
     save = core.store.save
 
-    async def slow(row, **options):  # type: ignore[no-untyped-def]
+    async def slow(row: Active, **options: Any) -> Active:
         saved = await save(row, **options)
         if row.intent is not None and not core.toys.world.sends:
             core.clock.advance_wall(timedelta(seconds=46))

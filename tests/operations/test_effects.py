@@ -1,11 +1,13 @@
 """Effects: the intent before the send, and what is done when nobody knows whether it began."""
 
+from itertools import pairwise
+
 import pytest
 
 from shared.errors import ErrorCode
 from shared.operations.claims import Claim
 from shared.operations.models import Status
-from shared.operations.workflow import End, Outcome
+from shared.operations.outcomes import End, Outcome
 from tests.operations.kit import Core
 from tests.operations.test_claims import Killed
 
@@ -67,7 +69,7 @@ async def test_what_may_be_repeated_is_sent_again_once_nothing_is_found_each_tim
         if len(core.toys.world.sends) > len(sent_at):
             sent_at.append(at)
             assert before == len(sent_at) - 1, "each further send looks first"
-    gaps = [after - before for before, after in zip(sent_at, sent_at[1:], strict=False)]
+    gaps = [after - before for before, after in pairwise(sent_at)]
     assert gaps == [30, 120, 300, 600]
     assert len(set(core.toys.world.sends)) == 1, "all under the same client request id"
     assert (await core.get(operation)).status is Status.SUCCEEDED

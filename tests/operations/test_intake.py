@@ -29,9 +29,11 @@ def test_whatever_comes_in_is_read_or_refused_in_words(raw: bytes) -> None:
     try:
         body = decode(raw)
     except Refused as refused:
-        assert refused.code is ErrorCode.UNREADABLE_MESSAGE
-        return
-    json.dumps(body, allow_nan=False)
+        code: ErrorCode | None = refused.code
+    else:
+        code = None
+        json.dumps(body, allow_nan=False)
+    assert code in {None, ErrorCode.UNREADABLE_MESSAGE}
 
 
 @given(_messages)
@@ -39,8 +41,9 @@ def test_whatever_was_read_is_understood_or_refused_with_the_member_that_is_wron
     try:
         intake = understand(message, KINDS)
     except Refused as refused:
-        assert refused.problem.target
-        return
+        if refused.problem.target:
+            return
+        raise
     assert not {"id", "tenant", "operation"} & set(intake.body)
     assert (intake.target is None) == (intake.operation == "create")
     for text in (intake.key, intake.tenant, intake.target):
@@ -71,9 +74,7 @@ def test_a_message_of_64_kib_is_read_and_a_longer_one_refused() -> None:
 
 def test_a_create_is_the_post_with_id_and_tenant() -> None:
     message: dict[str, object] = {"id": "m-1", "tenant": "contoso", "source": {"x": 1}, "target": {"region": "westeurope"}}
-    assert understand(message, KINDS) == Intake(
-        "create", {"source": {"x": 1}, "target": {"region": "westeurope"}}, "m-1", "contoso"
-    )
+    assert understand(message, KINDS) == Intake("create", {"source": {"x": 1}, "target": {"region": "westeurope"}}, "m-1", "contoso")
     assert understand({**message, "operation": "create"}, KINDS) == understand(message, KINDS)
 
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 from shared.operations.claims import Claim
 from shared.operations.locks import Held
 from shared.operations.models import Status
-from shared.operations.workflow import End, Outcome, Wait
+from shared.operations.outcomes import End, Outcome, Wait
 from tests.operations.conftest import Another
 from tests.operations.kit import Core
 
@@ -41,7 +41,7 @@ async def test_two_that_want_the_same_locks_in_another_order_never_both_lose_for
     other = another()
 
     async def until_taken(worker: Core, owner: str, wanted: list[str]) -> None:
-        while await worker.locks.take(wanted, owner) is not None:
+        while await worker.locks.take(wanted, owner) is not None:  # noqa: ASYNC110  # what it waits for is a row in storage
             await asyncio.sleep(0)
         await worker.locks.release(wanted, owner)
 

@@ -19,7 +19,7 @@ from shared.restore_points.rules import chain_key, restore_point_name
 from tests.operations.kit import Core
 
 _T = "2026-03-03T10:00:00.123456Z"
-_WORDS = "prod contoso westeurope backup erp finance database application server failover 01 2 03 x".split()
+_WORDS = ("prod", "contoso", "westeurope", "backup", "erp", "finance", "database", "application", "server", "failover", "01", "x")
 
 
 def _stored(entity: dict[str, object]) -> int:
@@ -66,7 +66,8 @@ def _worst_copy(seed: int) -> Active:
         for subscription in subscriptions
     ]
     operation = operation_id("contoso", "restorePointCopy", str(seed))
-    vm = f"/subscriptions/{subscriptions[0]}/resourceGroups/{_name(chance, 90)}/providers/microsoft.compute/virtualmachines/{_name(chance, 64)}"
+    group = f"/subscriptions/{subscriptions[0]}/resourceGroups/{_name(chance, 90)}"
+    vm = f"{group}/providers/microsoft.compute/virtualmachines/{_name(chance, 64)}"
     data: JsonObject = {
         "replaces": operation_id("contoso", "restorePointCopy", "the failed one"),
         "point": f"{collections[0]}/restorePoints/{_name(chance, 80)}",

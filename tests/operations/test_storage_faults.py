@@ -52,7 +52,9 @@ async def test_an_acceptance_that_never_reached_storage_leaves_nothing_but_a_loc
 
 
 @pytest.mark.parametrize("write", range(4), ids=["claim", "intent", "end", "remove"])
-@pytest.mark.parametrize("action", [_WRITTEN_AND_500, DropAnswer(), DropRequest(), AnswerStatus(503)], ids=["500", "answer", "request", "503"])
+@pytest.mark.parametrize(
+    "action", [_WRITTEN_AND_500, DropAnswer(), DropRequest(), AnswerStatus(503)], ids=["500", "answer", "request", "503"]
+)
 async def test_whatever_write_of_a_step_is_hit_the_effect_is_begun_once_and_the_end_is_told(
     core: Core, another: Another, proxy: StorageProxy, write: int, action: AnswerStatus | DropAnswer | DropRequest
 ) -> None:
@@ -126,7 +128,7 @@ async def test_a_tick_whose_write_storage_answered_with_an_error_queues_what_it_
 async def test_an_outage_never_makes_a_running_operation_fail(core: Core, another: Another, proxy: StorageProxy) -> None:
     through = another(proxy.connection_string)
     operation = await core.accept()
-    for skip in range(6):
+    for skip in (0, 2, 4):
         proxy.add(Rule(AnswerStatus(500), service="table", times=None, skip=skip))
         try:
             await through.go_on(minutes=5)

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from dataclasses import replace
 from datetime import timedelta
 
 from shared.clock import from_text, to_text
@@ -9,24 +10,22 @@ from shared.operations.budgets import Observed
 from shared.operations.identity import all_partitions, partition_of
 from shared.operations.messages import CHECK_QUEUE, read_check
 from shared.operations.models import Status
+from shared.operations.rows import Active
 from shared.operations.storage import Change
 from shared.operations.timings import dispatch_hold
+from shared.operations.workflow import Workflows
 from tests.operations.conftest import Another
 from tests.operations.kit import STEPS, Core, later, new
 
 GROUP = "sub-1/read"
 
 
-async def _due(core: Core, count: int, *, group: str = "", tenants: int = 1, age: float = 0) -> list[str]:
-    accepted = await asyncio.gather(
-        *(core.acceptance.accept(new(f"due-{number}", tenant=f"tenant-{number % tenants}")) for number in range(count))
-    )
-    await core.take(STEPS)
-    for number, item in enumerate(accepted):
-        row = await core.row(item.operation)
-        at = to_text(core.clock.now() - timedelta(seconds=age + number))
-        await core.write(row, group=group, dispatched=False, next_at=at, status=Status.RUNNING)
-    return [item.operation.id for item in accepted]
+async def _due(core: Core, count: int, *, group: str = "", tenants: int = 1) -> list[str]:
+    def due(number: int, row: Active) -> Active:
+        at = to_text(core.clock.now() - timedelta(seconds=number))
+        return replace(row, group=group, dispatched=False, next_at=at, status=Status.RUNNING)
+
+    return await core.stand([new(f"due-{number}", tenant=f"tenant-{number % tenants}") for number in range(count)], due)
 
 
 async def test_what_is_due_in_any_partition_is_queued_and_what_is_not_is_left(core: Core) -> None:
@@ -117,6 +116,13 @@ async def test_a_kind_that_only_a_newer_version_knows_is_left_to_its_tick(core: 
     assert (await core.tick.run()).steps == 1
     assert len(await core.take(STEPS)) == 1
     assert (await core.row(ids[0])).next_at == row.next_at
+
+
+async def test_what_another_app_serves_is_left_to_its_tick(core: Core) -> None:
+    await _due(core, 2)
+    of_games = Workflows.of(*core.workflows.by_kind.values(), served=frozenset({"game"}))
+    assert (await replace(core.tick, workflows=of_games).run()).due == 0
+    assert (await core.tick.run()).steps == 2
 
 
 async def test_the_work_of_a_tick_depends_on_what_is_active_not_on_what_ever_was(core: Core) -> None:

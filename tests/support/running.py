@@ -4,7 +4,7 @@ import copy
 import itertools
 import json
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -100,7 +100,7 @@ class Running:
         moved = self.control("POST", "clock", {"advance": duration})
         assert moved["settled"], self.log()
 
-    def until_ended(self, caller: Caller, location: str, *, step: str = "PT10M", times: int = 60) -> Reply:
+    def until_ended(self, caller: Caller, location: str, *, step: str = "PT30M", times: int = 30) -> Reply:
         """Move the clock until an operation or a copy has ended."""
         for _ in range(times):
             reply = caller.get(location)
@@ -144,9 +144,14 @@ class Running:
 
 
 @contextmanager
-def running(folder: Path, azurite: Azurite, *, workers: int = 2) -> Iterator[Running]:
-    """Run a stack with the sample estate and many further machines of contoso's, its clock standing still."""
-    estate, machines = _estate(datetime.now(UTC))
+def running(
+    folder: Path, azurite: Azurite, *, workers: int = 2, change: Callable[[dict[str, Any], datetime], None] | None = None
+) -> Iterator[Running]:
+    """Run a stack with the sample estate and many further machines of contoso's, its clock standing still; `change` adds to the estate."""
+    now = datetime.now(UTC)
+    estate, machines = _estate(now)
+    if change is not None:
+        change(estate, now)
     file = folder / "estate.json"
     file.write_text(json.dumps(estate), encoding="utf-8")
     first = take_ports(3)

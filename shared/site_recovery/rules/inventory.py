@@ -20,7 +20,6 @@ from shared.site_recovery.rules.readiness import frequency_check
 from shared.site_recovery.rules.reading import (
     Json,
     an_object,
-    health_error,
     id_key,
     last_segment,
     objects,
@@ -72,7 +71,7 @@ def protectable_view(item: Json) -> ProtectableItem:
         protection_status=text(properties, "protectionStatus"),
         protected_item_id=resource_id(properties, "replicationProtectedItemId"),
         providers=texts(properties, "supportedReplicationProviders") or (),
-        readiness_errors=tuple(health_error(error) for error in objects(properties, "protectionReadinessErrors")),
+        readiness_errors=texts(properties, "protectionReadinessErrors") or (),
         os_type=text(an_object(details, "osDetails"), "osType"),
         generation=text(details, "generation"),
         disks=tuple(_disk(disk) for disk in objects(details, "diskDetails")),

@@ -90,7 +90,9 @@ def associate(cloud: str, target: str, policy_id: str, provider: str, scope: str
         "policyId": policy_id,
         "providerSpecificInput": {"instanceType": provider},
     }
-    return Write("PUT", mapping_id(cloud, policy_id), scope, f"association with {cloud.rpartition('/')[2]}", {"properties": properties}, stage=stage)
+    return Write(
+        "PUT", mapping_id(cloud, policy_id), scope, f"association with {cloud.rpartition('/')[2]}", {"properties": properties}, stage=stage
+    )
 
 
 def dissociate(mapping: Json, scope: str, stage: int) -> Write:
@@ -177,9 +179,8 @@ def plan_groups(groups: Sequence[GroupRequest], members: dict[str, ProtectedItem
 
     `members` has each item by its key. A group keeps the actions of the group of its type that stands at its place now.
     """
-    wanted = [group for group in groups if group.type is not GroupType.BOOT]
-    wanted += [GroupRequest(type=single) for single in (GroupType.SHUTDOWN, GroupType.FAILOVER) if all(one.type is not single for one in wanted)]
-    wanted = sorted(wanted, key=lambda group: group.type is GroupType.FAILOVER)
+    given = {group.type: group for group in groups if group.type is not GroupType.BOOT}
+    wanted = [given.get(single, GroupRequest(type=single)) for single in (GroupType.SHUTDOWN, GroupType.FAILOVER)]
     known = objects(an_object(there or {}, "properties"), "groups")
     counted: dict[str, int] = {}
     made = []

@@ -5,7 +5,7 @@ A body that is wrong raises `pydantic.ValidationError`.
 
 import re
 from enum import StrEnum
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictInt, model_validator
 from pydantic.alias_generators import to_camel
@@ -14,6 +14,7 @@ from shared.arm.ids import ResourceId, resource_id_of
 from shared.site_recovery.fields import NetworkId, ProtectedItemId, VmName, VmSize, refuse
 from shared.site_recovery.names import VMM_NETWORK_TYPE, GroupType
 
+T = TypeVar("T")
 CONTAINER_TYPE = "Microsoft.RecoveryServices/vaults/replicationFabrics/replicationProtectionContainers"
 PROTECTABLE_ITEM_TYPE = f"{CONTAINER_TYPE}/replicationProtectableItems"
 FABRIC_TYPE = "Microsoft.RecoveryServices/vaults/replicationFabrics"
@@ -27,7 +28,7 @@ MAX_AT_ONCE = 100
 LEGACY_FREQUENCY = 900
 
 _TIME_OF_DAY = re.compile(r"([01]\d|2[0-3]):[0-5]\d(:[0-5]\d)?", re.ASCII)
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._-]{0,79}", re.ASCII)
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}", re.ASCII)
 _GROUP_ID = re.compile(r"/subscriptions/[0-9a-fA-F-]{36}/resourceGroups/[A-Za-z0-9_.()-]{1,90}", re.ASCII | re.IGNORECASE)
 
 
@@ -51,8 +52,8 @@ class Kind(StrEnum):
 
 def thing_name(text: str) -> str:
     """Return a name that a thing of a vault may have; raises `ValueError`, in words."""
-    if _NAME.fullmatch(text) is None or text.endswith((" ", ".")):
-        raise ValueError("a name has 1 to 80 letters, digits, blanks, hyphens, underscores and full stops, and begins with a letter or digit")
+    if _NAME.fullmatch(text) is None or text.endswith("."):
+        raise ValueError("a name has 1 to 80 letters, digits, hyphens, underscores and full stops, and begins with a letter or digit")
     return text
 
 
@@ -72,6 +73,10 @@ def _azure_or_fabric(text: str) -> str:
     return AZURE if text.lower() == AZURE.lower() else resource_id_of(FABRIC_TYPE).check(text)
 
 
+def _azure_or_cloud(text: str) -> str:
+    return AZURE if text.lower() == AZURE.lower() else resource_id_of(CONTAINER_TYPE).check(text)
+
+
 def _policy(text: str) -> str:
     return resource_id_of(POLICY_TYPE).check(text) if "/" in text else thing_name(text)
 
@@ -80,6 +85,13 @@ def _resource_group(text: str) -> str:
     if _GROUP_ID.fullmatch(text) is None:
         raise refuse("this is no resource group: /subscriptions/{id}/resourceGroups/{name} is expected")
     return text
+
+
+def _some(found: tuple[T, ...]) -> tuple[T, ...]:
+    # not by `min_length`: pydantic counts what is right only, and would refuse one wrong member as none at all
+    if not found:
+        raise refuse("it is empty: give one at least")
+    return found
 
 
 CloudId = Annotated[str, resource_id_of(CONTAINER_TYPE)]
@@ -93,7 +105,7 @@ class CloudRequest(_Request):
     """A cloud that a policy is to be associated with; `target` is the container on the other side, by default Azure."""
 
     cloud: CloudId
-    target: Annotated[str, AfterValidator(lambda text: AZURE if text.lower() == AZURE.lower() else resource_id_of(CONTAINER_TYPE).check(text))] = AZURE
+    target: Annotated[str, AfterValidator(_azure_or_cloud)] = AZURE
 
 
 class PolicyRequest(_Request):
@@ -158,7 +170,7 @@ class ProtectRequest(_Request):
 class ProtectManyRequest(_Request):
     """Machines that are to be protected. A body without `items` is that of one machine."""
 
-    items: Annotated[tuple[ProtectRequest, ...], Field(min_length=1, max_length=MAX_AT_ONCE)]
+    items: Annotated[tuple[ProtectRequest, ...], AfterValidator(_some), Field(max_length=MAX_AT_ONCE, json_schema_extra={"minItems": 1})]
 
     @model_validator(mode="before")
     @classmethod
@@ -210,7 +222,7 @@ class RecoveryPlanRequest(_Request):
 
     primary: Annotated[str, resource_id_of(FABRIC_TYPE)] | None = None
     recovery: Annotated[str, AfterValidator(_azure_or_fabric)] | None = None
-    groups: Annotated[tuple[GroupRequest, ...], Field(min_length=1, max_length=9)]
+    groups: Annotated[tuple[GroupRequest, ...], AfterValidator(_some), Field(max_length=9, json_schema_extra={"minItems": 1})]
 
     @model_validator(mode="after")
     def _members(self) -> Self:

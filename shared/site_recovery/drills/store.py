@@ -1,0 +1,98 @@
+"""Keeps drill policies and their runs in the table `drills`.
+
+A policy: PartitionKey `policies`, RowKey a hash of its vault and its name. Its runs: PartitionKey that hash, RowKey the inverted slot and a
+hash of the scope, so that the newest stand first and one drill of a slot is one row.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from shared.arm.ids import ResourceId
+from shared.operations.identity import inverted, short_hash
+from shared.operations.rows import from_pieces, pieces
+from shared.operations.storage import Conflict, Entity, Table
+from shared.site_recovery.drills.models import KeptPolicy, KeptRun
+
+TABLE = "drills"
+_POLICIES = "policies"
+
+
+@dataclass(frozen=True, slots=True)
+class DrillStore:
+    """Reads and writes policies and runs; errors of storage are raised as the SDK raises them."""
+
+    table: Table
+
+    async def policy(self, vault: str, name: str) -> KeptPolicy | None:
+        """Return a vault's policy of a name, one that was deleted too; or None."""
+        found = await self.table.get(_POLICIES, policy_key(vault, name))
+        return _policy(found.entity) if found is not None else None
+
+    async def policies(self) -> list[KeptPolicy]:
+        """Return every policy of every vault."""
+        rows = self.table.range("PartitionKey eq @partition", parameters={"partition": _POLICIES})
+        return [_policy(row.entity) async for row in rows]
+
+    async def keep(self, policy: KeptPolicy) -> None:
+        """Write a policy."""
+        row = {"PartitionKey": _POLICIES, "RowKey": policy_key(policy.vault_id, policy.name), "v": 1}
+        await self.table.upsert({**row, **pieces("document", policy.as_json())})
+
+    async def forget(self, policy: KeptPolicy) -> None:
+        """Remove a policy; its runs stay, as what was done."""
+        await self.table.delete(_POLICIES, policy_key(policy.vault_id, policy.name))
+
+    async def runs(self, policy: KeptPolicy, limit: int) -> list[KeptRun]:
+        """Return the newest runs of a policy, newest first."""
+        partition = policy_key(policy.vault_id, policy.name)
+        rows = self.table.range("PartitionKey eq @partition", parameters={"partition": partition}, limit=limit)
+        return [_run(row.entity) async for row in rows]
+
+    async def since(self, policy: KeptPolicy, slot: datetime) -> list[KeptRun]:
+        """Return the runs of a policy of a slot and of later moments: its cost is what was drilled in this slot, not what ever was."""
+        rows = self.table.range(
+            "PartitionKey eq @partition and RowKey lt @end",
+            parameters={"partition": policy_key(policy.vault_id, policy.name), "end": f"{inverted(slot)}~"},
+        )
+        return [_run(row.entity) async for row in rows]
+
+    async def open(self, policy: KeptPolicy) -> list[KeptRun]:
+        """Return the runs of a policy that have not ended, or are not cleaned up."""
+        partition = policy_key(policy.vault_id, policy.name)
+        rows = self.table.range("PartitionKey eq @partition and settled eq false", parameters={"partition": partition})
+        return [_run(row.entity) async for row in rows]
+
+    async def begin(self, policy: KeptPolicy, run: KeptRun) -> None:
+        """Write a run that may be there already: then what is there stays."""
+        try:
+            await self.table.insert(_entity(policy, run))
+        except Conflict:
+            return
+
+    async def change(self, policy: KeptPolicy, run: KeptRun) -> None:
+        """Write what became of a run."""
+        await self.table.upsert(_entity(policy, run))
+
+
+def policy_key(vault: str, name: str) -> str:
+    """Return what a policy is kept under."""
+    return short_hash(ResourceId.parse(vault).key, name.lower())
+
+
+def _entity(policy: KeptPolicy, run: KeptRun) -> Entity:
+    return {
+        "PartitionKey": policy_key(policy.vault_id, policy.name),
+        "RowKey": f"{inverted(run.slot)}|{short_hash(ResourceId.parse(run.scope).key)}",
+        "v": 1,
+        "settled": run.settled,
+        **pieces("document", run.as_json()),
+    }
+
+
+def _policy(entity: Mapping[str, object]) -> KeptPolicy:
+    return KeptPolicy.model_validate(from_pieces("document", entity))
+
+
+def _run(entity: Mapping[str, object]) -> KeptRun:
+    return KeptRun.model_validate(from_pieces("document", entity))

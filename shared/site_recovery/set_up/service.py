@@ -1,0 +1,73 @@
+"""What entry points ask of the set-up: accept a change, once, after all that can be known now (contracts/http.md)."""
+
+import asyncio
+from collections.abc import Coroutine
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+from shared.errors import CallFailure, ErrorCode, FailureKind, Refused
+from shared.operations.acceptance import Acceptance
+from shared.operations.locks import Locks
+from shared.operations.models import Accepted, Actor, NewOperation
+from shared.site_recovery.set_up.planning import Planner, Wanted
+from shared.site_recovery.workflow import lock_names
+
+T = TypeVar("T")
+_READS_SECONDS = 2.5
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A change, with whose it is: `owner` is the tenant that owns the vault or the item, `key` the repeatability key."""
+
+    wanted: Wanted
+    owner: str
+    actor: Actor
+    key: str | None
+    trace: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SetUp:
+    """Accepts changes of a vault's set-up."""
+
+    acceptance: Acceptance
+    planner: Planner
+    locks: Locks
+
+    async def start(self, asked: Asked) -> Accepted:
+        """Accept a change, or find the operation that this request became earlier.
+
+        Raises `Refused` for what is known not to go now (ScopeBusy, NotFound, ActionNotAllowed, InvalidRequest with the field …); what
+        Azure does not say within five seconds is found by the first step.
+        """
+        new = NewOperation(
+            kind=asked.wanted.kind.value,
+            tenant=asked.owner,
+            key=asked.key,
+            body=asked.wanted.as_json(),
+            actor=asked.actor,
+            first_step="preparing",
+            trace=asked.trace,
+        )
+        known = await self.acceptance.known(new)
+        if known is not None:
+            return Accepted(known, created=False)
+        scopes = await self._in_time(self.planner.scopes(asked.wanted)) or asked.wanted.known_scopes()
+        busy = await self.locks.holder(lock_names(*scopes))
+        if busy is not None:
+            raise Refused(ErrorCode.SCOPE_BUSY, f"Operation {busy.owner} works on it; wait for its end.", target=busy.owner)
+        writes = await self._in_time(self.planner.writes(asked.wanted)) or []
+        return await self.acceptance.accept(replace(new, locks=lock_names(*scopes, *(write.scope for write in writes))))
+
+    async def _in_time(self, read: Coroutine[object, object, T]) -> T | None:
+        try:
+            async with asyncio.timeout(_READS_SECONDS):
+                return await read
+        except TimeoutError:
+            return None
+        except CallFailure as failure:
+            if failure.kind is FailureKind.REFUSED:
+                words = f"Azure refused to be asked: {failure.message}"
+                raise Refused(ErrorCode.AZURE_REFUSED, words, details=(failure.problem,)) from failure
+            return None

@@ -1,0 +1,119 @@
+"""The package that is deployed: nothing but the app is in it, and it runs with what requirements.txt names and nothing else."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from infra import package
+from tests.infra.bicep import ROOT
+
+_RUNTIME = "azure-functions-runtime>=1.3,<2"
+_SETTINGS = {"AUTH_AUDIENCES": "farshore", "FUNCTIONS_WORKER_RUNTIME": "python"}
+#: Indexes the app as Azure does, and prints the names of its functions with the kinds of their triggers.
+_INDEX = (Path(__file__).parent / "index_package.py").resolve()
+
+
+@dataclass(frozen=True, slots=True)
+class Unpacked:
+    """The package, unpacked, and a Python that has only what requirements.txt names; `python` is at least 3.11."""
+
+    folder: Path
+    archive: Path
+    python: Path
+    newest: bool
+
+
+@pytest.fixture(scope="module")
+def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Unpacked]:
+    """The package in a clean environment: Python 3.13's, which Azure runs, where it is installed."""
+    folder = tmp_path_factory.mktemp("package")
+    archive = folder / "farshore.zip"
+    package.build(archive, untracked=True)
+    with zipfile.ZipFile(archive) as opened:
+        opened.extractall(folder / "app")  # made a moment ago
+    base = _python313()
+    subprocess.run([base or sys.executable, "-m", "venv", str(folder / "venv")], check=True)
+    python = folder / "venv" / "bin" / "python"
+    wanted = ["-r", str(folder / "app" / "requirements.txt"), *([_RUNTIME] if base else [])]
+    installed = subprocess.run([str(python), "-m", "pip", "install", "--quiet", *wanted], capture_output=True, text=True, check=False)
+    assert installed.returncode == 0, installed.stderr[-3000:]
+    yield Unpacked(folder / "app", archive, python, newest=base is not None)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def test_the_package_holds_the_app_and_nothing_else() -> None:
+    names = package.files(untracked=True)
+    tops = {name.split("/")[0] for name in names}
+    assert {"function_app.py", "functions", "shared", "host.json", "requirements.txt"} <= tops
+    assert tops <= {"function_app.py", "functions", "shared", "host.json", "requirements.txt", "LICENSE"}
+    assert not [name for name in names if name.endswith((".pyc", ".zip")) or "local.settings" in name]
+
+
+def test_the_same_files_give_the_same_bytes(tmp_path: Path) -> None:
+    first, second = tmp_path / "first.zip", tmp_path / "second.zip"
+    package.build(first)
+    package.build(second)
+    assert first.read_bytes() == second.read_bytes()
+
+
+def test_a_file_that_git_does_not_track_stays_out(tmp_path: Path) -> None:
+    (tmp_path / ".funcignore").write_text("tests\n", encoding="utf-8")
+    (tmp_path / "tests").mkdir()
+    for name in ("app.py", "notes.txt", "tests/test_app.py"):
+        (tmp_path / name).write_text("", encoding="utf-8")
+    subprocess.run(["git", "init", "--quiet", str(tmp_path)], check=True)
+    subprocess.run(["git", "-C", str(tmp_path), "add", "app.py", "tests"], check=True)
+    assert package.files(tmp_path) == ["app.py"]
+
+
+def test_the_package_is_indexed_to_exactly_the_functions_of_the_app(unpacked: Unpacked) -> None:
+    indexed = _run(unpacked, str(_INDEX), "runtime" if unpacked.newest else "sdk")
+    here = subprocess.run([sys.executable, str(_INDEX), "sdk"], cwd=ROOT, env=_environment(), capture_output=True, text=True, check=True)
+    found, expected = json.loads(indexed), json.loads(here.stdout)
+    assert found == expected
+    assert {name for name, kind in found.items() if kind == "timerTrigger"} == {"tick", "poison"}
+    assert {"start_restore_point_copy", "check_replication", "health"} <= found.keys()
+
+
+def test_a_cold_start_is_short(unpacked: Unpacked, capsys: pytest.CaptureFixture[str]) -> None:
+    code = "import time; begun = time.perf_counter(); import function_app; print(time.perf_counter() - begun)"
+    _run(unpacked, "-c", code)  # compiles, once
+    seconds = min(float(_run(unpacked, "-c", code)) for _ in range(3))
+    with capsys.disabled():
+        size = unpacked.archive.stat().st_size / 1024
+        print(f"\nthe package: {size:.0f} KiB; imported in {seconds * 1000:.0f} ms, from files that are compiled")
+    assert size < 2048
+    assert seconds < 3  # some 0.4 s where nothing else runs
+
+
+def _run(unpacked: Unpacked, *arguments: str) -> str:
+    command = [str(unpacked.python), *arguments]
+    done = subprocess.run(command, cwd=unpacked.folder, env=_environment(), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done.stdout
+
+
+def _environment() -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("AZURE_", "FARSHORE_", "PYTHON", "AzureWebJobs"))}
+    return kept | _SETTINGS | {"PYTHONPATH": "."}
+
+
+def _python313() -> str | None:
+    versions = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
+    for candidate in (sys.executable, shutil.which("python3.13"), *map(str, sorted(versions.glob("3.13.*/bin/python3")))):
+        if candidate and _version(candidate) == "3.13":
+            return candidate
+    return None
+
+
+def _version(python: str) -> str:
+    code = "import sys; print('%d.%d' % sys.version_info[:2])"
+    return subprocess.run([python, "-c", code], capture_output=True, text=True, check=False).stdout.strip()

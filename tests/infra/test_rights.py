@@ -1,0 +1,175 @@
+"""The rights that the templates give are enough for every journey, and each of them is used by one.
+
+The simulated Azure refuses a call whose action no role gives. Here the app's principal has what infra/roles/*.json say, where
+infra/main.bicep assigns it, and nothing else.
+"""
+
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.infra.rights import as_simulated, role_assignments, simulated_routes
+from tests.infra.test_roles import ROLES
+from tests.support.api import Caller
+from tests.support.running import READ_WRITE, Machine, Running, running
+from tests.support.storage import AzuritePool
+
+
+@pytest.fixture(scope="module")
+def narrow(azurites: AzuritePool, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """A stack whose app has exactly the rights that a deployment gives it."""
+    with azurites.lend() as azurite, running(tmp_path_factory.mktemp("narrow"), azurite) as stack:
+        estate = stack.control("GET", "estate")
+        role_assignments(estate)  # skips without the tool
+        give_rights(stack, role_assignments(estate))
+        yield stack
+
+
+@pytest.fixture
+def caller(narrow: Running) -> Caller:
+    """A caller who may read and write copies."""
+    return narrow.caller(*READ_WRITE)
+
+
+def give_rights(stack: Running, assignments: list[dict[str, Any]]) -> None:
+    """Let the app's principal have these role assignments and no other."""
+    estate = stack.control("GET", "estate")
+    for principal in estate["principals"]:
+        if principal["name"] == "farshore":
+            principal["roleAssignments"] = assignments
+    stack.control("PUT", "estate", estate)
+
+
+def start(caller: Caller, body: dict[str, object]) -> str:
+    """Start a copy and return where it is."""
+    reply = caller.post("/restore-point-copies", body, key=str(uuid.uuid4()))
+    assert reply.status == 202, reply
+    return reply.headers["location"]
+
+
+def test_every_kind_of_copy_needs_all_of_its_role_and_nothing_else(narrow: Running, caller: Caller) -> None:
+    machines: list[Machine] = [narrow.machine() for _ in range(4)]
+    of_point = start(caller, machines[0].copy())
+    of_machine = start(caller, {"source": {"virtualMachineId": machines[1].id}, "target": machines[1].target()})
+    for location in (of_point, of_machine):
+        assert narrow.until_ended(caller, location).body["status"] == "Succeeded"
+    narrow.fault("failCopy", method="PUT", path="restorePoints/")
+    failing = start(caller, machines[2].copy())
+    assert narrow.until_ended(caller, failing).body["status"] == "Failed"
+    again = caller.post(f"{failing}/redo", key=str(uuid.uuid4()))
+    assert again.status == 202, again
+    assert narrow.until_ended(caller, again.headers["location"]).body["status"] == "Succeeded"
+    assert refused(narrow) == []
+    assert unused(narrow, "copies") == []
+
+
+def test_a_copy_is_refused_where_an_action_is_missing(narrow: Running, caller: Caller) -> None:
+    estate = narrow.control("GET", "estate")
+    without = "Microsoft.Compute/restorePointCollections/restorePoints/write"
+    whole = role_assignments(estate)
+    give_rights(narrow, [{**each, "actions": [action for action in each["actions"] if action != without]} for each in whole])
+    try:
+        reply = narrow.until_ended(caller, start(caller, narrow.machine().copy()))
+        assert reply.body["status"] == "Failed"
+        assert without in reply.body["error"]["message"]
+    finally:
+        give_rights(narrow, whole)
+
+
+INVENTORY = ("fabrics", "clouds", "recovery-services-providers", "protected-items", "protectable-items", "jobs", "recovery-plans",
+             "replication-policies", "network-mappings")  # fmt: skip
+
+
+def test_every_kind_of_failover_needs_all_of_its_roles_and_nothing_else(narrow: Running) -> None:
+    operators = {name: narrow.caller("Failovers.Read", "Failovers.Execute", tenant=name) for name in ("contoso", "provider")}
+    for what in INVENTORY:
+        assert operators["provider"].get(f"/{what}").status == 200, what
+    contoso, provider = vault_of(narrow, "contoso"), vault_of(narrow, "provider")
+    planned = [item for plan in provider["plans"] for group in plan["groups"] for item in group["members"]]
+    hyper_v = next(
+        item["id"]
+        for item in provider["items"]
+        if item["provider"] == "HyperVReplicaAzure" and item["id"] not in planned and item.get("health", "Normal") == "Normal"
+    )
+    network = next(
+        each["id"] for each in narrow.control("GET", "estate")["virtualNetworks"] if each["id"].endswith("drill-contoso-northeurope")
+    )
+    first, third = ({"protectedItemId": contoso["items"][index]["id"]} for index in (0, 2))
+    plan_a2a, plan_hyper_v = ({"recoveryPlanId": vault["plans"][0]["id"]} for vault in (contoso, provider))
+    item_hyper_v = {"protectedItemId": hyper_v}
+    without = {"options": {"network": None}}
+    journeys: list[tuple[str, dict[str, str], str, dict[str, object]]] = [
+        ("contoso", first, "TestFailover", {"options": {"network": network}, "thenCleanup": True}),
+        ("contoso", third, "UnplannedFailover", {}),
+        ("contoso", third, "Cancel", {}),
+        ("contoso", third, "UnplannedFailover", {}),
+        ("contoso", third, "ApplyRecoveryPoint", {}),
+        ("contoso", third, "Commit", {}),
+        ("contoso", third, "Reprotect", {}),
+        ("contoso", plan_a2a, "TestFailover", {**without, "thenCleanup": True}),
+        ("contoso", plan_a2a, "UnplannedFailover", {}),
+        ("contoso", plan_a2a, "Cancel", {}),
+        ("provider", item_hyper_v, "PlannedFailover", {"thenCommit": True}),
+        ("provider", item_hyper_v, "Failback", {}),
+        ("provider", item_hyper_v, "Commit", {}),
+        ("provider", item_hyper_v, "ReverseReplicate", {}),
+        ("provider", plan_hyper_v, "PlannedFailover", {"thenCommit": True}),
+        ("provider", plan_hyper_v, "Failback", {"options": {"dataSync": "ForDownTime"}}),
+        ("provider", plan_hyper_v, "Commit", {}),
+        ("provider", plan_hyper_v, "ReverseReplicate", {}),
+    ]
+    for tenant, scope, action, more in journeys:
+        chosen = {"options": {"recoveryPoint": newest_point(operators[tenant], scope)}} if action == "ApplyRecoveryPoint" else more
+        fail_over(narrow, operators[tenant], {"scope": scope, "action": action, **chosen})
+    assert refused(narrow) == []
+    assert unused(narrow, "failover-networks") == []
+    assert unused(narrow, "failovers") == []
+
+
+def newest_point(caller: Caller, scope: dict[str, str]) -> dict[str, str]:
+    """Return the newest recovery point of a protected item, by its id."""
+    points = caller.get(f"/protected-items/{scope['protectedItemId'].rsplit('/', 1)[-1]}/recovery-points")
+    return {"id": points.body["value"][0]["id"]}
+
+
+def vault_of(stack: Running, tenant: str) -> dict[str, Any]:
+    """Return a tenant's vault."""
+    vaults = stack.control("GET", "estate")["vaults"]
+    return dict(next(each for each in vaults if each["id"].endswith(f"/{tenant}-vault")))
+
+
+def fail_over(stack: Running, caller: Caller, request: dict[str, object]) -> None:
+    """Run a failover to its end; one that waits suspended is resumed."""
+    real = {} if request["action"] == "TestFailover" else {"reason": "a drill", "acceptUntested": True, "acceptWarnings": True}
+    if request["action"] not in {"PlannedFailover", "UnplannedFailover"}:
+        real.pop("acceptUntested", None)
+    reply = caller.post("/failovers", {**request, **real}, key=str(uuid.uuid4()))
+    assert reply.status == 202, (request, reply)
+    for _ in range(60):
+        now = caller.get(reply.headers["location"]).body
+        if now["step"] == "suspended":
+            assert caller.post(f"{reply.headers['location']}/resume").status == 202
+        if now["status"] in {"Succeeded", "Failed", "Canceled"}:
+            break
+        stack.advance("PT10M")
+    assert now["status"] == "Succeeded", (request["action"], now["step"], now["attention"], now["error"], refused(stack))
+
+
+def unused(stack: Running, role: str) -> list[str]:
+    """Return the actions of a role that no operation needed so far."""
+    asked = {action.lower() for action in used(stack)}
+    return sorted(action for action in ROLES[role]["actions"] if as_simulated(action).lower() not in asked)
+
+
+def used(stack: Running) -> set[str]:
+    """Return the actions of every operation that was asked for so far."""
+    actions = {(route.method, route.operation): route.action for route in simulated_routes()}
+    found = (actions[(row["method"], row["operation"])] for row in stack.control("GET", "requests")["value"])
+    return {action for action in found if action}
+
+
+def refused(stack: Running) -> list[dict[str, Any]]:
+    """Return the operations that were refused."""
+    return [row for row in stack.control("GET", "requests")["value"] if row["refused"]]
