@@ -69,10 +69,9 @@ def observe(budget: Budget, seen: Observed) -> Budget:
 
 
 def _filled(budget: Budget, now: datetime, share: float) -> float:
-    # a tick comes every half minute: what our share has filled up to then may be released at once
-    most = max(CAPACITY, REFILL_PER_SECOND * 60) * share
+    # what is released is called within seconds: more at once than our share of a full bucket would overdraw it
     passed = max((now - budget.at).total_seconds(), 0)
-    return min(budget.available + passed * REFILL_PER_SECOND * share, most)
+    return min(budget.available + passed * REFILL_PER_SECOND * share, CAPACITY * share)
 
 
 class Budgets:
