@@ -27,14 +27,14 @@
 #>
 [CmdletBinding(DefaultParameterSetName = 'RestorePoint')]
 param(
-    [Parameter(Mandatory)] [ValidatePattern('^https?://[^/]+/?$')] [string] $Url,
+    [Parameter(Mandatory)] [ValidatePattern('^https://[^/]+/?$')] [string] $Url,
     [Parameter(Mandatory)] [string] $Audience,
     [Parameter(Mandatory, ParameterSetName = 'RestorePoint')] [string] $RestorePointId,
     [Parameter(Mandatory, ParameterSetName = 'VirtualMachine')] [string] $VirtualMachineId,
     [Parameter(Mandatory)] [string] $Region,
     [Parameter(Mandatory)] [string] $ResourceGroup,
     [string] $IdentityClientId,
-    [guid] $RequestId = ($PSPrivateMetadata.JobId ? $PSPrivateMetadata.JobId.Guid : [guid]::NewGuid()),
+    [guid] $RequestId = $(if ($PSPrivateMetadata.JobId) { "$($PSPrivateMetadata.JobId)" } else { [guid]::NewGuid() }),
     [switch] $Wait,
     [ValidateRange(1, 170)] [int] $WaitMinutes = 150
 )
@@ -92,6 +92,7 @@ while ($Wait -and $copy.status -in 'NotStarted', 'Running' -and (Get-Date) -lt $
     if ($copy.attention) { Write-Warning "It needs a person: $($copy.attention.message)" }
 }
 if ($copy.status -in 'Failed', 'Canceled') {
-    throw "The copy $($copy.id) ended $($copy.status). $(if ($copy.error) { "$($copy.error.code): $($copy.error.message)" })"
+    $why = if ($copy.error) { "$($copy.error.code): $($copy.error.message)" }
+    throw "The copy $($copy.id) ended $($copy.status). $why"
 }
 $copy

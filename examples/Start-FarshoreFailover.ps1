@@ -38,12 +38,13 @@
 #>
 [CmdletBinding()]
 param(
-    [Parameter(Mandatory)] [ValidatePattern('^https?://[^/]+/?$')] [string] $Url,
+    [Parameter(Mandatory)] [ValidatePattern('^https://[^/]+/?$')] [string] $Url,
     [Parameter(Mandatory)] [string] $Audience,
     [Parameter(Mandatory, ParameterSetName = 'Item')] [string] $ProtectedItemId,
     [Parameter(Mandatory, ParameterSetName = 'Plan')] [string] $RecoveryPlanId,
     [Parameter(Mandatory)]
-    [ValidateSet('TestFailover', 'TestFailoverCleanup', 'PlannedFailover', 'UnplannedFailover', 'Failback', 'Commit', 'Cancel', 'Reprotect', 'ReverseReplicate')]
+    [ValidateSet('TestFailover', 'TestFailoverCleanup', 'PlannedFailover', 'UnplannedFailover', 'Failback', 'Commit', 'Cancel',
+        'Reprotect', 'ReverseReplicate')]
     [string] $Action,
     [string] $Reason,
     [string] $Network,
@@ -52,7 +53,7 @@ param(
     [switch] $AcceptWarnings,
     [switch] $DryRun,
     [string] $IdentityClientId,
-    [guid] $RequestId = ($PSPrivateMetadata.JobId ? $PSPrivateMetadata.JobId.Guid : [guid]::NewGuid()),
+    [guid] $RequestId = $(if ($PSPrivateMetadata.JobId) { "$($PSPrivateMetadata.JobId)" } else { [guid]::NewGuid() }),
     [ValidateRange(1, 170)] [int] $WaitMinutes = 150
 )
 
@@ -108,21 +109,25 @@ $plan = Invoke-Farshore POST '/failovers?dryRun=true' $body
 $plan.checks | Where-Object result -NE 'pass' | ForEach-Object { Write-Warning "$($_.name) $($_.result): $($_.message)" }
 Write-Output "The plan $($plan.hash): $($plan.legs -join ', then ') of $(@($plan.members).Count) machines; approval: $($plan.approval)"
 if ($DryRun) { return $plan }
-if ($plan.checks.result -contains 'failure') { throw 'A check fails: nothing was started.' }
 
-# 2. The start. The checks are made once more by Farshore, and refuse what has changed since.
+# 2. The start: Farshore makes the checks once more and refuses (409) what does not pass. Under a request id that it knows, it answers
+#    the failover as it is by now.
 $failover = Invoke-Farshore POST '/failovers' $body @{ 'Repeatability-Request-ID' = "$RequestId" }
 Write-Output "$($failover.id) $($failover.status)"
 
-# 3. The approval, a commit window or a suspended failback are for people to end; this only tells of them.
+# 3. An approval, and a suspended failback, are for people to end; this only tells of them.
 $deadline = (Get-Date).AddMinutes($WaitMinutes)
 $told = ''
 while ($failover.status -in 'NotStarted', 'Running' -and (Get-Date) -lt $deadline) {
     if ($failover.step -ne $told) {
         $told = $failover.step
         switch ($failover.step) {
-            'awaitingApproval' { Write-Warning "A second person must approve plan $($failover.approval.planHash) until $($failover.approval.expiresAt): POST /api/failovers/$($failover.id)/approve" }
-            'commitWindow' { Write-Warning "Look at the machines, then commit: POST /api/failovers/$($failover.id)/approve" }
+            'awaitingApproval' {
+                Write-Warning "A second person must approve it until $($failover.approval.expiresAt)"
+                Write-Warning "POST /api/failovers/$($failover.id)/approve"
+                Write-Warning "The body is {`"planHash`": `"$($failover.approval.planHash)`"}, once that person has looked at the plan"
+            }
+            'commitWindow' { Write-Output "$($failover.id) waits before it cleans the test up" }
             'suspended' { Write-Warning "The data is synchronised; complete the failback: POST /api/failovers/$($failover.id)/resume" }
             default { Write-Output "$($failover.id) $($failover.step)" }
         }
@@ -132,6 +137,7 @@ while ($failover.status -in 'NotStarted', 'Running' -and (Get-Date) -lt $deadlin
     $failover = Invoke-Farshore GET "/failovers/$($failover.id)"
 }
 if ($failover.status -in 'Failed', 'Canceled') {
-    throw "The failover $($failover.id) ended $($failover.status). $(if ($failover.error) { "$($failover.error.code): $($failover.error.message)" })"
+    $why = if ($failover.error) { "$($failover.error.code): $($failover.error.message)" }
+    throw "The failover $($failover.id) ended $($failover.status). $why"
 }
 $failover

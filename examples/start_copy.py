@@ -37,7 +37,8 @@ def token(audience: str) -> str:
     if os.environ.get("AZURE_CLIENT_ID"):  # a user-assigned identity
         query["client_id"] = os.environ["AZURE_CLIENT_ID"]
     headers = {"X-IDENTITY-HEADER": os.environ["IDENTITY_HEADER"], "Metadata": "True"}
-    request = urllib.request.Request(f"{os.environ['IDENTITY_ENDPOINT']}?{urlencode(query)}", headers=headers)  # noqa: S310  # the platform's
+    url = f"{os.environ['IDENTITY_ENDPOINT']}?{urlencode(query)}"
+    request = urllib.request.Request(url, headers=headers)  # noqa: S310  # the platform's own endpoint
     with urllib.request.urlopen(request, timeout=_ATTEMPT_SECONDS) as answer:  # noqa: S310  # the platform's own endpoint
         return str(json.load(answer)["access_token"])
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Copies a restore point to another region and waits until the copy is usable. Needs curl and python3, and the Azure CLI where no token is given.
+# Copies a restore point to another region and waits until the copy is usable. Needs curl, python3, and the Azure CLI for the token.
 #
 #   FARSHORE_URL=https://<app>.azurewebsites.net FARSHORE_AUDIENCE=api://<client id> \
 #     ./start_copy.sh <restore point's ARM id> <region> <resource group>

@@ -2,6 +2,7 @@
 
 import azure.functions as func
 
+from functions import set_up_messages
 from functions.intake import delivery
 from shared.access.ownership import require_owner
 from shared.access.principal import Principal, not_found, require_person
@@ -15,7 +16,7 @@ from shared.operations.intake import Intake
 from shared.operations.lists import Query
 from shared.operations.messages import read_check, read_step
 from shared.operations.models import Operation, Status
-from shared.site_recovery.answers import AuditTrail, Failover
+from shared.site_recovery.answers import AuditTrail, Failover, Plan
 from shared.site_recovery.names import Action
 from shared.site_recovery.requests import ApproveRequest, FailoverRequest, RejectRequest, ResolveRequest
 from shared.web.answers import Answer, accepted
@@ -39,7 +40,7 @@ _FILTERS = (
 )
 _START = Route(
     "POST", "/failovers", "Fail over, test, commit, come back", Role.FAILOVERS_EXECUTE,
-    request=FailoverRequest, response=Failover, query=(_DRY_RUN,), status=202, refusals=(409,), repeatable=True,
+    request=FailoverRequest, response=Failover, dry=Plan, query=(_DRY_RUN,), status=202, refusals=(404, 409), repeatable=True,
 )  # fmt: skip
 _LIST = Route("GET", "/failovers", "Failovers, newest first", Role.FAILOVERS_READ, response=Failover, is_list=True, query=_FILTERS)
 _GET = Route("GET", "/failovers/{id}", "One failover", Role.FAILOVERS_READ, response=Failover)
@@ -184,7 +185,8 @@ async def cancel_failover(req: func.HttpRequest) -> func.HttpResponse:
 
     async def work(app: Runtime, caller: Principal) -> Answer:
         refuse_body(req)
-        return _accepted(app, req, await app.failovers.cancel(await _find(app, caller, req.route_params["id"])))
+        operation = await _find(app, caller, req.route_params["id"])
+        return _accepted(app, req, await app.failovers.cancel(operation, caller.actor))
 
     return await handle(req, runtime, Role.FAILOVERS_EXECUTE, work)
 
@@ -196,17 +198,19 @@ async def receive_failover_request(msg: func.QueueMessage) -> None:
 
     async def carry_out(intake: Intake) -> None:
         require_queue_role(app.settings.queue_roles, Role.FAILOVERS_EXECUTE, REQUESTS)
-        if intake.operation == "create":
+        if intake.kind in set_up_messages.KINDS:
+            await set_up_messages.carry_out(app, intake, REQUESTS)
+        elif intake.operation == "create":
             await _create(app, intake)
         elif intake.operation == "cancel":
-            await app.failovers.cancel(await _target(app, intake))
+            await app.failovers.cancel(await _target(app, intake), queue_actor(REQUESTS))
         elif intake.operation == "resume":
             await app.failovers.resume(await _target(app, intake), queue_actor(REQUESTS))
         else:
             message = f"{intake.operation} is no operation on a failover by queue; known are create, cancel, resume."
             raise Refused(ErrorCode.INVALID_REQUEST, message, target="operation")
 
-    await app.receiver.receive(delivery(msg, REQUESTS), frozenset({KIND}), carry_out)
+    await app.receiver.receive(delivery(msg, REQUESTS), frozenset({KIND}) | set_up_messages.KINDS, carry_out)
 
 
 @blueprint.queue_trigger(arg_name="msg", queue_name=STEPS, connection="AzureWebJobsStorage")
@@ -242,7 +246,7 @@ async def _target(app: Runtime, intake: Intake) -> Operation:
     target = intake.target or ""
     tenants = [intake.tenant] if intake.tenant else [tenant.name for tenant in await app.registry.all()]
     candidates = [target] if is_operation_id(target) else []
-    for candidate in (*candidates, *(operation_id(tenant, KIND, target) for tenant in tenants)):
+    for candidate in (*candidates, *(operation_id(tenant, KIND, name) for tenant in tenants for name in intake.names())):
         found = await app.store.get(candidate)
         if found is not None and found.kind == KIND and (intake.tenant in {None, found.tenant}):
             return found

@@ -169,7 +169,7 @@ async def _query(app: Runtime, caller: Principal, kind: str | None, tenant: str 
 
 async def _find(app: Runtime, caller: Principal, operation: str) -> Operation:
     found = await app.store.get(operation) if is_operation_id(operation) else None
-    if found is None or not caller.reaches(found.tenant):
+    if found is None or found.kind not in app.workflows.by_kind or not caller.reaches(found.tenant):
         raise not_found(f"operation '{operation}'")
     return found
 

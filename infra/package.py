@@ -15,7 +15,7 @@ from typing import Final
 ROOT: Final = Path(__file__).resolve().parents[1]
 _DATE: Final = (1980, 1, 1, 0, 0, 0)  # the zip format's beginning of time
 _MODE: Final = 0o644 << 16
-_NEVER: Final = (".funcignore", "azure.yaml")
+_NEVER: Final = (".funcignore",)
 
 
 def files(root: Path = ROOT, *, untracked: bool = False) -> list[str]:

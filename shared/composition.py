@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from shared.site_recovery.drills.service import Drills
     from shared.site_recovery.gateway import SiteRecoveryGateway
     from shared.site_recovery.inventory import Inventory
+    from shared.site_recovery.readiness import ReadinessReader
     from shared.site_recovery.service import Failovers
     from shared.site_recovery.set_up.service import SetUp
     from shared.site_recovery.surroundings import Surroundings
@@ -81,6 +82,7 @@ class Runtime:
     inventory: "Inventory"
     set_up: "SetUp"
     drills: "Drills"
+    readiness: "ReadinessReader"
     schedules: tuple[Callable[[], Awaitable[None]], ...]
     blobs: WriteOnceBlobs
     clients: "AzureClients"
@@ -224,6 +226,7 @@ def _assemble(settings: Settings, clock: Clock, ids: Ids, account: Storage, anch
         inventory=failovers.inventory,
         set_up=failovers.set_up(acceptance),
         drills=drills,
+        readiness=failovers.readiness,
         schedules=tuple(work for name in settings.capabilities for work in scheduled.get(name, ())),
         blobs=anchors,
         clients=clients,

@@ -78,6 +78,7 @@ var tableNames = [
   'tenants'
   'audit'
   'moves'
+  'drills'
 ]
 var packageContainer = 'packages'
 var auditContainer = 'audit'

@@ -26,3 +26,6 @@ NETWORKS = "2024-05-01"
 
 VAULTS = "2024-04-01"
 """Recovery Services vaults themselves."""
+
+STORAGE_ACCOUNTS = "2024-01-01"
+"""Storage accounts."""

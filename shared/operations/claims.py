@@ -102,6 +102,8 @@ class Claim:
         self.dropped: tuple[str, ...] = ()
         self.filters: dict[str, str] = {}
         self.spoken_to = False
+        self._written = row
+        self._unwritten: Intent | None = None
         self.clock = clock
         self.ids = ids
         self._store = store
@@ -129,6 +131,15 @@ class Claim:
         """Return the row with what the step has changed."""
         return replace(self.row, data=self.data, percent=self.percent, locks=self.locks, updated_at=to_text(self.clock.now()))
 
+    def without_progress(self) -> Active:
+        """Return the row for a step that got nowhere: an effect that was settled in it is looked for again before it is sent again."""
+        return replace(self.current(), intent=self._unwritten or self.row.intent)
+
+    def as_written(self) -> Active:
+        """Return the row as it was last written, with what others wrote meanwhile: what a step that broke has changed is left out."""
+        row = self.row
+        return replace(self._written, etag=row.etag, cancel_requested=row.cancel_requested, word=self._word_read, tell=row.tell)
+
     def changed_detail(self) -> JsonObject | None:
         """Return the detail if the step changed it, else None."""
         return self.detail if repr(self.detail) != self._detail_before else None
@@ -142,6 +153,7 @@ class Claim:
             except Conflict:
                 row = await self.after_conflict(row)
                 continue
+            self._written, self._unwritten = self.row, None
             self._detail_before = repr(self.detail)
             self.filters = {}
             return
@@ -190,6 +202,7 @@ class Claim:
 
     def _settled(self, evidence: T) -> T:
         # written with the write that ends the step: until then a crash only makes us look once more
+        self._unwritten = self._unwritten or self.row.intent
         self.row = replace(self.row, intent=None)
         return evidence
 
@@ -257,6 +270,7 @@ class Claim:
         except Conflict:
             await self.after_conflict(row)
             return await self._intend(effect)
+        self._written, self._unwritten = self.row, None
         self._detail_before = repr(self.detail)
         self._held_since = held_since
         return None

@@ -46,7 +46,7 @@ class Runner:
         Errors of storage are raised: the message shows again, the row says what is known.
         """
         row = await self.store.active(operation)
-        if row is None or not self._is_due(row):
+        if row is None or not self.workflows.serves(row.kind) or not self._is_due(row):
             return
         if row.announce:
             await self.announce(row)
@@ -136,6 +136,10 @@ class Runner:
             return End(Status.CANCELED)
         except CallFailure as failure:
             return self._unanswered(claim, failure)
+        except ClaimLost:
+            raise
+        except Exception as error:
+            return self._broke(claim, error)
 
     def _unanswered(self, claim: Claim, failure: CallFailure) -> "Wait | _NoProgress":
         """A call that the step itself could not make sense of: throttled is waiting, anything else is an attempt without progress."""
@@ -147,6 +151,14 @@ class Runner:
         message = f"Step {claim.row.step} failed {attempts} times, the last time with {failure.code}: {failure.problem.message}"
         return _NoProgress(self.clock.now() + delay, (ErrorCode.NO_PROGRESS, message) if attempts >= ATTEMPTS_BEFORE_ATTENTION else None)
 
+    def _broke(self, claim: Claim, error: Exception) -> "_NoProgress":
+        """A step that failed with a defect of ours, or because storage did: an attempt without progress, never the end of an operation."""
+        _log.exception("operation %s, step %s failed", claim.id, claim.row.step)
+        attempts = claim.row.attempts
+        message = f"Step {claim.row.step} failed {attempts} times, the last time with {type(error).__name__}; the log has the rest."
+        attention = (str(ErrorCode.NO_PROGRESS), message) if attempts >= ATTEMPTS_BEFORE_ATTENTION else None
+        return _NoProgress(self.clock.now() + retry_delay(attempts), attention, broken=True)
+
     async def _end_step(self, claim: Claim, outcome: "Wait | Follow | End | _NoProgress") -> None:
         if isinstance(outcome, End):
             await self._finish(claim, outcome)
@@ -156,6 +168,8 @@ class Runner:
         next_at = min(to_text(outcome.at), now) if claim.spoken_to else to_text(outcome.at)
         row = replace(claim.current(), next_at=next_at, dispatched=False, lease_until="")
         if isinstance(outcome, _NoProgress):
+            known = claim.as_written() if outcome.broken else claim.without_progress()
+            row = replace(known, next_at=next_at, dispatched=False, lease_until="")
             row = row.with_attention(*outcome.attention, now) if outcome.attention else row
         else:
             wanted = outcome.attention if isinstance(outcome, Wait) else None
@@ -231,6 +245,7 @@ class _NoProgress:
 
     at: datetime
     attention: tuple[str, str] | None = None
+    broken: bool = False
 
 
 def _attention_code(attention: Attention | None) -> str:

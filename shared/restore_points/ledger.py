@@ -50,10 +50,11 @@ class Ledger:
             return None
         return str(found.entity["owner"])
 
-    async def claim(self, source_point: ResourceId, region: str, operation: str, *, replaces: str | None = None) -> None:
+    async def claim(self, source_point: ResourceId, region: str, operation: str, *, replaces: str | None = None) -> bool:
         """Make the copy this operation's, if it is nobody's, its own already, or that of the operation it replaces.
 
-        Raises `Refused` (RestorePointAlreadyCopied) naming the operation that has it.
+        Returns whether copies of it have failed there before, whose restore points stand in the way (`failed_points`). Raises `Refused`
+        (RestorePointAlreadyCopied) naming the operation that has it.
         """
         key = copy_key(source_point, region)
         entity: dict[str, Any] = {
@@ -65,6 +66,7 @@ class Ledger:
             "takenAt": to_text(self._clock.wall()),
             "sourcePoint": str(source_point),
             "region": region,
+            "failed": "",
         }
         while True:
             try:
@@ -75,12 +77,18 @@ class Ledger:
                     continue
                 owner = str(found.entity["owner"])
                 if owner == operation:
-                    return
+                    return bool(found.entity.get("failed"))
                 if owner != replaces and not await self._free(found):
                     raise already_copied(owner) from None
+                entity["failed"] = "\n".join([*_failed(found), *await self._started_by(owner)])
                 if not await self._take_over(entity, found):
                     continue
-            return
+            return bool(entity["failed"])
+
+    async def failed_points(self, source_point: ResourceId, region: str) -> list[ResourceId]:
+        """Return the restore points that failed copies have left: Azure copies once per region, so they must go first."""
+        found = await self._table.get(copy_key(source_point, region), "unique")
+        return [ResourceId.parse(point) for point in _failed(found)] if found is not None else []
 
     async def unclaim(self, source_point: ResourceId, region: str, operation: str) -> None:
         """Give a claim back that became no operation."""
@@ -107,6 +115,12 @@ class Ledger:
             }
         )
 
+    async def _started_by(self, operation: str) -> list[str]:
+        earlier = await self._store.get(operation)
+        target = earlier.detail.get("target") if earlier is not None else None
+        point = target.get("restorePointId") if isinstance(target, dict) else None
+        return [str(point)] if point else []
+
     async def _take_over(self, entity: dict[str, Any], found: Found) -> bool:
         try:
             await self._table.transact([Change("merge", entity, found.etag)])
@@ -121,6 +135,10 @@ class Ledger:
         if request is not None:
             return rows.failed_before(request)
         return self._clock.wall() - from_text(str(found.entity["takenAt"])) >= FREE_LOCK_AFTER
+
+
+def _failed(found: Found) -> list[str]:
+    return str(found.entity.get("failed") or "").split()
 
 
 def already_copied(owner: str) -> Refused:

@@ -50,7 +50,7 @@ class SourceSteps:
         return Next("making")
 
     async def _claim_copy(self, claim: Claim, request: CopyRequest, point: ResourceId) -> None:
-        await self.ledger.claim(point, request.target.region, claim.id, replaces=replaces(claim))
+        claim.data["failedBefore"] = await self.ledger.claim(point, request.target.region, claim.id, replaces=replaces(claim))
 
     async def making(self, claim: Claim) -> Outcome:
         """Given a VM: have a collection for its restore points, then make one there while the VM is ours alone."""

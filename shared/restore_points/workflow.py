@@ -25,7 +25,7 @@ from shared.restore_points.chains import Chains
 from shared.restore_points.gateway import Point, RestorePointGateway
 from shared.restore_points.ledger import Ledger, LedgerEntry
 from shared.restore_points.models import CopyRequest
-from shared.restore_points.outcomes import MAKING, POINT_TYPE, collection_effect, failed, intends, once_more, refused, replaces
+from shared.restore_points.outcomes import MAKING, collection_effect, failed, intends, once_more, refused
 from shared.restore_points.rules import (
     MovedOn,
     Waiter,
@@ -78,7 +78,6 @@ class CopySteps:
         """Wait for the chain's turn and for the three an hour."""
         if intends(claim, "startCopy"):
             return Next("starting")  # who may have started keeps the turn
-        request = CopyRequest.model_validate(claim.operation.body)
         decision = await self.turns.take(
             str(claim.data["chain"]), _waiter(claim.data, claim.id), ResourceId.parse(str(claim.data["target"])), str(claim.data["point"])
         )
@@ -90,31 +89,30 @@ class CopySteps:
                 return Wait(decision.at)
             case _:
                 claim.detail.pop("waitingFor", None)
-                return Next("deletingFailed" if request.source.restore_point_id and replaces(claim) else "starting")
+                return Next("deletingFailed" if claim.data.get("failedBefore") else "starting")
 
     async def deletingFailed(self, claim: Claim) -> Outcome:  # noqa: N802  # named as the step is in answers
-        """A redo: take away the restore point of the copy that failed, for Azure copies a restore point once per region."""
-        target = ResourceId.parse(str(claim.data["target"]))
-        failed = ResourceId.parse(f"{target.parent}/{POINT_TYPE}/{replaces(claim)}")
-
-        async def send(request_id: str) -> None:
-            await self.gateway.delete_point(failed, request_id, self.timings.effect_timeout)
-
-        async def look(_intent: Intent) -> Started[None] | Absent:
-            found = await self.gateway.point(failed)
-            return Absent() if found is not None and found.state != "Deleting" else Started(None)
-
+        """Take away the restore points of copies that failed before: Azure copies a restore point once per region."""
+        request = CopyRequest.model_validate(claim.operation.body)
         try:
-            if await self.gateway.point(failed) is not None:
-                effect = Effect(
-                    "deleteFailedCopy", send, look, "a DELETE of the failed copy's own name is harmless twice", preparation=True
-                )
-                await claim.perform(effect)
-                if await self.gateway.point(failed) is not None:
-                    return Wait(self.clock.now() + MAKING, step="waiting")
+            for point in await self.ledger.failed_points(ResourceId.parse(str(claim.data["point"])), request.target.region):
+                if await self.gateway.point(point) is not None:
+                    await claim.perform(self._delete_effect(point))
+                    if await self.gateway.point(point) is not None:
+                        return Wait(self.clock.now() + MAKING, step="waiting")
         except CallFailure as failure:
             return refused(failure)
         return Next("starting")
+
+    def _delete_effect(self, point: ResourceId) -> Effect[None]:
+        async def send(request_id: str) -> None:
+            await self.gateway.delete_point(point, request_id, self.timings.effect_timeout)
+
+        async def look(_intent: Intent) -> Started[None] | Absent:
+            found = await self.gateway.point(point)
+            return Absent() if found is not None and found.state != "Deleting" else Started(None)
+
+        return Effect("deleteFailedCopy", send, look, "a DELETE of the failed copy's own name is harmless twice", preparation=True)
 
     async def starting(self, claim: Claim) -> Outcome:
         """Start the copy, once."""

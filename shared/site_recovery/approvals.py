@@ -39,9 +39,9 @@ class Approvals:
                 return Next("starting")
             case ApprovalState.REJECTED:
                 words = f"{kept.by.name or kept.by.id if kept.by else 'Somebody'} rejected it: {kept.reason}"
-                return await self._over(claim, Problem(ErrorCode.REJECTED, words))
+                return _over(claim, Problem(ErrorCode.REJECTED, words))
             case ApprovalState.LAPSED:
-                return await self._over(claim, Problem(ErrorCode.APPROVAL_LAPSED, "Nobody approved it in time; nothing was started."))
+                return _over(claim, Problem(ErrorCode.APPROVAL_LAPSED, "Nobody approved it in time; nothing was started."))
             case _:
                 return Wait(kept.expires_at or self.clock.now())
 
@@ -74,10 +74,10 @@ class Approvals:
         await self.audit.append(claim.id, "approved", by, "approved", {"planHash": given})
         return taken
 
-    async def _over(self, claim: Claim, problem: Problem) -> End:
-        claim.detail["legs"] = claim.data.get("legs", [])
-        await self.audit.anchor(claim.id)
-        return End(Status.CANCELED, problem)
+
+def _over(claim: Claim, problem: Problem) -> End:
+    claim.detail["legs"] = claim.data.get("legs", [])
+    return End(Status.CANCELED, problem)
 
 
 def _actor(word: JsonObject) -> Actor:

@@ -22,6 +22,7 @@ from shared.site_recovery.drills.store import DrillStore
 from shared.site_recovery.gateway import SiteRecoveryGateway
 from shared.site_recovery.inventory import Inventory
 from shared.site_recovery.moves import Moves
+from shared.site_recovery.readiness import ReadinessReader
 from shared.site_recovery.service import Failovers
 from shared.site_recovery.set_up.planning import Planner
 from shared.site_recovery.set_up.service import SetUp
@@ -53,6 +54,11 @@ class SiteRecovery:
     def drills(self, failovers: Failovers, operations: Store) -> Drills:
         """Return what entry points of drills and their timer call."""
         return Drills(self.drill_store, failovers, self.gateway, operations, self.clock)
+
+    @property
+    def readiness(self) -> ReadinessReader:
+        """What tells whether tenants can be protected."""
+        return ReadinessReader(self.gateway, self.inventory, self.inventory.registry)
 
     def set_up(self, acceptance: Acceptance) -> SetUp:
         """Return what entry points of the set-up call."""

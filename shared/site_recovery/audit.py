@@ -1,4 +1,4 @@
-"""The audit trail as it is kept: a row per entry, inserted once, and the head's hash in a write-once blob (`rules.audit` has the chain)."""
+"""The audit trail as it is kept: a row per entry, inserted once, and each new head's hash in a write-once blob (`rules.audit`)."""
 
 import json
 from dataclasses import dataclass
@@ -36,6 +36,7 @@ class AuditTrails:
                 await self.table.insert(_entity(operation, key, entry))
             except Conflict:
                 continue
+            await self._put_away(operation, entry)
             return
         raise Conflict
 
@@ -43,9 +44,11 @@ class AuditTrails:
         """Put the head's hash away where nobody can change it; harmless to repeat."""
         kept = await self._read(operation)
         if kept:
-            head = kept[-1][1]
-            content = json.dumps({"operation": operation, "sequence": head.sequence, "hash": head.hash}).encode()
-            await self.blobs.write(f"{operation}/{head.sequence:06d}", content)
+            await self._put_away(operation, kept[-1][1])
+
+    async def _put_away(self, operation: str, head: AuditEntry) -> None:
+        content = json.dumps({"operation": operation, "sequence": head.sequence, "hash": head.hash}).encode()
+        await self.blobs.write(f"{operation}/{head.sequence:06d}", content)
 
     async def trail(self, operation: str) -> AuditTrail:
         """Return the whole trail, and whether it is whole and ends as it was anchored."""

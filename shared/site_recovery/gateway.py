@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from shared.arm.answers import AnswerHook
-from shared.arm.api_versions import COMPUTE, NETWORKS, SITE_RECOVERY, VAULTS
+from shared.arm.api_versions import COMPUTE, NETWORKS, SITE_RECOVERY, STORAGE_ACCOUNTS, VAULTS
 from shared.arm.clients import AzureClients
 from shared.arm.ids import ResourceId
 from shared.arm.operations import last_segment
@@ -75,6 +75,10 @@ class SiteRecoveryGateway:
             if failure.kind is FailureKind.NOT_FOUND:
                 return None
             raise
+
+    async def storage_account(self, account: ResourceId) -> Json:
+        """Read a storage account, for its region and redundancy."""
+        return (await self._clients.read(account, api_version=STORAGE_ACCOUNTS)).body
 
     async def network(self, network: ResourceId) -> Json | None:
         """Read a network, a virtual one or one of a fabric's, or None where it is not there."""

@@ -106,9 +106,13 @@ class Inventory:
 
     async def protectable(self, vault: Vault) -> list[Entry]:
         """Read the machines that can be protected, of all clouds of the vault: Azure lists them cloud by cloud only."""
+        return [await self._entry(body, vault, rules.protectable_view(body).as_json()) for body in await self.protectable_bodies(vault)]
+
+    async def protectable_bodies(self, vault: Vault) -> list[Json]:
+        """Read the same, as ARM has it."""
         clouds = await asked(self.gateway.children(vault.id, "replicationProtectionContainers"))
         lists = await asyncio.gather(*(self._protectable(ResourceId.parse(own_id(cloud))) for cloud in clouds))
-        return [await self._entry(body, vault, rules.protectable_view(body).as_json()) for found in lists for body in found]
+        return [body for found in lists for body in found]
 
     async def jobs(self, vault: Vault, wanted: JobFilter | None = None) -> list[Entry]:
         """Read the vault's jobs, the newest first."""

@@ -259,6 +259,11 @@ def _of_options(request: FailoverRequest) -> _Faults:
         usable = _USABLE[name]
         if request.action not in usable:
             yield f"options.{name}", f"{request.action} cannot use it; only {_listed(usable)} can"
+    if request.action is Action.APPLY_RECOVERY_POINT and request.options.effective_point.latest is LatestPoint.LATEST:
+        yield (
+            "options.recoveryPoint",
+            "which recovery point is to be applied must be said: an id, a time, or one of LatestProcessed and the like",
+        )
     if request.action is Action.TEST_FAILOVER and not request.options.has_network:
         yield "options.network", "a test failover needs it: the id of an isolated network, or null to attach none"
 

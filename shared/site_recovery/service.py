@@ -121,7 +121,7 @@ class Failovers:
 
         Raises `Refused` (OwnApproval, PersonRequired, NotAwaitingApproval, ApprovalLapsed, PlanChanged with the new plan's hash).
         """
-        if operation.step == "commitWindow":
+        if operation.step == "commitWindow" and record.request_of(operation.body).commit_window is not None:
             await self._may_commit(operation, by)
             return await self._say(operation, {"word": "approve", "by": by.as_json()}, "commitWindow")
         kept = record.approval_of(operation.detail)
@@ -161,15 +161,17 @@ class Failovers:
             raise Refused(ErrorCode.NOT_SUSPENDED, f"It does not wait suspended: it is at {operation.step}.", target=operation.id)
         return await self._say(operation, {"word": "resume", "by": by.as_json()}, "suspended")
 
-    async def cancel(self, operation: Operation) -> Operation:
+    async def cancel(self, operation: Operation, by: Actor) -> Operation:
         """Cancel a failover before it starts. Raises `Refused` (AlreadyStarted with what Azure would still allow, AlreadyEnded)."""
         try:
-            return await self.commands.cancel(operation)
+            canceled = await self.commands.cancel(operation)
         except Refused as refused:
             if refused.code is not ErrorCode.ALREADY_STARTED:
                 raise
             details = tuple(Problem(action, f"{action} is allowed now", "action") for action in await self._allowed(operation))
             raise Refused(refused.code, refused.problem.message, target=operation.id, details=details) from refused
+        await self.audit.append(operation.id, "canceled", by, "canceled")
+        return canceled
 
     async def _allowed(self, operation: Operation) -> tuple[str, ...]:
         request = record.request_of(operation.body)

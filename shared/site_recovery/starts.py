@@ -52,26 +52,34 @@ class Starts:
         resolved = self._resolved(claim, name)
         if isinstance(resolved, str):
             return resolved
-        try:
-            world = await self.surroundings.read(request, claim.row.tenant, claim.id)
-        except CallFailure as failure:
-            if failure.kind is FailureKind.NOT_FOUND:
-                return Problem(ErrorCode.SOURCE_NOT_FOUND, f"Azure has no {request.scope.id}.", "scope")
-            raise
         in_doubt = claim.row.intent is not None and claim.row.intent.effect == name
-        planned = make_plan(request, world)
+        world = await self._world(claim, request)
         if not in_doubt:
-            stopped = await self._guard(claim, request, world, planned, index)
+            if world is None:
+                return Problem(ErrorCode.SOURCE_NOT_FOUND, f"Azure has no {request.scope.id}.", "scope")
+            stopped = await self._guard(claim, request, world, make_plan(request, world), index)
             if stopped is not None:
                 return stopped
         try:
-            effect = await self._effect(claim, request, world, planned, name)
+            effect = await self._effect(claim, request, world, name, in_doubt=in_doubt)
             return (await claim.perform(effect)).job or ""
         except CallFailure as failure:
-            await self._take_back(claim, request)
+            if failure.kind is FailureKind.IN_DOUBT:
+                raise  # a read that told nothing: the start's own doubt is not raised but waited for
+            if claim.row.intent is None:
+                await self._take_back(claim, request)
             if failure.kind is FailureKind.THROTTLED:
                 return Wait(self.clock.now() + max(timedelta(seconds=failure.retry_after or 0), _RETRY))
             return Problem(ErrorCode.AZURE_REFUSED, f"Azure refused {request.action}: {failure.message}", None, (failure.problem,))
+
+    async def _world(self, claim: Claim, request: FailoverRequest) -> World | None:
+        """Read the world; None where Azure has the scope no more, as after a switch of protection."""
+        try:
+            return await self.surroundings.read(request, claim.row.tenant, claim.id)
+        except CallFailure as failure:
+            if failure.kind is FailureKind.NOT_FOUND:
+                return None
+            raise
 
     def _resolved(self, claim: Claim, name: str) -> str | None:
         """Take a person's word on a start whose outcome nobody knows; the job's name if it began."""
@@ -111,42 +119,53 @@ class Starts:
         if request.action.leaves_primary:
             await self.moves.forget(claim.row.tenant, claim.id)
 
-    async def _effect(self, claim: Claim, request: FailoverRequest, world: World, planned: Planned, name: str) -> Effect[StartedJob]:
+    async def _effect(
+        self, claim: Claim, request: FailoverRequest, world: World | None, name: str, *, in_doubt: bool
+    ) -> Effect[StartedJob]:
         scope = ResourceId.parse(request.scope.id)
-        call = await self._call(request, world, planned)
         intent = claim.row.intent
         # a test may be sent once more when nothing shows it and Azure still allows it; a real failover never (CORE.md, "In doubt")
-        again = request.action.is_test and (intent is None or intent.lost == 0) and is_allowed(request.action, world.subject) is True
-        claim.detail["items"] = [_kept(member.item) for member in world.members]
+        allowed = world is not None and is_allowed(request.action, world.subject) is True
+        again = request.action.is_test and (intent is None or intent.lost == 0) and allowed
+        call = await self._call(request, world) if world is not None and (again or not in_doubt) else None
+        if world is not None and not in_doubt:
+            claim.detail["items"] = [_kept(member.item) for member in world.members]
 
         async def send(request_id: str) -> StartedJob:
+            if call is None:
+                raise CallFailure(FailureKind.IN_DOUBT, code="NotRepeated", message=f"{name} must not be sent twice")
             started = await self.gateway.start(scope, call, request_id, self.timings.effect_timeout)
             if started.job is None:
                 raise CallFailure(FailureKind.IN_DOUBT, code="NoJob", message="Azure accepted it and did not say which job it is")
             return started
 
         async def look(sent: Intent) -> Started[StartedJob] | Absent:
-            return await self._look(scope, request.action, sent)
+            try:
+                return await self._look(scope, request.action, sent)
+            except CallFailure as failure:
+                # that it cannot be seen now, whatever the reason, says nothing about whether it began
+                code, words, later = failure.code, failure.message, failure.retry_after
+                raise CallFailure(FailureKind.IN_DOUBT, code=code, message=words, status=failure.status, retry_after=later) from failure
 
         return Effect(name, send, look, _HARMLESS, repeatable=again)
 
     async def _look(self, scope: ResourceId, action: Action, sent: Intent) -> Started[StartedJob] | Absent:
         """Find the job of a start whose answer was lost."""
         found = await self.gateway.children(vault_of(scope), "replicationJobs")
-        body = await self.gateway.read(scope)
+        body = await self.gateway.find(scope) or {}
         busy = (PlanFacts.from_arm(body) if is_plan(scope) else ProtectedItemFacts.from_arm(body)).scenario
         sought = jobs.Sought(sent.client_request_id, str(scope), action, from_text(sent.at))
         job = jobs.find_job(sought, [JobFacts.from_arm(item) for item in found], busy)
         return Started(StartedJob(job.name, self.clock.now())) if job is not None else Absent()
 
-    async def _call(self, request: FailoverRequest, world: World, planned: Planned) -> Call:
+    async def _call(self, request: FailoverRequest, world: World) -> Call:
         items = tuple(member.item for member in world.members)
         if world.plan is not None:
             return start_plan(request.action, world.plan, items, request.options, request.reason or "")
         item = items[0]
         if request.action is Action.REPROTECT and item.provider is Provider.A2A:
             return switch_protection(item, await where_back_to(self.gateway, item))
-        chosen = planned.chosen.get(item.key)
+        chosen = make_plan(request, world).chosen.get(item.key)
         return start_item(request.action, item, request.options, chosen.send_id if chosen else None, request.reason or "")
 
     def resumes(self, claim: Claim, index: int) -> bool:

@@ -219,22 +219,28 @@ class FailoverSteps:
         if job is None or jobs.end_of(job) is not jobs.JobEnd.SUSPENDED:
             return Next("concluding")
         word = claim.take_word()
-        if word is None and not self.starts.resumes(claim, index):
+        said = word is not None and word.get("word") == "resume"
+        if not said and not self.starts.resumes(claim, index):
             return Wait(self.clock.now() + _PERSON_LOOKS)
-        if word is not None:
+        if word is not None and said:
             by = word.get("by")
             await self.audit.append(claim.id, f"resumed/{index}", Actor.from_json(by if isinstance(by, dict) else {}), "resumed")
         await self.starts.resume(claim, index, ResourceId.parse(f"{claim.data['vault']}/replicationJobs/{job.name}"))
+        after = await self._job(claim, job.name)
+        record.put_job(claim.detail, index, jobs.view(after or job))
         return self._follow(claim)
 
     async def finishing(self, claim: Claim) -> Outcome:
-        """Anchor the audit trail and end."""
+        """End, with what the legs came to."""
         status = Status(str(claim.data.get("end", Status.FAILED)))
-        await self.audit.append(claim.id, "finished", _OUR_OWN, "finished", {"status": str(status)})
-        await self.audit.anchor(claim.id)
         claim.detail |= {"legs": claim.data["legs"], "leg": record.running_leg(claim.data)}
         problem = claim.detail.get("problem")
         return End(status, Problem.from_json(problem) if isinstance(problem, dict) and status is not Status.SUCCEEDED else None)
+
+    async def released(self, row: Active) -> None:
+        """Close the audit trail of whatever has ended, also of what was cancelled before it began."""
+        await self.audit.append(row.id, "finished", _OUR_OWN, "finished", {"status": str(row.status)})
+        await self.audit.anchor(row.id)
 
 
 def failover_workflow(steps: FailoverSteps) -> Workflow:
@@ -257,6 +263,7 @@ def failover_workflow(steps: FailoverSteps) -> Workflow:
         },
         check=steps.check,
         check_queue=CHECK_QUEUE,
+        released=steps.released,
     )
 
 

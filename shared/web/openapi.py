@@ -22,7 +22,8 @@ def build(routes: Iterable[Route], server: str) -> Json:
     """Return the description of the routes; `server` is the absolute address of the prefix `api`. The document is JSON-ready."""
     listed = sorted(routes, key=lambda route: (route.path, route.method))
     requests: set[type[BaseModel]] = {route.request for route in listed if route.request}
-    responses: set[type[BaseModel]] = {ErrorBody, *(route.response for route in listed if route.response)}
+    answers = (model for route in listed for model in (route.response, route.dry))
+    responses: set[type[BaseModel]] = {ErrorBody, *(model for model in answers if model)}
     models = [(model, "validation") for model in _by_name(requests)] + [(model, "serialization") for model in _by_name(responses)]
     keys, definitions = models_json_schema(models, ref_template=_REF)  # type: ignore[arg-type]  # the tuple's literal is widened
     paths: dict[str, Json] = {}
@@ -115,6 +116,13 @@ def _responses(route: Route, keys: Any) -> Json:  # noqa: ANN401  # pydantic's o
     if route.status == 202 and route.is_operation:
         success["headers"] |= _refs("OperationLocation", "Location", "RetryAfter")
         responses["200"] = {**success, "description": "The same request was accepted before, and its operation has ended."}
+    if route.dry:
+        either = {"oneOf": [_body_schema(route, keys), keys[(route.dry, "serialization")]]}
+        responses["200"] = {
+            "description": "Of a dry run the plan; else the same request was accepted before, and its operation has ended.",
+            "headers": _refs("RequestId", "ClientRequestId"),
+            "content": {route.media_type: {"schema": either}},
+        }
     for status in sorted(_refusals(route)):
         headers = _refs("RequestId", "ClientRequestId", "ErrorCode")
         headers |= _refs("RetryAfter") if status in {429, 503} else {}

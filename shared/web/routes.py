@@ -20,10 +20,10 @@ class Route:
     """One method of one path, as an entry point serves it; declared in the tuple `ROUTES` beside it.
 
     `path` is without the prefix `api` ("/restore-point-copies/{id}"). `needed` is a role, a set of which one will do, or None for a route
-    that is open to all. `request` and `response` are the models of the bodies; `is_list` wraps the response in `value` and `nextLink` and
-    adds the paging parameters. `status` is the answer when all is well (202 brings the headers of a long-running operation and 200 for one
-    that has ended, unless `is_operation` is false); `refusals` are statuses beyond those that follow from the rest (400, 401, 403,
-    404, 413, 415, 500, 503).
+    that is open to all. `request` and `response` are the models of the bodies, `dry` that of a dry run's 200; `is_list` wraps the response
+    in `value` and `nextLink` and adds the paging parameters. `status` is the answer when all is well (202 brings the headers of a
+    long-running operation and 200 for one that has ended, unless `is_operation` is false); `refusals` are statuses beyond those that
+    follow from the rest (400, 401, 403, 404, 413, 415, 500, 503).
     """
 
     method: Method
@@ -32,6 +32,7 @@ class Route:
     needed: Role | frozenset[Role] | None = None
     request: type[BaseModel] | None = None
     response: type[BaseModel] | None = None
+    dry: type[BaseModel] | None = None
     is_list: bool = False
     query: tuple[QueryParameter, ...] = ()
     status: int = 200

@@ -6,6 +6,7 @@ import pytest
 
 from tests.support.api import Caller
 from tests.support.running import READ_WRITE, Running, running
+from tests.support.sites import Shelf, Sites
 from tests.support.storage import AzuritePool
 
 
@@ -14,6 +15,21 @@ def stack(azurites: AzuritePool, tmp_path_factory: pytest.TempPathFactory) -> It
     """A stack with two workers."""
     with azurites.lend() as azurite, running(tmp_path_factory.mktemp("running"), azurite) as one:
         yield one
+
+
+@pytest.fixture(scope="session")
+def sites_stack(azurites: AzuritePool, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sites]:
+    """A stack with two workers and many protected items."""
+    shelf = Shelf()
+    with azurites.lend() as azurite, running(tmp_path_factory.mktemp("sites"), azurite, change=shelf.fill) as one:
+        yield Sites(one, shelf)
+
+
+@pytest.fixture
+def sites(sites_stack: Sites) -> Iterator[Sites]:
+    """The stack with many protected items, without faults."""
+    yield sites_stack
+    sites_stack.stack.control("DELETE", "faults")
 
 
 @pytest.fixture

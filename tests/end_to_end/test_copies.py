@@ -244,3 +244,14 @@ def test_the_outcome_is_told_once_in_the_words_of_the_operation(stack: Running, 
     }
     assert event["data"]["status"] == "Succeeded"
     assert datetime.fromisoformat(event["time"]).utcoffset() is not None
+
+
+def test_what_failed_before_does_not_stand_in_the_way_of_a_new_request(stack: Running, contoso: Caller) -> None:
+    machine = stack.machine()
+    first = fail(stack, contoso, machine).body
+    second = fail(stack, contoso, machine).body
+    elsewhere = {**machine.copy(), "target": machine.target(collection="elsewhere")}
+    third = usable(stack, contoso, elsewhere).body
+    assert third["usable"], third["error"]
+    deleted = [write["path"] for write in stack.writes(machine.points[0].split("/")[-3]) if write["method"] == "DELETE"]
+    assert deleted == [first["target"]["restorePointId"], second["target"]["restorePointId"]]

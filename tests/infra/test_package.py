@@ -79,7 +79,7 @@ def test_the_package_is_indexed_to_exactly_the_functions_of_the_app(unpacked: Un
     here = subprocess.run([sys.executable, str(_INDEX), "sdk"], cwd=ROOT, env=_environment(), capture_output=True, text=True, check=True)
     found, expected = json.loads(indexed), json.loads(here.stdout)
     assert found == expected
-    assert {name for name, kind in found.items() if kind == "timerTrigger"} == {"tick", "poison"}
+    assert {name for name, kind in found.items() if kind == "timerTrigger"} == {"tick", "poison", "schedule"}
     assert {"start_restore_point_copy", "check_replication", "health"} <= found.keys()
 
 

@@ -123,6 +123,11 @@ def test_every_kind_of_failover_needs_all_of_its_roles_and_nothing_else(narrow: 
     for tenant, scope, action, more in journeys:
         chosen = {"options": {"recoveryPoint": newest_point(operators[tenant], scope)}} if action == "ApplyRecoveryPoint" else more
         fail_over(narrow, operators[tenant], {"scope": scope, "action": action, **chosen})
+    between_clouds = next(item["id"] for item in provider["items"] if item["provider"] == "HyperVReplica2012R2")
+    network_of_cloud = f"{between_clouds.split('/replicationProtectionContainers/')[0]}/replicationNetworks/any"
+    asked = {"scope": {"protectedItemId": between_clouds}, "action": "TestFailover", "options": {"network": network_of_cloud}}
+    undescribed = Caller(narrow.api, operators["provider"].token)  # a plan is another answer than the one that the path is described with
+    assert undescribed.post("/failovers?dryRun=true", asked).status == 200
     assert refused(narrow) == []
     assert unused(narrow, "failover-networks") == []
     assert unused(narrow, "failovers") == []

@@ -98,13 +98,13 @@ async def test_the_part_of_a_group_before_its_hash_names_the_budget(core: Core) 
 
 
 async def test_a_check_message_holds_at_most_a_hundred_ids(core: Core) -> None:
-    ids = await _due(core, 130, group=GROUP)
+    ids = await _due(core, 120, group=GROUP)
     await core.budgets.observed(Observed(GROUP, None, 0, core.clock.now()))
     core.advance(minutes=1)  # the budget's row is there, and our share of it fills
     await core.tick.run()
     messages = [read_check(text) for text in await core.take(CHECK_QUEUE)]
     released = [message.ids for message in messages if message]
-    assert sorted(len(part) for part in released) == [30, 100]
+    assert sorted(len(part) for part in released) == [20, 100]
     assert {operation for part in released for operation in part} == set(ids)
 
 

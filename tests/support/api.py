@@ -58,7 +58,7 @@ class Description:
         responses = literal_first[method.lower()]["responses"]
         assert str(reply.status) in responses, f"{method} {path} answered {reply.status}, which is not described"
         response = responses[str(reply.status)]
-        content = response["content"]
+        content = response.get("content", {})
         if "application/json" in content:
             schema = {**content["application/json"]["schema"], "components": self.document["components"]}
             problems = [f"{error.json_path}: {error.message}" for error in Draft202012Validator(schema).iter_errors(reply.body)]

@@ -37,7 +37,9 @@ class Maker:
         wanted = next(one["vaultId"] for one in self.estate["tenants"] if one["name"] == tenant)
         return next(vault for vault in self.estate["vaults"] if vault["id"] == wanted)
 
-    def item(self, name: str, provider: str = "HyperVReplicaAzure", *, tenant: str = "provider", tested: bool = True, **more: object) -> str:
+    def item(
+        self, name: str, provider: str = "HyperVReplicaAzure", *, tenant: str = "provider", tested: bool = True, **more: object
+    ) -> str:
         """Add an item and return its id; `more` are members of the estate's item. `tested`: lately, with success."""
         like = "InMageRcm" if provider == "InMageAzureV2" else provider
         vault = self.vault(tenant)
@@ -46,7 +48,10 @@ class Maker:
         container = sample["id"].rsplit("/", 2)[0]
         made |= {"id": f"{container}/replicationProtectedItems/{name}", "friendlyName": name, "provider": provider, "phase": "protected"}
         made["lastTestFailover"] = to_text((self.now - timedelta(days=5)).replace(microsecond=0)) if tested else None
-        made["source"] |= {"vmId": f"{sample['source']['vmId'].rsplit('/', 1)[0]}/{name}" if "/" in sample["source"]["vmId"] else derived(name)}
+        machine = str(sample["source"]["vmId"])
+        made["source"] |= {"vmId": f"{machine.rpartition('/')[0]}/{name}" if "/" in machine else derived("test machine", name)}
+        if "lifecycle" in made["source"]:
+            made["source"]["lifecycle"] = derived("test lifecycle", made["id"])
         if "target" in made:
             made["target"]["vmName"] = name
         made.pop("protectableItem", None)
@@ -65,7 +70,13 @@ class Maker:
         subscription = derived("test subscription", name)
         scope = f"/subscriptions/{subscription}/resourceGroups"
         vault = f"{scope}/{name}-recovery/providers/Microsoft.RecoveryServices/vaults/{name}-vault"
-        described = {"name": name, "displayName": name.title(), "kind": "tenant", "tenantId": derived("test tenant", name), "vaultId": vault}
+        described = {
+            "name": name,
+            "displayName": name.title(),
+            "kind": "tenant",
+            "tenantId": derived("test tenant", name),
+            "vaultId": vault,
+        }
         self.estate["tenants"].append(described | {"subscriptions": [subscription], "settings": settings})
         self.estate["subscriptions"].append({"id": subscription, "tenantId": described["tenantId"], "locations": list(LOCATIONS)})
         self.estate["resourceGroups"] += [
@@ -123,7 +134,7 @@ class Sites:
         return next(self.shelf.machines[tenant, "A2A"])
 
     def plan(self, tenant: str = "provider") -> str:
-        """Return a recovery plan that no test has used: of three groups with one item each (the provider's), or of groups of two and one."""
+        """Return a recovery plan that no test has used: the provider's are three groups of one item, others two and one."""
         return next(self.shelf.plans[tenant])
 
     def network(self, name: str) -> str:

@@ -88,7 +88,11 @@ class Machine:
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """What is known of a tenant's set-up. `shared` is the shape in which one VMM server serves many tenants; `vmm` whether there is one."""
+    """What is known of a tenant's set-up.
+
+    `shared` is the shape in which one VMM server serves many tenants; `vmm` whether there is one; `on_premises` whether machines of
+    Hyper-V hosts are protected at all, not only such that run in Azure.
+    """
 
     tenant: Owner
     provider: Owner
@@ -103,6 +107,7 @@ class Setup:
     frequencies: tuple[int, ...] | None = None
     machines: tuple[Machine, ...] | None = None
     plans: int | None = None
+    on_premises: bool = True
 
 
 def assess(setup: Setup) -> tuple[ReadinessCheck, ...]:
@@ -231,7 +236,9 @@ def _clouds(setup: Setup) -> Iterator[ReadinessCheck]:
 
 
 def _versions(setup: Setup) -> Iterator[ReadinessCheck]:
-    if not setup.providers:
+    if not setup.on_premises:
+        yield _check(6, "providerVersion", setup.tenant.name, _PASS, "its machines run in Azure, and need no provider")
+    elif not setup.providers:
         words = "the providers could not be read" if setup.providers is None else "no provider is registered"
         yield _check(6, "providerVersion", setup.tenant.name, _UNKNOWN if setup.providers is None else _FAILURE, words)
     for provider in setup.providers or ():
@@ -239,7 +246,9 @@ def _versions(setup: Setup) -> Iterator[ReadinessCheck]:
 
 
 def _frequencies(setup: Setup) -> Iterator[ReadinessCheck]:
-    if not setup.frequencies:
+    if not setup.on_premises:
+        yield _check(7, "copyFrequency", setup.tenant.name, _PASS, "its machines run in Azure, where changes are copied all the time")
+    elif not setup.frequencies:
         yield _check(7, "copyFrequency", setup.tenant.name, _UNKNOWN, "no replication policy is known")
     for seconds in setup.frequencies or ():
         yield _check(7, "copyFrequency", setup.tenant.name, *frequency_check(seconds))
@@ -255,7 +264,9 @@ def frequency_check(seconds: int) -> tuple[CheckResult, str]:
 
 
 def _machines(setup: Setup) -> Iterator[ReadinessCheck]:
-    if not setup.machines:
+    if not setup.on_premises:
+        yield _check(8, "machines", setup.tenant.name, _PASS, "its machines run in Azure, where these limits hold already")
+    elif not setup.machines:
         yield _check(8, "machines", setup.tenant.name, _UNKNOWN, "no VM is known")
     for machine in setup.machines or ():
         faults = machine_faults(machine)

@@ -1,0 +1,135 @@
+"""Set-up and drills by queue: CloudEvents `farshore.<protectedItem | recoveryPlan | drill>.<operation>` (contracts/queues.md).
+
+`create` takes the body of the HTTP call, with a plan's or a policy's `name` in it; `update`, `delete` and `run` name the thing in `target`.
+`vaultId` names the vault, by default that of the ids in the body, else the tenant's.
+"""
+
+from collections.abc import Mapping
+
+from pydantic import BaseModel
+
+from shared.access.principal import not_found
+from shared.access.sender import message_owner, queue_actor
+from shared.arm.ids import ResourceId
+from shared.composition import Runtime
+from shared.errors import ErrorCode, Refused
+from shared.operations.intake import Intake
+from shared.operations.models import JsonObject
+from shared.site_recovery.drills.models import DrillPolicyRequest
+from shared.site_recovery.listing import Vault, vault_id
+from shared.site_recovery.set_up.requests import (
+    Change,
+    ConfirmRequest,
+    Kind,
+    ProtectManyRequest,
+    RecoveryPlanRequest,
+    UpdateItemRequest,
+    thing_name,
+)
+from shared.web.documents import parse, wrong
+
+DRILL = "drill"
+KINDS = frozenset({Kind.ITEM.value, Kind.PLAN.value, DRILL})
+_CHANGES: Mapping[tuple[Kind, str], tuple[Change, type[BaseModel] | None]] = {
+    (Kind.ITEM, "create"): (Change.CREATE, ProtectManyRequest),
+    (Kind.ITEM, "update"): (Change.UPDATE, UpdateItemRequest),
+    (Kind.ITEM, "delete"): (Change.DELETE, ConfirmRequest),
+    (Kind.PLAN, "create"): (Change.PUT, RecoveryPlanRequest),
+    (Kind.PLAN, "update"): (Change.PUT, RecoveryPlanRequest),
+    (Kind.PLAN, "delete"): (Change.DELETE, None),
+}
+
+
+async def carry_out(app: Runtime, intake: Intake, queue: str) -> None:
+    """Carry out a message of one of these kinds; raises `Refused` for what cannot be done."""
+    if intake.kind == DRILL:
+        await _drill(app, intake)
+        return
+    kind = Kind(str(intake.kind))
+    found = _CHANGES.get((kind, intake.operation))
+    if found is None:
+        raise _unknown(intake, [operation for of, operation in _CHANGES if of is kind])
+    change, model = found
+    from shared.site_recovery.set_up.planning import Wanted
+    from shared.site_recovery.set_up.service import Asked
+
+    body, vault, name = await _meant(app, intake, needs_name=kind is Kind.PLAN)
+    if model is not None:
+        parse(model, body)
+    wanted = Wanted(kind, change, vault.id, name, body if model is not None else None)
+    await app.set_up.start(Asked(wanted, vault.owner, queue_actor(queue), intake.key, intake.trace))
+
+
+async def _drill(app: Runtime, intake: Intake) -> None:
+    body, vault, name = await _meant(app, intake, needs_name=True)
+    match intake.operation:
+        case "create" | "update":
+            await app.drills.put(vault, name, parse(DrillPolicyRequest, body))
+        case "delete":
+            await app.drills.delete(vault, name)
+        case "run":
+            await app.drills.drill_now(vault, name)
+        case _:
+            raise _unknown(intake, ["create", "update", "delete", "run"])
+
+
+async def _meant(app: Runtime, intake: Intake, *, needs_name: bool) -> tuple[JsonObject, Vault, str]:
+    """Return the body without `vaultId` and `name`, the vault that is meant, and the thing's name."""
+    body = {member: value for member, value in intake.body.items() if member not in {"vaultId", "name"}}
+    name = intake.target or ""
+    if needs_name and intake.operation == "create":
+        given = intake.body.get("name")
+        if not isinstance(given, str):
+            raise wrong("name", "This field is required: the name of what is to be made.")
+        name = given
+    elif "name" in intake.body:
+        body["name"] = intake.body["name"]
+    vault = await _vault(app, intake, name)
+    name = name.rpartition("/")[2]
+    try:
+        return body, vault, thing_name(name) if name else ""
+    except ValueError as error:
+        raise wrong("target" if intake.target else "name", str(error)) from error
+
+
+async def _vault(app: Runtime, intake: Intake, target: str) -> Vault:
+    named = intake.body.get("vaultId")
+    if isinstance(named, str):
+        try:
+            found = ResourceId.parse(vault_id(named))
+        except ValueError as error:
+            raise wrong("vaultId", str(error)) from error
+        return Vault(found, await message_owner(app.registry, (found,), intake.tenant))
+    ids = tuple(_ids([target, *_texts(intake.body)]))
+    inside = [one for one in ids if one.types[0].lower() == "vaults"]
+    owner = await message_owner(app.registry, ids, intake.tenant)
+    if inside:
+        first = inside[0]
+        return Vault(ResourceId(first.subscription_id, first.resource_group, first.provider, first.types[:1], first.names[:1]), owner)
+    tenant = await app.registry.by_name(owner)
+    if tenant is None or tenant.vault_id is None:
+        raise not_found(f"vault of tenant '{owner}'", target="vaultId")
+    return Vault(ResourceId.parse(tenant.vault_id), owner)
+
+
+def _texts(value: object) -> list[str]:
+    """Return every text in a document."""
+    if isinstance(value, str):
+        return [value]
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return [found for item in inner for found in _texts(item)]
+
+
+def _ids(texts: list[str]) -> list[ResourceId]:
+    found = []
+    for text in texts:
+        try:
+            found.append(ResourceId.parse(text))
+        except ValueError:
+            continue
+    return found
+
+
+def _unknown(intake: Intake, known: list[str]) -> Refused:
+    message = f"{intake.operation} is no operation on a {intake.kind} by queue; known are {', '.join(known)}."
+    return Refused(ErrorCode.INVALID_REQUEST, message, target="operation")

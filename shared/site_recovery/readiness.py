@@ -1,0 +1,159 @@
+"""Reads what the checks for hosters ask of a tenant (facts/site-recovery.md, "Hosters and CSP partners"); what cannot be read is unknown."""
+
+import asyncio
+from collections.abc import Awaitable, Iterable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from shared.access.registry import Registry, Tenant
+from shared.arm.ids import ResourceId
+from shared.errors import CallFailure
+from shared.site_recovery.gateway import SiteRecoveryGateway
+from shared.site_recovery.inventory import Inventory
+from shared.site_recovery.inventory_answers import Readiness, ReadinessFinding
+from shared.site_recovery.listing import Vault
+from shared.site_recovery.names import CheckResult, Provider
+from shared.site_recovery.rules import readiness as rules
+from shared.site_recovery.rules.facts import ProtectedItemFacts, ProviderFacts
+from shared.site_recovery.rules.inventory import fabric_view
+from shared.site_recovery.rules.reading import Json, an_object, objects, own_id, text, whole
+
+T = TypeVar("T")
+_WORST = (CheckResult.FAILURE, CheckResult.UNKNOWN, CheckResult.WARNING, CheckResult.PASS)
+_AZURE_FABRIC = "azure"
+_LISTS = (
+    "replicationFabrics",
+    "replicationRecoveryServicesProviders",
+    "replicationPolicies",
+    "replicationRecoveryPlans",
+    "replicationProtectionContainers",
+    "replicationProtectedItems",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ReadinessReader:
+    """Says whether tenants can be protected."""
+
+    gateway: SiteRecoveryGateway
+    inventory: Inventory
+    registry: Registry
+
+    async def of(self, tenant: Tenant) -> Readiness:
+        """Run the nine checks for a tenant."""
+        provider, tenants = await self.registry.provider(), await self.registry.all()
+        vault = tenant.vault_id or provider.vault_id
+        others = tuple(_owner(one) for one in tenants if one.name not in {tenant.name, provider.name})
+        checks: tuple[rules.ReadinessCheck, ...] = ()
+        if vault is not None:
+            shared = tenant.vault_id is None and tenant.name != provider.name
+            checks = rules.assess(await self._setup(tenant, _owner(provider), others, ResourceId.parse(vault), shared=shared))
+        findings = tuple(ReadinessFinding.model_validate(check.as_json()) for check in checks)
+        found = {finding.result for finding in findings} or {CheckResult.UNKNOWN}
+        return Readiness(tenant=tenant.name, vault_id=vault, result=next(one for one in _WORST if one in found), checks=findings)
+
+    async def _setup(
+        self, tenant: Tenant, provider: rules.Owner, others: tuple[rules.Owner, ...], vault: ResourceId, *, shared: bool
+    ) -> rules.Setup:
+        own = await _unless_unread(self.gateway.vault(vault))
+        fabrics, agents, policies, plans, clouds, items = await asyncio.gather(*(self._list(vault, kind) for kind in _LISTS))
+        kinds = {(fabric_view(fabric).type or "").lower() for fabric in fabrics or ()}
+        found = await _unless_unread(self.inventory.protectable_bodies(Vault(vault, tenant.name)))
+        vmm = [cloud for cloud in clouds or () if text(an_object(cloud, "properties"), "fabricType") == "VMM"]
+        facts = [ProtectedItemFacts.from_arm(item) for item in items or ()]
+        return rules.Setup(
+            tenant=_owner(tenant),
+            provider=provider,
+            others=others,
+            vault_subscription=vault.subscription_id,
+            vault_region=_region(own),
+            shared=shared,
+            vmm="vmm" in kinds,
+            targets=await self._targets(tenant, facts),
+            clouds=None if clouds is None or found is None else tuple(_cloud(cloud, tenant, found) for cloud in vmm),
+            providers=None if agents is None else tuple(ProviderFacts.from_arm(agent) for agent in agents),
+            frequencies=None if policies is None else tuple(_frequencies(policies)),
+            machines=None if found is None else tuple(_machine(item) for item in found),
+            plans=None if plans is None else len(plans),
+            on_premises=fabrics is None or bool(kinds - {_AZURE_FABRIC}),
+        )
+
+    async def _list(self, vault: ResourceId, kind: str) -> list[Json] | None:
+        return await _unless_unread(self.gateway.children(vault, kind))
+
+    async def _targets(self, tenant: Tenant, items: Iterable[ProtectedItemFacts]) -> tuple[rules.Placed, ...]:
+        """Read the networks and storage accounts that the tenant's items go to, each once."""
+        named: dict[str, tuple[ResourceId, str]] = {}
+        for item in items:
+            for id_, kind in ((item.target.network_id, "virtual network"), (item.target.storage_account_id, "storage account")):
+                found = _id(id_)
+                if found is not None:
+                    named.setdefault(found.key, (found, kind))
+        return tuple(await asyncio.gather(*(self._placed(tenant, found, kind) for found, kind in named.values())))
+
+    async def _placed(self, tenant: Tenant, found: ResourceId, kind: str) -> rules.Placed:
+        if kind == "virtual network":
+            body = await _unless_unread(self.gateway.network(found))
+        else:
+            body = await _unless_unread(self.gateway.storage_account(found))
+        sku = text(an_object(body or {}, "sku"), "name")
+        classic = found.provider.lower().startswith("microsoft.classic")
+        return rules.Placed(str(found), kind, found.subscription_id, _region(body), (tenant.name,), sku, classic)
+
+
+async def _unless_unread(read: Awaitable[T]) -> T | None:
+    try:
+        return await read
+    except CallFailure:
+        return None
+
+
+def _owner(tenant: Tenant) -> rules.Owner:
+    return rules.Owner(tenant.name, tenant.tenant_id, tenant.subscriptions)
+
+
+def _region(body: Json | None) -> str | None:
+    found = text(body or {}, "location")
+    return found.replace(" ", "").lower() if found else None
+
+
+def _id(text_: str | None) -> ResourceId | None:
+    try:
+        return ResourceId.parse(text_) if text_ is not None else None
+    except ValueError:
+        return None
+
+
+def _cloud(cloud: Json, tenant: Tenant, machines: Iterable[Json]) -> rules.Cloud:
+    """A cloud of the tenant's vault; Site Recovery tells of its VMs only, not of host groups and hosts."""
+    below = f"{own_id(cloud).lower()}/"
+    inside = sum(own_id(machine).lower().startswith(below) for machine in machines)
+    return rules.Cloud(text(an_object(cloud, "properties"), "friendlyName") or own_id(cloud), tenant.name, machines=inside)
+
+
+def _frequencies(policies: Iterable[Json]) -> list[int]:
+    details = [an_object(an_object(policy, "properties"), "providerSpecificDetails") for policy in policies]
+    ours = [one for one in details if text(one, "instanceType") == Provider.HYPER_V_REPLICA_AZURE]
+    return sorted({seconds for one in ours if (seconds := whole(one, "replicationInterval")) is not None})
+
+
+def _machine(item: Json) -> rules.Machine:
+    properties = an_object(item, "properties")
+    details = an_object(properties, "customDetails")
+    disks = objects(details, "diskDetails")
+    sizes = {text(disk, "vhdId") or str(number): whole(disk, "maxSizeMB") for number, disk in enumerate(disks)}
+    boot = next((text(disk, "vhdId") for disk in disks if text(disk, "vhdType") == "OperatingSystem"), None)
+    generation = text(details, "generation")
+    os_mb = sizes.get(boot) if boot is not None else None
+    return rules.Machine(
+        name=text(properties, "friendlyName") or own_id(item).rpartition("/")[2],
+        generation=int(generation) if generation is not None and generation.isdigit() else None,
+        os_disk_gb=-(-os_mb // 1024) if os_mb is not None else None,
+        data_disks_gb=tuple(-(-size // 1024) for id_, size in sizes.items() if id_ != boot and size is not None) if disks else None,
+        shared_vhd=_present(details, "hasSharedVhd"),
+        fibre_channel=_present(details, "hasFibreChannelAdapter"),
+    )
+
+
+def _present(details: Json, member: str) -> bool | None:
+    return {"present": True, "notpresent": False}.get((text(details, member) or "").lower())

@@ -1,0 +1,255 @@
+"""The journeys of a failover, by HTTP alone and by messages alone: there, looked at, and back."""
+
+import json
+import uuid
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from tests.support.api import Caller
+from tests.support.sites import REQUESTS, Json, Sites, of_item, of_plan, start
+
+KIND = "farshore.failover"
+JOURNEY = ["testFailover", "testFailoverCleanup", "plannedFailover", "failoverCommit", "plannedFailover", "failoverCommit", "reProtect"]
+"""What is asked of Azure on the way out and home: a failback is a planned failover to the primary."""
+
+
+@pytest.fixture
+def provider(sites: Sites) -> Caller:
+    """Somebody of the provider's who may start failovers and read them."""
+    return sites.caller()
+
+
+def well(failover: Json, *legs: str) -> Json:
+    """Fail unless a failover succeeded, with these legs, each of which did."""
+    assert (failover["status"], failover["step"], failover["error"]) == ("Succeeded", "finished", None), failover
+    assert [leg["action"] for leg in failover["legs"]] == list(legs)
+    assert {leg["status"] for leg in failover["legs"]} == {"Succeeded"}
+    assert failover["completedAt"] is not None
+    return failover
+
+
+def test_out_and_home_again_over_http(sites: Sites, provider: Caller) -> None:
+    item, network = sites.item(), sites.network("drill-provider-northeurope")
+    tested = start(provider, of_item(item, "TestFailover", options={"network": network}))
+    well(sites.ended(provider, tested), "TestFailover")
+    assert sites.in_estate(item)["testFailoverState"] == "WaitingForCompletion"
+    well(sites.ended(provider, start(provider, of_item(item, "TestFailoverCleanup"))), "TestFailoverCleanup")
+
+    out = well(sites.ended(provider, start(provider, of_item(item, "PlannedFailover"))), "PlannedFailover")
+    assert sites.in_estate(item)["activeLocation"] == "Recovery"
+    assert out["recoveryPoint"]["ageSeconds"] == 0, "a planned failover loses nothing"
+    job = out["job"]
+    assert job["state"] == "Succeeded"
+    assert {task["state"] for task in job["tasks"]} == {"Succeeded"}
+    seconds = (datetime.fromisoformat(job["endTime"]) - datetime.fromisoformat(job["startTime"])).total_seconds()
+    assert out["timings"]["startedToFinished"] == pytest.approx(seconds)
+    assert sum(out["timings"]["perTask"].values()) == pytest.approx(seconds, abs=1), out["timings"]
+    assert 0 <= out["timings"]["acceptedToStarted"] < 60
+
+    well(sites.ended(provider, start(provider, of_item(item, "Commit"))), "Commit")
+    back = start(provider, of_item(item, "Failback", options={"dataSync": "ForSynchronization"}))
+    waiting = sites.until_step(provider, back, "suspended")
+    assert (waiting["step"], waiting["status"], waiting["job"]["state"]) == ("suspended", "Running", "Suspended")
+    sites.stack.advance("PT3H")
+    assert provider.get(f"/failovers/{back}").body["step"] == "suspended", "it waits for a person, however long"
+    assert [event["type"] for event in sites.stack.events(subject=back)] == [f"{KIND}.suspended"]
+    resumed = provider.post(f"/failovers/{back}/resume")
+    assert resumed.status == 202, resumed
+    sites.stack.advance("PT1S")
+    under_way = provider.get(f"/failovers/{back}").body
+    assert (under_way["step"], under_way["job"]["state"]) == ("running", "InProgress")
+    well(sites.ended(provider, back), "Failback")
+    again = provider.post(f"/failovers/{back}/resume")
+    assert (again.status, again.code) == (409, "NotSuspended")
+
+    well(sites.ended(provider, start(provider, of_item(item, "Commit"))), "Commit")
+    well(sites.ended(provider, start(provider, of_item(item, "ReverseReplicate"))), "ReverseReplicate")
+    assert sites.in_estate(item)["phase"] == "protected"
+    assert sites.posts(item) == JOURNEY
+    assert len(sites.stack.writes("/resume")) == 1
+
+
+class ByMessage:
+    """A sender that sees nothing but the queues."""
+
+    def __init__(self, sites: Sites, *, cloud_events: bool) -> None:
+        self._sites = sites
+        self._cloud_events = cloud_events
+        self._seen = {event["id"] for event in sites.stack.events()}
+
+    def send(self, body: Json, operation: str = "create") -> str:
+        """Send a message and return its id, by which later messages name what it created."""
+        stack, key = self._sites.stack, f"order-{uuid.uuid4()}"
+        if self._cloud_events:
+            event = {"specversion": "1.0", "id": key, "source": "/runbook", "type": f"{KIND}.{operation}", "tenant": "provider"}
+            stack.send(json.dumps(event | {"data": body}), REQUESTS)
+            return key
+        named = {} if operation == "create" else {"operation": operation}
+        stack.send(json.dumps({**body, **named, "id": key, "tenant": "provider"}), REQUESTS)
+        return key
+
+    def heard(self) -> Json:
+        """Move the clock until there is news, and return it."""
+        for _ in range(60):
+            for event in self._sites.stack.events():
+                if event["id"] not in self._seen:
+                    self._seen.add(event["id"])
+                    return event
+            self._sites.stack.advance("PT10M")
+        raise AssertionError("nothing was told")
+
+    def done(self, body: Json) -> Json:
+        """Send a request and wait until its success is told."""
+        self.send(body)
+        event = self.heard()
+        assert event["type"] == f"{KIND}.succeeded", event
+        return event
+
+
+@pytest.mark.parametrize("cloud_events", [False, True], ids=["plain", "cloudEvents"])
+def test_out_and_home_again_by_messages(sites: Sites, cloud_events: bool) -> None:
+    sender, item = ByMessage(sites, cloud_events=cloud_events), sites.item()
+    network = sites.network("drill-provider-northeurope")
+    sender.done(of_item(item, "TestFailover", options={"network": network}, thenCleanup=True))
+    sender.done(of_item(item, "PlannedFailover"))
+    sender.done(of_item(item, "Commit"))
+    created = sender.send(of_item(item, "Failback"))
+    waiting = sender.heard()
+    assert waiting["type"] == f"{KIND}.suspended", waiting
+    sender.send({"target": created}, "resume")
+    ended = sender.heard()
+    assert (ended["type"], ended["subject"]) == (f"{KIND}.succeeded", waiting["subject"])
+    assert ended["data"]["status"] == "Succeeded"
+    sender.done(of_item(item, "Commit"))
+    sender.done(of_item(item, "ReverseReplicate"))
+    assert sites.posts(item) == JOURNEY
+
+
+def test_a_failback_with_down_time_waits_for_nobody(sites: Sites, provider: Caller) -> None:
+    item = sites.item()
+    well(sites.ended(provider, start(provider, of_item(item, "PlannedFailover", thenCommit=True))), "PlannedFailover", "Commit")
+    body = of_item(item, "Failback", options={"dataSync": "ForDownTime"}, thenCommit=True, thenReprotect=True)
+    well(sites.ended(provider, start(provider, body)), "Failback", "Commit", "ReverseReplicate")
+    assert sites.in_estate(item)["phase"] == "protected"
+
+
+def test_an_a2a_item_fails_over_is_committed_and_protected_again(sites: Sites) -> None:
+    contoso, item = sites.caller("contoso"), sites.a2a()
+    body = of_item(item, "UnplannedFailover", thenCommit=True, thenReprotect=True)
+    ended = well(sites.ended(contoso, start(contoso, body)), "UnplannedFailover", "Commit", "Reprotect")
+    assert ended["recoveryPoint"]["id"]
+    assert 0 <= ended["recoveryPoint"]["ageSeconds"] < 24 * 3600
+    old, new = ended["protectedItemIds"]
+    assert (old, new != old) == (item, True)
+    moved = sites.in_estate(new)
+    assert moved["phase"] == "protected"
+    assert "northeurope" in new.rsplit("/", 3)[-3], "it lives in the other region's container"
+    assert sites.posts(item) == ["unplannedFailover", "failoverCommit"]
+    # and home again, under the id that it has by then, once it has a recovery point there
+    sites.stack.advance("PT2H")
+    home = of_item(new, "UnplannedFailover", acceptUntested=True, acceptWarnings=True, thenCommit=True, thenReprotect=True)
+    well(sites.ended(contoso, start(contoso, home)), "UnplannedFailover", "Commit", "Reprotect")
+
+
+def test_each_leg_can_be_asked_for_alone(sites: Sites) -> None:
+    contoso, item = sites.caller("contoso"), sites.a2a()
+    points = sites.in_estate(item)
+    assert points["phase"] == "protected"
+    well(sites.ended(contoso, start(contoso, of_item(item, "UnplannedFailover"))), "UnplannedFailover")
+    at = {"recoveryPoint": {"at": _hours_ago(sites, 3)}}
+    changed = well(sites.ended(contoso, start(contoso, of_item(item, "ApplyRecoveryPoint", options=at))), "ApplyRecoveryPoint")
+    assert changed["recoveryPoint"]["time"] <= at["recoveryPoint"]["at"]
+    well(sites.ended(contoso, start(contoso, of_item(item, "Cancel"))), "Cancel")
+    assert sites.in_estate(item)["phase"] == "protected"
+    well(sites.ended(contoso, start(contoso, of_item(item, "UnplannedFailover"))), "UnplannedFailover")
+    well(sites.ended(contoso, start(contoso, of_item(item, "Commit"))), "Commit")
+    again = well(sites.ended(contoso, start(contoso, of_item(item, "Reprotect"))), "Reprotect")
+    assert len(again["protectedItemIds"]) == 2
+
+
+def _hours_ago(sites: Sites, hours: int) -> str:
+    now = datetime.fromisoformat(sites.stack.control("GET", "clock")["now"])
+    return (now - timedelta(hours=hours)).isoformat()
+
+
+def test_a_plan_of_three_groups_out_and_home(sites: Sites, provider: Caller) -> None:
+    plan = sites.plan()
+    dry = provider.post("/failovers?dryRun=true", of_plan(plan, "UnplannedFailover")).body
+    assert [member["group"] for member in dry["members"]] == sorted({member["group"] for member in dry["members"]})
+    assert len(dry["members"]) == 3
+    out = well(sites.ended(provider, start(provider, of_plan(plan, "UnplannedFailover", thenCommit=True))), "UnplannedFailover", "Commit")
+    _in_groups(out)
+    members = [member["protectedItemId"] for member in dry["members"]]
+    assert {sites.in_estate(member)["phase"] for member in members} == {"committed"}
+    back = of_plan(plan, "Failback", options={"dataSync": "ForDownTime"}, thenCommit=True, thenReprotect=True)
+    well(sites.ended(provider, start(provider, back)), "Failback", "Commit", "ReverseReplicate")
+    assert {sites.in_estate(member)["phase"] for member in members} == {"protected"}
+    assert sites.posts(plan) == ["unplannedFailover", "failoverCommit", "plannedFailover", "failoverCommit", "reProtect"]
+
+
+def _in_groups(failover: Json) -> None:
+    """Fail unless the first leg's tasks tell of the plan's groups, one after another."""
+    names = [task["name"] for task in failover["legs"][0]["job"]["tasks"]]
+    groups = [name.partition("/")[0] for name in names if "/" in name]
+    assert len(set(groups)) >= 3, names
+
+
+def test_a_plan_of_a_tenant_fails_over_is_committed_and_protected_again(sites: Sites) -> None:
+    contoso, plan = sites.caller("contoso"), sites.plan("contoso")
+    body = of_plan(plan, "UnplannedFailover", thenCommit=True, thenReprotect=True)
+    ended = well(sites.ended(contoso, start(contoso, body)), "UnplannedFailover", "Commit", "Reprotect")
+    assert len(ended["plan"]["members"]) == 3
+    assert len(ended["protectedItemIds"]) == 6, "the ids of before and those of after"
+    for moved in ended["protectedItemIds"][3:]:
+        assert sites.in_estate(moved)["phase"] == "protected"
+    sites.stack.advance("PT2H")
+    home = of_plan(plan, "UnplannedFailover", acceptUntested=True, acceptWarnings=True, thenCommit=True)
+    well(sites.ended(contoso, start(contoso, home)), "UnplannedFailover", "Commit")
+
+
+def test_a_plan_of_three_groups_is_tested_and_cleaned_up_after_a_while(sites: Sites, provider: Caller) -> None:
+    plan = sites.plan()
+    body = of_plan(plan, "TestFailover", options={"network": sites.network("drill-provider-northeurope")}, thenCleanup={"after": "PT2H"})
+    failover = start(provider, body)
+    sites.until(provider, failover, lambda found: found["legs"] and found["legs"][0]["status"] == "Succeeded", step="PT10M")
+    assert sites.posts(plan) == ["testFailover"]
+    ended = well(sites.ended(provider, failover), "TestFailover", "TestFailoverCleanup")
+    first, second = (leg["job"] for leg in ended["legs"])
+    waited = datetime.fromisoformat(second["startTime"]) - datetime.fromisoformat(first["endTime"])
+    assert 2 * 3600 <= waited.total_seconds() < 3 * 3600
+
+
+def test_a_job_that_fails_tells_why_and_what_azure_recommends(sites: Sites, provider: Caller) -> None:
+    item = sites.item()
+    told = {"code": "28031", "message": "The machine would not shut down.", "recommendedAction": "Shut it down by hand."}
+    sites.stack.fault("failJob", method="POST", path=f"{item.rsplit('/', 1)[-1]}/plannedFailover", task="VmShutdownVmOnPrimary", **told)
+    ended = sites.ended(provider, start(provider, of_item(item, "PlannedFailover", thenCommit=True)))
+    assert (ended["status"], ended["step"]) == ("Failed", "finished")
+    assert ended["error"]["code"] == "FailoverFailed"
+    assert told["message"] in ended["error"]["message"]
+    assert any(told["recommendedAction"] in detail["message"] for detail in ended["error"]["details"]), ended["error"]
+    errors = [error for task in ended["job"]["tasks"] for error in task["errors"]] + ended["job"]["errors"]
+    assert {"service"} <= {error["source"] for error in errors}
+    assert {error["recommendedAction"] for error in errors if error["code"] == "28031"} == {told["recommendedAction"]}
+    assert [(leg["action"], leg["status"]) for leg in ended["legs"]] == [("PlannedFailover", "Failed"), ("Commit", "Canceled")]
+    assert sites.posts(item) == ["plannedFailover"]
+    (event,) = sites.stack.events(subject=ended["id"])
+    assert (event["type"], event["data"]["error"]["code"]) == (f"{KIND}.failed", "FailoverFailed")
+
+
+def test_a_job_that_succeeded_in_part_only_is_no_success(sites: Sites, provider: Caller) -> None:
+    plan = sites.plan()
+    sites.stack.fault("failJob", method="POST", path=f"{plan.rsplit('/', 1)[-1]}/unplannedFailover", stateDescription="PartiallySucceeded")
+    ended = sites.ended(provider, start(provider, of_plan(plan, "UnplannedFailover")))
+    assert (ended["status"], ended["error"]["code"]) == ("Failed", "PartiallySucceeded")
+    assert ended["job"]["stateDescription"] == "PartiallySucceeded"
+
+
+def test_what_is_not_read_as_it_was_sent_is_rejected(sites: Sites) -> None:
+    body: dict[str, Any] = of_item(sites.item(), "PlannedFailover") | {"id": f"order-{uuid.uuid4()}", "options": {"network": None}}
+    message = sites.stack.send(json.dumps(body), REQUESTS)
+    admin = sites.stack.caller("Admin", tenant="provider")
+    (row,) = (row for row in admin.get("/rejected-messages", top=100).body["value"] if row["messageId"] == message)
+    assert (row["queue"], row["reason"]["code"], row["reason"]["target"]) == (REQUESTS, "InvalidRequest", "options.network")
