@@ -4,17 +4,16 @@ import azure.functions as func
 
 from functions import set_up_messages
 from functions.intake import delivery
+from functions.lookup import find, find_by_message, run_checks, run_steps
 from shared.access.ownership import require_owner
-from shared.access.principal import Principal, not_found, require_person
+from shared.access.principal import Principal, require_person
 from shared.access.roles import Role
 from shared.access.sender import message_owner, queue_actor, require_queue_role
 from shared.arm.ids import ResourceId
 from shared.composition import Runtime, runtime
 from shared.errors import ErrorCode, Refused
-from shared.operations.identity import is_operation_id, operation_id
 from shared.operations.intake import Intake
 from shared.operations.lists import Query
-from shared.operations.messages import read_check, read_step
 from shared.operations.models import Operation, Status
 from shared.site_recovery.answers import AuditTrail, Failover, Plan
 from shared.site_recovery.names import Action
@@ -111,7 +110,7 @@ async def get_failover(req: func.HttpRequest) -> func.HttpResponse:
 
     async def work(app: Runtime, caller: Principal) -> Answer:
         read_query(req, _GET.known_query)
-        return Answer(200, _view(await _find(app, caller, req.route_params["id"])))
+        return Answer(200, _view(await find(app, caller, KIND, req.route_params["id"], "failover")))
 
     return await handle(req, runtime, Role.FAILOVERS_READ, work)
 
@@ -122,7 +121,7 @@ async def get_failover_audit(req: func.HttpRequest) -> func.HttpResponse:
 
     async def work(app: Runtime, caller: Principal) -> Answer:
         read_query(req, _AUDIT.known_query)
-        operation = await _find(app, caller, req.route_params["id"])
+        operation = await find(app, caller, KIND, req.route_params["id"], "failover")
         return Answer(200, (await app.failovers.trail(operation)).as_json())
 
     return await handle(req, runtime, Role.FAILOVERS_READ, work)
@@ -135,7 +134,7 @@ async def approve_failover(req: func.HttpRequest) -> func.HttpResponse:
     async def work(app: Runtime, caller: Principal) -> Answer:
         require_person(caller)
         said, _ = read_body(req, ApproveRequest)
-        operation = await _find(app, caller, req.route_params["id"])
+        operation = await find(app, caller, KIND, req.route_params["id"], "failover")
         return _accepted(app, req, await app.failovers.approve(operation, said.plan_hash, caller.actor))
 
     return await handle(req, runtime, Role.FAILOVERS_APPROVE, work)
@@ -148,7 +147,7 @@ async def reject_failover(req: func.HttpRequest) -> func.HttpResponse:
     async def work(app: Runtime, caller: Principal) -> Answer:
         require_person(caller)
         said, _ = read_body(req, RejectRequest)
-        operation = await _find(app, caller, req.route_params["id"])
+        operation = await find(app, caller, KIND, req.route_params["id"], "failover")
         return _accepted(app, req, await app.failovers.reject(operation, said.reason, caller.actor))
 
     return await handle(req, runtime, Role.FAILOVERS_APPROVE, work)
@@ -161,7 +160,7 @@ async def resolve_failover(req: func.HttpRequest) -> func.HttpResponse:
     async def work(app: Runtime, caller: Principal) -> Answer:
         require_person(caller)
         said, _ = read_body(req, ResolveRequest)
-        operation = await _find(app, caller, req.route_params["id"])
+        operation = await find(app, caller, KIND, req.route_params["id"], "failover")
         return _accepted(app, req, await app.failovers.resolve(operation, said, caller.actor))
 
     return await handle(req, runtime, Role.FAILOVERS_APPROVE, work)
@@ -173,7 +172,7 @@ async def resume_failover(req: func.HttpRequest) -> func.HttpResponse:
 
     async def work(app: Runtime, caller: Principal) -> Answer:
         refuse_body(req)
-        operation = await _find(app, caller, req.route_params["id"])
+        operation = await find(app, caller, KIND, req.route_params["id"], "failover")
         return _accepted(app, req, await app.failovers.resume(operation, caller.actor))
 
     return await handle(req, runtime, Role.FAILOVERS_EXECUTE, work)
@@ -185,7 +184,7 @@ async def cancel_failover(req: func.HttpRequest) -> func.HttpResponse:
 
     async def work(app: Runtime, caller: Principal) -> Answer:
         refuse_body(req)
-        operation = await _find(app, caller, req.route_params["id"])
+        operation = await find(app, caller, KIND, req.route_params["id"], "failover")
         return _accepted(app, req, await app.failovers.cancel(operation, caller.actor))
 
     return await handle(req, runtime, Role.FAILOVERS_EXECUTE, work)
@@ -203,9 +202,9 @@ async def receive_failover_request(msg: func.QueueMessage) -> None:
         elif intake.operation == "create":
             await _create(app, intake)
         elif intake.operation == "cancel":
-            await app.failovers.cancel(await _target(app, intake), queue_actor(REQUESTS))
+            await app.failovers.cancel(await find_by_message(app, KIND, intake, "failover"), queue_actor(REQUESTS))
         elif intake.operation == "resume":
-            await app.failovers.resume(await _target(app, intake), queue_actor(REQUESTS))
+            await app.failovers.resume(await find_by_message(app, KIND, intake, "failover"), queue_actor(REQUESTS))
         else:
             message = f"{intake.operation} is no operation on a failover by queue; known are create, cancel, resume."
             raise Refused(ErrorCode.INVALID_REQUEST, message, target="operation")
@@ -216,21 +215,13 @@ async def receive_failover_request(msg: func.QueueMessage) -> None:
 @blueprint.queue_trigger(arg_name="msg", queue_name=STEPS, connection="AzureWebJobsStorage")
 async def run_failover_step(msg: func.QueueMessage) -> None:
     """Run the step that is due of each failover that the message names."""
-    app = await runtime()
-    message = read_step(msg.get_body().decode("utf-8", "replace"))
-    for operation in message.ids if message else ():
-        await app.runner.run(operation)
-    await app.feed_budgets()
+    await run_steps(msg)
 
 
 @blueprint.queue_trigger(arg_name="msg", queue_name=CHECKS, connection="AzureWebJobsStorage")
 async def check_failovers(msg: func.QueueMessage) -> None:
     """Check the failovers that the message names: one list of the vault's jobs for all of them."""
-    app = await runtime()
-    message = read_check(msg.get_body().decode("utf-8", "replace"))
-    if message is not None:
-        await app.checks.run(message)
-        await app.feed_budgets()
+    await run_checks(msg)
 
 
 async def _create(app: Runtime, intake: Intake) -> None:
@@ -239,25 +230,6 @@ async def _create(app: Runtime, intake: Intake) -> None:
     request = parse(FailoverRequest, intake.body)
     owner = await message_owner(app.registry, (ResourceId.parse(request.scope.id),), intake.tenant)
     await app.failovers.start(Asked(request, intake.body, owner, queue_actor(REQUESTS), intake.key, intake.trace))
-
-
-async def _target(app: Runtime, intake: Intake) -> Operation:
-    """Find the failover that a message is about: by its id, or by the id of the message that created it."""
-    target = intake.target or ""
-    tenants = [intake.tenant] if intake.tenant else [tenant.name for tenant in await app.registry.all()]
-    candidates = [target] if is_operation_id(target) else []
-    for candidate in (*candidates, *(operation_id(tenant, KIND, name) for tenant in tenants for name in intake.names())):
-        found = await app.store.get(candidate)
-        if found is not None and found.kind == KIND and (intake.tenant in {None, found.tenant}):
-            return found
-    raise not_found(f"failover '{target}'", target="target")
-
-
-async def _find(app: Runtime, caller: Principal, failover: str) -> Operation:
-    found = await app.store.get(failover) if is_operation_id(failover) else None
-    if found is None or found.kind != KIND or not caller.reaches(found.tenant):
-        raise not_found(f"failover '{failover}'")
-    return found
 
 
 def _view(operation: Operation) -> dict[str, object]:

@@ -2,8 +2,8 @@
 
 import azure.functions as func
 
+from functions.lookup import run_checks
 from shared.composition import runtime
-from shared.operations.messages import read_check
 
 # the tick is every app's own; the checks of copies are that app's which serves copies
 blueprint = func.Blueprint()  # type: ignore[no-untyped-call]  # the SDK leaves it without types
@@ -23,8 +23,4 @@ async def tick(timer: func.TimerRequest) -> None:
 @checks.queue_trigger(arg_name="msg", queue_name=CHECKS, connection="AzureWebJobsStorage")
 async def check_replication(msg: func.QueueMessage) -> None:
     """Check the operations that the message names, side by side."""
-    app = await runtime()
-    message = read_check(msg.get_body().decode("utf-8", "replace"))
-    if message is not None:
-        await app.checks.run(message)
-        await app.feed_budgets()
+    await run_checks(msg)

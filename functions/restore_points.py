@@ -3,16 +3,15 @@
 import azure.functions as func
 
 from functions.intake import delivery
+from functions.lookup import find, find_by_message, run_steps
 from shared.access.ownership import require_owner
 from shared.access.principal import Principal, not_found
 from shared.access.roles import Role
 from shared.access.sender import message_owner, queue_actor, require_queue_role
 from shared.composition import Runtime, runtime
 from shared.errors import ErrorCode, Refused
-from shared.operations.identity import is_operation_id, operation_id
 from shared.operations.intake import Intake
 from shared.operations.lists import Query
-from shared.operations.messages import read_step
 from shared.operations.models import Accepted, Operation, Status
 from shared.restore_points.models import Copy, CopyRequest, normal_region
 from shared.web.answers import Answer, accepted
@@ -109,7 +108,7 @@ async def get_restore_point_copy(req: func.HttpRequest) -> func.HttpResponse:
 
     async def work(app: Runtime, caller: Principal) -> Answer:
         read_query(req, _GET.known_query)
-        return Answer(200, _view(await _find(app, caller, req.route_params["id"])))
+        return Answer(200, _view(await find(app, caller, KIND, req.route_params["id"], "copy")))
 
     return await handle(req, runtime, Role.COPIES_READ, work)
 
@@ -121,7 +120,7 @@ async def cancel_restore_point_copy(req: func.HttpRequest) -> func.HttpResponse:
     async def work(app: Runtime, caller: Principal) -> Answer:
         read_query(req, _CANCEL.known_query)
         refuse_body(req)
-        return _accepted(app, req, await app.copies.cancel(await _find(app, caller, req.route_params["id"])))
+        return _accepted(app, req, await app.copies.cancel(await find(app, caller, KIND, req.route_params["id"], "copy")))
 
     return await handle(req, runtime, Role.COPIES_WRITE, work)
 
@@ -134,7 +133,7 @@ async def redo_restore_point_copy(req: func.HttpRequest) -> func.HttpResponse:
         read_query(req, _REDO.known_query)
         repeatable = repeatability(req)
         refuse_body(req)
-        done = await app.copies.redo(await _find(app, caller, req.route_params["id"]), caller.actor, repeatable.key)
+        done = await app.copies.redo(await find(app, caller, KIND, req.route_params["id"], "copy"), caller.actor, repeatable.key)
         return _accepted(app, req, done.operation)
 
     return await handle(req, runtime, Role.COPIES_WRITE, work)
@@ -150,9 +149,9 @@ async def receive_restore_point_copy_request(msg: func.QueueMessage) -> None:
         if intake.operation == "create":
             await _create(app, intake)
         elif intake.operation == "cancel":
-            await app.copies.cancel(await _target(app, intake))
+            await app.copies.cancel(await find_by_message(app, KIND, intake, "copy"))
         elif intake.operation == "redo":
-            await app.copies.redo(await _target(app, intake), queue_actor(REQUESTS), intake.key)
+            await app.copies.redo(await find_by_message(app, KIND, intake, "copy"), queue_actor(REQUESTS), intake.key)
         else:
             message = f"{intake.operation} is no operation on a copy; known are create, cancel, redo."
             raise Refused(ErrorCode.INVALID_REQUEST, message, target="operation")
@@ -163,11 +162,7 @@ async def receive_restore_point_copy_request(msg: func.QueueMessage) -> None:
 @blueprint.queue_trigger(arg_name="msg", queue_name=STEPS, connection="AzureWebJobsStorage")
 async def run_restore_point_copy_step(msg: func.QueueMessage) -> None:
     """Run the step that is due of each copy that the message names."""
-    app = await runtime()
-    message = read_step(msg.get_body().decode("utf-8", "replace"))
-    for operation in message.ids if message else ():
-        await app.runner.run(operation)
-    await app.feed_budgets()
+    await run_steps(msg)
 
 
 async def _create(app: Runtime, intake: Intake) -> Accepted:
@@ -176,25 +171,6 @@ async def _create(app: Runtime, intake: Intake) -> Accepted:
     request = parse(CopyRequest, intake.body)
     owner = await message_owner(app.registry, owned_ids(request), intake.tenant)
     return await app.copies.start(Asked(request, intake.body, owner, queue_actor(REQUESTS), intake.key, intake.trace))
-
-
-async def _target(app: Runtime, intake: Intake) -> Operation:
-    """Find the copy that a message is about: by its id, or by the id of the message that created it."""
-    target = intake.target or ""
-    tenants = [intake.tenant] if intake.tenant else [tenant.name for tenant in await app.registry.all()]
-    ids = [target] if is_operation_id(target) else []
-    for candidate in (*ids, *(operation_id(tenant, KIND, name) for name in intake.names() for tenant in tenants)):
-        found = await app.store.get(candidate)
-        if found is not None and found.kind == KIND and (intake.tenant in {None, found.tenant}):
-            return found
-    raise not_found(f"copy '{target}'", target="target")
-
-
-async def _find(app: Runtime, caller: Principal, copy: str) -> Operation:
-    found = await app.store.get(copy) if is_operation_id(copy) else None
-    if found is None or found.kind != KIND or not caller.reaches(found.tenant):
-        raise not_found(f"copy '{copy}'")
-    return found
 
 
 def _view(operation: Operation) -> dict[str, object]:

@@ -1,7 +1,7 @@
-"""Reads what the checks for hosters ask of a tenant (facts/site-recovery.md, "Hosters and CSP partners"); what cannot be read is unknown."""
+"""Reads what the checks for hosters ask of a tenant (facts/site-recovery.md, "Hosters and CSP partners"); what is not read is unknown."""
 
 import asyncio
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -78,7 +78,7 @@ class ReadinessReader:
             on_premises=fabrics is None or bool(kinds - {_AZURE_FABRIC}),
         )
 
-    async def _list(self, vault: ResourceId, kind: str) -> list[Json] | None:
+    async def _list(self, vault: ResourceId, kind: str) -> Sequence[Json] | None:
         return await _unless_unread(self.gateway.children(vault, kind))
 
     async def _targets(self, tenant: Tenant, items: Iterable[ProtectedItemFacts]) -> tuple[rules.Placed, ...]:

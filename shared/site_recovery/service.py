@@ -82,8 +82,18 @@ class Failovers:
         known = await self.acceptance.known(new)
         if known is not None:
             return Accepted(known, created=False)
+        try:
+            return await self._begin(asked, new)
+        except Refused:
+            # the same request, sent again at the same moment, may have become an operation meanwhile, which is then in its own way
+            known = await self.acceptance.known(new)
+            if known is None:
+                raise
+            return Accepted(known, created=False)
+
+    async def _begin(self, asked: Asked, new: NewOperation) -> Accepted:
         names = lock_names(asked.request.scope.id)
-        busy = await self.locks.holder(names)
+        busy = await self.locks.holder(names, self.acceptance.store.id_for(new))
         if busy is not None:
             raise _busy(busy)
         planned = await self._in_time(asked.request, asked.owner)

@@ -53,7 +53,7 @@ def report(caller: Caller, name: str) -> dict[str, Any]:
     return found
 
 
-def pass_time(stack: Running, times: int, step: str = "PT5M") -> None:
+def pass_time(stack: Running, times: int, step: str = "PT10M") -> None:
     for _ in range(times):
         stack.advance(step)
 
@@ -81,7 +81,7 @@ def test_items_are_drilled_once_in_each_slot_and_cleaned_up(stack: Running, prov
     stack.advance("PT5M")
     assert deeds(stack, "mail01", since) == []  # its time has not come
 
-    pass_time(stack, 20)
+    pass_time(stack, 12)
     told = report(provider, "weekly")
     assert (told["succeeded"], told["failed"], len(told["value"])) == (2, 0, 2), told
     for run in told["value"]:
@@ -94,13 +94,13 @@ def test_items_are_drilled_once_in_each_slot_and_cleaned_up(stack: Running, prov
     assert [one["never"] for one in told["scopes"]] == [False, False]
     assert "new01" not in [one["name"] for one in provider.get("/protected-items", neverTested="true").body["value"]]
 
-    pass_time(stack, 7, "P1D")
-    pass_time(stack, 20)
+    pass_time(stack, 1, "P7D")
+    pass_time(stack, 12)
     assert len(report(provider, "weekly")["value"]) == 4
     assert deeds(stack, "mail01", since) == ["testFailover", "testFailoverCleanup"] * 2
     assert provider.call("DELETE", "/drill-policies/weekly").status == 204
     assert provider.get("/drill-policies/weekly").status == 404
-    pass_time(stack, 8, "P1D")
+    pass_time(stack, 2, "P4D")
     assert deeds(stack, "mail01", since) == ["testFailover", "testFailoverCleanup"] * 2
 
 
@@ -108,7 +108,7 @@ def test_a_recovery_plan_is_drilled_with_its_members(stack: Running, provider: C
     plan = provider.get("/recovery-plans/shop").body
     body = policy(stack, provider) | {"recoveryPlanIds": [plan["id"]]}
     assert put(provider, "shop-drill", body).status == 200
-    pass_time(stack, 30)
+    pass_time(stack, 16)
     (run,) = report(provider, "shop-drill")["value"]
     assert (run["status"], run["cleanedUp"], len(run["items"])) == ("Succeeded", True, 3)
     assert provider.call("DELETE", "/drill-policies/shop-drill").status == 204
@@ -118,7 +118,7 @@ def test_a_cleanup_that_failed_is_made_again(stack: Running, provider: Caller) -
     since = last_effect(stack)
     stack.fault("failJob", method="POST", path="/mail02/testFailoverCleanup$", code="12345")
     assert put(provider, "unlucky", policy(stack, provider, "mail02")).status == 200
-    pass_time(stack, 30)
+    pass_time(stack, 16)
     (run,) = report(provider, "unlucky")["value"]
     assert (run["status"], run["cleanedUp"]) == ("Succeeded", True)
     assert deeds(stack, "mail02", since) == ["testFailover", "testFailoverCleanup", "testFailoverCleanup"]
@@ -129,7 +129,7 @@ def test_a_cleanup_that_failed_is_made_again(stack: Running, provider: Caller) -
 def test_a_drill_that_failed_is_a_result_and_is_cleaned_up(stack: Running, provider: Caller) -> None:
     stack.fault("failJob", method="POST", path="/erp02/testFailover$", code="12345")
     assert put(provider, "failing", policy(stack, provider, "erp02")).status == 200
-    pass_time(stack, 30)
+    pass_time(stack, 16)
     told = report(provider, "failing")
     (run,) = told["value"]
     assert (run["status"], run["cleanedUp"], told["failed"]) == ("Failed", True, 1)
@@ -141,7 +141,7 @@ def test_a_drill_that_failed_is_a_result_and_is_cleaned_up(stack: Running, provi
 
 def test_a_drill_that_azure_does_not_allow_is_a_result_too(stack: Running, provider: Caller) -> None:
     assert put(provider, "busy", policy(stack, provider, "busy01")).status == 200
-    pass_time(stack, 4)
+    pass_time(stack, 2)
     (run,) = report(provider, "busy")["value"]
     assert (run["status"], run["failoverId"], run["error"]["code"]) == ("Failed", None, "ActionNotAllowed")
     assert provider.call("DELETE", "/drill-policies/busy").status == 204
@@ -153,10 +153,25 @@ def test_a_drill_can_be_made_now(stack: Running, provider: Caller) -> None:
     begun = provider.post("/drill-policies/by-hand/run")
     assert begun.status == 202, begun
     assert len(begun.body["value"]) == 1
-    pass_time(stack, 20)
+    pass_time(stack, 12)
     (run,) = report(provider, "by-hand")["value"]
     assert (run["status"], run["cleanedUp"]) == ("Succeeded", True)
     assert provider.call("DELETE", "/drill-policies/by-hand").status == 204
+
+
+def test_policies_are_kept_and_run_by_queue_too(stack: Running, provider: Caller) -> None:
+    def tell(operation: str, **data: object) -> None:
+        event = {"specversion": "1.0", "id": f"drill {operation} {now(stack)}", "source": "tests", "type": f"farshore.drill.{operation}"}
+        stack.send(json.dumps({**event, "data": data}), "failover-requests")
+
+    tell("create", name="queued", **(policy(stack, provider, "erp01") | {"firstAt": "2999-01-01T00:00:00Z"}))
+    assert provider.get("/drill-policies/queued").status == 200
+    tell("run", target="queued")
+    pass_time(stack, 12)
+    (run,) = report(provider, "queued")["value"]
+    assert (run["status"], run["cleanedUp"]) == ("Succeeded", True)
+    tell("delete", target="queued")
+    assert provider.get("/drill-policies/queued").status == 404
 
 
 def test_what_cannot_be_a_policy_is_refused_with_the_field(stack: Running, provider: Caller) -> None:

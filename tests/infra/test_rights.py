@@ -4,6 +4,7 @@ The simulated Azure refuses a call whose action no role gives. Here the app's pr
 infra/main.bicep assigns it, and nothing else.
 """
 
+import json
 import uuid
 from collections.abc import Iterator
 from typing import Any
@@ -128,9 +129,46 @@ def test_every_kind_of_failover_needs_all_of_its_roles_and_nothing_else(narrow: 
     asked = {"scope": {"protectedItemId": between_clouds}, "action": "TestFailover", "options": {"network": network_of_cloud}}
     undescribed = Caller(narrow.api, operators["provider"].token)  # a plan is another answer than the one that the path is described with
     assert undescribed.post("/failovers?dryRun=true", asked).status == 200
+    set_up(narrow, operators["provider"], operators["contoso"], contoso["id"])
     assert refused(narrow) == []
     assert unused(narrow, "failover-networks") == []
     assert unused(narrow, "failovers") == []
+
+
+def set_up(stack: Running, caller: Caller, tenant: Caller, vault: str) -> None:
+    """Set up each kind of thing in the provider's vault and take it away again; protect a machine in Azure of a tenant's."""
+    clouds = {each["name"]: each["id"] for each in caller.get("/clouds").body["value"]}
+    machine = next(each for each in caller.get("/protectable-items").body["value"] if each["name"] == "intranet01")
+    mapping = caller.get("/network-mappings").body["value"][0]
+    item = caller.get("/protected-items", health="Normal", provider="HyperVReplicaAzure").body["value"][0]["id"]
+    mapped, protected = (
+        f"/{what}/{each['id'].rsplit('/', 1)[-1]}" for what, each in (("network-mappings", mapping), ("protected-items", machine))
+    )
+    networks = {name: mapping[name] for name in ("primaryNetwork", "recoveryNetwork")}
+    group = vault.partition("/providers/")[0]
+    in_azure = {
+        "virtualMachineId": stack.machine().id,
+        "policy": "a2a-day",
+        "resourceGroupId": group,
+        "storageAccountId": f"{group}/providers/Microsoft.Storage/storageAccounts/cache",
+    }
+    changes: list[tuple[Caller, str, str, dict[str, object] | None]] = [
+        (caller, "PUT", "/replication-policies/rights", {"copyFrequencySeconds": 30, "clouds": [{"cloud": clouds["cloud-gold"]}]}),
+        (caller, "DELETE", "/replication-policies/rights", None),
+        (caller, "DELETE", mapped, None),
+        (caller, "PUT", mapped, networks),
+        (caller, "PUT", "/recovery-plans/rights", {"groups": [{"members": [item]}]}),
+        (caller, "DELETE", "/recovery-plans/rights", None),
+        (caller, "POST", "/protected-items", {"protectableItemId": machine["id"], "policy": "every-5-minutes"}),
+        (caller, "DELETE", f"{protected}?confirm=intranet01", None),
+        (tenant, "POST", "/protected-items", in_azure),
+    ]
+    for who, method, path, body in changes:
+        content = None if body is None else json.dumps(body).encode()
+        reply = who.call(method, path, content, {"Content-Type": "application/json"} if body is not None else {})
+        assert reply.status == 202, (method, path, reply)
+        ended = stack.until_ended(who, reply.headers["operation-location"])
+        assert ended.body["status"] == "Succeeded", (method, path, ended.body)
 
 
 def newest_point(caller: Caller, scope: dict[str, str]) -> dict[str, str]:
