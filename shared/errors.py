@@ -5,7 +5,7 @@ decided in `shared.web.answers`, so that the core and the capabilities know noth
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -118,8 +118,9 @@ class Refused(Exception):  # noqa: N818  # a refusal is an answer, not a defect
 
 
 def refusal_of(problem: Problem) -> Refused:
-    """Return a problem as a refusal; its code must be one of `ErrorCode`."""
-    return Refused(ErrorCode(problem.code), problem.message, target=problem.target, details=problem.details)
+    """Return a problem as a refusal, in whole sentences; its code must be one of `ErrorCode`."""
+    details = tuple(replace(detail, message=sentence(detail.message)) for detail in problem.details)
+    return Refused(ErrorCode(problem.code), sentence(problem.message), target=problem.target, details=details)
 
 
 class FailureKind(StrEnum):

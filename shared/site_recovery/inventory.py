@@ -86,7 +86,7 @@ class Inventory:
         found = [ProtectedItemFacts.from_arm(body) for body in await asked(self.gateway.children(vault.id, "replicationProtectedItems"))]
         owned = [(item, await self._owner(item.id, vault)) for item in found]
         return [
-            Entry(_by_name(item.id), last_segment(item.id), owner, views.item_view(item, owner or "", str(vault.id)).as_json())
+            _entry(item.id, owner, views.item_view(item, owner or "", str(vault.id)).as_json())
             for item, owner in owned
             if wanted is None or wanted.takes(item, owner)
         ]
@@ -137,7 +137,7 @@ class Inventory:
 
     async def _entry(self, body: Json, vault: Vault, answer: JsonObject) -> Entry:
         found = own_id(body)
-        return Entry(_by_name(found), last_segment(found), await self._owner(found, vault), answer)
+        return _entry(found, await self._owner(found, vault), answer)
 
     async def _owner(self, thing: str, vault: Vault) -> str | None:
         return await owner_of(self.registry, thing) or vault.owner
@@ -161,8 +161,9 @@ def _refused(failure: CallFailure) -> Exception:
     return failure
 
 
-def _by_name(id_: str) -> str:
-    return f"{last_segment(id_).lower()}|{id_.lower()}"
+def _entry(id_: str, owner: str | None, answer: JsonObject) -> Entry:
+    """Return a thing that is listed by its name."""
+    return Entry(f"{str(answer['name']).lower()}|{id_.lower()}", last_segment(id_), owner, answer)
 
 
 def _newest(at: datetime | None, name: str) -> str:

@@ -28,7 +28,6 @@ DEEDS = {
     "Reprotect": "switchprotection",
 }
 """How Azure calls what a leg does."""
-TESTS = {"testFailover", "testFailoverCleanup"}
 _turn = itertools.count(1)
 
 
@@ -78,7 +77,7 @@ class Failing:
     async def start(self, one: Wanted) -> str:
         """Ask over HTTP and return the failover's id."""
         for attempt in range(12):
-            status, body = await self._call("POST", "/failovers", one.tenant, one.body, key=one.key)
+            status, body = await self.call("POST", "/failovers", one.tenant, one.body, key=one.key)
             if status in {200, 202}:
                 return str(body["id"])
             assert status == 0 or status >= 500, f"{status}: {body}"
@@ -96,7 +95,7 @@ class Failing:
         """Say something to a failover as a person, and return the status."""
         status = 0
         for attempt in range(12):
-            status, _ = await self._call("POST", f"/failovers/{one.failover}/{word}", one.tenant, body, person=True)
+            status, _ = await self.call("POST", f"/failovers/{one.failover}/{word}", one.tenant, body, person=True)
             if 0 < status < 500:
                 break
             await asyncio.sleep(0.2 * attempt)  # real processes come back in real time
@@ -185,14 +184,14 @@ class Failing:
 
     async def _read(self, path: str, tenant: str) -> Json:
         for attempt in range(20):
-            status, body = await self._call("GET", path, tenant)
+            status, body = await self.call("GET", path, tenant)
             if status == 200:
                 return dict(body)
             assert status == 0 or status >= 500, f"{path}: {status}: {body}"
             await asyncio.sleep(0.1 * attempt)  # real processes come back in real time
         raise AssertionError(f"{path} was never answered")
 
-    async def _call(
+    async def call(
         self, method: str, path: str, tenant: str, body: Json | None = None, *, key: str | None = None, person: bool = False
     ) -> tuple[int, Any]:
         """Return the status, 0 where no answer came, and the body."""

@@ -7,7 +7,7 @@ import pytest
 
 from shared.operations.crash_points import POINTS
 from tests.crash.conftest import Deaths
-from tests.crash.failing import TESTS, Failing
+from tests.crash.failing import Failing
 from tests.crash.fleet import Fleet
 from tests.crash.world import Json
 
@@ -37,8 +37,6 @@ async def test_death_at_a_point_starts_nothing_twice(fleet: Fleet, deaths: Death
     await failing.until_ended(watch=lambda: next(died) and None)
     assert next(died) >= 1, f"{point} was never reached"
     await failing.compare()
-    if point != "step.intended":
-        assert not failing.resolved, "Azure shows what began: nobody needs to be asked"
 
 
 async def test_death_while_a_suspended_failback_is_told_and_resumed(fleet: Fleet, deaths: Deaths) -> None:
@@ -159,7 +157,6 @@ async def test_every_message_comes_three_times(fleet: Fleet) -> None:
                 await asyncio.gather(failing.say(one, "resume"), failing.say(one, "resume"))
     await failing.compare()
     assert len([effect for effect in await fleet.simulation.effects() if effect["path"].endswith("/resume")]) == 1
-    assert TESTS
 
 
 async def test_the_same_request_at_once_on_two_workers_is_one_failover(fleet: Fleet) -> None:
@@ -176,7 +173,7 @@ async def test_two_requests_at_once_for_one_item_are_one_failover(fleet: Fleet) 
     failing = await Failing.of(fleet, "out")
     (one,) = failing.wanted
     others = [type(one)(one.tenant, one.body) for _ in range(6)]
-    answers = await asyncio.gather(*(failing._call("POST", "/failovers", one.tenant, other.body, key=other.key) for other in others))
+    answers = await asyncio.gather(*(failing.call("POST", "/failovers", one.tenant, other.body, key=other.key) for other in others))
     accepted = [body["id"] for status, body in answers if status == 202]
     assert len(accepted) == 1, answers
     assert {body["error"]["code"] for status, body in answers if status == 409} == {"ScopeBusy"}

@@ -200,11 +200,8 @@ def test_each_body_is_what_the_specification_takes(spec: Any) -> None:
         fits(spec, "CreatePolicyInputProperties", made)
         fits(spec, model, made["providerSpecificInput"])
     fits(spec, "UpdatePolicyInputProperties", properties(rules.put_policy(POLICY, hyper_v, policy_json())))
-    fits(
-        spec,
-        "CreateProtectionContainerMappingInputProperties",
-        properties(rules.associate(CONTAINER, "Microsoft Azure", POLICY, "A2A", POLICY, 0)),
-    )
+    associated = rules.associate(CONTAINER, "Microsoft Azure", POLICY, "A2A", POLICY, 0)
+    fits(spec, "CreateProtectionContainerMappingInputProperties", properties(associated))
     fits(spec, "RemoveProtectionContainerMappingInputProperties", properties(rules.dissociate({"id": f"{CONTAINER}/m/1"}, POLICY, 0)))
     network = f"{VAULT}/replicationFabrics/site/replicationNetworks/n/replicationNetworkMappings/m"
     fits(spec, "CreateNetworkMappingInputProperties", properties(rules.put_network_mapping(network, "v", "Microsoft Azure", None)))
