@@ -1,7 +1,9 @@
 """Each action in each state: what facts/site-recovery.md allows works, all else is refused before any write, with what is allowed."""
 
 import json
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import datetime
 
 import pytest
@@ -100,6 +102,14 @@ def _caller(sites: Sites, provider: str) -> Caller:
     return sites.caller("contoso" if provider == "A2A" else "provider")
 
 
+@contextmanager
+def _reads_to_spend(sites: Sites) -> Iterator[None]:
+    """Let Azure's clock run: what it lets one read would be used up otherwise, and what cannot be read is accepted and found later."""
+    sites.stack.control("POST", "clock", {"speed": 60})
+    yield
+    sites.stack.control("POST", "clock", {"speed": 0})
+
+
 @pytest.mark.parametrize("provider", TABLE)
 def test_what_is_not_allowed_is_refused_before_any_write(sites: Sites, items: dict[tuple[str, str, str], str], provider: str) -> None:
     caller = _caller(sites, provider)
@@ -121,7 +131,7 @@ def test_what_is_not_allowed_is_refused_before_any_write(sites: Sites, items: di
             assert allowed == TABLE[provider][state][1], (state, action, reply.error)
             assert all(name in reply.error["message"] for name in allowed), (state, action, reply.error)
 
-    with ThreadPoolExecutor(4) as pool:
+    with _reads_to_spend(sites), ThreadPoolExecutor(4) as pool:
         list(pool.map(ask, pairs))
     assert len(sites.stack.control("GET", "effects")["value"]) == before
     assert len(pairs) >= 38
@@ -136,7 +146,7 @@ def test_what_is_allowed_works(sites: Sites, items: dict[tuple[str, str, str], s
         assert reply.status == 202, (case, reply)
         return str(reply.body["id"])
 
-    with ThreadPoolExecutor(4) as pool:
+    with _reads_to_spend(sites), ThreadPoolExecutor(4) as pool:
         failovers = list(pool.map(ask, asked))
     for _ in range(40):
         sites.stack.advance("PT10M")
