@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from local.calls import Reply, call
+from local.failover_demo import fail_over_and_back
 from local.processes import Trouble
 from local.stack import StackOptions
 from local.tokens import get_token
 
 #: The journeys of `python3 -m local demo NAME`: each takes the ports and returns an exit code.
-JOURNEYS: Final[Mapping[str, Callable[[StackOptions], int]]] = {}
+JOURNEYS: Final[Mapping[str, Callable[[StackOptions], int]]] = {"failover": fail_over_and_back}
 #: Journeys that are named already, and not there yet.
 TO_COME: Final[Mapping[str, str]] = {
-    "failover": "a Site Recovery failover with its guard rails",
     "tenant": "a tenant's virtual machines",
     "datacenter": "a virtual data center on Azure Pack",
 }

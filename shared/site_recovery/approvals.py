@@ -1,6 +1,6 @@
 """The two-person rule as a step carries it out: of this plan, by another person, in time (`rules.approval` decides)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from shared.clock import Clock
 from shared.errors import CallFailure, ErrorCode, Problem
@@ -8,6 +8,7 @@ from shared.operations.claims import Claim
 from shared.operations.models import Actor, JsonObject, Status
 from shared.operations.outcomes import End, Next, Outcome, Wait
 from shared.site_recovery import record
+from shared.site_recovery.answers import Plan
 from shared.site_recovery.audit import AuditTrails
 from shared.site_recovery.names import ApprovalState
 from shared.site_recovery.rules import approval
@@ -64,15 +65,21 @@ class Approvals:
             raise
         plan = make_plan(request, world).plan
         given = str(word.get("planHash") or "")
+        if given == plan.hash != kept.plan_hash:
+            await self._changed(claim, plan, by)
+            kept = replace(kept, plan_hash=plan.hash)
         taken = approval.approve(kept, given, plan, claim.operation.actor, by, self.clock.now())
         if isinstance(taken, Problem):
             return kept
         if isinstance(taken, Moved):
-            record.put_plan(claim.detail, plan)
-            await self.audit.append(claim.id, f"changed/{plan.hash}", by, "planChanged", {"planHash": plan.hash})
+            await self._changed(claim, plan, by)
             return taken.record
         await self.audit.append(claim.id, "approved", by, "approved", {"planHash": given})
         return taken
+
+    async def _changed(self, claim: Claim, plan: Plan, by: Actor) -> None:
+        record.put_plan(claim.detail, plan)
+        await self.audit.append(claim.id, f"changed/{plan.hash}", by, "planChanged", {"planHash": plan.hash})
 
 
 def _over(claim: Claim, problem: Problem) -> End:

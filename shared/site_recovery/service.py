@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from shared.arm.ids import ResourceId
 from shared.clock import Clock, from_text
-from shared.errors import CallFailure, ErrorCode, FailureKind, Problem, Refused, refusal_of
+from shared.errors import CallFailure, ErrorCode, FailureKind, Problem, Refused, refusal_of, sentence
 from shared.operations.acceptance import Acceptance
 from shared.operations.commands import Commands
 from shared.operations.locks import Held, Locks
@@ -138,13 +138,15 @@ class Failovers:
         if operation.step != "awaitingApproval" or kept is None:
             raise Refused(ErrorCode.NOT_AWAITING_APPROVAL, f"It waits for no approval: it is at {operation.step}.", target=operation.id)
         planned = await self._planned(record.request_of(operation.body), operation.tenant)
+        if plan_hash == planned.plan.hash:
+            kept = replace(kept, plan_hash=plan_hash)  # whoever was told of the new plan approves it before a step has noted it
         taken = approval.approve(kept, plan_hash, planned.plan, operation.actor, by, self.clock.now())
         word: JsonObject = {"word": "approve", "planHash": plan_hash, "by": by.as_json()}
         if isinstance(taken, Moved):
             # the step notes the new plan as the one that waits; whoever asked is told of it
             await self._say(operation, word, "awaitingApproval")
             detail = Problem("plan", planned.plan.model_dump_json(by_alias=True), planned.plan.hash)
-            raise Refused(ErrorCode.PLAN_CHANGED, taken.problem.message, target="planHash", details=(detail,))
+            raise Refused(ErrorCode.PLAN_CHANGED, sentence(taken.problem.message), target="planHash", details=(detail,))
         if isinstance(taken, Problem):
             raise refusal_of(taken)
         return await self._say(operation, word, "awaitingApproval")

@@ -14,7 +14,7 @@ import aiohttp
 from local.simulation.sample_estate import sample_estate
 from tests.crash.fleet import Fleet
 from tests.crash.world import Json, World
-from tests.support.sites import Maker, of_item
+from tests.support.sites import Maker, of_item, of_plan
 
 REQUESTS, STEPS, CHECKS = "failover-requests", "failover-steps", "failover-checks"
 DEEDS = {
@@ -42,9 +42,9 @@ class Wanted:
     failover: str = ""
 
     @property
-    def item(self) -> str:
-        """The item's ARM id when it was asked for."""
-        return str(self.body["scope"]["protectedItemId"])
+    def scope(self) -> str:
+        """The item's ARM id when it was asked for, or the plan's."""
+        return str(next(iter(self.body["scope"].values())))
 
 
 @dataclass(slots=True)
@@ -58,7 +58,7 @@ class Failing:
 
     @staticmethod
     async def of(fleet: Fleet, *kinds: str) -> "Failing":
-        """Let the simulation hold items of their own for these failovers: `out`, `a2a`, `test`, `message`, `back`."""
+        """Let the simulation hold items of their own for these failovers: `out`, `a2a`, `plan`, `test`, `message`, `back`."""
         now, turn = (await fleet.simulation.clock()).now, next(_turn)
         estate: Json = sample_estate(now)
         maker = Maker(estate, now)
@@ -140,8 +140,8 @@ class Failing:
         self.resolved[str(leg["action"])] += 1
 
     async def deeds(self, one: Wanted) -> list[str]:
-        """Return what took effect on an item, in order; a switch of protection is asked of its container."""
-        ids = (await self.get(one))["protectedItemIds"] or [one.item]
+        """Return what took effect on an item or plan, in order; a switch of protection is asked of its container."""
+        ids = {one.scope, *(await self.get(one))["protectedItemIds"]}
         found = []
         for effect in await self.fleet.simulation.effects():
             path = effect["path"].lower()
@@ -217,6 +217,9 @@ def _wanted(maker: Maker, kind: str, name: str) -> Wanted:
         case "a2a":
             item = maker.item(name, "A2A", tenant="contoso")
             return Wanted("contoso", of_item(item, "UnplannedFailover", thenCommit=True, thenReprotect=True))
+        case "plan":
+            plan = maker.plan(name, [[maker.item(f"{name}a"), maker.item(f"{name}b")], [maker.item(f"{name}c")]])
+            return Wanted("provider", of_plan(plan, "UnplannedFailover", thenCommit=True))
         case "test":
             return Wanted("provider", of_item(maker.item(name), "TestFailover", options={"network": None}, thenCleanup=True))
         case "back":

@@ -78,9 +78,10 @@ WRITES = ("testFailover", "testFailoverCleanup", "plannedFailover", "unplannedFa
 
 @pytest.mark.parametrize("what", FAULTS)
 async def test_the_answer_to_each_start_goes_wrong(fleet: Fleet, what: str) -> None:
-    failing = await Failing.of(fleet, "out", "a2a", "test")
+    failing = await Failing.of(fleet, "out", "a2a", "plan", "test")
     for write in WRITES:
-        await fleet.simulation.add_fault(method="POST", path=f"/{write}$", **FAULTS[what])
+        times = {"unplannedFailover": 2, "failoverCommit": 3}.get(write, 1)
+        await fleet.simulation.add_fault(method="POST", path=f"/{write}$", times=times, **FAULTS[what])
     await failing.ask_all()
     await failing.until_ended()
     assert not [fault for fault in await fleet.simulation.faults() if fault["remaining"]], "a start met no fault"

@@ -55,6 +55,7 @@ def test_another_person_approves_this_plan(sites: Sites, ann: Caller, bob: Calle
     refused(without, failover, "approve", given, 403, "MissingRole")
     refused(bob, failover, "approve", {"planHash": "0" * 64}, 409, "PlanChanged")
     refused(bob, failover, "approve", {}, 400, "InvalidRequest")
+    sites.stack.advance("PT1M")
     assert sites.posts(item) == []
 
     approved = bob.post(f"/failovers/{failover}/approve", given)
@@ -112,7 +113,7 @@ def test_nobody_approves_within_a_day(sites: Sites, ann: Caller, bob: Caller) ->
     ended = ann.get(f"/failovers/{failover}").body
     assert (ended["status"], ended["approval"]["state"], ended["error"]["code"]) == ("Canceled", "lapsed", "ApprovalLapsed")
     assert sites.posts(item) == []
-    refused(bob, failover, "approve", {"planHash": found["plan"]["hash"]}, 409, "NotAwaitingApproval")
+    refused(bob, failover, "approve", {"planHash": found["plan"]["hash"]}, 409, "ApprovalLapsed")
     assert [event["type"] for event in sites.stack.events(subject=failover)] == [f"{KIND}.awaitingApproval", f"{KIND}.canceled"]
     trail = ann.get(f"/failovers/{failover}/audit").body
     assert (trail["verified"], trail["value"][-1]["event"]) == (True, "finished")
