@@ -106,4 +106,5 @@ async def fleet(running: RunningHost, deaths: Deaths) -> AsyncIterator[Fleet]:
     async with Fleet.of(running) as one:
         yield one
         await one.simulation.clear_faults()
+        await one.abandon()
     deaths.disarm()

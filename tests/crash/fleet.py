@@ -18,6 +18,7 @@ from azure.data.tables.aio import TableServiceClient
 
 from local.simulation.client import SimulationClient
 from local.simulation.times import from_text
+from shared.composition import QUEUES
 from tests.crash.world import Json, Wanted, World
 from tests.support.stacks import RunningHost
 
@@ -83,6 +84,18 @@ class Fleet:
         self._logged = self._request_log.stat().st_size
         self.take_events()
         self.events.clear()
+
+    async def abandon(self) -> None:
+        """Take away what a test that failed has left under way, so that the next one fails by itself only."""
+        left = await self.active()
+        if not left:
+            return
+        for queue in QUEUES:
+            with self.running.queue(queue) as client:
+                client.clear_messages()
+        for table, rows in (("operations", left), ("locks", await self.rows("locks")), ("chains", await self.rows("chains"))):
+            for row in rows:
+                await self.tables.get_table_client(table).delete_entity(row)
 
     # asking
 

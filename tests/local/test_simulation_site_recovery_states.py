@@ -78,7 +78,7 @@ async def test_the_way_out_and_back_of_hyper_v(vaults: Vaults) -> None:
     assert await vaults.points(item) == []
     await vaults.done(item, "reProtect", {"properties": {}})
     await assert_refuses_all_but(vaults, item, PROTECTED)
-    assert len(await vaults.points(item)) == 2, "one an hour since the replication began anew"
+    assert len(await vaults.points(item)) == 3, "the first, with which the item is protected again, and one an hour since"
 
 
 async def test_a_failback_for_down_time_runs_through(vaults: Vaults) -> None:
