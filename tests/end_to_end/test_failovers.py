@@ -68,7 +68,7 @@ def test_out_and_home_again_over_http(sites: Sites, provider: Caller) -> None:
     well(sites.ended(provider, start(provider, of_item(item, "ReverseReplicate"))), "ReverseReplicate")
     assert sites.in_estate(item)["phase"] == "protected"
     assert sites.posts(item) == JOURNEY
-    assert len(sites.stack.writes("/resume")) == 1
+    assert len(sites.stack.writes(f"/{waiting['job']['id'].rpartition('/')[2]}/resume")) == 1
 
 
 class ByMessage:
