@@ -18,7 +18,7 @@ from tests.support.ports import take_ports
 README = (ROOT / "README.md").read_text("utf-8")
 BLOCKS = re.findall(r"^```bash\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
 UP = "python3 -m local up"
-MOST_SECONDS = 180
+MOST_SECONDS = 300
 
 
 @pytest.fixture(scope="module")
@@ -33,6 +33,7 @@ def elsewhere(command: str, ports: tuple[int, int, int]) -> str:
     api, azure, storage = ports
     command = command.replace(UP, f"{UP} --port {api} --azure-port {azure} --storage-port {storage}")
     command = command.replace("python3 -m local token", f"python3 -m local token --azure-port {azure}")
+    command = command.replace("python3 -m local demo failover", f"python3 -m local demo failover --port {api} --azure-port {azure}")
     return command.replace(":7071", f":{api}").replace(":7080", f":{azure}").replace("(10000)", f"({storage})")
 
 
@@ -72,6 +73,8 @@ def test_every_other_command_works_as_written(started: processes.Part, ports: tu
         "farshore.restorePointCopy.succeeded contoso",
         '"replayedAs": "',
         '"remaining": 3',
+        '"verified": true',
+        "is home again",
     ):
         assert shown in done.stdout, f"{shown} is missing in:\n{done.stdout}"
     azure = f"http://127.0.0.1:{ports[1]}"
@@ -90,6 +93,8 @@ def test_every_option_that_the_page_names_is_there(capsys: pytest.CaptureFixture
 
 
 def test_every_folder_and_link_that_the_page_names_is_there() -> None:
+    for path in re.findall(r"\]\((docs/[\w./]+)\)", README):
+        assert (ROOT / path).exists(), path
     for path in re.findall(r"`((?:shared|functions|local|infra|tests|benchmarks)/[\w/]*)`", README):
         assert (ROOT / path).exists(), path
     headings = {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in re.findall(r"^#+ (.*)$", README, re.MULTILINE)}
