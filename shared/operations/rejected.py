@@ -54,8 +54,7 @@ class RejectedMessage:
             "queue": self.queue,
             "messageId": self.message_id,
             "receivedAt": to_text(self.received_at),
-            "reason": {"code": self.reason.code, "message": self.reason.message, "target": self.reason.target}
-            | ({"details": [detail.as_json() for detail in self.reason.details]} if self.reason.details else {}),
+            "reason": self.reason.as_json(),
             "body": self.body,
             "mayHaveBeenAccepted": self.may_have_been_accepted,
             "replayedAs": self.replayed_as,

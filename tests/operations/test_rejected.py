@@ -54,7 +54,7 @@ async def test_a_refused_message_is_kept_with_the_reason_and_told_of(core: Core)
         "queue": INTAKE,
         "messageId": "11111111-0000",
         "receivedAt": "2026-03-03T09:59:00.000000Z",
-        "reason": {"code": "InvalidRequest", "message": "make: a toy of which kind?", "target": "make"},
+        "reason": {"code": "InvalidRequest", "message": "make: a toy of which kind?", "target": "make", "details": []},
         "body": GOOD.decode(),
         "mayHaveBeenAccepted": False,
         "replayedAs": None,
