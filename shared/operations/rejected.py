@@ -166,7 +166,7 @@ def _without_secrets(text: str) -> str:
 
 def _from_base64(raw: bytes) -> str:
     try:
-        return base64.b64decode(raw.strip(), validate=True).decode("utf-8", "replace")
+        return base64.b64decode(b"".join(raw.split()), validate=True).decode("utf-8", "replace")
     except ValueError:
         return ""
 
