@@ -74,13 +74,9 @@ class Problem:
     details: tuple["Problem", ...] = ()
 
     def as_json(self) -> dict[str, object]:
-        """Return the error object of the Azure REST API guidelines; `target` and `details` only where there are any."""
-        body: dict[str, object] = {"code": str(self.code), "message": self.message}
-        if self.target is not None:
-            body["target"] = self.target
-        if self.details:
-            body["details"] = [detail.as_json() for detail in self.details]
-        return body
+        """Return the error object of the Azure REST API guidelines, always whole: without a target it is null, `details` may be empty."""
+        details = [detail.as_json() for detail in self.details]
+        return {"code": str(self.code), "message": self.message, "target": self.target, "details": details}
 
     @staticmethod
     def from_json(body: Mapping[str, object]) -> "Problem":

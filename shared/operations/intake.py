@@ -36,13 +36,13 @@ class Intake:
 
 
 def decode(raw: bytes) -> JsonObject:
-    """Read a message's text: JSON, or base64 of it; raises `Refused` (UnreadableMessage, PayloadTooLarge)."""
+    """Read a message's text: JSON, or base64 of it, in one line or several; raises `Refused` (UnreadableMessage, PayloadTooLarge)."""
     if len(raw) > MAX_BYTES:
         raise Refused(ErrorCode.PAYLOAD_TOO_LARGE, "A message may be at most 64 KiB.")
     text = raw.strip()
     if not text.startswith(b"{"):
         try:
-            text = base64.b64decode(text, validate=True).strip()
+            text = base64.b64decode(b"".join(text.split()), validate=True).strip()
         except (binascii.Error, ValueError):
             raise _unreadable("it is neither a JSON object nor base64 of one") from None
     try:

@@ -54,8 +54,7 @@ class RejectedMessage:
             "queue": self.queue,
             "messageId": self.message_id,
             "receivedAt": to_text(self.received_at),
-            "reason": {"code": self.reason.code, "message": self.reason.message, "target": self.reason.target}
-            | ({"details": [detail.as_json() for detail in self.reason.details]} if self.reason.details else {}),
+            "reason": self.reason.as_json(),
             "body": self.body,
             "mayHaveBeenAccepted": self.may_have_been_accepted,
             "replayedAs": self.replayed_as,
@@ -167,7 +166,7 @@ def _without_secrets(text: str) -> str:
 
 def _from_base64(raw: bytes) -> str:
     try:
-        return base64.b64decode(raw.strip(), validate=True).decode("utf-8", "replace")
+        return base64.b64decode(b"".join(raw.split()), validate=True).decode("utf-8", "replace")
     except ValueError:
         return ""
 

@@ -59,11 +59,12 @@ def test_an_answer_tells_whether_anything_began(status: int, code: str, headers:
 
 def test_azures_words_are_kept_with_their_details() -> None:
     failure = answer(409, ERROR, Date=DATE)
+    inner = {"code": "Inner", "message": "deep", "target": None, "details": []}
     assert failure.problem.as_json() == {
         "code": "VMRestorePointClientError",
         "message": "The restore point cannot be created.",
         "target": "restorePoint",
-        "details": [{"code": "SharedDisk", "message": "Disk data-1 is shared.", "details": [{"code": "Inner", "message": "deep"}]}],
+        "details": [{"code": "SharedDisk", "message": "Disk data-1 is shared.", "target": None, "details": [inner]}],
     }
     assert failure.date == datetime(2026, 3, 3, 10, tzinfo=UTC)
 

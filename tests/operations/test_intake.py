@@ -61,6 +61,8 @@ def test_plain_and_base64_are_the_same_message(body: dict[str, object]) -> None:
         return
     assert decode(base64.b64encode(text)) == plain
     assert decode(b"\r\n " + base64.b64encode(text) + b"\n") == plain
+    assert decode(base64.encodebytes(text)) == plain, "tools break base64 into lines"
+    assert decode(base64.encodebytes(text).replace(b"\n", b"\r\n")) == plain
 
 
 def test_a_message_of_64_kib_is_read_and_a_longer_one_refused() -> None:

@@ -54,7 +54,7 @@ async def test_a_refused_message_is_kept_with_the_reason_and_told_of(core: Core)
         "queue": INTAKE,
         "messageId": "11111111-0000",
         "receivedAt": "2026-03-03T09:59:00.000000Z",
-        "reason": {"code": "InvalidRequest", "message": "make: a toy of which kind?", "target": "make"},
+        "reason": {"code": "InvalidRequest", "message": "make: a toy of which kind?", "target": "make", "details": []},
         "body": GOOD.decode(),
         "mayHaveBeenAccepted": False,
         "replayedAs": None,
@@ -259,7 +259,7 @@ _SECRETS: list[dict[str, object]] = [
 
 
 @pytest.mark.parametrize("body", _SECRETS)
-@pytest.mark.parametrize("form", [bytes, base64.b64encode], ids=["plain", "base64"])
+@pytest.mark.parametrize("form", [bytes, base64.b64encode, base64.encodebytes], ids=["plain", "base64", "base64 in lines"])
 def test_no_secret_stays_whatever_form_it_came_in(body: dict[str, object], form: Callable[[bytes], bytes]) -> None:
     kept = without_secrets(form(json.dumps({"make": "a toy", **body}).encode()))
     assert SECRET not in kept

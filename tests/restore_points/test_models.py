@@ -174,7 +174,7 @@ def test_an_answer_has_the_contracts_members() -> None:
         "createdAt": "2026-03-01T12:00:00.000000Z",
         "startedAt": None,
         "completedAt": None,
-        "error": {"code": "CopyFailed", "message": "it failed"},
+        "error": {"code": "CopyFailed", "message": "it failed", "target": None, "details": []},
         "checks": 0,
         "attention": {"code": "CopyStuck", "message": "it stands", "since": "2026-03-01T12:00:00.000000Z"},
         "requestedBy": {"kind": "app", "id": "7", "name": "billing"},
