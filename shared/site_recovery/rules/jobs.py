@@ -180,15 +180,20 @@ class Found:
     job: JobFacts | None = None
 
 
+def started_by(client_request_id: str, jobs: Sequence[JobFacts]) -> JobFacts | None:
+    """Find the job that a request started: its activity id begins with the client request id."""
+    return next((job for job in jobs if _activity(job).startswith(client_request_id.lower())), None)
+
+
 def find_job(sought: Sought, jobs: Sequence[JobFacts], scenario: ScenarioFacts | None = None) -> Found | None:
     """Find our start: by activity id, by target, scenario and start, or by what the item is busy with (CORE.md, "In doubt").
 
     An activity id begins with the client request id of its start, so a job whose activity id begins with another's is not ours, however
     well the rest fits: a person may have started the same thing in the portal.
     """
-    for job in jobs:
-        if _activity(job).startswith(sought.client_request_id.lower()):
-            return Found(job.name, "activityId", job)
+    ours = started_by(sought.client_request_id, jobs)
+    if ours is not None:
+        return Found(ours.name, "activityId", ours)
     fitting = [job for job in jobs if _fits(sought, job)]
     if fitting:
         first = min(fitting, key=lambda job: (job.started_at or sought.since, job.name))
