@@ -153,6 +153,17 @@ def test_an_a2a_item_fails_over_is_committed_and_protected_again(sites: Sites) -
     well(sites.ended(contoso, start(contoso, home)), "UnplannedFailover", "Commit", "Reprotect")
 
 
+def test_a_leg_that_is_over_shows_how_it_ended_while_the_next_one_runs(sites: Sites, provider: Caller) -> None:
+    body = of_item(sites.item(), "TestFailover", options={"network": None}, thenCleanup={"after": "PT30M"})
+    failover = start(provider, body)
+    sites.until_step(provider, failover, "commitWindow", by="PT1M")
+    sites.stack.advance("PT25M")
+    found = sites.until(provider, failover, lambda found: bool(found["legs"][1]["status"] == "Running"), step="PT10S")
+    assert found["legs"][0]["job"]["state"] == "Succeeded"
+    assert found["timings"]["startedToFinished"] is not None
+    sites.ended(provider, failover)
+
+
 def test_each_leg_can_be_asked_for_alone(sites: Sites) -> None:
     contoso, item = sites.caller("contoso"), sites.a2a()
     points = sites.in_estate(item)
