@@ -148,7 +148,7 @@ class FailoverSteps:
             return Wait(self.clock.now() + _PERSON_LOOKS, step="suspended", tell="suspended")
         if not end.is_over:
             return self._follow(claim)
-        record.put_point(claim.detail, jobs.used_point(job))
+        record.put_point(claim.detail, jobs.used_point(job, record.item_ids(claim.detail)))
         problem = jobs.problem_of(job, leg.action)
         if problem is None and leg.action is Action.REPROTECT:
             held = await self._follow_the_item(claim, job)

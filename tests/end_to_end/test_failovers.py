@@ -139,7 +139,7 @@ def test_an_a2a_item_fails_over_is_committed_and_protected_again(sites: Sites) -
     contoso, item = sites.caller("contoso"), sites.a2a()
     body = of_item(item, "UnplannedFailover", thenCommit=True, thenReprotect=True)
     ended = well(sites.ended(contoso, start(contoso, body)), "UnplannedFailover", "Commit", "Reprotect")
-    assert ended["recoveryPoint"]["id"]
+    assert ended["recoveryPoint"]["id"].startswith(f"{item}/recoveryPoints/")
     assert 0 <= ended["recoveryPoint"]["ageSeconds"] < 24 * 3600
     old, new = ended["protectedItemIds"]
     assert (old, new != old) == (item, True)
