@@ -56,6 +56,7 @@ def test_a_refusal_in_the_guidelines_shape() -> None:
     answer = refusal(Refused(ErrorCode.SCOPE_BUSY, "busy", target="scope", details=[Problem("X", "y")], retry_after=0.2))
     assert (answer.status, answer.headers) == (409, {"x-ms-error-code": "ScopeBusy", "Retry-After": "1"})
     assert answer.body == {"error": {"code": "ScopeBusy", "message": "busy", "target": "scope", "details": [{"code": "X", "message": "y"}]}}
+    assert refusal(Refused(ErrorCode.NOT_FOUND, "none")).body == {"error": {"code": "NotFound", "message": "none", "details": []}}
 
 
 @pytest.mark.parametrize("code", [ErrorCode.TOO_MANY_REQUESTS, ErrorCode.SERVICE_UNAVAILABLE])
