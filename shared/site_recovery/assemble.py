@@ -22,6 +22,7 @@ from shared.site_recovery.drills.store import DrillStore
 from shared.site_recovery.gateway import SiteRecoveryGateway
 from shared.site_recovery.inventory import Inventory
 from shared.site_recovery.moves import Moves
+from shared.site_recovery.naming import Naming
 from shared.site_recovery.readiness import ReadinessReader
 from shared.site_recovery.service import Failovers
 from shared.site_recovery.set_up.planning import Planner
@@ -75,7 +76,7 @@ def capability(
     trails = AuditTrails(storage.table(audit.TABLE), blobs, clock)
     starts = Starts(gateway, surroundings, counted, clock, timings)
     approvals = Approvals(surroundings, trails, clock)
-    steps = FailoverSteps(gateway, surroundings, starts, approvals, trails, locks, clock)
+    steps = FailoverSteps(gateway, surroundings, starts, Naming(gateway, clock, timings), approvals, trails, locks, clock)
     planner = Planner(gateway)
     changes = set_up_workflows(SetUpSteps(gateway, planner, locks, clock, timings))
     inventory = Inventory(gateway, registry)

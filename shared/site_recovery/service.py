@@ -198,6 +198,8 @@ class Failovers:
         row = await self.commands.store.active(operation.id)
         if row is None or row.intent is None or operation.attention is None or operation.attention.code != ErrorCode.OUTCOME_UNKNOWN:
             raise Refused(ErrorCode.NOT_IN_DOUBT, "Nothing about it is in doubt.", target=operation.id)
+        if not row.intent.own:
+            raise Refused(ErrorCode.NOT_IN_DOUBT, "Its start is not in doubt; what prepares it is sent again.", target=operation.id)
         job = said.job_id
         if said.outcome is ResolvedAs.STARTED and not job:
             job = await self._find(operation, row)

@@ -17,8 +17,8 @@ def failover_of(operation: Operation) -> Failover:
     request = record.request_of(operation.body)
     detail = operation.detail
     data = operation.data or detail
-    known, jobs = record.legs_of(data), _jobs(detail, following=operation.step == "running" and not operation.status.ended)
-    index = record.running_leg(data)
+    known, index = record.legs_of(data), record.running_leg(data)
+    jobs = _jobs(detail, index if operation.step == "running" and not operation.status.ended else None)
     return Failover(
         id=operation.id,
         tenant=operation.tenant,
@@ -50,14 +50,14 @@ def _approval(detail: JsonObject) -> ApprovalView:
     return ApprovalView(state=kept.state, plan_hash=kept.plan_hash or None, by=kept.by, at=kept.at, expires_at=kept.expires_at)
 
 
-def _jobs(detail: JsonObject, *, following: bool) -> dict[int, JobView]:
-    """The job of each leg as it was last read: by a check while it is followed, else by a step."""
+def _jobs(detail: JsonObject, followed: int | None) -> dict[int, JobView]:
+    """The job of each leg as it was last read: by a check that of the leg which is followed, else by a step."""
     kept, seen = detail.get("jobs"), detail.get("running")
     by_steps: dict[int, Any] = {int(number): job for number, job in kept.items()} if isinstance(kept, dict) else {}
     by_checks: dict[int, Any] = {}
     if isinstance(seen, dict) and isinstance(seen.get("job"), dict):
         by_checks[int(seen.get("leg", 0))] = seen["job"]
-    found = by_steps | by_checks if following else by_checks | by_steps
+    found = by_steps | by_checks if followed in by_checks else by_checks | by_steps
     return {number: JobView.model_validate(job) for number, job in found.items()}
 
 

@@ -27,6 +27,7 @@ from shared.site_recovery.approvals import Approvals
 from shared.site_recovery.audit import AuditTrails
 from shared.site_recovery.gateway import SiteRecoveryGateway, vault_of
 from shared.site_recovery.names import Action
+from shared.site_recovery.naming import Naming
 from shared.site_recovery.requests import FailoverRequest
 from shared.site_recovery.rules import approval, checks, jobs, legs
 from shared.site_recovery.rules.facts import ProtectedItemFacts, moved_item
@@ -50,6 +51,7 @@ class FailoverSteps:
     gateway: SiteRecoveryGateway
     surroundings: Surroundings
     starts: Starts
+    naming: Naming
     approvals: Approvals
     audit: AuditTrails
     locks: Locks
@@ -98,10 +100,15 @@ class FailoverSteps:
         return await self.approvals.decide(claim)
 
     async def starting(self, claim: Claim) -> Outcome:
-        """Guard a leg as a single request is guarded, then start it, once."""
+        """Set the name and size of the machine where they are asked for, guard a leg as a single request is, then start it, once."""
         index = record.running_leg(claim.data)
         leg = record.legs_of(claim.data)[index]
         request = leg_request(record.request_of(claim.operation.body), leg.action, index, record.item_ids(claim.detail))
+        named = await self.naming.given(claim, request)
+        if isinstance(named, Problem):
+            return await self._leg_ended(claim, index, Status.FAILED, self.clock.now(), named)
+        if named is not None:
+            return named
         outcome = await self.starts.start(claim, request, index)
         if isinstance(outcome, Problem):
             return await self._leg_ended(claim, index, Status.FAILED, self.clock.now(), outcome)
@@ -141,7 +148,7 @@ class FailoverSteps:
             return Wait(self.clock.now() + _PERSON_LOOKS, step="suspended", tell="suspended")
         if not end.is_over:
             return self._follow(claim)
-        record.put_point(claim.detail, jobs.used_point(job))
+        record.put_point(claim.detail, jobs.used_point(job, record.item_ids(claim.detail)))
         problem = jobs.problem_of(job, leg.action)
         if problem is None and leg.action is Action.REPROTECT:
             held = await self._follow_the_item(claim, job)

@@ -94,7 +94,8 @@ def error_answer(problem: Problem, status: int, retry_after: float | None = None
     headers = {"x-ms-error-code": str(problem.code)}
     if retry_after is not None:
         headers["Retry-After"] = str(max(1, math.ceil(retry_after)))
-    return Answer(status, {"error": problem.as_json()}, headers)
+    body = problem.as_json()
+    return Answer(status, {"error": {**body, "details": body.get("details", [])}}, headers)
 
 
 def refusal(refused: Refused) -> Answer:

@@ -148,6 +148,15 @@ async def test_a_machine_is_protected_changed_and_given_up(vaults: Vaults) -> No
     assert (await vaults.post(item, "remove", {"properties": {}})).status == 204
 
 
+async def test_a_machine_of_vmwares_newer_kind_has_its_name_and_size_in_its_own_details(vaults: Vaults) -> None:
+    item = vaults.item("files01")
+    details = {"instanceType": "InMageRcm", "targetVmName": "files-dr", "targetVmSize": "Standard_D8s_v3"}
+    assert (await put(vaults, item, {"providerSpecificDetails": details}, "PATCH")).status == 202
+    await vaults.azure.control.advance("PT5M")
+    found = (await vaults.properties(item))["providerSpecificDetails"]
+    assert (found["targetVmName"], found["targetVmSize"]) == ("files-dr", "Standard_D8s_v3")
+
+
 async def test_machines_that_cannot_be_protected(vaults: Vaults) -> None:
     item = vaults.item("new01").rsplit("/", 1)[0] + "/cluster01"
     reply = await put(vaults, item, protection(vaults, await machine(vaults, "cluster01")))

@@ -76,9 +76,12 @@ async def test_the_way_out_and_back_of_hyper_v(vaults: Vaults) -> None:
     await vaults.done(item, "failoverCommit")
     await assert_refuses_all_but(vaults, item, {"ReverseReplicate", "DisableProtection"})
     assert await vaults.points(item) == []
-    await vaults.done(item, "reProtect", {"properties": {}})
+    await vaults.done(item, "reProtect", {"properties": {}}, after="PT4M")
     await assert_refuses_all_but(vaults, item, PROTECTED)
-    assert len(await vaults.points(item)) == 3, "the first, with which the item is protected again, and one an hour since"
+    (first,) = await vaults.points(item)
+    await vaults.azure.control.advance("PT2H")
+    points = await vaults.points(item)
+    assert (len(points), points[-1]) == (3, first), "the first with which the replication began anew, and one an hour since"
 
 
 async def test_a_failback_for_down_time_runs_through(vaults: Vaults) -> None:

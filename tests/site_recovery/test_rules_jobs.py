@@ -99,13 +99,27 @@ def test_how_long_each_part_took() -> None:
 def test_the_point_that_was_used_and_its_age() -> None:
     def used(*times: str | None) -> Any:
         details = [{"name": "x", "recoveryPointId": f"p{number}", "recoveryPointTime": time} for number, time in enumerate(times)]
-        return jobs.used_point(job(customDetails={"protectedItemDetails": details}))
+        return jobs.used_point(job(customDetails={"protectedItemDetails": details}), ())
 
     old, older = (NOW - MINUTE).isoformat(), (NOW - HOUR).isoformat()
     assert (used(old, older).id, used(old, older).age_seconds) == ("p1", 3600)
     assert used((NOW + MINUTE).isoformat()).age_seconds == 0, "made after the shutdown"
     assert (used("0001-01-01T00:00:00").id, used("0001-01-01T00:00:00").age_seconds) == ("p0", None)
     assert used() is None
+
+
+def test_the_point_that_was_used_has_its_arm_id_where_its_item_is_known() -> None:
+    def used(name: str, point: str, *items: str) -> Any:
+        details = {"protectedItemDetails": [{"name": name, "recoveryPointId": point}]}
+        found = jobs.used_point(job(customDetails=details), items)
+        return found and found.id
+
+    other = f"{ITEM}-other"
+    name = ITEM.rpartition("/")[2]
+    assert used(name.upper(), "p0", other, ITEM) == f"{ITEM}/recoveryPoints/p0"
+    assert used("a name of Azure's own", "p0", ITEM) == f"{ITEM}/recoveryPoints/p0"
+    assert used("a name of Azure's own", "p0", ITEM, other) == "p0", "of which of the two is not known"
+    assert used(name, f"{ITEM}/recoveryPoints/p1", ITEM) == f"{ITEM}/recoveryPoints/p1"
 
 
 def test_ours_is_found_by_its_activity_whatever_else_fits() -> None:

@@ -9,7 +9,15 @@ from typing import Any
 import pytest
 
 from shared.site_recovery.models import Action, FailoverOptions, Provider
-from shared.site_recovery.rules.payloads import SwitchTo, rename_target, resume_job, start_item, start_plan, switch_protection
+from shared.site_recovery.rules.payloads import (
+    SwitchTo,
+    named_otherwise,
+    rename_target,
+    resume_job,
+    start_item,
+    start_plan,
+    switch_protection,
+)
 from tests.site_recovery.samples import GROUP, NETWORK, POINT, item, plan
 
 NONE = FailoverOptions.model_validate({})
@@ -130,6 +138,15 @@ def test_a_name_alone_leaves_the_size_and_the_network_as_they_are() -> None:
         "providerSpecificDetails": {"instanceType": "HyperVReplicaAzure"},
     }
     assert rename_target(item(provider="InMageRcm"), "new", None)["properties"]["providerSpecificDetails"]["targetVmName"] == "new"
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "otherwise"),
+    [(None, None, False), ("web", None, False), ("WEB", "standard_d2s_v3", False), ("web2", None, True), ("web", "Standard_B2s", True)],
+)
+def test_a_machine_is_named_otherwise_where_name_or_size_differ(name: str | None, size: str | None, otherwise: bool) -> None:
+    known = item(details={"recoveryAzureVmName": "web", "recoveryAzureVMSize": "Standard_D2s_v3"})
+    assert named_otherwise(known, name, size) is otherwise
 
 
 def test_a_plan_has_details_for_each_kind_of_replication_in_it() -> None:

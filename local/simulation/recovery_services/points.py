@@ -1,8 +1,8 @@
 """Recovery points: they appear over time, and are reckoned, not kept. Pure.
 
-The first is there once the first replication is over: that is what makes an item protected. Hyper-V makes one an hour, Azure to Azure one
-every five minutes of which the older thin out to one an hour; every so many hours, as the policy says, one is application-consistent. A
-commit deletes all but the one that was used (facts/site-recovery.md).
+The first one is there once the machine is protected. Hyper-V makes one an hour, Azure to Azure one every five minutes of which the older
+thin out to one an hour; every so many hours, as the policy says, one is application-consistent. A commit deletes all but the one that was
+used (facts/site-recovery.md).
 """
 
 from dataclasses import dataclass
@@ -54,7 +54,7 @@ def points(item: Item, policy: Thing | None, now: datetime) -> list[Point]:
     since = max(item.points_from, until - history)
     fine = _FINE if item.provider in (Provider.A2A, Provider.RCM, Provider.IN_MAGE_V2) else _HOUR
     times = _times(since, until, fine)
-    if since == item.points_from <= until and since not in times:
+    if since == item.points_from <= until and since not in times and (fine == _HOUR or until - since < _HOUR):
         times.append(since)
     found = [_point(item, at, snapshots) for at in times]
     if item.chosen is not None:

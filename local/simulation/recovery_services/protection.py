@@ -38,6 +38,10 @@ INITIAL_REPLICATION = timedelta(minutes=40)
 #: Letters, digits and hyphens, at most 63 (facts/site-recovery.md, "Limits").
 _VM_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?", re.ASCII)
 
+#: What an update names (spec, UpdateReplicationProtectedItemInputProperties, InMageRcmUpdateReplicationProtectedItemInput).
+_UPDATED = ("recoveryAzureVMName", "recoveryAzureVMSize", "selectedRecoveryAzureNetworkId", "selectedTfoAzureNetworkId")
+_UPDATED_RCM = ("targetVmName", "targetVmSize", "targetNetworkId", "testNetworkId")
+
 
 def enable(call: Call) -> Answer:
     """`ReplicationProtectedItems_Create`: the job prepares; the first copy then takes its time."""
@@ -177,14 +181,18 @@ def update(call: Call) -> Answer:
     item, wanted = item_of(call), properties(call.body)
     if item.job is not None:
         check(call, item, Operation.DISABLE_PROTECTION)
+    given, members = wanted, _UPDATED
+    if item.provider is Provider.RCM:
+        given, members = inputs.details(wanted, "providerSpecificDetails"), _UPDATED_RCM
+    vm_name, vm_size, *networks = members
     target = dict(item.target)
-    if wanted.get("recoveryAzureVMName") is not None:
-        target["vmName"] = _vm_name(wanted["recoveryAzureVMName"], "recoveryAzureVMName")
-    if wanted.get("recoveryAzureVMSize") is not None:
-        target["vmSize"] = str(wanted["recoveryAzureVMSize"])
-    for member, key_ in (("selectedRecoveryAzureNetworkId", "network"), ("selectedTfoAzureNetworkId", "testNetwork")):
-        if wanted.get(member) is not None:
-            target[key_] = check_network(call, item, str(wanted[member]), member)
+    if given.get(vm_name) is not None:
+        target["vmName"] = _vm_name(given[vm_name], vm_name)
+    if given.get(vm_size) is not None:
+        target["vmSize"] = str(given[vm_size])
+    for member, key_ in zip(networks, ("network", "testNetwork"), strict=True):
+        if given.get(member) is not None:
+            target[key_] = check_network(call, item, str(given[member]), member)
     effect = Effect(item.id, {"target": target}, {}, {})
     job = new_job(call, Scenario.UPDATE, tasks_for(Scenario.UPDATE, item), (effect,), target=item.id, target_name=item.friendly_name)
     return answered(call, job, on_items(call.world.recovery_services, job, call.now))

@@ -10,7 +10,7 @@ from enum import StrEnum
 from shared.errors import Problem
 from shared.site_recovery.models import Action, ErrorView, JobState, JobView, Refusal, TaskView, Timings, UsedRecoveryPoint
 from shared.site_recovery.rules.facts import ScenarioFacts
-from shared.site_recovery.rules.job_facts import JobFacts, TaskFacts
+from shared.site_recovery.rules.job_facts import JobFacts, JobMemberFacts, TaskFacts
 from shared.site_recovery.rules.reading import same_name
 
 CLOCKS_DIFFER = timedelta(seconds=5)
@@ -132,10 +132,11 @@ def timings(job: JobFacts | None, accepted_at: datetime) -> Timings:
     )
 
 
-def used_point(job: JobFacts) -> UsedRecoveryPoint | None:
+def used_point(job: JobFacts, items: Sequence[str]) -> UsedRecoveryPoint | None:
     """Return the recovery point that a job used, of several members the oldest, and its age when the job began.
 
-    One that a planned failover made after it had begun is 0 seconds old.
+    One that a planned failover made after it had begun is 0 seconds old. A job tells a point by its name alone (spec, recordings); with
+    the item among `items`, ARM ids, that it is of, it has its ARM id.
     """
     known = [member for member in job.members if member.recovery_point_id is not None]
     timed = [(member.recovery_point_at, member) for member in known if member.recovery_point_at is not None]
@@ -144,7 +145,13 @@ def used_point(job: JobFacts) -> UsedRecoveryPoint | None:
     oldest = min(timed, key=lambda pair: pair[0])[1] if timed else known[0]
     at = oldest.recovery_point_at
     age = max(int((job.started_at - at).total_seconds()), 0) if at is not None and job.started_at is not None else None
-    return UsedRecoveryPoint(id=oldest.recovery_point_id or "", time=at, age_seconds=age)
+    return UsedRecoveryPoint(id=_point_id(oldest, items), time=at, age_seconds=age)
+
+
+def _point_id(member: JobMemberFacts, items: Sequence[str]) -> str:
+    point = member.recovery_point_id or ""
+    of = next((item for item in items if same_name(item, member.name)), items[0] if len(items) == 1 else None)
+    return point if "/" in point or of is None else f"{of}/recoveryPoints/{point}"
 
 
 def next_look(started_at: datetime, now: datetime, *, suspended: bool = False) -> datetime:
@@ -180,15 +187,20 @@ class Found:
     job: JobFacts | None = None
 
 
+def started_by(client_request_id: str, jobs: Sequence[JobFacts]) -> JobFacts | None:
+    """Find the job that a request started: its activity id begins with the client request id."""
+    return next((job for job in jobs if _activity(job).startswith(client_request_id.lower())), None)
+
+
 def find_job(sought: Sought, jobs: Sequence[JobFacts], scenario: ScenarioFacts | None = None) -> Found | None:
     """Find our start: by activity id, by target, scenario and start, or by what the item is busy with (CORE.md, "In doubt").
 
     An activity id begins with the client request id of its start, so a job whose activity id begins with another's is not ours, however
     well the rest fits: a person may have started the same thing in the portal.
     """
-    for job in jobs:
-        if _activity(job).startswith(sought.client_request_id.lower()):
-            return Found(job.name, "activityId", job)
+    ours = started_by(sought.client_request_id, jobs)
+    if ours is not None:
+        return Found(ours.name, "activityId", ours)
     fitting = [job for job in jobs if _fits(sought, job)]
     if fitting:
         first = min(fitting, key=lambda job: (job.started_at or sought.since, job.name))

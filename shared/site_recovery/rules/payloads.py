@@ -161,6 +161,14 @@ def rename_target(item: ProtectedItemFacts, name: str | None, size: str | None) 
     return {"properties": {**known, **details}}
 
 
+def named_otherwise(item: ProtectedItemFacts, name: str | None, size: str | None) -> bool:
+    """Say whether the machine that is made has another name or size by now than these, None for whatever it has."""
+    target = item.target
+    return any(
+        wanted is not None and wanted.lower() != (known or "").lower() for wanted, known in ((name, target.vm_name), (size, target.vm_size))
+    )
+
+
 def _network(options: FailoverOptions) -> Body:
     if options.network is None:
         return {"networkType": "NoNetworkAttachAsInput"}
