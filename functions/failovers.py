@@ -5,7 +5,6 @@ import azure.functions as func
 from functions import set_up_messages
 from functions.intake import delivery
 from functions.lookup import find, find_by_message, run_checks, run_steps
-from shared.access.ownership import require_owner
 from shared.access.principal import Principal, require_person
 from shared.access.roles import Role
 from shared.access.sender import message_owner, queue_actor, require_queue_role
@@ -78,7 +77,7 @@ async def start_failover(req: func.HttpRequest) -> func.HttpResponse:
         query = read_query(req, _START.known_query)
         repeatable = repeatability(req)
         scope = ResourceId.parse(request.scope.id)
-        owner = await require_owner(app.registry, caller, scope, scope.type, target="scope")
+        owner = await app.inventory.require_owner(caller, scope, target="scope")
         if query.get("dryRun") == "true":
             return Answer(200, (await app.failovers.plan(request, owner)).as_json())
         asked = Asked(request, body, owner, caller.actor, repeatable.key, req.headers.get("traceparent"))
@@ -228,7 +227,7 @@ async def _create(app: Runtime, intake: Intake) -> None:
     from shared.site_recovery.service import Asked
 
     request = parse(FailoverRequest, intake.body)
-    owner = await message_owner(app.registry, (ResourceId.parse(request.scope.id),), intake.tenant)
+    owner = await message_owner(app.registry, (ResourceId.parse(request.scope.id),), intake.tenant, app.inventory.owner_of)
     await app.failovers.start(Asked(request, intake.body, owner, queue_actor(REQUESTS), intake.key, intake.trace))
 
 

@@ -105,7 +105,7 @@ async def cancel_operation(req: func.HttpRequest) -> func.HttpResponse:
     """Cancel an operation before it starts."""
 
     async def work(app: Runtime, caller: Principal) -> Answer:
-        return _accepted(app, req, await app.commands.cancel(await _find_to_write(app, caller, req)))
+        return _accepted(app, req, await app.commands.cancel(await _find_to_write(app, caller, req), caller.actor))
 
     return await handle(req, runtime, _WRITERS, work)
 
@@ -115,7 +115,7 @@ async def retry_operation(req: func.HttpRequest) -> func.HttpResponse:
     """Look at an operation again now."""
 
     async def work(app: Runtime, caller: Principal) -> Answer:
-        return _accepted(app, req, await app.commands.retry(await _find_to_write(app, caller, req)))
+        return _accepted(app, req, await app.commands.retry(await _find_to_write(app, caller, req), caller.actor))
 
     return await handle(req, runtime, _WRITERS, work)
 

@@ -120,7 +120,8 @@ async def cancel_restore_point_copy(req: func.HttpRequest) -> func.HttpResponse:
     async def work(app: Runtime, caller: Principal) -> Answer:
         read_query(req, _CANCEL.known_query)
         refuse_body(req)
-        return _accepted(app, req, await app.copies.cancel(await find(app, caller, KIND, req.route_params["id"], "copy")))
+        operation = await find(app, caller, KIND, req.route_params["id"], "copy")
+        return _accepted(app, req, await app.copies.cancel(operation, caller.actor))
 
     return await handle(req, runtime, Role.COPIES_WRITE, work)
 
@@ -149,7 +150,7 @@ async def receive_restore_point_copy_request(msg: func.QueueMessage) -> None:
         if intake.operation == "create":
             await _create(app, intake)
         elif intake.operation == "cancel":
-            await app.copies.cancel(await find_by_message(app, KIND, intake, "copy"))
+            await app.copies.cancel(await find_by_message(app, KIND, intake, "copy"), queue_actor(REQUESTS))
         elif intake.operation == "redo":
             await app.copies.redo(await find_by_message(app, KIND, intake, "copy"), queue_actor(REQUESTS), intake.key)
         else:

@@ -152,7 +152,7 @@ async def _start(
     vault = await app.inventory.vault(caller, query.get("vaultId"))
     name = _name(req, route)
     wanted = Wanted(kind, change, vault.id, name, body)
-    asked = Asked(wanted, vault.owner, caller.actor, repeatable.key, req.headers.get("traceparent"))
+    asked = Asked(wanted, vault.owner, caller.actor, repeatable.key, req.headers.get("traceparent"), vault.everything)
     operation = (await app.set_up.start(asked)).operation
     base = base_url(app.settings, req)
     where = f"?vaultId={quote(str(vault.id), safe='/')}" if "vaultId" in query else ""

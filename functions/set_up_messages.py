@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from shared.access.principal import not_found
 from shared.access.sender import message_owner, queue_actor
+from shared.access.vaults import cloud_key
 from shared.arm.ids import ResourceId
 from shared.composition import Runtime
 from shared.errors import ErrorCode, Refused
@@ -93,23 +94,44 @@ async def _meant(app: Runtime, intake: Intake, *, needs_name: bool) -> tuple[Jso
 
 
 async def _vault(app: Runtime, intake: Intake, target: str) -> Vault:
-    named = intake.body.get("vaultId")
-    if isinstance(named, str):
-        try:
-            found = ResourceId.parse(vault_id(named))
-        except ValueError as error:
-            raise wrong("vaultId", str(error)) from error
-        return Vault(found, await message_owner(app.registry, (found,), intake.tenant))
+    """Return the vault that is meant, for the tenant that the ids of the message belong to or that it names."""
     ids = tuple(_ids([target, *_texts(intake.body)]))
-    inside = [one for one in ids if one.types[0].lower() == "vaults"]
-    owner = await message_owner(app.registry, ids, intake.tenant)
-    if inside:
-        first = inside[0]
-        return Vault(ResourceId(first.subscription_id, first.resource_group, first.provider, first.types[:1], first.names[:1]), owner)
-    tenant = await app.registry.by_name(owner)
-    if tenant is None or tenant.vault_id is None:
-        raise not_found(f"vault of tenant '{owner}'", target="vaultId")
-    return Vault(ResourceId.parse(tenant.vault_id), owner)
+    vault = _named(intake) or next((_vault_of(one) for one in ids if _in_a_vault(one)), None)
+    sharers = await app.registry.sharers_of(str(vault)) if vault is not None else frozenset()
+    # in a vault that tenants share, its own id and those of its policies and fabrics do not say whose a message is
+    narrow = tuple(one for one in ids if not _of_a_whole_vault(one))
+    deciding = narrow if narrow or intake.tenant in sharers else ids
+    owner = await message_owner(app.registry, deciding, intake.tenant, app.inventory.owner_of)
+    if vault is None:
+        tenant = await app.registry.by_name(owner)
+        if tenant is None or tenant.default_vault is None:
+            raise not_found(f"vault of tenant '{owner}'", target="vaultId")
+        return Vault(ResourceId.parse(tenant.default_vault), owner)
+    if owner not in {*sharers, await app.inventory.owner_of(vault)}:
+        raise not_found(f"vault '{vault}' of tenant '{owner}'", target="vaultId")
+    return Vault(vault, owner)
+
+
+def _named(intake: Intake) -> ResourceId | None:
+    named = intake.body.get("vaultId")
+    if not isinstance(named, str):
+        return None
+    try:
+        return ResourceId.parse(vault_id(named))
+    except ValueError as error:
+        raise wrong("vaultId", str(error)) from error
+
+
+def _in_a_vault(one: ResourceId) -> bool:
+    return one.types[0].lower() == "vaults"
+
+
+def _of_a_whole_vault(one: ResourceId) -> bool:
+    return _in_a_vault(one) and cloud_key(str(one)) is None and one.types[-1].lower() != "replicationrecoveryplans"
+
+
+def _vault_of(one: ResourceId) -> ResourceId:
+    return ResourceId(one.subscription_id, one.resource_group, one.provider, one.types[:1], one.names[:1])
 
 
 def _texts(value: object) -> list[str]:

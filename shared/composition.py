@@ -190,7 +190,7 @@ def _assemble(settings: Settings, clock: Clock, ids: Ids, account: Storage, anch
     workflows = Workflows.of(*(workflow for found in by_capability.values() for workflow in found), served=served)
     events = Events(account.queues, workflows, clock, settings.public_base_url or _LOCAL_BASE_URL)
     spent = Budgets(account.table(budgets.TABLE), clock, settings.budget_share, settings.identity_client_id or "system")
-    commands = Commands(operations, account.queues, workflows, clock)
+    commands = Commands(operations, account.queues, workflows, clock, ids)
     kept = RejectedMessages(account.table(rejected.TABLE), account.queues, events, clock)
     acceptance = Acceptance(operations, held, account.queues, workflows)
 

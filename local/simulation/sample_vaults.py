@@ -130,7 +130,7 @@ def _vmm(vault: str, target: _Target, now: datetime) -> Json:
             item |= {"replicationHealth": "Critical"}
         items.append(item)
     plan = _plan(vault, "shop", fabric, AZURE, [[each["id"]] for each, (_, kind) in zip(items, _ITEMS, strict=True) if kind == "plan"])
-    job = _running_job(vault, items[-1], now)
+    job = running_job(vault, items[-1], now)
     items[-1] |= {"job": job["id"].rsplit("/", 1)[-1], "scenario": job["scenario"], "scenarioStart": job["startedAt"]}
     body = make_hyper_v_fabric(fabric, "vmm01.provider.example", "VMM", PROVIDER_VERSION)
     body["containers"] = [make_container(cloud, cloud.rsplit("/", 1)[-1], "VMM") for cloud in clouds]
@@ -264,7 +264,8 @@ def _a2a_item(vault: str, containers: Sequence[str], locations: Sequence[str], n
     }
 
 
-def _running_job(vault: str, item: Json, now: datetime) -> Json:
+def running_job(vault: str, item: Json, now: datetime) -> Json:
+    """Return a job on an item, of which nobody will see the end."""
     name = derived("sample job", item["id"])
     start = to_text((now - timedelta(hours=1)).replace(microsecond=0))
     end = to_text((now + timedelta(days=365)).replace(microsecond=0))

@@ -12,11 +12,13 @@ if TYPE_CHECKING:
 
 
 async def owner_of(registry: Registry, resource_id: "ResourceId | str") -> str | None:
-    """Return the name of the tenant that an ARM id belongs to: by its vault, else by its subscription; None where it is nobody's.
+    """Return the name of the tenant that an ARM id belongs to: by its cloud, else its vault, else its subscription; None where nobody's.
 
     An id that is none is nobody's. Raises `RegistryError` where the registry gives it to two tenants.
     """
     text = str(resource_id)
+    if tenant := await registry.owner_of_cloud(text):
+        return tenant.name
     if vault_key(text) and (tenant := await registry.owner_of_vault(text)):
         return tenant.name
     try:

@@ -1,4 +1,4 @@
-"""The tenant registry's read side: which tenants there are, and which subscriptions and vaults are theirs.
+"""The tenant registry's read side: which tenants there are, and which subscriptions, vaults and clouds are theirs.
 
 Table `tenants`: PartitionKey `tenant`, RowKey the tenant's name, the document as UTF-8 JSON bytes. It is small and read with every
 request, so it is kept in memory for a minute of wall time; a change is seen after at most that.
@@ -8,11 +8,13 @@ import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic.alias_generators import to_camel
 
-from shared.access.vaults import vault_key
+from shared.access.vaults import CLOUD_TYPE, cloud_key, vault_key
+from shared.arm.ids import ResourceId, resource_id_of
 from shared.clock import Clock
 from shared.operations.rows import from_pieces, pieces
 from shared.operations.storage import Change, Table, connect
@@ -45,7 +47,8 @@ class Tenant(BaseModel):
     """A customer of the provider, or the provider: what is its own.
 
     `tenant_id` is the Entra tenant whose tokens speak for it (None: nobody calls for it but the provider's `Admin`); GUIDs are in lower
-    case.
+    case. `clouds` are ARM ids of protection containers in a vault that is another's: a hoster's VMM server serves many tenants, each with
+    a cloud of its own, and the vault is the provider's (facts/site-recovery.md, "Hosters and CSP partners").
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore", alias_generator=to_camel, populate_by_name=True)
@@ -56,6 +59,7 @@ class Tenant(BaseModel):
     tenant_id: str | None = None
     subscriptions: tuple[str, ...] = ()
     vault_id: str | None = None
+    clouds: tuple[Annotated[str, resource_id_of(CLOUD_TYPE)], ...] = ()
     settings: TenantSettings = TenantSettings()
 
     @field_validator("tenant_id")
@@ -68,6 +72,19 @@ class Tenant(BaseModel):
     def _lower_each(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(dict.fromkeys(subscription.lower() for subscription in value))
 
+    @field_validator("clouds")
+    @classmethod
+    def _each_once(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple({cloud_key(cloud): cloud for cloud in value}.values())
+
+    @property
+    def default_vault(self) -> str | None:
+        """The vault that is meant where none is named: its own, else the one that all its clouds are in; None where that is not one."""
+        if self.vault_id is not None:
+            return self.vault_id
+        vaults = {vault_key(cloud): _vault_of(cloud) for cloud in self.clouds}
+        return next(iter(vaults.values())) if len(vaults) == 1 else None
+
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
@@ -77,6 +94,9 @@ class Snapshot:
     by_entra: Mapping[str, tuple[str, ...]]
     by_subscription: Mapping[str, tuple[str, ...]]
     by_vault: Mapping[str, tuple[str, ...]]
+    by_cloud: Mapping[str, tuple[str, ...]]
+    sharers: Mapping[str, frozenset[str]]
+    """The tenants that have clouds in a vault, by the vault."""
 
     def one(self, index: Mapping[str, tuple[str, ...]], key: str, what: str) -> Tenant | None:
         """Return the one tenant that the index gives for a key, or None; raises `RegistryError` where it gives two."""
@@ -92,6 +112,8 @@ def snapshot_of(tenants: Iterable[Tenant]) -> Snapshot:
     by_entra: dict[str, tuple[str, ...]] = {}
     by_subscription: dict[str, tuple[str, ...]] = {}
     by_vault: dict[str, tuple[str, ...]] = {}
+    by_cloud: dict[str, tuple[str, ...]] = {}
+    sharers: dict[str, frozenset[str]] = {}
     for tenant in listed:
         if tenant.tenant_id:
             by_entra[tenant.tenant_id] = (*by_entra.get(tenant.tenant_id, ()), tenant.name)
@@ -99,7 +121,11 @@ def snapshot_of(tenants: Iterable[Tenant]) -> Snapshot:
             by_subscription[subscription] = (*by_subscription.get(subscription, ()), tenant.name)
         if vault := vault_key(tenant.vault_id):
             by_vault[vault] = (*by_vault.get(vault, ()), tenant.name)
-    return Snapshot({tenant.name: tenant for tenant in listed}, by_entra, by_subscription, by_vault)
+        for cloud in filter(None, map(cloud_key, tenant.clouds)):
+            by_cloud[cloud] = (*by_cloud.get(cloud, ()), tenant.name)
+        for shared in filter(None, map(vault_key, tenant.clouds)):
+            sharers[shared] = sharers.get(shared, frozenset()) | {tenant.name}
+    return Snapshot({tenant.name: tenant for tenant in listed}, by_entra, by_subscription, by_vault, by_cloud, sharers)
 
 
 class Registry:
@@ -162,6 +188,16 @@ class Registry:
         key = vault_key(vault_id)
         return found.one(found.by_vault, key, "vault") if key else None
 
+    async def owner_of_cloud(self, resource_id: str) -> Tenant | None:
+        """The tenant that the cloud which an ARM id names or lies in is mapped to, or None."""
+        found = await self.snapshot()
+        key = cloud_key(resource_id)
+        return found.one(found.by_cloud, key, "cloud") if key else None
+
+    async def sharers_of(self, resource_id: str) -> frozenset[str]:
+        """The names of the tenants that clouds of the vault which an ARM id names or lies in are mapped to; none where nobody shares it."""
+        return (await self.snapshot()).sharers.get(vault_key(resource_id) or "", frozenset())
+
     def _fresh(self) -> Snapshot | None:
         return self._snapshot if self._clock.monotonic() - self._read_at < self._kept else None
 
@@ -176,7 +212,8 @@ def read_tenants(documents: Sequence[Mapping[str, object]]) -> tuple[Tenant, ...
     if len(set(names)) != len(names):
         raise RegistryError("two tenants of the registry have the same name")
     indexed = snapshot_of(tenants)
-    for index, what in ((indexed.by_entra, "Entra tenant"), (indexed.by_subscription, "subscription"), (indexed.by_vault, "vault")):
+    named = ((indexed.by_entra, "Entra tenant"), (indexed.by_subscription, "subscription"), (indexed.by_vault, "vault"))
+    for index, what in (*named, (indexed.by_cloud, "cloud")):
         for key in index:
             indexed.one(index, key, what)
     return tenants
@@ -185,7 +222,7 @@ def read_tenants(documents: Sequence[Mapping[str, object]]) -> tuple[Tenant, ...
 async def seed(connection_string: str, tenants: list[dict[str, object]]) -> None:
     """Put an estate's tenants into the registry of an emulator, over those of the same names; raises `RegistryError` as `read_tenants`.
 
-    The names are those of the estate: name, displayName, kind, tenantId, subscriptions, vaultId, settings.
+    The names are those of the estate: name, displayName, kind, tenantId, subscriptions, vaultId, clouds, settings.
     """
     changes = [Change("upsert", _entity(tenant)) for tenant in read_tenants(tenants)]
     storage = connect(connection_string)
@@ -195,6 +232,11 @@ async def seed(connection_string: str, tenants: list[dict[str, object]]) -> None
             await storage.table(TABLE).transact(changes[start : start + 100])
     finally:
         await storage.close()
+
+
+def _vault_of(cloud: str) -> str:
+    found = ResourceId.parse(cloud)
+    return str(ResourceId(found.subscription_id, found.resource_group, found.provider, found.types[:1], found.names[:1]))
 
 
 def _entity(tenant: Tenant) -> dict[str, object]:

@@ -1,5 +1,7 @@
 """Who sends to an intake queue: the right to do so is the provider's trust (DESIGN.md, "Who may call")."""
 
+from collections.abc import Awaitable, Callable
+
 from shared.access.ownership import owner_of
 from shared.access.principal import not_found
 from shared.access.registry import Registry
@@ -23,16 +25,22 @@ def require_queue_role(given: tuple[str, ...], role: Role, queue: str) -> None:
         raise Refused(ErrorCode.MISSING_ROLE, message, target=str(role))
 
 
-async def message_owner(registry: Registry, ids: tuple[ResourceId, ...], named: str | None) -> str:
+async def message_owner(
+    registry: Registry,
+    ids: tuple[ResourceId, ...],
+    named: str | None,
+    whose: Callable[[ResourceId], Awaitable[str | None]] | None = None,
+) -> str:
     """Return the tenant that all ids belong to; a message that names another, or an id that is nobody's, is refused with `NotFound`.
 
-    A message without any ids belongs to the tenant that it names or, naming none, to the provider.
+    A message without any ids belongs to the tenant that it names or, naming none, to the provider. `whose` tells of an id whose it is
+    where the registry alone does not know.
     """
     if named is not None and await registry.by_name(named) is None:
         raise not_found(f"tenant '{named}'", target="tenant")
     owner = named
     for resource_id in ids:
-        found = await owner_of(registry, resource_id)
+        found = await (whose(resource_id) if whose is not None else owner_of(registry, resource_id))
         if found is None or (owner is not None and found != owner):
             raise not_found(f"{resource_id.type} '{resource_id}' of tenant '{owner or 'any'}'")
         owner = found

@@ -111,6 +111,7 @@ class Claim:
         self._held_since = held_since
         self._detail_before = repr(detail)
         self._word_read = row.word
+        self._heard: frozenset[str] = frozenset()
 
     @property
     def id(self) -> str:
@@ -138,7 +139,9 @@ class Claim:
     def as_written(self) -> Active:
         """Return the row as it was last written, with what others wrote meanwhile: what a step that broke has changed is left out."""
         row = self.row
-        return replace(self._written, etag=row.etag, cancel_requested=row.cancel_requested, word=self._word_read, tell=row.tell)
+        return replace(
+            self._written, etag=row.etag, cancel_requested=row.cancel_requested, word=self._word_read, tell=row.tell, said=row.said
+        )
 
     def changed_detail(self) -> JsonObject | None:
         """Return the detail if the step changed it, else None."""
@@ -166,12 +169,21 @@ class Claim:
         # who wants it looked at sooner has written when: a step that was just deciding to wait longer must not write over it
         next_at = min(row.next_at, found.next_at)
         word = row.word if found.word == self._word_read else found.word
-        if found.word != self._word_read or (found.cancel_requested and not self.row.cancel_requested):
+        said = tuple(one for one in found.said if one.id not in self._heard)
+        if said or found.word != self._word_read or (found.cancel_requested and not self.row.cancel_requested):
             self.spoken_to, next_at = True, min(next_at, to_text(self.clock.now()))
         self._word_read = found.word
         canceled, has_detail = found.cancel_requested, row.has_detail or found.has_detail
-        self.row = replace(self.row, cancel_requested=canceled, etag=found.etag, next_at=found.next_at, word=word, has_detail=has_detail)
-        return replace(row, cancel_requested=canceled, etag=found.etag, next_at=next_at, word=word, has_detail=has_detail)
+        row, self.row = (
+            replace(one, cancel_requested=canceled, etag=found.etag, next_at=at, word=word, said=said, has_detail=has_detail)
+            for one, at in ((row, next_at), (self.row, found.next_at))
+        )
+        return row
+
+    def forget_said(self) -> None:
+        """Note that the workflow has heard of every command so far: the next write forgets them."""
+        self._heard |= {one.id for one in self.row.said}
+        self.row = replace(self.row, said=())
 
     def take_word(self) -> JsonObject | None:
         """Return what a person said of the operation since (approve, resume, resolve, …), once; the next write forgets it."""

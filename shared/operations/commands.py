@@ -2,11 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
-from shared.clock import Clock, to_text
+from shared.clock import Clock, Ids, to_text
 from shared.errors import ErrorCode, Refused
 from shared.operations.messages import send_step
-from shared.operations.models import JsonObject, Operation
+from shared.operations.models import Actor, Command, JsonObject, Operation, Said
 from shared.operations.rows import Active
 from shared.operations.storage import Conflict, Queues
 from shared.operations.store import Store
@@ -22,23 +23,25 @@ class Commands:
     queues: Queues
     workflows: Workflows
     clock: Clock
+    ids: Ids
 
-    async def cancel(self, operation: Operation) -> Operation:
+    async def cancel(self, operation: Operation, by: Actor) -> Operation:
         """Cancel an operation before its own effect; which of the two was first, the row decides.
 
-        Raises `Refused` (AlreadyStarted, AlreadyEnded). One that was canceled before is answered as it is.
+        Who said it first is remembered by the same write, until its workflow has heard of it. Raises `Refused` (AlreadyStarted,
+        AlreadyEnded). One that was canceled before is answered as it is.
         """
         try:
-            return await self._write(operation, _canceled)
+            return await self._write(operation, partial(_canceled, said=Said(self.ids.new(), Command.CANCEL, by)))
         except Refused as refused:
             ended = await self.store.get(operation.id) or operation
             if refused.code is ErrorCode.ALREADY_ENDED and ended.status.ended and ended.cancel_requested:
                 return ended
             raise
 
-    async def retry(self, operation: Operation) -> Operation:
+    async def retry(self, operation: Operation, by: Actor) -> Operation:
         """Have an operation looked at now, whatever it waits for; raises `Refused` (AlreadyEnded)."""
-        return await self._write(operation, _looked_at)
+        return await self._write(operation, partial(_looked_at, said=Said(self.ids.new(), Command.RETRY, by)))
 
     async def say(self, operation: Operation, word: JsonObject, guard: Callable[[Active], None]) -> Operation:
         """Leave a person's word for the operation's next step, and have it looked at now.
@@ -69,11 +72,13 @@ class Commands:
         return await self.store.get(operation.id) or operation
 
 
-def _canceled(row: Active) -> Active:
+def _canceled(row: Active, said: Said) -> Active:
     if row.started:
         raise Refused(ErrorCode.ALREADY_STARTED, "It has started and can no longer be canceled.", target=row.id)
-    return replace(row, cancel_requested=True)
+    return row if row.cancel_requested else replace(row, cancel_requested=True, said=(*row.said, said))
 
 
-def _looked_at(row: Active) -> Active:
-    return replace(row, attempts=0)
+def _looked_at(row: Active, said: Said) -> Active:
+    # who says it again before it was heard has said it once: the row must not grow
+    again = any(one.command is said.command and one.by == said.by for one in row.said)
+    return replace(row, attempts=0, said=row.said if again else (*row.said, said))

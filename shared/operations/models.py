@@ -77,6 +77,32 @@ class Actor:
         return Actor(str(body.get("kind", "system")), str(body.get("id", "")), str(body.get("name", "")))
 
 
+class Command(StrEnum):
+    """What anybody may ask of an operation that is under way."""
+
+    CANCEL = "cancel"
+    RETRY = "retry"
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A command that was taken, and who gave it; `id` tells it from every other."""
+
+    id: str
+    command: Command
+    by: Actor
+
+    def as_json(self) -> JsonObject:
+        """Write it down, as a row holds it."""
+        return {"id": self.id, "command": str(self.command), "by": self.by.as_json()}
+
+    @staticmethod
+    def from_json(body: Mapping[str, object]) -> "Said":
+        """Read what `as_json` wrote."""
+        by = body.get("by")
+        return Said(str(body["id"]), Command(str(body["command"])), Actor.from_json(by if isinstance(by, dict) else {}))
+
+
 @dataclass(frozen=True, slots=True)
 class NewOperation:
     """A request that was found good and is to become an operation.

@@ -11,7 +11,7 @@ from datetime import datetime
 from shared.clock import from_text
 from shared.errors import Problem
 from shared.operations.identity import inverted, partition_of
-from shared.operations.models import Actor, Attention, Intent, JsonObject, NewOperation, Operation, Status
+from shared.operations.models import Actor, Attention, Intent, JsonObject, NewOperation, Operation, Said, Status
 from shared.operations.state import State, pack, sentence, unpack
 
 VERSION = 1
@@ -25,8 +25,9 @@ class Active:
 
     `dispatched` says that a message is on its way, so that `next_at` is only the moment to look for a lost one. `group` names what a due
     check is batched by (empty: a step is due). `announce` is set when all that is left is to tell of the end. `started` stands from the
-    intent of the operation's own effect on. `tell` holds the events that are yet to be sent, `word` what a person said of it. `stamp` is
-    new with each write, so that a write which storage answered twice knows itself again; `extra` is what a newer version packed beside it.
+    intent of the operation's own effect on. `tell` holds the events that are yet to be sent, `word` what a person said of it, `said` the
+    commands that its workflow is yet to hear of. `stamp` is new with each write, so that a write which storage answered twice knows itself
+    again; `extra` is what a newer version packed beside it.
     """
 
     id: str
@@ -55,6 +56,7 @@ class Active:
     data: JsonObject = field(default_factory=dict)
     trace: str = ""
     word: JsonObject | None = None
+    said: tuple[Said, ...] = ()
     version: int = VERSION
     stamp: str = ""
     extra: JsonObject = field(default_factory=dict)
@@ -68,7 +70,7 @@ class Active:
     @property
     def awaits_check(self) -> bool:
         """Whether what is due is a check; else it is a step, were it only to heed a person's word or to tell of something."""
-        return bool(self.group) and not (self.announce or self.tell or self.cancel_requested or self.word)
+        return bool(self.group) and not (self.announce or self.tell or self.cancel_requested or self.word or self.said)
 
     def with_attention(self, code: str, message: str, since: str) -> "Active":
         """Return the row asking for a person, with the event that tells so; unchanged if it already asks the same."""
@@ -129,6 +131,7 @@ def active_entity(row: Active) -> Entity:
         data=row.data,
         trace=row.trace,
         word=row.word,
+        said=row.said,
         created_at=row.created_at,
         updated_at=row.updated_at,
         extra=row.extra,
@@ -187,6 +190,7 @@ def read_active(entity: Mapping[str, object], etag: str) -> Active:
         data=state.data,
         trace=state.trace,
         word=state.word,
+        said=state.said,
         version=_integer(entity.get("v")) or VERSION,
         stamp=state.stamp,
         extra=state.extra,

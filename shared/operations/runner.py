@@ -99,8 +99,15 @@ class Runner:
             timings=self.timings,
             held_since=held_since,
         )
+        await self._hear(claimed)
+        claim.forget_said()
         await self._tell(claim)
         return claim
+
+    async def _hear(self, row: Active) -> None:
+        """Let the workflow hear of the commands that were taken; again after a crash, until the row has forgotten them."""
+        for said in row.said:
+            await self.workflows.of_kind(row.kind).heard(row, said)
 
     async def _carry_on(self, claim: Claim) -> None:
         workflow = self.workflows.of_kind(claim.row.kind)
@@ -223,6 +230,7 @@ class Runner:
         """Give back what the operation held, tell of its end, remove its active row; each harmless to repeat."""
         workflow = self.workflows.of_kind(row.kind)
         await self.locks.release(row.locks, row.id)
+        await self._hear(row)
         await workflow.released(row)
         crash_point("announce.released")
         operation = await self.store.get(row.id)

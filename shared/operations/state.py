@@ -10,11 +10,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from shared.errors import Problem
-from shared.operations.models import Attention, Intent, JsonObject
+from shared.operations.models import Attention, Intent, JsonObject, Said
 
 LONGEST_SENTENCE = 300
 _LONGEST_TRACE = 128
-_MEMBERS = frozenset({"nonce", "stamp", "intent", "attention", "tell", "locks", "data", "trace", "word", "createdAt", "updatedAt"})
+_MEMBERS = frozenset({"nonce", "stamp", "intent", "attention", "tell", "locks", "data", "trace", "word", "said", "createdAt", "updatedAt"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +30,7 @@ class State:
     data: JsonObject
     trace: str
     word: JsonObject | None
+    said: tuple[Said, ...]
     created_at: str
     updated_at: str
     extra: JsonObject
@@ -48,6 +49,7 @@ def pack(state: State) -> bytes:
         "data": state.data,
         "trace": state.trace if len(state.trace) <= _LONGEST_TRACE else "",
         "word": state.word,
+        "said": [one.as_json() for one in state.said],
         "createdAt": state.created_at,
         "updatedAt": state.updated_at,
     }
@@ -69,6 +71,7 @@ def unpack(packed: object) -> State:
         data=data if isinstance(data, dict) else {},
         trace=str(body.get("trace", "")),
         word=word if isinstance(word, dict) else None,
+        said=tuple(Said.from_json(one) for one in body.get("said", ())),
         created_at=str(body.get("createdAt", "")),
         updated_at=str(body.get("updatedAt", "")),
         extra={name: value for name, value in body.items() if name not in _MEMBERS},

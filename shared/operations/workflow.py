@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from shared.operations.claims import Claim
 from shared.operations.messages import CHECK_QUEUE
-from shared.operations.models import Operation
+from shared.operations.models import Operation, Said
 from shared.operations.outcomes import Checked, Outcome, Unread
 from shared.operations.rows import Active
 
@@ -22,14 +22,19 @@ async def _nothing_to_release(_row: Active) -> None:
     return None
 
 
+async def _nothing_to_note(_row: Active, _said: Said) -> None:
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class Workflow:
     """One kind of operation.
 
     `kind` and `resource` name it in answers and events (`/{resource}/{id}`); `step_queue` carries its steps, `check_queue` its checks.
     `check` reads many rows' worlds at once and changes nothing. `released` gives back what the operation held beside its locks; it is
-    called again at each repetition of the announcement. Roles are those of DESIGN.md. `located` says where the resource of an operation
-    is, below `/api`, where its path does not end in the operation's own id.
+    called again at each repetition of the announcement. `heard` notes a command (cancel, retry) and who gave it, before anything comes of
+    it; it may hear of the same one again, which `Said.id` tells. Roles are those of DESIGN.md. `located` says where the resource of an
+    operation is, below `/api`, where its path does not end in the operation's own id.
     """
 
     kind: str
@@ -41,6 +46,7 @@ class Workflow:
     check: Check | None = None
     check_queue: str = CHECK_QUEUE
     released: Callable[[Active], Awaitable[None]] = _nothing_to_release
+    heard: Callable[[Active, Said], Awaitable[None]] = _nothing_to_note
     located: Callable[[Operation], str] | None = None
 
     def resource_path(self, operation: str) -> str:

@@ -106,9 +106,9 @@ class Copies:
             return ChainHead()
         return await self.chains.head(chain_key(*admission.collections(request)))
 
-    async def cancel(self, operation: Operation) -> Operation:
+    async def cancel(self, operation: Operation, by: Actor) -> Operation:
         """Cancel a copy before it has started in Azure; raises `Refused` (AlreadyStarted, AlreadyEnded)."""
-        return await self.commands.cancel(operation)
+        return await self.commands.cancel(operation, by)
 
     async def redo(self, operation: Operation, actor: Actor, key: str | None) -> Accepted:
         """Copy again what a failed copy was of, as a new operation; raises `Refused` (NotFailed and those of `start`)."""

@@ -25,6 +25,7 @@ from shared.site_recovery.moves import Moves
 from shared.site_recovery.naming import Naming
 from shared.site_recovery.readiness import ReadinessReader
 from shared.site_recovery.service import Failovers
+from shared.site_recovery.set_up.ownership import Ownership
 from shared.site_recovery.set_up.planning import Planner
 from shared.site_recovery.set_up.service import SetUp
 from shared.site_recovery.set_up.workflow import SetUpSteps, set_up_workflows
@@ -54,7 +55,7 @@ class SiteRecovery:
 
     def drills(self, failovers: Failovers, operations: Store) -> Drills:
         """Return what entry points of drills and their timer call."""
-        return Drills(self.drill_store, failovers, self.gateway, operations, self.clock)
+        return Drills(self.drill_store, failovers, self.gateway, operations, self.clock, self.inventory.registry)
 
     @property
     def readiness(self) -> ReadinessReader:
@@ -63,7 +64,7 @@ class SiteRecovery:
 
     def set_up(self, acceptance: Acceptance) -> SetUp:
         """Return what entry points of the set-up call."""
-        return SetUp(acceptance, self.planner, self.locks)
+        return SetUp(acceptance, self.planner, Ownership(self.gateway, self.inventory.registry), self.locks)
 
 
 def capability(
@@ -77,7 +78,7 @@ def capability(
     starts = Starts(gateway, surroundings, counted, clock, timings)
     approvals = Approvals(surroundings, trails, clock)
     steps = FailoverSteps(gateway, surroundings, starts, Naming(gateway, clock, timings), approvals, trails, locks, clock)
-    planner = Planner(gateway)
+    planner = Planner(gateway, registry)
     changes = set_up_workflows(SetUpSteps(gateway, planner, locks, clock, timings))
     inventory = Inventory(gateway, registry)
     kept = DrillStore(storage.table(drills.TABLE))

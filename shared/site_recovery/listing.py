@@ -20,10 +20,15 @@ VAULT_TYPE = "Microsoft.RecoveryServices/vaults"
 
 @dataclass(frozen=True, slots=True)
 class Vault:
-    """A vault that a caller reaches, and whose it is."""
+    """A vault as a caller reaches it: `owner` is the tenant whose things in it are meant, `everything` (the provider's Admin) all in it."""
 
     id: ResourceId
     owner: str
+    everything: bool = False
+
+    def sees(self, owner: str | None) -> bool:
+        """Say whether a thing of that owner may be told of."""
+        return owner is not None and (self.everything or owner == self.owner)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,13 @@
 """Reads what the checks for hosters ask of a tenant (facts/site-recovery.md, "Hosters and CSP partners"); what is not read is unknown."""
 
 import asyncio
-from collections.abc import Awaitable, Iterable, Sequence
+from collections.abc import Awaitable, Iterable, Sequence, Set
 from dataclasses import dataclass
 from typing import TypeVar
 
+from shared.access.ownership import owner_of
 from shared.access.registry import Registry, Tenant
+from shared.access.vaults import cloud_key, vault_key
 from shared.arm.ids import ResourceId
 from shared.errors import CallFailure
 from shared.site_recovery.gateway import SiteRecoveryGateway
@@ -13,10 +15,11 @@ from shared.site_recovery.inventory import Inventory
 from shared.site_recovery.inventory_answers import Readiness, ReadinessFinding
 from shared.site_recovery.listing import Vault
 from shared.site_recovery.names import CheckResult, Provider
+from shared.site_recovery.owners import owner_of_plan
 from shared.site_recovery.rules import readiness as rules
-from shared.site_recovery.rules.facts import ProtectedItemFacts, ProviderFacts
+from shared.site_recovery.rules.facts import PlanFacts, ProtectedItemFacts, ProviderFacts
 from shared.site_recovery.rules.inventory import fabric_view
-from shared.site_recovery.rules.reading import Json, an_object, objects, own_id, text, whole
+from shared.site_recovery.rules.reading import Json, an_object, id_key, objects, own_id, resource_id, text, whole
 
 T = TypeVar("T")
 _WORST = (CheckResult.FAILURE, CheckResult.UNKNOWN, CheckResult.WARNING, CheckResult.PASS)
@@ -28,6 +31,7 @@ _LISTS = (
     "replicationRecoveryPlans",
     "replicationProtectionContainers",
     "replicationProtectedItems",
+    "replicationProtectionContainerMappings",
 )
 
 
@@ -42,7 +46,7 @@ class ReadinessReader:
     async def of(self, tenant: Tenant) -> Readiness:
         """Run the nine checks for a tenant."""
         provider, tenants = await self.registry.provider(), await self.registry.all()
-        vault = tenant.vault_id or provider.vault_id
+        vault = tenant.default_vault or provider.vault_id
         others = tuple(_owner(one) for one in tenants if one.name not in {tenant.name, provider.name})
         checks: tuple[rules.ReadinessCheck, ...] = ()
         if vault is not None:
@@ -56,11 +60,18 @@ class ReadinessReader:
         self, tenant: Tenant, provider: rules.Owner, others: tuple[rules.Owner, ...], vault: ResourceId, *, shared: bool
     ) -> rules.Setup:
         own = await _unless_unread(self.gateway.vault(vault))
-        fabrics, agents, policies, plans, clouds, items = await asyncio.gather(*(self._list(vault, kind) for kind in _LISTS))
+        fabrics, agents, policies, plans, clouds, items, mappings = await asyncio.gather(*(self._list(vault, kind) for kind in _LISTS))
+        found = await self._owned(tenant, await _unless_unread(self.inventory.protectable_bodies(Vault(vault, tenant.name))))
+        its_clouds = await self._owned(tenant, clouds)
+        if shared:
+            # of servers that many tenants share, what its own machines go through
+            servers = {own_id(cloud).rsplit("/", 2)[0].lower() for cloud in its_clouds or ()}
+            fabrics = _below(fabrics, servers) if servers else fabrics
+            agents = _below(agents, servers) if its_clouds is not None else None
+            policies = _associated(policies, await self._owned(tenant, mappings))
         kinds = {(fabric_view(fabric).type or "").lower() for fabric in fabrics or ()}
-        found = await _unless_unread(self.inventory.protectable_bodies(Vault(vault, tenant.name)))
-        vmm = [cloud for cloud in clouds or () if text(an_object(cloud, "properties"), "fabricType") == "VMM"]
-        facts = [ProtectedItemFacts.from_arm(item) for item in items or ()]
+        facts = [ProtectedItemFacts.from_arm(item) for item in await self._owned(tenant, items) or ()]
+        vmm = [cloud for cloud in its_clouds or () if text(an_object(cloud, "properties"), "fabricType") == "VMM"]
         return rules.Setup(
             tenant=_owner(tenant),
             provider=provider,
@@ -71,12 +82,21 @@ class ReadinessReader:
             vmm="vmm" in kinds,
             targets=await self._targets(tenant, facts),
             clouds=None if clouds is None or found is None else tuple(_cloud(cloud, tenant, found) for cloud in vmm),
+            lost_clouds=() if clouds is None else _lost(tenant, vault, clouds),
             providers=None if agents is None else tuple(ProviderFacts.from_arm(agent) for agent in agents),
             frequencies=None if policies is None else tuple(_frequencies(policies)),
             machines=None if found is None else tuple(_machine(item) for item in found),
-            plans=None if plans is None else len(plans),
+            plans=None if plans is None else await self._plans(tenant, plans),
             on_premises=fabrics is None or bool(kinds - {_AZURE_FABRIC}),
         )
+
+    async def _owned(self, tenant: Tenant, found: Sequence[Json] | None) -> Sequence[Json] | None:
+        """Return what of a list is the tenant's own: in a vault that is shared, what lies in its clouds."""
+        return None if found is None else [body for body in found if await owner_of(self.registry, own_id(body)) == tenant.name]
+
+    async def _plans(self, tenant: Tenant, plans: Sequence[Json]) -> int:
+        owners = [await owner_of_plan(self.registry, PlanFacts.from_arm(plan)) for plan in plans]
+        return owners.count(tenant.name)
 
     async def _list(self, vault: ResourceId, kind: str) -> Sequence[Json] | None:
         return await _unless_unread(self.gateway.children(vault, kind))
@@ -122,6 +142,25 @@ def _id(text_: str | None) -> ResourceId | None:
         return ResourceId.parse(text_) if text_ is not None else None
     except ValueError:
         return None
+
+
+def _below(found: Sequence[Json] | None, fabrics: Set[str]) -> Sequence[Json] | None:
+    """Return those of a list that are one of some fabrics, or in one."""
+    return None if found is None else [body for body in found if any(f"{own_id(body).lower()}/".startswith(f"{one}/") for one in fabrics)]
+
+
+def _associated(policies: Sequence[Json] | None, mappings: Sequence[Json] | None) -> Sequence[Json] | None:
+    """Return the policies that some container mappings are of."""
+    if policies is None or mappings is None:
+        return None
+    used = {id_key(resource_id(an_object(mapping, "properties"), "policyId")) for mapping in mappings}
+    return [policy for policy in policies if id_key(own_id(policy)) in used]
+
+
+def _lost(tenant: Tenant, vault: ResourceId, clouds: Iterable[Json]) -> tuple[str, ...]:
+    """Return the clouds that the registry maps to the tenant and its vault has not."""
+    known = {cloud_key(own_id(cloud)) for cloud in clouds}
+    return tuple(cloud for cloud in tenant.clouds if vault_key(cloud) == vault.key and cloud_key(cloud) not in known)
 
 
 def _cloud(cloud: Json, tenant: Tenant, machines: Iterable[Json]) -> rules.Cloud:

@@ -176,14 +176,12 @@ class Failovers:
     async def cancel(self, operation: Operation, by: Actor) -> Operation:
         """Cancel a failover before it starts. Raises `Refused` (AlreadyStarted with what Azure would still allow, AlreadyEnded)."""
         try:
-            canceled = await self.commands.cancel(operation)
+            return await self.commands.cancel(operation, by)
         except Refused as refused:
             if refused.code is not ErrorCode.ALREADY_STARTED:
                 raise
             details = tuple(Problem(action, f"{action} is allowed now", "action") for action in await self._allowed(operation))
             raise Refused(refused.code, refused.problem.message, target=operation.id, details=details) from refused
-        await self.audit.append(operation.id, "canceled", by, "canceled")
-        return canceled
 
     async def _allowed(self, operation: Operation) -> tuple[str, ...]:
         request = record.request_of(operation.body)

@@ -4,8 +4,8 @@ In a disaster much cannot be read: what is not known stays unknown, and the chec
 """
 
 import asyncio
-from collections.abc import Awaitable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Sequence
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TypeVar
 
@@ -17,10 +17,12 @@ from shared.errors import CallFailure, FailureKind
 from shared.site_recovery.gateway import Json, SiteRecoveryGateway, vault_of
 from shared.site_recovery.moves import Moves
 from shared.site_recovery.names import Action
+from shared.site_recovery.owners import owner_of_plan
 from shared.site_recovery.requests import FailoverRequest
 from shared.site_recovery.rules.facts import NetworkFacts, PlanFacts, ProtectedItemFacts, RecoveryPointFacts
 from shared.site_recovery.rules.job_facts import JobFacts
 from shared.site_recovery.rules.plans import USES_POINT
+from shared.site_recovery.rules.reading import same_name
 from shared.site_recovery.rules.world import GuardRails, Member, World
 
 T = TypeVar("T")
@@ -40,23 +42,29 @@ class Surroundings:
         """Read the world of a request of a tenant. Raises `CallFailure` where the item or plan itself cannot be read."""
         scope = ResourceId.parse(request.scope.id)
         plan = PlanFacts.from_arm(await self.gateway.read(scope)) if request.scope.is_plan else None
-        ids = plan.members if plan is not None else ((request.scope.id, None),)
+        owner = await owner_of_plan(self.registry, plan) if plan is not None else await owner_of(self.registry, scope)
+        ids: Sequence[tuple[str, int | None]] = ((request.scope.id, None),)
+        if plan is not None:
+            ids = [member for member in plan.members if await owner_of(self.registry, member[0]) == tenant]
         members, jobs, moved, network, region, rails = await asyncio.gather(
             asyncio.gather(*(self._member(request, ResourceId.parse(item), group, tenant) for item, group in ids)),
             _unless_unread(self.running_jobs(vault_of(scope))),
             self.moves.lately(tenant, operation),
-            self._network(request),
+            self._network(request, tenant),
             self._region(vault_of(scope)),
             self.rails(tenant),
         )
         if plan is None and members[0] is None:
             raise CallFailure(FailureKind.IN_DOUBT, code="NotRead", message=f"{scope} could not be read")
+        if await self.registry.sharers_of(str(scope)):
+            members = [_without_anothers_job(member, plan, jobs or ()) if member is not None else None for member in members]
         return World(
             now=self.clock.now(),
             scope_id=request.scope.id,
-            owned=await owner_of(self.registry, scope) == tenant,
+            owned=owner == tenant,
             members=tuple(member for member in members if member is not None),
             plan=plan,
+            strangers=len(plan.members) - len(ids) if plan is not None else 0,
             unread=tuple(item for (item, _), member in zip(ids, members, strict=True) if member is None),
             jobs=jobs,
             moved_lately=moved,
@@ -94,7 +102,7 @@ class Surroundings:
     async def _points(self, item: ResourceId) -> tuple[RecoveryPointFacts, ...]:
         return tuple(RecoveryPointFacts.from_arm(point) for point in await self.gateway.children(item, "recoveryPoints"))
 
-    async def _network(self, request: FailoverRequest) -> NetworkFacts | None:
+    async def _network(self, request: FailoverRequest, tenant: str) -> NetworkFacts | None:
         if request.action is not Action.TEST_FAILOVER or request.options.network is None:
             return None
         network = ResourceId.parse(request.options.network)
@@ -103,12 +111,21 @@ class Surroundings:
         except CallFailure:
             return NetworkFacts(str(network), exists=None)
         region = str(found.get("location", "")).replace(" ", "").lower() if found else None
-        owner, ours = await owner_of(self.registry, network), await owner_of(self.registry, request.scope.id)
-        return NetworkFacts(str(network), exists=found is not None, region=region or None, owned=None if owner is None else owner == ours)
+        owner = await owner_of(self.registry, network)
+        return NetworkFacts(str(network), exists=found is not None, region=region or None, owned=None if owner is None else owner == tenant)
 
     async def _region(self, vault: ResourceId) -> str | None:
         body = await _unless_unread(self.gateway.vault(vault))
         return str(body.get("location", "")).replace(" ", "").lower() or None if body else None
+
+
+def _without_anothers_job(member: Member, plan: PlanFacts | None, jobs: Sequence[JobFacts]) -> Member:
+    """Leave out which job keeps an item busy where it works on something else, which may be another's: a plan that the item is in too."""
+    busy = member.item.scenario
+    own = [name for name in (member.item.name, plan.name if plan is not None else None) if name]
+    if busy is None or any(job.name == busy.job and any(same_name(job.target_id, name) for name in own) for job in jobs):
+        return member
+    return replace(member, item=replace(member.item, scenario=replace(busy, job="")))
 
 
 async def _unless_unread(read: Awaitable[T]) -> T | None:

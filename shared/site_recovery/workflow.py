@@ -18,7 +18,7 @@ from shared.errors import CallFailure, ErrorCode, FailureKind, Problem
 from shared.operations.claims import Claim
 from shared.operations.identity import short_hash
 from shared.operations.locks import Locks
-from shared.operations.models import Actor, Status
+from shared.operations.models import Actor, Command, Said, Status
 from shared.operations.outcomes import Checked, End, Follow, Next, Outcome, Unread, Wait
 from shared.operations.rows import Active
 from shared.operations.workflow import Workflow
@@ -244,6 +244,13 @@ class FailoverSteps:
         problem = claim.detail.get("problem")
         return End(status, Problem.from_json(problem) if isinstance(problem, dict) and status is not Status.SUCCEEDED else None)
 
+    async def heard(self, row: Active, said: Said) -> None:
+        """Write into the audit trail who canceled a failover or had it looked at again, whichever call took the command."""
+        if said.command is Command.CANCEL:
+            await self.audit.append(row.id, "canceled", said.by, "canceled")
+        else:
+            await self.audit.append(row.id, f"retried/{said.id}", said.by, "retried")
+
     async def released(self, row: Active) -> None:
         """Close the audit trail of whatever has ended, also of what was cancelled before it began."""
         await self.audit.append(row.id, "finished", _OUR_OWN, "finished", {"status": str(row.status)})
@@ -271,6 +278,7 @@ def failover_workflow(steps: FailoverSteps) -> Workflow:
         check=steps.check,
         check_queue=CHECK_QUEUE,
         released=steps.released,
+        heard=steps.heard,
     )
 
 

@@ -1,6 +1,6 @@
 """A tenant as `GET /tenants/{tenant}` answers it (contracts/http.md, "Lists")."""
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from shared.access.registry import Tenant, TenantKind, TenantSettings
@@ -17,6 +17,7 @@ class TenantBody(BaseModel):
     kind: TenantKind
     subscriptions: tuple[str, ...]
     vault_id: str | None
+    clouds: tuple[str, ...] = Field(description="The clouds (protection containers) of another's vault that are its own.")
     settings: TenantSettings
 
 
@@ -28,6 +29,7 @@ def tenant_body(tenant: Tenant) -> JsonObject:
         kind=tenant.kind,
         subscriptions=tenant.subscriptions,
         vault_id=tenant.vault_id,
+        clouds=tenant.clouds,
         settings=tenant.settings,
     )
     return body.model_dump(mode="json", by_alias=True)

@@ -6,7 +6,7 @@ import uuid
 import pytest
 
 from tests.support.api import Caller
-from tests.support.sites import Json, Sites, of_item, start
+from tests.support.sites import REQUESTS, Json, Sites, of_item, start
 
 KIND = "farshore.failover"
 APPROVER = "Failovers.Approve"
@@ -133,19 +133,49 @@ def test_a_person_rejects_it(sites: Sites, ann: Caller, bob: Caller) -> None:
     assert sites.ended(ann, again)["status"] == "Succeeded", "the item is free again"
 
 
-@pytest.mark.parametrize("route", ["failovers", "operations"])
-def test_it_is_canceled_while_it_waits(sites: Sites, ann: Caller, route: str) -> None:
+@pytest.mark.parametrize("route", ["failovers", "operations", "message"])
+def test_it_is_canceled_while_it_waits(sites: Sites, ann: Caller, bob: Caller, route: str) -> None:
     item, failover, _ = asked(sites, ann)
-    assert ann.post(f"/{route}/{failover}/cancel").status in {200, 202}
+    for caller in (bob, ann):
+        if route == "message":
+            message = {"operation": "cancel", "target": failover, "id": str(uuid.uuid4())}
+            sites.stack.send(json.dumps(message), REQUESTS)
+        else:
+            assert caller.post(f"/{route}/{failover}/cancel").status in {200, 202}
     ended = sites.ended(ann, failover, step="PT1M")
     assert (ended["status"], ended["step"]) == ("Canceled", "finished")
     assert sites.posts(item) == []
     trail = ann.get(f"/failovers/{failover}/audit").body
     assert trail["verified"] is True
-    assert [entry["event"] for entry in trail["value"]][-1] == "finished"
-    if route == "failovers":
-        (entry,) = [entry for entry in trail["value"] if entry["event"] == "canceled"]
-        assert entry["actor"]["id"] == ended["requestedBy"]["id"]
+    assert [entry["event"] for entry in trail["value"]] == ["requested", "planned", "canceled", "finished"]
+    by = trail["value"][2]["actor"]
+    assert (by["kind"], by["name"]) == (("queue", REQUESTS) if route == "message" else ("user", "bob@farshore.local"))
+    assert by["id"] != ended["requestedBy"]["id"]
+
+
+def test_who_had_it_looked_at_again_is_in_the_trail(sites: Sites, ann: Caller, bob: Caller) -> None:
+    _, failover, _ = asked(sites, ann)
+    for caller in (bob, ann, bob):
+        assert caller.post(f"/operations/{failover}/retry").status == 202
+        sites.stack.advance("PT1M")
+    trail = ann.get(f"/failovers/{failover}/audit").body
+    assert trail["verified"] is True
+    retried = [entry["actor"]["name"].partition("@")[0] for entry in trail["value"] if entry["event"] == "retried"]
+    assert retried == ["bob", "ann", "bob"]
+    assert bob.post(f"/failovers/{failover}/cancel").status in {200, 202}
+    assert sites.ended(ann, failover, step="PT1M")["status"] == "Canceled"
+
+
+def test_a_command_that_is_refused_is_not_in_the_trail(sites: Sites, ann: Caller) -> None:
+    failover = start(ann, of_item(sites.a2a("fabrikam"), "TestFailover", options={"network": None}, thenCleanup=True))
+    sites.until_step(ann, failover, "running", by="PT10S")
+    for route in ("failovers", "operations"):
+        reply = ann.post(f"/{route}/{failover}/cancel")
+        assert (reply.status, reply.code) == (409, "AlreadyStarted")
+    assert sites.ended(ann, failover)["status"] == "Succeeded"
+    for word in ("cancel", "retry"):
+        assert ann.post(f"/operations/{failover}/{word}").code == "AlreadyEnded"
+    assert not {"canceled", "retried"} & {entry["event"] for entry in ann.get(f"/failovers/{failover}/audit").body["value"]}
 
 
 def test_what_a_message_asks_for_waits_for_a_person_too(sites: Sites, ann: Caller, bob: Caller) -> None:

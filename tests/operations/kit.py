@@ -22,7 +22,7 @@ from shared.operations.events import Events
 from shared.operations.lists import Lists
 from shared.operations.locks import Locks
 from shared.operations.messages import CHECK_QUEUE, OUTCOME_QUEUE, read_check, read_step
-from shared.operations.models import Actor, Intent, NewOperation, Operation, Status
+from shared.operations.models import Actor, Intent, NewOperation, Operation, Said, Status
 from shared.operations.outcomes import Checked, End, Follow, Outcome, Unread, Wait
 from shared.operations.poisoned import PoisonQueues
 from shared.operations.receiving import Receiver
@@ -116,6 +116,8 @@ class Toys:
     before_writing: Callable[[Sequence[Active]], Awaitable[None]] | None = None
     checked: list[tuple[str, ...]] = field(default_factory=list)
     releases: list[str] = field(default_factory=list)
+    heard: list[Said] = field(default_factory=list)
+    while_hearing: Callable[[], None] = lambda: None
 
     def workflow(self, clock: ManualClock, kind: str = "toy") -> Workflow:
         """Its workflow."""
@@ -147,8 +149,14 @@ class Toys:
         async def released(row: Active) -> None:
             self.releases.append(row.id)
 
+        async def heard(_row: Active, said: Said) -> None:
+            self.heard.append(said)
+            self.while_hearing()
+
         steps: dict[str, Callable[[Claim], Awaitable[Outcome]]] = {"starting": starting, "following": following, "followed": followed}
-        return Workflow(kind, f"{kind}s", STEPS, "Toys.Read", "Toys.Write", _Steps(steps, self.steps), check=check, released=released)
+        return Workflow(
+            kind, f"{kind}s", STEPS, "Toys.Read", "Toys.Write", _Steps(steps, self.steps), check=check, released=released, heard=heard
+        )
 
 
 class _Steps(dict[str, Callable[[Claim], Awaitable[Outcome]]]):
@@ -335,7 +343,7 @@ def make_core(
         runner=Runner(operations, held, events, workflows, clock, ids, timings),
         tick=Tick(operations, account.queues, spent, workflows, clock),
         checks=Checks(operations, account.queues, events, workflows, clock),
-        commands=Commands(operations, account.queues, workflows, clock),
+        commands=Commands(operations, account.queues, workflows, clock, ids),
         lists=Lists(operations),
         acceptance=Acceptance(operations, held, account.queues, workflows),
         budgets=spent,

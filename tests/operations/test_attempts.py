@@ -9,7 +9,7 @@ from shared.errors import CallFailure, ErrorCode, FailureKind
 from shared.operations.claims import Claim
 from shared.operations.models import Status
 from shared.operations.outcomes import End, Outcome, Wait
-from tests.operations.kit import Core
+from tests.operations.kit import ALICE, Core
 from tests.operations.test_claims import Killed
 
 
@@ -131,7 +131,7 @@ async def test_retry_looks_now_and_counts_anew(core: Core) -> None:
         return End(Status.SUCCEEDED)
 
     core.toys.steps["starting"] = well
-    assert (await core.commands.retry(operation)).attention is not None, "it stands until something has changed"
+    assert (await core.commands.retry(operation, ALICE)).attention is not None, "it stands until something has changed"
     await core.work()
     assert (await core.get(operation)).status is Status.SUCCEEDED
 

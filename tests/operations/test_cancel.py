@@ -12,13 +12,13 @@ from shared.operations.models import Status
 from shared.operations.outcomes import End, Follow, Outcome, Wait
 from shared.operations.rows import Active
 from tests.operations.conftest import Another
-from tests.operations.kit import STEPS, Core
+from tests.operations.kit import ALICE, STEPS, Core
 from tests.operations.test_claims import Killed
 
 
 async def test_a_cancel_before_the_first_step_ends_it_without_any_effect(core: Core) -> None:
     operation = await core.accept()
-    shown = await core.commands.cancel(operation)
+    shown = await core.commands.cancel(operation, ALICE)
     assert shown.cancel_requested
     await core.work()
     ended = await core.get(operation)
@@ -29,7 +29,7 @@ async def test_a_cancel_before_the_first_step_ends_it_without_any_effect(core: C
 
 async def test_a_cancel_that_lands_before_the_intent_wins(core: Core) -> None:
     async def starting(claim: Claim) -> Outcome:
-        await core.commands.cancel(operation)
+        await core.commands.cancel(operation, ALICE)
         await claim.perform(core.toys.world.effect("thing"))
         raise AssertionError("it must not get here")
 
@@ -45,7 +45,7 @@ async def test_a_cancel_after_the_intent_is_refused_and_the_start_goes_on(core: 
 
     async def cancel() -> None:
         with pytest.raises(Refused) as refused:
-            await core.commands.cancel(operation)
+            await core.commands.cancel(operation, ALICE)
         refusals.append(refused.value.code)
 
     core.toys.world.before_send = cancel
@@ -64,7 +64,7 @@ async def test_cancel_and_start_at_once_agree_on_who_was_first(core: Core, anoth
     async def cancel(number: int) -> bool:
         await asyncio.sleep(0.002 * number)
         try:
-            await core.commands.cancel(operations[number])
+            await core.commands.cancel(operations[number], ALICE)
         except Refused as refused:
             refusals.add(refused.code)
             return False
@@ -84,7 +84,7 @@ async def test_cancel_and_start_at_once_agree_on_who_was_first(core: Core, anoth
 async def test_a_preparation_does_not_refuse_a_cancel(core: Core) -> None:
     async def starting(claim: Claim) -> Outcome:
         await claim.perform(core.toys.world.effect("collection", preparation=True))
-        await core.commands.cancel(operation)
+        await core.commands.cancel(operation, ALICE)
         await claim.perform(core.toys.world.effect("thing"))
         raise AssertionError("it must not get here")
 
@@ -104,7 +104,7 @@ async def test_a_preparation_in_doubt_does_not_refuse_a_cancel_either(core: Core
     core.toys.world.script = ["lost"]
     operation = await core.accept()
     await core.work()
-    await core.commands.cancel(operation)
+    await core.commands.cancel(operation, ALICE)
     await core.work()
     assert (await core.get(operation)).status is Status.CANCELED
 
@@ -114,7 +114,7 @@ async def test_a_start_in_doubt_refuses_a_cancel(core: Core) -> None:
     operation = await core.accept()
     await core.work()
     with pytest.raises(Refused) as refused:
-        await core.commands.cancel(operation)
+        await core.commands.cancel(operation, ALICE)
     assert refused.value.code is ErrorCode.ALREADY_STARTED
 
 
@@ -132,7 +132,7 @@ async def test_after_a_definite_refusal_it_can_be_canceled_again(core: Core, ref
     core.toys.world.script = [refusal]  # type: ignore[list-item]  # one of the behaviours
     operation = await core.accept()
     await core.work()
-    await core.commands.cancel(operation)
+    await core.commands.cancel(operation, ALICE)
     await core.work()
     assert (await core.get(operation)).status is Status.CANCELED
 
@@ -144,7 +144,7 @@ async def test_a_cancel_while_it_is_being_followed_before_its_start_is_heeded(co
     core.toys.steps["starting"] = starting
     operation = await core.accept()
     await core.work()
-    await core.commands.cancel(operation)
+    await core.commands.cancel(operation, ALICE)
     await core.take(STEPS)  # the hint is lost
     await core.go_on(minutes=5)
     assert (await core.get(operation)).status is Status.CANCELED
@@ -152,11 +152,11 @@ async def test_a_cancel_while_it_is_being_followed_before_its_start_is_heeded(co
 
 async def test_canceling_twice_is_answered_alike(core: Core) -> None:
     operation = await core.accept()
-    await core.commands.cancel(operation)
-    assert (await core.commands.cancel(await core.get(operation))).cancel_requested
+    await core.commands.cancel(operation, ALICE)
+    assert (await core.commands.cancel(await core.get(operation), ALICE)).cancel_requested
     await core.work()
-    assert (await core.commands.cancel(operation)).status is Status.CANCELED, "also when it has ended meanwhile"
-    assert (await core.commands.cancel(await core.get(operation))).status is Status.CANCELED
+    assert (await core.commands.cancel(operation, ALICE)).status is Status.CANCELED, "also when it has ended meanwhile"
+    assert (await core.commands.cancel(await core.get(operation), ALICE)).status is Status.CANCELED
 
 
 async def test_what_has_ended_otherwise_cannot_be_canceled_or_retried_and_the_answer_says_how_it_ended(core: Core) -> None:
@@ -164,7 +164,7 @@ async def test_what_has_ended_otherwise_cannot_be_canceled_or_retried_and_the_an
     await core.work()
     for command in (core.commands.cancel, core.commands.retry):
         with pytest.raises(Refused) as refused:
-            await command(operation)
+            await command(operation, ALICE)
         assert refused.value.code is ErrorCode.ALREADY_ENDED
         assert "Succeeded" in refused.value.problem.message
 
@@ -177,7 +177,7 @@ async def test_a_cancel_survives_the_death_of_the_worker_that_had_claimed_it(cor
     operation = await core.accept()
     with pytest.raises(Killed):
         await core.work()
-    await core.commands.cancel(operation)
+    await core.commands.cancel(operation, ALICE)
     await core.work()
     assert (await core.get(operation)).status is Status.RUNNING, "the lease is still another's"
     await core.go_on(minutes=5)
@@ -270,7 +270,7 @@ async def test_retry_looks_now_whatever_it_waits_for(core: Core) -> None:
     core.toys.steps["starting"] = starting
     operation = await core.accept()
     await core.work()
-    await core.commands.retry(operation)
+    await core.commands.retry(operation, ALICE)
     assert [json.loads(text)["ids"] for text in await core.take(STEPS)] == [[operation.id]]
     await core.runner.run(operation.id)
     assert looks == 2

@@ -14,7 +14,7 @@ from shared.operations.models import NewOperation, Status
 from shared.operations.outcomes import Checked, Unread
 from shared.operations.rows import Active
 from tests.operations.conftest import Another
-from tests.operations.kit import STEPS, Core, new
+from tests.operations.kit import ALICE, STEPS, Core, new
 from tests.support.storage_proxy import AnswerStatus, Rule, StorageProxy
 
 GROUP = "sub-1/read"
@@ -194,7 +194,7 @@ async def test_the_event_of_a_check_is_sent_soon_after_a_crash_however_late_the_
 
 async def test_a_check_does_not_run_over_a_cancel_or_a_word(core: Core) -> None:
     ids = await _follow(core, 2)
-    await core.commands.cancel(await core.get(ids[0]))
+    await core.commands.cancel(await core.get(ids[0]), ALICE)
     await core.commands.say(await core.get(ids[1]), {"resume": True}, lambda row: None)
     await core.checks.run(CheckMessage("toy", GROUP, tuple(ids)))
     assert core.toys.checked == []
@@ -232,7 +232,7 @@ async def test_a_batch_that_storage_answered_with_an_error_after_writing_it_is_k
 async def test_retry_has_what_is_followed_checked_at_the_next_tick(core: Core) -> None:
     [operation] = await _follow(core, 1)
     await core.write(await core.row(operation), dispatched=False, next_at=to_text(core.clock.now() + timedelta(hours=5)))
-    await core.commands.retry(await core.get(operation))
+    await core.commands.retry(await core.get(operation), ALICE)
     await core.work()
     await core.go_on(seconds=30)
     assert core.toys.checked == [(operation,)]

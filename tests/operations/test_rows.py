@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from shared.arm.ids import ResourceId
 from shared.errors import Problem
 from shared.operations.identity import operation_id
-from shared.operations.models import Attention, Intent, JsonObject, Status
+from shared.operations.models import Actor, Attention, Command, Intent, JsonObject, Said, Status
 from shared.operations.rows import Active, active_entity, from_pieces, pieces, read_active
 from shared.operations.state import LONGEST_SENTENCE, pack, unpack
 from shared.operations.storage import Change
@@ -154,9 +154,10 @@ def test_a_document_that_became_shorter_leaves_nothing_of_the_longer_one() -> No
 
 @given(_documents)
 def test_what_scheduling_needs_is_packed_and_unpacked_whatever_it_is(data: dict[str, object]) -> None:
-    row = replace(_worst_copy(1), data=data, word={"said": data})
+    said = (Said("one", Command.CANCEL, Actor("user", "alice", str(data))), Said("two", Command.RETRY, Actor("queue", "queue:a")))
+    row = replace(_worst_copy(1), data=data, word={"said": data}, said=said)
     state = read_active(active_entity(row), "")
-    assert (state.data, state.word) == (data, {"said": data})
+    assert (state.data, state.word, state.said) == (data, {"said": data}, said)
 
 
 def test_a_row_without_state_is_read_as_one_of_which_nothing_is_known() -> None:

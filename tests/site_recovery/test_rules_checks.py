@@ -90,6 +90,10 @@ def test_what_is_anothers_is_never_touched() -> None:
     ]
     assert refusal(request(acceptWarnings=True, acceptUntested=True), seen) is not None
     assert found(request(), world(owned=False), CheckName.OWNERSHIP)[0][0] is CheckResult.FAILURE
+    unseen = world(plan=plan([["web"]]), members=(mine,), strangers=2)
+    assert found(request(), unseen, CheckName.OWNERSHIP) == [
+        (CheckResult.FAILURE, "2 of 3 members belong to another tenant, or to nobody that is known")
+    ]
 
 
 @pytest.mark.parametrize(("count", "passes"), [(1, True), (100, True), (101, False)])

@@ -34,6 +34,10 @@ class Reply:
         """The error's code."""
         return str(self.error["code"])
 
+    def text_of_body(self) -> str:
+        """Return the body as text, to look for what must not stand in it."""
+        return json.dumps(self.body)
+
     @property
     def targets(self) -> set[str]:
         """The fields that the error's details are about."""

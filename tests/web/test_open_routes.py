@@ -116,6 +116,7 @@ async def test_a_tenant_sees_itself_only(issuer: Issuer) -> None:
         "kind": "tenant",
         "subscriptions": list(FABRIKAM.subscriptions),
         "vaultId": FABRIKAM.vault_id,
+        "clouds": [],
         "settings": {"twoPersonRule": True},
     }
     anothers = await call("get_tenant", route={"tenant": "northwind"}, authorization=token)

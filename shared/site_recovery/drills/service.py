@@ -8,6 +8,9 @@ import logging
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from shared.access.ownership import owner_of
+from shared.access.principal import not_found
+from shared.access.registry import Registry
 from shared.arm.ids import ResourceId
 from shared.clock import Clock
 from shared.errors import CallFailure, ErrorCode, Problem, Refused
@@ -27,10 +30,11 @@ from shared.site_recovery.drills.models import (
 )
 from shared.site_recovery.drills.store import DrillStore
 from shared.site_recovery.durations import duration_text
-from shared.site_recovery.gateway import SiteRecoveryGateway, is_plan
+from shared.site_recovery.gateway import Json, SiteRecoveryGateway, is_plan
 from shared.site_recovery.inventory import asked
 from shared.site_recovery.listing import Vault
 from shared.site_recovery.names import Action, AllowedOperation
+from shared.site_recovery.owners import owner_of_plan
 from shared.site_recovery.requests import FailoverRequest
 from shared.site_recovery.rules import drills as rules
 from shared.site_recovery.rules.facts import PlanFacts, ProtectedItemFacts
@@ -51,15 +55,21 @@ class Drills:
     gateway: SiteRecoveryGateway
     operations: Store
     clock: Clock
+    registry: Registry
 
     async def put(self, vault: Vault, name: str, request: DrillPolicyRequest) -> DrillPolicyBody:
-        """Make or change a policy. Raises `Refused` (InvalidRequest for an item or plan that the vault has not), `CallFailure`."""
-        await self._check_scopes(vault, request)
+        """Make or change a policy, of the tenant whose everything in it is.
+
+        Raises `Refused` (InvalidRequest for an item or plan that the vault has not, NotFound for another's policy), `CallFailure`.
+        """
+        tenant = await self._owner_of_scopes(vault, request)
         before = await self.kept.policy(str(vault.id), name)
+        if before is not None and before.tenant != tenant:
+            raise not_found(f"drill policy '{name}'")
         standing = before.first_at if before is not None and not before.deleted else kept_at(self.clock.now())
         policy = KeptPolicy(
             name=before.name if before is not None else name,
-            tenant=vault.owner,
+            tenant=tenant,
             vault_id=str(vault.id),
             request=request,
             first_at=request.first_at or standing,
@@ -73,7 +83,8 @@ class Drills:
 
     async def all(self, vault: Vault) -> list[DrillPolicyBody]:
         """Return the policies of a vault, by name."""
-        own = [policy for policy in await self.kept.policies() if id_key(policy.vault_id) == vault.id.key and not policy.deleted]
+        kept = [policy for policy in await self.kept.policies() if id_key(policy.vault_id) == vault.id.key and not policy.deleted]
+        own = [policy for policy in kept if vault.sees(policy.tenant)]
         return [await self._body(policy) for policy in sorted(own, key=lambda policy: policy.name.lower())]
 
     async def delete(self, vault: Vault, name: str) -> None:
@@ -193,20 +204,32 @@ class Drills:
 
     async def _find(self, vault: Vault, name: str) -> KeptPolicy:
         found = await self.kept.policy(str(vault.id), name)
-        if found is None or found.deleted:
-            raise Refused(ErrorCode.NOT_FOUND, f"There is no drill policy '{name}' for this caller.")
+        if found is None or found.deleted or not vault.sees(found.tenant):
+            raise not_found(f"drill policy '{name}'")
         return found
 
-    async def _check_scopes(self, vault: Vault, request: DrillPolicyRequest) -> None:
+    async def _owner_of_scopes(self, vault: Vault, request: DrillPolicyRequest) -> str:
+        """Return whose everything in a policy is; what its keeper must not know of is as what the vault has not."""
+        owners: set[str | None] = set()
         named = (("protectedItemIds", request.protected_item_ids, "replicationProtectedItems", "protected item"),
                  ("recoveryPlanIds", request.recovery_plan_ids, "replicationRecoveryPlans", "recovery plan"))  # fmt: skip
         for field, ids, kind, what in named:
-            known = {id_key(own_id(body)) for body in await asked(self.gateway.children(vault.id, kind))} if ids else set()
+            known = {id_key(own_id(body)): body for body in await asked(self.gateway.children(vault.id, kind))} if ids else {}
             for number, one in enumerate(ids):
-                if id_key(one) not in known:
+                body = known.get(id_key(one))
+                owner = await self._owner(body) if body is not None else None
+                owners.add(owner)
+                if not vault.sees(owner):
                     at = f"{field}[{number}]"
                     problem = Problem(ErrorCode.INVALID_REQUEST, f"The vault has no {what} {one}.", at)
                     raise Refused(ErrorCode.INVALID_REQUEST, problem.message, target=at, details=(problem,))
+        if len(owners) > 1:
+            raise Refused(ErrorCode.INVALID_REQUEST, "What it names belongs to several tenants: make a policy for each of them.")
+        return owners.pop() or vault.owner
+
+    async def _owner(self, body: Json) -> str | None:
+        scope = ResourceId.parse(own_id(body))
+        return await (owner_of_plan(self.registry, PlanFacts.from_arm(body)) if is_plan(scope) else owner_of(self.registry, scope))
 
     async def _body(self, policy: KeptPolicy) -> DrillPolicyBody:
         rule, now = _rule(policy), self.clock.now()

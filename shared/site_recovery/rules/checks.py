@@ -119,13 +119,13 @@ def _busy(action: Action, world: World, shown: str, scenario: tuple[str, str]) -
     # a test failover that waits for its cleanup is what a cleanup is for
     if action is Action.TEST_FAILOVER_CLEANUP and name.lower().endswith("testfailover") and is_allowed(action, world.subject):
         return None
-    return f"{shown} is busy with {name} (job {job})"
+    return f"{shown} is busy with {name}" + (f" (job {job})" if job else "")
 
 
 def _ownership(world: World) -> Iterator[Check]:
-    strangers = [member for member in world.members if not member.owned]
+    strangers = world.strangers + sum(not member.owned for member in world.members)
     if not world.owned or strangers:
-        what = f"{len(strangers)} of {len(world.members)} members belong" if world.owned else "it belongs"
+        what = f"{strangers} of {len(world.members) + world.strangers} members belong" if world.owned else "it belongs"
         yield _check(CheckName.OWNERSHIP, world.scope_id, CheckResult.FAILURE, f"{what} to another tenant, or to nobody that is known")
     else:
         yield _check(CheckName.OWNERSHIP, world.scope_id, CheckResult.PASS, "everything in it is the tenant's own")

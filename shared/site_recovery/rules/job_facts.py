@@ -69,7 +69,10 @@ class JobMemberFacts:
 
 @dataclass(frozen=True, slots=True)
 class JobFacts:
-    """A job. `target_id` is the name, or the ARM id, of the item or plan; `activity_id` begins with the client request id of its start."""
+    """A job. `target_id` is the name, or the ARM id, of what it works on, `target_type` Azure's word for what that is.
+
+    `activity_id` begins with the client request id of its start.
+    """
 
     id: str
     name: str
@@ -80,6 +83,7 @@ class JobFacts:
     friendly_name: str | None = None
     target_id: str | None = None
     target_name: str | None = None
+    target_type: str | None = None
     started_at: datetime | None = None
     ended_at: datetime | None = None
     allowed_actions: tuple[str, ...] = ()
@@ -115,6 +119,7 @@ class JobFacts:
             friendly_name=text(properties, "friendlyName"),
             target_id=text(properties, "targetObjectId"),
             target_name=text(properties, "targetObjectName"),
+            target_type=text(properties, "targetInstanceType"),
             started_at=moment(properties, "startTime"),
             ended_at=moment(properties, "endTime"),
             allowed_actions=texts(properties, "allowedActions") or (),

@@ -91,7 +91,8 @@ class Setup:
     """What is known of a tenant's set-up.
 
     `shared` is the shape in which one VMM server serves many tenants; `vmm` whether there is one; `on_premises` whether machines of
-    Hyper-V hosts are protected at all, not only such that run in Azure.
+    Hyper-V hosts are protected at all, not only such that run in Azure. `lost_clouds` are ids of clouds that the registry maps to it and
+    the vault has not.
     """
 
     tenant: Owner
@@ -103,6 +104,7 @@ class Setup:
     vmm: bool
     targets: tuple[Placed, ...] = ()
     clouds: tuple[Cloud, ...] | None = None
+    lost_clouds: tuple[str, ...] = ()
     providers: tuple[ProviderFacts, ...] | None = None
     frequencies: tuple[int, ...] | None = None
     machines: tuple[Machine, ...] | None = None
@@ -225,7 +227,10 @@ def _clouds(setup: Setup) -> Iterator[ReadinessCheck]:
     if setup.clouds is None:
         yield _check(5, "cloud", setup.tenant.name, _UNKNOWN, "the clouds could not be read")
     elif len(own) != 1:
-        yield _check(5, "cloud", setup.tenant.name, _FAILURE, f"it has {len(own)} clouds; exactly one is needed")
+        unmapped = ": the registry maps none to it" if setup.shared and not own else ""
+        yield _check(5, "cloud", setup.tenant.name, _FAILURE, f"it has {len(own)} clouds; exactly one is needed{unmapped}")
+    for lost in setup.lost_clouds:
+        yield _check(5, "cloud", lost, _FAILURE, "the registry maps this cloud to it, and the vault has no such cloud")
     for cloud in own:
         counts = (("host group", cloud.host_groups), ("Hyper-V host", cloud.hosts), ("VM", cloud.machines))
         lacking = [f"it has no {what}" for what, count in counts if count == 0]

@@ -39,9 +39,10 @@ class World:
     """What was read for a request.
 
     `scope_id` is the item's or plan's ARM id and `owned` whether it is the tenant's. `plan` is None for a single item. `unread` are ids of
-    members that could not be read. `jobs` are the vault's jobs that have not ended, None where they were not read. `moved_lately` is how
-    many machines were moved within the last hour, without this operation's own, None where that is not known. `network` is what the request
-    names, None where it names none or could not be read. `vault_region` is ARM's name.
+    members that could not be read, `strangers` how many members are another tenant's: of those nothing is read, and nothing told. `jobs`
+    are the vault's jobs that have not ended, None where they were not read. `moved_lately` is how many machines were moved within the last
+    hour, without this operation's own, None where that is not known. `network` is what the request names, None where it names none or could
+    not be read. `vault_region` is ARM's name.
     """
 
     now: datetime
@@ -50,6 +51,7 @@ class World:
     members: tuple[Member, ...]
     plan: PlanFacts | None = None
     unread: tuple[str, ...] = ()
+    strangers: int = 0
     jobs: tuple[JobFacts, ...] | None = None
     moved_lately: int | None = None
     network: NetworkFacts | None = None

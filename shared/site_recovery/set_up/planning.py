@@ -5,18 +5,20 @@ Raises `Refused` for what cannot be done, and `CallFailure` where Azure does not
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from shared.access.registry import Registry
 from shared.arm.ids import ResourceId
 from shared.errors import ErrorCode, Problem, Refused
 from shared.operations.models import JsonObject
-from shared.site_recovery.gateway import Json, SiteRecoveryGateway
+from shared.site_recovery.gateway import Json
 from shared.site_recovery.names import AllowedOperation, Provider
 from shared.site_recovery.rules import payloads
 from shared.site_recovery.rules import set_up as rules
 from shared.site_recovery.rules.facts import ProtectedItemFacts
 from shared.site_recovery.rules.reading import an_object, id_key, objects, own_id, resource_id, text
 from shared.site_recovery.rules.set_up import Write
+from shared.site_recovery.set_up.confined import Confined, Reads
 from shared.site_recovery.set_up.requests import (
     AZURE,
     Change,
@@ -35,7 +37,8 @@ from shared.site_recovery.set_up.requests import (
 class Wanted:
     """What is to be set up: `name` is the last segment of a thing's id, and empty for machines that are yet to be protected.
 
-    `request` is the body as sent.
+    `request` is the body as sent. `only` is the tenant to whose things the change is confined; None where the provider's Admin changes
+    several tenants' things in a vault that they share.
     """
 
     kind: Kind
@@ -43,11 +46,13 @@ class Wanted:
     vault: ResourceId
     name: str = ""
     request: Mapping[str, object] | None = None
+    only: str | None = None
 
     def as_json(self) -> JsonObject:
         """Write it down, as the operation's body."""
         request = dict(self.request) if self.request is not None else None
-        return {"kind": str(self.kind), "change": str(self.change), "vaultId": str(self.vault), "name": self.name, "request": request}
+        named = {"kind": str(self.kind), "change": str(self.change), "vaultId": str(self.vault), "name": self.name}
+        return {**named, "request": request, "only": self.only}
 
     @staticmethod
     def from_json(body: Mapping[str, object]) -> "Wanted":
@@ -59,6 +64,7 @@ class Wanted:
             ResourceId.parse(str(body["vaultId"])),
             str(body.get("name") or ""),
             request if isinstance(request, dict) else None,
+            str(body["only"]) if body.get("only") else None,
         )
 
     def known_scopes(self) -> tuple[str, ...]:
@@ -79,16 +85,24 @@ class Wanted:
 class Planner:
     """Decides on writes."""
 
-    gateway: SiteRecoveryGateway
+    gateway: Reads
+    registry: Registry
+
+    def _confined(self, wanted: Wanted) -> "Planner":
+        """Return a planner that reads no more of the vault than the tenant of a request may know."""
+        return self if wanted.only is None else replace(self, gateway=Confined(self.gateway, self.registry, wanted.only))
 
     async def scopes(self, wanted: Wanted) -> tuple[str, ...]:
         """Return the ARM ids of what a request will change; an item's is found by its name."""
         if wanted.kind is Kind.ITEM and wanted.change is not Change.CREATE:
-            return ((await self._item(wanted)).id,)
+            return ((await self._confined(wanted)._item(wanted)).id,)
         return wanted.known_scopes()
 
     async def writes(self, wanted: Wanted) -> list[Write]:
         """Return the writes that a request needs, none where everything is so already."""
+        return await self._confined(wanted)._writes(wanted)
+
+    async def _writes(self, wanted: Wanted) -> list[Write]:
         match wanted.kind, wanted.change:
             case Kind.POLICY, Change.PUT:
                 return await self._put_policy(wanted)

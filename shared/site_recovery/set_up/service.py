@@ -9,6 +9,7 @@ from shared.errors import CallFailure, ErrorCode, FailureKind, Refused
 from shared.operations.acceptance import Acceptance
 from shared.operations.locks import Locks
 from shared.operations.models import Accepted, Actor, NewOperation
+from shared.site_recovery.set_up.ownership import Ownership
 from shared.site_recovery.set_up.planning import Planner, Wanted
 from shared.site_recovery.workflow import lock_names
 
@@ -18,13 +19,17 @@ _READS_SECONDS = 2.5
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A change, with whose it is: `owner` is the tenant that owns the vault or the item, `key` the repeatability key."""
+    """A change, with who asks: `owner` is the tenant for which it is asked, `key` the repeatability key.
+
+    `everything` says that whoever asks reaches every tenant's things in the vault.
+    """
 
     wanted: Wanted
     owner: str
     actor: Actor
     key: str | None
     trace: str | None = None
+    everything: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,14 +38,17 @@ class SetUp:
 
     acceptance: Acceptance
     planner: Planner
+    ownership: Ownership
     locks: Locks
 
     async def start(self, asked: Asked) -> Accepted:
         """Accept a change, or find the operation that this request became earlier.
 
         Raises `Refused` for what is known not to go now (ScopeBusy, NotFound, ActionNotAllowed, InvalidRequest with the field …); what
-        Azure does not say within five seconds is found by the first step.
+        Azure does not say within five seconds is found by the first step. Raises `CallFailure` where it does not say whose a thing is.
         """
+        wanted, owner = await self.ownership.confine(asked.wanted, asked.owner, everything=asked.everything)
+        asked = replace(asked, wanted=wanted, owner=owner)
         new = NewOperation(
             kind=asked.wanted.kind.value,
             tenant=asked.owner,

@@ -1,0 +1,135 @@
+"""Who canceled an operation, or had it looked at again: its workflow hears of it before anything comes of it, also over a death."""
+
+from datetime import timedelta
+
+import pytest
+
+from shared.errors import ErrorCode, Refused
+from shared.operations.claims import Claim
+from shared.operations.models import Actor, Command, Status
+from shared.operations.outcomes import Follow, Outcome, Wait
+from tests.operations.kit import ALICE, STEPS, Core
+
+BOB = Actor("app", "bob", "Bob")
+
+
+class Killed(BaseException):
+    """The process dies here."""
+
+
+def waiting(core: Core) -> None:
+    async def starting(_claim: Claim) -> Outcome:
+        return Wait(core.clock.now() + timedelta(days=1))
+
+    core.toys.steps["starting"] = starting
+
+
+async def test_a_cancel_is_heard_before_the_end_with_who_said_it_first(core: Core) -> None:
+    waiting(core)
+    operation = await core.accept()
+    await core.work()
+    released: list[int] = []
+    core.toys.while_hearing = lambda: released.append(len(core.toys.releases))
+    await core.commands.cancel(operation, ALICE)
+    await core.commands.cancel(operation, BOB)
+    await core.work()
+    assert (await core.get(operation)).status is Status.CANCELED
+    assert [(said.command, said.by) for said in core.toys.heard] == [(Command.CANCEL, ALICE)]
+    assert released == [0]
+
+
+async def test_each_retry_is_heard_and_the_row_forgets_it(core: Core) -> None:
+    waiting(core)
+    operation = await core.accept()
+    await core.work()
+    for by in (ALICE, BOB, ALICE):
+        await core.commands.retry(operation, by)
+        await core.work()
+    assert [(said.command, said.by) for said in core.toys.heard] == [(Command.RETRY, by) for by in (ALICE, BOB, ALICE)]
+    assert len({said.id for said in core.toys.heard}) == 3
+    assert (await core.row(operation)).said == ()
+
+
+async def test_what_one_says_again_before_it_is_heard_is_one_word(core: Core) -> None:
+    waiting(core)
+    operation = await core.accept()
+    await core.work()
+    for by in (ALICE, ALICE, BOB, ALICE):
+        await core.commands.retry(operation, by)
+    await core.work()
+    assert [said.by for said in core.toys.heard] == [ALICE, BOB]
+
+
+@pytest.mark.parametrize("command", list(Command))
+async def test_a_death_while_it_is_heard_makes_it_heard_again_as_the_same(core: Core, command: Command) -> None:
+    waiting(core)
+    operation = await core.accept()
+    await core.work()
+    await (core.commands.cancel if command is Command.CANCEL else core.commands.retry)(operation, ALICE)
+
+    def die() -> None:
+        raise Killed
+
+    core.toys.while_hearing = die
+    with pytest.raises(Killed):
+        await core.work()
+    assert (await core.get(operation)).status is Status.RUNNING, "nothing comes of it before it is heard"
+    core.toys.while_hearing = lambda: None
+    await core.go_on(minutes=5)
+    assert len(core.toys.heard) >= 2
+    assert {(said.command, said.by) for said in core.toys.heard} == {(command, ALICE)}
+    assert len({said.id for said in core.toys.heard}) == 1
+
+
+async def test_a_command_that_comes_while_a_step_runs_is_heard_next(core: Core) -> None:
+    looks = 0
+
+    async def starting(_claim: Claim) -> Outcome:
+        nonlocal looks
+        looks += 1
+        if looks == 1:
+            await core.commands.retry(operation, ALICE)
+        return Wait(core.clock.now() + timedelta(days=1))
+
+    core.toys.steps["starting"] = starting
+    operation = await core.accept()
+    await core.work()
+    await core.go_on()
+    assert ([said.by for said in core.toys.heard], looks) == ([ALICE], 2)
+    assert (await core.row(operation)).said == ()
+
+
+async def test_a_command_that_comes_while_the_last_step_ends_is_heard_before_the_end_is_told(core: Core) -> None:
+    world = core.toys.world
+
+    async def said_meanwhile() -> None:
+        await core.commands.retry(operation, BOB)
+
+    world.before_send = said_meanwhile
+    operation = await core.accept()
+    await core.work()
+    assert (await core.get(operation)).status is Status.SUCCEEDED
+    assert [said.by for said in core.toys.heard] == [BOB]
+
+
+async def test_a_retry_of_what_checks_follow_is_heard_even_when_its_hint_is_lost(core: Core) -> None:
+    async def starting(_claim: Claim) -> Outcome:
+        return Follow(core.clock.now() + timedelta(hours=1), "sub-1/read")
+
+    core.toys.steps["starting"] = starting
+    operation = await core.accept()
+    await core.work()
+    await core.commands.retry(operation, ALICE)
+    await core.take(STEPS)
+    await core.go_on(minutes=5)
+    assert [said.by for said in core.toys.heard] == [ALICE]
+
+
+async def test_a_command_that_is_refused_is_not_heard(core: Core) -> None:
+    operation = await core.accept()
+    await core.work()
+    for command in (core.commands.cancel, core.commands.retry):
+        with pytest.raises(Refused) as refused:
+            await command(operation, ALICE)
+        assert refused.value.code is ErrorCode.ALREADY_ENDED
+    assert core.toys.heard == []
