@@ -123,14 +123,20 @@ class Stack:
         return host
 
     def seed(self) -> None:
-        """Put the estate's tenants into the app's registry; a kept one that was seeded before stays as it is."""
-        from shared.access.registry import seed  # needs the SDKs, which a first start may only just have installed
+        """Put the estate's tenants into the app's registry; a kept one that was seeded before stays as it is.
+
+        Raises `Trouble` for tenants that no registry can hold; an estate that says none has none.
+        """
+        from shared.access.registry import RegistryError, seed  # needs the SDKs, which a first start may only just have installed
 
         mark = self.options.data / "seeded"
         if self.options.keep and mark.exists() and self.options.estate is None:
             return
         estate = call("GET", f"{self.options.azure}/_simulation/estate").body
-        asyncio.run(seed(self.connection_string, estate["tenants"]))
+        try:
+            asyncio.run(seed(self.connection_string, estate.get("tenants", [])))
+        except RegistryError as error:
+            raise processes.Trouble(f"the estate cannot be used: {error}") from error
         mark.touch()
 
     def wait_for_api(self, host: processes.Part) -> None:

@@ -24,6 +24,7 @@ ON_COPIES = frozenset({"failCopy", "stallCopy"})
 ON_JOBS = frozenset({"failJob"})
 ON_ITEMS = frozenset({"unhealthy"})
 _KINDS = ON_REQUESTS | ON_COPIES | ON_JOBS | ON_ITEMS
+_NUMBERS = {"status": (400, 599), "retryAfter": (0, 31_536_000), "diskIndex": (0, 63)}
 
 
 @dataclass(slots=True)
@@ -59,6 +60,7 @@ class Fault:
             raise ValueError("times: must be at least 1")
         if "delay" in body:
             duration(str(body["delay"]))
+        _check_numbers(body)
         try:
             path = re.compile(str(match.get("path", "")), re.IGNORECASE)
         except re.error as problem:
@@ -100,6 +102,13 @@ class Fault:
     def delay(self) -> timedelta:
         """How long a late effect takes; a minute unless it says."""
         return duration(str(self.definition.get("delay", "PT1M")))
+
+
+def _check_numbers(body: Mapping[str, Any]) -> None:
+    for member, (least, most) in _NUMBERS.items():
+        value = body.get(member, least)
+        if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= most:
+            raise ValueError(f"{member}: must be a number from {least} to {most}")
 
 
 @dataclass(frozen=True, slots=True)

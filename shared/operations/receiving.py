@@ -47,7 +47,7 @@ class Receiver:
         except Refused as refused:
             if refused.code in _PASSING and delivery.count < MAX_DELIVERIES:
                 raise
-            await self._reject(delivery, intake, refused.problem, may_have_been_accepted=False)
+            await self._reject(delivery, intake, _of_a_message(refused.problem), may_have_been_accepted=False)
         except Exception as error:
             if delivery.count < MAX_DELIVERIES:
                 raise
@@ -96,6 +96,11 @@ class Receiver:
             return None
         kept = await self.rejected.get(rejected) if rejected else None
         return kept if kept is not None and kept.queue == delivery.queue else None
+
+
+def _of_a_message(problem: Problem) -> Problem:
+    """Return a problem as the sender of a message reads it: what over HTTP is a header is its `id` here."""
+    return replace(problem, target="id") if problem.code == ErrorCode.REPEATABILITY_KEY_REUSED else problem
 
 
 def _own_key(delivery: Delivery) -> str:

@@ -9,11 +9,13 @@ from typing import TypeVar
 
 from shared.arm.ids import ResourceId
 from shared.errors import CallFailure, ErrorCode, FailureKind, Problem, Refused, sentence
-from shared.restore_points.gateway import RestorePointGateway
+from shared.operations.identity import is_operation_id
+from shared.restore_points.gateway import Collection, RestorePointGateway
 from shared.restore_points.models import CopyRequest
 from shared.restore_points.rules import (
     RestorePointFacts,
     VirtualMachineFacts,
+    id_key,
     reasons,
     reasons_against_point,
     region_problem,
@@ -26,12 +28,16 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What Azure said of a copy's source and target; None where it was not asked or did not say."""
+    """What Azure said of a copy's source and target; None where it was not asked or did not say.
+
+    `copied_as` is a restore point in the target collection that a person has copied from the source.
+    """
 
     point: RestorePointFacts | None = None
     vm: VirtualMachineFacts | None = None
     regions: frozenset[str] | None = None
     restore_points: int | None = None
+    copied_as: str | None = None
 
 
 def source_id(request: CopyRequest) -> ResourceId:
@@ -55,21 +61,26 @@ def collections(request: CopyRequest) -> tuple[ResourceId, ResourceId]:
 async def look(gateway: RestorePointGateway, request: CopyRequest) -> Seen:
     """Read, side by side, what a refusal could rest on. Raises `CallFailure` where a read that matters was not answered.
 
-    A source that is not there raises NOT_FOUND; regions, and a VM behind a restore point, are left out where they cannot be read.
+    A source that is not there raises NOT_FOUND; regions, the target collection, and a VM behind a restore point, are left out where they
+    cannot be read.
     """
     subscription = request.target.subscription_id or source_id(request).subscription_id
     regions = _or_none(gateway.regions(subscription))
     if request.source.restore_point_id:
-        point, known = await asyncio.gather(gateway.source_point(source_id(request)), regions)
+        target = _or_none(gateway.collection(collections(request)[1], with_points=True))
+        point, known, there = await asyncio.gather(gateway.source_point(source_id(request)), regions, target)
         vm = await _or_none(gateway.virtual_machine(ResourceId.parse(point.virtual_machine_id))) if point.virtual_machine_id else None
-        return Seen(point=point, vm=vm, regions=known)
+        return Seen(point=point, vm=vm, regions=known, copied_as=_copied_as(there, source_id(request)))
     vm_id = source_id(request)
     vm, known, count = await asyncio.gather(gateway.virtual_machine(vm_id), regions, _or_none(gateway.restore_points_of(vm_id)))
     return Seen(vm=vm, regions=known, restore_points=count)
 
 
 def refuse(request: CopyRequest, seen: Seen) -> None:
-    """Refuse what Azure would refuse, in words; raises `Refused` (UnknownRegion, SameRegion, CopyNotSupported with each reason)."""
+    """Refuse what Azure would refuse, in words.
+
+    Raises `Refused` (UnknownRegion, SameRegion, CopyNotSupported with each reason, RestorePointAlreadyCopied).
+    """
     region = seen.point.region if seen.point is not None else seen.vm.region if seen.vm is not None else ""
     problem = region_problem(region, request.target.region, seen.regions)
     if problem is not None:
@@ -79,6 +90,9 @@ def refuse(request: CopyRequest, seen: Seen) -> None:
         words = "; ".join(reason.message for reason in against)
         details = [replace(reason, message=sentence(reason.message)) for reason in against]
         raise Refused(ErrorCode.COPY_NOT_SUPPORTED, f"Azure would not copy it: {words}.", target="source", details=details)
+    if seen.copied_as is not None:
+        words = f"Azure copies a restore point once per region, and somebody has copied it there already, as {seen.copied_as}."
+        raise Refused(ErrorCode.RESTORE_POINT_ALREADY_COPIED, words, target=seen.copied_as)
 
 
 def not_found(request: CopyRequest) -> Refused:
@@ -94,6 +108,14 @@ def _against(request: CopyRequest, seen: Seen) -> tuple[Problem, ...]:
         return ()
     source = request.source
     return reasons(seen.vm, consistency=source.consistency_mode, exclude=source.exclude_disks, restore_points=seen.restore_points)
+
+
+def _copied_as(target: Collection | None, source: ResourceId) -> str | None:
+    """Return a copy of the source in its target collection that bears no name of ours: of ours the ledger knows more."""
+    for point in (RestorePointFacts.from_arm(body, {}) for body in (target.points if target is not None else ())):
+        if id_key(point.source_restore_point_id) == source.key and not is_operation_id(point.name):
+            return point.id
+    return None
 
 
 async def _or_none(read: Awaitable[T]) -> T | None:

@@ -127,6 +127,25 @@ def test_a_copy_of_a_copy_is_refused(stack: Running, contoso: Caller) -> None:
     assert "CopyOfACopy" in {detail["code"] for detail in reply.error["details"]}
 
 
+def test_a_copy_that_a_person_has_made_is_refused_and_named(stack: Running, contoso: Caller) -> None:
+    machine = stack.machine()
+    collection = machine.points[0].rpartition("/restorePoints/")[0]
+    made = f"{collection.replace('contoso-production', 'contoso-recovery')}-by-hand"
+    source = {"id": collection}
+    assert stack.by_hand("PUT", made, {"location": machine.target()["region"], "properties": {"source": source}}).status == 201
+    point = f"{made}/restorePoints/of-monday"
+    copied = {"properties": {"sourceRestorePoint": {"id": machine.points[0].upper()}}}
+    assert stack.by_hand("PUT", point, copied).status == 201
+    body = {**machine.copy(), "target": machine.target(collection=made.rpartition("/")[2])}
+    refused(contoso.post(START, body), 409, "RestorePointAlreadyCopied", point)
+    stack.fault("throttle", method="GET", path="-by-hand$", retryAfter=60, times=1000)
+    accepted = contoso.post(START, body)
+    stack.control("DELETE", "faults")
+    late = stack.until_ended(contoso, accepted.headers["location"]).body
+    assert (late["status"], late["error"]["code"], late["error"]["target"]) == ("Failed", "RestorePointAlreadyCopied", point)
+    assert stack.until_ended(contoso, contoso.post(START, {**machine.copy(1), "target": body["target"]}).headers["location"]).body["usable"]
+
+
 def test_headers_that_are_wrong(stack: Running, contoso: Caller) -> None:
     body = stack.machine().copy()
     refused(contoso.post(START, body, key="not a guid"), 400, "InvalidRequest", "Repeatability-Request-ID")

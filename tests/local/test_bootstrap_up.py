@@ -137,6 +137,22 @@ def test_an_estate_of_ones_own_is_served_and_seeds_the_registry(tmp_path: Path) 
         assert [listed["name"] for listed in reply.body["value"]] == ["solo"]
 
 
+def test_an_estate_without_tenants_is_served(tmp_path: Path) -> None:
+    (tmp_path / "estate.json").write_text("{}")
+    ports = Ports()
+    with serving(ports, "--estate", str(tmp_path / "estate.json")):
+        assert call("GET", f"http://127.0.0.1:{ports.first}/api/health").body == {"status": "up"}
+
+
+def test_tenants_that_no_registry_can_hold_are_told_in_words(tmp_path: Path) -> None:
+    (tmp_path / "estate.json").write_text(json.dumps({"tenants": [{"name": "a name", "kind": "tenant"}]}))
+    ports = Ports()
+    ended = local("up", "--no-demo", "--estate", str(tmp_path / "estate.json"), *ports.options)
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("the estate cannot be used: a tenant of the registry is malformed"), ended.stderr
+    assert ports.all_quiet()
+
+
 def test_without_a_simulation_a_token_is_refused_in_words() -> None:
     ended = local("token", "--role", "Copies.Read", "--azure-port", str(take_ports()))
     assert ended.returncode == 1

@@ -1,13 +1,14 @@
 """The estate as JSON, and the tokens that its tenants and principals get."""
 
 from collections.abc import AsyncIterator
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import aiohttp
 import jwt
 import pytest
 
 from local.simulation.client import SimulationError
+from local.simulation.times import to_text
 from tests.local.simulated import Azure, azure_running
 
 
@@ -89,6 +90,22 @@ async def test_a_small_estate_is_completed(azure: Azure) -> None:
     assert (await azure.progress(f"{target}/restorePoints/a"))[0] == "inProgress"
     await azure.control.advance("PT10M")
     assert await azure.progress(f"{target}/restorePoints/a") == ("succeeded", [100])
+
+
+async def test_a_restore_point_of_a_machine_is_made_when_it_is_said_to_be_finished(azure: Azure) -> None:
+    estate = await azure.control.estate()
+    source = next(item for item in estate["restorePointCollections"] if item["restorePoints"])
+    point = f"{source['id']}/restorePoints/another"
+    finished = (await azure.control.clock()).now + timedelta(minutes=5)
+    told = {"id": point, "startedAt": to_text(finished - timedelta(minutes=6)), "finishedAt": to_text(finished), "disks": []}
+    source["restorePoints"].append(told)
+    await azure.control.put_estate(estate)
+    assert (await azure.call("GET", point)).body["properties"]["provisioningState"] == "Creating"
+    await azure.control.advance("PT5M")
+    assert (await azure.call("GET", point)).body["properties"]["provisioningState"] == "Succeeded"
+    collections = (await azure.control.estate())["restorePointCollections"]
+    kept = next(item for each in collections for item in each["restorePoints"] if item["id"] == point)
+    assert (kept["startedAt"], kept["finishedAt"]) == (told["startedAt"], told["finishedAt"])
 
 
 async def test_putting_an_estate_forgets_effects_but_numbers_go_on(azure: Azure) -> None:

@@ -141,3 +141,20 @@ async def test_a_fault_that_nothing_can_be_made_of_is_refused(azure: Azure) -> N
             await azure.control.add_fault(fault, **options)
         assert refused.value.status == 400
     assert await azure.control.faults() == []
+
+
+@pytest.mark.parametrize(
+    ("fault", "options"),
+    [
+        ("error", {"status": 9999}),
+        ("errorAfterEffect", {"status": "503"}),
+        ("throttle", {"retryAfter": "soon"}),
+        ("throttle", {"retryAfter": -1}),
+        ("failCopy", {"diskIndex": "first"}),
+    ],
+)
+async def test_a_number_that_is_none_is_refused_with_its_member(azure: Azure, fault: str, options: dict[str, object]) -> None:
+    with pytest.raises(SimulationError, match=f"{next(iter(options))}: must be a number") as refused:
+        await azure.control.add_fault(fault, **options)
+    assert refused.value.status == 400
+    assert await azure.control.faults() == []

@@ -202,6 +202,13 @@ async def test_a_message_without_an_id_is_replayed_as_the_message_that_it_was(co
     assert len(await core.take(STEPS)) == 1, "it had been accepted, and is not accepted twice"
 
 
+async def test_a_message_under_the_id_of_another_is_told_that_its_id_is_wrong(core: Core) -> None:
+    await core.receiver.receive(_delivery(), KINDS, _accepting(core))
+    await core.receiver.receive(_delivery(GOOD.replace(b"a toy", b"a boat"), message="2"), KINDS, _accepting(core))
+    [kept] = await _kept(core)
+    assert (kept.reason.code, kept.reason.target) == (ErrorCode.REPEATABILITY_KEY_REUSED, "id")
+
+
 @pytest.mark.parametrize("how", ["refused", "poisoned", "broken"])
 async def test_a_replay_that_is_still_bad_is_a_new_rejected_message_with_the_first_body_and_key(core: Core, how: str) -> None:
     raw = b'{"make": "a toy"}'

@@ -15,6 +15,7 @@ from azure.storage.queue import QueueClient
 
 from local import processes
 from local.azurite import Azurite
+from local.calls import Reply as AzureReply
 from local.calls import answers, call
 from local.simulation.sample_estate import LOCATIONS, sample_estate
 from local.stack import Stack, StackOptions
@@ -109,6 +110,12 @@ class Running:
                 return reply
             self.advance(step)
         raise AssertionError(f"it did not end: {reply.body}")
+
+    def by_hand(self, method: str, path: str, body: object = None, *, api_version: str = "2026-04-01") -> AzureReply:
+        """Call the simulated Azure as a person who may do everything there."""
+        identity = f"{self.azure}/_simulation/identity?resource=https://management.azure.com/&principal=operator"
+        token = call("GET", identity, headers={"X-IDENTITY-HEADER": "local"}).body["access_token"]
+        return call(method, f"{self.azure}{path}?api-version={api_version}", body, headers={"Authorization": f"Bearer {token}"})
 
     def fault(self, fault: str, **definition: object) -> None:
         """Add a fault; `method` and `path` say what it meets."""

@@ -94,6 +94,8 @@ def completed_point(
         full["machine"] = machine.snapshot() if machine else dict(source.machine) if source else {}
     if source is not None:
         full.setdefault("consistencyMode", source.consistency_mode)
+    if full.get("sourceRestorePoint") is None:
+        full.setdefault("readyAt", full.get("finishedAt"))  # nothing is replicated: a machine's own point is finished when it is made
     point_id = str(full["id"])
     given = _completed_disks_of_point(full.get("disks") or [], copied(point_id, source) if source else captured(point_id, disks), point_id)
     point = RestorePoint.from_json(full | {"disks": given})
