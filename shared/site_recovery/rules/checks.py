@@ -87,10 +87,16 @@ def _action_allowed(request: FailoverRequest, world: World) -> Iterator[Check]:
         yield _check(CheckName.ACTION_ALLOWED, world.scope_id, result, why_not(action, subject))
     for member in world.unread:
         yield _check(CheckName.ACTION_ALLOWED, member, CheckResult.UNKNOWN, "this member of the plan could not be read")
-    if request.then_reprotect and action.leaves_primary and subject.providers == (Provider.HYPER_V_REPLICA_AZURE,) and world.plan is None:
-        follows = reprotecting(action, subject.providers, is_plan=False)
+    if request.then_reprotect and any(_stays_in_azure(action, member) for member in world.members):
+        follows = reprotecting(action, subject.providers, is_plan=subject.is_plan)
         words = f"after a failover to Azure has been committed, Hyper-V comes back by Failback, not by {follows}: leave thenReprotect out"
         yield _check(CheckName.ACTION_ALLOWED, "thenReprotect", CheckResult.FAILURE, words)
+
+
+def _stays_in_azure(action: Action, member: Member) -> bool:
+    """Whether a machine of Hyper-V runs in Azure once the action, and the commit after it, are done."""
+    out = action.leaves_primary or (action is not Action.FAILBACK and (member.item.active_location or "").lower() == "recovery")
+    return member.item.provider is Provider.HYPER_V_REPLICA_AZURE and out
 
 
 def _no_running_job(request: FailoverRequest, world: World) -> Iterator[Check]:
