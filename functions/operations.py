@@ -66,6 +66,7 @@ _REPLAY = Route(
     "POST", "/rejected-messages/{id}/replay", "Queue a rejected message again", Role.ADMIN,
     response=RejectedMessageBody, status=202, refusals=(409,), is_operation=False,
 )  # fmt: skip
+_FAILOVER = "failover"
 ROUTES = (_LIST, _GET, _CANCEL, _RETRY, _REJECTED, _REPLAY)
 
 
@@ -105,7 +106,11 @@ async def cancel_operation(req: func.HttpRequest) -> func.HttpResponse:
     """Cancel an operation before it starts."""
 
     async def work(app: Runtime, caller: Principal) -> Answer:
-        return _accepted(app, req, await app.commands.cancel(await _find_to_write(app, caller, req)))
+        operation = await _find_to_write(app, caller, req)
+        if operation.kind == _FAILOVER:
+            # its audit trail says who canceled it, and a refusal what Azure would still allow
+            return _accepted(app, req, await app.failovers.cancel(operation, caller.actor))
+        return _accepted(app, req, await app.commands.cancel(operation))
 
     return await handle(req, runtime, _WRITERS, work)
 

@@ -198,6 +198,15 @@ def test_the_requester_cannot_commit_alone_under_the_two_person_rule(sites: Site
     assert sites.ended(ann, failover)["status"] == "Succeeded"
 
 
+def test_whoever_cancels_stands_in_the_audit_trail_by_whatever_route(sites: Sites, ann: Caller, bob: Caller) -> None:
+    _, failover, _ = asked(sites, ann)
+    assert bob.post(f"/operations/{failover}/cancel").status == 202
+    assert sites.ended(ann, failover)["status"] == "Canceled"
+    trail = ann.get(f"/failovers/{failover}/audit").body["value"]
+    (entry,) = [entry for entry in trail if entry["event"] == "canceled"]
+    assert (entry["actor"]["kind"], "bob" in entry["actor"]["name"]) == ("user", True)
+
+
 def test_a_word_that_nothing_waits_for_is_refused(sites: Sites) -> None:
     provider, person = sites.caller(), sites.caller("provider", *EVERYTHING, user="carl")
     body = of_item(sites.item(), "TestFailover", options={"network": None}, thenCleanup={"after": "PT4H"})
