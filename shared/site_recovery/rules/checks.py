@@ -34,6 +34,7 @@ _PLAN_POINTS = {
     Provider.HYPER_V_REPLICA_2012_R2: frozenset({LatestPoint.LATEST}),
 }
 """spec, HyperVReplicaAzureRpRecoveryPointType; of the other kinds all four. Between VMM clouds the specification has no choice at all."""
+_WORSE = (CheckResult.PASS, CheckResult.WARNING, CheckResult.UNKNOWN, CheckResult.FAILURE)
 _FIELDS = {CheckName.NETWORK: "options.network", CheckName.LAST_TEST_FAILOVER: "acceptUntested"}
 
 
@@ -75,6 +76,14 @@ def verdict(plan: Plan, request: FailoverRequest, allowed: Sequence[Action]) -> 
         words = f"{_count(doubtful)} warned or could not be made: acceptWarnings lets it go all the same"
         return Problem(Refusal.CHECKS_FAILED, words, "acceptWarnings", tuple(_detail(check) for check in doubtful))
     return None
+
+
+def told(plan: Plan) -> dict[str, str]:
+    """Return the worst result of each check of a plan, by its name: what the audit trail keeps of it."""
+    found: dict[str, str] = {}
+    for check in sorted(plan.checks, key=lambda check: _WORSE.index(check.result)):
+        found[str(check.name)] = str(check.result)
+    return found
 
 
 def _action_allowed(request: FailoverRequest, world: World) -> Iterator[Check]:
