@@ -172,13 +172,18 @@ class Control:
             raise BadRequest("roles: must be a list of texts")
         if isinstance(lifetime, bool) or not isinstance(lifetime, int | float):
             raise BadRequest("lifetime: must be a number of seconds")
+        app, audience = str(body.get("app") or "local"), body.get("audience")
+        # to Resource Manager a principal of the estate speaks for itself, by its name
+        of_azure = not body.get("user") and str(audience).startswith(("https://management.", self.base_url(request)))
+        principal = self._platform.world.principal(app) if of_azure else None
         token = self._platform.issuer.caller_token(
             self.base_url(request),
             self._tenant_id(str(body.get("tenant") or self._provider())),
             roles,
             user=body.get("user"),
-            app=str(body.get("app") or "local"),
-            audience=body.get("audience"),
+            app=app,
+            object_id=principal.id if principal is not None else None,
+            audience=audience,
             lifetime=float(lifetime),
             expired=bool(body.get("expired", False)),
         )

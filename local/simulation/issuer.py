@@ -68,6 +68,7 @@ class Issuer:
         *,
         user: str | None = None,
         app: str = "local",
+        object_id: str | None = None,
         audience: str | None = None,
         lifetime: float = 28800,
         expired: bool = False,
@@ -76,7 +77,7 @@ class Issuer:
         audience = audience or _CLIENT_ID
         version = 1 if audience.startswith("api://") else 2
         name = user or app
-        object_id = derived("user" if user else "app", tenant_id, name)
+        object_id = object_id or derived("user" if user else "app", tenant_id, name)
         claims: Json = {"ver": f"{version}.0", "roles": list(roles), "oid": object_id, "sub": object_id}
         if user:
             claims |= {"scp": "user_impersonation", "name": user, "preferred_username": f"{user}@farshore.local"}

@@ -13,6 +13,7 @@ from shared.site_recovery.audit import AuditTrails
 from shared.site_recovery.names import ApprovalState
 from shared.site_recovery.rules import approval
 from shared.site_recovery.rules.approval import ApprovalRecord, Moved
+from shared.site_recovery.rules.checks import told
 from shared.site_recovery.rules.plans import make_plan
 from shared.site_recovery.surroundings import Surroundings
 
@@ -79,7 +80,7 @@ class Approvals:
 
     async def _changed(self, claim: Claim, plan: Plan, by: Actor) -> None:
         record.put_plan(claim.detail, plan)
-        await self.audit.append(claim.id, f"changed/{plan.hash}", by, "planChanged", {"planHash": plan.hash})
+        await self.audit.append(claim.id, f"changed/{plan.hash}", by, "planChanged", {"planHash": plan.hash, "checks": told(plan)})
 
 
 def _over(claim: Claim, problem: Problem) -> End:

@@ -14,7 +14,12 @@ from shared.site_recovery.rules.legs import Leg
 
 def request_of(body: JsonObject) -> FailoverRequest:
     """Read the request as it was sent, without the reserved members of a message."""
-    return FailoverRequest.model_validate({name: value for name, value in body.items() if name not in {"id", "tenant"}})
+    return FailoverRequest.model_validate(as_asked(body))
+
+
+def as_asked(body: JsonObject) -> JsonObject:
+    """Return the body without the reserved members of a message."""
+    return {name: value for name, value in body.items() if name not in {"id", "tenant"}}
 
 
 def legs_of(data: JsonObject) -> tuple[Leg, ...]:

@@ -199,13 +199,25 @@ class Failovers:
         if not row.intent.own:
             raise Refused(ErrorCode.NOT_IN_DOUBT, "Its start is not in doubt; what prepares it is sent again.", target=operation.id)
         job = said.job_id
-        if said.outcome is ResolvedAs.STARTED and not job:
-            job = await self._find(operation, row)
+        if said.outcome is ResolvedAs.STARTED:
+            job = await self._named(operation, job) if job else await self._find(operation, row)
         word: JsonObject = {"word": "resolve", "outcome": str(said.outcome), "jobId": job, "by": by.as_json()}
         await self.audit.append(
             operation.id, f"resolved/{row.intent.client_request_id}", by, "resolved", {"outcome": str(said.outcome), "job": job}
         )
         return await self._say(operation, word, "starting")
+
+    async def _named(self, operation: Operation, job: str) -> str:
+        """Return the name of a job that a person says it is; a slip of the pen would end what still runs."""
+        name = job.rstrip("/").rpartition("/")[2]
+        vault = vault_of(ResourceId.parse(record.request_of(operation.body).scope.id))
+        try:
+            known = await self.gateway.find(vault.child("replicationJobs", name))
+        except ValueError as wrong:
+            raise Refused(ErrorCode.INVALID_REQUEST, sentence(str(wrong)), target="jobId") from None
+        if known is None:
+            raise Refused(ErrorCode.INVALID_REQUEST, "The vault has no such job: GET /jobs shows those that it has.", target="jobId")
+        return name
 
     async def _find(self, operation: Operation, row: Active) -> str:
         request = record.request_of(operation.body)

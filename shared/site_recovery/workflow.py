@@ -65,9 +65,8 @@ class FailoverSteps:
         except CallFailure as failure:
             return _unreadable(request, failure)
         planned = make_plan(request, world)
-        await self.audit.append(
-            claim.id, "asked", claim.operation.actor, "requested", {"action": str(request.action), "reason": request.reason}
-        )
+        asked_for = {"action": str(request.action), "reason": request.reason, **record.as_asked(claim.operation.body)}
+        await self.audit.append(claim.id, "asked", claim.operation.actor, "requested", asked_for)
         record.put_plan(claim.detail, planned.plan)
         claim.detail["protectedItemIds"] = [member.item.id for member in world.members]
         record.put_legs(claim.data, legs.begin(planned.plan.legs))
@@ -77,11 +76,13 @@ class FailoverSteps:
             return End(Status.FAILED, held)
         problem = checks.verdict(planned.plan, request, planned.allowed)
         if problem is not None:
-            await self.audit.append(claim.id, "refused", _OUR_OWN, "refused", {"code": problem.code, "message": problem.message})
+            found = {"code": problem.code, "message": problem.message, "checks": checks.told(planned.plan)}
+            await self.audit.append(claim.id, "refused", _OUR_OWN, "refused", found)
             return End(Status.FAILED, problem)
         asked = approval.ask(planned.plan, self.clock.now(), world.rails)
         record.put_approval(claim.detail, asked)
-        await self.audit.append(claim.id, "planned", _OUR_OWN, "planned", {"planHash": planned.plan.hash, "approval": str(asked.state)})
+        plan = {"planHash": planned.plan.hash, "checks": checks.told(planned.plan), "approval": str(asked.state)}
+        await self.audit.append(claim.id, "planned", _OUR_OWN, "planned", plan)
         if approval.may_start(asked):
             return Next("starting")
         return Wait(asked.expires_at or self.clock.now(), step="awaitingApproval", tell="awaitingApproval")

@@ -228,6 +228,31 @@ def test_the_requester_cannot_commit_alone_under_the_two_person_rule(sites: Site
     assert sites.ended(ann, failover)["status"] == "Succeeded"
 
 
+def test_whoever_cancels_stands_in_the_audit_trail_by_whatever_route(sites: Sites, ann: Caller, bob: Caller) -> None:
+    _, failover, _ = asked(sites, ann)
+    assert bob.post(f"/operations/{failover}/cancel").status == 202
+    assert sites.ended(ann, failover)["status"] == "Canceled"
+    trail = ann.get(f"/failovers/{failover}/audit").body["value"]
+    (entry,) = [entry for entry in trail if entry["event"] == "canceled"]
+    assert (entry["actor"]["kind"], "bob" in entry["actor"]["name"]) == ("user", True)
+
+
+def test_a_job_that_the_vault_does_not_have_settles_no_doubt(sites: Sites) -> None:
+    provider, person, item = sites.caller(), sites.caller("provider", *EVERYTHING, user="carl"), sites.item()
+    sites.stack.fault("error", method="POST", path=f"{item.rsplit('/', 1)[-1]}/plannedFailover", status=503)
+    failover = start(provider, of_item(item, "PlannedFailover"))
+    found = sites.until(provider, failover, lambda found: found["attention"] is not None, step="PT2M")
+    assert found["attention"]["code"] == "OutcomeUnknown"
+    for job in (str(uuid.uuid4()), "no?job", f"{item.split('/replicationFabrics')[0]}/replicationJobs/{uuid.uuid4()}"):
+        wrong = refused(person, failover, "resolve", {"outcome": "started", "jobId": job}, 400, "InvalidRequest")
+        assert wrong["target"] == "jobId"
+    sites.stack.advance("PT1M")
+    assert provider.get(f"/failovers/{failover}").body["attention"]["code"] == "OutcomeUnknown", "it waits for a word that fits"
+    assert person.post(f"/failovers/{failover}/resolve", {"outcome": "notStarted"}).status == 202
+    assert sites.ended(provider, failover)["status"] == "Succeeded"
+    assert sites.posts(item) == ["plannedFailover"]
+
+
 def test_a_word_that_nothing_waits_for_is_refused(sites: Sites) -> None:
     provider, person = sites.caller(), sites.caller("provider", *EVERYTHING, user="carl")
     body = of_item(sites.item(), "TestFailover", options={"network": None}, thenCleanup={"after": "PT4H"})

@@ -206,13 +206,17 @@ class Trail:
 
 
 def test_everything_is_in_the_audit_trail_and_nothing_can_be_changed_there(sites: Sites, provider: Caller) -> None:
-    failover = start(provider, of_item(sites.item(), "PlannedFailover", thenCommit=True))
-    sites.ended(provider, failover)
+    asked = of_item(sites.item(), "PlannedFailover", options={"recoveryPoint": "LatestProcessed"}, thenCommit=True)
+    failover = start(provider, asked)
+    ended = sites.ended(provider, failover)
     trail = Trail(sites, provider, failover)
     body = trail.read()
     assert body["verified"] is True
     events = [entry["event"] for entry in body["value"]]
     assert events == ["requested", "planned", "started", "ended", "started", "ended", "finished"]
+    assert body["value"][0]["detail"] == asked, "what was asked for, whole"
+    checked = body["value"][1]["detail"]["checks"]
+    assert checked == {check["name"]: check["result"] for check in ended["plan"]["checks"]}, "and what was checked"
     assert body["value"][0]["actor"] == provider.get(f"/failovers/{failover}").body["requestedBy"]
     assert [entry["sequence"] for entry in body["value"]] == list(range(1, 8))
     assert recomputed(body) == body["head"]

@@ -63,6 +63,17 @@ async def test_a_caller_without_a_usable_token_is_refused(azure: Azure) -> None:
                 assert (await answer.json())["error"]["code"] == code
 
 
+async def test_a_token_for_azure_is_that_of_the_principal_whose_name_is_given(azure: Azure) -> None:
+    source = await azure.collection()
+    url = f"{azure.url}{source['id']}?api-version=2024-07-01"
+    names = {"Reader": 200, "nobody": 403}
+    async with aiohttp.ClientSession() as session:
+        for name, status in names.items():
+            token = await azure.control.token(app=name, audience="https://management.azure.com/")
+            async with session.get(url, headers={"Authorization": f"Bearer {token}"}) as answer:
+                assert answer.status == status, name
+
+
 async def test_without_the_action_the_answer_names_client_action_and_scope(azure: Azure) -> None:
     source = await azure.collection()
     estate = await azure.control.estate()

@@ -7,7 +7,7 @@ import pytest
 
 from shared.errors import Problem
 from shared.site_recovery.models import Action, CheckName, CheckResult, FailoverRequest
-from shared.site_recovery.rules import GuardRails, Member, NetworkFacts, World, make_plan, verdict
+from shared.site_recovery.rules import GuardRails, Member, NetworkFacts, World, checks, make_plan, verdict
 from tests.site_recovery.samples import DAY, HOUR, ITEM, MINUTE, NETWORK, NOW, PLAN, POINT, item, job, plan, point, request, world
 
 FIVE = {"actionAllowed", "noRunningJob", "ownership", "limits", "network", "blastRadius"}
@@ -65,6 +65,23 @@ def test_then_reprotect_after_hyper_v_went_to_azure_is_refused_before_anything_m
     assert refused is not None
     assert (refused.code, refused.target) == ("ActionNotAllowed", "thenReprotect")
     assert refusal(request(thenCommit=True, thenReprotect=True), world(item(provider="A2A"))) is None
+    shop = plan([["web", "db"]])
+    refused = refusal(request(scope={"recoveryPlanId": shop.id}, thenCommit=True, thenReprotect=True), world(item(), item("db"), plan=shop))
+    assert refused is not None
+    assert (refused.code, refused.target) == ("ActionNotAllowed", "thenReprotect"), "of a plan no less"
+
+
+@pytest.mark.parametrize(("location", "refused"), [("Recovery", True), ("Primary", False)])
+def test_a_commit_in_azure_is_followed_by_no_reprotection_and_one_after_a_failback_is(location: str, refused: bool) -> None:
+    moved = item(allowed=["Commit"], activeLocation=location)
+    assert (refusal(request("Commit", thenReprotect=True), world(moved)) is not None) is refused
+
+
+def test_the_worst_result_of_each_check_is_told() -> None:
+    shop = plan([["web", "db"]])
+    worlds = world(item(), item("db", replicationHealth="Critical"), plan=shop)
+    told = checks.told(make_plan(request(scope={"recoveryPlanId": shop.id}), worlds).plan)
+    assert (told["health"], told["lastTestFailover"], set(told)) == ("warning", "pass", OUT)
 
 
 def test_a_running_job_is_named() -> None:

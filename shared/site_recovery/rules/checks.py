@@ -34,6 +34,7 @@ _PLAN_POINTS = {
     Provider.HYPER_V_REPLICA_2012_R2: frozenset({LatestPoint.LATEST}),
 }
 """spec, HyperVReplicaAzureRpRecoveryPointType; of the other kinds all four. Between VMM clouds the specification has no choice at all."""
+_WORSE = (CheckResult.PASS, CheckResult.WARNING, CheckResult.UNKNOWN, CheckResult.FAILURE)
 _FIELDS = {CheckName.NETWORK: "options.network", CheckName.LAST_TEST_FAILOVER: "acceptUntested"}
 
 
@@ -77,6 +78,14 @@ def verdict(plan: Plan, request: FailoverRequest, allowed: Sequence[Action]) -> 
     return None
 
 
+def told(plan: Plan) -> dict[str, str]:
+    """Return the worst result of each check of a plan, by its name: what the audit trail keeps of it."""
+    found: dict[str, str] = {}
+    for check in sorted(plan.checks, key=lambda check: _WORSE.index(check.result)):
+        found[str(check.name)] = str(check.result)
+    return found
+
+
 def _action_allowed(request: FailoverRequest, world: World) -> Iterator[Check]:
     subject, action = world.subject, request.action
     allowed = is_allowed(action, subject)
@@ -87,10 +96,16 @@ def _action_allowed(request: FailoverRequest, world: World) -> Iterator[Check]:
         yield _check(CheckName.ACTION_ALLOWED, world.scope_id, result, why_not(action, subject))
     for member in world.unread:
         yield _check(CheckName.ACTION_ALLOWED, member, CheckResult.UNKNOWN, "this member of the plan could not be read")
-    if request.then_reprotect and action.leaves_primary and subject.providers == (Provider.HYPER_V_REPLICA_AZURE,) and world.plan is None:
-        follows = reprotecting(action, subject.providers, is_plan=False)
+    if request.then_reprotect and any(_stays_in_azure(action, member) for member in world.members):
+        follows = reprotecting(action, subject.providers, is_plan=subject.is_plan)
         words = f"after a failover to Azure has been committed, Hyper-V comes back by Failback, not by {follows}: leave thenReprotect out"
         yield _check(CheckName.ACTION_ALLOWED, "thenReprotect", CheckResult.FAILURE, words)
+
+
+def _stays_in_azure(action: Action, member: Member) -> bool:
+    """Whether a machine of Hyper-V runs in Azure once the action, and the commit after it, are done."""
+    out = action.leaves_primary or (action is not Action.FAILBACK and (member.item.active_location or "").lower() == "recovery")
+    return member.item.provider is Provider.HYPER_V_REPLICA_AZURE and out
 
 
 def _no_running_job(request: FailoverRequest, world: World) -> Iterator[Check]:
