@@ -101,8 +101,6 @@ class Runtime:
             operation, subscription = str(item.key.operation), item.key.subscription_id
             if item.remaining is not None:
                 telemetry.gauge(Metric.ARM_REMAINING, item.remaining, operation=operation, subscription=subscription)
-            if item.retry_after is not None:
-                telemetry.count(Metric.ARM_THROTTLED, operation=operation, subscription=subscription)
         await asyncio.gather(
             *(
                 self.budgets.observed(

@@ -42,6 +42,11 @@ def test_every_metric_is_looked_at() -> None:
     assert asked == TELEMETRY.keys()
 
 
+def test_names_are_in_the_one_case_that_the_telemetry_library_keeps() -> None:
+    names = set(TELEMETRY)
+    assert names == {name.lower() for name in names}
+
+
 def test_the_code_sends_what_is_documented() -> None:
     assert {str(metric) for metric in Metric} == TELEMETRY.keys() - NOT_SENT_YET
 
