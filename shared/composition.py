@@ -217,7 +217,7 @@ def _assemble(settings: Settings, clock: Clock, ids: Ids, account: Storage, anch
         rejected=kept,
         poisoned=PoisonQueues(account.queues, receiver, INTAKE_QUEUES, (*STEP_QUEUES, *CHECK_QUEUES)),
         copies=copies.service(acceptance, commands),
-        gauges=CopyGauges(operations, clock),
+        gauges=CopyGauges(operations, copies.newest, clock),
         failovers=started,
         site_recovery=failovers.gateway,
         surroundings=failovers.surroundings,

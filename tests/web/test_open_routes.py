@@ -116,7 +116,7 @@ async def test_a_tenant_sees_itself_only(issuer: Issuer) -> None:
         "kind": "tenant",
         "subscriptions": list(FABRIKAM.subscriptions),
         "vaultId": FABRIKAM.vault_id,
-        "settings": {"twoPersonRule": True},
+        "settings": {"twoPersonRule": True, "recoveryPointObjective": None},
     }
     anothers = await call("get_tenant", route={"tenant": "northwind"}, authorization=token)
     nobodys = await call("get_tenant", route={"tenant": "nosuch"}, authorization=token)

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 from shared.arm.ids import ResourceId
 from shared.clock import Clock
+from shared.durations import duration_text
 from shared.errors import CallFailure, ErrorCode, Problem, Refused
 from shared.operations.models import Accepted, Actor, JsonObject, Operation, Status
 from shared.operations.store import Store
@@ -26,7 +27,6 @@ from shared.site_recovery.drills.models import (
     kept_at,
 )
 from shared.site_recovery.drills.store import DrillStore
-from shared.site_recovery.durations import duration_text
 from shared.site_recovery.gateway import SiteRecoveryGateway, is_plan
 from shared.site_recovery.inventory import asked
 from shared.site_recovery.listing import Vault
