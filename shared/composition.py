@@ -93,6 +93,11 @@ class Runtime:
         await self.store.active("a" * 26)
         return True
 
+    async def tell_gauges(self) -> None:
+        """Tell how copies stand, where this app has any: another app's state knows nothing of them, and its word would be the last."""
+        if "copies" in self.settings.capabilities:
+            await self.gauges.tell(await self.registry.all())
+
     async def feed_budgets(self) -> None:
         """Write what answers have said of call budgets since the last time, for the tick to spend by."""
         seen = self.clients.take_observations()

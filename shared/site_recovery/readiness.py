@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from shared.access.registry import Registry, Tenant
 from shared.arm.ids import ResourceId
-from shared.errors import CallFailure
+from shared.errors import CallFailure, Refused
 from shared.site_recovery.gateway import SiteRecoveryGateway
 from shared.site_recovery.inventory import Inventory
 from shared.site_recovery.inventory_answers import Readiness, ReadinessFinding
@@ -104,7 +104,7 @@ class ReadinessReader:
 async def _unless_unread(read: Awaitable[T]) -> T | None:
     try:
         return await read
-    except CallFailure:
+    except (CallFailure, Refused):  # the inventory says in words what Azure has refused
         return None
 
 

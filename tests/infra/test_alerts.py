@@ -54,9 +54,9 @@ def test_the_code_sends_what_is_documented() -> None:
 @pytest.mark.parametrize("file", ALERTS, ids=lambda file: file.stem)
 def test_each_alert_is_deployed_with_the_columns_of_its_query(file: Path) -> None:
     tool()
-    rules = of_type(list(resources(main(apps="two"))), "Microsoft.Insights/scheduledQueryRules")
+    rules = of_type(list(resources(main(apps="three"))), "Microsoft.Insights/scheduledQueryRules")
     found = [rule for rule in rules if f"/{file.name};" in rule.properties["description"]]
-    assert len(found) == (2 if file.stem == "no-heartbeat" else 1)
+    assert len(found) == (3 if file.stem == "no-heartbeat" else 1)
     for rule in found:
         (criterion,) = rule.properties["criteria"]["allOf"]
         text = file.read_text(encoding="utf-8")
@@ -71,9 +71,9 @@ def test_each_alert_is_deployed_with_the_columns_of_its_query(file: Path) -> Non
 
 def test_each_app_has_a_heartbeat_alert_of_its_own() -> None:
     tool()
-    rules = of_type(list(resources(main(apps="two"))), "Microsoft.Insights/scheduledQueryRules")
+    rules = of_type(list(resources(main(apps="three"))), "Microsoft.Insights/scheduledQueryRules")
     queries = [str(rule.properties["criteria"]["allOf"][0]["query"]) for rule in rules if "no-heartbeat" in rule.properties["description"]]
-    assert len(set(queries)) == 2
+    assert len(set(queries)) == 3
     assert all("AppRoleName ==" in query for query in queries)
 
 
