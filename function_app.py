@@ -6,10 +6,11 @@ import azure.functions as func
 
 from shared.settings import get_settings
 
-_ALWAYS = ("replication_status.blueprint", "schedules.blueprint", "operations.blueprint", "tenants.blueprint", "health.blueprint")
+_ALWAYS = ("replication_status.blueprint", "schedules.blueprint", "operations.blueprint", "health.blueprint")
 _OF_CAPABILITY = {
     "copies": ("restore_points.blueprint", "replication_status.checks"),
-    "failovers": ("failovers.blueprint", "vaults.blueprint", "set_up.blueprint", "drills.blueprint", "readiness.blueprint"),
+    "failovers": ("failovers.blueprint", "vaults.blueprint", "set_up.blueprint", "drills.blueprint"),
+    "tenants": ("tenants.blueprint", "readiness.blueprint"),
 }
 
 app = func.FunctionApp()

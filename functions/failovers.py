@@ -21,7 +21,7 @@ from shared.web.answers import Answer, accepted
 from shared.web.documents import parse
 from shared.web.entry import handle
 from shared.web.lists import page_body, read_page
-from shared.web.requests import QueryParameter, base_url, read_body, read_query, refuse_body, repeatability
+from shared.web.requests import QueryParameter, base_url, read_body, read_query, refuse_body, repeatability, trace_of
 from shared.web.routes import Route
 
 blueprint = func.Blueprint()  # type: ignore[no-untyped-call]  # the SDK leaves it without types
@@ -80,7 +80,7 @@ async def start_failover(req: func.HttpRequest) -> func.HttpResponse:
         owner = await app.inventory.require_owner(caller, scope, target="scope")
         if query.get("dryRun") == "true":
             return Answer(200, (await app.failovers.plan(request, owner)).as_json())
-        asked = Asked(request, body, owner, caller.actor, repeatable.key, req.headers.get("traceparent"))
+        asked = Asked(request, body, owner, caller.actor, repeatable.key, trace_of(req))
         return _accepted(app, req, (await app.failovers.start(asked)).operation)
 
     return await handle(req, runtime, Role.FAILOVERS_EXECUTE, work)

@@ -17,7 +17,7 @@ async def tick(timer: func.TimerRequest) -> None:
     """Find what is due and queue it; a late or doubled tick does no harm."""
     app = await runtime()
     await app.tick.run()
-    await app.gauges.tell([tenant.name for tenant in await app.registry.all()])
+    await app.tell_gauges()
 
 
 @checks.queue_trigger(arg_name="msg", queue_name=CHECKS, connection="AzureWebJobsStorage")

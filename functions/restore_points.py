@@ -18,7 +18,7 @@ from shared.web.answers import Answer, accepted
 from shared.web.documents import parse
 from shared.web.entry import handle
 from shared.web.lists import page_body, read_page
-from shared.web.requests import QueryParameter, base_url, read_body, read_query, refuse_body, repeatability
+from shared.web.requests import QueryParameter, base_url, read_body, read_query, refuse_body, repeatability, trace_of
 from shared.web.routes import Route
 
 blueprint = func.Blueprint()  # type: ignore[no-untyped-call]  # the SDK leaves it without types
@@ -74,7 +74,7 @@ async def start_restore_point_copy(req: func.HttpRequest) -> func.HttpResponse:
         owner = await require_owner(app.registry, caller, source, source.type, target="source")
         if await require_owner(app.registry, caller, target, target.type, target="target") != owner:
             raise not_found(f"{target.type} '{target}'", target="target")
-        trace = req.headers.get("traceparent")
+        trace = trace_of(req)
         done = await app.copies.start(Asked(request, body, owner, caller.actor, repeatable.key, trace))
         return _accepted(app, req, done.operation)
 

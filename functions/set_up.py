@@ -27,7 +27,7 @@ from shared.web.answers import Answer, accepted
 from shared.web.documents import parse, wrong
 from shared.web.entry import handle
 from shared.web.operations import OperationBody
-from shared.web.requests import QueryParameter, base_url, read_body, read_json, read_query, refuse_body, repeatability
+from shared.web.requests import QueryParameter, base_url, read_body, read_json, read_query, refuse_body, repeatability, trace_of
 from shared.web.routes import Method, Route
 
 blueprint = func.Blueprint()  # type: ignore[no-untyped-call]  # the SDK leaves it without types
@@ -152,7 +152,7 @@ async def _start(
     vault = await app.inventory.vault(caller, query.get("vaultId"))
     name = _name(req, route)
     wanted = Wanted(kind, change, vault.id, name, body)
-    asked = Asked(wanted, vault.owner, caller.actor, repeatable.key, req.headers.get("traceparent"), vault.everything)
+    asked = Asked(wanted, vault.owner, caller.actor, repeatable.key, trace_of(req), vault.everything)
     operation = (await app.set_up.start(asked)).operation
     base = base_url(app.settings, req)
     where = f"?vaultId={quote(str(vault.id), safe='/')}" if "vaultId" in query else ""

@@ -26,10 +26,10 @@ param protectedRegions string[]
 @maxLength(90)
 param resourceGroupName string = 'rg-farshore-${environmentName}'
 
-@description('One app with everything, or a copy and a failover app, each with its own identity and state: the boundary between rights.')
+@description('One app with everything, or a copy, a failover and a tenant app, each with its own identity and state: the boundary between rights.')
 @allowed([
   'one'
-  'two'
+  'three'
 ])
 param apps string = 'one'
 
@@ -156,7 +156,7 @@ var parts = apps == 'one'
       {
         name: 'func-farshore-${environmentName}-${suffix}'
         short: 'app'
-        capabilities: ['copies', 'failovers']
+        capabilities: ['copies', 'failovers', 'tenants']
       }
     ]
   : [
@@ -170,9 +170,15 @@ var parts = apps == 'one'
         short: 'failovers'
         capabilities: ['failovers']
       }
+      {
+        name: 'func-farshore-${environmentName}-tenants-${suffix}'
+        short: 'tenants'
+        capabilities: ['tenants']
+      }
     ]
 var copiesApp = 0
 var failoversApp = apps == 'one' ? 0 : 1
+var tenantsApp = apps == 'one' ? 0 : 2
 
 var isPrivate = network != 'public'
 // Names that private endpoints answer for, in this order.
@@ -382,6 +388,7 @@ module rights 'modules/target-subscription.bicep' = [
       target: target
       copiesPrincipalId: identity[copiesApp].outputs.principalId
       failoversPrincipalId: identity[failoversApp].outputs.principalId
+      tenantsPrincipalId: identity[tenantsApp].outputs.principalId
     }
   }
 ]

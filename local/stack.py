@@ -20,7 +20,10 @@ _AUDIENCES: Final = "api://farshore,farshore"
 
 @dataclass(frozen=True, slots=True)
 class StackOptions:
-    """What to start, and where. `data` keeps everything of it, `keep` False keeps Azurite and the timers in memory only."""
+    """What to start, and where. `data` keeps everything of it, `keep` False keeps Azurite and the timers in memory only.
+
+    `now` is Azure's time at the start, ISO 8601; by default the machine's.
+    """
 
     data: Path
     port: int = 7071
@@ -30,6 +33,7 @@ class StackOptions:
     workers: int = 1
     speed: float | None = 600
     estate: Path | None = None
+    now: str | None = None
     keep: bool = False
     app: Path = processes.ROOT
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -107,6 +111,7 @@ class Stack:
         command += ["--data", str(options.data / "simulation")] if options.keep else []
         command += ["--speed", f"{options.speed:g}"] if options.speed is not None else []
         command += ["--estate", str(options.estate)] if options.estate else []
+        command += ["--now", options.now] if options.now else []
         simulation = processes.start("the simulated Azure", command, self._logs / "simulation.log")
         self.parts.append(simulation)
         return simulation

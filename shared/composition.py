@@ -93,6 +93,11 @@ class Runtime:
         await self.store.active("a" * 26)
         return True
 
+    async def tell_gauges(self) -> None:
+        """Tell how copies stand, where this app has any: another app's state knows nothing of them, and its word would be the last."""
+        if "copies" in self.settings.capabilities:
+            await self.gauges.tell(await self.registry.all())
+
     async def feed_budgets(self) -> None:
         """Write what answers have said of call budgets since the last time, for the tick to spend by."""
         seen = self.clients.take_observations()
@@ -101,8 +106,6 @@ class Runtime:
             operation, subscription = str(item.key.operation), item.key.subscription_id
             if item.remaining is not None:
                 telemetry.gauge(Metric.ARM_REMAINING, item.remaining, operation=operation, subscription=subscription)
-            if item.retry_after is not None:
-                telemetry.count(Metric.ARM_THROTTLED, operation=operation, subscription=subscription)
         await asyncio.gather(
             *(
                 self.budgets.observed(
@@ -219,7 +222,7 @@ def _assemble(settings: Settings, clock: Clock, ids: Ids, account: Storage, anch
         rejected=kept,
         poisoned=PoisonQueues(account.queues, receiver, INTAKE_QUEUES, (*STEP_QUEUES, *CHECK_QUEUES)),
         copies=copies.service(acceptance, commands),
-        gauges=CopyGauges(operations, clock),
+        gauges=CopyGauges(operations, copies.newest, clock),
         failovers=started,
         site_recovery=failovers.gateway,
         surroundings=failovers.surroundings,

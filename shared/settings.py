@@ -100,10 +100,10 @@ class Settings(BaseSettings):
         validation_alias="FARSHORE_TRACE_SHARE",
         description="Share of the traces kept, 0 to 1; metrics are whole.",
     )
-    capabilities: Annotated[tuple[Literal["copies", "failovers"], ...], NoDecode] = Field(
-        ("copies", "failovers"),
+    capabilities: Annotated[tuple[Literal["copies", "failovers", "tenants"], ...], NoDecode] = Field(
+        ("copies", "failovers", "tenants"),
         validation_alias="FARSHORE_CAPABILITIES",
-        description="Capabilities that this app serves, comma-separated: copies, failovers. Each app has its own identity and rights.",
+        description="Capabilities that this app serves, comma-separated: copies, failovers, tenants; each app has its own identity.",
     )
     budget_share: float = Field(
         0.5,

@@ -26,9 +26,12 @@ class Metric(StrEnum):
     ACCEPTED = "farshore.operations.accepted"
     ENDED = "farshore.operations.ended"
     ATTENTION = "farshore.operations.attention"
-    COPIES_IN_FLIGHT = "farshore.copies.inFlight"
+    COPIES_IN_FLIGHT = "farshore.copies.in_flight"
     COPIES_STUCK = "farshore.copies.stuck"
     COPY_DURATION = "farshore.copies.duration"
+    OBJECTIVE_AGE = "farshore.objective.age"
+    OBJECTIVE_LIMIT = "farshore.objective.limit"
+    OBJECTIVE_BREACHED = "farshore.objective.breached"
     FAILOVER_DURATION = "farshore.failovers.duration"
     POISON = "farshore.messages.poison"
     REJECTED = "farshore.messages.rejected"
@@ -87,15 +90,15 @@ def span(name: str, traceparent: str = "", **attributes: str) -> Iterator[None]:
         yield
 
 
-def current_traceparent() -> str | None:
-    """Return the traceparent of the span that is open now, for a message or a row; None where nothing is traced."""
+def current_traceparent(sent: str | None = None) -> str | None:
+    """Return the traceparent of the span that is open now, for a message or a row; the one that was `sent` where nothing is traced."""
     if _tracer is None:
-        return None
+        return sent
     from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
     carrier: dict[str, str] = {}
     TraceContextTextMapPropagator().inject(carrier)
-    return carrier.get("traceparent")
+    return carrier.get("traceparent", sent)
 
 
 def _instrument(metric: Metric, make: str) -> Any:  # noqa: ANN401  # one of OpenTelemetry's three kinds

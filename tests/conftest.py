@@ -19,6 +19,11 @@ from tests.support.storage import AzuritePool, clear
 StartHost = Callable[..., RunningHost]
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Take the version under which tests/compatibility records what is stored."""
+    parser.addoption("--record-stored", metavar="VERSION", help="record what this version stores (tests/compatibility/record.py)")
+
+
 @pytest.fixture(scope="session")
 def azurites(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AzuritePool]:
     """Azurites to borrow, for tests that need one for themselves or several."""

@@ -74,7 +74,7 @@ var figures = [
     title: 'Recovery point objective breached'
     query: loadTextContent('../alerts/objective-breached.kql')
     column: 'Machines'
-    dimensions: ['Tenant', 'Policy']
+    dimensions: ['Tenant']
     threshold: 0
     severity: 1
     window: 'PT30M'

@@ -15,7 +15,7 @@ param location string
 
 @description('What of the package is loaded: the setting FARSHORE_CAPABILITIES.')
 @minLength(1)
-param capabilities ('copies' | 'failovers')[]
+param capabilities ('copies' | 'failovers' | 'tenants')[]
 
 @description('Resource id of the app\'s identity.')
 param identityId string

@@ -18,7 +18,7 @@ param zones string[]
 
 @description('Number of apps; each has a subnet of its own, as a subnet is delegated to one.')
 @minValue(1)
-@maxValue(2)
+@maxValue(3)
 param appCount int
 
 @description('Resource id of the Log Analytics workspace.')
@@ -174,7 +174,7 @@ resource endpointSubnet 'Microsoft.Network/virtualNetworks/subnets@2025-03-01' =
   name: 'endpoints'
   dependsOn: [appSubnets]
   properties: {
-    addressPrefix: cidrSubnet(addressPrefix, 26, 2)
+    addressPrefix: cidrSubnet(addressPrefix, 26, 3)
     defaultOutboundAccess: false
     privateEndpointNetworkPolicies: 'NetworkSecurityGroupEnabled'
     networkSecurityGroup: {

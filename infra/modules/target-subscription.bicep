@@ -13,9 +13,14 @@ param copiesPrincipalId string
 @description('Object id of the identity that runs failovers.')
 param failoversPrincipalId string
 
+@description('Object id of the identity that says whether tenants can be protected.')
+param tenantsPrincipalId string
+
 var copiesRole = loadJsonContent('../roles/copies.json')
 var failoversRole = loadJsonContent('../roles/failovers.json')
 var networksRole = loadJsonContent('../roles/failover-networks.json')
+var tenantsRole = loadJsonContent('../roles/tenants.json')
+var placesRole = loadJsonContent('../roles/tenant-places.json')
 var hasVaults = !empty(target.vaults)
 
 resource copies 'Microsoft.Authorization/roleDefinitions@2022-04-01' = if (target.copies) {
@@ -72,6 +77,42 @@ resource networks 'Microsoft.Authorization/roleDefinitions@2022-04-01' = if (has
   }
 }
 
+resource tenants 'Microsoft.Authorization/roleDefinitions@2022-04-01' = if (hasVaults) {
+  name: guid(subscription().id, tenantsRole.name)
+  properties: {
+    roleName: '${tenantsRole.name} (${subscription().subscriptionId})'
+    description: tenantsRole.description
+    type: 'CustomRole'
+    permissions: [
+      {
+        actions: tenantsRole.actions
+        notActions: []
+        dataActions: []
+        notDataActions: []
+      }
+    ]
+    assignableScopes: [subscription().id]
+  }
+}
+
+resource places 'Microsoft.Authorization/roleDefinitions@2022-04-01' = if (hasVaults) {
+  name: guid(subscription().id, placesRole.name)
+  properties: {
+    roleName: '${placesRole.name} (${subscription().subscriptionId})'
+    description: placesRole.description
+    type: 'CustomRole'
+    permissions: [
+      {
+        actions: placesRole.actions
+        notActions: []
+        dataActions: []
+        notDataActions: []
+      }
+    ]
+    assignableScopes: [subscription().id]
+  }
+}
+
 resource mayCopy 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (target.copies) {
   name: guid(subscription().id, copiesPrincipalId, copies.id)
   properties: {
@@ -92,6 +133,16 @@ resource mayReadNetworks 'Microsoft.Authorization/roleAssignments@2022-04-01' = 
   }
 }
 
+resource mayReadPlaces 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (hasVaults) {
+  name: guid(subscription().id, tenantsPrincipalId, places.id)
+  properties: {
+    description: 'Farshore looks at the networks and storage accounts that machines would fail over to.'
+    roleDefinitionId: places.id
+    principalId: tenantsPrincipalId
+    principalType: 'ServicePrincipal'
+  }
+}
+
 module mayFailOver 'vault-rights.bicep' = [
   for vault in target.vaults: {
     name: 'farshore-vault-${uniqueString(vault.resourceGroup, vault.name)}'
@@ -100,6 +151,20 @@ module mayFailOver 'vault-rights.bicep' = [
       vaultName: vault.name
       roleDefinitionId: failovers.id
       principalId: failoversPrincipalId
+      purpose: 'Farshore runs failovers of this vault\'s items.'
+    }
+  }
+]
+
+module mayReadVault 'vault-rights.bicep' = [
+  for vault in target.vaults: {
+    name: 'farshore-vault-read-${uniqueString(vault.resourceGroup, vault.name)}'
+    scope: resourceGroup(vault.resourceGroup)
+    params: {
+      vaultName: vault.name
+      roleDefinitionId: tenants.id
+      principalId: tenantsPrincipalId
+      purpose: 'Farshore says whether the tenants of this vault can be protected.'
     }
   }
 ]

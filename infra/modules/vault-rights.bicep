@@ -1,4 +1,4 @@
-metadata description = 'The right to run failovers in one vault, and in no other of its subscription.'
+metadata description = 'A right in one vault, and in no other of its subscription.'
 
 @description('Name of the Recovery Services vault.')
 @minLength(2)
@@ -8,18 +8,22 @@ param vaultName string
 @description('Resource id of the role.')
 param roleDefinitionId string
 
-@description('Object id of the identity that runs failovers.')
+@description('Object id of the identity that gets it.')
 param principalId string
+
+@description('What it is for, in words.')
+@minLength(1)
+param purpose string
 
 resource vault 'Microsoft.RecoveryServices/vaults@2026-01-01' existing = {
   name: vaultName
 }
 
-resource mayFailOver 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
+resource right 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   scope: vault
   name: guid(vault.id, principalId, roleDefinitionId)
   properties: {
-    description: 'Farshore runs failovers of this vault\'s items.'
+    description: purpose
     roleDefinitionId: roleDefinitionId
     principalId: principalId
     principalType: 'ServicePrincipal'

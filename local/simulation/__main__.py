@@ -13,6 +13,7 @@ from aiohttp import web
 from local.simulation.app import create_app
 from local.simulation.gate import REQUEST_LOG
 from local.simulation.platform import Platform
+from local.simulation.times import from_text
 
 
 def _arguments() -> argparse.Namespace:
@@ -22,6 +23,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--data", type=Path, help="folder in which the state survives (default: none, in memory only)")
     parser.add_argument("--speed", type=float, help="seconds of Azure's time in a second (default: as it was, else 1)")
     parser.add_argument("--estate", type=Path, help="JSON file to start from; not read where --data holds a state (default: the sample)")
+    parser.add_argument("--now", type=from_text, help="Azure's time at the first start, ISO 8601 (default: the machine's)")
     parser.add_argument("--log-requests", action="store_true", help="write each request to standard error, as JSON")
     return parser.parse_args()
 
@@ -49,7 +51,7 @@ def main() -> int:
         logging.getLogger(REQUEST_LOG).setLevel(logging.INFO)
     try:
         estate = json.loads(arguments.estate.read_text()) if arguments.estate else None
-        platform = Platform(arguments.data, speed=arguments.speed, estate=estate)
+        platform = Platform(arguments.data, speed=arguments.speed, estate=estate, now=arguments.now)
     except (OSError, ValueError) as problem:
         print(f"simulated Azure: cannot start: {problem}", file=sys.stderr)
         return 1

@@ -18,7 +18,8 @@ from local.simulation.state import Json
 from local.simulation.world import World
 
 _LISTS = (
-    *("subscriptions", "resourceGroups", "virtualMachines", "disks", "virtualNetworks", "restorePointCollections", "vaults", "principals"),
+    *("subscriptions", "resourceGroups", "virtualMachines", "disks", "virtualNetworks", "storageAccounts", "restorePointCollections"),
+    *("vaults", "principals"),
 )
 
 
@@ -47,6 +48,8 @@ def read_estate(estate: Mapping[str, Any], now: datetime) -> World:
         world.resources.load(estate)
         part = "virtualNetworks"
         world.network.load(estate)
+        part = "storageAccounts"
+        world.storage.load(estate)
         part = "virtualMachines, disks and restorePointCollections"
         world.compute.load(estate, now, world.seed)
         part = "vaults"
@@ -66,7 +69,7 @@ def _with_defaults(estate: Mapping[str, Any]) -> Mapping[str, Any]:
             app_principal([f"/subscriptions/{str(item['id']).rsplit('/', 1)[-1]}" for item in full.get("subscriptions", [])])
         ]
     groups = {key(str(item["id"])): item for item in full.get("resourceGroups", [])}
-    for name in ("virtualMachines", "disks", "virtualNetworks", "restorePointCollections", "vaults"):
+    for name in ("virtualMachines", "disks", "virtualNetworks", "storageAccounts", "restorePointCollections", "vaults"):
         for item in full.get(name, []):
             scope = group_id(str(item.get("id", "")))
             if "id" in item and "location" in item and key(scope) not in groups:
@@ -81,6 +84,7 @@ def write_estate(world: World, now: datetime) -> Json:
         **world.resources.dump(),
         **world.compute.dump(now),
         **world.network.dump(),
+        **world.storage.dump(),
         **world.recovery_services.dump(now),
         "principals": [row.as_json() for row in world.principals.values()],
     }

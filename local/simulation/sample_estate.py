@@ -64,7 +64,10 @@ def sample_estate(now: datetime) -> Json:
     """Return the sample estate, its restore points some days before `now`."""
     estate: Json = {
         "seed": 1,
-        **{name: [] for name in ("tenants", "subscriptions", "resourceGroups", "virtualMachines", "disks", "virtualNetworks")},
+        **{
+            name: []
+            for name in ("tenants", "subscriptions", "resourceGroups", "virtualMachines", "disks", "virtualNetworks", "storageAccounts")
+        },
         "restorePointCollections": [],
         "vaults": [],
         "principals": _principals(),
@@ -120,6 +123,9 @@ def _add_tenant(estate: Json, tenant: str, display_name: str, kind: str, now: da
     estate["vaults"].append(_vault(vault, tenant, kind, f"{scope}/{tenant}-production/providers/Microsoft.Compute", now))
     for group, location in (("production", LOCATIONS[0]), ("recovery", LOCATIONS[1])):
         estate["resourceGroups"].append({"id": f"{scope}/{tenant}-{group}", "location": location})
+    if kind == "provider":
+        replicas = f"{scope}/{tenant}-recovery/providers/Microsoft.Storage/storageAccounts/{tenant}replicas"
+        estate["storageAccounts"].append({"id": replicas, "location": LOCATIONS[1], "sku": "Standard_GRS"})
     for location in LOCATIONS:
         for name, prefix in ((f"{tenant}-{location}", "10.10"), (f"drill-{tenant}-{location}", "10.99")):
             estate["virtualNetworks"].append(

@@ -9,6 +9,7 @@ from local.simulation.network.models import NetworkState
 from local.simulation.recovery_services.state import RecoveryServicesState
 from local.simulation.resources.models import ResourcesState
 from local.simulation.state import Change, Json, Table
+from local.simulation.storage.models import StorageState
 
 
 def _as_is(body: Mapping[str, Any]) -> Json:
@@ -25,13 +26,14 @@ class World:
         self.resources = ResourcesState()
         self.compute = ComputeState()
         self.network = NetworkState()
+        self.storage = StorageState()
         self.recovery_services = RecoveryServicesState()
         self.principals: Table[Principal] = Table("principals", Principal.from_json, Principal.as_json)
         self.rest: Table[Json] = Table("rest", _as_is, _as_is)
 
     def tables(self) -> tuple[Table[Any], ...]:
         """Return every table of every service, for the store."""
-        services = (self.resources, self.compute, self.network, self.recovery_services)
+        services = (self.resources, self.compute, self.network, self.storage, self.recovery_services)
         return (*(table for service in services for table in service.tables()), self.principals, self.rest)
 
     @property

@@ -7,15 +7,17 @@ request, so it is kept in memory for a minute of wall time; a change is seen aft
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError, WithJsonSchema, field_validator
 from pydantic.alias_generators import to_camel
 
 from shared.access.vaults import CLOUD_TYPE, cloud_key, vault_key
 from shared.arm.ids import ResourceId, resource_id_of
 from shared.clock import Clock
+from shared.durations import duration_text, parse_duration
 from shared.operations.rows import from_pieces, pieces
 from shared.operations.storage import Change, Table, connect
 
@@ -35,12 +37,34 @@ class TenantKind(StrEnum):
     TENANT = "tenant"
 
 
+def _objective(value: object) -> object:
+    if isinstance(value, timedelta):
+        return value
+    if not isinstance(value, str):
+        raise ValueError("an objective is a text in ISO 8601, such as PT4H")
+    span = parse_duration(value)
+    if not timedelta(minutes=1) <= span <= timedelta(days=366):
+        raise ValueError("it lies between PT1M and P366D")
+    return span
+
+
+Objective = Annotated[
+    timedelta,
+    BeforeValidator(_objective),
+    PlainSerializer(duration_text, return_type=str, when_used="json"),
+    WithJsonSchema({"type": "string", "format": "duration", "examples": ["PT24H"]}),
+]
+
+
 class TenantSettings(BaseModel):
     """A tenant's own settings; those that this version does not know are kept."""
 
     model_config = ConfigDict(frozen=True, extra="allow", alias_generator=to_camel, populate_by_name=True)
 
     two_person_rule: bool = Field(True, description="Whether a failover needs the approval of a second person.")
+    recovery_point_objective: Objective | None = Field(
+        None, description="How old the newest usable copy of a machine may be, from PT1M to P366D; null: there is no objective."
+    )
 
 
 class Tenant(BaseModel):

@@ -131,23 +131,35 @@ class Budgets:
 
     def learn(self, request: HttpRequest, response: AsyncHttpResponse) -> None:
         """Note what an answer says; an answer to a call outside any subscription says nothing."""
-        path = request.url.partition("//")[2].partition("/")[2]
-        try:
-            subscription = subscription_of(path)
-        except ValueError:
+        key = self._key(request)
+        if key is None:
             return
-        key = BudgetKey(self.principal, subscription, operation_type(request.method))
-        status = "429" if response.status_code == 429 else f"{response.status_code // 100}xx"
-        telemetry.count(Metric.ARM_CALLS, operation=str(key.operation), subscription=subscription, status=status)
+        throttled = response.status_code == 429
+        _count(key, "429" if throttled else f"{response.status_code // 100}xx")
+        if throttled:
+            telemetry.count(Metric.ARM_THROTTLED, operation=str(key.operation), subscription=key.subscription_id)
         observation = observe(key, response.status_code, response.headers)
         if observation is not None:
             self.seen[key] = merge(self.seen.get(key), observation)
+
+    def unanswered(self, request: HttpRequest) -> None:
+        """Note that a call got no answer."""
+        key = self._key(request)
+        if key is not None:
+            _count(key, "none")
 
     def take(self) -> list[Observation]:
         """Return what was learned, and forget it."""
         taken = list(self.seen.values())
         self.seen = {}
         return taken
+
+    def _key(self, request: HttpRequest) -> BudgetKey | None:
+        path = request.url.partition("//")[2].partition("/")[2]
+        try:
+            return BudgetKey(self.principal, subscription_of(path), operation_type(request.method))
+        except ValueError:
+            return None
 
 
 class FlightPolicy(AsyncHTTPPolicy[HttpRequest, AsyncHttpResponse]):
@@ -172,7 +184,11 @@ class FlightPolicy(AsyncHTTPPolicy[HttpRequest, AsyncHttpResponse]):
         http_request.headers["Accept-Encoding"] = "gzip"  # azure-core unpacks no other that aiohttp might offer
         async with self._slots:
             request.context[_SENT] = True
-            response: Response = await self.next.send(request)
+            try:
+                response: Response = await self.next.send(request)
+            except BaseException:  # time that is up arrives as a cancellation
+                self._budgets.unanswered(http_request)
+                raise
         self._budgets.learn(http_request, response.http_response)
         return response
 
@@ -205,6 +221,10 @@ class LoopbackBearerPolicy(SansIOHTTPPolicy[HttpRequest, AsyncHttpResponse]):
         """Sign the request."""
         token = await self._credential.get_token(self._scope)
         request.http_request.headers["Authorization"] = f"Bearer {token.token}"
+
+
+def _count(key: BudgetKey, status: str) -> None:
+    telemetry.count(Metric.ARM_CALLS, operation=str(key.operation), subscription=key.subscription_id, status=status)
 
 
 def _asked_wait(response: AsyncHttpResponse) -> float:

@@ -40,7 +40,7 @@ class Checks:
     async def run(self, message: CheckMessage) -> None:
         """Check the operations of a message that are still due; errors of storage are raised, the tick finds the rows again."""
         found = await self.store.batch(message.ids, due_in=message.group)
-        rows = [row for row in found if row.kind == message.kind and row.awaits_check]
+        rows = [row for row in found if row.kind == message.kind and row.awaits_check and not row.is_newer]
         check = self.workflows.of_kind(message.kind).check
         if not rows or check is None:
             return

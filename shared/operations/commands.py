@@ -61,6 +61,9 @@ class Commands:
             if row is None or row.announce:
                 ended = await self.store.get(operation.id) or operation
                 raise Refused(ErrorCode.ALREADY_ENDED, f"The operation has ended: {ended.status}.", target=operation.id)
+            if row.is_newer:
+                words = "A newer version of Farshore, which is being deployed, carries it on; ask again in a minute."
+                raise Refused(ErrorCode.SERVICE_UNAVAILABLE, words, target=operation.id)
             changed = change(row)
             hold = to_text(self.clock.now() + dispatch_hold(self.clock.speed))
             try:

@@ -43,7 +43,8 @@ class Receiver:
         intake: Intake | None = None
         try:
             intake = await self._understand(delivery, kinds)
-            await carry_out(intake)
+            with telemetry.span(f"receive {delivery.queue}", intake.trace or ""):
+                await carry_out(replace(intake, trace=telemetry.current_traceparent(intake.trace)))
         except Refused as refused:
             if refused.code in _PASSING and delivery.count < MAX_DELIVERIES:
                 raise

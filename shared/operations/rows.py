@@ -1,6 +1,7 @@
 """How an operation is laid out in the table `operations` (CORE.md), and nothing of how the table is reached.
 
 Absent values are written as empty text: a row is merged, so that a column which a newer version added survives an older one's write.
+A version that is not to be carried on by an older one raises `v`.
 """
 
 import json
@@ -66,6 +67,11 @@ class Active:
     def partition(self) -> str:
         """The row's partition."""
         return partition_of(self.id)
+
+    @property
+    def is_newer(self) -> bool:
+        """Whether a version wrote it that this one does not know: it is read as well as may be, and carried on by that version only."""
+        return self.version > VERSION
 
     @property
     def awaits_check(self) -> bool:

@@ -46,7 +46,7 @@ class Runner:
         Errors of storage are raised: the message shows again, the row says what is known.
         """
         row = await self.store.active(operation)
-        if row is None or not self.workflows.serves(row.kind) or not self._is_due(row):
+        if row is None or row.is_newer or not self.workflows.serves(row.kind) or not self._is_due(row):
             return
         if row.announce:
             await self.announce(row)

@@ -60,8 +60,8 @@ class Tick:
     async def run(self) -> Ticked:
         """Look once through all partitions."""
         found = await _a_few_at_a_time(self.store.due(partition, _DUE_PER_PARTITION) for partition in all_partitions())
-        # a kind that another app serves, or only a newer version side by side with this one during a deployment, is left to its tick
-        due = [row for rows in found for row in rows if self.workflows.serves(row.kind)]
+        # what another app serves, or only a newer version side by side with this one during a deployment, is left to its tick
+        due = [row for rows in found for row in rows if self.workflows.serves(row.kind) and not row.is_newer]
         steps = [row for row in due if not row.awaits_check]
         checks, held_back = await self._within_budget([row for row in due if row.awaits_check])
         pushed = await self._push([*steps, *checks])

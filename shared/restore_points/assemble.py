@@ -15,6 +15,7 @@ from shared.restore_points import chains, ledger
 from shared.restore_points.chains import Chains
 from shared.restore_points.gateway import RestorePointGateway
 from shared.restore_points.ledger import Ledger
+from shared.restore_points.newest import Newest
 from shared.restore_points.service import Copies
 from shared.restore_points.sources import SourceSteps
 from shared.restore_points.turns import Turns
@@ -29,6 +30,7 @@ class RestorePoints:
     gateway: RestorePointGateway
     chains: Chains
     ledger: Ledger
+    newest: Newest
 
     def service(self, acceptance: Acceptance, commands: Commands) -> Copies:
         """Return what entry points call."""
@@ -44,4 +46,4 @@ def capability(
     copies = Ledger(storage.table(ledger.TABLE), store, clock, ids)
     sources = SourceSteps(gateway, known, copies, locks, clock, timings)
     steps = CopySteps(sources, gateway, known, Turns(known, gateway, clock), copies, clock, timings)
-    return RestorePoints(copy_workflow(steps), gateway, known, copies)
+    return RestorePoints(copy_workflow(steps), gateway, known, copies, Newest(storage.table(ledger.TABLE)))

@@ -15,6 +15,7 @@ from shared.operations.identity import inverted, short_hash
 from shared.operations.storage import Change, Conflict, Found, Table
 from shared.operations.store import Store
 from shared.operations.timings import FREE_LOCK_AFTER
+from shared.restore_points.newest import Newest
 from shared.restore_points.rules.naming import copy_key
 
 TABLE = "copies"
@@ -39,6 +40,7 @@ class Ledger:
 
     def __init__(self, table: Table, store: Store, clock: Clock, ids: Ids) -> None:
         self._table = table
+        self._newest = Newest(table)
         self._store = store
         self._clock = clock
         self._ids = ids
@@ -114,6 +116,8 @@ class Ledger:
                 "completedAt": entry.completed_at,
             }
         )
+        if entry.virtual_machine_id:
+            await self._newest.raise_to(entry.tenant, entry.virtual_machine_id, entry.region, entry.taken_at, entry.operation)
 
     async def _started_by(self, operation: str) -> list[str]:
         earlier = await self._store.get(operation)

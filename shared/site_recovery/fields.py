@@ -9,7 +9,7 @@ from pydantic_core import PydanticCustomError
 
 from shared.arm.ids import ResourceId, resource_id_of
 from shared.clock import from_text, to_text
-from shared.site_recovery.durations import duration_text, parse_duration
+from shared.durations import duration_text, parse_duration
 from shared.site_recovery.names import PROTECTED_ITEM_TYPE, RECOVERY_PLAN_TYPE, RECOVERY_POINT_TYPE, VIRTUAL_NETWORK_TYPE, VMM_NETWORK_TYPE
 
 MAX_REASON = 1000

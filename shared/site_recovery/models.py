@@ -3,6 +3,7 @@
 `names` has Azure's words and ours, `requests` the bodies that callers send, `answers` what they get.
 """
 
+from shared.durations import duration_text, in_words, parse_duration
 from shared.site_recovery.answers import (
     ApprovalView,
     AuditEntry,
@@ -27,7 +28,6 @@ from shared.site_recovery.answers import (
     Timings,
     UsedRecoveryPoint,
 )
-from shared.site_recovery.durations import duration_text, in_words, parse_duration
 from shared.site_recovery.names import (
     JOB_TYPE,
     PROTECTED_ITEM_TYPE,

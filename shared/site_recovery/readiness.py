@@ -9,7 +9,7 @@ from shared.access.ownership import owner_of
 from shared.access.registry import Registry, Tenant
 from shared.access.vaults import cloud_key, vault_key
 from shared.arm.ids import ResourceId
-from shared.errors import CallFailure
+from shared.errors import CallFailure, Refused
 from shared.site_recovery.gateway import SiteRecoveryGateway
 from shared.site_recovery.inventory import Inventory
 from shared.site_recovery.inventory_answers import Readiness, ReadinessFinding
@@ -124,7 +124,7 @@ class ReadinessReader:
 async def _unless_unread(read: Awaitable[T]) -> T | None:
     try:
         return await read
-    except CallFailure:
+    except (CallFailure, Refused):  # the inventory says in words what Azure has refused
         return None
 
 

@@ -27,7 +27,7 @@ from pydantic_core import CoreSchema, InitErrorDetails, PydanticCustomError
 
 from shared.arm.ids import ResourceId
 from shared.clock import to_text
-from shared.site_recovery.durations import duration_text
+from shared.durations import duration_text
 from shared.site_recovery.fields import (
     At,
     NetworkId,

@@ -2,8 +2,11 @@
 
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Protocol, TypeVar
+from urllib.parse import urlsplit
 
+from shared import telemetry
 from shared.access.principal import Principal, require, require_any
 from shared.access.roles import Role
 from shared.clock import Ids, RandomIds
@@ -16,6 +19,7 @@ if TYPE_CHECKING:
     import azure.functions as func
 
 log = logging.getLogger(__name__)
+_READING = frozenset({"GET", "HEAD"})
 
 
 class Services(Protocol):
@@ -73,7 +77,8 @@ async def handle_open(
         down = refusal(Refused(ErrorCode.SERVICE_UNAVAILABLE, "Farshore is not up; what it needs at its start does not answer."))
         return to_http(down.with_headers(_always(request, request_id)))
     try:
-        answer = await work(services)
+        with _traced(request):
+            answer = await work(services)
     except Refused as refused:
         log.info("request %s refused: %s", request_id, refused.code)
         answer = refusal(refused)
@@ -83,6 +88,13 @@ async def handle_open(
         log.exception("request %s failed", request_id)
         answer = failure(error)
     return to_http(answer.with_headers(_always(request, request_id)))
+
+
+def _traced(request: "func.HttpRequest") -> AbstractContextManager[None]:
+    """Trace what changes something, in the caller's trace; reading, which callers do while they wait, would cost more than the work."""
+    if request.method in _READING:
+        return nullcontext()
+    return telemetry.span(f"{request.method} {urlsplit(request.url).path}", request.headers.get("traceparent", ""))
 
 
 def _always(request: "func.HttpRequest", request_id: str) -> dict[str, str]:

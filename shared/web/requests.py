@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from shared.errors import ErrorCode, Problem, Refused, sentence
 from shared.operations.models import JsonObject
 from shared.settings import Settings
+from shared.telemetry import current_traceparent
 from shared.web.documents import MAX_BYTES, invalid, parse, read_object, wrong
 
 if TYPE_CHECKING:
@@ -108,6 +109,11 @@ def client_request_id(request: "func.HttpRequest") -> str | None:
     """Return `x-ms-client-request-id` to be given back, or None where it is not 1 to 128 printable ASCII characters."""
     sent = request.headers.get("x-ms-client-request-id")
     return sent if sent and _REQUEST_ID.fullmatch(sent) else None
+
+
+def trace_of(request: "func.HttpRequest") -> str | None:
+    """Return the traceparent that belongs to what a request begins: the span that is open for it, else the caller's own."""
+    return current_traceparent(request.headers.get("traceparent"))
 
 
 def base_url(settings: Settings, request: "func.HttpRequest") -> str:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -29,15 +30,35 @@ async def test_what_is_seeded_is_read(azurite: Any) -> None:
         assert await registry.owner_of_subscription(NORTHWIND.subscriptions[0].upper()) == NORTHWIND
         assert await registry.owner_of_subscription("dddddddd-0000-4000-8000-000000000004") is None
 
-        changed = [{**DOCUMENTS[2], "displayName": "Northwind Traders", "settings": {"twoPersonRule": False, "drillHour": 4}}]
+        changed = [
+            {
+                **DOCUMENTS[2],
+                "displayName": "Northwind Traders",
+                "settings": {"twoPersonRule": False, "recoveryPointObjective": "P1DT12H", "drillHour": 4},
+            }
+        ]
         await seed(azurite.connection_string, changed)
         registry.forget()
         found = await registry.by_name("northwind")
         assert found.display_name == "Northwind Traders"
-        assert found.settings.model_dump(by_alias=True) == {"twoPersonRule": False, "drillHour": 4}
+        assert found.settings.recovery_point_objective == timedelta(hours=36)
+        written = {"twoPersonRule": False, "recoveryPointObjective": "P1DT12H", "drillHour": 4}
+        assert found.settings.model_dump(mode="json", by_alias=True) == written
         assert await registry.by_name("fabrikam") == FABRIKAM
     finally:
         await storage.close()
+
+
+@pytest.mark.parametrize("wrong", ["", "4 hours", "PT30S", "P2Y", "P367D", 3600, True, ["PT4H"]])
+def test_an_objective_is_a_duration_of_a_minute_to_a_year(wrong: object) -> None:
+    with pytest.raises(RegistryError, match="recoveryPointObjective"):
+        read_tenants([{**DOCUMENTS[2], "settings": {"recoveryPointObjective": wrong}}])
+
+
+@pytest.mark.parametrize("none", [{}, {"recoveryPointObjective": None}])
+def test_an_objective_may_be_absent(none: dict[str, object]) -> None:
+    (tenant,) = read_tenants([{**DOCUMENTS[2], "settings": none}])
+    assert tenant.settings.recovery_point_objective is None
 
 
 async def test_it_is_read_once_a_minute_however_many_ask() -> None:

@@ -1,7 +1,11 @@
 """What the app consists of: its functions, their triggers, the routes that it serves, and that each is but an entry."""
 
 import ast
+import json
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -56,6 +60,61 @@ def test_the_description_describes_exactly_what_is_served(index: FunctionIndex) 
     document = build(declared_routes(), "http://localhost/api")
     described = {(method.upper(), path.removeprefix("/")) for path, operations in document["paths"].items() for method in operations}
     assert described == set(served(index))
+
+
+ALWAYS = {
+    ("GET", "operations"),
+    ("GET", "operations/{id}"),
+    ("POST", "operations/{id}/cancel"),
+    ("POST", "operations/{id}/retry"),
+    ("GET", "rejected-messages"),
+    ("POST", "rejected-messages/{id}/replay"),
+    ("GET", "health"),
+    ("GET", "openapi.json"),
+    ("GET", "docs"),
+}
+OF_CAPABILITY = {
+    "copies": {("POST", "restore-point-copies"), ("POST", "restore-point-copies/{id}/redo")},
+    "failovers": {("POST", "failovers"), ("GET", "protected-items"), ("PUT", "drill-policies/{name}")},
+    "tenants": {("GET", "tenants"), ("GET", "tenants/{tenant}"), ("GET", "readiness"), ("GET", "tenants/{tenant}/readiness")},
+}
+QUEUES_OF_CAPABILITY: dict[str, set[str]] = {
+    "copies": {*QUEUE_FUNCTIONS.values()},
+    "failovers": {"failover-requests", "failover-steps", "failover-checks"},
+    "tenants": set(),
+}
+
+
+def indexed_as(capabilities: str) -> tuple[set[tuple[str, str]], set[str], set[str]]:
+    """Return the routes, queues and timers of an app that serves these capabilities, indexed in a process of its own."""
+    code = """if True:
+        import json, function_app
+        bindings = [json.loads(str(found)) for found in function_app.app.get_functions()]
+        print(json.dumps([binding for found in bindings for binding in found["bindings"]]))
+    """
+    environment = {**os.environ, "FARSHORE_CAPABILITIES": capabilities}
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
+    bindings = json.loads(done.stdout)
+    routes = {(method, each["route"]) for each in bindings if each["type"] == "httpTrigger" for method in each["methods"]}
+    queues = {each["queueName"] for each in bindings if each["type"] == "queueTrigger"}
+    return routes, queues, {each["schedule"] for each in bindings if each["type"] == "timerTrigger"}
+
+
+@pytest.mark.parametrize("capability", OF_CAPABILITY)
+def test_an_app_serves_what_its_capability_is_and_nothing_of_another(capability: str) -> None:
+    routes, queues, timers = indexed_as(capability)
+    assert routes >= ALWAYS | OF_CAPABILITY[capability]
+    assert not [route for name, others in OF_CAPABILITY.items() if name != capability for route in others & routes]
+    assert queues >= QUEUES_OF_CAPABILITY[capability]
+    assert not [queue for name, others in QUEUES_OF_CAPABILITY.items() if name != capability for queue in others & queues]
+    assert len(timers) == 3, "each app has its heartbeat"
+
+
+def test_by_default_an_app_serves_everything_that_there_is(index: FunctionIndex) -> None:
+    parts = [indexed_as(capability) for capability in OF_CAPABILITY]
+    assert set().union(*(routes for routes, _, _ in parts)) == set(served(index))
+    together = [route for routes, _, _ in parts for route in routes - ALWAYS]
+    assert len(together) == len(set(together)), "a route of two capabilities"
 
 
 def test_access_is_checked_by_our_code_not_by_a_key(index: FunctionIndex) -> None:

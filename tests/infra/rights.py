@@ -45,7 +45,7 @@ def _in_subscription(params: Mapping[str, Any]) -> list[Grant]:
         inner = dump(INFRA / "modules" / "vault-rights.bicep", module["params"])
         for item in inner["resources"]:
             if item["type"].endswith("roleAssignments"):
-                assert item["scope"] == "vault"
+                assert item["scope"] == "vault", item
                 found.append(_grant(known(item["body"])["properties"], scope, roles))
     return found
 
@@ -81,8 +81,12 @@ _OVER_A_VAULT = {
 }
 
 
-def role_assignments(estate: Mapping[str, Any], **parameters: Any) -> list[dict[str, Any]]:
-    """Return the role assignments of the app in an estate whose subscriptions and vaults are all protected."""
+APPS = ("copies", "failovers", "tenants")
+"""The apps by their numbers, where there are three."""
+
+
+def role_assignments(estate: Mapping[str, Any], app: str) -> list[dict[str, Any]]:
+    """Return the role assignments of one of three apps in an estate whose subscriptions and vaults are all protected."""
     vaults = [vault["id"].split("/") for vault in estate["vaults"]]
     targets = [
         {
@@ -92,5 +96,6 @@ def role_assignments(estate: Mapping[str, Any], **parameters: Any) -> list[dict[
         }
         for subscription in estate["subscriptions"]
     ]
-    given = grants(targets, existingVaultId=estate["vaults"][0]["id"], **parameters)
-    return [{"scope": grant.scope, "actions": [*grant.actions, *map(as_simulated, grant.actions)]} for grant in given]
+    given = grants(targets, existingVaultId=estate["vaults"][0]["id"], apps="three")
+    own = [grant for grant in given if grant.app == APPS.index(app)]
+    return [{"scope": grant.scope, "actions": [*grant.actions, *map(as_simulated, grant.actions)]} for grant in own]

@@ -1,7 +1,7 @@
 """The rights that the templates give are enough for every journey, and each of them is used by one.
 
-The simulated Azure refuses a call whose action no role gives. Here the app's principal has what infra/roles/*.json say, where
-infra/main.bicep assigns it, and nothing else.
+The simulated Azure refuses a call whose action no role gives. Here the app's principal has, for each kind of journey, what
+infra/roles/*.json say that the app of that capability may do, where infra/main.bicep assigns it, and nothing else.
 """
 
 import json
@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.infra.bicep import tool
 from tests.infra.rights import as_simulated, role_assignments, simulated_routes
 from tests.infra.test_roles import ROLES
 from tests.support.api import Caller
@@ -20,11 +21,10 @@ from tests.support.storage import AzuritePool
 
 @pytest.fixture(scope="module")
 def narrow(azurites: AzuritePool, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """A stack whose app has exactly the rights that a deployment gives it."""
+    """A stack whose app has no right until a test gives it exactly those of one of three apps (`as_app`)."""
+    tool()
     with azurites.lend() as azurite, running(tmp_path_factory.mktemp("narrow"), azurite) as stack:
-        estate = stack.control("GET", "estate")
-        role_assignments(estate)  # skips without the tool
-        give_rights(stack, role_assignments(estate))
+        give_rights(stack, [])
         yield stack
 
 
@@ -32,6 +32,13 @@ def narrow(azurites: AzuritePool, tmp_path_factory: pytest.TempPathFactory) -> I
 def caller(narrow: Running) -> Caller:
     """A caller who may read and write copies."""
     return narrow.caller(*READ_WRITE)
+
+
+def as_app(stack: Running, app: str) -> list[dict[str, Any]]:
+    """Let the app have the rights that a deployment gives one of three apps, and return them."""
+    assignments = role_assignments(stack.control("GET", "estate"), app)
+    give_rights(stack, assignments)
+    return assignments
 
 
 def give_rights(stack: Running, assignments: list[dict[str, Any]]) -> None:
@@ -51,6 +58,7 @@ def start(caller: Caller, body: dict[str, object]) -> str:
 
 
 def test_every_kind_of_copy_needs_all_of_its_role_and_nothing_else(narrow: Running, caller: Caller) -> None:
+    as_app(narrow, "copies")
     machines: list[Machine] = [narrow.machine() for _ in range(4)]
     of_point = start(caller, machines[0].copy())
     of_machine = start(caller, {"source": {"virtualMachineId": machines[1].id}, "target": machines[1].target()})
@@ -67,9 +75,8 @@ def test_every_kind_of_copy_needs_all_of_its_role_and_nothing_else(narrow: Runni
 
 
 def test_a_copy_is_refused_where_an_action_is_missing(narrow: Running, caller: Caller) -> None:
-    estate = narrow.control("GET", "estate")
     without = "Microsoft.Compute/restorePointCollections/restorePoints/write"
-    whole = role_assignments(estate)
+    whole = as_app(narrow, "copies")
     give_rights(narrow, [{**each, "actions": [action for action in each["actions"] if action != without]} for each in whole])
     try:
         reply = narrow.until_ended(caller, start(caller, narrow.machine().copy()))
@@ -84,6 +91,7 @@ INVENTORY = ("fabrics", "clouds", "recovery-services-providers", "protected-item
 
 
 def test_every_kind_of_failover_needs_all_of_its_roles_and_nothing_else(narrow: Running) -> None:
+    as_app(narrow, "failovers")
     operators = {name: narrow.caller("Failovers.Read", "Failovers.Execute", tenant=name) for name in ("contoso", "provider")}
     for what in INVENTORY:
         assert operators["provider"].get(f"/{what}").status == 200, what
@@ -133,6 +141,29 @@ def test_every_kind_of_failover_needs_all_of_its_roles_and_nothing_else(narrow: 
     assert refused(narrow) == []
     assert unused(narrow, "failover-networks") == []
     assert unused(narrow, "failovers") == []
+
+
+def test_readiness_needs_all_of_its_roles_and_nothing_else(narrow: Running) -> None:
+    as_app(narrow, "tenants")
+    admin = narrow.caller("Admin", "Tenants.Read", tenant="provider")
+    assert admin.get("/tenants").status == 200
+    found = admin.get("/readiness")
+    assert found.status == 200
+    storage = [check for one in found.body["value"] for check in one["checks"] if check["name"] == "storage"]
+    assert [check["result"] for check in storage if check["target"].endswith("/providerreplicas")] == ["pass"], storage
+    assert refused(narrow) == []
+    assert unused(narrow, "tenants") == []
+    assert unused(narrow, "tenant-places") == []
+
+
+@pytest.mark.parametrize("without", [*ROLES["tenants"]["actions"], *ROLES["tenant-places"]["actions"]])
+def test_readiness_is_not_known_where_an_action_is_missing(narrow: Running, without: str) -> None:
+    whole = as_app(narrow, "tenants")
+    missing = {without, as_simulated(without)}
+    give_rights(narrow, [{**each, "actions": [action for action in each["actions"] if action not in missing]} for each in whole])
+    assert narrow.caller("Admin", tenant="provider").get("/readiness").status == 200
+    actions = {route.operation: str(route.action) for route in simulated_routes()}
+    assert {actions[row["operation"]].lower() for row in refused(narrow)} == {as_simulated(without).lower()}
 
 
 def set_up(stack: Running, caller: Caller, tenant: Caller, vault: str) -> None:

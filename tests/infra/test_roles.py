@@ -35,13 +35,16 @@ def test_a_role_names_each_of_its_actions_in_full(role: str) -> None:
 
 @pytest.mark.parametrize(
     ("apps", "owners"),
-    [("one", {"copies": 0, "failovers": 0, "failover-networks": 0}), ("two", {"copies": 0, "failovers": 1, "failover-networks": 1})],
+    [
+        ("one", {"copies": 0, "failovers": 0, "failover-networks": 0, "tenants": 0, "tenant-places": 0}),
+        ("three", {"copies": 0, "failovers": 1, "failover-networks": 1, "tenants": 2, "tenant-places": 2}),
+    ],
 )
 def test_each_identity_has_its_roles_where_it_needs_them_and_no_other(apps: str, owners: dict[str, int]) -> None:
     tool()
     subscription = f"/subscriptions/{SUBSCRIPTION}"
-    scopes = {"copies": subscription, "failovers": VAULT, "failover-networks": subscription}
-    wanted = {(owners[name], scopes[name].lower(), tuple(role["actions"])) for name, role in ROLES.items()}
+    scopes = {"failovers": VAULT, "tenants": VAULT}
+    wanted = {(owners[name], scopes.get(name, subscription).lower(), tuple(role["actions"])) for name, role in ROLES.items()}
     assert {(grant.app, grant.scope.lower(), grant.actions) for grant in grants(TARGETS, apps=apps)} == wanted
 
 
@@ -54,7 +57,7 @@ def test_a_subscription_without_copies_or_without_a_vault_gives_no_such_right() 
     assert [grant.actions for grant in grants(only_copies) if other in grant.scope] == [tuple(ROLES["copies"]["actions"])]
 
 
-@pytest.mark.parametrize("apps", ["one", "two"])
+@pytest.mark.parametrize("apps", ["one", "three"])
 def test_built_in_roles_are_assigned_at_single_resources_only(apps: str) -> None:
     senders = [{"queue": "failover-requests", "principalId": SUBSCRIPTION}]
     found = list(resources(main(apps=apps, senders=senders, listeners=[SUBSCRIPTION])))

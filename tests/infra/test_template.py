@@ -11,9 +11,9 @@ from tests.infra.bicep import INFRA, Resource, main, of_type, resources, tool
 
 LAYOUTS = {
     "one app": {},
-    "two apps": {"apps": "two"},
+    "three apps": {"apps": "three"},
     "private": {"network": "private"},
-    "two apps, private, with a vault of their own": {"apps": "two", "network": "private", "existingVaultId": ""},
+    "three apps, private, with a vault of their own": {"apps": "three", "network": "private", "existingVaultId": ""},
 }
 #: Types with diagnostic settings; Application Insights has them too, but what it holds lies in the workspace already.
 LOGGED = {
@@ -73,7 +73,7 @@ def test_no_blob_is_public(deployed: list[Resource]) -> None:
 
 @pytest.mark.parametrize("network", ["private-state", "private"])
 def test_private_networking_leaves_nothing_open(network: str) -> None:
-    found = list(resources(main(network=network, apps="two")))
+    found = list(resources(main(network=network, apps="three")))
     for kind in ("Microsoft.Storage/storageAccounts", "Microsoft.KeyVault/vaults"):
         for item in of_type(found, kind):
             assert item.properties["publicNetworkAccess"] == "Disabled"
@@ -83,8 +83,15 @@ def test_private_networking_leaves_nothing_open(network: str) -> None:
     assert all(site.properties["virtualNetworkSubnetId"] for site in sites)
     endpoints = of_type(found, "Microsoft.Network/privateEndpoints")
     services = [item.properties["privateLinkServiceConnections"][0]["properties"]["groupIds"][0] for item in endpoints]
-    wanted = {"blob": 2, "queue": 2, "table": 2, "vault": 1, "sites": 2 if network == "private" else 0}
+    wanted = {"blob": 3, "queue": 3, "table": 3, "vault": 1, "sites": 3 if network == "private" else 0}
     assert {service: services.count(service) for service in wanted} == wanted
+
+
+def test_each_subnet_has_addresses_of_its_own() -> None:
+    tool()
+    subnets = of_type(list(resources(main(network="private", apps="three"))), "Microsoft.Network/virtualNetworks/subnets")
+    ranges = [str(subnet.properties["addressPrefix"]) for subnet in subnets]
+    assert len(set(ranges)) == len(ranges) == 4
 
 
 def test_everything_is_encrypted_on_its_way(deployed: list[Resource]) -> None:
@@ -116,10 +123,10 @@ def test_each_app_runs_as_an_identity_of_its_own(deployed: list[Resource]) -> No
 
 def test_each_app_has_a_storage_account_of_its_own() -> None:
     tool()
-    found = list(resources(main(apps="two")))
+    found = list(resources(main(apps="three")))
     names = {account.body["name"] for account in of_type(found, "Microsoft.Storage/storageAccounts")}
-    assert len(names) == len(of_type(found, "Microsoft.Web/sites")) == 2
-    assert len({settings["AzureWebJobsStorage__queueServiceUri"] for settings in _app_settings(found)}) == 2
+    assert len(names) == len(of_type(found, "Microsoft.Web/sites")) == 3
+    assert len({settings["AzureWebJobsStorage__queueServiceUri"] for settings in _app_settings(found)}) == 3
 
 
 def test_flex_consumption_with_the_python_that_the_project_names(deployed: list[Resource]) -> None:

@@ -2,6 +2,7 @@
 
 import random
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -9,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.arm.ids import ResourceId
-from shared.errors import Problem
+from shared.errors import ErrorCode, Problem, Refused
 from shared.operations.identity import operation_id
+from shared.operations.messages import CheckMessage
 from shared.operations.models import Actor, Attention, Command, Intent, JsonObject, Said, Status
 from shared.operations.rows import Active, active_entity, from_pieces, pieces, read_active
 from shared.operations.state import LONGEST_SENTENCE, pack, unpack
@@ -180,16 +182,43 @@ async def test_what_a_newer_version_wrote_survives_an_older_ones_write(core: Cor
     assert unpack(written.entity["state"]).extra == {"rocket": {"fuel": 7}}
 
 
-async def test_an_operation_of_a_newer_version_can_be_carried_to_its_end(core: Core) -> None:
+async def test_an_operation_with_columns_of_a_newer_version_is_carried_to_its_end(core: Core) -> None:
     operation = await core.accept()
     row = await core.row(operation)
     for key in (f"a|{row.id}", f"o|{row.id}"):
-        await core.table.upsert({"PartitionKey": row.partition, "RowKey": key, "v": 2, "wings": 4})
+        await core.table.upsert({"PartitionKey": row.partition, "RowKey": key, "wings": 4})
+    await core.table.upsert({"PartitionKey": row.partition, "RowKey": f"o|{row.id}", "v": 2})
     await core.work()
     assert (await core.get(operation)).status is Status.SUCCEEDED
     kept = await core.table.get(row.partition, f"o|{row.id}")
     assert kept is not None
-    assert kept.entity["wings"] == 4
+    assert (kept.entity["v"], kept.entity["wings"]) == (2, 4)
+
+
+@pytest.mark.parametrize("where", ["a step", "a check", "its end"])
+async def test_an_active_row_of_a_newer_version_is_left_alone(core: Core, where: str) -> None:
+    operation = await core.accept()
+    row = await core.row(operation)
+    changes: dict[str, dict[str, Any]] = {"a step": {}, "a check": {"group": "one", "dispatched": False}, "its end": {"announce": True}}
+    await core.table.upsert({"PartitionKey": row.partition, "RowKey": f"a|{row.id}", "v": 2, **changes[where]})
+    before = await core.table.get(row.partition, f"a|{row.id}")
+    core.clock.advance(timedelta(hours=1))
+    assert (await core.tick.run()).due == 0
+    await core.runner.run(row.id)
+    await core.checks.run(CheckMessage(row.kind, "one", (row.id,)))
+    assert await core.table.get(row.partition, f"a|{row.id}") == before
+    assert core.toys.checked == []
+    assert core.toys.world.sends == []
+
+
+async def test_a_persons_word_on_a_row_of_a_newer_version_is_for_that_version(core: Core) -> None:
+    operation = await core.accept()
+    row = await core.row(operation)
+    await core.table.upsert({"PartitionKey": row.partition, "RowKey": f"a|{row.id}", "v": 2})
+    for say in (core.commands.cancel, core.commands.retry):
+        with pytest.raises(Refused) as refused:
+            await say(await core.get(operation))
+        assert refused.value.code is ErrorCode.SERVICE_UNAVAILABLE
 
 
 async def test_keys_hold_no_arm_id_and_no_raw_key(core: Core) -> None:

@@ -4,7 +4,7 @@ import copy
 import itertools
 import json
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -152,9 +152,17 @@ class Running:
 
 @contextmanager
 def running(
-    folder: Path, azurite: Azurite, *, workers: int = 2, change: Callable[[dict[str, Any], datetime], None] | None = None
+    folder: Path,
+    azurite: Azurite,
+    *,
+    workers: int = 2,
+    change: Callable[[dict[str, Any], datetime], None] | None = None,
+    environment: Mapping[str, str] | None = None,
 ) -> Iterator[Running]:
-    """Run a stack with the sample estate and many further machines of contoso's, its clock standing still; `change` adds to the estate."""
+    """Run a stack with the sample estate and many further machines of contoso's, its clock standing still; `change` adds to the estate.
+
+    `environment` is added to the app's.
+    """
     now = datetime.now(UTC)
     estate, machines = _estate(now)
     if change is not None:
@@ -172,6 +180,7 @@ def running(
             workers=workers,
             speed=0,
             estate=file,
+            environment=environment or {},
         )
     )
     (folder / "stack").mkdir()

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from azure.data.tables import TableServiceClient
+from azure.storage.blob import BlobServiceClient
 from azure.storage.queue import QueueServiceClient
 
 from local import azurite, bootstrap
@@ -12,13 +13,16 @@ from tests.support.ports import take_ports
 
 
 def clear(connection_string: str) -> None:
-    """Delete every table and every queue."""
+    """Delete every table, every queue and every container."""
     with TableServiceClient.from_connection_string(connection_string) as tables:
         for table in list(tables.list_tables()):
             tables.delete_table(table.name)
     with QueueServiceClient.from_connection_string(connection_string) as queues:
         for queue in list(queues.list_queues()):
             queues.delete_queue(queue)
+    with BlobServiceClient.from_connection_string(connection_string) as blobs:
+        for container in list(blobs.list_containers()):
+            blobs.delete_container(container.name)
 
 
 class AzuritePool:

@@ -117,7 +117,7 @@ async def test_a_tenant_sees_itself_only(issuer: Issuer) -> None:
         "subscriptions": list(FABRIKAM.subscriptions),
         "vaultId": FABRIKAM.vault_id,
         "clouds": [],
-        "settings": {"twoPersonRule": True},
+        "settings": {"twoPersonRule": True, "recoveryPointObjective": None},
     }
     anothers = await call("get_tenant", route={"tenant": "northwind"}, authorization=token)
     nobodys = await call("get_tenant", route={"tenant": "nosuch"}, authorization=token)

@@ -7,9 +7,9 @@ from typing import Annotated, Any, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, StrictBool, WithJsonSchema, model_validator
 from pydantic.alias_generators import to_camel
 
+from shared.durations import duration_text, parse_duration
 from shared.operations.models import Status
 from shared.site_recovery.answers import Failure, Moment
-from shared.site_recovery.durations import duration_text, parse_duration
 from shared.site_recovery.fields import At, NetworkId, ProtectedItemId, RecoveryPlanId, Span, refuse
 
 SHORTEST, LONGEST = timedelta(hours=1), timedelta(days=366)

@@ -13,6 +13,7 @@ from shared.access.principal import not_found
 from shared.access.registry import Registry
 from shared.arm.ids import ResourceId
 from shared.clock import Clock
+from shared.durations import duration_text
 from shared.errors import CallFailure, ErrorCode, Problem, Refused
 from shared.operations.models import Accepted, Actor, JsonObject, Operation, Status
 from shared.operations.store import Store
@@ -29,7 +30,6 @@ from shared.site_recovery.drills.models import (
     kept_at,
 )
 from shared.site_recovery.drills.store import DrillStore
-from shared.site_recovery.durations import duration_text
 from shared.site_recovery.gateway import Json, SiteRecoveryGateway, is_plan
 from shared.site_recovery.inventory import asked
 from shared.site_recovery.listing import Vault

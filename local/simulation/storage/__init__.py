@@ -1,0 +1,1 @@
+"""Microsoft.Storage: storage accounts, read only; what readiness looks at is their region and redundancy."""

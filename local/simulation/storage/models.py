@@ -1,0 +1,47 @@
+"""What Microsoft.Storage keeps."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from local.simulation.ids import key
+from local.simulation.state import Json, Table
+
+
+@dataclass(frozen=True, slots=True)
+class StorageAccount:
+    """A storage account: `sku` says how it is kept twice over, such as Standard_GRS."""
+
+    id: str
+    location: str
+    sku: str = "Standard_GRS"
+
+    @staticmethod
+    def from_json(body: Mapping[str, Any]) -> "StorageAccount":
+        """Read a storage account of the estate; the SKU may be left out."""
+        return StorageAccount(str(body["id"]), str(body["location"]).lower(), str(body.get("sku", "Standard_GRS")))
+
+    def as_json(self) -> Json:
+        """Write a storage account as the estate has it."""
+        return {"id": self.id, "location": self.location, "sku": self.sku}
+
+
+class StorageState:
+    """Storage accounts by id."""
+
+    def __init__(self) -> None:
+        self.accounts: Table[StorageAccount] = Table("storageAccounts", StorageAccount.from_json, StorageAccount.as_json)
+
+    def tables(self) -> tuple[Table[Any], ...]:
+        """Return every table, for the store."""
+        return (self.accounts,)
+
+    def load(self, estate: Mapping[str, Any]) -> None:
+        """Take over the storage accounts of an estate."""
+        for item in estate.get("storageAccounts", []):
+            row = StorageAccount.from_json(item)
+            self.accounts.put(key(row.id), row)
+
+    def dump(self) -> Json:
+        """Write them as the estate has them."""
+        return {"storageAccounts": [row.as_json() for row in self.accounts.values()]}

@@ -1,0 +1,30 @@
+"""What Microsoft.Storage answers."""
+
+from local.simulation.arm import Answer, Call
+from local.simulation.errors import not_found
+from local.simulation.ids import key, name
+from local.simulation.state import Json
+from local.simulation.storage.models import StorageAccount
+
+STORAGE = "Microsoft.Storage/storageAccounts"
+
+
+def get_account(call: Call) -> Answer:
+    """`StorageAccounts_GetProperties`."""
+    found = call.world.storage.accounts.get(key(call.path))
+    if found is None:
+        raise not_found(STORAGE, call.names[2], call.names[1])
+    return Answer(200, body(found))
+
+
+def body(row: StorageAccount) -> Json:
+    """Return a `StorageAccount`, of its properties only the state."""
+    return {
+        "id": row.id,
+        "name": name(row.id),
+        "type": STORAGE,
+        "location": row.location,
+        "kind": "StorageV2",
+        "sku": {"name": row.sku, "tier": row.sku.partition("_")[0]},
+        "properties": {"provisioningState": "Succeeded"},
+    }
