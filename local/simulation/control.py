@@ -214,6 +214,8 @@ class Control:
     def _tenant_id(self, name: str) -> str:
         for tenant in self._platform.world.tenants:
             if name.lower() in (str(tenant["name"]).lower(), str(tenant.get("tenantId", "")).lower()):
+                if "tenantId" not in tenant:
+                    raise BadRequest(f"the estate does not say the tenantId of '{name}'")
                 return str(tenant["tenantId"])
         if not self._platform.world.tenants:
             return derived("sample tenant", name)

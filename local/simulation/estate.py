@@ -26,14 +26,16 @@ _LISTS = (
 def read_estate(estate: Mapping[str, Any], now: datetime) -> World:
     """Return the world that an estate describes; raises `ValueError` in words where it cannot be read.
 
-    Members that no service here knows, such as `tenants`, are kept and written again as they are.
+    Members that no service here knows are kept and written again as they are; so are `tenants`, of which only tokens are made.
     """
     if not isinstance(estate, Mapping):
         raise ValueError("the estate must be an object")
-    for name in _LISTS:
+    for name in (*_LISTS, "tenants"):
         items = estate.get(name, [])
         if not isinstance(items, list) or not all(isinstance(item, Mapping) for item in items):
             raise ValueError(f"{name}: must be a list of objects")
+    if not all("name" in tenant for tenant in estate.get("tenants", [])):
+        raise ValueError("tenants: the member 'name' is missing")
     estate = _with_defaults(estate)
     world = World()
     for name, value in estate.items():

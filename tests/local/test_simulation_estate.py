@@ -126,6 +126,8 @@ async def test_an_estate_that_cannot_be_read_changes_nothing(azure: Azure) -> No
         {"virtualMachines": [{"id": "/subscriptions/s/resourceGroups/g/providers/Microsoft.Compute/virtualMachines/v"}]},
         {"virtualMachines": "many"},
         {"principals": [{"name": "x"}]},
+        {"tenants": "many"},
+        {"tenants": [{"displayName": "Nameless"}]},
         {
             "restorePointCollections": [
                 {"id": "/a", "location": "b", "source": "/c", "restorePoints": [{"id": "/d", "timeCreated": "then"}]}
@@ -136,6 +138,13 @@ async def test_an_estate_that_cannot_be_read_changes_nothing(azure: Azure) -> No
             await azure.control.put_estate(broken)
         assert refused.value.status == 400
     assert await azure.control.estate() == before
+
+
+async def test_a_tenant_without_an_entra_tenant_gets_no_token(azure: Azure) -> None:
+    await azure.control.put_estate({"tenants": [{"name": "bare", "kind": "provider"}]})
+    with pytest.raises(SimulationError, match="tenantId of 'bare'") as refused:
+        await azure.control.token("Admin")
+    assert refused.value.status == 400
 
 
 async def read_token(azure: Azure, token: str, audience: str) -> dict[str, object]:

@@ -17,7 +17,7 @@ class Meaning:
 _MEANINGS = {
     "OperationNotAllowed": Meaning(
         "Azure does not allow it now: the VM was changed while the restore point was made, its disks are not allocated, "
-        "or a limit is reached",
+        "a limit is reached, or somebody has copied it to that region already",
         retry=False,
     ),
     "VMRestorePointClientError": Meaning(
