@@ -101,7 +101,9 @@ class Failovers:
             names = lock_names(asked.request.scope.id, *(member.protected_item_id for member in planned.plan.members))
             problem = checks.verdict(planned.plan, asked.request, planned.allowed)
             if problem is not None:
-                raise refusal_of(problem)
+                # what an operation of ours does to a member is why Azure allows the plan nothing now: that one is to be named
+                busy = await self.locks.holder(names, self.acceptance.store.id_for(new))
+                raise _busy(busy) if busy is not None else refusal_of(problem)
         return await self.acceptance.accept(replace(new, locks=names))
 
     async def _in_time(self, request: FailoverRequest, owner: str) -> Planned | None:

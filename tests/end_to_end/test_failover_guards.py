@@ -134,6 +134,11 @@ def test_one_thing_at_a_time(sites: Sites, provider: Caller) -> None:
     fourth = start(provider, of_item(member, "Commit"))
     refused(provider.post("/failovers", of_plan(plan, "Commit")), 409, "ScopeBusy")
     assert sites.ended(provider, fourth)["status"] == "Succeeded"
+    # and so it is when Azure, too, allows nothing because of it
+    fifth = start(provider, of_item(member, "Failback"))
+    sites.stack.advance("PT1M")
+    busy = refused(provider.post("/failovers", of_plan(plan, "Failback")), 409, "ScopeBusy")
+    assert busy.error["target"] == fifth
 
 
 def test_no_more_machines_are_moved_within_an_hour_than_the_tenant_lets(sites: Sites) -> None:

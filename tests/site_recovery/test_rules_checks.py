@@ -77,6 +77,24 @@ def test_a_commit_in_azure_is_followed_by_no_reprotection_and_one_after_a_failba
     assert (refusal(request("Commit", thenReprotect=True), world(moved)) is not None) is refused
 
 
+@pytest.mark.parametrize(
+    ("choice", "refused"),
+    [
+        ("Latest", False),
+        ({"id": POINT}, False),
+        ("LatestProcessed", True),
+        ("LatestApplicationConsistent", True),
+        ({"at": "2026-01-01"}, True),
+    ],
+)
+def test_a_point_that_cannot_be_told_is_never_the_latest_instead(choice: object, refused: bool) -> None:
+    unread = world(members=(Member(item(), owned=True, points=None),))
+    asked = request(options={"recoveryPoint": choice}, acceptWarnings=True)
+    found = refusal(asked, unread)
+    assert (found is not None) is refused
+    assert found is None or (found.code, found.details[0].target) == ("ChecksFailed", "options.recoveryPoint")
+
+
 def test_the_worst_result_of_each_check_is_told() -> None:
     shop = plan([["web", "db"]])
     worlds = world(item(), item("db", replicationHealth="Critical"), plan=shop)

@@ -149,12 +149,20 @@ def _ownership(world: World) -> Iterator[Check]:
 def _limits(request: FailoverRequest, world: World, chosen: dict[str, Chosen]) -> Iterator[Check]:
     faults = [*_of_size(world), *_of_point_kinds(request, world), *_of_names(request, world)]
     for member in world.members:
-        if (missing := chosen[member.item.key].missing) is not None:
+        if (missing := chosen[member.item.key].missing or _untold(request, world, member)) is not None:
             faults.append(("options.recoveryPoint", f"{_shown(member)}: {missing}"))
     for target, words in faults:
         yield _check(CheckName.LIMITS, target, CheckResult.FAILURE, words)
     if not faults:
         yield _check(CheckName.LIMITS, world.scope_id, CheckResult.PASS, "it keeps within Azure's limits")
+
+
+def _untold(request: FailoverRequest, world: World, member: Member) -> str | None:
+    """Say that nobody can tell which point is meant: an item's is sent by its id, and without one Azure would take the latest."""
+    choice = request.options.effective_point
+    if member.points is not None or world.plan is not None or choice.id is not None or choice.latest is LatestPoint.LATEST:
+        return None
+    return "Azure does not tell its recovery points now, so which one is meant is not known: name it by its id, or ask for Latest"
 
 
 def _of_size(world: World) -> Iterator[tuple[str, str]]:
