@@ -100,9 +100,8 @@ class Inventory:
 
     async def _seen_of(self, plan: PlanFacts, vault: Vault) -> PlanFacts:
         """Return a plan without the members that its reader must not know of: those of other tenants in a mixed one."""
-        seen = {member for member, _ in plan.members if vault.sees(await self._owner(member))}
-        groups = (replace(group, members=tuple(one for one in group.members if one in seen)) for group in plan.groups)
-        return replace(plan, groups=tuple(groups))
+        members = [[one for one in group.members if vault.sees(await self._owner(one))] for group in plan.groups]
+        return replace(plan, groups=tuple(replace(group, members=tuple(seen)) for group, seen in zip(plan.groups, members, strict=True)))
 
     async def _plan_facts(self, vault: Vault) -> list[PlanFacts]:
         return [PlanFacts.from_arm(body) for body in await asked(self.gateway.children(vault.id, "replicationRecoveryPlans"))]

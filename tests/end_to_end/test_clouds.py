@@ -7,7 +7,7 @@ import pytest
 
 from tests.support.api import Caller, Reply
 from tests.support.running import Running, new_key, running
-from tests.support.sharing import BLUE, GREEN, Shared
+from tests.support.sharing import BLUE, GREEN, RED, Shared
 from tests.support.sites import REQUESTS, Json, of_item, of_plan
 from tests.support.storage import AzuritePool
 
@@ -220,6 +220,22 @@ def test_the_rules_are_those_of_whose_item_it_is(place: Place, blue: Caller) -> 
     assert (refused.status, [detail["code"] for detail in refused.error["details"]]) == (409, ["blastRadius"])
 
 
+def test_after_a_reprotection_an_item_is_whose_it_was(place: Place) -> None:
+    red, item = place.person(RED), place.shared.items[RED][0]
+    accepting = {"acceptUntested": True, "acceptWarnings": True}
+    failover = start(red, of_item(item, "UnplannedFailover", **accepting, thenCommit=True, thenReprotect=True))
+    done = place.ended(red, f"/failovers/{failover}")
+    assert (done["status"], done["tenant"]) == ("Succeeded", RED), done
+    old, new = done["protectedItemIds"]
+    assert (old, new.rsplit("/", 2)[0] != old.rsplit("/", 2)[0]) == (item, True)
+    shown = {one["id"]: one["tenant"] for one in red.get("/protected-items").body["value"]}
+    assert shown == {new: RED, place.shared.items[RED][1]: RED, place.shared.items[RED][2]: RED}
+    place.stack.advance("PT2H")  # until it has a recovery point there
+    test = of_item(new, "TestFailover", options={"network": None}, thenCleanup=True)
+    assert place.person().post("/failovers", test).status == place.operator().post("/failovers", test).status == 404
+    assert place.ended(red, f"/failovers/{start(red, test)}")["status"] == "Succeeded"
+
+
 @pytest.mark.parametrize("query", ["", "?dryRun=true"])
 @pytest.mark.parametrize("action", ["TestFailover", "UnplannedFailover", "Commit"])
 def test_nothing_of_anothers_can_be_asked_for(place: Place, blue: Caller, action: str, query: str) -> None:
@@ -323,6 +339,27 @@ def test_a_tenant_sets_up_nothing_else_of_the_vault(place: Place, blue: Caller) 
         assert not [one for one in place.others(BLUE) if one in reply.text_of_body() and one not in asked], reply
         place.stack.advance("PT10S")
     place.stack.advance("PT5M")
+    assert len(place.effects()) == before
+
+
+@pytest.mark.parametrize("foreign", ["virtualMachineId", "resourceGroupId", "storageAccountId", "network"])
+def test_a_machine_is_protected_with_ones_own_things_only(place: Place, foreign: str) -> None:
+    machines = place.stack.control("GET", "estate")["virtualMachines"]
+    vms = {tenant: next(vm["id"] for vm in machines if vm["id"].endswith(f"/{tenant}-app01")) for tenant in ("contoso", "fabrikam")}
+
+    def named(tenant: str) -> dict[str, str]:
+        group = vms[tenant].partition("/providers/")[0].replace("production", "recovery")
+        return {
+            "virtualMachineId": vms[tenant],
+            "resourceGroupId": group,
+            "storageAccountId": f"{group}/providers/Microsoft.Storage/storageAccounts/cache",
+            "network": f"{group}/providers/Microsoft.Network/virtualNetworks/{tenant}-northeurope",
+        }
+
+    before = len(place.effects())
+    body = {**named("contoso"), foreign: named("fabrikam")[foreign], "policy": "a2a-day"}
+    reply = send(place.person("contoso"), "POST", "/protected-items", body)
+    assert (reply.status, reply.error["target"]) == (404, foreign)
     assert len(place.effects()) == before
 
 

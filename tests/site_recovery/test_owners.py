@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from shared.access.registry import Registry, Tenant
 from shared.arm.ids import ResourceId
 from shared.errors import ErrorCode, Refused
+from shared.site_recovery.inventory import Inventory
+from shared.site_recovery.listing import Vault
 from shared.site_recovery.owners import owner_of_plan, owner_of_scope, owners_of_jobs
 from shared.site_recovery.rules import JobFacts, PlanFacts, ProtectedItemFacts
 from shared.site_recovery.set_up.confined import Confined
@@ -101,7 +103,7 @@ class Reads:
         return self.things.get(resource.key)
 
     async def children(self, parent: ResourceId, kind: str) -> list[dict[str, Any]]:
-        return [thing for key, thing in self.things.items() if f"/{kind.lower()}/" in key and key.startswith(parent.key)]
+        return [thing for key, thing in self.things.items() if key.split("/")[-2] == kind.lower() and key.startswith(parent.key)]
 
     machine = network = find
 
@@ -111,6 +113,20 @@ def mapping(cloud: str, target: str) -> dict[str, Any]:
         "id": f"{CLOUDS[cloud]}/replicationProtectionContainerMappings/{target}",
         "properties": {"targetProtectionContainerId": CLOUDS.get(target, "Microsoft Azure")},
     }
+
+
+async def test_the_other_side_of_a_pair_is_told_to_who_may_know_of_it() -> None:
+    cloud = {"id": CLOUDS["blue"], "name": "blue", "properties": {}}
+    inventory = Inventory(Reads(cloud, mapping("blue", "green"), mapping("blue", "azure")), registry())  # type: ignore[arg-type]  # a stand-in
+    vault = ResourceId.parse(VAULT)
+
+    async def targets(reader: Vault) -> list[Any]:
+        (entry,) = await inventory.clouds(reader)
+        return [policy["target"] for policy in entry.body["policies"]]  # type: ignore[attr-defined]  # a list of objects
+
+    assert await targets(Vault(vault, "blue")) == [None, "Microsoft Azure"]
+    assert await targets(Vault(vault, "green")) == [], "that blue's cloud is paired is blue's own affair"
+    assert await targets(Vault(vault, "host", everything=True)) == [CLOUDS["green"], "Microsoft Azure"]
 
 
 @pytest.mark.parametrize("tenant", ["blue", "green", "host"])

@@ -1,4 +1,7 @@
-"""A vault that tenants share by clouds: of the provider's VMM server each of two tenants has a cloud, and nothing else of a vault."""
+"""A vault that tenants share: of the provider's VMM server two tenants have a cloud each, and a third has a pair of A2A containers.
+
+None of them has a vault of its own.
+"""
 
 import copy
 from collections.abc import Sequence
@@ -9,10 +12,10 @@ from typing import Any
 from local.simulation.ids import derived
 from local.simulation.sample_estate import LOCATIONS, app_principal
 from local.simulation.sample_fabrics import AZURE, make_container, make_mapping, make_protectable, make_unprotected
-from local.simulation.sample_vaults import running_job
+from local.simulation.sample_vaults import running_job, tenant_vault
 from tests.support.sites import Json, Maker
 
-BLUE, GREEN = "blue", "green"
+BLUE, GREEN, RED = "blue", "green", "red"
 _ITEMS = 12
 _POLICY = "every-5-minutes"
 
@@ -39,7 +42,8 @@ class Shared:
         self.policy = f"{self.vault}/replicationPolicies/{_POLICY}"
         for tenant, rule in ((BLUE, False), (GREEN, True)):
             self._cloud(vault, tenant)
-            self._tenant(estate, tenant, twoPersonRule=rule, blastRadius=2)
+            self._tenant(estate, tenant, [self.clouds[tenant]], twoPersonRule=rule, blastRadius=2)
+        self._tenant(estate, RED, self._pair(vault, now), twoPersonRule=False)
         self.items["provider"] = [item["id"] for item in vault["items"] if "/cloud-gold/" in item["id"]]
         self.clouds["provider"] = f"{self.fabric}/replicationProtectionContainers/cloud-gold"
         self.networks["provider"] = next(
@@ -53,14 +57,22 @@ class Shared:
         self._job(vault, BLUE, self.items[BLUE][3], self.items[BLUE][3], now)
         self._job(vault, "mixed", self.plans["mixed"], self.items[BLUE][2], now)
 
-    def _tenant(self, estate: Json, name: str, **settings: object) -> None:
-        subscription, entra = derived("test subscription", name), derived("test tenant", name)
+    def _pair(self, vault: Json, now: datetime) -> list[str]:
+        """Add two machines of red's, from Azure to Azure, and return the containers of both regions."""
+        compute = f"/subscriptions/{subscription_of(RED)}/resourceGroups/{RED}/providers/Microsoft.Compute"
+        made = tenant_vault(self.vault, RED, LOCATIONS, [f"{compute}/virtualMachines/red0{number}" for number in range(3)], now)
+        for kind in ("policies", "fabrics", "items"):
+            vault[kind] += made[kind]
+        self.items[RED] = [item["id"] for item in made["items"]]
+        return [container["id"] for fabric in made["fabrics"] for container in fabric["containers"]]
+
+    def _tenant(self, estate: Json, name: str, clouds: Sequence[str], **settings: object) -> None:
+        subscription, entra = subscription_of(name), derived("test tenant", name)
         scope = f"/subscriptions/{subscription}"
-        cloud = self.clouds[name]
-        # as a person would write it: without the leading slash, and not as ARM does
-        written = cloud.removeprefix("/").replace("replicationProtectionContainers", "replicationprotectioncontainers")
+        # as a person might write it: without the leading slash, and not as ARM does
+        written = [one.removeprefix("/").replace("replicationProtectionContainers", "replicationprotectioncontainers") for one in clouds]
         described = {"name": name, "displayName": name.title(), "kind": "tenant", "tenantId": entra, "subscriptions": [subscription]}
-        estate["tenants"].append(described | {"clouds": [written], "settings": settings})
+        estate["tenants"].append(described | {"clouds": written, "settings": settings})
         estate["subscriptions"].append({"id": subscription, "tenantId": entra, "locations": list(LOCATIONS)})
         estate["resourceGroups"].append({"id": f"{scope}/resourceGroups/{name}", "location": LOCATIONS[1]})
         self.networks[name] = f"{scope}/resourceGroups/{name}/providers/Microsoft.Network/virtualNetworks/drill-{name}"
@@ -124,3 +136,8 @@ class Shared:
         self.jobs[name] = job["id"].rpartition("/")[2]
         item = next(one for one in vault["items"] if one["id"] == busy)
         item |= {"job": self.jobs[name], "scenario": job["scenario"], "scenarioStart": job["startedAt"]}
+
+
+def subscription_of(tenant: str) -> str:
+    """Return the subscription of a tenant here."""
+    return derived("test subscription", tenant)
