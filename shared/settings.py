@@ -61,6 +61,7 @@ class Settings(BaseSettings):
     clock_url: str | None = Field(
         None,
         validation_alias="FARSHORE_CLOCK_URL",
+        pattern=r"^(https?://.*)?$",
         description="Where a simulated Azure tells its time; empty in Azure, where the machine's clock is right.",
     )
     auth_audiences: Names = Field(
@@ -76,9 +77,13 @@ class Settings(BaseSettings):
     auth_keys_url: str = Field(
         "https://login.microsoftonline.com/common/discovery/v2.0/keys",
         validation_alias="AUTH_KEYS_URL",
+        pattern=r"^https?://",
         description="The issuer's signing keys (JSON Web Key Set).",
     )
-    queue_roles: Names = Field(
+    queue_roles: Annotated[
+        tuple[Literal["Copies.Read", "Copies.Write", "Failovers.Read", "Failovers.Execute", "Tenants.Read", "Tenants.Write"], ...],
+        NoDecode,
+    ] = Field(
         ("Copies.Write", "Failovers.Execute", "Tenants.Write"),
         validation_alias="FARSHORE_QUEUE_ROLES",
         description="Roles of whoever may send to an intake queue, comma-separated; never an approving role or Admin.",

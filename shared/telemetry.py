@@ -1,9 +1,10 @@
-"""Metrics and traces through OpenTelemetry: to Application Insights in Azure, elsewhere to an OTLP endpoint or the console, or nowhere.
+"""Metrics, traces and logs through OpenTelemetry: to Application Insights in Azure, else to an OTLP endpoint, the console, or nowhere.
 
 Nothing of OpenTelemetry is imported before `setup`, and without it every call here costs a comparison. The names and dimensions of the
 metrics are those of infra/alerts/telemetry.json, which the alerts and the workbook read.
 """
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
@@ -14,9 +15,14 @@ from shared.settings import Destination, Settings
 if TYPE_CHECKING:
     from opentelemetry.metrics import Counter, Histogram, Meter
     from opentelemetry.metrics import _Gauge as Gauge
+    from opentelemetry.sdk._logs.export import LogRecordExporter
+    from opentelemetry.sdk.metrics.export import MetricExporter
+    from opentelemetry.sdk.trace.export import SpanExporter
     from opentelemetry.trace import Tracer
 
 NAME = "farshore"
+_LOGGED = "shared"
+"""The package whose log is sent, with the members of `extra` as its attributes; what the platform logs, it sends itself."""
 
 
 class Metric(StrEnum):
@@ -51,7 +57,7 @@ def setup(settings: Settings) -> None:
     if settings.application_insights:
         _to_application_insights(settings)
     elif settings.telemetry is not Destination.NONE:
-        _to_exporters(settings.telemetry)
+        _to_exporters(settings)
     else:
         return
     from opentelemetry import metrics, trace
@@ -79,14 +85,18 @@ def record(metric: Metric, value: float, **dimensions: str) -> None:
 
 @contextmanager
 def span(name: str, traceparent: str = "", **attributes: str) -> Iterator[None]:
-    """Trace a piece of work as a part of the trace that `traceparent` (W3C Trace Context) belongs to, if any."""
+    """Trace a piece of work as a part of the trace that `traceparent` (W3C Trace Context) belongs to, if any.
+
+    What it raises is not recorded: a refusal or a wait is no error, an error is in the log beside the trace, and what stands behind a
+    refusal of an input may quote a secret.
+    """
     if _tracer is None:
         yield
         return
     from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
     context = TraceContextTextMapPropagator().extract({"traceparent": traceparent}) if traceparent else None
-    with _tracer.start_as_current_span(name, context=context, attributes=attributes):
+    with _tracer.start_as_current_span(name, context=context, attributes=attributes, record_exception=False, set_status_on_exception=False):
         yield
 
 
@@ -115,29 +125,44 @@ def _to_application_insights(settings: Settings) -> None:
         connection_string=settings.application_insights,
         credential=ManagedIdentityCredential(client_id=settings.identity_client_id),
         sampling_ratio=settings.trace_share,
-        logger_name="shared",
+        logger_name=_LOGGED,
         # a status read every few minutes for thousands of copies would cost more than the copies
         instrumentation_options={"azure_sdk": {"enabled": False}, "urllib": {"enabled": False}, "urllib3": {"enabled": False}},
     )
 
 
-def _to_exporters(destination: Destination) -> None:
+def _to_exporters(settings: Settings) -> None:
     from opentelemetry import metrics, trace
+    from opentelemetry.instrumentation.logging.handler import LoggingHandler
+    from opentelemetry.sdk._logs import LoggerProvider
+    from opentelemetry.sdk._logs.export import BatchLogRecordProcessor
     from opentelemetry.sdk.metrics import MeterProvider
-    from opentelemetry.sdk.metrics.export import ConsoleMetricExporter, MetricExporter, PeriodicExportingMetricReader
+    from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
     from opentelemetry.sdk.trace import TracerProvider
-    from opentelemetry.sdk.trace.export import BatchSpanProcessor, ConsoleSpanExporter, SpanExporter
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor
+    from opentelemetry.sdk.trace.sampling import TraceIdRatioBased
 
-    measured: MetricExporter
-    traced: SpanExporter
-    if destination is Destination.OTLP:
-        from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
-        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-
-        measured, traced = OTLPMetricExporter(), OTLPSpanExporter()
-    else:
-        measured, traced = ConsoleMetricExporter(), ConsoleSpanExporter()
+    measured, traced, logged = _to_otlp() if settings.telemetry is Destination.OTLP else _to_console()
     metrics.set_meter_provider(MeterProvider([PeriodicExportingMetricReader(measured)]))
-    tracers = TracerProvider()
+    tracers = TracerProvider(sampler=TraceIdRatioBased(settings.trace_share))
     tracers.add_span_processor(BatchSpanProcessor(traced))
     trace.set_tracer_provider(tracers)
+    logs = LoggerProvider()
+    logs.add_log_record_processor(BatchLogRecordProcessor(logged))
+    logging.getLogger(_LOGGED).addHandler(LoggingHandler(logger_provider=logs))
+
+
+def _to_otlp() -> "tuple[MetricExporter, SpanExporter, LogRecordExporter]":
+    from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
+    from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+
+    return OTLPMetricExporter(), OTLPSpanExporter(), OTLPLogExporter()
+
+
+def _to_console() -> "tuple[MetricExporter, SpanExporter, LogRecordExporter]":
+    from opentelemetry.sdk._logs.export import ConsoleLogRecordExporter
+    from opentelemetry.sdk.metrics.export import ConsoleMetricExporter
+    from opentelemetry.sdk.trace.export import ConsoleSpanExporter
+
+    return ConsoleMetricExporter(), ConsoleSpanExporter(), ConsoleLogRecordExporter()

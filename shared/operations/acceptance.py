@@ -4,6 +4,7 @@ Two storage calls where no lock must be taken first: one transaction of four ins
 two leaves a row that the tick finds.
 """
 
+import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
@@ -17,6 +18,8 @@ from shared.operations.storage import Queues
 from shared.operations.store import Store
 from shared.operations.workflow import Workflows
 from shared.telemetry import Metric
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +61,7 @@ class Acceptance:
             raise
         if accepted.created:
             telemetry.count(Metric.ACCEPTED, kind=new.kind, tenant=new.tenant)
+            _log.info("operation accepted", extra={"operation": operation, "tenant": new.tenant, "kind": new.kind, "step": new.first_step})
             await send_step(self.queues, self.workflows.of_kind(new.kind).step_queue, [operation])
             crash_point("accept.queued")
         else:

@@ -121,7 +121,8 @@ async def _look(check: Check, rows: Sequence[Active]) -> Mapping[str, Checked | 
     try:
         return await check(rows)
     except Exception as error:
-        _log.exception("a check of %d operations failed", len(rows))
+        one = {"operation": rows[0].id, "tenant": rows[0].tenant} if len(rows) == 1 else {}
+        _log.exception("a check of %d operations failed", len(rows), extra=one | {"kind": rows[0].kind, "group": rows[0].group})
         if len(rows) == 1:
             return {rows[0].id: Unread(f"the check failed with {type(error).__name__}.")}
     results: dict[str, Checked | Unread] = {}

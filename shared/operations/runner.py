@@ -123,7 +123,7 @@ class Runner:
                 claim.row = replace(claim.row, step=outcome.step)
             await self._end_step(claim, Wait(self.clock.now()))
         except ClaimLost:
-            _log.warning("operation %s went on elsewhere: nothing more is written here", claim.id)
+            _log.warning("it went on elsewhere: nothing more is written here", extra=_about(claim.row))
 
     async def _leave_to_checks(self, claim: Claim) -> None:
         # only events were to be sent, or a person asked to look now: what is due is a check, and the tick dispatches it
@@ -152,7 +152,7 @@ class Runner:
         """A call that the step itself could not make sense of: throttled is waiting, anything else is an attempt without progress."""
         if failure.kind is FailureKind.THROTTLED:
             return Wait(self.clock.now() + timedelta(seconds=max(failure.retry_after or 0, 15)))
-        _log.warning("operation %s, step %s: %s", claim.id, claim.row.step, failure)
+        _log.warning("a step was not answered: %s", failure, extra=_about(claim.row))
         attempts = claim.row.attempts
         delay = max(retry_delay(attempts), timedelta(seconds=failure.retry_after or 0))
         message = f"Step {claim.row.step} failed {attempts} times, the last time with {failure.code}: {failure.problem.message}"
@@ -160,7 +160,7 @@ class Runner:
 
     def _broke(self, claim: Claim, error: Exception) -> "_NoProgress":
         """A step that failed with a defect of ours, or because storage did: an attempt without progress, never the end of an operation."""
-        _log.exception("operation %s, step %s failed", claim.id, claim.row.step)
+        _log.exception("a step failed", extra=_about(claim.row))
         attempts = claim.row.attempts
         message = f"Step {claim.row.step} failed {attempts} times, the last time with {type(error).__name__}; the log has the rest."
         attention = (str(ErrorCode.NO_PROGRESS), message) if attempts >= ATTEMPTS_BEFORE_ATTENTION else None
@@ -238,10 +238,7 @@ class Runner:
             await self.events.tell(operation, "terminal", row.trace)
             code = operation.error.code if operation.error else ""
             telemetry.count(Metric.ENDED, kind=row.kind, status=str(operation.status), tenant=row.tenant, code=str(code))
-            _log.info(
-                "operation ended",
-                extra={"operation": row.id, "tenant": row.tenant, "kind": row.kind, "status": str(operation.status)},
-            )
+            _log.info("operation ended", extra=_about(row) | {"status": str(operation.status), "code": str(code)})
         crash_point("announce.sent")
         await self.store.remove(row)
         crash_point("announce.removed")
@@ -254,6 +251,11 @@ class _NoProgress:
     at: datetime
     attention: tuple[str, str] | None = None
     broken: bool = False
+
+
+def _about(row: Active) -> dict[str, str]:
+    """What every line of the log about an operation carries."""
+    return {"operation": row.id, "tenant": row.tenant, "kind": row.kind, "step": row.step}
 
 
 def _attention_code(attention: Attention | None) -> str:

@@ -73,19 +73,19 @@ async def handle_open(
         services = await runtime()
         request_id = services.ids.new()
     except Exception:
-        log.exception("request %s: the app is not up", request_id)
+        log.exception("request %s: the app is not up", request_id, extra={"request": request_id})
         down = refusal(Refused(ErrorCode.SERVICE_UNAVAILABLE, "Farshore is not up; what it needs at its start does not answer."))
         return to_http(down.with_headers(_always(request, request_id)))
     try:
         with _traced(request):
             answer = await work(services)
     except Refused as refused:
-        log.info("request %s refused: %s", request_id, refused.code)
+        log.info("request %s refused: %s", request_id, refused.code, extra={"request": request_id, "code": str(refused.code)})
         answer = refusal(refused)
         if refused.code is ErrorCode.UNAUTHENTICATED:
             answer = answer.with_headers({"WWW-Authenticate": challenge(request.headers.get("authorization"), str(refused))})
     except Exception as error:
-        log.exception("request %s failed", request_id)
+        log.exception("request %s failed", request_id, extra={"request": request_id})
         answer = failure(error)
     return to_http(answer.with_headers(_always(request, request_id)))
 

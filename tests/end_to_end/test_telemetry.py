@@ -16,12 +16,13 @@ from local.calls import call
 from tests.infra.test_alerts import ALERTS, TELEMETRY, WORKBOOK
 from tests.support import kql
 from tests.support.api import Caller
-from tests.support.collector import SERVICE, Collector, collector
+from tests.support.collector import SERVICE, Collector, attributes, collector
 from tests.support.running import READ_WRITE, REQUESTS, Machine, Running, new_key, running
 from tests.support.sites import Shelf, Sites, of_item, start
 from tests.support.storage import AzuritePool
 
 OBJECTIVE = "P4D"
+SECRET = "hunter2-and-nothing-else"
 START = "/restore-point-copies"
 STEPS = "restorePointCopy "
 THROTTLED = 3
@@ -35,6 +36,8 @@ class Told:
     subscription: str
     trace: str
     by_message: str
+    operation: str
+    token: str
     events: list[dict[str, Any]]
 
 
@@ -69,6 +72,7 @@ def everything(sites: Sites, sent: Collector) -> Told:
     event = {"specversion": "1.0", "id": "1", "source": "/billing", "type": "farshore.restorePointCopy.create", "data": ordered.copy(2)}
     stack.send(json.dumps({**event, "traceparent": f"00-{by_message}-b7ad6b7169203331-01"}))
     stack.send("this is no request")
+    stack.send(json.dumps({"id": "s", "password": SECRET, "source": {"restorePointId": good.points[1]}}))
     give_up(stack)
     stack.fault("throttle", method="GET", path=f"/restorePoints/{usable.rsplit('/', 1)[-1]}", times=THROTTLED, retryAfter=30)
     stack.fault("lostResponse", method="GET", path=f"/restorePoints/{failed.rsplit('/', 1)[-1]}", times=4)
@@ -81,7 +85,8 @@ def everything(sites: Sites, sent: Collector) -> Told:
     sent.wait(lambda now: any(row["Name"] == "farshore.copies.stuck" and row["Max"] for row in now.rows))
     sent.wait(lambda now: any(span.name.startswith(STEPS) and span.trace_id.hex() == by_message for span in now.spans))
     subscription = good.id.split("/")[2]
-    return Told(sent, subscription, trace, by_message, stack.events())
+    token = stack.token(*READ_WRITE)
+    return Told(sent, subscription, trace, by_message, usable.rsplit("/", 1)[-1], token, stack.events())
 
 
 def collection(machine: Machine) -> str:
@@ -253,3 +258,27 @@ def test_a_message_joins_the_trace_of_its_sender(told: Told) -> None:
 
 def test_polling_leaves_no_span(told: Told) -> None:
     assert {span.name for span in told.sent.spans if span.name.startswith(("GET", "check", "tick"))} == set()
+
+
+def test_the_log_tells_of_an_operation_by_its_id_its_tenant_and_its_trace(told: Told) -> None:
+    lines = {
+        record.body.string_value: record for record in told.sent.logs if attributes(record.attributes).get("operation") == told.operation
+    }
+    assert lines.keys() >= {"operation accepted", "operation ended"}
+    assert {attributes(record.attributes)["tenant"] for record in lines.values()} == {"contoso"}
+    assert {attributes(record.attributes)["kind"] for record in lines.values()} == {"restorePointCopy"}
+    assert lines["operation accepted"].trace_id.hex() == told.trace
+    assert attributes(lines["operation ended"].attributes)["status"] == "Succeeded"
+
+
+def test_each_line_of_the_log_about_an_operation_names_its_tenant(told: Told) -> None:
+    about = [found for record in told.sent.logs if "operation" in (found := attributes(record.attributes))]
+    assert len(about) > 8
+    assert all(found["tenant"] and found["kind"] for found in about)
+
+
+def test_nothing_that_is_sent_holds_a_secret(told: Told) -> None:
+    everything = b"".join(told.sent.raw)
+    assert b"farshore.messages.rejected" in everything
+    for secret in (SECRET, told.token, told.token.rsplit(".", 1)[-1]):
+        assert secret.encode() not in everything

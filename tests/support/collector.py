@@ -9,9 +9,11 @@ from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import KeyValue
+from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 from opentelemetry.proto.metrics.v1.metrics_pb2 import AggregationTemporality, Metric
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
@@ -40,6 +42,8 @@ class Collector:
     url: str = ""
     measured: list[Measured] = field(default_factory=list)
     spans: list[Span] = field(default_factory=list)
+    logs: list[LogRecord] = field(default_factory=list)
+    raw: list[bytes] = field(default_factory=list)
 
     @property
     def rows(self) -> list[dict[str, Any]]:
@@ -56,6 +60,8 @@ class Collector:
             "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE": "delta",
             "OTEL_METRIC_EXPORT_INTERVAL": "500",
             "OTEL_BSP_SCHEDULE_DELAY": "500",
+            "OTEL_BLRP_SCHEDULE_DELAY": "500",
+            "FARSHORE_TRACE_SHARE": "1",
         }
 
     def wait(self, arrived: Callable[["Collector"], bool], seconds: float = 20) -> None:
@@ -68,7 +74,7 @@ class Collector:
     def take_metrics(self, body: bytes) -> None:
         """Take an export of metrics."""
         for resource in ExportMetricsServiceRequest.FromString(body).resource_metrics:
-            role = _attributes(resource.resource.attributes).get("service.name", "")
+            role = attributes(resource.resource.attributes).get("service.name", "")
             for metric in (metric for scope in resource.scope_metrics for metric in scope.metrics):
                 self.measured += _points(metric, role)
 
@@ -77,16 +83,23 @@ class Collector:
         for resource in ExportTraceServiceRequest.FromString(body).resource_spans:
             self.spans += [span for scope in resource.scope_spans for span in scope.spans]
 
+    def take_logs(self, body: bytes) -> None:
+        """Take an export of the log."""
+        for resource in ExportLogsServiceRequest.FromString(body).resource_logs:
+            self.logs += [record for scope in resource.scope_logs for record in scope.log_records]
+
 
 @contextmanager
 def collector() -> Iterator[Collector]:
     """Serve an endpoint on a free port."""
     found = Collector()
-    takers = {"/v1/metrics": found.take_metrics, "/v1/traces": found.take_traces}
+    takers = {"/v1/metrics": found.take_metrics, "/v1/traces": found.take_traces, "/v1/logs": found.take_logs}
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:  # the standard library's name
-            takers[self.path](self.rfile.read(int(self.headers["Content-Length"])))
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            found.raw.append(body)
+            takers[self.path](body)
             self.send_response(200)
             self.send_header("Content-Type", "application/x-protobuf")
             self.send_header("Content-Length", "0")
@@ -121,13 +134,14 @@ def _points(metric: Metric, role: str) -> Iterator[Measured]:
         row = {
             "TimeGenerated": datetime.fromtimestamp(point.time_unix_nano / 1e9, UTC),
             "Name": metric.name,
-            "Properties": _attributes(point.attributes),
+            "Properties": attributes(point.attributes),
             "AppRoleName": role,
             **figures,
         }
         yield Measured(metric.name, _KINDS[shape], row)
 
 
-def _attributes(found: Any) -> dict[str, str]:
+def attributes(found: Any) -> dict[str, str]:
+    """Return attributes of a point, a span or a line of the log that are texts."""
     pairs: list[KeyValue] = list(found)
     return {pair.key: pair.value.string_value for pair in pairs}

@@ -118,7 +118,7 @@ class Drills:
             try:
                 await self._round(policy)
             except Exception:
-                _log.exception("drill policy %s of %s could not be seen to", policy.name, policy.vault_id)
+                _log.exception("drill policy %s of %s could not be seen to", policy.name, policy.vault_id, extra={"tenant": policy.tenant})
 
     async def _round(self, policy: KeptPolicy) -> None:
         open_runs = await self.kept.open(policy)
@@ -198,7 +198,8 @@ class Drills:
         try:
             accepted = await self._start(policy, {"scope": _scope(run.scope), "action": Action.TEST_FAILOVER_CLEANUP.value}, key)
         except Refused as refused:
-            _log.warning("the drill of %s could not be cleaned up: %s", run.scope, refused)
+            about = {"operation": run.operation or "", "tenant": policy.tenant}
+            _log.warning("the drill of %s could not be cleaned up: %s", run.scope, refused, extra=about)
             return run
         return run.model_copy(update={"cleanup": accepted.operation.id, "tries": run.tries + 1})
 
