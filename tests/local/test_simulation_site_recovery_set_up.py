@@ -129,7 +129,10 @@ async def machine(vaults: Vaults, friendly: str) -> str:
 async def test_a_machine_is_protected_changed_and_given_up(vaults: Vaults) -> None:
     found = await machine(vaults, "intranet01")
     item = vaults.item("new01").rsplit("/", 1)[0] + "/intranet01"
+    assert (await vaults.properties(found))["protectionStatus"] == "Unprotected"
     assert (await put(vaults, item, protection(vaults, found))).status == 202
+    seen = await vaults.properties(found)
+    assert (seen["protectionStatus"], seen["replicationProtectedItemId"]) == ("Protected", item)
     state = await vaults.properties(item)
     assert (state["protectionState"], state["allowedOperations"]) == ("InitialReplicationInProgress", ["DisableProtection"])
     progress = int(state["providerSpecificDetails"]["initialReplicationDetails"]["initialReplicationProgressPercentage"])
@@ -145,6 +148,8 @@ async def test_a_machine_is_protected_changed_and_given_up(vaults: Vaults) -> No
     assert (long.status, long.body["error"]["target"]) == (400, "properties.recoveryAzureVMName")
     await vaults.done(item, "remove", {"properties": {"disableProtectionReason": "NotSpecified"}})
     assert (await vaults.get(item)).status == 404
+    given_up = await vaults.properties(found)
+    assert (given_up["protectionStatus"], given_up.get("replicationProtectedItemId")) == ("Unprotected", None)
     assert (await vaults.post(item, "remove", {"properties": {}})).status == 204
 
 
