@@ -9,7 +9,7 @@ from shared.operations.acceptance import Acceptance
 from shared.operations.blobs import WriteOnceBlobs
 from shared.operations.commands import Commands
 from shared.operations.locks import Locks
-from shared.operations.storage import Storage
+from shared.operations.storage import Storage, Table
 from shared.operations.store import Store
 from shared.operations.timings import Timings
 from shared.operations.workflow import Workflow
@@ -17,11 +17,13 @@ from shared.site_recovery import audit, moves
 from shared.site_recovery.approvals import Approvals
 from shared.site_recovery.audit import AuditTrails
 from shared.site_recovery.drills import store as drills
+from shared.site_recovery.drills.models import KeptPolicy as DrillPolicy
 from shared.site_recovery.drills.service import Drills
 from shared.site_recovery.drills.store import DrillStore
 from shared.site_recovery.gateway import SiteRecoveryGateway
 from shared.site_recovery.inventory import Inventory
 from shared.site_recovery.moves import Moves
+from shared.site_recovery.policies import PolicyStore
 from shared.site_recovery.readiness import ReadinessReader
 from shared.site_recovery.service import Failovers
 from shared.site_recovery.set_up.planning import Planner
@@ -39,7 +41,7 @@ class SiteRecovery:
     workflow: Workflow
     set_up_workflows: tuple[Workflow, ...]
     planner: Planner
-    drill_store: DrillStore
+    drill_table: Table
     gateway: SiteRecoveryGateway
     surroundings: Surroundings
     inventory: Inventory
@@ -53,7 +55,8 @@ class SiteRecovery:
 
     def drills(self, failovers: Failovers, operations: Store) -> Drills:
         """Return what entry points of drills and their timer call."""
-        return Drills(self.drill_store, failovers, self.gateway, operations, self.clock)
+        kept = self.drill_table
+        return Drills(PolicyStore(kept, DrillPolicy), DrillStore(kept), failovers, self.gateway, operations, self.clock)
 
     @property
     def readiness(self) -> ReadinessReader:
@@ -79,5 +82,5 @@ def capability(
     planner = Planner(gateway)
     changes = set_up_workflows(SetUpSteps(gateway, planner, locks, clock, timings))
     inventory = Inventory(gateway, registry)
-    kept = DrillStore(storage.table(drills.TABLE))
+    kept = storage.table(drills.TABLE)
     return SiteRecovery(failover_workflow(steps), changes, planner, kept, gateway, surroundings, inventory, trails, locks, clock)

@@ -137,20 +137,25 @@ class NetworkMappingRequest(_Request):
     recovery_network: NetworkId
 
 
-class ProtectRequest(_Request):
-    """A machine that is to be protected: one that a Hyper-V host has (`protectableItemId`), or one in Azure (`virtualMachineId`).
+class ProtectionOptions(_Request):
+    """With what machines are protected, whichever they are; `policy` is the replication policy's name or ARM id."""
 
-    `policy` is a name or an ARM id. `cloud` is the protection container of a machine in Azure, where its region has several.
-    """
-
-    protectable_item_id: Annotated[str, resource_id_of(PROTECTABLE_ITEM_TYPE)] | None = None
-    virtual_machine_id: Annotated[str, resource_id_of(VIRTUAL_MACHINE_TYPE)] | None = None
     policy: Annotated[str, AfterValidator(_policy)]
-    target_vm_name: VmName | None = None
     target_vm_size: VmSize | None = None
     network: NetworkId | None = None
     resource_group_id: Annotated[str, AfterValidator(_resource_group)] | None = None
     storage_account_id: Annotated[str, resource_id_of(STORAGE_ACCOUNT_TYPE)] | None = None
+
+
+class ProtectRequest(ProtectionOptions):
+    """A machine that is to be protected: one that a Hyper-V host has (`protectableItemId`), or one in Azure (`virtualMachineId`).
+
+    `cloud` is the protection container of a machine in Azure, where its region has several.
+    """
+
+    protectable_item_id: Annotated[str, resource_id_of(PROTECTABLE_ITEM_TYPE)] | None = None
+    virtual_machine_id: Annotated[str, resource_id_of(VIRTUAL_MACHINE_TYPE)] | None = None
+    target_vm_name: VmName | None = None
     cloud: CloudId | None = None
 
     @model_validator(mode="after")

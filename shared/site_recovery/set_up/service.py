@@ -18,13 +18,17 @@ _READS_SECONDS = 2.5
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A change, with whose it is: `owner` is the tenant that owns the vault or the item, `key` the repeatability key."""
+    """A change, with whose it is: `owner` is the tenant that owns the vault or the item, `key` the repeatability key.
+
+    `compare_body` is false where the key alone says that it is the same change, as that of a policy and a machine.
+    """
 
     wanted: Wanted
     owner: str
     actor: Actor
     key: str | None
     trace: str | None = None
+    compare_body: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,7 @@ class SetUp:
             actor=asked.actor,
             first_step="preparing",
             trace=asked.trace,
+            compare_body=asked.compare_body,
         )
         known = await self.acceptance.known(new)
         if known is not None:
