@@ -9,7 +9,14 @@ from shared.settings import get_settings
 _ALWAYS = ("replication_status.blueprint", "schedules.blueprint", "operations.blueprint", "tenants.blueprint", "health.blueprint")
 _OF_CAPABILITY = {
     "copies": ("restore_points.blueprint", "replication_status.checks"),
-    "failovers": ("failovers.blueprint", "vaults.blueprint", "set_up.blueprint", "drills.blueprint", "readiness.blueprint"),
+    "failovers": (
+        "failovers.blueprint",
+        "vaults.blueprint",
+        "set_up.blueprint",
+        "drills.blueprint",
+        "protection_policies.blueprint",
+        "readiness.blueprint",
+    ),
 }
 
 app = func.FunctionApp()

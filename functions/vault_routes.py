@@ -7,6 +7,7 @@ import azure.functions as func
 
 from shared.access.principal import Principal
 from shared.composition import Runtime
+from shared.errors import sentence
 from shared.site_recovery.listing import Entry, page, vault_id
 from shared.site_recovery.set_up.requests import thing_name
 from shared.web.answers import Answer
@@ -34,7 +35,7 @@ def name_of(req: func.HttpRequest, route: Route) -> str:
     try:
         return thing_name(req.route_params[parameter])
     except ValueError as error:
-        raise wrong(parameter, str(error)) from error
+        raise wrong(parameter, sentence(str(error))) from error
 
 
 def page_of(app: Runtime, caller: Principal, req: func.HttpRequest, route: Route, entries: Sequence[Entry], path: str = "") -> Answer:

@@ -24,6 +24,10 @@ from shared.site_recovery.gateway import SiteRecoveryGateway
 from shared.site_recovery.inventory import Inventory
 from shared.site_recovery.moves import Moves
 from shared.site_recovery.policies import PolicyStore
+from shared.site_recovery.protection import store as protections
+from shared.site_recovery.protection.models import KeptPolicy as ProtectionPolicy
+from shared.site_recovery.protection.service import Protection
+from shared.site_recovery.protection.store import NoteStore
 from shared.site_recovery.readiness import ReadinessReader
 from shared.site_recovery.service import Failovers
 from shared.site_recovery.set_up.planning import Planner
@@ -42,6 +46,7 @@ class SiteRecovery:
     set_up_workflows: tuple[Workflow, ...]
     planner: Planner
     drill_table: Table
+    protection_table: Table
     gateway: SiteRecoveryGateway
     surroundings: Surroundings
     inventory: Inventory
@@ -57,6 +62,11 @@ class SiteRecovery:
         """Return what entry points of drills and their timer call."""
         kept = self.drill_table
         return Drills(PolicyStore(kept, DrillPolicy), DrillStore(kept), failovers, self.gateway, operations, self.clock)
+
+    def protection(self, set_up: SetUp, operations: Store) -> Protection:
+        """Return what entry points of protection policies and their timer call."""
+        kept = self.protection_table
+        return Protection(PolicyStore(kept, ProtectionPolicy), NoteStore(kept), set_up, self.gateway, operations, self.clock)
 
     @property
     def readiness(self) -> ReadinessReader:
@@ -82,5 +92,5 @@ def capability(
     planner = Planner(gateway)
     changes = set_up_workflows(SetUpSteps(gateway, planner, locks, clock, timings))
     inventory = Inventory(gateway, registry)
-    kept = storage.table(drills.TABLE)
-    return SiteRecovery(failover_workflow(steps), changes, planner, kept, gateway, surroundings, inventory, trails, locks, clock)
+    kept = storage.table(drills.TABLE), storage.table(protections.TABLE)
+    return SiteRecovery(failover_workflow(steps), changes, planner, *kept, gateway, surroundings, inventory, trails, locks, clock)

@@ -87,7 +87,8 @@ def _resource_group(text: str) -> str:
     return text
 
 
-def _some(found: tuple[T, ...]) -> tuple[T, ...]:
+def some(found: tuple[T, ...]) -> tuple[T, ...]:
+    """Refuse a list without members."""
     # not by `min_length`: pydantic counts what is right only, and would refuse one wrong member as none at all
     if not found:
         raise refuse("it is empty: give one at least")
@@ -175,7 +176,7 @@ class ProtectRequest(ProtectionOptions):
 class ProtectManyRequest(_Request):
     """Machines that are to be protected. A body without `items` is that of one machine."""
 
-    items: Annotated[tuple[ProtectRequest, ...], AfterValidator(_some), Field(max_length=MAX_AT_ONCE, json_schema_extra={"minItems": 1})]
+    items: Annotated[tuple[ProtectRequest, ...], AfterValidator(some), Field(max_length=MAX_AT_ONCE, json_schema_extra={"minItems": 1})]
 
     @model_validator(mode="before")
     @classmethod
@@ -227,7 +228,7 @@ class RecoveryPlanRequest(_Request):
 
     primary: Annotated[str, resource_id_of(FABRIC_TYPE)] | None = None
     recovery: Annotated[str, AfterValidator(_azure_or_fabric)] | None = None
-    groups: Annotated[tuple[GroupRequest, ...], AfterValidator(_some), Field(max_length=9, json_schema_extra={"minItems": 1})]
+    groups: Annotated[tuple[GroupRequest, ...], AfterValidator(some), Field(max_length=9, json_schema_extra={"minItems": 1})]
 
     @model_validator(mode="after")
     def _members(self) -> Self:
