@@ -66,7 +66,7 @@ class SiteRecovery:
     def protection(self, set_up: SetUp, operations: Store) -> Protection:
         """Return what entry points of protection policies and their timer call."""
         kept = self.protection_table
-        return Protection(PolicyStore(kept, ProtectionPolicy), NoteStore(kept), set_up, self.gateway, operations, self.clock)
+        return Protection(PolicyStore(kept, ProtectionPolicy), NoteStore(kept), set_up, self.inventory, operations, self.clock)
 
     @property
     def readiness(self) -> ReadinessReader:
@@ -89,7 +89,7 @@ def capability(
     starts = Starts(gateway, surroundings, counted, clock, timings)
     approvals = Approvals(surroundings, trails, clock)
     steps = FailoverSteps(gateway, surroundings, starts, approvals, trails, locks, clock)
-    planner = Planner(gateway)
+    planner = Planner(gateway, registry)
     changes = set_up_workflows(SetUpSteps(gateway, planner, locks, clock, timings))
     inventory = Inventory(gateway, registry)
     kept = storage.table(drills.TABLE), storage.table(protections.TABLE)

@@ -336,6 +336,29 @@ def test_nobody_sets_up_anothers_vault(stack: Running, provider: Caller, tenant:
     assert all("contoso" in effect["path"] for effect in now), now
 
 
+def test_nobody_protects_or_uses_what_is_anothers(stack: Running, tenant: Caller) -> None:
+    estate = stack.control("GET", "estate")
+    vm = stack.machine()
+    group = vm.id.partition("/providers/")[0].replace("production", "recovery")
+    account = f"{group}/providers/Microsoft.Storage/storageAccounts/cache"
+    network = next(one["id"] for one in estate["virtualNetworks"] if one["id"].endswith("/contoso-northeurope"))
+    good = {"virtualMachineId": vm.id, "policy": "a2a-day", "resourceGroupId": group, "storageAccountId": account, "network": network}
+    theirs = next(one["id"] for one in estate["virtualMachines"] if one["id"].endswith("/fabrikam-web01"))
+    before = len(stack.control("GET", "effects")["value"])
+    answers = [send(tenant, "POST", "/protected-items", {**good, "virtualMachineId": id_}) for id_ in (theirs, f"{theirs}-not")]
+    assert [(reply.status, reply.code) for reply in answers] == [(404, "SourceNotFound")] * 2
+    subscriptions = {one["name"]: one["subscriptions"][0] for one in estate["tenants"]}
+    for field in ("resourceGroupId", "storageAccountId", "network"):
+        named = str(good[field]).replace(subscriptions["contoso"], subscriptions["fabrikam"]).replace("contoso", "fabrikam")
+        for other in (named, f"{named}-not"):
+            reply = send(tenant, "POST", "/protected-items", {**good, field: other})
+            assert (reply.status, reply.targets) == (400, {field}), reply
+            assert reply.error["message"].replace(other, "") == " is not the tenant's own."
+    policy = {"storageAccountId": account.replace(subscriptions["contoso"], subscriptions["fabrikam"])}
+    assert send(tenant, "PUT", "/replication-policies/borrowed", policy).targets == {"storageAccountId"}
+    assert len(stack.control("GET", "effects")["value"]) == before
+
+
 def event(kind: str, tenant: str | None = None, **data: object) -> dict[str, object]:
     told = {"specversion": "1.0", "id": new_key(), "source": "tests", "type": f"farshore.{kind}", "data": data}
     return told | ({"tenant": tenant} if tenant else {})

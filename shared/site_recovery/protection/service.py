@@ -14,8 +14,7 @@ from shared.clock import Clock
 from shared.errors import ErrorCode, Problem, Refused
 from shared.operations.models import Actor, Operation, Status
 from shared.operations.store import Store
-from shared.site_recovery.gateway import SiteRecoveryGateway
-from shared.site_recovery.inventory import asked
+from shared.site_recovery.inventory import Inventory, asked
 from shared.site_recovery.listing import Vault
 from shared.site_recovery.names import ProtectionState as State
 from shared.site_recovery.names import Provider
@@ -33,6 +32,7 @@ from shared.site_recovery.protection.store import Noted, NoteStore
 from shared.site_recovery.rules import protection as rules
 from shared.site_recovery.rules.protection import Candidate, Decision
 from shared.site_recovery.rules.reading import an_object, id_key, own_id, text
+from shared.site_recovery.set_up.owned import require_own_options
 from shared.site_recovery.set_up.planning import Wanted
 from shared.site_recovery.set_up.requests import Change, Kind
 from shared.site_recovery.set_up.service import Asked, SetUp
@@ -54,7 +54,7 @@ class Protection:
     policies: PolicyStore[KeptPolicy]
     notes: NoteStore
     set_up: SetUp
-    gateway: SiteRecoveryGateway
+    inventory: Inventory
     operations: Store
     clock: Clock
 
@@ -146,7 +146,7 @@ class Protection:
         return note.model_copy(update={"state": state, "since": now, "next_at": next_at, "error": said})
 
     async def _machines(self, policy: KeptPolicy) -> list[Candidate]:
-        found = await self.gateway.children(ResourceId.parse(policy.request.cloud), "replicationProtectableItems")
+        found = await self.inventory.gateway.children(ResourceId.parse(policy.request.cloud), "replicationProtectableItems")
         return [rules.candidate(body) for body in found]
 
     async def _note_protected(self, policy: KeptPolicy, machines: list[Candidate], noted: dict[str, Noted]) -> None:
@@ -199,8 +199,10 @@ class Protection:
 
     async def _check(self, vault: Vault, request: ProtectionPolicyRequest) -> None:
         """Refuse what no machine could be protected with."""
+        await require_own_options(self.inventory.registry, vault.id, request.protection, "protection.")
+        gateway = self.inventory.gateway
         clouds, now = await asked(
-            asyncio.gather(self.gateway.children(vault.id, "replicationProtectionContainers"), read_vault(self.gateway, vault.id))
+            asyncio.gather(gateway.children(vault.id, "replicationProtectionContainers"), read_vault(gateway, vault.id))
         )
         cloud = next((one for one in clouds if id_key(own_id(one)) == id_key(request.cloud)), None)
         if cloud is None:

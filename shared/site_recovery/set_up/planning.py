@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from shared.access.registry import Registry
 from shared.arm.ids import ResourceId
 from shared.errors import ErrorCode, Problem, Refused
 from shared.operations.models import JsonObject
@@ -17,6 +18,7 @@ from shared.site_recovery.rules import set_up as rules
 from shared.site_recovery.rules.facts import ProtectedItemFacts
 from shared.site_recovery.rules.reading import an_object, id_key, objects, own_id, resource_id, text
 from shared.site_recovery.rules.set_up import Write
+from shared.site_recovery.set_up.owned import owns, require_own, require_own_options
 from shared.site_recovery.set_up.requests import (
     AZURE,
     Change,
@@ -81,6 +83,7 @@ class Planner:
     """Decides on writes."""
 
     gateway: SiteRecoveryGateway
+    registry: Registry
 
     async def scopes(self, wanted: Wanted) -> tuple[str, ...]:
         """Return the ARM ids of what a request will change; an item's is found by its name."""
@@ -121,6 +124,7 @@ class Planner:
 
     async def _put_policy(self, wanted: Wanted) -> list[Write]:
         asked = PolicyRequest.model_validate(wanted.request)
+        await require_own(self.registry, wanted.vault, {"storageAccountId": asked.storage_account_id})
         policy = f"{wanted.vault}/replicationPolicies/{wanted.name}"
         there, mappings, clouds = await asyncio.gather(
             self.gateway.find(ResourceId.parse(policy)),
@@ -165,6 +169,7 @@ class Planner:
         primary, recovery = ResourceId.parse(asked.primary_network), ResourceId.parse(asked.recovery_network)
         if not primary.key.startswith(f"{wanted.vault.key}/"):
             raise wrong("primaryNetwork", "The primary network is not one of this vault's.")
+        await require_own(self.registry, wanted.vault, {"recoveryNetwork": asked.recovery_network})
         network, target, mappings = await asyncio.gather(
             self.gateway.find(primary),
             self.gateway.network(recovery),
@@ -189,6 +194,7 @@ class Planner:
         return [await self._protect_one(vault, machine, "" if single else f"items[{number}].") for number, machine in enumerate(machines)]
 
     async def _protect_one(self, vault: VaultNow, machine: ProtectRequest, at: str) -> Write:
+        await require_own_options(self.registry, vault.id, machine, at)
         provider = Provider.HYPER_V_REPLICA_AZURE if machine.protectable_item_id else Provider.A2A
         policy = vault.policy(machine.policy, provider, f"{at}policy")
         if machine.protectable_item_id is not None:
@@ -203,7 +209,7 @@ class Planner:
             vault.require_associated(str(found.parent), policy, f"{at}policy")
             return rules.protect_hyper_v(hyper_v_item(str(found)), machine, body, policy)
         vm = ResourceId.parse(machine.virtual_machine_id or "")
-        body = await self.gateway.machine(vm)
+        body = await self.gateway.machine(vm) if await owns(self.registry, vault.id, str(vm)) else None
         if body is None:
             raise Refused(ErrorCode.SOURCE_NOT_FOUND, f"Azure has no virtual machine {vm}.", target=f"{at}virtualMachineId")
         vault.require_new(vm.key, f"{at}virtualMachineId")
