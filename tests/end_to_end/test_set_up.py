@@ -170,6 +170,38 @@ def test_a_network_is_mapped_and_given_back(stack: Running, provider: Caller) ->
     assert (wrong.status, wrong.targets) == (400, {"recoveryNetwork"})
 
 
+def test_virtual_networks_are_mapped_changed_and_given_back(stack: Running, tenant: Caller) -> None:
+    names = ("contoso-westeurope", "contoso-northeurope", "drill-contoso-northeurope", "fabrikam-northeurope")
+    known = {one["id"].rpartition("/")[2]: one["id"] for one in stack.control("GET", "estate")["virtualNetworks"]}
+    here, there, drill, theirs = (known[name] for name in names)
+    path, body = "/network-mappings/west-to-north", {"primaryNetwork": here, "recoveryNetwork": there}
+    for change, field in (
+        ({"recoveryNetwork": here}, "recoveryNetwork"),  # the same region
+        ({"recoveryNetwork": f"{there}-not"}, "recoveryNetwork"),
+        ({"recoveryNetwork": theirs}, "recoveryNetwork"),
+        ({"primaryNetwork": f"{here}-not"}, "primaryNetwork"),
+        ({"primaryNetwork": theirs}, "primaryNetwork"),
+        ({"colour": "red"}, "colour"),
+    ):
+        reply = send(tenant, "PUT", path, {**body, **change})
+        assert (reply.status, reply.targets) == (400, {field}), (change, reply)
+    done(stack, tenant, "PUT", path, body)
+    made = tenant.get(path).body
+    assert (made["primaryNetwork"], made["recoveryNetwork"], made["name"]) == (here, there, "west-to-north")
+    assert made["primaryFabric"].endswith("/contoso-westeurope")
+    assert made["recoveryFabric"].endswith("/contoso-northeurope")
+    assert [one["id"] for one in values(tenant, "/network-mappings")] == [made["id"]]
+    done(stack, tenant, "PUT", path, body)
+    assert writes(stack, made["id"]) == ["PUT"]  # it was so already: nothing is written
+    done(stack, tenant, "PUT", path, {**body, "recoveryNetwork": drill})
+    assert tenant.get(path).body["recoveryNetwork"] == drill
+    back = send(tenant, "PUT", path, {"primaryNetwork": there, "recoveryNetwork": here})
+    assert (back.status, back.targets) == (400, {"primaryNetwork"})  # the name is taken in the other region
+    done(stack, tenant, "DELETE", path)
+    assert tenant.get(path).status == 404
+    assert writes(stack, made["id"]) == ["PUT", "PATCH", "DELETE"]
+
+
 def test_machines_are_protected_changed_and_let_go(stack: Running, provider: Caller) -> None:
     network = values(provider, "/network-mappings")[0]["recoveryNetwork"]
     wanted = [machine(provider, name) for name in ("intranet01", "intranet02")]

@@ -236,6 +236,40 @@ async def test_a_network_mapping(vaults: Vaults) -> None:
     assert (await vaults.azure.call("DELETE", mapping, version=VERSION)).status == 202
 
 
+async def test_a_mapping_of_virtual_networks(vaults: Vaults) -> None:
+    found = (await vaults.azure.control.estate())["vaults"]
+    vault = next(one["id"] for one in found if one["id"].endswith("/contoso-vault"))
+    west, east = (f"{vault}/replicationFabrics/contoso-{region}" for region in ("westeurope", "northeurope"))
+    mapping = f"{west}/replicationNetworks/azureNetwork/replicationNetworkMappings/fresh"
+    there, here = vaults.network("contoso-northeurope"), vaults.network("contoso-westeurope")
+    kind = {"instanceType": "AzureToAzure", "primaryNetworkId": here}
+    wanted = {"recoveryFabricName": "contoso-northeurope", "recoveryNetworkId": there, "fabricSpecificDetails": kind}
+    for change, member in (
+        ({"recoveryFabricName": "contoso-westeurope"}, "recoveryFabricName"),
+        ({"recoveryFabricName": None}, "recoveryFabricName"),
+        ({"recoveryNetworkId": here}, "recoveryNetworkId"),
+        ({"fabricSpecificDetails": {**kind, "primaryNetworkId": there}}, "fabricSpecificDetails.primaryNetworkId"),
+        ({"fabricSpecificDetails": {"instanceType": "AzureToAzure"}}, "fabricSpecificDetails.primaryNetworkId"),
+        ({"fabricSpecificDetails": {"instanceType": "VmmToAzure"}}, "instanceType"),
+    ):
+        reply = await put(vaults, mapping, wanted | change)
+        assert (reply.status, reply.body["error"]["target"]) == (400, f"properties.{member}"), change
+    assert (await put(vaults, mapping.replace("azureNetwork", "another"), wanted)).status == 404
+    assert (await put(vaults, mapping, wanted, "PATCH")).status == 404
+    assert (await put(vaults, mapping, wanted)).status == 202
+    made = await vaults.properties(mapping)
+    assert (made["primaryNetworkId"], made["recoveryNetworkId"], made["recoveryFabricArmId"]) == (here, there, east)
+    assert made["fabricSpecificSettings"] == {
+        "instanceType": "AzureToAzure", "primaryFabricLocation": "westeurope", "recoveryFabricLocation": "northeurope",
+    }  # fmt: skip
+    drill = vaults.network("drill-contoso-northeurope")
+    assert (await put(vaults, mapping, {"recoveryNetworkId": drill, "fabricSpecificDetails": kind}, "PATCH")).status == 202
+    assert (await vaults.properties(mapping))["recoveryNetworkId"] == drill
+    listed = (await vaults.get(f"{vault}/replicationNetworkMappings")).body["value"]
+    assert [one["id"] for one in listed] == [mapping]
+    assert (await vaults.azure.call("DELETE", mapping, version=VERSION)).status == 202
+
+
 async def test_a_small_estate_is_completed(vaults: Vaults) -> None:
     subscription = "00000000-0000-0000-0000-00000000000a"
     ids = [f"/subscriptions/{subscription}/resourceGroups/g/providers/Microsoft.RecoveryServices/vaults/v{n}" for n in range(3)]

@@ -31,7 +31,7 @@ from shared.site_recovery.set_up.requests import (
     RecoveryPlanRequest,
     UpdateItemRequest,
 )
-from shared.site_recovery.set_up.vault_now import VaultNow, cloud_of, policy_of, read_vault, wrong
+from shared.site_recovery.set_up.vault_now import VaultNow, cloud_of, fabric_of, policy_of, read_vault, wrong
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,26 +166,49 @@ class Planner:
 
     async def _put_network_mapping(self, wanted: Wanted) -> list[Write]:
         asked = NetworkMappingRequest.model_validate(wanted.request)
+        return await (self._map_virtual_network(wanted, asked) if asked.is_between_azure else self._map_vmm_network(wanted, asked))
+
+    async def _map_vmm_network(self, wanted: Wanted, asked: NetworkMappingRequest) -> list[Write]:
         primary, recovery = ResourceId.parse(asked.primary_network), ResourceId.parse(asked.recovery_network)
         if not primary.key.startswith(f"{wanted.vault.key}/"):
             raise wrong("primaryNetwork", "The primary network is not one of this vault's.")
         await require_own(self.registry, wanted.vault, {"recoveryNetwork": asked.recovery_network})
-        network, target, mappings = await asyncio.gather(
-            self.gateway.find(primary),
-            self.gateway.network(recovery),
-            self.gateway.children(wanted.vault, "replicationNetworkMappings"),
+        network, target, there = await asyncio.gather(
+            self.gateway.find(primary), self.gateway.network(recovery), self._same_mapping(wanted, f"{primary}/")
         )
         if network is None:
             raise wrong("primaryNetwork", f"The vault has no network {primary}.")
         if target is None:
             raise wrong("recoveryNetwork", f"Azure has no network {recovery}.")
-        same = [one for one in mappings if own_id(one).rpartition("/")[2].lower() == wanted.name.lower()]
-        if any(not own_id(one).lower().startswith(f"{primary.key}/") for one in same):
-            raise wrong("primaryNetwork", "The mapping of this name is one of another primary network: delete it first.")
         fabric = AZURE if recovery.provider.lower() == "microsoft.network" else str(recovery.parent)
-        mapping = f"{primary}/replicationNetworkMappings/{wanted.name}"
-        made = rules.put_network_mapping(mapping, asked.recovery_network, fabric, same[0] if same else None)
+        made = rules.put_network_mapping(f"{primary}/replicationNetworkMappings/{wanted.name}", asked.recovery_network, fabric, there)
         return [made] if made else []
+
+    async def _map_virtual_network(self, wanted: Wanted, asked: NetworkMappingRequest) -> list[Write]:
+        """Map a virtual network: the mapping lies below the fabric of its region, and names the fabric of the other's."""
+        named = {"primaryNetwork": asked.primary_network, "recoveryNetwork": asked.recovery_network}
+        await require_own(self.registry, wanted.vault, named)
+        fabrics, source, target = await asyncio.gather(
+            self.gateway.children(wanted.vault, "replicationFabrics"),
+            self.gateway.network(ResourceId.parse(asked.primary_network)),
+            self.gateway.network(ResourceId.parse(asked.recovery_network)),
+        )
+        primary = fabric_of(fabrics, "primaryNetwork", asked.primary_network, source)
+        recovery = fabric_of(fabrics, "recoveryNetwork", asked.recovery_network, target)
+        if id_key(primary) == id_key(recovery):
+            raise wrong("recoveryNetwork", "Both networks are in one region; machines are protected to another.")
+        there = await self._same_mapping(wanted, f"{primary}/")
+        mapping = rules.azure_mapping_id(primary, wanted.name)
+        made = rules.map_virtual_network(mapping, asked.primary_network, asked.recovery_network, recovery, there)
+        return [made] if made else []
+
+    async def _same_mapping(self, wanted: Wanted, below: str) -> Json | None:
+        """Return the mapping of the wanted name, if there is one; refuse one that does not lie where the wanted one would."""
+        mappings = await self.gateway.children(wanted.vault, "replicationNetworkMappings")
+        same = next((one for one in mappings if own_id(one).rpartition("/")[2].lower() == wanted.name.lower()), None)
+        if same is not None and not own_id(same).lower().startswith(below.lower()):
+            raise wrong("primaryNetwork", "The mapping of this name is one of another primary network: delete it first.")
+        return same
 
     async def _protect(self, wanted: Wanted) -> list[Write]:
         machines = ProtectManyRequest.model_validate(wanted.request).items

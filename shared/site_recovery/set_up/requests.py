@@ -12,7 +12,7 @@ from pydantic.alias_generators import to_camel
 
 from shared.arm.ids import ResourceId, resource_id_of
 from shared.site_recovery.fields import NetworkId, ProtectedItemId, VmName, VmSize, refuse
-from shared.site_recovery.names import VMM_NETWORK_TYPE, GroupType
+from shared.site_recovery.names import GroupType
 
 T = TypeVar("T")
 CONTAINER_TYPE = "Microsoft.RecoveryServices/vaults/replicationFabrics/replicationProtectionContainers"
@@ -26,6 +26,8 @@ AZURE = "Microsoft Azure"
 MAX_MEMBERS = 100
 MAX_AT_ONCE = 100
 LEGACY_FREQUENCY = 900
+
+_NETWORK_PROVIDER = "microsoft.network"
 
 _TIME_OF_DAY = re.compile(r"([01]\d|2[0-3]):[0-5]\d(:[0-5]\d)?", re.ASCII)
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}", re.ASCII)
@@ -132,10 +134,21 @@ class PolicyRequest(_Request):
 
 
 class NetworkMappingRequest(_Request):
-    """A network of a VMM server, and the network that its machines are put into on the recovery side."""
+    """A network of a VMM server, or a virtual network, and the one that its machines are put into on the recovery side."""
 
-    primary_network: Annotated[str, resource_id_of(VMM_NETWORK_TYPE)]
+    primary_network: NetworkId
     recovery_network: NetworkId
+
+    @model_validator(mode="after")
+    def _azure_to_azure(self) -> Self:
+        if self.is_between_azure and ResourceId.parse(self.recovery_network).provider.lower() != _NETWORK_PROVIDER:
+            raise refuse("from a virtual network machines go into a virtual network: recoveryNetwork is one of a VMM server")
+        return self
+
+    @property
+    def is_between_azure(self) -> bool:
+        """Whether it maps a virtual network."""
+        return ResourceId.parse(self.primary_network).provider.lower() == _NETWORK_PROVIDER
 
 
 class ProtectionOptions(_Request):

@@ -1,6 +1,7 @@
 """What of a vault matters for protecting machines: its policies, their associations, its items and fabrics, read at once."""
 
 import asyncio
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from shared.arm.ids import ResourceId
@@ -47,7 +48,7 @@ class VaultNow:
 
     def pair(self, machine: ProtectRequest, vm: Json, policy: str, at: str) -> tuple[str, str]:
         """Return the container of a machine in Azure and the one it is protected to, by the associations of the policy."""
-        region = (text(vm, "location") or "").replace(" ", "").lower()
+        region = _location(vm)
         regions = {id_key(own_id(one)): _region(one) for one in self.fabrics}
         found = [
             (own_id(mapping).rsplit("/", 2)[0], resource_id(an_object(mapping, "properties"), "targetProtectionContainerId") or "")
@@ -90,4 +91,19 @@ def policy_of(mapping: Json) -> str | None:
 
 
 def _region(fabric: Json) -> str:
-    return (text(an_object(an_object(fabric, "properties"), "customDetails"), "location") or "").replace(" ", "").lower()
+    return _location(an_object(an_object(fabric, "properties"), "customDetails"))
+
+
+def fabric_of(fabrics: Sequence[Json], field: str, network: str, body: Json | None) -> str:
+    """Return the ARM id of the fabric of the region that a virtual network is in; `body` is the network, None where it is not there."""
+    if body is None:
+        raise wrong(field, f"Azure has no network {network}.")
+    region = _location(body)
+    found = next((own_id(one) for one in fabrics if region and _region(one) == region), None)
+    if found is None:
+        raise wrong(field, f"The vault protects nothing in {region}: it has no fabric of that region.")
+    return found
+
+
+def _location(body: Mapping[str, object]) -> str:
+    return (text(body, "location") or "").replace(" ", "").lower()
