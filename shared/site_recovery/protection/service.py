@@ -1,7 +1,8 @@
 """Protection policies as callers keep them, and the round of the timer that protects the new machines of their clouds.
 
 Each protection is an ordinary set-up operation under the key of its policy, its machine and the attempt: begun twice, by a timer that fires
-twice, by two instances or again after a crash, it is one. What became of it is noted of the machine, for all policies of its cloud.
+twice, by two instances or again after a crash, it is one. Before it begins it is noted of the machine, for all policies of its cloud, with
+the id that the operation will have: where there is none of that id it did not begin, and is begun under the same key.
 """
 
 import asyncio
@@ -12,6 +13,7 @@ from datetime import timedelta
 from shared.arm.ids import ResourceId
 from shared.clock import Clock
 from shared.errors import ErrorCode, Problem, Refused
+from shared.operations.identity import operation_id
 from shared.operations.models import Actor, Operation, Status
 from shared.operations.store import Store
 from shared.site_recovery.inventory import Inventory, asked
@@ -121,19 +123,16 @@ class Protection:
         return looked is None or looked < policy.changed_at or self.clock.now() - looked >= EVERY
 
     async def _settled(self, cloud: str) -> dict[str, Noted]:
-        """Note how the protections that were begun have ended, and return what is noted."""
+        """Note how the protections that were begun have ended, and return what is noted; one that did not begin is due again."""
         noted = await self.notes.of_cloud(cloud)
         running = [one for one in noted.values() if one.note.state is State.RUNNING]
         found = await asyncio.gather(*(self.operations.get(one.note.operation or "") for one in running))
-        ended = [
-            Noted(self._ended(one.note, operation), one.etag)
-            for one, operation in zip(running, found, strict=True)
-            if operation is not None and operation.status.ended
-        ]
-        if not ended:
-            return noted
-        await self.notes.keep(cloud, ended)
-        return await self.notes.of_cloud(cloud)
+        pairs = list(zip(running, found, strict=True))
+        ended = [Noted(self._ended(one.note, operation), one.etag) for one, operation in pairs if operation and operation.status.ended]
+        if ended:
+            await self.notes.keep(cloud, ended)
+            noted = await self.notes.of_cloud(cloud)
+        return noted | {ResourceId.parse(one.note.machine).key: _did_not_begin(one) for one, operation in pairs if operation is None}
 
     def _ended(self, note: KeptNote, operation: Operation) -> KeptNote:
         state, error = _STATES[operation.status], operation.error
@@ -160,27 +159,27 @@ class Protection:
         await self.notes.keep(policy.request.cloud, seen)
 
     async def _begin(self, policy: KeptPolicy, machine: Candidate, known: Noted | None) -> None:
-        """Begin one protection and note it; one that is refused is a failure like others. Busy machines are left for the next round."""
+        """Note one protection and begin it; one that is refused is a failure like others. Busy machines are left for a later round."""
         attempts = (known.note.attempts if known is not None else 0) + 1
-        note = self._fresh(machine, State.RUNNING, attempts).model_copy(update={"policy": policy.name})
+        key = rules.attempt_key(policy_key(policy.vault_id, policy.name), machine.id, attempts)
+        operation = operation_id(policy.tenant, Kind.ITEM, key)
+        note = self._fresh(machine, State.RUNNING, attempts).model_copy(update={"policy": policy.name, "operation": operation})
+        claimed = await self.notes.claim(policy.request.cloud, Noted(note, known.etag if known is not None else None))
+        if claimed is None:
+            return
         try:
-            operation = await self._start(policy, machine, attempts)
+            await self.set_up.start(self._asked(policy, machine, key))
         except Refused as refused:
-            if refused.code is ErrorCode.SCOPE_BUSY:
-                return
-            note = self._after(note, State.FAILED, refused.problem)
-        else:
-            note = note.model_copy(update={"operation": operation})
-        await self.notes.keep(policy.request.cloud, (Noted(note, known.etag if known is not None else None),))
+            if refused.code is not ErrorCode.SCOPE_BUSY:
+                failed = self._after(note, State.FAILED, refused.problem).model_copy(update={"operation": None})
+                await self.notes.claim(policy.request.cloud, Noted(failed, claimed.etag))
 
-    async def _start(self, policy: KeptPolicy, machine: Candidate, attempt: int) -> str:
+    def _asked(self, policy: KeptPolicy, machine: Candidate, key: str) -> Asked:
         options = policy.request.protection.model_dump(mode="json", by_alias=True, exclude_none=True)
         body = {"protectableItemId": machine.id, **options}
         wanted = Wanted(Kind.ITEM, Change.CREATE, ResourceId.parse(policy.vault_id), request=body)
-        key = rules.attempt_key(policy_key(policy.vault_id, policy.name), machine.id, attempt)
         actor = Actor("system", f"protection policy {policy.name}", policy.name)
-        accepted = await self.set_up.start(Asked(wanted, policy.tenant, actor, key, compare_body=False))
-        return accepted.operation.id
+        return Asked(wanted, policy.tenant, actor, key, compare_body=False)
 
     def _fresh(self, machine: Candidate, state: State, attempts: int) -> KeptNote:
         return KeptNote(machine=machine.id, name=machine.name, state=state, since=self.clock.now(), attempts=attempts)
@@ -199,7 +198,6 @@ class Protection:
 
     async def _check(self, vault: Vault, request: ProtectionPolicyRequest) -> None:
         """Refuse what no machine could be protected with."""
-        await require_own_options(self.inventory.registry, vault.id, request.protection, "protection.")
         gateway = self.inventory.gateway
         clouds, now = await asked(
             asyncio.gather(gateway.children(vault.id, "replicationProtectionContainers"), read_vault(gateway, vault.id))
@@ -210,6 +208,7 @@ class Protection:
         kind = text(an_object(cloud, "properties"), "fabricType") or "another kind"
         if kind.lower() not in _LISTING:
             raise wrong("cloud", f"A cloud of {kind} does not list its machines: those of VMM servers and Hyper-V sites do.")
+        await require_own_options(self.inventory.registry, vault.id, request.protection, "protection.")
         policy = now.policy(request.protection.policy, Provider.HYPER_V_REPLICA_AZURE, "protection.policy")
         now.require_associated(request.cloud, policy, "protection.policy")
 
@@ -234,6 +233,11 @@ class Protection:
 
 def _key(machine: Candidate) -> str:
     return ResourceId.parse(machine.id).key
+
+
+def _did_not_begin(noted: Noted) -> Noted:
+    note = noted.note
+    return Noted(note.model_copy(update={"state": State.FAILED, "attempts": note.attempts - 1, "next_at": None}), noted.etag)
 
 
 def _note(noted: Noted | None) -> rules.Note | None:

@@ -50,8 +50,16 @@ class NoteStore:
             await self.table.transact([_change(cloud, one) for one in notes])
         except Conflict:
             # a transaction is all or none: the one that lost must not cost the others
-            for one in notes if len(notes) > 1 else ():
-                await self._keep(cloud, (one,))
+            for one in notes:
+                await self.claim(cloud, one)
+
+    async def claim(self, cloud: str, noted: Noted) -> Noted | None:
+        """Write one note over what it was read as, and return it as it stands; None where somebody else has noted something meanwhile."""
+        try:
+            (etag,) = await self.table.transact([_change(cloud, noted)])
+        except Conflict:
+            return None
+        return Noted(noted.note, etag)
 
     async def looked_at(self, policy: KeptPolicy) -> datetime | None:
         """Return when a policy's cloud was looked through to the end."""
