@@ -59,7 +59,8 @@ class SetUp:
         if known is not None:
             return Accepted(known, created=False)
         scopes = await self._in_time(self.planner.scopes(asked.wanted)) or asked.wanted.known_scopes()
-        busy = await self.locks.holder(lock_names(*scopes))
+        # locks of its own id are left of an earlier try that died before it was accepted
+        busy = await self.locks.holder(lock_names(*scopes), self.acceptance.store.id_for(new))
         if busy is not None:
             raise Refused(ErrorCode.SCOPE_BUSY, f"Operation {busy.owner} works on it; wait for its end.", target=busy.owner)
         writes = await self._in_time(self.planner.writes(asked.wanted)) or []
