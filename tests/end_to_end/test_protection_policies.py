@@ -2,16 +2,12 @@
 
 import asyncio
 import json
-import os
-import signal
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
 
-from local.calls import call
-from local.processes import wait_until
 from local.simulation.sample_fabrics import make_unprotected
 from shared.composition import Runtime, build
 from shared.settings import Settings
@@ -266,12 +262,7 @@ def test_a_protection_survives_the_death_of_all_workers(clouds: Running, provide
     appear(clouds, provider, "dying1")
     assert put(provider, "dying", policy(provider, "dying*")).status == 200
     pass_time(clouds, 1)
-    workers = f"http://127.0.0.1:{clouds.stack.options.control_port}/workers"
-    before = {worker["pid"] for worker in call("GET", workers).body["value"]}
-    for pid in before:
-        os.kill(pid, signal.SIGKILL)
-    host = next(part for part in clouds.stack.parts if part.name == "the functions host")
-    wait_until(host, lambda: len([one for one in call("GET", workers).body["value"] if one["ready"] and one["pid"] not in before]) == 2, 30)
+    clouds.kill_workers()
     pass_time(clouds, 12)
     assert enabled(clouds, "dying1", provider) == 1
     assert seen(provider, "dying")["protected"] == 1
