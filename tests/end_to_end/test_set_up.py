@@ -368,7 +368,7 @@ def test_nobody_sets_up_anothers_vault(stack: Running, provider: Caller, tenant:
     assert all("contoso" in effect["path"] for effect in now), now
 
 
-def test_nobody_protects_or_uses_what_is_anothers(stack: Running, tenant: Caller) -> None:
+def test_nobody_protects_or_uses_what_is_anothers(stack: Running, provider: Caller, tenant: Caller) -> None:
     estate = stack.control("GET", "estate")
     vm = stack.machine()
     group = vm.id.partition("/providers/")[0].replace("production", "recovery")
@@ -379,6 +379,11 @@ def test_nobody_protects_or_uses_what_is_anothers(stack: Running, tenant: Caller
     before = len(stack.control("GET", "effects")["value"])
     answers = [send(tenant, "POST", "/protected-items", {**good, "virtualMachineId": id_}) for id_ in (theirs, f"{theirs}-not")]
     assert [(reply.status, reply.code) for reply in answers] == [(404, "SourceNotFound")] * 2
+    made = {"provider": "A2A", "recoveryPointHours": 24}
+    done(stack, provider, "PUT", "/replication-policies/a2a-of-provider", made)
+    reply = send(provider, "POST", "/protected-items", {**good, "virtualMachineId": theirs, "policy": "a2a-of-provider"})
+    assert (reply.status, reply.code) == (404, "SourceNotFound")  # nor does the provider, in its own vault
+    before = len(stack.control("GET", "effects")["value"])
     subscriptions = {one["name"]: one["subscriptions"][0] for one in estate["tenants"]}
     for field in ("resourceGroupId", "storageAccountId", "network"):
         named = str(good[field]).replace(subscriptions["contoso"], subscriptions["fabrikam"]).replace("contoso", "fabrikam")

@@ -1,4 +1,8 @@
-"""Whose the things are that a change of a vault names: its owner's own, or anybody's in the vault of the provider, who serves them all."""
+"""Whose the things are that a change of a vault names.
+
+A machine must be the vault's owner's own. Where it goes (networks, groups, storage accounts) must be so too, but in the vault of the
+provider, who replicates every tenant's machines to that tenant's own targets (facts/site-recovery.md, "Hosters and CSP partners").
+"""
 
 from collections.abc import Mapping
 
@@ -10,13 +14,15 @@ from shared.site_recovery.set_up.vault_now import wrong
 
 
 async def owns(registry: Registry, vault: ResourceId, named: str) -> bool:
-    """Say whether the owner of a vault may have it work with a thing, by the thing's ARM id."""
+    """Say whether a thing, by its ARM id, and a vault are one tenant's."""
     owner = await owner_of(registry, vault)
-    return owner == (await registry.provider()).name or (owner is not None and owner == await owner_of(registry, named))
+    return owner is not None and owner == await owner_of(registry, named)
 
 
 async def require_own(registry: Registry, vault: ResourceId, named: Mapping[str, str | None]) -> None:
-    """Refuse ids (by their fields) that are not the vault's owner's, whether or not they are there."""
+    """Refuse targets (ids by their fields) that a vault's owner may not use, whether or not they are there."""
+    if await owner_of(registry, vault) == (await registry.provider()).name:
+        return
     for field, id_ in named.items():
         if id_ is not None and not await owns(registry, vault, id_):
             raise wrong(field, f"{id_} is not the tenant's own.")
