@@ -9,7 +9,13 @@ from shared.settings import get_settings
 _ALWAYS = ("replication_status.blueprint", "schedules.blueprint", "operations.blueprint", "health.blueprint")
 _OF_CAPABILITY = {
     "copies": ("restore_points.blueprint", "replication_status.checks"),
-    "failovers": ("failovers.blueprint", "vaults.blueprint", "set_up.blueprint", "drills.blueprint"),
+    "failovers": (
+        "failovers.blueprint",
+        "vaults.blueprint",
+        "set_up.blueprint",
+        "drills.blueprint",
+        "protection_policies.blueprint",
+    ),
     "tenants": ("tenants.blueprint", "readiness.blueprint"),
 }
 

@@ -1,30 +1,22 @@
 """Drill policies: test failovers on a schedule, a drill now, and the report of those that were made."""
 
-from typing import TYPE_CHECKING
-
 import azure.functions as func
 from pydantic import BaseModel
 
+from functions.vault_routes import VAULT, name_of, page_of, vault_of
 from shared.access.principal import Principal
 from shared.access.roles import Role
 from shared.composition import Runtime, runtime
 from shared.site_recovery.drills.models import DrillPolicyBody, DrillPolicyRequest, DrillReport, DrillRunBody
-from shared.site_recovery.listing import Entry, page, vault_id
-from shared.site_recovery.set_up.requests import thing_name
+from shared.site_recovery.listing import Entry
 from shared.web.answers import Answer
-from shared.web.documents import wrong
 from shared.web.entry import handle
-from shared.web.lists import page_body, read_page
-from shared.web.requests import QueryParameter, base_url, read_body, read_query, refuse_body
+from shared.web.requests import read_body, refuse_body
 from shared.web.routes import Route
-
-if TYPE_CHECKING:
-    from shared.site_recovery.listing import Vault
 
 blueprint = func.Blueprint()  # type: ignore[no-untyped-call]  # the SDK leaves it without types
 
 READ, WRITE = Role.FAILOVERS_READ, Role.FAILOVERS_EXECUTE
-_VAULT = QueryParameter("vaultId", "The ARM id of the vault; by default that of the caller's tenant.", check=vault_id)
 
 
 class DrillsBegun(BaseModel):
@@ -35,18 +27,18 @@ class DrillsBegun(BaseModel):
 
 _LIST = Route(
     "GET", "/drill-policies", "The drill policies of a vault, by name", READ,
-    response=DrillPolicyBody, is_list=True, query=(_VAULT,), refusals=(404,),
+    response=DrillPolicyBody, is_list=True, query=(VAULT,), refusals=(404,),
 )  # fmt: skip
-_GET = Route("GET", "/drill-policies/{name}", "One drill policy", READ, response=DrillPolicyBody, query=(_VAULT,))
-_REPORT = Route("GET", "/drill-policies/{name}/report", "The drills of a policy, newest first", READ, response=DrillReport, query=(_VAULT,))
+_GET = Route("GET", "/drill-policies/{name}", "One drill policy", READ, response=DrillPolicyBody, query=(VAULT,))
+_REPORT = Route("GET", "/drill-policies/{name}/report", "The drills of a policy, newest first", READ, response=DrillReport, query=(VAULT,))
 _PUT = Route(
     "PUT", "/drill-policies/{name}", "Make or change a drill policy", WRITE,
-    request=DrillPolicyRequest, response=DrillPolicyBody, query=(_VAULT,), refusals=(409,),
+    request=DrillPolicyRequest, response=DrillPolicyBody, query=(VAULT,), refusals=(409,),
 )  # fmt: skip
-_DELETE = Route("DELETE", "/drill-policies/{name}", "Make no more drills of a policy", WRITE, query=(_VAULT,), status=204)
+_DELETE = Route("DELETE", "/drill-policies/{name}", "Make no more drills of a policy", WRITE, query=(VAULT,), status=204)
 _RUN = Route(
     "POST", "/drill-policies/{name}/run", "Drill everything in a policy now", WRITE,
-    response=DrillsBegun, query=(_VAULT,), status=202, refusals=(409,), is_operation=False,
+    response=DrillsBegun, query=(VAULT,), status=202, refusals=(409,), is_operation=False,
 )  # fmt: skip
 ROUTES = (_LIST, _GET, _REPORT, _PUT, _DELETE, _RUN)
 
@@ -56,14 +48,8 @@ async def list_drill_policies(req: func.HttpRequest) -> func.HttpResponse:
     """Answer the drill policies of a vault."""
 
     async def work(app: Runtime, caller: Principal) -> Answer:
-        query = read_query(req, _LIST.known_query)
-        asked = read_page(query, caller)
-        vault = await app.inventory.vault(caller, query.get("vaultId"))
-        entries = [Entry(one.name.lower(), one.name, one.tenant, one.as_json()) for one in await app.drills.all(vault)]
-        shown, last = page(entries, asked.top, asked.after)
-        base = base_url(app.settings, req)
-        values = [entry.body for entry in shown]
-        return Answer(200, page_body(values, last, path=_LIST.path, query=query, principal=caller, base_url=base))
+        policies = await app.drills.all(await vault_of(app, caller, req, _LIST))
+        return page_of(app, caller, req, _LIST, [Entry(one.name.lower(), one.name, one.tenant, one.as_json()) for one in policies])
 
     return await handle(req, runtime, READ, work)
 
@@ -73,7 +59,7 @@ async def get_drill_policy(req: func.HttpRequest) -> func.HttpResponse:
     """Answer one drill policy, with how each of its items stands."""
 
     async def work(app: Runtime, caller: Principal) -> Answer:
-        vault = await _vault(app, caller, req, _GET)
+        vault = await vault_of(app, caller, req, _GET)
         return Answer(200, (await app.drills.get(vault, req.route_params["name"])).as_json())
 
     return await handle(req, runtime, READ, work)
@@ -84,7 +70,7 @@ async def get_drill_report(req: func.HttpRequest) -> func.HttpResponse:
     """Answer what the drills of a policy came to."""
 
     async def work(app: Runtime, caller: Principal) -> Answer:
-        vault = await _vault(app, caller, req, _REPORT)
+        vault = await vault_of(app, caller, req, _REPORT)
         return Answer(200, (await app.drills.report(vault, req.route_params["name"])).as_json())
 
     return await handle(req, runtime, READ, work)
@@ -96,12 +82,8 @@ async def put_drill_policy(req: func.HttpRequest) -> func.HttpResponse:
 
     async def work(app: Runtime, caller: Principal) -> Answer:
         request, _ = read_body(req, DrillPolicyRequest)
-        vault = await _vault(app, caller, req, _PUT)
-        try:
-            name = thing_name(req.route_params["name"])
-        except ValueError as error:
-            raise wrong("name", str(error)) from error
-        return Answer(200, (await app.drills.put(vault, name, request)).as_json())
+        vault = await vault_of(app, caller, req, _PUT)
+        return Answer(200, (await app.drills.put(vault, name_of(req, _PUT), request)).as_json())
 
     return await handle(req, runtime, WRITE, work)
 
@@ -112,7 +94,7 @@ async def delete_drill_policy(req: func.HttpRequest) -> func.HttpResponse:
 
     async def work(app: Runtime, caller: Principal) -> Answer:
         refuse_body(req)
-        vault = await _vault(app, caller, req, _DELETE)
+        vault = await vault_of(app, caller, req, _DELETE)
         await app.drills.delete(vault, req.route_params["name"])
         return Answer(204)
 
@@ -125,13 +107,8 @@ async def run_drill_policy(req: func.HttpRequest) -> func.HttpResponse:
 
     async def work(app: Runtime, caller: Principal) -> Answer:
         refuse_body(req)
-        vault = await _vault(app, caller, req, _RUN)
+        vault = await vault_of(app, caller, req, _RUN)
         begun = await app.drills.drill_now(vault, req.route_params["name"])
         return Answer(202, {"value": [run.as_json() for run in begun]})
 
     return await handle(req, runtime, WRITE, work)
-
-
-async def _vault(app: Runtime, caller: Principal, req: func.HttpRequest, route: Route) -> "Vault":
-    query = read_query(req, route.known_query)
-    return await app.inventory.vault(caller, query.get("vaultId"))

@@ -5,12 +5,12 @@ from urllib.parse import quote
 import azure.functions as func
 from pydantic import BaseModel
 
+from functions.vault_routes import VAULT, name_of
 from shared.access.principal import Principal
 from shared.access.roles import Role
 from shared.composition import Runtime, runtime
 from shared.operations.events import as_json
 from shared.operations.models import JsonObject
-from shared.site_recovery.listing import vault_id
 from shared.site_recovery.set_up.requests import (
     LEGACY_FREQUENCY,
     Change,
@@ -21,10 +21,9 @@ from shared.site_recovery.set_up.requests import (
     ProtectManyRequest,
     RecoveryPlanRequest,
     UpdateItemRequest,
-    thing_name,
 )
 from shared.web.answers import Answer, accepted
-from shared.web.documents import parse, wrong
+from shared.web.documents import parse
 from shared.web.entry import handle
 from shared.web.operations import OperationBody
 from shared.web.requests import QueryParameter, base_url, read_body, read_json, read_query, refuse_body, repeatability, trace_of
@@ -33,14 +32,13 @@ from shared.web.routes import Method, Route
 blueprint = func.Blueprint()  # type: ignore[no-untyped-call]  # the SDK leaves it without types
 
 WRITE = Role.FAILOVERS_EXECUTE
-_VAULT = QueryParameter("vaultId", "The ARM id of the vault; by default that of the caller's tenant.", check=vault_id)
 _CONFIRM = QueryParameter("confirm", "The item's name, to confirm what cannot be undone; it may stand in a body as well.", max_length=260)
 _LEGACY = '299 farshore "A copy frequency of 900 seconds is legacy: Azure offers 30 and 300."'
 
 
 def _write(method: Method, path: str, summary: str, request: type[BaseModel] | None = None, *query: QueryParameter) -> Route:
     return Route(
-        method, path, summary, WRITE, request=request, response=OperationBody, query=(*query, _VAULT), status=202,
+        method, path, summary, WRITE, request=request, response=OperationBody, query=(*query, VAULT), status=202,
         refusals=(404, 409, 413, 415), repeatable=True,
     )  # fmt: skip
 
@@ -150,20 +148,10 @@ async def _start(
     query = read_query(req, route.known_query)
     repeatable = repeatability(req)
     vault = await app.inventory.vault(caller, query.get("vaultId"))
-    name = _name(req, route)
+    name = name_of(req, route)
     wanted = Wanted(kind, change, vault.id, name, body)
     asked = Asked(wanted, vault.owner, caller.actor, repeatable.key, trace_of(req), vault.everything)
     operation = (await app.set_up.start(asked)).operation
     base = base_url(app.settings, req)
     where = f"?vaultId={quote(str(vault.id), safe='/')}" if "vaultId" in query else ""
     return accepted(operation, app.workflows.path_of(operation) + where, base, as_json(operation, app.workflows, base))
-
-
-def _name(req: func.HttpRequest, route: Route) -> str:
-    if not route.path_parameters:
-        return ""
-    parameter = route.path_parameters[0]
-    try:
-        return thing_name(req.route_params[parameter])
-    except ValueError as error:
-        raise wrong(parameter, str(error)) from error

@@ -5,17 +5,17 @@ from typing import TYPE_CHECKING
 
 import azure.functions as func
 
+from functions.vault_routes import VAULT, page_of, vault_of
 from shared.access.principal import Principal
 from shared.access.roles import Role
 from shared.composition import Runtime, runtime
 from shared.site_recovery.answers import Job, ProtectedItem, RecoveryPlan, RecoveryPoint, RecoveryServicesProvider
 from shared.site_recovery.inventory_answers import Cloud, Fabric, NetworkMapping, ProtectableItem, ReplicationPolicy
-from shared.site_recovery.listing import Entry, ItemFilter, JobFilter, Vault, moment, one, page, vault_id, visible
+from shared.site_recovery.listing import Entry, ItemFilter, JobFilter, Vault, moment, one, visible
 from shared.site_recovery.names import Health, JobState, Provider
 from shared.web.answers import Answer
 from shared.web.entry import handle
-from shared.web.lists import page_body, read_page
-from shared.web.requests import QueryParameter, base_url, read_query
+from shared.web.requests import QueryParameter, read_query
 from shared.web.routes import Route
 
 if TYPE_CHECKING:
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 blueprint = func.Blueprint()  # type: ignore[no-untyped-call]  # the SDK leaves it without types
 
 READ = Role.FAILOVERS_READ
-VAULT = QueryParameter("vaultId", "The ARM id of the vault; by default that of the caller's tenant.", check=vault_id)
 _ITEM_FILTERS = (
     QueryParameter("tenant", "Items of this tenant only; another's for the provider's Admin.", max_length=63),
     QueryParameter("provider", "Items that are replicated in this way only.", values=tuple(Provider)),
@@ -212,18 +211,13 @@ async def _answer_list(req: func.HttpRequest, route: Route, read: Read) -> func.
 
 async def _list_answer(app: Runtime, caller: Principal, req: func.HttpRequest, route: Route, read: Read, path: str) -> Answer:
     query = read_query(req, route.known_query)
-    asked = read_page(query, caller)
     vault = await app.inventory.vault(caller, query.get("vaultId"), query.get("tenant"))
-    entries = visible(await read(app.inventory, vault), caller)
-    shown, last = page(entries, asked.top, asked.after)
-    base = base_url(app.settings, req)
-    return Answer(200, page_body([entry.body for entry in shown], last, path=path, query=query, principal=caller, base_url=base))
+    return page_of(app, caller, req, route, visible(await read(app.inventory, vault), caller), path)
 
 
 async def _answer_one(req: func.HttpRequest, route: Route, what: str, read: Read) -> func.HttpResponse:
     async def work(app: Runtime, caller: Principal) -> Answer:
-        query = read_query(req, route.known_query)
-        vault = await app.inventory.vault(caller, query.get("vaultId"))
+        vault = await vault_of(app, caller, req, route)
         name = req.route_params[route.path_parameters[0]]
         return Answer(200, one(await read(app.inventory, vault), caller, name, what).body)
 

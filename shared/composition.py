@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from shared.site_recovery.drills.service import Drills
     from shared.site_recovery.gateway import SiteRecoveryGateway
     from shared.site_recovery.inventory import Inventory
+    from shared.site_recovery.protection.service import Protection
     from shared.site_recovery.readiness import ReadinessReader
     from shared.site_recovery.service import Failovers
     from shared.site_recovery.set_up.service import SetUp
@@ -48,7 +49,19 @@ if TYPE_CHECKING:
 INTAKE_QUEUES = ("restore-point-copy-requests", "failover-requests", "tenant-requests")
 STEP_QUEUES = ("restore-point-copy-steps", "failover-steps")
 CHECK_QUEUES = (CHECK_QUEUE, "failover-checks")
-TABLES = (store.TABLE, locks.TABLE, budgets.TABLE, rejected.TABLE, TENANTS_TABLE, "chains", "copies", "audit", "moves", "drills")
+TABLES = (
+    store.TABLE,
+    locks.TABLE,
+    budgets.TABLE,
+    rejected.TABLE,
+    TENANTS_TABLE,
+    "chains",
+    "copies",
+    "audit",
+    "moves",
+    "drills",
+    "protections",
+)
 AUDIT_CONTAINER = "audit"
 QUEUES = (*INTAKE_QUEUES, *STEP_QUEUES, *CHECK_QUEUES, OUTCOME_QUEUE)
 _LOCAL_BASE_URL = "http://localhost"
@@ -82,6 +95,7 @@ class Runtime:
     inventory: "Inventory"
     set_up: "SetUp"
     drills: "Drills"
+    protection: "Protection"
     readiness: "ReadinessReader"
     schedules: tuple[Callable[[], Awaitable[None]], ...]
     blobs: WriteOnceBlobs
@@ -203,7 +217,9 @@ def _assemble(settings: Settings, clock: Clock, ids: Ids, account: Storage, anch
     receiver = Receiver(kept, provider)
     started = failovers.service(acceptance, commands)
     drills = failovers.drills(started, operations)
-    scheduled = {"failovers": (drills.run,)}
+    set_up = failovers.set_up(acceptance)
+    protection = failovers.protection(set_up, operations)
+    scheduled = {"failovers": (drills.run, protection.run)}
     return Runtime(
         settings=settings,
         clock=clock,
@@ -227,8 +243,9 @@ def _assemble(settings: Settings, clock: Clock, ids: Ids, account: Storage, anch
         site_recovery=failovers.gateway,
         surroundings=failovers.surroundings,
         inventory=failovers.inventory,
-        set_up=failovers.set_up(acceptance),
+        set_up=set_up,
         drills=drills,
+        protection=protection,
         readiness=failovers.readiness,
         schedules=tuple(work for name in settings.capabilities for work in scheduled.get(name, ())),
         blobs=anchors,

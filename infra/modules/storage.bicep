@@ -79,6 +79,7 @@ var tableNames = [
   'audit'
   'moves'
   'drills'
+  'protections'
 ]
 var packageContainer = 'packages'
 var auditContainer = 'audit'

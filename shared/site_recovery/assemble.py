@@ -9,7 +9,7 @@ from shared.operations.acceptance import Acceptance
 from shared.operations.blobs import WriteOnceBlobs
 from shared.operations.commands import Commands
 from shared.operations.locks import Locks
-from shared.operations.storage import Storage
+from shared.operations.storage import Storage, Table
 from shared.operations.store import Store
 from shared.operations.timings import Timings
 from shared.operations.workflow import Workflow
@@ -17,12 +17,18 @@ from shared.site_recovery import audit, moves
 from shared.site_recovery.approvals import Approvals
 from shared.site_recovery.audit import AuditTrails
 from shared.site_recovery.drills import store as drills
+from shared.site_recovery.drills.models import KeptPolicy as DrillPolicy
 from shared.site_recovery.drills.service import Drills
 from shared.site_recovery.drills.store import DrillStore
 from shared.site_recovery.gateway import SiteRecoveryGateway
 from shared.site_recovery.inventory import Inventory
 from shared.site_recovery.moves import Moves
 from shared.site_recovery.naming import Naming
+from shared.site_recovery.policies import PolicyStore
+from shared.site_recovery.protection import store as protections
+from shared.site_recovery.protection.models import KeptPolicy as ProtectionPolicy
+from shared.site_recovery.protection.service import Protection
+from shared.site_recovery.protection.store import NoteStore
 from shared.site_recovery.readiness import ReadinessReader
 from shared.site_recovery.service import Failovers
 from shared.site_recovery.set_up.ownership import Ownership
@@ -41,7 +47,8 @@ class SiteRecovery:
     workflow: Workflow
     set_up_workflows: tuple[Workflow, ...]
     planner: Planner
-    drill_store: DrillStore
+    drill_table: Table
+    protection_table: Table
     gateway: SiteRecoveryGateway
     surroundings: Surroundings
     inventory: Inventory
@@ -55,7 +62,14 @@ class SiteRecovery:
 
     def drills(self, failovers: Failovers, operations: Store) -> Drills:
         """Return what entry points of drills and their timer call."""
-        return Drills(self.drill_store, failovers, self.gateway, operations, self.clock, self.inventory.registry)
+        kept = self.drill_table
+        registry = self.inventory.registry
+        return Drills(PolicyStore(kept, DrillPolicy), DrillStore(kept), failovers, self.gateway, operations, self.clock, registry)
+
+    def protection(self, set_up: SetUp, operations: Store) -> Protection:
+        """Return what entry points of protection policies and their timer call."""
+        kept = self.protection_table
+        return Protection(PolicyStore(kept, ProtectionPolicy), NoteStore(kept), set_up, self.inventory, operations, self.clock)
 
     @property
     def readiness(self) -> ReadinessReader:
@@ -81,5 +95,5 @@ def capability(
     planner = Planner(gateway, registry)
     changes = set_up_workflows(SetUpSteps(gateway, planner, locks, clock, timings))
     inventory = Inventory(gateway, registry)
-    kept = DrillStore(storage.table(drills.TABLE))
-    return SiteRecovery(failover_workflow(steps), changes, planner, kept, gateway, surroundings, inventory, trails, locks, clock)
+    kept = storage.table(drills.TABLE), storage.table(protections.TABLE)
+    return SiteRecovery(failover_workflow(steps), changes, planner, *kept, gateway, surroundings, inventory, trails, locks, clock)

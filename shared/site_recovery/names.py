@@ -214,3 +214,27 @@ class Refusal(StrEnum):
     NOT_AWAITING_APPROVAL = "NotAwaitingApproval"
     OWN_APPROVAL = "OwnApproval"
     PERSON_REQUIRED = "PersonRequired"
+
+
+class ProtectionReason(StrEnum):
+    """Why a protection policy would protect a machine (`New`, `Retry`), or skips it."""
+
+    NEW = "New"
+    RETRY = "Retry"
+    NOT_CHOSEN = "NotChosen"
+    PROTECTED = "Protected"
+    BEING_PROTECTED = "BeingProtected"
+    LET_GO = "LetGo"
+    CANCELED = "Canceled"
+    NOT_READY = "NotReady"
+    BEYOND_LIMITS = "BeyondLimits"
+    FAILED_LATELY = "FailedLately"
+
+
+class ProtectionState(StrEnum):
+    """What is noted of a machine: it was seen protected; it is being protected; that failed; a person canceled it."""
+
+    PROTECTED = "Protected"
+    RUNNING = "Running"
+    FAILED = "Failed"
+    CANCELED = "Canceled"

@@ -19,7 +19,7 @@ from shared.site_recovery.owners import owner_of_plan
 from shared.site_recovery.rules import readiness as rules
 from shared.site_recovery.rules.facts import PlanFacts, ProtectedItemFacts, ProviderFacts
 from shared.site_recovery.rules.inventory import fabric_view
-from shared.site_recovery.rules.reading import Json, an_object, id_key, objects, own_id, resource_id, text, whole
+from shared.site_recovery.rules.reading import Json, an_object, id_key, own_id, resource_id, text, whole
 
 T = TypeVar("T")
 _WORST = (CheckResult.FAILURE, CheckResult.UNKNOWN, CheckResult.WARNING, CheckResult.PASS)
@@ -85,7 +85,7 @@ class ReadinessReader:
             lost_clouds=() if clouds is None else _lost(tenant, vault, clouds),
             providers=None if agents is None else tuple(ProviderFacts.from_arm(agent) for agent in agents),
             frequencies=None if policies is None else tuple(_frequencies(policies)),
-            machines=None if found is None else tuple(_machine(item) for item in found),
+            machines=None if found is None else tuple(rules.machine_of(item) for item in found),
             plans=None if plans is None else await self._plans(tenant, plans),
             on_premises=fabrics is None or bool(kinds - {_AZURE_FABRIC}),
         )
@@ -174,25 +174,3 @@ def _frequencies(policies: Iterable[Json]) -> list[int]:
     details = [an_object(an_object(policy, "properties"), "providerSpecificDetails") for policy in policies]
     ours = [one for one in details if text(one, "instanceType") == Provider.HYPER_V_REPLICA_AZURE]
     return sorted({seconds for one in ours if (seconds := whole(one, "replicationInterval")) is not None})
-
-
-def _machine(item: Json) -> rules.Machine:
-    properties = an_object(item, "properties")
-    details = an_object(properties, "customDetails")
-    disks = objects(details, "diskDetails")
-    sizes = {text(disk, "vhdId") or str(number): whole(disk, "maxSizeMB") for number, disk in enumerate(disks)}
-    boot = next((text(disk, "vhdId") for disk in disks if text(disk, "vhdType") == "OperatingSystem"), None)
-    generation = text(details, "generation")
-    os_mb = sizes.get(boot) if boot is not None else None
-    return rules.Machine(
-        name=text(properties, "friendlyName") or own_id(item).rpartition("/")[2],
-        generation=int(generation) if generation is not None and generation.isdigit() else None,
-        os_disk_gb=-(-os_mb // 1024) if os_mb is not None else None,
-        data_disks_gb=tuple(-(-size // 1024) for id_, size in sizes.items() if id_ != boot and size is not None) if disks else None,
-        shared_vhd=_present(details, "hasSharedVhd"),
-        fibre_channel=_present(details, "hasFibreChannelAdapter"),
-    )
-
-
-def _present(details: Json, member: str) -> bool | None:
-    return {"present": True, "notpresent": False}.get((text(details, member) or "").lower())

@@ -1,15 +1,11 @@
 """Drills over real HTTP: begun once per slot, always cleaned up, with a result per item."""
 
 import json
-import os
-import signal
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
-from local.calls import call
-from local.processes import wait_until
 from tests.support.api import Caller, Reply
 from tests.support.running import Running
 
@@ -141,12 +137,7 @@ def test_a_drill_is_cleaned_up_after_a_crash(stack: Running, provider: Caller) -
     assert put(provider, "crashing", policy(stack, provider, "mail01", stands="PT30M")).status == 200
     pass_time(stack, 2)
     assert deeds(stack, "mail01", since) == ["testFailover"]
-    workers = f"http://127.0.0.1:{stack.stack.options.control_port}/workers"
-    before = {worker["pid"] for worker in call("GET", workers).body["value"]}
-    for pid in before:
-        os.kill(pid, signal.SIGKILL)
-    host = next(part for part in stack.stack.parts if part.name == "the functions host")
-    wait_until(host, lambda: len([one for one in call("GET", workers).body["value"] if one["ready"] and one["pid"] not in before]) == 2, 30)
+    stack.kill_workers()
     pass_time(stack, 16)
     (run,) = report(provider, "crashing")["value"]
     assert (run["status"], run["cleanedUp"]) == ("Succeeded", True)

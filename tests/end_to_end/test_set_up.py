@@ -170,6 +170,38 @@ def test_a_network_is_mapped_and_given_back(stack: Running, provider: Caller) ->
     assert (wrong.status, wrong.targets) == (400, {"recoveryNetwork"})
 
 
+def test_virtual_networks_are_mapped_changed_and_given_back(stack: Running, tenant: Caller) -> None:
+    names = ("contoso-westeurope", "contoso-northeurope", "drill-contoso-northeurope", "fabrikam-northeurope")
+    known = {one["id"].rpartition("/")[2]: one["id"] for one in stack.control("GET", "estate")["virtualNetworks"]}
+    here, there, drill, theirs = (known[name] for name in names)
+    path, body = "/network-mappings/west-to-north", {"primaryNetwork": here, "recoveryNetwork": there}
+    for change, field in (
+        ({"recoveryNetwork": here}, "recoveryNetwork"),  # the same region
+        ({"recoveryNetwork": f"{there}-not"}, "recoveryNetwork"),
+        ({"recoveryNetwork": theirs}, "recoveryNetwork"),
+        ({"primaryNetwork": f"{here}-not"}, "primaryNetwork"),
+        ({"primaryNetwork": theirs}, "primaryNetwork"),
+        ({"colour": "red"}, "colour"),
+    ):
+        reply = send(tenant, "PUT", path, {**body, **change})
+        assert (reply.status, reply.targets) == (400, {field}), (change, reply)
+    done(stack, tenant, "PUT", path, body)
+    made = tenant.get(path).body
+    assert (made["primaryNetwork"], made["recoveryNetwork"], made["name"]) == (here, there, "west-to-north")
+    assert made["primaryFabric"].endswith("/contoso-westeurope")
+    assert made["recoveryFabric"].endswith("/contoso-northeurope")
+    assert [one["id"] for one in values(tenant, "/network-mappings")] == [made["id"]]
+    done(stack, tenant, "PUT", path, body)
+    assert writes(stack, made["id"]) == ["PUT"]  # it was so already: nothing is written
+    done(stack, tenant, "PUT", path, {**body, "recoveryNetwork": drill})
+    assert tenant.get(path).body["recoveryNetwork"] == drill
+    back = send(tenant, "PUT", path, {"primaryNetwork": there, "recoveryNetwork": here})
+    assert (back.status, back.targets) == (400, {"primaryNetwork"})  # the name is taken in the other region
+    done(stack, tenant, "DELETE", path)
+    assert tenant.get(path).status == 404
+    assert writes(stack, made["id"]) == ["PUT", "PATCH", "DELETE"]
+
+
 def test_machines_are_protected_changed_and_let_go(stack: Running, provider: Caller) -> None:
     network = values(provider, "/network-mappings")[0]["recoveryNetwork"]
     wanted = [machine(provider, name) for name in ("intranet01", "intranet02")]
@@ -334,6 +366,34 @@ def test_nobody_sets_up_anothers_vault(stack: Running, provider: Caller, tenant:
     stack.advance("PT10M")
     now = stack.control("GET", "effects")["value"][before:]
     assert all("contoso" in effect["path"] for effect in now), now
+
+
+def test_nobody_protects_or_uses_what_is_anothers(stack: Running, provider: Caller, tenant: Caller) -> None:
+    estate = stack.control("GET", "estate")
+    vm = stack.machine()
+    group = vm.id.partition("/providers/")[0].replace("production", "recovery")
+    account = f"{group}/providers/Microsoft.Storage/storageAccounts/cache"
+    network = next(one["id"] for one in estate["virtualNetworks"] if one["id"].endswith("/contoso-northeurope"))
+    good = {"virtualMachineId": vm.id, "policy": "a2a-day", "resourceGroupId": group, "storageAccountId": account, "network": network}
+    theirs = next(one["id"] for one in estate["virtualMachines"] if one["id"].endswith("/fabrikam-web01"))
+    before = len(stack.control("GET", "effects")["value"])
+    answers = [send(tenant, "POST", "/protected-items", {**good, "virtualMachineId": id_}) for id_ in (theirs, f"{theirs}-not")]
+    assert [(reply.status, reply.code) for reply in answers] == [(404, "SourceNotFound")] * 2
+    made = {"provider": "A2A", "recoveryPointHours": 24}
+    done(stack, provider, "PUT", "/replication-policies/a2a-of-provider", made)
+    reply = send(provider, "POST", "/protected-items", {**good, "virtualMachineId": theirs, "policy": "a2a-of-provider"})
+    assert (reply.status, reply.code) == (404, "SourceNotFound")  # nor does the provider, in its own vault
+    before = len(stack.control("GET", "effects")["value"])
+    subscriptions = {one["name"]: one["subscriptions"][0] for one in estate["tenants"]}
+    for field in ("resourceGroupId", "storageAccountId", "network"):
+        named = str(good[field]).replace(subscriptions["contoso"], subscriptions["fabrikam"]).replace("contoso", "fabrikam")
+        for other in (named, f"{named}-not"):
+            reply = send(tenant, "POST", "/protected-items", {**good, field: other})
+            assert (reply.status, reply.targets) == (400, {field}), reply
+            assert reply.error["message"].replace(other, "") == " is not the tenant's own."
+    policy = {"storageAccountId": account.replace(subscriptions["contoso"], subscriptions["fabrikam"])}
+    assert send(tenant, "PUT", "/replication-policies/borrowed", policy).targets == {"storageAccountId"}
+    assert len(stack.control("GET", "effects")["value"]) == before
 
 
 def event(kind: str, tenant: str | None = None, **data: object) -> dict[str, object]:

@@ -183,6 +183,11 @@ def set_up(stack: Running, caller: Caller, tenant: Caller, vault: str) -> None:
         "resourceGroupId": group,
         "storageAccountId": f"{group}/providers/Microsoft.Storage/storageAccounts/cache",
     }
+    of_contoso = [each["id"] for each in stack.control("GET", "estate")["virtualNetworks"] if "/contoso-" in each["id"]]
+    virtual = {
+        name: next(each for each in of_contoso if each.endswith(f"/contoso-{region}"))
+        for name, region in zip(networks, ("westeurope", "northeurope"), strict=True)
+    }
     changes: list[tuple[Caller, str, str, dict[str, object] | None]] = [
         (caller, "PUT", "/replication-policies/rights", {"copyFrequencySeconds": 30, "clouds": [{"cloud": clouds["cloud-gold"]}]}),
         (caller, "DELETE", "/replication-policies/rights", None),
@@ -193,6 +198,8 @@ def set_up(stack: Running, caller: Caller, tenant: Caller, vault: str) -> None:
         (caller, "POST", "/protected-items", {"protectableItemId": machine["id"], "policy": "every-5-minutes"}),
         (caller, "DELETE", f"{protected}?confirm=intranet01", None),
         (tenant, "POST", "/protected-items", in_azure),
+        (tenant, "PUT", "/network-mappings/rights", virtual),
+        (tenant, "DELETE", "/network-mappings/rights", None),
     ]
     for who, method, path, body in changes:
         content = None if body is None else json.dumps(body).encode()
@@ -200,6 +207,12 @@ def set_up(stack: Running, caller: Caller, tenant: Caller, vault: str) -> None:
         assert reply.status == 202, (method, path, reply)
         ended = stack.until_ended(who, reply.headers["operation-location"])
         assert ended.body["status"] == "Succeeded", (method, path, ended.body)
+    policy = {"cloud": clouds["cloud-silver"], "include": ["intranet02"], "protection": {"policy": "every-5-minutes"}}
+    content = json.dumps(policy).encode()
+    assert caller.call("PUT", "/protection-policies/rights", content, {"Content-Type": "application/json"}).status == 200
+    for _ in range(5):
+        stack.advance("PT1M")
+    assert caller.get("/protection-policies/rights").body["protected"] == 1
 
 
 def newest_point(caller: Caller, scope: dict[str, str]) -> dict[str, str]:

@@ -129,7 +129,10 @@ async def machine(vaults: Vaults, friendly: str) -> str:
 async def test_a_machine_is_protected_changed_and_given_up(vaults: Vaults) -> None:
     found = await machine(vaults, "intranet01")
     item = vaults.item("new01").rsplit("/", 1)[0] + "/intranet01"
+    assert (await vaults.properties(found))["protectionStatus"] == "Unprotected"
     assert (await put(vaults, item, protection(vaults, found))).status == 202
+    seen = await vaults.properties(found)
+    assert (seen["protectionStatus"], seen["replicationProtectedItemId"]) == ("Protected", item)
     state = await vaults.properties(item)
     assert (state["protectionState"], state["allowedOperations"]) == ("InitialReplicationInProgress", ["DisableProtection"])
     progress = int(state["providerSpecificDetails"]["initialReplicationDetails"]["initialReplicationProgressPercentage"])
@@ -145,6 +148,8 @@ async def test_a_machine_is_protected_changed_and_given_up(vaults: Vaults) -> No
     assert (long.status, long.body["error"]["target"]) == (400, "properties.recoveryAzureVMName")
     await vaults.done(item, "remove", {"properties": {"disableProtectionReason": "NotSpecified"}})
     assert (await vaults.get(item)).status == 404
+    given_up = await vaults.properties(found)
+    assert (given_up["protectionStatus"], given_up.get("replicationProtectedItemId")) == ("Unprotected", None)
     assert (await vaults.post(item, "remove", {"properties": {}})).status == 204
 
 
@@ -237,6 +242,40 @@ async def test_a_network_mapping(vaults: Vaults) -> None:
     wanted = vaults.network("drill-provider-northeurope")
     assert (await put(vaults, mapping, {"recoveryNetworkId": wanted})).status == 202
     assert (await vaults.properties(mapping))["recoveryNetworkId"] == wanted
+    assert (await vaults.azure.call("DELETE", mapping, version=VERSION)).status == 202
+
+
+async def test_a_mapping_of_virtual_networks(vaults: Vaults) -> None:
+    found = (await vaults.azure.control.estate())["vaults"]
+    vault = next(one["id"] for one in found if one["id"].endswith("/contoso-vault"))
+    west, east = (f"{vault}/replicationFabrics/contoso-{region}" for region in ("westeurope", "northeurope"))
+    mapping = f"{west}/replicationNetworks/azureNetwork/replicationNetworkMappings/fresh"
+    there, here = vaults.network("contoso-northeurope"), vaults.network("contoso-westeurope")
+    kind = {"instanceType": "AzureToAzure", "primaryNetworkId": here}
+    wanted = {"recoveryFabricName": "contoso-northeurope", "recoveryNetworkId": there, "fabricSpecificDetails": kind}
+    for change, member in (
+        ({"recoveryFabricName": "contoso-westeurope"}, "recoveryFabricName"),
+        ({"recoveryFabricName": None}, "recoveryFabricName"),
+        ({"recoveryNetworkId": here}, "recoveryNetworkId"),
+        ({"fabricSpecificDetails": {**kind, "primaryNetworkId": there}}, "fabricSpecificDetails.primaryNetworkId"),
+        ({"fabricSpecificDetails": {"instanceType": "AzureToAzure"}}, "fabricSpecificDetails.primaryNetworkId"),
+        ({"fabricSpecificDetails": {"instanceType": "VmmToAzure"}}, "instanceType"),
+    ):
+        reply = await put(vaults, mapping, wanted | change)
+        assert (reply.status, reply.body["error"]["target"]) == (400, f"properties.{member}"), change
+    assert (await put(vaults, mapping.replace("azureNetwork", "another"), wanted)).status == 404
+    assert (await put(vaults, mapping, wanted, "PATCH")).status == 404
+    assert (await put(vaults, mapping, wanted)).status == 202
+    made = await vaults.properties(mapping)
+    assert (made["primaryNetworkId"], made["recoveryNetworkId"], made["recoveryFabricArmId"]) == (here, there, east)
+    assert made["fabricSpecificSettings"] == {
+        "instanceType": "AzureToAzure", "primaryFabricLocation": "westeurope", "recoveryFabricLocation": "northeurope",
+    }  # fmt: skip
+    drill = vaults.network("drill-contoso-northeurope")
+    assert (await put(vaults, mapping, {"recoveryNetworkId": drill, "fabricSpecificDetails": kind}, "PATCH")).status == 202
+    assert (await vaults.properties(mapping))["recoveryNetworkId"] == drill
+    listed = (await vaults.get(f"{vault}/replicationNetworkMappings")).body["value"]
+    assert [one["id"] for one in listed] == [mapping]
     assert (await vaults.azure.call("DELETE", mapping, version=VERSION)).status == 202
 
 

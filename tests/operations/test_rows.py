@@ -18,7 +18,7 @@ from shared.operations.rows import Active, active_entity, from_pieces, pieces, r
 from shared.operations.state import LONGEST_SENTENCE, pack, unpack
 from shared.operations.storage import Change
 from shared.restore_points.rules import chain_key, restore_point_name
-from tests.operations.kit import Core
+from tests.operations.kit import ALICE, Core
 
 _T = "2026-03-03T10:00:00.123456Z"
 _WORDS = ("prod", "contoso", "westeurope", "backup", "erp", "finance", "database", "application", "server", "failover", "01", "x")
@@ -217,7 +217,7 @@ async def test_a_persons_word_on_a_row_of_a_newer_version_is_for_that_version(co
     await core.table.upsert({"PartitionKey": row.partition, "RowKey": f"a|{row.id}", "v": 2})
     for say in (core.commands.cancel, core.commands.retry):
         with pytest.raises(Refused) as refused:
-            await say(await core.get(operation))
+            await say(await core.get(operation), ALICE)
         assert refused.value.code is ErrorCode.SERVICE_UNAVAILABLE
 
 

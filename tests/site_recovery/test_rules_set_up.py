@@ -12,6 +12,7 @@ from shared.site_recovery.rules import set_up as rules
 from shared.site_recovery.rules.inventory import cloud_view, network_mapping_view, policy_view
 from shared.site_recovery.set_up.requests import (
     GroupRequest,
+    NetworkMappingRequest,
     PolicyRequest,
     ProtectManyRequest,
     ProtectRequest,
@@ -177,6 +178,41 @@ def test_a_network_that_is_mapped_so_already_needs_no_write() -> None:
     assert network_mapping_view(there).primary_network == mapping.rsplit("/", 2)[0]
 
 
+def test_a_virtual_network_is_mapped_below_the_fabric_of_its_region() -> None:
+    fabrics = [f"{VAULT}/replicationFabrics/{region}" for region in ("west", "north")]
+    here, there, other = (f"{GROUP}/providers/Microsoft.Network/virtualNetworks/{name}" for name in ("a", "b", "c"))
+    mapping = rules.azure_mapping_id(fabrics[0], "m")
+    assert mapping == f"{fabrics[0]}/replicationNetworks/azureNetwork/replicationNetworkMappings/m"
+    made = rules.map_virtual_network(mapping, here, there, fabrics[1], None)
+    assert made is not None
+    assert (made.method, made.path, made.scope) == ("PUT", mapping, mapping)
+    assert made.body == {
+        "properties": {
+            "recoveryFabricName": "north",
+            "recoveryNetworkId": there,
+            "fabricSpecificDetails": {"instanceType": "AzureToAzure", "primaryNetworkId": here},
+        }
+    }
+    so = {"id": mapping, "properties": {"primaryNetworkId": here.upper(), "recoveryNetworkId": there, "recoveryFabricArmId": fabrics[1]}}
+    assert rules.map_virtual_network(mapping, here, there, fabrics[1], so) is None
+    for primary, recovery in ((here, other), (other, there)):
+        changed = rules.map_virtual_network(mapping, primary, recovery, fabrics[1], so)
+        assert changed is not None
+        assert changed.method == "PATCH"
+    view = network_mapping_view(so)
+    assert (view.primary_fabric, view.recovery_network, view.recovery_fabric) == (fabrics[0], there, fabrics[1])
+    assert (view.primary_network or "").lower() == here.lower()
+
+
+def test_a_virtual_network_is_not_mapped_to_one_of_a_vmm_server() -> None:
+    vnet, vmm = f"{GROUP}/providers/Microsoft.Network/virtualNetworks/v", f"{VAULT}/replicationFabrics/vmm/replicationNetworks/n"
+    for primary, recovery, between in ((vnet, vnet, True), (vmm, vnet, False), (vmm, vmm, False)):
+        asked_for = NetworkMappingRequest.model_validate({"primaryNetwork": primary, "recoveryNetwork": recovery})
+        assert asked_for.is_between_azure is between
+    with pytest.raises(ValidationError, match="recoveryNetwork"):
+        NetworkMappingRequest.model_validate({"primaryNetwork": vnet, "recoveryNetwork": vmm})
+
+
 @pytest.fixture(scope="module")
 def spec() -> Any:
     if "FARSHORE_SHARED" not in os.environ:
@@ -208,6 +244,11 @@ def test_each_body_is_what_the_specification_takes(spec: Any) -> None:
     fits(
         spec, "UpdateNetworkMappingInputProperties", properties(rules.put_network_mapping(network, "v", "Microsoft Azure", {"id": network}))
     )
+    between = properties(rules.map_virtual_network(network, "v", "w", "f", None))
+    fits(spec, "CreateNetworkMappingInputProperties", between)
+    fits(spec, "AzureToAzureCreateNetworkMappingInput", between["fabricSpecificDetails"])
+    changed = properties(rules.map_virtual_network(network, "v", "w", "f", {"id": network}))
+    fits(spec, "AzureToAzureUpdateNetworkMappingInput", changed["fabricSpecificDetails"])
 
     one = {"policy": "gold", "storageAccountId": storage, "resourceGroupId": GROUP}
     machine = {"id": MACHINE, "properties": {"friendlyName": "web", "customDetails": {"diskDetails": [{"vhdId": "os"}]}}}

@@ -3,6 +3,8 @@
 import copy
 import itertools
 import json
+import os
+import signal
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -144,6 +146,20 @@ class Running:
     def writes(self, path: str) -> list[dict[str, Any]]:
         """Return Azure's writes so far whose path contains this."""
         return [effect for effect in self.control("GET", "effects")["value"] if path.lower() in effect["path"].lower()]
+
+    def kill_workers(self) -> None:
+        """Kill every worker (SIGKILL), and wait until others have taken their places."""
+        workers = f"http://127.0.0.1:{self.stack.options.control_port}/workers"
+        before = {worker["pid"] for worker in call("GET", workers).body["value"]}
+        for pid in before:
+            os.kill(pid, signal.SIGKILL)
+        host = next(part for part in self.stack.parts if part.name == "the functions host")
+
+        def replaced() -> bool:
+            ready = {worker["pid"] for worker in call("GET", workers).body["value"] if worker["ready"]}
+            return len(ready - before) == len(before)
+
+        processes.wait_until(host, replaced, 30)
 
     def log(self) -> str:
         """Return the end of the host's log."""

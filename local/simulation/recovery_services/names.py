@@ -25,6 +25,10 @@ EVENT = f"{VAULT}/replicationEvents"
 AZURE = "Microsoft Azure"
 
 
+#: The network below a fabric of Azure under which the mappings of virtual networks lie.
+AZURE_NETWORK = "azureNetwork"
+
+
 class Provider(StrEnum):
     """How an item is replicated: `instanceType` of its provider-specific details."""
 

@@ -16,6 +16,7 @@ from local.simulation.recovery_services.names import (
     PLAN,
     POINT,
     POLICY,
+    PROTECTABLE,
     PROVIDER,
     VAULT,
     container_of,
@@ -229,6 +230,8 @@ def _thing(call: Call, row: Thing) -> Json:
     if kind.lower() == CONTAINER.lower():
         items = state.items_of(vault_of(row.id), now)
         properties |= {"protectedItemCount": sum(1 for item in items if key(container_of(item.id)) == key(row.id))}
+    elif kind.lower() == PROTECTABLE.lower():
+        properties = _with_protection(row.id, properties, state.items_of(vault_of(row.id), now))
     elif kind.lower() == PROVIDER.lower():
         items = state.items_of(vault_of(row.id), now)
         properties |= {
@@ -236,6 +239,15 @@ def _thing(call: Call, row: Thing) -> Json:
             "lastHeartBeat": to_text(now - timedelta(seconds=30)),
         }
     return {"id": row.id, "name": name(row.id), "type": kind, "location": vault.location if vault else "", "properties": properties}
+
+
+def _with_protection(machine: str, properties: Json, items: Sequence[Item]) -> Json:
+    """Return a machine's properties with what its item, if it has one, means for it."""
+    rest = {member: value for member, value in properties.items() if member != "replicationProtectedItemId"}
+    own = next((item for item in items if item.protectable and key(item.protectable) == key(machine)), None)
+    if own is None:
+        return rest | {"protectionStatus": "Unprotected"}
+    return rest | {"protectionStatus": "Protected", "replicationProtectedItemId": own.id}
 
 
 def read(call: Call, resource_id: str) -> Json | None:

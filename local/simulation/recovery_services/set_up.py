@@ -1,4 +1,4 @@
-"""Changes of the configuration: policies, container mappings, network mappings, fabrics, containers. Each is a short job."""
+"""Changes of the configuration: policies, container mappings, fabrics, containers. Each is a short job."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -6,8 +6,7 @@ from typing import Any
 
 from local.simulation.arm import Answer, Call
 from local.simulation.errors import ArmError, not_found
-from local.simulation.ids import is_type, key, name, parent, resource_group, type_of
-from local.simulation.network.responses import NETWORK as VIRTUAL_NETWORK
+from local.simulation.ids import key, name, parent, resource_group, type_of
 from local.simulation.recovery_services import policies, responses
 from local.simulation.recovery_services.inputs import details, properties, wrong
 from local.simulation.recovery_services.models import Thing
@@ -16,7 +15,6 @@ from local.simulation.recovery_services.names import (
     CONTAINER,
     FABRIC,
     MAPPING,
-    NETWORK,
     POLICY,
     container_of,
     fabric_of,
@@ -33,7 +31,7 @@ def put_policy(call: Call) -> Answer:
     """`ReplicationPolicies_Create`."""
     responses.vault_of_call(call)
     made = policies.details(details(properties(call.body), "providerSpecificInput"))
-    return _made(call, {"friendlyName": name(call.path), "providerSpecificDetails": made}, "Create replication policy")
+    return put_thing(call, {"friendlyName": name(call.path), "providerSpecificDetails": made}, "Create replication policy")
 
 
 def patch_policy(call: Call) -> Answer:
@@ -45,7 +43,7 @@ def patch_policy(call: Call) -> Answer:
         raise wrong("replicationProviderSettings.instanceType", f"The policy is of the kind '{old.get('instanceType')}'.")
     renamed = {"recoveryPointHistoryDuration": old.get("recoveryPointHistoryDurationInHours")}
     made = policies.details({**{member: value for member, value in (old | renamed).items() if value is not None}, **given})
-    return _made(call, {**there.properties, "providerSpecificDetails": made}, "Update replication policy")
+    return put_thing(call, {**there.properties, "providerSpecificDetails": made}, "Update replication policy")
 
 
 def delete_policy(call: Call) -> Answer:
@@ -81,18 +79,20 @@ def put_mapping(call: Call) -> Answer:
     kind = str((policy.properties.get("providerSpecificDetails") or {}).get("instanceType"))
     made: Json = {
         "targetProtectionContainerId": target.id if target else AZURE,
-        "targetProtectionContainerFriendlyName": _name(target) or AZURE,
-        "sourceProtectionContainerFriendlyName": _name(source),
-        "sourceFabricFriendlyName": _name(fabric),
-        "targetFabricFriendlyName": _name(far) or AZURE,
+        "targetProtectionContainerFriendlyName": friendly_name(target) or AZURE,
+        "sourceProtectionContainerFriendlyName": friendly_name(source),
+        "sourceFabricFriendlyName": friendly_name(fabric),
+        "targetFabricFriendlyName": friendly_name(far) or AZURE,
         "policyId": policy.id,
-        "policyFriendlyName": _name(policy),
+        "policyFriendlyName": friendly_name(policy),
         "state": "Paired",
         "health": "Normal",
         "healthErrorDetails": [],
         "providerSpecificDetails": {"instanceType": kind},
     }
-    return _made(call, {member: value for member, value in made.items() if value is not None}, "Associate replication policy", seconds=90)
+    return put_thing(
+        call, {member: value for member, value in made.items() if value is not None}, "Associate replication policy", seconds=90
+    )
 
 
 def remove_mapping(call: Call) -> Answer:
@@ -111,36 +111,6 @@ def remove_mapping(call: Call) -> Answer:
     return _removed(call, there, "Dissociate replication policy")
 
 
-def put_network_mapping(call: Call) -> Answer:
-    """`ReplicationNetworkMappings_Create` and `_Update`."""
-    state, wanted, vault = call.world.recovery_services, properties(call.body), responses.vault_of_call(call)
-    network = state.thing(parent(call.path), call.now)
-    if network is None:
-        raise not_found(NETWORK, "/".join(call.names[2:5]), resource_group(call.path))
-    there = state.thing(call.path, call.now)
-    target_id = str(wanted.get("recoveryNetworkId") or (there.properties.get("recoveryNetworkId") if there else "") or "")
-    virtual = call.world.network.networks.get(key(target_id)) if is_type(target_id, VIRTUAL_NETWORK) else None
-    other = state.thing(target_id, call.now) if is_type(target_id, NETWORK) else None
-    fabric, far = state.thing(fabric_of(network.id), call.now), state.thing(fabric_of(other.id), call.now) if other else None
-    from_azure = _kind(fabric) == "Azure"
-    if virtual is None and other is None:
-        raise wrong("recoveryNetworkId", f"The network '{target_id}' was not found.")
-    if virtual is not None and not from_azure and virtual.location != vault.location:
-        raise wrong("recoveryNetworkId", f"The virtual network is in '{virtual.location}', the vault in '{vault.location}'.")
-    made: Json = {
-        "state": "Paired",
-        "primaryNetworkFriendlyName": _name(network),
-        "primaryNetworkId": network.id,
-        "primaryFabricFriendlyName": _name(fabric),
-        "recoveryNetworkFriendlyName": name(target_id),
-        "recoveryNetworkId": virtual.id if virtual else target_id,
-        "recoveryFabricArmId": far.id if far else None,
-        "recoveryFabricFriendlyName": _name(far) or AZURE,
-        "fabricSpecificSettings": {"instanceType": "AzureToAzure" if from_azure else "VmmToAzure" if virtual else "VmmToVmm"},
-    }
-    return _made(call, {member: value for member, value in made.items() if value is not None}, "Map network")
-
-
 def put_fabric(call: Call) -> Answer:
     """`ReplicationFabrics_Create`."""
     responses.vault_of_call(call)
@@ -148,7 +118,7 @@ def put_fabric(call: Call) -> Answer:
     kind = str(given.get("instanceType") or "HyperVSite")
     custom = {"instanceType": kind} | ({"location": given["location"]} if kind == "Azure" and "location" in given else {})
     made = {"friendlyName": name(call.path), "customDetails": custom, "bcdrState": "Valid", "health": "Normal", "healthErrorDetails": []}
-    return _made(call, made, "Create a site")
+    return put_thing(call, made, "Create a site")
 
 
 def put_container(call: Call) -> Answer:
@@ -158,12 +128,12 @@ def put_container(call: Call) -> Answer:
         raise not_found(FABRIC, "/".join(call.names[2:4]), resource_group(call.path))
     made = {
         "friendlyName": name(call.path),
-        "fabricFriendlyName": _name(fabric),
-        "fabricType": _kind(fabric),
+        "fabricFriendlyName": friendly_name(fabric),
+        "fabricType": kind_of(fabric),
         "role": "Primary",
         "pairingStatus": "NotPaired",
     }
-    return _made(call, made, "Create protection container")
+    return put_thing(call, made, "Create protection container")
 
 
 def put_classification_mapping(call: Call) -> Answer:
@@ -173,7 +143,7 @@ def put_classification_mapping(call: Call) -> Answer:
     target = properties(call.body).get("targetStorageClassificationId")
     if not target or call.world.recovery_services.thing(str(target), call.now) is None:
         raise wrong("targetStorageClassificationId", f"The storage classification '{target}' was not found.")
-    return _made(call, {"targetStorageClassificationId": str(target)}, "Map storage classification")
+    return put_thing(call, {"targetStorageClassificationId": str(target)}, "Map storage classification")
 
 
 def remove(call: Call) -> Answer:
@@ -202,7 +172,8 @@ def refresh(call: Call) -> Answer:
     return answered(call, job, (), set_up=True)
 
 
-def _made(call: Call, made: Mapping[str, Any], friendly: str, seconds: float = _SECONDS) -> Answer:
+def put_thing(call: Call, made: Mapping[str, Any], friendly: str, seconds: float = _SECONDS) -> Answer:
+    """Make or change the thing that a call names, with a job of so many seconds."""
     state = call.world.recovery_services
     job = new_job(
         call,
@@ -248,11 +219,13 @@ def _there_or_none(call: Call) -> Thing | None:
     return call.world.recovery_services.thing(call.path, call.now)
 
 
-def _name(thing: Thing | None) -> str | None:
+def friendly_name(thing: Thing | None) -> str | None:
+    """Return the name for people of a thing."""
     return str(thing.properties.get("friendlyName") or name(thing.id)) if thing else None
 
 
-def _kind(fabric: Thing | None) -> str:
+def kind_of(fabric: Thing | None) -> str:
+    """Return the kind of a fabric."""
     return str(((fabric.properties.get("customDetails") or {}) if fabric else {}).get("instanceType") or "")
 
 

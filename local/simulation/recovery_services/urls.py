@@ -1,7 +1,17 @@
 """Where Microsoft.RecoveryServices answers."""
 
 from local.simulation.arm import Handler, Route
-from local.simulation.recovery_services import failovers, job_calls, names, plan_changes, plan_failovers, protection, responses, set_up
+from local.simulation.recovery_services import (
+    failovers,
+    job_calls,
+    names,
+    network_mappings,
+    plan_changes,
+    plan_failovers,
+    protection,
+    responses,
+    set_up,
+)
 
 _VERSIONS = (
     *("2018-07-10", "2021-08-01", "2021-10-01", "2021-11-01", "2021-12-01", "2022-01-01", "2022-02-01", "2022-03-01", "2022-04-01"),
@@ -169,8 +179,22 @@ _SET_UP = [
     _route("PUT", _one(_N.MAPPING), "ReplicationProtectionContainerMappings_Create", _N.MAPPING, "write", set_up.put_mapping),
     _route("DELETE", _one(_N.MAPPING), "ReplicationProtectionContainerMappings_Purge", _N.MAPPING, "delete", set_up.remove_mapping),
     *_deeds(_N.MAPPING, "ReplicationProtectionContainerMappings", (("remove", "Delete", set_up.remove_mapping),)),
-    _route("PUT", _one(_N.NETWORK_MAPPING), "ReplicationNetworkMappings_Create", _N.NETWORK_MAPPING, "write", set_up.put_network_mapping),
-    _route("PATCH", _one(_N.NETWORK_MAPPING), "ReplicationNetworkMappings_Update", _N.NETWORK_MAPPING, "write", set_up.put_network_mapping),
+    _route(
+        "PUT",
+        _one(_N.NETWORK_MAPPING),
+        "ReplicationNetworkMappings_Create",
+        _N.NETWORK_MAPPING,
+        "write",
+        network_mappings.put,
+    ),
+    _route(
+        "PATCH",
+        _one(_N.NETWORK_MAPPING),
+        "ReplicationNetworkMappings_Update",
+        _N.NETWORK_MAPPING,
+        "write",
+        network_mappings.put,
+    ),
     _route("DELETE", _one(_N.NETWORK_MAPPING), "ReplicationNetworkMappings_Delete", _N.NETWORK_MAPPING, "delete", set_up.remove),
     _route("PUT", _one(_N.FABRIC), "ReplicationFabrics_Create", _N.FABRIC, "write", set_up.put_fabric),
     _route("DELETE", _one(_N.FABRIC), "ReplicationFabrics_Purge", _N.FABRIC, "delete", set_up.remove),

@@ -4,12 +4,12 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, StrictBool, WithJsonSchema, model_validator
-from pydantic.alias_generators import to_camel
+from pydantic import BeforeValidator, Field, PlainSerializer, StrictBool, WithJsonSchema, model_validator
 
 from shared.durations import duration_text, parse_duration
 from shared.operations.models import Status
 from shared.site_recovery.answers import Failure, Moment
+from shared.site_recovery.documents import Document
 from shared.site_recovery.fields import At, NetworkId, ProtectedItemId, RecoveryPlanId, Span, refuse
 
 SHORTEST, LONGEST = timedelta(hours=1), timedelta(days=366)
@@ -45,15 +45,7 @@ Period = Annotated[
 ]
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=True)
-
-    def as_json(self) -> dict[str, Any]:
-        """Return the JSON, members in camelCase."""
-        return self.model_dump(mode="json", by_alias=True)
-
-
-class DrillPolicyRequest(_Model):
+class DrillPolicyRequest(Document):
     """A drill policy as it is to be: which items and plans, how often, into which isolated network (null attaches none).
 
     The first drill is made at `firstAt`, by default at once; each test machine stands for `stands` before it is cleaned up.
@@ -85,7 +77,7 @@ class DrillPolicyRequest(_Model):
         return (*self.protected_item_ids, *self.recovery_plan_ids)
 
 
-class DrillScope(_Model):
+class DrillScope(Document):
     """How an item or plan of a policy stands: `never` says that no drill of it has ever succeeded."""
 
     scope: str
@@ -96,7 +88,7 @@ class DrillScope(_Model):
     to_clean_up: bool
 
 
-class DrillPolicyBody(_Model):
+class DrillPolicyBody(Document):
     """A drill policy, with its next slot and how each item and plan stands."""
 
     name: str
@@ -114,7 +106,7 @@ class DrillPolicyBody(_Model):
     scopes: tuple[DrillScope, ...] = ()
 
 
-class DrillRunBody(_Model):
+class DrillRunBody(Document):
     """A drill of one item or plan: its failover, how the test went, whether all was cleaned up. `items` are the machines of it."""
 
     scope: str
@@ -129,7 +121,7 @@ class DrillRunBody(_Model):
     error: Failure | None = None
 
 
-class DrillReport(_Model):
+class DrillReport(Document):
     """The drills of a policy, newest first, at most the last 500 of them; and how each item and plan stands."""
 
     policy: str
@@ -140,7 +132,7 @@ class DrillReport(_Model):
     value: tuple[DrillRunBody, ...] = ()
 
 
-class KeptPolicy(_Model):
+class KeptPolicy(Document):
     """A policy as it is kept. `deleted`: it makes no more drills, and stays until those that it made are cleaned up."""
 
     name: str
@@ -151,7 +143,7 @@ class KeptPolicy(_Model):
     deleted: bool = False
 
 
-class KeptRun(_Model):
+class KeptRun(Document):
     """A drill as it is kept.
 
     `settled`: it has ended and is cleaned up. `cleanup` is the operation of a later cleanup, `tries` how many there were.

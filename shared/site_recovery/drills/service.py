@@ -35,6 +35,7 @@ from shared.site_recovery.inventory import asked
 from shared.site_recovery.listing import Vault
 from shared.site_recovery.names import Action, AllowedOperation
 from shared.site_recovery.owners import owner_of_plan
+from shared.site_recovery.policies import PolicyStore
 from shared.site_recovery.requests import FailoverRequest
 from shared.site_recovery.rules import drills as rules
 from shared.site_recovery.rules.facts import PlanFacts, ProtectedItemFacts
@@ -50,6 +51,7 @@ _REPORTED = 500
 class Drills:
     """Keeps drill policies and makes their drills."""
 
+    policies: PolicyStore[KeptPolicy]
     kept: DrillStore
     failovers: Failovers
     gateway: SiteRecoveryGateway
@@ -63,7 +65,7 @@ class Drills:
         Raises `Refused` (InvalidRequest for an item or plan that the vault has not, NotFound for another's policy), `CallFailure`.
         """
         tenant = await self._owner_of_scopes(vault, request)
-        before = await self.kept.policy(str(vault.id), name)
+        before = await self.policies.get(str(vault.id), name)
         if before is not None and before.tenant != tenant:
             raise not_found(f"drill policy '{name}'")
         standing = before.first_at if before is not None and not before.deleted else kept_at(self.clock.now())
@@ -74,7 +76,7 @@ class Drills:
             request=request,
             first_at=request.first_at or standing,
         )
-        await self.kept.keep(policy)
+        await self.policies.keep(policy)
         return await self._body(policy)
 
     async def get(self, vault: Vault, name: str) -> DrillPolicyBody:
@@ -83,14 +85,13 @@ class Drills:
 
     async def all(self, vault: Vault) -> list[DrillPolicyBody]:
         """Return the policies of a vault, by name."""
-        kept = [policy for policy in await self.kept.policies() if id_key(policy.vault_id) == vault.id.key and not policy.deleted]
-        own = [policy for policy in kept if vault.sees(policy.tenant)]
-        return [await self._body(policy) for policy in sorted(own, key=lambda policy: policy.name.lower())]
+        own = [policy for policy in await self.policies.of_vault(vault.id) if not policy.deleted and vault.sees(policy.tenant)]
+        return [await self._body(policy) for policy in own]
 
     async def delete(self, vault: Vault, name: str) -> None:
         """Make no more drills of a policy; what it has begun is cleaned up all the same. Raises `Refused` (NotFound)."""
         policy = await self._find(vault, name)
-        await self.kept.keep(policy.model_copy(update={"deleted": True}))
+        await self.policies.keep(policy.model_copy(update={"deleted": True}))
 
     async def report(self, vault: Vault, name: str) -> DrillReport:
         """Return what a policy's drills came to; raises `Refused` (NotFound)."""
@@ -114,7 +115,7 @@ class Drills:
 
     async def run(self) -> None:
         """Do what is due of every policy; one that fails stops no other, and is tried again with the next round."""
-        for policy in await self.kept.policies():
+        for policy in await self.policies.all():
             try:
                 await self._round(policy)
             except Exception:
@@ -125,7 +126,7 @@ class Drills:
         settled = [await self._settle(policy, run) for run in open_runs]
         if policy.deleted:
             if all(run.settled for run in settled):
-                await self.kept.forget(policy)
+                await self.policies.forget(policy)
             return
         if not policy.request.enabled:
             return
@@ -204,7 +205,7 @@ class Drills:
         return run.model_copy(update={"cleanup": accepted.operation.id, "tries": run.tries + 1})
 
     async def _find(self, vault: Vault, name: str) -> KeptPolicy:
-        found = await self.kept.policy(str(vault.id), name)
+        found = await self.policies.get(str(vault.id), name)
         if found is None or found.deleted or not vault.sees(found.tenant):
             raise not_found(f"drill policy '{name}'")
         return found

@@ -1,7 +1,7 @@
-"""Keeps drill policies and their runs in the table `drills`.
+"""Keeps the runs of drill policies in the table `drills`, beside the policies (`shared.site_recovery.policies`).
 
-A policy: PartitionKey `policies`, RowKey a hash of its vault and its name. Its runs: PartitionKey that hash, RowKey the inverted slot and a
-hash of the scope, so that the newest stand first and one drill of a slot is one row.
+PartitionKey is the policy's key, RowKey the inverted slot and a hash of the scope, so that the newest stand first and one drill of a slot
+is one row.
 """
 
 from collections.abc import Mapping
@@ -13,35 +13,16 @@ from shared.operations.identity import inverted, short_hash
 from shared.operations.rows import from_pieces, pieces
 from shared.operations.storage import Conflict, Entity, Table
 from shared.site_recovery.drills.models import KeptPolicy, KeptRun
+from shared.site_recovery.policies import policy_key
 
 TABLE = "drills"
-_POLICIES = "policies"
 
 
 @dataclass(frozen=True, slots=True)
 class DrillStore:
-    """Reads and writes policies and runs; errors of storage are raised as the SDK raises them."""
+    """Reads and writes runs; errors of storage are raised as the SDK raises them."""
 
     table: Table
-
-    async def policy(self, vault: str, name: str) -> KeptPolicy | None:
-        """Return a vault's policy of a name, one that was deleted too; or None."""
-        found = await self.table.get(_POLICIES, policy_key(vault, name))
-        return _policy(found.entity) if found is not None else None
-
-    async def policies(self) -> list[KeptPolicy]:
-        """Return every policy of every vault."""
-        rows = self.table.range("PartitionKey eq @partition", parameters={"partition": _POLICIES})
-        return [_policy(row.entity) async for row in rows]
-
-    async def keep(self, policy: KeptPolicy) -> None:
-        """Write a policy."""
-        row = {"PartitionKey": _POLICIES, "RowKey": policy_key(policy.vault_id, policy.name), "v": 1}
-        await self.table.upsert({**row, **pieces("document", policy.as_json())})
-
-    async def forget(self, policy: KeptPolicy) -> None:
-        """Remove a policy; its runs stay, as what was done."""
-        await self.table.delete(_POLICIES, policy_key(policy.vault_id, policy.name))
 
     async def runs(self, policy: KeptPolicy, limit: int) -> list[KeptRun]:
         """Return the newest runs of a policy, newest first."""
@@ -75,11 +56,6 @@ class DrillStore:
         await self.table.upsert(_entity(policy, run))
 
 
-def policy_key(vault: str, name: str) -> str:
-    """Return what a policy is kept under."""
-    return short_hash(ResourceId.parse(vault).key, name.lower())
-
-
 def _entity(policy: KeptPolicy, run: KeptRun) -> Entity:
     return {
         "PartitionKey": policy_key(policy.vault_id, policy.name),
@@ -88,10 +64,6 @@ def _entity(policy: KeptPolicy, run: KeptRun) -> Entity:
         "settled": run.settled,
         **pieces("document", run.as_json()),
     }
-
-
-def _policy(entity: Mapping[str, object]) -> KeptPolicy:
-    return KeptPolicy.model_validate(from_pieces("document", entity))
 
 
 def _run(entity: Mapping[str, object]) -> KeptRun:

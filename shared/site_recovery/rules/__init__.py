@@ -3,8 +3,8 @@
 `facts` and `job_facts` read what Azure says; `allowed` says what may be started now; `points` which recovery point is meant; `plans` makes
 the plan of a `world` that was read, and `checks` what stands against it. Their words are all here. Others are used by their module's name,
 which says what they are about (`legs.next_move`, `audit.verify`): `approval` is the two-person rule; `payloads` what is sent; `jobs` what a
-job says and which one is ours; `legs` what comes next; `audit` the chained trail; `readiness` and `drills` what a hoster looks after;
-`views` what callers see. Azure's rules come from facts/site-recovery.md unless a docstring names another source.
+job says and which one is ours; `legs` what comes next; `audit` the chained trail; `readiness`, `drills` and `protection` what a hoster
+looks after; `views` what callers see. Azure's rules come from facts/site-recovery.md unless a docstring names another source.
 """
 
 from shared.site_recovery.rules.allowed import (

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from shared.site_recovery.models import CheckResult
 from shared.site_recovery.rules.facts import ProviderFacts
+from shared.site_recovery.rules.reading import Json, an_object, objects, own_id, text, whole
 
 LEAST_PROVIDER = (5, 1, 1256, 0)
 """An older provider fails with "unknown error" on reading the vault's certificate."""
@@ -152,6 +153,29 @@ def machine_faults(machine: Machine) -> tuple[str, ...]:
     faults += [f"a data disk has {size} GB, and {MAX_DATA_DISK_GB} GB are possible" for size in disks if size > MAX_DATA_DISK_GB]
     unfit = ((machine.bitlocker, "BitLocker"), (machine.shared_vhd, "a shared VHD"), (machine.fibre_channel, "a Fibre Channel adapter"))
     return (*faults, *(f"it uses {what}, which Azure does not take" for used, what in unfit if used))
+
+
+def machine_of(item: Json) -> Machine:
+    """Read a replicationProtectableItem, as far as Azure limits it; what it does not tell is None."""
+    properties = an_object(item, "properties")
+    details = an_object(properties, "customDetails")
+    disks = objects(details, "diskDetails")
+    sizes = {text(disk, "vhdId") or str(number): whole(disk, "maxSizeMB") for number, disk in enumerate(disks)}
+    boot = next((text(disk, "vhdId") for disk in disks if text(disk, "vhdType") == "OperatingSystem"), None)
+    generation = text(details, "generation")
+    os_mb = sizes.get(boot) if boot is not None else None
+    return Machine(
+        name=text(properties, "friendlyName") or own_id(item).rpartition("/")[2],
+        generation=int(generation) if generation is not None and generation.isdigit() else None,
+        os_disk_gb=-(-os_mb // 1024) if os_mb is not None else None,
+        data_disks_gb=tuple(-(-size // 1024) for id_, size in sizes.items() if id_ != boot and size is not None) if disks else None,
+        shared_vhd=_present(details, "hasSharedVhd"),
+        fibre_channel=_present(details, "hasFibreChannelAdapter"),
+    )
+
+
+def _present(details: Json, member: str) -> bool | None:
+    return {"present": True, "notpresent": False}.get((text(details, member) or "").lower())
 
 
 def _vault(setup: Setup) -> Iterator[ReadinessCheck]:

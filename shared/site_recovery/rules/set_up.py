@@ -104,15 +104,34 @@ def dissociate(mapping: Json, scope: str, stage: int) -> Write:
 
 
 def put_network_mapping(mapping: str, recovery_network: str, recovery_fabric: str, there: Json | None) -> Write | None:
-    """Return the write that maps a network, None where it is mapped so already."""
+    """Return the write that maps a network of a VMM server, None where it is mapped so already."""
     to_azure = recovery_fabric == AZURE
     kind = "VmmToAzure" if to_azure else "VmmToVmm"
     name = {} if to_azure else {"recoveryFabricName": recovery_fabric.rpartition("/")[2]}
     properties = {**name, "recoveryNetworkId": recovery_network, "fabricSpecificDetails": {"instanceType": kind}}
+    return _mapping(mapping, properties, there, ("recoveryNetworkId", recovery_network))
+
+
+def azure_mapping_id(fabric: str, name: str) -> str:
+    """Return the ARM id of the mapping of a virtual network: all of a region lie below one network of that region's fabric."""
+    return f"{fabric}/replicationNetworks/azureNetwork/replicationNetworkMappings/{name}"
+
+
+def map_virtual_network(mapping: str, primary: str, recovery: str, recovery_fabric: str, there: Json | None) -> Write | None:
+    """Return the write that maps a virtual network to one of another region, None where it is mapped so already."""
+    properties = {
+        "recoveryFabricName": recovery_fabric.rpartition("/")[2],
+        "recoveryNetworkId": recovery,
+        "fabricSpecificDetails": {"instanceType": "AzureToAzure", "primaryNetworkId": primary},
+    }
+    return _mapping(mapping, properties, there, ("primaryNetworkId", primary), ("recoveryNetworkId", recovery))
+
+
+def _mapping(mapping: str, properties: Body, there: Json | None, *networks: tuple[str, str]) -> Write | None:
     if there is None:
         return Write("PUT", mapping, mapping, "network mapping", {"properties": properties})
-    known = resource_id(an_object(there, "properties"), "recoveryNetworkId")
-    if id_key(known) is not None and id_key(known) == id_key(recovery_network):
+    known = an_object(there, "properties")
+    if all(id_key(found := resource_id(known, member)) is not None and id_key(found) == id_key(wanted) for member, wanted in networks):
         return None
     return Write("PATCH", mapping, mapping, "network mapping", {"properties": properties})
 

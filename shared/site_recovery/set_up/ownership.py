@@ -1,4 +1,9 @@
-"""Whose a change of a vault's set-up is, and what of a shared vault it may reach (contracts/http.md, "What belongs to whom")."""
+"""Whose a change of a vault's set-up is, and what of a shared vault it may reach (contracts/http.md, "What belongs to whom").
+
+A machine must be the tenant's own. Where it goes (networks, groups, storage accounts) must be so too, but for the provider's Admin in the
+provider's vault, who has every tenant's machines replicated to that tenant's own targets (facts/site-recovery.md, "Hosters and CSP
+partners").
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -13,7 +18,15 @@ from shared.site_recovery.rules.facts import PlanFacts
 from shared.site_recovery.rules.reading import an_object, id_key, own_id, resource_id
 from shared.site_recovery.set_up.confined import Confined, Reads
 from shared.site_recovery.set_up.planning import Wanted
-from shared.site_recovery.set_up.requests import Change, Kind, ProtectManyRequest, ProtectRequest, RecoveryPlanRequest
+from shared.site_recovery.set_up.requests import (
+    Change,
+    Kind,
+    PolicyRequest,
+    ProtectionOptions,
+    ProtectManyRequest,
+    ProtectRequest,
+    RecoveryPlanRequest,
+)
 
 _IN_CLOUDS = frozenset({Kind.ITEM, Kind.PLAN})
 """What can be a tenant's own in a vault that others share; everything else is the whole vault's."""
@@ -37,9 +50,13 @@ class Ownership:
             if len(owners) != 1 or wanted.kind not in _IN_CLOUDS:
                 return wanted, tenant
             tenant = next(iter(owners))
-        confined = replace(wanted, only=tenant)
-        await self._require_own(confined, tenant)
-        return confined, tenant
+        anywhere = await self.anywhere(tenant, everything=everything)
+        await self._require_own(wanted, tenant, anywhere=anywhere)
+        return replace(wanted, only=None if anywhere else tenant), tenant
+
+    async def anywhere(self, tenant: str, *, everything: bool) -> bool:
+        """Say whether what a change leads to may be any tenant's."""
+        return everything and tenant == (await self.registry.provider()).name
 
     async def _owners(self, wanted: Wanted) -> frozenset[str]:
         if wanted.kind is Kind.PLAN:
@@ -65,13 +82,19 @@ class Ownership:
         there = await self.reads.find(_plan(wanted))
         return found | ({await owner_of_plan(self.registry, PlanFacts.from_arm(there))} if there is not None else set())
 
-    async def _require_own(self, wanted: Wanted, tenant: str) -> None:
+    async def _require_own(self, wanted: Wanted, tenant: str, *, anywhere: bool) -> None:
         if wanted.kind not in _IN_CLOUDS and await owner_of(self.registry, wanted.vault) != tenant:
             raise not_found(f"{wanted.kind} '{wanted.name}'")
         if wanted.kind is Kind.ITEM and wanted.change is Change.CREATE:
             single = isinstance(wanted.request, Mapping) and "items" not in wanted.request
             for number, machine in enumerate(_machines(wanted)):
-                await self._require_own_parts(machine, tenant, "" if single else f"items[{number}].")
+                at = "" if single else f"items[{number}]."
+                await self._require_own_machine(machine, tenant, at)
+                if not anywhere:
+                    await self.require_own_targets(machine, tenant, at)
+        if wanted.kind is Kind.POLICY and wanted.change is Change.PUT and not anywhere:
+            account = PolicyRequest.model_validate(wanted.request).storage_account_id
+            await self._require_all({"storageAccountId": account}, tenant)
         if not await self.registry.sharers_of(str(wanted.vault)):
             return
         if wanted.kind is Kind.PLAN:
@@ -79,15 +102,24 @@ class Ownership:
         if wanted.kind is Kind.POLICY and wanted.change is Change.DELETE:
             await self._require_unused_by_others(wanted, tenant)
 
-    async def _require_own_parts(self, machine: ProtectRequest, tenant: str, at: str) -> None:
+    async def _require_own_machine(self, machine: ProtectRequest, tenant: str, at: str) -> None:
         named = {
             "protectableItemId": machine.protectable_item_id,
             "virtualMachineId": machine.virtual_machine_id,
             "cloud": machine.cloud,
-            "network": machine.network,
-            "resourceGroupId": machine.resource_group_id,
-            "storageAccountId": machine.storage_account_id,
         }
+        await self._require_all(named, tenant, at)
+
+    async def require_own_targets(self, options: ProtectionOptions, tenant: str, at: str) -> None:
+        """Refuse (NotFound) options of a protection, whose fields begin with `at`, that name what is not the tenant's."""
+        named = {
+            "network": options.network,
+            "resourceGroupId": options.resource_group_id,
+            "storageAccountId": options.storage_account_id,
+        }
+        await self._require_all(named, tenant, at)
+
+    async def _require_all(self, named: Mapping[str, str | None], tenant: str, at: str = "") -> None:
         for field, id_ in named.items():
             if id_ is not None and await owner_of(self.registry, id_) != tenant:
                 raise not_found(f"{field} '{id_}'", target=f"{at}{field}")

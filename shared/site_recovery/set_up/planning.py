@@ -31,6 +31,7 @@ from shared.site_recovery.set_up.requests import (
     RecoveryPlanRequest,
     UpdateItemRequest,
 )
+from shared.site_recovery.set_up.vault_now import VaultNow, cloud_of, fabric_of, policy_of, read_vault, wrong
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,14 +143,14 @@ class Planner:
         )
         kind = text(an_object(an_object(there or {}, "properties"), "providerSpecificDetails"), "instanceType")
         if kind is not None and kind.lower() != asked.provider.lower():
-            raise _wrong("provider", f"The policy is there and is one of {kind}; its provider cannot be changed.")
+            raise wrong("provider", f"The policy is there and is one of {kind}; its provider cannot be changed.")
         known = {id_key(own_id(cloud)) for cloud in clouds}
         for number, cloud in enumerate(asked.clouds or ()):
             for field, value in (("cloud", cloud.cloud), ("target", cloud.target)):
                 if value != AZURE and id_key(value) not in known:
-                    raise _wrong(f"clouds[{number}].{field}", f"The vault has no cloud {value}.")
+                    raise wrong(f"clouds[{number}].{field}", f"The vault has no cloud {value}.")
             if asked.provider == Provider.A2A and cloud.target == AZURE:
-                raise _wrong(f"clouds[{number}].target", "A policy of A2A needs the container of the other region here.")
+                raise wrong(f"clouds[{number}].target", "A policy of A2A needs the container of the other region here.")
         made = rules.put_policy(policy, asked, there)
         return [*([made] if made else []), *_associations(asked, policy, mappings)]
 
@@ -165,7 +166,7 @@ class Planner:
         if used:
             names = ", ".join(item.friendly_name or item.name for item in used[:5])
             raise Refused(ErrorCode.ACTION_NOT_ALLOWED, f"{len(used)} protected items use the policy: {names}.", target=wanted.name)
-        own = [mapping for mapping in mappings if _policy_of(mapping) == id_key(policy)]
+        own = [mapping for mapping in mappings if policy_of(mapping) == id_key(policy)]
         return [*(rules.dissociate(mapping, policy, 0) for mapping in own), Write("DELETE", policy, policy, "replication policy", stage=1)]
 
     async def _network_mapping(self, wanted: Wanted) -> Json:
@@ -175,45 +176,60 @@ class Planner:
 
     async def _put_network_mapping(self, wanted: Wanted) -> list[Write]:
         asked = NetworkMappingRequest.model_validate(wanted.request)
+        return await (self._map_virtual_network(wanted, asked) if asked.is_between_azure else self._map_vmm_network(wanted, asked))
+
+    async def _map_vmm_network(self, wanted: Wanted, asked: NetworkMappingRequest) -> list[Write]:
         primary, recovery = ResourceId.parse(asked.primary_network), ResourceId.parse(asked.recovery_network)
         if not primary.key.startswith(f"{wanted.vault.key}/"):
-            raise _wrong("primaryNetwork", "The primary network is not one of this vault's.")
-        network, target, mappings = await asyncio.gather(
-            self.gateway.find(primary),
-            self.gateway.network(recovery),
-            self.gateway.children(wanted.vault, "replicationNetworkMappings"),
+            raise wrong("primaryNetwork", "The primary network is not one of this vault's.")
+        network, target, there = await asyncio.gather(
+            self.gateway.find(primary), self.gateway.network(recovery), self._same_mapping(wanted, f"{primary}/")
         )
         if network is None:
-            raise _wrong("primaryNetwork", f"The vault has no network {primary}.")
+            raise wrong("primaryNetwork", f"The vault has no network {primary}.")
         if target is None:
-            raise _wrong("recoveryNetwork", f"Azure has no network {recovery}.")
-        same = [one for one in mappings if own_id(one).rpartition("/")[2].lower() == wanted.name.lower()]
-        if any(not own_id(one).lower().startswith(f"{primary.key}/") for one in same):
-            raise _wrong("primaryNetwork", "The mapping of this name is one of another primary network: delete it first.")
+            raise wrong("recoveryNetwork", f"Azure has no network {recovery}.")
         fabric = AZURE if recovery.provider.lower() == "microsoft.network" else str(recovery.parent)
-        mapping = f"{primary}/replicationNetworkMappings/{wanted.name}"
-        made = rules.put_network_mapping(mapping, asked.recovery_network, fabric, same[0] if same else None)
+        made = rules.put_network_mapping(f"{primary}/replicationNetworkMappings/{wanted.name}", asked.recovery_network, fabric, there)
         return [made] if made else []
+
+    async def _map_virtual_network(self, wanted: Wanted, asked: NetworkMappingRequest) -> list[Write]:
+        """Map a virtual network: the mapping lies below the fabric of its region, and names the fabric of the other's."""
+        fabrics, source, target = await asyncio.gather(
+            self.gateway.children(wanted.vault, "replicationFabrics"),
+            self.gateway.network(ResourceId.parse(asked.primary_network)),
+            self.gateway.network(ResourceId.parse(asked.recovery_network)),
+        )
+        primary = fabric_of(fabrics, "primaryNetwork", asked.primary_network, source)
+        recovery = fabric_of(fabrics, "recoveryNetwork", asked.recovery_network, target)
+        if id_key(primary) == id_key(recovery):
+            raise wrong("recoveryNetwork", "Both networks are in one region; machines are protected to another.")
+        there = await self._same_mapping(wanted, f"{primary}/")
+        mapping = rules.azure_mapping_id(primary, wanted.name)
+        made = rules.map_virtual_network(mapping, asked.primary_network, asked.recovery_network, recovery, there)
+        return [made] if made else []
+
+    async def _same_mapping(self, wanted: Wanted, below: str) -> Json | None:
+        """Return the mapping of the wanted name, if there is one; refuse one that does not lie where the wanted one would."""
+        mappings = await self.gateway.children(wanted.vault, "replicationNetworkMappings")
+        same = next((one for one in mappings if own_id(one).rpartition("/")[2].lower() == wanted.name.lower()), None)
+        if same is not None and not own_id(same).lower().startswith(below.lower()):
+            raise wrong("primaryNetwork", "The mapping of this name is one of another primary network: delete it first.")
+        return same
 
     async def _protect(self, wanted: Wanted) -> list[Write]:
         machines = ProtectManyRequest.model_validate(wanted.request).items
-        policies, mappings, items, fabrics = await asyncio.gather(
-            self.gateway.children(wanted.vault, "replicationPolicies"),
-            self.gateway.children(wanted.vault, "replicationProtectionContainerMappings"),
-            self.gateway.children(wanted.vault, "replicationProtectedItems"),
-            self.gateway.children(wanted.vault, "replicationFabrics"),
-        )
-        facts = [ProtectedItemFacts.from_arm(item) for item in items]
-        vault = _VaultNow(wanted.vault, policies, mappings, facts, fabrics)
+        vault = await read_vault(self.gateway, wanted.vault)
         single = isinstance(wanted.request, Mapping) and "items" not in wanted.request
         return [await self._protect_one(vault, machine, "" if single else f"items[{number}].") for number, machine in enumerate(machines)]
 
-    async def _protect_one(self, vault: "_VaultNow", machine: ProtectRequest, at: str) -> Write:
-        policy = vault.policy(machine, at)
+    async def _protect_one(self, vault: VaultNow, machine: ProtectRequest, at: str) -> Write:
+        provider = Provider.HYPER_V_REPLICA_AZURE if machine.protectable_item_id else Provider.A2A
+        policy = vault.policy(machine.policy, provider, f"{at}policy")
         if machine.protectable_item_id is not None:
             found = ResourceId.parse(machine.protectable_item_id)
             if not found.key.startswith(f"{vault.id.key}/"):
-                raise _wrong(f"{at}protectableItemId", "The machine is not one of this vault's.")
+                raise wrong(f"{at}protectableItemId", "The machine is not one of this vault's.")
             body = await self.gateway.find(found)
             if body is None:
                 raise Refused(ErrorCode.SOURCE_NOT_FOUND, f"The vault has no machine {found}.", target=f"{at}protectableItemId")
@@ -246,7 +262,7 @@ class Planner:
             for place, member in enumerate(group.members):
                 item = known.get(id_key(member) or member)
                 if item is None:
-                    raise _wrong(f"groups[{number}].members[{place}]", f"The vault has no protected item {member}.")
+                    raise wrong(f"groups[{number}].members[{place}]", f"The vault has no protected item {member}.")
                 members[item.key] = item
         primary, recovery = _sides(asked, list(members.values()))
         if there is not None:
@@ -254,60 +270,8 @@ class Planner:
             for field, now, then in (("primary", "primaryFabricId", primary), ("recovery", "recoveryFabricId", recovery)):
                 found = resource_id(properties, now)
                 if found is not None and (id_key(found) or found.lower()) != (id_key(then) or then.lower()):
-                    raise _wrong(field, f"The plan goes {'from' if field == 'primary' else 'to'} {found}; that cannot be changed.")
+                    raise wrong(field, f"The plan goes {'from' if field == 'primary' else 'to'} {found}; that cannot be changed.")
         return [rules.put_plan(plan, primary, recovery, rules.plan_groups(asked.groups, members, there), there)]
-
-
-@dataclass(frozen=True, slots=True)
-class _VaultNow:
-    """What of a vault matters for protecting machines."""
-
-    id: ResourceId
-    policies: list[Json]
-    mappings: list[Json]
-    items: list[ProtectedItemFacts]
-    fabrics: list[Json]
-
-    def policy(self, machine: ProtectRequest, at: str) -> str:
-        """Return the ARM id of the policy that is named, one of the vault's and of the machine's kind."""
-        named = machine.policy.rpartition("/")[2].lower()
-        found = next((one for one in self.policies if own_id(one).rpartition("/")[2].lower() == named), None)
-        if found is None or ("/" in machine.policy and id_key(own_id(found)) != id_key(machine.policy)):
-            raise _wrong(f"{at}policy", f"The vault has no replication policy {machine.policy}.")
-        kind = text(an_object(an_object(found, "properties"), "providerSpecificDetails"), "instanceType") or ""
-        wanted = Provider.HYPER_V_REPLICA_AZURE if machine.protectable_item_id else Provider.A2A
-        if kind.lower() != wanted.lower():
-            raise _wrong(f"{at}policy", f"The policy is one of {kind}; the machine needs one of {wanted}.")
-        return own_id(found)
-
-    def require_new(self, machine: str, field: str) -> None:
-        """Refuse a machine that is protected already."""
-        for item in self.items:
-            if machine in {id_key(item.protectable_item_id), id_key(item.source_vm_id)}:
-                words = f"The machine is protected already, as {item.friendly_name or item.name}."
-                raise Refused(ErrorCode.ACTION_NOT_ALLOWED, words, target=field)
-
-    def require_associated(self, cloud: str, policy: str, field: str) -> None:
-        """Refuse a policy that is not associated with the machine's cloud."""
-        if not any(_cloud_of(mapping) == id_key(cloud) and _policy_of(mapping) == id_key(policy) for mapping in self.mappings):
-            raise _wrong(field, f"The policy is not associated with the cloud {cloud.rpartition('/')[2]}: put the cloud into its clouds.")
-
-    def pair(self, machine: ProtectRequest, vm: Json, policy: str, at: str) -> tuple[str, str]:
-        """Return the container of a machine in Azure and the one it is protected to, by the associations of the policy."""
-        region = (text(vm, "location") or "").replace(" ", "").lower()
-        regions = {id_key(own_id(one)): _region(one) for one in self.fabrics}
-        found = [
-            (own_id(mapping).rsplit("/", 2)[0], resource_id(an_object(mapping, "properties"), "targetProtectionContainerId") or "")
-            for mapping in self.mappings
-            if _policy_of(mapping) == id_key(policy)
-        ]
-        fits = [pair for pair in found if regions.get(id_key(pair[0].rsplit("/", 2)[0])) == region]
-        if machine.cloud is not None:
-            fits = [pair for pair in fits if id_key(pair[0]) == id_key(machine.cloud)]
-        if len(fits) != 1:
-            words = f"The policy is associated with {len(fits)} containers in {region} that fit; exactly one is needed."
-            raise _wrong(f"{at}cloud" if machine.cloud or len(fits) > 1 else f"{at}policy", words)
-        return fits[0]
 
 
 def hyper_v_item(protectable: str | None) -> str:
@@ -319,7 +283,7 @@ def hyper_v_item(protectable: str | None) -> str:
 def _associations(asked: PolicyRequest, policy: str, mappings: list[Json]) -> list[Write]:
     if asked.clouds is None:
         return []
-    own = {_cloud_of(mapping): mapping for mapping in mappings if _policy_of(mapping) == id_key(policy)}
+    own = {cloud_of(mapping): mapping for mapping in mappings if policy_of(mapping) == id_key(policy)}
     wanted = {id_key(cloud.cloud) for cloud in asked.clouds}
     made = [
         rules.associate(cloud.cloud, cloud.target, policy, asked.provider, policy, 1)
@@ -334,16 +298,16 @@ def _sides(asked: RecoveryPlanRequest, members: list[ProtectedItemFacts]) -> tup
     primaries = {id_key(fabric): fabric for item in members if (fabric := item.id.rsplit("/", 4)[0])}
     recoveries = {(item.recovery_fabric_id or AZURE).lower(): item.recovery_fabric_id or AZURE for item in members}
     if asked.primary is None and len(primaries) != 1:
-        raise _wrong("primary", f"The members are in {len(primaries)} fabrics: a plan has those of one.")
+        raise wrong("primary", f"The members are in {len(primaries)} fabrics: a plan has those of one.")
     if asked.recovery is None and len(recoveries) != 1:
-        raise _wrong("recovery", f"The members go to {len(recoveries)} fabrics: a plan has those of one.")
+        raise wrong("recovery", f"The members go to {len(recoveries)} fabrics: a plan has those of one.")
     return asked.primary or next(iter(primaries.values())), asked.recovery or next(iter(recoveries.values()))
 
 
 def _require_confirmed(item: ProtectedItemFacts, said: ConfirmRequest) -> None:
     names = {item.name.lower(), item.friendly_name.lower()}
     if said.confirm.lower() not in names:
-        raise _wrong("confirm", "This is not the item's name; nothing was done. Give the name of the item whose protection is to end.")
+        raise wrong("confirm", "This is not the item's name; nothing was done. Give the name of the item whose protection is to end.")
 
 
 def _require_allowed(item: ProtectedItemFacts) -> None:
@@ -366,22 +330,6 @@ def _there(found: Json | None, what: str, name: str) -> Json:
     if found is None:
         raise Refused(ErrorCode.NOT_FOUND, f"The vault has no {what} '{name}'.")
     return found
-
-
-def _wrong(field: str, words: str) -> Refused:
-    return Refused(ErrorCode.INVALID_REQUEST, words, target=field, details=(Problem(ErrorCode.INVALID_REQUEST, words, field),))
-
-
-def _cloud_of(mapping: Json) -> str | None:
-    return id_key(own_id(mapping).rsplit("/", 2)[0])
-
-
-def _policy_of(mapping: Json) -> str | None:
-    return id_key(resource_id(an_object(mapping, "properties"), "policyId"))
-
-
-def _region(fabric: Json) -> str:
-    return (text(an_object(an_object(fabric, "properties"), "customDetails"), "location") or "").replace(" ", "").lower()
 
 
 def _disks(vm: Json) -> list[str]:

@@ -12,7 +12,7 @@ from pydantic.alias_generators import to_camel
 
 from shared.arm.ids import ResourceId, resource_id_of
 from shared.site_recovery.fields import NetworkId, ProtectedItemId, VmName, VmSize, refuse
-from shared.site_recovery.names import VMM_NETWORK_TYPE, GroupType
+from shared.site_recovery.names import GroupType
 
 T = TypeVar("T")
 CONTAINER_TYPE = "Microsoft.RecoveryServices/vaults/replicationFabrics/replicationProtectionContainers"
@@ -26,6 +26,8 @@ AZURE = "Microsoft Azure"
 MAX_MEMBERS = 100
 MAX_AT_ONCE = 100
 LEGACY_FREQUENCY = 900
+
+_NETWORK_PROVIDER = "microsoft.network"
 
 _TIME_OF_DAY = re.compile(r"([01]\d|2[0-3]):[0-5]\d(:[0-5]\d)?", re.ASCII)
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}", re.ASCII)
@@ -87,7 +89,8 @@ def _resource_group(text: str) -> str:
     return text
 
 
-def _some(found: tuple[T, ...]) -> tuple[T, ...]:
+def some(found: tuple[T, ...]) -> tuple[T, ...]:
+    """Refuse a list without members."""
     # not by `min_length`: pydantic counts what is right only, and would refuse one wrong member as none at all
     if not found:
         raise refuse("it is empty: give one at least")
@@ -131,26 +134,42 @@ class PolicyRequest(_Request):
 
 
 class NetworkMappingRequest(_Request):
-    """A network of a VMM server, and the network that its machines are put into on the recovery side."""
+    """A network of a VMM server, or a virtual network, and the one that its machines are put into on the recovery side."""
 
-    primary_network: Annotated[str, resource_id_of(VMM_NETWORK_TYPE)]
+    primary_network: NetworkId
     recovery_network: NetworkId
 
+    @model_validator(mode="after")
+    def _azure_to_azure(self) -> Self:
+        if self.is_between_azure and ResourceId.parse(self.recovery_network).provider.lower() != _NETWORK_PROVIDER:
+            raise refuse("from a virtual network machines go into a virtual network: recoveryNetwork is one of a VMM server")
+        return self
 
-class ProtectRequest(_Request):
-    """A machine that is to be protected: one that a Hyper-V host has (`protectableItemId`), or one in Azure (`virtualMachineId`).
+    @property
+    def is_between_azure(self) -> bool:
+        """Whether it maps a virtual network."""
+        return ResourceId.parse(self.primary_network).provider.lower() == _NETWORK_PROVIDER
 
-    `policy` is a name or an ARM id. `cloud` is the protection container of a machine in Azure, where its region has several.
-    """
 
-    protectable_item_id: Annotated[str, resource_id_of(PROTECTABLE_ITEM_TYPE)] | None = None
-    virtual_machine_id: Annotated[str, resource_id_of(VIRTUAL_MACHINE_TYPE)] | None = None
+class ProtectionOptions(_Request):
+    """With what machines are protected, whichever they are; `policy` is the replication policy's name or ARM id."""
+
     policy: Annotated[str, AfterValidator(_policy)]
-    target_vm_name: VmName | None = None
     target_vm_size: VmSize | None = None
     network: NetworkId | None = None
     resource_group_id: Annotated[str, AfterValidator(_resource_group)] | None = None
     storage_account_id: Annotated[str, resource_id_of(STORAGE_ACCOUNT_TYPE)] | None = None
+
+
+class ProtectRequest(ProtectionOptions):
+    """A machine that is to be protected: one that a Hyper-V host has (`protectableItemId`), or one in Azure (`virtualMachineId`).
+
+    `cloud` is the protection container of a machine in Azure, where its region has several.
+    """
+
+    protectable_item_id: Annotated[str, resource_id_of(PROTECTABLE_ITEM_TYPE)] | None = None
+    virtual_machine_id: Annotated[str, resource_id_of(VIRTUAL_MACHINE_TYPE)] | None = None
+    target_vm_name: VmName | None = None
     cloud: CloudId | None = None
 
     @model_validator(mode="after")
@@ -170,7 +189,7 @@ class ProtectRequest(_Request):
 class ProtectManyRequest(_Request):
     """Machines that are to be protected. A body without `items` is that of one machine."""
 
-    items: Annotated[tuple[ProtectRequest, ...], AfterValidator(_some), Field(max_length=MAX_AT_ONCE, json_schema_extra={"minItems": 1})]
+    items: Annotated[tuple[ProtectRequest, ...], AfterValidator(some), Field(max_length=MAX_AT_ONCE, json_schema_extra={"minItems": 1})]
 
     @model_validator(mode="before")
     @classmethod
@@ -222,7 +241,7 @@ class RecoveryPlanRequest(_Request):
 
     primary: Annotated[str, resource_id_of(FABRIC_TYPE)] | None = None
     recovery: Annotated[str, AfterValidator(_azure_or_fabric)] | None = None
-    groups: Annotated[tuple[GroupRequest, ...], AfterValidator(_some), Field(max_length=9, json_schema_extra={"minItems": 1})]
+    groups: Annotated[tuple[GroupRequest, ...], AfterValidator(some), Field(max_length=9, json_schema_extra={"minItems": 1})]
 
     @model_validator(mode="after")
     def _members(self) -> Self:

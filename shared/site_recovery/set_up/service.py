@@ -21,7 +21,8 @@ _READS_SECONDS = 2.5
 class Asked:
     """A change, with who asks: `owner` is the tenant for which it is asked, `key` the repeatability key.
 
-    `everything` says that whoever asks reaches every tenant's things in the vault.
+    `everything` says that whoever asks reaches every tenant's things in the vault. `compare_body` is false where the key alone says that it
+    is the same change, as that of a policy and a machine.
     """
 
     wanted: Wanted
@@ -30,6 +31,7 @@ class Asked:
     key: str | None
     trace: str | None = None
     everything: bool = False
+    compare_body: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +59,14 @@ class SetUp:
             actor=asked.actor,
             first_step="preparing",
             trace=asked.trace,
+            compare_body=asked.compare_body,
         )
         known = await self.acceptance.known(new)
         if known is not None:
             return Accepted(known, created=False)
         scopes = await self._in_time(self.planner.scopes(asked.wanted)) or asked.wanted.known_scopes()
-        busy = await self.locks.holder(lock_names(*scopes))
+        # locks of its own id are left of an earlier try that died before it was accepted
+        busy = await self.locks.holder(lock_names(*scopes), self.acceptance.store.id_for(new))
         if busy is not None:
             raise Refused(ErrorCode.SCOPE_BUSY, f"Operation {busy.owner} works on it; wait for its end.", target=busy.owner)
         writes = await self._in_time(self.planner.writes(asked.wanted)) or []
