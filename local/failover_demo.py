@@ -127,7 +127,7 @@ def _carry_out(options: StackOptions, headers: Mapping[str, str], machine: _Mach
     reply = _ask("POST", f"{options.api}/failovers", body, headers)
     if reply.status != 202:
         raise Trouble(f"{act.action} was refused: {_words(reply)}")
-    url, told, deadline = reply.headers["Location"], "", time.monotonic() + _PATIENCE
+    url, told, resumed, deadline = reply.headers["Location"], "", False, time.monotonic() + _PATIENCE
     while time.monotonic() < deadline:
         reply = _ask("GET", url, None, headers)
         failover = reply.body if reply.status == 200 else None
@@ -137,9 +137,9 @@ def _carry_out(options: StackOptions, headers: Mapping[str, str], machine: _Mach
             raise Trouble(f"{act.action} needs a person's word: {failover['attention']['message']}")
         if failover is not None:
             told = _tell(failover, told)
-            if failover["step"] == "suspended":
-                resumed = _ask("POST", f"{url}/resume", None, headers)
-                if resumed.status == 202:
+            if failover["step"] == "suspended" and not resumed:
+                resumed = _ask("POST", f"{url}/resume", None, headers).status == 202
+                if resumed:
                     print("   The data is at home; the word is given to complete it (resume).", flush=True)
         time.sleep(_LOOK)
     raise Trouble(f"{act.action} did not end in time; it goes on at {url}")

@@ -1,12 +1,12 @@
 """A failover as callers see it, made of its operation (contracts/failovers.md)."""
 
 from collections.abc import Mapping
-from typing import Any
 
 from shared.operations.models import JsonObject, Operation
 from shared.site_recovery import record
 from shared.site_recovery.answers import ApprovalView, Failover, JobView, LegView, Plan, Timings, UsedRecoveryPoint
 from shared.site_recovery.names import ApprovalState, Step
+from shared.site_recovery.rules.jobs import how_far
 from shared.site_recovery.rules.legs import Leg
 
 _STEPS = {"concluding": Step.RUNNING, "finishing": Step.FINISHED}
@@ -17,8 +17,7 @@ def failover_of(operation: Operation) -> Failover:
     request = record.request_of(operation.body)
     detail = operation.detail
     data = operation.data or detail
-    known, index = record.legs_of(data), record.running_leg(data)
-    jobs = _jobs(detail, index if operation.step == "running" and not operation.status.ended else None)
+    known, index, jobs = record.legs_of(data), record.running_leg(data), _jobs(detail)
     return Failover(
         id=operation.id,
         tenant=operation.tenant,
@@ -50,15 +49,14 @@ def _approval(detail: JsonObject) -> ApprovalView:
     return ApprovalView(state=kept.state, plan_hash=kept.plan_hash or None, by=kept.by, at=kept.at, expires_at=kept.expires_at)
 
 
-def _jobs(detail: JsonObject, followed: int | None) -> dict[int, JobView]:
-    """The job of each leg as it was last read: by a check that of the leg which is followed, else by a step."""
+def _jobs(detail: JsonObject) -> dict[int, JobView]:
+    """The job of each leg as it was last read, by a step or by a check: a job only goes forward."""
     kept, seen = detail.get("jobs"), detail.get("running")
-    by_steps: dict[int, Any] = {int(number): job for number, job in kept.items()} if isinstance(kept, dict) else {}
-    by_checks: dict[int, Any] = {}
+    found = {int(number): JobView.model_validate(job) for number, job in kept.items()} if isinstance(kept, dict) else {}
     if isinstance(seen, dict) and isinstance(seen.get("job"), dict):
-        by_checks[int(seen.get("leg", 0))] = seen["job"]
-    found = by_steps | by_checks if followed in by_checks else by_checks | by_steps
-    return {number: JobView.model_validate(job) for number, job in found.items()}
+        checked, leg = JobView.model_validate(seen["job"]), int(seen.get("leg", 0))
+        found[leg] = max(checked, found.get(leg, checked), key=how_far)
+    return found
 
 
 def _leg(leg: Leg, number: int, jobs: Mapping[int, JobView]) -> LegView:

@@ -135,6 +135,26 @@ def test_a_failback_with_down_time_waits_for_nobody(sites: Sites, provider: Call
     assert sites.in_estate(item)["phase"] == "protected"
 
 
+def test_a_job_goes_only_forward_for_its_readers_a_resumed_one_too(sites: Sites, provider: Caller) -> None:
+    item = sites.item()
+    well(sites.ended(provider, start(provider, of_item(item, "PlannedFailover", thenCommit=True))), "PlannedFailover", "Commit")
+    back = start(provider, of_item(item, "Failback"))
+    sites.until_step(provider, back, "suspended", by="PT2M")
+
+    def ended() -> int:
+        return sum(task["state"] == "Succeeded" for task in provider.get(f"/failovers/{back}").body["job"]["tasks"])
+
+    before = ended()
+    assert provider.post(f"/failovers/{back}/resume").status == 202
+    seen = [before]
+    for _ in range(4):
+        sites.stack.advance("PT5S")
+        seen.append(ended())
+    assert seen == sorted(seen)
+    assert seen[1] > before, "the wait is over"
+    sites.ended(provider, back)
+
+
 def test_an_a2a_item_fails_over_is_committed_and_protected_again(sites: Sites) -> None:
     contoso, item = sites.caller("contoso"), sites.a2a()
     body = of_item(item, "UnplannedFailover", thenCommit=True, thenReprotect=True)

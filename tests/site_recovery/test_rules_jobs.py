@@ -84,6 +84,18 @@ def test_only_what_is_over_is_at_a_hundred(states: list[JobState], state: JobSta
     assert 0 <= shown <= 100
 
 
+def test_of_two_looks_the_later_is_told_by_what_is_done() -> None:
+    looks = [
+        job("NotStarted", tasks=[task("a", "NotStarted"), task("b", "NotStarted")]),
+        job("InProgress", tasks=[task("a", "InProgress"), task("b", "NotStarted")]),
+        job("InProgress", tasks=[task("a", "Succeeded", 1), task("b", "InProgress")]),
+        job("InProgress", tasks=[task("a", "Succeeded", 1), task("b", "Succeeded", 1)]),
+        job("Succeeded", tasks=[task("a", "Succeeded", 1), task("b", "Succeeded", 1)]),
+    ]
+    told = [jobs.how_far(jobs.view(look)) for look in looks]
+    assert told == sorted(set(told))
+
+
 def test_how_long_each_part_took() -> None:
     tasks = [
         task("Shutdown", "Succeeded", 7.5),

@@ -216,6 +216,12 @@ def is_ours(sought: Sought, job: JobFacts) -> bool:
     return not _is_anothers(sought, job)
 
 
+def how_far(job: JobView) -> tuple[bool, int, int]:
+    """Return how far a job was when it was read: of two looks at one the later has no less."""
+    begun = sum(task.state is not JobState.NOT_STARTED for task in job.tasks)
+    return job.state.ended, sum(task.state.ended for task in job.tasks), begun
+
+
 def view(job: JobFacts) -> JobView:
     """Return a job as callers see it."""
     return JobView(
