@@ -1,9 +1,12 @@
-"""One running stack for all tests of this folder."""
+"""One running stack for all tests of this folder, whose app has in Azure the rights that a deployment gives it and no other."""
 
 from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
 
 import pytest
 
+from tests.infra.rights import narrow
 from tests.support.api import Caller
 from tests.support.running import READ_WRITE, Running, running
 from tests.support.sites import Shelf, Sites
@@ -13,7 +16,11 @@ from tests.support.storage import AzuritePool
 @pytest.fixture(scope="session")
 def stack(azurites: AzuritePool, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """A stack with two workers."""
-    with azurites.lend() as azurite, running(tmp_path_factory.mktemp("running"), azurite) as one:
+
+    def change(estate: dict[str, Any], _now: datetime) -> None:
+        narrow(estate)
+
+    with azurites.lend() as azurite, running(tmp_path_factory.mktemp("running"), azurite, change=change) as one:
         yield one
 
 
@@ -21,7 +28,12 @@ def stack(azurites: AzuritePool, tmp_path_factory: pytest.TempPathFactory) -> It
 def sites_stack(azurites: AzuritePool, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sites]:
     """A stack with two workers and many protected items."""
     shelf = Shelf()
-    with azurites.lend() as azurite, running(tmp_path_factory.mktemp("sites"), azurite, change=shelf.fill) as one:
+
+    def change(estate: dict[str, Any], now: datetime) -> None:
+        shelf.fill(estate, now)
+        narrow(estate)
+
+    with azurites.lend() as azurite, running(tmp_path_factory.mktemp("sites"), azurite, change=change) as one:
         yield Sites(one, shelf)
 
 

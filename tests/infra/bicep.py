@@ -54,12 +54,22 @@ def tool() -> list[str]:
     return [sys.executable, str(_folder())]
 
 
+def is_there() -> bool:
+    """Whether the stand-in is there."""
+    return _found() is not None
+
+
 def _folder() -> Path:
-    shared = os.environ.get("FARSHORE_SHARED")
-    found = Path(shared) / "tools" / "bicepcheck" if shared else None
-    if found is None or not found.is_dir():
+    found = _found()
+    if found is None:
         pytest.skip("FARSHORE_SHARED names no folder with tools/bicepcheck: the templates are not looked into")
     return found
+
+
+def _found() -> Path | None:
+    shared = os.environ.get("FARSHORE_SHARED")
+    found = Path(shared) / "tools" / "bicepcheck" if shared else None
+    return found if found is not None and found.is_dir() else None
 
 
 @lru_cache(maxsize=1)

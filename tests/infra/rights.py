@@ -7,7 +7,8 @@ from typing import Any
 
 from local.simulation import app as simulation
 from local.simulation.arm import Route
-from tests.infra.bicep import INFRA, deployed_modules, dump, known, main
+from tests.infra.bicep import INFRA, deployed_modules, dump, is_there, known, main
+from tests.support.running import Running
 
 _APP = re.compile(r"identity\[(\d+)\]\.outputs\.principalId")
 
@@ -99,3 +100,17 @@ def role_assignments(estate: Mapping[str, Any], app: str) -> list[dict[str, Any]
     given = grants(targets, existingVaultId=estate["vaults"][0]["id"], apps="three")
     own = [grant for grant in given if grant.app == APPS.index(app)]
     return [{"scope": grant.scope, "actions": [*grant.actions, *map(as_simulated, grant.actions)]} for grant in own]
+
+
+def narrow(estate: dict[str, Any]) -> None:
+    """Give the app in an estate the rights of a deployment as one app, and no other; without the stand-in it keeps what the estate says."""
+    if not is_there():
+        return
+    for principal in estate["principals"]:
+        if principal["name"] == "farshore":
+            principal["roleAssignments"] = [given for app in APPS for given in role_assignments(estate, app)]
+
+
+def refused(stack: Running) -> list[dict[str, Any]]:
+    """Return the operations that Azure has refused, for whatever reason but that a thing is not there."""
+    return [row for row in stack.control("GET", "requests")["value"] if row["refused"]]

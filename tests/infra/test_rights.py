@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.infra.bicep import tool
-from tests.infra.rights import as_simulated, role_assignments, simulated_routes
+from tests.infra.rights import as_simulated, refused, role_assignments, simulated_routes
 from tests.infra.test_roles import ROLES
 from tests.support.api import Caller
 from tests.support.running import READ_WRITE, Machine, Running, running
@@ -242,8 +242,3 @@ def used(stack: Running) -> set[str]:
     actions = {(route.method, route.operation): route.action for route in simulated_routes()}
     found = (actions[(row["method"], row["operation"])] for row in stack.control("GET", "requests")["value"])
     return {action for action in found if action}
-
-
-def refused(stack: Running) -> list[dict[str, Any]]:
-    """Return the operations that were refused."""
-    return [row for row in stack.control("GET", "requests")["value"] if row["refused"]]
