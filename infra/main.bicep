@@ -42,6 +42,7 @@ param tags object = {}
 param targets targetType[]
 
 @description('Resource id of the Recovery Services vault to use; empty makes a new one.')
+@maxLength(400)
 param existingVaultId string = ''
 
 @description('Region of a new vault: where machines fail over to.')
@@ -78,6 +79,7 @@ param signIn string = 'one'
 param senders senderType[] = []
 
 @description('Object ids of identities that may take events from the queue of outcomes.')
+@maxLength(100)
 param listeners string[] = []
 
 // --- how ---
@@ -139,6 +141,7 @@ param logRetentionInDays int = 90
 param logQuotaInGB int = -1
 
 @description('E-mail addresses of whoever is on call.')
+@maxLength(100)
 param alertEmails string[] = []
 
 @description('Whether the alerts wake anybody.')

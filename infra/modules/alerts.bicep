@@ -6,15 +6,19 @@ metadata description = 'Who is told of what: an action group, the alerts on what
 param name string
 
 @description('Region of the alerts and the workbook: the workspace\'s.')
+@minLength(1)
 param location string
 
 @description('Resource id of the Log Analytics workspace.')
+@minLength(1)
 param workspaceId string
 
 @description('Names of the apps, each with a heartbeat of its own.')
+@minLength(1)
 param appNames string[]
 
 @description('E-mail addresses of whoever is on call.')
+@maxLength(100)
 param emails string[]
 
 @description('Whether the alerts wake anybody; false while a new environment is being set up.')

@@ -11,6 +11,7 @@ param name string
 param planName string
 
 @description('Region of the app: one that it does not protect.')
+@minLength(1)
 param location string
 
 @description('What of the package is loaded: the setting FARSHORE_CAPABILITIES.')
@@ -18,9 +19,12 @@ param location string
 param capabilities ('copies' | 'failovers' | 'tenants')[]
 
 @description('Resource id of the app\'s identity.')
+@minLength(1)
 param identityId string
 
 @description('Client id of the app\'s identity.')
+@minLength(36)
+@maxLength(36)
 param identityClientId string
 
 @description('Where the app\'s state is.')
@@ -39,15 +43,18 @@ param entraClientId string
 param signIn string
 
 @description('Connection string of Application Insights; keys are off, so that it opens nothing.')
+@minLength(1)
 param insightsConnectionString string
 
 @description('Resource id of the Log Analytics workspace.')
+@minLength(1)
 param workspaceId string
 
 @description('Scale and choices of the app.')
 param options optionsType
 
 @description('Resource id of the subnet through which the app calls; empty without private networking.')
+@maxLength(400)
 param subnetId string
 
 @description('Whether callers on the internet reach the app; false leaves the private endpoint only.')

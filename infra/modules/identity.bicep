@@ -6,6 +6,7 @@ metadata description = 'The identity of one app: user-assigned, so that rights c
 param name string
 
 @description('Region of the identity.')
+@minLength(1)
 param location string
 
 @description('Tags of every resource.')

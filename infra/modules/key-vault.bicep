@@ -6,12 +6,14 @@ metadata description = 'Where secrets lie that a request brings: rows, messages 
 param name string
 
 @description('Region of the key vault.')
+@minLength(1)
 param location string
 
 @description('Whether it is reached through its private endpoint only.')
 param private bool
 
 @description('Resource id of the Log Analytics workspace.')
+@minLength(1)
 param workspaceId string
 
 @description('Tags of every resource.')

@@ -11,6 +11,7 @@ param workspaceName string
 param insightsName string
 
 @description('Region of both.')
+@minLength(1)
 param location string
 
 @description('How long logs are kept, in days.')
@@ -23,6 +24,7 @@ param retentionInDays int
 param dailyQuotaInGB int
 
 @description('Object ids of the identities that send telemetry.')
+@maxLength(100)
 param senders string[]
 
 @description('Tags of every resource.')

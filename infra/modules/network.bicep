@@ -6,6 +6,7 @@ metadata description = 'A virtual network of our own: one subnet that the apps c
 param name string
 
 @description('Region of the network.')
+@minLength(1)
 param location string
 
 @description('Address space, of at least 256 addresses, which nothing else in reach uses.')
@@ -14,6 +15,7 @@ param location string
 param addressPrefix string
 
 @description('Zones of the names that private endpoints answer for.')
+@minLength(1)
 param zones string[]
 
 @description('Number of apps; each has a subnet of its own, as a subnet is delegated to one.')
@@ -22,6 +24,7 @@ param zones string[]
 param appCount int
 
 @description('Resource id of the Log Analytics workspace.')
+@minLength(1)
 param workspaceId string
 
 @description('Tags of every resource.')

@@ -6,9 +6,11 @@ metadata description = 'A private endpoint of one resource for one of its servic
 param name string
 
 @description('Region of the endpoint: its network\'s.')
+@minLength(1)
 param location string
 
 @description('Resource id of what it leads to.')
+@minLength(1)
 param resourceId string
 
 @description('Which of its services.')
@@ -22,9 +24,11 @@ param resourceId string
 param service string
 
 @description('Resource id of the subnet that it lies in.')
+@maxLength(400)
 param subnetId string
 
 @description('Resource id of the private zone of its name.')
+@minLength(1)
 param zoneId string
 
 @description('Tags of every resource.')

@@ -6,6 +6,7 @@ metadata description = 'The Recovery Services vault in which machines are replic
 param name string
 
 @description('Region of the vault: any but the one that it protects.')
+@minLength(1)
 param location string
 
 @description('Days for which what was deleted can be had back.')
@@ -21,6 +22,7 @@ param softDeleteRetentionInDays int
 param immutability string
 
 @description('Resource id of the Log Analytics workspace.')
+@minLength(1)
 param workspaceId string
 
 @description('Tags of every resource.')

@@ -6,6 +6,7 @@ metadata description = 'The state of one app: its queues and tables, its package
 param name string
 
 @description('Region of the account; its second copy lies in the paired region.')
+@minLength(1)
 param location string
 
 @description('Geo-redundant with read access, also over zones of the first region if it has them.')
@@ -29,15 +30,19 @@ param auditRetentionInDays int
 param deleteRetentionInDays int
 
 @description('Object id of the app\'s identity.')
+@minLength(36)
+@maxLength(36)
 param principalId string
 
 @description('Object ids of the identities of other systems that may put requests into an intake queue, by queue.')
 param senders senderType[]
 
 @description('Object ids of the identities of other systems that may read and remove events.')
+@maxLength(100)
 param listeners string[]
 
 @description('Resource id of the Log Analytics workspace.')
+@minLength(1)
 param workspaceId string
 
 @description('Tags of every resource.')

@@ -8,12 +8,18 @@ import { targetType } from 'targets.bicep'
 param target targetType
 
 @description('Object id of the identity that copies restore points.')
+@minLength(36)
+@maxLength(36)
 param copiesPrincipalId string
 
 @description('Object id of the identity that runs failovers.')
+@minLength(36)
+@maxLength(36)
 param failoversPrincipalId string
 
 @description('Object id of the identity that says whether tenants can be protected.')
+@minLength(36)
+@maxLength(36)
 param tenantsPrincipalId string
 
 var copiesRole = loadJsonContent('../roles/copies.json')

@@ -6,9 +6,12 @@ metadata description = 'A right in one vault, and in no other of its subscriptio
 param vaultName string
 
 @description('Resource id of the role.')
+@minLength(1)
 param roleDefinitionId string
 
 @description('Object id of the identity that gets it.')
+@minLength(36)
+@maxLength(36)
 param principalId string
 
 @description('What it is for, in words.')

@@ -91,17 +91,14 @@ def read_query(request: "func.HttpRequest", known: Sequence[QueryParameter]) -> 
 
 
 def repeatability(request: "func.HttpRequest") -> Repeatability:
-    """Read `Repeatability-Request-ID` and `-First-Sent` (OASIS Repeatable Requests 1.0), both optional; 400 for malformed ones."""
+    """Read `Repeatability-Request-ID` and `-First-Sent` (OASIS Repeatable Requests 1.0), both optional; 400 for a key that is none.
+
+    When a request was first sent is only stored (contracts/http.md), so that no way of writing a time is refused.
+    """
     key = request.headers.get("repeatability-request-id")
     if key is not None and not _GUID.fullmatch(key):
         raise wrong("Repeatability-Request-ID", "This header must be a GUID, such as 4f3c5d2e-8a53-4a7e-9d0c-3f9f1c1f5a11.")
     sent = request.headers.get("repeatability-first-sent")
-    if sent is not None:
-        try:
-            parsedate_to_datetime(sent)
-        except ValueError as error:
-            message = "This header must be an HTTP date, such as Sun, 06 Nov 1994 08:49:37 GMT."
-            raise wrong("Repeatability-First-Sent", message) from error
     return Repeatability(key.lower() if key else None, sent)
 
 

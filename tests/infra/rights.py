@@ -112,5 +112,5 @@ def narrow(estate: dict[str, Any]) -> None:
 
 
 def refused(stack: Running) -> list[dict[str, Any]]:
-    """Return the operations that Azure has refused for want of a right."""
+    """Return the operations that Azure has refused, for whatever reason but that a thing is not there."""
     return [row for row in stack.control("GET", "requests")["value"] if row["refused"]]

@@ -2,6 +2,7 @@
 
 import json
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -62,6 +63,17 @@ def test_no_template_asks_for_a_key_or_holds_a_secret() -> None:
         text = file.read_text(encoding="utf-8")
         assert not _KEY.search(text), file
         assert "@secure()" not in text, file
+
+
+@pytest.mark.parametrize("file", sorted(INFRA.rglob("*.bicep")), ids=lambda file: file.stem)
+def test_each_parameter_is_described_and_constrained_and_nothing_comes_from_elsewhere(file: Path) -> None:
+    text = file.read_text(encoding="utf-8")
+    declared = re.findall(r"((?:^(?:@|[ \])]).*\n)*)^param (\w+) (.*)$", text, re.MULTILINE)
+    assert len(declared) == len(re.findall(r"^param ", text, re.MULTILINE))
+    assert [name for decorators, name, _ in declared if "@description(" not in decorators] == []
+    simple = [(decorators, name) for decorators, name, kind in declared if re.match(r"(string|int)\b", kind)]
+    assert [name for decorators, name in simple if not re.search(r"@(allowed|min|max)", decorators)] == []
+    assert not re.search(r"'(br|ts)[:/]|^extension ", text, re.MULTILINE), "a registry or an extension: it would not build offline"
 
 
 def test_no_blob_is_public(deployed: list[Resource]) -> None:
