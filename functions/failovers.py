@@ -80,7 +80,7 @@ async def start_failover(req: func.HttpRequest) -> func.HttpResponse:
         owner = await app.inventory.require_owner(caller, scope, target="scope")
         if query.get("dryRun") == "true":
             return Answer(200, (await app.failovers.plan(request, owner)).as_json())
-        asked = Asked(request, body, owner, caller.actor, repeatable.key, trace_of(req))
+        asked = Asked(request, body, owner, caller.actor, repeatable.key, trace_of(req), first_sent=repeatable.first_sent)
         return _accepted(app, req, (await app.failovers.start(asked)).operation)
 
     return await handle(req, runtime, Role.FAILOVERS_EXECUTE, work)

@@ -74,8 +74,8 @@ async def start_restore_point_copy(req: func.HttpRequest) -> func.HttpResponse:
         owner = await require_owner(app.registry, caller, source, source.type, target="source")
         if await require_owner(app.registry, caller, target, target.type, target="target") != owner:
             raise not_found(f"{target.type} '{target}'", target="target")
-        trace = trace_of(req)
-        done = await app.copies.start(Asked(request, body, owner, caller.actor, repeatable.key, trace))
+        asked = Asked(request, body, owner, caller.actor, repeatable.key, trace_of(req), first_sent=repeatable.first_sent)
+        done = await app.copies.start(asked)
         return _accepted(app, req, done.operation)
 
     return await handle(req, runtime, Role.COPIES_WRITE, work)
@@ -134,7 +134,8 @@ async def redo_restore_point_copy(req: func.HttpRequest) -> func.HttpResponse:
         read_query(req, _REDO.known_query)
         repeatable = repeatability(req)
         refuse_body(req)
-        done = await app.copies.redo(await find(app, caller, KIND, req.route_params["id"], "copy"), caller.actor, repeatable.key)
+        failed = await find(app, caller, KIND, req.route_params["id"], "copy")
+        done = await app.copies.redo(failed, caller.actor, repeatable.key, repeatable.first_sent)
         return _accepted(app, req, done.operation)
 
     return await handle(req, runtime, Role.COPIES_WRITE, work)

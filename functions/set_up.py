@@ -150,7 +150,7 @@ async def _start(
     vault = await app.inventory.vault(caller, query.get("vaultId"))
     name = name_of(req, route)
     wanted = Wanted(kind, change, vault.id, name, body)
-    asked = Asked(wanted, vault.owner, caller.actor, repeatable.key, trace_of(req), vault.everything)
+    asked = Asked(wanted, vault.owner, caller.actor, repeatable.key, trace_of(req), vault.everything, first_sent=repeatable.first_sent)
     operation = (await app.set_up.start(asked)).operation
     base = base_url(app.settings, req)
     where = f"?vaultId={quote(str(vault.id), safe='/')}" if "vaultId" in query else ""

@@ -109,7 +109,8 @@ class NewOperation:
 
     `key` identifies it among its owner's operations of its kind (None: it is the only one of its kind). `body` is the JSON as sent, whose
     hash tells a repetition from another request under the same key; `compare_body` is false for a timer's slot. `filters` are the values
-    that lists filter by. `locks` are held already and named in the row. `data` is what the first step finds.
+    that lists filter by. `locks` are held already and named in the row. `data` is what the first step finds. `first_sent` is when the
+    client says that it asked first, as it says it.
     """
 
     kind: str
@@ -123,6 +124,7 @@ class NewOperation:
     locks: tuple[str, ...] = ()
     compare_body: bool = True
     trace: str | None = None
+    first_sent: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

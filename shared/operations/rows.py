@@ -216,6 +216,7 @@ def request_entity(row: Active, new: NewOperation, digest: str, nonce: str) -> E
         "hash": digest,
         "nonce": nonce,
         "actor": compact(new.actor.as_json()),
+        **({"firstSent": new.first_sent} if new.first_sent else {}),
         **pieces("body", new.body),
     }
 

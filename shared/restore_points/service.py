@@ -31,6 +31,7 @@ class Asked:
     key: str | None
     trace: str | None = None
     replaces: str | None = None
+    first_sent: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,7 @@ class Copies:
             data={"replaces": asked.replaces} if asked.replaces else {},
             filters=_filters(asked.request, None),
             trace=asked.trace,
+            first_sent=asked.first_sent,
         )
         known = await self.acceptance.known(new)
         if known is not None:
@@ -110,13 +112,13 @@ class Copies:
         """Cancel a copy before it has started in Azure; raises `Refused` (AlreadyStarted, AlreadyEnded)."""
         return await self.commands.cancel(operation, by)
 
-    async def redo(self, operation: Operation, actor: Actor, key: str | None) -> Accepted:
+    async def redo(self, operation: Operation, actor: Actor, key: str | None, first_sent: str | None = None) -> Accepted:
         """Copy again what a failed copy was of, as a new operation; raises `Refused` (NotFailed and those of `start`)."""
         if operation.status not in {Status.FAILED, Status.CANCELED}:
             raise Refused(ErrorCode.NOT_FAILED, f"Only a copy that failed or was canceled can be redone; this one is {operation.status}.")
         body = _same_again(operation)
         request = CopyRequest.model_validate(body)
-        return await self.start(Asked(request, body, operation.tenant, actor, key, replaces=operation.id))
+        return await self.start(Asked(request, body, operation.tenant, actor, key, replaces=operation.id, first_sent=first_sent))
 
 
 def owned_ids(request: CopyRequest) -> tuple[ResourceId, ...]:

@@ -45,6 +45,7 @@ class Asked:
     key: str | None
     trace: str | None = None
     compare_body: bool = True
+    first_sent: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,7 @@ class Failovers:
             filters={"action": str(asked.request.action), "scope": ResourceId.parse(asked.request.scope.id).key},
             trace=asked.trace,
             compare_body=asked.compare_body,
+            first_sent=asked.first_sent,
         )
         known = await self.acceptance.known(new)
         if known is not None:

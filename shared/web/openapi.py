@@ -200,6 +200,6 @@ _PARAMETERS: Json = {
         "Repeatability-Request-ID", "Makes the request safe to repeat: the same key and body give the same operation.", format="uuid"
     ),
     "RepeatabilityFirstSent": _header_parameter(
-        "Repeatability-First-Sent", "When it was first sent, an HTTP date; only stored.", examples=["Sun, 06 Nov 1994 08:49:37 GMT"]
+        "Repeatability-First-Sent", "When it was first sent, such as an HTTP date; only stored.", examples=["Sun, 06 Nov 1994 08:49:37 GMT"]
     ),
 }

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
 M = TypeVar("M", bound=BaseModel)
 _GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _REQUEST_ID = re.compile(r"[\x20-\x7e]{1,128}")
+_LONGEST_FIRST_SENT = 128
 _UTF8 = frozenset({"utf-8", "utf8"})
 
 
@@ -99,7 +99,7 @@ def repeatability(request: "func.HttpRequest") -> Repeatability:
     if key is not None and not _GUID.fullmatch(key):
         raise wrong("Repeatability-Request-ID", "This header must be a GUID, such as 4f3c5d2e-8a53-4a7e-9d0c-3f9f1c1f5a11.")
     sent = request.headers.get("repeatability-first-sent")
-    return Repeatability(key.lower() if key else None, sent)
+    return Repeatability(key.lower() if key else None, sent[:_LONGEST_FIRST_SENT] if sent else None)
 
 
 def client_request_id(request: "func.HttpRequest") -> str | None:

@@ -32,6 +32,7 @@ class Asked:
     trace: str | None = None
     everything: bool = False
     compare_body: bool = True
+    first_sent: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,7 @@ class SetUp:
             first_step="preparing",
             trace=asked.trace,
             compare_body=asked.compare_body,
+            first_sent=asked.first_sent,
         )
         known = await self.acceptance.known(new)
         if known is not None:
