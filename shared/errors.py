@@ -173,6 +173,11 @@ class CallFailure(Exception):  # noqa: N818  # what the other side said, not a d
         """Whether it is certain that nothing began."""
         return self.kind is not FailureKind.IN_DOUBT
 
+    @property
+    def asks_to_wait(self) -> bool:
+        """Whether the other side answered that it is to be asked later; a call that never got there says nothing of when it will."""
+        return self.kind is FailureKind.THROTTLED and self.status is not None
+
 
 def sentence(words: str) -> str:
     """Return words as a sentence that can stand alone: a capital first, a full stop at its end."""

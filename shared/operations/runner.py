@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from shared import telemetry
 from shared.clock import Clock, Ids, from_text, to_text
-from shared.errors import CallFailure, ErrorCode, FailureKind
+from shared.errors import CallFailure, ErrorCode
 from shared.operations.claims import CanceledFirst, Claim, ClaimLost, StepWaits
 from shared.operations.crash_points import crash_point
 from shared.operations.events import Events
@@ -149,8 +149,8 @@ class Runner:
             return self._broke(claim, error)
 
     def _unanswered(self, claim: Claim, failure: CallFailure) -> "Wait | _NoProgress":
-        """A call that the step itself could not make sense of: throttled is waiting, anything else is an attempt without progress."""
-        if failure.kind is FailureKind.THROTTLED:
+        """A call that the step itself could not make sense of: asked to wait, it waits; all else is an attempt without progress."""
+        if failure.asks_to_wait:
             return Wait(self.clock.now() + timedelta(seconds=max(failure.retry_after or 0, 15)))
         _log.warning("a step was not answered: %s", failure, extra=_about(claim.row))
         attempts = claim.row.attempts

@@ -103,5 +103,4 @@ def _unread(row: Active, failure: CallFailure) -> Checked | Unread:
     if failure.kind is FailureKind.NOT_FOUND:
         gone = Problem(ErrorCode.COPY_FAILED, "The copy is gone: somebody deleted it in Azure before it was usable.")
         return Checked(step="recording", data=row.data | {"failure": gone.as_json()})
-    throttled = failure.kind is FailureKind.THROTTLED
-    return Unread(f"{failure.code}: {failure.message}", failure.retry_after, throttled=throttled)
+    return Unread(f"{failure.code}: {failure.message}", failure.retry_after, throttled=failure.asks_to_wait)

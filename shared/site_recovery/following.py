@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from shared.arm.ids import ResourceId
 from shared.clock import Clock, from_text
-from shared.errors import CallFailure, FailureKind
+from shared.errors import CallFailure
 from shared.operations.models import JsonObject
 from shared.operations.outcomes import Checked, Unread
 from shared.operations.rows import Active
@@ -25,8 +25,7 @@ async def check(gateway: SiteRecoveryGateway, clock: Clock, rows: Sequence[Activ
     try:
         found = [JobFacts.from_arm(job) for job in await gateway.children(vault, "replicationJobs")]
     except CallFailure as failure:
-        throttled = failure.kind is FailureKind.THROTTLED
-        unread = Unread(f"{failure.code}: {failure.message}", failure.retry_after, throttled=throttled)
+        unread = Unread(f"{failure.code}: {failure.message}", failure.retry_after, throttled=failure.asks_to_wait)
         return {row.id: unread for row in rows}
     by_name = {job.name.lower(): job for job in found}
     return {row.id: judge(row, by_name, clock) for row in rows}

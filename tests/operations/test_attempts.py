@@ -119,6 +119,21 @@ async def test_being_throttled_is_no_failed_attempt_and_waits_as_long_as_asked(c
     assert (await core.get(operation)).attention is None
 
 
+async def test_what_never_reaches_azure_asks_for_a_person_in_the_end(core: Core) -> None:
+    async def no_way_there(_claim: Claim) -> Outcome:
+        raise CallFailure(FailureKind.THROTTLED, code="NotSent", message="no token could be had")
+
+    core.toys.steps["starting"] = no_way_there
+    operation = await core.accept()
+    await core.work()
+    for _ in range(5):
+        await core.look_when_due(operation)
+    shown = await core.get(operation)
+    assert (shown.status, shown.attention and shown.attention.code) == (Status.RUNNING, "NoProgress")
+    assert shown.attention is not None
+    assert "no token could be had" in shown.attention.message
+
+
 async def test_retry_looks_now_and_counts_anew(core: Core) -> None:
     core.toys.steps["starting"] = _outage
     operation = await core.accept()
