@@ -58,7 +58,7 @@ class Failing:
 
     @staticmethod
     async def of(fleet: Fleet, *kinds: str) -> "Failing":
-        """Let the simulation hold items of their own for these failovers: `out`, `a2a`, `plan`, `test`, `message`, `back`."""
+        """Let the simulation hold items of their own for these failovers: `out`, `a2a`, `plan`, `test`, `message`, `back`, `named`."""
         now, turn = (await fleet.simulation.clock()).now, next(_turn)
         estate: Json = sample_estate(now)
         maker = Maker(estate, now)
@@ -163,6 +163,8 @@ class Failing:
             expected = [DEEDS[leg["action"]] for leg in seen["legs"]]
             switches["switchprotection"] += expected.count("switchprotection")
             assert await self.deeds(one) == [deed for deed in expected if deed != "switchprotection"]
+            name = one.body.get("options", {}).get("targetVmName")
+            assert name is None or await self._target_name(one) == name
             jobs = {leg["job"]["id"] for leg in seen["legs"]}
             assert len(jobs) == len(seen["legs"]), "two legs have one job"
             trail = await self._read(f"/failovers/{one.failover}/audit", one.tenant)
@@ -177,6 +179,11 @@ class Failing:
         assert set(told) == {f"{one.failover}/terminal" for one in self.wanted}
         assert await self.fleet.rows("operations", "RowKey ge 'a|' and RowKey lt 'e'") == [], "active rows or details are left"
         assert await self.fleet.rows("locks") == [], "locks are left"
+
+    async def _target_name(self, one: Wanted) -> str | None:
+        """Return the name that Azure gives the machine of an item's failover."""
+        items = [item for vault in (await self.fleet.simulation.estate())["vaults"] for item in vault["items"]]
+        return next(str(item["target"]["vmName"]) for item in items if item["id"].lower() == one.scope.lower())
 
     async def nudge(self, times: int) -> None:
         """Put messages on the queues for everything that is active, as often as wanted, needed or not."""
@@ -229,6 +236,8 @@ def _wanted(maker: Maker, kind: str, name: str) -> Wanted:
         case "back":
             item = maker.item(name, phase="committed", activeLocation="Recovery")
             return Wanted("provider", of_item(item, "Failback", thenCommit=True, thenReprotect=True))
+        case "named":
+            return Wanted("provider", of_item(maker.item(name), "PlannedFailover", options={"targetVmName": f"{name}-dr"}, thenCommit=True))
         case "message":
             return Wanted("provider", of_item(maker.item(name), "UnplannedFailover"), by_message=True)
         case _:

@@ -30,7 +30,7 @@ def _dying(deaths: Deaths, point: str, most: int = 3) -> "Iterator[int]":
 
 @pytest.mark.parametrize("point", [point for point in POINTS if point not in ELSEWHERE])
 async def test_death_at_a_point_starts_nothing_twice(fleet: Fleet, deaths: Deaths, point: str) -> None:
-    failing = await Failing.of(fleet, "out", "a2a", "test", "message")
+    failing = await Failing.of(fleet, "out", "a2a", "test", "message", "named")
     died = _dying(deaths, point)
     next(died)
     await failing.ask_all()
