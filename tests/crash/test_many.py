@@ -16,7 +16,7 @@ from tests.crash.fleet import Fleet
 from tests.crash.world import Json, Wanted, world
 
 CHAINS, POINTS = 60, 5
-EVERY_SECONDS = 4.0
+EVERY_SECONDS = 2.0
 LEAST_KILLS = 8
 SECONDS = 420.0
 """How long it may take at the most, wall time: a few times what it takes on two idle cores."""
