@@ -3,12 +3,13 @@
 import importlib
 import logging
 import platform
+from collections.abc import Iterable
 from importlib.metadata import version
-from pathlib import Path
 
 import azure.functions as func
 from pydantic import BaseModel, Field
 
+from functions.capabilities import modules
 from shared.clock import to_text
 from shared.composition import Runtime, runtime
 from shared.errors import ErrorCode, Refused
@@ -61,7 +62,7 @@ async def openapi(req: func.HttpRequest) -> func.HttpResponse:
     async def work(app: Runtime) -> Answer:
         from shared.web.openapi import build
 
-        return Answer(200, build(declared_routes(), base_url(app.settings, req) + API))
+        return Answer(200, build(declared_routes(app.settings.capabilities), base_url(app.settings, req) + API))
 
     return await handle_open(req, runtime, work)
 
@@ -78,11 +79,10 @@ async def docs(req: func.HttpRequest) -> func.HttpResponse:
     return await handle_open(req, runtime, work)
 
 
-def declared_routes() -> tuple[Route, ...]:
-    """Return the `ROUTES` of every module of entry points."""
-    names = sorted(path.stem for path in Path(__file__).parent.glob("*.py") if path.stem != "__init__")
-    modules = [importlib.import_module(f"functions.{name}") for name in names]
-    return tuple(route for module in modules for route in getattr(module, "ROUTES", ()))
+def declared_routes(capabilities: Iterable[str]) -> tuple[Route, ...]:
+    """Return the routes that an app with these capabilities answers: the `ROUTES` of its modules of entry points."""
+    served = (importlib.import_module(f"functions.{name}") for name in modules(capabilities))
+    return tuple(route for module in served for route in getattr(module, "ROUTES", ()))
 
 
 async def _storage_is_ready(app: Runtime) -> bool:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from functions.capabilities import ALL
 from functions.health import declared_routes
 from local.host.index import FunctionIndex, TriggerType
 from local.processes import ROOT
@@ -52,12 +53,12 @@ def served(index: FunctionIndex) -> list[tuple[str, str]]:
 def test_the_app_serves_exactly_what_it_declares(index: FunctionIndex) -> None:
     found = served(index)
     assert len(found) == len(set(found))
-    assert set(found) == compared(declared_routes())
+    assert set(found) == compared(declared_routes(ALL))
     assert set(found) >= ROUTES
 
 
 def test_the_description_describes_exactly_what_is_served(index: FunctionIndex) -> None:
-    document = build(declared_routes(), "http://localhost/api")
+    document = build(declared_routes(ALL), "http://localhost/api")
     described = {(method.upper(), path.removeprefix("/")) for path, operations in document["paths"].items() for method in operations}
     assert described == set(served(index))
 
@@ -105,6 +106,7 @@ def test_an_app_serves_what_its_capability_is_and_nothing_of_another(capability:
     routes, queues, timers = indexed_as(capability)
     assert routes >= ALWAYS | OF_CAPABILITY[capability]
     assert not [route for name, others in OF_CAPABILITY.items() if name != capability for route in others & routes]
+    assert routes == compared(declared_routes([capability])), "its description is of what it serves"
     assert queues >= QUEUES_OF_CAPABILITY[capability]
     assert not [queue for name, others in QUEUES_OF_CAPABILITY.items() if name != capability for queue in others & queues]
     assert len(timers) == 3, "each app has its heartbeat"
