@@ -107,7 +107,7 @@ class Failing:
             await self.fleet.simulation.advance(step)
             if watch is not None:
                 watch()
-            rows = await self.fleet.active()
+            rows = await self.fleet.at_work()
             if not rows and not self.fleet.waiting(REQUESTS):
                 return
             for row in rows:

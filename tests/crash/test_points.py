@@ -32,7 +32,7 @@ async def _die_and_end(fleet: Fleet, deaths: Deaths, point: str) -> int:
             deaths.disarm()
             if died < DEATHS:
                 deaths.arm(point)
-        if not await fleet.active() and not fleet.waiting(REQUESTS):
+        if not await fleet.at_work() and not fleet.waiting(REQUESTS):
             return died + deaths.reached(point)
     raise AssertionError(f"{died} deaths, and still active: {[(row['RowKey'], row['step']) for row in await fleet.active()]}")
 

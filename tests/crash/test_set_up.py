@@ -37,7 +37,7 @@ FAULTS: dict[str, Json] = {
 """What goes wrong with a write that a look clears up, or that never began."""
 
 
-async def _until_ended(setting: SettingUp, deaths: Deaths | None = None, point: str = "", *, step: str = "PT1M", most: int = 60) -> int:
+async def _until_ended(setting: SettingUp, deaths: Deaths | None = None, point: str = "", *, step: str = "PT1M", most: int = 200) -> int:
     """Advance until all has ended, with a death at the point each time that it is reached; return how many there were."""
     died = 0
     for _ in range(most):
@@ -47,7 +47,7 @@ async def _until_ended(setting: SettingUp, deaths: Deaths | None = None, point: 
             deaths.disarm()
             if died < DEATHS:
                 deaths.arm(point)
-        if not await setting.fleet.active() and not setting.fleet.waiting(REQUESTS):
+        if not await setting.fleet.at_work() and not setting.fleet.waiting(REQUESTS):
             return died
     rows = await setting.fleet.active()
     raise AssertionError(
@@ -110,7 +110,7 @@ async def test_every_message_comes_three_times_and_every_request_ten_times_at_on
     for _ in range(40):
         await setting.caller.nudge(3)
         await fleet.simulation.advance("PT1M")
-        if not await fleet.active() and not fleet.waiting(REQUESTS):
+        if not await fleet.at_work() and not fleet.waiting(REQUESTS):
             break
     await setting.compare()
 
@@ -122,10 +122,10 @@ async def test_death_of_the_timer_protects_a_new_machine_once(fleet: Fleet, deat
     path = f"/protection-policies/{setting.fresh}"
     await setting.answered("PUT", path, body=policy)
     deaths.arm(point)
-    for _ in range(15):
+    for _ in range(60):
         await fleet.simulation.advance("PT1M")
         seen = await setting.answered("GET", path)
-        if seen["protected"] and not await fleet.active():
+        if seen["protected"] and not await fleet.at_work():
             break
     assert deaths.reached(point), f"{point} was never reached"
     assert (seen["protected"], seen["failed"], seen["machines"]) == (1, 0, [])

@@ -61,7 +61,7 @@ async def test_storage_fails_every_few_calls(fleet: Fleet, proxied: tuple[Storag
         fleet.send({**wanted.body, "id": name, "tenant": wanted.tenant})
     for _ in range(200):
         await fleet.simulation.advance("PT5M")
-        if not await fleet.active() and not fleet.waiting(REQUESTS):
+        if not await fleet.at_work() and not fleet.waiting(REQUESTS):
             break
     assert sum(rule.matched for rule in rules) > 12
     proxy.clear()
