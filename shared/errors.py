@@ -95,7 +95,7 @@ class Problem:
 class Refused(Exception):  # noqa: N818  # a refusal is an answer, not a defect
     """The request cannot be carried out, and nothing was begun.
 
-    `retry_after` is in wall-clock seconds.
+    `retry_after` is in wall-clock seconds; `beside` are members that stand beside the error in the answer.
     """
 
     def __init__(
@@ -106,8 +106,10 @@ class Refused(Exception):  # noqa: N818  # a refusal is an answer, not a defect
         target: str | None = None,
         details: Sequence[Problem] = (),
         retry_after: float | None = None,
+        beside: Mapping[str, object] | None = None,
     ) -> None:
         super().__init__(message)
+        self.beside = dict(beside or {})
         self.problem = Problem(code, message, target, tuple(details))
         self.code = code
         self.retry_after = retry_after

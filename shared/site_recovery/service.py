@@ -133,7 +133,7 @@ class Failovers:
     async def approve(self, operation: Operation, plan_hash: str | None, by: Actor) -> Operation:
         """Approve the plan that waits, or commit now in a commit window.
 
-        Raises `Refused` (OwnApproval, PersonRequired, NotAwaitingApproval, ApprovalLapsed, PlanChanged with the new plan's hash).
+        Raises `Refused` (OwnApproval, PersonRequired, NotAwaitingApproval, ApprovalLapsed, PlanChanged with the new plan).
         """
         if operation.step == "commitWindow" and record.request_of(operation.body).commit_window is not None:
             await self._may_commit(operation, by)
@@ -149,8 +149,9 @@ class Failovers:
         if isinstance(taken, Moved):
             # the step notes the new plan as the one that waits; whoever asked is told of it
             await self._say(operation, word, "awaitingApproval")
-            detail = Problem("plan", planned.plan.model_dump_json(by_alias=True), planned.plan.hash)
-            raise Refused(ErrorCode.PLAN_CHANGED, sentence(taken.problem.message), target="planHash", details=(detail,))
+            detail = Problem("plan", "The plan by now, which stands whole beside this error.", planned.plan.hash)
+            words, now = sentence(taken.problem.message), planned.plan.as_json()
+            raise Refused(ErrorCode.PLAN_CHANGED, words, target="planHash", details=(detail,), beside={"plan": now})
         if isinstance(taken, Problem):
             raise refusal_of(taken)
         return await self._say(operation, word, "awaitingApproval")

@@ -102,7 +102,8 @@ def refusal(refused: Refused) -> Answer:
     """Return the answer to a refusal of our own word; 429 and 503 always say when to come back."""
     status = STATUS[refused.code]
     wait = RETRY_AFTER_SECONDS if refused.retry_after is None and status in {429, 503} else refused.retry_after
-    return error_answer(refused.problem, status, wait)
+    answer = error_answer(refused.problem, status, wait)
+    return replace(answer, body={**answer.body, **refused.beside}) if refused.beside and isinstance(answer.body, dict) else answer
 
 
 def failure(error: Exception) -> Answer:

@@ -19,6 +19,7 @@ class ErrorBody(BaseModel):
     """The body of every answer that is no success."""
 
     error: ErrorDetail
+    plan: dict[str, object] | None = Field(None, description="With PlanChanged: the plan as it is by now.")
 
 
 class AttentionBody(BaseModel):
