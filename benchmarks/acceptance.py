@@ -212,7 +212,7 @@ def storage_calls(storage: Storage) -> Call:
         key = chain_key(*admission.collections(CopyRequest.model_validate(point.body)))
         await waiting.head(key)
         await copies.claim(ResourceId.parse(point.id), TARGET, operation)
-        await waiting.join(key, operation, point.taken_at)
+        await waiting.join(key, operation, point.taken_at, first=True)
         await operations.insert(new, operation)
         await send_step(storage.queues, STEPS, [operation])
 

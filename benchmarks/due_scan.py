@@ -94,8 +94,9 @@ class Bench:
 async def stage(bench: Bench, due: Sequence[Active], rounds: int) -> dict[str, Case]:
     """Measure the three things, in turns; all of `due` come due again each time that the clock moves."""
     cases: dict[str, Case] = defaultdict(Case)
-    ours = sorted(row.id for row in due if row.tenant == SHAPE.tenants[0] and row.group)
-    message = CheckMessage(KIND, group_of(SHAPE.tenants[0]), tuple(ours[:MAX_IDS]))
+    group = group_of(SHAPE.tenants[0])
+    ours = sorted(row.id for row in due if row.group == group)
+    message = CheckMessage(KIND, group, tuple(ours[:MAX_IDS]))
     for number in range(rounds + 1):  # the first is thrown away
         if number == 1:
             cases.clear()

@@ -40,9 +40,15 @@ class Shape:
         return self.tenants[0] if number % 2 else self.tenants[1 + (number // 2) % (len(self.tenants) - 1)]
 
 
-def group_of(tenant: str) -> str:
-    """Return what the checks of a tenant are batched by: each has one subscription."""
-    return f"{uuid.uuid5(uuid.NAMESPACE_DNS, tenant)}/read"
+_SUBSCRIPTIONS = 4
+
+
+def group_of(tenant: str, number: int = 0) -> str:
+    """Return what the check of a tenant's operation of that number is batched by: a tenant has four subscriptions.
+
+    Azure's budget counts by subscription, and the tick never spends more than our share of a full bucket at once.
+    """
+    return f"{uuid.uuid5(uuid.NAMESPACE_DNS, f'{tenant}-{number // 2 % _SUBSCRIPTIONS}')}/read"
 
 
 def active_operation(shape: Shape, number: int, created: datetime, next_at: datetime) -> Active:
@@ -58,7 +64,7 @@ def active_operation(shape: Shape, number: int, created: datetime, next_at: date
         step="waitingForTurn" if waits else "copying",
         next_at=to_text(next_at),
         dispatched=False,
-        group="" if waits else group_of(tenant),
+        group="" if waits else group_of(tenant, number),
         started=not waits,
         has_detail=True,
         percent=0 if waits else 40,
@@ -178,7 +184,7 @@ def _json(entity: Mapping[str, object]) -> str:
 
 
 def _point(tenant: str, number: int) -> str:
-    scope = f"/subscriptions/{group_of(tenant).partition('/')[0]}/resourceGroups/production/providers/Microsoft.Compute"
+    scope = f"/subscriptions/{group_of(tenant, number).partition('/')[0]}/resourceGroups/production/providers/Microsoft.Compute"
     return f"{scope}/restorePointCollections/vm{number % 500:05d}-points/restorePoints/{number:026d}"
 
 
