@@ -94,8 +94,7 @@ def error_answer(problem: Problem, status: int, retry_after: float | None = None
     headers = {"x-ms-error-code": str(problem.code)}
     if retry_after is not None:
         headers["Retry-After"] = str(max(1, math.ceil(retry_after)))
-    body = problem.as_json()
-    return Answer(status, {"error": {**body, "details": body.get("details", [])}}, headers)
+    return Answer(status, {"error": problem.as_json()}, headers)
 
 
 def refusal(refused: Refused) -> Answer:

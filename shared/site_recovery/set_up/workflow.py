@@ -110,7 +110,7 @@ class SetUpSteps:
 
         async def look(sent: Intent) -> Started[StartedJob] | Absent:
             found = [JobFacts.from_arm(job) for job in await self.gateway.children(vault, "replicationJobs")]
-            job = next((one for one in found if (one.activity_id or "").lower().startswith(sent.client_request_id.lower())), None)
+            job = jobs.started_by(sent.client_request_id, found)
             return Started(StartedJob(job.name, self.clock.now())) if job is not None else Absent()
 
         return Effect(f"write/{number}", send, look, _HARMLESS)
