@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from functions.capabilities import NAMES, load
 from local.processes import ROOT
-from shared.composition import INTAKE_QUEUES, TABLES
+from shared.capability import intake_queues
+from shared.composition import tables_needed
 from shared.copies.copying.models import CopyRequest
 from shared.failovers.failing_over.requests import FailoverRequest
 from shared.operations.outside.intake import decode, understand
@@ -70,6 +72,6 @@ def test_each_alert_has_its_part_with_its_severity(alert: Path) -> None:
 def test_all_state_has_its_words() -> None:
     page = (DOCS / "operate.md").read_text(encoding="utf-8")
     state = page[page.index("## The state") : page.index("## Rotating")]
-    assert {table for table in TABLES if f"`{table}`" not in state} == set()
-    assert all(queue.endswith("-requests") for queue in INTAKE_QUEUES)
+    assert {table for table in tables_needed(load(NAMES)) if f"`{table}`" not in state} == set()
+    assert all(queue.endswith("-requests") for queue in intake_queues(load(NAMES)))
     assert f"`{OUTCOME_QUEUE}`" in state

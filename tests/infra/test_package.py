@@ -80,7 +80,7 @@ def test_the_package_is_indexed_to_exactly_the_functions_of_the_app(unpacked: Un
     found, expected = json.loads(indexed), json.loads(here.stdout)
     assert found == expected
     assert {name for name, kind in found.items() if kind == "timerTrigger"} == {"tick", "poison", "schedule"}
-    assert {"start_restore_point_copy", "check_replication", "health"} <= found.keys()
+    assert {"start_restore_point_copy", "replication_checks", "health"} <= found.keys()
 
 
 def test_a_cold_start_is_short(unpacked: Unpacked, capsys: pytest.CaptureFixture[str]) -> None:

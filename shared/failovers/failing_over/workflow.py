@@ -35,14 +35,11 @@ from shared.operations.accepting.locks import Locks
 from shared.operations.model.identity import short_hash
 from shared.operations.model.models import Actor, Command, PendingCommand, Status
 from shared.operations.model.rows import Active
-from shared.operations.model.workflow import Workflow
 from shared.operations.running.claims import Claim
 from shared.operations.running.outcomes import Checked, End, Follow, Next, Outcome, Unread, Wait
+from shared.operations.running.workflow import Workflow
 from shared.telemetry import Metric
 
-KIND = "failover"
-STEP_QUEUE = "failover-steps"
-CHECK_QUEUE = "failover-checks"
 _PERSON_LOOKS = timedelta(minutes=5)
 _OUR_OWN = Actor("system", "farshore", "Farshore")
 
@@ -248,14 +245,14 @@ class FailoverSteps:
         problem = claim.detail.get("problem")
         return End(status, Problem.from_json(problem) if isinstance(problem, dict) and status is not Status.SUCCEEDED else None)
 
-    async def heard(self, row: Active, said: PendingCommand) -> None:
+    async def on_command(self, row: Active, said: PendingCommand) -> None:
         """Write into the audit trail who canceled a failover or had it looked at again, whichever call took the command."""
         if said.command is Command.CANCEL:
             await self.audit.append(row.id, "canceled", said.by, "canceled")
         else:
             await self.audit.append(row.id, f"retried/{said.id}", said.by, "retried")
 
-    async def released(self, row: Active) -> None:
+    async def on_finished(self, row: Active) -> None:
         """Close the audit trail of whatever has ended, also of what was cancelled before it began."""
         await self.audit.append(row.id, "finished", _OUR_OWN, "finished", {"status": str(row.status)})
         await self.audit.anchor(row.id)
@@ -264,11 +261,6 @@ class FailoverSteps:
 def failover_workflow(steps: FailoverSteps) -> Workflow:
     """Return the workflow of a failover."""
     return Workflow(
-        kind=KIND,
-        resource="failovers",
-        step_queue=STEP_QUEUE,
-        read_role="Failovers.Read",
-        write_role="Failovers.Execute",
         steps={
             "planning": steps.planning,
             "awaitingApproval": steps.awaitingApproval,
@@ -280,9 +272,8 @@ def failover_workflow(steps: FailoverSteps) -> Workflow:
             "finishing": steps.finishing,
         },
         check=steps.check,
-        check_queue=CHECK_QUEUE,
-        on_finished=steps.released,
-        on_command=steps.heard,
+        on_finished=steps.on_finished,
+        on_command=steps.on_command,
     )
 
 

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictInt, mo
 from pydantic.alias_generators import to_camel
 
 from shared.arm.ids import ResourceId, resource_id_of
+from shared.failovers import kinds
 from shared.failovers.vault.fields import NetworkId, ProtectedItemId, VmName, VmSize, refuse
 from shared.failovers.vault.names import GroupType
 
@@ -46,10 +47,10 @@ class Change(StrEnum):
 class Kind(StrEnum):
     """The kinds of set-up operations."""
 
-    POLICY = "replicationPolicy"
-    NETWORK_MAPPING = "networkMapping"
-    ITEM = "protectedItem"
-    PLAN = "recoveryPlan"
+    POLICY = kinds.REPLICATION_POLICY.name
+    NETWORK_MAPPING = kinds.NETWORK_MAPPING.name
+    ITEM = kinds.PROTECTED_ITEM.name
+    PLAN = kinds.RECOVERY_PLAN.name
 
 
 def thing_name(text: str) -> str:

@@ -1,80 +1,22 @@
-"""Set-up and drills by queue: CloudEvents `farshore.<protectedItem | recoveryPlan | drill>.<operation>` (contracts/queues.md).
+"""Which vault, name and body a message about set-up or drills means.
 
 `create` takes the body of the HTTP call, with a plan's or a policy's `name` in it; `update`, `delete` and `run` name the thing in `target`.
 `vaultId` names the vault, by default that of the ids in the body, else the tenant's.
 """
 
-from collections.abc import Mapping
-
-from pydantic import BaseModel
-
 from shared.access.principal import not_found
-from shared.access.sender import message_owner, queue_actor
+from shared.access.sender import message_owner
 from shared.access.vaults import cloud_key
 from shared.arm.ids import ResourceId
-from shared.composition import Runtime
-from shared.errors import ErrorCode, Refused
-from shared.failovers.drills.models import DrillPolicyRequest
-from shared.failovers.set_up.requests import (
-    Change,
-    ConfirmRequest,
-    Kind,
-    ProtectManyRequest,
-    RecoveryPlanRequest,
-    UpdateItemRequest,
-    thing_name,
-)
+from shared.failovers.set_up.requests import thing_name
 from shared.failovers.vault.listing import Vault, vault_id
 from shared.operations.model.models import JsonObject
 from shared.operations.outside.intake import Intake
-from shared.web.documents import parse, wrong
-
-DRILL = "drill"
-KINDS = frozenset({Kind.ITEM.value, Kind.PLAN.value, DRILL})
-_CHANGES: Mapping[tuple[Kind, str], tuple[Change, type[BaseModel] | None]] = {
-    (Kind.ITEM, "create"): (Change.CREATE, ProtectManyRequest),
-    (Kind.ITEM, "update"): (Change.UPDATE, UpdateItemRequest),
-    (Kind.ITEM, "delete"): (Change.DELETE, ConfirmRequest),
-    (Kind.PLAN, "create"): (Change.PUT, RecoveryPlanRequest),
-    (Kind.PLAN, "update"): (Change.PUT, RecoveryPlanRequest),
-    (Kind.PLAN, "delete"): (Change.DELETE, None),
-}
+from shared.web.calls import App
+from shared.web.documents import wrong
 
 
-async def carry_out(app: Runtime, intake: Intake, queue: str) -> None:
-    """Carry out a message of one of these kinds; raises `Refused` for what cannot be done."""
-    if intake.kind == DRILL:
-        await _drill(app, intake)
-        return
-    kind = Kind(str(intake.kind))
-    found = _CHANGES.get((kind, intake.operation))
-    if found is None:
-        raise _unknown(intake, [operation for of, operation in _CHANGES if of is kind])
-    change, model = found
-    from shared.failovers.set_up.planning import SetUpChange
-    from shared.failovers.set_up.service import StartSetUp
-
-    body, vault, name = await _meant(app, intake, needs_name=kind is Kind.PLAN)
-    if model is not None:
-        parse(model, body)
-    wanted = SetUpChange(kind, change, vault.id, name, body if model is not None else None)
-    await app.set_up.start(StartSetUp(wanted, vault.owner, queue_actor(queue), intake.key, intake.trace))
-
-
-async def _drill(app: Runtime, intake: Intake) -> None:
-    body, vault, name = await _meant(app, intake, needs_name=True)
-    match intake.operation:
-        case "create" | "update":
-            await app.drills.put(vault, name, parse(DrillPolicyRequest, body))
-        case "delete":
-            await app.drills.delete(vault, name)
-        case "run":
-            await app.drills.drill_now(vault, name)
-        case _:
-            raise _unknown(intake, ["create", "update", "delete", "run"])
-
-
-async def _meant(app: Runtime, intake: Intake, *, needs_name: bool) -> tuple[JsonObject, Vault, str]:
+async def meant(app: App, intake: Intake, *, needs_name: bool) -> tuple[JsonObject, Vault, str]:
     """Return the body without `vaultId` and `name`, the vault that is meant, and the thing's name."""
     body = {member: value for member, value in intake.body.items() if member not in {"vaultId", "name"}}
     name = intake.target or ""
@@ -93,21 +35,23 @@ async def _meant(app: Runtime, intake: Intake, *, needs_name: bool) -> tuple[Jso
         raise wrong("target" if intake.target else "name", str(error)) from error
 
 
-async def _vault(app: Runtime, intake: Intake, target: str) -> Vault:
+async def _vault(app: App, intake: Intake, target: str) -> Vault:
     """Return the vault that is meant, for the tenant that the ids of the message belong to or that it names."""
+    from shared.failovers.vault.inventory import Inventory
+
     ids = tuple(_ids([target, *_texts(intake.body)]))
     vault = _named(intake) or next((_vault_of(one) for one in ids if _in_a_vault(one)), None)
     sharers = await app.registry.sharers_of(str(vault)) if vault is not None else frozenset()
-    # in a vault that tenants share, its own id and those of its policies and fabrics do not say whose a message is
+    # in a vault that tenants share, its own id and those of its policies and fabrics do not show whose a message is
     narrow = tuple(one for one in ids if not _of_a_whole_vault(one))
     deciding = narrow if narrow or intake.tenant in sharers else ids
-    owner = await message_owner(app.registry, deciding, intake.tenant, app.inventory.owner_of)
+    owner = await message_owner(app.registry, deciding, intake.tenant, app.of(Inventory).owner_of)
     if vault is None:
         tenant = await app.registry.by_name(owner)
         if tenant is None or tenant.default_vault is None:
             raise not_found(f"vault of tenant '{owner}'", target="vaultId")
         return Vault(ResourceId.parse(tenant.default_vault), owner)
-    if owner not in {*sharers, await app.inventory.owner_of(vault)}:
+    if owner not in {*sharers, await app.of(Inventory).owner_of(vault)}:
         raise not_found(f"vault '{vault}' of tenant '{owner}'", target="vaultId")
     return Vault(vault, owner)
 
@@ -150,8 +94,3 @@ def _ids(texts: list[str]) -> list[ResourceId]:
         except ValueError:
             continue
     return found
-
-
-def _unknown(intake: Intake, known: list[str]) -> Refused:
-    message = f"{intake.operation} is no operation on a {intake.kind} by queue; known are {', '.join(known)}."
-    return Refused(ErrorCode.INVALID_REQUEST, message, target="operation")
