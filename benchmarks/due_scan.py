@@ -24,16 +24,17 @@ from benchmarks.seeding import KIND, STEP_QUEUE, Bulk, Shape, active_operation, 
 from benchmarks.traffic import Traffic, counted_storage, cpu_seconds
 from local import azurite
 from shared.clock import RandomIds
-from shared.operations import budgets, store
-from shared.operations.budgets import Budgets
-from shared.operations.checks import Checks
-from shared.operations.events import Events
-from shared.operations.messages import CHECK_QUEUE, MAX_IDS, OUTCOME_QUEUE, CheckMessage
-from shared.operations.outcomes import Checked, Unread
-from shared.operations.rows import Active
-from shared.operations.store import Store
-from shared.operations.tick import Tick
-from shared.operations.workflow import Workflow, Workflows
+from shared.operations.model import store
+from shared.operations.running import budgets
+from shared.operations.running.budgets import Budgets
+from shared.operations.running.checks import Checks
+from shared.operations.outside.events import Events
+from shared.operations.outside.messages import CHECK_QUEUE, CheckMessage, MAX_IDS, OUTCOME_QUEUE
+from shared.operations.running.outcomes import Checked, Unread
+from shared.operations.model.rows import Active
+from shared.operations.model.store import Store
+from shared.operations.running.tick import Tick
+from shared.operations.model.workflow import Workflow, Workflows
 from tests.support.clocks import START, ManualClock
 from tests.support.ports import take_ports
 

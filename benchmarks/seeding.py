@@ -18,10 +18,10 @@ from itertools import islice
 import aiohttp
 
 from shared.clock import to_text
-from shared.operations import rows
-from shared.operations.identity import body_hash, operation_id
-from shared.operations.models import Actor, JsonObject, NewOperation, Status
-from shared.operations.rows import Active, Entity
+from shared.operations.model import rows
+from shared.operations.model.identity import body_hash, operation_id
+from shared.operations.model.models import Actor, JsonObject, NewOperation, Status
+from shared.operations.model.rows import Active, Entity
 
 KIND = "restorePointCopy"
 STEP_QUEUE = "restore-point-copy-steps"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import aiohttp
 
-from shared.operations.storage import Storage
+from shared.storage.tables import Storage
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 

@@ -11,12 +11,12 @@ from shared.access.sender import message_owner, queue_actor, require_queue_role
 from shared.arm.ids import ResourceId
 from shared.composition import Runtime, runtime
 from shared.errors import ErrorCode, Refused
-from shared.operations.intake import Intake
-from shared.operations.lists import Query
-from shared.operations.models import Operation, Status
-from shared.site_recovery.answers import AuditTrail, Failover, Plan
-from shared.site_recovery.names import Action
-from shared.site_recovery.requests import ApproveRequest, FailoverRequest, RejectRequest, ResolveRequest
+from shared.operations.outside.intake import Intake
+from shared.operations.model.lists import Query
+from shared.operations.model.models import Operation, Status
+from shared.failovers.vault.answers import AuditTrail, Failover, Plan
+from shared.failovers.vault.names import Action
+from shared.failovers.failing_over.requests import ApproveRequest, FailoverRequest, RejectRequest, ResolveRequest
 from shared.web.answers import Answer, accepted
 from shared.web.documents import parse
 from shared.web.entry import handle
@@ -71,7 +71,7 @@ async def start_failover(req: func.HttpRequest) -> func.HttpResponse:
     """Plan or start a failover."""
 
     async def work(app: Runtime, caller: Principal) -> Answer:
-        from shared.site_recovery.service import Asked
+        from shared.failovers.failing_over.service import Asked
 
         request, body = read_body(req, FailoverRequest)
         query = read_query(req, _START.known_query)
@@ -224,7 +224,7 @@ async def check_failovers(msg: func.QueueMessage) -> None:
 
 
 async def _create(app: Runtime, intake: Intake) -> None:
-    from shared.site_recovery.service import Asked
+    from shared.failovers.failing_over.service import Asked
 
     request = parse(FailoverRequest, intake.body)
     owner = await message_owner(app.registry, (ResourceId.parse(request.scope.id),), intake.tenant, app.inventory.owner_of)
@@ -232,7 +232,7 @@ async def _create(app: Runtime, intake: Intake) -> None:
 
 
 def _view(operation: Operation) -> dict[str, object]:
-    from shared.site_recovery.views import failover_of
+    from shared.failovers.failing_over.views import failover_of
 
     return failover_of(operation).as_json()
 

@@ -13,7 +13,7 @@ from functions.capabilities import modules
 from shared.clock import to_text
 from shared.composition import Runtime, runtime
 from shared.errors import ErrorCode, Refused
-from shared.operations.models import JsonObject
+from shared.operations.model.models import JsonObject
 from shared.web.answers import API, Answer, refusal
 from shared.web.entry import handle_open
 from shared.web.requests import base_url

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import azure.functions as func
 
-from shared.operations.receiving import Delivery
+from shared.operations.outside.receiving import Delivery
 
 
 def delivery(msg: func.QueueMessage, queue: str) -> Delivery:

@@ -7,11 +7,11 @@ from pydantic.alias_generators import to_camel
 from shared.access.principal import Principal, not_found, require
 from shared.access.roles import READ_ROLES, Role
 from shared.composition import Runtime, runtime
-from shared.operations.events import as_json
-from shared.operations.identity import is_operation_id
-from shared.operations.lists import Query
-from shared.operations.models import Operation, Status
-from shared.operations.rejected import RejectedMessage
+from shared.operations.outside.events import as_json
+from shared.operations.model.identity import is_operation_id
+from shared.operations.model.lists import Query
+from shared.operations.model.models import Operation, Status
+from shared.operations.outside.rejected import RejectedMessage
 from shared.web.answers import Answer, absolute, accepted
 from shared.web.documents import wrong
 from shared.web.entry import handle

@@ -6,8 +6,8 @@ from functions.vault_routes import VAULT, name_of, page_of, vault_of
 from shared.access.principal import Principal
 from shared.access.roles import Role
 from shared.composition import Runtime, runtime
-from shared.site_recovery.listing import Entry
-from shared.site_recovery.protection.models import ProtectionPlan, ProtectionPolicyBody, ProtectionPolicyRequest
+from shared.failovers.vault.listing import Entry
+from shared.failovers.protection.models import ProtectionPlan, ProtectionPolicyBody, ProtectionPolicyRequest
 from shared.web.answers import Answer
 from shared.web.entry import handle
 from shared.web.requests import read_body, refuse_body

@@ -5,7 +5,7 @@ import azure.functions as func
 from shared.access.principal import Principal, not_found
 from shared.access.roles import Role
 from shared.composition import Runtime, runtime
-from shared.site_recovery.inventory_answers import Readiness
+from shared.failovers.vault.inventory_answers import Readiness
 from shared.web.answers import Answer
 from shared.web.entry import handle
 from shared.web.lists import page_body, read_page

@@ -10,10 +10,10 @@ from shared.access.roles import Role
 from shared.access.sender import message_owner, queue_actor, require_queue_role
 from shared.composition import Runtime, runtime
 from shared.errors import ErrorCode, Refused
-from shared.operations.intake import Intake
-from shared.operations.lists import Query
-from shared.operations.models import Accepted, Operation, Status
-from shared.restore_points.models import Copy, CopyRequest, normal_region
+from shared.operations.outside.intake import Intake
+from shared.operations.model.lists import Query
+from shared.operations.model.models import Accepted, Operation, Status
+from shared.copies.copying.models import Copy, CopyRequest, normal_region
 from shared.web.answers import Answer, accepted
 from shared.web.documents import parse
 from shared.web.entry import handle
@@ -29,7 +29,7 @@ STEPS = "restore-point-copy-steps"
 
 
 def _vm_filter(text: str) -> str:
-    from shared.restore_points.rules.facts import id_key  # no cold start needs the rules
+    from shared.copies.facts import id_key  # no cold start needs the rules
 
     key = id_key(text)
     if key is None or "/virtualmachines/" not in key:
@@ -65,7 +65,7 @@ async def start_restore_point_copy(req: func.HttpRequest) -> func.HttpResponse:
     """Start a copy."""
 
     async def work(app: Runtime, caller: Principal) -> Answer:
-        from shared.restore_points.service import Asked, owned_ids
+        from shared.copies.copying.service import Asked, owned_ids
 
         request, body = read_body(req, CopyRequest)
         read_query(req, _START.known_query)
@@ -168,7 +168,7 @@ async def run_restore_point_copy_step(msg: func.QueueMessage) -> None:
 
 
 async def _create(app: Runtime, intake: Intake) -> Accepted:
-    from shared.restore_points.service import Asked, owned_ids
+    from shared.copies.copying.service import Asked, owned_ids
 
     request = parse(CopyRequest, intake.body)
     owner = await message_owner(app.registry, owned_ids(request), intake.tenant)
@@ -176,7 +176,7 @@ async def _create(app: Runtime, intake: Intake) -> Accepted:
 
 
 def _view(operation: Operation) -> dict[str, object]:
-    from shared.restore_points.views import copy_of
+    from shared.copies.copying.views import copy_of
 
     return copy_of(operation).as_json()
 

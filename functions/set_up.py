@@ -9,13 +9,13 @@ from functions.vault_routes import VAULT, name_of
 from shared.access.principal import Principal
 from shared.access.roles import Role
 from shared.composition import Runtime, runtime
-from shared.operations.events import as_json
-from shared.operations.models import JsonObject
-from shared.site_recovery.set_up.requests import (
-    LEGACY_FREQUENCY,
+from shared.operations.outside.events import as_json
+from shared.operations.model.models import JsonObject
+from shared.failovers.set_up.requests import (
     Change,
     ConfirmRequest,
     Kind,
+    LEGACY_FREQUENCY,
     NetworkMappingRequest,
     PolicyRequest,
     ProtectManyRequest,
@@ -142,8 +142,8 @@ async def _start(
     app: Runtime, caller: Principal, req: func.HttpRequest, route: Route, kind: Kind, change: Change, body: JsonObject | None
 ) -> Answer:
     """Accept a change of the vault that the request means."""
-    from shared.site_recovery.set_up.planning import Wanted
-    from shared.site_recovery.set_up.service import Asked
+    from shared.failovers.set_up.planning import Wanted
+    from shared.failovers.set_up.service import Asked
 
     query = read_query(req, route.known_query)
     repeatable = repeatability(req)

@@ -14,18 +14,18 @@ from shared.access.vaults import cloud_key
 from shared.arm.ids import ResourceId
 from shared.composition import Runtime
 from shared.errors import ErrorCode, Refused
-from shared.operations.intake import Intake
-from shared.operations.models import JsonObject
-from shared.site_recovery.drills.models import DrillPolicyRequest
-from shared.site_recovery.listing import Vault, vault_id
-from shared.site_recovery.set_up.requests import (
+from shared.operations.outside.intake import Intake
+from shared.operations.model.models import JsonObject
+from shared.failovers.drills.models import DrillPolicyRequest
+from shared.failovers.vault.listing import Vault, vault_id
+from shared.failovers.set_up.requests import (
     Change,
     ConfirmRequest,
     Kind,
     ProtectManyRequest,
     RecoveryPlanRequest,
-    UpdateItemRequest,
     thing_name,
+    UpdateItemRequest,
 )
 from shared.web.documents import parse, wrong
 
@@ -51,8 +51,8 @@ async def carry_out(app: Runtime, intake: Intake, queue: str) -> None:
     if found is None:
         raise _unknown(intake, [operation for of, operation in _CHANGES if of is kind])
     change, model = found
-    from shared.site_recovery.set_up.planning import Wanted
-    from shared.site_recovery.set_up.service import Asked
+    from shared.failovers.set_up.planning import Wanted
+    from shared.failovers.set_up.service import Asked
 
     body, vault, name = await _meant(app, intake, needs_name=kind is Kind.PLAN)
     if model is not None:

@@ -10,7 +10,7 @@ from shared.web.entry import handle
 from shared.web.lists import page_body, read_page
 from shared.web.requests import base_url, read_query
 from shared.web.routes import Route
-from shared.web.tenants import TenantBody, tenant_body
+from shared.tenants.answers import tenant_body, TenantBody
 
 blueprint = func.Blueprint()  # type: ignore[no-untyped-call]  # the SDK leaves it without types
 

@@ -8,8 +8,8 @@ import azure.functions as func
 from shared.access.principal import Principal
 from shared.composition import Runtime
 from shared.errors import sentence
-from shared.site_recovery.listing import Entry, page, vault_id
-from shared.site_recovery.set_up.requests import thing_name
+from shared.failovers.vault.listing import Entry, page, vault_id
+from shared.failovers.set_up.requests import thing_name
 from shared.web.answers import Answer
 from shared.web.documents import wrong
 from shared.web.lists import page_body, read_page
@@ -17,7 +17,7 @@ from shared.web.requests import QueryParameter, base_url, read_query
 from shared.web.routes import Route
 
 if TYPE_CHECKING:
-    from shared.site_recovery.listing import Vault
+    from shared.failovers.vault.listing import Vault
 
 VAULT = QueryParameter("vaultId", "The ARM id of the vault; by default that of the caller's tenant.", check=vault_id)
 

@@ -9,17 +9,17 @@ from functions.vault_routes import VAULT, page_of, vault_of
 from shared.access.principal import Principal
 from shared.access.roles import Role
 from shared.composition import Runtime, runtime
-from shared.site_recovery.answers import Job, ProtectedItem, RecoveryPlan, RecoveryPoint, RecoveryServicesProvider
-from shared.site_recovery.inventory_answers import Cloud, Fabric, NetworkMapping, ProtectableItem, ReplicationPolicy
-from shared.site_recovery.listing import Entry, ItemFilter, JobFilter, Vault, moment, one, visible
-from shared.site_recovery.names import Health, JobState, Provider
+from shared.failovers.vault.answers import Job, ProtectedItem, RecoveryPlan, RecoveryPoint, RecoveryServicesProvider
+from shared.failovers.vault.inventory_answers import Cloud, Fabric, NetworkMapping, ProtectableItem, ReplicationPolicy
+from shared.failovers.vault.listing import Entry, ItemFilter, JobFilter, moment, one, Vault, visible
+from shared.failovers.vault.names import Health, JobState, Provider
 from shared.web.answers import Answer
 from shared.web.entry import handle
 from shared.web.requests import QueryParameter, read_query
 from shared.web.routes import Route
 
 if TYPE_CHECKING:
-    from shared.site_recovery.inventory import Inventory
+    from shared.failovers.vault.inventory import Inventory
 
 blueprint = func.Blueprint()  # type: ignore[no-untyped-call]  # the SDK leaves it without types
 

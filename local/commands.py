@@ -51,7 +51,7 @@ def _token(given: argparse.Namespace) -> int:
 
 
 def _demo(given: argparse.Namespace) -> int:
-    from local.demo import JOURNEYS, TO_COME
+    from local.journeys.copy import JOURNEYS, TO_COME
     from local.stack import StackOptions
 
     if given.journey in JOURNEYS:

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Final
 
-from local.demo import copy_a_restore_point
+from local.journeys.copy import copy_a_restore_point
 from local.processes import Trouble
 from local.stack import Stack, StackOptions, check_ports
 

@@ -10,40 +10,44 @@ from shared import telemetry
 from shared.access.registry import TABLE as TENANTS_TABLE
 from shared.access.registry import Registry
 from shared.clock import Clock, Ids, RandomIds, RemoteClock, SystemClock
-from shared.operations import blobs, budgets, locks, rejected, storage, store
-from shared.operations.acceptance import Acceptance
-from shared.operations.blobs import WriteOnceBlobs
-from shared.operations.budgets import Budgets, Observed
-from shared.operations.checks import Checks
-from shared.operations.commands import Commands
-from shared.operations.events import Events
-from shared.operations.lists import Lists
-from shared.operations.locks import Locks
-from shared.operations.messages import CHECK_QUEUE, OUTCOME_QUEUE
-from shared.operations.poisoned import PoisonQueues
-from shared.operations.receiving import Receiver
-from shared.operations.rejected import RejectedMessages
-from shared.operations.runner import Runner
-from shared.operations.storage import Storage
-from shared.operations.store import Store
-from shared.operations.tick import Tick
+from shared.operations.accepting import locks
+from shared.operations.model import store
+from shared.operations.outside import rejected
+from shared.operations.running import budgets
+from shared.storage import blobs, tables as storage
+from shared.operations.accepting.acceptance import Acceptance
+from shared.storage.blobs import WriteOnceBlobs
+from shared.operations.running.budgets import Budgets, Observed
+from shared.operations.running.checks import Checks
+from shared.operations.accepting.commands import Commands
+from shared.operations.outside.events import Events
+from shared.operations.model.lists import Lists
+from shared.operations.accepting.locks import Locks
+from shared.operations.outside.messages import CHECK_QUEUE, OUTCOME_QUEUE
+from shared.operations.outside.poisoned import PoisonQueues
+from shared.operations.outside.receiving import Receiver
+from shared.operations.outside.rejected import RejectedMessages
+from shared.operations.running.runner import Runner
+from shared.storage.tables import Storage
+from shared.operations.model.store import Store
+from shared.operations.running.tick import Tick
 from shared.operations.timings import Timings
-from shared.operations.workflow import Workflows
+from shared.operations.model.workflow import Workflows
 from shared.settings import Settings, get_settings
 from shared.telemetry import Metric
 
 if TYPE_CHECKING:
     from shared.arm.clients import AzureClients
-    from shared.restore_points.gauges import CopyGauges
-    from shared.restore_points.service import Copies
-    from shared.site_recovery.drills.service import Drills
-    from shared.site_recovery.gateway import SiteRecoveryGateway
-    from shared.site_recovery.inventory import Inventory
-    from shared.site_recovery.protection.service import Protection
-    from shared.site_recovery.readiness import ReadinessReader
-    from shared.site_recovery.service import Failovers
-    from shared.site_recovery.set_up.service import SetUp
-    from shared.site_recovery.surroundings import Surroundings
+    from shared.copies.protection.gauges import CopyGauges
+    from shared.copies.copying.service import Copies
+    from shared.failovers.drills.service import Drills
+    from shared.failovers.vault.gateway import SiteRecoveryGateway
+    from shared.failovers.vault.inventory import Inventory
+    from shared.failovers.protection.service import Protection
+    from shared.tenants.readiness.reader import ReadinessReader
+    from shared.failovers.failing_over.service import Failovers
+    from shared.failovers.set_up.service import SetUp
+    from shared.failovers.failing_over.context import Surroundings
     from shared.web.tokens import TokenVerifier
 
 INTAKE_QUEUES = ("restore-point-copy-requests", "failover-requests", "tenant-requests")
@@ -189,9 +193,9 @@ def _connect_blobs(settings: Settings) -> WriteOnceBlobs:
 
 def _assemble(settings: Settings, clock: Clock, ids: Ids, account: Storage, anchors: WriteOnceBlobs) -> Runtime:
     from shared.arm.clients import AzureClients
-    from shared.restore_points import assemble as restore_points
-    from shared.restore_points.gauges import CopyGauges
-    from shared.site_recovery import assemble as site_recovery
+    from shared.copies import assemble as restore_points
+    from shared.copies.protection.gauges import CopyGauges
+    from shared.failovers import assemble as site_recovery
     from shared.web.keys import SigningKeys
     from shared.web.tokens import TokenVerifier
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from shared.access.roles import READ_ROLES, Role
 from shared.errors import ErrorCode, Refused
-from shared.operations.models import Actor
+from shared.operations.model.models import Actor
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from shared.access.registry import Registry
 from shared.access.roles import Role
 from shared.arm.ids import ResourceId
 from shared.errors import ErrorCode, Refused
-from shared.operations.models import Actor
+from shared.operations.model.models import Actor
 
 _NEVER = frozenset({Role.ADMIN, Role.FAILOVERS_APPROVE})
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from shared.errors import CallFailure, ErrorCode, FailureKind, Problem, Refused
-from shared.operations.models import JsonObject, Operation
+from shared.operations.model.models import JsonObject, Operation
 
 if TYPE_CHECKING:
     import azure.functions as func

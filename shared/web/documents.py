@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from shared.errors import ErrorCode, Problem, Refused, sentence
-from shared.operations.models import JsonObject
+from shared.operations.model.models import JsonObject
 
 MAX_BYTES = 64 * 1024
 MAX_DEPTH = 32

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from shared.access.principal import Principal
-from shared.operations.models import JsonObject
+from shared.operations.model.models import JsonObject
 from shared.web.answers import absolute
 from shared.web.documents import wrong
 from shared.web.requests import QueryParameter

@@ -1,9 +1,9 @@
-"""The models of an error and of an operation, for the OpenAPI description; `shared.operations.events.as_json` writes the latter."""
+"""The models of an error and of an operation, for the OpenAPI description; `shared.operations.outside.events.as_json` writes the latter."""
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from shared.operations.models import Status
+from shared.operations.model.models import Status
 
 
 class ErrorDetail(BaseModel):

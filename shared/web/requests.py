@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel
 
 from shared.errors import ErrorCode, Problem, Refused, sentence
-from shared.operations.models import JsonObject
+from shared.operations.model.models import JsonObject
 from shared.settings import Settings
 from shared.telemetry import current_traceparent
 from shared.web.documents import MAX_BYTES, invalid, parse, read_object, wrong

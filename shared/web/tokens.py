@@ -12,7 +12,7 @@ from shared.access.principal import Principal
 from shared.access.registry import Registry, TenantKind
 from shared.access.roles import known_roles
 from shared.errors import ErrorCode, Refused
-from shared.operations.models import Actor
+from shared.operations.model.models import Actor
 from shared.settings import Settings
 from shared.web.keys import SigningKey, SigningKeys
 

@@ -7,9 +7,9 @@ from typing import Any
 from shared.access.principal import Principal
 from shared.access.registry import Tenant
 from shared.access.roles import Role
-from shared.operations.models import Actor
-from shared.operations.rows import pieces
-from shared.operations.storage import Found
+from shared.operations.model.models import Actor
+from shared.operations.model.rows import pieces
+from shared.storage.tables import Found
 
 PROVIDER = Tenant(
     name="contoso",

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from shared.access.ownership import owner_of
 from shared.access.registry import Registry, RegistryError, Tenant, read_tenants
 from shared.access.vaults import cloud_key, vault_key
-from shared.web.tenants import tenant_body
+from shared.tenants.answers import tenant_body
 from tests.access.kit import FABRIKAM, NORTHWIND, PROVIDER, MovedClock, Rows
 
 FABRIC = f"{PROVIDER.vault_id}/replicationFabrics/vmm"

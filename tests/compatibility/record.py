@@ -17,8 +17,8 @@ from local.azurite import Azurite
 from local.calls import answers
 from local.simulation.sample_estate import LOCATIONS, sample_estate
 from local.stack import Stack, StackOptions
-from shared.operations.messages import send_check, send_step
-from shared.operations.storage import connect
+from shared.operations.outside.messages import send_check, send_step
+from shared.storage.tables import connect
 from tests.compatibility.stored import Json, Stored, dump, write
 from tests.support.api import Caller
 from tests.support.ports import take_ports

@@ -156,7 +156,7 @@ def _protected(cloud: str, machine: str, by_message: str = "") -> Wanted:
 
 
 def _policy(vault: str, cloud: str, name: str) -> Wanted:
-    from shared.site_recovery.rules.set_up import mapping_id
+    from shared.failovers.set_up.rules import mapping_id
 
     policy = f"{vault}/replicationPolicies/{name}"
     association = mapping_id(cloud, policy)

@@ -8,10 +8,10 @@ import pytest
 
 from local.processes import ROOT
 from shared.composition import INTAKE_QUEUES, TABLES
-from shared.operations.intake import decode, understand
-from shared.operations.messages import OUTCOME_QUEUE
-from shared.restore_points.models import CopyRequest
-from shared.site_recovery.requests import FailoverRequest
+from shared.operations.outside.intake import decode, understand
+from shared.operations.outside.messages import OUTCOME_QUEUE
+from shared.copies.copying.models import CopyRequest
+from shared.failovers.failing_over.requests import FailoverRequest
 
 DOCS = ROOT / "docs"
 PAGES = sorted(DOCS.glob("*.md"))

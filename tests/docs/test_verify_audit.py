@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from local.processes import ROOT
-from shared.operations.models import Actor
-from shared.site_recovery.answers import AuditEntry, AuditTrail
-from shared.site_recovery.rules.audit import append
+from shared.operations.model.models import Actor
+from shared.failovers.vault.answers import AuditEntry, AuditTrail
+from shared.failovers.audit.chain import append
 
 Json = dict[str, Any]
 COUNT = 4

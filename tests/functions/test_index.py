@@ -15,7 +15,7 @@ from functions.health import declared_routes
 from local.host.index import FunctionIndex, TriggerType
 from local.processes import ROOT
 from shared.composition import QUEUES, STEP_QUEUES
-from shared.operations.messages import CHECK_QUEUE
+from shared.operations.outside.messages import CHECK_QUEUE
 from shared.web.openapi import build
 from shared.web.routes import compared
 

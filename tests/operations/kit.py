@@ -12,28 +12,32 @@ from azure.core.exceptions import ResourceNotFoundError
 
 from shared.clock import from_text, to_text
 from shared.errors import CallFailure, FailureKind
-from shared.operations import budgets, locks, rejected, storage, store
-from shared.operations.acceptance import Acceptance
-from shared.operations.budgets import Budgets
-from shared.operations.checks import Checks
-from shared.operations.claims import Absent, Claim, Effect, Started
-from shared.operations.commands import Commands
-from shared.operations.events import Events
-from shared.operations.lists import Lists
-from shared.operations.locks import Locks
-from shared.operations.messages import CHECK_QUEUE, OUTCOME_QUEUE, read_check, read_step
-from shared.operations.models import Actor, Intent, NewOperation, Operation, Said, Status
-from shared.operations.outcomes import Checked, End, Follow, Outcome, Unread, Wait
-from shared.operations.poisoned import PoisonQueues
-from shared.operations.receiving import Receiver
-from shared.operations.rejected import RejectedMessages
-from shared.operations.rows import Active, read_active
-from shared.operations.runner import Runner
-from shared.operations.storage import Storage
-from shared.operations.store import Store
-from shared.operations.tick import Tick
+from shared.operations.accepting import locks
+from shared.operations.model import store
+from shared.operations.outside import rejected
+from shared.operations.running import budgets
+from shared.storage import tables as storage
+from shared.operations.accepting.acceptance import Acceptance
+from shared.operations.running.budgets import Budgets
+from shared.operations.running.checks import Checks
+from shared.operations.running.claims import Absent, Claim, Effect, Started
+from shared.operations.accepting.commands import Commands
+from shared.operations.outside.events import Events
+from shared.operations.model.lists import Lists
+from shared.operations.accepting.locks import Locks
+from shared.operations.outside.messages import CHECK_QUEUE, OUTCOME_QUEUE, read_check, read_step
+from shared.operations.model.models import Actor, Intent, NewOperation, Operation, Said, Status
+from shared.operations.running.outcomes import Checked, End, Follow, Outcome, Unread, Wait
+from shared.operations.outside.poisoned import PoisonQueues
+from shared.operations.outside.receiving import Receiver
+from shared.operations.outside.rejected import RejectedMessages
+from shared.operations.model.rows import Active, read_active
+from shared.operations.running.runner import Runner
+from shared.storage.tables import Storage
+from shared.operations.model.store import Store
+from shared.operations.running.tick import Tick
 from shared.operations.timings import Timings
-from shared.operations.workflow import Workflow, Workflows
+from shared.operations.model.workflow import Workflow, Workflows
 from tests.support.clocks import ManualClock, SequenceIds
 
 TENANT = "contoso"

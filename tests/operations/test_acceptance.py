@@ -6,7 +6,7 @@ import json
 import pytest
 
 from shared.errors import ErrorCode, Refused
-from shared.operations.models import Status
+from shared.operations.model.models import Status
 from tests.operations.conftest import Another
 from tests.operations.kit import ALICE, STEPS, Core, new
 from tests.support.storage_proxy import StorageProxy

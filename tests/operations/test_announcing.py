@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from shared.errors import Problem
-from shared.operations.claims import Claim
-from shared.operations.events import as_json
-from shared.operations.models import Status
-from shared.operations.outcomes import End, Outcome, Wait
+from shared.operations.running.claims import Claim
+from shared.operations.outside.events import as_json
+from shared.operations.model.models import Status
+from shared.operations.running.outcomes import End, Outcome, Wait
 from tests.operations.conftest import Another
 from tests.operations.kit import BASE, STEPS, Core
 from tests.operations.test_claims import Killed

@@ -6,9 +6,9 @@ import pytest
 
 from shared.clock import from_text
 from shared.errors import CallFailure, ErrorCode, FailureKind
-from shared.operations.claims import Claim
-from shared.operations.models import Status
-from shared.operations.outcomes import End, Outcome, Wait
+from shared.operations.running.claims import Claim
+from shared.operations.model.models import Status
+from shared.operations.running.outcomes import End, Outcome, Wait
 from tests.operations.kit import ALICE, Core
 from tests.operations.test_claims import Killed
 

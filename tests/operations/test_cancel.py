@@ -7,10 +7,10 @@ from datetime import timedelta
 import pytest
 
 from shared.errors import ErrorCode, Refused
-from shared.operations.claims import Claim
-from shared.operations.models import Status
-from shared.operations.outcomes import End, Follow, Outcome, Wait
-from shared.operations.rows import Active
+from shared.operations.running.claims import Claim
+from shared.operations.model.models import Status
+from shared.operations.running.outcomes import End, Follow, Outcome, Wait
+from shared.operations.model.rows import Active
 from tests.operations.conftest import Another
 from tests.operations.kit import ALICE, STEPS, Core
 from tests.operations.test_claims import Killed

@@ -9,10 +9,10 @@ import pytest
 
 from shared.clock import from_text, to_text
 from shared.errors import ErrorCode
-from shared.operations.messages import CHECK_QUEUE, CheckMessage, read_check
-from shared.operations.models import NewOperation, Status
-from shared.operations.outcomes import Checked, Unread
-from shared.operations.rows import Active
+from shared.operations.outside.messages import CHECK_QUEUE, CheckMessage, read_check
+from shared.operations.model.models import NewOperation, Status
+from shared.operations.running.outcomes import Checked, Unread
+from shared.operations.model.rows import Active
 from tests.operations.conftest import Another
 from tests.operations.kit import ALICE, STEPS, Core, new
 from tests.support.storage_proxy import AnswerStatus, Rule, StorageProxy

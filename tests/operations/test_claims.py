@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from shared.clock import to_text
-from shared.operations.claims import Claim
-from shared.operations.models import Status
-from shared.operations.outcomes import End, Next, Outcome, Wait
-from shared.operations.rows import Active
-from shared.operations.storage import Conflict
+from shared.operations.running.claims import Claim
+from shared.operations.model.models import Status
+from shared.operations.running.outcomes import End, Next, Outcome, Wait
+from shared.operations.model.rows import Active
+from shared.storage.tables import Conflict
 from tests.operations.conftest import Another
 from tests.operations.kit import Core
 

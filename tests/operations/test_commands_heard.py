@@ -5,9 +5,9 @@ from datetime import timedelta
 import pytest
 
 from shared.errors import ErrorCode, Refused
-from shared.operations.claims import Claim
-from shared.operations.models import Actor, Command, Status
-from shared.operations.outcomes import Follow, Outcome, Wait
+from shared.operations.running.claims import Claim
+from shared.operations.model.models import Actor, Command, Status
+from shared.operations.running.outcomes import Follow, Outcome, Wait
 from tests.operations.kit import ALICE, STEPS, Core
 
 BOB = Actor("app", "bob", "Bob")

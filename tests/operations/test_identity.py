@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.operations.identity import (
+from shared.operations.model.identity import (
     all_partitions,
     body_hash,
     inverted,
@@ -16,7 +16,7 @@ from shared.operations.identity import (
     partition_of_tenant,
     short_hash,
 )
-from shared.operations.messages import MAX_IDS, read_check, read_step
+from shared.operations.outside.messages import MAX_IDS, read_check, read_step
 
 _texts = st.text(st.characters(), max_size=40)
 _moments = st.datetimes(datetime(2000, 1, 1), datetime(2250, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001  # hypothesis wants them so

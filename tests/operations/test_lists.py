@@ -5,8 +5,8 @@ from datetime import timedelta
 
 import pytest
 
-from shared.operations.lists import Query
-from shared.operations.models import Listed, Status
+from shared.operations.model.lists import Query
+from shared.operations.model.models import Listed, Status
 from tests.operations.kit import Core, new
 
 TENANTS = ("contoso", "fabrikam", "provider", "a'b c")

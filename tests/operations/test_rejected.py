@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.errors import ErrorCode, Problem, Refused
-from shared.operations.intake import Intake
-from shared.operations.receiving import Delivery
-from shared.operations.rejected import RejectedMessage, without_secrets
+from shared.operations.outside.intake import Intake
+from shared.operations.outside.receiving import Delivery
+from shared.operations.outside.rejected import RejectedMessage, without_secrets
 from tests.operations.conftest import Another
 from tests.operations.kit import BASE, INTAKE, STEPS, Core, new
 from tests.support.clocks import START

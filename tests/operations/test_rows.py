@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 
 from shared.arm.ids import ResourceId
 from shared.errors import ErrorCode, Problem, Refused
-from shared.operations.identity import operation_id
-from shared.operations.messages import CheckMessage
-from shared.operations.models import Actor, Attention, Command, Intent, JsonObject, Said, Status
-from shared.operations.rows import Active, active_entity, from_pieces, pieces, read_active
-from shared.operations.state import LONGEST_SENTENCE, pack, unpack
-from shared.operations.storage import Change
-from shared.restore_points.rules import chain_key, restore_point_name
+from shared.operations.model.identity import operation_id
+from shared.operations.outside.messages import CheckMessage
+from shared.operations.model.models import Actor, Attention, Command, Intent, JsonObject, Said, Status
+from shared.operations.model.rows import Active, active_entity, from_pieces, pieces, read_active
+from shared.operations.model.state import LONGEST_SENTENCE, pack, unpack
+from shared.storage.tables import Change
+from shared.copies.copying.rules.naming import chain_key, restore_point_name
 from tests.operations.kit import ALICE, Core
 
 _T = "2026-03-03T10:00:00.123456Z"

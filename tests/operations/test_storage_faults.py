@@ -5,7 +5,7 @@ import re
 import pytest
 from azure.core.exceptions import AzureError
 
-from shared.operations.models import Status
+from shared.operations.model.models import Status
 from tests.operations.conftest import Another
 from tests.operations.kit import STEPS, Core, new
 from tests.support.storage_proxy import AnswerStatus, DropAnswer, DropRequest, Rule, StorageProxy

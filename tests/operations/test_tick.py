@@ -6,14 +6,14 @@ from dataclasses import replace
 from datetime import timedelta
 
 from shared.clock import from_text, to_text
-from shared.operations.budgets import Observed
-from shared.operations.identity import all_partitions, partition_of
-from shared.operations.messages import CHECK_QUEUE, read_check
-from shared.operations.models import Status
-from shared.operations.rows import Active
-from shared.operations.storage import Change
+from shared.operations.running.budgets import Observed
+from shared.operations.model.identity import all_partitions, partition_of
+from shared.operations.outside.messages import CHECK_QUEUE, read_check
+from shared.operations.model.models import Status
+from shared.operations.model.rows import Active
+from shared.storage.tables import Change
 from shared.operations.timings import dispatch_hold
-from shared.operations.workflow import Workflows
+from shared.operations.model.workflow import Workflows
 from tests.operations.conftest import Another
 from tests.operations.kit import STEPS, Core, later, new
 

@@ -8,9 +8,9 @@ import pytest
 from azure.core.exceptions import HttpResponseError, ServiceRequestError
 
 from shared.errors import CallFailure, ErrorCode, FailureKind, Problem, Refused
-from shared.operations.events import as_json
-from shared.operations.models import Actor, Attention, Operation, Status
-from shared.operations.workflow import Workflow, Workflows
+from shared.operations.outside.events import as_json
+from shared.operations.model.models import Actor, Attention, Operation, Status
+from shared.operations.model.workflow import Workflow, Workflows
 from shared.web.answers import STATUS, Answer, accepted, failure, refusal, to_http
 from shared.web.operations import OperationBody
 from tests.web.kit import body_of

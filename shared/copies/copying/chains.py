@@ -1,0 +1,176 @@
+"""The table of chains: who waits, whose turn it is, what was started (CORE.md, "Locks and chains").
+
+One partition per chain: `head`, and a row `w|{takenAt}|{id}` for each waiter. Every write of the head is conditional; taking the turn
+is one transaction with the waiter's row. What the rules decide is in `rules.chain`.
+
+A copy of a restore point joins before it is accepted, or one of a newer restore point, accepted after it, could be begun while it is still
+being prepared, after which Azure never copies the older one. Where Azure does not tell in time when the restore point was taken, it joins
+undated (`w||{id}`), and nobody of the chain begins until that is known.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from shared.clock import Clock, from_text, to_text
+from shared.storage.tables import Change, Conflict, Found, Table
+from shared.operations.model.store import Store
+from shared.operations.timings import FREE_LOCK_AFTER
+from shared.copies.copying.rules.chain import ChainHead, next_allowed, next_waiter, release, take_turn, Waiter
+
+TABLE = "chains"
+_TRIES = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """A chain as it was read; `etag` is None while nobody has written its head.
+
+    `undated` are operations that joined before it was known when their restore points were taken; `joined` is when each joined, wall time.
+    """
+
+    key: str
+    head: ChainHead
+    waiters: tuple[Waiter, ...]
+    etag: str | None
+    undated: tuple[str, ...] = ()
+    joined: Mapping[str, datetime] = field(default_factory=dict)
+
+
+class Chains:
+    """Reads and writes chains. A lost race is told by False; storage's errors are raised."""
+
+    def __init__(self, table: Table, store: Store, clock: Clock) -> None:
+        self._table = table
+        self._store = store
+        self._clock = clock
+
+    async def read(self, key: str) -> Chain:
+        """Read a chain's head and waiters in one range."""
+        head, etag, joined = ChainHead(), None, {}
+        waiters: list[Waiter] = []
+        undated: list[str] = []
+        async for found in self._table.range("PartitionKey eq @key", parameters={"key": key}):
+            row = str(found.entity["RowKey"])
+            if row == "head":
+                head, etag = _read_head(found), found.etag
+                continue
+            _, taken_at, operation = row.split("|")
+            joined[operation] = from_text(str(found.entity["joinedAt"]))
+            if taken_at:
+                waiters.append(Waiter(from_text(taken_at), operation))
+            else:
+                undated.append(operation)
+        return Chain(key, head, tuple(waiters), etag, tuple(undated), joined)
+
+    async def head(self, key: str) -> ChainHead:
+        """Read a chain's head only."""
+        found = await self._table.get(key, "head")
+        return _read_head(found) if found else ChainHead()
+
+    async def join(self, key: str, operation: str, taken_at: datetime | None, *, first: bool = False) -> None:
+        """Wait in a chain, with or without knowing when the restore point was taken; harmless to repeat.
+
+        `first` says that it cannot have joined undated before, so that no such row need be taken away.
+        """
+        await self._table.upsert(self._waiter_entity(key, operation, taken_at))
+        if taken_at is not None and not first:
+            await self._table.delete(key, _waiter_key(operation, None))
+
+    async def leave(self, chain: Chain, operation: str) -> None:
+        """Wait no longer; harmless to repeat."""
+        moments = [waiter.taken_at for waiter in chain.waiters if waiter.operation_id == operation]
+        for taken_at in (*moments, *((None,) if operation in chain.undated else ())):
+            await self._table.delete(chain.key, _waiter_key(operation, taken_at))
+
+    async def take_turn(self, chain: Chain, waiter: Waiter) -> bool:
+        """Give the turn to a waiter and take its row away, in one transaction, unless the head changed since it was read."""
+        changes = [self._head_change(chain, take_turn(chain.head, waiter.operation_id))]
+        if waiter in chain.waiters:
+            changes.append(Change("delete", self._waiter_entity(chain.key, waiter.operation_id, waiter.taken_at)))
+        return await self._transact(changes)
+
+    async def give_way(self, chain: Chain, waiter: Waiter) -> bool:
+        """Give the turn back and wait again, in one transaction."""
+        head = release(chain.head, waiter.operation_id)
+        entity = self._waiter_entity(chain.key, waiter.operation_id, waiter.taken_at)
+        return await self._transact([self._head_change(chain, head), Change("upsert", entity)])
+
+    async def write_head(self, chain: Chain, head: ChainHead) -> Chain | None:
+        """Write the head unless it changed since it was read, and return the chain as it is now."""
+        change = self._head_change(chain, head)
+        try:
+            etag = (await self._table.transact([change]))[0]
+        except Conflict:
+            return None
+        return replace(chain, head=head, etag=etag)
+
+    async def change_head(self, key: str, change: Callable[[ChainHead], ChainHead]) -> Chain:
+        """Write what `change` makes of the head, however often others write it meanwhile; it must do no harm when repeated."""
+        for _ in range(_TRIES):
+            chain = await self.read(key)
+            head = change(chain.head)
+            if head == chain.head:
+                return chain
+            written = await self.write_head(chain, head)
+            if written is not None:
+                return written
+        raise Conflict
+
+    async def is_live(self, operation: str) -> bool:
+        """Whether an operation still has a row that is not only to be announced."""
+        row = await self._store.active(operation)
+        return row is not None and not row.announce
+
+    async def stands(self, chain: Chain, operation: str) -> bool:
+        """Whether a waiter's operation is live, or is just being accepted (or its acceptance died less than two minutes ago)."""
+        if await self.is_live(operation):
+            return True
+        joined = chain.joined.get(operation)
+        if joined is None or self._clock.wall() - joined >= FREE_LOCK_AFTER:
+            return False
+        return await self._store.request(operation) is None or await self.is_live(operation)
+
+    async def released(self, key: str, operation: str) -> None:
+        """Take the turn and the waiter's row back from an operation that has ended, and wake the next; harmless to repeat."""
+        chain = await self.change_head(key, lambda head: release(head, operation))
+        await self.leave(chain, operation)
+        following = next_waiter(chain.head, (waiter for waiter in chain.waiters if waiter.operation_id != operation))
+        if following is not None and chain.head.current is None:
+            await self.wake(following.operation_id, next_allowed(chain.head, self._clock.now()))
+
+    async def wake(self, operation: str, at: datetime) -> None:
+        """Have a waiter looked at from `at` on, if it sleeps longer or is just deciding to; its own fallback covers a lost race."""
+        row = await self._store.active(operation)
+        if row is None or row.announce or (row.next_at <= to_text(at) and not row.lease_until):
+            return
+        try:
+            await self._store.save(replace(row, next_at=to_text(at)))
+        except Conflict:
+            return
+
+    def _head_change(self, chain: Chain, head: ChainHead) -> Change:
+        body = head.as_json()
+        entity: dict[str, Any] = {"PartitionKey": chain.key, "RowKey": "head", "v": 1, "head": json.dumps(body).encode()}
+        return Change("insert", entity) if chain.etag is None else Change("merge", entity, chain.etag)
+
+    def _waiter_entity(self, key: str, operation: str, taken_at: datetime | None) -> dict[str, Any]:
+        row = _waiter_key(operation, taken_at)
+        return {"PartitionKey": key, "RowKey": row, "v": 1, "joinedAt": to_text(self._clock.wall())}
+
+    async def _transact(self, changes: list[Change]) -> bool:
+        try:
+            await self._table.transact(changes)
+        except Conflict:
+            return False
+        return True
+
+
+def _read_head(found: Found) -> ChainHead:
+    return ChainHead.from_json(json.loads(found.entity["head"]))
+
+
+def _waiter_key(operation: str, taken_at: datetime | None) -> str:
+    return f"w|{to_text(taken_at) if taken_at is not None else ''}|{operation}"

@@ -1,0 +1,300 @@
+"""What comes in and what goes out of `/restore-point-copies`, over HTTP and queue alike (DESIGN.md, contracts/).
+
+A request that is wrong raises `pydantic.ValidationError`, whose errors carry the path of the field as the sender wrote it
+(`source.vmId`) and a sentence that can be shown as it is.
+"""
+
+import re
+from collections.abc import Callable
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Any, Self
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    ValidationInfo,
+    WithJsonSchema,
+    field_validator,
+    model_validator,
+)
+from pydantic.alias_generators import to_camel
+from pydantic_core import PydanticCustomError
+
+from shared.arm.ids import resource_id_of
+from shared.clock import to_text
+from shared.errors import Problem
+from shared.operations.model.models import Actor, Attention, Status
+
+DISK_TYPE = "Microsoft.Compute/disks"
+RESTORE_POINT_TYPE = "Microsoft.Compute/restorePointCollections/restorePoints"
+VIRTUAL_MACHINE_TYPE = "Microsoft.Compute/virtualMachines"
+
+MAX_RESOURCE_GROUP = 90
+MAX_COLLECTION = 80
+MAX_TAGS = 15
+MAX_TAG_NAME = 512
+MAX_TAG_VALUE = 256
+OUR_TAG_PREFIX = "farshore-"
+"""Tags of this prefix are written by us on the target collection; a request cannot set them."""
+
+_REGION = re.compile(r"[a-z][a-z0-9]{1,49}")
+_RESOURCE_GROUP = r"^\.?[\w()-]+(\.[\w()-]+)*$"
+_COLLECTION = r"^[A-Za-z0-9](([A-Za-z0-9_-]|\.[A-Za-z0-9_-])*\.?[A-Za-z0-9_])?$"
+_GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_NOT_IN_A_TAG_NAME = frozenset("<>%&\\?/")
+
+
+class ConsistencyMode(StrEnum):
+    """What a restore point promises of the data on its disks (Azure's ConsistencyModeTypes)."""
+
+    CRASH_CONSISTENT = "CrashConsistent"
+    FILE_SYSTEM_CONSISTENT = "FileSystemConsistent"
+    APPLICATION_CONSISTENT = "ApplicationConsistent"
+
+
+def normal_region(text: str) -> str:
+    """Return the name that ARM uses for a region, from it or from its display name: `West Europe` → `westeurope`.
+
+    Raises `ValueError` for what cannot be a region's name. Whether the region exists is not known here.
+    """
+    name = "".join(text.split()).lower()
+    if not name:
+        raise ValueError("it is empty; the name of an Azure region is expected, such as westeurope")
+    if _REGION.fullmatch(name) is None:
+        raise ValueError(f"'{text[:60]}' cannot be the name of an Azure region, such as westeurope or West Europe")
+    return name
+
+
+def _in_words(check: Callable[[str], str]) -> Callable[[str], str]:
+    # pydantic puts "Value error, " before the words of a ValueError
+    def checked(text: str) -> str:
+        try:
+            return check(text)
+        except ValueError as wrong:
+            raise PydanticCustomError("farshore", "{words}", {"words": str(wrong)}) from None
+
+    return checked
+
+
+def _resource_group(text: str) -> str:
+    """Rules of Microsoft.Resources/resourceGroups: "Naming rules and restrictions for Azure resources"."""
+    if len(text) > MAX_RESOURCE_GROUP or re.fullmatch(_RESOURCE_GROUP, text) is None:
+        raise ValueError(
+            "the name of a resource group has 1 to 90 letters, digits, underscores, hyphens, full stops and parentheses, "
+            "no full stop at its end and no two in a row"
+        )
+    return text
+
+
+def _collection(text: str) -> str:
+    """Rules of names in Microsoft.Compute: "Naming rules and restrictions for Azure resources" (as for snapshots and images)."""
+    if len(text) > MAX_COLLECTION or re.fullmatch(_COLLECTION, text) is None:
+        raise ValueError(
+            "the name of a restore point collection has 1 to 80 letters (a-z), digits, underscores, hyphens and full stops; "
+            "it begins with a letter or digit, ends with one or an underscore, and has no two full stops in a row"
+        )
+    return text
+
+
+def _subscription(text: str) -> str:
+    if _GUID.fullmatch(text.lower()) is None:
+        raise ValueError("a subscription's id is a GUID, such as 00000000-0000-0000-0000-000000000001")
+    return text.lower()
+
+
+def _text(check: Callable[[str], str], **schema: object) -> tuple[AfterValidator, WithJsonSchema]:
+    return AfterValidator(_in_words(check)), WithJsonSchema({"type": "string", **schema})
+
+
+_region_rule, _region_schema = _text(normal_region, pattern="^[A-Za-z][A-Za-z0-9 ]{0,48}[A-Za-z0-9]$", examples=["westeurope"])
+_group_rule, _group_schema = _text(_resource_group, minLength=1, maxLength=MAX_RESOURCE_GROUP, pattern=_RESOURCE_GROUP)
+_collection_rule, _collection_schema = _text(_collection, minLength=1, maxLength=MAX_COLLECTION, pattern=_COLLECTION)
+_subscription_rule, _subscription_schema = _text(
+    _subscription, pattern=r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$", examples=["00000000-0000-0000-0000-000000000001"]
+)
+
+Region = Annotated[str, _region_rule, _region_schema]
+"""A region's name or display name; the value is the name that ARM uses."""
+ResourceGroupName = Annotated[str, _group_rule, _group_schema]
+CollectionName = Annotated[str, _collection_rule, _collection_schema]
+SubscriptionId = Annotated[str, _subscription_rule, _subscription_schema]
+"""A GUID; the value is in lower case."""
+DiskId = Annotated[str, resource_id_of(DISK_TYPE)]
+RestorePointId = Annotated[str, resource_id_of(RESTORE_POINT_TYPE)]
+VirtualMachineId = Annotated[str, resource_id_of(VIRTUAL_MACHINE_TYPE)]
+
+Moment = Annotated[
+    datetime, PlainSerializer(to_text, return_type=str, when_used="json"), WithJsonSchema({"type": "string", "format": "date-time"})
+]
+"""A moment, aware UTC; ISO 8601 with a Z in JSON."""
+
+
+class _Request(BaseModel):
+    # built when first used: a cold start declares many models and uses few
+    model_config = ConfigDict(frozen=True, defer_build=True, extra="forbid", alias_generator=to_camel)
+
+
+class _Answer(BaseModel):
+    # built when first used: a cold start declares many models and uses few
+    model_config = ConfigDict(frozen=True, defer_build=True, extra="forbid", alias_generator=to_camel, populate_by_name=True)
+
+
+def _refuse(words: str) -> PydanticCustomError:
+    return PydanticCustomError("farshore", "{words}", {"words": words})
+
+
+class CopySource(_Request):
+    """What to copy: a restore point, or a VM of which one is made first."""
+
+    restore_point_id: RestorePointId | None = Field(None, description="The restore point to copy.")
+    virtual_machine_id: VirtualMachineId | None = Field(None, description="The VM of which a restore point is made and copied.")
+    consistency_mode: ConsistencyMode | None = Field(
+        None, description="With virtualMachineId only; without it Azure's default, application-consistent."
+    )
+    exclude_disks: tuple[DiskId, ...] = Field(
+        (), max_length=100, description="With virtualMachineId only: ids of the VM's disks that the restore point leaves out."
+    )
+
+    @field_validator("consistency_mode")
+    @classmethod
+    def _mode_is_fixed(cls, value: ConsistencyMode | None, info: ValidationInfo) -> ConsistencyMode | None:
+        if value is not None and info.data.get("restore_point_id") is not None:
+            raise _refuse("the consistency of a restore point is fixed when it is made: leave this out, or give virtualMachineId")
+        return value
+
+    @field_validator("exclude_disks")
+    @classmethod
+    def _disks_are_fixed(cls, value: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        """`excludeDisks` is possible at the creation only, never at the copy (facts/restore-points.md)."""
+        if value and info.data.get("restore_point_id") is not None:
+            raise _refuse("disks can be left out only when a restore point is made: leave this out, or give virtualMachineId")
+        return tuple({disk.lower(): disk for disk in value}.values())
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if self.restore_point_id is not None and self.virtual_machine_id is not None:
+            raise _refuse("both restorePointId and virtualMachineId are given: give the one that is to be copied")
+        if self.restore_point_id is None and self.virtual_machine_id is None:
+            raise _refuse("neither restorePointId nor virtualMachineId is given: one of them is needed")
+        return self
+
+
+class CopyTarget(_Request):
+    """Where the copy goes. By default the subscription is the source's, and the collection's name is made from the source's."""
+
+    region: Region = Field(description="An Azure region other than the source's, by name or display name.")
+    resource_group: ResourceGroupName = Field(description="An existing resource group for the target collection.")
+    subscription_id: SubscriptionId | None = Field(None, description="By default the source's subscription.")
+    collection: CollectionName | None = Field(None, description="The target restore point collection; made if it is not there.")
+
+
+class CopyRequest(_Request):
+    """A request to copy a restore point to another region. The reserved members of a queue message are taken out before."""
+
+    source: CopySource
+    target: CopyTarget
+    tags: dict[str, str] = Field(
+        default_factory=dict,
+        description="Kept with the copy, and put on the target collection when it is made.",
+        json_schema_extra={
+            "maxProperties": MAX_TAGS,
+            "propertyNames": {"minLength": 1, "maxLength": MAX_TAG_NAME, "pattern": r"^[^<>%&\\?/]+$"},
+            "additionalProperties": {"type": "string", "maxLength": MAX_TAG_VALUE},
+        },
+    )
+
+    @field_validator("tags")
+    @classmethod
+    def _tags_fit(cls, tags: dict[str, str]) -> dict[str, str]:
+        """Limits of contracts/http.md; characters and case of ARM's tag names ("Use tags to organize your Azure resources")."""
+        if len(tags) > MAX_TAGS:
+            raise _refuse(f"{len(tags)} tags are given; at most {MAX_TAGS} are possible")
+        for name, value in tags.items():
+            _check_tag(name, value)
+        if len({name.lower() for name in tags}) < len(tags):
+            raise _refuse("two tags differ only in the case of their names; Azure takes them for one")
+        return tags
+
+
+def _check_tag(name: str, value: str) -> None:
+    shown = name if len(name) <= 40 else f"{name[:40]}…"
+    if not name.strip():
+        raise _refuse("the name of a tag is empty")
+    if len(name) > MAX_TAG_NAME:
+        raise _refuse(f"the name of the tag '{shown}' has {len(name)} characters; at most {MAX_TAG_NAME} are possible")
+    if not _NOT_IN_A_TAG_NAME.isdisjoint(name):
+        raise _refuse(f"the name of the tag '{shown}' contains one of < > % & \\ ? / which Azure refuses")
+    if name.lower().startswith(OUR_TAG_PREFIX):
+        raise _refuse(f"the tag '{shown}' begins with {OUR_TAG_PREFIX}, which is reserved")
+    if len(value) > MAX_TAG_VALUE:
+        raise _refuse(f"the value of the tag '{shown}' has {len(value)} characters; at most {MAX_TAG_VALUE} are possible")
+
+
+class DiskState(StrEnum):
+    """How far the copy of one disk is."""
+
+    REPLICATING = "Replicating"
+    SUCCEEDED = "Succeeded"
+    FAILED = "Failed"
+
+
+Percent = Annotated[int, Field(ge=0, le=100)]
+
+
+class CopiedDisk(_Answer):
+    """One disk of a copy: the disk restore point in the target region."""
+
+    id: str
+    state: DiskState
+    percent_complete: Percent
+
+
+class CopiedFrom(_Answer):
+    """Where a copy comes from; `restorePointId` and `takenAt` are null until the restore point of a VM is made."""
+
+    virtual_machine_id: str | None
+    restore_point_id: str | None
+    region: str | None
+    taken_at: Moment | None
+
+
+class CopiedTo(_Answer):
+    """Where a copy goes; `restorePointId` is the copy's own id in Azure, there once it has been started."""
+
+    restore_point_id: str | None
+    region: str
+
+
+Failure = Annotated[Problem, PlainSerializer(Problem.as_json, return_type=dict[str, Any])]
+"""The error object of the Azure REST API guidelines: `target` and `details` only where there are any."""
+
+
+class Copy(_Answer):
+    """A copy as callers see it. `usable` is true once every disk has arrived, and only then is `percentComplete` 100."""
+
+    id: str
+    tenant: str
+    status: Status
+    step: str
+    percent_complete: Percent = Field(description="The mean over the disks; 100 only when usable.")
+    usable: bool
+    source: CopiedFrom
+    target: CopiedTo
+    disks: tuple[CopiedDisk, ...] = ()
+    created_at: Moment
+    started_at: Moment | None = Field(None, description="When Azure began to copy.")
+    completed_at: Moment | None = None
+    error: Failure | None = None
+    checks: int = Field(0, ge=0, description="How often the replication status was read so far.")
+    attention: Attention | None = None
+    requested_by: Actor
+    tags: dict[str, str] = Field(default_factory=dict)
+    policy: str | None = Field(None, description="The copy policy that asked for it, null where a caller did.")
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the answer's JSON, members in camelCase."""
+        return self.model_dump(mode="json", by_alias=True)

@@ -1,0 +1,150 @@
+"""What callers can ask of copies, over HTTP and queue alike: start, cancel, redo, look."""
+
+import asyncio
+from dataclasses import dataclass, replace
+
+from shared.arm.ids import ResourceId
+from shared.errors import CallFailure, ErrorCode, FailureKind, Refused
+from shared.operations.accepting.acceptance import Acceptance
+from shared.operations.accepting.commands import Commands
+from shared.operations.model.models import Accepted, Actor, JsonObject, NewOperation, Operation, Status
+from shared.copies.copying import admission
+from shared.copies.copying.chains import Chains
+from shared.copies.gateway import RestorePointGateway
+from shared.copies.ledger import Ledger
+from shared.copies.copying.models import CopyRequest
+from shared.copies.copying.rules.chain import ChainHead, moved_on
+from shared.copies.copying.rules.failures import azure_problem
+from shared.copies.copying.rules.naming import chain_key
+from shared.copies.copying.workflow import chain_moved_on, KIND
+
+_READS_SECONDS = 4.5
+"""Within the five seconds of contracts/http.md, and before Node servers, such as Azurite, close connections that idled for five."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request for a copy, with whose it is: `owner` is the tenant that owns the source, `key` the repeatability key."""
+
+    request: CopyRequest
+    body: JsonObject
+    owner: str
+    actor: Actor
+    key: str | None
+    trace: str | None = None
+    replaces: str | None = None
+    first_sent: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Copies:
+    """Starts, cancels and redoes copies."""
+
+    acceptance: Acceptance
+    commands: Commands
+    gateway: RestorePointGateway
+    chains: Chains
+    ledger: Ledger
+
+    async def start(self, asked: Asked) -> Accepted:
+        """Accept a copy, or find the one that this request became earlier.
+
+        Raises `Refused` for what is known not to go now; what Azure does not say within five seconds is found by the first step.
+        """
+        new = NewOperation(
+            kind=KIND,
+            tenant=asked.owner,
+            key=asked.key,
+            body=asked.body,
+            actor=asked.actor,
+            first_step="preparing",
+            data={"replaces": asked.replaces} if asked.replaces else {},
+            filters=_filters(asked.request, None),
+            trace=asked.trace,
+            first_sent=asked.first_sent,
+        )
+        known = await self.acceptance.known(new)
+        if known is not None:
+            return Accepted(known, created=False)
+        seen = await self._look(asked.request)
+        new = replace(new, filters=_filters(asked.request, seen))
+        if asked.request.source.restore_point_id is None:
+            return await self.acceptance.accept(new)
+        point, region = admission.source_id(asked.request), asked.request.target.region
+        key = chain_key(*admission.collections(asked.request))
+        taken_at = seen.point.taken_at if seen is not None and seen.point is not None else None
+
+        async def claim(operation: str) -> None:
+            await self.ledger.claim(point, region, operation, replaces=asked.replaces)
+            await self.chains.join(key, operation, taken_at, first=True)
+
+        async def unclaim(operation: str) -> None:
+            await self.chains.leave(await self.chains.read(key), operation)
+            await self.ledger.unclaim(point, region, operation)
+
+        return await self.acceptance.accept(replace(new, data={**new.data, "chain": key}), claim=claim, unclaim=unclaim)
+
+    async def _look(self, request: CopyRequest) -> admission.Seen | None:
+        """Refuse what Azure would refuse; None where it does not say so in time."""
+        try:
+            async with asyncio.timeout(_READS_SECONDS):
+                seen, head = await asyncio.gather(admission.look(self.gateway, request), self._head(request))
+        except TimeoutError:
+            return None
+        except CallFailure as failure:
+            if failure.kind is FailureKind.NOT_FOUND:
+                raise admission.not_found(request) from failure
+            if failure.kind is FailureKind.REFUSED:
+                problem = azure_problem(failure.problem, _code(failure))
+                raise Refused(_code(failure), problem.message, target="source", details=problem.details) from failure
+            return None
+        admission.refuse(request, seen)
+        moved = moved_on(head, seen.point.taken_at) if seen.point is not None and seen.point.taken_at is not None else None
+        if moved is not None:
+            raise chain_moved_on(moved)
+        return seen
+
+    async def _head(self, request: CopyRequest) -> ChainHead:
+        """Read the chain's head, where the request names a restore point: one of a VM that is yet to be made is the newest of all."""
+        if request.source.restore_point_id is None:
+            return ChainHead()
+        return await self.chains.head(chain_key(*admission.collections(request)))
+
+    async def cancel(self, operation: Operation, by: Actor) -> Operation:
+        """Cancel a copy before it has started in Azure; raises `Refused` (AlreadyStarted, AlreadyEnded)."""
+        return await self.commands.cancel(operation, by)
+
+    async def redo(self, operation: Operation, actor: Actor, key: str | None, first_sent: str | None = None) -> Accepted:
+        """Copy again what a failed copy was of, as a new operation; raises `Refused` (NotFailed and those of `start`)."""
+        if operation.status not in {Status.FAILED, Status.CANCELED}:
+            raise Refused(ErrorCode.NOT_FAILED, f"Only a copy that failed or was canceled can be redone; this one is {operation.status}.")
+        body = _same_again(operation)
+        request = CopyRequest.model_validate(body)
+        return await self.start(Asked(request, body, operation.tenant, actor, key, replaces=operation.id, first_sent=first_sent))
+
+
+def owned_ids(request: CopyRequest) -> tuple[ResourceId, ...]:
+    """Return the ids of what a copy touches, all of which must be one tenant's: its source and its target collection."""
+    return (admission.source_id(request), admission.collections(request)[1])
+
+
+def _same_again(operation: Operation) -> JsonObject:
+    """The request of a redo: the very restore point, where the copy of a VM got as far as making one."""
+    source = operation.detail.get("source")
+    point = source.get("restorePointId") if isinstance(source, dict) else None
+    body = {name: value for name, value in operation.body.items() if name not in {"id", "tenant"}}
+    return {**body, "source": {"restorePointId": point}} if point else body
+
+
+def _filters(request: CopyRequest, seen: admission.Seen | None) -> dict[str, str]:
+    filters = {"region": request.target.region}
+    vm = request.source.virtual_machine_id
+    if seen is not None and seen.point is not None:
+        vm = seen.point.virtual_machine_id
+    if vm:
+        filters["virtualMachineId"] = ResourceId.parse(vm).key
+    return filters
+
+
+def _code(failure: CallFailure) -> ErrorCode:
+    return ErrorCode.AUTHORIZATION_FAILED if failure.code == "AuthorizationFailed" else ErrorCode.AZURE_REFUSED

@@ -1,0 +1,126 @@
+"""Takes a chain's turn: carries out what `rules.chain` decides against the table and the target collection, until nothing is left to do."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from shared.arm.ids import ResourceId
+from shared.clock import Clock, from_text
+from shared.copies.copying.chains import Chain, Chains
+from shared.copies.gateway import Collection, Json, RestorePointGateway
+from shared.copies.copying.rules.chain import (
+    decide,
+    GiveWay,
+    Look,
+    merge_observed,
+    MovedOn,
+    next_allowed,
+    ObservedPoint,
+    StartNow,
+    TakeTurn,
+    to_read,
+    Waiter,
+    WaitUntil,
+)
+from shared.copies.copying.rules.replication import still_running
+
+_ROUNDS = 12
+_UNDATED = timedelta(minutes=1)
+"""How soon to look again whether it is known when a restore point in the way was taken."""
+
+
+@dataclass(frozen=True, slots=True)
+class Turns:
+    """Takes turns for copies."""
+
+    chains: Chains
+    gateway: RestorePointGateway
+    clock: Clock
+
+    async def take(self, key: str, me: Waiter, target: ResourceId, source_point: str) -> StartNow | WaitUntil | MovedOn:
+        """Do what the chain lets a waiting copy do now, and say what comes of it: start, wait, or never.
+
+        Raises `CallFailure` where the target collection cannot be read.
+        """
+        looked = False
+        for _ in range(_ROUNDS):
+            chain = await self.chains.read(key)
+            live = chain.head.current is not None and (
+                chain.head.current == me.operation_id or await self.chains.is_live(chain.head.current)
+            )
+            decision = decide(chain.head, chain.waiters, me, self.clock.now(), current_is_live=live, looked=looked)
+            if isinstance(decision, StartNow | TakeTurn) and (undated := await self._undated(chain, me)) is not None:
+                words = "Azure has not told yet when the restore point of another copy of the chain was taken; the older one is first"
+                return WaitUntil(self.clock.now() + _UNDATED, words, undated)
+            match decision:
+                case StartNow() | MovedOn():
+                    return decision
+                case TakeTurn():
+                    await self.chains.take_turn(chain, me)
+                case Look():
+                    looked = await self._look(chain, me, target, source_point)
+                case GiveWay():
+                    await self._give_way(chain, me, decision.to)
+                case WaitUntil():
+                    if not await self._remove_the_dead(chain, decision):
+                        return decision
+        return WaitUntil(self.clock.now(), "others of the chain are at it in this very moment")
+
+    async def _look(self, chain: Chain, me: Waiter, target: ResourceId, source_point: str) -> bool:
+        """Read the target collection, write into the head what others did there; False if the head changed meanwhile."""
+        collection = target.parent
+        source_collection = ResourceId.parse(source_point).parent
+        if collection is None or source_collection is None:
+            raise ValueError(f"{target} lies in no collection")
+        there, source = await asyncio.gather(
+            self.gateway.collection(collection, with_points=True), self.gateway.collection(source_collection, with_points=True)
+        )
+        points = _observed(there, source)
+        unread = to_read(chain.head, points, me.operation_id)
+        views = await asyncio.gather(*(self.gateway.instance_view(collection.child("restorePoints", name)) for name in unread))
+        running = {name: still_running(view) for name, view in zip(unread, views, strict=True)}
+        points = [replace(point, replicating=running.get(point.name, point.replicating)) for point in points]
+        head = merge_observed(chain.head, points, me.operation_id, self.clock.now())
+        return head == chain.head or await self.chains.write_head(chain, head) is not None
+
+    async def _undated(self, chain: Chain, me: Waiter) -> str | None:
+        """Return an operation that may have to go first, of which that is not known yet; rows of dead ones are removed."""
+        for operation in chain.undated:
+            if operation == me.operation_id:
+                continue
+            if await self.chains.stands(chain, operation):
+                return operation
+            await self.chains.leave(chain, operation)
+        return None
+
+    async def _give_way(self, chain: Chain, me: Waiter, to: str) -> None:
+        if await self.chains.stands(chain, to):
+            if await self.chains.give_way(chain, me):
+                await self.chains.wake(to, next_allowed(chain.head, self.clock.now()))
+        else:
+            await self.chains.leave(chain, to)
+
+    async def _remove_the_dead(self, chain: Chain, wait: WaitUntil) -> bool:
+        """Remove the row of a waiter in front that has no live operation; False if what is in front lives."""
+        if wait.behind is None or wait.behind == chain.head.current or await self.chains.stands(chain, wait.behind):
+            return False
+        await self.chains.leave(chain, wait.behind)
+        return True
+
+
+def _observed(target: Collection | None, source: Collection | None) -> list[ObservedPoint]:
+    taken = {str(point.get("id", "")).lower(): _moment(point) for point in (source.points if source else ())}
+    points: Sequence[Json] = target.points if target else ()
+    return [ObservedPoint(str(point.get("name", "")), taken.get(_source(point).lower())) for point in points]
+
+
+def _source(point: Json) -> str:
+    source = (point.get("properties", {}).get("sourceRestorePoint") or {}).get("id")
+    text = str(source or "")
+    return text if text.startswith("/") else f"/{text}"
+
+
+def _moment(point: Json) -> datetime | None:
+    created = point.get("properties", {}).get("timeCreated")
+    return from_text(str(created)) if created else None

@@ -1,0 +1,154 @@
+"""The table `copies`: which restore point is copied where by which operation, and the ledger of finished copies by VM.
+
+A unique row per (source restore point, target region) keeps a second copy from being asked for: Azure allows one
+(facts/restore-points.md). The ledger outlives the source: once a VM is gone, Azure cannot tell what a copy is of.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from shared.arm.ids import ResourceId
+from shared.clock import Clock, Ids, from_text, to_text
+from shared.errors import ErrorCode, Refused
+from shared.operations.model import rows
+from shared.operations.model.identity import inverted, short_hash
+from shared.storage.tables import Change, Conflict, Found, Table
+from shared.operations.model.store import Store
+from shared.operations.timings import FREE_LOCK_AFTER
+from shared.copies.protection.newest import Newest
+from shared.copies.copying.rules.naming import copy_key
+
+TABLE = "copies"
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerEntry:
+    """A finished copy: ids as ARM writes them, times as ISO 8601 text."""
+
+    operation: str
+    tenant: str
+    virtual_machine_id: str
+    source_point_id: str
+    target_point_id: str
+    region: str
+    taken_at: str
+    completed_at: str
+
+
+class Ledger:
+    """Claims copies before they are accepted, and records them when they are usable."""
+
+    def __init__(self, table: Table, store: Store, clock: Clock, ids: Ids) -> None:
+        self._table = table
+        self._newest = Newest(table)
+        self._store = store
+        self._clock = clock
+        self._ids = ids
+
+    async def owner(self, source_point: ResourceId, region: str) -> str | None:
+        """Return the operation that copies, or copied, this restore point to this region, or None."""
+        found = await self._table.get(copy_key(source_point, region), "unique")
+        if found is None or await self._free(found):
+            return None
+        return str(found.entity["owner"])
+
+    async def claim(self, source_point: ResourceId, region: str, operation: str, *, replaces: str | None = None) -> bool:
+        """Make the copy this operation's, if it is nobody's, its own already, or that of the operation it replaces.
+
+        Returns whether copies of it have failed there before, whose restore points stand in the way (`failed_points`). Raises `Refused`
+        (RestorePointAlreadyCopied) naming the operation that has it.
+        """
+        key = copy_key(source_point, region)
+        entity: dict[str, Any] = {
+            "PartitionKey": key,
+            "RowKey": "unique",
+            "v": 1,
+            "owner": operation,
+            "nonce": self._ids.new(),
+            "takenAt": to_text(self._clock.wall()),
+            "sourcePoint": str(source_point),
+            "region": region,
+            "failed": "",
+        }
+        while True:
+            try:
+                await self._table.insert(entity)
+            except Conflict:
+                found = await self._table.get(key, "unique")
+                if found is None:
+                    continue
+                owner = str(found.entity["owner"])
+                if owner == operation:
+                    return bool(found.entity.get("failed"))
+                if owner != replaces and not await self._free(found):
+                    raise already_copied(owner) from None
+                entity["failed"] = "\n".join([*_failed(found), *await self._started_by(owner)])
+                if not await self._take_over(entity, found):
+                    continue
+            return bool(entity["failed"])
+
+    async def failed_points(self, source_point: ResourceId, region: str) -> list[ResourceId]:
+        """Return the restore points that failed copies have left: Azure copies once per region, so they must go first."""
+        found = await self._table.get(copy_key(source_point, region), "unique")
+        return [ResourceId.parse(point) for point in _failed(found)] if found is not None else []
+
+    async def unclaim(self, source_point: ResourceId, region: str, operation: str) -> None:
+        """Give a claim back that became no operation."""
+        key = copy_key(source_point, region)
+        found = await self._table.get(key, "unique")
+        if found is not None and found.entity["owner"] == operation:
+            await self._table.delete(key, "unique", found.etag)
+
+    async def record(self, entry: LedgerEntry) -> None:
+        """Record a copy that is usable; harmless to repeat."""
+        vm = ResourceId.parse(entry.virtual_machine_id).key if entry.virtual_machine_id else f"unknown of {entry.source_point_id.lower()}"
+        await self._table.upsert(
+            {
+                "PartitionKey": f"vm-{short_hash(vm)}",
+                "RowKey": f"{inverted(from_text(entry.taken_at))}|{entry.operation}",
+                "v": 1,
+                "tenant": entry.tenant,
+                "virtualMachineId": entry.virtual_machine_id,
+                "sourcePoint": entry.source_point_id,
+                "targetPoint": entry.target_point_id,
+                "region": entry.region,
+                "takenAt": entry.taken_at,
+                "completedAt": entry.completed_at,
+            }
+        )
+        if entry.virtual_machine_id:
+            await self._newest.raise_to(entry.tenant, entry.virtual_machine_id, entry.region, entry.taken_at, entry.operation)
+
+    async def _started_by(self, operation: str) -> list[str]:
+        earlier = await self._store.get(operation)
+        target = earlier.detail.get("target") if earlier is not None else None
+        point = target.get("restorePointId") if isinstance(target, dict) else None
+        return [str(point)] if point else []
+
+    async def _take_over(self, entity: dict[str, Any], found: Found) -> bool:
+        try:
+            await self._table.transact([Change("merge", entity, found.etag)])
+        except Conflict:
+            return False
+        return True
+
+    async def _free(self, found: Found) -> bool:
+        """Whether the row's owner was never accepted (after two minutes), or ended without a copy."""
+        owner = str(found.entity["owner"])
+        request = await self._store.request(owner)
+        if request is not None:
+            return rows.failed_before(request)
+        return self._clock.wall() - from_text(str(found.entity["takenAt"])) >= FREE_LOCK_AFTER
+
+
+def _failed(found: Found) -> list[str]:
+    return str(found.entity.get("failed") or "").split()
+
+
+def already_copied(owner: str) -> Refused:
+    """Return the refusal of a second copy of one restore point to one region."""
+    return Refused(
+        ErrorCode.RESTORE_POINT_ALREADY_COPIED,
+        f"Azure copies a restore point once per region, and operation {owner} has copied it there or is doing so.",
+        target=owner,
+    )

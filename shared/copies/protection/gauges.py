@@ -1,0 +1,60 @@
+"""Copies in flight, copies that stand still, and the age of the newest usable ones: told every few minutes, zero included."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from shared import telemetry
+from shared.access.registry import Tenant
+from shared.clock import Clock
+from shared.errors import ErrorCode
+from shared.operations.model.store import Store
+from shared.copies.protection.newest import Newest
+from shared.copies.protection.objective import standing
+from shared.copies.copying.workflow import KIND
+from shared.telemetry import Metric
+
+EVERY_SECONDS = 300.0
+
+
+@dataclass(slots=True)
+class CopyGauges:
+    """Tells the gauges of copies, at most once in five minutes of wall time in one process.
+
+    Each telling reads all that is active, and one row for each machine and region of a tenant that has an objective.
+    """
+
+    store: Store
+    newest: Newest
+    clock: Clock
+    told_at: float = field(default=-EVERY_SECONDS)
+
+    async def tell(self, tenants: Sequence[Tenant]) -> None:
+        """Count and tell, for these tenants and for any other that has copies."""
+        if self.clock.monotonic() - self.told_at < EVERY_SECONDS:
+            return
+        self.told_at = self.clock.monotonic()
+        await self._tell_copies([tenant.name for tenant in tenants])
+        for tenant in tenants:
+            await self._tell_objective(tenant)
+
+    async def _tell_copies(self, tenants: Sequence[str]) -> None:
+        in_flight: Counter[str] = Counter(dict.fromkeys(tenants, 0))
+        stuck: Counter[str] = Counter(dict.fromkeys(tenants, 0))
+        for tenant, attention in await self.store.followed(KIND):
+            in_flight[tenant] += 1
+            stuck[tenant] += attention == ErrorCode.COPY_STUCK
+        for tenant, copies in in_flight.items():
+            telemetry.gauge(Metric.COPIES_IN_FLIGHT, copies, tenant=tenant)
+            telemetry.gauge(Metric.COPIES_STUCK, stuck[tenant], tenant=tenant)
+
+    async def _tell_objective(self, tenant: Tenant) -> None:
+        """Tell how a tenant stands against its objective; without one, or without a usable copy's age, there is nothing to tell."""
+        objective = tenant.settings.recovery_point_objective
+        if objective is None:
+            return
+        found = standing((await self.newest.of(tenant.name)).values(), objective, self.clock.now())
+        telemetry.gauge(Metric.OBJECTIVE_LIMIT, objective.total_seconds(), tenant=tenant.name)
+        telemetry.gauge(Metric.OBJECTIVE_BREACHED, found.breached, tenant=tenant.name)
+        if found.oldest is not None:
+            telemetry.gauge(Metric.OBJECTIVE_AGE, found.oldest.total_seconds(), tenant=tenant.name)

@@ -1,0 +1,169 @@
+"""What comes in and what goes out of drills: policies, runs, the report."""
+
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Annotated, Any, Self
+
+from pydantic import BeforeValidator, Field, PlainSerializer, StrictBool, WithJsonSchema, model_validator
+
+from shared.values.durations import duration_text, parse_duration
+from shared.operations.model.models import Status
+from shared.failovers.vault.answers import Failure, Moment
+from shared.values.documents import Document
+from shared.failovers.vault.fields import At, NetworkId, ProtectedItemId, RecoveryPlanId, refuse, Span
+
+SHORTEST, LONGEST = timedelta(hours=1), timedelta(days=366)
+MAX_SCOPES = 500
+
+
+class Late(StrEnum):
+    """What becomes of a drill whose time went by, by more than an hour, while it could not be begun."""
+
+    CATCH_UP = "CatchUp"
+    SKIP = "Skip"
+
+
+def _period(value: object) -> object:
+    if isinstance(value, timedelta):
+        return value
+    if not isinstance(value, str):
+        raise refuse("a period is a text in ISO 8601, such as P30D")
+    try:
+        span = parse_duration(value)
+    except ValueError as wrong:
+        raise refuse(str(wrong)) from None
+    if not SHORTEST <= span <= LONGEST:
+        raise refuse("it lies between PT1H and P366D")
+    return span
+
+
+Period = Annotated[
+    timedelta,
+    BeforeValidator(_period),
+    PlainSerializer(duration_text, return_type=str, when_used="json"),
+    WithJsonSchema({"type": "string", "format": "duration", "examples": ["P30D"]}),
+]
+
+
+class DrillPolicyRequest(Document):
+    """A drill policy as it is to be: which items and plans, how often, into which isolated network (null attaches none).
+
+    The first drill is made at `firstAt`, by default at once; each test machine stands for `stands` before it is cleaned up.
+    """
+
+    protected_item_ids: tuple[ProtectedItemId, ...] = ()
+    recovery_plan_ids: tuple[RecoveryPlanId, ...] = ()
+    every: Period
+    network: NetworkId | None
+    first_at: At | None = None
+    stands: Span = timedelta()
+    late: Late = Late.CATCH_UP
+    enabled: StrictBool = True
+
+    @model_validator(mode="after")
+    def _something(self) -> Self:
+        count = len(self.scopes)
+        if not count:
+            raise refuse("give protectedItemIds, recoveryPlanIds or both: there is nothing to drill")
+        if count > MAX_SCOPES:
+            raise refuse(f"a policy drills {MAX_SCOPES} items and plans at most")
+        if self.stands >= self.every:
+            raise refuse("stands must be shorter than every: a machine is cleaned up before it is drilled again")
+        return self
+
+    @property
+    def scopes(self) -> tuple[str, ...]:
+        """The ARM ids of all that is drilled."""
+        return (*self.protected_item_ids, *self.recovery_plan_ids)
+
+
+class DrillScope(Document):
+    """How an item or plan of a policy stands: `never` says that no drill of it has ever succeeded."""
+
+    scope: str
+    last_success: Moment | None = None
+    last_status: Status | None = None
+    never: bool
+    overdue: bool
+    to_clean_up: bool
+
+
+class DrillPolicyBody(Document):
+    """A drill policy, with its next slot and how each item and plan stands."""
+
+    name: str
+    tenant: str
+    vault_id: str
+    protected_item_ids: tuple[str, ...]
+    recovery_plan_ids: tuple[str, ...]
+    every: Period
+    network: str | None
+    first_at: Moment
+    stands: Span
+    late: Late
+    enabled: bool
+    next_slot: Moment | None = None
+    scopes: tuple[DrillScope, ...] = ()
+
+
+class DrillRunBody(Document):
+    """A drill of one item or plan: its failover, how the test went, whether all was cleaned up. `items` are the machines of it."""
+
+    scope: str
+    slot: Moment
+    status: Status
+    failover_id: str | None = None
+    items: tuple[str, ...] = ()
+    cleaned_up: bool
+    started_at: Moment | None = None
+    completed_at: Moment | None = None
+    recovery_point_age_seconds: int | None = None
+    error: Failure | None = None
+
+
+class DrillReport(Document):
+    """The drills of a policy, newest first, at most the last 500 of them; and how each item and plan stands."""
+
+    policy: str
+    generated_at: Moment
+    succeeded: int = Field(ge=0)
+    failed: int = Field(ge=0)
+    scopes: tuple[DrillScope, ...] = ()
+    value: tuple[DrillRunBody, ...] = ()
+
+
+class KeptPolicy(Document):
+    """A policy as it is kept. `deleted`: it makes no more drills, and stays until those that it made are cleaned up."""
+
+    name: str
+    tenant: str
+    vault_id: str
+    request: DrillPolicyRequest
+    first_at: Moment
+    deleted: bool = False
+
+
+class KeptRun(Document):
+    """A drill as it is kept.
+
+    `settled`: it has ended and is cleaned up. `cleanup` is the operation of a later cleanup, `tries` how many there were.
+    """
+
+    scope: str
+    slot: Moment
+    operation: str | None = None
+    status: Status = Status.RUNNING
+    cleaned_up: bool = False
+    settled: bool = False
+    cleanup: str | None = None
+    tries: int = 0
+    items: tuple[str, ...] = ()
+    started_at: Moment | None = None
+    completed_at: Moment | None = None
+    point_age: int | None = None
+    error: dict[str, Any] | None = None
+
+
+def kept_at(moment: datetime) -> datetime:
+    """Return a moment to the whole second: what slots are made of."""
+    return moment.replace(microsecond=0)

@@ -1,0 +1,102 @@
+"""Drills: which items or plans are to be tested again, and which never were (issue: drills)."""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from shared.operations.model.models import Status
+from shared.failovers.vault.reading import id_key
+
+
+@dataclass(frozen=True, slots=True)
+class DrillPolicy:
+    """What is drilled, ARM ids of items and plans; how often, from `first_at` on; and how long a test machine stands before its cleanup."""
+
+    name: str
+    scopes: tuple[str, ...]
+    every: timedelta
+    first_at: datetime
+    network: str | None
+    stands: timedelta = timedelta()
+
+
+@dataclass(frozen=True, slots=True)
+class DrillRun:
+    """A drill that was made: of what, in which slot, how its test failover ended, and whether it was cleaned up."""
+
+    scope: str
+    slot: datetime
+    status: Status
+    cleaned_up: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DrillState:
+    """How one item or plan stands; `never` says that no drill of it ever succeeded."""
+
+    scope: str
+    last_success: datetime | None
+    last_status: Status | None
+    never: bool
+    overdue: bool
+    to_clean_up: bool
+
+
+def slot_at(policy: DrillPolicy, now: datetime) -> datetime | None:
+    """Return the last slot at or before `now`, which is a drill's identity: fired twice it is one; None before the first."""
+    if now < policy.first_at or policy.every <= timedelta():
+        return None
+    return policy.first_at + ((now - policy.first_at) // policy.every) * policy.every
+
+
+def slot_key(policy: DrillPolicy, slot: datetime, scope: str) -> str:
+    """Return the idempotency key of a drill of one item or plan in one slot."""
+    return f"{policy.name}@{slot.isoformat()}@{id_key(scope) or scope.lower()}"
+
+
+def due(policy: DrillPolicy, runs: Iterable[DrillRun], now: datetime) -> tuple[str, ...]:
+    """Return the scopes whose drill of the current slot was not begun, those never drilled first; slots that were missed count as one."""
+    slot = slot_at(policy, now)
+    if slot is None:
+        return ()
+    known = list(runs)
+    begun = {_key(run.scope) for run in known if run.slot >= slot}
+    ever = {_key(run.scope) for run in known if run.status is Status.SUCCEEDED}
+    return tuple(sorted((scope for scope in _once(policy.scopes) if _key(scope) not in begun), key=lambda scope: _key(scope) in ever))
+
+
+def states(policy: DrillPolicy, runs: Sequence[DrillRun], now: datetime) -> tuple[DrillState, ...]:
+    """Return how each item or plan of a policy stands, those never drilled among them."""
+    return tuple(_state(policy, scope, runs, now) for scope in _once(policy.scopes))
+
+
+def never_drilled(items: Collection[str], runs: Iterable[DrillRun]) -> tuple[str, ...]:
+    """Return the items of which no drill ever succeeded, in no policy; `runs` names items, a plan's drill each of its members."""
+    drilled = {_key(run.scope) for run in runs if run.status is Status.SUCCEEDED}
+    return tuple(item for item in _once(items) if _key(item) not in drilled)
+
+
+def _state(policy: DrillPolicy, scope: str, runs: Sequence[DrillRun], now: datetime) -> DrillState:
+    own = sorted((run for run in runs if _key(run.scope) == _key(scope)), key=lambda run: run.slot)
+    succeeded = [run.slot for run in own if run.status is Status.SUCCEEDED]
+    last = succeeded[-1] if succeeded else None
+    since = last if last is not None else policy.first_at
+    return DrillState(
+        scope=scope,
+        last_success=last,
+        last_status=own[-1].status if own else None,
+        never=last is None,
+        overdue=now - since > policy.every,
+        to_clean_up=any(run.status.ended and not run.cleaned_up for run in own),
+    )
+
+
+def _once(scopes: Iterable[str]) -> tuple[str, ...]:
+    first: dict[str, str] = {}
+    for scope in scopes:
+        first.setdefault(_key(scope), scope)
+    return tuple(first.values())
+
+
+def _key(scope: str) -> str:
+    return id_key(scope) or scope.lower()

@@ -1,0 +1,315 @@
+"""Drills: policies as callers keep them, and the round of the timer that begins what is due and sees that all is cleaned up.
+
+A drill is a failover operation (`TestFailover`, then its cleanup) under the key of its policy, slot and scope: begun twice, it is one.
+Where such an operation ended without having cleaned up, each round looks at the item itself and begins a cleanup, until nothing is left.
+"""
+
+import logging
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from shared.access.ownership import owner_of
+from shared.access.principal import not_found
+from shared.access.registry import Registry
+from shared.arm.ids import ResourceId
+from shared.clock import Clock
+from shared.values.durations import duration_text
+from shared.errors import CallFailure, ErrorCode, Problem, Refused
+from shared.operations.model.models import Accepted, Actor, JsonObject, Operation, Status
+from shared.operations.model.store import Store
+from shared.failovers.failing_over import views
+from shared.failovers.drills.models import (
+    DrillPolicyBody,
+    DrillPolicyRequest,
+    DrillReport,
+    DrillRunBody,
+    DrillScope,
+    kept_at,
+    KeptPolicy,
+    KeptRun,
+    Late,
+)
+from shared.failovers.drills.store import DrillStore
+from shared.failovers.vault.gateway import is_plan, Json, SiteRecoveryGateway
+from shared.failovers.vault.inventory import asked
+from shared.failovers.vault.listing import Vault
+from shared.failovers.vault.names import Action, AllowedOperation
+from shared.failovers.vault.owners import owner_of_plan
+from shared.failovers.policies import PolicyStore
+from shared.failovers.failing_over.requests import FailoverRequest
+from shared.failovers.drills import rules as rules
+from shared.failovers.vault.facts import PlanFacts, ProtectedItemFacts
+from shared.failovers.vault.reading import id_key, own_id
+from shared.failovers.failing_over.service import Asked, Failovers
+
+_log = logging.getLogger(__name__)
+_LATE = timedelta(hours=1)
+_REPORTED = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Drills:
+    """Keeps drill policies and makes their drills."""
+
+    policies: PolicyStore[KeptPolicy]
+    kept: DrillStore
+    failovers: Failovers
+    gateway: SiteRecoveryGateway
+    operations: Store
+    clock: Clock
+    registry: Registry
+
+    async def put(self, vault: Vault, name: str, request: DrillPolicyRequest) -> DrillPolicyBody:
+        """Make or change a policy, of the tenant whose everything in it is.
+
+        Raises `Refused` (InvalidRequest for an item or plan that the vault has not, NotFound for another's policy), `CallFailure`.
+        """
+        tenant = await self._owner_of_scopes(vault, request)
+        before = await self.policies.get(str(vault.id), name)
+        if before is not None and before.tenant != tenant:
+            raise not_found(f"drill policy '{name}'")
+        standing = before.first_at if before is not None and not before.deleted else kept_at(self.clock.now())
+        policy = KeptPolicy(
+            name=before.name if before is not None else name,
+            tenant=tenant,
+            vault_id=str(vault.id),
+            request=request,
+            first_at=request.first_at or standing,
+        )
+        await self.policies.keep(policy)
+        return await self._body(policy)
+
+    async def get(self, vault: Vault, name: str) -> DrillPolicyBody:
+        """Return a policy; raises `Refused` (NotFound)."""
+        return await self._body(await self._find(vault, name))
+
+    async def all(self, vault: Vault) -> list[DrillPolicyBody]:
+        """Return the policies of a vault, by name."""
+        own = [policy for policy in await self.policies.of_vault(vault.id) if not policy.deleted and vault.sees(policy.tenant)]
+        return [await self._body(policy) for policy in own]
+
+    async def delete(self, vault: Vault, name: str) -> None:
+        """Make no more drills of a policy; what it has begun is cleaned up all the same. Raises `Refused` (NotFound)."""
+        policy = await self._find(vault, name)
+        await self.policies.keep(policy.model_copy(update={"deleted": True}))
+
+    async def report(self, vault: Vault, name: str) -> DrillReport:
+        """Return what a policy's drills came to; raises `Refused` (NotFound)."""
+        policy = await self._find(vault, name)
+        runs = await self.kept.runs(policy, _REPORTED)
+        return DrillReport(
+            policy=policy.name,
+            generated_at=self.clock.now(),
+            succeeded=sum(run.status is Status.SUCCEEDED for run in runs),
+            failed=sum(run.status is Status.FAILED for run in runs),
+            scopes=self._states(policy, runs),
+            value=tuple(_run_body(run) for run in runs),
+        )
+
+    async def drill_now(self, vault: Vault, name: str) -> list[DrillRunBody]:
+        """Begin a drill of everything in a policy, beside its schedule; raises `Refused` (NotFound)."""
+        policy = await self._find(vault, name)
+        slot = kept_at(self.clock.now())
+        runs = [await self._begin(policy, scope, slot) for scope in _rule(policy).scopes]
+        return [_run_body(run) for run in runs if run is not None]
+
+    async def run(self) -> None:
+        """Do what is due of every policy; one that fails stops no other, and is tried again with the next round."""
+        for policy in await self.policies.all():
+            try:
+                await self._round(policy)
+            except Exception:
+                _log.exception("drill policy %s of %s could not be seen to", policy.name, policy.vault_id, extra={"tenant": policy.tenant})
+
+    async def _round(self, policy: KeptPolicy) -> None:
+        open_runs = await self.kept.open(policy)
+        settled = [await self._settle(policy, run) for run in open_runs]
+        if policy.deleted:
+            if all(run.settled for run in settled):
+                await self.policies.forget(policy)
+            return
+        if not policy.request.enabled:
+            return
+        rule, now = _rule(policy), self.clock.now()
+        slot = rules.slot_at(rule, now)
+        if slot is None:
+            return
+        for scope in rules.due(rule, [_drilled(run) for run in await self.kept.since(policy, slot)], now):
+            if policy.request.late is Late.SKIP and now - slot > _LATE:
+                words = "Its time went by while it could not be begun; the policy skips it."
+                skipped = KeptRun(scope=scope, slot=slot, status=Status.CANCELED, cleaned_up=True, settled=True)
+                problem = Problem(ErrorCode.DRILL_SKIPPED, words)
+                await self.kept.begin(policy, skipped.model_copy(update={"error": problem.as_json()}))
+            else:
+                await self._begin(policy, scope, slot)
+
+    async def _begin(self, policy: KeptPolicy, scope: str, slot: datetime) -> KeptRun | None:
+        """Begin one drill and note it; one that is refused is a result too. Busy scopes are left for the next round."""
+        body: JsonObject = {
+            "scope": _scope(scope),
+            "action": Action.TEST_FAILOVER.value,
+            "options": {"network": policy.request.network},
+            "thenCleanup": {"after": duration_text(policy.request.stands)} if policy.request.stands else True,
+        }
+        run = KeptRun(scope=scope, slot=slot, started_at=self.clock.now())
+        try:
+            accepted = await self._start(policy, body, rules.slot_key(_rule(policy), slot, scope))
+            run = run.model_copy(update={"operation": accepted.operation.id})
+        except Refused as refused:
+            if refused.code in {ErrorCode.SCOPE_BUSY, ErrorCode.TOO_MANY_REQUESTS, ErrorCode.SERVICE_UNAVAILABLE}:
+                return None
+            ended = {"status": Status.FAILED, "cleaned_up": True, "settled": True, "completed_at": self.clock.now()}
+            run = run.model_copy(update={**ended, "error": refused.problem.as_json()})
+        await self.kept.begin(policy, run)
+        return run
+
+    async def _start(self, policy: KeptPolicy, body: JsonObject, key: str) -> Accepted:
+        actor = Actor("system", f"drill policy {policy.name}", policy.name)
+        request = FailoverRequest.model_validate(body)
+        return await self.failovers.start(Asked(request, body, policy.tenant, actor, key, compare_body=False))
+
+    async def _settle(self, policy: KeptPolicy, run: KeptRun) -> KeptRun:
+        """Note how a drill stands, and see that it is cleaned up."""
+        found = await self.operations.get(run.cleanup or run.operation or "")
+        if found is None or not found.status.ended:
+            return run
+        after = run if run.cleanup else _ended(run, found)
+        if not after.cleaned_up:
+            after = await self._clean_up(policy, after)
+        if after.cleaned_up:
+            after = after.model_copy(update={"settled": True})
+        await self.kept.change(policy, after)
+        return after
+
+    async def _clean_up(self, policy: KeptPolicy, run: KeptRun) -> KeptRun:
+        """Look at the item or plan itself: where something is to be cleaned up, begin it; where nothing is, it is done."""
+        scope = ResourceId.parse(run.scope)
+        try:
+            body = await self.gateway.find(scope)
+        except CallFailure:
+            return run
+        if body is None:
+            return run.model_copy(update={"cleaned_up": True})
+        facts = PlanFacts.from_arm(body) if is_plan(scope) else ProtectedItemFacts.from_arm(body)
+        if facts.scenario is not None or facts.allowed_operations is None:
+            return run
+        if AllowedOperation.TEST_FAILOVER_CLEANUP not in facts.allowed_operations:
+            return run.model_copy(update={"cleaned_up": True})
+        key = f"{rules.slot_key(_rule(policy), run.slot, run.scope)}@cleanup/{run.tries + 1}"
+        try:
+            accepted = await self._start(policy, {"scope": _scope(run.scope), "action": Action.TEST_FAILOVER_CLEANUP.value}, key)
+        except Refused as refused:
+            about = {"operation": run.operation or "", "tenant": policy.tenant}
+            _log.warning("the drill of %s could not be cleaned up: %s", run.scope, refused, extra=about)
+            return run
+        return run.model_copy(update={"cleanup": accepted.operation.id, "tries": run.tries + 1})
+
+    async def _find(self, vault: Vault, name: str) -> KeptPolicy:
+        found = await self.policies.get(str(vault.id), name)
+        if found is None or found.deleted or not vault.sees(found.tenant):
+            raise not_found(f"drill policy '{name}'")
+        return found
+
+    async def _owner_of_scopes(self, vault: Vault, request: DrillPolicyRequest) -> str:
+        """Return whose everything in a policy is; what its keeper must not know of is as what the vault has not."""
+        owners: set[str | None] = set()
+        named = (("protectedItemIds", request.protected_item_ids, "replicationProtectedItems", "protected item"),
+                 ("recoveryPlanIds", request.recovery_plan_ids, "replicationRecoveryPlans", "recovery plan"))  # fmt: skip
+        for field, ids, kind, what in named:
+            known = {id_key(own_id(body)): body for body in await asked(self.gateway.children(vault.id, kind))} if ids else {}
+            for number, one in enumerate(ids):
+                body = known.get(id_key(one))
+                owner = await self._owner(body) if body is not None else None
+                owners.add(owner)
+                if not vault.sees(owner):
+                    at = f"{field}[{number}]"
+                    problem = Problem(ErrorCode.INVALID_REQUEST, f"The vault has no {what} {one}.", at)
+                    raise Refused(ErrorCode.INVALID_REQUEST, problem.message, target=at, details=(problem,))
+        if len(owners) > 1:
+            raise Refused(ErrorCode.INVALID_REQUEST, "What it names belongs to several tenants: make a policy for each of them.")
+        return owners.pop() or vault.owner
+
+    async def _owner(self, body: Json) -> str | None:
+        scope = ResourceId.parse(own_id(body))
+        return await (owner_of_plan(self.registry, PlanFacts.from_arm(body)) if is_plan(scope) else owner_of(self.registry, scope))
+
+    async def _body(self, policy: KeptPolicy) -> DrillPolicyBody:
+        rule, now = _rule(policy), self.clock.now()
+        slot = rules.slot_at(rule, now)
+        request = policy.request
+        return DrillPolicyBody(
+            name=policy.name,
+            tenant=policy.tenant,
+            vault_id=policy.vault_id,
+            protected_item_ids=request.protected_item_ids,
+            recovery_plan_ids=request.recovery_plan_ids,
+            every=request.every,
+            network=request.network,
+            first_at=policy.first_at,
+            stands=request.stands,
+            late=request.late,
+            enabled=request.enabled,
+            next_slot=None if not request.enabled else policy.first_at if slot is None else slot + request.every,
+            scopes=self._states(policy, await self.kept.runs(policy, _REPORTED)),
+        )
+
+    def _states(self, policy: KeptPolicy, runs: list[KeptRun]) -> tuple[DrillScope, ...]:
+        found = rules.states(_rule(policy), [_drilled(run) for run in runs], self.clock.now())
+        return tuple(
+            DrillScope(
+                scope=one.scope,
+                last_success=one.last_success,
+                last_status=one.last_status,
+                never=one.never,
+                overdue=one.overdue,
+                to_clean_up=one.to_clean_up,
+            )
+            for one in found
+        )
+
+
+def _rule(policy: KeptPolicy) -> rules.DrillPolicy:
+    request = policy.request
+    return rules.DrillPolicy(policy.name, request.scopes, request.every, policy.first_at, request.network, request.stands)
+
+
+def _drilled(run: KeptRun) -> rules.DrillRun:
+    return rules.DrillRun(run.scope, run.slot, run.status, run.cleaned_up)
+
+
+def _scope(scope: str) -> dict[str, str]:
+    return {"recoveryPlanId" if is_plan(ResourceId.parse(scope)) else "protectedItemId": scope}
+
+
+def _ended(run: KeptRun, operation: Operation) -> KeptRun:
+    """Note how the failover of a drill ended: the drill is as good as its test; the cleanup is a matter of its own."""
+    failover = views.failover_of(operation)
+    legs = {leg.action: leg.status for leg in failover.legs}
+    tested = legs.get(Action.TEST_FAILOVER, operation.status)
+    status = tested if tested.ended else Status.FAILED
+    cleaned = legs.get(Action.TEST_FAILOVER_CLEANUP) is Status.SUCCEEDED
+    return run.model_copy(
+        update={
+            "status": status,
+            "cleaned_up": cleaned,
+            "items": failover.protected_item_ids,
+            "completed_at": operation.completed_at,
+            "point_age": failover.recovery_point.age_seconds if failover.recovery_point is not None else None,
+            "error": operation.error.as_json() if operation.error is not None else None,
+        }
+    )
+
+
+def _run_body(run: KeptRun) -> DrillRunBody:
+    return DrillRunBody(
+        scope=run.scope,
+        slot=run.slot,
+        status=run.status,
+        failover_id=run.operation,
+        items=run.items,
+        cleaned_up=run.cleaned_up,
+        started_at=run.started_at,
+        completed_at=run.completed_at,
+        recovery_point_age_seconds=run.point_age,
+        error=Problem.from_json(run.error) if run.error is not None else None,
+    )

@@ -1,0 +1,139 @@
+"""Reads what a plan is made of: the items, their recovery points, the vault's running jobs, the network, and the guard rails.
+
+In a disaster much cannot be read: what is not known stays unknown, and the checks say so. Only the scope itself must be there.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import TypeVar
+
+from shared.access.ownership import owner_of
+from shared.access.registry import Registry
+from shared.arm.ids import ResourceId
+from shared.clock import Clock
+from shared.errors import CallFailure, FailureKind
+from shared.failovers.vault.gateway import Json, SiteRecoveryGateway, vault_of
+from shared.failovers.failing_over.blast_radius import Moves
+from shared.failovers.vault.names import Action
+from shared.failovers.vault.owners import owner_of_plan
+from shared.failovers.failing_over.requests import FailoverRequest
+from shared.failovers.vault.facts import NetworkFacts, PlanFacts, ProtectedItemFacts, RecoveryPointFacts
+from shared.failovers.vault.job_facts import JobFacts
+from shared.failovers.failing_over.rules.plans import USES_POINT
+from shared.failovers.vault.reading import same_name
+from shared.failovers.failing_over.rules.context import GuardRails, Member, World
+
+T = TypeVar("T")
+_DEFAULTS = GuardRails()
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """Reads worlds."""
+
+    gateway: SiteRecoveryGateway
+    registry: Registry
+    moves: Moves
+    clock: Clock
+
+    async def read(self, request: FailoverRequest, tenant: str, operation: str) -> World:
+        """Read the world of a request of a tenant. Raises `CallFailure` where the item or plan itself cannot be read."""
+        scope = ResourceId.parse(request.scope.id)
+        plan = PlanFacts.from_arm(await self.gateway.read(scope)) if request.scope.is_plan else None
+        owner = await owner_of_plan(self.registry, plan) if plan is not None else await owner_of(self.registry, scope)
+        ids: Sequence[tuple[str, int | None]] = ((request.scope.id, None),)
+        if plan is not None:
+            ids = [member for member in plan.members if await owner_of(self.registry, member[0]) == tenant]
+        members, jobs, moved, network, region, rails = await asyncio.gather(
+            asyncio.gather(*(self._member(request, ResourceId.parse(item), group, tenant) for item, group in ids)),
+            _unless_unread(self.running_jobs(vault_of(scope))),
+            self.moves.lately(tenant, operation),
+            self._network(request, tenant),
+            self._region(vault_of(scope)),
+            self.rails(tenant),
+        )
+        if plan is None and members[0] is None:
+            raise CallFailure(FailureKind.IN_DOUBT, code="NotRead", message=f"{scope} could not be read")
+        if await self.registry.sharers_of(str(scope)):
+            members = [_without_anothers_job(member, plan, jobs or ()) if member is not None else None for member in members]
+        return World(
+            now=self.clock.now(),
+            scope_id=request.scope.id,
+            owned=owner == tenant,
+            members=tuple(member for member in members if member is not None),
+            plan=plan,
+            strangers=len(plan.members) - len(ids) if plan is not None else 0,
+            unread=tuple(item for (item, _), member in zip(ids, members, strict=True) if member is None),
+            jobs=jobs,
+            moved_lately=moved,
+            network=network,
+            vault_region=region,
+            rails=rails,
+        )
+
+    async def running_jobs(self, vault: ResourceId) -> tuple[JobFacts, ...]:
+        """Read the vault's jobs that have not ended."""
+        jobs = [JobFacts.from_arm(job) for job in await self.gateway.children(vault, "replicationJobs")]
+        return tuple(job for job in jobs if not job.state.ended)
+
+    async def rails(self, tenant: str) -> GuardRails:
+        """Return a tenant's guard rails: its settings in the registry, else the defaults."""
+        known = await self.registry.by_name(tenant)
+        settings = (known.settings.model_extra or {}) if known is not None else {}
+        return GuardRails(
+            untested_after=timedelta(days=_number(settings.get("testFailoverMaxAgeDays"), _DEFAULTS.untested_after.days)),
+            blast_radius=int(_number(settings.get("blastRadius"), _DEFAULTS.blast_radius)),
+            two_person=known.settings.two_person_rule if known is not None else True,
+        )
+
+    async def _member(self, request: FailoverRequest, item: ResourceId, group: int | None, tenant: str) -> Member | None:
+        if request.scope.is_plan:
+            body = await _unless_unread(self.gateway.read(item))
+        else:
+            body = await self.gateway.read(item)
+        if body is None:
+            return None
+        owned = await owner_of(self.registry, item) == tenant
+        points = await _unless_unread(self._points(item)) if request.action in USES_POINT else None
+        return Member(ProtectedItemFacts.from_arm(body), owned, group, points)
+
+    async def _points(self, item: ResourceId) -> tuple[RecoveryPointFacts, ...]:
+        return tuple(RecoveryPointFacts.from_arm(point) for point in await self.gateway.children(item, "recoveryPoints"))
+
+    async def _network(self, request: FailoverRequest, tenant: str) -> NetworkFacts | None:
+        if request.action is not Action.TEST_FAILOVER or request.options.network is None:
+            return None
+        network = ResourceId.parse(request.options.network)
+        try:
+            found: Json | None = await self.gateway.network(network)
+        except CallFailure:
+            return NetworkFacts(str(network), exists=None)
+        region = str(found.get("location", "")).replace(" ", "").lower() if found else None
+        owner = await owner_of(self.registry, network)
+        return NetworkFacts(str(network), exists=found is not None, region=region or None, owned=None if owner is None else owner == tenant)
+
+    async def _region(self, vault: ResourceId) -> str | None:
+        body = await _unless_unread(self.gateway.vault(vault))
+        return str(body.get("location", "")).replace(" ", "").lower() or None if body else None
+
+
+def _without_anothers_job(member: Member, plan: PlanFacts | None, jobs: Sequence[JobFacts]) -> Member:
+    """Leave out which job keeps an item busy where it works on something else, which may be another's: a plan that the item is in too."""
+    busy = member.item.scenario
+    own = [name for name in (member.item.name, plan.name if plan is not None else None) if name]
+    if busy is None or any(job.name == busy.job and any(same_name(job.target_id, name) for name in own) for job in jobs):
+        return member
+    return replace(member, item=replace(member.item, scenario=replace(busy, job="")))
+
+
+async def _unless_unread(read: Awaitable[T]) -> T | None:
+    try:
+        return await read
+    except CallFailure:
+        return None
+
+
+def _number(value: object, default: float) -> float:
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else default

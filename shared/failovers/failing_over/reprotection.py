@@ -1,0 +1,36 @@
+"""Where an A2A item is protected to on its way back: read from the item, its containers and their mapping."""
+
+from shared.arm.ids import ResourceId
+from shared.errors import CallFailure, FailureKind
+from shared.failovers.vault.gateway import SiteRecoveryGateway, vault_of
+from shared.failovers.vault.facts import ProtectedItemFacts
+from shared.failovers.failing_over.rules.payloads import SwitchTo
+
+
+async def where_back_to(gateway: SiteRecoveryGateway, item: ProtectedItemFacts) -> SwitchTo:
+    """Return the target of an item's switch of protection: the container it lies in, its VM's resource group, the policy of the way back.
+
+    The policy is that of a mapping from the recovery container to this one, else the item's own. Raises `CallFailure` (REFUSED) where
+    Azure does not tell enough.
+    """
+    here = ResourceId.parse(item.id).parent
+    recovery = item.recovery_container_id
+    if here is None or recovery is None or item.source_vm_id is None:
+        message = f"Azure does not tell where {item.name} can be protected to: its recovery container or its source VM is missing"
+        raise CallFailure(FailureKind.REFUSED, code="ReprotectNotPossible", message=message)
+    mappings = await gateway.children(vault_of(ResourceId.parse(item.id)), "replicationProtectionContainerMappings")
+    policy = next((found for mapping in mappings if (found := _policy_back(mapping, recovery, here))), item.policy_id)
+    source = ResourceId.parse(item.source_vm_id)
+    group = f"/subscriptions/{source.subscription_id}/resourceGroups/{source.resource_group}"
+    staging = next((disk.staging_account_id for disk in item.disks if disk.staging_account_id), "")
+    return SwitchTo(container_id=str(here), resource_group_id=group, policy_id=policy or "", staging_account_id=staging)
+
+
+def _policy_back(mapping: dict[str, object], recovery: str, here: ResourceId) -> str | None:
+    properties = mapping.get("properties")
+    if not isinstance(properties, dict):
+        return None
+    mapped_from = str(mapping.get("id", "")).lower().partition("/replicationprotectioncontainermappings/")[0]
+    to = str(properties.get("targetProtectionContainerId", "")).lower()
+    policy = properties.get("policyId")
+    return str(policy) if policy and mapped_from == recovery.lower() and to == here.key else None

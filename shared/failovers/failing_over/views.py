@@ -1,0 +1,79 @@
+"""A failover as callers see it, made of its operation (contracts/failovers.md)."""
+
+from collections.abc import Mapping
+
+from shared.operations.model.models import JsonObject, Operation
+from shared.failovers.failing_over import state as record
+from shared.failovers.vault.answers import ApprovalView, Failover, JobView, LegView, Plan, Timings, UsedRecoveryPoint
+from shared.failovers.vault.names import ApprovalState, Step
+from shared.failovers.vault.jobs import how_far
+from shared.failovers.failing_over.rules.legs import Leg
+
+_STEPS = {"concluding": Step.RUNNING, "finishing": Step.FINISHED}
+
+
+def failover_of(operation: Operation) -> Failover:
+    """Return the failover that an operation is about."""
+    request = record.request_of(operation.body)
+    detail = operation.detail
+    data = operation.data or detail
+    known, index, jobs = record.legs_of(data), record.running_leg(data), _jobs(detail)
+    return Failover(
+        id=operation.id,
+        tenant=operation.tenant,
+        status=operation.status,
+        step=Step.FINISHED if operation.status.ended else _STEPS.get(operation.step) or Step(operation.step),
+        action=request.action,
+        scope=request.scope.as_json(),
+        protected_item_ids=tuple(record.item_ids(detail)),
+        options=request.options.as_json(),
+        reason=request.reason,
+        requested_by=operation.actor,
+        plan=Plan.model_validate(detail["plan"]) if isinstance(detail.get("plan"), dict) else None,
+        approval=_approval(detail),
+        job=jobs.get(index),
+        legs=tuple(_leg(leg, number, jobs) for number, leg in enumerate(known)),
+        recovery_point=UsedRecoveryPoint.model_validate(detail["recoveryPoint"]) if isinstance(detail.get("recoveryPoint"), dict) else None,
+        timings=_timings(operation, jobs.get(0)),
+        attention=operation.attention,
+        created_at=operation.created_at,
+        completed_at=operation.completed_at,
+        error=operation.error,
+    )
+
+
+def _approval(detail: JsonObject) -> ApprovalView:
+    kept = record.approval_of(detail)
+    if kept is None:
+        return ApprovalView(state=ApprovalState.NOT_REQUIRED)
+    return ApprovalView(state=kept.state, plan_hash=kept.plan_hash or None, by=kept.by, at=kept.at, expires_at=kept.expires_at)
+
+
+def _jobs(detail: JsonObject) -> dict[int, JobView]:
+    """The job of each leg as it was last read, by a step or by a check: a job only goes forward."""
+    kept, seen = detail.get("jobs"), detail.get("running")
+    found = {int(number): JobView.model_validate(job) for number, job in kept.items()} if isinstance(kept, dict) else {}
+    if isinstance(seen, dict) and isinstance(seen.get("job"), dict):
+        checked, leg = JobView.model_validate(seen["job"]), int(seen.get("leg", 0))
+        found[leg] = max(checked, found.get(leg, checked), key=how_far)
+    return found
+
+
+def _leg(leg: Leg, number: int, jobs: Mapping[int, JobView]) -> LegView:
+    return LegView(action=leg.action, status=leg.status, job=jobs.get(number))
+
+
+def _timings(operation: Operation, job: JobView | None) -> Timings:
+    if job is None:
+        return Timings()
+    started, ended = job.start_time, job.end_time
+    per_task = {
+        task.name: (task.end_time - task.start_time).total_seconds()
+        for task in job.tasks
+        if task.start_time is not None and task.end_time is not None
+    }
+    return Timings(
+        accepted_to_started=max((started - operation.created_at).total_seconds(), 0.0) if started else None,
+        started_to_finished=max((ended - started).total_seconds(), 0.0) if started and ended else None,
+        per_task=per_task,
+    )

@@ -1,0 +1,73 @@
+"""Policies that callers keep for a vault, such as drill policies: rows of a table that hold their runs as well.
+
+A policy: PartitionKey `policies`, RowKey a hash of its vault and its name.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Generic, Protocol, Self, TypeVar
+
+from shared.arm.ids import ResourceId
+from shared.operations.model.identity import short_hash
+from shared.operations.model.rows import from_pieces, pieces
+from shared.storage.tables import Table
+
+_PARTITION = "policies"
+
+
+class Policy(Protocol):
+    """A policy as it is kept: which vault it is for, its name, and its JSON."""
+
+    @property
+    def name(self) -> str:
+        """Its name; upper and lower case are one."""
+
+    @property
+    def vault_id(self) -> str:
+        """The ARM id of its vault."""
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the JSON."""
+
+    @classmethod
+    def model_validate(cls, obj: Any) -> Self:  # noqa: ANN401  # pydantic's own signature
+        """Read what `as_json` wrote."""
+
+
+P = TypeVar("P", bound=Policy)
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyStore(Generic[P]):
+    """Reads and writes policies of one kind; errors of storage are raised as the SDK raises them."""
+
+    table: Table
+    kind: type[P]
+
+    async def get(self, vault: str, name: str) -> P | None:
+        """Return a vault's policy of a name, or None."""
+        found = await self.table.get(_PARTITION, policy_key(vault, name))
+        return self.kind.model_validate(from_pieces("document", found.entity)) if found is not None else None
+
+    async def all(self) -> list[P]:
+        """Return every policy of every vault."""
+        rows = self.table.range("PartitionKey eq @partition", parameters={"partition": _PARTITION})
+        return [self.kind.model_validate(from_pieces("document", row.entity)) async for row in rows]
+
+    async def of_vault(self, vault: ResourceId) -> list[P]:
+        """Return the policies of a vault, by name."""
+        own = [policy for policy in await self.all() if ResourceId.parse(policy.vault_id).key == vault.key]
+        return sorted(own, key=lambda policy: policy.name.lower())
+
+    async def keep(self, policy: P) -> None:
+        """Write a policy."""
+        row = {"PartitionKey": _PARTITION, "RowKey": policy_key(policy.vault_id, policy.name), "v": 1}
+        await self.table.upsert({**row, **pieces("document", policy.as_json())})
+
+    async def forget(self, policy: P) -> None:
+        """Remove a policy; what was done by it stays."""
+        await self.table.delete(_PARTITION, policy_key(policy.vault_id, policy.name))
+
+
+def policy_key(vault: str, name: str) -> str:
+    """Return what a policy is kept under."""
+    return short_hash(ResourceId.parse(vault).key, name.lower())

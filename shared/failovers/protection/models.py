@@ -1,0 +1,116 @@
+"""What comes in and what goes out of protection policies, and what is kept of them."""
+
+import re
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, Field, StrictBool
+
+from shared.failovers.vault.answers import Failure, Moment
+from shared.values.documents import Document
+from shared.failovers.vault.fields import refuse
+from shared.failovers.vault.names import ProtectionReason, ProtectionState
+from shared.failovers.set_up.requests import CloudId, ProtectionOptions, some
+
+MAX_PATTERNS = 50
+_PATTERN = re.compile(r"[^\[\]/\\\x00-\x1f]{1,80}")
+
+
+def _pattern(text: str) -> str:
+    if _PATTERN.fullmatch(text) is None:
+        raise refuse("a pattern has 1 to 80 characters of a name; * stands for any, ? for one; brackets and slashes have no place")
+    return text
+
+
+NamePattern = Annotated[str, AfterValidator(_pattern)]
+Include = Annotated[tuple[NamePattern, ...], AfterValidator(some), Field(max_length=MAX_PATTERNS, json_schema_extra={"minItems": 1})]
+
+
+class ProtectionPolicyRequest(Document):
+    """A protection policy as it is to be: the cloud whose machines are protected without asking, which of them, and with what.
+
+    `include` and `exclude` are patterns of names, `*` for any characters and `?` for one; an exclusion wins. `protection` is what
+    `POST /protected-items` takes for a machine, but for what is each machine's own.
+    """
+
+    cloud: CloudId
+    include: Include = ("*",)
+    exclude: Annotated[tuple[NamePattern, ...], Field(max_length=MAX_PATTERNS)] = ()
+    protection: ProtectionOptions
+    enabled: StrictBool = True
+
+
+class PolicyMachine(Document):
+    """A machine that a policy protects or could not protect yet: `operationId` is the latest attempt, null where it was refused at once."""
+
+    machine: str
+    name: str
+    status: ProtectionState
+    since: Moment
+    attempts: int
+    operation_id: str | None = None
+    next_attempt_at: Moment | None = None
+    error: Failure | None = None
+
+
+class ProtectionPolicyBody(Document):
+    """A protection policy. `protected` counts the machines that it protected; `machines` are those that it could not, or not yet."""
+
+    name: str
+    tenant: str
+    vault_id: str
+    cloud: str
+    include: tuple[str, ...]
+    exclude: tuple[str, ...]
+    protection: ProtectionOptions
+    enabled: bool
+    protected: int = Field(ge=0)
+    failed: int = Field(ge=0)
+    machines: tuple[PolicyMachine, ...] = ()
+
+
+class PlannedMachine(Document):
+    """What a policy would do with a machine now, and why."""
+
+    machine: str
+    name: str
+    protects: bool
+    reason: ProtectionReason
+    message: str
+
+
+class ProtectionPlan(Document):
+    """What a policy would do now with every machine of its cloud, by name; nothing is done. A policy that is off does none of it."""
+
+    policy: str
+    enabled: bool
+    generated_at: Moment
+    to_protect: int = Field(ge=0)
+    value: tuple[PlannedMachine, ...] = ()
+
+
+class KeptPolicy(Document):
+    """A policy as it is kept; `changed_at` is when it became what it is.
+
+    `everything` says that whoever made it so reaches every tenant's things: its protections may lead to any tenant's targets.
+    """
+
+    name: str
+    tenant: str
+    vault_id: str
+    request: ProtectionPolicyRequest
+    changed_at: Moment
+    everything: bool = False
+
+
+class KeptNote(Document):
+    """What is kept of a machine of a cloud; `policy` is the name of the policy that protected it or tried to."""
+
+    machine: str
+    name: str
+    state: ProtectionState
+    since: Moment
+    policy: str | None = None
+    operation: str | None = None
+    attempts: int = 0
+    next_at: Moment | None = None
+    error: dict[str, Any] | None = None

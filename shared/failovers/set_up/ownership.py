@@ -1,0 +1,141 @@
+"""Whose a change of a vault's set-up is, and what of a shared vault it may reach (contracts/http.md, "What belongs to whom").
+
+A machine must be the tenant's own. Where it goes (networks, groups, storage accounts) must be so too, but for the provider's Admin in the
+provider's vault, who has every tenant's machines replicated to that tenant's own targets (facts/site-recovery.md, "Hosters and CSP
+partners").
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from shared.access.ownership import owner_of
+from shared.access.principal import not_found
+from shared.access.registry import Registry
+from shared.arm.ids import ResourceId
+from shared.errors import ErrorCode, Refused
+from shared.failovers.vault.owners import owner_of_plan
+from shared.failovers.vault.facts import PlanFacts
+from shared.failovers.vault.reading import an_object, id_key, own_id, resource_id
+from shared.failovers.set_up.tenant_view import Confined, Reads
+from shared.failovers.set_up.planning import Wanted
+from shared.failovers.set_up.requests import (
+    Change,
+    Kind,
+    PolicyRequest,
+    ProtectionOptions,
+    ProtectManyRequest,
+    ProtectRequest,
+    RecoveryPlanRequest,
+)
+
+_IN_CLOUDS = frozenset({Kind.ITEM, Kind.PLAN})
+"""What can be a tenant's own in a vault that others share; everything else is the whole vault's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ownership:
+    """Says whose a change is, before anything else is asked of it: locks and refusals name what is in the way."""
+
+    reads: Reads
+    registry: Registry
+
+    async def confine(self, wanted: Wanted, tenant: str, *, everything: bool) -> tuple[Wanted, str]:
+        """Return a change, confined to the things of the tenant whose it is, with that tenant.
+
+        `tenant` asks; `everything` says that it reaches all in the vault: then what is changed tells, and a change of several tenants'
+        things is the vault's owner's and not confined. Raises `Refused` (NotFound for another's, InvalidRequest), `CallFailure`.
+        """
+        if everything and await self.registry.sharers_of(str(wanted.vault)):
+            owners = await self._owners(wanted)
+            if len(owners) != 1 or wanted.kind not in _IN_CLOUDS:
+                return wanted, tenant
+            tenant = next(iter(owners))
+        anywhere = await self.anywhere(tenant, everything=everything)
+        await self._require_own(wanted, tenant, anywhere=anywhere)
+        return replace(wanted, only=None if anywhere else tenant), tenant
+
+    async def anywhere(self, tenant: str, *, everything: bool) -> bool:
+        """Say whether what a change leads to may be any tenant's."""
+        return everything and tenant == (await self.registry.provider()).name
+
+    async def _owners(self, wanted: Wanted) -> frozenset[str]:
+        if wanted.kind is Kind.PLAN:
+            return frozenset(filter(None, await self._owners_of_plan(wanted)))
+        if wanted.kind is not Kind.ITEM:
+            return frozenset()
+        if wanted.change is Change.CREATE:
+            named = [one.protectable_item_id or one.cloud or str(wanted.vault) for one in _machines(wanted)]
+        else:
+            items = await self.reads.children(wanted.vault, "replicationProtectedItems")
+            named = [own_id(item) for item in items if own_id(item).rpartition("/")[2].lower() == wanted.name.lower()]
+        found = frozenset([owner for id_ in named if (owner := await owner_of(self.registry, id_))])
+        if len(found) > 1:
+            words = "The machines belong to several tenants: ask for each tenant's with a request of its own."
+            raise Refused(ErrorCode.INVALID_REQUEST, words, target="items")
+        return found
+
+    async def _owners_of_plan(self, wanted: Wanted) -> set[str | None]:
+        found: set[str | None] = set()
+        if wanted.change is Change.PUT:
+            groups = RecoveryPlanRequest.model_validate(wanted.request).groups
+            found = {await owner_of(self.registry, member) for group in groups for member in group.members}
+        there = await self.reads.find(_plan(wanted))
+        return found | ({await owner_of_plan(self.registry, PlanFacts.from_arm(there))} if there is not None else set())
+
+    async def _require_own(self, wanted: Wanted, tenant: str, *, anywhere: bool) -> None:
+        if wanted.kind not in _IN_CLOUDS and await owner_of(self.registry, wanted.vault) != tenant:
+            raise not_found(f"{wanted.kind} '{wanted.name}'")
+        if wanted.kind is Kind.ITEM and wanted.change is Change.CREATE:
+            single = isinstance(wanted.request, Mapping) and "items" not in wanted.request
+            for number, machine in enumerate(_machines(wanted)):
+                at = "" if single else f"items[{number}]."
+                await self._require_own_machine(machine, tenant, at)
+                if not anywhere:
+                    await self.require_own_targets(machine, tenant, at)
+        if wanted.kind is Kind.POLICY and wanted.change is Change.PUT and not anywhere:
+            account = PolicyRequest.model_validate(wanted.request).storage_account_id
+            await self._require_all({"storageAccountId": account}, tenant)
+        if not await self.registry.sharers_of(str(wanted.vault)):
+            return
+        if wanted.kind is Kind.PLAN:
+            await Confined(self.reads, self.registry, tenant).find(_plan(wanted))
+        if wanted.kind is Kind.POLICY and wanted.change is Change.DELETE:
+            await self._require_unused_by_others(wanted, tenant)
+
+    async def _require_own_machine(self, machine: ProtectRequest, tenant: str, at: str) -> None:
+        named = {
+            "protectableItemId": machine.protectable_item_id,
+            "virtualMachineId": machine.virtual_machine_id,
+            "cloud": machine.cloud,
+        }
+        await self._require_all(named, tenant, at)
+
+    async def require_own_targets(self, options: ProtectionOptions, tenant: str, at: str) -> None:
+        """Refuse (NotFound) options of a protection, whose fields begin with `at`, that name what is not the tenant's."""
+        named = {
+            "network": options.network,
+            "resourceGroupId": options.resource_group_id,
+            "storageAccountId": options.storage_account_id,
+        }
+        await self._require_all(named, tenant, at)
+
+    async def _require_all(self, named: Mapping[str, str | None], tenant: str, at: str = "") -> None:
+        for field, id_ in named.items():
+            if id_ is not None and await owner_of(self.registry, id_) != tenant:
+                raise not_found(f"{field} '{id_}'", target=f"{at}{field}")
+
+    async def _require_unused_by_others(self, wanted: Wanted, tenant: str) -> None:
+        policy = id_key(f"{wanted.vault}/replicationPolicies/{wanted.name}")
+        mappings = await self.reads.children(wanted.vault, "replicationProtectionContainerMappings")
+        clouds = [own_id(one) for one in mappings if id_key(resource_id(an_object(one, "properties"), "policyId")) == policy]
+        if any([await owner_of(self.registry, cloud) != tenant for cloud in clouds]):
+            words = "The policy is associated with clouds of other tenants, from which only Admin can take it."
+            raise Refused(ErrorCode.ACTION_NOT_ALLOWED, words, target=wanted.name)
+
+
+def _machines(wanted: Wanted) -> tuple[ProtectRequest, ...]:
+    return ProtectManyRequest.model_validate(wanted.request).items
+
+
+def _plan(wanted: Wanted) -> ResourceId:
+    return ResourceId.parse(f"{wanted.vault}/replicationRecoveryPlans/{wanted.name}")

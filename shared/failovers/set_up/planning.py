@@ -1,0 +1,338 @@
+"""Which writes a request needs: read from Azure, decided here. Asked at the request, and again by the operation's first step.
+
+Raises `Refused` for what cannot be done, and `CallFailure` where Azure does not say.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from shared.access.registry import Registry
+from shared.arm.ids import ResourceId
+from shared.errors import ErrorCode, Problem, Refused
+from shared.operations.model.models import JsonObject
+from shared.failovers.vault.gateway import Json
+from shared.failovers.vault.names import AllowedOperation, Provider
+from shared.failovers.failing_over.rules import payloads
+from shared.failovers.set_up import rules as rules
+from shared.failovers.vault.facts import ProtectedItemFacts
+from shared.failovers.vault.reading import an_object, id_key, objects, own_id, resource_id, text
+from shared.failovers.set_up.rules import Write
+from shared.failovers.set_up.tenant_view import Confined, Reads
+from shared.failovers.set_up.requests import (
+    AZURE,
+    Change,
+    ConfirmRequest,
+    Kind,
+    NetworkMappingRequest,
+    PolicyRequest,
+    ProtectManyRequest,
+    ProtectRequest,
+    RecoveryPlanRequest,
+    UpdateItemRequest,
+)
+from shared.failovers.set_up.snapshot import cloud_of, fabric_of, policy_of, read_vault, VaultNow, wrong
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is to be set up: `name` is the last segment of a thing's id, and empty for machines that are yet to be protected.
+
+    `request` is the body as sent. `only` is the tenant to whose things the change is confined; None where the provider's Admin changes
+    several tenants' things in a vault that they share.
+    """
+
+    kind: Kind
+    change: Change
+    vault: ResourceId
+    name: str = ""
+    request: Mapping[str, object] | None = None
+    only: str | None = None
+
+    def as_json(self) -> JsonObject:
+        """Write it down, as the operation's body."""
+        request = dict(self.request) if self.request is not None else None
+        named = {"kind": str(self.kind), "change": str(self.change), "vaultId": str(self.vault), "name": self.name}
+        return {**named, "request": request, "only": self.only}
+
+    @staticmethod
+    def from_json(body: Mapping[str, object]) -> "Wanted":
+        """Read what `as_json` wrote."""
+        request = body.get("request")
+        return Wanted(
+            Kind(str(body["kind"])),
+            Change(str(body["change"])),
+            ResourceId.parse(str(body["vaultId"])),
+            str(body.get("name") or ""),
+            request if isinstance(request, dict) else None,
+            str(body["only"]) if body.get("only") else None,
+        )
+
+    def known_scopes(self) -> tuple[str, ...]:
+        """Return the ARM ids of what it will change, as far as they are known before Azure is asked."""
+        match self.kind:
+            case Kind.POLICY:
+                return (f"{self.vault}/replicationPolicies/{self.name}",)
+            case Kind.PLAN:
+                return (f"{self.vault}/replicationRecoveryPlans/{self.name}",)
+            case Kind.ITEM if self.change is Change.CREATE:
+                machines = ProtectManyRequest.model_validate(self.request).items
+                return tuple(hyper_v_item(one.protectable_item_id) for one in machines if one.protectable_item_id)
+            case _:
+                return ()
+
+
+@dataclass(frozen=True, slots=True)
+class Planner:
+    """Decides on writes."""
+
+    gateway: Reads
+    registry: Registry
+
+    def _confined(self, wanted: Wanted) -> "Planner":
+        """Return a planner that reads no more of the vault than the tenant of a request may know."""
+        return self if wanted.only is None else replace(self, gateway=Confined(self.gateway, self.registry, wanted.only))
+
+    async def scopes(self, wanted: Wanted) -> tuple[str, ...]:
+        """Return the ARM ids of what a request will change; an item's is found by its name."""
+        if wanted.kind is Kind.ITEM and wanted.change is not Change.CREATE:
+            return ((await self._confined(wanted)._item(wanted)).id,)
+        return wanted.known_scopes()
+
+    async def writes(self, wanted: Wanted) -> list[Write]:
+        """Return the writes that a request needs, none where everything is so already."""
+        return await self._confined(wanted)._writes(wanted)
+
+    async def _writes(self, wanted: Wanted) -> list[Write]:
+        match wanted.kind, wanted.change:
+            case Kind.POLICY, Change.PUT:
+                return await self._put_policy(wanted)
+            case Kind.POLICY, _:
+                return await self._delete_policy(wanted)
+            case Kind.NETWORK_MAPPING, Change.PUT:
+                return await self._put_network_mapping(wanted)
+            case Kind.NETWORK_MAPPING, _:
+                found = await self._network_mapping(wanted)
+                return [Write("DELETE", own_id(found), own_id(found), "network mapping")]
+            case Kind.ITEM, Change.CREATE:
+                return await self._protect(wanted)
+            case Kind.ITEM, Change.UPDATE:
+                item = await self._item(wanted)
+                asked = UpdateItemRequest.model_validate(wanted.request)
+                body = payloads.rename_target(item, asked.target_vm_name, asked.target_vm_size)
+                return [Write("PATCH", item.id, item.id, f"target of {item.friendly_name or item.name}", body)]
+            case Kind.ITEM, _:
+                item = await self._item(wanted)
+                _require_confirmed(item, ConfirmRequest.model_validate(wanted.request))
+                _require_allowed(item)
+                return [rules.stop_protecting(item)]
+            case Kind.PLAN, Change.PUT:
+                return await self._put_plan(wanted)
+            case _:
+                plan = f"{wanted.vault}/replicationRecoveryPlans/{wanted.name}"
+                _there(await self.gateway.find(ResourceId.parse(plan)), "recovery plan", wanted.name)
+                return [Write("DELETE", plan, plan, "recovery plan")]
+
+    async def _put_policy(self, wanted: Wanted) -> list[Write]:
+        asked = PolicyRequest.model_validate(wanted.request)
+        policy = f"{wanted.vault}/replicationPolicies/{wanted.name}"
+        there, mappings, clouds = await asyncio.gather(
+            self.gateway.find(ResourceId.parse(policy)),
+            self.gateway.children(wanted.vault, "replicationProtectionContainerMappings"),
+            self.gateway.children(wanted.vault, "replicationProtectionContainers"),
+        )
+        kind = text(an_object(an_object(there or {}, "properties"), "providerSpecificDetails"), "instanceType")
+        if kind is not None and kind.lower() != asked.provider.lower():
+            raise wrong("provider", f"The policy is there and is one of {kind}; its provider cannot be changed.")
+        known = {id_key(own_id(cloud)) for cloud in clouds}
+        for number, cloud in enumerate(asked.clouds or ()):
+            for field, value in (("cloud", cloud.cloud), ("target", cloud.target)):
+                if value != AZURE and id_key(value) not in known:
+                    raise wrong(f"clouds[{number}].{field}", f"The vault has no cloud {value}.")
+            if asked.provider == Provider.A2A and cloud.target == AZURE:
+                raise wrong(f"clouds[{number}].target", "A policy of A2A needs the container of the other region here.")
+        made = rules.put_policy(policy, asked, there)
+        return [*([made] if made else []), *_associations(asked, policy, mappings)]
+
+    async def _delete_policy(self, wanted: Wanted) -> list[Write]:
+        policy = f"{wanted.vault}/replicationPolicies/{wanted.name}"
+        there, mappings, items = await asyncio.gather(
+            self.gateway.find(ResourceId.parse(policy)),
+            self.gateway.children(wanted.vault, "replicationProtectionContainerMappings"),
+            self.gateway.children(wanted.vault, "replicationProtectedItems"),
+        )
+        _there(there, "replication policy", wanted.name)
+        used = [item for body in items if id_key((item := ProtectedItemFacts.from_arm(body)).policy_id) == id_key(policy)]
+        if used:
+            names = ", ".join(item.friendly_name or item.name for item in used[:5])
+            raise Refused(ErrorCode.ACTION_NOT_ALLOWED, f"{len(used)} protected items use the policy: {names}.", target=wanted.name)
+        own = [mapping for mapping in mappings if policy_of(mapping) == id_key(policy)]
+        return [*(rules.dissociate(mapping, policy, 0) for mapping in own), Write("DELETE", policy, policy, "replication policy", stage=1)]
+
+    async def _network_mapping(self, wanted: Wanted) -> Json:
+        found = await self.gateway.children(wanted.vault, "replicationNetworkMappings")
+        known = next((one for one in found if own_id(one).rpartition("/")[2].lower() == wanted.name.lower()), None)
+        return _there(known, "network mapping", wanted.name)
+
+    async def _put_network_mapping(self, wanted: Wanted) -> list[Write]:
+        asked = NetworkMappingRequest.model_validate(wanted.request)
+        return await (self._map_virtual_network(wanted, asked) if asked.is_between_azure else self._map_vmm_network(wanted, asked))
+
+    async def _map_vmm_network(self, wanted: Wanted, asked: NetworkMappingRequest) -> list[Write]:
+        primary, recovery = ResourceId.parse(asked.primary_network), ResourceId.parse(asked.recovery_network)
+        if not primary.key.startswith(f"{wanted.vault.key}/"):
+            raise wrong("primaryNetwork", "The primary network is not one of this vault's.")
+        network, target, there = await asyncio.gather(
+            self.gateway.find(primary), self.gateway.network(recovery), self._same_mapping(wanted, f"{primary}/")
+        )
+        if network is None:
+            raise wrong("primaryNetwork", f"The vault has no network {primary}.")
+        if target is None:
+            raise wrong("recoveryNetwork", f"Azure has no network {recovery}.")
+        fabric = AZURE if recovery.provider.lower() == "microsoft.network" else str(recovery.parent)
+        made = rules.put_network_mapping(f"{primary}/replicationNetworkMappings/{wanted.name}", asked.recovery_network, fabric, there)
+        return [made] if made else []
+
+    async def _map_virtual_network(self, wanted: Wanted, asked: NetworkMappingRequest) -> list[Write]:
+        """Map a virtual network: the mapping lies below the fabric of its region, and names the fabric of the other's."""
+        fabrics, source, target = await asyncio.gather(
+            self.gateway.children(wanted.vault, "replicationFabrics"),
+            self.gateway.network(ResourceId.parse(asked.primary_network)),
+            self.gateway.network(ResourceId.parse(asked.recovery_network)),
+        )
+        primary = fabric_of(fabrics, "primaryNetwork", asked.primary_network, source)
+        recovery = fabric_of(fabrics, "recoveryNetwork", asked.recovery_network, target)
+        if id_key(primary) == id_key(recovery):
+            raise wrong("recoveryNetwork", "Both networks are in one region; machines are protected to another.")
+        there = await self._same_mapping(wanted, f"{primary}/")
+        mapping = rules.azure_mapping_id(primary, wanted.name)
+        made = rules.map_virtual_network(mapping, asked.primary_network, asked.recovery_network, recovery, there)
+        return [made] if made else []
+
+    async def _same_mapping(self, wanted: Wanted, below: str) -> Json | None:
+        """Return the mapping of the wanted name, if there is one; refuse one that does not lie where the wanted one would."""
+        mappings = await self.gateway.children(wanted.vault, "replicationNetworkMappings")
+        same = next((one for one in mappings if own_id(one).rpartition("/")[2].lower() == wanted.name.lower()), None)
+        if same is not None and not own_id(same).lower().startswith(below.lower()):
+            raise wrong("primaryNetwork", "The mapping of this name is one of another primary network: delete it first.")
+        return same
+
+    async def _protect(self, wanted: Wanted) -> list[Write]:
+        machines = ProtectManyRequest.model_validate(wanted.request).items
+        vault = await read_vault(self.gateway, wanted.vault)
+        single = isinstance(wanted.request, Mapping) and "items" not in wanted.request
+        return [await self._protect_one(vault, machine, "" if single else f"items[{number}].") for number, machine in enumerate(machines)]
+
+    async def _protect_one(self, vault: VaultNow, machine: ProtectRequest, at: str) -> Write:
+        provider = Provider.HYPER_V_REPLICA_AZURE if machine.protectable_item_id else Provider.A2A
+        policy = vault.policy(machine.policy, provider, f"{at}policy")
+        if machine.protectable_item_id is not None:
+            found = ResourceId.parse(machine.protectable_item_id)
+            if not found.key.startswith(f"{vault.id.key}/"):
+                raise wrong(f"{at}protectableItemId", "The machine is not one of this vault's.")
+            body = await self.gateway.find(found)
+            if body is None:
+                raise Refused(ErrorCode.SOURCE_NOT_FOUND, f"The vault has no machine {found}.", target=f"{at}protectableItemId")
+            vault.require_new(found.key, f"{at}protectableItemId")
+            _require_ready(body, f"{at}protectableItemId")
+            vault.require_associated(str(found.parent), policy, f"{at}policy")
+            return rules.protect_hyper_v(hyper_v_item(str(found)), machine, body, policy)
+        vm = ResourceId.parse(machine.virtual_machine_id or "")
+        body = await self.gateway.machine(vm)
+        if body is None:
+            raise Refused(ErrorCode.SOURCE_NOT_FOUND, f"Azure has no virtual machine {vm}.", target=f"{at}virtualMachineId")
+        vault.require_new(vm.key, f"{at}virtualMachineId")
+        cloud, recovery = vault.pair(machine, body, policy, at)
+        return rules.protect_azure(f"{cloud}/replicationProtectedItems/{vm.name}", machine, _disks(body), recovery, policy)
+
+    async def _item(self, wanted: Wanted) -> ProtectedItemFacts:
+        items = await self.gateway.children(wanted.vault, "replicationProtectedItems")
+        body = next((item for item in items if own_id(item).rpartition("/")[2].lower() == wanted.name.lower()), None)
+        return ProtectedItemFacts.from_arm(_there(body, "protected item", wanted.name))
+
+    async def _put_plan(self, wanted: Wanted) -> list[Write]:
+        asked = RecoveryPlanRequest.model_validate(wanted.request)
+        plan = f"{wanted.vault}/replicationRecoveryPlans/{wanted.name}"
+        there, items = await asyncio.gather(
+            self.gateway.find(ResourceId.parse(plan)), self.gateway.children(wanted.vault, "replicationProtectedItems")
+        )
+        known = {item.key: item for item in (ProtectedItemFacts.from_arm(body) for body in items)}
+        members: dict[str, ProtectedItemFacts] = {}
+        for number, group in enumerate(asked.groups):
+            for place, member in enumerate(group.members):
+                item = known.get(id_key(member) or member)
+                if item is None:
+                    raise wrong(f"groups[{number}].members[{place}]", f"The vault has no protected item {member}.")
+                members[item.key] = item
+        primary, recovery = _sides(asked, list(members.values()))
+        if there is not None:
+            properties = an_object(there, "properties")
+            for field, now, then in (("primary", "primaryFabricId", primary), ("recovery", "recoveryFabricId", recovery)):
+                found = resource_id(properties, now)
+                if found is not None and (id_key(found) or found.lower()) != (id_key(then) or then.lower()):
+                    raise wrong(field, f"The plan goes {'from' if field == 'primary' else 'to'} {found}; that cannot be changed.")
+        return [rules.put_plan(plan, primary, recovery, rules.plan_groups(asked.groups, members, there), there)]
+
+
+def hyper_v_item(protectable: str | None) -> str:
+    """Return the ARM id under which a machine of a Hyper-V host is protected: the same whenever it is asked for."""
+    found = ResourceId.parse(protectable or "")
+    return f"{found.parent}/replicationProtectedItems/{found.name}"
+
+
+def _associations(asked: PolicyRequest, policy: str, mappings: list[Json]) -> list[Write]:
+    if asked.clouds is None:
+        return []
+    own = {cloud_of(mapping): mapping for mapping in mappings if policy_of(mapping) == id_key(policy)}
+    wanted = {id_key(cloud.cloud) for cloud in asked.clouds}
+    made = [
+        rules.associate(cloud.cloud, cloud.target, policy, asked.provider, policy, 1)
+        for cloud in asked.clouds
+        if id_key(cloud.cloud) not in own
+    ]
+    return [*made, *(rules.dissociate(mapping, policy, 1) for cloud, mapping in own.items() if cloud not in wanted)]
+
+
+def _sides(asked: RecoveryPlanRequest, members: list[ProtectedItemFacts]) -> tuple[str, str]:
+    """Return the fabrics between which a plan goes: those named, else those of its members, who must agree."""
+    primaries = {id_key(fabric): fabric for item in members if (fabric := item.id.rsplit("/", 4)[0])}
+    recoveries = {(item.recovery_fabric_id or AZURE).lower(): item.recovery_fabric_id or AZURE for item in members}
+    if asked.primary is None and len(primaries) != 1:
+        raise wrong("primary", f"The members are in {len(primaries)} fabrics: a plan has those of one.")
+    if asked.recovery is None and len(recoveries) != 1:
+        raise wrong("recovery", f"The members go to {len(recoveries)} fabrics: a plan has those of one.")
+    return asked.primary or next(iter(primaries.values())), asked.recovery or next(iter(recoveries.values()))
+
+
+def _require_confirmed(item: ProtectedItemFacts, said: ConfirmRequest) -> None:
+    names = {item.name.lower(), item.friendly_name.lower()}
+    if said.confirm.lower() not in names:
+        raise wrong("confirm", "This is not the item's name; nothing was done. Give the name of the item whose protection is to end.")
+
+
+def _require_allowed(item: ProtectedItemFacts) -> None:
+    allowed = item.allowed_operations
+    if allowed is not None and AllowedOperation.DISABLE_PROTECTION not in allowed:
+        details = tuple(Problem(one, f"{one} is allowed now", "action") for one in allowed)
+        words = f"Azure does not let the protection of {item.friendly_name or item.name} be disabled as it stands."
+        raise Refused(ErrorCode.ACTION_NOT_ALLOWED, words, target=item.name, details=details)
+
+
+def _require_ready(machine: Json, field: str) -> None:
+    found = an_object(machine, "properties").get("protectionReadinessErrors")
+    errors = [str(error) for error in found] if isinstance(found, list) else []
+    if errors:
+        details = tuple(Problem("NotReady", error, field) for error in errors)
+        raise Refused(ErrorCode.CHECKS_FAILED, f"The machine cannot be protected: {'; '.join(errors)}", target=field, details=details)
+
+
+def _there(found: Json | None, what: str, name: str) -> Json:
+    if found is None:
+        raise Refused(ErrorCode.NOT_FOUND, f"The vault has no {what} '{name}'.")
+    return found
+
+
+def _disks(vm: Json) -> list[str]:
+    storage = an_object(an_object(vm, "properties"), "storageProfile")
+    disks = [an_object(storage, "osDisk"), *objects(storage, "dataDisks")]
+    return [found for disk in disks if (found := resource_id(an_object(disk, "managedDisk"), "id"))]

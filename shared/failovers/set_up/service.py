@@ -1,0 +1,87 @@
+"""What entry points ask of the set-up: accept a change, once, after all that can be known now (contracts/http.md)."""
+
+import asyncio
+from collections.abc import Coroutine
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+from shared.errors import CallFailure, ErrorCode, FailureKind, Refused
+from shared.operations.accepting.acceptance import Acceptance
+from shared.operations.accepting.locks import Locks
+from shared.operations.model.models import Accepted, Actor, NewOperation
+from shared.failovers.set_up.ownership import Ownership
+from shared.failovers.set_up.planning import Planner, Wanted
+from shared.failovers.failing_over.workflow import lock_names
+
+T = TypeVar("T")
+_READS_SECONDS = 2.5
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A change, with who asks: `owner` is the tenant for which it is asked, `key` the repeatability key.
+
+    `everything` says that whoever asks reaches every tenant's things in the vault. `compare_body` is false where the key alone says that it
+    is the same change, as that of a policy and a machine.
+    """
+
+    wanted: Wanted
+    owner: str
+    actor: Actor
+    key: str | None
+    trace: str | None = None
+    everything: bool = False
+    compare_body: bool = True
+    first_sent: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SetUp:
+    """Accepts changes of a vault's set-up."""
+
+    acceptance: Acceptance
+    planner: Planner
+    ownership: Ownership
+    locks: Locks
+
+    async def start(self, asked: Asked) -> Accepted:
+        """Accept a change, or find the operation that this request became earlier.
+
+        Raises `Refused` for what is known not to go now (ScopeBusy, NotFound, ActionNotAllowed, InvalidRequest with the field …); what
+        Azure does not say within five seconds is found by the first step. Raises `CallFailure` where it does not say whose a thing is.
+        """
+        wanted, owner = await self.ownership.confine(asked.wanted, asked.owner, everything=asked.everything)
+        asked = replace(asked, wanted=wanted, owner=owner)
+        new = NewOperation(
+            kind=asked.wanted.kind.value,
+            tenant=asked.owner,
+            key=asked.key,
+            body=asked.wanted.as_json(),
+            actor=asked.actor,
+            first_step="preparing",
+            trace=asked.trace,
+            compare_body=asked.compare_body,
+            first_sent=asked.first_sent,
+        )
+        known = await self.acceptance.known(new)
+        if known is not None:
+            return Accepted(known, created=False)
+        scopes = await self._in_time(self.planner.scopes(asked.wanted)) or asked.wanted.known_scopes()
+        # locks of its own id are left of an earlier try that died before it was accepted
+        busy = await self.locks.holder(lock_names(*scopes), self.acceptance.store.id_for(new))
+        if busy is not None:
+            raise Refused(ErrorCode.SCOPE_BUSY, f"Operation {busy.owner} works on it; wait for its end.", target=busy.owner)
+        writes = await self._in_time(self.planner.writes(asked.wanted)) or []
+        return await self.acceptance.accept(replace(new, locks=lock_names(*scopes, *(write.scope for write in writes))))
+
+    async def _in_time(self, read: Coroutine[object, object, T]) -> T | None:
+        try:
+            async with asyncio.timeout(_READS_SECONDS):
+                return await read
+        except TimeoutError:
+            return None
+        except CallFailure as failure:
+            if failure.kind is FailureKind.REFUSED:
+                words = f"Azure refused to be asked: {failure.message}"
+                raise Refused(ErrorCode.AZURE_REFUSED, words, details=(failure.problem,)) from failure
+            return None

@@ -1,0 +1,110 @@
+"""What of a vault matters for protecting machines: its policies, their associations, its items and fabrics, read at once."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from shared.arm.ids import ResourceId
+from shared.errors import ErrorCode, Problem, Refused
+from shared.failovers.vault.gateway import Json
+from shared.failovers.vault.names import Provider
+from shared.failovers.vault.facts import ProtectedItemFacts
+from shared.failovers.vault.reading import an_object, id_key, own_id, resource_id, text
+from shared.failovers.set_up.tenant_view import Reads
+from shared.failovers.set_up.requests import ProtectRequest
+
+
+@dataclass(frozen=True, slots=True)
+class VaultNow:
+    """A vault as it is now. Raises `Refused` for what cannot be, each with the field that it is about."""
+
+    id: ResourceId
+    policies: list[Json]
+    mappings: list[Json]
+    items: list[ProtectedItemFacts]
+    fabrics: list[Json]
+
+    def policy(self, named: str, provider: Provider, field: str) -> str:
+        """Return the ARM id of the policy of a name or an id, one of the vault's and of the kind that replicates so."""
+        name = named.rpartition("/")[2].lower()
+        found = next((one for one in self.policies if own_id(one).rpartition("/")[2].lower() == name), None)
+        if found is None or ("/" in named and id_key(own_id(found)) != id_key(named)):
+            raise wrong(field, f"The vault has no replication policy {named}.")
+        kind = text(an_object(an_object(found, "properties"), "providerSpecificDetails"), "instanceType") or ""
+        if kind.lower() != provider.lower():
+            raise wrong(field, f"The policy is one of {kind}; the machine needs one of {provider}.")
+        return own_id(found)
+
+    def require_new(self, machine: str, field: str) -> None:
+        """Refuse a machine that is protected already."""
+        for item in self.items:
+            if machine in {id_key(item.protectable_item_id), id_key(item.source_vm_id)}:
+                words = f"The machine is protected already, as {item.friendly_name or item.name}."
+                raise Refused(ErrorCode.ACTION_NOT_ALLOWED, words, target=field)
+
+    def require_associated(self, cloud: str, policy: str, field: str) -> None:
+        """Refuse a policy that is not associated with the machine's cloud."""
+        if not any(cloud_of(mapping) == id_key(cloud) and policy_of(mapping) == id_key(policy) for mapping in self.mappings):
+            raise wrong(field, f"The policy is not associated with the cloud {cloud.rpartition('/')[2]}: put the cloud into its clouds.")
+
+    def pair(self, machine: ProtectRequest, vm: Json, policy: str, at: str) -> tuple[str, str]:
+        """Return the container of a machine in Azure and the one it is protected to, by the associations of the policy."""
+        region = _location(vm)
+        regions = {id_key(own_id(one)): _region(one) for one in self.fabrics}
+        found = [
+            (own_id(mapping).rsplit("/", 2)[0], resource_id(an_object(mapping, "properties"), "targetProtectionContainerId") or "")
+            for mapping in self.mappings
+            if policy_of(mapping) == id_key(policy)
+        ]
+        fits = [pair for pair in found if regions.get(id_key(pair[0].rsplit("/", 2)[0])) == region]
+        if machine.cloud is not None:
+            fits = [pair for pair in fits if id_key(pair[0]) == id_key(machine.cloud)]
+        if len(fits) != 1:
+            words = f"The policy is associated with {len(fits)} containers in {region} that fit; exactly one is needed."
+            raise wrong(f"{at}cloud" if machine.cloud or len(fits) > 1 else f"{at}policy", words)
+        return fits[0]
+
+
+async def read_vault(gateway: Reads, vault: ResourceId) -> VaultNow:
+    """Read a vault; raises `CallFailure`."""
+    policies, mappings, items, fabrics = await asyncio.gather(
+        gateway.children(vault, "replicationPolicies"),
+        gateway.children(vault, "replicationProtectionContainerMappings"),
+        gateway.children(vault, "replicationProtectedItems"),
+        gateway.children(vault, "replicationFabrics"),
+    )
+    return VaultNow(vault, policies, mappings, [ProtectedItemFacts.from_arm(item) for item in items], fabrics)
+
+
+def wrong(field: str, words: str) -> Refused:
+    """Return the refusal of a field, in words."""
+    return Refused(ErrorCode.INVALID_REQUEST, words, target=field, details=(Problem(ErrorCode.INVALID_REQUEST, words, field),))
+
+
+def cloud_of(mapping: Json) -> str | None:
+    """Return the key of the cloud that an association begins in."""
+    return id_key(own_id(mapping).rsplit("/", 2)[0])
+
+
+def policy_of(mapping: Json) -> str | None:
+    """Return the key of the policy of an association."""
+    return id_key(resource_id(an_object(mapping, "properties"), "policyId"))
+
+
+def _region(fabric: Json) -> str:
+    return _location(an_object(an_object(fabric, "properties"), "customDetails"))
+
+
+def fabric_of(fabrics: Sequence[Json], field: str, network: str, body: Json | None) -> str:
+    """Return the ARM id of the fabric of the region that a virtual network is in; `body` is the network, None where it is not there."""
+    if body is None:
+        raise wrong(field, f"Azure has no network {network}.")
+    region = _location(body)
+    found = next((own_id(one) for one in fabrics if region and _region(one) == region), None)
+    if found is None:
+        raise wrong(field, f"The vault protects nothing in {region}: it has no fabric of that region.")
+    return found
+
+
+def _location(body: Mapping[str, object]) -> str:
+    return (text(body, "location") or "").replace(" ", "").lower()

@@ -1,0 +1,150 @@
+"""What Site Recovery is asked and told: the only module here that knows its SDK and its paths (facts/site-recovery.md, "Client").
+
+Reads go without models; starts go through azure-mgmt-recoveryservicessiterecovery, once (`retry_total=0`), under the client request id of
+the intent, which becomes the beginning of the job's activity id. Every failure is a `CallFailure`.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from shared.arm.answers import AnswerHook
+from shared.arm.api_versions import COMPUTE, NETWORKS, SITE_RECOVERY, STORAGE_ACCOUNTS, VAULTS
+from shared.arm.clients import AzureClients
+from shared.arm.ids import ResourceId
+from shared.arm.operations import last_segment
+from shared.clock import Clock
+from shared.errors import CallFailure, FailureKind
+from shared.failovers.failing_over.rules.payloads import Call
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class StartedJob:
+    """A start as Azure answered it, or as it was found again: the job's name, None where Azure did not tell, and Azure's time."""
+
+    job: str | None
+    date: datetime
+
+
+_METHODS = {
+    "plannedFailover": "begin_planned_failover",
+    "unplannedFailover": "begin_unplanned_failover",
+    "testFailover": "begin_test_failover",
+    "testFailoverCleanup": "begin_test_failover_cleanup",
+    "failoverCommit": "begin_failover_commit",
+    "failoverCancel": "begin_failover_cancel",
+    "reProtect": "begin_reprotect",
+    "applyRecoveryPoint": "begin_apply_recovery_point",
+}
+"""The SDK's method of each POST below an item or a recovery plan, by the last segment of its path."""
+
+
+class SiteRecoveryGateway:
+    """Site Recovery, as far as failovers are concerned. Times are Azure's."""
+
+    def __init__(self, clients: AzureClients, clock: Clock) -> None:
+        self._clients = clients
+        self._clock = clock
+
+    async def read(self, resource: ResourceId) -> Json:
+        """Read an item, a plan, a job, a recovery point: anything by its id; NOT_FOUND where it is not there."""
+        return (await self._clients.read(resource, api_version=SITE_RECOVERY)).body
+
+    async def find(self, resource: ResourceId) -> Json | None:
+        """Read anything by its id, or None where it is not there."""
+        try:
+            return await self.read(resource)
+        except CallFailure as failure:
+            if failure.kind is FailureKind.NOT_FOUND:
+                return None
+            raise
+
+    async def vault(self, vault: ResourceId) -> Json:
+        """Read a vault, for its region."""
+        return (await self._clients.read(vault, api_version=VAULTS)).body
+
+    async def machine(self, machine: ResourceId) -> Json | None:
+        """Read a virtual machine in Azure, or None where it is not there."""
+        try:
+            return (await self._clients.read(machine, api_version=COMPUTE)).body
+        except CallFailure as failure:
+            if failure.kind is FailureKind.NOT_FOUND:
+                return None
+            raise
+
+    async def storage_account(self, account: ResourceId) -> Json:
+        """Read a storage account, for its region and redundancy."""
+        return (await self._clients.read(account, api_version=STORAGE_ACCOUNTS)).body
+
+    async def network(self, network: ResourceId) -> Json | None:
+        """Read a network, a virtual one or one of a fabric's, or None where it is not there."""
+        version = NETWORKS if network.provider.lower() == "microsoft.network" else SITE_RECOVERY
+        try:
+            return (await self._clients.read(network, api_version=version)).body
+        except CallFailure as failure:
+            if failure.kind is FailureKind.NOT_FOUND:
+                return None
+            raise
+
+    async def children(self, parent: ResourceId, kind: str, *, filters: str | None = None) -> list[Json]:
+        """Read a whole list below a resource, such as a vault's `replicationJobs`; `filters` is Site Recovery's own filter."""
+        params = {"$filter": filters} if filters else None
+        return await self._clients.read_all(f"{parent}/{kind}", api_version=SITE_RECOVERY, params=params)
+
+    async def start(self, scope: ResourceId, call: Call, request_id: str, timeout: float) -> StartedJob:
+        """Start something on a protected item or a recovery plan: the one call that must never be sent twice."""
+        client = await self._clients.site_recovery(scope.subscription_id)
+        body = () if call.body is None else (call.body,)
+        if call.segment == "switchprotection":
+            # asked of the container in which the item lies
+            method = client.replication_protection_containers.begin_switch_protection
+            return await self._send(method, (scope.resource_group, *scope.names[:-1], *body), request_id, timeout)
+        operations = client.replication_recovery_plans if is_plan(scope) else client.replication_protected_items
+        return await self._send(
+            getattr(operations, _METHODS[call.segment]), (scope.resource_group, *scope.names, *body), request_id, timeout
+        )
+
+    async def resume(self, job: ResourceId, comments: str, request_id: str, timeout: float) -> StartedJob:
+        """Complete a job that waits suspended, such as a failback after its synchronisation."""
+        client = await self._clients.site_recovery(job.subscription_id)
+        arguments = (job.resource_group, *job.names, {"properties": {"comments": comments}})
+        await self._send(client.replication_jobs.begin_resume, arguments, request_id, timeout)
+        return StartedJob(job.name, self._clock.now())
+
+    async def change(
+        self, method: str, resource: ResourceId, segment: str, body: Json | None, request_id: str, timeout: float
+    ) -> StartedJob:
+        """Make, change or remove a thing of the vault's set-up by its id (PUT, PATCH, DELETE, or a POST to its `segment`), sent once.
+
+        The job's name is None where Azure did it at once, or had nothing to do.
+        """
+        path = f"{resource}/{segment}" if segment else str(resource)
+        answer = await self._clients.write(method, path, api_version=SITE_RECOVERY, body=body, request_id=request_id, timeout=timeout)
+        location = answer.headers.get("Location")
+        return StartedJob(last_segment(location) if location else None, answer.date or self._clock.now())
+
+    async def _send(self, call: Callable[..., Awaitable[Any]], arguments: tuple[Any, ...], request_id: str, timeout: float) -> StartedJob:
+        hook = AnswerHook()
+        await self._clients.call(
+            call(*arguments, polling=False, request_id=request_id, raw_response_hook=hook, retry_total=0, timeout=timeout), timeout=timeout
+        )
+        location = hook.headers.get("Location")
+        return StartedJob(last_segment(location) if location else None, hook.date or self._clock.now())
+
+    async def read_side_by_side(self, resources: tuple[ResourceId, ...]) -> tuple[Json | None, ...]:
+        """Read several things by their ids (calls in flight are limited in `shared.arm`); None for one that is not there."""
+        return tuple(await asyncio.gather(*(self.find(resource) for resource in resources)))
+
+
+def is_plan(scope: ResourceId) -> bool:
+    """Whether an id is a recovery plan's, not a protected item's."""
+    return scope.types[-1].lower() == "replicationrecoveryplans"
+
+
+def vault_of(scope: ResourceId) -> ResourceId:
+    """Return the vault that an item or a plan lies in."""
+    return ResourceId(scope.subscription_id, scope.resource_group, scope.provider, scope.types[:1], scope.names[:1])

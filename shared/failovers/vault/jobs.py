@@ -1,0 +1,272 @@
+"""What a job says, how far it is, when to look again, and which one is ours (facts/site-recovery.md, "Jobs")."""
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from shared.errors import Problem
+from shared.failovers.vault.answers import ErrorView, JobView, TaskView, Timings, UsedRecoveryPoint
+from shared.failovers.vault.names import Action, JobState, Refusal
+from shared.failovers.vault.facts import ScenarioFacts
+from shared.failovers.vault.job_facts import JobFacts, JobMemberFacts, TaskFacts
+from shared.failovers.vault.reading import same_name
+
+CLOCKS_DIFFER = timedelta(seconds=5)
+"""How much earlier than our intent a job may have begun by Azure's clock, and yet be ours."""
+
+_GUID_FIRST = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+
+_ROUNDS = ((timedelta(minutes=15), 30), (timedelta(hours=1), 60), (timedelta(hours=6), 120))
+_LONGEST_ROUND = 300
+"""Seconds between looks: a job of minutes is followed closely, one of hours loosely, one that waits for a person hardly."""
+
+_SCENARIOS: dict[Action, frozenset[str]] = {
+    Action.TEST_FAILOVER: frozenset({"testfailover"}),
+    Action.TEST_FAILOVER_CLEANUP: frozenset({"testfailovercleanup", "cleanuptestfailover", "completetestfailover"}),
+    Action.PLANNED_FAILOVER: frozenset({"plannedfailover"}),
+    Action.UNPLANNED_FAILOVER: frozenset({"unplannedfailover", "failover"}),
+    Action.FAILBACK: frozenset({"failback", "plannedfailover"}),
+    Action.COMMIT: frozenset({"commit", "commitfailover", "failovercommit"}),
+    Action.CANCEL: frozenset({"cancel", "cancelfailover", "failovercancel"}),
+    Action.REPROTECT: frozenset({"reprotect", "switchprotection", "reversereplicate", "reversereplication"}),
+    Action.REVERSE_REPLICATE: frozenset({"reprotect", "reversereplicate", "reversereplication"}),
+    Action.APPLY_RECOVERY_POINT: frozenset({"applyrecoverypoint", "changepit", "changerecoverypoint"}),
+}
+
+
+class JobEnd(StrEnum):
+    """What a job's state means for the operation."""
+
+    RUNNING = "running"
+    SUSPENDED = "suspended"
+    SUCCEEDED = "succeeded"
+    INFORMED = "informed"
+    """Succeeded, and has something to say."""
+    PARTIAL = "partial"
+    """Azure calls it succeeded, but a part of it failed."""
+    SKIPPED = "skipped"
+    """Azure calls it succeeded, but nothing was done."""
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    UNKNOWN = "unknown"
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the job does nothing more."""
+        return self not in {JobEnd.RUNNING, JobEnd.SUSPENDED, JobEnd.UNKNOWN}
+
+
+_DESCRIBED = {"partiallysucceeded": JobEnd.PARTIAL, "skipped": JobEnd.SKIPPED, "completedwithinformation": JobEnd.INFORMED}
+_ENDS = {
+    JobState.NOT_STARTED: JobEnd.RUNNING,
+    JobState.IN_PROGRESS: JobEnd.RUNNING,
+    JobState.SUSPENDED: JobEnd.SUSPENDED,
+    JobState.FAILED: JobEnd.FAILED,
+    JobState.CANCELLED: JobEnd.CANCELLED,
+    JobState.OTHER: JobEnd.UNKNOWN,
+}
+
+
+def end_of(job: JobFacts) -> JobEnd:
+    """Say what a job's state means; under Succeeded `stateDescription` is read, for it can mean otherwise."""
+    if job.state is JobState.SUCCEEDED:
+        return _DESCRIBED.get("".join((job.description or "").split()).lower(), JobEnd.SUCCEEDED)
+    return _ENDS[job.state]
+
+
+def succeeded(job: JobFacts, action: Action) -> bool:
+    """Say whether a job that is over did what it was for; a cleanup that found nothing to clean has done so."""
+    end = end_of(job)
+    return end in {JobEnd.SUCCEEDED, JobEnd.INFORMED} or (end is JobEnd.SKIPPED and action is Action.TEST_FAILOVER_CLEANUP)
+
+
+def problem_of(job: JobFacts, action: Action) -> Problem | None:
+    """Return why an operation failed, from its job, with each error of Azure's and what it recommends; None where it did not."""
+    end = end_of(job)
+    if not end.is_over or succeeded(job, action):
+        return None
+    failed = [name for name, task in job.leaves if task.state is JobState.FAILED]
+    at = f" at {', '.join(failed)}" if failed else ""
+    code, words = {
+        JobEnd.PARTIAL: (Refusal.PARTIALLY_SUCCEEDED, f"a part of it failed{at}; the rest was done: look at each machine"),
+        JobEnd.SKIPPED: (Refusal.FAILOVER_FAILED, "Azure skipped it: nothing was done"),
+        JobEnd.CANCELLED: (
+            Refusal.JOB_CANCELLED,
+            f"its job was cancelled in Azure{at}: look at the machine before anything else is started",
+        ),
+    }.get(end, (Refusal.FAILOVER_FAILED, f"its job failed in Azure{at}"))
+    errors = job.all_errors
+    first = f": {errors[0].message}" if errors and end is not JobEnd.SKIPPED else ""
+    return Problem(code, f"{action}: {words}{first}", job.name or None, tuple(_as_problem(error) for error in errors))
+
+
+def percent(job: JobFacts) -> int:
+    """Return how far a job is, 0 to 100, from its tasks: one that runs counts half; 100 only when it is over."""
+    if job.state.ended:
+        return 100
+    tasks = [task for _, task in job.leaves]
+    if not tasks:
+        return 0
+    done = sum(1.0 if task.state.ended else 0.5 if task.state in {JobState.IN_PROGRESS, JobState.SUSPENDED} else 0.0 for task in tasks)
+    return min(99, math.floor(100 * done / len(tasks)))
+
+
+def timings(job: JobFacts | None, accepted_at: datetime) -> Timings:
+    """Return how long each part took, in seconds: acceptance to the job's start, the job, and each of its tasks.
+
+    Of tasks of one name the longest counts.
+    """
+    if job is None:
+        return Timings()
+    per_task: dict[str, float] = {}
+    for name, task in job.leaves:
+        if (seconds := task.seconds) is not None:
+            per_task[name] = max(seconds, per_task.get(name, 0.0))
+    started, ended = job.started_at, job.ended_at
+    return Timings(
+        accepted_to_started=max((started - accepted_at).total_seconds(), 0.0) if started is not None else None,
+        started_to_finished=max((ended - started).total_seconds(), 0.0) if started is not None and ended is not None else None,
+        per_task=per_task,
+    )
+
+
+def used_point(job: JobFacts, items: Sequence[str]) -> UsedRecoveryPoint | None:
+    """Return the recovery point that a job used, of several members the oldest, and its age when the job began.
+
+    One that a planned failover made after it had begun is 0 seconds old. A job tells a point by its name alone (spec, recordings); with
+    the item among `items`, ARM ids, that it is of, it has its ARM id.
+    """
+    known = [member for member in job.members if member.recovery_point_id is not None]
+    timed = [(member.recovery_point_at, member) for member in known if member.recovery_point_at is not None]
+    if not known:
+        return None
+    oldest = min(timed, key=lambda pair: pair[0])[1] if timed else known[0]
+    at = oldest.recovery_point_at
+    age = max(int((job.started_at - at).total_seconds()), 0) if at is not None and job.started_at is not None else None
+    return UsedRecoveryPoint(id=_point_id(oldest, items), time=at, age_seconds=age)
+
+
+def _point_id(member: JobMemberFacts, items: Sequence[str]) -> str:
+    point = member.recovery_point_id or ""
+    of = next((item for item in items if same_name(item, member.name)), items[0] if len(items) == 1 else None)
+    return point if "/" in point or of is None else f"{of}/recoveryPoints/{point}"
+
+
+def next_look(started_at: datetime, now: datetime, *, suspended: bool = False) -> datetime:
+    """Say when to look at a job next.
+
+    Looks fall on full rounds of 30 seconds to 5 minutes, so that the jobs of a vault are looked at together, with one list.
+    """
+    age = now - started_at
+    seconds = _LONGEST_ROUND if suspended else next((every for upto, every in _ROUNDS if age < upto), _LONGEST_ROUND)
+    stamp = now.timestamp()
+    following = (math.floor(stamp / seconds) + 1) * seconds
+    if following - stamp < seconds / 2:
+        following += seconds
+    return now + timedelta(seconds=following - stamp)
+
+
+@dataclass(frozen=True, slots=True)
+class Sought:
+    """What is known of a start: the client request id that was sent, the item's or plan's name or ARM id, and when it was first meant."""
+
+    client_request_id: str
+    target: str
+    action: Action
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The job of our start, by name; `how` is activityId, target or currentScenario; `job` is None where only its name was seen."""
+
+    name: str
+    how: str
+    job: JobFacts | None = None
+
+
+def started_by(client_request_id: str, jobs: Sequence[JobFacts]) -> JobFacts | None:
+    """Find the job that a request started: its activity id begins with the client request id."""
+    return next((job for job in jobs if _activity(job).startswith(client_request_id.lower())), None)
+
+
+def find_job(sought: Sought, jobs: Sequence[JobFacts], scenario: ScenarioFacts | None = None) -> Found | None:
+    """Find our start: by activity id, by target, scenario and start, or by what the item is busy with (CORE.md, "In doubt").
+
+    An activity id begins with the client request id of its start, so a job whose activity id begins with another's is not ours, however
+    well the rest fits: a person may have started the same thing in the portal.
+    """
+    ours = started_by(sought.client_request_id, jobs)
+    if ours is not None:
+        return Found(ours.name, "activityId", ours)
+    fitting = [job for job in jobs if _fits(sought, job)]
+    if fitting:
+        first = min(fitting, key=lambda job: (job.started_at or sought.since, job.name))
+        return Found(first.name, "target", first)
+    if scenario is None or not _is_scenario(sought.action, scenario.name) or not _begun_since(sought, scenario.started_at):
+        return None
+    listed = next((job for job in jobs if job.name.lower() == scenario.job.lower()), None)
+    return None if listed is not None and _is_anothers(sought, listed) else Found(scenario.job, "currentScenario", listed)
+
+
+def is_ours(sought: Sought, job: JobFacts) -> bool:
+    """Say whether a job that was read by its name can be that of our start."""
+    return not _is_anothers(sought, job)
+
+
+def how_far(job: JobView) -> tuple[bool, int, int]:
+    """Return how far a job was when it was read: of two looks at one the later has no less."""
+    begun = sum(task.state is not JobState.NOT_STARTED for task in job.tasks)
+    return job.state.ended, sum(task.state.ended for task in job.tasks), begun
+
+
+def view(job: JobFacts) -> JobView:
+    """Return a job as callers see it."""
+    return JobView(
+        id=job.id or job.name,
+        state=job.state,
+        state_description=job.description,
+        start_time=job.started_at,
+        end_time=job.ended_at,
+        tasks=tuple(_task_view(name, task) for name, task in job.leaves),
+        errors=job.errors,
+    )
+
+
+def _task_view(name: str, task: TaskFacts) -> TaskView:
+    return TaskView(name=name, state=task.state, start_time=task.started_at, end_time=task.ended_at, errors=task.errors)
+
+
+def _as_problem(error: ErrorView) -> Problem:
+    recommended = f" Recommended: {error.recommended_action}" if error.recommended_action else ""
+    return Problem(error.code, f"{error.message}{recommended}", error.source)
+
+
+def _fits(sought: Sought, job: JobFacts) -> bool:
+    return (
+        same_name(job.target_id, sought.target)
+        and _is_scenario(sought.action, job.scenario or "")
+        and _begun_since(sought, job.started_at)
+        and not _is_anothers(sought, job)
+    )
+
+
+def _is_scenario(action: Action, scenario: str) -> bool:
+    name = "".join(scenario.split()).lower()
+    return name in _SCENARIOS[action] or name.removeprefix("rp").removeprefix("recoveryplan") in _SCENARIOS[action]
+
+
+def _begun_since(sought: Sought, started_at: datetime | None) -> bool:
+    return started_at is not None and started_at >= sought.since - CLOCKS_DIFFER
+
+
+def _is_anothers(sought: Sought, job: JobFacts) -> bool:
+    activity = _activity(job)
+    return _GUID_FIRST.match(activity) is not None and not activity.startswith(sought.client_request_id.lower())
+
+
+def _activity(job: JobFacts) -> str:
+    return (job.activity_id or "").strip().lower()

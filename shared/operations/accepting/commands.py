@@ -1,0 +1,87 @@
+"""What a person may say to an operation that is under way: cancel it, look again now."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+
+from shared.clock import Clock, Ids, to_text
+from shared.errors import ErrorCode, Refused
+from shared.operations.outside.messages import send_step
+from shared.operations.model.models import Actor, Command, JsonObject, Operation, Said
+from shared.operations.model.rows import Active
+from shared.storage.tables import Conflict, Queues
+from shared.operations.model.store import Store
+from shared.operations.timings import dispatch_hold
+from shared.operations.model.workflow import Workflows
+
+
+@dataclass(frozen=True, slots=True)
+class Commands:
+    """Writes a person's word into the active row and sends the message that has it looked at."""
+
+    store: Store
+    queues: Queues
+    workflows: Workflows
+    clock: Clock
+    ids: Ids
+
+    async def cancel(self, operation: Operation, by: Actor) -> Operation:
+        """Cancel an operation before its own effect; which of the two was first, the row decides.
+
+        Who said it first is remembered by the same write, until its workflow has heard of it. Raises `Refused` (AlreadyStarted,
+        AlreadyEnded). One that was canceled before is answered as it is.
+        """
+        try:
+            return await self._write(operation, partial(_canceled, said=Said(self.ids.new(), Command.CANCEL, by)))
+        except Refused as refused:
+            ended = await self.store.get(operation.id) or operation
+            if refused.code is ErrorCode.ALREADY_ENDED and ended.status.ended and ended.cancel_requested:
+                return ended
+            raise
+
+    async def retry(self, operation: Operation, by: Actor) -> Operation:
+        """Have an operation looked at now, whatever it waits for; raises `Refused` (AlreadyEnded)."""
+        return await self._write(operation, partial(_looked_at, said=Said(self.ids.new(), Command.RETRY, by)))
+
+    async def say(self, operation: Operation, word: JsonObject, guard: Callable[[Active], None]) -> Operation:
+        """Leave a person's word for the operation's next step, and have it looked at now.
+
+        `guard` raises `Refused` where the row, as it is at the moment of the write, does not wait for such a word.
+        """
+
+        def change(row: Active) -> Active:
+            guard(row)
+            return replace(row, word=word)
+
+        return await self._write(operation, change)
+
+    async def _write(self, operation: Operation, change: Callable[[Active], Active]) -> Operation:
+        while True:
+            row = await self.store.active(operation.id)
+            if row is None or row.announce:
+                ended = await self.store.get(operation.id) or operation
+                raise Refused(ErrorCode.ALREADY_ENDED, f"The operation has ended: {ended.status}.", target=operation.id)
+            if row.is_newer:
+                words = "A newer version of Farshore, which is being deployed, carries it on; ask again in a minute."
+                raise Refused(ErrorCode.SERVICE_UNAVAILABLE, words, target=operation.id)
+            changed = change(row)
+            hold = to_text(self.clock.now() + dispatch_hold(self.clock.speed))
+            try:
+                await self.store.save(replace(changed, dispatched=True, next_at=hold, updated_at=to_text(self.clock.now())))
+            except Conflict:
+                continue
+            break
+        await send_step(self.queues, self.workflows.of_kind(row.kind).step_queue, [row.id])
+        return await self.store.get(operation.id) or operation
+
+
+def _canceled(row: Active, said: Said) -> Active:
+    if row.started:
+        raise Refused(ErrorCode.ALREADY_STARTED, "It has started and can no longer be canceled.", target=row.id)
+    return row if row.cancel_requested else replace(row, cancel_requested=True, said=(*row.said, said))
+
+
+def _looked_at(row: Active, said: Said) -> Active:
+    # who says it again before it was heard has said it once: the row must not grow
+    again = any(one.command is said.command and one.by == said.by for one in row.said)
+    return replace(row, attempts=0, said=row.said if again else (*row.said, said))

@@ -1,0 +1,334 @@
+"""How an operation is laid out in the table `operations` (CORE.md), and nothing of how the table is reached.
+
+Absent values are written as empty text: a row is merged, so that a column which a newer version added survives an older one's write.
+A version that is not to be carried on by an older one raises `v`.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from shared.clock import from_text
+from shared.errors import Problem
+from shared.operations.model.identity import inverted, partition_of
+from shared.operations.model.models import Actor, Attention, Intent, JsonObject, NewOperation, Operation, Said, Status
+from shared.operations.model.state import pack, sentence, State, unpack
+
+VERSION = 1
+PIECE = 60 * 1024
+Entity = dict[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Active:
+    """The active row: what scheduling needs. Times are texts as `shared.clock.to_text` writes them; leases are wall time, the rest Azure's.
+
+    `dispatched` says that a message is on its way, so that `next_at` is only the moment to look for a lost one. `group` names what a due
+    check is batched by (empty: a step is due). `announce` is set when all that is left is to tell of the end. `started` stands from the
+    intent of the operation's own effect on. `tell` holds the events that are yet to be sent, `word` what a person said of it, `said` the
+    commands that its workflow is yet to hear of. `stamp` is new with each write, so that a write which storage answered twice knows itself
+    again; `extra` is what a newer version packed beside it.
+    """
+
+    id: str
+    kind: str
+    tenant: str
+    created_at: str
+    updated_at: str
+    status: Status
+    step: str
+    next_at: str
+    dispatched: bool = True
+    group: str = ""
+    attempts: int = 0
+    lease_until: str = ""
+    nonce: str = ""
+    intent: Intent | None = None
+    started: bool = False
+    cancel_requested: bool = False
+    attention: Attention | None = None
+    attentions: int = 0
+    tell: tuple[str, ...] = ()
+    locks: tuple[str, ...] = ()
+    announce: bool = False
+    has_detail: bool = False
+    percent: int = 0
+    data: JsonObject = field(default_factory=dict)
+    trace: str = ""
+    word: JsonObject | None = None
+    said: tuple[Said, ...] = ()
+    version: int = VERSION
+    stamp: str = ""
+    extra: JsonObject = field(default_factory=dict)
+    etag: str = ""
+
+    @property
+    def partition(self) -> str:
+        """The row's partition."""
+        return partition_of(self.id)
+
+    @property
+    def is_newer(self) -> bool:
+        """Whether a version wrote it that this one does not know: it is read as well as may be, and carried on by that version only."""
+        return self.version > VERSION
+
+    @property
+    def awaits_check(self) -> bool:
+        """Whether what is due is a check; else it is a step, were it only to heed a person's word or to tell of something."""
+        return bool(self.group) and not (self.announce or self.tell or self.cancel_requested or self.word or self.said)
+
+    def with_attention(self, code: str, message: str, since: str) -> "Active":
+        """Return the row asking for a person, with the event that tells so; unchanged if it already asks the same."""
+        message = sentence(message)
+        if self.attention is not None and self.attention.code == code:
+            return replace(self, attention=replace(self.attention, message=message))
+        number = self.attentions + 1
+        return replace(self, attention=Attention(code, message, since), attentions=number, tell=(*self.tell, f"attention/{number}"))
+
+
+def compact(body: object) -> str:
+    """Write JSON without white space."""
+    return json.dumps(body, separators=(",", ":"), ensure_ascii=False)
+
+
+def pieces(name: str, body: object) -> Entity:
+    """Write a document as UTF-8 JSON in properties `name0`, `name1`, … of at most 60 KiB, with their number in `name`."""
+    data = compact(body).encode("utf-8", "surrogatepass")
+    parts = [data[start : start + PIECE] for start in range(0, len(data), PIECE)]
+    return {f"{name}{index}": part for index, part in enumerate(parts)} | {name: len(parts)}
+
+
+def from_pieces(name: str, entity: Mapping[str, object]) -> JsonObject | None:
+    """Read a document that `pieces` wrote; None where the entity has none."""
+    count = entity.get(name)
+    if not isinstance(count, int):
+        return None
+    data = b"".join(part for part in (entity.get(f"{name}{index}") for index in range(count)) if isinstance(part, bytes))
+    body = json.loads(data.decode("utf-8", "surrogatepass"))
+    return body if isinstance(body, dict) else None
+
+
+def read_detail(entity: Mapping[str, object]) -> JsonObject:
+    """Read the detail of an operation that runs: what its steps learned (`detail`), and over it what its checks saw last (`seen`)."""
+    return (from_pieces("detail", entity) or {}) | (from_pieces("seen", entity) or {})
+
+
+def active_key(operation: str) -> str:
+    """The row key of the active row."""
+    return f"a|{operation}"
+
+
+def list_keys(tenant: str, created_at: str, operation: str) -> tuple[str, str]:
+    """The row keys of the list rows: the tenant's and the provider's."""
+    order = inverted(from_text(created_at))
+    return f"t|{tenant}|{order}|{operation}", f"p|{order}|{operation}"
+
+
+def active_entity(row: Active) -> Entity:
+    """Write the active row, every column of this version; what no query asks for is packed into one (`state`)."""
+    state = State(
+        nonce=row.nonce,
+        stamp=row.stamp,
+        intent=row.intent,
+        attention=row.attention,
+        tell=row.tell,
+        locks=row.locks,
+        data=row.data,
+        trace=row.trace,
+        word=row.word,
+        said=row.said,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+        extra=row.extra,
+    )
+    return {
+        "PartitionKey": row.partition,
+        "RowKey": active_key(row.id),
+        "v": row.version,
+        "kind": row.kind,
+        "tenant": row.tenant,
+        "status": str(row.status),
+        "step": row.step,
+        "nextAt": row.next_at,
+        "dispatched": row.dispatched,
+        "group": row.group,
+        "attempts": row.attempts,
+        "leaseUntil": row.lease_until,
+        "started": row.started,
+        "cancelRequested": row.cancel_requested,
+        "attention": row.attention.code if row.attention else "",
+        "attentions": row.attentions,
+        "announce": row.announce,
+        "hasDetail": row.has_detail,
+        "percent": row.percent,
+        "state": pack(state),
+    }
+
+
+def read_active(entity: Mapping[str, object], etag: str) -> Active:
+    """Read an active row; a column that an older version did not know is read as absent."""
+    text, state = _texts(entity), unpack(entity.get("state"))
+    return Active(
+        id=text("RowKey").removeprefix("a|"),
+        kind=text("kind"),
+        tenant=text("tenant"),
+        created_at=state.created_at,
+        updated_at=state.updated_at,
+        status=Status(text("status")),
+        step=text("step"),
+        next_at=text("nextAt"),
+        dispatched=bool(entity.get("dispatched")),
+        group=text("group"),
+        attempts=_integer(entity.get("attempts")),
+        lease_until=text("leaseUntil"),
+        nonce=state.nonce,
+        intent=state.intent,
+        started=bool(entity.get("started")),
+        cancel_requested=bool(entity.get("cancelRequested")),
+        attention=state.attention,
+        attentions=_integer(entity.get("attentions")),
+        tell=state.tell,
+        locks=state.locks,
+        announce=bool(entity.get("announce")),
+        has_detail=bool(entity.get("hasDetail")),
+        percent=_integer(entity.get("percent")),
+        data=state.data,
+        trace=state.trace,
+        word=state.word,
+        said=state.said,
+        version=_integer(entity.get("v")) or VERSION,
+        stamp=state.stamp,
+        extra=state.extra,
+        etag=etag,
+    )
+
+
+def request_entity(row: Active, new: NewOperation, digest: str, nonce: str) -> Entity:
+    """Write the request row: the body as sent, its hash, who asked, and the nonce of this acceptance."""
+    return {
+        "PartitionKey": row.partition,
+        "RowKey": f"o|{row.id}",
+        "v": VERSION,
+        "kind": row.kind,
+        "tenant": row.tenant,
+        "createdAt": row.created_at,
+        "hash": digest,
+        "nonce": nonce,
+        "actor": compact(new.actor.as_json()),
+        **({"firstSent": new.first_sent} if new.first_sent else {}),
+        **pieces("body", new.body),
+    }
+
+
+def list_entities(row: Active, filters: Mapping[str, str]) -> tuple[Entity, Entity]:
+    """Write the two list rows: what lists filter and order by."""
+    tenant_key, provider_key = list_keys(row.tenant, row.created_at, row.id)
+    columns: Entity = {
+        "v": VERSION,
+        "id": row.id,
+        "kind": row.kind,
+        "tenant": row.tenant,
+        **filter_columns(filters),
+        **list_state(row),
+    }
+    return (
+        {"PartitionKey": row.partition, "RowKey": tenant_key, **columns},
+        {"PartitionKey": row.partition, "RowKey": provider_key, **columns},
+    )
+
+
+def filter_columns(filters: Mapping[str, str]) -> Entity:
+    """The columns that a capability's lists filter by."""
+    return {f"f_{name}": value for name, value in filters.items()}
+
+
+def list_state(row: Active) -> Entity:
+    """The columns of the list rows that change."""
+    return {"status": str(row.status), "attention": row.attention.code if row.attention else ""}
+
+
+def read_operation(active: Active | None, request: Mapping[str, object], detail: JsonObject | None) -> Operation:
+    """Put an operation together from its rows; the final answer, once written, counts more than an active row read before it."""
+    text = _texts(request)
+    final = from_pieces("final", request)
+    body = from_pieces("body", request) or {}
+    actor = Actor.from_json(json.loads(text("actor") or "{}"))
+    common = {
+        "id": text("RowKey").removeprefix("o|"),
+        "kind": text("kind"),
+        "tenant": text("tenant"),
+        "created_at": from_text(text("createdAt")),
+        "actor": actor,
+        "body": body,
+    }
+    if final is not None:
+        return _ended(common, final)
+    if active is None:
+        raise LookupError("neither an active row nor a final answer")
+    return Operation(
+        **common,  # type: ignore[arg-type]  # the fields that both readings share
+        status=active.status,
+        step=active.step,
+        percent_complete=active.percent,
+        attention=active.attention,
+        cancel_requested=active.cancel_requested,
+        last_updated_at=from_text(active.updated_at),
+        completed_at=None,
+        detail=detail or {},
+        data=active.data,
+        error=None,
+    )
+
+
+def final_document(row: Active, detail: JsonObject, error: Problem | None) -> JsonObject:
+    """Write the final answer of an operation that has ended."""
+    return {
+        "status": str(row.status),
+        "step": row.step,
+        "percent": row.percent,
+        "cancelRequested": row.cancel_requested,
+        "completedAt": row.updated_at,
+        "detail": detail,
+        "error": error.as_json() if error else None,
+    }
+
+
+def _ended(common: Mapping[str, object], final: JsonObject) -> Operation:
+    error, detail, completed = final.get("error"), final.get("detail"), from_text(str(final["completedAt"]))
+    return Operation(
+        **common,  # type: ignore[arg-type]  # the fields that both readings share
+        status=Status(str(final["status"])),
+        step=str(final["step"]),
+        percent_complete=_integer(final.get("percent")),
+        attention=None,
+        cancel_requested=bool(final.get("cancelRequested")),
+        last_updated_at=completed,
+        completed_at=completed,
+        detail=detail if isinstance(detail, dict) else {},
+        data={},
+        error=Problem.from_json(error) if isinstance(error, dict) else None,
+    )
+
+
+def failed_before(request: Mapping[str, object]) -> bool:
+    """Whether the final answer says Failed or Canceled."""
+    final = from_pieces("final", request)
+    return final is not None and final.get("status") in {str(Status.FAILED), str(Status.CANCELED)}
+
+
+def age_of(row: Active, now: datetime) -> float:
+    """Seconds since the operation was accepted."""
+    return (now - from_text(row.created_at)).total_seconds()
+
+
+def _texts(entity: Mapping[str, object]) -> Callable[[str], str]:
+    def text(name: str) -> str:
+        value = entity.get(name)
+        return value if isinstance(value, str) else ""
+
+    return text
+
+
+def _integer(value: object) -> int:
+    return int(value) if isinstance(value, int | float) else 0

@@ -1,0 +1,340 @@
+"""The table of operations: acceptance, reads, conditional writes and the end, each a call or two (CORE.md, "One table").
+
+A conditional write that storage's SDK repeated can fail against itself: each write carries a stamp, and a lost race is conceded only
+after the row was read again and the stamp is another's.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from shared.clock import Clock, Ids, to_text
+from shared.errors import ErrorCode, Problem, Refused
+from shared.operations.model import rows
+from shared.operations.crash_points import crash_point
+from shared.operations.model.identity import all_partitions, body_hash, operation_id, partition_of
+from shared.operations.model.models import Accepted, JsonObject, NewOperation, Operation, Status
+from shared.operations.model.rows import Active
+from shared.storage.tables import Change, Conflict, Found, MAX_BATCH, Table
+from shared.operations.timings import dispatch_hold
+
+TABLE = "operations"
+
+
+class Store:
+    """Reads and writes operations. Errors of storage are raised as they are; a lost race is `Conflict`."""
+
+    def __init__(self, table: Table, clock: Clock, ids: Ids) -> None:
+        self._table = table
+        self._clock = clock
+        self._ids = ids
+
+    def id_for(self, new: NewOperation) -> str:
+        """Return the id that the request has or, without a key, a new one."""
+        return operation_id(new.tenant, new.kind, new.key if new.key is not None else f"random:{self._ids.new()}")
+
+    async def insert(self, new: NewOperation, operation: str) -> Accepted:
+        """Write a new operation under its id, or find the one that is there.
+
+        Raises `Refused` (RepeatabilityKeyReused) when that one was asked for with another body.
+        """
+        now = to_text(self._clock.now())
+        row = Active(
+            id=operation,
+            kind=new.kind,
+            tenant=new.tenant,
+            created_at=now,
+            updated_at=now,
+            status=Status.NOT_STARTED,
+            step=new.first_step,
+            next_at=to_text(self._clock.now() + dispatch_hold(self._clock.speed)),
+            locks=new.locks,
+            data=new.data,
+            trace=new.trace or "",
+            stamp=self._ids.new(),
+        )
+        request = rows.request_entity(row, new, body_hash(new.body), row.stamp)
+        entities = (rows.active_entity(row), request, *rows.list_entities(row, new.filters))
+        try:
+            await self._table.transact([Change("insert", entity) for entity in entities])
+        except Conflict:
+            found = await self._table.get(row.partition, f"o|{operation}")
+            if found is None:
+                raise
+            if found.entity.get("nonce") != row.stamp:
+                return Accepted(await self._known(new, found), created=False)
+        crash_point("accept.written")
+        return Accepted(rows.read_operation(row, request, None), created=True)
+
+    async def find(self, new: NewOperation, operation: str) -> Operation | None:
+        """Return the operation that this request became earlier, if any; raises `Refused` when its body was another."""
+        found = await self._table.get(partition_of(operation), f"o|{operation}")
+        return await self._known(new, found) if found else None
+
+    async def _known(self, new: NewOperation, found: Found) -> Operation:
+        if new.compare_body and found.entity.get("hash") != body_hash(new.body):
+            raise Refused(
+                ErrorCode.REPEATABILITY_KEY_REUSED,
+                "The same repeatability key was used before with another body; send a new key for a new request.",
+                target="Repeatability-Request-ID",
+            )
+        known = await self.get(str(found.entity["RowKey"]).removeprefix("o|"))
+        if known is None:
+            raise LookupError("the operation's rows are incomplete")
+        return known
+
+    async def get(self, operation: str) -> Operation | None:
+        """Return an operation as a reader sees it, or None."""
+        partition = partition_of(operation)
+        active, detail, request = await asyncio.gather(
+            self._table.get(partition, f"a|{operation}"),
+            self._table.get(partition, f"d|{operation}"),
+            self._table.get(partition, f"o|{operation}"),
+        )
+        if request is None:
+            return None
+        if active is None and rows.from_pieces("final", request.entity) is None:
+            # it ended between the reads: what was not final a moment ago is now
+            request = await self._table.get(partition, f"o|{operation}") or request
+        row = rows.read_active(active.entity, active.etag) if active else None
+        return rows.read_operation(row, request.entity, rows.read_detail(detail.entity) if detail else None)
+
+    async def active(self, operation: str) -> Active | None:
+        """Return the active row, or None once the end has been told."""
+        found = await self._table.get(partition_of(operation), rows.active_key(operation))
+        return rows.read_active(found.entity, found.etag) if found else None
+
+    async def documents(self, row: Active) -> tuple[Operation, JsonObject]:
+        """Return what a step works with: the operation as accepted and the detail so far."""
+        request, detail = await asyncio.gather(self._table.get(row.partition, f"o|{row.id}"), self._table.get(row.partition, f"d|{row.id}"))
+        if request is None:
+            raise LookupError(f"the request of operation {row.id} is missing")
+        known = rows.read_detail(detail.entity) if detail else {}
+        return rows.read_operation(row, request.entity, known), dict(known)
+
+    async def save(
+        self, row: Active, *, detail: JsonObject | None = None, listed: bool = False, filters: Mapping[str, str] | None = None
+    ) -> Active:
+        """Write the active row under its ETag, with the detail and the list rows' state where asked for, and return it as written.
+
+        `filters` are values that lists filter by and that were not known before. Raises `Conflict` when somebody else wrote it meanwhile.
+        """
+        stamped = replace(row, stamp=self._ids.new(), has_detail=row.has_detail or detail is not None)
+        changes = _changes(stamped, {"detail": detail}, listed=listed, filters=filters)
+        try:
+            if len(changes) == 1:
+                return replace(stamped, etag=await self._table.merge(changes[0].entity, row.etag))
+            return replace(stamped, etag=(await self._table.transact(changes))[0])
+        except Conflict:
+            return await self._own_write(stamped)
+
+    async def save_all(self, written: Sequence[tuple[Active, JsonObject | None, bool]]) -> list[Active]:
+        """Write rows of one partition under their ETags: (row, what a check saw, whether the list rows change), but those that lost a race.
+
+        An error of a transaction names one bad row only: it is dropped and the rest repeated, a few times, then row by row.
+        """
+        left = [
+            (replace(row, stamp=self._ids.new(), has_detail=row.has_detail or detail is not None), detail, listed)
+            for row, detail, listed in written
+        ]
+        done: list[Active] = []
+        for group in _groups(left):
+            done += await self._save_group(list(group))
+        return done
+
+    async def _save_group(self, group: list[tuple[Active, JsonObject | None, bool]]) -> list[Active]:
+        for _ in range(3):
+            changes = [
+                (index, change) for index, item in enumerate(group) for change in _changes(item[0], {"seen": item[1]}, listed=item[2])
+            ]
+            if not changes:
+                return []
+            try:
+                etags = await self._table.transact([change for _, change in changes])
+            except Conflict as conflict:
+                if conflict.index is None:
+                    break
+                lost = changes[conflict.index][0]
+                if await self._is_written(group[lost][0]):
+                    return await self._as_written([row for row, _, _ in group])
+                del group[lost]
+                continue
+            first = {index: etag for (index, change), etag in reversed(list(zip(changes, etags, strict=True)))}
+            return [replace(item[0], etag=first[index]) for index, item in enumerate(group)]
+        return await self._save_one_by_one(group)
+
+    async def _save_one_by_one(self, group: list[tuple[Active, JsonObject | None, bool]]) -> list[Active]:
+        done = []
+        for row, detail, listed in group:
+            try:
+                etags = await self._table.transact(_changes(row, {"seen": detail}, listed=listed))
+            except Conflict:
+                done += await self._as_written([row])
+                continue
+            done.append(replace(row, etag=etags[0]))
+        return done
+
+    async def _is_written(self, stamped: Active) -> bool:
+        """Whether the write that lost the race is the one that is there: storage's SDK had repeated it."""
+        found = await self.active(stamped.id)
+        return found is not None and found.stamp == stamped.stamp
+
+    async def _as_written(self, stamped: Sequence[Active]) -> list[Active]:
+        """Return those of the rows that are there as they were to be written, under their new ETags."""
+        found = await asyncio.gather(*(self.active(row.id) for row in stamped))  # those of one transaction, at most a hundred
+        pairs = zip(stamped, found, strict=True)
+        return [replace(row, etag=there.etag) for row, there in pairs if there is not None and there.stamp == row.stamp]
+
+    async def _own_write(self, stamped: Active) -> Active:
+        found = await self.active(stamped.id)
+        if found is None or found.stamp != stamped.stamp:
+            raise Conflict
+        return replace(stamped, etag=found.etag)
+
+    async def finish(self, row: Active, detail: JsonObject, error: Problem | None) -> Active:
+        """Write the end of an operation in one transaction: the final answer, the list rows, and a row that is yet to be announced.
+
+        `row` has the final status. Raises `Conflict` when somebody else wrote it meanwhile.
+        """
+        ended = replace(
+            row,
+            announce=True,
+            group="",
+            intent=None,
+            attention=None,
+            nonce="",
+            lease_until="",
+            tell=("terminal",),
+            stamp=self._ids.new(),
+        )
+        final = {
+            "PartitionKey": row.partition,
+            "RowKey": f"o|{row.id}",
+            **rows.pieces("final", rows.final_document(ended, detail, error)),
+        }
+        changes = [
+            Change("merge", rows.active_entity(replace(ended, has_detail=False)), row.etag),
+            Change("upsert", final),
+            *(Change("upsert", entity) for entity in _list_keys(ended, rows.list_state(ended))),
+        ]
+        if row.has_detail:
+            changes.append(Change("delete", {"PartitionKey": row.partition, "RowKey": f"d|{row.id}"}))
+        try:
+            etag = (await self._table.transact(changes))[0]
+        except Conflict:
+            return await self._own_write(ended)
+        return replace(ended, has_detail=False, etag=etag)
+
+    async def remove(self, row: Active) -> None:
+        """Delete the active row of an operation whose end has been told."""
+        await self._table.delete(row.partition, rows.active_key(row.id))
+
+    async def due(self, partition: str, limit: int) -> list[Active]:
+        """Return the active rows of a partition that are due, in the order of their ids."""
+        now = to_text(self._clock.now())
+        filters = "PartitionKey eq @partition and RowKey ge 'a|' and RowKey lt 'a}' and nextAt le @now"
+        found = self._table.range(filters, parameters={"partition": partition, "now": now}, limit=limit)
+        return [rows.read_active(item.entity, item.etag) async for item in found]
+
+    async def batch(self, ids: Sequence[str], *, due_in: str | None = None) -> list[Active]:
+        """Return the active rows of ids, with one range read per partition; an id that has none is left out.
+
+        `due_in` asks for those of a group of checks that are due or on their way: the range may hold many of the same tenant's rows
+        between the wanted ones, and the filter keeps most of them in storage.
+        """
+        wanted = set(ids)
+        now = to_text(self._clock.now())
+        found: list[Active] = []
+        for partition in sorted({partition_of(operation) for operation in wanted}):
+            keys = sorted(operation for operation in wanted if partition_of(operation) == partition)
+            # the SDK puts parameters in word by word: brackets stand alone
+            filters = "PartitionKey eq @partition and RowKey ge @first and RowKey le @last"
+            parameters = {"partition": partition, "first": rows.active_key(keys[0]), "last": rows.active_key(keys[-1])}
+            if due_in is not None:
+                filters += " and group eq @group and ( dispatched eq true or nextAt le @now )"
+                parameters |= {"group": due_in, "now": now}
+            async for item in self._table.range(filters, parameters=parameters):
+                row = rows.read_active(item.entity, item.etag)
+                if row.id in wanted:
+                    found.append(row)
+        return found
+
+    async def followed(self, kind: str) -> list[tuple[str, str]]:
+        """Return (tenant, code of the attention or empty) of each operation of a kind that the checks follow, over all partitions."""
+        filters = "PartitionKey eq @partition and RowKey ge 'a|' and RowKey lt 'a}' and kind eq @kind and group ne ''"
+        found: list[tuple[str, str]] = []
+        for partition in all_partitions():
+            parameters = {"partition": partition, "kind": kind}
+            rows_there = self._table.range(filters, select=["PartitionKey", "RowKey", "tenant", "attention"], parameters=parameters)
+            found += [(str(item.entity["tenant"]), str(item.entity.get("attention", ""))) async for item in rows_there]
+        return found
+
+    async def standing(self, partition: str) -> list[str]:
+        """Return the ids of a partition's operations that ask for a person."""
+        filters = "PartitionKey eq @partition and RowKey ge 'a|' and RowKey lt 'a}' and attentions gt 0 and attention ne ''"
+        found = self._table.range(filters, select=["PartitionKey", "RowKey"], parameters={"partition": partition})
+        return [str(item.entity["RowKey"]).removeprefix("a|") async for item in found]
+
+    async def list_keys(
+        self, prefix: str, partition: str, after: str | None, conditions: Mapping[str, Sequence[str]], limit: int
+    ) -> list[str]:
+        """Return up to `limit` list keys (`inverted time|id`) of a range after `after`, newest first.
+
+        `conditions` are columns with the values of which any fits.
+        """
+        parameters: dict[str, Any] = {"partition": partition, "first": f"{prefix}{after or ''}", "last": f"{prefix[:-1]}}}"}
+        filters = "PartitionKey eq @partition and RowKey gt @first and RowKey lt @last"
+        for index, (column, values) in enumerate(sorted(conditions.items())):
+            names = [f"c{index}x{number}" for number in range(len(values))]
+            parameters |= dict(zip(names, values, strict=True))
+            # the SDK puts parameters in word by word: brackets stand alone
+            filters += " and ( " + " or ".join(f"{column} eq @{name}" for name in names) + " )"
+        found = self._table.range(filters, select=["PartitionKey", "RowKey"], parameters=parameters, limit=limit)
+        return [str(item.entity["RowKey"]).removeprefix(prefix) async for item in found]
+
+    async def request(self, operation: str) -> Mapping[str, object] | None:
+        """Return the request row of an operation, or None."""
+        found = await self._table.get(partition_of(operation), f"o|{operation}")
+        return found.entity if found else None
+
+
+def list_ranges(tenant: str | None, partition: str | None) -> list[tuple[str, str]]:
+    """Return the (prefix, partition) pairs to read: a tenant's one, or the provider's sixteen."""
+    if tenant is not None and partition is not None:
+        return [(f"t|{tenant}|", partition)]
+    return [("p|", number) for number in all_partitions()]
+
+
+def _changes(
+    row: Active, documents: Mapping[str, JsonObject | None], *, listed: bool, filters: Mapping[str, str] | None = None
+) -> list[Change]:
+    """The writes of a row, of the documents beside it (by column, None: as it is), and of the list rows' state."""
+    changes = [Change("merge", rows.active_entity(row), row.etag)]
+    for name, document in documents.items():
+        if document is not None:
+            entity = {"PartitionKey": row.partition, "RowKey": f"d|{row.id}", "v": rows.VERSION, **rows.pieces(name, document)}
+            changes.append(Change("upsert", entity))
+    if listed or filters:
+        columns = rows.list_state(row) | rows.filter_columns(filters or {})
+        changes += [Change("upsert", entity) for entity in _list_keys(row, columns)]
+    return changes
+
+
+def _list_keys(row: Active, columns: rows.Entity) -> list[rows.Entity]:
+    keys = rows.list_keys(row.tenant, row.created_at, row.id)
+    return [{"PartitionKey": row.partition, "RowKey": key, **columns} for key in keys]
+
+
+def _groups(items: Sequence[tuple[Active, JsonObject | None, bool]]) -> list[list[tuple[Active, JsonObject | None, bool]]]:
+    """Split rows into transactions of at most 100 changes: a row, its detail, its two list rows."""
+    groups: list[list[tuple[Active, JsonObject | None, bool]]] = []
+    room = 0
+    for item in items:
+        size = 1 + (item[1] is not None) + 2 * item[2]
+        if size > room:
+            groups.append([])
+            room = MAX_BATCH
+        groups[-1].append(item)
+        room -= size
+    return groups

@@ -1,0 +1,135 @@
+"""What comes in by an intake queue: a POST's body, a word on an existing thing, or a CloudEvent (contracts/queues.md). Pure."""
+
+import base64
+import binascii
+import json
+from dataclasses import dataclass
+
+from shared.errors import ErrorCode, Refused
+from shared.operations.model.models import JsonObject
+
+MAX_BYTES = 64 * 1024
+RESERVED = ("id", "tenant", "operation")
+
+
+@dataclass(frozen=True, slots=True)
+class Intake:
+    """A message as it was understood.
+
+    `key` identifies it among its kind (the message's `id`, or a CloudEvent's source and id; None: only the queue's own id is left).
+    `body` is without the reserved members. `target` is the thing that an operation other than create is about. `trace` is a traceparent.
+    """
+
+    operation: str
+    body: JsonObject
+    key: str | None = None
+    tenant: str | None = None
+    target: str | None = None
+    kind: str | None = None
+    trace: str | None = None
+    source: str | None = None
+
+    def names(self) -> tuple[str, ...]:
+        """Return the keys that `target` can stand for: the `id` of a message or, said by a CloudEvent, that of an event of its source."""
+        target = self.target or ""
+        return (target, f"{self.source} {target}") if self.source else (target,)
+
+
+def decode(raw: bytes) -> JsonObject:
+    """Read a message's text: JSON, or base64 of it, in one line or several; raises `Refused` (UnreadableMessage, PayloadTooLarge)."""
+    if len(raw) > MAX_BYTES:
+        raise Refused(ErrorCode.PAYLOAD_TOO_LARGE, "A message may be at most 64 KiB.")
+    text = raw.strip()
+    if not text.startswith(b"{"):
+        try:
+            text = base64.b64decode(b"".join(text.split()), validate=True).strip()
+        except (binascii.Error, ValueError):
+            raise _unreadable("it is neither a JSON object nor base64 of one") from None
+    try:
+        body = json.loads(text.decode("utf-8"), object_pairs_hook=_once, parse_constant=_no_number)
+    except (ValueError, RecursionError) as error:
+        raise _unreadable(f"it is not JSON in UTF-8: {error}") from None
+    if not isinstance(body, dict):
+        raise _unreadable("it is not a JSON object")
+    return body
+
+
+def understand(message: JsonObject, kinds: frozenset[str]) -> Intake:
+    """Find out what a message asks for; raises `Refused` naming the member that is wrong. `kinds` are those that the queue carries."""
+    if "specversion" in message:
+        return _cloud_event(message, kinds)
+    key = _text(message, "id")
+    return _plain(message, key=key, tenant=_text(message, "tenant"))
+
+
+def replay_of(message: JsonObject) -> str | None:
+    """Return the id of the rejected message that this one replays, or None."""
+    rejected = message.get("farshoreReplay")
+    return rejected if isinstance(rejected, str) and set(message) == {"farshoreReplay"} else None
+
+
+def _plain(message: JsonObject, *, key: str | None, tenant: str | None) -> Intake:
+    operation = _text(message, "operation") or "create"
+    body = {name: value for name, value in message.items() if name not in RESERVED}
+    if operation == "create":
+        return Intake(operation, body, key, tenant)
+    target = _text(body, "target")
+    body.pop("target", None)
+    if target is None:
+        raise Refused(ErrorCode.INVALID_REQUEST, f"{operation} needs the id of the thing that it is about.", target="target")
+    return Intake(operation, body, key, tenant, target)
+
+
+def _cloud_event(event: JsonObject, kinds: frozenset[str]) -> Intake:
+    if event.get("specversion") != "1.0":
+        raise Refused(ErrorCode.INVALID_REQUEST, "Only CloudEvents 1.0 are understood.", target="specversion")
+    source, event_id, kind = (_needed(event, name) for name in ("source", "id", "type"))
+    parts = kind.split(".")
+    if len(parts) != 3 or parts[0] != "farshore" or parts[1] not in kinds:
+        known = ", ".join(f"farshore.{name}.<operation>" for name in sorted(kinds))
+        raise Refused(ErrorCode.INVALID_REQUEST, f"The type {kind!r} is none of this queue's: {known}.", target="type")
+    data = event.get("data")
+    if not isinstance(data, dict):
+        raise Refused(ErrorCode.INVALID_REQUEST, "The event's data must be a JSON object.", target="data")
+    tenant = _text(event, "tenant") or _text(data, "tenant")
+    operation = parts[2]
+    if _text(data, "operation") not in {None, operation}:
+        raise Refused(
+            ErrorCode.INVALID_REQUEST,
+            f"The event's type says {operation}; its data must not say another.",
+            target="data.operation",
+        )
+    intake = _plain({**data, "operation": operation}, key=f"{source} {event_id}", tenant=tenant)
+    trace = _text(event, "traceparent")
+    return Intake(intake.operation, intake.body, intake.key, intake.tenant, intake.target, parts[1], trace, source)
+
+
+def _text(body: JsonObject, name: str) -> str | None:
+    value = body.get(name)
+    if value is None:
+        return None
+    if not isinstance(value, str) or not 0 < len(value) <= 1024 or not value.isprintable():
+        raise Refused(ErrorCode.INVALID_REQUEST, f"{name} must be a text of 1 to 1,024 printable characters.", target=name)
+    return value
+
+
+def _needed(body: JsonObject, name: str) -> str:
+    value = _text(body, name)
+    if value is None:
+        raise Refused(ErrorCode.INVALID_REQUEST, f"A CloudEvent needs {name}.", target=name)
+    return value
+
+
+def _once(pairs: list[tuple[str, object]]) -> JsonObject:
+    members = dict(pairs)
+    if len(members) < len(pairs):
+        raise ValueError("a member stands twice in one object")
+    return members
+
+
+def _no_number(text: str) -> object:
+    raise ValueError(f"{text} is no JSON")
+
+
+def _unreadable(why: str) -> Refused:
+    return Refused(ErrorCode.UNREADABLE_MESSAGE, f"The message cannot be read: {why}.")

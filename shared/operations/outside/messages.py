@@ -1,0 +1,66 @@
+"""The messages between our own functions: hints that say which operations to look at. Losing one costs time, doubling one nothing."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from shared.operations.model.identity import is_operation_id
+from shared.storage.tables import Queues
+
+CHECK_QUEUE = "replication-checks"
+OUTCOME_QUEUE = "outcomes"
+MAX_IDS = 100
+VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class StepMessage:
+    """Look at these operations: a step of each is due."""
+
+    ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CheckMessage:
+    """Check these operations, all of one kind and one group (a subscription)."""
+
+    kind: str
+    group: str
+    ids: tuple[str, ...]
+
+
+async def send_step(queues: Queues, queue: str, ids: Sequence[str]) -> None:
+    """Put a step message of up to 100 ids on a capability's step queue."""
+    await queues.send(queue, json.dumps({"v": VERSION, "ids": list(ids)}))
+
+
+async def send_check(queues: Queues, queue: str, kind: str, group: str, ids: Sequence[str]) -> None:
+    """Put a check message of up to 100 ids on a capability's check queue."""
+    await queues.send(queue, json.dumps({"v": VERSION, "kind": kind, "group": group, "ids": list(ids)}))
+
+
+def read_step(text: str) -> StepMessage | None:
+    """Read a step message; None for what is none: it is counted and dropped, the tick finds what it meant."""
+    body = _read(text)
+    return StepMessage(ids) if body is not None and (ids := _ids(body)) else None
+
+
+def read_check(text: str) -> CheckMessage | None:
+    """Read a check message; None for what is none."""
+    body = _read(text)
+    if body is None or not (ids := _ids(body)):
+        return None
+    return CheckMessage(str(body.get("kind", "")), str(body.get("group", "")), ids)
+
+
+def _read(text: str) -> dict[str, object] | None:
+    try:
+        body = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return body if isinstance(body, dict) else None
+
+
+def _ids(body: dict[str, object]) -> tuple[str, ...]:
+    ids = body.get("ids")
+    return tuple(item for item in ids[:MAX_IDS] if isinstance(item, str) and is_operation_id(item)) if isinstance(ids, list) else ()

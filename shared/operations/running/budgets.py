@@ -1,0 +1,142 @@
+"""Our share of Azure's call budget, over all instances: kept in a row, spent by the tick, fed by the answers' headers (CORE.md, "Budgets").
+
+A budget is named by its key (principal, subscription and operation type, in the caller's own words). Resource Manager's bucket holds 250
+reads and fills by 25 a second (facts/arm.md); we plan with our share of that, and with our share of what the headers say is left where
+that is less.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from shared.clock import Clock, from_text, to_text
+from shared.operations.model.identity import short_hash
+from shared.storage.tables import Conflict, Found, Table
+
+TABLE = "budgets"
+CAPACITY = 250.0
+REFILL_PER_SECOND = 25.0
+_BELIEVE_HEADER = timedelta(minutes=1)
+_TRIES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """What an answer said of a budget: calls left in the bucket, or for how many seconds nothing may be sent (Azure's time)."""
+
+    key: str
+    remaining: int | None
+    retry_after: float | None
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """One budget as its row holds it. `available` is our own bucket at `at`; `remaining` is the header's last word at `seen_at`,
+    less what was released since."""
+
+    available: float
+    at: datetime
+    remaining: float | None = None
+    seen_at: datetime | None = None
+    blocked_until: datetime | None = None
+
+
+def allowance(budget: Budget, now: datetime, share: float) -> int:
+    """Return how many calls may be released now."""
+    if budget.blocked_until is not None and now < budget.blocked_until:
+        return 0
+    ours = _filled(budget, now, share)
+    if budget.remaining is not None and budget.seen_at is not None and now - budget.seen_at < _BELIEVE_HEADER:
+        theirs = budget.remaining + REFILL_PER_SECOND * max((now - budget.seen_at).total_seconds(), 0)
+        ours = min(ours, theirs * share)
+    return max(int(ours), 0)
+
+
+def spend(budget: Budget, count: int, now: datetime, share: float) -> Budget:
+    """Return the budget after `count` calls were released; what the header left is spent too, until an answer says more."""
+    left = None if budget.remaining is None else budget.remaining - count / share
+    return replace(budget, available=_filled(budget, now, share) - count, at=max(now, budget.at), remaining=left)
+
+
+def observe(budget: Budget, seen: Observed) -> Budget:
+    """Return the budget with what an answer said; an older word does not replace a newer one."""
+    if seen.retry_after is not None:
+        until = seen.at + timedelta(seconds=seen.retry_after)
+        budget = replace(budget, blocked_until=max(until, budget.blocked_until or until))
+    if seen.remaining is None or (budget.seen_at is not None and seen.at < budget.seen_at):
+        return budget
+    return replace(budget, remaining=float(seen.remaining), seen_at=seen.at)
+
+
+def _filled(budget: Budget, now: datetime, share: float) -> float:
+    # what is released is called within seconds: more at once than our share of a full bucket would overdraw it
+    passed = max((now - budget.at).total_seconds(), 0)
+    return min(budget.available + passed * REFILL_PER_SECOND * share, CAPACITY * share)
+
+
+class Budgets:
+    """The rows of a principal's budgets. A lost race is tried again; a budget that nobody can write releases nothing this time."""
+
+    def __init__(self, table: Table, clock: Clock, share: float, principal: str) -> None:
+        self._principal = principal
+        self._table = table
+        self._clock = clock
+        self._share = share
+
+    async def release(self, key: str, wanted: int) -> int:
+        """Spend up to `wanted` calls of a budget and return how many may be made now."""
+        for _ in range(_TRIES):
+            found = await self._table.get(*self._row(key))
+            now = self._clock.now()
+            budget = _read(found, now, self._share)
+            count = min(allowance(budget, now, self._share), wanted)
+            if count <= 0:
+                return 0
+            if await self._write(key, spend(budget, count, now, self._share), found):
+                return count
+        return 0
+
+    async def observed(self, seen: Observed) -> None:
+        """Feed what an answer said; given up after a few lost races, the next answer says it again."""
+        for _ in range(_TRIES):
+            found = await self._table.get(*self._row(seen.key))
+            before = _read(found, self._clock.now(), self._share)
+            after = observe(before, seen)
+            if after == before or await self._write(seen.key, after, found):
+                return
+
+    def _row(self, key: str) -> tuple[str, str]:
+        return "budget", short_hash(self._principal, key)
+
+    async def _write(self, key: str, budget: Budget, found: Found | None) -> bool:
+        partition, row = self._row(key)
+        entity = {
+            "PartitionKey": partition,
+            "RowKey": row,
+            "v": 1,
+            "principal": self._principal,
+            "key": key,
+            "available": float(budget.available),
+            "at": to_text(budget.at),
+            "remaining": float(budget.remaining or 0),
+            "seenAt": to_text(budget.seen_at) if budget.seen_at else "",
+            "blockedUntil": to_text(budget.blocked_until) if budget.blocked_until else "",
+        }
+        try:
+            await (self._table.merge(entity, found.etag) if found else self._table.insert(entity))
+        except Conflict:
+            return False
+        return True
+
+
+def _read(found: Found | None, now: datetime, share: float) -> Budget:
+    if found is None:
+        return Budget(CAPACITY * share, now)
+    entity = found.entity
+    return Budget(
+        available=float(entity["available"]),
+        at=from_text(entity["at"]),
+        remaining=float(entity["remaining"]) if entity["seenAt"] else None,
+        seen_at=from_text(entity["seenAt"]) if entity["seenAt"] else None,
+        blocked_until=from_text(entity["blockedUntil"]) if entity["blockedUntil"] else None,
+    )

@@ -1,0 +1,135 @@
+"""Batched checks: pure reads of the outside that take no lease (CORE.md, "Checks").
+
+Many rows are read in one range, their worlds looked at side by side by the capability, and written back in one ETag batch per
+transaction; a row that changed meanwhile is left out and looked at again when its hold is over.
+"""
+
+import logging
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from shared.clock import Clock, to_text
+from shared.errors import ErrorCode
+from shared.operations.crash_points import crash_point
+from shared.operations.outside.events import Events
+from shared.operations.outside.messages import CheckMessage, send_step
+from shared.operations.model.models import JsonObject
+from shared.operations.running.outcomes import Checked, Unread
+from shared.operations.model.rows import Active
+from shared.storage.tables import Conflict, Queues
+from shared.operations.model.store import Store
+from shared.operations.timings import ATTEMPTS_BEFORE_ATTENTION, dispatch_hold, retry_delay
+from shared.operations.model.workflow import Check, Workflows
+
+_log = logging.getLogger(__name__)
+Written = tuple[Active, JsonObject | None, bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Checks:
+    """Carries out check messages."""
+
+    store: Store
+    queues: Queues
+    events: Events
+    workflows: Workflows
+    clock: Clock
+
+    async def run(self, message: CheckMessage) -> None:
+        """Check the operations of a message that are still due; errors of storage are raised, the tick finds the rows again."""
+        found = await self.store.batch(message.ids, due_in=message.group)
+        rows = [row for row in found if row.kind == message.kind and row.awaits_check and not row.is_newer]
+        check = self.workflows.of_kind(message.kind).check
+        if not rows or check is None:
+            return
+        results = await _look(check, rows)
+        crash_point("check.read")
+        after = [self._after(row, results.get(row.id, Unread("no answer."))) for row in rows]
+        written = await self._write([(self._held(row), detail, listed) for row, detail, listed in after])
+        crash_point("check.written")
+        meant = {row.id: row.next_at for row, _, _ in after}
+        written = [await self._tell(row, meant[row.id]) if row.tell else row for row in written]
+        await self._hand_over([row for row in written if not row.group])
+        crash_point("check.queued")
+
+    def _after(self, row: Active, result: Checked | Unread) -> Written:
+        """Decide what a row is written as."""
+        now = self.clock.now()
+        if isinstance(result, Unread):
+            return self._unread(row, result)
+        after = replace(
+            row,
+            attempts=0,
+            dispatched=False,
+            updated_at=to_text(now),
+            data=row.data if result.data is None else result.data,
+            percent=row.percent if result.percent is None else result.percent,
+            next_at=to_text(result.at or now),
+        )
+        if result.step is not None:
+            hold = to_text(now + dispatch_hold(self.clock.speed))
+            after = replace(after, step=result.step, group="", dispatched=True, next_at=hold)
+        after = after.with_attention(*result.attention, to_text(now)) if result.attention else replace(after, attention=None)
+        return after, result.detail, _code(after) != _code(row)
+
+    def _unread(self, row: Active, result: Unread) -> Written:
+        """A check that learned nothing is counted, unless it was only asked to wait; after the fifth a person is told."""
+        now = self.clock.now()
+        attempts = row.attempts if result.throttled else row.attempts + 1
+        delay = max(retry_delay(attempts), timedelta(seconds=result.retry_after or 0))
+        after = replace(row, attempts=attempts, dispatched=False, next_at=to_text(now + delay))
+        if attempts >= ATTEMPTS_BEFORE_ATTENTION:
+            message = f"Its progress could not be read {attempts} times: {result.reason} It goes on being looked at, ever more rarely."
+            after = after.with_attention(ErrorCode.NO_PROGRESS, message, to_text(now))
+        return after, None, _code(after) != _code(row)
+
+    async def _write(self, written: Sequence[Written]) -> list[Active]:
+        partitions: dict[str, list[Written]] = defaultdict(list)
+        for item in written:
+            partitions[item[0].partition].append(item)
+        done: list[Active] = []
+        for items in partitions.values():
+            done += await self.store.save_all(items)
+        if len(done) < len(written):
+            _log.info("rows changed while they were checked", extra={"rows": len(written) - len(done)})
+        return done
+
+    async def _hand_over(self, rows: Sequence[Active]) -> None:
+        for row in rows:
+            await send_step(self.queues, self.workflows.of_kind(row.kind).step_queue, [row.id])
+
+    def _held(self, row: Active) -> Active:
+        """Return the row as it stands until its events are sent: due soon, whenever it is to be checked again."""
+        hold = to_text(self.clock.now() + dispatch_hold(self.clock.speed))
+        return replace(row, next_at=min(row.next_at, hold)) if row.tell else row
+
+    async def _tell(self, row: Active, next_at: str) -> Active:
+        """Send the events of a row that asks for a person; a crash before they are forgotten sends them again, under the same ids."""
+        operation = await self.store.get(row.id)
+        for what in row.tell if operation else ():
+            await self.events.tell(operation, what, row.trace)  # type: ignore[arg-type]  # the loop is empty without one
+        try:
+            return await self.store.save(replace(row, tell=(), next_at=next_at))
+        except Conflict:
+            return row
+
+
+async def _look(check: Check, rows: Sequence[Active]) -> Mapping[str, Checked | Unread]:
+    """Check rows side by side; where that fails, one by one: a row on which the check itself fails is counted and stops no other."""
+    try:
+        return await check(rows)
+    except Exception as error:
+        one = {"operation": rows[0].id, "tenant": rows[0].tenant} if len(rows) == 1 else {}
+        _log.exception("a check of %d operations failed", len(rows), extra=one | {"kind": rows[0].kind, "group": rows[0].group})
+        if len(rows) == 1:
+            return {rows[0].id: Unread(f"the check failed with {type(error).__name__}.")}
+    results: dict[str, Checked | Unread] = {}
+    for row in rows:
+        results |= await _look(check, [row])
+    return results
+
+
+def _code(row: Active) -> str:
+    return row.attention.code if row.attention else ""

@@ -1,0 +1,262 @@
+"""Runs the steps that are due under a claim, and announces the end (CORE.md, "Claims and effects").
+
+A message only says "look at this id": whether there is anything to do, the row says. A row whose `next_at` is still to come and for which
+no message is on its way (`dispatched`) is left alone, so that a doubled message costs a read.
+"""
+
+import logging
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from shared import telemetry
+from shared.clock import Clock, Ids, from_text, to_text
+from shared.errors import CallFailure, ErrorCode
+from shared.operations.running.claims import CanceledFirst, Claim, ClaimLost, StepWaits
+from shared.operations.crash_points import crash_point
+from shared.operations.outside.events import Events
+from shared.operations.accepting.locks import Locks
+from shared.operations.model.models import Attention, Status
+from shared.operations.running.outcomes import End, Follow, Next, Outcome, Wait
+from shared.operations.model.rows import Active
+from shared.storage.tables import Conflict
+from shared.operations.model.store import Store
+from shared.operations.timings import ATTEMPTS_BEFORE_ATTENTION, Timings, dispatch_hold, retry_delay
+from shared.operations.model.workflow import Workflow, Workflows
+from shared.telemetry import Metric
+
+_log = logging.getLogger(__name__)
+_STEPS_IN_ONE_CLAIM = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Runner:
+    """Carries operations forward."""
+
+    store: Store
+    locks: Locks
+    events: Events
+    workflows: Workflows
+    clock: Clock
+    ids: Ids
+    timings: Timings
+
+    async def run(self, operation: str) -> None:
+        """Run what is due of one operation; does nothing where nothing is, or where another worker is at it.
+
+        Errors of storage are raised: the message shows again, the row says what is known.
+        """
+        row = await self.store.active(operation)
+        if row is None or row.is_newer or not self.workflows.serves(row.kind) or not self._is_due(row):
+            return
+        if row.announce:
+            await self.announce(row)
+            return
+        claim = await self._claim(row)
+        if claim is not None:
+            await self._carry_on(claim)
+
+    def _is_due(self, row: Active) -> bool:
+        return row.dispatched or row.next_at <= to_text(self.clock.now())
+
+    def _owned_by_another(self, row: Active) -> bool:
+        if not row.lease_until:
+            return False
+        return self.clock.wall() < from_text(row.lease_until) + timedelta(seconds=self.timings.takeover)
+
+    async def _claim(self, row: Active) -> Claim | None:
+        """Take the row for this worker: a conditional write of a nonce and a lease; None where another has it."""
+        if self._owned_by_another(row):
+            return None
+        held_since = self.clock.monotonic()
+        attempts = row.attempts + 1
+        claimed = replace(
+            row,
+            nonce=self.ids.new(),
+            lease_until=to_text(self.clock.wall() + timedelta(seconds=self.timings.lease)),
+            attempts=attempts,
+            status=Status.RUNNING,
+            next_at=to_text(self.clock.now() + max(retry_delay(attempts), dispatch_hold(self.clock.speed))),
+        )
+        if attempts > ATTEMPTS_BEFORE_ATTENTION:
+            message = (
+                f"Step {row.step} was tried {row.attempts} times and never got to its end. It is tried ever more rarely; retry tries now."
+            )
+            claimed = claimed.with_attention(ErrorCode.NO_PROGRESS, message, to_text(self.clock.now()))
+        listed = claimed.status != row.status or claimed.attention != row.attention
+        try:
+            claimed = await self.store.save(claimed, listed=listed)
+        except Conflict:
+            return None
+        crash_point("step.claimed")
+        operation, detail = await self.store.documents(claimed)
+        claim = Claim(
+            claimed,
+            operation,
+            detail,
+            store=self.store,
+            clock=self.clock,
+            ids=self.ids,
+            timings=self.timings,
+            held_since=held_since,
+        )
+        await self._hear(claimed)
+        claim.forget_said()
+        await self._tell(claim)
+        return claim
+
+    async def _hear(self, row: Active) -> None:
+        """Let the workflow hear of the commands that were taken; again after a crash, until the row has forgotten them."""
+        for said in row.said:
+            await self.workflows.of_kind(row.kind).heard(row, said)
+
+    async def _carry_on(self, claim: Claim) -> None:
+        workflow = self.workflows.of_kind(claim.row.kind)
+        try:
+            if claim.row.group and not claim.row.cancel_requested and claim.row.word is None:
+                await self._leave_to_checks(claim)
+                return
+            for _ in range(_STEPS_IN_ONE_CLAIM):
+                outcome = await self._step(claim, workflow)
+                if not isinstance(outcome, Next):
+                    await self._end_step(claim, outcome)
+                    return
+                claim.row = replace(claim.row, step=outcome.step)
+            await self._end_step(claim, Wait(self.clock.now()))
+        except ClaimLost:
+            _log.warning("it went on elsewhere: nothing more is written here", extra=_about(claim.row))
+
+    async def _leave_to_checks(self, claim: Claim) -> None:
+        # only events were to be sent, or a person asked to look now: what is due is a check, and the tick dispatches it
+        now = to_text(self.clock.now())
+        await claim.write(replace(claim.row, next_at=now, dispatched=False, attempts=0, lease_until=""))
+
+    async def _step(self, claim: Claim, workflow: Workflow) -> "Outcome | _NoProgress":
+        """Run one step and say what came of it, whatever was raised; storage's own errors are raised on."""
+        if claim.row.cancel_requested and not claim.row.started:
+            return End(Status.CANCELED)
+        try:
+            with telemetry.span(f"{claim.row.kind} {claim.row.step}", claim.row.trace, operation=claim.id, tenant=claim.row.tenant):
+                return await workflow.steps[claim.row.step](claim)
+        except StepWaits as waits:
+            return waits.wait
+        except CanceledFirst:
+            return End(Status.CANCELED)
+        except CallFailure as failure:
+            return self._unanswered(claim, failure)
+        except ClaimLost:
+            raise
+        except Exception as error:
+            return self._broke(claim, error)
+
+    def _unanswered(self, claim: Claim, failure: CallFailure) -> "Wait | _NoProgress":
+        """A call that the step itself could not make sense of: asked to wait, it waits; all else is an attempt without progress."""
+        if failure.asks_to_wait:
+            return Wait(self.clock.now() + timedelta(seconds=max(failure.retry_after or 0, 15)))
+        _log.warning("a step was not answered: %s", failure, extra=_about(claim.row))
+        attempts = claim.row.attempts
+        delay = max(retry_delay(attempts), timedelta(seconds=failure.retry_after or 0))
+        message = f"Step {claim.row.step} failed {attempts} times, the last time with {failure.code}: {failure.problem.message}"
+        return _NoProgress(self.clock.now() + delay, (ErrorCode.NO_PROGRESS, message) if attempts >= ATTEMPTS_BEFORE_ATTENTION else None)
+
+    def _broke(self, claim: Claim, error: Exception) -> "_NoProgress":
+        """A step that failed with a defect of ours, or because storage did: an attempt without progress, never the end of an operation."""
+        _log.exception("a step failed", extra=_about(claim.row))
+        attempts = claim.row.attempts
+        message = f"Step {claim.row.step} failed {attempts} times, the last time with {type(error).__name__}; the log has the rest."
+        attention = (str(ErrorCode.NO_PROGRESS), message) if attempts >= ATTEMPTS_BEFORE_ATTENTION else None
+        return _NoProgress(self.clock.now() + retry_delay(attempts), attention, broken=True)
+
+    async def _end_step(self, claim: Claim, outcome: "Wait | Follow | End | _NoProgress") -> None:
+        if isinstance(outcome, End):
+            await self._finish(claim, outcome)
+            return
+        now = to_text(self.clock.now())
+        # what a person said while the step ran is heeded at once, whatever the step waits for
+        next_at = min(to_text(outcome.at), now) if claim.spoken_to else to_text(outcome.at)
+        row = replace(claim.current(), next_at=next_at, dispatched=False, lease_until="")
+        if isinstance(outcome, _NoProgress):
+            known = claim.as_written() if outcome.broken else claim.without_progress()
+            row = replace(known, next_at=next_at, dispatched=False, lease_until="")
+            row = row.with_attention(*outcome.attention, now) if outcome.attention else row
+        else:
+            wanted = outcome.attention if isinstance(outcome, Wait) else None
+            row = replace(row, step=outcome.step or row.step, attempts=0, group=outcome.group if isinstance(outcome, Follow) else "")
+            row = row.with_attention(*wanted, now) if wanted else replace(row, attention=None)
+            if isinstance(outcome, Wait) and outcome.tell:
+                row = replace(row, tell=(*row.tell, outcome.tell))
+        await self._write_and_tell(claim, row)
+        crash_point("step.ended")
+
+    async def _write_and_tell(self, claim: Claim, row: Active) -> None:
+        """Write the end of a step; with events to send, the row stays due until they are sent."""
+        listed = _attention_code(row.attention) != _attention_code(claim.row.attention)
+        meant = row.next_at
+        if row.tell:
+            row = replace(row, next_at=to_text(self.clock.now() + dispatch_hold(self.clock.speed)), dispatched=True)
+        await claim.write(row, listed=listed)
+        if claim.dropped:
+            await self.locks.release(claim.dropped, claim.id)
+        if row.tell:
+            await self._tell(claim)
+            await claim.write(replace(claim.row, next_at=meant, dispatched=False))
+
+    async def _tell(self, claim: Claim) -> None:
+        """Send the events that are yet to be sent; the row forgets them with its next write."""
+        if not claim.row.tell:
+            return
+        operation = await self.store.get(claim.id)
+        for what in claim.row.tell if operation else ():
+            await self.events.tell(operation, what, claim.row.trace)  # type: ignore[arg-type]  # the loop is empty without one
+        crash_point("step.told")
+        claim.row = replace(claim.row, tell=())
+
+    async def _finish(self, claim: Claim, end: End) -> None:
+        row = replace(claim.current(), status=end.status, next_at=to_text(self.clock.now()), dispatched=True)
+        if end.status is Status.SUCCEEDED:
+            row = replace(row, percent=100)
+        while True:
+            try:
+                ended = await self.store.finish(row, claim.detail, end.error)
+            except Conflict:
+                row = await claim.after_conflict(row)
+                continue
+            break
+        crash_point("finish.written")
+        if claim.dropped:
+            await self.locks.release(claim.dropped, claim.id)
+        await self.announce(ended)
+
+    async def announce(self, row: Active) -> None:
+        """Give back what the operation held, tell of its end, remove its active row; each harmless to repeat."""
+        workflow = self.workflows.of_kind(row.kind)
+        await self.locks.release(row.locks, row.id)
+        await self._hear(row)
+        await workflow.released(row)
+        crash_point("announce.released")
+        operation = await self.store.get(row.id)
+        if operation is not None:
+            await self.events.tell(operation, "terminal", row.trace)
+            code = operation.error.code if operation.error else ""
+            telemetry.count(Metric.ENDED, kind=row.kind, status=str(operation.status), tenant=row.tenant, code=str(code))
+            _log.info("operation ended", extra=_about(row) | {"status": str(operation.status), "code": str(code)})
+        crash_point("announce.sent")
+        await self.store.remove(row)
+        crash_point("announce.removed")
+
+
+@dataclass(frozen=True, slots=True)
+class _NoProgress:
+    """A step that got nowhere: its attempt stays counted, and it is tried again at this moment."""
+
+    at: datetime
+    attention: tuple[str, str] | None = None
+    broken: bool = False
+
+
+def _about(row: Active) -> dict[str, str]:
+    """What every line of the log about an operation carries."""
+    return {"operation": row.id, "tenant": row.tenant, "kind": row.kind, "step": row.step}
+
+
+def _attention_code(attention: Attention | None) -> str:
+    return attention.code if attention else ""

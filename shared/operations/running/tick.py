@@ -1,0 +1,120 @@
+"""The tick: finds what is due, and queues it (CORE.md, "Dispatch").
+
+    tick 1                     storage            tick 2 (fired twice)
+    due: row 7 (etag 4)        etag 4             due: row 7 (etag 4)
+    merge nextAt, If 4   ->    etag 5
+                               412  <-            merge nextAt, If 4
+    queue: look at 7                              drops row 7
+
+Between the two lines of tick 1 a crash costs the time that the row is held: then it comes due again.
+"""
+
+import asyncio
+import logging
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+from shared import telemetry
+from shared.clock import Clock, to_text
+from shared.operations.running.budgets import Budgets
+from shared.operations.crash_points import crash_point
+from shared.operations.model.identity import all_partitions
+from shared.operations.outside.messages import MAX_IDS, send_check, send_step
+from shared.operations.model.rows import Active
+from shared.storage.tables import Queues
+from shared.operations.model.store import Store
+from shared.operations.timings import dispatch_hold
+from shared.operations.model.workflow import Workflows
+from shared.telemetry import Metric
+
+_log = logging.getLogger(__name__)
+# all that is due, within reason: of those that the budget holds back the longest due must be found, and no step waits behind them
+_DUE_PER_PARTITION = 20_000
+_SIDE_BY_SIDE = 8
+K = TypeVar("K")
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Ticked:
+    """What a tick did: rows that were due, steps and checks that it queued, checks that the budget held back."""
+
+    due: int
+    steps: int
+    checks: int
+    held_back: int
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """Dispatches what is due; a group of checks names the budget that they draw on."""
+
+    store: Store
+    queues: Queues
+    budgets: Budgets
+    workflows: Workflows
+    clock: Clock
+
+    async def run(self) -> Ticked:
+        """Look once through all partitions."""
+        found = await _a_few_at_a_time(self.store.due(partition, _DUE_PER_PARTITION) for partition in all_partitions())
+        # what another app serves, or only a newer version side by side with this one during a deployment, is left to its tick
+        due = [row for rows in found for row in rows if self.workflows.serves(row.kind) and not row.is_newer]
+        steps = [row for row in due if not row.awaits_check]
+        checks, held_back = await self._within_budget([row for row in due if row.awaits_check])
+        pushed = await self._push([*steps, *checks])
+        crash_point("tick.pushed")
+        await self._queue(pushed)
+        crash_point("tick.queued")
+        done = sum(row.awaits_check for row in pushed)
+        ticked = Ticked(len(due), len(pushed) - done, done, held_back)
+        telemetry.count(Metric.TICK)
+        _log.info("tick", extra={"due": ticked.due, "steps": ticked.steps, "checks": ticked.checks, "heldBack": ticked.held_back})
+        return ticked
+
+    async def _within_budget(self, checks: Sequence[Active]) -> tuple[list[Active], int]:
+        """Return the checks that each budget lets go now, the longest due first, and how many must wait."""
+        budgets = _by(checks, lambda row: row.group.partition("#")[0])
+        counts = await _a_few_at_a_time(self.budgets.release(budget, len(rows)) for budget, rows in budgets.items())
+        released: list[Active] = []
+        for rows, count in zip(budgets.values(), counts, strict=True):
+            released += sorted(rows, key=lambda row: row.next_at)[:count]
+        return released, len(checks) - len(released)
+
+    async def _push(self, due: Sequence[Active]) -> list[Active]:
+        """Push `next_at` on under each row's ETag, and return the rows that were still as they were read."""
+        until = to_text(self.clock.now() + dispatch_hold(self.clock.speed))
+        written = await _a_few_at_a_time(
+            self.store.save_all([(replace(row, next_at=until, dispatched=True), None, False) for row in rows])
+            for rows in _by(due, lambda row: row.partition).values()
+        )
+        return [row for rows in written for row in rows]
+
+    async def _queue(self, pushed: Sequence[Active]) -> None:
+        steps = [row for row in pushed if not row.awaits_check]
+        sends = [send_step(self.queues, self.workflows.of_kind(row.kind).step_queue, [row.id]) for row in steps]
+        for (kind, group), rows in _by([row for row in pushed if row.awaits_check], lambda row: (row.kind, row.group)).items():
+            ids = sorted(row.id for row in rows)
+            queue = self.workflows.of_kind(kind).check_queue
+            sends += [send_check(self.queues, queue, kind, group, ids[start : start + MAX_IDS]) for start in range(0, len(ids), MAX_IDS)]
+        await _a_few_at_a_time(sends)
+
+
+async def _a_few_at_a_time(calls: Iterable[Awaitable[T]]) -> list[T]:
+    """Await calls to storage side by side, eight at a time, and return their results in order."""
+    room = asyncio.Semaphore(_SIDE_BY_SIDE)
+
+    async def one(call: Awaitable[T]) -> T:
+        async with room:
+            return await call
+
+    return await asyncio.gather(*(one(call) for call in calls))
+
+
+def _by(rows: Iterable[Active], key: Callable[[Active], K]) -> dict[K, list[Active]]:
+    groups: dict[K, list[Active]] = defaultdict(list)
+    for row in rows:
+        groups[key(row)].append(row)
+    return groups

@@ -1,5 +1,0 @@
-"""Drills: test failovers on a schedule, always cleaned up, with a result per item and a report over time (issue: drills).
-
-`models` is what callers send and get, `store` keeps policies and runs, `service` is what entry points and the timer call. What is due, and
-how an item stands, is decided in `shared.site_recovery.rules.drills`.
-"""

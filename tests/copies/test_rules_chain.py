@@ -1,0 +1,430 @@
+"""A chain's decisions: one at a time, in order, three an hour, whoever is asked, in whatever interleaving, people included."""
+
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
+
+from shared.copies.copying.rules.chain import (
+    after_start,
+    ChainHead,
+    decide,
+    GiveWay,
+    Look,
+    merge_observed,
+    moved_on,
+    MovedOn,
+    next_allowed,
+    next_waiter,
+    ObservedPoint,
+    release,
+    Start,
+    StartNow,
+    take_turn,
+    TakeTurn,
+    to_read,
+    Waiter,
+    WaitUntil,
+)
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+
+
+def taken(minutes: float) -> datetime:
+    return NOON - timedelta(days=1) + timedelta(minutes=minutes)
+
+
+def waiter(minutes: float, name: str) -> Waiter:
+    return Waiter(taken(minutes), name)
+
+
+def test_first_of_an_unused_chain_takes_the_turn_looks_and_starts() -> None:
+    me = waiter(0, "a")
+    head = ChainHead()
+    assert decide(head, [], me, NOON, current_is_live=False) == TakeTurn()
+    head = take_turn(head, "a")
+    assert decide(head, [me], me, NOON, current_is_live=True) == Look()
+    head = merge_observed(head, [], "a", NOON)
+    assert decide(head, [me], me, NOON, current_is_live=True, looked=True) == StartNow()
+
+
+def test_waits_behind_a_running_copy_and_takes_over_from_a_dead_one() -> None:
+    head = take_turn(ChainHead(), "a")
+    me = waiter(1, "b")
+    waits = decide(head, [me], me, NOON, current_is_live=True)
+    assert isinstance(waits, WaitUntil)
+    assert waits.behind == "a"
+    assert waits.at <= NOON + HOUR
+    assert decide(head, [me], me, NOON, current_is_live=False) == TakeTurn()
+
+
+def test_order_is_that_of_the_source_points_not_of_the_requests() -> None:
+    older, newer = waiter(1, "z"), waiter(2, "a")
+    waits = decide(ChainHead(), [newer, older], newer, NOON, current_is_live=False)
+    assert isinstance(waits, WaitUntil)
+    assert waits.behind == "z"
+    assert decide(ChainHead(), [newer, older], older, NOON, current_is_live=False) == TakeTurn()
+
+
+def test_same_time_is_ordered_by_operation_id() -> None:
+    a, b = waiter(1, "a"), waiter(1, "b")
+    assert decide(ChainHead(), [a, b], a, NOON, current_is_live=False) == TakeTurn()
+    assert isinstance(decide(ChainHead(), [a, b], b, NOON, current_is_live=False), WaitUntil)
+
+
+def test_gives_way_to_an_older_one_that_came_before_the_start() -> None:
+    older, newer = waiter(1, "z"), waiter(2, "a")
+    assert decide(take_turn(ChainHead(), "a"), [older, newer], newer, NOON, current_is_live=True) == GiveWay("z")
+
+
+def test_an_older_one_that_the_chain_has_passed_holds_nobody_up() -> None:
+    passed, me = waiter(1, "a"), waiter(3, "b")
+    head = ChainHead(last_taken_at=taken(2))
+    assert decide(head, [passed, me], passed, NOON, current_is_live=False) == MovedOn(taken(2))
+    assert decide(head, [passed, me], me, NOON, current_is_live=False) == TakeTurn()
+    assert next_waiter(head, [passed, me]) == me
+
+
+def test_fourth_start_waits_until_an_hour_after_the_first_with_a_margin() -> None:
+    head = ChainHead()
+    for number in range(3):
+        head = after_start(head, f"op{number}", taken(number), NOON + timedelta(minutes=number))
+    me = waiter(9, "me")
+    at = next_allowed(head, NOON + timedelta(minutes=30))
+    assert NOON + HOUR < at <= NOON + HOUR + timedelta(seconds=30)
+    waits = decide(head, [me], me, NOON + timedelta(minutes=30), current_is_live=False)
+    assert isinstance(waits, WaitUntil)
+    assert waits.at == at
+    assert decide(head, [me], me, at, current_is_live=False) == TakeTurn()
+
+
+def test_starts_of_people_found_by_the_look_are_waited_for() -> None:
+    me = waiter(9, "me")
+    there = [ObservedPoint(f"p{number}", taken(number), replicating=False) for number in range(3)]
+    head = merge_observed(take_turn(ChainHead(), "me"), there, "me", NOON)
+    waits = decide(head, [me], me, NOON, current_is_live=True, looked=True)
+    assert isinstance(waits, WaitUntil)
+    assert waits.at == NOON + HOUR, "the longest wait"
+    assert isinstance(decide(head, [me], me, waits.at, current_is_live=True), WaitUntil), "and the margin"
+    assert decide(head, [me], me, waits.at + timedelta(seconds=30), current_is_live=True) == Look()
+
+
+def test_a_look_that_finds_nothing_new_forgets_nothing() -> None:
+    head = after_start(ChainHead(), "a", taken(5), NOON)
+    looked = merge_observed(head, [ObservedPoint("a", taken(5))], "me", NOON + HOUR)
+    assert (looked.last_taken_at, looked.started) == (taken(5), head.started)
+
+
+def test_our_own_start_that_the_collection_shows_late_is_counted_once() -> None:
+    head = after_start(ChainHead(), "a", taken(5), NOON)
+    not_yet = merge_observed(head, [], "me", NOON)
+    shown = merge_observed(not_yet, [ObservedPoint("a", taken(5), replicating=True)], "me", NOON + timedelta(minutes=1))
+    assert shown.started == head.started
+
+
+def test_recording_a_start_twice_counts_it_once() -> None:
+    once = after_start(ChainHead(), "a", taken(0), NOON)
+    assert after_start(once, "a", taken(0), NOON + timedelta(minutes=9)) == once
+
+
+def test_releasing_anothers_turn_changes_nothing() -> None:
+    head = take_turn(ChainHead(), "a")
+    assert release(head, "b") == head
+    assert release(release(head, "a"), "a").current is None
+
+
+def test_a_failed_copy_may_be_redone_until_a_newer_one_has_started() -> None:
+    head = after_start(ChainHead(), "a", taken(5), NOON)
+    assert moved_on(head, taken(5)) is None
+    head = after_start(head, "b", taken(6), NOON + HOUR)
+    assert moved_on(head, taken(5)) == MovedOn(taken(6))
+
+
+def test_a_persons_running_copy_occupies_the_chain_until_it_has_arrived() -> None:
+    me = waiter(5, "me")
+    head = take_turn(ChainHead(), "me")
+    running = ObservedPoint("portal", taken(4), replicating=True)
+    head = merge_observed(head, [running], "me", NOON)
+    waits = decide(head, [me], me, NOON, current_is_live=True, looked=True)
+    assert isinstance(waits, WaitUntil)
+    assert "portal" in waits.reason
+    assert to_read(head, [replace(running, replicating=None)], "me") == ("portal",)
+    head = merge_observed(head, [replace(running, replicating=False)], "me", NOON + HOUR)
+    assert decide(head, [me], me, NOON + HOUR, current_is_live=True, looked=True) == StartNow()
+    assert to_read(head, [replace(running, replicating=None)], "me") == ()
+
+
+def test_a_persons_newer_copy_moves_the_chain_on_and_an_older_one_does_not() -> None:
+    me = waiter(5, "me")
+    older = merge_observed(ChainHead(), [ObservedPoint("p", taken(4), replicating=False)], "me", NOON)
+    assert moved_on(older, me.taken_at) is None
+    newer = merge_observed(older, [ObservedPoint("q", taken(6), replicating=True)], "me", NOON)
+    assert decide(newer, [me], me, NOON, current_is_live=False) == MovedOn(taken(6))
+
+
+def test_a_copy_of_unknown_source_moves_nothing_on_but_counts() -> None:
+    head = merge_observed(ChainHead(), [ObservedPoint("p", None, replicating=False)], "me", NOON)
+    assert head.last_taken_at is None
+    assert len(head.started) == 1
+
+
+def test_what_appeared_since_the_last_look_counts_as_started_now() -> None:
+    old = [ObservedPoint(f"p{number}", taken(number), replicating=False) for number in range(3)]
+    head = merge_observed(ChainHead(), old, "me", NOON)
+    assert next_allowed(head, NOON + timedelta(minutes=1)) > NOON + HOUR
+    later = NOON + timedelta(hours=2)
+    head = merge_observed(head, old, "me", later)
+    assert next_allowed(head, later) == later, "what was there at the last look was not started since"
+    head = merge_observed(head, [*old[1:], ObservedPoint("p9", taken(9), replicating=False)], "me", later)
+    assert [start.name for start in head.started][-1] == "p9", "one gone and one come are one start"
+
+
+def test_a_known_start_of_a_persons_copy_is_believed() -> None:
+    head = merge_observed(ChainHead(), [ObservedPoint("p", taken(0), NOON - 2 * HOUR, replicating=False)], "me", NOON)
+    assert head.started[0].at < NOON - HOUR
+
+
+def test_a_new_copy_of_a_person_that_was_not_read_is_taken_to_be_running() -> None:
+    head = merge_observed(ChainHead(), [ObservedPoint("p", taken(0))], "me", NOON)
+    assert head.foreign == "p"
+
+
+def test_our_own_point_is_never_taken_for_a_persons() -> None:
+    head = after_start(take_turn(ChainHead(), "a"), "a", taken(0), NOON)
+    seen = merge_observed(release(head, "a"), [ObservedPoint("A", taken(0))], "b", NOON + HOUR)
+    assert seen.foreign is None, "names are compared as Azure does, without regard to case"
+    assert len(seen.started) == 1
+
+
+def test_few_are_read_however_many_a_collection_held_before_we_came() -> None:
+    points = [ObservedPoint(f"p{number}", taken(number)) for number in range(400)]
+    assert to_read(ChainHead(), points, "me") == ("p399",)
+    assert len(to_read(ChainHead(), [replace(point, taken_at=None) for point in points], "me")) <= 3
+
+
+def test_head_survives_its_row_and_stays_small() -> None:
+    points = [ObservedPoint(f"{'n' * 70}{number}", taken(number), replicating=number == 499) for number in range(500)]
+    head = merge_observed(take_turn(after_start(ChainHead(), "op", taken(1), NOON), "me"), points, "me", NOON)
+    row = head.as_json()
+    assert ChainHead.from_json(row) == head
+    assert len(str(row["seen"])) <= 4_100
+    assert ChainHead.from_json({}) == ChainHead()
+
+
+@pytest.mark.parametrize("row", [{"started": "yes"}, {"lastTakenAt": "yesterday"}, {"started": [["a", "b"]]}])
+def test_a_row_that_is_none_is_refused(row: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match=r".+"):
+        ChainHead.from_json(row)
+
+
+@given(
+    starts=st.lists(st.integers(-90, 90), max_size=3),
+    current=st.sampled_from([None, "me", "other"]),
+    live=st.booleans(),
+    looked=st.booleans(),
+    foreign=st.sampled_from([None, "portal"]),
+)
+def test_every_wait_is_ahead_and_at_most_an_hour(
+    starts: list[int], current: str | None, live: bool, looked: bool, foreign: str | None
+) -> None:
+    head = ChainHead(
+        current, tuple(Start(str(number), NOON + timedelta(minutes=at)) for number, at in enumerate(sorted(starts))), None, foreign
+    )
+    decision = decide(head, [waiter(1, "x")], waiter(2, "me"), NOON, current_is_live=live, looked=looked)
+    if isinstance(decision, WaitUntil):
+        assert NOON < decision.at <= NOON + HOUR
+
+
+@dataclass
+class Point:
+    """A copy in the model of Azure."""
+
+    name: str
+    taken_at: datetime
+    receipt: datetime
+    until: datetime
+    deleted: bool = False
+
+
+@dataclass
+class Azure:
+    """Azure's gate on one target collection, and what it holds."""
+
+    now: datetime = NOON
+    points: list[Point] = field(default_factory=list)
+
+    def refusal(self, taken_at: datetime) -> str | None:
+        if any(point.until > self.now for point in self.points):
+            return "another copy is running"
+        if any(point.taken_at > taken_at for point in self.points):
+            return "out of order"
+        if sum(point.receipt > self.now - HOUR for point in self.points) >= 3:
+            return "more than three in an hour"
+        return None
+
+    def start(self, name: str, taken_at: datetime, minutes: int) -> None:
+        self.points.append(Point(name, taken_at, self.now, self.now + timedelta(minutes=minutes)))
+
+
+@dataclass
+class Operation:
+    """One copy of ours: waiting, started (perhaps without our knowing it yet), ended (perhaps without its turn released)."""
+
+    me: Waiter
+    live: bool = True
+    in_doubt: bool = False
+    started: bool = False
+    thought: tuple[int, object] | None = None
+
+
+class Chain(RuleBasedStateMachine):
+    """Any number of workers, each write conditional, any of them stopped between any two writes, and people at the portal."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.azure = Azure()
+        self.head = ChainHead()
+        self.version = 0
+        self.operations: list[Operation] = []
+        self.names = 0
+        self.looked_at: set[str] = set()
+
+    def write(self, head: ChainHead) -> None:
+        self.head, self.version = ChainHead.from_json(head.as_json()), self.version + 1
+
+    def our_now(self) -> datetime:
+        """Our clock is up to two seconds off Azure's."""
+        return self.azure.now + timedelta(seconds=(self.version % 5) - 2)
+
+    def waiting(self) -> list[Operation]:
+        return [one for one in self.operations if one.live and not one.started and not one.in_doubt]
+
+    def pick(self, among: list[Operation], number: int) -> Operation | None:
+        return among[number % len(among)] if among else None
+
+    def decide(self, one: Operation, *, looked: bool = False) -> object:
+        live = any(other.live and other.me.operation_id == self.head.current for other in self.operations)
+        waiters = [other.me for other in self.waiting()]
+        return decide(self.head, waiters, one.me, self.our_now(), current_is_live=live, looked=looked)
+
+    @rule(minutes=st.integers(0, 40))
+    def request(self, minutes: int) -> None:
+        self.names += 1
+        self.operations.append(Operation(waiter(minutes, f"op{self.names:03}")))
+
+    @rule(seconds=st.one_of(st.integers(1, 120), st.integers(300, 7200)))
+    def time_passes(self, seconds: int) -> None:
+        self.azure.now += timedelta(seconds=seconds)
+
+    @precondition(lambda self: self.waiting())
+    @rule(number=st.integers(0, 9))
+    def think(self, number: int) -> None:
+        if one := self.pick(self.waiting(), number):
+            one.thought = (self.version, self.decide(one))
+
+    @precondition(lambda self: any(one.thought for one in self.waiting()))
+    @rule(number=st.integers(0, 9), outcome=st.sampled_from(["ok", "ok", "lost", "throttled"]), minutes=st.integers(1, 200))
+    def act(self, number: int, outcome: str, minutes: int) -> None:
+        one = self.pick([one for one in self.waiting() if one.thought], number)
+        if one is None or one.thought is None:
+            return
+        (version, decision), one.thought = one.thought, None
+        if isinstance(decision, MovedOn):
+            one.live = False
+        elif version != self.version:
+            return  # the conditional write is refused
+        elif isinstance(decision, TakeTurn):
+            self.write(take_turn(self.head, one.me.operation_id))
+        elif isinstance(decision, GiveWay):
+            self.write(release(self.head, one.me.operation_id))
+        elif isinstance(decision, Look):
+            self.look_and_start(one, outcome, minutes)
+
+    def look_and_start(self, one: Operation, outcome: str, minutes: int) -> None:
+        name = one.me.operation_id
+        there = [ObservedPoint(point.name, point.taken_at) for point in self.azure.points if not point.deleted]
+        wanted = to_read(self.head, there, name)
+        running = {point.name: point.until > self.azure.now for point in self.azure.points}
+        there = [replace(point, replicating=running[point.name] if point.name in wanted else None) for point in there]
+        self.looked_at = {point.name for point in there}
+        self.write(merge_observed(self.head, there, name, self.our_now()))
+        if self.decide(one, looked=True) != StartNow() or outcome == "throttled":
+            return
+        refusal = self.azure.refusal(one.me.taken_at)
+        assert refusal is None, f"we asked Azure for what it refuses: {refusal}"
+        self.azure.start(name, one.me.taken_at, minutes)
+        date = self.azure.now.replace(microsecond=0)
+        if outcome == "lost":
+            one.in_doubt = True
+        else:
+            one.started = True
+            self.write(after_start(self.head, name, one.me.taken_at, date))
+
+    @precondition(lambda self: any(one.in_doubt for one in self.operations))
+    @rule()
+    def learn_of_a_lost_answer(self) -> None:
+        one = next(one for one in self.operations if one.in_doubt)
+        one.in_doubt, one.started = False, True
+        self.write(after_start(self.head, one.me.operation_id, one.me.taken_at, self.azure.now))
+
+    @rule()
+    def notice_the_end(self) -> None:
+        for one in self.operations:
+            ended = any(point.name == one.me.operation_id and point.until <= self.azure.now for point in self.azure.points)
+            one.live = one.live and not (one.started and ended)
+
+    @rule()
+    def release_the_ended(self) -> None:
+        for one in self.operations:
+            if not one.live and self.head.current == one.me.operation_id:
+                self.write(release(self.head, one.me.operation_id))
+
+    @precondition(lambda self: self.waiting())
+    @rule(number=st.integers(0, 9))
+    def cancel(self, number: int) -> None:
+        if one := self.pick(self.waiting(), number):
+            one.live = False
+
+    @rule(minutes=st.integers(0, 40), duration=st.integers(1, 300))
+    def a_person_starts_one(self, minutes: int, duration: int) -> None:
+        if self.azure.refusal(taken(minutes)) is None:
+            self.names += 1
+            self.azure.start(f"portal{self.names}", taken(minutes), duration)
+
+    @rule()
+    def a_person_deletes_old_ones(self) -> None:
+        """Only what we have seen: one that comes and goes between two looks nobody can know of, and Azure's refusal says so."""
+        for point in self.azure.points:
+            if point.name in self.looked_at and point.until <= self.azure.now:
+                point.deleted = True
+
+    @invariant()
+    def no_more_than_three_are_remembered(self) -> None:
+        assert len(self.head.started) <= 3
+
+    def teardown(self) -> None:
+        """Nothing waits for ever: left alone, with everybody looked at once an hour, each copy ends."""
+        for _ in range(6 * len(self.operations) + 12):
+            self.azure.now += HOUR
+            if any(one.in_doubt for one in self.operations):
+                self.learn_of_a_lost_answer()
+            self.notice_the_end()
+            self.release_the_ended()
+            for one in self.waiting():
+                for _ in range(2):
+                    one.thought = (self.version, self.decide(one))
+                    if one in self.waiting():
+                        self.act(self.waiting().index(one), "ok", 30)
+                    one.thought = None
+        assert not [one for one in self.operations if one.live and not one.started]
+
+
+def test_never_two_at_once_never_out_of_order_never_more_than_three_an_hour() -> None:
+    run_state_machine_as_test(
+        Chain,
+        settings=settings(max_examples=300, stateful_step_count=50, deadline=None, suppress_health_check=[HealthCheck.too_slow]),
+    )

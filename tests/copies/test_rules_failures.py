@@ -1,0 +1,54 @@
+"""Azure's codes are told in words, with Azure's own words kept."""
+
+import pytest
+
+from shared.errors import ErrorCode, Problem
+from shared.copies.copying.rules.failures import azure_problem, ended_copy, failed_copy, meaning_of
+from shared.copies.copying.rules.replication import ReplicationState
+from shared.copies.copying.rules.replication import Replication
+
+DOCUMENTED = {
+    "OperationNotAllowed": False,
+    "VMRestorePointClientError": False,
+    "VMRestorePointInternalError": True,
+    "VMAgentStatusCommunicationError": False,
+    "DiskRestorePointClientError": False,
+    "DiskRestorePointUsedByCustomer": False,
+    "InternalError": True,
+    "InternalExecutionError": True,
+    "InternalOperationError": True,
+    "BadRequest": False,
+}
+
+
+@pytest.mark.parametrize(("code", "retry"), DOCUMENTED.items())
+def test_every_documented_code_has_words_and_says_whether_to_ask_again(code: str, retry: bool) -> None:
+    assert meaning_of(code).retry is retry
+    assert code not in meaning_of(code).words
+    assert meaning_of(code.upper()) == meaning_of(code)
+
+
+def test_the_code_with_many_causes_names_that_of_a_copy_too() -> None:
+    assert "copied it to that region already" in meaning_of("OperationNotAllowed").words
+
+
+def test_an_unknown_code_is_named_and_not_asked_again() -> None:
+    assert not meaning_of("Surprise").retry
+    assert "Surprise" in meaning_of("Surprise").words
+
+
+def test_azures_own_words_stay() -> None:
+    azures = Problem("DiskRestorePointUsedByCustomer", "disk x is in use", "x")
+    ours = azure_problem(azures)
+    assert (ours.code, ours.target, ours.details) == (ErrorCode.AZURE_REFUSED, "x", (azures,))
+    assert "revoke" in ours.message
+    assert "disk x is in use" in ours.message
+
+
+def test_a_failed_copy_says_why_and_what_to_do() -> None:
+    problem = failed_copy(Replication(ReplicationState.FAILED, 42, message="disk-1: quota is used up."))
+    assert problem.code == ErrorCode.COPY_FAILED
+    assert "quota is used up. Azure cannot resume it" in problem.message
+    assert "redo" in problem.message
+    assert "no reason" in failed_copy(Replication(ReplicationState.FAILED, 0)).message
+    assert "two weeks" in ended_copy(14).message
