@@ -36,19 +36,19 @@ from local.stack import Stack, StackOptions, app_environment
 from shared.arm.clients import AzureClients
 from shared.arm.ids import ResourceId
 from shared.clock import RandomIds, SystemClock
-from shared.operations.model import store
-from shared.operations.outside.messages import send_step
-from shared.operations.model.models import Actor, NewOperation
-from shared.storage.tables import Storage
-from shared.operations.model.store import Store
 from shared.copies import ledger
 from shared.copies.copying import admission, chains
 from shared.copies.copying.chains import Chains
-from shared.copies.gateway import RestorePointGateway
-from shared.copies.ledger import Ledger
 from shared.copies.copying.models import CopyRequest
 from shared.copies.copying.rules.naming import chain_key
+from shared.copies.gateway import RestorePointGateway
+from shared.copies.ledger import Ledger
+from shared.operations.model import store
+from shared.operations.model.models import Actor, NewOperation
+from shared.operations.model.store import Store
+from shared.operations.outside.messages import send_step
 from shared.settings import Settings
+from shared.storage.tables import Storage
 from tests.support.ports import take_ports
 from tests.support.storage import clear
 from tests.support.storage_proxy import StorageProxy

@@ -25,16 +25,16 @@ from benchmarks.traffic import Traffic, counted_storage, cpu_seconds
 from local import azurite
 from shared.clock import RandomIds
 from shared.operations.model import store
+from shared.operations.model.rows import Active
+from shared.operations.model.store import Store
+from shared.operations.model.workflow import Workflow, Workflows
+from shared.operations.outside.events import Events
+from shared.operations.outside.messages import CHECK_QUEUE, MAX_IDS, OUTCOME_QUEUE, CheckMessage
 from shared.operations.running import budgets
 from shared.operations.running.budgets import Budgets
 from shared.operations.running.checks import Checks
-from shared.operations.outside.events import Events
-from shared.operations.outside.messages import CHECK_QUEUE, CheckMessage, MAX_IDS, OUTCOME_QUEUE
 from shared.operations.running.outcomes import Checked, Unread
-from shared.operations.model.rows import Active
-from shared.operations.model.store import Store
 from shared.operations.running.tick import Tick
-from shared.operations.model.workflow import Workflow, Workflows
 from tests.support.clocks import START, ManualClock
 from tests.support.ports import take_ports
 

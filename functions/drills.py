@@ -9,7 +9,7 @@ from shared.access.roles import Role
 from shared.composition import Runtime, runtime
 from shared.failovers.drills.models import DrillPolicyBody, DrillPolicyRequest, DrillReport, DrillRunBody
 from shared.failovers.vault.listing import Entry
-from shared.web.answers import Answer
+from shared.web.answers import HttpAnswer
 from shared.web.entry import handle
 from shared.web.requests import read_body, refuse_body
 from shared.web.routes import Route
@@ -45,9 +45,9 @@ ROUTES = (_LIST, _GET, _REPORT, _PUT, _DELETE, _RUN)
 
 @blueprint.route(route="drill-policies", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
 async def list_drill_policies(req: func.HttpRequest) -> func.HttpResponse:
-    """Answer the drill policies of a vault."""
+    """HttpAnswer the drill policies of a vault."""
 
-    async def work(app: Runtime, caller: Principal) -> Answer:
+    async def work(app: Runtime, caller: Principal) -> HttpAnswer:
         policies = await app.drills.all(await vault_of(app, caller, req, _LIST))
         return page_of(app, caller, req, _LIST, [Entry(one.name.lower(), one.name, one.tenant, one.as_json()) for one in policies])
 
@@ -56,22 +56,22 @@ async def list_drill_policies(req: func.HttpRequest) -> func.HttpResponse:
 
 @blueprint.route(route="drill-policies/{name}", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
 async def get_drill_policy(req: func.HttpRequest) -> func.HttpResponse:
-    """Answer one drill policy, with how each of its items stands."""
+    """HttpAnswer one drill policy, with how each of its items stands."""
 
-    async def work(app: Runtime, caller: Principal) -> Answer:
+    async def work(app: Runtime, caller: Principal) -> HttpAnswer:
         vault = await vault_of(app, caller, req, _GET)
-        return Answer(200, (await app.drills.get(vault, req.route_params["name"])).as_json())
+        return HttpAnswer(200, (await app.drills.get(vault, req.route_params["name"])).as_json())
 
     return await handle(req, runtime, READ, work)
 
 
 @blueprint.route(route="drill-policies/{name}/report", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
 async def get_drill_report(req: func.HttpRequest) -> func.HttpResponse:
-    """Answer what the drills of a policy came to."""
+    """HttpAnswer what the drills of a policy came to."""
 
-    async def work(app: Runtime, caller: Principal) -> Answer:
+    async def work(app: Runtime, caller: Principal) -> HttpAnswer:
         vault = await vault_of(app, caller, req, _REPORT)
-        return Answer(200, (await app.drills.report(vault, req.route_params["name"])).as_json())
+        return HttpAnswer(200, (await app.drills.report(vault, req.route_params["name"])).as_json())
 
     return await handle(req, runtime, READ, work)
 
@@ -80,10 +80,10 @@ async def get_drill_report(req: func.HttpRequest) -> func.HttpResponse:
 async def put_drill_policy(req: func.HttpRequest) -> func.HttpResponse:
     """Make or change a drill policy."""
 
-    async def work(app: Runtime, caller: Principal) -> Answer:
+    async def work(app: Runtime, caller: Principal) -> HttpAnswer:
         request, _ = read_body(req, DrillPolicyRequest)
         vault = await vault_of(app, caller, req, _PUT)
-        return Answer(200, (await app.drills.put(vault, name_of(req, _PUT), request)).as_json())
+        return HttpAnswer(200, (await app.drills.put(vault, name_of(req, _PUT), request)).as_json())
 
     return await handle(req, runtime, WRITE, work)
 
@@ -92,11 +92,11 @@ async def put_drill_policy(req: func.HttpRequest) -> func.HttpResponse:
 async def delete_drill_policy(req: func.HttpRequest) -> func.HttpResponse:
     """Make no more drills of a policy; what it has begun is cleaned up all the same."""
 
-    async def work(app: Runtime, caller: Principal) -> Answer:
+    async def work(app: Runtime, caller: Principal) -> HttpAnswer:
         refuse_body(req)
         vault = await vault_of(app, caller, req, _DELETE)
         await app.drills.delete(vault, req.route_params["name"])
-        return Answer(204)
+        return HttpAnswer(204)
 
     return await handle(req, runtime, WRITE, work)
 
@@ -105,10 +105,10 @@ async def delete_drill_policy(req: func.HttpRequest) -> func.HttpResponse:
 async def run_drill_policy(req: func.HttpRequest) -> func.HttpResponse:
     """Drill everything in a policy now, beside its schedule."""
 
-    async def work(app: Runtime, caller: Principal) -> Answer:
+    async def work(app: Runtime, caller: Principal) -> HttpAnswer:
         refuse_body(req)
         vault = await vault_of(app, caller, req, _RUN)
         begun = await app.drills.drill_now(vault, req.route_params["name"])
-        return Answer(202, {"value": [run.as_json() for run in begun]})
+        return HttpAnswer(202, {"value": [run.as_json() for run in begun]})
 
     return await handle(req, runtime, WRITE, work)

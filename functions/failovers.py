@@ -11,13 +11,13 @@ from shared.access.sender import message_owner, queue_actor, require_queue_role
 from shared.arm.ids import ResourceId
 from shared.composition import Runtime, runtime
 from shared.errors import ErrorCode, Refused
-from shared.operations.outside.intake import Intake
-from shared.operations.model.lists import Query
-from shared.operations.model.models import Operation, Status
+from shared.failovers.failing_over.requests import ApproveRequest, FailoverRequest, RejectRequest, ResolveRequest
 from shared.failovers.vault.answers import AuditTrail, Failover, Plan
 from shared.failovers.vault.names import Action
-from shared.failovers.failing_over.requests import ApproveRequest, FailoverRequest, RejectRequest, ResolveRequest
-from shared.web.answers import Answer, accepted
+from shared.operations.model.lists import Query
+from shared.operations.model.models import Operation, Status
+from shared.operations.outside.intake import Intake
+from shared.web.answers import HttpAnswer, accepted
 from shared.web.documents import parse
 from shared.web.entry import handle
 from shared.web.lists import page_body, read_page
@@ -70,8 +70,8 @@ ROUTES = (_START, _LIST, _GET, _AUDIT, _APPROVE, _REJECT, _RESUME, _CANCEL, _RES
 async def start_failover(req: func.HttpRequest) -> func.HttpResponse:
     """Plan or start a failover."""
 
-    async def work(app: Runtime, caller: Principal) -> Answer:
-        from shared.failovers.failing_over.service import Asked
+    async def work(app: Runtime, caller: Principal) -> HttpAnswer:
+        from shared.failovers.failing_over.service import StartFailover
 
         request, body = read_body(req, FailoverRequest)
         query = read_query(req, _START.known_query)
@@ -79,8 +79,8 @@ async def start_failover(req: func.HttpRequest) -> func.HttpResponse:
         scope = ResourceId.parse(request.scope.id)
         owner = await app.inventory.require_owner(caller, scope, target="scope")
         if query.get("dryRun") == "true":
-            return Answer(200, (await app.failovers.plan(request, owner)).as_json())
-        asked = Asked(request, body, owner, caller.actor, repeatable.key, trace_of(req), first_sent=repeatable.first_sent)
+            return HttpAnswer(200, (await app.failovers.plan(request, owner)).as_json())
+        asked = StartFailover(request, body, owner, caller.actor, repeatable.key, trace_of(req), first_sent=repeatable.first_sent)
         return _accepted(app, req, (await app.failovers.start(asked)).operation)
 
     return await handle(req, runtime, Role.FAILOVERS_EXECUTE, work)
@@ -88,9 +88,9 @@ async def start_failover(req: func.HttpRequest) -> func.HttpResponse:
 
 @blueprint.route(route="failovers", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
 async def list_failovers(req: func.HttpRequest) -> func.HttpResponse:
-    """Answer the failovers that the caller may see."""
+    """HttpAnswer the failovers that the caller may see."""
 
-    async def work(app: Runtime, caller: Principal) -> Answer:
+    async def work(app: Runtime, caller: Principal) -> HttpAnswer:
         query = read_query(req, _LIST.known_query)
         page = read_page(query, caller)
         wanted = {"action": query["action"]} if "action" in query else {}
@@ -98,30 +98,30 @@ async def list_failovers(req: func.HttpRequest) -> func.HttpResponse:
         listed = await app.lists.page(asked, page.top, page.after)
         base = base_url(app.settings, req)
         values = [_view(operation) for operation in listed.operations]
-        return Answer(200, page_body(values, listed.last, path=_LIST.path, query=query, principal=caller, base_url=base))
+        return HttpAnswer(200, page_body(values, listed.last, path=_LIST.path, query=query, principal=caller, base_url=base))
 
     return await handle(req, runtime, Role.FAILOVERS_READ, work)
 
 
 @blueprint.route(route="failovers/{id}", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
 async def get_failover(req: func.HttpRequest) -> func.HttpResponse:
-    """Answer one failover."""
+    """HttpAnswer one failover."""
 
-    async def work(app: Runtime, caller: Principal) -> Answer:
+    async def work(app: Runtime, caller: Principal) -> HttpAnswer:
         read_query(req, _GET.known_query)
-        return Answer(200, _view(await find(app, caller, KIND, req.route_params["id"], "failover")))
+        return HttpAnswer(200, _view(await find(app, caller, KIND, req.route_params["id"], "failover")))
 
     return await handle(req, runtime, Role.FAILOVERS_READ, work)
 
 
 @blueprint.route(route="failovers/{id}/audit", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
 async def get_failover_audit(req: func.HttpRequest) -> func.HttpResponse:
-    """Answer the audit trail of a failover, verified."""
+    """HttpAnswer the audit trail of a failover, verified."""
 
-    async def work(app: Runtime, caller: Principal) -> Answer:
+    async def work(app: Runtime, caller: Principal) -> HttpAnswer:
         read_query(req, _AUDIT.known_query)
         operation = await find(app, caller, KIND, req.route_params["id"], "failover")
-        return Answer(200, (await app.failovers.trail(operation)).as_json())
+        return HttpAnswer(200, (await app.failovers.trail(operation)).as_json())
 
     return await handle(req, runtime, Role.FAILOVERS_READ, work)
 
@@ -130,7 +130,7 @@ async def get_failover_audit(req: func.HttpRequest) -> func.HttpResponse:
 async def approve_failover(req: func.HttpRequest) -> func.HttpResponse:
     """Approve the plan that waits, or commit now in a commit window."""
 
-    async def work(app: Runtime, caller: Principal) -> Answer:
+    async def work(app: Runtime, caller: Principal) -> HttpAnswer:
         require_person(caller)
         said, _ = read_body(req, ApproveRequest)
         operation = await find(app, caller, KIND, req.route_params["id"], "failover")
@@ -143,7 +143,7 @@ async def approve_failover(req: func.HttpRequest) -> func.HttpResponse:
 async def reject_failover(req: func.HttpRequest) -> func.HttpResponse:
     """Reject the plan that waits."""
 
-    async def work(app: Runtime, caller: Principal) -> Answer:
+    async def work(app: Runtime, caller: Principal) -> HttpAnswer:
         require_person(caller)
         said, _ = read_body(req, RejectRequest)
         operation = await find(app, caller, KIND, req.route_params["id"], "failover")
@@ -156,7 +156,7 @@ async def reject_failover(req: func.HttpRequest) -> func.HttpResponse:
 async def resolve_failover(req: func.HttpRequest) -> func.HttpResponse:
     """Take a person's word on a start whose outcome nobody knows."""
 
-    async def work(app: Runtime, caller: Principal) -> Answer:
+    async def work(app: Runtime, caller: Principal) -> HttpAnswer:
         require_person(caller)
         said, _ = read_body(req, ResolveRequest)
         operation = await find(app, caller, KIND, req.route_params["id"], "failover")
@@ -169,7 +169,7 @@ async def resolve_failover(req: func.HttpRequest) -> func.HttpResponse:
 async def resume_failover(req: func.HttpRequest) -> func.HttpResponse:
     """Complete a failback that waits suspended."""
 
-    async def work(app: Runtime, caller: Principal) -> Answer:
+    async def work(app: Runtime, caller: Principal) -> HttpAnswer:
         refuse_body(req)
         operation = await find(app, caller, KIND, req.route_params["id"], "failover")
         return _accepted(app, req, await app.failovers.resume(operation, caller.actor))
@@ -181,7 +181,7 @@ async def resume_failover(req: func.HttpRequest) -> func.HttpResponse:
 async def cancel_failover(req: func.HttpRequest) -> func.HttpResponse:
     """Cancel a failover before it starts."""
 
-    async def work(app: Runtime, caller: Principal) -> Answer:
+    async def work(app: Runtime, caller: Principal) -> HttpAnswer:
         refuse_body(req)
         operation = await find(app, caller, KIND, req.route_params["id"], "failover")
         return _accepted(app, req, await app.failovers.cancel(operation, caller.actor))
@@ -224,11 +224,11 @@ async def check_failovers(msg: func.QueueMessage) -> None:
 
 
 async def _create(app: Runtime, intake: Intake) -> None:
-    from shared.failovers.failing_over.service import Asked
+    from shared.failovers.failing_over.service import StartFailover
 
     request = parse(FailoverRequest, intake.body)
     owner = await message_owner(app.registry, (ResourceId.parse(request.scope.id),), intake.tenant, app.inventory.owner_of)
-    await app.failovers.start(Asked(request, intake.body, owner, queue_actor(REQUESTS), intake.key, intake.trace))
+    await app.failovers.start(StartFailover(request, intake.body, owner, queue_actor(REQUESTS), intake.key, intake.trace))
 
 
 def _view(operation: Operation) -> dict[str, object]:
@@ -237,5 +237,5 @@ def _view(operation: Operation) -> dict[str, object]:
     return failover_of(operation).as_json()
 
 
-def _accepted(app: Runtime, req: func.HttpRequest, operation: Operation) -> Answer:
+def _accepted(app: Runtime, req: func.HttpRequest, operation: Operation) -> HttpAnswer:
     return accepted(operation, app.workflows.path_of(operation), base_url(app.settings, req), _view(operation))

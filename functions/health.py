@@ -14,7 +14,7 @@ from shared.clock import to_text
 from shared.composition import Runtime, runtime
 from shared.errors import ErrorCode, Refused
 from shared.operations.model.models import JsonObject
-from shared.web.answers import API, Answer, refusal
+from shared.web.answers import API, HttpAnswer, refusal
 from shared.web.entry import handle_open
 from shared.web.requests import base_url
 from shared.web.routes import Route
@@ -39,39 +39,39 @@ ROUTES = (
 
 @blueprint.route(route="health", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
 async def health(req: func.HttpRequest) -> func.HttpResponse:
-    """Answer up (200) or down (503)."""
+    """HttpAnswer up (200) or down (503)."""
 
-    async def work(app: Runtime) -> Answer:
+    async def work(app: Runtime) -> HttpAnswer:
         up = await _storage_is_ready(app)
         body: JsonObject = {"status": "up" if up else "down"}
         if await _is_admin(app, req):
             body["details"] = _details(app, up)
         if up:
-            return Answer(200, body)
+            return HttpAnswer(200, body)
         refused = Refused(ErrorCode.SERVICE_UNAVAILABLE, "Storage does not answer, so that no work can be accepted.")
         answer = refusal(refused)
-        return Answer(answer.status, body | {"error": refused.problem.as_json()}, answer.headers)
+        return HttpAnswer(answer.status, body | {"error": refused.problem.as_json()}, answer.headers)
 
     return await handle_open(req, runtime, work)
 
 
 @blueprint.route(route="openapi.json", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
 async def openapi(req: func.HttpRequest) -> func.HttpResponse:
-    """Answer the OpenAPI description."""
+    """HttpAnswer the OpenAPI description."""
 
-    async def work(app: Runtime) -> Answer:
+    async def work(app: Runtime) -> HttpAnswer:
         from shared.web.openapi import build
 
-        return Answer(200, build(declared_routes(app.settings.capabilities), base_url(app.settings, req) + API))
+        return HttpAnswer(200, build(declared_routes(app.settings.capabilities), base_url(app.settings, req) + API))
 
     return await handle_open(req, runtime, work)
 
 
 @blueprint.route(route="docs", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
 async def docs(req: func.HttpRequest) -> func.HttpResponse:
-    """Answer the page that shows the description."""
+    """HttpAnswer the page that shows the description."""
 
-    async def work(_: Runtime) -> Answer:
+    async def work(_: Runtime) -> HttpAnswer:
         from shared.web.docs import docs_page
 
         return docs_page()

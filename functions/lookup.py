@@ -5,9 +5,9 @@ import azure.functions as func
 from shared.access.principal import Principal, not_found
 from shared.composition import Runtime, runtime
 from shared.operations.model.identity import is_operation_id, operation_id
+from shared.operations.model.models import Operation
 from shared.operations.outside.intake import Intake
 from shared.operations.outside.messages import read_check, read_step
-from shared.operations.model.models import Operation
 
 
 async def find(app: Runtime, caller: Principal, kind: str, name: str, word: str) -> Operation:

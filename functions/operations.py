@@ -7,12 +7,12 @@ from pydantic.alias_generators import to_camel
 from shared.access.principal import Principal, not_found, require
 from shared.access.roles import READ_ROLES, Role
 from shared.composition import Runtime, runtime
-from shared.operations.outside.events import as_json
 from shared.operations.model.identity import is_operation_id
 from shared.operations.model.lists import Query
 from shared.operations.model.models import Operation, Status
+from shared.operations.outside.events import as_json
 from shared.operations.outside.rejected import RejectedMessage
-from shared.web.answers import Answer, absolute, accepted
+from shared.web.answers import HttpAnswer, absolute, accepted
 from shared.web.documents import wrong
 from shared.web.entry import handle
 from shared.web.lists import page_body, read_page
@@ -71,9 +71,9 @@ ROUTES = (_LIST, _GET, _CANCEL, _RETRY, _REJECTED, _REPLAY)
 
 @blueprint.route(route="operations", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
 async def list_operations(req: func.HttpRequest) -> func.HttpResponse:
-    """Answer the operations whose kind and tenant the caller may read."""
+    """HttpAnswer the operations whose kind and tenant the caller may read."""
 
-    async def work(app: Runtime, caller: Principal) -> Answer:
+    async def work(app: Runtime, caller: Principal) -> HttpAnswer:
         query = read_query(req, _LIST.known_query)
         page = read_page(query, caller)
         asked = await _query(app, caller, query.get("kind"), query.get("tenant"), query.get("status"))
@@ -81,21 +81,21 @@ async def list_operations(req: func.HttpRequest) -> func.HttpResponse:
         listed = await read(asked, page.top, page.after)
         base = base_url(app.settings, req)
         values = [as_json(operation, app.workflows, base) for operation in listed.operations]
-        return Answer(200, page_body(values, listed.last, path=_LIST.path, query=query, principal=caller, base_url=base))
+        return HttpAnswer(200, page_body(values, listed.last, path=_LIST.path, query=query, principal=caller, base_url=base))
 
     return await handle(req, runtime, READ_ROLES, work)
 
 
 @blueprint.route(route="operations/{id}", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
 async def get_operation(req: func.HttpRequest) -> func.HttpResponse:
-    """Answer one operation."""
+    """HttpAnswer one operation."""
 
-    async def work(app: Runtime, caller: Principal) -> Answer:
+    async def work(app: Runtime, caller: Principal) -> HttpAnswer:
         read_query(req, _GET.known_query)
         operation = await _find(app, caller, req.route_params["id"])
         if not caller.has(Role(app.workflows.of_kind(operation.kind).read_role)):
             raise not_found(f"operation '{operation.id}'")
-        return Answer(200, as_json(operation, app.workflows, base_url(app.settings, req)))
+        return HttpAnswer(200, as_json(operation, app.workflows, base_url(app.settings, req)))
 
     return await handle(req, runtime, READ_ROLES, work)
 
@@ -104,7 +104,7 @@ async def get_operation(req: func.HttpRequest) -> func.HttpResponse:
 async def cancel_operation(req: func.HttpRequest) -> func.HttpResponse:
     """Cancel an operation before it starts."""
 
-    async def work(app: Runtime, caller: Principal) -> Answer:
+    async def work(app: Runtime, caller: Principal) -> HttpAnswer:
         return _accepted(app, req, await app.commands.cancel(await _find_to_write(app, caller, req), caller.actor))
 
     return await handle(req, runtime, _WRITERS, work)
@@ -114,7 +114,7 @@ async def cancel_operation(req: func.HttpRequest) -> func.HttpResponse:
 async def retry_operation(req: func.HttpRequest) -> func.HttpResponse:
     """Look at an operation again now."""
 
-    async def work(app: Runtime, caller: Principal) -> Answer:
+    async def work(app: Runtime, caller: Principal) -> HttpAnswer:
         return _accepted(app, req, await app.commands.retry(await _find_to_write(app, caller, req), caller.actor))
 
     return await handle(req, runtime, _WRITERS, work)
@@ -122,15 +122,15 @@ async def retry_operation(req: func.HttpRequest) -> func.HttpResponse:
 
 @blueprint.route(route="rejected-messages", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
 async def list_rejected_messages(req: func.HttpRequest) -> func.HttpResponse:
-    """Answer the rejected messages."""
+    """HttpAnswer the rejected messages."""
 
-    async def work(app: Runtime, caller: Principal) -> Answer:
+    async def work(app: Runtime, caller: Principal) -> HttpAnswer:
         query = read_query(req, _REJECTED.known_query)
         page = read_page(query, caller)
         kept, last = await app.rejected.page(page.top, page.after)
         base = base_url(app.settings, req)
         values = [message.as_json() for message in kept]
-        return Answer(200, page_body(values, last, path=_REJECTED.path, query=query, principal=caller, base_url=base))
+        return HttpAnswer(200, page_body(values, last, path=_REJECTED.path, query=query, principal=caller, base_url=base))
 
     return await handle(req, runtime, Role.ADMIN, work)
 
@@ -139,12 +139,12 @@ async def list_rejected_messages(req: func.HttpRequest) -> func.HttpResponse:
 async def replay_rejected_message(req: func.HttpRequest) -> func.HttpResponse:
     """Queue a rejected message again."""
 
-    async def work(app: Runtime, caller: Principal) -> Answer:
+    async def work(app: Runtime, caller: Principal) -> HttpAnswer:
         read_query(req, _REPLAY.known_query)
         refuse_body(req)
         kept: RejectedMessage = await app.rejected.replay(req.route_params["id"])
         location = absolute(base_url(app.settings, req), f"/rejected-messages/{kept.id}")
-        return Answer(202, kept.as_json(), {"Location": location})
+        return HttpAnswer(202, kept.as_json(), {"Location": location})
 
     return await handle(req, runtime, Role.ADMIN, work)
 
@@ -182,6 +182,6 @@ async def _find_to_write(app: Runtime, caller: Principal, req: func.HttpRequest)
     return operation
 
 
-def _accepted(app: Runtime, req: func.HttpRequest, operation: Operation) -> Answer:
+def _accepted(app: Runtime, req: func.HttpRequest, operation: Operation) -> HttpAnswer:
     base = base_url(app.settings, req)
     return accepted(operation, app.workflows.path_of(operation), base, as_json(operation, app.workflows, base))

@@ -6,9 +6,9 @@ from functions.vault_routes import VAULT, name_of, page_of, vault_of
 from shared.access.principal import Principal
 from shared.access.roles import Role
 from shared.composition import Runtime, runtime
-from shared.failovers.vault.listing import Entry
 from shared.failovers.protection.models import ProtectionPlan, ProtectionPolicyBody, ProtectionPolicyRequest
-from shared.web.answers import Answer
+from shared.failovers.vault.listing import Entry
+from shared.web.answers import HttpAnswer
 from shared.web.entry import handle
 from shared.web.requests import read_body, refuse_body
 from shared.web.routes import Route
@@ -35,9 +35,9 @@ ROUTES = (_LIST, _GET, _PLAN, _PUT, _DELETE)
 
 @blueprint.route(route="protection-policies", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
 async def list_protection_policies(req: func.HttpRequest) -> func.HttpResponse:
-    """Answer the protection policies of a vault."""
+    """HttpAnswer the protection policies of a vault."""
 
-    async def work(app: Runtime, caller: Principal) -> Answer:
+    async def work(app: Runtime, caller: Principal) -> HttpAnswer:
         policies = await app.protection.all(await vault_of(app, caller, req, _LIST))
         return page_of(app, caller, req, _LIST, [Entry(one.name.lower(), one.name, one.tenant, one.as_json()) for one in policies])
 
@@ -46,22 +46,22 @@ async def list_protection_policies(req: func.HttpRequest) -> func.HttpResponse:
 
 @blueprint.route(route="protection-policies/{name}", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
 async def get_protection_policy(req: func.HttpRequest) -> func.HttpResponse:
-    """Answer one protection policy, with what it could not protect yet."""
+    """HttpAnswer one protection policy, with what it could not protect yet."""
 
-    async def work(app: Runtime, caller: Principal) -> Answer:
+    async def work(app: Runtime, caller: Principal) -> HttpAnswer:
         vault = await vault_of(app, caller, req, _GET)
-        return Answer(200, (await app.protection.get(vault, req.route_params["name"])).as_json())
+        return HttpAnswer(200, (await app.protection.get(vault, req.route_params["name"])).as_json())
 
     return await handle(req, runtime, READ, work)
 
 
 @blueprint.route(route="protection-policies/{name}/plan", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
 async def plan_protection_policy(req: func.HttpRequest) -> func.HttpResponse:
-    """Answer what a policy would do now."""
+    """HttpAnswer what a policy would do now."""
 
-    async def work(app: Runtime, caller: Principal) -> Answer:
+    async def work(app: Runtime, caller: Principal) -> HttpAnswer:
         vault = await vault_of(app, caller, req, _PLAN)
-        return Answer(200, (await app.protection.plan(vault, req.route_params["name"])).as_json())
+        return HttpAnswer(200, (await app.protection.plan(vault, req.route_params["name"])).as_json())
 
     return await handle(req, runtime, READ, work)
 
@@ -70,10 +70,10 @@ async def plan_protection_policy(req: func.HttpRequest) -> func.HttpResponse:
 async def put_protection_policy(req: func.HttpRequest) -> func.HttpResponse:
     """Make or change a protection policy."""
 
-    async def work(app: Runtime, caller: Principal) -> Answer:
+    async def work(app: Runtime, caller: Principal) -> HttpAnswer:
         request, _ = read_body(req, ProtectionPolicyRequest)
         vault = await vault_of(app, caller, req, _PUT)
-        return Answer(200, (await app.protection.put(vault, name_of(req, _PUT), request)).as_json())
+        return HttpAnswer(200, (await app.protection.put(vault, name_of(req, _PUT), request)).as_json())
 
     return await handle(req, runtime, WRITE, work)
 
@@ -82,10 +82,10 @@ async def put_protection_policy(req: func.HttpRequest) -> func.HttpResponse:
 async def delete_protection_policy(req: func.HttpRequest) -> func.HttpResponse:
     """Protect no more machines by a policy; those that it has protected stay so."""
 
-    async def work(app: Runtime, caller: Principal) -> Answer:
+    async def work(app: Runtime, caller: Principal) -> HttpAnswer:
         refuse_body(req)
         vault = await vault_of(app, caller, req, _DELETE)
         await app.protection.delete(vault, req.route_params["name"])
-        return Answer(204)
+        return HttpAnswer(204)
 
     return await handle(req, runtime, WRITE, work)

@@ -9,12 +9,12 @@ from shared.access.principal import Principal, not_found
 from shared.access.roles import Role
 from shared.access.sender import message_owner, queue_actor, require_queue_role
 from shared.composition import Runtime, runtime
+from shared.copies.copying.models import Copy, CopyRequest, normal_region
 from shared.errors import ErrorCode, Refused
-from shared.operations.outside.intake import Intake
 from shared.operations.model.lists import Query
 from shared.operations.model.models import Accepted, Operation, Status
-from shared.copies.copying.models import Copy, CopyRequest, normal_region
-from shared.web.answers import Answer, accepted
+from shared.operations.outside.intake import Intake
+from shared.web.answers import HttpAnswer, accepted
 from shared.web.documents import parse
 from shared.web.entry import handle
 from shared.web.lists import page_body, read_page
@@ -64,8 +64,8 @@ ROUTES = (_START, _LIST, _GET, _CANCEL, _REDO)
 async def start_restore_point_copy(req: func.HttpRequest) -> func.HttpResponse:
     """Start a copy."""
 
-    async def work(app: Runtime, caller: Principal) -> Answer:
-        from shared.copies.copying.service import Asked, owned_ids
+    async def work(app: Runtime, caller: Principal) -> HttpAnswer:
+        from shared.copies.copying.service import StartCopy, owned_ids
 
         request, body = read_body(req, CopyRequest)
         read_query(req, _START.known_query)
@@ -74,7 +74,7 @@ async def start_restore_point_copy(req: func.HttpRequest) -> func.HttpResponse:
         owner = await require_owner(app.registry, caller, source, source.type, target="source")
         if await require_owner(app.registry, caller, target, target.type, target="target") != owner:
             raise not_found(f"{target.type} '{target}'", target="target")
-        asked = Asked(request, body, owner, caller.actor, repeatable.key, trace_of(req), first_sent=repeatable.first_sent)
+        asked = StartCopy(request, body, owner, caller.actor, repeatable.key, trace_of(req), first_sent=repeatable.first_sent)
         done = await app.copies.start(asked)
         return _accepted(app, req, done.operation)
 
@@ -83,9 +83,9 @@ async def start_restore_point_copy(req: func.HttpRequest) -> func.HttpResponse:
 
 @blueprint.route(route="restore-point-copies", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
 async def list_restore_point_copies(req: func.HttpRequest) -> func.HttpResponse:
-    """Answer the copies that the caller may see."""
+    """HttpAnswer the copies that the caller may see."""
 
-    async def work(app: Runtime, caller: Principal) -> Answer:
+    async def work(app: Runtime, caller: Principal) -> HttpAnswer:
         query = read_query(req, _LIST.known_query)
         page = read_page(query, caller)
         wanted = {name: query[name] for name in ("virtualMachineId", "region", "policy") if name in query}
@@ -97,18 +97,18 @@ async def list_restore_point_copies(req: func.HttpRequest) -> func.HttpResponse:
         listed = await app.lists.page(asked, page.top, page.after)
         values = [_view(operation) for operation in listed.operations]
         base = base_url(app.settings, req)
-        return Answer(200, page_body(values, listed.last, path=_LIST.path, query=query, principal=caller, base_url=base))
+        return HttpAnswer(200, page_body(values, listed.last, path=_LIST.path, query=query, principal=caller, base_url=base))
 
     return await handle(req, runtime, Role.COPIES_READ, work)
 
 
 @blueprint.route(route="restore-point-copies/{id}", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
 async def get_restore_point_copy(req: func.HttpRequest) -> func.HttpResponse:
-    """Answer one copy."""
+    """HttpAnswer one copy."""
 
-    async def work(app: Runtime, caller: Principal) -> Answer:
+    async def work(app: Runtime, caller: Principal) -> HttpAnswer:
         read_query(req, _GET.known_query)
-        return Answer(200, _view(await find(app, caller, KIND, req.route_params["id"], "copy")))
+        return HttpAnswer(200, _view(await find(app, caller, KIND, req.route_params["id"], "copy")))
 
     return await handle(req, runtime, Role.COPIES_READ, work)
 
@@ -117,7 +117,7 @@ async def get_restore_point_copy(req: func.HttpRequest) -> func.HttpResponse:
 async def cancel_restore_point_copy(req: func.HttpRequest) -> func.HttpResponse:
     """Cancel a copy before it starts."""
 
-    async def work(app: Runtime, caller: Principal) -> Answer:
+    async def work(app: Runtime, caller: Principal) -> HttpAnswer:
         read_query(req, _CANCEL.known_query)
         refuse_body(req)
         operation = await find(app, caller, KIND, req.route_params["id"], "copy")
@@ -130,7 +130,7 @@ async def cancel_restore_point_copy(req: func.HttpRequest) -> func.HttpResponse:
 async def redo_restore_point_copy(req: func.HttpRequest) -> func.HttpResponse:
     """Copy again what failed."""
 
-    async def work(app: Runtime, caller: Principal) -> Answer:
+    async def work(app: Runtime, caller: Principal) -> HttpAnswer:
         read_query(req, _REDO.known_query)
         repeatable = repeatability(req)
         refuse_body(req)
@@ -168,11 +168,11 @@ async def run_restore_point_copy_step(msg: func.QueueMessage) -> None:
 
 
 async def _create(app: Runtime, intake: Intake) -> Accepted:
-    from shared.copies.copying.service import Asked, owned_ids
+    from shared.copies.copying.service import StartCopy, owned_ids
 
     request = parse(CopyRequest, intake.body)
     owner = await message_owner(app.registry, owned_ids(request), intake.tenant)
-    return await app.copies.start(Asked(request, intake.body, owner, queue_actor(REQUESTS), intake.key, intake.trace))
+    return await app.copies.start(StartCopy(request, intake.body, owner, queue_actor(REQUESTS), intake.key, intake.trace))
 
 
 def _view(operation: Operation) -> dict[str, object]:
@@ -181,5 +181,5 @@ def _view(operation: Operation) -> dict[str, object]:
     return copy_of(operation).as_json()
 
 
-def _accepted(app: Runtime, req: func.HttpRequest, operation: Operation) -> Answer:
+def _accepted(app: Runtime, req: func.HttpRequest, operation: Operation) -> HttpAnswer:
     return accepted(operation, app.workflows.path_of(operation), base_url(app.settings, req), _view(operation))

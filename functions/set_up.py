@@ -9,20 +9,20 @@ from functions.vault_routes import VAULT, name_of
 from shared.access.principal import Principal
 from shared.access.roles import Role
 from shared.composition import Runtime, runtime
-from shared.operations.outside.events import as_json
-from shared.operations.model.models import JsonObject
 from shared.failovers.set_up.requests import (
+    LEGACY_FREQUENCY,
     Change,
     ConfirmRequest,
     Kind,
-    LEGACY_FREQUENCY,
     NetworkMappingRequest,
     PolicyRequest,
     ProtectManyRequest,
     RecoveryPlanRequest,
     UpdateItemRequest,
 )
-from shared.web.answers import Answer, accepted
+from shared.operations.model.models import JsonObject
+from shared.operations.outside.events import as_json
+from shared.web.answers import HttpAnswer, accepted
 from shared.web.documents import parse
 from shared.web.entry import handle
 from shared.web.operations import OperationBody
@@ -61,7 +61,7 @@ ROUTES = (
 async def put_replication_policy(req: func.HttpRequest) -> func.HttpResponse:
     """Make or change a replication policy."""
 
-    async def work(app: Runtime, caller: Principal) -> Answer:
+    async def work(app: Runtime, caller: Principal) -> HttpAnswer:
         asked, body = read_body(req, PolicyRequest)
         answer = await _start(app, caller, req, _PUT_POLICY, Kind.POLICY, Change.PUT, body)
         return answer.with_headers({"Warning": _LEGACY}) if asked.copy_frequency_seconds == LEGACY_FREQUENCY else answer
@@ -103,7 +103,7 @@ async def update_protected_item(req: func.HttpRequest) -> func.HttpResponse:
 async def unprotect_item(req: func.HttpRequest) -> func.HttpResponse:
     """Disable the protection of an item, once its name was given as confirmation."""
 
-    async def work(app: Runtime, caller: Principal) -> Answer:
+    async def work(app: Runtime, caller: Principal) -> HttpAnswer:
         confirm = req.params.get("confirm")
         document: JsonObject = {"confirm": confirm} if confirm is not None else {}
         if (req.get_body() or b"").strip():
@@ -127,7 +127,7 @@ async def delete_recovery_plan(req: func.HttpRequest) -> func.HttpResponse:
 
 
 async def _changed(req: func.HttpRequest, route: Route, kind: Kind, change: Change) -> func.HttpResponse:
-    async def work(app: Runtime, caller: Principal) -> Answer:
+    async def work(app: Runtime, caller: Principal) -> HttpAnswer:
         body: JsonObject | None = None
         if route.request is not None:
             _, body = read_body(req, route.request)
@@ -140,17 +140,17 @@ async def _changed(req: func.HttpRequest, route: Route, kind: Kind, change: Chan
 
 async def _start(
     app: Runtime, caller: Principal, req: func.HttpRequest, route: Route, kind: Kind, change: Change, body: JsonObject | None
-) -> Answer:
+) -> HttpAnswer:
     """Accept a change of the vault that the request means."""
-    from shared.failovers.set_up.planning import Wanted
-    from shared.failovers.set_up.service import Asked
+    from shared.failovers.set_up.planning import SetUpChange
+    from shared.failovers.set_up.service import StartSetUp
 
     query = read_query(req, route.known_query)
     repeatable = repeatability(req)
     vault = await app.inventory.vault(caller, query.get("vaultId"))
     name = name_of(req, route)
-    wanted = Wanted(kind, change, vault.id, name, body)
-    asked = Asked(wanted, vault.owner, caller.actor, repeatable.key, trace_of(req), vault.everything, first_sent=repeatable.first_sent)
+    wanted = SetUpChange(kind, change, vault.id, name, body)
+    asked = StartSetUp(wanted, vault.owner, caller.actor, repeatable.key, trace_of(req), vault.everything, first_sent=repeatable.first_sent)
     operation = (await app.set_up.start(asked)).operation
     base = base_url(app.settings, req)
     where = f"?vaultId={quote(str(vault.id), safe='/')}" if "vaultId" in query else ""

@@ -14,19 +14,19 @@ from shared.access.vaults import cloud_key
 from shared.arm.ids import ResourceId
 from shared.composition import Runtime
 from shared.errors import ErrorCode, Refused
-from shared.operations.outside.intake import Intake
-from shared.operations.model.models import JsonObject
 from shared.failovers.drills.models import DrillPolicyRequest
-from shared.failovers.vault.listing import Vault, vault_id
 from shared.failovers.set_up.requests import (
     Change,
     ConfirmRequest,
     Kind,
     ProtectManyRequest,
     RecoveryPlanRequest,
-    thing_name,
     UpdateItemRequest,
+    thing_name,
 )
+from shared.failovers.vault.listing import Vault, vault_id
+from shared.operations.model.models import JsonObject
+from shared.operations.outside.intake import Intake
 from shared.web.documents import parse, wrong
 
 DRILL = "drill"
@@ -51,14 +51,14 @@ async def carry_out(app: Runtime, intake: Intake, queue: str) -> None:
     if found is None:
         raise _unknown(intake, [operation for of, operation in _CHANGES if of is kind])
     change, model = found
-    from shared.failovers.set_up.planning import Wanted
-    from shared.failovers.set_up.service import Asked
+    from shared.failovers.set_up.planning import SetUpChange
+    from shared.failovers.set_up.service import StartSetUp
 
     body, vault, name = await _meant(app, intake, needs_name=kind is Kind.PLAN)
     if model is not None:
         parse(model, body)
-    wanted = Wanted(kind, change, vault.id, name, body if model is not None else None)
-    await app.set_up.start(Asked(wanted, vault.owner, queue_actor(queue), intake.key, intake.trace))
+    wanted = SetUpChange(kind, change, vault.id, name, body if model is not None else None)
+    await app.set_up.start(StartSetUp(wanted, vault.owner, queue_actor(queue), intake.key, intake.trace))
 
 
 async def _drill(app: Runtime, intake: Intake) -> None:

@@ -8,9 +8,9 @@ import azure.functions as func
 from shared.access.principal import Principal
 from shared.composition import Runtime
 from shared.errors import sentence
-from shared.failovers.vault.listing import Entry, page, vault_id
 from shared.failovers.set_up.requests import thing_name
-from shared.web.answers import Answer
+from shared.failovers.vault.listing import Entry, page, vault_id
+from shared.web.answers import HttpAnswer
 from shared.web.documents import wrong
 from shared.web.lists import page_body, read_page
 from shared.web.requests import QueryParameter, base_url, read_query
@@ -38,11 +38,11 @@ def name_of(req: func.HttpRequest, route: Route) -> str:
         raise wrong(parameter, sentence(str(error))) from error
 
 
-def page_of(app: Runtime, caller: Principal, req: func.HttpRequest, route: Route, entries: Sequence[Entry], path: str = "") -> Answer:
-    """Answer the page that was asked for of entries in their order; `path` is the list's own, by default the route's."""
+def page_of(app: Runtime, caller: Principal, req: func.HttpRequest, route: Route, entries: Sequence[Entry], path: str = "") -> HttpAnswer:
+    """HttpAnswer the page that was asked for of entries in their order; `path` is the list's own, by default the route's."""
     query = read_query(req, route.known_query)
     asked = read_page(query, caller)
     shown, last = page(entries, asked.top, asked.after)
     base = base_url(app.settings, req)
     values = [entry.body for entry in shown]
-    return Answer(200, page_body(values, last, path=path or route.path, query=query, principal=caller, base_url=base))
+    return HttpAnswer(200, page_body(values, last, path=path or route.path, query=query, principal=caller, base_url=base))

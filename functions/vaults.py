@@ -11,9 +11,9 @@ from shared.access.roles import Role
 from shared.composition import Runtime, runtime
 from shared.failovers.vault.answers import Job, ProtectedItem, RecoveryPlan, RecoveryPoint, RecoveryServicesProvider
 from shared.failovers.vault.inventory_answers import Cloud, Fabric, NetworkMapping, ProtectableItem, ReplicationPolicy
-from shared.failovers.vault.listing import Entry, ItemFilter, JobFilter, moment, one, Vault, visible
+from shared.failovers.vault.listing import Entry, ItemFilter, JobFilter, Vault, moment, one, visible
 from shared.failovers.vault.names import Health, JobState, Provider
-from shared.web.answers import Answer
+from shared.web.answers import HttpAnswer
 from shared.web.entry import handle
 from shared.web.requests import QueryParameter, read_query
 from shared.web.routes import Route
@@ -74,43 +74,43 @@ ROUTES = (
 
 @blueprint.route(route="fabrics", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
 async def list_fabrics(req: func.HttpRequest) -> func.HttpResponse:
-    """Answer the fabrics of a vault."""
+    """HttpAnswer the fabrics of a vault."""
     return await _answer_list(req, _FABRICS, lambda inventory, vault: inventory.fabrics(vault))
 
 
 @blueprint.route(route="fabrics/{id}", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
 async def get_fabric(req: func.HttpRequest) -> func.HttpResponse:
-    """Answer one fabric."""
+    """HttpAnswer one fabric."""
     return await _answer_one(req, _FABRIC, "fabric", lambda inventory, vault: inventory.fabrics(vault))
 
 
 @blueprint.route(route="clouds", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
 async def list_clouds(req: func.HttpRequest) -> func.HttpResponse:
-    """Answer the clouds of a vault."""
+    """HttpAnswer the clouds of a vault."""
     return await _answer_list(req, _CLOUDS, lambda inventory, vault: inventory.clouds(vault))
 
 
 @blueprint.route(route="clouds/{id}", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
 async def get_cloud(req: func.HttpRequest) -> func.HttpResponse:
-    """Answer one cloud."""
+    """HttpAnswer one cloud."""
     return await _answer_one(req, _CLOUD, "cloud", lambda inventory, vault: inventory.clouds(vault))
 
 
 @blueprint.route(route="recovery-services-providers", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
 async def list_recovery_services_providers(req: func.HttpRequest) -> func.HttpResponse:
-    """Answer the Recovery Services providers of a vault."""
+    """HttpAnswer the Recovery Services providers of a vault."""
     return await _answer_list(req, _PROVIDERS, lambda inventory, vault: inventory.providers(vault))
 
 
 @blueprint.route(route="recovery-services-providers/{id}", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
 async def get_recovery_services_provider(req: func.HttpRequest) -> func.HttpResponse:
-    """Answer one Recovery Services provider."""
+    """HttpAnswer one Recovery Services provider."""
     return await _answer_one(req, _PROVIDER, "Recovery Services provider", lambda inventory, vault: inventory.providers(vault))
 
 
 @blueprint.route(route="protected-items", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
 async def list_protected_items(req: func.HttpRequest) -> func.HttpResponse:
-    """Answer the protected items of a vault that fit the filters."""
+    """HttpAnswer the protected items of a vault that fit the filters."""
 
     async def read(inventory: "Inventory", vault: Vault) -> list[Entry]:
         return await inventory.items(vault, _item_filter(req.params))
@@ -120,15 +120,15 @@ async def list_protected_items(req: func.HttpRequest) -> func.HttpResponse:
 
 @blueprint.route(route="protected-items/{id}", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
 async def get_protected_item(req: func.HttpRequest) -> func.HttpResponse:
-    """Answer one protected item."""
+    """HttpAnswer one protected item."""
     return await _answer_one(req, _ITEM, "protected item", lambda inventory, vault: inventory.items(vault))
 
 
 @blueprint.route(route="protected-items/{id}/recovery-points", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
 async def list_recovery_points(req: func.HttpRequest) -> func.HttpResponse:
-    """Answer the recovery points of a protected item."""
+    """HttpAnswer the recovery points of a protected item."""
 
-    async def work(app: Runtime, caller: Principal) -> Answer:
+    async def work(app: Runtime, caller: Principal) -> HttpAnswer:
         async def read(inventory: "Inventory", vault: Vault) -> list[Entry]:
             return await inventory.points(vault, caller, req.route_params["id"])
 
@@ -140,31 +140,31 @@ async def list_recovery_points(req: func.HttpRequest) -> func.HttpResponse:
 
 @blueprint.route(route="protectable-items", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
 async def list_protectable_items(req: func.HttpRequest) -> func.HttpResponse:
-    """Answer the machines that can be protected in a vault."""
+    """HttpAnswer the machines that can be protected in a vault."""
     return await _answer_list(req, _PROTECTABLES, lambda inventory, vault: inventory.protectable(vault))
 
 
 @blueprint.route(route="protectable-items/{id}", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
 async def get_protectable_item(req: func.HttpRequest) -> func.HttpResponse:
-    """Answer one machine that can be protected."""
+    """HttpAnswer one machine that can be protected."""
     return await _answer_one(req, _PROTECTABLE, "protectable item", lambda inventory, vault: inventory.protectable(vault))
 
 
 @blueprint.route(route="recovery-plans", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
 async def list_recovery_plans(req: func.HttpRequest) -> func.HttpResponse:
-    """Answer the recovery plans of a vault."""
+    """HttpAnswer the recovery plans of a vault."""
     return await _answer_list(req, _PLANS, lambda inventory, vault: inventory.plans(vault))
 
 
 @blueprint.route(route="recovery-plans/{name}", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
 async def get_recovery_plan(req: func.HttpRequest) -> func.HttpResponse:
-    """Answer one recovery plan."""
+    """HttpAnswer one recovery plan."""
     return await _answer_one(req, _PLAN, "recovery plan", lambda inventory, vault: inventory.plans(vault))
 
 
 @blueprint.route(route="jobs", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
 async def list_jobs(req: func.HttpRequest) -> func.HttpResponse:
-    """Answer the jobs of a vault that fit the filters."""
+    """HttpAnswer the jobs of a vault that fit the filters."""
 
     async def read(inventory: "Inventory", vault: Vault) -> list[Entry]:
         return await inventory.jobs(vault, _job_filter(req.params))
@@ -174,52 +174,52 @@ async def list_jobs(req: func.HttpRequest) -> func.HttpResponse:
 
 @blueprint.route(route="jobs/{id}", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
 async def get_job(req: func.HttpRequest) -> func.HttpResponse:
-    """Answer one job."""
+    """HttpAnswer one job."""
     return await _answer_one(req, _JOB, "job", lambda inventory, vault: inventory.jobs(vault))
 
 
 @blueprint.route(route="replication-policies", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
 async def list_replication_policies(req: func.HttpRequest) -> func.HttpResponse:
-    """Answer the replication policies of a vault."""
+    """HttpAnswer the replication policies of a vault."""
     return await _answer_list(req, _POLICIES, lambda inventory, vault: inventory.policies(vault))
 
 
 @blueprint.route(route="replication-policies/{name}", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
 async def get_replication_policy(req: func.HttpRequest) -> func.HttpResponse:
-    """Answer one replication policy."""
+    """HttpAnswer one replication policy."""
     return await _answer_one(req, _POLICY, "replication policy", lambda inventory, vault: inventory.policies(vault))
 
 
 @blueprint.route(route="network-mappings", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
 async def list_network_mappings(req: func.HttpRequest) -> func.HttpResponse:
-    """Answer the network mappings of a vault."""
+    """HttpAnswer the network mappings of a vault."""
     return await _answer_list(req, _MAPPINGS, lambda inventory, vault: inventory.network_mappings(vault))
 
 
 @blueprint.route(route="network-mappings/{name}", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
 async def get_network_mapping(req: func.HttpRequest) -> func.HttpResponse:
-    """Answer one network mapping."""
+    """HttpAnswer one network mapping."""
     return await _answer_one(req, _MAPPING, "network mapping", lambda inventory, vault: inventory.network_mappings(vault))
 
 
 async def _answer_list(req: func.HttpRequest, route: Route, read: Read) -> func.HttpResponse:
-    async def work(app: Runtime, caller: Principal) -> Answer:
+    async def work(app: Runtime, caller: Principal) -> HttpAnswer:
         return await _list_answer(app, caller, req, route, read, route.path)
 
     return await handle(req, runtime, READ, work)
 
 
-async def _list_answer(app: Runtime, caller: Principal, req: func.HttpRequest, route: Route, read: Read, path: str) -> Answer:
+async def _list_answer(app: Runtime, caller: Principal, req: func.HttpRequest, route: Route, read: Read, path: str) -> HttpAnswer:
     query = read_query(req, route.known_query)
     vault = await app.inventory.vault(caller, query.get("vaultId"), query.get("tenant"))
     return page_of(app, caller, req, route, visible(await read(app.inventory, vault), caller), path)
 
 
 async def _answer_one(req: func.HttpRequest, route: Route, what: str, read: Read) -> func.HttpResponse:
-    async def work(app: Runtime, caller: Principal) -> Answer:
+    async def work(app: Runtime, caller: Principal) -> HttpAnswer:
         vault = await vault_of(app, caller, req, route)
         name = req.route_params[route.path_parameters[0]]
-        return Answer(200, one(await read(app.inventory, vault), caller, name, what).body)
+        return HttpAnswer(200, one(await read(app.inventory, vault), caller, name, what).body)
 
     return await handle(req, runtime, READ, work)
 

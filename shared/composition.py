@@ -11,43 +11,44 @@ from shared.access.registry import TABLE as TENANTS_TABLE
 from shared.access.registry import Registry
 from shared.clock import Clock, Ids, RandomIds, RemoteClock, SystemClock
 from shared.operations.accepting import locks
-from shared.operations.model import store
-from shared.operations.outside import rejected
-from shared.operations.running import budgets
-from shared.storage import blobs, tables as storage
 from shared.operations.accepting.acceptance import Acceptance
-from shared.storage.blobs import WriteOnceBlobs
-from shared.operations.running.budgets import Budgets, Observed
-from shared.operations.running.checks import Checks
 from shared.operations.accepting.commands import Commands
-from shared.operations.outside.events import Events
-from shared.operations.model.lists import Lists
 from shared.operations.accepting.locks import Locks
+from shared.operations.model import store
+from shared.operations.model.lists import Lists
+from shared.operations.model.store import Store
+from shared.operations.model.workflow import Workflows
+from shared.operations.outside import rejected
+from shared.operations.outside.events import Events
 from shared.operations.outside.messages import CHECK_QUEUE, OUTCOME_QUEUE
 from shared.operations.outside.poisoned import PoisonQueues
 from shared.operations.outside.receiving import Receiver
 from shared.operations.outside.rejected import RejectedMessages
+from shared.operations.running import budgets
+from shared.operations.running.budgets import Budgets, Observed
+from shared.operations.running.checks import Checks
 from shared.operations.running.runner import Runner
-from shared.storage.tables import Storage
-from shared.operations.model.store import Store
 from shared.operations.running.tick import Tick
 from shared.operations.timings import Timings
-from shared.operations.model.workflow import Workflows
 from shared.settings import Settings, get_settings
+from shared.storage import blobs
+from shared.storage import tables as storage
+from shared.storage.blobs import WriteOnceBlobs
+from shared.storage.tables import Storage
 from shared.telemetry import Metric
 
 if TYPE_CHECKING:
     from shared.arm.clients import AzureClients
-    from shared.copies.protection.gauges import CopyGauges
     from shared.copies.copying.service import Copies
+    from shared.copies.protection.gauges import CopyGauges
     from shared.failovers.drills.service import Drills
+    from shared.failovers.failing_over.context import ContextReader
+    from shared.failovers.failing_over.service import Failovers
+    from shared.failovers.protection.service import Protection
+    from shared.failovers.set_up.service import SetUp
     from shared.failovers.vault.gateway import SiteRecoveryGateway
     from shared.failovers.vault.inventory import Inventory
-    from shared.failovers.protection.service import Protection
     from shared.tenants.readiness.reader import ReadinessReader
-    from shared.failovers.failing_over.service import Failovers
-    from shared.failovers.set_up.service import SetUp
-    from shared.failovers.failing_over.context import Surroundings
     from shared.web.tokens import TokenVerifier
 
 INTAKE_QUEUES = ("restore-point-copy-requests", "failover-requests", "tenant-requests")
@@ -95,7 +96,7 @@ class Runtime:
     gauges: "CopyGauges"
     failovers: "Failovers"
     site_recovery: "SiteRecoveryGateway"
-    surroundings: "Surroundings"
+    surroundings: "ContextReader"
     inventory: "Inventory"
     set_up: "SetUp"
     drills: "Drills"

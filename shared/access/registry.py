@@ -17,9 +17,9 @@ from pydantic.alias_generators import to_camel
 from shared.access.vaults import CLOUD_TYPE, cloud_key, vault_key
 from shared.arm.ids import ResourceId, resource_id_of
 from shared.clock import Clock
-from shared.values.durations import duration_text, parse_duration
 from shared.operations.model.rows import from_pieces, pieces
-from shared.storage.tables import Change, connect, Table
+from shared.storage.tables import Change, Table, connect
+from shared.values.durations import duration_text, parse_duration
 
 TABLE = "tenants"
 PARTITION = "tenant"

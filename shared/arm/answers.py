@@ -14,7 +14,7 @@ WRITE_TIMEOUT = 30.0
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ArmResponse:
     """A 2xx answer: `body` is the JSON object, empty where the answer has none; `headers` can be read in any case."""
 
     status: int

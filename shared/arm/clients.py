@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote, urlencode
 
-from shared.arm.answers import READ_TIMEOUT, WRITE_TIMEOUT, Answer
+from shared.arm.answers import READ_TIMEOUT, WRITE_TIMEOUT, ArmResponse
 from shared.arm.budget import Observation
 from shared.arm.failures import classify, in_doubt
 from shared.arm.ids import ResourceId
@@ -84,7 +84,7 @@ class AzureClients:
         api_version: str,
         params: Mapping[str, str] | None = None,
         timeout: float = READ_TIMEOUT,
-    ) -> Answer:
+    ) -> ArmResponse:
         """GET a path of Resource Manager, such as `/subscriptions/{id}/locations`, as plain JSON; raises `CallFailure`.
 
         This is the call of every status read: it costs a fraction of the SDK's (benchmarks/status_read.py).
@@ -101,14 +101,14 @@ class AzureClients:
         params: Mapping[str, str] | None = None,
         request_id: str | None = None,
         timeout: float = WRITE_TIMEOUT,
-    ) -> Answer:
+    ) -> ArmResponse:
         """Send PUT, POST, PATCH or DELETE once; raises `CallFailure`, whose `definite` says whether it may have begun.
 
         `request_id` becomes `x-ms-client-request-id`, by which a lost job is found again.
         """
         return await self._send(method, self._url(path, api_version, params), timeout, request_id or self._ids.new(), body)
 
-    async def read_link(self, url: str, *, timeout: float = READ_TIMEOUT) -> Answer:
+    async def read_link(self, url: str, *, timeout: float = READ_TIMEOUT) -> ArmResponse:
         """GET an absolute URL that an answer of Azure gave; raises `CallFailure`, REFUSED for one that leads to another host."""
         if len(url) > _MAX_URL or not url.isprintable():
             raise CallFailure(FailureKind.REFUSED, code="UnreadableLink", message="a link of an answer is none")
@@ -165,7 +165,7 @@ class AzureClients:
             if self._credential is None:
                 await pipeline.credential.close()
 
-    async def _send(self, method: str, url: str, timeout: float, request_id: str, body: object = None) -> Answer:
+    async def _send(self, method: str, url: str, timeout: float, request_id: str, body: object = None) -> ArmResponse:
         pipeline = self._pipeline or await self._build()
         return await pipeline.send(method, url, timeout=timeout, request_id=request_id, body=body)
 

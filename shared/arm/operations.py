@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from shared.arm.answers import READ_TIMEOUT, Answer
+from shared.arm.answers import READ_TIMEOUT, ArmResponse
 from shared.arm.clients import AzureClients
 from shared.errors import Problem
 
@@ -62,7 +62,7 @@ def last_segment(url: str) -> str:
     return unquote(urlsplit(url).path.rstrip("/").rpartition("/")[2])
 
 
-def _state_of(answer: Answer) -> OperationState:
+def _state_of(answer: ArmResponse) -> OperationState:
     properties = answer.body.get("properties")
     text = answer.body.get("status") or (properties.get("provisioningState") if isinstance(properties, Mapping) else None)
     if text is None:  # a Location answers 202 until the end, and then with the result

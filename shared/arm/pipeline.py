@@ -12,7 +12,7 @@ from azure.core.pipeline import AsyncPipeline
 from azure.core.pipeline.policies import CustomHookPolicy, RequestIdPolicy
 from azure.core.rest import AsyncHttpResponse, HttpRequest
 
-from shared.arm.answers import Answer
+from shared.arm.answers import ArmResponse
 from shared.arm.credentials import CachedCredential, authentication_policy
 from shared.arm.failures import classify, failure_of, in_doubt
 from shared.arm.policies import Budgets, CallPolicy, FlightPolicy
@@ -43,7 +43,7 @@ class ArmPipeline:
         self._short = self._pipeline(*essential())
         self.for_sdk = self._pipeline(RequestIdPolicy(), CustomHookPolicy(), *essential())
 
-    async def send(self, method: str, url: str, *, timeout: float, request_id: str, body: object = None) -> Answer:
+    async def send(self, method: str, url: str, *, timeout: float, request_id: str, body: object = None) -> ArmResponse:
         """Send one call and parse its answer; raises `CallFailure` for anything but a 2xx with a JSON object or nothing."""
         headers = {"x-ms-client-request-id": request_id, "Accept": "application/json"}
         content = None
@@ -58,7 +58,7 @@ class ArmPipeline:
             raise classify(error) from error
         if not 200 <= response.status_code < 300:
             raise failure_of(response.status_code, response.headers, text)
-        return Answer(response.status_code, _document(text), response.headers)
+        return ArmResponse(response.status_code, _document(text), response.headers)
 
     async def close(self) -> None:
         """Close the connections to Resource Manager."""

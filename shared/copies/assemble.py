@@ -4,23 +4,23 @@ from dataclasses import dataclass
 
 from shared.arm.clients import AzureClients
 from shared.clock import Clock, Ids
-from shared.operations.accepting.acceptance import Acceptance
-from shared.operations.accepting.commands import Commands
-from shared.operations.accepting.locks import Locks
-from shared.storage.tables import Storage
-from shared.operations.model.store import Store
-from shared.operations.timings import Timings
-from shared.operations.model.workflow import Workflow
 from shared.copies import ledger
 from shared.copies.copying import chains
 from shared.copies.copying.chains import Chains
-from shared.copies.gateway import RestorePointGateway
-from shared.copies.ledger import Ledger
-from shared.copies.protection.newest import Newest
 from shared.copies.copying.service import Copies
 from shared.copies.copying.sources import SourceSteps
 from shared.copies.copying.turns import Turns
-from shared.copies.copying.workflow import copy_workflow, CopySteps
+from shared.copies.copying.workflow import CopySteps, copy_workflow
+from shared.copies.gateway import RestorePointGateway
+from shared.copies.ledger import Ledger
+from shared.copies.protection.newest import Newest
+from shared.operations.accepting.acceptance import Acceptance
+from shared.operations.accepting.commands import Commands
+from shared.operations.accepting.locks import Locks
+from shared.operations.model.store import Store
+from shared.operations.model.workflow import Workflow
+from shared.operations.timings import Timings
+from shared.storage.tables import Storage
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from typing import Self
 
 from shared.arm.ids import ResourceId
 from shared.clock import from_text
-from shared.copies.copying.models import ConsistencyMode, VIRTUAL_MACHINE_TYPE
+from shared.copies.copying.models import VIRTUAL_MACHINE_TYPE, ConsistencyMode
 
 Json = Mapping[str, object]
 """A JSON object as `json.loads` gives it."""

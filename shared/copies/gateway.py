@@ -15,10 +15,10 @@ from shared.arm.api_versions import COMPUTE, COMPUTE_RESTORE_POINTS, DISKS, SUBS
 from shared.arm.clients import AzureClients
 from shared.arm.ids import ResourceId
 from shared.clock import Clock
-from shared.errors import CallFailure, FailureKind
 from shared.copies.copying.models import ConsistencyMode
 from shared.copies.copying.rules.eligibility import consistency_to_send
 from shared.copies.facts import RestorePointFacts, VirtualMachineFacts
+from shared.errors import CallFailure, FailureKind
 
 Json = dict[str, Any]
 _KEPT_SECONDS = 3600.0

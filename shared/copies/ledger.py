@@ -9,14 +9,14 @@ from typing import Any
 
 from shared.arm.ids import ResourceId
 from shared.clock import Clock, Ids, from_text, to_text
+from shared.copies.copying.rules.naming import copy_key
+from shared.copies.protection.newest import Newest
 from shared.errors import ErrorCode, Refused
 from shared.operations.model import rows
 from shared.operations.model.identity import inverted, short_hash
-from shared.storage.tables import Change, Conflict, Found, Table
 from shared.operations.model.store import Store
 from shared.operations.timings import FREE_LOCK_AFTER
-from shared.copies.protection.newest import Newest
-from shared.copies.copying.rules.naming import copy_key
+from shared.storage.tables import Change, Conflict, Found, Table
 
 TABLE = "copies"
 

@@ -5,40 +5,40 @@ from dataclasses import dataclass
 from shared.access.registry import Registry
 from shared.arm.clients import AzureClients
 from shared.clock import Clock
-from shared.operations.accepting.acceptance import Acceptance
-from shared.storage.blobs import WriteOnceBlobs
-from shared.operations.accepting.commands import Commands
-from shared.operations.accepting.locks import Locks
-from shared.storage.tables import Storage, Table
-from shared.operations.model.store import Store
-from shared.operations.timings import Timings
-from shared.operations.model.workflow import Workflow
-from shared.failovers.audit import trails as audit
-from shared.failovers.failing_over import blast_radius as moves
 from shared.failovers.approvals.service import Approvals
+from shared.failovers.audit import trails as audit
 from shared.failovers.audit.trails import AuditTrails
 from shared.failovers.drills import store as drills
 from shared.failovers.drills.models import KeptPolicy as DrillPolicy
 from shared.failovers.drills.service import Drills
 from shared.failovers.drills.store import DrillStore
-from shared.failovers.vault.gateway import SiteRecoveryGateway
-from shared.failovers.vault.inventory import Inventory
-from shared.failovers.failing_over.blast_radius import Moves
-from shared.failovers.failing_over.target_machine import Naming
+from shared.failovers.failing_over import blast_radius as moves
+from shared.failovers.failing_over.blast_radius import BlastRadius
+from shared.failovers.failing_over.context import ContextReader
+from shared.failovers.failing_over.service import Failovers
+from shared.failovers.failing_over.starts import Starts
+from shared.failovers.failing_over.target_machine import TargetMachines
+from shared.failovers.failing_over.workflow import FailoverSteps, failover_workflow
 from shared.failovers.policies import PolicyStore
 from shared.failovers.protection import store as protections
 from shared.failovers.protection.models import KeptPolicy as ProtectionPolicy
 from shared.failovers.protection.service import Protection
 from shared.failovers.protection.store import NoteStore
-from shared.tenants.readiness.reader import ReadinessReader
-from shared.failovers.failing_over.service import Failovers
 from shared.failovers.set_up.ownership import Ownership
 from shared.failovers.set_up.planning import Planner
 from shared.failovers.set_up.service import SetUp
-from shared.failovers.set_up.workflow import set_up_workflows, SetUpSteps
-from shared.failovers.failing_over.starts import Starts
-from shared.failovers.failing_over.context import Surroundings
-from shared.failovers.failing_over.workflow import failover_workflow, FailoverSteps
+from shared.failovers.set_up.workflow import SetUpSteps, set_up_workflows
+from shared.failovers.vault.gateway import SiteRecoveryGateway
+from shared.failovers.vault.inventory import Inventory
+from shared.operations.accepting.acceptance import Acceptance
+from shared.operations.accepting.commands import Commands
+from shared.operations.accepting.locks import Locks
+from shared.operations.model.store import Store
+from shared.operations.model.workflow import Workflow
+from shared.operations.timings import Timings
+from shared.storage.blobs import WriteOnceBlobs
+from shared.storage.tables import Storage, Table
+from shared.tenants.readiness.reader import ReadinessReader
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class SiteRecovery:
     drill_table: Table
     protection_table: Table
     gateway: SiteRecoveryGateway
-    surroundings: Surroundings
+    surroundings: ContextReader
     inventory: Inventory
     trails: AuditTrails
     locks: Locks
@@ -87,12 +87,12 @@ def capability(
 ) -> SiteRecovery:
     """Put the capability together; `blobs` takes the anchors of audit trails, `clients` reach Azure."""
     gateway = SiteRecoveryGateway(clients, clock)
-    counted = Moves(storage.table(moves.TABLE), clock)
-    surroundings = Surroundings(gateway, registry, counted, clock)
+    counted = BlastRadius(storage.table(moves.TABLE), clock)
+    surroundings = ContextReader(gateway, registry, counted, clock)
     trails = AuditTrails(storage.table(audit.TABLE), blobs, clock)
     starts = Starts(gateway, surroundings, counted, clock, timings)
     approvals = Approvals(surroundings, trails, clock)
-    steps = FailoverSteps(gateway, surroundings, starts, Naming(gateway, clock, timings), approvals, trails, locks, clock)
+    steps = FailoverSteps(gateway, surroundings, starts, TargetMachines(gateway, clock, timings), approvals, trails, locks, clock)
     planner = Planner(gateway, registry)
     changes = set_up_workflows(SetUpSteps(gateway, planner, locks, clock, timings))
     inventory = Inventory(gateway, registry)

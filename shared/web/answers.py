@@ -67,19 +67,19 @@ STATUS: Mapping[ErrorCode, int] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class HttpAnswer:
     """What a caller gets: a JSON object, or a text under a `Content-Type` of its own; None is an empty body."""
 
     status: int
     body: JsonObject | str | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
 
-    def with_headers(self, headers: Mapping[str, str]) -> "Answer":
+    def with_headers(self, headers: Mapping[str, str]) -> "HttpAnswer":
         """Return the answer with further headers; its own win."""
         return replace(self, headers={**headers, **self.headers})
 
 
-def to_http(answer: Answer) -> "func.HttpResponse":
+def to_http(answer: HttpAnswer) -> "func.HttpResponse":
     """Write an answer as the platform's response."""
     import azure.functions as func
 
@@ -89,15 +89,15 @@ def to_http(answer: Answer) -> "func.HttpResponse":
     return func.HttpResponse((body or "").encode(), status_code=answer.status, headers=headers, mimetype=mime, charset="utf-8")
 
 
-def error_answer(problem: Problem, status: int, retry_after: float | None = None) -> Answer:
+def error_answer(problem: Problem, status: int, retry_after: float | None = None) -> HttpAnswer:
     """Return the answer to a request that was refused; `retry_after` is in wall-clock seconds."""
     headers = {"x-ms-error-code": str(problem.code)}
     if retry_after is not None:
         headers["Retry-After"] = str(max(1, math.ceil(retry_after)))
-    return Answer(status, {"error": problem.as_json()}, headers)
+    return HttpAnswer(status, {"error": problem.as_json()}, headers)
 
 
-def refusal(refused: Refused) -> Answer:
+def refusal(refused: Refused) -> HttpAnswer:
     """Return the answer to a refusal of our own word; 429 and 503 always say when to come back."""
     status = STATUS[refused.code]
     wait = RETRY_AFTER_SECONDS if refused.retry_after is None and status in {429, 503} else refused.retry_after
@@ -105,7 +105,7 @@ def refusal(refused: Refused) -> Answer:
     return replace(answer, body={**answer.body, **refused.beside}) if refused.beside and isinstance(answer.body, dict) else answer
 
 
-def failure(error: Exception) -> Answer:
+def failure(error: Exception) -> HttpAnswer:
     """Return the answer to an error that nobody foresaw, without a word of its insides: 503 where waiting helps, else 500."""
     if _passes(error):
         return refusal(Refused(ErrorCode.SERVICE_UNAVAILABLE, "Something that this needs does not answer just now. Try again shortly."))
@@ -119,12 +119,12 @@ def absolute(base_url: str, path: str) -> str:
     return f"{base_url}{API}{path}"
 
 
-def accepted(operation: Operation, resource_path: str, base_url: str, body: JsonObject) -> Answer:
+def accepted(operation: Operation, resource_path: str, base_url: str, body: JsonObject) -> HttpAnswer:
     """Return 202 for an operation that goes on, 200 for one that has ended, with the same headers.
 
     `resource_path` is where its resource is ("/restore-point-copies/{id}"), `body` the resource as it is now.
     """
-    return Answer(
+    return HttpAnswer(
         200 if operation.status.ended else 202,
         body,
         {

@@ -6,13 +6,13 @@ import re
 from functools import lru_cache
 from pathlib import Path
 
-from shared.web.answers import Answer
+from shared.web.answers import HttpAnswer
 
 _INLINE = re.compile(r"<(script|style)>(.*?)</\1>", re.DOTALL)
 
 
 @lru_cache(maxsize=1)
-def docs_page() -> Answer:
+def docs_page() -> HttpAnswer:
     """Return the page, which reads `openapi.json` beside it; its policy lets run and style only what it holds itself."""
     html = Path(__file__).with_name("docs.html").read_text("utf-8")
     sources = {tag: _hash(content) for tag, content in _INLINE.findall(html)}
@@ -20,7 +20,7 @@ def docs_page() -> Answer:
         f"default-src 'none'; script-src {sources['script']}; style-src {sources['style']}; connect-src 'self'; "
         "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     )
-    return Answer(200, html, {"Content-Type": "text/html; charset=utf-8", "Content-Security-Policy": policy})
+    return HttpAnswer(200, html, {"Content-Type": "text/html; charset=utf-8", "Content-Security-Policy": policy})
 
 
 def _hash(content: str) -> str:

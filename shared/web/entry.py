@@ -11,7 +11,7 @@ from shared.access.principal import Principal, require, require_any
 from shared.access.roles import Role
 from shared.clock import Ids, RandomIds
 from shared.errors import ErrorCode, Refused
-from shared.web.answers import Answer, failure, refusal, to_http
+from shared.web.answers import HttpAnswer, failure, refusal, to_http
 from shared.web.requests import client_request_id
 from shared.web.tokens import TokenVerifier, challenge
 
@@ -45,7 +45,7 @@ async def handle(
     request: "func.HttpRequest",
     runtime: Callable[[], Awaitable[S]],
     needed: Needed,
-    work: Callable[[S, Principal], Awaitable[Answer]],
+    work: Callable[[S, Principal], Awaitable[HttpAnswer]],
 ) -> "func.HttpResponse":
     """Check the caller's token (401) and role (403), do the work, and answer; whatever is raised becomes an error answer.
 
@@ -53,7 +53,7 @@ async def handle(
     error; `x-ms-request-id` joins the answer to the log.
     """
 
-    async def checked(services: S) -> Answer:
+    async def checked(services: S) -> HttpAnswer:
         principal = await services.tokens.verify(request.headers.get("authorization"))
         if isinstance(needed, Role):
             require(principal, needed)
@@ -65,7 +65,7 @@ async def handle(
 
 
 async def handle_open(
-    request: "func.HttpRequest", runtime: Callable[[], Awaitable[S]], work: Callable[[S], Awaitable[Answer]]
+    request: "func.HttpRequest", runtime: Callable[[], Awaitable[S]], work: Callable[[S], Awaitable[HttpAnswer]]
 ) -> "func.HttpResponse":
     """Do work that is open to all, and answer as `handle` does."""
     request_id = RandomIds().new()  # before the runtime: its own failure is answered with one too

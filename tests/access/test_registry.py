@@ -11,7 +11,7 @@ from shared.access.ownership import owner_of, require_owner
 from shared.access.registry import TABLE, Registry, RegistryError, read_tenants, seed
 from shared.access.roles import Role
 from shared.errors import ErrorCode, Refused
-from shared.storage.tables import connect, Found
+from shared.storage.tables import Found, connect
 from tests.access.kit import FABRIKAM, NORTHWIND, PROVIDER, TENANTS, MovedClock, Rows, principal
 
 DOCUMENTS = [tenant.model_dump(mode="json", by_alias=True) for tenant in TENANTS]

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from shared.copies.copying.models import CopiedDisk, CopiedFrom, CopiedTo, Copy, CopyRequest, DiskState, normal_region
 from shared.errors import Problem
 from shared.operations.model.models import Actor, Attention, Status
-from shared.copies.copying.models import CopiedDisk, CopiedFrom, CopiedTo, Copy, CopyRequest, DiskState, normal_region
 
 GROUP = "/subscriptions/00000000-0000-0000-0000-000000000001/resourceGroups/shop"
 VM = f"{GROUP}/providers/Microsoft.Compute/virtualMachines/web"

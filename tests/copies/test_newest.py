@@ -9,10 +9,10 @@ from typing import Any
 import pytest_asyncio
 
 from shared.clock import to_text
-from shared.storage.tables import connect, Storage
-from shared.operations.model.store import Store
-from shared.copies.ledger import Ledger, LedgerEntry, TABLE
+from shared.copies.ledger import TABLE, Ledger, LedgerEntry
 from shared.copies.protection.newest import Newest
+from shared.operations.model.store import Store
+from shared.storage.tables import Storage, connect
 from tests.support.clocks import ManualClock, SequenceIds
 
 NOON = datetime(2026, 3, 3, 12, tzinfo=UTC)

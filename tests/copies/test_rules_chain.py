@@ -9,25 +9,25 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
 from shared.copies.copying.rules.chain import (
-    after_start,
     ChainHead,
-    decide,
     GiveWay,
     Look,
-    merge_observed,
-    moved_on,
     MovedOn,
-    next_allowed,
-    next_waiter,
     ObservedPoint,
-    release,
     Start,
     StartNow,
-    take_turn,
     TakeTurn,
-    to_read,
     Waiter,
     WaitUntil,
+    after_start,
+    decide,
+    merge_observed,
+    moved_on,
+    next_allowed,
+    next_waiter,
+    release,
+    take_turn,
+    to_read,
 )
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)

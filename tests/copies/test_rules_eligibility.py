@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.copies.copying.models import ConsistencyMode
-from shared.copies.copying.rules.eligibility import consistency_to_send, Reason, reasons, reasons_against_point, region_problem
+from shared.copies.copying.rules.eligibility import Reason, consistency_to_send, reasons, reasons_against_point, region_problem
 from shared.copies.facts import DiskFacts, RestorePointFacts, VirtualMachineFacts
 
 SUBSCRIPTION = "/subscriptions/00000000-0000-0000-0000-000000000001"

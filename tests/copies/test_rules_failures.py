@@ -2,10 +2,9 @@
 
 import pytest
 
-from shared.errors import ErrorCode, Problem
 from shared.copies.copying.rules.failures import azure_problem, ended_copy, failed_copy, meaning_of
-from shared.copies.copying.rules.replication import ReplicationState
-from shared.copies.copying.rules.replication import Replication
+from shared.copies.copying.rules.replication import Replication, ReplicationState
+from shared.errors import ErrorCode, Problem
 
 DOCUMENTED = {
     "OperationNotAllowed": False,

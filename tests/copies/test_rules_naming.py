@@ -8,15 +8,15 @@ from hypothesis import strategies as st
 
 from shared.arm.ids import ResourceId
 from shared.copies.copying.rules.naming import (
+    SOURCE_TAG,
+    VM_TAG,
     chain_key,
     collection_tags,
     copy_key,
     id_in_tags,
     restore_point_name,
     source_collection_id,
-    SOURCE_TAG,
     target_collection_id,
-    VM_TAG,
 )
 
 ONE, TWO = "00000000-0000-0000-0000-000000000001", "00000000-0000-0000-0000-000000000002"

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 
 from shared.copies.copying.models import DiskState
 from shared.copies.copying.rules.replication import (
+    ReplicationState,
     ended_by_azure,
     expected_duration,
     next_check,
     read_replication,
-    ReplicationState,
     still_running,
     stuck,
 )

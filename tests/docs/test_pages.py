@@ -8,10 +8,10 @@ import pytest
 
 from local.processes import ROOT
 from shared.composition import INTAKE_QUEUES, TABLES
-from shared.operations.outside.intake import decode, understand
-from shared.operations.outside.messages import OUTCOME_QUEUE
 from shared.copies.copying.models import CopyRequest
 from shared.failovers.failing_over.requests import FailoverRequest
+from shared.operations.outside.intake import decode, understand
+from shared.operations.outside.messages import OUTCOME_QUEUE
 
 DOCS = ROOT / "docs"
 PAGES = sorted(DOCS.glob("*.md"))

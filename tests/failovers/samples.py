@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from shared.failovers.failing_over.requests import FailoverRequest
-from shared.failovers.failing_over.rules.context import GuardRails, Member, World
+from shared.failovers.failing_over.rules.context import FailoverContext, GuardRails, Member
 from shared.failovers.vault.facts import PlanFacts, ProtectedItemFacts, RecoveryPointFacts
 from shared.failovers.vault.job_facts import JobFacts
 
@@ -49,7 +49,7 @@ def point(name: str, age: timedelta, kind: str = "CrashConsistent", of: str = IT
     return RecoveryPointFacts(f"{of}/recoveryPoints/{name}", NOW - age, kind)
 
 
-def world(*items: ProtectedItemFacts, plan: PlanFacts | None = None, **more: Any) -> World:
+def world(*items: ProtectedItemFacts, plan: PlanFacts | None = None, **more: Any) -> FailoverContext:
     chosen = items or (item(),)
     groups = dict(plan.members) if plan is not None else {}
     members = tuple(
@@ -63,7 +63,7 @@ def world(*items: ProtectedItemFacts, plan: PlanFacts | None = None, **more: Any
     )
     defaults: dict[str, Any] = {"moved_lately": 0, "jobs": (), "vault_region": "westeurope", "rails": GuardRails(two_person=False)}
     fields = {**defaults, "members": members, **more}
-    return World(now=NOW, scope_id=plan.id if plan else chosen[0].id, owned=fields.pop("owned", True), plan=plan, **fields)
+    return FailoverContext(now=NOW, scope_id=plan.id if plan else chosen[0].id, owned=fields.pop("owned", True), plan=plan, **fields)
 
 
 def plan(groups: list[list[str]], allowed: Any = PROTECTED) -> PlanFacts:

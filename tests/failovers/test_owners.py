@@ -10,14 +10,14 @@ from hypothesis import strategies as st
 from shared.access.registry import Registry, Tenant
 from shared.arm.ids import ResourceId
 from shared.errors import ErrorCode, Refused
+from shared.failovers.set_up.tenant_view import TenantView
+from shared.failovers.vault.facts import PlanFacts, ProtectedItemFacts
 from shared.failovers.vault.inventory import Inventory
+from shared.failovers.vault.job_facts import JobFacts
 from shared.failovers.vault.listing import Vault
 from shared.failovers.vault.owners import owner_of_plan, owner_of_scope, owners_of_jobs
-from shared.failovers.vault.facts import PlanFacts, ProtectedItemFacts
-from shared.failovers.vault.job_facts import JobFacts
-from shared.failovers.set_up.tenant_view import Confined
 from tests.access.kit import MovedClock, Rows
-from tests.failovers.samples import job, VAULT
+from tests.failovers.samples import VAULT, job
 
 CLOUDS = {name: f"{VAULT}/replicationFabrics/vmm/replicationProtectionContainers/{name}" for name in ("blue", "green", "gold")}
 SUBSCRIPTIONS = {name: f"00000000-0000-0000-0000-00000000000{number}" for name, number in (("blue", 2), ("green", 3))}
@@ -135,7 +135,7 @@ async def test_what_is_anothers_is_not_there(tenant: str) -> None:
     things = [{"id": item(cloud, f"vm-{cloud}")} for cloud in CLOUDS]
     mappings = [mapping("blue", "azure"), mapping("blue", "green"), mapping("green", "azure"), mapping("gold", "azure")]
     policies = [{"id": f"{VAULT}/replicationPolicies/hourly"}]
-    confined = Confined(Reads(*things, *mappings, *policies), registry(), tenant)
+    confined = TenantView(Reads(*things, *mappings, *policies), registry(), tenant)
     vault = ResourceId.parse(VAULT)
     mine = next(cloud for cloud, owner in OWNERS.items() if owner == tenant)
     assert await confined.children(vault, "replicationProtectedItems") == [{"id": item(mine, f"vm-{mine}")}]
@@ -149,7 +149,7 @@ async def test_what_is_anothers_is_not_there(tenant: str) -> None:
 async def test_a_plan_that_is_anothers_is_refused_and_not_made_anew() -> None:
     both = plan_json("both", [item("green"), item("blue")])
     reads = Reads(plan_json("own", [item("blue")]), plan_json("green", [item("green")]), both)
-    confined = Confined(reads, registry(), "blue")
+    confined = TenantView(reads, registry(), "blue")
     assert await confined.find(ResourceId.parse(f"{VAULT}/replicationRecoveryPlans/own")) is not None
     assert await confined.find(ResourceId.parse(f"{VAULT}/replicationRecoveryPlans/none")) is None
     for name in ("green", "both"):
@@ -163,7 +163,7 @@ async def test_machines_and_networks_are_read_of_ones_own_subscription_only() ->
     network = "resourceGroups/g/providers/Microsoft.Network/virtualNetworks/n"
     ids = {name: f"/subscriptions/{guid}/{network}" for name, guid in SUBSCRIPTIONS.items()}
     reads = Reads(*({"id": id_} for id_ in ids.values()))
-    confined = Confined(reads, registry(), "blue")
+    confined = TenantView(reads, registry(), "blue")
     for read in (confined.network, confined.machine):
         assert await read(ResourceId.parse(ids["blue"])) is not None
         assert await read(ResourceId.parse(ids["green"])) is None

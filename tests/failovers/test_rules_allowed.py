@@ -4,7 +4,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.failovers.vault.names import Action, AllowedOperation, Direction, Provider
 from shared.failovers.failing_over.rules.allowed import (
     allowed_actions,
     direction_for,
@@ -14,6 +13,7 @@ from shared.failovers.failing_over.rules.allowed import (
     subject_of_plan,
     why_not,
 )
+from shared.failovers.vault.names import Action, AllowedOperation, Direction, Provider
 from tests.failovers.samples import item, plan
 
 ROWS = [

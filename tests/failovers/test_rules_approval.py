@@ -5,13 +5,13 @@ from dataclasses import replace
 import pytest
 
 from shared.errors import Problem
-from shared.operations.model.models import Actor
-from shared.failovers.vault.names import ApprovalState
 from shared.failovers.approvals import rules as approval
+from shared.failovers.approvals.rules import ApprovalRecord, PlanChanged
 from shared.failovers.failing_over.rules.context import GuardRails
 from shared.failovers.failing_over.rules.plans import make_plan
-from shared.failovers.approvals.rules import ApprovalRecord, Moved
-from tests.failovers.samples import HOUR, item, MINUTE, NOW, request, world
+from shared.failovers.vault.names import ApprovalState
+from shared.operations.model.models import Actor
+from tests.failovers.samples import HOUR, MINUTE, NOW, item, request, world
 
 RAILS = GuardRails()
 PLAN = make_plan(request(), world(rails=RAILS)).plan
@@ -57,14 +57,14 @@ def test_a_request_by_an_app_is_approved_by_any_person() -> None:
 @pytest.mark.parametrize(("given", "now_is"), [("0" * 64, PLAN), (PLAN.hash, CHANGED), (CHANGED.hash, CHANGED)])
 def test_an_approval_of_another_plan_does_not_count_and_the_new_one_waits(given: str, now_is: object) -> None:
     moved = approval.approve(PENDING, given, now_is, ANNA, BERT, NOW)  # type: ignore[arg-type]  # a Plan
-    assert isinstance(moved, Moved)
+    assert isinstance(moved, PlanChanged)
     assert moved.problem.code == "PlanChanged"
     assert moved.record == replace(PENDING, plan_hash=now_is.hash)  # type: ignore[attr-defined]  # a Plan
 
 
 def test_the_new_plan_can_be_approved() -> None:
     moved = approval.approve(PENDING, PLAN.hash, CHANGED, ANNA, BERT, NOW)
-    assert isinstance(moved, Moved)
+    assert isinstance(moved, PlanChanged)
     assert isinstance(approval.approve(moved.record, CHANGED.hash, CHANGED, ANNA, BERT, NOW), ApprovalRecord)
 
 

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.operations.model.models import Actor
+from shared.failovers.audit.chain import FIRST, append, entry_hash, verify
 from shared.failovers.vault.answers import AuditEntry
-from shared.failovers.audit.chain import append, entry_hash, FIRST, verify
+from shared.operations.model.models import Actor
 from tests.failovers.samples import NOW
 
 ANNA = Actor("user", "aaaa-1", "Anna")

@@ -7,23 +7,23 @@ import pytest
 
 from shared.errors import Problem
 from shared.failovers.failing_over.requests import FailoverRequest
-from shared.failovers.vault.names import Action, CheckName, CheckResult
 from shared.failovers.failing_over.rules import checks
 from shared.failovers.failing_over.rules.checks import verdict
-from shared.failovers.failing_over.rules.context import GuardRails, Member, World
+from shared.failovers.failing_over.rules.context import FailoverContext, GuardRails, Member
 from shared.failovers.failing_over.rules.plans import make_plan
 from shared.failovers.vault.facts import NetworkFacts
-from tests.failovers.samples import DAY, HOUR, ITEM, item, job, MINUTE, NETWORK, NOW, PLAN, plan, POINT, point, request, world
+from shared.failovers.vault.names import Action, CheckName, CheckResult
+from tests.failovers.samples import DAY, HOUR, ITEM, MINUTE, NETWORK, NOW, PLAN, POINT, item, job, plan, point, request, world
 
 FIVE = {"actionAllowed", "noRunningJob", "ownership", "limits", "network", "blastRadius"}
 OUT = FIVE | {"health", "replicationLag", "recoveryPointAge", "lastTestFailover"}
 
 
-def found(asked: FailoverRequest, seen: World, name: CheckName) -> list[tuple[CheckResult, str]]:
+def found(asked: FailoverRequest, seen: FailoverContext, name: CheckName) -> list[tuple[CheckResult, str]]:
     return [(check.result, check.message) for check in make_plan(asked, seen).plan.checks if check.name is name]
 
 
-def refusal(asked: FailoverRequest, seen: World) -> Problem | None:
+def refusal(asked: FailoverRequest, seen: FailoverContext) -> Problem | None:
     planned = make_plan(asked, seen)
     return verdict(planned.plan, asked, planned.allowed)
 
@@ -223,7 +223,7 @@ def test_the_lag_is_as_measured_and_what_passed_since(details: dict[str, Any], r
 def test_the_age_of_the_point_that_would_be_used() -> None:
     one = item()
 
-    def at(age: timedelta) -> World:
+    def at(age: timedelta) -> FailoverContext:
         return world(members=(Member(one, owned=True, points=(point("p1", age),)),))
 
     assert found(request(), at(DAY), CheckName.RECOVERY_POINT_AGE)[0][0] == "pass"

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.failovers.vault.names import Direction, GroupType, Health, JobState, Provider
 from shared.failovers.vault import views
-from shared.failovers.vault.facts import moved_item, PlanFacts, ProtectedItemFacts, ProviderFacts, RecoveryPointFacts
+from shared.failovers.vault.facts import PlanFacts, ProtectedItemFacts, ProviderFacts, RecoveryPointFacts, moved_item
 from shared.failovers.vault.job_facts import JobFacts
-from tests.failovers.samples import CONTAINER, ITEM, item, item_json, job, NOW, plan, task, VAULT
+from shared.failovers.vault.names import Direction, GroupType, Health, JobState, Provider
+from tests.failovers.samples import CONTAINER, ITEM, NOW, VAULT, item, item_json, job, plan, task
 
 ANYTHING = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=5),

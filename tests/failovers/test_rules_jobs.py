@@ -7,15 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.failovers.vault.names import Action, JobState
 from shared.failovers.vault import jobs
 from shared.failovers.vault.facts import ScenarioFacts
-from shared.failovers.vault.jobs import JobEnd, Sought
-from tests.failovers.samples import HOUR, ITEM, job, MINUTE, NOW, task
+from shared.failovers.vault.jobs import JobEnd, JobQuery
+from shared.failovers.vault.names import Action, JobState
+from tests.failovers.samples import HOUR, ITEM, MINUTE, NOW, job, task
 
 OURS = "11111111-1111-4111-8111-111111111111"
 THEIRS = "0bcc90bf-08b9-4f81-afe9-e3388bd47463"
-SOUGHT = Sought(OURS, ITEM, Action.UNPLANNED_FAILOVER, NOW)
+SOUGHT = JobQuery(OURS, ITEM, Action.UNPLANNED_FAILOVER, NOW)
 
 
 @pytest.mark.parametrize(

@@ -6,23 +6,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.operations.model.models import Status
 from shared.failovers.failing_over.requests import CommitWindow, ThenCleanup
-from shared.failovers.vault.names import Action
 from shared.failovers.failing_over.rules.legs import (
     AllOver,
-    begin,
-    commit_now,
-    ended,
     FollowLeg,
     Leg,
-    next_move,
-    overall,
-    started,
     StartLeg,
     WaitForLeg,
     WaitForWord,
+    begin,
+    commit_now,
+    ended,
+    next_move,
+    overall,
+    started,
 )
+from shared.failovers.vault.names import Action
+from shared.operations.model.models import Status
 from tests.failovers.samples import HOUR, MINUTE, NOW
 
 OUT = (Action.UNPLANNED_FAILOVER, Action.COMMIT, Action.REPROTECT)

@@ -9,17 +9,17 @@ from typing import Any
 import pytest
 
 from shared.failovers.failing_over.requests import FailoverOptions
-from shared.failovers.vault.names import Action, Provider
 from shared.failovers.failing_over.rules.payloads import (
+    SwitchTo,
     named_otherwise,
     rename_target,
     resume_job,
     start_item,
     start_plan,
     switch_protection,
-    SwitchTo,
 )
-from tests.failovers.samples import GROUP, item, NETWORK, plan, POINT
+from shared.failovers.vault.names import Action, Provider
+from tests.failovers.samples import GROUP, NETWORK, POINT, item, plan
 
 NONE = FailoverOptions.model_validate({})
 STARTS = [action for action in Action if action not in {Action.REPROTECT, Action.COMMIT, Action.CANCEL}]

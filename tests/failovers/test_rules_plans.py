@@ -10,13 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.failovers.failing_over.requests import RecoveryPointChoice
-from shared.failovers.vault.names import Action
 from shared.failovers.failing_over.rules.checks import verdict
-from shared.failovers.failing_over.rules.context import GuardRails, Member, World
+from shared.failovers.failing_over.rules.context import FailoverContext, GuardRails, Member
 from shared.failovers.failing_over.rules.plans import for_leg, make_plan
 from shared.failovers.failing_over.rules.points import choose
 from shared.failovers.vault.facts import RecoveryPointFacts
-from tests.failovers.samples import HOUR, ITEM, item, MINUTE, NETWORK, NOW, PLAN, plan, POINT, point, request, world
+from shared.failovers.vault.names import Action
+from tests.failovers.samples import HOUR, ITEM, MINUTE, NETWORK, NOW, PLAN, POINT, item, plan, point, request, world
 
 POINTS = (point("new", MINUTE), point("app", HOUR, "ApplicationConsistent"), point("old", 3 * HOUR))
 
@@ -68,7 +68,7 @@ def test_at_a_time_is_the_newest_at_or_before_it_in_any_order(ages: list[int], a
     assert (chosen.point.time if chosen.point else None) == (NOW - timedelta(seconds=min(fitting)) if fitting else None)
 
 
-def three_groups() -> World:
+def three_groups() -> FailoverContext:
     return world(item("web"), item("db"), item("mail"), plan=plan([["db"], ["mail"], ["web"]]))
 
 
@@ -106,7 +106,7 @@ def test_everything_but_tests_needs_a_second_person_where_that_is_the_rule(actio
     assert make_plan(request(action), world(rails=GuardRails(two_person=two_person))).plan.approval == approval
 
 
-def hash_of(seen: World | None = None, **sent: Any) -> str:
+def hash_of(seen: FailoverContext | None = None, **sent: Any) -> str:
     return make_plan(request(**sent), seen or world()).plan.hash
 
 
@@ -168,7 +168,7 @@ def test_no_two_of_those_are_the_same() -> None:
         world(rails=GuardRails(two_person=True)),
     ],
 )
-def test_a_world_that_moved_is_another_plan(moved: World) -> None:
+def test_a_world_that_moved_is_another_plan(moved: FailoverContext) -> None:
     assert hash_of(moved) != hash_of()
 
 

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.failovers.protection import rules
+from shared.failovers.protection.rules import Candidate, Choice, Note
 from shared.failovers.vault.names import ProtectionReason as Reason
 from shared.failovers.vault.names import ProtectionState as State
-from shared.failovers.protection import rules as rules
-from shared.failovers.protection.rules import Candidate, Choice, Note
 from tests.failovers.samples import CONTAINER, DAY, HOUR, MINUTE, NOW
 
 MACHINE = Candidate(f"{CONTAINER}/replicationProtectableItems/11", "web01")

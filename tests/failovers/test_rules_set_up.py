@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from shared.failovers.set_up import rules as rules
-from shared.failovers.vault.inventory_views import cloud_view, network_mapping_view, policy_view
+from shared.failovers.set_up import rules
 from shared.failovers.set_up.requests import (
     GroupRequest,
     NetworkMappingRequest,
@@ -18,7 +17,8 @@ from shared.failovers.set_up.requests import (
     ProtectRequest,
     RecoveryPlanRequest,
 )
-from tests.failovers.samples import CONTAINER, GROUP, ITEM, item, PLAN, VAULT
+from shared.failovers.vault.inventory_views import cloud_view, network_mapping_view, policy_view
+from tests.failovers.samples import CONTAINER, GROUP, ITEM, PLAN, VAULT, item
 from tests.failovers.test_rules_payloads import fits
 
 POLICY = f"{VAULT}/replicationPolicies/gold"

@@ -13,31 +13,31 @@ from azure.core.exceptions import ResourceNotFoundError
 from shared.clock import from_text, to_text
 from shared.errors import CallFailure, FailureKind
 from shared.operations.accepting import locks
-from shared.operations.model import store
-from shared.operations.outside import rejected
-from shared.operations.running import budgets
-from shared.storage import tables as storage
 from shared.operations.accepting.acceptance import Acceptance
-from shared.operations.running.budgets import Budgets
-from shared.operations.running.checks import Checks
-from shared.operations.running.claims import Absent, Claim, Effect, Started
 from shared.operations.accepting.commands import Commands
-from shared.operations.outside.events import Events
-from shared.operations.model.lists import Lists
 from shared.operations.accepting.locks import Locks
+from shared.operations.model import store
+from shared.operations.model.lists import Lists
+from shared.operations.model.models import Actor, Intent, NewOperation, Operation, PendingCommand, Status
+from shared.operations.model.rows import Active, read_active
+from shared.operations.model.store import Store
+from shared.operations.model.workflow import Workflow, Workflows
+from shared.operations.outside import rejected
+from shared.operations.outside.events import Events
 from shared.operations.outside.messages import CHECK_QUEUE, OUTCOME_QUEUE, read_check, read_step
-from shared.operations.model.models import Actor, Intent, NewOperation, Operation, Said, Status
-from shared.operations.running.outcomes import Checked, End, Follow, Outcome, Unread, Wait
 from shared.operations.outside.poisoned import PoisonQueues
 from shared.operations.outside.receiving import Receiver
 from shared.operations.outside.rejected import RejectedMessages
-from shared.operations.model.rows import Active, read_active
+from shared.operations.running import budgets
+from shared.operations.running.budgets import Budgets
+from shared.operations.running.checks import Checks
+from shared.operations.running.claims import Absent, Claim, Effect, Started
+from shared.operations.running.outcomes import Checked, End, Follow, Outcome, Unread, Wait
 from shared.operations.running.runner import Runner
-from shared.storage.tables import Storage
-from shared.operations.model.store import Store
 from shared.operations.running.tick import Tick
 from shared.operations.timings import Timings
-from shared.operations.model.workflow import Workflow, Workflows
+from shared.storage import tables as storage
+from shared.storage.tables import Storage
 from tests.support.clocks import ManualClock, SequenceIds
 
 TENANT = "contoso"
@@ -120,7 +120,7 @@ class Toys:
     before_writing: Callable[[Sequence[Active]], Awaitable[None]] | None = None
     checked: list[tuple[str, ...]] = field(default_factory=list)
     releases: list[str] = field(default_factory=list)
-    heard: list[Said] = field(default_factory=list)
+    heard: list[PendingCommand] = field(default_factory=list)
     while_hearing: Callable[[], None] = lambda: None
 
     def workflow(self, clock: ManualClock, kind: str = "toy") -> Workflow:
@@ -153,13 +153,21 @@ class Toys:
         async def released(row: Active) -> None:
             self.releases.append(row.id)
 
-        async def heard(_row: Active, said: Said) -> None:
+        async def heard(_row: Active, said: PendingCommand) -> None:
             self.heard.append(said)
             self.while_hearing()
 
         steps: dict[str, Callable[[Claim], Awaitable[Outcome]]] = {"starting": starting, "following": following, "followed": followed}
         return Workflow(
-            kind, f"{kind}s", STEPS, "Toys.Read", "Toys.Write", _Steps(steps, self.steps), check=check, released=released, heard=heard
+            kind,
+            f"{kind}s",
+            STEPS,
+            "Toys.Read",
+            "Toys.Write",
+            _Steps(steps, self.steps),
+            check=check,
+            on_finished=released,
+            on_command=heard,
         )
 
 

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from shared.errors import Problem
-from shared.operations.running.claims import Claim
-from shared.operations.outside.events import as_json
 from shared.operations.model.models import Status
+from shared.operations.outside.events import as_json
+from shared.operations.running.claims import Claim
 from shared.operations.running.outcomes import End, Outcome, Wait
 from tests.operations.conftest import Another
 from tests.operations.kit import BASE, STEPS, Core
@@ -92,7 +92,7 @@ async def test_after_the_end_only_the_answer_and_the_list_rows_are_left(core: Co
 
 
 @pytest.mark.parametrize(
-    ("part", "name"), [("locks", "release"), ("events", "tell"), ("store", "remove")], ids=["released", "told", "removed"]
+    ("part", "name"), [("locks", "release"), ("events", "publish"), ("store", "remove")], ids=["released", "told", "removed"]
 )
 async def test_a_crash_while_the_end_is_announced_announces_it_again_under_the_same_id(
     core: Core, another: Another, part: str, name: str
@@ -144,14 +144,14 @@ async def test_what_asks_for_a_person_is_told_again_after_a_crash_until_it_is_to
     core.toys.steps["starting"] = starting
     operation = await core.accept()
     with pytest.raises(Killed):
-        await _dying(core, "events", "tell").run(operation.id)
+        await _dying(core, "events", "publish").run(operation.id)
     shown = await core.get(operation)
     assert shown.attention is not None
     assert await core.told() == []
     await core.go_on(minutes=5)
     assert await core.told() == ["attention/1"]
     row = await core.row(operation)
-    assert row.tell == ()
+    assert row.pending_events == ()
     assert row.next_at > "2026-03-04T10", "and then it waits as long as it meant to"
 
 
@@ -193,7 +193,7 @@ async def test_the_same_attention_is_one_event_however_often_it_is_found(core: C
 
 async def test_a_state_that_waits_for_a_person_is_told_by_its_name(core: Core) -> None:
     async def starting(_claim: Claim) -> Outcome:
-        return Wait(core.clock.now() + timedelta(days=1), step="asked", tell="awaitingApproval")
+        return Wait(core.clock.now() + timedelta(days=1), step="asked", pending_events="awaitingApproval")
 
     async def asked(_claim: Claim) -> Outcome:
         return Wait(core.clock.now() + timedelta(days=1))
@@ -201,7 +201,7 @@ async def test_a_state_that_waits_for_a_person_is_told_by_its_name(core: Core) -
     core.toys.steps |= {"starting": starting, "asked": asked}
     operation = await core.accept()
     with pytest.raises(Killed):
-        await _dying(core, "events", "tell").run(operation.id)
+        await _dying(core, "events", "publish").run(operation.id)
     await core.go_on(minutes=5)
     [event] = await core.outcomes()
     assert (event["id"], event["type"]) == (f"{operation.id}/awaitingApproval", "farshore.toy.awaitingApproval")

@@ -6,8 +6,8 @@ import pytest
 
 from shared.clock import from_text
 from shared.errors import CallFailure, ErrorCode, FailureKind
-from shared.operations.running.claims import Claim
 from shared.operations.model.models import Status
+from shared.operations.running.claims import Claim
 from shared.operations.running.outcomes import End, Outcome, Wait
 from tests.operations.kit import ALICE, Core
 from tests.operations.test_claims import Killed

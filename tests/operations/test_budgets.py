@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.operations.running.budgets import allowance, Budget, Budgets, CAPACITY, observe, Observed, REFILL_PER_SECOND, spend
+from shared.operations.running.budgets import CAPACITY, REFILL_PER_SECOND, Budget, Budgets, Observed, allowance, observe, spend
 from tests.operations.conftest import Another
 from tests.operations.kit import Core, make_core
 from tests.support.clocks import START

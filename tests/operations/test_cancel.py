@@ -7,10 +7,10 @@ from datetime import timedelta
 import pytest
 
 from shared.errors import ErrorCode, Refused
-from shared.operations.running.claims import Claim
 from shared.operations.model.models import Status
-from shared.operations.running.outcomes import End, Follow, Outcome, Wait
 from shared.operations.model.rows import Active
+from shared.operations.running.claims import Claim
+from shared.operations.running.outcomes import End, Follow, Outcome, Wait
 from tests.operations.conftest import Another
 from tests.operations.kit import ALICE, STEPS, Core
 from tests.operations.test_claims import Killed
@@ -188,13 +188,13 @@ async def test_a_persons_word_reaches_the_next_step_once(core: Core) -> None:
     heard = []
 
     async def starting(claim: Claim) -> Outcome:
-        heard.append(claim.take_word())
+        heard.append(claim.take_input())
         return Wait(core.clock.now() + timedelta(hours=1)) if heard[-1] is None else End(Status.SUCCEEDED)
 
     core.toys.steps["starting"] = starting
     operation = await core.accept()
     await core.work()
-    await core.commands.say(operation, {"approve": "yes"}, lambda row: None)
+    await core.commands.submit_input(operation, {"approve": "yes"}, lambda row: None)
     await core.work()
     assert heard == [None, {"approve": "yes"}]
 
@@ -203,9 +203,9 @@ async def test_a_word_that_comes_while_a_step_runs_is_kept_for_the_next(core: Co
     heard = []
 
     async def starting(claim: Claim) -> Outcome:
-        heard.append(claim.take_word())
+        heard.append(claim.take_input())
         if len(heard) == 1:
-            await core.commands.say(operation, {"resume": True}, lambda row: None)
+            await core.commands.submit_input(operation, {"resume": True}, lambda row: None)
         return Wait(core.clock.now() + timedelta(hours=1))
 
     core.toys.steps["starting"] = starting
@@ -219,9 +219,9 @@ async def test_a_word_that_comes_between_two_writes_of_a_step_is_heeded_at_the_n
     heard = []
 
     async def starting(claim: Claim) -> Outcome:
-        heard.append(claim.take_word())
+        heard.append(claim.take_input())
         if len(heard) == 1:
-            await core.commands.say(operation, {"resume": True}, lambda row: None)
+            await core.commands.submit_input(operation, {"resume": True}, lambda row: None)
             await claim.perform(core.toys.world.effect("collection", preparation=True))
         return Wait(core.clock.now() + timedelta(hours=1))
 
@@ -236,13 +236,13 @@ async def test_a_word_for_what_checks_follow_is_heard_by_a_step_even_when_its_hi
     heard = []
 
     async def starting(claim: Claim) -> Outcome:
-        heard.append(claim.take_word())
+        heard.append(claim.take_input())
         return Follow(core.clock.now() + timedelta(hours=1), "sub-1/read")
 
     core.toys.steps["starting"] = starting
     operation = await core.accept()
     await core.work()
-    await core.commands.say(operation, {"resume": True}, lambda row: None)
+    await core.commands.submit_input(operation, {"resume": True}, lambda row: None)
     await core.take(STEPS)
     await core.go_on(minutes=5)
     assert heard == [None, {"resume": True}]
@@ -255,7 +255,7 @@ async def test_a_word_that_the_row_does_not_wait_for_is_refused_and_leaves_nothi
     operation = await core.accept()
     before = await core.row(operation)
     with pytest.raises(Refused):
-        await core.commands.say(operation, {"approve": "yes"}, guard)
+        await core.commands.submit_input(operation, {"approve": "yes"}, guard)
     assert await core.row(operation) == before
 
 

@@ -9,10 +9,10 @@ import pytest
 
 from shared.clock import from_text, to_text
 from shared.errors import ErrorCode
-from shared.operations.outside.messages import CHECK_QUEUE, CheckMessage, read_check
 from shared.operations.model.models import NewOperation, Status
-from shared.operations.running.outcomes import Checked, Unread
 from shared.operations.model.rows import Active
+from shared.operations.outside.messages import CHECK_QUEUE, CheckMessage, read_check
+from shared.operations.running.outcomes import Checked, Unread
 from tests.operations.conftest import Another
 from tests.operations.kit import ALICE, STEPS, Core, new
 from tests.support.storage_proxy import AnswerStatus, Rule, StorageProxy
@@ -181,7 +181,7 @@ async def test_the_event_of_a_check_is_sent_soon_after_a_crash_however_late_the_
         pass
 
     class Gone:
-        async def tell(self, *_: object) -> None:
+        async def publish(self, *_: object) -> None:
             raise GoneError
 
     [operation] = await _follow(core, 1)
@@ -195,7 +195,7 @@ async def test_the_event_of_a_check_is_sent_soon_after_a_crash_however_late_the_
 async def test_a_check_does_not_run_over_a_cancel_or_a_word(core: Core) -> None:
     ids = await _follow(core, 2)
     await core.commands.cancel(await core.get(ids[0]), ALICE)
-    await core.commands.say(await core.get(ids[1]), {"resume": True}, lambda row: None)
+    await core.commands.submit_input(await core.get(ids[1]), {"resume": True}, lambda row: None)
     await core.checks.run(CheckMessage("toy", GROUP, tuple(ids)))
     assert core.toys.checked == []
 

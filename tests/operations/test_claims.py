@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from shared.clock import to_text
-from shared.operations.running.claims import Claim
 from shared.operations.model.models import Status
-from shared.operations.running.outcomes import End, Next, Outcome, Wait
 from shared.operations.model.rows import Active
+from shared.operations.running.claims import Claim
+from shared.operations.running.outcomes import End, Next, Outcome, Wait
 from shared.storage.tables import Conflict
 from tests.operations.conftest import Another
 from tests.operations.kit import Core

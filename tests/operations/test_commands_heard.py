@@ -5,8 +5,8 @@ from datetime import timedelta
 import pytest
 
 from shared.errors import ErrorCode, Refused
-from shared.operations.running.claims import Claim
 from shared.operations.model.models import Actor, Command, Status
+from shared.operations.running.claims import Claim
 from shared.operations.running.outcomes import Follow, Outcome, Wait
 from tests.operations.kit import ALICE, STEPS, Core
 
@@ -47,7 +47,7 @@ async def test_each_retry_is_heard_and_the_row_forgets_it(core: Core) -> None:
         await core.work()
     assert [(said.command, said.by) for said in core.toys.heard] == [(Command.RETRY, by) for by in (ALICE, BOB, ALICE)]
     assert len({said.id for said in core.toys.heard}) == 3
-    assert (await core.row(operation)).said == ()
+    assert (await core.row(operation)).pending_commands == ()
 
 
 async def test_what_one_says_again_before_it_is_heard_is_one_word(core: Core) -> None:
@@ -96,7 +96,7 @@ async def test_a_command_that_comes_while_a_step_runs_is_heard_next(core: Core) 
     await core.work()
     await core.go_on()
     assert ([said.by for said in core.toys.heard], looks) == ([ALICE], 2)
-    assert (await core.row(operation)).said == ()
+    assert (await core.row(operation)).pending_commands == ()
 
 
 async def test_a_command_that_comes_while_the_last_step_ends_is_heard_before_the_end_is_told(core: Core) -> None:

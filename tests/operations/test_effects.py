@@ -5,8 +5,8 @@ from itertools import pairwise
 import pytest
 
 from shared.errors import ErrorCode
-from shared.operations.running.claims import Claim
 from shared.operations.model.models import Status
+from shared.operations.running.claims import Claim
 from shared.operations.running.outcomes import End, Outcome
 from tests.operations.kit import Core
 from tests.operations.test_claims import Killed

@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from shared.errors import ErrorCode, Refused
-from shared.operations.outside.intake import decode, Intake, MAX_BYTES, replay_of, understand
+from shared.operations.outside.intake import MAX_BYTES, Intake, decode, replay_of, understand
 
 KINDS = frozenset({"restorePointCopy", "restore"})
 _scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text()

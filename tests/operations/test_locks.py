@@ -3,9 +3,9 @@
 import asyncio
 from datetime import timedelta
 
-from shared.operations.running.claims import Claim
 from shared.operations.accepting.locks import Held
 from shared.operations.model.models import Status
+from shared.operations.running.claims import Claim
 from shared.operations.running.outcomes import End, Outcome, Wait
 from tests.operations.conftest import Another
 from tests.operations.kit import Core

@@ -10,14 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.arm.ids import ResourceId
+from shared.copies.copying.rules.naming import chain_key, restore_point_name
 from shared.errors import ErrorCode, Problem, Refused
 from shared.operations.model.identity import operation_id
-from shared.operations.outside.messages import CheckMessage
-from shared.operations.model.models import Actor, Attention, Command, Intent, JsonObject, Said, Status
+from shared.operations.model.models import Actor, Attention, Command, Intent, JsonObject, PendingCommand, Status
 from shared.operations.model.rows import Active, active_entity, from_pieces, pieces, read_active
 from shared.operations.model.state import LONGEST_SENTENCE, pack, unpack
+from shared.operations.outside.messages import CheckMessage
 from shared.storage.tables import Change
-from shared.copies.copying.rules.naming import chain_key, restore_point_name
 from tests.operations.kit import ALICE, Core
 
 _T = "2026-03-03T10:00:00.123456Z"
@@ -100,7 +100,7 @@ def _worst_copy(seed: int) -> Active:
         intent=Intent("createTargetCollection", _guid(chance), _T, _T, lost=3),
         attention=Attention("NoProgress", " ".join(_name(chance, 20) for _ in range(20))[:LONGEST_SENTENCE], _T),
         attentions=3,
-        tell=("attention/3",),
+        pending_events=("attention/3",),
         locks=(f"vm|{vm}",),
         data=data,
         trace=f"00-{_guid(chance).replace('-', '')}-{_guid(chance)[:16].replace('-', 'a')}-01",
@@ -156,10 +156,13 @@ def test_a_document_that_became_shorter_leaves_nothing_of_the_longer_one() -> No
 
 @given(_documents)
 def test_what_scheduling_needs_is_packed_and_unpacked_whatever_it_is(data: dict[str, object]) -> None:
-    said = (Said("one", Command.CANCEL, Actor("user", "alice", str(data))), Said("two", Command.RETRY, Actor("queue", "queue:a")))
-    row = replace(_worst_copy(1), data=data, word={"said": data}, said=said)
+    said = (
+        PendingCommand("one", Command.CANCEL, Actor("user", "alice", str(data))),
+        PendingCommand("two", Command.RETRY, Actor("queue", "queue:a")),
+    )
+    row = replace(_worst_copy(1), data=data, pending_input={"said": data}, pending_commands=said)
     state = read_active(active_entity(row), "")
-    assert (state.data, state.word, state.said) == (data, {"said": data}, said)
+    assert (state.data, state.pending_input, state.pending_commands) == (data, {"said": data}, said)
 
 
 def test_a_row_without_state_is_read_as_one_of_which_nothing_is_known() -> None:

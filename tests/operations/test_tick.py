@@ -6,14 +6,14 @@ from dataclasses import replace
 from datetime import timedelta
 
 from shared.clock import from_text, to_text
-from shared.operations.running.budgets import Observed
 from shared.operations.model.identity import all_partitions, partition_of
-from shared.operations.outside.messages import CHECK_QUEUE, read_check
 from shared.operations.model.models import Status
 from shared.operations.model.rows import Active
-from shared.storage.tables import Change
-from shared.operations.timings import dispatch_hold
 from shared.operations.model.workflow import Workflows
+from shared.operations.outside.messages import CHECK_QUEUE, read_check
+from shared.operations.running.budgets import Observed
+from shared.operations.timings import dispatch_hold
+from shared.storage.tables import Change
 from tests.operations.conftest import Another
 from tests.operations.kit import STEPS, Core, later, new
 

@@ -62,7 +62,7 @@ class Issuer:
         return jwt.encode(self.claims(tenant, **changes), key, algorithm=algorithm, headers={"kid": kid} if kid else {})
 
     async def keys(self, _: web.Request) -> web.Response:
-        """Answer the key set."""
+        """HttpAnswer the key set."""
         self.asked += 1
         if self.down:
             return web.Response(status=503)

@@ -8,10 +8,10 @@ import pytest
 from azure.core.exceptions import HttpResponseError, ServiceRequestError
 
 from shared.errors import CallFailure, ErrorCode, FailureKind, Problem, Refused
-from shared.operations.outside.events import as_json
 from shared.operations.model.models import Actor, Attention, Operation, Status
 from shared.operations.model.workflow import Workflow, Workflows
-from shared.web.answers import STATUS, Answer, accepted, failure, refusal, to_http
+from shared.operations.outside.events import as_json
+from shared.web.answers import STATUS, HttpAnswer, accepted, failure, refusal, to_http
 from shared.web.operations import OperationBody
 from tests.web.kit import body_of
 
@@ -93,10 +93,10 @@ def test_storage_that_refuses_us_is_a_defect_not_an_outage() -> None:
 
 
 def test_texts_are_written_as_utf_8() -> None:
-    response = to_http(Answer(200, {"name": "Zürich ✓"}))
+    response = to_http(HttpAnswer(200, {"name": "Zürich ✓"}))
     assert body_of(response) == {"name": "Zürich ✓"}
     assert response.headers["Content-Type"] == "application/json; charset=utf-8"
-    assert to_http(Answer(204)).get_body() == b""
+    assert to_http(HttpAnswer(204)).get_body() == b""
 
 
 def test_an_operation_reads_as_its_model_says() -> None:

@@ -9,15 +9,15 @@ import pytest
 from shared.access.principal import Principal
 from shared.access.roles import READ_ROLES, Role
 from shared.errors import ErrorCode, Refused
-from shared.web.answers import Answer
+from shared.web.answers import HttpAnswer
 from shared.web.entry import handle, handle_open
 from tests.web.kit import App, Issuer, bearer, body_of, request
 
 GUID = re.compile(r"[0-9a-f-]{36}")
 
 
-async def fine(_app: App, caller: Principal) -> Answer:
-    return Answer(200, {"tenant": caller.tenant})
+async def fine(_app: App, caller: Principal) -> HttpAnswer:
+    return HttpAnswer(200, {"tenant": caller.tenant})
 
 
 async def test_a_caller_with_the_role(app: App, issuer: Issuer) -> None:
@@ -49,14 +49,14 @@ async def test_without_the_role(app: App, issuer: Issuer) -> None:
 
 
 async def test_the_role_is_asked_before_the_work(app: App, issuer: Issuer) -> None:
-    async def never(_app: App, _caller: Principal) -> Answer:
+    async def never(_app: App, _caller: Principal) -> HttpAnswer:
         raise AssertionError("work was begun")
 
     assert (await handle(request(authorization=bearer(issuer.token())), app, Role.ADMIN, never)).status_code == 403
 
 
 async def test_a_refusal_by_the_work(app: App, issuer: Issuer) -> None:
-    async def busy(_app: App, _caller: Principal) -> Answer:
+    async def busy(_app: App, _caller: Principal) -> HttpAnswer:
         raise Refused(ErrorCode.TOO_MANY_REQUESTS, "slowly", retry_after=7.2)
 
     answer = await handle(request(authorization=bearer(issuer.token())), app, Role.TENANTS_READ, busy)
@@ -97,7 +97,7 @@ async def test_an_app_that_does_not_come_up() -> None:
 async def test_a_cancelled_request_is_not_answered(app: App, issuer: Issuer) -> None:
     import asyncio
 
-    async def cancelled(_app: App, _caller: Principal) -> Answer:
+    async def cancelled(_app: App, _caller: Principal) -> HttpAnswer:
         raise asyncio.CancelledError
 
     with pytest.raises(asyncio.CancelledError):

@@ -8,19 +8,19 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from shared.arm.ids import ResourceId
-from shared.errors import CallFailure, ErrorCode, FailureKind, Problem, Refused, sentence
-from shared.operations.model.identity import is_operation_id
-from shared.copies.gateway import Collection, RestorePointGateway
 from shared.copies.copying.models import CopyRequest
 from shared.copies.copying.rules.eligibility import reasons, reasons_against_point, region_problem
 from shared.copies.copying.rules.naming import source_collection_id, target_collection_id
-from shared.copies.facts import id_key, RestorePointFacts, VirtualMachineFacts
+from shared.copies.facts import RestorePointFacts, VirtualMachineFacts, id_key
+from shared.copies.gateway import Collection, RestorePointGateway
+from shared.errors import CallFailure, ErrorCode, FailureKind, Problem, Refused, sentence
+from shared.operations.model.identity import is_operation_id
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class SourceSnapshot:
     """What Azure said of a copy's source and target; None where it was not asked or did not say.
 
     `copied_as` is a restore point in the target collection that a person has copied from the source.
@@ -51,7 +51,7 @@ def collections(request: CopyRequest) -> tuple[ResourceId, ResourceId]:
     return from_collection, into
 
 
-async def look(gateway: RestorePointGateway, request: CopyRequest) -> Seen:
+async def look(gateway: RestorePointGateway, request: CopyRequest) -> SourceSnapshot:
     """Read, side by side, what a refusal could rest on. Raises `CallFailure` where a read that matters was not answered.
 
     A source that is not there raises NOT_FOUND; regions, the target collection, and a VM behind a restore point, are left out where they
@@ -63,13 +63,13 @@ async def look(gateway: RestorePointGateway, request: CopyRequest) -> Seen:
         target = _or_none(gateway.collection(collections(request)[1], with_points=True))
         point, known, there = await asyncio.gather(gateway.source_point(source_id(request)), regions, target)
         vm = await _or_none(gateway.virtual_machine(ResourceId.parse(point.virtual_machine_id))) if point.virtual_machine_id else None
-        return Seen(point=point, vm=vm, regions=known, copied_as=_copied_as(there, source_id(request)))
+        return SourceSnapshot(point=point, vm=vm, regions=known, copied_as=_copied_as(there, source_id(request)))
     vm_id = source_id(request)
     vm, known, count = await asyncio.gather(gateway.virtual_machine(vm_id), regions, _or_none(gateway.restore_points_of(vm_id)))
-    return Seen(vm=vm, regions=known, restore_points=count)
+    return SourceSnapshot(vm=vm, regions=known, restore_points=count)
 
 
-def refuse(request: CopyRequest, seen: Seen) -> None:
+def refuse(request: CopyRequest, seen: SourceSnapshot) -> None:
     """Refuse what Azure would refuse, in words.
 
     Raises `Refused` (UnknownRegion, SameRegion, CopyNotSupported with each reason, RestorePointAlreadyCopied).
@@ -94,7 +94,7 @@ def not_found(request: CopyRequest) -> Refused:
     return Refused(ErrorCode.SOURCE_NOT_FOUND, f"Azure has no {source_id(request)}.", target=field)
 
 
-def _against(request: CopyRequest, seen: Seen) -> tuple[Problem, ...]:
+def _against(request: CopyRequest, seen: SourceSnapshot) -> tuple[Problem, ...]:
     if seen.point is not None:
         return reasons_against_point(seen.point, seen.vm)
     if seen.vm is None:

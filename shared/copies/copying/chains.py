@@ -15,10 +15,10 @@ from datetime import datetime
 from typing import Any
 
 from shared.clock import Clock, from_text, to_text
-from shared.storage.tables import Change, Conflict, Found, Table
+from shared.copies.copying.rules.chain import ChainHead, Waiter, next_allowed, next_waiter, release, take_turn
 from shared.operations.model.store import Store
 from shared.operations.timings import FREE_LOCK_AFTER
-from shared.copies.copying.rules.chain import ChainHead, next_allowed, next_waiter, release, take_turn, Waiter
+from shared.storage.tables import Change, Conflict, Found, Table
 
 TABLE = "chains"
 _TRIES = 8
@@ -133,7 +133,7 @@ class Chains:
             return False
         return await self._store.request(operation) is None or await self.is_live(operation)
 
-    async def released(self, key: str, operation: str) -> None:
+    async def leave_and_wake_next(self, key: str, operation: str) -> None:
         """Take the turn and the waiter's row back from an operation that has ended, and wake the next; harmless to repeat."""
         chain = await self.change_head(key, lambda head: release(head, operation))
         await self.leave(chain, operation)

@@ -6,22 +6,22 @@ from datetime import timedelta
 
 from shared.arm.ids import ResourceId
 from shared.clock import Clock, from_text, to_text
-from shared.errors import CallFailure, ErrorCode, FailureKind, Problem
-from shared.operations.running.claims import Claim
-from shared.operations.model.models import JsonObject
-from shared.operations.running.outcomes import Checked, Follow, Unread
-from shared.operations.model.rows import Active
-from shared.copies.gateway import Point, RestorePointGateway
 from shared.copies.copying.rules.failures import ended_copy, failed_copy
 from shared.copies.copying.rules.replication import (
+    Replication,
+    ReplicationState,
     ended_by_azure,
     expected_duration,
     next_check,
     read_replication,
-    Replication,
-    ReplicationState,
     stuck,
 )
+from shared.copies.gateway import Point, RestorePointGateway
+from shared.errors import CallFailure, ErrorCode, FailureKind, Problem
+from shared.operations.model.models import JsonObject
+from shared.operations.model.rows import Active
+from shared.operations.running.claims import Claim
+from shared.operations.running.outcomes import Checked, Follow, Unread
 
 
 def group_of(subscription_id: str) -> str:

@@ -5,14 +5,14 @@ from datetime import timedelta
 
 from shared.arm.ids import ResourceId
 from shared.clock import Clock
+from shared.copies.copying.rules.chain import REFRESH
+from shared.copies.copying.rules.failures import azure_problem, meaning_of
+from shared.copies.gateway import RestorePointGateway
 from shared.errors import CallFailure, ErrorCode, FailureKind, Problem
-from shared.operations.running.claims import Absent, Claim, Effect, Started
 from shared.operations.model.models import Intent, Status
+from shared.operations.running.claims import Absent, Claim, Effect, Started
 from shared.operations.running.outcomes import End, Outcome, Wait
 from shared.operations.timings import Timings
-from shared.copies.gateway import RestorePointGateway
-from shared.copies.copying.rules.failures import azure_problem, meaning_of
-from shared.copies.copying.rules.chain import REFRESH
 
 POINT_TYPE = "restorePoints"
 MAKING = timedelta(seconds=30)

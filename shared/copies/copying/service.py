@@ -4,26 +4,26 @@ import asyncio
 from dataclasses import dataclass, replace
 
 from shared.arm.ids import ResourceId
-from shared.errors import CallFailure, ErrorCode, FailureKind, Refused
-from shared.operations.accepting.acceptance import Acceptance
-from shared.operations.accepting.commands import Commands
-from shared.operations.model.models import Accepted, Actor, JsonObject, NewOperation, Operation, Status
 from shared.copies.copying import admission
 from shared.copies.copying.chains import Chains
-from shared.copies.gateway import RestorePointGateway
-from shared.copies.ledger import Ledger
 from shared.copies.copying.models import CopyRequest
 from shared.copies.copying.rules.chain import ChainHead, moved_on
 from shared.copies.copying.rules.failures import azure_problem
 from shared.copies.copying.rules.naming import chain_key
-from shared.copies.copying.workflow import chain_moved_on, KIND
+from shared.copies.copying.workflow import KIND, chain_moved_on
+from shared.copies.gateway import RestorePointGateway
+from shared.copies.ledger import Ledger
+from shared.errors import CallFailure, ErrorCode, FailureKind, Refused
+from shared.operations.accepting.acceptance import Acceptance
+from shared.operations.accepting.commands import Commands
+from shared.operations.model.models import Accepted, Actor, JsonObject, NewOperation, Operation, Status
 
 _READS_SECONDS = 4.5
 """Within the five seconds of contracts/http.md, and before Node servers, such as Azurite, close connections that idled for five."""
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class StartCopy:
     """A request for a copy, with whose it is: `owner` is the tenant that owns the source, `key` the repeatability key."""
 
     request: CopyRequest
@@ -46,7 +46,7 @@ class Copies:
     chains: Chains
     ledger: Ledger
 
-    async def start(self, asked: Asked) -> Accepted:
+    async def start(self, asked: StartCopy) -> Accepted:
         """Accept a copy, or find the one that this request became earlier.
 
         Raises `Refused` for what is known not to go now; what Azure does not say within five seconds is found by the first step.
@@ -84,7 +84,7 @@ class Copies:
 
         return await self.acceptance.accept(replace(new, data={**new.data, "chain": key}), claim=claim, unclaim=unclaim)
 
-    async def _look(self, request: CopyRequest) -> admission.Seen | None:
+    async def _look(self, request: CopyRequest) -> admission.SourceSnapshot | None:
         """Refuse what Azure would refuse; None where it does not say so in time."""
         try:
             async with asyncio.timeout(_READS_SECONDS):
@@ -120,7 +120,7 @@ class Copies:
             raise Refused(ErrorCode.NOT_FAILED, f"Only a copy that failed or was canceled can be redone; this one is {operation.status}.")
         body = _same_again(operation)
         request = CopyRequest.model_validate(body)
-        return await self.start(Asked(request, body, operation.tenant, actor, key, replaces=operation.id, first_sent=first_sent))
+        return await self.start(StartCopy(request, body, operation.tenant, actor, key, replaces=operation.id, first_sent=first_sent))
 
 
 def owned_ids(request: CopyRequest) -> tuple[ResourceId, ...]:
@@ -136,7 +136,7 @@ def _same_again(operation: Operation) -> JsonObject:
     return {**body, "source": {"restorePointId": point}} if point else body
 
 
-def _filters(request: CopyRequest, seen: admission.Seen | None) -> dict[str, str]:
+def _filters(request: CopyRequest, seen: admission.SourceSnapshot | None) -> dict[str, str]:
     filters = {"region": request.target.region}
     vm = request.source.virtual_machine_id
     if seen is not None and seen.point is not None:

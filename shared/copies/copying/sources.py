@@ -5,20 +5,20 @@ from datetime import timedelta
 
 from shared.arm.ids import ResourceId
 from shared.clock import Clock, to_text
-from shared.errors import CallFailure, ErrorCode, FailureKind, Problem, Refused
-from shared.operations.running.claims import Absent, Claim, Effect, Started
-from shared.operations.accepting.locks import Locks
-from shared.operations.model.models import Intent
-from shared.operations.running.outcomes import Next, Outcome, Wait
-from shared.operations.timings import Timings
 from shared.copies.copying import admission
 from shared.copies.copying.chains import Chains
-from shared.copies.gateway import Point, RestorePointGateway
-from shared.copies.ledger import Ledger
 from shared.copies.copying.models import CopyRequest
-from shared.copies.copying.outcomes import collection_effect, failed, intends, MAKING, once_more, POINT_TYPE, refused, replaces
+from shared.copies.copying.outcomes import MAKING, POINT_TYPE, collection_effect, failed, intends, once_more, refused, replaces
 from shared.copies.copying.rules.naming import chain_key, restore_point_name, source_collection_id
 from shared.copies.facts import RestorePointFacts
+from shared.copies.gateway import Point, RestorePointGateway
+from shared.copies.ledger import Ledger
+from shared.errors import CallFailure, ErrorCode, FailureKind, Problem, Refused
+from shared.operations.accepting.locks import Locks
+from shared.operations.model.models import Intent
+from shared.operations.running.claims import Absent, Claim, Effect, Started
+from shared.operations.running.outcomes import Next, Outcome, Wait
+from shared.operations.timings import Timings
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,22 +8,22 @@ from datetime import datetime, timedelta
 from shared.arm.ids import ResourceId
 from shared.clock import Clock, from_text
 from shared.copies.copying.chains import Chain, Chains
-from shared.copies.gateway import Collection, Json, RestorePointGateway
 from shared.copies.copying.rules.chain import (
-    decide,
     GiveWay,
     Look,
-    merge_observed,
     MovedOn,
-    next_allowed,
     ObservedPoint,
     StartNow,
     TakeTurn,
-    to_read,
     Waiter,
     WaitUntil,
+    decide,
+    merge_observed,
+    next_allowed,
+    to_read,
 )
 from shared.copies.copying.rules.replication import still_running
+from shared.copies.gateway import Collection, Json, RestorePointGateway
 
 _ROUNDS = 12
 _UNDATED = timedelta(minutes=1)

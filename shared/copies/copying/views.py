@@ -4,9 +4,9 @@ from collections.abc import Mapping
 
 from shared.arm.ids import ResourceId
 from shared.clock import from_text
-from shared.operations.model.models import JsonObject, Operation, Status
 from shared.copies.copying import following
 from shared.copies.copying.models import CopiedDisk, CopiedFrom, CopiedTo, Copy, CopyRequest, DiskState
+from shared.operations.model.models import JsonObject, Operation, Status
 
 
 def copy_of(operation: Operation) -> Copy:

@@ -13,23 +13,23 @@ from datetime import timedelta
 from shared import telemetry
 from shared.arm.ids import ResourceId
 from shared.clock import Clock, from_text, to_text
-from shared.errors import CallFailure, ErrorCode, FailureKind, Problem, Refused
-from shared.operations.running.claims import Absent, Claim, Effect, Started
-from shared.operations.model.models import Intent, JsonObject, Status
-from shared.operations.running.outcomes import Checked, End, Follow, Next, Outcome, Unread, Wait
-from shared.operations.model.rows import Active
-from shared.operations.timings import Timings
-from shared.operations.model.workflow import Workflow
 from shared.copies.copying import following
 from shared.copies.copying.chains import Chains
-from shared.copies.gateway import Point, RestorePointGateway
-from shared.copies.ledger import Ledger, LedgerEntry
 from shared.copies.copying.models import CopyRequest
-from shared.copies.copying.outcomes import collection_effect, failed, intends, MAKING, once_more, refused
-from shared.copies.copying.rules.chain import after_start, MovedOn, Waiter, WaitUntil
+from shared.copies.copying.outcomes import MAKING, collection_effect, failed, intends, once_more, refused
+from shared.copies.copying.rules.chain import MovedOn, Waiter, WaitUntil, after_start
 from shared.copies.copying.rules.naming import collection_tags
 from shared.copies.copying.sources import SourceSteps
 from shared.copies.copying.turns import Turns
+from shared.copies.gateway import Point, RestorePointGateway
+from shared.copies.ledger import Ledger, LedgerEntry
+from shared.errors import CallFailure, ErrorCode, FailureKind, Problem, Refused
+from shared.operations.model.models import Intent, JsonObject, Status
+from shared.operations.model.rows import Active
+from shared.operations.model.workflow import Workflow
+from shared.operations.running.claims import Absent, Claim, Effect, Started
+from shared.operations.running.outcomes import Checked, End, Follow, Next, Outcome, Unread, Wait
+from shared.operations.timings import Timings
 from shared.telemetry import Metric
 
 KIND = "restorePointCopy"
@@ -172,10 +172,10 @@ class CopySteps:
         telemetry.record(Metric.COPY_DURATION, seconds, tenant=claim.row.tenant, region=_target_region(claim.detail))
         return End(Status.SUCCEEDED)
 
-    async def released(self, row: Active) -> None:
+    async def on_finished(self, row: Active) -> None:
         """Give the chain's turn back and wake the next; harmless to repeat."""
         if row.data.get("chain"):
-            await self.chains.released(str(row.data["chain"]), row.id)
+            await self.chains.leave_and_wake_next(str(row.data["chain"]), row.id)
 
 
 def copy_workflow(steps: CopySteps) -> Workflow:
@@ -198,7 +198,7 @@ def copy_workflow(steps: CopySteps) -> Workflow:
             "recording": steps.recording,
         },
         check=steps.check,
-        released=steps.released,
+        on_finished=steps.on_finished,
     )
 
 

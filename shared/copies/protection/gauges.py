@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from shared import telemetry
 from shared.access.registry import Tenant
 from shared.clock import Clock
-from shared.errors import ErrorCode
-from shared.operations.model.store import Store
+from shared.copies.copying.workflow import KIND
 from shared.copies.protection.newest import Newest
 from shared.copies.protection.objective import standing
-from shared.copies.copying.workflow import KIND
+from shared.errors import ErrorCode
+from shared.operations.model.store import Store
 from shared.telemetry import Metric
 
 EVERY_SECONDS = 300.0

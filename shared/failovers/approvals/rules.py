@@ -4,10 +4,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from shared.errors import ErrorCode, Problem
-from shared.operations.model.models import Actor
+from shared.failovers.failing_over.rules.context import GuardRails
 from shared.failovers.vault.answers import Plan
 from shared.failovers.vault.names import Approval, ApprovalState, Refusal
-from shared.failovers.failing_over.rules.context import GuardRails
+from shared.operations.model.models import Actor
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class ApprovalRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class Moved:
+class PlanChanged:
     """The world has moved: nobody has approved the plan as it is now. `record` waits for the new plan's approval."""
 
     problem: Problem
@@ -39,7 +39,7 @@ def ask(plan: Plan, now: datetime, rails: GuardRails) -> ApprovalRecord:
 
 def approve(
     record: ApprovalRecord, given_hash: str | None, current: Plan, requester: Actor, approver: Actor, now: datetime
-) -> ApprovalRecord | Moved | Problem:
+) -> ApprovalRecord | PlanChanged | Problem:
     """Take an approval of `given_hash`: the approved record, why it does not count, or that the plan has changed.
 
     `current` is the plan as it is made of the world now. Problems: OwnApproval and PersonRequired (403), InvalidRequest without a hash,
@@ -54,7 +54,7 @@ def approve(
         return Problem(ErrorCode.INVALID_REQUEST, "it is missing: an approval is of one plan, by its hash", "planHash")
     if given_hash != record.plan_hash or current.hash != record.plan_hash:
         words = "the plan is not the one that was approved: look at the new one, and approve that"
-        return Moved(Problem(Refusal.PLAN_CHANGED, words, "planHash"), replace(record, plan_hash=current.hash))
+        return PlanChanged(Problem(Refusal.PLAN_CHANGED, words, "planHash"), replace(record, plan_hash=current.hash))
     return replace(record, state=ApprovalState.APPROVED, by=approver, at=now)
 
 

@@ -4,25 +4,25 @@ from dataclasses import dataclass, replace
 
 from shared.clock import Clock
 from shared.errors import CallFailure, ErrorCode, Problem
-from shared.operations.running.claims import Claim
-from shared.operations.model.models import Actor, JsonObject, Status
-from shared.operations.running.outcomes import End, Next, Outcome, Wait
-from shared.failovers.failing_over import state as record
-from shared.failovers.vault.answers import Plan
-from shared.failovers.audit.trails import AuditTrails
-from shared.failovers.vault.names import ApprovalState
 from shared.failovers.approvals import rules as approval
-from shared.failovers.approvals.rules import ApprovalRecord, Moved
+from shared.failovers.approvals.rules import ApprovalRecord, PlanChanged
+from shared.failovers.audit.trails import AuditTrails
+from shared.failovers.failing_over import state as record
+from shared.failovers.failing_over.context import ContextReader
 from shared.failovers.failing_over.rules.checks import told
 from shared.failovers.failing_over.rules.plans import make_plan
-from shared.failovers.failing_over.context import Surroundings
+from shared.failovers.vault.answers import Plan
+from shared.failovers.vault.names import ApprovalState
+from shared.operations.model.models import Actor, JsonObject, Status
+from shared.operations.running.claims import Claim
+from shared.operations.running.outcomes import End, Next, Outcome, Wait
 
 
 @dataclass(frozen=True, slots=True)
 class Approvals:
     """Takes decisions on plans that wait for one."""
 
-    surroundings: Surroundings
+    surroundings: ContextReader
     audit: AuditTrails
     clock: Clock
 
@@ -31,7 +31,7 @@ class Approvals:
         kept = record.approval_of(claim.detail)
         if kept is None:
             return Next("planning")
-        word = claim.take_word()
+        word = claim.take_input()
         if word is not None:
             kept = await self._heard(claim, kept, word)
         kept = approval.at_time(kept, self.clock.now())
@@ -62,7 +62,7 @@ class Approvals:
         try:
             world = await self.surroundings.read(request, claim.row.tenant, claim.id)
         except CallFailure:
-            claim.keep_word(word)  # the word stands, the world could not be seen: look again
+            claim.return_input(word)  # the word stands, the world could not be seen: look again
             raise
         plan = make_plan(request, world).plan
         given = str(word.get("planHash") or "")
@@ -72,7 +72,7 @@ class Approvals:
         taken = approval.approve(kept, given, plan, claim.operation.actor, by, self.clock.now())
         if isinstance(taken, Problem):
             return kept
-        if isinstance(taken, Moved):
+        if isinstance(taken, PlanChanged):
             await self._changed(claim, plan, by)
             return taken.record
         await self.audit.append(claim.id, "approved", by, "approved", {"planHash": given})

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from shared.clock import Clock
-from shared.storage.blobs import WriteOnceBlobs
-from shared.operations.model.models import Actor
-from shared.storage.tables import Conflict, Table
+from shared.failovers.audit import chain
 from shared.failovers.vault.answers import AuditEntry, AuditTrail
-from shared.failovers.audit import chain as chain
+from shared.operations.model.models import Actor
+from shared.storage.blobs import WriteOnceBlobs
+from shared.storage.tables import Conflict, Table
 
 TABLE = "audit"
 CONTAINER = "audit"

@@ -6,11 +6,11 @@ from typing import Annotated, Any, Self
 
 from pydantic import BeforeValidator, Field, PlainSerializer, StrictBool, WithJsonSchema, model_validator
 
-from shared.values.durations import duration_text, parse_duration
-from shared.operations.model.models import Status
 from shared.failovers.vault.answers import Failure, Moment
+from shared.failovers.vault.fields import At, NetworkId, ProtectedItemId, RecoveryPlanId, Span, refuse
+from shared.operations.model.models import Status
 from shared.values.documents import Document
-from shared.failovers.vault.fields import At, NetworkId, ProtectedItemId, RecoveryPlanId, refuse, Span
+from shared.values.durations import duration_text, parse_duration
 
 SHORTEST, LONGEST = timedelta(hours=1), timedelta(days=366)
 MAX_SCOPES = 500

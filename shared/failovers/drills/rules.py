@@ -4,8 +4,8 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from shared.operations.model.models import Status
 from shared.failovers.vault.reading import id_key
+from shared.operations.model.models import Status
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,34 +13,34 @@ from shared.access.principal import not_found
 from shared.access.registry import Registry
 from shared.arm.ids import ResourceId
 from shared.clock import Clock
-from shared.values.durations import duration_text
 from shared.errors import CallFailure, ErrorCode, Problem, Refused
-from shared.operations.model.models import Accepted, Actor, JsonObject, Operation, Status
-from shared.operations.model.store import Store
-from shared.failovers.failing_over import views
+from shared.failovers.drills import rules
 from shared.failovers.drills.models import (
     DrillPolicyBody,
     DrillPolicyRequest,
     DrillReport,
     DrillRunBody,
     DrillScope,
-    kept_at,
     KeptPolicy,
     KeptRun,
     Late,
+    kept_at,
 )
 from shared.failovers.drills.store import DrillStore
-from shared.failovers.vault.gateway import is_plan, Json, SiteRecoveryGateway
+from shared.failovers.failing_over import views
+from shared.failovers.failing_over.requests import FailoverRequest
+from shared.failovers.failing_over.service import Failovers, StartFailover
+from shared.failovers.policies import PolicyStore
+from shared.failovers.vault.facts import PlanFacts, ProtectedItemFacts
+from shared.failovers.vault.gateway import Json, SiteRecoveryGateway, is_plan
 from shared.failovers.vault.inventory import asked
 from shared.failovers.vault.listing import Vault
 from shared.failovers.vault.names import Action, AllowedOperation
 from shared.failovers.vault.owners import owner_of_plan
-from shared.failovers.policies import PolicyStore
-from shared.failovers.failing_over.requests import FailoverRequest
-from shared.failovers.drills import rules as rules
-from shared.failovers.vault.facts import PlanFacts, ProtectedItemFacts
 from shared.failovers.vault.reading import id_key, own_id
-from shared.failovers.failing_over.service import Asked, Failovers
+from shared.operations.model.models import Accepted, Actor, JsonObject, Operation, Status
+from shared.operations.model.store import Store
+from shared.values.durations import duration_text
 
 _log = logging.getLogger(__name__)
 _LATE = timedelta(hours=1)
@@ -166,7 +166,7 @@ class Drills:
     async def _start(self, policy: KeptPolicy, body: JsonObject, key: str) -> Accepted:
         actor = Actor("system", f"drill policy {policy.name}", policy.name)
         request = FailoverRequest.model_validate(body)
-        return await self.failovers.start(Asked(request, body, policy.tenant, actor, key, compare_body=False))
+        return await self.failovers.start(StartFailover(request, body, policy.tenant, actor, key, compare_body=False))
 
     async def _settle(self, policy: KeptPolicy, run: KeptRun) -> KeptRun:
         """Note how a drill stands, and see that it is cleaned up."""

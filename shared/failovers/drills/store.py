@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from shared.arm.ids import ResourceId
+from shared.failovers.drills.models import KeptPolicy, KeptRun
+from shared.failovers.policies import policy_key
 from shared.operations.model.identity import inverted, short_hash
 from shared.operations.model.rows import from_pieces, pieces
 from shared.storage.tables import Conflict, Entity, Table
-from shared.failovers.drills.models import KeptPolicy, KeptRun
-from shared.failovers.policies import policy_key
 
 TABLE = "drills"
 

@@ -12,7 +12,7 @@ WINDOW = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
-class Moves:
+class BlastRadius:
     """Counts moves of a tenant's machines. A move is recorded before it is started, so that two at once see each other."""
 
     table: Table

@@ -14,31 +14,31 @@ from shared.access.registry import Registry
 from shared.arm.ids import ResourceId
 from shared.clock import Clock
 from shared.errors import CallFailure, FailureKind
+from shared.failovers.failing_over.blast_radius import BlastRadius
+from shared.failovers.failing_over.requests import FailoverRequest
+from shared.failovers.failing_over.rules.context import FailoverContext, GuardRails, Member
+from shared.failovers.failing_over.rules.plans import USES_POINT
+from shared.failovers.vault.facts import NetworkFacts, PlanFacts, ProtectedItemFacts, RecoveryPointFacts
 from shared.failovers.vault.gateway import Json, SiteRecoveryGateway, vault_of
-from shared.failovers.failing_over.blast_radius import Moves
+from shared.failovers.vault.job_facts import JobFacts
 from shared.failovers.vault.names import Action
 from shared.failovers.vault.owners import owner_of_plan
-from shared.failovers.failing_over.requests import FailoverRequest
-from shared.failovers.vault.facts import NetworkFacts, PlanFacts, ProtectedItemFacts, RecoveryPointFacts
-from shared.failovers.vault.job_facts import JobFacts
-from shared.failovers.failing_over.rules.plans import USES_POINT
 from shared.failovers.vault.reading import same_name
-from shared.failovers.failing_over.rules.context import GuardRails, Member, World
 
 T = TypeVar("T")
 _DEFAULTS = GuardRails()
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class ContextReader:
     """Reads worlds."""
 
     gateway: SiteRecoveryGateway
     registry: Registry
-    moves: Moves
+    moves: BlastRadius
     clock: Clock
 
-    async def read(self, request: FailoverRequest, tenant: str, operation: str) -> World:
+    async def read(self, request: FailoverRequest, tenant: str, operation: str) -> FailoverContext:
         """Read the world of a request of a tenant. Raises `CallFailure` where the item or plan itself cannot be read."""
         scope = ResourceId.parse(request.scope.id)
         plan = PlanFacts.from_arm(await self.gateway.read(scope)) if request.scope.is_plan else None
@@ -58,7 +58,7 @@ class Surroundings:
             raise CallFailure(FailureKind.IN_DOUBT, code="NotRead", message=f"{scope} could not be read")
         if await self.registry.sharers_of(str(scope)):
             members = [_without_anothers_job(member, plan, jobs or ()) if member is not None else None for member in members]
-        return World(
+        return FailoverContext(
             now=self.clock.now(),
             scope_id=request.scope.id,
             owned=owner == tenant,

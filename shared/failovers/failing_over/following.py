@@ -5,13 +5,13 @@ from collections.abc import Mapping, Sequence
 from shared.arm.ids import ResourceId
 from shared.clock import Clock, from_text
 from shared.errors import CallFailure
-from shared.operations.model.models import JsonObject
-from shared.operations.running.outcomes import Checked, Unread
-from shared.operations.model.rows import Active
 from shared.failovers.failing_over import state as record
-from shared.failovers.vault.gateway import SiteRecoveryGateway
 from shared.failovers.vault import jobs
+from shared.failovers.vault.gateway import SiteRecoveryGateway
 from shared.failovers.vault.job_facts import JobFacts
+from shared.operations.model.models import JsonObject
+from shared.operations.model.rows import Active
+from shared.operations.running.outcomes import Checked, Unread
 
 
 def group_of(vault: ResourceId) -> str:

@@ -2,12 +2,12 @@
 
 from shared.arm.ids import ResourceId
 from shared.errors import CallFailure, FailureKind
-from shared.failovers.vault.gateway import SiteRecoveryGateway, vault_of
-from shared.failovers.vault.facts import ProtectedItemFacts
 from shared.failovers.failing_over.rules.payloads import SwitchTo
+from shared.failovers.vault.facts import ProtectedItemFacts
+from shared.failovers.vault.gateway import SiteRecoveryGateway, vault_of
 
 
-async def where_back_to(gateway: SiteRecoveryGateway, item: ProtectedItemFacts) -> SwitchTo:
+async def reprotect_target(gateway: SiteRecoveryGateway, item: ProtectedItemFacts) -> SwitchTo:
     """Return the target of an item's switch of protection: the container it lies in, its VM's resource group, the policy of the way back.
 
     The policy is that of a mapping from the recovery container to this one, else the item's own. Raises `CallFailure` (REFUSED) where

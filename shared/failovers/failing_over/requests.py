@@ -27,7 +27,6 @@ from pydantic_core import CoreSchema, InitErrorDetails, PydanticCustomError
 
 from shared.arm.ids import ResourceId
 from shared.clock import to_text
-from shared.values.durations import duration_text
 from shared.failovers.vault.fields import (
     At,
     NetworkId,
@@ -36,12 +35,13 @@ from shared.failovers.vault.fields import (
     ReasonGiven,
     RecoveryPlanId,
     RecoveryPointId,
-    refuse,
     Span,
     VmName,
     VmSize,
+    refuse,
 )
 from shared.failovers.vault.names import Action, DataSync, LatestPoint, ResolvedAs, SourceSiteOperations, WindowEnd
+from shared.values.durations import duration_text
 
 _OUT_OR_TEST = frozenset({Action.TEST_FAILOVER, Action.PLANNED_FAILOVER, Action.UNPLANNED_FAILOVER})
 _MOVES = frozenset({Action.PLANNED_FAILOVER, Action.UNPLANNED_FAILOVER, Action.FAILBACK})

@@ -7,34 +7,34 @@ from dataclasses import dataclass, replace
 from shared.arm.ids import ResourceId
 from shared.clock import Clock, from_text
 from shared.errors import CallFailure, ErrorCode, FailureKind, Problem, Refused, refusal_of, sentence
+from shared.failovers.approvals import rules as approval
+from shared.failovers.approvals.rules import PlanChanged
+from shared.failovers.audit.trails import AuditTrails
+from shared.failovers.failing_over import state as record
+from shared.failovers.failing_over.context import ContextReader
+from shared.failovers.failing_over.requests import FailoverRequest, ResolveRequest
+from shared.failovers.failing_over.rules import checks
+from shared.failovers.failing_over.rules.allowed import allowed_actions
+from shared.failovers.failing_over.rules.plans import Planned, make_plan
+from shared.failovers.failing_over.workflow import KIND, lock_names
+from shared.failovers.vault import jobs
+from shared.failovers.vault.answers import AuditTrail, Plan
+from shared.failovers.vault.facts import PlanFacts, ProtectedItemFacts
+from shared.failovers.vault.gateway import SiteRecoveryGateway, vault_of
+from shared.failovers.vault.job_facts import JobFacts
+from shared.failovers.vault.names import ResolvedAs
 from shared.operations.accepting.acceptance import Acceptance
 from shared.operations.accepting.commands import Commands
 from shared.operations.accepting.locks import Held, Locks
 from shared.operations.model.models import Accepted, Actor, JsonObject, NewOperation, Operation
 from shared.operations.model.rows import Active
-from shared.failovers.failing_over import state as record
-from shared.failovers.vault.answers import AuditTrail, Plan
-from shared.failovers.audit.trails import AuditTrails
-from shared.failovers.vault.gateway import SiteRecoveryGateway, vault_of
-from shared.failovers.vault.names import ResolvedAs
-from shared.failovers.failing_over.requests import FailoverRequest, ResolveRequest
-from shared.failovers.approvals import rules as approval
-from shared.failovers.failing_over.rules import checks
-from shared.failovers.vault import jobs
-from shared.failovers.failing_over.rules.allowed import allowed_actions
-from shared.failovers.approvals.rules import Moved
-from shared.failovers.vault.facts import PlanFacts, ProtectedItemFacts
-from shared.failovers.vault.job_facts import JobFacts
-from shared.failovers.failing_over.rules.plans import make_plan, Planned
-from shared.failovers.failing_over.context import Surroundings
-from shared.failovers.failing_over.workflow import KIND, lock_names
 
 _READS_SECONDS = 5.0
 _NOBODY = "a" * 26
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class StartFailover:
     """A request for a failover, with whose it is: `owner` is the tenant that owns the scope, `key` the repeatability key.
 
     `compare_body` is false for a timer's slot, which is the same request whatever its body says by now.
@@ -56,7 +56,7 @@ class Failovers:
 
     acceptance: Acceptance
     commands: Commands
-    surroundings: Surroundings
+    surroundings: ContextReader
     gateway: SiteRecoveryGateway
     audit: AuditTrails
     locks: Locks
@@ -66,7 +66,7 @@ class Failovers:
         """Plan a failover without starting anything: the dry run. Raises `Refused` (SourceNotFound), `CallFailure`."""
         return (await self._planned(request, owner)).plan
 
-    async def start(self, asked: Asked) -> Accepted:
+    async def start(self, asked: StartFailover) -> Accepted:
         """Accept a failover, or find the one that this request became earlier.
 
         Raises `Refused` for what is known not to go now; what Azure does not say within five seconds is found by the first step.
@@ -95,7 +95,7 @@ class Failovers:
                 raise
             return Accepted(known, created=False)
 
-    async def _begin(self, asked: Asked, new: NewOperation) -> Accepted:
+    async def _begin(self, asked: StartFailover, new: NewOperation) -> Accepted:
         names = lock_names(asked.request.scope.id)
         busy = await self.locks.holder(names, self.acceptance.store.id_for(new))
         if busy is not None:
@@ -148,7 +148,7 @@ class Failovers:
             kept = replace(kept, plan_hash=plan_hash)  # whoever was told of the new plan approves it before a step has noted it
         taken = approval.approve(kept, plan_hash, planned.plan, operation.actor, by, self.clock.now())
         word: JsonObject = {"word": "approve", "planHash": plan_hash, "by": by.as_json()}
-        if isinstance(taken, Moved):
+        if isinstance(taken, PlanChanged):
             # the step notes the new plan as the one that waits; whoever asked is told of it
             await self._say(operation, word, "awaitingApproval")
             detail = Problem("plan", "The plan by now, which stands whole beside this error.", planned.plan.hash)
@@ -234,7 +234,7 @@ class Failovers:
         busy = (PlanFacts.from_arm(body) if request.scope.is_plan else ProtectedItemFacts.from_arm(body)).scenario
         if row.intent is not None:
             leg = record.legs_of(row.data)[record.running_leg(row.data)]
-            sought = jobs.Sought(row.intent.client_request_id, str(scope), leg.action, from_text(row.intent.at))
+            sought = jobs.JobQuery(row.intent.client_request_id, str(scope), leg.action, from_text(row.intent.at))
             job = jobs.find_job(sought, [JobFacts.from_arm(item) for item in found], busy)
             if job is not None:
                 return job.name
@@ -245,7 +245,7 @@ class Failovers:
         return await self.audit.trail(operation.id)
 
     async def _say(self, operation: Operation, word: JsonObject, step: str) -> Operation:
-        return await self.commands.say(operation, word, _only_at(step, operation))
+        return await self.commands.submit_input(operation, word, _only_at(step, operation))
 
 
 def _only_at(step: str, operation: Operation) -> Callable[[Active], None]:

@@ -10,26 +10,26 @@ from datetime import timedelta
 from shared.arm.ids import ResourceId
 from shared.clock import Clock, from_text
 from shared.errors import CallFailure, ErrorCode, FailureKind, Problem
-from shared.operations.running.claims import Absent, Claim, Effect, Started
+from shared.failovers.approvals import rules as approval
+from shared.failovers.failing_over import state as record
+from shared.failovers.failing_over.blast_radius import BlastRadius
+from shared.failovers.failing_over.context import ContextReader
+from shared.failovers.failing_over.reprotection import reprotect_target
+from shared.failovers.failing_over.requests import FailoverRequest, FailoverScope
+from shared.failovers.failing_over.rules import checks
+from shared.failovers.failing_over.rules.allowed import is_allowed
+from shared.failovers.failing_over.rules.context import FailoverContext, out_of_primary
+from shared.failovers.failing_over.rules.payloads import Call, start_item, start_plan, switch_protection
+from shared.failovers.failing_over.rules.plans import Planned, for_leg, make_plan
+from shared.failovers.vault import jobs
+from shared.failovers.vault.facts import PlanFacts, ProtectedItemFacts
+from shared.failovers.vault.gateway import SiteRecoveryGateway, StartedJob, is_plan, vault_of
+from shared.failovers.vault.job_facts import JobFacts
+from shared.failovers.vault.names import Action, ApprovalState, Provider
 from shared.operations.model.models import Intent, Status
+from shared.operations.running.claims import Absent, Claim, Effect, Started
 from shared.operations.running.outcomes import End, Outcome, Wait
 from shared.operations.timings import Timings
-from shared.failovers.failing_over import state as record
-from shared.failovers.vault.gateway import is_plan, SiteRecoveryGateway, StartedJob, vault_of
-from shared.failovers.failing_over.blast_radius import Moves
-from shared.failovers.vault.names import Action, ApprovalState, Provider
-from shared.failovers.failing_over.requests import FailoverRequest, FailoverScope
-from shared.failovers.approvals import rules as approval
-from shared.failovers.failing_over.rules import checks
-from shared.failovers.vault import jobs
-from shared.failovers.failing_over.rules.allowed import is_allowed
-from shared.failovers.vault.facts import PlanFacts, ProtectedItemFacts
-from shared.failovers.vault.job_facts import JobFacts
-from shared.failovers.failing_over.rules.payloads import Call, start_item, start_plan, switch_protection
-from shared.failovers.failing_over.rules.plans import for_leg, make_plan, Planned
-from shared.failovers.failing_over.rules.context import out_of_primary, World
-from shared.failovers.failing_over.context import Surroundings
-from shared.failovers.failing_over.reprotection import where_back_to
 
 _HARMLESS = "Azure runs one job at a time on an item or plan and refuses what allowedOperations no longer names"
 _RETRY = timedelta(seconds=30)
@@ -40,8 +40,8 @@ class Starts:
     """Starts legs."""
 
     gateway: SiteRecoveryGateway
-    surroundings: Surroundings
-    moves: Moves
+    surroundings: ContextReader
+    moves: BlastRadius
     clock: Clock
     timings: Timings
 
@@ -74,7 +74,7 @@ class Starts:
                 return Wait(self.clock.now() + max(timedelta(seconds=failure.retry_after or 0), _RETRY))
             return Problem(ErrorCode.AZURE_REFUSED, f"Azure refused {request.action}: {failure.message}", None, (failure.problem,))
 
-    async def _world(self, claim: Claim, request: FailoverRequest) -> World | None:
+    async def _world(self, claim: Claim, request: FailoverRequest) -> FailoverContext | None:
         """Read the world; None where Azure has the scope no more, as after a switch of protection."""
         try:
             return await self.surroundings.read(request, claim.row.tenant, claim.id)
@@ -86,16 +86,18 @@ class Starts:
     def _resolved(self, claim: Claim, name: str) -> str | None:
         """Take a person's word on a start whose outcome nobody knows; the job's name if it began."""
         intent = claim.row.intent
-        if intent is None or intent.effect != name or claim.row.word is None or claim.row.word.get("word") != "resolve":
+        if intent is None or intent.effect != name or claim.row.pending_input is None or claim.row.pending_input.get("word") != "resolve":
             return None
-        word = claim.take_word() or {}
+        word = claim.take_input() or {}
         began, job = word.get("outcome") == "started", str(word.get("jobId") or "").rpartition("/")[2]
         if began and not job:
             return None  # which job it is must be known: it goes on being looked for
         claim.forget_intent(started=began)
         return job if began else None
 
-    async def _guard(self, claim: Claim, request: FailoverRequest, world: World, planned: Planned, index: int) -> Problem | Outcome | None:
+    async def _guard(
+        self, claim: Claim, request: FailoverRequest, world: FailoverContext, planned: Planned, index: int
+    ) -> Problem | Outcome | None:
         """Ask once more, right before the start, what the plan was asked; then count the machines that move."""
         kept = record.approval_of(claim.detail)
         if index == 0 and kept is not None:
@@ -122,7 +124,7 @@ class Starts:
             await self.moves.forget(claim.row.tenant, claim.id)
 
     async def _effect(
-        self, claim: Claim, request: FailoverRequest, world: World | None, name: str, *, in_doubt: bool
+        self, claim: Claim, request: FailoverRequest, world: FailoverContext | None, name: str, *, in_doubt: bool
     ) -> Effect[StartedJob]:
         scope = ResourceId.parse(request.scope.id)
         intent = claim.row.intent
@@ -156,17 +158,17 @@ class Starts:
         found = await self.gateway.children(vault_of(scope), "replicationJobs")
         body = await self.gateway.find(scope) or {}
         busy = (PlanFacts.from_arm(body) if is_plan(scope) else ProtectedItemFacts.from_arm(body)).scenario
-        sought = jobs.Sought(sent.client_request_id, str(scope), action, from_text(sent.at))
+        sought = jobs.JobQuery(sent.client_request_id, str(scope), action, from_text(sent.at))
         job = jobs.find_job(sought, [JobFacts.from_arm(item) for item in found], busy)
         return Started(StartedJob(job.name, self.clock.now())) if job is not None else Absent()
 
-    async def _call(self, request: FailoverRequest, world: World) -> Call:
+    async def _call(self, request: FailoverRequest, world: FailoverContext) -> Call:
         items = tuple(member.item for member in world.members)
         if world.plan is not None:
             return start_plan(request.action, world.plan, items, request.options, request.reason or "")
         item = items[0]
         if request.action is Action.REPROTECT and item.provider is Provider.A2A:
-            return switch_protection(item, await where_back_to(self.gateway, item))
+            return switch_protection(item, await reprotect_target(self.gateway, item))
         chosen = make_plan(request, world).chosen.get(item.key)
         return start_item(request.action, item, request.options, chosen.send_id if chosen else None, request.reason or "")
 

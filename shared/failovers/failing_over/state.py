@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from shared.clock import from_text, to_text
-from shared.operations.model.models import Actor, JsonObject, Status
+from shared.failovers.approvals.rules import ApprovalRecord
+from shared.failovers.failing_over.requests import FailoverRequest
+from shared.failovers.failing_over.rules.legs import Leg
 from shared.failovers.vault.answers import JobView, Plan, UsedRecoveryPoint
 from shared.failovers.vault.names import Action, ApprovalState
-from shared.failovers.failing_over.requests import FailoverRequest
-from shared.failovers.approvals.rules import ApprovalRecord
-from shared.failovers.failing_over.rules.legs import Leg
+from shared.operations.model.models import Actor, JsonObject, Status
 
 
 def request_of(body: JsonObject) -> FailoverRequest:

@@ -9,16 +9,16 @@ from datetime import timedelta
 from shared.arm.ids import ResourceId
 from shared.clock import Clock
 from shared.errors import CallFailure, ErrorCode, FailureKind, Problem
-from shared.operations.running.claims import Absent, Claim, Effect, Started
-from shared.operations.model.models import Intent
-from shared.operations.running.outcomes import Wait
-from shared.operations.timings import Timings
-from shared.failovers.vault.gateway import SiteRecoveryGateway, StartedJob, vault_of
 from shared.failovers.failing_over.requests import FailoverRequest
+from shared.failovers.failing_over.rules.payloads import named_otherwise, rename_target
 from shared.failovers.vault import jobs
 from shared.failovers.vault.facts import ProtectedItemFacts
+from shared.failovers.vault.gateway import SiteRecoveryGateway, StartedJob, vault_of
 from shared.failovers.vault.job_facts import JobFacts
-from shared.failovers.failing_over.rules.payloads import named_otherwise, rename_target
+from shared.operations.model.models import Intent
+from shared.operations.running.claims import Absent, Claim, Effect, Started
+from shared.operations.running.outcomes import Wait
+from shared.operations.timings import Timings
 
 _JOB = "naming"
 """The member of a row's `data` with the update's job; empty where Azure did it at once."""
@@ -27,7 +27,7 @@ _SOON = timedelta(seconds=15)
 
 
 @dataclass(frozen=True, slots=True)
-class Naming:
+class TargetMachines:
     """Sets name and size."""
 
     gateway: SiteRecoveryGateway

@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping
 
-from shared.operations.model.models import JsonObject, Operation
 from shared.failovers.failing_over import state as record
-from shared.failovers.vault.answers import ApprovalView, Failover, JobView, LegView, Plan, Timings, UsedRecoveryPoint
-from shared.failovers.vault.names import ApprovalState, Step
-from shared.failovers.vault.jobs import how_far
 from shared.failovers.failing_over.rules.legs import Leg
+from shared.failovers.vault.answers import ApprovalView, Failover, JobView, LegView, Plan, Timings, UsedRecoveryPoint
+from shared.failovers.vault.jobs import how_far
+from shared.failovers.vault.names import ApprovalState, Step
+from shared.operations.model.models import JsonObject, Operation
 
 _STEPS = {"concluding": Step.RUNNING, "finishing": Step.FINISHED}
 

@@ -15,28 +15,29 @@ from shared import telemetry
 from shared.arm.ids import ResourceId
 from shared.clock import Clock, from_text, to_text
 from shared.errors import CallFailure, ErrorCode, FailureKind, Problem
-from shared.operations.running.claims import Claim
-from shared.operations.model.identity import short_hash
-from shared.operations.accepting.locks import Locks
-from shared.operations.model.models import Actor, Command, Said, Status
-from shared.operations.running.outcomes import Checked, End, Follow, Next, Outcome, Unread, Wait
-from shared.operations.model.rows import Active
-from shared.operations.model.workflow import Workflow
-from shared.failovers.failing_over import following, state as record
+from shared.failovers.approvals import rules as approval
 from shared.failovers.approvals.service import Approvals
 from shared.failovers.audit.trails import AuditTrails
-from shared.failovers.vault.gateway import SiteRecoveryGateway, vault_of
-from shared.failovers.vault.names import Action
-from shared.failovers.failing_over.target_machine import Naming
+from shared.failovers.failing_over import following
+from shared.failovers.failing_over import state as record
+from shared.failovers.failing_over.context import ContextReader
 from shared.failovers.failing_over.requests import FailoverRequest
-from shared.failovers.approvals import rules as approval
 from shared.failovers.failing_over.rules import checks, legs
-from shared.failovers.vault import jobs
-from shared.failovers.vault.facts import moved_item, ProtectedItemFacts
-from shared.failovers.vault.job_facts import JobFacts
 from shared.failovers.failing_over.rules.plans import make_plan
-from shared.failovers.failing_over.starts import leg_request, Starts
-from shared.failovers.failing_over.context import Surroundings
+from shared.failovers.failing_over.starts import Starts, leg_request
+from shared.failovers.failing_over.target_machine import TargetMachines
+from shared.failovers.vault import jobs
+from shared.failovers.vault.facts import ProtectedItemFacts, moved_item
+from shared.failovers.vault.gateway import SiteRecoveryGateway, vault_of
+from shared.failovers.vault.job_facts import JobFacts
+from shared.failovers.vault.names import Action
+from shared.operations.accepting.locks import Locks
+from shared.operations.model.identity import short_hash
+from shared.operations.model.models import Actor, Command, PendingCommand, Status
+from shared.operations.model.rows import Active
+from shared.operations.model.workflow import Workflow
+from shared.operations.running.claims import Claim
+from shared.operations.running.outcomes import Checked, End, Follow, Next, Outcome, Unread, Wait
 from shared.telemetry import Metric
 
 KIND = "failover"
@@ -51,9 +52,9 @@ class FailoverSteps:
     """The steps, with what they need."""
 
     gateway: SiteRecoveryGateway
-    surroundings: Surroundings
+    surroundings: ContextReader
     starts: Starts
-    naming: Naming
+    naming: TargetMachines
     approvals: Approvals
     audit: AuditTrails
     locks: Locks
@@ -87,7 +88,7 @@ class FailoverSteps:
         await self.audit.append(claim.id, "planned", _OUR_OWN, "planned", plan)
         if approval.may_start(asked):
             return Next("starting")
-        return Wait(asked.expires_at or self.clock.now(), step="awaitingApproval", tell="awaitingApproval")
+        return Wait(asked.expires_at or self.clock.now(), step="awaitingApproval", event="awaitingApproval")
 
     async def _hold(self, claim: Claim, names: Sequence[str]) -> Problem | None:
         """Take, or confirm, every lock of the scope; what is another's ends the operation."""
@@ -148,7 +149,7 @@ class FailoverSteps:
         claim.percent = max(claim.percent, min(jobs.percent(job), 99))
         end = jobs.end_of(job)
         if end is jobs.JobEnd.SUSPENDED:
-            return Wait(self.clock.now() + _PERSON_LOOKS, step="suspended", tell="suspended")
+            return Wait(self.clock.now() + _PERSON_LOOKS, step="suspended", event="suspended")
         if not end.is_over:
             return self._follow(claim)
         record.put_point(claim.detail, jobs.used_point(job, record.item_ids(claim.detail)))
@@ -212,7 +213,7 @@ class FailoverSteps:
 
     async def commitWindow(self, claim: Claim) -> Outcome:  # noqa: N802  # named as the step is in answers
         """Wait for a person's commit, or for the end of the window or of the wait before a cleanup."""
-        word = claim.take_word()
+        word = claim.take_input()
         approved = word is not None and word.get("word") == "approve"
         if approved and word is not None:
             record.put_legs(claim.data, legs.commit_now(record.legs_of(claim.data)))
@@ -228,7 +229,7 @@ class FailoverSteps:
         job = await self._job(claim, record.legs_of(claim.data)[index].job)
         if job is None or jobs.end_of(job) is not jobs.JobEnd.SUSPENDED:
             return Next("concluding")
-        word = claim.take_word()
+        word = claim.take_input()
         said = word is not None and word.get("word") == "resume"
         if not said and not self.starts.resumes(claim, index):
             return Wait(self.clock.now() + _PERSON_LOOKS)
@@ -247,7 +248,7 @@ class FailoverSteps:
         problem = claim.detail.get("problem")
         return End(status, Problem.from_json(problem) if isinstance(problem, dict) and status is not Status.SUCCEEDED else None)
 
-    async def heard(self, row: Active, said: Said) -> None:
+    async def heard(self, row: Active, said: PendingCommand) -> None:
         """Write into the audit trail who canceled a failover or had it looked at again, whichever call took the command."""
         if said.command is Command.CANCEL:
             await self.audit.append(row.id, "canceled", said.by, "canceled")
@@ -280,8 +281,8 @@ def failover_workflow(steps: FailoverSteps) -> Workflow:
         },
         check=steps.check,
         check_queue=CHECK_QUEUE,
-        released=steps.released,
-        heard=steps.heard,
+        on_finished=steps.released,
+        on_command=steps.heard,
     )
 
 

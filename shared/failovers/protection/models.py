@@ -5,11 +5,11 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, StrictBool
 
+from shared.failovers.set_up.requests import CloudId, ProtectionOptions, some
 from shared.failovers.vault.answers import Failure, Moment
-from shared.values.documents import Document
 from shared.failovers.vault.fields import refuse
 from shared.failovers.vault.names import ProtectionReason, ProtectionState
-from shared.failovers.set_up.requests import CloudId, ProtectionOptions, some
+from shared.values.documents import Document
 
 MAX_PATTERNS = 50
 _PATTERN = re.compile(r"[^\[\]/\\\x00-\x1f]{1,80}")

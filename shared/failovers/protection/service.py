@@ -15,14 +15,8 @@ from shared.access.principal import not_found
 from shared.arm.ids import ResourceId
 from shared.clock import Clock
 from shared.errors import ErrorCode, Problem, Refused
-from shared.operations.model.identity import operation_id
-from shared.operations.model.models import Actor, Operation, Status
-from shared.operations.model.store import Store
-from shared.failovers.vault.inventory import asked, Inventory
-from shared.failovers.vault.listing import Vault
-from shared.failovers.vault.names import ProtectionState as State
-from shared.failovers.vault.names import Provider
-from shared.failovers.policies import policy_key, PolicyStore
+from shared.failovers.policies import PolicyStore, policy_key
+from shared.failovers.protection import rules
 from shared.failovers.protection.models import (
     KeptNote,
     KeptPolicy,
@@ -32,14 +26,20 @@ from shared.failovers.protection.models import (
     ProtectionPolicyBody,
     ProtectionPolicyRequest,
 )
-from shared.failovers.protection.store import Noted, NoteStore
-from shared.failovers.protection import rules as rules
 from shared.failovers.protection.rules import Candidate, Decision
-from shared.failovers.vault.reading import an_object, id_key, own_id, text
-from shared.failovers.set_up.planning import Wanted
+from shared.failovers.protection.store import Noted, NoteStore
+from shared.failovers.set_up.planning import SetUpChange
 from shared.failovers.set_up.requests import Change, Kind
-from shared.failovers.set_up.service import Asked, SetUp
+from shared.failovers.set_up.service import SetUp, StartSetUp
 from shared.failovers.set_up.snapshot import read_vault, wrong
+from shared.failovers.vault.inventory import Inventory, asked
+from shared.failovers.vault.listing import Vault
+from shared.failovers.vault.names import ProtectionState as State
+from shared.failovers.vault.names import Provider
+from shared.failovers.vault.reading import an_object, id_key, own_id, text
+from shared.operations.model.identity import operation_id
+from shared.operations.model.models import Actor, Operation, Status
+from shared.operations.model.store import Store
 
 _log = logging.getLogger(__name__)
 EVERY = timedelta(minutes=10)
@@ -185,12 +185,12 @@ class Protection:
                 failed = self._after(note, State.FAILED, refused.problem).model_copy(update={"operation": None})
                 await self.notes.claim(policy.request.cloud, Noted(failed, claimed.etag))
 
-    def _asked(self, policy: KeptPolicy, machine: Candidate, key: str) -> Asked:
+    def _asked(self, policy: KeptPolicy, machine: Candidate, key: str) -> StartSetUp:
         options = policy.request.protection.model_dump(mode="json", by_alias=True, exclude_none=True)
         body = {"protectableItemId": machine.id, **options}
-        wanted = Wanted(Kind.ITEM, Change.CREATE, ResourceId.parse(policy.vault_id), request=body)
+        wanted = SetUpChange(Kind.ITEM, Change.CREATE, ResourceId.parse(policy.vault_id), request=body)
         actor = Actor("system", f"protection policy {policy.name}", policy.name)
-        return Asked(wanted, policy.tenant, actor, key, everything=policy.everything, compare_body=False)
+        return StartSetUp(wanted, policy.tenant, actor, key, everything=policy.everything, compare_body=False)
 
     def _fresh(self, machine: Candidate, state: State, attempts: int) -> KeptNote:
         return KeptNote(machine=machine.id, name=machine.name, state=state, since=self.clock.now(), attempts=attempts)

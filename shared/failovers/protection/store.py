@@ -10,11 +10,11 @@ from datetime import datetime
 
 from shared.arm.ids import ResourceId
 from shared.clock import from_text, to_text
-from shared.operations.model.identity import short_hash
-from shared.operations.model.rows import from_pieces, pieces
-from shared.storage.tables import Change, Conflict, Entity, MAX_BATCH, Table
 from shared.failovers.policies import policy_key
 from shared.failovers.protection.models import KeptNote, KeptPolicy
+from shared.operations.model.identity import short_hash
+from shared.operations.model.rows import from_pieces, pieces
+from shared.storage.tables import MAX_BATCH, Change, Conflict, Entity, Table
 
 TABLE = "protections"
 _LOOKS = "looks"

@@ -13,11 +13,7 @@ from shared.access.principal import not_found
 from shared.access.registry import Registry
 from shared.arm.ids import ResourceId
 from shared.errors import ErrorCode, Refused
-from shared.failovers.vault.owners import owner_of_plan
-from shared.failovers.vault.facts import PlanFacts
-from shared.failovers.vault.reading import an_object, id_key, own_id, resource_id
-from shared.failovers.set_up.tenant_view import Confined, Reads
-from shared.failovers.set_up.planning import Wanted
+from shared.failovers.set_up.planning import SetUpChange
 from shared.failovers.set_up.requests import (
     Change,
     Kind,
@@ -27,6 +23,10 @@ from shared.failovers.set_up.requests import (
     ProtectRequest,
     RecoveryPlanRequest,
 )
+from shared.failovers.set_up.tenant_view import Reads, TenantView
+from shared.failovers.vault.facts import PlanFacts
+from shared.failovers.vault.owners import owner_of_plan
+from shared.failovers.vault.reading import an_object, id_key, own_id, resource_id
 
 _IN_CLOUDS = frozenset({Kind.ITEM, Kind.PLAN})
 """What can be a tenant's own in a vault that others share; everything else is the whole vault's."""
@@ -39,7 +39,7 @@ class Ownership:
     reads: Reads
     registry: Registry
 
-    async def confine(self, wanted: Wanted, tenant: str, *, everything: bool) -> tuple[Wanted, str]:
+    async def confine(self, wanted: SetUpChange, tenant: str, *, everything: bool) -> tuple[SetUpChange, str]:
         """Return a change, confined to the things of the tenant whose it is, with that tenant.
 
         `tenant` asks; `everything` says that it reaches all in the vault: then what is changed tells, and a change of several tenants'
@@ -58,7 +58,7 @@ class Ownership:
         """Say whether what a change leads to may be any tenant's."""
         return everything and tenant == (await self.registry.provider()).name
 
-    async def _owners(self, wanted: Wanted) -> frozenset[str]:
+    async def _owners(self, wanted: SetUpChange) -> frozenset[str]:
         if wanted.kind is Kind.PLAN:
             return frozenset(filter(None, await self._owners_of_plan(wanted)))
         if wanted.kind is not Kind.ITEM:
@@ -74,7 +74,7 @@ class Ownership:
             raise Refused(ErrorCode.INVALID_REQUEST, words, target="items")
         return found
 
-    async def _owners_of_plan(self, wanted: Wanted) -> set[str | None]:
+    async def _owners_of_plan(self, wanted: SetUpChange) -> set[str | None]:
         found: set[str | None] = set()
         if wanted.change is Change.PUT:
             groups = RecoveryPlanRequest.model_validate(wanted.request).groups
@@ -82,7 +82,7 @@ class Ownership:
         there = await self.reads.find(_plan(wanted))
         return found | ({await owner_of_plan(self.registry, PlanFacts.from_arm(there))} if there is not None else set())
 
-    async def _require_own(self, wanted: Wanted, tenant: str, *, anywhere: bool) -> None:
+    async def _require_own(self, wanted: SetUpChange, tenant: str, *, anywhere: bool) -> None:
         if wanted.kind not in _IN_CLOUDS and await owner_of(self.registry, wanted.vault) != tenant:
             raise not_found(f"{wanted.kind} '{wanted.name}'")
         if wanted.kind is Kind.ITEM and wanted.change is Change.CREATE:
@@ -98,7 +98,7 @@ class Ownership:
         if not await self.registry.sharers_of(str(wanted.vault)):
             return
         if wanted.kind is Kind.PLAN:
-            await Confined(self.reads, self.registry, tenant).find(_plan(wanted))
+            await TenantView(self.reads, self.registry, tenant).find(_plan(wanted))
         if wanted.kind is Kind.POLICY and wanted.change is Change.DELETE:
             await self._require_unused_by_others(wanted, tenant)
 
@@ -124,7 +124,7 @@ class Ownership:
             if id_ is not None and await owner_of(self.registry, id_) != tenant:
                 raise not_found(f"{field} '{id_}'", target=f"{at}{field}")
 
-    async def _require_unused_by_others(self, wanted: Wanted, tenant: str) -> None:
+    async def _require_unused_by_others(self, wanted: SetUpChange, tenant: str) -> None:
         policy = id_key(f"{wanted.vault}/replicationPolicies/{wanted.name}")
         mappings = await self.reads.children(wanted.vault, "replicationProtectionContainerMappings")
         clouds = [own_id(one) for one in mappings if id_key(resource_id(an_object(one, "properties"), "policyId")) == policy]
@@ -133,9 +133,9 @@ class Ownership:
             raise Refused(ErrorCode.ACTION_NOT_ALLOWED, words, target=wanted.name)
 
 
-def _machines(wanted: Wanted) -> tuple[ProtectRequest, ...]:
+def _machines(wanted: SetUpChange) -> tuple[ProtectRequest, ...]:
     return ProtectManyRequest.model_validate(wanted.request).items
 
 
-def _plan(wanted: Wanted) -> ResourceId:
+def _plan(wanted: SetUpChange) -> ResourceId:
     return ResourceId.parse(f"{wanted.vault}/replicationRecoveryPlans/{wanted.name}")

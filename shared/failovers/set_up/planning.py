@@ -1,4 +1,4 @@
-"""Which writes a request needs: read from Azure, decided here. Asked at the request, and again by the operation's first step.
+"""Which writes a request needs: read from Azure, decided here. StartSetUp at the request, and again by the operation's first step.
 
 Raises `Refused` for what cannot be done, and `CallFailure` where Azure does not say.
 """
@@ -10,15 +10,8 @@ from dataclasses import dataclass, replace
 from shared.access.registry import Registry
 from shared.arm.ids import ResourceId
 from shared.errors import ErrorCode, Problem, Refused
-from shared.operations.model.models import JsonObject
-from shared.failovers.vault.gateway import Json
-from shared.failovers.vault.names import AllowedOperation, Provider
 from shared.failovers.failing_over.rules import payloads
-from shared.failovers.set_up import rules as rules
-from shared.failovers.vault.facts import ProtectedItemFacts
-from shared.failovers.vault.reading import an_object, id_key, objects, own_id, resource_id, text
-from shared.failovers.set_up.rules import Write
-from shared.failovers.set_up.tenant_view import Confined, Reads
+from shared.failovers.set_up import rules
 from shared.failovers.set_up.requests import (
     AZURE,
     Change,
@@ -31,11 +24,18 @@ from shared.failovers.set_up.requests import (
     RecoveryPlanRequest,
     UpdateItemRequest,
 )
-from shared.failovers.set_up.snapshot import cloud_of, fabric_of, policy_of, read_vault, VaultNow, wrong
+from shared.failovers.set_up.rules import Write
+from shared.failovers.set_up.snapshot import VaultSnapshot, cloud_of, fabric_of, policy_of, read_vault, wrong
+from shared.failovers.set_up.tenant_view import Reads, TenantView
+from shared.failovers.vault.facts import ProtectedItemFacts
+from shared.failovers.vault.gateway import Json
+from shared.failovers.vault.names import AllowedOperation, Provider
+from shared.failovers.vault.reading import an_object, id_key, objects, own_id, resource_id, text
+from shared.operations.model.models import JsonObject
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class SetUpChange:
     """What is to be set up: `name` is the last segment of a thing's id, and empty for machines that are yet to be protected.
 
     `request` is the body as sent. `only` is the tenant to whose things the change is confined; None where the provider's Admin changes
@@ -56,10 +56,10 @@ class Wanted:
         return {**named, "request": request, "only": self.only}
 
     @staticmethod
-    def from_json(body: Mapping[str, object]) -> "Wanted":
+    def from_json(body: Mapping[str, object]) -> "SetUpChange":
         """Read what `as_json` wrote."""
         request = body.get("request")
-        return Wanted(
+        return SetUpChange(
             Kind(str(body["kind"])),
             Change(str(body["change"])),
             ResourceId.parse(str(body["vaultId"])),
@@ -89,21 +89,21 @@ class Planner:
     gateway: Reads
     registry: Registry
 
-    def _confined(self, wanted: Wanted) -> "Planner":
+    def _confined(self, wanted: SetUpChange) -> "Planner":
         """Return a planner that reads no more of the vault than the tenant of a request may know."""
-        return self if wanted.only is None else replace(self, gateway=Confined(self.gateway, self.registry, wanted.only))
+        return self if wanted.only is None else replace(self, gateway=TenantView(self.gateway, self.registry, wanted.only))
 
-    async def scopes(self, wanted: Wanted) -> tuple[str, ...]:
+    async def scopes(self, wanted: SetUpChange) -> tuple[str, ...]:
         """Return the ARM ids of what a request will change; an item's is found by its name."""
         if wanted.kind is Kind.ITEM and wanted.change is not Change.CREATE:
             return ((await self._confined(wanted)._item(wanted)).id,)
         return wanted.known_scopes()
 
-    async def writes(self, wanted: Wanted) -> list[Write]:
+    async def writes(self, wanted: SetUpChange) -> list[Write]:
         """Return the writes that a request needs, none where everything is so already."""
         return await self._confined(wanted)._writes(wanted)
 
-    async def _writes(self, wanted: Wanted) -> list[Write]:
+    async def _writes(self, wanted: SetUpChange) -> list[Write]:
         match wanted.kind, wanted.change:
             case Kind.POLICY, Change.PUT:
                 return await self._put_policy(wanted)
@@ -133,7 +133,7 @@ class Planner:
                 _there(await self.gateway.find(ResourceId.parse(plan)), "recovery plan", wanted.name)
                 return [Write("DELETE", plan, plan, "recovery plan")]
 
-    async def _put_policy(self, wanted: Wanted) -> list[Write]:
+    async def _put_policy(self, wanted: SetUpChange) -> list[Write]:
         asked = PolicyRequest.model_validate(wanted.request)
         policy = f"{wanted.vault}/replicationPolicies/{wanted.name}"
         there, mappings, clouds = await asyncio.gather(
@@ -154,7 +154,7 @@ class Planner:
         made = rules.put_policy(policy, asked, there)
         return [*([made] if made else []), *_associations(asked, policy, mappings)]
 
-    async def _delete_policy(self, wanted: Wanted) -> list[Write]:
+    async def _delete_policy(self, wanted: SetUpChange) -> list[Write]:
         policy = f"{wanted.vault}/replicationPolicies/{wanted.name}"
         there, mappings, items = await asyncio.gather(
             self.gateway.find(ResourceId.parse(policy)),
@@ -169,16 +169,16 @@ class Planner:
         own = [mapping for mapping in mappings if policy_of(mapping) == id_key(policy)]
         return [*(rules.dissociate(mapping, policy, 0) for mapping in own), Write("DELETE", policy, policy, "replication policy", stage=1)]
 
-    async def _network_mapping(self, wanted: Wanted) -> Json:
+    async def _network_mapping(self, wanted: SetUpChange) -> Json:
         found = await self.gateway.children(wanted.vault, "replicationNetworkMappings")
         known = next((one for one in found if own_id(one).rpartition("/")[2].lower() == wanted.name.lower()), None)
         return _there(known, "network mapping", wanted.name)
 
-    async def _put_network_mapping(self, wanted: Wanted) -> list[Write]:
+    async def _put_network_mapping(self, wanted: SetUpChange) -> list[Write]:
         asked = NetworkMappingRequest.model_validate(wanted.request)
         return await (self._map_virtual_network(wanted, asked) if asked.is_between_azure else self._map_vmm_network(wanted, asked))
 
-    async def _map_vmm_network(self, wanted: Wanted, asked: NetworkMappingRequest) -> list[Write]:
+    async def _map_vmm_network(self, wanted: SetUpChange, asked: NetworkMappingRequest) -> list[Write]:
         primary, recovery = ResourceId.parse(asked.primary_network), ResourceId.parse(asked.recovery_network)
         if not primary.key.startswith(f"{wanted.vault.key}/"):
             raise wrong("primaryNetwork", "The primary network is not one of this vault's.")
@@ -193,7 +193,7 @@ class Planner:
         made = rules.put_network_mapping(f"{primary}/replicationNetworkMappings/{wanted.name}", asked.recovery_network, fabric, there)
         return [made] if made else []
 
-    async def _map_virtual_network(self, wanted: Wanted, asked: NetworkMappingRequest) -> list[Write]:
+    async def _map_virtual_network(self, wanted: SetUpChange, asked: NetworkMappingRequest) -> list[Write]:
         """Map a virtual network: the mapping lies below the fabric of its region, and names the fabric of the other's."""
         fabrics, source, target = await asyncio.gather(
             self.gateway.children(wanted.vault, "replicationFabrics"),
@@ -209,7 +209,7 @@ class Planner:
         made = rules.map_virtual_network(mapping, asked.primary_network, asked.recovery_network, recovery, there)
         return [made] if made else []
 
-    async def _same_mapping(self, wanted: Wanted, below: str) -> Json | None:
+    async def _same_mapping(self, wanted: SetUpChange, below: str) -> Json | None:
         """Return the mapping of the wanted name, if there is one; refuse one that does not lie where the wanted one would."""
         mappings = await self.gateway.children(wanted.vault, "replicationNetworkMappings")
         same = next((one for one in mappings if own_id(one).rpartition("/")[2].lower() == wanted.name.lower()), None)
@@ -217,13 +217,13 @@ class Planner:
             raise wrong("primaryNetwork", "The mapping of this name is one of another primary network: delete it first.")
         return same
 
-    async def _protect(self, wanted: Wanted) -> list[Write]:
+    async def _protect(self, wanted: SetUpChange) -> list[Write]:
         machines = ProtectManyRequest.model_validate(wanted.request).items
         vault = await read_vault(self.gateway, wanted.vault)
         single = isinstance(wanted.request, Mapping) and "items" not in wanted.request
         return [await self._protect_one(vault, machine, "" if single else f"items[{number}].") for number, machine in enumerate(machines)]
 
-    async def _protect_one(self, vault: VaultNow, machine: ProtectRequest, at: str) -> Write:
+    async def _protect_one(self, vault: VaultSnapshot, machine: ProtectRequest, at: str) -> Write:
         provider = Provider.HYPER_V_REPLICA_AZURE if machine.protectable_item_id else Provider.A2A
         policy = vault.policy(machine.policy, provider, f"{at}policy")
         if machine.protectable_item_id is not None:
@@ -245,12 +245,12 @@ class Planner:
         cloud, recovery = vault.pair(machine, body, policy, at)
         return rules.protect_azure(f"{cloud}/replicationProtectedItems/{vm.name}", machine, _disks(body), recovery, policy)
 
-    async def _item(self, wanted: Wanted) -> ProtectedItemFacts:
+    async def _item(self, wanted: SetUpChange) -> ProtectedItemFacts:
         items = await self.gateway.children(wanted.vault, "replicationProtectedItems")
         body = next((item for item in items if own_id(item).rpartition("/")[2].lower() == wanted.name.lower()), None)
         return ProtectedItemFacts.from_arm(_there(body, "protected item", wanted.name))
 
-    async def _put_plan(self, wanted: Wanted) -> list[Write]:
+    async def _put_plan(self, wanted: SetUpChange) -> list[Write]:
         asked = RecoveryPlanRequest.model_validate(wanted.request)
         plan = f"{wanted.vault}/replicationRecoveryPlans/{wanted.name}"
         there, items = await asyncio.gather(

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictInt, mo
 from pydantic.alias_generators import to_camel
 
 from shared.arm.ids import ResourceId, resource_id_of
-from shared.failovers.vault.fields import NetworkId, ProtectedItemId, refuse, VmName, VmSize
+from shared.failovers.vault.fields import NetworkId, ProtectedItemId, VmName, VmSize, refuse
 from shared.failovers.vault.names import GroupType
 
 T = TypeVar("T")

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from shared.operations.model.identity import short_hash
-from shared.failovers.vault.names import GroupType, Provider
-from shared.failovers.vault.facts import ProtectedItemFacts
-from shared.failovers.vault.reading import an_object, id_key, Json, objects, own_id, resource_id, text, whole
 from shared.failovers.set_up.requests import AZURE, GroupRequest, PolicyRequest, ProtectRequest
+from shared.failovers.vault.facts import ProtectedItemFacts
+from shared.failovers.vault.names import GroupType, Provider
+from shared.failovers.vault.reading import Json, an_object, id_key, objects, own_id, resource_id, text, whole
+from shared.operations.model.identity import short_hash
 
 Body = dict[str, Any]
 

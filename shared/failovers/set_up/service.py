@@ -6,26 +6,26 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from shared.errors import CallFailure, ErrorCode, FailureKind, Refused
+from shared.failovers.failing_over.workflow import lock_names
+from shared.failovers.set_up.ownership import Ownership
+from shared.failovers.set_up.planning import Planner, SetUpChange
 from shared.operations.accepting.acceptance import Acceptance
 from shared.operations.accepting.locks import Locks
 from shared.operations.model.models import Accepted, Actor, NewOperation
-from shared.failovers.set_up.ownership import Ownership
-from shared.failovers.set_up.planning import Planner, Wanted
-from shared.failovers.failing_over.workflow import lock_names
 
 T = TypeVar("T")
 _READS_SECONDS = 2.5
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class StartSetUp:
     """A change, with who asks: `owner` is the tenant for which it is asked, `key` the repeatability key.
 
     `everything` says that whoever asks reaches every tenant's things in the vault. `compare_body` is false where the key alone says that it
     is the same change, as that of a policy and a machine.
     """
 
-    wanted: Wanted
+    wanted: SetUpChange
     owner: str
     actor: Actor
     key: str | None
@@ -44,7 +44,7 @@ class SetUp:
     ownership: Ownership
     locks: Locks
 
-    async def start(self, asked: Asked) -> Accepted:
+    async def start(self, asked: StartSetUp) -> Accepted:
         """Accept a change, or find the operation that this request became earlier.
 
         Raises `Refused` for what is known not to go now (ScopeBusy, NotFound, ActionNotAllowed, InvalidRequest with the field …); what

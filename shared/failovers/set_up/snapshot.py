@@ -6,16 +6,16 @@ from dataclasses import dataclass
 
 from shared.arm.ids import ResourceId
 from shared.errors import ErrorCode, Problem, Refused
+from shared.failovers.set_up.requests import ProtectRequest
+from shared.failovers.set_up.tenant_view import Reads
+from shared.failovers.vault.facts import ProtectedItemFacts
 from shared.failovers.vault.gateway import Json
 from shared.failovers.vault.names import Provider
-from shared.failovers.vault.facts import ProtectedItemFacts
 from shared.failovers.vault.reading import an_object, id_key, own_id, resource_id, text
-from shared.failovers.set_up.tenant_view import Reads
-from shared.failovers.set_up.requests import ProtectRequest
 
 
 @dataclass(frozen=True, slots=True)
-class VaultNow:
+class VaultSnapshot:
     """A vault as it is now. Raises `Refused` for what cannot be, each with the field that it is about."""
 
     id: ResourceId
@@ -65,7 +65,7 @@ class VaultNow:
         return fits[0]
 
 
-async def read_vault(gateway: Reads, vault: ResourceId) -> VaultNow:
+async def read_vault(gateway: Reads, vault: ResourceId) -> VaultSnapshot:
     """Read a vault; raises `CallFailure`."""
     policies, mappings, items, fabrics = await asyncio.gather(
         gateway.children(vault, "replicationPolicies"),
@@ -73,7 +73,7 @@ async def read_vault(gateway: Reads, vault: ResourceId) -> VaultNow:
         gateway.children(vault, "replicationProtectedItems"),
         gateway.children(vault, "replicationFabrics"),
     )
-    return VaultNow(vault, policies, mappings, [ProtectedItemFacts.from_arm(item) for item in items], fabrics)
+    return VaultSnapshot(vault, policies, mappings, [ProtectedItemFacts.from_arm(item) for item in items], fabrics)
 
 
 def wrong(field: str, words: str) -> Refused:

@@ -11,9 +11,9 @@ from shared.access.principal import not_found
 from shared.access.registry import Registry
 from shared.access.vaults import cloud_key
 from shared.arm.ids import ResourceId
-from shared.failovers.vault.gateway import is_plan, Json
-from shared.failovers.vault.owners import owner_of_plan
 from shared.failovers.vault.facts import PlanFacts
+from shared.failovers.vault.gateway import Json, is_plan
+from shared.failovers.vault.owners import owner_of_plan
 from shared.failovers.vault.reading import an_object, own_id, text
 
 
@@ -38,7 +38,7 @@ class Reads(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Confined:
+class TenantView:
     """The same reads for a tenant: what is another's, or nobody's, is as what is not there."""
 
     reads: Reads

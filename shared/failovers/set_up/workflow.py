@@ -16,18 +16,18 @@ from urllib.parse import quote
 from shared.arm.ids import ResourceId
 from shared.clock import Clock, from_text, to_text
 from shared.errors import CallFailure, ErrorCode, FailureKind, Problem, Refused
-from shared.operations.running.claims import Absent, Claim, Effect, Started
+from shared.failovers.failing_over.workflow import STEP_QUEUE, lock_names
+from shared.failovers.set_up.planning import Planner, SetUpChange
+from shared.failovers.set_up.requests import Change, Kind
+from shared.failovers.vault import jobs
+from shared.failovers.vault.gateway import SiteRecoveryGateway, StartedJob
+from shared.failovers.vault.job_facts import JobFacts
 from shared.operations.accepting.locks import Locks
 from shared.operations.model.models import Intent, Operation, Status
+from shared.operations.model.workflow import Workflow
+from shared.operations.running.claims import Absent, Claim, Effect, Started
 from shared.operations.running.outcomes import End, Next, Outcome, Wait
 from shared.operations.timings import Timings
-from shared.operations.model.workflow import Workflow
-from shared.failovers.vault.gateway import SiteRecoveryGateway, StartedJob
-from shared.failovers.vault import jobs
-from shared.failovers.vault.job_facts import JobFacts
-from shared.failovers.set_up.planning import Planner, Wanted
-from shared.failovers.set_up.requests import Change, Kind
-from shared.failovers.failing_over.workflow import lock_names, STEP_QUEUE
 
 _RESOURCES = {
     Kind.POLICY: "replication-policies",
@@ -54,7 +54,7 @@ class SetUpSteps:
     async def preparing(self, claim: Claim) -> Outcome:
         """Decide on the writes, once, and hold what they change."""
         if "writes" not in claim.detail:
-            wanted = Wanted.from_json(claim.operation.body)
+            wanted = SetUpChange.from_json(claim.operation.body)
             try:
                 planned = await self.planner.writes(wanted)
             except Refused as refused:
@@ -100,7 +100,7 @@ class SetUpSteps:
 
     def _effect(self, claim: Claim, number: int) -> Effect[StartedJob]:
         write = _writes(claim)[number]
-        path, vault = ResourceId.parse(str(write["path"])), Wanted.from_json(claim.operation.body).vault
+        path, vault = ResourceId.parse(str(write["path"])), SetUpChange.from_json(claim.operation.body).vault
         body = write.get("body")
 
         async def send(request_id: str) -> StartedJob:
@@ -120,7 +120,7 @@ class SetUpSteps:
         writes = _writes(claim)
         waiting = [write for write in writes if write.get("job") and not _over(write)]
         if waiting:
-            vault = Wanted.from_json(claim.operation.body).vault
+            vault = SetUpChange.from_json(claim.operation.body).vault
             known = {job.name.lower(): job for job in map(JobFacts.from_arm, await self.gateway.children(vault, "replicationJobs"))}
             for write in waiting:
                 _judge(write, known.get(str(write["job"]).lower()) or await self._job(vault, str(write["job"])))
@@ -158,7 +158,7 @@ def set_up_workflows(steps: SetUpSteps) -> tuple[Workflow, ...]:
                 "following": steps.following,
                 "finishing": steps.finishing,
             },
-            located=_located,
+            resource_path=_located,
         )
         for kind, resource in _RESOURCES.items()
     )
@@ -166,7 +166,7 @@ def set_up_workflows(steps: SetUpSteps) -> tuple[Workflow, ...]:
 
 def _located(operation: Operation) -> str:
     """Return the path of what an operation sets up: of several items, their list."""
-    wanted = Wanted.from_json(operation.body)
+    wanted = SetUpChange.from_json(operation.body)
     name = wanted.name.rpartition("/")[2]
     if wanted.kind is Kind.ITEM and wanted.change is Change.CREATE:
         scopes = wanted.known_scopes()

@@ -8,9 +8,9 @@ from pydantic.alias_generators import to_camel
 
 from shared.clock import to_text
 from shared.errors import Problem
-from shared.operations.model.models import Actor, Attention, Status
 from shared.failovers.vault.names import Action, Approval, ApprovalState, CheckName, CheckResult, GroupType, JobState
 from shared.failovers.vault.names import Step as FailoverStep
+from shared.operations.model.models import Actor, Attention, Status
 
 Moment = Annotated[
     datetime, PlainSerializer(to_text, return_type=str, when_used="json"), WithJsonSchema({"type": "string", "format": "date-time"})

@@ -11,10 +11,10 @@ from typing import Self
 from shared.failovers.vault.answers import ErrorView
 from shared.failovers.vault.names import Direction, GroupType, Health, Provider
 from shared.failovers.vault.reading import (
+    Json,
     an_object,
     health_error,
     id_key,
-    Json,
     last_segment,
     moment,
     objects,

@@ -9,7 +9,6 @@ from pydantic_core import PydanticCustomError
 
 from shared.arm.ids import ResourceId, resource_id_of
 from shared.clock import from_text, to_text
-from shared.values.durations import duration_text, parse_duration
 from shared.failovers.vault.names import (
     PROTECTED_ITEM_TYPE,
     RECOVERY_PLAN_TYPE,
@@ -17,6 +16,7 @@ from shared.failovers.vault.names import (
     VIRTUAL_NETWORK_TYPE,
     VMM_NETWORK_TYPE,
 )
+from shared.values.durations import duration_text, parse_duration
 
 MAX_REASON = 1000
 LONGEST_WINDOW = timedelta(days=30)

@@ -17,16 +17,16 @@ from shared.access.registry import Registry
 from shared.access.vaults import cloud_key
 from shared.arm.ids import ResourceId
 from shared.errors import CallFailure, ErrorCode, FailureKind, Refused
-from shared.operations.model.identity import inverted
-from shared.operations.model.models import JsonObject
-from shared.failovers.vault.gateway import Json, SiteRecoveryGateway
-from shared.failovers.vault.listing import Entry, ItemFilter, JobFilter, one, Vault
-from shared.failovers.vault.owners import owner_of_plan, owner_of_scope, owners_of_jobs
 from shared.failovers.vault import inventory_views as rules
 from shared.failovers.vault import views
 from shared.failovers.vault.facts import PlanFacts, ProtectedItemFacts, ProviderFacts, RecoveryPointFacts
+from shared.failovers.vault.gateway import Json, SiteRecoveryGateway
 from shared.failovers.vault.job_facts import JobFacts
+from shared.failovers.vault.listing import Entry, ItemFilter, JobFilter, Vault, one
+from shared.failovers.vault.owners import owner_of_plan, owner_of_scope, owners_of_jobs
 from shared.failovers.vault.reading import an_object, last_segment, own_id
+from shared.operations.model.identity import inverted
+from shared.operations.model.models import JsonObject
 
 T = TypeVar("T")
 

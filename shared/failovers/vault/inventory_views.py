@@ -16,8 +16,8 @@ from shared.failovers.vault.inventory_answers import (
     ReplicationPolicy,
 )
 from shared.failovers.vault.names import CheckResult
+from shared.failovers.vault.reading import Json, an_object, id_key, last_segment, objects, own_id, resource_id, text, texts, whole
 from shared.tenants.readiness.rules import frequency_check
-from shared.failovers.vault.reading import an_object, id_key, Json, last_segment, objects, own_id, resource_id, text, texts, whole
 
 
 def fabric_view(fabric: Json) -> Fabric:

@@ -7,7 +7,7 @@ from typing import Self
 
 from shared.failovers.vault.answers import ErrorView
 from shared.failovers.vault.names import JobState
-from shared.failovers.vault.reading import an_object, job_errors, Json, last_segment, moment, objects, own_id, resource_id, text, texts
+from shared.failovers.vault.reading import Json, an_object, job_errors, last_segment, moment, objects, own_id, resource_id, text, texts
 
 _DEEPEST = 8
 

@@ -9,9 +9,9 @@ from enum import StrEnum
 
 from shared.errors import Problem
 from shared.failovers.vault.answers import ErrorView, JobView, TaskView, Timings, UsedRecoveryPoint
-from shared.failovers.vault.names import Action, JobState, Refusal
 from shared.failovers.vault.facts import ScenarioFacts
 from shared.failovers.vault.job_facts import JobFacts, JobMemberFacts, TaskFacts
+from shared.failovers.vault.names import Action, JobState, Refusal
 from shared.failovers.vault.reading import same_name
 
 CLOCKS_DIFFER = timedelta(seconds=5)
@@ -170,7 +170,7 @@ def next_look(started_at: datetime, now: datetime, *, suspended: bool = False) -
 
 
 @dataclass(frozen=True, slots=True)
-class Sought:
+class JobQuery:
     """What is known of a start: the client request id that was sent, the item's or plan's name or ARM id, and when it was first meant."""
 
     client_request_id: str
@@ -180,7 +180,7 @@ class Sought:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class JobMatch:
     """The job of our start, by name; `how` is activityId, target or currentScenario; `job` is None where only its name was seen."""
 
     name: str
@@ -193,7 +193,7 @@ def started_by(client_request_id: str, jobs: Sequence[JobFacts]) -> JobFacts | N
     return next((job for job in jobs if _activity(job).startswith(client_request_id.lower())), None)
 
 
-def find_job(sought: Sought, jobs: Sequence[JobFacts], scenario: ScenarioFacts | None = None) -> Found | None:
+def find_job(sought: JobQuery, jobs: Sequence[JobFacts], scenario: ScenarioFacts | None = None) -> JobMatch | None:
     """Find our start: by activity id, by target, scenario and start, or by what the item is busy with (CORE.md, "In doubt").
 
     An activity id begins with the client request id of its start, so a job whose activity id begins with another's is not ours, however
@@ -201,18 +201,18 @@ def find_job(sought: Sought, jobs: Sequence[JobFacts], scenario: ScenarioFacts |
     """
     ours = started_by(sought.client_request_id, jobs)
     if ours is not None:
-        return Found(ours.name, "activityId", ours)
+        return JobMatch(ours.name, "activityId", ours)
     fitting = [job for job in jobs if _fits(sought, job)]
     if fitting:
         first = min(fitting, key=lambda job: (job.started_at or sought.since, job.name))
-        return Found(first.name, "target", first)
+        return JobMatch(first.name, "target", first)
     if scenario is None or not _is_scenario(sought.action, scenario.name) or not _begun_since(sought, scenario.started_at):
         return None
     listed = next((job for job in jobs if job.name.lower() == scenario.job.lower()), None)
-    return None if listed is not None and _is_anothers(sought, listed) else Found(scenario.job, "currentScenario", listed)
+    return None if listed is not None and _is_anothers(sought, listed) else JobMatch(scenario.job, "currentScenario", listed)
 
 
-def is_ours(sought: Sought, job: JobFacts) -> bool:
+def is_ours(sought: JobQuery, job: JobFacts) -> bool:
     """Say whether a job that was read by its name can be that of our start."""
     return not _is_anothers(sought, job)
 
@@ -245,7 +245,7 @@ def _as_problem(error: ErrorView) -> Problem:
     return Problem(error.code, f"{error.message}{recommended}", error.source)
 
 
-def _fits(sought: Sought, job: JobFacts) -> bool:
+def _fits(sought: JobQuery, job: JobFacts) -> bool:
     return (
         same_name(job.target_id, sought.target)
         and _is_scenario(sought.action, job.scenario or "")
@@ -259,11 +259,11 @@ def _is_scenario(action: Action, scenario: str) -> bool:
     return name in _SCENARIOS[action] or name.removeprefix("rp").removeprefix("recoveryplan") in _SCENARIOS[action]
 
 
-def _begun_since(sought: Sought, started_at: datetime | None) -> bool:
+def _begun_since(sought: JobQuery, started_at: datetime | None) -> bool:
     return started_at is not None and started_at >= sought.since - CLOCKS_DIFFER
 
 
-def _is_anothers(sought: Sought, job: JobFacts) -> bool:
+def _is_anothers(sought: JobQuery, job: JobFacts) -> bool:
     activity = _activity(job)
     return _GUID_FIRST.match(activity) is not None and not activity.startswith(sought.client_request_id.lower())
 

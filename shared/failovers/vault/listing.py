@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from shared.access.principal import Principal, not_found
 from shared.arm.ids import ResourceId
 from shared.clock import from_text
-from shared.operations.model.models import JsonObject
 from shared.failovers.vault.names import JobState
+from shared.operations.model.models import JsonObject
 
 if TYPE_CHECKING:
     from shared.failovers.vault.facts import ProtectedItemFacts

@@ -10,8 +10,8 @@ from shared.access.ownership import owner_of
 from shared.access.registry import Registry
 from shared.access.vaults import cloud_key
 from shared.arm.ids import ResourceId
-from shared.failovers.vault.gateway import is_plan, SiteRecoveryGateway
 from shared.failovers.vault.facts import PlanFacts, ProtectedItemFacts
+from shared.failovers.vault.gateway import SiteRecoveryGateway, is_plan
 from shared.failovers.vault.job_facts import JobFacts
 from shared.failovers.vault.reading import last_segment
 

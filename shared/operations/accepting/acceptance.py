@@ -10,13 +10,13 @@ from dataclasses import dataclass
 
 from shared import telemetry
 from shared.errors import ErrorCode, Refused
-from shared.operations.crash_points import crash_point
 from shared.operations.accepting.locks import Locks
-from shared.operations.outside.messages import send_step
+from shared.operations.crash_points import crash_point
 from shared.operations.model.models import Accepted, NewOperation, Operation
-from shared.storage.tables import Queues
 from shared.operations.model.store import Store
 from shared.operations.model.workflow import Workflows
+from shared.operations.outside.messages import send_step
+from shared.storage.tables import Queues
 from shared.telemetry import Metric
 
 _log = logging.getLogger(__name__)

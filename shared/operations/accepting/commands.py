@@ -6,13 +6,13 @@ from functools import partial
 
 from shared.clock import Clock, Ids, to_text
 from shared.errors import ErrorCode, Refused
-from shared.operations.outside.messages import send_step
-from shared.operations.model.models import Actor, Command, JsonObject, Operation, Said
+from shared.operations.model.models import Actor, Command, JsonObject, Operation, PendingCommand
 from shared.operations.model.rows import Active
-from shared.storage.tables import Conflict, Queues
 from shared.operations.model.store import Store
-from shared.operations.timings import dispatch_hold
 from shared.operations.model.workflow import Workflows
+from shared.operations.outside.messages import send_step
+from shared.operations.timings import dispatch_hold
+from shared.storage.tables import Conflict, Queues
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Commands:
         AlreadyEnded). One that was canceled before is answered as it is.
         """
         try:
-            return await self._write(operation, partial(_canceled, said=Said(self.ids.new(), Command.CANCEL, by)))
+            return await self._write(operation, partial(_canceled, command=PendingCommand(self.ids.new(), Command.CANCEL, by)))
         except Refused as refused:
             ended = await self.store.get(operation.id) or operation
             if refused.code is ErrorCode.ALREADY_ENDED and ended.status.ended and ended.cancel_requested:
@@ -41,9 +41,9 @@ class Commands:
 
     async def retry(self, operation: Operation, by: Actor) -> Operation:
         """Have an operation looked at now, whatever it waits for; raises `Refused` (AlreadyEnded)."""
-        return await self._write(operation, partial(_looked_at, said=Said(self.ids.new(), Command.RETRY, by)))
+        return await self._write(operation, partial(_looked_at, command=PendingCommand(self.ids.new(), Command.RETRY, by)))
 
-    async def say(self, operation: Operation, word: JsonObject, guard: Callable[[Active], None]) -> Operation:
+    async def submit_input(self, operation: Operation, word: JsonObject, guard: Callable[[Active], None]) -> Operation:
         """Leave a person's word for the operation's next step, and have it looked at now.
 
         `guard` raises `Refused` where the row, as it is at the moment of the write, does not wait for such a word.
@@ -51,7 +51,7 @@ class Commands:
 
         def change(row: Active) -> Active:
             guard(row)
-            return replace(row, word=word)
+            return replace(row, pending_input=word)
 
         return await self._write(operation, change)
 
@@ -75,13 +75,13 @@ class Commands:
         return await self.store.get(operation.id) or operation
 
 
-def _canceled(row: Active, said: Said) -> Active:
+def _canceled(row: Active, command: PendingCommand) -> Active:
     if row.started:
         raise Refused(ErrorCode.ALREADY_STARTED, "It has started and can no longer be canceled.", target=row.id)
-    return row if row.cancel_requested else replace(row, cancel_requested=True, said=(*row.said, said))
+    return row if row.cancel_requested else replace(row, cancel_requested=True, pending_commands=(*row.pending_commands, command))
 
 
-def _looked_at(row: Active, said: Said) -> Active:
+def _looked_at(row: Active, command: PendingCommand) -> Active:
     # who says it again before it was heard has said it once: the row must not grow
-    again = any(one.command is said.command and one.by == said.by for one in row.said)
-    return replace(row, attempts=0, said=row.said if again else (*row.said, said))
+    again = any(one.command is command.command and one.by == command.by for one in row.pending_commands)
+    return replace(row, attempts=0, pending_commands=row.pending_commands if again else (*row.pending_commands, command))

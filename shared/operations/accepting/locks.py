@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 from shared.clock import Clock, Ids, from_text, to_text
 from shared.operations.model.identity import short_hash
-from shared.storage.tables import Change, Conflict, Found, Table
 from shared.operations.model.store import Store
 from shared.operations.timings import FREE_LOCK_AFTER
+from shared.storage.tables import Change, Conflict, Found, Table
 
 TABLE = "locks"
 

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from shared.operations.model.identity import all_partitions, inverted, partition_of_tenant
 from shared.operations.model.models import Listed, Operation
-from shared.operations.model.store import list_ranges, Store
+from shared.operations.model.store import Store, list_ranges
 
 _SIDE_BY_SIDE = 16
 T = TypeVar("T")

@@ -85,7 +85,7 @@ class Command(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class PendingCommand:
     """A command that was taken, and who gave it; `id` tells it from every other."""
 
     id: str
@@ -97,10 +97,10 @@ class Said:
         return {"id": self.id, "command": str(self.command), "by": self.by.as_json()}
 
     @staticmethod
-    def from_json(body: Mapping[str, object]) -> "Said":
+    def from_json(body: Mapping[str, object]) -> "PendingCommand":
         """Read what `as_json` wrote."""
         by = body.get("by")
-        return Said(str(body["id"]), Command(str(body["command"])), Actor.from_json(by if isinstance(by, dict) else {}))
+        return PendingCommand(str(body["id"]), Command(str(body["command"])), Actor.from_json(by if isinstance(by, dict) else {}))
 
 
 @dataclass(frozen=True, slots=True)

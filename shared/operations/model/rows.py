@@ -12,8 +12,8 @@ from datetime import datetime
 from shared.clock import from_text
 from shared.errors import Problem
 from shared.operations.model.identity import inverted, partition_of
-from shared.operations.model.models import Actor, Attention, Intent, JsonObject, NewOperation, Operation, Said, Status
-from shared.operations.model.state import pack, sentence, State, unpack
+from shared.operations.model.models import Actor, Attention, Intent, JsonObject, NewOperation, Operation, PendingCommand, Status
+from shared.operations.model.state import State, pack, sentence, unpack
 
 VERSION = 1
 PIECE = 60 * 1024
@@ -49,15 +49,15 @@ class Active:
     cancel_requested: bool = False
     attention: Attention | None = None
     attentions: int = 0
-    tell: tuple[str, ...] = ()
+    pending_events: tuple[str, ...] = ()
     locks: tuple[str, ...] = ()
     announce: bool = False
     has_detail: bool = False
     percent: int = 0
     data: JsonObject = field(default_factory=dict)
     trace: str = ""
-    word: JsonObject | None = None
-    said: tuple[Said, ...] = ()
+    pending_input: JsonObject | None = None
+    pending_commands: tuple[PendingCommand, ...] = ()
     version: int = VERSION
     stamp: str = ""
     extra: JsonObject = field(default_factory=dict)
@@ -76,7 +76,9 @@ class Active:
     @property
     def awaits_check(self) -> bool:
         """Whether what is due is a check; else it is a step, were it only to heed a person's word or to tell of something."""
-        return bool(self.group) and not (self.announce or self.tell or self.cancel_requested or self.word or self.said)
+        return bool(self.group) and not (
+            self.announce or self.pending_events or self.cancel_requested or self.pending_input or self.pending_commands
+        )
 
     def with_attention(self, code: str, message: str, since: str) -> "Active":
         """Return the row asking for a person, with the event that tells so; unchanged if it already asks the same."""
@@ -84,7 +86,9 @@ class Active:
         if self.attention is not None and self.attention.code == code:
             return replace(self, attention=replace(self.attention, message=message))
         number = self.attentions + 1
-        return replace(self, attention=Attention(code, message, since), attentions=number, tell=(*self.tell, f"attention/{number}"))
+        return replace(
+            self, attention=Attention(code, message, since), attentions=number, pending_events=(*self.pending_events, f"attention/{number}")
+        )
 
 
 def compact(body: object) -> str:
@@ -132,12 +136,12 @@ def active_entity(row: Active) -> Entity:
         stamp=row.stamp,
         intent=row.intent,
         attention=row.attention,
-        tell=row.tell,
+        pending_events=row.pending_events,
         locks=row.locks,
         data=row.data,
         trace=row.trace,
-        word=row.word,
-        said=row.said,
+        pending_input=row.pending_input,
+        pending_commands=row.pending_commands,
         created_at=row.created_at,
         updated_at=row.updated_at,
         extra=row.extra,
@@ -188,15 +192,15 @@ def read_active(entity: Mapping[str, object], etag: str) -> Active:
         cancel_requested=bool(entity.get("cancelRequested")),
         attention=state.attention,
         attentions=_integer(entity.get("attentions")),
-        tell=state.tell,
+        pending_events=state.pending_events,
         locks=state.locks,
         announce=bool(entity.get("announce")),
         has_detail=bool(entity.get("hasDetail")),
         percent=_integer(entity.get("percent")),
         data=state.data,
         trace=state.trace,
-        word=state.word,
-        said=state.said,
+        pending_input=state.pending_input,
+        pending_commands=state.pending_commands,
         version=_integer(entity.get("v")) or VERSION,
         stamp=state.stamp,
         extra=state.extra,

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from shared.errors import Problem
-from shared.operations.model.models import Attention, Intent, JsonObject, Said
+from shared.operations.model.models import Attention, Intent, JsonObject, PendingCommand
 
 LONGEST_SENTENCE = 300
 _LONGEST_TRACE = 128
@@ -25,12 +25,12 @@ class State:
     stamp: str
     intent: Intent | None
     attention: Attention | None
-    tell: tuple[str, ...]
+    pending_events: tuple[str, ...]
     locks: tuple[str, ...]
     data: JsonObject
     trace: str
-    word: JsonObject | None
-    said: tuple[Said, ...]
+    pending_input: JsonObject | None
+    pending_commands: tuple[PendingCommand, ...]
     created_at: str
     updated_at: str
     extra: JsonObject
@@ -44,12 +44,12 @@ def pack(state: State) -> bytes:
         "stamp": state.stamp,
         "intent": _intent_json(state.intent) if state.intent else None,
         "attention": state.attention.as_json() if state.attention else None,
-        "tell": list(state.tell),
+        "tell": list(state.pending_events),
         "locks": list(state.locks),
         "data": state.data,
         "trace": state.trace if len(state.trace) <= _LONGEST_TRACE else "",
-        "word": state.word,
-        "said": [one.as_json() for one in state.said],
+        "word": state.pending_input,
+        "said": [one.as_json() for one in state.pending_commands],
         "createdAt": state.created_at,
         "updatedAt": state.updated_at,
     }
@@ -66,12 +66,12 @@ def unpack(packed: object) -> State:
         stamp=str(body.get("stamp", "")),
         intent=_read_intent(intent) if isinstance(intent, dict) else None,
         attention=Attention(*(str(attention.get(name, "")) for name in ("code", "message", "since"))) if attention else None,
-        tell=tuple(body.get("tell", ())),
+        pending_events=tuple(body.get("tell", ())),
         locks=tuple(body.get("locks", ())),
         data=data if isinstance(data, dict) else {},
         trace=str(body.get("trace", "")),
-        word=word if isinstance(word, dict) else None,
-        said=tuple(Said.from_json(one) for one in body.get("said", ())),
+        pending_input=word if isinstance(word, dict) else None,
+        pending_commands=tuple(PendingCommand.from_json(one) for one in body.get("said", ())),
         created_at=str(body.get("createdAt", "")),
         updated_at=str(body.get("updatedAt", "")),
         extra={name: value for name, value in body.items() if name not in _MEMBERS},

@@ -11,13 +11,13 @@ from typing import Any
 
 from shared.clock import Clock, Ids, to_text
 from shared.errors import ErrorCode, Problem, Refused
-from shared.operations.model import rows
 from shared.operations.crash_points import crash_point
+from shared.operations.model import rows
 from shared.operations.model.identity import all_partitions, body_hash, operation_id, partition_of
 from shared.operations.model.models import Accepted, JsonObject, NewOperation, Operation, Status
 from shared.operations.model.rows import Active
-from shared.storage.tables import Change, Conflict, Found, MAX_BATCH, Table
 from shared.operations.timings import dispatch_hold
+from shared.storage.tables import MAX_BATCH, Change, Conflict, Found, Table
 
 TABLE = "operations"
 
@@ -205,7 +205,7 @@ class Store:
             attention=None,
             nonce="",
             lease_until="",
-            tell=("terminal",),
+            pending_events=("terminal",),
             stamp=self._ids.new(),
         )
         final = {

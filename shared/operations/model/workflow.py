@@ -7,11 +7,11 @@ written with the write that ends the step (or with the intent of an effect), nev
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from shared.operations.running.claims import Claim
-from shared.operations.outside.messages import CHECK_QUEUE
-from shared.operations.model.models import Operation, Said
-from shared.operations.running.outcomes import Checked, Outcome, Unread
+from shared.operations.model.models import Operation, PendingCommand
 from shared.operations.model.rows import Active
+from shared.operations.outside.messages import CHECK_QUEUE
+from shared.operations.running.claims import Claim
+from shared.operations.running.outcomes import Checked, Outcome, Unread
 
 Step = Callable[[Claim], Awaitable[Outcome]]
 
@@ -22,7 +22,7 @@ async def _nothing_to_release(_row: Active) -> None:
     return None
 
 
-async def _nothing_to_note(_row: Active, _said: Said) -> None:
+async def _nothing_to_note(_row: Active, _said: PendingCommand) -> None:
     return None
 
 
@@ -31,10 +31,10 @@ class Workflow:
     """One kind of operation.
 
     `kind` and `resource` name it in answers and events (`/{resource}/{id}`); `step_queue` carries its steps, `check_queue` its checks.
-    `check` reads many rows' worlds at once and changes nothing. `released` gives back what the operation held beside its locks; it is
-    called again at each repetition of the announcement. `heard` notes a command (cancel, retry) and who gave it, before anything comes of
-    it; it may hear of the same one again, which `Said.id` tells. Roles are those of DESIGN.md. `located` says where the resource of an
-    operation is, below `/api`, where its path does not end in the operation's own id.
+    `check` reads the state of many rows in Azure at once and changes nothing. `on_finished` returns what the operation held beside its
+    locks; each repetition of the announcement calls it again. `on_command` records a command (cancel, retry) and who gave it, before the
+    command has any effect; the same command may be delivered again, which `PendingCommand.id` shows. `resource_path` gives the path of an
+    operation's resource below `/api` where it does not end in the operation's own id.
     """
 
     kind: str
@@ -45,11 +45,11 @@ class Workflow:
     steps: Mapping[str, Step]
     check: Check | None = None
     check_queue: str = CHECK_QUEUE
-    released: Callable[[Active], Awaitable[None]] = _nothing_to_release
-    heard: Callable[[Active, Said], Awaitable[None]] = _nothing_to_note
-    located: Callable[[Operation], str] | None = None
+    on_finished: Callable[[Active], Awaitable[None]] = _nothing_to_release
+    on_command: Callable[[Active, PendingCommand], Awaitable[None]] = _nothing_to_note
+    resource_path: Callable[[Operation], str] | None = None
 
-    def resource_path(self, operation: str) -> str:
+    def default_path(self, operation: str) -> str:
         """Return the path of the resource below `/api`."""
         return f"/{self.resource}/{operation}"
 
@@ -78,4 +78,4 @@ class Workflows:
     def path_of(self, operation: Operation) -> str:
         """Return the path of an operation's resource below `/api`."""
         workflow = self.of_kind(operation.kind)
-        return workflow.located(operation) if workflow.located is not None else workflow.resource_path(operation.id)
+        return workflow.resource_path(operation) if workflow.resource_path is not None else workflow.default_path(operation.id)

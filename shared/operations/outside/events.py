@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 from shared import telemetry
 from shared.clock import Clock, to_text
-from shared.operations.outside.messages import OUTCOME_QUEUE
 from shared.operations.model.models import JsonObject, Operation
-from shared.storage.tables import Queues
 from shared.operations.model.workflow import Workflows
+from shared.operations.outside.messages import OUTCOME_QUEUE
+from shared.storage.tables import Queues
 from shared.telemetry import Metric
 
 PREFIX = "farshore"
@@ -28,7 +28,7 @@ class Events:
     clock: Clock
     base_url: str
 
-    async def tell(self, operation: Operation, what: str, trace: str = "") -> None:
+    async def publish(self, operation: Operation, what: str, trace: str = "") -> None:
         """Send one event of an operation: `what` is terminal, attention/n, suspended or awaitingApproval."""
         kind = what.partition("/")[0]
         if kind == "attention" and operation.attention is not None:

@@ -11,7 +11,7 @@ from datetime import datetime
 
 from shared import telemetry
 from shared.errors import ErrorCode, Problem, Refused
-from shared.operations.outside.intake import decode, Intake, replay_of, understand
+from shared.operations.outside.intake import Intake, decode, replay_of, understand
 from shared.operations.outside.rejected import RejectedMessage, RejectedMessages
 from shared.telemetry import Metric
 

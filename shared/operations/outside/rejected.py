@@ -15,9 +15,9 @@ from typing import Any
 from shared.clock import Clock, from_text, to_text
 from shared.errors import ErrorCode, Problem, Refused
 from shared.operations.crash_points import crash_point
-from shared.operations.outside.events import Events
 from shared.operations.model.identity import inverted, short_hash
 from shared.operations.model.models import JsonObject
+from shared.operations.outside.events import Events
 from shared.storage.tables import Change, Conflict, Found, Queues, Table
 
 TABLE = "rejected"

@@ -13,15 +13,15 @@ from datetime import timedelta
 from shared.clock import Clock, to_text
 from shared.errors import ErrorCode
 from shared.operations.crash_points import crash_point
+from shared.operations.model.models import JsonObject
+from shared.operations.model.rows import Active
+from shared.operations.model.store import Store
+from shared.operations.model.workflow import Check, Workflows
 from shared.operations.outside.events import Events
 from shared.operations.outside.messages import CheckMessage, send_step
-from shared.operations.model.models import JsonObject
 from shared.operations.running.outcomes import Checked, Unread
-from shared.operations.model.rows import Active
-from shared.storage.tables import Conflict, Queues
-from shared.operations.model.store import Store
 from shared.operations.timings import ATTEMPTS_BEFORE_ATTENTION, dispatch_hold, retry_delay
-from shared.operations.model.workflow import Check, Workflows
+from shared.storage.tables import Conflict, Queues
 
 _log = logging.getLogger(__name__)
 Written = tuple[Active, JsonObject | None, bool]
@@ -50,7 +50,7 @@ class Checks:
         written = await self._write([(self._held(row), detail, listed) for row, detail, listed in after])
         crash_point("check.written")
         meant = {row.id: row.next_at for row, _, _ in after}
-        written = [await self._tell(row, meant[row.id]) if row.tell else row for row in written]
+        written = [await self._publish(row, meant[row.id]) if row.pending_events else row for row in written]
         await self._hand_over([row for row in written if not row.group])
         crash_point("check.queued")
 
@@ -103,15 +103,15 @@ class Checks:
     def _held(self, row: Active) -> Active:
         """Return the row as it stands until its events are sent: due soon, whenever it is to be checked again."""
         hold = to_text(self.clock.now() + dispatch_hold(self.clock.speed))
-        return replace(row, next_at=min(row.next_at, hold)) if row.tell else row
+        return replace(row, next_at=min(row.next_at, hold)) if row.pending_events else row
 
-    async def _tell(self, row: Active, next_at: str) -> Active:
+    async def _publish(self, row: Active, next_at: str) -> Active:
         """Send the events of a row that asks for a person; a crash before they are forgotten sends them again, under the same ids."""
         operation = await self.store.get(row.id)
-        for what in row.tell if operation else ():
-            await self.events.tell(operation, what, row.trace)  # type: ignore[arg-type]  # the loop is empty without one
+        for what in row.pending_events if operation else ():
+            await self.events.publish(operation, what, row.trace)  # type: ignore[arg-type]  # the loop is empty without one
         try:
-            return await self.store.save(replace(row, tell=(), next_at=next_at))
+            return await self.store.save(replace(row, pending_events=(), next_at=next_at))
         except Conflict:
             return row
 

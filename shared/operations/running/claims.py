@@ -21,11 +21,11 @@ from shared.clock import Clock, Ids, from_text, to_text
 from shared.errors import CallFailure, ErrorCode, FailureKind
 from shared.operations.crash_points import crash_point
 from shared.operations.model.models import Intent, JsonObject, Operation
-from shared.operations.running.outcomes import Wait
 from shared.operations.model.rows import Active
-from shared.storage.tables import Conflict
 from shared.operations.model.store import Store
+from shared.operations.running.outcomes import Wait
 from shared.operations.timings import Timings
+from shared.storage.tables import Conflict
 
 T = TypeVar("T")
 
@@ -101,7 +101,7 @@ class Claim:
         self.locks: tuple[str, ...] = row.locks
         self.dropped: tuple[str, ...] = ()
         self.filters: dict[str, str] = {}
-        self.spoken_to = False
+        self.has_new_input = False
         self._written = row
         self._unwritten: Intent | None = None
         self.clock = clock
@@ -110,7 +110,7 @@ class Claim:
         self._timings = timings
         self._held_since = held_since
         self._detail_before = repr(detail)
-        self._word_read = row.word
+        self._input_read = row.pending_input
         self._heard: frozenset[str] = frozenset()
 
     @property
@@ -140,7 +140,12 @@ class Claim:
         """Return the row as it was last written, with what others wrote meanwhile: what a step that broke has changed is left out."""
         row = self.row
         return replace(
-            self._written, etag=row.etag, cancel_requested=row.cancel_requested, word=self._word_read, tell=row.tell, said=row.said
+            self._written,
+            etag=row.etag,
+            cancel_requested=row.cancel_requested,
+            pending_input=self._input_read,
+            pending_events=row.pending_events,
+            pending_commands=row.pending_commands,
         )
 
     def changed_detail(self) -> JsonObject | None:
@@ -168,31 +173,39 @@ class Claim:
             raise ClaimLost
         # who wants it looked at sooner has written when: a step that was just deciding to wait longer must not write over it
         next_at = min(row.next_at, found.next_at)
-        word = row.word if found.word == self._word_read else found.word
-        said = tuple(one for one in found.said if one.id not in self._heard)
-        if said or found.word != self._word_read or (found.cancel_requested and not self.row.cancel_requested):
-            self.spoken_to, next_at = True, min(next_at, to_text(self.clock.now()))
-        self._word_read = found.word
+        word = row.pending_input if found.pending_input == self._input_read else found.pending_input
+        said = tuple(one for one in found.pending_commands if one.id not in self._heard)
+        if said or found.pending_input != self._input_read or (found.cancel_requested and not self.row.cancel_requested):
+            self.has_new_input, next_at = True, min(next_at, to_text(self.clock.now()))
+        self._input_read = found.pending_input
         canceled, has_detail = found.cancel_requested, row.has_detail or found.has_detail
         row, self.row = (
-            replace(one, cancel_requested=canceled, etag=found.etag, next_at=at, word=word, said=said, has_detail=has_detail)
+            replace(
+                one,
+                cancel_requested=canceled,
+                etag=found.etag,
+                next_at=at,
+                pending_input=word,
+                pending_commands=said,
+                has_detail=has_detail,
+            )
             for one, at in ((row, next_at), (self.row, found.next_at))
         )
         return row
 
-    def forget_said(self) -> None:
+    def acknowledge_commands(self) -> None:
         """Note that the workflow has heard of every command so far: the next write forgets them."""
-        self._heard |= {one.id for one in self.row.said}
-        self.row = replace(self.row, said=())
+        self._heard |= {one.id for one in self.row.pending_commands}
+        self.row = replace(self.row, pending_commands=())
 
-    def take_word(self) -> JsonObject | None:
+    def take_input(self) -> JsonObject | None:
         """Return what a person said of the operation since (approve, resume, resolve, …), once; the next write forgets it."""
-        word, self.row = self.row.word, replace(self.row, word=None)
+        word, self.row = self.row.pending_input, replace(self.row, pending_input=None)
         return word
 
-    def keep_word(self, word: JsonObject) -> None:
+    def return_input(self, word: JsonObject) -> None:
         """Leave a person's word for the next claim, because nothing could be done about it now."""
-        self.row = replace(self.row, word=word)
+        self.row = replace(self.row, pending_input=word)
 
     def forget_intent(self, *, started: bool) -> None:
         """Settle an effect in doubt by a person's word: it began, or it did not and may be sent anew."""

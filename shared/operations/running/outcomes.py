@@ -18,13 +18,13 @@ class Next:
 class Wait:
     """Look again at this moment (Azure's time), at `step` or the same one.
 
-    `attention` is (code, message) for a person; `tell` is an event to send (suspended, awaitingApproval).
+    `attention` is (code, message) for a person; `event` is an event to send (suspended, awaitingApproval).
     """
 
     at: datetime
     step: str | None = None
     attention: tuple[str, str] | None = None
-    tell: str | None = None
+    event: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

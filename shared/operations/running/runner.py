@@ -11,17 +11,17 @@ from datetime import datetime, timedelta
 from shared import telemetry
 from shared.clock import Clock, Ids, from_text, to_text
 from shared.errors import CallFailure, ErrorCode
-from shared.operations.running.claims import CanceledFirst, Claim, ClaimLost, StepWaits
-from shared.operations.crash_points import crash_point
-from shared.operations.outside.events import Events
 from shared.operations.accepting.locks import Locks
+from shared.operations.crash_points import crash_point
 from shared.operations.model.models import Attention, Status
-from shared.operations.running.outcomes import End, Follow, Next, Outcome, Wait
 from shared.operations.model.rows import Active
-from shared.storage.tables import Conflict
 from shared.operations.model.store import Store
-from shared.operations.timings import ATTEMPTS_BEFORE_ATTENTION, Timings, dispatch_hold, retry_delay
 from shared.operations.model.workflow import Workflow, Workflows
+from shared.operations.outside.events import Events
+from shared.operations.running.claims import CanceledFirst, Claim, ClaimLost, StepWaits
+from shared.operations.running.outcomes import End, Follow, Next, Outcome, Wait
+from shared.operations.timings import ATTEMPTS_BEFORE_ATTENTION, Timings, dispatch_hold, retry_delay
+from shared.storage.tables import Conflict
 from shared.telemetry import Metric
 
 _log = logging.getLogger(__name__)
@@ -53,7 +53,7 @@ class Runner:
             return
         claim = await self._claim(row)
         if claim is not None:
-            await self._carry_on(claim)
+            await self._run_steps(claim)
 
     def _is_due(self, row: Active) -> bool:
         return row.dispatched or row.next_at <= to_text(self.clock.now())
@@ -99,21 +99,21 @@ class Runner:
             timings=self.timings,
             held_since=held_since,
         )
-        await self._hear(claimed)
-        claim.forget_said()
-        await self._tell(claim)
+        await self._deliver_commands(claimed)
+        claim.acknowledge_commands()
+        await self._publish(claim)
         return claim
 
-    async def _hear(self, row: Active) -> None:
+    async def _deliver_commands(self, row: Active) -> None:
         """Let the workflow hear of the commands that were taken; again after a crash, until the row has forgotten them."""
-        for said in row.said:
-            await self.workflows.of_kind(row.kind).heard(row, said)
+        for said in row.pending_commands:
+            await self.workflows.of_kind(row.kind).on_command(row, said)
 
-    async def _carry_on(self, claim: Claim) -> None:
+    async def _run_steps(self, claim: Claim) -> None:
         workflow = self.workflows.of_kind(claim.row.kind)
         try:
-            if claim.row.group and not claim.row.cancel_requested and claim.row.word is None:
-                await self._leave_to_checks(claim)
+            if claim.row.group and not claim.row.cancel_requested and claim.row.pending_input is None:
+                await self._hand_over_to_checks(claim)
                 return
             for _ in range(_STEPS_IN_ONE_CLAIM):
                 outcome = await self._step(claim, workflow)
@@ -125,7 +125,7 @@ class Runner:
         except ClaimLost:
             _log.warning("it went on elsewhere: nothing more is written here", extra=_about(claim.row))
 
-    async def _leave_to_checks(self, claim: Claim) -> None:
+    async def _hand_over_to_checks(self, claim: Claim) -> None:
         # only events were to be sent, or a person asked to look now: what is due is a check, and the tick dispatches it
         now = to_text(self.clock.now())
         await claim.write(replace(claim.row, next_at=now, dispatched=False, attempts=0, lease_until=""))
@@ -142,13 +142,13 @@ class Runner:
         except CanceledFirst:
             return End(Status.CANCELED)
         except CallFailure as failure:
-            return self._unanswered(claim, failure)
+            return self._on_azure_error(claim, failure)
         except ClaimLost:
             raise
         except Exception as error:
-            return self._broke(claim, error)
+            return self._on_exception(claim, error)
 
-    def _unanswered(self, claim: Claim, failure: CallFailure) -> "Wait | _NoProgress":
+    def _on_azure_error(self, claim: Claim, failure: CallFailure) -> "Wait | _NoProgress":
         """A call that the step itself could not make sense of: asked to wait, it waits; all else is an attempt without progress."""
         if failure.asks_to_wait:
             return Wait(self.clock.now() + timedelta(seconds=max(failure.retry_after or 0, 15)))
@@ -158,7 +158,7 @@ class Runner:
         message = f"Step {claim.row.step} failed {attempts} times, the last time with {failure.code}: {failure.problem.message}"
         return _NoProgress(self.clock.now() + delay, (ErrorCode.NO_PROGRESS, message) if attempts >= ATTEMPTS_BEFORE_ATTENTION else None)
 
-    def _broke(self, claim: Claim, error: Exception) -> "_NoProgress":
+    def _on_exception(self, claim: Claim, error: Exception) -> "_NoProgress":
         """A step that failed with a defect of ours, or because storage did: an attempt without progress, never the end of an operation."""
         _log.exception("a step failed", extra=_about(claim.row))
         attempts = claim.row.attempts
@@ -172,7 +172,7 @@ class Runner:
             return
         now = to_text(self.clock.now())
         # what a person said while the step ran is heeded at once, whatever the step waits for
-        next_at = min(to_text(outcome.at), now) if claim.spoken_to else to_text(outcome.at)
+        next_at = min(to_text(outcome.at), now) if claim.has_new_input else to_text(outcome.at)
         row = replace(claim.current(), next_at=next_at, dispatched=False, lease_until="")
         if isinstance(outcome, _NoProgress):
             known = claim.as_written() if outcome.broken else claim.without_progress()
@@ -182,33 +182,33 @@ class Runner:
             wanted = outcome.attention if isinstance(outcome, Wait) else None
             row = replace(row, step=outcome.step or row.step, attempts=0, group=outcome.group if isinstance(outcome, Follow) else "")
             row = row.with_attention(*wanted, now) if wanted else replace(row, attention=None)
-            if isinstance(outcome, Wait) and outcome.tell:
-                row = replace(row, tell=(*row.tell, outcome.tell))
-        await self._write_and_tell(claim, row)
+            if isinstance(outcome, Wait) and outcome.event:
+                row = replace(row, pending_events=(*row.pending_events, outcome.event))
+        await self._write_and_publish(claim, row)
         crash_point("step.ended")
 
-    async def _write_and_tell(self, claim: Claim, row: Active) -> None:
+    async def _write_and_publish(self, claim: Claim, row: Active) -> None:
         """Write the end of a step; with events to send, the row stays due until they are sent."""
         listed = _attention_code(row.attention) != _attention_code(claim.row.attention)
         meant = row.next_at
-        if row.tell:
+        if row.pending_events:
             row = replace(row, next_at=to_text(self.clock.now() + dispatch_hold(self.clock.speed)), dispatched=True)
         await claim.write(row, listed=listed)
         if claim.dropped:
             await self.locks.release(claim.dropped, claim.id)
-        if row.tell:
-            await self._tell(claim)
+        if row.pending_events:
+            await self._publish(claim)
             await claim.write(replace(claim.row, next_at=meant, dispatched=False))
 
-    async def _tell(self, claim: Claim) -> None:
+    async def _publish(self, claim: Claim) -> None:
         """Send the events that are yet to be sent; the row forgets them with its next write."""
-        if not claim.row.tell:
+        if not claim.row.pending_events:
             return
         operation = await self.store.get(claim.id)
-        for what in claim.row.tell if operation else ():
-            await self.events.tell(operation, what, claim.row.trace)  # type: ignore[arg-type]  # the loop is empty without one
+        for what in claim.row.pending_events if operation else ():
+            await self.events.publish(operation, what, claim.row.trace)  # type: ignore[arg-type]  # the loop is empty without one
         crash_point("step.told")
-        claim.row = replace(claim.row, tell=())
+        claim.row = replace(claim.row, pending_events=())
 
     async def _finish(self, claim: Claim, end: End) -> None:
         row = replace(claim.current(), status=end.status, next_at=to_text(self.clock.now()), dispatched=True)
@@ -230,12 +230,12 @@ class Runner:
         """Give back what the operation held, tell of its end, remove its active row; each harmless to repeat."""
         workflow = self.workflows.of_kind(row.kind)
         await self.locks.release(row.locks, row.id)
-        await self._hear(row)
-        await workflow.released(row)
+        await self._deliver_commands(row)
+        await workflow.on_finished(row)
         crash_point("announce.released")
         operation = await self.store.get(row.id)
         if operation is not None:
-            await self.events.tell(operation, "terminal", row.trace)
+            await self.events.publish(operation, "terminal", row.trace)
             code = operation.error.code if operation.error else ""
             telemetry.count(Metric.ENDED, kind=row.kind, status=str(operation.status), tenant=row.tenant, code=str(code))
             _log.info("operation ended", extra=_about(row) | {"status": str(operation.status), "code": str(code)})

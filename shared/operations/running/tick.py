@@ -18,15 +18,15 @@ from typing import TypeVar
 
 from shared import telemetry
 from shared.clock import Clock, to_text
-from shared.operations.running.budgets import Budgets
 from shared.operations.crash_points import crash_point
 from shared.operations.model.identity import all_partitions
-from shared.operations.outside.messages import MAX_IDS, send_check, send_step
 from shared.operations.model.rows import Active
-from shared.storage.tables import Queues
 from shared.operations.model.store import Store
-from shared.operations.timings import dispatch_hold
 from shared.operations.model.workflow import Workflows
+from shared.operations.outside.messages import MAX_IDS, send_check, send_step
+from shared.operations.running.budgets import Budgets
+from shared.operations.timings import dispatch_hold
+from shared.storage.tables import Queues
 from shared.telemetry import Metric
 
 _log = logging.getLogger(__name__)

@@ -10,16 +10,16 @@ from shared.access.registry import Registry, Tenant
 from shared.access.vaults import cloud_key, vault_key
 from shared.arm.ids import ResourceId
 from shared.errors import CallFailure, Refused
+from shared.failovers.vault.facts import PlanFacts, ProtectedItemFacts, ProviderFacts
 from shared.failovers.vault.gateway import SiteRecoveryGateway
 from shared.failovers.vault.inventory import Inventory
 from shared.failovers.vault.inventory_answers import Readiness, ReadinessFinding
+from shared.failovers.vault.inventory_views import fabric_view
 from shared.failovers.vault.listing import Vault
 from shared.failovers.vault.names import CheckResult, Provider
 from shared.failovers.vault.owners import owner_of_plan
-from shared.tenants.readiness import rules as rules
-from shared.failovers.vault.facts import PlanFacts, ProtectedItemFacts, ProviderFacts
-from shared.failovers.vault.inventory_views import fabric_view
-from shared.failovers.vault.reading import an_object, id_key, Json, own_id, resource_id, text, whole
+from shared.failovers.vault.reading import Json, an_object, id_key, own_id, resource_id, text, whole
+from shared.tenants.readiness import rules
 
 T = TypeVar("T")
 _WORST = (CheckResult.FAILURE, CheckResult.UNKNOWN, CheckResult.WARNING, CheckResult.PASS)

@@ -7,9 +7,9 @@ has the last word.
 from collections.abc import Collection, Iterable, Iterator
 from enum import StrEnum
 
-from shared.errors import ErrorCode, Problem
 from shared.copies.copying.models import ConsistencyMode
-from shared.copies.facts import DiskFacts, id_key, RestorePointFacts, VirtualMachineFacts
+from shared.copies.facts import DiskFacts, RestorePointFacts, VirtualMachineFacts, id_key
+from shared.errors import ErrorCode, Problem
 
 MAX_RESTORE_POINTS_PER_VM = 500
 """facts/restore-points.md: "500 restore points per VM over all its collections"."""

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from shared.errors import ErrorCode, Problem
 from shared.copies.copying.rules.replication import Replication
+from shared.errors import ErrorCode, Problem
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,8 @@ all, for Azure's words would not tell a caller that an A2A item never has a plan
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from shared.failovers.vault.names import Action, AllowedOperation, Direction, Provider
 from shared.failovers.vault.facts import PlanFacts, ProtectedItemFacts
+from shared.failovers.vault.names import Action, AllowedOperation, Direction, Provider
 
 _ALL = frozenset(Provider)
 _TO_AZURE = _ALL - {Provider.HYPER_V_REPLICA_2012_R2}

@@ -6,13 +6,13 @@ from datetime import timedelta
 from shared.arm.ids import ResourceId
 from shared.errors import Problem
 from shared.failovers.failing_over.requests import FailoverRequest
-from shared.failovers.vault.answers import Check, Plan
-from shared.failovers.vault.names import Action, CheckName, CheckResult, Health, LatestPoint, Provider, Refusal, VMM_NETWORK_TYPE
-from shared.values.durations import in_words
 from shared.failovers.failing_over.rules.allowed import is_allowed, operations_for, reprotecting, why_not
+from shared.failovers.failing_over.rules.context import FailoverContext, Member, asked_of, out_of_primary
 from shared.failovers.failing_over.rules.points import Chosen
+from shared.failovers.vault.answers import Check, Plan
+from shared.failovers.vault.names import VMM_NETWORK_TYPE, Action, CheckName, CheckResult, Health, LatestPoint, Provider, Refusal
 from shared.failovers.vault.reading import same_name
-from shared.failovers.failing_over.rules.context import asked_of, Member, out_of_primary, World
+from shared.values.durations import in_words
 
 MAX_MEMBERS = 100
 """facts/site-recovery.md, "Limits": protected instances per recovery plan."""
@@ -28,7 +28,7 @@ _WORSE = (CheckResult.PASS, CheckResult.WARNING, CheckResult.UNKNOWN, CheckResul
 _FIELDS = {CheckName.NETWORK: "options.network", CheckName.LAST_TEST_FAILOVER: "acceptUntested"}
 
 
-def run_checks(request: FailoverRequest, world: World, chosen: dict[str, Chosen]) -> tuple[Check, ...]:
+def run_checks(request: FailoverRequest, world: FailoverContext, chosen: dict[str, Chosen]) -> tuple[Check, ...]:
     """Run every check that is asked of the request; `chosen` has the recovery point of each member by its key."""
     found = [
         *_action_allowed(request, world),
@@ -76,7 +76,7 @@ def told(plan: Plan) -> dict[str, str]:
     return found
 
 
-def _action_allowed(request: FailoverRequest, world: World) -> Iterator[Check]:
+def _action_allowed(request: FailoverRequest, world: FailoverContext) -> Iterator[Check]:
     subject, action = world.subject, request.action
     allowed = is_allowed(action, subject)
     if allowed:
@@ -98,7 +98,7 @@ def _stays_in_azure(action: Action, member: Member) -> bool:
     return member.item.provider is Provider.HYPER_V_REPLICA_AZURE and out
 
 
-def _no_running_job(request: FailoverRequest, world: World) -> Iterator[Check]:
+def _no_running_job(request: FailoverRequest, world: FailoverContext) -> Iterator[Check]:
     busy = [words for words in (_busy(request.action, world, name, scenario) for name, scenario in _scenarios(world)) if words]
     if busy:
         yield _check(CheckName.NO_RUNNING_JOB, world.scope_id, CheckResult.FAILURE, "; ".join(dict.fromkeys(busy)))
@@ -106,7 +106,7 @@ def _no_running_job(request: FailoverRequest, world: World) -> Iterator[Check]:
         yield _check(CheckName.NO_RUNNING_JOB, world.scope_id, CheckResult.PASS, "no job is running")
 
 
-def _scenarios(world: World) -> Iterator[tuple[str, tuple[str, str]]]:
+def _scenarios(world: FailoverContext) -> Iterator[tuple[str, tuple[str, str]]]:
     """Yield what is busy with which (scenario, job): by its own `currentScenario`, and by the vault's jobs."""
     things = [(member.item.friendly_name or member.item.name, member.item.name, member.item.scenario) for member in world.members]
     if world.plan is not None:
@@ -119,7 +119,7 @@ def _scenarios(world: World) -> Iterator[tuple[str, tuple[str, str]]]:
                 yield shown, (job.scenario or "a job", job.name)
 
 
-def _busy(action: Action, world: World, shown: str, scenario: tuple[str, str]) -> str | None:
+def _busy(action: Action, world: FailoverContext, shown: str, scenario: tuple[str, str]) -> str | None:
     name, job = scenario
     # a test failover that waits for its cleanup is what a cleanup is for
     if action is Action.TEST_FAILOVER_CLEANUP and name.lower().endswith("testfailover") and is_allowed(action, world.subject):
@@ -127,7 +127,7 @@ def _busy(action: Action, world: World, shown: str, scenario: tuple[str, str]) -
     return f"{shown} is busy with {name}" + (f" (job {job})" if job else "")
 
 
-def _ownership(world: World) -> Iterator[Check]:
+def _ownership(world: FailoverContext) -> Iterator[Check]:
     strangers = world.strangers + sum(not member.owned for member in world.members)
     if not world.owned or strangers:
         what = f"{strangers} of {len(world.members) + world.strangers} members belong" if world.owned else "it belongs"
@@ -136,7 +136,7 @@ def _ownership(world: World) -> Iterator[Check]:
         yield _check(CheckName.OWNERSHIP, world.scope_id, CheckResult.PASS, "everything in it is the tenant's own")
 
 
-def _limits(request: FailoverRequest, world: World, chosen: dict[str, Chosen]) -> Iterator[Check]:
+def _limits(request: FailoverRequest, world: FailoverContext, chosen: dict[str, Chosen]) -> Iterator[Check]:
     faults = [*_of_size(world), *_of_point_kinds(request, world), *_of_names(request, world)]
     for member in world.members:
         if (missing := chosen[member.item.key].missing or _untold(request, world, member)) is not None:
@@ -147,7 +147,7 @@ def _limits(request: FailoverRequest, world: World, chosen: dict[str, Chosen]) -
         yield _check(CheckName.LIMITS, world.scope_id, CheckResult.PASS, "it keeps within Azure's limits")
 
 
-def _untold(request: FailoverRequest, world: World, member: Member) -> str | None:
+def _untold(request: FailoverRequest, world: FailoverContext, member: Member) -> str | None:
     """Say that nobody can tell which point is meant: an item's is sent by its id, and without one Azure would take the latest."""
     choice = request.options.effective_point
     if member.points is not None or world.plan is not None or choice.id is not None or choice.latest is LatestPoint.LATEST:
@@ -155,7 +155,7 @@ def _untold(request: FailoverRequest, world: World, member: Member) -> str | Non
     return "Azure does not tell its recovery points now, so which one is meant is not known: name it by its id, or ask for Latest"
 
 
-def _of_size(world: World) -> Iterator[tuple[str, str]]:
+def _of_size(world: FailoverContext) -> Iterator[tuple[str, str]]:
     count = len(world.members) + len(world.unread)
     if count > MAX_MEMBERS:
         yield world.scope_id, f"the plan has {count} members, and Azure moves at most {MAX_MEMBERS} with one plan: split it"
@@ -163,7 +163,7 @@ def _of_size(world: World) -> Iterator[tuple[str, str]]:
         yield world.scope_id, "the plan has no members: there is nothing to move"
 
 
-def _of_point_kinds(request: FailoverRequest, world: World) -> Iterator[tuple[str, str]]:
+def _of_point_kinds(request: FailoverRequest, world: FailoverContext) -> Iterator[tuple[str, str]]:
     point = request.options.recovery_point
     for provider in dict.fromkeys(world.subject.providers):
         possible = _PLAN_POINTS.get(provider) if provider is not None else None
@@ -175,14 +175,14 @@ def _of_point_kinds(request: FailoverRequest, world: World) -> Iterator[tuple[st
             yield "options.recoveryPoint", f"{provider} can use {names} only"
 
 
-def _of_names(request: FailoverRequest, world: World) -> Iterator[tuple[str, str]]:
+def _of_names(request: FailoverRequest, world: FailoverContext) -> Iterator[tuple[str, str]]:
     if Provider.HYPER_V_REPLICA_2012_R2 in world.subject.providers:
         for name in ("targetVmName", "targetVmSize"):
             if name in request.options.given:
                 yield f"options.{name}", "between VMM clouds the machine keeps its name and size: only in Azure can they be chosen"
 
 
-def _network(request: FailoverRequest, world: World) -> Iterator[Check]:
+def _network(request: FailoverRequest, world: FailoverContext) -> Iterator[Check]:
     named = request.options.network
     if request.action is not Action.TEST_FAILOVER:
         yield _check(CheckName.NETWORK, world.scope_id, CheckResult.PASS, "the networks stay those that the items have")
@@ -196,7 +196,7 @@ def _network(request: FailoverRequest, world: World) -> Iterator[Check]:
         yield _check(CheckName.NETWORK, named, CheckResult.PASS if fault is None else CheckResult.FAILURE, words)
 
 
-def _network_fault(named: str, world: World) -> str | None:
+def _network_fault(named: str, world: FailoverContext) -> str | None:
     network = world.network
     if network is None or not network.exists or network.owned is False:
         # another tenant's network is as unknown as one that is not there
@@ -213,7 +213,7 @@ def _network_fault(named: str, world: World) -> str | None:
     return None
 
 
-def _blast_radius(request: FailoverRequest, world: World) -> Iterator[Check]:
+def _blast_radius(request: FailoverRequest, world: FailoverContext) -> Iterator[Check]:
     limit, count = world.rails.blast_radius, len(world.members) + len(world.unread)
     if not request.action.moves_production:
         result, words = CheckResult.PASS, f"{request.action} moves no machine"
@@ -238,7 +238,7 @@ def _health(member: Member) -> Check:
     return _check(CheckName.HEALTH, member.item.id, CheckResult.UNKNOWN, "Azure does not tell the health of its replication")
 
 
-def _lag(member: Member, world: World) -> Check:
+def _lag(member: Member, world: FailoverContext) -> Check:
     lag = replication_lag(member, world)
     if lag is None:
         return _check(
@@ -251,7 +251,7 @@ def _lag(member: Member, world: World) -> Check:
     return _check(CheckName.REPLICATION_LAG, member.item.id, CheckResult.WARNING if warns else CheckResult.PASS, words)
 
 
-def replication_lag(member: Member, world: World) -> timedelta | None:
+def replication_lag(member: Member, world: FailoverContext) -> timedelta | None:
     """Return how far an item's replication is behind: the lag as measured and the time since, else the time since data last arrived."""
     item = member.item
     if item.rpo_seconds is not None:
@@ -260,7 +260,7 @@ def replication_lag(member: Member, world: World) -> timedelta | None:
     return max(world.now - item.last_synced_at, timedelta()) if item.last_synced_at is not None else None
 
 
-def _point_age(request: FailoverRequest, member: Member, world: World, chosen: Chosen) -> Check:
+def _point_age(request: FailoverRequest, member: Member, world: FailoverContext, chosen: Chosen) -> Check:
     target = member.item.id
     latest = request.options.effective_point.latest is LatestPoint.LATEST
     if latest and request.action is Action.PLANNED_FAILOVER:
@@ -279,7 +279,7 @@ def _point_age(request: FailoverRequest, member: Member, world: World, chosen: C
     return _check(CheckName.RECOVERY_POINT_AGE, target, CheckResult.WARNING if warns else CheckResult.PASS, words)
 
 
-def _last_test(request: FailoverRequest, member: Member, world: World) -> Check:
+def _last_test(request: FailoverRequest, member: Member, world: FailoverContext) -> Check:
     at, limit = member.item.last_test_failover_at, world.rails.untested_after
     if at is not None and world.now - at <= limit:
         words = f"its last successful test failover was {in_words(world.now - at)} ago"

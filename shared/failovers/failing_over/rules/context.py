@@ -3,10 +3,10 @@
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from shared.failovers.vault.names import Action
 from shared.failovers.failing_over.rules.allowed import Subject, subject_of_item, subject_of_plan
 from shared.failovers.vault.facts import NetworkFacts, PlanFacts, ProtectedItemFacts, RecoveryPointFacts
 from shared.failovers.vault.job_facts import JobFacts
+from shared.failovers.vault.names import Action
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class Member:
 
 
 @dataclass(frozen=True, slots=True)
-class World:
+class FailoverContext:
     """What was read for a request.
 
     `scope_id` is the item's or plan's ARM id and `owned` whether it is the tenant's. `plan` is None for a single item. `unread` are ids of

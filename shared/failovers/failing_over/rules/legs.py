@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
-from shared.operations.model.models import Status
 from shared.failovers.failing_over.requests import CommitWindow, ThenCleanup
 from shared.failovers.vault.names import Action, WindowEnd
+from shared.operations.model.models import Status
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from shared.failovers.failing_over.requests import FailoverOptions
-from shared.failovers.vault.names import Action, DataSync, Direction, LatestPoint, Provider, SourceSiteOperations
 from shared.failovers.failing_over.rules.allowed import direction_for
 from shared.failovers.vault.facts import PlanFacts, ProtectedItemFacts
+from shared.failovers.vault.names import Action, DataSync, Direction, LatestPoint, Provider, SourceSiteOperations
 
 Body = dict[str, Any]
 

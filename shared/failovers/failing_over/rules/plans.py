@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from shared.failovers.failing_over.requests import FailoverOptions, FailoverRequest, FailoverScope
-from shared.failovers.vault.answers import Plan, PlanMember, RecoveryPoint
-from shared.failovers.vault.names import Action, Approval, WindowEnd
 from shared.failovers.failing_over.rules.allowed import allowed_actions, reprotecting
 from shared.failovers.failing_over.rules.checks import run_checks
+from shared.failovers.failing_over.rules.context import FailoverContext, Member
+from shared.failovers.failing_over.rules.points import Chosen, choose
+from shared.failovers.vault.answers import Plan, PlanMember, RecoveryPoint
 from shared.failovers.vault.facts import ProtectedItemFacts
-from shared.failovers.failing_over.rules.points import choose, Chosen
+from shared.failovers.vault.names import Action, Approval, WindowEnd
 from shared.failovers.vault.reading import id_key
-from shared.failovers.failing_over.rules.context import Member, World
 
 USES_POINT = frozenset({Action.TEST_FAILOVER, Action.PLANNED_FAILOVER, Action.UNPLANNED_FAILOVER, Action.APPLY_RECOVERY_POINT})
 
@@ -27,7 +27,7 @@ class Planned:
     allowed: tuple[Action, ...]
 
 
-def make_plan(request: FailoverRequest, world: World) -> Planned:
+def make_plan(request: FailoverRequest, world: FailoverContext) -> Planned:
     """Plan a request in the world as it was read."""
     chosen = {member.item.key: _chosen(request, member) for member in world.members}
     checks = run_checks(request, world, chosen)
