@@ -27,7 +27,8 @@ from shared.errors import CallFailure, ErrorCode, FailureKind, Problem, Refused
 from shared.operations.model.models import Intent, JsonObject, Status
 from shared.operations.model.rows import Active
 from shared.operations.model.workflow import Workflow
-from shared.operations.running.claims import Absent, Claim, Effect, Started
+from shared.operations.running.claims import Claim
+from shared.operations.running.effects import Absent, Effect, Started
 from shared.operations.running.outcomes import Checked, End, Follow, Next, Outcome, Unread, Wait
 from shared.operations.timings import Timings
 from shared.telemetry import Metric
