@@ -197,6 +197,7 @@ def _assemble(settings: Settings, clock: Clock, ids: Ids, account: Storage, anch
     from shared.copies import assemble as restore_points
     from shared.copies.protection.gauges import CopyGauges
     from shared.failovers import assemble as site_recovery
+    from shared.tenants.readiness.reader import ReadinessReader
     from shared.web.keys import SigningKeys
     from shared.web.tokens import TokenVerifier
 
@@ -251,7 +252,7 @@ def _assemble(settings: Settings, clock: Clock, ids: Ids, account: Storage, anch
         set_up=set_up,
         drills=drills,
         protection=protection,
-        readiness=failovers.readiness,
+        readiness=ReadinessReader(failovers.gateway, failovers.inventory, registry),
         schedules=tuple(work for name in settings.capabilities for work in scheduled.get(name, ())),
         blobs=anchors,
         clients=clients,

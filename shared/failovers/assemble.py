@@ -38,7 +38,6 @@ from shared.operations.model.workflow import Workflow
 from shared.operations.timings import Timings
 from shared.storage.blobs import WriteOnceBlobs
 from shared.storage.tables import Storage, Table
-from shared.tenants.readiness.reader import ReadinessReader
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +70,6 @@ class SiteRecovery:
         """Return what entry points of protection policies and their timer call."""
         kept = self.protection_table
         return Protection(PolicyStore(kept, ProtectionPolicy), NoteStore(kept), set_up, self.inventory, operations, self.clock)
-
-    @property
-    def readiness(self) -> ReadinessReader:
-        """What tells whether tenants can be protected."""
-        return ReadinessReader(self.gateway, self.inventory, self.inventory.registry)
 
     def set_up(self, acceptance: Acceptance) -> SetUp:
         """Return what entry points of the set-up call."""

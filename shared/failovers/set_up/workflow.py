@@ -16,7 +16,8 @@ from urllib.parse import quote
 from shared.arm.ids import ResourceId
 from shared.clock import Clock, from_text, to_text
 from shared.errors import CallFailure, ErrorCode, FailureKind, Problem, Refused
-from shared.failovers.failing_over.workflow import STEP_QUEUE, lock_names
+from shared.failovers.kinds import SET_UP_RESOURCES, STEP_QUEUE
+from shared.failovers.scopes import lock_names
 from shared.failovers.set_up.planning import Planner, SetUpChange
 from shared.failovers.set_up.requests import Change, Kind
 from shared.failovers.vault import jobs
@@ -29,12 +30,6 @@ from shared.operations.running.claims import Absent, Claim, Effect, Started
 from shared.operations.running.outcomes import End, Next, Outcome, Wait
 from shared.operations.timings import Timings
 
-_RESOURCES = {
-    Kind.POLICY: "replication-policies",
-    Kind.NETWORK_MAPPING: "network-mappings",
-    Kind.ITEM: "protected-items",
-    Kind.PLAN: "recovery-plans",
-}
 _HARMLESS = "it makes, changes or removes a resource under its own name, and Azure refuses it while a job works on it"
 _SOON = timedelta(seconds=15)
 _DETAILS = 20
@@ -160,7 +155,7 @@ def set_up_workflows(steps: SetUpSteps) -> tuple[Workflow, ...]:
             },
             resource_path=_located,
         )
-        for kind, resource in _RESOURCES.items()
+        for kind, resource in SET_UP_RESOURCES.items()
     )
 
 
@@ -171,7 +166,7 @@ def _located(operation: Operation) -> str:
     if wanted.kind is Kind.ITEM and wanted.change is Change.CREATE:
         scopes = wanted.known_scopes()
         name = scopes[0].rpartition("/")[2] if len(scopes) == 1 else ""
-    path = f"/{_RESOURCES[wanted.kind]}"
+    path = f"/{SET_UP_RESOURCES[wanted.kind]}"
     return f"{path}/{quote(name)}" if name else path
 
 

@@ -15,9 +15,9 @@ from shared.failovers.vault.inventory_answers import (
     ProtectableItem,
     ReplicationPolicy,
 )
+from shared.failovers.vault.limits import frequency_check
 from shared.failovers.vault.names import CheckResult
 from shared.failovers.vault.reading import Json, an_object, id_key, last_segment, objects, own_id, resource_id, text, texts, whole
-from shared.tenants.readiness.rules import frequency_check
 
 
 def fabric_view(fabric: Json) -> Fabric:
