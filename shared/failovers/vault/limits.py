@@ -6,9 +6,10 @@ Sources: docs/azure/site-recovery.md, "Limits" and "Hosters and CSP partners".
 import re
 from dataclasses import dataclass
 
+from shared.arm.reading import own_id
 from shared.failovers.vault.facts import ProviderFacts
 from shared.failovers.vault.names import CheckResult
-from shared.failovers.vault.reading import Json, an_object, objects, own_id, text, whole
+from shared.values.reading import Json, an_object, objects, text, whole
 
 LEAST_PROVIDER = (5, 1, 1256, 0)
 """An older provider fails with "unknown error" when it reads the vault's certificate."""

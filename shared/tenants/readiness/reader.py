@@ -9,6 +9,7 @@ from shared.access.ownership import owner_of
 from shared.access.registry import Registry, Tenant
 from shared.access.vaults import cloud_key, vault_key
 from shared.arm.ids import ResourceId
+from shared.arm.reading import id_key, own_id, resource_id
 from shared.errors import CallFailure, Refused
 from shared.failovers.vault.facts import PlanFacts, ProtectedItemFacts, ProviderFacts
 from shared.failovers.vault.gateway import SiteRecoveryGateway
@@ -19,8 +20,8 @@ from shared.failovers.vault.limits import machine_of
 from shared.failovers.vault.listing import Vault
 from shared.failovers.vault.names import CheckResult, Provider
 from shared.failovers.vault.owners import owner_of_plan
-from shared.failovers.vault.reading import Json, an_object, id_key, own_id, resource_id, text, whole
 from shared.tenants.readiness import rules
+from shared.values.reading import Json, an_object, text, whole
 
 T = TypeVar("T")
 _WORST = (CheckResult.FAILURE, CheckResult.UNKNOWN, CheckResult.WARNING, CheckResult.PASS)
