@@ -15,7 +15,7 @@ from typing import Any
 from shared.arm.ids import ResourceId
 from shared.clock import Clock, from_text, to_text
 from shared.errors import CallFailure, ErrorCode, FailureKind, Problem, Refused
-from shared.failovers.failing_over.workflow import lock_names
+from shared.failovers.scopes import lock_names
 from shared.failovers.set_up.planning import Planner, SetUpChange
 from shared.failovers.vault import jobs
 from shared.failovers.vault.gateway import SiteRecoveryGateway, StartedJob
