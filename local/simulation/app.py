@@ -8,15 +8,15 @@ from collections.abc import AsyncIterator
 from aiohttp import web
 
 from local.simulation import compute, network, resources, storage
-from local.simulation.compute.urls import ROUTES as COMPUTE
-from local.simulation.control import Control
-from local.simulation.gate import Ending, Gate, Outcome, Received
-from local.simulation.network.urls import ROUTES as NETWORK
+from local.simulation.arm.gate import Ending, Gate, Outcome, Received
+from local.simulation.arm.routes import Routes
+from local.simulation.compute.service import ROUTES as COMPUTE
+from local.simulation.control.surface import Control
+from local.simulation.network.service import ROUTES as NETWORK
 from local.simulation.platform import Platform
-from local.simulation.recovery_services.urls import ROUTES as RECOVERY_SERVICES
-from local.simulation.resources.urls import ROUTES as RESOURCES
-from local.simulation.routes import Routes
-from local.simulation.storage.urls import ROUTES as STORAGE
+from local.simulation.recovery_services.service import ROUTES as RECOVERY_SERVICES
+from local.simulation.resources.service import ROUTES as RESOURCES
+from local.simulation.storage.service import ROUTES as STORAGE
 
 __all__ = ["compute", "create_app", "network", "resources", "storage"]
 

@@ -11,10 +11,10 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from local.simulation.access import Principal
+from local.simulation.arm.access import Principal
+from local.simulation.arm.tables import Json
 from local.simulation.ids import group_id, key
 from local.simulation.sample_estate import app_principal
-from local.simulation.state import Json
 from local.simulation.world import World
 
 _LISTS = (

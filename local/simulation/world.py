@@ -3,12 +3,12 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from local.simulation.access import Principal
+from local.simulation.arm.access import Principal
+from local.simulation.arm.tables import Change, Json, Table
 from local.simulation.compute.state import ComputeState
 from local.simulation.network.models import NetworkState
 from local.simulation.recovery_services.state import RecoveryServicesState
 from local.simulation.resources.models import ResourcesState
-from local.simulation.state import Change, Json, Table
 from local.simulation.storage.models import StorageState
 
 

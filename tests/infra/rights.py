@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from local.simulation import app as simulation
-from local.simulation.arm import Route
+from local.simulation.arm.call import Route
 from tests.infra.bicep import INFRA, deployed_modules, dump, is_there, known, main
 from tests.support.running import Running
 

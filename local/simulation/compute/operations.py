@@ -4,12 +4,12 @@ from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
-from local.simulation.arm import Answer, Call
+from local.simulation.arm.call import Answer, Call
+from local.simulation.arm.errors import not_found
+from local.simulation.arm.tables import Change, Json
 from local.simulation.compute import bodies
 from local.simulation.compute.models import Operation
-from local.simulation.errors import not_found
 from local.simulation.ids import subscription
-from local.simulation.state import Change, Json
 from local.simulation.times import to_text
 
 

@@ -5,13 +5,13 @@ from datetime import timedelta
 from typing import Any
 from urllib.parse import quote
 
-from local.simulation.arm import Answer, Call, page
+from local.simulation.arm.call import Answer, Call, page
+from local.simulation.arm.errors import ArmError, invalid_parameter, not_found
+from local.simulation.arm.tables import Change
 from local.simulation.compute import bodies, operations, rules
 from local.simulation.compute.machines import Disk, VirtualMachine
 from local.simulation.compute.models import COLLECTION, DISK_POINT, MACHINE, POINT, Collection, PointDisk, RestorePoint
-from local.simulation.errors import ArmError, invalid_parameter, not_found
 from local.simulation.ids import derived, group_id, key, name, parent, subscription
-from local.simulation.state import Change
 from local.simulation.times import to_text
 
 #: How long a deletion, and granting or revoking access, take.

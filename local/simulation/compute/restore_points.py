@@ -6,18 +6,18 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from local.simulation.access import linked_authorization_failed
-from local.simulation.arm import Answer, Call
-from local.simulation.buckets import last_hour
+from local.simulation.arm.access import linked_authorization_failed
+from local.simulation.arm.buckets import last_hour
+from local.simulation.arm.call import Answer, Call
+from local.simulation.arm.errors import ArmError, invalid_parameter, not_found
+from local.simulation.arm.tables import Change, JsonValue
 from local.simulation.compute import bodies, operations, rules
 from local.simulation.compute.loading import captured, copied
 from local.simulation.compute.machines import VirtualMachine
 from local.simulation.compute.models import MACHINE, POINT, Allowance, Collection, RestorePoint, collection_key
 from local.simulation.compute.replication import is_coarse, scheduled
 from local.simulation.compute.responses import DELETION, check_locks, existing_point, live_collection
-from local.simulation.errors import ArmError, invalid_parameter, not_found
 from local.simulation.ids import is_type, key, name, parent, resource_group, subscription
-from local.simulation.state import Change, JsonValue
 
 _MODES = ("CrashConsistent", "FileSystemConsistent", "ApplicationConsistent")
 _WRITE = "Microsoft.Compute/restorePointCollections/restorePoints/write"

@@ -1,10 +1,10 @@
 """What Microsoft.Network answers."""
 
-from local.simulation.arm import Answer, Call, page
-from local.simulation.errors import not_found
+from local.simulation.arm.call import Answer, Call, page
+from local.simulation.arm.errors import not_found
+from local.simulation.arm.tables import Json
 from local.simulation.ids import derived, key, name
 from local.simulation.network.models import VirtualNetwork
-from local.simulation.state import Json
 
 NETWORK = "Microsoft.Network/virtualNetworks"
 

@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 from typing import Any
 
-from local.simulation.arm import Call
-from local.simulation.errors import ArmError
+from local.simulation.arm.call import Call
+from local.simulation.arm.errors import ArmError
+from local.simulation.arm.tables import Json, JsonValue
 from local.simulation.ids import is_type, key, name
 from local.simulation.network.responses import NETWORK as VIRTUAL_NETWORK
-from local.simulation.recovery_services.items import Item
+from local.simulation.recovery_services.items.item import Item
 from local.simulation.recovery_services.names import CONTAINER, NETWORK, Provider, fabric_of
-from local.simulation.state import Json, JsonValue
 
 _DIRECTIONS = ("PrimaryToRecovery", "RecoveryToPrimary")
 _NETWORK_TYPES = ("VmNetworkAsInput", "NoNetworkAttachAsInput", "LogicalNetworkAsInput", "CreateNetworkTask")

@@ -3,12 +3,14 @@
 from collections.abc import Sequence
 from datetime import timedelta
 
-from local.simulation.arm import Answer, Call, page
-from local.simulation.errors import not_found
+from local.simulation.arm.call import Answer, Call, page
+from local.simulation.arm.errors import not_found
+from local.simulation.arm.tables import Json
 from local.simulation.ids import key, name, resource_group, type_of
-from local.simulation.recovery_services import filters, item_bodies, plan_failovers, vault_health
-from local.simulation.recovery_services.items import Item
-from local.simulation.recovery_services.models import Thing, Vault
+from local.simulation.recovery_services import filters
+from local.simulation.recovery_services.items import bodies as item_bodies
+from local.simulation.recovery_services.items.item import Item
+from local.simulation.recovery_services.items.points import points
 from local.simulation.recovery_services.names import (
     CONTAINER,
     FABRIC,
@@ -24,10 +26,11 @@ from local.simulation.recovery_services.names import (
     vault_of,
     within,
 )
-from local.simulation.recovery_services.plans import Group, Plan
-from local.simulation.recovery_services.points import points
-from local.simulation.recovery_services.shapes import FABRIC_PARTS
-from local.simulation.state import Json
+from local.simulation.recovery_services.plans import failovers as plan_failovers
+from local.simulation.recovery_services.plans.plan import Group, Plan
+from local.simulation.recovery_services.vaults import health as vault_health
+from local.simulation.recovery_services.vaults.models import Thing, Vault
+from local.simulation.recovery_services.vaults.shapes import FABRIC_PARTS
 from local.simulation.times import text_or_none, to_text
 
 _KINDS = {name(kind).lower(): kind for kind in (FABRIC, POLICY, *FABRIC_PARTS.values())}

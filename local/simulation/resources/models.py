@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from local.simulation.arm.tables import Json, Table
 from local.simulation.ids import key
-from local.simulation.state import Json, Table
 
 
 @dataclass(frozen=True, slots=True)

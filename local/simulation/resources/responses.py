@@ -4,11 +4,11 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from local.simulation.arm import Answer, Call, page
-from local.simulation.errors import ArmError
+from local.simulation.arm.call import Answer, Call, page
+from local.simulation.arm.errors import ArmError
+from local.simulation.arm.tables import Change, Json
 from local.simulation.ids import key, name, type_of
 from local.simulation.resources.models import ResourceGroup, Subscription
-from local.simulation.state import Change, Json
 
 #: Names as people read them; a location that is not here is told by its own name.
 _DISPLAY = {"westeurope": "West Europe", "northeurope": "North Europe", "eastus": "East US", "westus": "West US"}

@@ -1,9 +1,9 @@
 """What Microsoft.Storage answers."""
 
-from local.simulation.arm import Answer, Call
-from local.simulation.errors import not_found
+from local.simulation.arm.call import Answer, Call
+from local.simulation.arm.errors import not_found
+from local.simulation.arm.tables import Json
 from local.simulation.ids import key, name
-from local.simulation.state import Json
 from local.simulation.storage.models import StorageAccount
 
 STORAGE = "Microsoft.Storage/storageAccounts"

@@ -1,0 +1,18 @@
+"""The routes of Microsoft.Storage."""
+
+from local.simulation.arm.call import Route
+from local.simulation.storage import responses
+
+_VERSIONS = ("2022-09-01", "2023-01-01", "2023-04-01", "2023-05-01", "2024-01-01", "2025-01-01")
+
+ROUTES = (
+    Route(
+        "GET",
+        "/subscriptions/*/resourcegroups/*/providers/microsoft.storage/storageaccounts/*",
+        "StorageAccounts_GetProperties",
+        f"{responses.STORAGE}/read",
+        responses.get_account,
+        responses.STORAGE,
+        _VERSIONS,
+    ),
+)
