@@ -16,8 +16,8 @@ from local.simulation.control.store import Store
 from local.simulation.estate import read_estate, write_estate
 from local.simulation.faults.fault import Fault, Faults, Pick
 from local.simulation.sample_estate import sample_estate
+from local.simulation.services import empty_world
 from local.simulation.times import from_text, to_text
-from local.simulation.world import World
 
 _META = "meta"
 _LATE = "late"
@@ -49,7 +49,7 @@ class Platform:
         self.faults = Faults()
         self.effects = Effects()
         self.requests = Requests()
-        self.world = World()
+        self.world = empty_world()
         self.host_url: str | None = None
         self._late: list[Late] = []
         self._numbered = 0

@@ -9,9 +9,9 @@ from urllib.parse import urlencode
 from local.simulation.arm.access import Principal
 from local.simulation.arm.errors import ArmError
 from local.simulation.arm.tables import Change, Json
+from local.simulation.arm.world import World
 from local.simulation.compute.replication import Fate
 from local.simulation.faults.fault import Fault
-from local.simulation.world import World
 
 #: How many things a page of a list holds.
 PAGE = 250

@@ -19,6 +19,7 @@ from local.simulation.arm.tables import Json
 from local.simulation.faults.fault import ON_COPIES, ON_JOBS, ON_REQUESTS, Fault, Pick
 from local.simulation.ids import key
 from local.simulation.platform import Platform
+from local.simulation.resources.models import ResourcesState
 from local.simulation.resources.responses import group_not_found
 from local.simulation.times import http_date, to_text
 
@@ -228,7 +229,7 @@ class Gate:
         return known.route.handle(call), pick
 
     def _authorize(self, known: _Known) -> None:
-        resources_state = self._platform.world.resources
+        resources_state = self._platform.world.of(ResourcesState)
         if known.names and resources_state.subscriptions.get(known.subscription) is None:
             raise ArmError(404, "SubscriptionNotFound", f"The subscription '{known.names[0]}' could not be found.")
         path, action = "/" + known.request.path.strip("/"), known.route.action

@@ -4,13 +4,16 @@ from collections.abc import Iterable, Mapping
 
 from local.simulation.arm.call import Route
 from local.simulation.arm.errors import ArmError
+from local.simulation.arm.service import Service
 
 
 class Routes:
     """Routes by method and template: a path's parts are a word and a name by turns, with one word more after `providers`."""
 
-    def __init__(self, routes: Iterable[Route]) -> None:
-        self._routes = {(route.method, route.template): route for route in routes}
+    def __init__(self, services: Iterable[Service]) -> None:
+        registered = tuple(services)
+        self._namespaces = frozenset(service.namespace.lower() for service in registered)
+        self._routes = {(route.method, route.template): route for service in registered for route in service.routes}
         self._methods: dict[str, list[str]] = {}
         for method, template in self._routes:
             self._methods.setdefault(template, []).append(method)
@@ -37,7 +40,19 @@ class Routes:
                 f"The http method '{method}' is not supported for a resource collection or resource at this path: "
                 f"{', '.join(self._methods[template])}.",
             )
-        raise _unknown(path, words)
+        raise self._unknown(path, words)
+
+    def _unknown(self, path: str, words: list[str]) -> ArmError:
+        if "providers" in words[:-1]:
+            namespace = words[words.index("providers") + 1]
+            if namespace not in self._namespaces:
+                return ArmError(404, "InvalidResourceNamespace", f"The resource namespace '{namespace}' is invalid.")
+            return ArmError(
+                404,
+                "InvalidResourceType",
+                f"The resource type of '{path}' could not be found in the namespace '{namespace}' of the simulation.",
+            )
+        return ArmError(404, "NotFound", f"The path '{path}' is not one that the simulation answers.")
 
     @staticmethod
     def check_version(route: Route, query: Mapping[str, str]) -> None:
@@ -63,16 +78,3 @@ class Routes:
             f"No registered resource provider found for location 'global' and API version '{version}' for type '{kind}'. "
             f"The supported api-versions are '{known}'.",
         )
-
-
-def _unknown(path: str, words: list[str]) -> ArmError:
-    if "providers" in words[:-1]:
-        namespace = words[words.index("providers") + 1]
-        if namespace not in ("microsoft.compute", "microsoft.network", "microsoft.recoveryservices"):
-            return ArmError(404, "InvalidResourceNamespace", f"The resource namespace '{namespace}' is invalid.")
-        return ArmError(
-            404,
-            "InvalidResourceType",
-            f"The resource type of '{path}' could not be found in the namespace '{namespace}' of the simulation.",
-        )
-    return ArmError(404, "NotFound", f"The path '{path}' is not one that the simulation answers.")

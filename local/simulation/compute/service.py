@@ -1,7 +1,9 @@
-"""The routes of Microsoft.Compute."""
+"""The routes of Microsoft.Compute, and its registration."""
 
 from local.simulation.arm.call import Handler, Route
+from local.simulation.arm.service import Service
 from local.simulation.compute import operations, responses, restore_points
+from local.simulation.compute.state import ComputeState
 
 _VERSIONS = (
     *("2021-03-01", "2021-04-01", "2021-07-01", "2021-11-01", "2022-03-01", "2022-08-01", "2022-11-01", "2023-03-01", "2023-07-01"),
@@ -101,3 +103,5 @@ ROUTES = (
         (*_VERSIONS, *_DISK_VERSIONS),
     ),
 )
+
+SERVICE = Service("Microsoft.Compute", ROUTES, ComputeState, lists=("virtualMachines", "disks", "restorePointCollections"))

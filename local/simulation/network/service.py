@@ -1,7 +1,9 @@
-"""The routes of Microsoft.Network."""
+"""The routes of Microsoft.Network, and its registration."""
 
 from local.simulation.arm.call import Route
+from local.simulation.arm.service import Service
 from local.simulation.network import responses
+from local.simulation.network.models import NetworkState
 
 _VERSIONS = (
     *("2021-02-01", "2021-05-01", "2021-08-01", "2022-01-01", "2022-05-01", "2022-07-01", "2022-09-01", "2022-11-01", "2023-02-01"),
@@ -19,3 +21,5 @@ ROUTES = tuple(
         (f"/subscriptions/*/{_TYPE}", "VirtualNetworks_ListAll", responses.list_networks),
     )
 )
+
+SERVICE = Service("Microsoft.Network", ROUTES, NetworkState, lists=("virtualNetworks",))

@@ -1,6 +1,7 @@
-"""The routes of Microsoft.RecoveryServices."""
+"""The routes of Microsoft.RecoveryServices, and its registration."""
 
 from local.simulation.arm.call import Handler, Route
+from local.simulation.arm.service import Service
 from local.simulation.recovery_services import names, responses
 from local.simulation.recovery_services.items import failovers, protection
 from local.simulation.recovery_services.jobs import calls as job_calls
@@ -8,6 +9,7 @@ from local.simulation.recovery_services.plans import changes as plan_changes
 from local.simulation.recovery_services.plans import failovers as plan_failovers
 from local.simulation.recovery_services.set_up import changes as set_up
 from local.simulation.recovery_services.set_up import network_mappings
+from local.simulation.recovery_services.state import RecoveryServicesState
 
 _VERSIONS = (
     *("2018-07-10", "2021-08-01", "2021-10-01", "2021-11-01", "2021-12-01", "2022-01-01", "2022-02-01", "2022-03-01", "2022-04-01"),
@@ -238,3 +240,5 @@ ROUTES = (
         _N.ITEM, _N.PLAN, _N.JOB, _N.CONTAINER, _N.MAPPING, _N.POLICY, _N.FABRIC, _N.NETWORK_MAPPING, _N.PROVIDER, _N.CLASSIFICATION_MAPPING
     ),
 )
+
+SERVICE = Service("Microsoft.RecoveryServices", ROUTES, RecoveryServicesState, lists=("vaults",))

@@ -74,7 +74,7 @@ class RecoveryServicesState:
         """Return a vault's jobs, the newest first."""
         return sorted(self._jobs.get(key(vault_id), {}).values(), key=lambda job: job.started_at, reverse=True)
 
-    def load(self, estate: Mapping[str, Any], now: datetime) -> None:
+    def load(self, estate: Mapping[str, Any], now: datetime, _: int) -> None:
         """Take over the vaults of an estate, and complete what they leave out."""
         for body in estate.get("vaults", []):
             vault = Vault.from_json(body)

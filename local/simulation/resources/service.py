@@ -1,7 +1,9 @@
-"""The routes of Microsoft.Resources."""
+"""The routes of Microsoft.Resources, and its registration."""
 
 from local.simulation.arm.call import Route
+from local.simulation.arm.service import Service
 from local.simulation.resources import responses
+from local.simulation.resources.models import ResourcesState
 
 _VERSIONS = (
     *("2016-06-01", "2018-05-01", "2019-05-10", "2019-06-01", "2019-10-01", "2019-11-01", "2020-01-01", "2020-06-01", "2020-10-01"),
@@ -55,3 +57,5 @@ ROUTES = tuple(
         ),
     )
 )
+
+SERVICE = Service("Microsoft.Resources", ROUTES, ResourcesState, lists=("subscriptions", "resourceGroups"))

@@ -18,6 +18,7 @@ from local.simulation.recovery_services.jobs.scenarios import Scenario, failback
 from local.simulation.recovery_services.jobs.starting import answered, new_job, on_items
 from local.simulation.recovery_services.jobs.tasks import Task
 from local.simulation.recovery_services.names import ITEM, Operation, Provider, container_of
+from local.simulation.recovery_services.state import RecoveryServicesState
 
 
 def planned_failover(call: Call) -> Answer:
@@ -111,7 +112,7 @@ def apply_recovery_point(call: Call) -> Answer:
 def switch_protection(call: Call) -> Answer:
     """`ReplicationProtectionContainers_SwitchProtection`: asked of the container that the item is in; afterwards it is in the other one."""
     container = call.path.rsplit("/", 1)[0]
-    state, wanted = call.world.recovery_services, inputs.properties(call.body)
+    state, wanted = call.world.of(RecoveryServicesState), inputs.properties(call.body)
     item_name = wanted.get("replicationProtectedItemName")
     if not item_name:
         raise inputs.wrong("replicationProtectedItemName", "It is required.")
@@ -159,13 +160,13 @@ def _failback(call: Call, item: Item, details: Mapping[str, Any]) -> Answer:
 
 def _begun(call: Call, item: Item, scenario: Scenario, tasks: tuple[Task, ...], effect: Effect, details: Json | None) -> Answer:
     job = new_job(call, scenario, tasks, (effect,), target=item.id, target_name=item.friendly_name, details=details)
-    return answered(call, job, on_items(call.world.recovery_services, job, call.now))
+    return answered(call, job, on_items(call.world.of(RecoveryServicesState), job, call.now))
 
 
 def item_of(call: Call) -> Item:
     """Return the item that a deed is asked of; raises `ArmError` 404."""
     item_id = "/" + "/".join(call.path.strip("/").split("/")[:14])
-    found = call.world.recovery_services.item(item_id, call.now)
+    found = call.world.of(RecoveryServicesState).item(item_id, call.now)
     if found is None:
         raise not_found(ITEM, "/".join(call.names[2:6]), resource_group(call.path))
     return found
@@ -173,13 +174,13 @@ def item_of(call: Call) -> Item:
 
 def check(call: Call, item: Item, operation: Operation) -> None:
     """Refuse what an item does not allow now."""
-    state = call.world.recovery_services
+    state = call.world.of(RecoveryServicesState)
     shown = health(item, state.thing(item.policy, call.now), call.faults, call.now).state
     rules.check_allowed(operation, rules.allowed(item, shown), item.friendly_name, item.job)
 
 
 def _point(call: Call, item: Item, given: object) -> Point:
-    policy = call.world.recovery_services.thing(item.policy, call.now)
+    policy = call.world.of(RecoveryServicesState).thing(item.policy, call.now)
     if given:
         return point_by_id(item, policy, call.now, str(given))
     newest = next(iter(points(item, policy, call.now)), None)

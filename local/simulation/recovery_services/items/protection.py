@@ -9,6 +9,7 @@ from typing import Any
 from local.simulation.arm.call import Answer, Call
 from local.simulation.arm.errors import ArmError, not_found
 from local.simulation.arm.tables import Change, Json
+from local.simulation.compute.state import ComputeState
 from local.simulation.ids import is_type, key, name, resource_group
 from local.simulation.recovery_services import inputs
 from local.simulation.recovery_services.inputs import check_network, one_of, properties, wrong
@@ -29,6 +30,7 @@ from local.simulation.recovery_services.names import (
     container_of,
     vault_of,
 )
+from local.simulation.recovery_services.state import RecoveryServicesState
 from local.simulation.recovery_services.vaults.models import Thing
 from local.simulation.times import to_text
 
@@ -45,7 +47,7 @@ _UPDATED_RCM = ("targetVmName", "targetVmSize", "targetNetworkId", "testNetworkI
 
 def enable(call: Call) -> Answer:
     """`ReplicationProtectedItems_Create`: the job prepares; the first copy then takes its time."""
-    state, wanted = call.world.recovery_services, properties(call.body)
+    state, wanted = call.world.of(RecoveryServicesState), properties(call.body)
     container = state.thing(container_of(call.path), call.now)
     if container is None:
         raise not_found(CONTAINER, "/".join(call.names[2:5]), resource_group(call.path))
@@ -86,7 +88,7 @@ def _check_policy(call: Call, policy: Thing, provider: Provider, container: Thin
     kind = str((policy.properties.get("providerSpecificDetails") or {}).get("instanceType"))
     if kind != provider:
         raise wrong("policyId", f"The policy is for '{kind}', not for '{provider}'.")
-    mappings = call.world.recovery_services.things_of(vault_of(container.id), MAPPING, call.now)
+    mappings = call.world.of(RecoveryServicesState).things_of(vault_of(container.id), MAPPING, call.now)
     if not any(
         key(container_of(each.id)) == key(container.id) and key(str(each.properties.get("policyId"))) == key(policy.id) for each in mappings
     ):
@@ -98,7 +100,7 @@ def _check_policy(call: Call, policy: Thing, provider: Provider, container: Thin
 
 
 def _from_hyper_v(call: Call, wanted: Json, given: Json, policy: Thing) -> tuple[Item, list[str]]:
-    state = call.world.recovery_services
+    state = call.world.of(RecoveryServicesState)
     machine_id = str(wanted.get("protectableItemId") or "")
     machine = state.thing(machine_id, call.now) if is_type(machine_id, PROTECTABLE) else None
     if machine is None or key(container_of(machine.id)) != key(container_of(call.path)):
@@ -127,8 +129,8 @@ def _from_hyper_v(call: Call, wanted: Json, given: Json, policy: Thing) -> tuple
 
 
 def _from_azure(call: Call, wanted: Json, given: Json, policy: Thing) -> tuple[Item, list[str]]:
-    state, machine_id = call.world.recovery_services, str(given.get("fabricObjectId") or "")
-    machine = call.world.compute.machines.get(key(machine_id))
+    state, machine_id = call.world.of(RecoveryServicesState), str(given.get("fabricObjectId") or "")
+    machine = call.world.of(ComputeState).machines.get(key(machine_id))
     if machine is None:
         raise wrong("providerSpecificDetails.fabricObjectId", f"The virtual machine '{machine_id}' was not found.")
     there = state.thing(str(given.get("recoveryContainerId") or ""), call.now)
@@ -138,7 +140,8 @@ def _from_azure(call: Call, wanted: Json, given: Json, policy: Thing) -> tuple[I
     if vault is not None and vault.location == machine.location:
         raise ArmError(409, "VaultInSourceRegion", f"The vault must not be in the region of the machine, '{machine.location}'.")
     disks = [
-        {"id": disk.id, "name": name(disk.id), "sizeGB": disk.size_gb, "sku": disk.sku} for _, disk in call.world.compute.attached(machine)
+        {"id": disk.id, "name": name(disk.id), "sizeGB": disk.size_gb, "sku": disk.sku}
+        for _, disk in call.world.of(ComputeState).attached(machine)
     ]
     target = {
         "vmName": name(machine.id),
@@ -195,13 +198,13 @@ def update(call: Call) -> Answer:
             target[key_] = check_network(call, item, str(given[member]), member)
     effect = Effect(item.id, {"target": target}, {}, {})
     job = new_job(call, Scenario.UPDATE, tasks_for(Scenario.UPDATE, item), (effect,), target=item.id, target_name=item.friendly_name)
-    return answered(call, job, on_items(call.world.recovery_services, job, call.now))
+    return answered(call, job, on_items(call.world.of(RecoveryServicesState), job, call.now))
 
 
 def disable(call: Call) -> Answer:
     """`ReplicationProtectedItems_Delete` (asked for with `remove`) and `_Purge` (`DELETE`, also where nothing else is allowed)."""
     item_id = "/" + "/".join(call.path.strip("/").split("/")[:14])
-    item = call.world.recovery_services.item(item_id, call.now)
+    item = call.world.of(RecoveryServicesState).item(item_id, call.now)
     if item is None:
         return Answer(204)
     if call.method == "POST":
@@ -211,7 +214,7 @@ def disable(call: Call) -> Answer:
     effect = Effect(item.id, {"deletedAt": "$end"}, {}, {})
     tasks: tuple[Task, ...] = tasks_for(Scenario.DISABLE, item)
     job = new_job(call, Scenario.DISABLE, tasks, (effect,), target=item.id, target_name=item.friendly_name)
-    return answered(call, job, on_items(call.world.recovery_services, job, call.now))
+    return answered(call, job, on_items(call.world.of(RecoveryServicesState), job, call.now))
 
 
 def _vm_name(value: object, member: str) -> str:

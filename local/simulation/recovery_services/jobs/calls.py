@@ -14,6 +14,7 @@ from local.simulation.recovery_services.jobs.scenarios import Scenario
 from local.simulation.recovery_services.jobs.starting import RETRY_AFTER, answered, broken_off, on_items, on_plan
 from local.simulation.recovery_services.jobs.tasks import restarted, resumed
 from local.simulation.recovery_services.names import JOB, Operation, vault_of
+from local.simulation.recovery_services.state import RecoveryServicesState
 
 _NEEDS = {
     Scenario.PLANNED_FAILOVER: (Operation.PLANNED_FAILOVER, Operation.FAILBACK),
@@ -38,14 +39,14 @@ def list_jobs(call: Call) -> Answer:
     """`ReplicationJobs_List`, the newest first."""
     vault = responses.vault_of_call(call)
     wanted = filters.jobs(call)
-    rows = [job for job in call.world.recovery_services.jobs_of(vault.id) if wanted(job)]
+    rows = [job for job in call.world.of(RecoveryServicesState).jobs_of(vault.id) if wanted(job)]
     return page(call, rows, lambda job: job_bodies.job(job, call.now))
 
 
 def cancel(call: Call) -> Answer:
     """`ReplicationJobs_Cancel`: what it was at is left as it was, which for a failover means broken."""
     job = _allowing(call, "Cancel")
-    ended, changes = broken_off(call.world.recovery_services, job, call.now)
+    ended, changes = broken_off(call.world.of(RecoveryServicesState), job, call.now)
     return replace(answered(call, ended, changes, resource=job.id), copied=False)
 
 
@@ -57,7 +58,7 @@ def resume(call: Call) -> Answer:
 
 def restart(call: Call) -> Answer:
     """`ReplicationJobs_Restart`: from the task that failed, where what it is for still allows it."""
-    job, state = _allowing(call, "Restart"), call.world.recovery_services
+    job, state = _allowing(call, "Restart"), call.world.of(RecoveryServicesState)
     needed = _NEEDS.get(Scenario(job.scenario))
     if needed is None:
         raise ArmError(409, "OperationNotAllowed", f"A job of the kind '{job.scenario}' cannot be restarted. Start the operation anew.")
@@ -78,7 +79,7 @@ def restart(call: Call) -> Answer:
 
 
 def _go_on(call: Call, job: Job) -> Answer:
-    state = call.world.recovery_services
+    state = call.world.of(RecoveryServicesState)
     changes = on_items(state, job, call.now)
     plan = state.plan(job.target, call.now)
     if plan is not None:
@@ -111,7 +112,7 @@ def status(call: Call) -> Answer:
 
 
 def _job(call: Call, job_id: str) -> Job:
-    found = call.world.recovery_services.job(job_id)
+    found = call.world.of(RecoveryServicesState).job(job_id)
     if found is None:
         responses.vault_of_call(call)
         raise not_found(JOB, f"{call.names[2]}/{name(job_id)}", resource_group(call.path))

@@ -76,7 +76,7 @@ def answered(call: Call, job: Job, changes: Sequence[Change], *, resource: str |
         "Azure-AsyncOperation": f"{call.base_url}{vault}/{status}/{job.name}{query}",
         "Retry-After": RETRY_AFTER,
     }
-    row = Change(call.world.recovery_services.jobs, key(job.id), job)
+    row = Change(call.world.of(RecoveryServicesState).jobs, key(job.id), job)
     return Answer(202, None, headers, (row, *changes), copied=True)
 
 

@@ -14,6 +14,7 @@ from local.simulation.recovery_services.jobs.starting import answered, new_job
 from local.simulation.recovery_services.names import AZURE, fabric_of, vault_of
 from local.simulation.recovery_services.plans.failovers import plan_of
 from local.simulation.recovery_services.plans.plan import Group, Plan
+from local.simulation.recovery_services.state import RecoveryServicesState
 
 #: facts/site-recovery.md, "Limits"; a plan has seven groups in which machines start, at most.
 MEMBERS = 100
@@ -23,7 +24,7 @@ _SECONDS = 10.0
 
 def put_plan(call: Call) -> Answer:
     """`ReplicationRecoveryPlans_Create`."""
-    state, wanted = call.world.recovery_services, properties(call.body)
+    state, wanted = call.world.of(RecoveryServicesState), properties(call.body)
     responses.vault_of_call(call)
     there = state.plan(call.path, call.now)
     if there is not None:
@@ -50,7 +51,7 @@ def patch_plan(call: Call) -> Answer:
 
 def delete_plan(call: Call) -> Answer:
     """`ReplicationRecoveryPlans_Delete`."""
-    state = call.world.recovery_services
+    state = call.world.of(RecoveryServicesState)
     there = state.plan(call.path, call.now)
     if there is None:
         return Answer(204)
@@ -63,7 +64,7 @@ def delete_plan(call: Call) -> Answer:
 def _saved(call: Call, row: Plan, friendly: str, *, is_new: bool) -> Answer:
     job = _job(call, row, friendly)
     saved = replace(row, appears_at=job.ends_at) if is_new else row
-    changes = () if job.failed() else (Change(call.world.recovery_services.plans, key(row.id), saved),)
+    changes = () if job.failed() else (Change(call.world.of(RecoveryServicesState).plans, key(row.id), saved),)
     return answered(call, job, changes, set_up=True)
 
 
@@ -93,7 +94,7 @@ def _fabric(call: Call, wanted: Json, member: str) -> str:
     given = str(wanted.get(member) or "")
     if given.lower() == AZURE.lower():
         return AZURE
-    found = call.world.recovery_services.thing(given, call.now)
+    found = call.world.of(RecoveryServicesState).thing(given, call.now)
     if found is None:
         raise wrong(member, f"The fabric '{given}' was not found in the vault.")
     return found.id
@@ -134,7 +135,7 @@ def _group(call: Call, given: JsonValue, index: int) -> Group:
 
 
 def _check_member(call: Call, member: str, primary: str, recovery: str) -> None:
-    item = call.world.recovery_services.item(member, call.now)
+    item = call.world.of(RecoveryServicesState).item(member, call.now)
     if item is None or key(vault_of(member)) != key(vault_of(call.path)):
         raise wrong("groups", f"The protected item '{member}' was not found in the vault.")
     there = fabric_of(item.recovery_container) if item.recovery_container and item.recovery_container != AZURE else AZURE

@@ -21,6 +21,7 @@ from local.simulation.recovery_services.jobs.starting import answered, new_job, 
 from local.simulation.recovery_services.jobs.tasks import Task
 from local.simulation.recovery_services.names import PLAN, Operation, Provider
 from local.simulation.recovery_services.plans.plan import Plan
+from local.simulation.recovery_services.state import RecoveryServicesState
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +163,7 @@ def _begun(
 def _answered(
     call: Call, plan: Plan, taken: list[_Member], scenario: Scenario, tasks: tuple[Task, ...], then: Json, test: Mapping[str, Any] | None
 ) -> Answer:
-    state = call.world.recovery_services
+    state = call.world.of(RecoveryServicesState)
     moved = [protected_item_details(each.item, each.point, each.network, test=test is not None) for each in taken]
     details: Json | None = None
     if test is not None:
@@ -245,7 +246,7 @@ def _action(action: Mapping[str, Any], where: str) -> Task:
 def plan_of(call: Call) -> Plan:
     """Return the plan that a deed is asked of; raises `ArmError` 404."""
     plan_id = "/" + "/".join(call.path.strip("/").split("/")[:10])
-    found = call.world.recovery_services.plan(plan_id, call.now)
+    found = call.world.of(RecoveryServicesState).plan(plan_id, call.now)
     if found is None:
         raise not_found(PLAN, "/".join(call.names[2:4]), resource_group(call.path))
     return found
@@ -253,12 +254,12 @@ def plan_of(call: Call) -> Plan:
 
 def members_of(call: Call, plan: Plan) -> list[Item]:
     """Return a plan's members that are there, in its order."""
-    found = (call.world.recovery_services.item(each, call.now) for each in plan.members)
+    found = (call.world.of(RecoveryServicesState).item(each, call.now) for each in plan.members)
     return [item for item in found if item is not None]
 
 
 def _allowed(call: Call, item: Item) -> list[Operation]:
-    policy = call.world.recovery_services.thing(item.policy, call.now)
+    policy = call.world.of(RecoveryServicesState).thing(item.policy, call.now)
     return rules.allowed(item, health(item, policy, call.faults, call.now).state)
 
 
@@ -296,7 +297,7 @@ def _point_type(wanted: Json, item: Item) -> str:
 
 
 def _newest(call: Call, item: Item, kind: str) -> Point:
-    point = point_by_type(item, call.world.recovery_services.thing(item.policy, call.now), call.now, kind)
+    point = point_by_type(item, call.world.of(RecoveryServicesState).thing(item.policy, call.now), call.now, kind)
     if point is None:
         raise inputs.wrong("providerSpecificDetails", f"'{item.friendly_name}' has no recovery point of the type {kind}.")
     return point

@@ -23,6 +23,7 @@ from local.simulation.recovery_services.names import (
     within,
 )
 from local.simulation.recovery_services.set_up import policies
+from local.simulation.recovery_services.state import RecoveryServicesState
 from local.simulation.recovery_services.vaults.models import Thing
 
 _SECONDS = 20.0
@@ -49,7 +50,7 @@ def patch_policy(call: Call) -> Answer:
 
 def delete_policy(call: Call) -> Answer:
     """`ReplicationPolicies_Delete`: not while a cloud is mapped with it, or an item uses it."""
-    there, state = _there_or_none(call), call.world.recovery_services
+    there, state = _there_or_none(call), call.world.of(RecoveryServicesState)
     if there is None:
         return Answer(204)
     vault = responses.vault_of_call(call)
@@ -64,7 +65,7 @@ def delete_policy(call: Call) -> Answer:
 
 def put_mapping(call: Call) -> Answer:
     """`ReplicationProtectionContainerMappings_Create`: a policy for a cloud."""
-    state, wanted = call.world.recovery_services, properties(call.body)
+    state, wanted = call.world.of(RecoveryServicesState), properties(call.body)
     source = state.thing(container_of(call.path), call.now)
     if source is None:
         raise not_found(CONTAINER, "/".join(call.names[2:5]), resource_group(call.path))
@@ -99,7 +100,7 @@ def put_mapping(call: Call) -> Answer:
 def remove_mapping(call: Call) -> Answer:
     """`ReplicationProtectionContainerMappings_Delete` and `_Purge`: not while the cloud has protected items with its policy."""
     mapping_id = call.path.rsplit("/", 1)[0] if call.method == "POST" else call.path
-    state = call.world.recovery_services
+    state = call.world.of(RecoveryServicesState)
     there = state.thing(mapping_id, call.now)
     if there is None:
         return Answer(204)
@@ -124,7 +125,7 @@ def put_fabric(call: Call) -> Answer:
 
 def put_container(call: Call) -> Answer:
     """`ReplicationProtectionContainers_Create`: in a fabric of Azure."""
-    fabric = call.world.recovery_services.thing(fabric_of(call.path), call.now)
+    fabric = call.world.of(RecoveryServicesState).thing(fabric_of(call.path), call.now)
     if fabric is None:
         raise not_found(FABRIC, "/".join(call.names[2:4]), resource_group(call.path))
     made = {
@@ -139,10 +140,10 @@ def put_container(call: Call) -> Answer:
 
 def put_classification_mapping(call: Call) -> Answer:
     """`ReplicationStorageClassificationMappings_Create`."""
-    if call.world.recovery_services.thing(parent(call.path), call.now) is None:
+    if call.world.of(RecoveryServicesState).thing(parent(call.path), call.now) is None:
         raise not_found(type_of(parent(call.path)), "/".join(call.names[2:5]), resource_group(call.path))
     target = properties(call.body).get("targetStorageClassificationId")
-    if not target or call.world.recovery_services.thing(str(target), call.now) is None:
+    if not target or call.world.of(RecoveryServicesState).thing(str(target), call.now) is None:
         raise wrong("targetStorageClassificationId", f"The storage classification '{target}' was not found.")
     return put_thing(call, {"targetStorageClassificationId": str(target)}, "Map storage classification")
 
@@ -150,7 +151,7 @@ def put_classification_mapping(call: Call) -> Answer:
 def remove(call: Call) -> Answer:
     """Remove a network mapping, a provider, a fabric, a container: not while something is in it."""
     thing_id = call.path.rsplit("/", 1)[0] if call.method == "POST" else call.path
-    state = call.world.recovery_services
+    state = call.world.of(RecoveryServicesState)
     there = state.thing(thing_id, call.now)
     if there is None:
         return Answer(204)
@@ -163,7 +164,7 @@ def remove(call: Call) -> Answer:
 def refresh(call: Call) -> Answer:
     """Refresh a provider, discover machines: a job that changes nothing."""
     thing_id = call.path.rsplit("/", 1)[0]
-    there = call.world.recovery_services.thing(thing_id, call.now)
+    there = call.world.of(RecoveryServicesState).thing(thing_id, call.now)
     if there is None:
         responses.vault_of_call(call)
         raise not_found(type_of(thing_id), name(thing_id), resource_group(call.path))
@@ -175,7 +176,7 @@ def refresh(call: Call) -> Answer:
 
 def put_thing(call: Call, made: Mapping[str, Any], friendly: str, seconds: float = _SECONDS) -> Answer:
     """Make or change the thing that a call names, with a job of so many seconds."""
-    state = call.world.recovery_services
+    state = call.world.of(RecoveryServicesState)
     job = new_job(
         call,
         Scenario.SET_UP,
@@ -193,7 +194,7 @@ def put_thing(call: Call, made: Mapping[str, Any], friendly: str, seconds: float
 
 
 def _removed(call: Call, there: Thing, friendly: str) -> Answer:
-    state = call.world.recovery_services
+    state = call.world.of(RecoveryServicesState)
     job = new_job(
         call,
         Scenario.SET_UP,
@@ -217,7 +218,7 @@ def _there(call: Call, kind: str) -> Thing:
 
 
 def _there_or_none(call: Call) -> Thing | None:
-    return call.world.recovery_services.thing(call.path, call.now)
+    return call.world.of(RecoveryServicesState).thing(call.path, call.now)
 
 
 def friendly_name(thing: Thing | None) -> str | None:

@@ -4,18 +4,19 @@ from local.simulation.arm.call import Answer, Call
 from local.simulation.arm.errors import not_found
 from local.simulation.arm.tables import Json
 from local.simulation.ids import is_type, key, name, parent, resource_group
-from local.simulation.network.models import VirtualNetwork
+from local.simulation.network.models import NetworkState, VirtualNetwork
 from local.simulation.network.responses import NETWORK as VIRTUAL_NETWORK
 from local.simulation.recovery_services import responses
 from local.simulation.recovery_services.inputs import details, one_of, properties, wrong
 from local.simulation.recovery_services.names import AZURE, AZURE_NETWORK, FABRIC, NETWORK, NETWORK_MAPPING, fabric_of
 from local.simulation.recovery_services.set_up.changes import friendly_name, kind_of, put_thing
+from local.simulation.recovery_services.state import RecoveryServicesState
 from local.simulation.recovery_services.vaults.models import Thing, Vault
 
 
 def put(call: Call) -> Answer:
     """`ReplicationNetworkMappings_Create` and `_Update`: of a network of a VMM server, or below a fabric of Azure of a virtual network."""
-    state, vault = call.world.recovery_services, responses.vault_of_call(call)
+    state, vault = call.world.of(RecoveryServicesState), responses.vault_of_call(call)
     fabric = state.thing(fabric_of(call.path), call.now)
     there = state.thing(call.path, call.now)
     if there is None and call.method == "PATCH":
@@ -26,7 +27,7 @@ def put(call: Call) -> Answer:
 
 
 def _vmm_mapping(call: Call, vault: Vault, fabric: Thing | None, there: Thing | None) -> Json:
-    state, wanted = call.world.recovery_services, properties(call.body)
+    state, wanted = call.world.of(RecoveryServicesState), properties(call.body)
     network = state.thing(parent(call.path), call.now)
     if network is None:
         raise not_found(NETWORK, "/".join(call.names[2:5]), resource_group(call.path))
@@ -62,7 +63,7 @@ def _azure_mapping(call: Call, fabric: Thing, there: Thing | None) -> Json:
     old = there.properties if there else {}
     primary = given.get("primaryNetworkId") or old.get("primaryNetworkId")
     source = _network_of(call, fabric, primary, "fabricSpecificDetails.primaryNetworkId")
-    fabrics = call.world.recovery_services.things_of(responses.vault_of_call(call).id, FABRIC, call.now)
+    fabrics = call.world.of(RecoveryServicesState).things_of(responses.vault_of_call(call).id, FABRIC, call.now)
     named = str(wanted.get("recoveryFabricName") or name(str(old.get("recoveryFabricArmId") or "")))
     far = next((each for each in fabrics if name(each.id).lower() == named.lower() and kind_of(each) == "Azure"), None)
     if far is None or key(far.id) == key(fabric.id):
@@ -96,4 +97,4 @@ def _network_of(call: Call, fabric: Thing, network_id: object, member: str) -> V
 
 
 def _virtual(call: Call, network_id: str) -> VirtualNetwork | None:
-    return call.world.network.networks.get(key(network_id)) if is_type(network_id, VIRTUAL_NETWORK) else None
+    return call.world.of(NetworkState).networks.get(key(network_id)) if is_type(network_id, VIRTUAL_NETWORK) else None

@@ -1,15 +1,30 @@
 """Everything that the simulated Azure holds, one state per service, and the one way to change it."""
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+from typing import Any, Protocol, TypeVar, cast
 
 from local.simulation.arm.access import Principal
 from local.simulation.arm.tables import Change, Json, Table
-from local.simulation.compute.state import ComputeState
-from local.simulation.network.models import NetworkState
-from local.simulation.recovery_services.state import RecoveryServicesState
-from local.simulation.resources.models import ResourcesState
-from local.simulation.storage.models import StorageState
+
+
+class State(Protocol):
+    """What a service keeps."""
+
+    def tables(self) -> tuple[Table[Any], ...]:
+        """Return every table, for the store."""
+        ...
+
+    def load(self, estate: Mapping[str, Any], now: datetime, seed: int) -> None:
+        """Add the service's part of an estate; raises `KeyError`, `TypeError` or `ValueError` for what cannot be read."""
+        ...
+
+    def dump(self, now: datetime) -> Json:
+        """Return the service's part of the estate at a moment."""
+        ...
+
+
+S = TypeVar("S", bound=State)
 
 
 def _as_is(body: Mapping[str, Any]) -> Json:
@@ -22,19 +37,22 @@ class World:
     `rest` holds one row per such member of the estate: `tenants`, and the `seed` of all chance.
     """
 
-    def __init__(self) -> None:
-        self.resources = ResourcesState()
-        self.compute = ComputeState()
-        self.network = NetworkState()
-        self.storage = StorageState()
-        self.recovery_services = RecoveryServicesState()
+    def __init__(self, states: Iterable[State] = ()) -> None:
+        self._states: dict[type[State], State] = {type(state): state for state in states}
         self.principals: Table[Principal] = Table("principals", Principal.from_json, Principal.as_json)
         self.rest: Table[Json] = Table("rest", _as_is, _as_is)
 
+    def of(self, kind: type[S]) -> S:
+        """Return the state of the service that keeps it in this class; raises `KeyError` where no such service is registered."""
+        return cast("S", self._states[kind])
+
+    def states(self) -> Iterator[State]:
+        """Return the services' states in the order of their registration."""
+        return iter(self._states.values())
+
     def tables(self) -> tuple[Table[Any], ...]:
         """Return every table of every service, for the store."""
-        services = (self.resources, self.compute, self.network, self.storage, self.recovery_services)
-        return (*(table for service in services for table in service.tables()), self.principals, self.rest)
+        return (*(table for state in self._states.values() for table in state.tables()), self.principals, self.rest)
 
     @property
     def seed(self) -> int:
