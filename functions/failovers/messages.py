@@ -12,19 +12,19 @@ from shared.arm.ids import ResourceId
 from shared.capability import Message, MessageCall
 from shared.failovers.drills.models import DrillPolicyRequest
 from shared.failovers.failing_over.requests import FailoverRequest
-from shared.failovers.kinds import FAILOVER
-from shared.failovers.set_up.requests import Change, ConfirmRequest, Kind, ProtectManyRequest, RecoveryPlanRequest, UpdateItemRequest
+from shared.failovers.kinds import FAILOVER, SetUpKind
+from shared.failovers.set_up.requests import Change, ConfirmRequest, ProtectManyRequest, RecoveryPlanRequest, UpdateItemRequest
 from shared.web.calls import find_by_message
 from shared.web.documents import parse
 
 _DRILL = "drill"
-_CHANGES: Mapping[tuple[Kind, str], tuple[Change, type[BaseModel] | None]] = {
-    (Kind.ITEM, "create"): (Change.CREATE, ProtectManyRequest),
-    (Kind.ITEM, "update"): (Change.UPDATE, UpdateItemRequest),
-    (Kind.ITEM, "delete"): (Change.DELETE, ConfirmRequest),
-    (Kind.PLAN, "create"): (Change.PUT, RecoveryPlanRequest),
-    (Kind.PLAN, "update"): (Change.PUT, RecoveryPlanRequest),
-    (Kind.PLAN, "delete"): (Change.DELETE, None),
+_CHANGES: Mapping[tuple[SetUpKind, str], tuple[Change, type[BaseModel] | None]] = {
+    (SetUpKind.ITEM, "create"): (Change.CREATE, ProtectManyRequest),
+    (SetUpKind.ITEM, "update"): (Change.UPDATE, UpdateItemRequest),
+    (SetUpKind.ITEM, "delete"): (Change.DELETE, ConfirmRequest),
+    (SetUpKind.PLAN, "create"): (Change.PUT, RecoveryPlanRequest),
+    (SetUpKind.PLAN, "update"): (Change.PUT, RecoveryPlanRequest),
+    (SetUpKind.PLAN, "delete"): (Change.DELETE, None),
 }
 
 
@@ -50,11 +50,11 @@ async def _resume(call: MessageCall) -> None:
     await call.app.of(Failovers).resume(await find_by_message(call.app, FAILOVER, call.intake), call.actor)
 
 
-async def _change(call: MessageCall, *, kind: Kind, change: Change, model: type[BaseModel] | None) -> None:
+async def _change(call: MessageCall, *, kind: SetUpKind, change: Change, model: type[BaseModel] | None) -> None:
     from shared.failovers.set_up.planning import SetUpChange
     from shared.failovers.set_up.service import SetUp, StartSetUp
 
-    body, vault, name = await meant(call.app, call.intake, needs_name=kind is Kind.PLAN)
+    body, vault, name = await meant(call.app, call.intake, needs_name=kind is SetUpKind.PLAN)
     if model is not None:
         parse(model, body)
     wanted = SetUpChange(kind, change, vault.id, name, body if model is not None else None)

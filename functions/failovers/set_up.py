@@ -8,11 +8,11 @@ from pydantic import BaseModel
 from functions.failovers.vaults import VAULT, name_of, vault_of
 from functions.serve import serve
 from shared.access.roles import Role
+from shared.failovers.kinds import SetUpKind
 from shared.failovers.set_up.requests import (
     LEGACY_FREQUENCY,
     Change,
     ConfirmRequest,
-    Kind,
     NetworkMappingRequest,
     PolicyRequest,
     ProtectManyRequest,
@@ -56,38 +56,38 @@ DELETE_PLAN = _write("DELETE", "/recovery-plans/{name}", "Delete a recovery plan
 @serve(PUT_POLICY)
 async def put_replication_policy(call: Call[PolicyRequest]) -> HttpAnswer:
     """Create or change a replication policy."""
-    answer = await _start(call, Kind.POLICY, Change.PUT, call.document)
+    answer = await _start(call, SetUpKind.POLICY, Change.PUT, call.document)
     return answer.with_headers({"Warning": _LEGACY}) if call.body.copy_frequency_seconds == LEGACY_FREQUENCY else answer
 
 
 @serve(DELETE_POLICY)
 async def delete_replication_policy(call: Call[None]) -> HttpAnswer:
     """Delete a replication policy."""
-    return await _start(call, Kind.POLICY, Change.DELETE, None)
+    return await _start(call, SetUpKind.POLICY, Change.DELETE, None)
 
 
 @serve(PUT_MAPPING)
 async def put_network_mapping(call: Call[NetworkMappingRequest]) -> HttpAnswer:
     """Map a network."""
-    return await _start(call, Kind.NETWORK_MAPPING, Change.PUT, call.document)
+    return await _start(call, SetUpKind.NETWORK_MAPPING, Change.PUT, call.document)
 
 
 @serve(DELETE_MAPPING)
 async def delete_network_mapping(call: Call[None]) -> HttpAnswer:
     """Delete a network mapping."""
-    return await _start(call, Kind.NETWORK_MAPPING, Change.DELETE, None)
+    return await _start(call, SetUpKind.NETWORK_MAPPING, Change.DELETE, None)
 
 
 @serve(PROTECT)
 async def protect_items(call: Call[ProtectManyRequest]) -> HttpAnswer:
     """Protect a machine, or many."""
-    return await _start(call, Kind.ITEM, Change.CREATE, call.document)
+    return await _start(call, SetUpKind.ITEM, Change.CREATE, call.document)
 
 
 @serve(UPDATE)
 async def update_protected_item(call: Call[UpdateItemRequest]) -> HttpAnswer:
     """Change the name and size of the machine that a failover makes."""
-    return await _start(call, Kind.ITEM, Change.UPDATE, call.document)
+    return await _start(call, SetUpKind.ITEM, Change.UPDATE, call.document)
 
 
 @serve(UNPROTECT)
@@ -95,22 +95,22 @@ async def unprotect_item(call: Call[None]) -> HttpAnswer:
     """Disable the protection of an item, once its name was given as confirmation."""
     document: JsonObject = call.document | {name: call.query[name] for name in ("confirm",) if name in call.query}
     parse(ConfirmRequest, document)
-    return await _start(call, Kind.ITEM, Change.DELETE, document)
+    return await _start(call, SetUpKind.ITEM, Change.DELETE, document)
 
 
 @serve(PUT_PLAN)
 async def put_recovery_plan(call: Call[RecoveryPlanRequest]) -> HttpAnswer:
     """Create or change a recovery plan."""
-    return await _start(call, Kind.PLAN, Change.PUT, call.document)
+    return await _start(call, SetUpKind.PLAN, Change.PUT, call.document)
 
 
 @serve(DELETE_PLAN)
 async def delete_recovery_plan(call: Call[None]) -> HttpAnswer:
     """Delete a recovery plan."""
-    return await _start(call, Kind.PLAN, Change.DELETE, None)
+    return await _start(call, SetUpKind.PLAN, Change.DELETE, None)
 
 
-async def _start(call: Call[Any], kind: Kind, change: Change, body: JsonObject | None) -> HttpAnswer:
+async def _start(call: Call[Any], kind: SetUpKind, change: Change, body: JsonObject | None) -> HttpAnswer:
     """Accept the change of a vault that the request asks for."""
     from shared.failovers.set_up.planning import SetUpChange
     from shared.failovers.set_up.service import SetUp, StartSetUp

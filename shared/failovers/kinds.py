@@ -1,6 +1,7 @@
 """What failovers and set-up are called in storage, queues and answers: kinds of operations, their queues, tables and blob container."""
 
 from collections.abc import Callable
+from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from shared.access.roles import Role
@@ -38,3 +39,12 @@ PROTECTED_ITEM: Final = _kind("protectedItem", "protected-items", "protected ite
 RECOVERY_PLAN: Final = _kind("recoveryPlan", "recovery-plans", "recovery plan", _set_up_path)
 SET_UP: Final = (REPLICATION_POLICY, NETWORK_MAPPING, PROTECTED_ITEM, RECOVERY_PLAN)
 KINDS: Final = (FAILOVER, *SET_UP)
+
+
+class SetUpKind(StrEnum):
+    """The kinds of set-up operations."""
+
+    POLICY = REPLICATION_POLICY.name
+    NETWORK_MAPPING = NETWORK_MAPPING.name
+    ITEM = PROTECTED_ITEM.name
+    PLAN = RECOVERY_PLAN.name

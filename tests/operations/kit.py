@@ -31,7 +31,8 @@ from shared.operations.outside.rejected import RejectedMessages
 from shared.operations.running import budgets
 from shared.operations.running.budgets import Budgets
 from shared.operations.running.checks import Checks
-from shared.operations.running.claims import Absent, Claim, Effect, Started
+from shared.operations.running.claims import Claim
+from shared.operations.running.effects import Absent, Effect, Started
 from shared.operations.running.outcomes import Checked, End, Follow, Outcome, Unread, Wait
 from shared.operations.running.runner import Runner
 from shared.operations.running.tick import Tick

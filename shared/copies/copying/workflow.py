@@ -26,7 +26,8 @@ from shared.copies.ledger import Ledger, LedgerEntry
 from shared.errors import CallFailure, ErrorCode, FailureKind, Problem, Refused
 from shared.operations.model.models import Intent, JsonObject, Status
 from shared.operations.model.rows import Active
-from shared.operations.running.claims import Absent, Claim, Effect, Started
+from shared.operations.running.claims import Claim
+from shared.operations.running.effects import Absent, Effect, Started
 from shared.operations.running.outcomes import Checked, End, Follow, Next, Outcome, Unread, Wait
 from shared.operations.running.workflow import Workflow
 from shared.operations.timings import Timings

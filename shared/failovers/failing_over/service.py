@@ -16,8 +16,8 @@ from shared.failovers.failing_over.requests import FailoverRequest, ResolveReque
 from shared.failovers.failing_over.rules import checks
 from shared.failovers.failing_over.rules.allowed import allowed_actions
 from shared.failovers.failing_over.rules.plans import Planned, make_plan
-from shared.failovers.failing_over.workflow import lock_names
 from shared.failovers.kinds import FAILOVER
+from shared.failovers.scopes import lock_names
 from shared.failovers.vault import jobs
 from shared.failovers.vault.answers import AuditTrail, Plan
 from shared.failovers.vault.facts import PlanFacts, ProtectedItemFacts

@@ -26,13 +26,13 @@ from shared.failovers.failing_over.rules import checks, legs
 from shared.failovers.failing_over.rules.plans import make_plan
 from shared.failovers.failing_over.starts import Starts, leg_request
 from shared.failovers.failing_over.target_machine import TargetMachines
+from shared.failovers.scopes import lock_names
 from shared.failovers.vault import jobs
 from shared.failovers.vault.facts import ProtectedItemFacts, moved_item
 from shared.failovers.vault.gateway import SiteRecoveryGateway, vault_of
 from shared.failovers.vault.job_facts import JobFacts
 from shared.failovers.vault.names import Action
 from shared.operations.accepting.locks import Locks
-from shared.operations.model.identity import short_hash
 from shared.operations.model.models import Actor, Command, PendingCommand, Status
 from shared.operations.model.rows import Active
 from shared.operations.running.claims import Claim
@@ -275,11 +275,6 @@ def failover_workflow(steps: FailoverSteps) -> Workflow:
         on_finished=steps.on_finished,
         on_command=steps.on_command,
     )
-
-
-def lock_names(*ids: str) -> tuple[str, ...]:
-    """Return the names of the locks of items and plans: short ones, for a plan's row names up to a hundred."""
-    return tuple(sorted({f"scope|{short_hash(ResourceId.parse(item).key)}" for item in ids}))
 
 
 def _unreadable(request: FailoverRequest, failure: CallFailure) -> Outcome:

@@ -11,11 +11,12 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictInt, mo
 from pydantic.alias_generators import to_camel
 
 from shared.arm.ids import ResourceId, resource_id_of
-from shared.failovers import kinds
+from shared.failovers.kinds import SetUpKind
 from shared.failovers.vault.fields import NetworkId, ProtectedItemId, VmName, VmSize, refuse
 from shared.failovers.vault.names import GroupType
 
 T = TypeVar("T")
+Kind = SetUpKind
 CONTAINER_TYPE = "Microsoft.RecoveryServices/vaults/replicationFabrics/replicationProtectionContainers"
 PROTECTABLE_ITEM_TYPE = f"{CONTAINER_TYPE}/replicationProtectableItems"
 FABRIC_TYPE = "Microsoft.RecoveryServices/vaults/replicationFabrics"
@@ -42,15 +43,6 @@ class Change(StrEnum):
     CREATE = "create"
     UPDATE = "update"
     DELETE = "delete"
-
-
-class Kind(StrEnum):
-    """The kinds of set-up operations."""
-
-    POLICY = kinds.REPLICATION_POLICY.name
-    NETWORK_MAPPING = kinds.NETWORK_MAPPING.name
-    ITEM = kinds.PROTECTED_ITEM.name
-    PLAN = kinds.RECOVERY_PLAN.name
 
 
 def thing_name(text: str) -> str:

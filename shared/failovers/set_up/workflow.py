@@ -15,14 +15,15 @@ from typing import Any
 from shared.arm.ids import ResourceId
 from shared.clock import Clock, from_text, to_text
 from shared.errors import CallFailure, ErrorCode, FailureKind, Problem, Refused
-from shared.failovers.failing_over.workflow import lock_names
+from shared.failovers.scopes import lock_names
 from shared.failovers.set_up.planning import Planner, SetUpChange
 from shared.failovers.vault import jobs
 from shared.failovers.vault.gateway import SiteRecoveryGateway, StartedJob
 from shared.failovers.vault.job_facts import JobFacts
 from shared.operations.accepting.locks import Locks
 from shared.operations.model.models import Intent, Status
-from shared.operations.running.claims import Absent, Claim, Effect, Started
+from shared.operations.running.claims import Claim
+from shared.operations.running.effects import Absent, Effect, Started
 from shared.operations.running.outcomes import End, Next, Outcome, Wait
 from shared.operations.running.workflow import Workflow
 from shared.operations.timings import Timings
