@@ -108,7 +108,7 @@ def test_every_operation_of_a_queue_is_documented() -> None:
 
 
 def test_every_operation_is_in_the_contract_of_its_queue() -> None:
-    page = (DOCS / "design" / "queues.md").read_text(encoding="utf-8")
+    page = (DOCS / "design/queues.md").read_text(encoding="utf-8")
     table = page[page.index("## Kinds and operations") : page.index("## Rejected messages")]
     declared = {message for capability in CAPABILITIES for message in capability.messages}
     written = set()
