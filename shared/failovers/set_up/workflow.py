@@ -5,7 +5,7 @@
                     └ next stage ┘
 
 A write is a PUT, PATCH or DELETE of a resource under its own name, so a second one makes the same thing; it is looked for by the activity
-id of its job before it is sent again (facts/site-recovery.md, "Starting a failover once").
+id of its job before it is sent again (docs/azure/site-recovery.md, "Starting a failover once").
 """
 
 from dataclasses import dataclass

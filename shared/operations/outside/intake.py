@@ -1,4 +1,4 @@
-"""What comes in by an intake queue: a POST's body, a word on an existing thing, or a CloudEvent (contracts/queues.md). Pure."""
+"""What comes in by an intake queue: a POST's body, a word on an existing thing, or a CloudEvent (docs/design/queues.md). Pure."""
 
 import base64
 import binascii
