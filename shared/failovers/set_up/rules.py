@@ -16,6 +16,10 @@ from shared.values.reading import Json, an_object, objects, text, whole
 
 Body = dict[str, Any]
 
+CONTAINER_MAPPING_BASE = "ReplicationProviderSpecificContainerMappingInput"
+DISABLE_PROTECTION_BASE = "DisableProtectionProviderSpecificInput"
+"""The `instanceType` that Microsoft's clients send where the specification has no input of the provider's own."""
+
 
 @dataclass(frozen=True, slots=True)
 class Write:
@@ -89,7 +93,7 @@ def associate(cloud: str, target: str, policy_id: str, provider: str, scope: str
     properties = {
         "targetProtectionContainerId": target,
         "policyId": policy_id,
-        "providerSpecificInput": {"instanceType": provider},
+        "providerSpecificInput": {"instanceType": provider if provider == Provider.A2A else CONTAINER_MAPPING_BASE},
     }
     return Write(
         "PUT", mapping_id(cloud, policy_id), scope, f"association with {cloud.rpartition('/')[2]}", {"properties": properties}, stage=stage
@@ -190,7 +194,7 @@ def protect_azure(item_id: str, request: ProtectRequest, disks: Sequence[str], r
 
 def stop_protecting(item: ProtectedItemFacts) -> Write:
     """Return the write that disables the protection of an item."""
-    given = {"disableProtectionReason": "NotSpecified", "replicationProviderInput": {"instanceType": item.instance_type}}
+    given = {"disableProtectionReason": "NotSpecified", "replicationProviderInput": {"instanceType": DISABLE_PROTECTION_BASE}}
     return Write("POST", item.id, item.id, f"end of the protection of {item.friendly_name or item.name}", {"properties": given}, "remove")
 
 
