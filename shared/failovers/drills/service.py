@@ -149,7 +149,7 @@ class Drills:
             "scope": _scope(scope),
             "action": Action.TEST_FAILOVER.value,
             "options": {"network": policy.request.network},
-            "thenCleanup": {"after": duration_text(policy.request.stands)} if policy.request.stands else True,
+            "thenCleanup": {"after": duration_text(policy.request.keep_for)} if policy.request.keep_for else True,
         }
         run = KeptRun(scope=scope, slot=slot, started_at=self.clock.now())
         try:
@@ -247,7 +247,7 @@ class Drills:
             every=request.every,
             network=request.network,
             first_at=policy.first_at,
-            stands=request.stands,
+            keep_for=request.keep_for,
             late=request.late,
             enabled=request.enabled,
             next_slot=None if not request.enabled else policy.first_at if slot is None else slot + request.every,
@@ -271,7 +271,7 @@ class Drills:
 
 def _rule(policy: KeptPolicy) -> rules.DrillPolicy:
     request = policy.request
-    return rules.DrillPolicy(policy.name, request.scopes, request.every, policy.first_at, request.network, request.stands)
+    return rules.DrillPolicy(policy.name, request.scopes, request.every, policy.first_at, request.network, request.keep_for)
 
 
 def _drilled(run: KeptRun) -> rules.DrillRun:
