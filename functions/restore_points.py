@@ -29,7 +29,7 @@ STEPS = "restore-point-copy-steps"
 
 
 def _vm_filter(text: str) -> str:
-    from shared.copies.facts import id_key  # no cold start needs the rules
+    from shared.arm.reading import id_key  # no cold start needs the rules
 
     key = id_key(text)
     if key is None or "/virtualmachines/" not in key:
