@@ -16,8 +16,8 @@ from shared.failovers.vault.inventory_answers import (
     ProtectableItem,
     ReplicationPolicy,
 )
+from shared.failovers.vault.limits import frequency_check
 from shared.failovers.vault.names import CheckResult
-from shared.tenants.readiness.rules import frequency_check
 from shared.values.reading import Json, an_object, last_segment, objects, text, texts, whole
 
 
