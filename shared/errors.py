@@ -215,3 +215,12 @@ def sentence(words: str) -> str:
     """Return words as a sentence that can stand alone: a capital first, a full stop at its end."""
     text = words[:1].upper() + words[1:]
     return text if text.endswith((".", "!", "?")) else f"{text}."
+
+
+_RIGHTS = frozenset({"authorizationfailed", "linkedauthorizationfailed"})
+
+
+def azure_code(failure: CallFailure) -> ErrorCode:
+    """Return the code of a refused call: `AuthorizationFailed` where the identity of the app lacks a right, else `AzureRefused`."""
+    lacks_right = failure.status == 403 or failure.code.lower() in _RIGHTS
+    return ErrorCode.AUTHORIZATION_FAILED if lacks_right else ErrorCode.AZURE_REFUSED

@@ -191,10 +191,11 @@ class Drills:
         if body is None:
             return run.model_copy(update={"cleaned_up": True})
         facts = PlanFacts.from_arm(body) if is_plan(scope) else ProtectedItemFacts.from_arm(body)
-        if facts.scenario is not None or facts.allowed_operations is None:
+        if facts.allowed_operations is None:
             return run
         if AllowedOperation.TEST_FAILOVER_CLEANUP not in facts.allowed_operations:
-            return run.model_copy(update={"cleaned_up": True})
+            busy = facts.scenario is not None and facts.scenario.occupies(())
+            return run if busy else run.model_copy(update={"cleaned_up": True})
         key = f"{rules.slot_key(_rule(policy), run.slot, run.scope)}@cleanup/{run.tries + 1}"
         try:
             accepted = await self._start(policy, {"scope": _scope(run.scope), "action": Action.TEST_FAILOVER_CLEANUP.value}, key)

@@ -4,7 +4,6 @@ Reads go without models; starts go through azure-mgmt-recoveryservicessiterecove
 the intent, which becomes the beginning of the job's activity id. Every failure is a `CallFailure`.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -134,10 +133,6 @@ class SiteRecoveryGateway:
         )
         location = hook.headers.get("Location")
         return StartedJob(last_segment(location) if location else None, hook.date or self._clock.now())
-
-    async def read_side_by_side(self, resources: tuple[ResourceId, ...]) -> tuple[Json | None, ...]:
-        """Read several things by their ids (calls in flight are limited in `shared.arm`); None for one that is not there."""
-        return tuple(await asyncio.gather(*(self.find(resource) for resource in resources)))
 
 
 def is_plan(scope: ResourceId) -> bool:
