@@ -14,6 +14,9 @@ from local.simulation.times import text_or_none, to_text
 #: What stands where there is no time yet.
 NO_TIME = "0001-01-01T00:00:00"
 
+#: The task type of a recovery plan's manual action.
+MANUAL = "ManualActionTaskDetails"
+
 #: A job's states as the clients of long-running operations know them.
 _STATUS = {"Cancelled": "Canceled"}
 
@@ -137,6 +140,9 @@ def _task(row: Job, task: Task, now: datetime) -> Json:
         kind = "RecoveryPlanShutdownGroupTaskDetails" if group.get("rpGroupType") == "Shutdown" else "RecoveryPlanGroupTaskDetails"
         body["taskType"] = kind
         body["groupTaskCustomDetails"] = {"instanceType": kind, **group, "childTasks": children}
+    elif task.group and task.group.get("instanceType") == MANUAL:
+        body["taskType"] = MANUAL
+        body["customDetails"] = {member: value for member, value in task.group.items() if member != "cancelled"}
     return body
 
 

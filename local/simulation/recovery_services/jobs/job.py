@@ -67,6 +67,7 @@ class Job:
     actions: tuple[str, ...] = ()
     description: str | None = None
     cancelled_at: datetime | None = None
+    readable_from: datetime | None = None
 
     @property
     def name(self) -> str:
@@ -77,6 +78,10 @@ class Job:
         """Whether it ends, or has ended, with a failure."""
         return any(task.fails() for task in self.tasks)
 
+    def readable(self, now: datetime) -> bool:
+        """Whether it can be read: the fault `hideJob` delays that."""
+        return self.readable_from is None or self.readable_from <= now
+
     def running(self, now: datetime) -> bool:
         """Whether it has not ended, suspended or not."""
         return self.ends_at is None or now < self.ends_at
@@ -84,7 +89,7 @@ class Job:
     def suspended(self, now: datetime) -> bool:
         """Whether it waits for somebody."""
         return self.ends_at is None and any(
-            task.waits and task.end is None and task.start is not None and task.start <= now for task in self.tasks
+            task.waits and task.end is None and task.start is not None and task.start <= now for top in self.tasks for task in top.tree()
         )
 
     def state(self, now: datetime) -> str:
@@ -144,6 +149,7 @@ class Job:
             actions=tuple(body.get("actions") or ()),
             description=body.get("description"),
             cancelled_at=moment(body, "cancelledAt"),
+            readable_from=moment(body, "readableFrom"),
         )
 
     def as_json(self) -> Json:
@@ -166,5 +172,6 @@ class Job:
             "actions": list(self.actions) or None,
             "description": self.description,
             "cancelledAt": text_or_none(self.cancelled_at),
+            "readableFrom": text_or_none(self.readable_from),
         }
         return body | {member: value for member, value in optional.items() if value is not None}

@@ -61,6 +61,7 @@ def new_job(
         details=details,
         actions=("Cancel",) if scenario in CANCELLABLE else (),
         description=description,
+        readable_from=None if call.job_hidden is None else call.now + call.job_hidden,
     )
 
 
@@ -77,7 +78,7 @@ def answered(call: Call, job: Job, changes: Sequence[Change], *, resource: str |
         "Retry-After": RETRY_AFTER,
     }
     row = Change(call.world.of(RecoveryServicesState).jobs, key(job.id), job)
-    return Answer(202, None, headers, (row, *changes), copied=True)
+    return Answer(202, None, headers, (row, *changes), uses_faults=True)
 
 
 def on_items(state: RecoveryServicesState, job: Job, now: datetime) -> list[Change]:
@@ -86,8 +87,12 @@ def on_items(state: RecoveryServicesState, job: Job, now: datetime) -> list[Chan
     for effect in job.effects:
         item = state.item(effect.item, now)
         task = _task_of(job, effect.item)
-        if item is None or (task.end is not None and task.end < now):
-            continue  # it was through already when the job went on
+        if item is None:
+            continue
+        if task.end is not None and task.end < now:  # the item's part was done before the job was resumed
+            if job.ends_at is not None and item.job == job.name:
+                changes.append(Change(state.items, key(item.id), item.then(job.ends_at, IDLE)))
+            continue
         busy = item.becoming(**effect.begun, **started(job.name, job.scenario, now)) if item.job is None else item
         changes += _of_item(state, job, effect, busy, task)
     return changes
@@ -95,12 +100,14 @@ def on_items(state: RecoveryServicesState, job: Job, now: datetime) -> list[Chan
 
 def _of_item(state: RecoveryServicesState, job: Job, effect: Effect, item: Item, task: Task) -> list[Change]:
     row_key = key(item.id)
-    if job.ends_at is None:
-        return [Change(state.items, row_key, item)]
     if task.start is None or _broke(task) or task.end is None:
+        if job.ends_at is None:
+            return [Change(state.items, row_key, item)]
         members = {**effect.failed, **_left_behind(job, task)}
         return [Change(state.items, row_key, item.then(job.ends_at, _timed(members, job.ends_at) | IDLE))]
     done = item.then(task.end, _timed(effect.then, task.end))
+    if job.ends_at is None:
+        return [Change(state.items, row_key, done)]
     changes = [Change(state.items, row_key, done.then(job.ends_at, IDLE))]
     if effect.moves is not None:
         moved = Item.from_json({**effect.moves, **started(job.name, job.scenario, job.started_at), "appearsAt": to_text(task.end)})

@@ -240,6 +240,10 @@ def _member_task(member: _Member) -> Task:
 
 def _action(action: Mapping[str, Any], where: str) -> Task:
     label = str(action.get("actionName") or "action")
+    custom = action.get("customDetails")
+    if isinstance(custom, Mapping) and custom.get("instanceType") == "ManualActionDetails":
+        details = {"instanceType": "ManualActionTaskDetails", "name": label, "instructions": custom.get("description"), "observation": None}
+        return Task(f"{where}-{label}", f"RecoveryPlan{where}Action", label, group=details, waits=True)
     return Task(f"{where}-{label}", f"RecoveryPlan{where}Action", label, 30)
 
 
