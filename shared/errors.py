@@ -16,6 +16,7 @@ class ErrorCode(StrEnum):
     # what the caller sent
     INVALID_REQUEST = "InvalidRequest"
     UNREADABLE_MESSAGE = "UnreadableMessage"
+    LENGTH_REQUIRED = "LengthRequired"
     PAYLOAD_TOO_LARGE = "PayloadTooLarge"
     UNSUPPORTED_MEDIA_TYPE = "UnsupportedMediaType"
     SAME_REGION = "SameRegion"
@@ -138,7 +139,8 @@ class CallFailure(Exception):  # noqa: N818  # what the other side said, not a d
     """A call to Azure, or to Azure Pack, that did not succeed.
 
     `status` is the HTTP status or None when no answer came; `code`, `message`, `target` and `details` are the other side's own, or
-    ours where it gave none; `retry_after` is in seconds of Azure's time; `date` is the answer's `Date`, which is Azure's time at receipt.
+    ours where it gave none; `retry_after` is in seconds of Azure's time; `date` is the answer's `Date`, which is Azure's time at receipt;
+    `busy` is true where another operation works on the same resource: nothing began, and it is sent again for a limited time.
     """
 
     def __init__(
@@ -152,8 +154,10 @@ class CallFailure(Exception):  # noqa: N818  # what the other side said, not a d
         details: Sequence[Problem] = (),
         retry_after: float | None = None,
         date: datetime | None = None,
+        busy: bool = False,
     ) -> None:
         super().__init__(f"{code}: {message}" if status is None else f"{status} {code}: {message}")
+        self.busy = busy
         self.kind = kind
         self.problem = Problem(code, message, target, tuple(details))
         self.status = status
@@ -176,9 +180,35 @@ class CallFailure(Exception):  # noqa: N818  # what the other side said, not a d
         return self.kind is not FailureKind.IN_DOUBT
 
     @property
+    def not_reached(self) -> bool:
+        """Whether the call never reached Azure, or was refused for its access token: nothing began, and waiting alone does not mend it."""
+        return self.kind is FailureKind.THROTTLED and self.status in {None, 401}
+
+    @property
     def asks_to_wait(self) -> bool:
-        """Whether the other side answered that it is to be asked later; a call that never got there says nothing of when it will."""
-        return self.kind is FailureKind.THROTTLED and self.status is not None
+        """Whether Azure asks to be called later, without a limit on how often; anything else counts as an attempt."""
+        return self.kind is FailureKind.THROTTLED and not self.busy and not self.not_reached
+
+    def waiting(self, retry_after: float) -> "CallFailure":
+        """Return a busy failure as one to wait for, with the time in seconds after which to send again."""
+        return self._as(FailureKind.THROTTLED, retry_after)
+
+    def refused(self) -> "CallFailure":
+        """Return a busy failure as a final refusal."""
+        return self._as(FailureKind.REFUSED, self.retry_after)
+
+    def _as(self, kind: FailureKind, retry_after: float | None) -> "CallFailure":
+        problem = self.problem
+        return CallFailure(
+            kind,
+            code=problem.code,
+            message=problem.message,
+            status=self.status,
+            target=problem.target,
+            details=problem.details,
+            retry_after=retry_after,
+            date=self.date,
+        )
 
 
 def sentence(words: str) -> str:

@@ -1,6 +1,7 @@
 """What went wrong with a call to Azure, and the one thing that matters about it: can it have begun, or not.
 
-Source of the classes: facts/arm.md, facts/restore-points.md ("Error codes"), CORE.md ("Claims and effects").
+Source of the classes: docs/azure/resource-manager.md, docs/azure/restore-points.md ("Error codes"), docs/design/core.md ("Claims and
+effects").
 """
 
 import json

@@ -1,7 +1,7 @@
 """Azure's long-running operations: what the URL that a start gave says of how far it is.
 
-Terminal states are Succeeded, Failed and Canceled; URLs may be 4 KB long (facts/arm.md). The operation of a copy's PUT says
-nothing of the copy's progress (facts/restore-points.md), so this is for deletions, disks, access and the like.
+Terminal states are Succeeded, Failed and Canceled; URLs may be 4 KB long (docs/azure/resource-manager.md). The operation of a copy's PUT
+says nothing of the copy's progress (docs/azure/restore-points.md), so this is for deletions, disks, access and the like.
 """
 
 from collections.abc import Mapping
@@ -58,7 +58,7 @@ def operation_url(headers: Mapping[str, str]) -> str | None:
 
 
 def last_segment(url: str) -> str:
-    """Return a URL's last path segment: the job's id, in the `Location` of a failover's answer (facts/site-recovery.md)."""
+    """Return a URL's last path segment: the job's id, in the `Location` of a failover's answer (docs/azure/site-recovery.md)."""
     return unquote(urlsplit(url).path.rstrip("/").rpartition("/")[2])
 
 

@@ -193,7 +193,7 @@ async def test_the_same_attention_is_one_event_however_often_it_is_found(core: C
 
 async def test_a_state_that_waits_for_a_person_is_told_by_its_name(core: Core) -> None:
     async def starting(_claim: Claim) -> Outcome:
-        return Wait(core.clock.now() + timedelta(days=1), step="asked", pending_events="awaitingApproval")
+        return Wait(core.clock.now() + timedelta(days=1), step="asked", event="awaitingApproval")
 
     async def asked(_claim: Claim) -> Outcome:
         return Wait(core.clock.now() + timedelta(days=1))

@@ -10,7 +10,8 @@ from shared.copies.copying.rules.failures import azure_problem, meaning_of
 from shared.copies.gateway import RestorePointGateway
 from shared.errors import CallFailure, ErrorCode, FailureKind, Problem
 from shared.operations.model.models import Intent, Status
-from shared.operations.running.claims import Absent, Claim, Effect, Started
+from shared.operations.running.claims import Claim
+from shared.operations.running.effects import Absent, Effect, Started
 from shared.operations.running.outcomes import End, Outcome, Wait
 from shared.operations.timings import Timings
 

@@ -16,7 +16,8 @@ from shared.copies.ledger import Ledger
 from shared.errors import CallFailure, ErrorCode, FailureKind, Problem, Refused
 from shared.operations.accepting.locks import Locks
 from shared.operations.model.models import Intent
-from shared.operations.running.claims import Absent, Claim, Effect, Started
+from shared.operations.running.claims import Claim
+from shared.operations.running.effects import Absent, Effect, Started
 from shared.operations.running.outcomes import Next, Outcome, Wait
 from shared.operations.timings import Timings
 

@@ -27,7 +27,8 @@ from shared.failovers.vault.gateway import SiteRecoveryGateway, StartedJob, is_p
 from shared.failovers.vault.job_facts import JobFacts
 from shared.failovers.vault.names import Action, ApprovalState, Provider
 from shared.operations.model.models import Intent, Status
-from shared.operations.running.claims import Absent, Claim, Effect, Started
+from shared.operations.running.claims import Claim
+from shared.operations.running.effects import Absent, Effect, Started
 from shared.operations.running.outcomes import End, Outcome, Wait
 from shared.operations.timings import Timings
 

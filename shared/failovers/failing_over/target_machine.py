@@ -16,7 +16,8 @@ from shared.failovers.vault.facts import ProtectedItemFacts
 from shared.failovers.vault.gateway import SiteRecoveryGateway, StartedJob, vault_of
 from shared.failovers.vault.job_facts import JobFacts
 from shared.operations.model.models import Intent
-from shared.operations.running.claims import Absent, Claim, Effect, Started
+from shared.operations.running.claims import Claim
+from shared.operations.running.effects import Absent, Effect, Started
 from shared.operations.running.outcomes import Wait
 from shared.operations.timings import Timings
 

@@ -60,6 +60,14 @@ class Intent:
 
 
 @dataclass(frozen=True, slots=True)
+class Busy:
+    """An effect that Azure refuses because another operation works on the same resource; `since` is Azure's time as text."""
+
+    effect: str
+    since: str
+
+
+@dataclass(frozen=True, slots=True)
 class Actor:
     """Who asked: `kind` is user, app, queue or system; `id` is the object id or the queue's name."""
 

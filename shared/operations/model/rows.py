@@ -12,7 +12,7 @@ from datetime import datetime
 from shared.clock import from_text
 from shared.errors import Problem
 from shared.operations.model.identity import inverted, partition_of
-from shared.operations.model.models import Actor, Attention, Intent, JsonObject, NewOperation, Operation, PendingCommand, Status
+from shared.operations.model.models import Actor, Attention, Busy, Intent, JsonObject, NewOperation, Operation, PendingCommand, Status
 from shared.operations.model.state import State, pack, sentence, unpack
 
 VERSION = 1
@@ -58,6 +58,7 @@ class Active:
     trace: str = ""
     pending_input: JsonObject | None = None
     pending_commands: tuple[PendingCommand, ...] = ()
+    busy: Busy | None = None
     version: int = VERSION
     stamp: str = ""
     extra: JsonObject = field(default_factory=dict)
@@ -142,6 +143,7 @@ def active_entity(row: Active) -> Entity:
         trace=row.trace,
         pending_input=row.pending_input,
         pending_commands=row.pending_commands,
+        busy=row.busy,
         created_at=row.created_at,
         updated_at=row.updated_at,
         extra=row.extra,
@@ -201,6 +203,7 @@ def read_active(entity: Mapping[str, object], etag: str) -> Active:
         trace=state.trace,
         pending_input=state.pending_input,
         pending_commands=state.pending_commands,
+        busy=state.busy,
         version=_integer(entity.get("v")) or VERSION,
         stamp=state.stamp,
         extra=state.extra,

@@ -10,11 +10,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from shared.errors import Problem
-from shared.operations.model.models import Attention, Intent, JsonObject, PendingCommand
+from shared.operations.model.models import Attention, Busy, Intent, JsonObject, PendingCommand
 
 LONGEST_SENTENCE = 300
 _LONGEST_TRACE = 128
-_MEMBERS = frozenset({"nonce", "stamp", "intent", "attention", "tell", "locks", "data", "trace", "word", "said", "createdAt", "updatedAt"})
+_MEMBERS = frozenset(
+    {"nonce", "stamp", "intent", "attention", "tell", "locks", "data", "trace", "word", "said", "busy", "createdAt", "updatedAt"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,7 @@ class State:
     trace: str
     pending_input: JsonObject | None
     pending_commands: tuple[PendingCommand, ...]
+    busy: Busy | None
     created_at: str
     updated_at: str
     extra: JsonObject
@@ -50,6 +53,7 @@ def pack(state: State) -> bytes:
         "trace": state.trace if len(state.trace) <= _LONGEST_TRACE else "",
         "word": state.pending_input,
         "said": [one.as_json() for one in state.pending_commands],
+        "busy": {"effect": state.busy.effect, "since": state.busy.since} if state.busy else None,
         "createdAt": state.created_at,
         "updatedAt": state.updated_at,
     }
@@ -61,6 +65,7 @@ def unpack(packed: object) -> State:
     """Read what `pack` wrote; what is missing is read as absent."""
     body = json.loads(zlib.decompress(packed)) if isinstance(packed, bytes) and packed else {}
     attention, intent, data, word = body.get("attention"), body.get("intent"), body.get("data"), body.get("word")
+    busy = body.get("busy")
     return State(
         nonce=str(body.get("nonce", "")),
         stamp=str(body.get("stamp", "")),
@@ -72,6 +77,7 @@ def unpack(packed: object) -> State:
         trace=str(body.get("trace", "")),
         pending_input=word if isinstance(word, dict) else None,
         pending_commands=tuple(PendingCommand.from_json(one) for one in body.get("said", ())),
+        busy=Busy(str(busy["effect"]), str(busy["since"])) if isinstance(busy, dict) else None,
         created_at=str(body.get("createdAt", "")),
         updated_at=str(body.get("updatedAt", "")),
         extra={name: value for name, value in body.items() if name not in _MEMBERS},

@@ -16,10 +16,11 @@ from shared.operations.crash_points import crash_point
 from shared.operations.model.models import Attention, Status
 from shared.operations.model.rows import Active
 from shared.operations.model.store import Store
-from shared.operations.model.workflow import Workflow, Workflows
 from shared.operations.outside.events import Events
-from shared.operations.running.claims import CanceledFirst, Claim, ClaimLost, StepWaits
+from shared.operations.running.claims import CanceledFirst, Claim, ClaimLost
+from shared.operations.running.effects import NotReached, StepWaits
 from shared.operations.running.outcomes import End, Follow, Next, Outcome, Wait
+from shared.operations.running.workflow import Workflow, Workflows
 from shared.operations.timings import ATTEMPTS_BEFORE_ATTENTION, Timings, dispatch_hold, retry_delay
 from shared.storage.tables import Conflict
 from shared.telemetry import Metric
@@ -46,7 +47,7 @@ class Runner:
         Errors of storage are raised: the message shows again, the row says what is known.
         """
         row = await self.store.active(operation)
-        if row is None or row.is_newer or not self.workflows.serves(row.kind) or not self._is_due(row):
+        if row is None or row.is_newer or row.kind not in self.workflows or not self._is_due(row):
             return
         if row.announce:
             await self.announce(row)
@@ -107,10 +108,10 @@ class Runner:
     async def _deliver_commands(self, row: Active) -> None:
         """Let the workflow hear of the commands that were taken; again after a crash, until the row has forgotten them."""
         for said in row.pending_commands:
-            await self.workflows.of_kind(row.kind).on_command(row, said)
+            await self.workflows[row.kind].on_command(row, said)
 
     async def _run_steps(self, claim: Claim) -> None:
-        workflow = self.workflows.of_kind(claim.row.kind)
+        workflow = self.workflows[claim.row.kind]
         try:
             if claim.row.group and not claim.row.cancel_requested and claim.row.pending_input is None:
                 await self._hand_over_to_checks(claim)
@@ -120,7 +121,7 @@ class Runner:
                 if not isinstance(outcome, Next):
                     await self._end_step(claim, outcome)
                     return
-                claim.row = replace(claim.row, step=outcome.step)
+                claim.move_to(outcome.step)
             await self._end_step(claim, Wait(self.clock.now()))
         except ClaimLost:
             _log.warning("it went on elsewhere: nothing more is written here", extra=_about(claim.row))
@@ -128,7 +129,7 @@ class Runner:
     async def _hand_over_to_checks(self, claim: Claim) -> None:
         # only events were to be sent, or a person asked to look now: what is due is a check, and the tick dispatches it
         now = to_text(self.clock.now())
-        await claim.write(replace(claim.row, next_at=now, dispatched=False, attempts=0, lease_until=""))
+        await claim.commit(replace(claim.row, next_at=now, dispatched=False, attempts=0, lease_until=""))
 
     async def _step(self, claim: Claim, workflow: Workflow) -> "Outcome | _NoProgress":
         """Run one step and say what came of it, whatever was raised; storage's own errors are raised on."""
@@ -141,6 +142,8 @@ class Runner:
             return waits.wait
         except CanceledFirst:
             return End(Status.CANCELED)
+        except NotReached as not_reached:
+            return self._on_azure_error(claim, not_reached.failure)
         except CallFailure as failure:
             return self._on_azure_error(claim, failure)
         except ClaimLost:
@@ -193,12 +196,12 @@ class Runner:
         meant = row.next_at
         if row.pending_events:
             row = replace(row, next_at=to_text(self.clock.now() + dispatch_hold(self.clock.speed)), dispatched=True)
-        await claim.write(row, listed=listed)
+        await claim.commit(row, listed=listed)
         if claim.dropped:
             await self.locks.release(claim.dropped, claim.id)
         if row.pending_events:
             await self._publish(claim)
-            await claim.write(replace(claim.row, next_at=meant, dispatched=False))
+            await claim.commit(replace(claim.row, next_at=meant, dispatched=False))
 
     async def _publish(self, claim: Claim) -> None:
         """Send the events that are yet to be sent; the row forgets them with its next write."""
@@ -208,19 +211,13 @@ class Runner:
         for what in claim.row.pending_events if operation else ():
             await self.events.publish(operation, what, claim.row.trace)  # type: ignore[arg-type]  # the loop is empty without one
         crash_point("step.told")
-        claim.row = replace(claim.row, pending_events=())
+        claim.acknowledge_events()
 
     async def _finish(self, claim: Claim, end: End) -> None:
         row = replace(claim.current(), status=end.status, next_at=to_text(self.clock.now()), dispatched=True)
         if end.status is Status.SUCCEEDED:
             row = replace(row, percent=100)
-        while True:
-            try:
-                ended = await self.store.finish(row, claim.detail, end.error)
-            except Conflict:
-                row = await claim.after_conflict(row)
-                continue
-            break
+        ended = await claim.finish(row, end.error)
         crash_point("finish.written")
         if claim.dropped:
             await self.locks.release(claim.dropped, claim.id)
@@ -228,7 +225,7 @@ class Runner:
 
     async def announce(self, row: Active) -> None:
         """Give back what the operation held, tell of its end, remove its active row; each harmless to repeat."""
-        workflow = self.workflows.of_kind(row.kind)
+        workflow = self.workflows[row.kind]
         await self.locks.release(row.locks, row.id)
         await self._deliver_commands(row)
         await workflow.on_finished(row)
