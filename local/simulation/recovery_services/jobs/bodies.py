@@ -24,7 +24,7 @@ _STATUS = {"Cancelled": "Canceled"}
 def job(row: Job, now: datetime) -> Json:
     """Return a `Job`, with the members beside `properties` that `Azure-AsyncOperation` is read by."""
     current = row.state(now)
-    ended = not row.running(now)
+    ended = not row.running(now) and current != "Suspended"
     found = list(_errors(row, row.tasks, now))
     properties: Json = {
         "activityId": row.activity_id,

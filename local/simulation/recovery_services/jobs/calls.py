@@ -98,7 +98,7 @@ def result(call: Call) -> Answer:
         call.path.rpartition("/operationresults/") if "/operationresults/" in call.path else call.path.rpartition("/operationResults/")
     )
     job = _job(call, f"{vault_of(call.path)}/{name(JOB)}/{name(call.path)}")
-    if job.running(call.now):
+    if job.running(call.now) or job.state(call.now) == "Suspended":
         return Answer(202, None, {"Location": f"{call.base_url}{call.path}?api-version={call.api_version}", "Retry-After": RETRY_AFTER})
     if job.state(call.now) != "Succeeded":
         return Answer(400, {"error": job_bodies.first_error(job, call.now)})

@@ -49,7 +49,8 @@ class Effect:
 class Job:
     """A job of a vault. `ends_at` is None while nobody knows: it waits to be resumed. `target` is the ARM id of what it works on.
 
-    `actions` are what it allows while it runs. `description` is the end's `stateDescription` where that is not simply `Completed`.
+    `actions` are what it allows while it runs. `awaits_cleanup`: once its tasks are done it stays suspended until the test is cleaned up.
+    `description` is the end's `stateDescription` where that is not simply `Completed`.
     """
 
     id: str
@@ -68,6 +69,7 @@ class Job:
     description: str | None = None
     cancelled_at: datetime | None = None
     readable_from: datetime | None = None
+    awaits_cleanup: bool = False
 
     @property
     def name(self) -> str:
@@ -100,13 +102,15 @@ class Job:
             return "InProgress"
         if self.cancelled_at is not None:
             return "Cancelled"
-        return "Failed" if self.failed() else "Succeeded"
+        if self.failed():
+            return "Failed"
+        return "Suspended" if self.awaits_cleanup else "Succeeded"
 
     def state_description(self, now: datetime) -> str:
         """Return its `stateDescription`: under `Succeeded` that is what tells how well."""
         state = self.state(now)
         if state == "Suspended":
-            return "WaitingForUserInput"
+            return "WaitingForUserInput" if self.running(now) else "WaitingForStopTestFailover"
         if state != "Succeeded":
             return state
         return self.description or "Completed"
@@ -115,7 +119,7 @@ class Job:
         """Return what it allows: `Cancel`, `Resume`, `Restart`."""
         state = self.state(now)
         if state == "Suspended":
-            return ["Resume", *self.actions]
+            return ["Resume", *self.actions] if self.running(now) else []
         if state == "InProgress":
             return list(self.actions)
         return ["Restart"] if state == "Failed" else []
@@ -150,6 +154,7 @@ class Job:
             description=body.get("description"),
             cancelled_at=moment(body, "cancelledAt"),
             readable_from=moment(body, "readableFrom"),
+            awaits_cleanup=bool(body.get("awaitsCleanup", False)),
         )
 
     def as_json(self) -> Json:
@@ -172,6 +177,7 @@ class Job:
             "actions": list(self.actions) or None,
             "description": self.description,
             "cancelledAt": text_or_none(self.cancelled_at),
+            "awaitsCleanup": self.awaits_cleanup or None,
             "readableFrom": text_or_none(self.readable_from),
         }
         return body | {member: value for member, value in optional.items() if value is not None}

@@ -151,7 +151,12 @@ def on_plan(state: RecoveryServicesState, job: Job, plan: Plan, then: Mapping[st
         ]
         if len(moved) == len(plan.members):
             members |= {"primary": plan.recovery, "recovery": plan.primary}
-    return Change(state.plans, key(plan.id), busy.then(job.ends_at, members | IDLE))
+    return Change(state.plans, key(plan.id), busy.then(job.ends_at, members | IDLE | {"lastScenario": _scenario(job)}))
+
+
+def _scenario(job: Job) -> Json:
+    """Return the scenario that a plan keeps after the job's end."""
+    return {"job": job.name, "scenario": job.scenario, "scenarioStart": to_text(job.started_at)}
 
 
 def broken_off(state: RecoveryServicesState, job: Job, now: datetime) -> tuple[Job, list[Change]]:
@@ -169,7 +174,7 @@ def broken_off(state: RecoveryServicesState, job: Job, now: datetime) -> tuple[J
         changes.append(Change(state.items, key(item.id), item.becoming(**(members | IDLE | {"ahead": []}))))
     plan = state.plan(job.target, now)
     if plan is not None:
-        changes.append(Change(state.plans, key(plan.id), plan.becoming(**(IDLE | {"ahead": []}))))
+        changes.append(Change(state.plans, key(plan.id), plan.becoming(**(IDLE | {"ahead": [], "lastScenario": _scenario(job)}))))
     return ended, changes
 
 

@@ -37,6 +37,8 @@ def put_plan(call: Call) -> Answer:
         recovery=recovery,
         groups=_groups(call, wanted.get("groups"), primary, recovery),
         deployment_model=str(wanted.get("failoverDeploymentModel") or "ResourceManager"),
+        last=there.last if there else None,
+        test_suspends=there.test_suspends if there else False,
     )
     return _saved(call, row, "Create recovery plan", is_new=there is None)
 

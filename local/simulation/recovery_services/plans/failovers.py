@@ -1,13 +1,13 @@
 """What a recovery plan can be asked for: its groups run one after another, the members of a group side by side."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
 from local.simulation.arm.call import Answer, Call
 from local.simulation.arm.errors import not_found
-from local.simulation.arm.tables import Json
+from local.simulation.arm.tables import Change, Json
 from local.simulation.ids import key, name, resource_group
 from local.simulation.recovery_services import inputs
 from local.simulation.recovery_services.items import effects, rules
@@ -19,7 +19,7 @@ from local.simulation.recovery_services.jobs.job import Effect
 from local.simulation.recovery_services.jobs.scenarios import Scenario, failback_tasks, tasks_for, wait_task
 from local.simulation.recovery_services.jobs.starting import answered, new_job, on_items, on_plan
 from local.simulation.recovery_services.jobs.tasks import Task
-from local.simulation.recovery_services.names import PLAN, Operation, Provider
+from local.simulation.recovery_services.names import PLAN, Operation, Provider, vault_of
 from local.simulation.recovery_services.plans.plan import Plan
 from local.simulation.recovery_services.state import RecoveryServicesState
 
@@ -91,7 +91,11 @@ def test_failover(call: Call) -> Answer:
 
 def test_failover_cleanup(call: Call) -> Answer:
     """`ReplicationRecoveryPlans_TestFailoverCleanup`."""
-    return _simple(call, Operation.TEST_FAILOVER_CLEANUP, Scenario.TEST_FAILOVER_CLEANUP)
+    answer = _simple(call, Operation.TEST_FAILOVER_CLEANUP, Scenario.TEST_FAILOVER_CLEANUP)
+    state = call.world.of(RecoveryServicesState)
+    suspended = [job for job in state.jobs_of(vault_of(call.path)) if job.awaits_cleanup and key(job.target) == key(plan_of(call).id)]
+    ended = (Change(state.jobs, key(job.id), replace(job, awaits_cleanup=False)) for job in suspended)
+    return replace(answer, changes=(*answer.changes, *ended))
 
 
 def commit(call: Call) -> Answer:
@@ -183,6 +187,7 @@ def _answered(
         target_type="RecoveryPlan",
         details=details,
     )
+    job = replace(job, awaits_cleanup=test is not None and plan.test_suspends)
     return answered(call, job, [*on_items(state, job, call.now), on_plan(state, job, plan, then)])
 
 
