@@ -66,17 +66,16 @@ def new_job(
 
 
 def answered(call: Call, job: Job, changes: Sequence[Change], *, resource: str | None = None, set_up: bool = False) -> Answer:
-    """Return the answer to what began a job: 202, nothing in it, and where to look (spec/recordings_asr_*).
+    """Return the answer to what started a job: 202 with an empty body and the addresses of the job.
 
-    `resource` is what the job works on, below which the result is told. What changes the configuration is told as an operation's status.
+    `resource` is the resource below which `Location` shows the result. A change of the set-up has no `Location`, as 43 of 45 examples of
+    the specification: its `Azure-AsyncOperation` ends in the job's name.
     """
     vault, query = vault_of(job.id), f"?api-version={call.api_version}"
     status = "replicationOperationStatus" if set_up else "replicationJobs"
-    headers = {
-        "Location": f"{call.base_url}{resource or job.target}/operationresults/{job.name}{query}",
-        "Azure-AsyncOperation": f"{call.base_url}{vault}/{status}/{job.name}{query}",
-        "Retry-After": RETRY_AFTER,
-    }
+    headers = {"Azure-AsyncOperation": f"{call.base_url}{vault}/{status}/{job.name}{query}", "Retry-After": RETRY_AFTER}
+    if not set_up:
+        headers["Location"] = f"{call.base_url}{resource or job.target}/operationresults/{job.name}{query}"
     row = Change(call.world.of(RecoveryServicesState).jobs, key(job.id), job)
     return Answer(202, None, headers, (row, *changes), uses_faults=True)
 
