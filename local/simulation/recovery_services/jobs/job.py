@@ -47,10 +47,11 @@ class Effect:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A job of a vault. `ends_at` is None while nobody knows: it waits to be resumed. `target` is the ARM id of what it works on.
+    """A job of a vault; `target` is the ARM id of what it works on, `object_id` its `targetObjectId` where that is not its name.
 
-    `actions` are what it allows while it runs. `awaits_cleanup`: once its tasks are done it stays suspended until the test is cleaned up.
-    `description` is the end's `stateDescription` where that is not simply `Completed`.
+    `ends_at` is None while its end is unknown: it waits to be resumed. `actions` are what it allows while it runs. `awaits_cleanup`: once
+    its tasks are done it stays suspended until the test is cleaned up. `description` is the `stateDescription` of its end where that is
+    not `Completed`; `readable_from` is when it can be read first.
     """
 
     id: str
@@ -70,6 +71,12 @@ class Job:
     cancelled_at: datetime | None = None
     readable_from: datetime | None = None
     awaits_cleanup: bool = False
+    object_id: str | None = None
+
+    @property
+    def target_object_id(self) -> str:
+        """Azure's `targetObjectId`: a GUID of a recovery plan and of an item of Azure to Azure, else the name of the target."""
+        return self.object_id or name(self.target)
 
     @property
     def name(self) -> str:
@@ -154,6 +161,7 @@ class Job:
             description=body.get("description"),
             cancelled_at=moment(body, "cancelledAt"),
             readable_from=moment(body, "readableFrom"),
+            object_id=body.get("objectId"),
             awaits_cleanup=bool(body.get("awaitsCleanup", False)),
         )
 
@@ -177,6 +185,7 @@ class Job:
             "actions": list(self.actions) or None,
             "description": self.description,
             "cancelledAt": text_or_none(self.cancelled_at),
+            "objectId": self.object_id,
             "awaitsCleanup": self.awaits_cleanup or None,
             "readableFrom": text_or_none(self.readable_from),
         }

@@ -10,7 +10,7 @@ from local.simulation.arm.call import Answer, Call
 from local.simulation.arm.tables import Change, Json
 from local.simulation.faults.fault import Fault
 from local.simulation.ids import key, name
-from local.simulation.recovery_services.items.item import IDLE, Item, started
+from local.simulation.recovery_services.items.item import IDLE, Item, object_id_of, started
 from local.simulation.recovery_services.jobs.errors import error_of
 from local.simulation.recovery_services.jobs.job import Effect, Job
 from local.simulation.recovery_services.jobs.scenarios import CANCELLABLE, FRIENDLY, Scenario
@@ -37,6 +37,7 @@ def new_job(
     target: str,
     target_name: str,
     target_type: str = "ProtectionEntity",
+    object_id: str | None = None,
     details: Mapping[str, Any] | None = None,
     friendly_name: str | None = None,
 ) -> Job:
@@ -54,6 +55,7 @@ def new_job(
         target=target,
         target_name=target_name,
         target_type=target_type,
+        object_id=object_id,
         started_at=call.now,
         ends_at=ends_at,
         tasks=laid,
@@ -62,6 +64,22 @@ def new_job(
         actions=("Cancel",) if scenario in CANCELLABLE else (),
         description=description,
         readable_from=None if call.job_hidden is None else call.now + call.job_hidden,
+    )
+
+
+def item_job(
+    call: Call, scenario: Scenario, tasks: tuple[Task, ...], effect: Effect, item: Item, details: Mapping[str, Any] | None = None
+) -> Job:
+    """Return a job of one item that begins now."""
+    return new_job(
+        call,
+        scenario,
+        tasks,
+        (effect,),
+        target=item.id,
+        target_name=item.friendly_name,
+        object_id=object_id_of(item),
+        details=details,
     )
 
 

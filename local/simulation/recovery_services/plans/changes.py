@@ -5,7 +5,7 @@ from dataclasses import replace
 from local.simulation.arm.call import Answer, Call
 from local.simulation.arm.errors import ArmError
 from local.simulation.arm.tables import Change, Json, JsonValue
-from local.simulation.ids import key, name
+from local.simulation.ids import derived, key, name
 from local.simulation.recovery_services import inputs, responses
 from local.simulation.recovery_services.inputs import properties, wrong
 from local.simulation.recovery_services.jobs.job import Job
@@ -79,6 +79,7 @@ def _job(call: Call, row: Plan, friendly: str) -> Job:
         target=row.id,
         target_name=row.friendly_name,
         target_type="RecoveryPlan",
+        object_id=derived("recovery plan", row.id),
         friendly_name=friendly,
     )
 
