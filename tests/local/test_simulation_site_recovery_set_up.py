@@ -325,3 +325,17 @@ async def test_a_change_of_the_set_up_names_its_job_in_azure_async_operation_onl
     await vaults.azure.control.advance("PT5M")
     ended = (await vaults.get(failed.headers["Azure-AsyncOperation"])).body
     assert (ended["status"], ended["error"]["code"]) == ("Failed", "28000")
+
+
+async def test_instance_types_that_the_specification_does_not_know_are_refused(vaults: Vaults) -> None:
+    item = vaults.item("new01")
+    cloud = item.rsplit("/", 2)[0]
+    mapping = f"{cloud}/replicationProtectionContainerMappings/another"
+    policy = f"{vaults.provider}/replicationPolicies/every-5-minutes"
+    wanted = {"policyId": policy, "targetProtectionContainerId": "Microsoft Azure"}
+    for kind, status in (("HyperVReplicaAzure", 400), ("A2A", 400), ("ReplicationProviderSpecificContainerMappingInput", 202)):
+        body = {"properties": wanted | {"providerSpecificInput": {"instanceType": kind}}}
+        assert (await vaults.azure.call("PUT", mapping, body, version=VERSION)).status == status, kind
+    for kind, status in (("HyperVReplicaAzure", 400), ("A2A", 400), ("DisableProtectionProviderSpecificInput", 202)):
+        body = {"properties": {"replicationProviderInput": {"instanceType": kind}}}
+        assert (await vaults.post(item, "remove", body)).status == status, kind

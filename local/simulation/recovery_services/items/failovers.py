@@ -27,7 +27,7 @@ def planned_failover(call: Call) -> Answer:
     back = inputs.direction(wanted) == "RecoveryToPrimary"
     details = inputs.details(wanted, "providerSpecificDetails")
     if back and item.provider is not Provider.HYPER_V:
-        check(call, item, Operation.FAILBACK)
+        check(call, item, inputs.failback_operation(item))
         return _failback(call, item, details)
     check(call, item, Operation.PLANNED_FAILOVER)
     if back is not (item.active_location == "Recovery"):
@@ -88,7 +88,7 @@ def reprotect(call: Call) -> Answer:
     item = item_of(call)
     details = inputs.details(inputs.properties(call.body), "providerSpecificDetails")
     check(call, item, Operation.REVERSE_REPLICATE)
-    inputs.check_instance_type(details, item.provider, item.provider, optional=True)
+    inputs.check_reprotection(item, details)
     return _started(call, item, Scenario.REVERSE)
 
 

@@ -209,6 +209,8 @@ def disable(call: Call) -> Answer:
         return Answer(204)
     if call.method == "POST":
         one_of(properties(call.body), "disableProtectionReason", ("NotSpecified", "MigrationComplete"), "NotSpecified")
+        given = inputs.details(properties(call.body), "replicationProviderInput")
+        inputs.check_base_type(given, item.provider, "DisableProtectionProviderSpecificInput", ("InMage",))
     if call.method == "POST" or item.job is not None:
         check(call, item, Operation.DISABLE_PROTECTION)
     effect = Effect(item.id, {"deletedAt": "$end"}, {}, {})

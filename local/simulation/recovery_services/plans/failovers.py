@@ -138,7 +138,7 @@ def _simple(call: Call, operation: Operation, scenario: Scenario) -> Answer:
 
 def _failback(call: Call, plan: Plan, wanted: Json) -> Answer:
     members = members_of(call, plan)
-    _check(call, plan, members, Operation.FAILBACK)
+    _check(call, plan, members, inputs.failback_operation(members[0]))
     given = _details(wanted, "HyperVReplicaAzureFailback") or _details(wanted, "InMageRcmFailback")
     waits = all(inputs.failback_waits(item, given) for item in members)
     begin: list[Task] = []
