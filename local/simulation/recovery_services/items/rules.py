@@ -39,7 +39,7 @@ _TABLE = {
     Provider.HYPER_V_TO_AZURE: _HYPER_V_TO_AZURE,
     Provider.A2A: _A2A,
     Provider.HYPER_V: _HYPER_V,
-    Provider.RCM: _IN_MAGE,
+    Provider.RCM: {**_IN_MAGE, Phase.REVERSED: (_O.PLANNED_FAILOVER, _O.DISABLE_PROTECTION)},
     Provider.IN_MAGE_V2: {**_IN_MAGE, Phase.REVERSED: (_O.DISABLE_PROTECTION,)},
 }
 
