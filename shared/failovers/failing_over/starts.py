@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from shared.arm.ids import ResourceId
 from shared.clock import Clock, from_text
-from shared.errors import CallFailure, ErrorCode, FailureKind, Problem
+from shared.errors import CallFailure, ErrorCode, FailureKind, Problem, azure_code
 from shared.failovers.approvals import rules as approval
 from shared.failovers.failing_over import state as record
 from shared.failovers.failing_over.blast_radius import BlastRadius
@@ -71,9 +71,11 @@ class Starts:
                 raise  # a read that told nothing: the start's own doubt is not raised but waited for
             if claim.row.intent is None:
                 await self._take_back(claim, request)
-            if failure.kind is FailureKind.THROTTLED:
+            if failure.asks_to_wait:
                 return Wait(self.clock.now() + max(timedelta(seconds=failure.retry_after or 0), _RETRY))
-            return Problem(ErrorCode.AZURE_REFUSED, f"Azure refused {request.action}: {failure.message}", None, (failure.problem,))
+            if failure.kind is FailureKind.THROTTLED:
+                raise
+            return Problem(azure_code(failure), f"Azure refused {request.action}: {failure.message}", None, (failure.problem,))
 
     async def _world(self, claim: Claim, request: FailoverRequest) -> FailoverContext | None:
         """Read the world; None where Azure has the scope no more, as after a switch of protection."""
