@@ -1,14 +1,12 @@
-"""Composition only: the function app and the blueprints of the capabilities that it serves."""
-
-from importlib import import_module
+"""The function app: the system's own functions, and those of the capabilities that FARSHORE_CAPABILITIES names."""
 
 import azure.functions as func
 
-from functions.capabilities import blueprints
+from functions import system
+from functions.capabilities import load
+from functions.serve import register
 from shared.settings import get_settings
 
 app = func.FunctionApp()
-
-for name in blueprints(get_settings().capabilities):
-    module, _, blueprint = name.partition(".")
-    app.register_functions(getattr(import_module(f"functions.{module}"), blueprint))
+app.register_functions(system.timers)
+register(app, load(get_settings().capabilities), system.ENDPOINTS)

@@ -29,7 +29,8 @@ class Point:
 def estate(now: datetime, *, subscriptions: int, machines: int, points: int) -> tuple[Json, list[Point]]:
     """Return the estate and its restore points, one of each machine in turn; `machines` per subscription, `points` per machine.
 
-    Many subscriptions, because Resource Manager's buckets are per subscription (facts/arm.md): none of the reads shall be throttled.
+    Many subscriptions, because Resource Manager's buckets are per subscription (docs/azure/resource-manager.md): none of the reads shall be
+    throttled.
     """
     sample = sample_estate(now)
     ids = [str(uuid.uuid5(uuid.NAMESPACE_DNS, f"subscription-{number}")) for number in range(subscriptions)]

@@ -1,29 +1,20 @@
-"""Which entry points an app serves: some always, the others by its capabilities (setting FARSHORE_CAPABILITIES)."""
+"""The capabilities that there are; each is a folder of this name below `functions/` that declares a CAPABILITY."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
+from importlib import import_module
 from typing import Final
 
-_ALWAYS: Final = ("replication_status.blueprint", "schedules.blueprint", "operations.blueprint", "health.blueprint")
-_OF_CAPABILITY: Final[Mapping[str, tuple[str, ...]]] = {
-    "copies": ("restore_points.blueprint", "replication_status.checks"),
-    "failovers": (
-        "failovers.blueprint",
-        "vaults.blueprint",
-        "set_up.blueprint",
-        "drills.blueprint",
-        "protection_policies.blueprint",
-    ),
-    "tenants": ("tenants.blueprint", "readiness.blueprint"),
-}
-ALL: Final = tuple(_OF_CAPABILITY)
-"""Every capability that there is."""
+from shared.capability import Capability
+
+NAMES: Final = ("copies", "failovers", "tenants")
+"""Every capability, in the order in which they are assembled: the one place to add one."""
 
 
-def blueprints(capabilities: Iterable[str]) -> tuple[str, ...]:
-    """Return the blueprints of an app with these capabilities, each as `module.name` below `functions`."""
-    return (*_ALWAYS, *(name for capability in capabilities for name in _OF_CAPABILITY[capability]))
-
-
-def modules(capabilities: Iterable[str]) -> tuple[str, ...]:
-    """Return the modules below `functions` that have those blueprints, each once, by name."""
-    return tuple(sorted({name.partition(".")[0] for name in blueprints(capabilities)}))
+def load(names: Iterable[str]) -> tuple[Capability, ...]:
+    """Return the capabilities of these names, all of them where there are none; raises `ValueError` for an unknown name."""
+    wanted = tuple(names) or NAMES
+    for name in wanted:
+        if name not in NAMES:
+            known = ", ".join(f"'{one}'" for one in NAMES)
+            raise ValueError(f"FARSHORE_CAPABILITIES: '{name}' is not a capability. Use one or more of {known}, comma-separated.")
+    return tuple(import_module(f"functions.{name}").CAPABILITY for name in wanted)

@@ -1,4 +1,4 @@
-"""Azurite, Microsoft's storage emulator: blob, queue and table on three ports in a row (facts/functions-host.md)."""
+"""Azurite, Microsoft's storage emulator: blob, queue and table on three ports in a row (docs/azure/functions-host.md)."""
 
 from dataclasses import dataclass
 from pathlib import Path

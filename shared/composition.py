@@ -1,26 +1,30 @@
-"""Puts the app together, once per process, when the first invocation needs it. Nothing of Azure's SDKs is imported before."""
+"""Assembles the app, once per process, when the first invocation needs it: the core, then each capability that the app serves.
+
+No Azure SDK is imported before that, and nothing of a capability that is not served.
+"""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from shared import telemetry
 from shared.access.registry import TABLE as TENANTS_TABLE
 from shared.access.registry import Registry
+from shared.capability import Capability, Core, Job, Parts, check_queues, intake_queues, step_queues, tables_of
 from shared.clock import Clock, Ids, RandomIds, RemoteClock, SystemClock
 from shared.operations.accepting import locks
 from shared.operations.accepting.acceptance import Acceptance
 from shared.operations.accepting.commands import Commands
 from shared.operations.accepting.locks import Locks
 from shared.operations.model import store
+from shared.operations.model.kinds import Kinds
 from shared.operations.model.lists import Lists
 from shared.operations.model.store import Store
-from shared.operations.model.workflow import Workflows
 from shared.operations.outside import rejected
 from shared.operations.outside.events import Events
-from shared.operations.outside.messages import CHECK_QUEUE, OUTCOME_QUEUE
+from shared.operations.outside.messages import OUTCOME_QUEUE
 from shared.operations.outside.poisoned import PoisonQueues
 from shared.operations.outside.receiving import Receiver
 from shared.operations.outside.rejected import RejectedMessages
@@ -29,99 +33,88 @@ from shared.operations.running.budgets import Budgets, Observed
 from shared.operations.running.checks import Checks
 from shared.operations.running.runner import Runner
 from shared.operations.running.tick import Tick
+from shared.operations.running.workflow import Workflows
 from shared.operations.timings import Timings
-from shared.settings import Settings, get_settings
-from shared.storage import blobs
-from shared.storage import tables as storage
-from shared.storage.blobs import WriteOnceBlobs
+from shared.settings import Settings
+from shared.storage import blobs, tables
+from shared.storage.blobs import BlobAccount
 from shared.storage.tables import Storage
 from shared.telemetry import Metric
 
 if TYPE_CHECKING:
-    from shared.arm.clients import AzureClients
-    from shared.copies.copying.service import Copies
-    from shared.copies.protection.gauges import CopyGauges
-    from shared.failovers.drills.service import Drills
-    from shared.failovers.failing_over.context import ContextReader
-    from shared.failovers.failing_over.service import Failovers
-    from shared.failovers.protection.service import Protection
-    from shared.failovers.set_up.service import SetUp
-    from shared.failovers.vault.gateway import SiteRecoveryGateway
-    from shared.failovers.vault.inventory import Inventory
-    from shared.tenants.readiness.reader import ReadinessReader
     from shared.web.tokens import TokenVerifier
 
-INTAKE_QUEUES = ("restore-point-copy-requests", "failover-requests", "tenant-requests")
-STEP_QUEUES = ("restore-point-copy-steps", "failover-steps")
-CHECK_QUEUES = (CHECK_QUEUE, "failover-checks")
-TABLES = (
-    store.TABLE,
-    locks.TABLE,
-    budgets.TABLE,
-    rejected.TABLE,
-    TENANTS_TABLE,
-    "chains",
-    "copies",
-    "audit",
-    "moves",
-    "drills",
-    "protections",
-)
-AUDIT_CONTAINER = "audit"
-QUEUES = (*INTAKE_QUEUES, *STEP_QUEUES, *CHECK_QUEUES, OUTCOME_QUEUE)
+S = TypeVar("S")
 _LOCAL_BASE_URL = "http://localhost"
+_CORE_TABLES = (store.TABLE, locks.TABLE, budgets.TABLE, rejected.TABLE, TENANTS_TABLE)
 
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
-    """Everything that entry points call, and nothing that they would have to put together themselves."""
+    """The assembled app: what entry points call."""
 
-    settings: Settings
-    clock: Clock
-    ids: Ids
-    storage: Storage
-    store: Store
-    registry: Registry
+    core: Core
+    kinds: Kinds
     tokens: "TokenVerifier"
-    workflows: Workflows
     runner: Runner
     tick: Tick
     checks: Checks
-    commands: Commands
     lists: Lists
     receiver: Receiver
     rejected: RejectedMessages
     poisoned: PoisonQueues
-    copies: "Copies"
-    gauges: "CopyGauges"
-    failovers: "Failovers"
-    site_recovery: "SiteRecoveryGateway"
-    surroundings: "ContextReader"
-    inventory: "Inventory"
-    set_up: "SetUp"
-    drills: "Drills"
-    protection: "Protection"
-    readiness: "ReadinessReader"
-    schedules: tuple[Callable[[], Awaitable[None]], ...]
-    blobs: WriteOnceBlobs
-    clients: "AzureClients"
     budgets: Budgets
+    services: tuple[object, ...]
+    timers: tuple[Job, ...]
+    gauges: tuple[Job, ...]
+
+    @property
+    def settings(self) -> Settings:
+        """The settings of the process."""
+        return self.core.settings
+
+    @property
+    def clock(self) -> Clock:
+        """Azure's time and the machine's."""
+        return self.core.clock
+
+    @property
+    def ids(self) -> Ids:
+        """Where request ids come from."""
+        return self.core.ids
+
+    @property
+    def store(self) -> Store:
+        """The operations."""
+        return self.core.store
+
+    @property
+    def registry(self) -> Registry:
+        """The tenant registry."""
+        return self.core.registry
+
+    @property
+    def commands(self) -> Commands:
+        """Cancel and retry."""
+        return self.core.commands
+
+    def of(self, service: type[S]) -> S:
+        """Return a capability's service by its type; raises `LookupError` where no served capability has one."""
+        for one in self.services:
+            if isinstance(one, service):
+                return one
+        raise LookupError(f"no capability that this app serves has a {service.__name__}")
 
     async def storage_ready(self) -> bool:
-        """Whether the tables answer; raises what storage raises."""
+        """Return True where the tables answer; raises what storage raises."""
         await self.store.active("a" * 26)
         return True
 
-    async def tell_gauges(self) -> None:
-        """Tell how copies stand, where this app has any: another app's state knows nothing of them, and its word would be the last."""
-        if "copies" in self.settings.capabilities:
-            await self.gauges.tell(await self.registry.all())
-
     async def feed_budgets(self) -> None:
-        """Write what answers have said of call budgets since the last time, for the tick to spend by."""
-        seen = self.clients.take_observations()
+        """Write what Azure's answers showed of call budgets since the last time, for the tick to spend by."""
+        observed = self.core.clients.take_observations()
         now = self.clock.now()
-        for item in seen:
+        for item in observed:
             operation, subscription = str(item.key.operation), item.key.subscription_id
             if item.remaining is not None:
                 telemetry.gauge(Metric.ARM_REMAINING, item.remaining, operation=operation, subscription=subscription)
@@ -130,130 +123,120 @@ class Runtime:
                 self.budgets.observed(
                     Observed(f"{item.key.subscription_id}/{item.key.operation}", item.remaining, item.retry_after, item.date or now)
                 )
-                for item in seen
+                for item in observed
             )
         )
 
     async def close(self) -> None:
         """Close every connection."""
-        await asyncio.gather(self.clients.aclose(), self.storage.close(), self.blobs.close())
+        await asyncio.gather(self.core.clients.aclose(), self.core.storage.close(), self.core.blobs.close())
         if isinstance(self.clock, RemoteClock):
             await self.clock.close()
 
 
-_building: asyncio.Lock | None = None
-_runtime: Runtime | None = None
+def tables_needed(capabilities: Sequence[Capability]) -> tuple[str, ...]:
+    """Return the tables of an app with these capabilities, the core's first."""
+    return (*_CORE_TABLES, *tables_of(capabilities))
 
 
-async def runtime() -> Runtime:
-    """Return the process's runtime, with its clock read anew for this invocation."""
-    global _building, _runtime  # noqa: PLW0603  # the one place where the process keeps what it has put together
-    if _runtime is None:
-        _building = _building or asyncio.Lock()
-        async with _building:
-            if _runtime is None:
-                _runtime = await build(get_settings())
-    await _runtime.clock.refresh()
-    return _runtime
+def queues_needed(capabilities: Sequence[Capability]) -> tuple[str, ...]:
+    """Return the queues of an app with these capabilities."""
+    return (*intake_queues(capabilities), *step_queues(capabilities), *check_queues(capabilities), OUTCOME_QUEUE)
 
 
-async def build(settings: Settings, *, clock: Clock | None = None, ids: Ids | None = None) -> Runtime:
-    """Put the app together for these settings; on an emulator, create the tables and queues that are not there."""
+async def build(settings: Settings, capabilities: Sequence[Capability], *, clock: Clock | None = None, ids: Ids | None = None) -> Runtime:
+    """Assemble the app for these settings and capabilities; on an emulator, create the tables, queues and containers that are missing."""
     clock = clock or (RemoteClock(settings.clock_url) if settings.clock_url else SystemClock())
     await clock.refresh()
     account = await asyncio.to_thread(_connect, settings)
-    anchors = await asyncio.to_thread(_connect_blobs, settings)
+    blob_account = await asyncio.to_thread(_connect_blobs, settings)
     if settings.storage_connection:
-        await asyncio.gather(account.create(TABLES, QUEUES), anchors.create_container())
+        containers = (name for one in capabilities for name in one.containers)
+        made = (blob_account.write_once(name).create_container() for name in containers)
+        await asyncio.gather(account.create(tables_needed(capabilities), queues_needed(capabilities)), *made)
     await asyncio.to_thread(telemetry.setup, settings)
-    return await asyncio.to_thread(partial(_assemble, settings, clock, ids or RandomIds(), account, anchors))
+    return await asyncio.to_thread(partial(_assemble, settings, capabilities, clock, ids or RandomIds(), account, blob_account))
 
 
 def _connect(settings: Settings) -> Storage:
     if settings.storage_connection:
-        return storage.connect(settings.storage_connection)
+        return tables.connect(settings.storage_connection)
     from shared.arm.credentials import credential_for
 
     if not settings.table_service_uri or not settings.queue_service_uri:
         message = "AzureWebJobsStorage__tableServiceUri and AzureWebJobsStorage__queueServiceUri, or AzureWebJobsStorage, must be set"
         raise ValueError(message)
-    return storage.connect_with_identity(
-        settings.table_service_uri, settings.queue_service_uri, credential_for(settings.identity_client_id)
-    )
+    return tables.connect_with_identity(settings.table_service_uri, settings.queue_service_uri, credential_for(settings.identity_client_id))
 
 
-def _connect_blobs(settings: Settings) -> WriteOnceBlobs:
+def _connect_blobs(settings: Settings) -> BlobAccount:
     if settings.storage_connection:
-        return blobs.connect(settings.storage_connection, AUDIT_CONTAINER)
+        return blobs.connect(settings.storage_connection)
     from shared.arm.credentials import credential_for
 
     if not settings.blob_service_uri:
         raise ValueError("AzureWebJobsStorage__blobServiceUri must be set")
-    return blobs.connect_with_identity(settings.blob_service_uri, AUDIT_CONTAINER, credential_for(settings.identity_client_id))
+    return blobs.connect_with_identity(settings.blob_service_uri, credential_for(settings.identity_client_id))
 
 
-def _assemble(settings: Settings, clock: Clock, ids: Ids, account: Storage, anchors: WriteOnceBlobs) -> Runtime:
+def _assemble(
+    settings: Settings, capabilities: Sequence[Capability], clock: Clock, ids: Ids, account: Storage, blob_account: BlobAccount
+) -> Runtime:
     from shared.arm.clients import AzureClients
-    from shared.copies import assemble as restore_points
-    from shared.copies.protection.gauges import CopyGauges
-    from shared.failovers import assemble as site_recovery
     from shared.web.keys import SigningKeys
     from shared.web.tokens import TokenVerifier
 
+    kinds = Kinds.of(kind for one in capabilities for kind in one.kinds)
     timings = Timings(settings.lease_seconds)
     operations = Store(account.table(store.TABLE), clock, ids)
     held = Locks(account.table(locks.TABLE), operations, clock, ids)
-    clients = AzureClients(settings, ids=ids)
     registry = Registry(account.table(TENANTS_TABLE), clock)
-    copies = restore_points.capability(account, operations, held, clients, clock, ids, timings)
-    failovers = site_recovery.capability(account, anchors, registry, held, clients, clock, timings)
-    by_capability = {"copies": (copies.workflow,), "failovers": (failovers.workflow, *failovers.set_up_workflows)}
-    served = frozenset(workflow.kind for name in settings.capabilities for workflow in by_capability.get(name, ()))
-    workflows = Workflows.of(*(workflow for found in by_capability.values() for workflow in found), served=served)
-    events = Events(account.queues, workflows, clock, settings.public_base_url or _LOCAL_BASE_URL)
+    core = Core(
+        settings=settings,
+        clock=clock,
+        ids=ids,
+        storage=account,
+        blobs=blob_account,
+        store=operations,
+        locks=held,
+        acceptance=Acceptance(operations, held, account.queues, kinds),
+        commands=Commands(operations, account.queues, kinds, clock, ids),
+        registry=registry,
+        clients=AzureClients(settings, ids=ids),
+        timings=timings,
+    )
+    parts = tuple(one.assemble(core) for one in capabilities)
+    workflows = _workflows(kinds, parts)
+    events = Events(account.queues, kinds, clock, settings.public_base_url or _LOCAL_BASE_URL)
     spent = Budgets(account.table(budgets.TABLE), clock, settings.budget_share, settings.identity_client_id or "system")
-    commands = Commands(operations, account.queues, workflows, clock, ids)
     kept = RejectedMessages(account.table(rejected.TABLE), account.queues, events, clock)
-    acceptance = Acceptance(operations, held, account.queues, workflows)
 
     async def provider() -> str:
         return (await registry.provider()).name
 
     receiver = Receiver(kept, provider)
-    started = failovers.service(acceptance, commands)
-    drills = failovers.drills(started, operations)
-    set_up = failovers.set_up(acceptance)
-    protection = failovers.protection(set_up, operations)
-    scheduled = {"failovers": (drills.run, protection.run)}
+    own_queues = (*step_queues(capabilities), *check_queues(capabilities))
     return Runtime(
-        settings=settings,
-        clock=clock,
-        ids=ids,
-        storage=account,
-        store=operations,
-        registry=registry,
+        core=core,
+        kinds=kinds,
         tokens=TokenVerifier(settings, registry, SigningKeys(settings.auth_keys_url, clock)),
-        workflows=workflows,
         runner=Runner(operations, held, events, workflows, clock, ids, timings),
-        tick=Tick(operations, account.queues, spent, workflows, clock),
-        checks=Checks(operations, account.queues, events, workflows, clock),
-        commands=commands,
+        tick=Tick(operations, account.queues, spent, kinds, clock),
+        checks=Checks(operations, account.queues, events, kinds, workflows, clock),
         lists=Lists(operations),
         receiver=receiver,
         rejected=kept,
-        poisoned=PoisonQueues(account.queues, receiver, INTAKE_QUEUES, (*STEP_QUEUES, *CHECK_QUEUES)),
-        copies=copies.service(acceptance, commands),
-        gauges=CopyGauges(operations, copies.newest, clock),
-        failovers=started,
-        site_recovery=failovers.gateway,
-        surroundings=failovers.surroundings,
-        inventory=failovers.inventory,
-        set_up=set_up,
-        drills=drills,
-        protection=protection,
-        readiness=failovers.readiness,
-        schedules=tuple(work for name in settings.capabilities for work in scheduled.get(name, ())),
-        blobs=anchors,
-        clients=clients,
+        poisoned=PoisonQueues(account.queues, receiver, intake_queues(capabilities), own_queues),
         budgets=spent,
+        services=tuple(service for one in parts for service in one.services),
+        timers=tuple(job for one in parts for job in one.timers),
+        gauges=tuple(job for one in parts for job in one.gauges),
     )
+
+
+def _workflows(kinds: Kinds, parts: Sequence[Parts]) -> Workflows:
+    """Return each kind's workflow; raises `ValueError` for a kind without one."""
+    found = {name: workflow for one in parts for name, workflow in one.workflows.items()}
+    if missing := set(kinds.by_name) - set(found):
+        raise ValueError(f"kinds without a workflow: {', '.join(sorted(missing))}")
+    return found

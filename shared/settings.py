@@ -105,10 +105,10 @@ class Settings(BaseSettings):
         validation_alias="FARSHORE_TRACE_SHARE",
         description="Share of the traces kept, 0 to 1; metrics are whole.",
     )
-    capabilities: Annotated[tuple[Literal["copies", "failovers", "tenants"], ...], NoDecode] = Field(
-        ("copies", "failovers", "tenants"),
+    capabilities: Names = Field(
+        (),
         validation_alias="FARSHORE_CAPABILITIES",
-        description="Capabilities that this app serves, comma-separated: copies, failovers, tenants; each app has its own identity.",
+        description="Capabilities that this app serves, comma-separated; empty: all of them. Each app has its own identity.",
     )
     budget_share: float = Field(
         0.5,

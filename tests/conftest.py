@@ -17,11 +17,32 @@ from tests.support.stacks import RunningHost
 from tests.support.storage import AzuritePool, clear
 
 StartHost = Callable[..., RunningHost]
+_TESTS = Path(__file__).parent
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Take the version under which tests/compatibility records what is stored."""
+    """Add `--record-stored VERSION` (tests/compatibility/record.py) and `--histories N` (tests/crash)."""
     parser.addoption("--record-stored", metavar="VERSION", help="record what this version stores (tests/compatibility/record.py)")
+    parser.addoption(
+        "--histories", type=int, default=30, metavar="N", help="size of the crash tests that draw histories (default: %(default)s)"
+    )
+
+
+_STACK_FOLDERS = {"compatibility", "contract", "crash", "end_to_end"}
+_STACK_FIXTURES = {"host"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests that use Azurite (`storage`) and those that start a whole stack (`stack`).
+
+    A module whose own fixtures start a stack marks itself: `pytestmark = pytest.mark.stack`.
+    """
+    for item in items:
+        fixtures = set(getattr(item, "fixturenames", ()))
+        if "azurites" in fixtures:
+            item.add_marker("storage")
+        if item.path.relative_to(_TESTS).parts[0] in _STACK_FOLDERS or fixtures & _STACK_FIXTURES:
+            item.add_marker("stack")
 
 
 @pytest.fixture(scope="session")

@@ -20,6 +20,7 @@ class Activity:
     ended: int = 0
     messages: int = 0
     _idle: asyncio.Event = field(default_factory=asyncio.Event)
+    _work: asyncio.Event = field(default_factory=asyncio.Event)
 
     def __post_init__(self) -> None:
         self._idle.set()
@@ -30,6 +31,8 @@ class Activity:
         self.in_flight += 1
         self.began += 1
         self._idle.clear()
+        if ours:
+            self._work.set()
         try:
             yield
         finally:
@@ -41,6 +44,11 @@ class Activity:
     async def idle(self) -> None:
         """Wait until nothing is in flight."""
         await self._idle.wait()
+
+    async def work(self) -> None:
+        """Wait until an invocation that is not a timer's has begun since the last call."""
+        await self._work.wait()
+        self._work.clear()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """Lockstep with the simulation's clock: it moves the time, this host says when the work that came due is done.
 
-The two phases are those of contracts/simulation.md, "The clock".
+The two phases are those of docs/design/simulation.md, "The clock".
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""Queue triggers: polling, hiding, renewing, deleting, and the poison queue, as facts/functions-host.md says of the real host."""
+"""Queue triggers: polling, hiding, renewing, deleting, and the poison queue, as docs/azure/functions-host.md says of the real host."""
 
 import asyncio
 import base64

@@ -1,4 +1,4 @@
-"""Timer schedules: NCRONTAB with six fields, as the real host reads them (facts/functions-host.md)."""
+"""Timer schedules: NCRONTAB with six fields, as the real host reads them (docs/azure/functions-host.md)."""
 
 import re
 from dataclasses import dataclass

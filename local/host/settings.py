@@ -16,7 +16,7 @@ class WrongSetting(Exception):  # noqa: N818  # read by a person as a sentence, 
 
 @dataclass(frozen=True, slots=True)
 class QueueSettings:
-    """How queues are polled; durations in wall-clock seconds. Defaults and limits: facts/functions-host.md."""
+    """How queues are polled; durations in wall-clock seconds. Defaults and limits: docs/azure/functions-host.md."""
 
     message_encoding: Literal["base64", "none"] = "base64"
     max_polling_interval: float = 60.0

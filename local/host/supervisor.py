@@ -62,6 +62,7 @@ async def serve(options: HostOptions) -> None:
         async with _clock(options.clock_url) as clock, _simulation(options.clock_url, control.getsockname()[1]) as register:
             file = options.data / "timers.json" if options.data else None
             timers = Timers(clock, workers.run_timer, file, on_reconnect=register)
+            workers.on_work = timers.wake
             runner = web.AppRunner(_control(workers, timers, Lockstep(timers, workers)), access_log=None)
             await runner.setup()
             await web.SockSite(runner, control).start()

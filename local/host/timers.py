@@ -2,10 +2,12 @@
 
 As in the real host (facts/functions-host.md): runs of one timer never overlap, its status is kept so that a slot missed
 while nothing ran is noticed at the next start, and being past due wins over `runOnStartup`. Slots that were missed collapse
-into one late run. At any speed of the clock a timer fires at most twice in a second of wall time (contracts/simulation.md).
+into one late run. At any speed of the clock a timer fires at most twice in a second of wall time; where its runs lead to no
+work, ever more rarely, down to once in `LONGEST_GAP`, until the app has work again.
 """
 
 import asyncio
+import contextlib
 import json
 import logging
 from collections.abc import Awaitable, Callable, Sequence
@@ -20,6 +22,7 @@ from local.host.schedule import Schedule
 from shared.clock import Clock, from_text, to_text
 
 SHORTEST_GAP: Final = 0.5  # wall-clock seconds between two runs of one timer
+LONGEST_GAP: Final = 2.0  # the same for an idle app: at 600 times Azure's speed its timers would use a fifth of a core
 _LOOK_AT_CLOCK: Final = 0.5
 _log = logging.getLogger(__name__)
 
@@ -40,6 +43,7 @@ class Timer:
     last: datetime | None = None
     past_due: bool = False
     fired_at: float = float("-inf")
+    gap: float = SHORTEST_GAP
     running: asyncio.Task[None] | None = None
 
     def status(self) -> dict[str, str]:
@@ -63,6 +67,7 @@ class Timers:
         self._connected = False
         self._adopted = False
         self._writing = asyncio.Lock()
+        self._wake = asyncio.Event()
 
     async def _adopt(self, listed: Sequence[dict[str, Any]]) -> None:
         kept = await asyncio.to_thread(self._read)
@@ -84,7 +89,18 @@ class Timers:
                 if not self._adopted:
                     await self._adopt(listed)
                 self._fire_by_the_clock()
-            await asyncio.sleep(self._pause())
+            await self._rest(self._pause())
+
+    def wake(self) -> None:
+        """Fire timers at their shortest gap again, because the app has work."""
+        for timer in self._timers.values():
+            timer.gap = SHORTEST_GAP
+        self._wake.set()
+
+    async def _rest(self, seconds: float) -> None:
+        self._wake.clear()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._wake.wait(), seconds)
 
     def hold(self, seconds: float) -> None:
         """Fire nothing by the running clock for so many wall-clock seconds: somebody else leads the time. 0 ends it."""
@@ -119,9 +135,10 @@ class Timers:
         if self._clock.speed > 0 and self._clock.monotonic() >= self._held_until:
             for timer in filter(self._may_fire, self._timers.values()):
                 self._fire(timer, past_due=timer.past_due)
+                timer.gap = min(2 * timer.gap, LONGEST_GAP)
 
     def _may_fire(self, timer: Timer) -> bool:
-        rested = self._clock.monotonic() - timer.fired_at >= SHORTEST_GAP
+        rested = self._clock.monotonic() - timer.fired_at >= timer.gap
         return timer.running is None and rested and timer.next <= self._clock.now()
 
     def _fire(self, timer: Timer, *, past_due: bool) -> None:
@@ -148,7 +165,7 @@ class Timers:
             return _LOOK_AT_CLOCK
         now, monotonic = self._clock.now(), self._clock.monotonic()
         waits = [
-            max((timer.next - now).total_seconds() / speed, timer.fired_at + SHORTEST_GAP - monotonic)
+            max((timer.next - now).total_seconds() / speed, timer.fired_at + timer.gap - monotonic)
             for timer in self._timers.values()
             if timer.running is None
         ]

@@ -29,6 +29,7 @@ REFUSED: Final = 3  # exit code: the app cannot be indexed, so that another star
 _ACCEPTED_AT_ONCE: Final = 4
 _PAUSE_AFTER_FAULT: Final = 0.1
 _BACKLOG: Final = 1024
+_REPORTS: Final = 0.25  # wall-clock seconds between two reports of work to the supervisor
 
 _log = logging.getLogger(__name__)
 
@@ -104,6 +105,13 @@ class Worker:
         self._reported = counts
         return {"drained": drained, "ended": ended, "messages": messages}
 
+    async def report_work(self, channel: Channel) -> None:
+        """Report to the supervisor that this worker has requests or messages, for as long as the worker runs."""
+        while True:
+            await self._activity.work()
+            await channel.ask("work")
+            await asyncio.sleep(_REPORTS)
+
     async def _seen_empty(self) -> bool:
         for listener in self._listeners:
             listener.wake()
@@ -158,7 +166,9 @@ async def _serve(folder: Path, http: socket.socket, end: socket.socket) -> int:
     line.add_done_callback(lambda _: os._exit(1))  # the supervisor is gone
     await worker.start(http)
     await channel.ask("ready", timers=[_timer(function) for function in index.of(TriggerType.TIMER)], functions=list(index.functions))
+    reporting = asyncio.create_task(worker.report_work(channel))
     await ending.wait()
+    reporting.cancel()
     await worker.stop()
     return 0
 

@@ -8,6 +8,7 @@ import signal
 import socket
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -48,6 +49,7 @@ class Workers:
         self._stopping = False
         self.restarts = 0
         self.refused: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.on_work: Callable[[], None] = lambda: None
         self.timers: asyncio.Future[list[dict[str, Any]]] = asyncio.get_running_loop().create_future()
 
     def start(self) -> None:
@@ -137,6 +139,7 @@ class Workers:
         member = _Member(number, process, Channel(ours, {}))
         member.channel.handle("ready", lambda index: self._became_ready(member, index))
         member.channel.handle("refused", self._was_refused)
+        member.channel.handle("work", self._has_work)
         member.line = asyncio.create_task(member.channel.serve())
         self._members[number] = member
         if self._stopping:
@@ -153,6 +156,10 @@ class Workers:
         if not self.timers.done():
             self.timers.set_result(index["timers"])
         _log.info("worker %s (process %s) serves %s", member.number, member.process.pid, ", ".join(index["functions"]))
+        return {}
+
+    async def _has_work(self, _: dict[str, Any]) -> dict[str, Any]:
+        self.on_work()
         return {}
 
     async def _was_refused(self, arguments: dict[str, Any]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from aiohttp import web
 
 from local.simulation.app import create_app
-from local.simulation.gate import REQUEST_LOG
+from local.simulation.arm.gate import REQUEST_LOG
 from local.simulation.platform import Platform
 from local.simulation.times import from_text
 

@@ -7,18 +7,11 @@ from collections.abc import AsyncIterator
 
 from aiohttp import web
 
-from local.simulation import compute, network, resources, storage
-from local.simulation.compute.urls import ROUTES as COMPUTE
-from local.simulation.control import Control
-from local.simulation.gate import Ending, Gate, Outcome, Received
-from local.simulation.network.urls import ROUTES as NETWORK
+from local.simulation.arm.gate import Ending, Gate, Outcome, Received
+from local.simulation.arm.routes import Routes
+from local.simulation.control.surface import Control
 from local.simulation.platform import Platform
-from local.simulation.recovery_services.urls import ROUTES as RECOVERY_SERVICES
-from local.simulation.resources.urls import ROUTES as RESOURCES
-from local.simulation.routes import Routes
-from local.simulation.storage.urls import ROUTES as STORAGE
-
-__all__ = ["compute", "create_app", "network", "resources", "storage"]
+from local.simulation.services import SERVICES
 
 #: How long a caller is held by the fault `timeout` at most, and how often it is looked whether it has given up; wall-clock seconds.
 _HELD = 60.0
@@ -29,7 +22,7 @@ _LARGEST_BODY = 64 * 2**20
 
 def create_app(platform: Platform, base_url: str | None = None) -> web.Application:
     """Return the application; `base_url` is the address that tokens and links carry, by default the one that each request came to."""
-    control, gate = Control(platform, base_url), Gate(platform, Routes((*RESOURCES, *COMPUTE, *NETWORK, *STORAGE, *RECOVERY_SERVICES)))
+    control, gate = Control(platform, base_url), Gate(platform, Routes(SERVICES))
 
     async def handle(request: web.Request) -> web.StreamResponse:
         if request.path.startswith("/_simulation"):

@@ -7,7 +7,7 @@ from types import TracebackType
 
 import aiohttp
 
-from local.simulation.state import Json, JsonValue
+from local.simulation.arm.tables import Json, JsonValue
 from local.simulation.times import from_text
 
 

@@ -1,4 +1,4 @@
-"""The estate as JSON: read into a world, and written from one (contracts/simulation.md).
+"""The estate as JSON: read into a world, and written from one (docs/design/simulation.md).
 
 Beyond the contract's members an estate may choose, all of them optional: `seed` of all chance; a disk's `sku`, `sizeGB`, `osType`,
 `maxShares`, `networkAccessPolicy`, `writeAccelerator`, `ephemeral`, `diskEncryptionSet`, `copyMinutes` (of Azure's time, for its
@@ -11,16 +11,14 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from local.simulation.access import Principal
+from local.simulation.arm.access import Principal
+from local.simulation.arm.tables import Json
+from local.simulation.arm.world import World
 from local.simulation.ids import group_id, key
 from local.simulation.sample_estate import app_principal
-from local.simulation.state import Json
-from local.simulation.world import World
+from local.simulation.services import SERVICES, empty_world
 
-_LISTS = (
-    *("subscriptions", "resourceGroups", "virtualMachines", "disks", "virtualNetworks", "storageAccounts", "restorePointCollections"),
-    *("vaults", "principals"),
-)
+_LISTS = (*(name for service in SERVICES for name in service.lists), "principals")
 
 
 def read_estate(estate: Mapping[str, Any], now: datetime) -> World:
@@ -37,7 +35,7 @@ def read_estate(estate: Mapping[str, Any], now: datetime) -> World:
     if not all("name" in tenant for tenant in estate.get("tenants", [])):
         raise ValueError("tenants: the member 'name' is missing")
     estate = _with_defaults(estate)
-    world = World()
+    world = empty_world()
     for name, value in estate.items():
         if name not in _LISTS:
             world.rest.put(name, {"value": value})
@@ -46,16 +44,9 @@ def read_estate(estate: Mapping[str, Any], now: datetime) -> World:
         for item in estate.get("principals", []):
             principal = Principal.from_json(item)
             world.principals.put(principal.id.lower(), principal)
-        part = "subscriptions and resourceGroups"
-        world.resources.load(estate)
-        part = "virtualNetworks"
-        world.network.load(estate)
-        part = "storageAccounts"
-        world.storage.load(estate)
-        part = "virtualMachines, disks and restorePointCollections"
-        world.compute.load(estate, now, world.seed)
-        part = "vaults"
-        world.recovery_services.load(estate, now)
+        for service, state in zip(SERVICES, world.states(), strict=True):
+            part = ", ".join(service.lists)
+            state.load(estate, now, world.seed)
     except KeyError as missing:
         raise ValueError(f"{part}: the member {missing} is missing") from None
     except (TypeError, ValueError, AttributeError) as problem:
@@ -71,7 +62,7 @@ def _with_defaults(estate: Mapping[str, Any]) -> Mapping[str, Any]:
             app_principal([f"/subscriptions/{str(item['id']).rsplit('/', 1)[-1]}" for item in full.get("subscriptions", [])])
         ]
     groups = {key(str(item["id"])): item for item in full.get("resourceGroups", [])}
-    for name in ("virtualMachines", "disks", "virtualNetworks", "storageAccounts", "restorePointCollections", "vaults"):
+    for name in (name for service in SERVICES for name in service.lists if name not in ("subscriptions", "resourceGroups")):
         for item in full.get(name, []):
             scope = group_id(str(item.get("id", "")))
             if "id" in item and "location" in item and key(scope) not in groups:
@@ -83,10 +74,6 @@ def write_estate(world: World, now: datetime) -> Json:
     """Return the estate that a world is; `read_estate` makes the same world of it."""
     return {
         **{name: row["value"] for name, row in world.rest.items()},
-        **world.resources.dump(),
-        **world.compute.dump(now),
-        **world.network.dump(),
-        **world.storage.dump(),
-        **world.recovery_services.dump(now),
+        **{name: value for state in world.states() for name, value in state.dump(now).items()},
         "principals": [row.as_json() for row in world.principals.values()],
     }

@@ -6,18 +6,18 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from local.simulation.access import Principal
-from local.simulation.buckets import Buckets
-from local.simulation.clock import Clock
+from local.simulation.arm.access import Principal
+from local.simulation.arm.buckets import Buckets
+from local.simulation.arm.issuer import Issuer
+from local.simulation.arm.tables import Change, Json
+from local.simulation.control.clock import Clock
+from local.simulation.control.log import Effects, Requests
+from local.simulation.control.store import Store
 from local.simulation.estate import read_estate, write_estate
-from local.simulation.faults import Fault, Faults, Pick
-from local.simulation.issuer import Issuer
-from local.simulation.log import Effects, Requests
+from local.simulation.faults.fault import Fault, Faults, Pick
 from local.simulation.sample_estate import sample_estate
-from local.simulation.state import Change, Json
-from local.simulation.store import Store
+from local.simulation.services import empty_world
 from local.simulation.times import from_text, to_text
-from local.simulation.world import World
 
 _META = "meta"
 _LATE = "late"
@@ -49,7 +49,7 @@ class Platform:
         self.faults = Faults()
         self.effects = Effects()
         self.requests = Requests()
-        self.world = World()
+        self.world = empty_world()
         self.host_url: str | None = None
         self._late: list[Late] = []
         self._numbered = 0

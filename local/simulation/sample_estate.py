@@ -2,9 +2,9 @@
 
 from datetime import datetime, timedelta
 
+from local.simulation.arm.tables import Json
 from local.simulation.ids import derived
 from local.simulation.sample_vaults import provider_vault, tenant_vault
-from local.simulation.state import Json
 from local.simulation.times import to_text
 
 LOCATIONS = ("westeurope", "northeurope")

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
+from local.simulation.arm.tables import Json
 from local.simulation.ids import derived
-from local.simulation.state import Json
 
 AZURE = "Microsoft Azure"
 PROVIDER_VERSION = "5.25.1107.0"

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from local.simulation.arm.tables import Json
 from local.simulation.ids import derived
 from local.simulation.sample_fabrics import (
     A2A,
@@ -23,7 +24,6 @@ from local.simulation.sample_fabrics import (
     make_protectable,
     make_unprotected,
 )
-from local.simulation.state import Json
 from local.simulation.times import to_text
 
 

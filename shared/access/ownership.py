@@ -1,4 +1,4 @@
-"""Whose a resource is: the narrowest mapping of the registry first (contracts/http.md, "What belongs to whom")."""
+"""Whose a resource is: the narrowest mapping of the registry first (docs/design/http.md, "Ownership")."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""The caller, and what the caller may see and touch (contracts/http.md, "Roles per route")."""
+"""The caller, and what the caller may see and touch (docs/design/http.md, "Roles per route")."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

@@ -72,7 +72,7 @@ class Tenant(BaseModel):
 
     `tenant_id` is the Entra tenant whose tokens speak for it (None: nobody calls for it but the provider's `Admin`); GUIDs are in lower
     case. `clouds` are ARM ids of protection containers in a vault that is another's: a hoster's VMM server serves many tenants, each with
-    a cloud of its own, and the vault is the provider's (facts/site-recovery.md, "Hosters and CSP partners").
+    a cloud of its own, and the vault is the provider's (docs/azure/site-recovery.md, "Hosters and CSP partners").
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore", alias_generator=to_camel, populate_by_name=True)
@@ -227,7 +227,7 @@ class Registry:
 
 
 def read_tenants(documents: Sequence[Mapping[str, object]]) -> tuple[Tenant, ...]:
-    """Read an estate's `tenants` (contracts/simulation.md); raises `RegistryError` for what is malformed or contradicts itself."""
+    """Read an estate's `tenants` (docs/design/simulation.md); raises `RegistryError` for what is malformed or contradicts itself."""
     try:
         tenants = tuple(Tenant.model_validate(document) for document in documents)
     except ValidationError as error:

@@ -1,4 +1,4 @@
-"""Who sends to an intake queue: the right to do so is the provider's trust (DESIGN.md, "Who may call")."""
+"""Who sends to an intake queue: the right to do so is the provider's trust (docs/design/queues.md, "Intake")."""
 
 from collections.abc import Awaitable, Callable
 

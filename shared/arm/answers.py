@@ -12,7 +12,7 @@ READ_TIMEOUT = 10.0
 MAX_OPERATION_URL = 4096
 """Characters that Azure's URL of an operation may have (docs/azure/resource-manager.md)."""
 WRITE_TIMEOUT = 30.0
-"""Seconds that a write may take in all, unless its caller says otherwise (CORE.md, "Claims and effects")."""
+"""Seconds that a write may take in all, unless its caller says otherwise (docs/design/core.md, "Claims and effects")."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class ArmResponse:
 class AnswerHook:
     """A `raw_response_hook=` for an SDK call: keeps the status and headers of its last answer, refusals included.
 
-    A failover's answer has no body, and its job's id only in `Location` (facts/site-recovery.md); a copy counts from the `Date`.
+    A failover's answer has no body, and its job's id only in `Location` (docs/azure/site-recovery.md); a copy counts from the `Date`.
     """
 
     def __init__(self) -> None:

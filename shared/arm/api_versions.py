@@ -1,6 +1,6 @@
 """The api-versions that calls without the SDK's models use; the same ones that azure-mgmt-compute 39 and Site Recovery 2.0 send.
 
-Source: facts/restore-points.md, facts/site-recovery.md ("Client").
+Source: docs/azure/restore-points.md, docs/azure/site-recovery.md ("Client").
 """
 
 COMPUTE = "2026-04-01"

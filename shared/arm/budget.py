@@ -1,7 +1,7 @@
 """What Azure Resource Manager says of its call budget, read from the headers of its answers.
 
 ARM keeps a bucket per principal, subscription, region and operation type; resource providers keep more of their own
-(facts/arm.md). Nothing here waits: the observations feed the counters by which the tick releases work.
+(docs/azure/resource-manager.md). Nothing here waits: the observations feed the counters by which the tick releases work.
 """
 
 from collections.abc import Iterable, Mapping

@@ -1,7 +1,7 @@
 """The way to Azure Resource Manager: the SDK's clients, cached for each subscription, and lean calls without models.
 
 Nothing of azure.* is imported before the first call, and then in a thread: these imports take most of a second of CPU
-(facts/arm.md), which neither a cold start nor the event loop should pay.
+(docs/azure/resource-manager.md), which neither a cold start nor the event loop should pay.
 """
 
 import asyncio
@@ -68,7 +68,7 @@ class AzureClients:
         A write is sent once: `hook = AnswerHook(); await clients.call(compute.restore_points.begin_create(…, polling=False,
         request_id=…, raw_response_hook=hook))`. The pipeline repeats no write; `retry_total=0` stops it from repeating a read.
         `polling=False` sends just the first request; what it returns need not be looked at, and its `result()` must not be:
-        a failover's answer has an empty body (facts/site-recovery.md).
+        a failover's answer has an empty body (docs/azure/site-recovery.md).
         """
         try:
             # The pipeline's own limit, which can tell what was never sent, goes first.

@@ -1,7 +1,7 @@
 """Resource ids of Azure Resource Manager: read leniently, compared without regard to case, written as ARM writes them.
 
 Only ids of resources inside a resource group are resource ids here. ARM compares ids case-insensitively, and one official
-example lacks the leading slash (facts/restore-points.md), so both are accepted and neither is kept.
+example lacks the leading slash (docs/azure/restore-points.md), so both are accepted and neither is kept.
 """
 
 import re

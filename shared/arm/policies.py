@@ -1,7 +1,7 @@
 """The policies of our one azure-core pipeline. Imported where a pipeline is built, never by a cold start.
 
 They take the place of azure-core's retry policy, which repeats POST, sleeps any `Retry-After` to its end, and retries ten times
-(facts/arm.md), and of the ARM policy that registers resource providers by itself.
+(docs/azure/resource-manager.md), and of the ARM policy that registers resource providers by itself.
 """
 
 import asyncio
@@ -234,7 +234,10 @@ class Origin:
 
 
 class LoopbackBearerPolicy(SansIOHTTPPolicy[HttpRequest, AsyncHttpResponse]):
-    """Sets the bearer token over plain http, which azure-core refuses; made for a loopback address only (facts/arm.md)."""
+    """Sets the bearer token over plain http, which azure-core refuses; made for a loopback address only.
+
+    Source: docs/azure/resource-manager.md.
+    """
 
     def __init__(self, credential: "AsyncTokenCredential", scope: str) -> None:
         super().__init__()

@@ -1,50 +1,32 @@
-"""Puts the capability together from what the composition hands it."""
+"""Assembles the capability `copies` from the core."""
 
-from dataclasses import dataclass
-
-from shared.arm.clients import AzureClients
-from shared.clock import Clock, Ids
-from shared.copies import ledger
-from shared.copies.copying import chains
+from shared.capability import Core, Parts
 from shared.copies.copying.chains import Chains
 from shared.copies.copying.service import Copies
 from shared.copies.copying.sources import SourceSteps
 from shared.copies.copying.turns import Turns
 from shared.copies.copying.workflow import CopySteps, copy_workflow
 from shared.copies.gateway import RestorePointGateway
+from shared.copies.kinds import CHAINS, COPY, LEDGER
 from shared.copies.ledger import Ledger
+from shared.copies.protection.gauges import CopyGauges
 from shared.copies.protection.newest import Newest
-from shared.operations.accepting.acceptance import Acceptance
-from shared.operations.accepting.commands import Commands
-from shared.operations.accepting.locks import Locks
-from shared.operations.model.store import Store
-from shared.operations.model.workflow import Workflow
-from shared.operations.timings import Timings
-from shared.storage.tables import Storage
 
 
-@dataclass(frozen=True, slots=True)
-class RestorePoints:
-    """The capability: its workflow, and what its service is made of."""
+def assemble(core: Core) -> Parts:
+    """Return the services, the workflow and the gauges of copies."""
+    gateway = RestorePointGateway(core.clients, core.clock)
+    chains = Chains(core.storage.table(CHAINS), core.store, core.clock)
+    ledger = Ledger(core.storage.table(LEDGER), core.store, core.clock, core.ids)
+    sources = SourceSteps(gateway, chains, ledger, core.locks, core.clock, core.timings)
+    steps = CopySteps(sources, gateway, chains, Turns(chains, gateway, core.clock), ledger, core.clock, core.timings)
+    gauges = CopyGauges(core.store, Newest(core.storage.table(LEDGER)), core.clock)
 
-    workflow: Workflow
-    gateway: RestorePointGateway
-    chains: Chains
-    ledger: Ledger
-    newest: Newest
+    async def record_gauges() -> None:
+        await gauges.record(await core.registry.all())
 
-    def service(self, acceptance: Acceptance, commands: Commands) -> Copies:
-        """Return what entry points call."""
-        return Copies(acceptance, commands, self.gateway, self.chains, self.ledger)
-
-
-def capability(
-    storage: Storage, store: Store, locks: Locks, clients: AzureClients, clock: Clock, ids: Ids, timings: Timings
-) -> RestorePoints:
-    """Put the capability together; `store` holds operations, `clients` reach Azure."""
-    gateway = RestorePointGateway(clients, clock)
-    known = Chains(storage.table(chains.TABLE), store, clock)
-    copies = Ledger(storage.table(ledger.TABLE), store, clock, ids)
-    sources = SourceSteps(gateway, known, copies, locks, clock, timings)
-    steps = CopySteps(sources, gateway, known, Turns(known, gateway, clock), copies, clock, timings)
-    return RestorePoints(copy_workflow(steps), gateway, known, copies, Newest(storage.table(ledger.TABLE)))
+    return Parts(
+        services=(Copies(core.acceptance, core.commands, gateway, chains, ledger),),
+        workflows={COPY.name: copy_workflow(steps)},
+        gauges=(record_gauges,),
+    )

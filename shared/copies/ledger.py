@@ -18,8 +18,6 @@ from shared.operations.model.store import Store
 from shared.operations.timings import FREE_LOCK_AFTER
 from shared.storage.tables import Change, Conflict, Found, Table
 
-TABLE = "copies"
-
 
 @dataclass(frozen=True, slots=True)
 class LedgerEntry:

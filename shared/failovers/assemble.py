@@ -1,18 +1,12 @@
-"""Puts the capability together from what the composition hands it."""
+"""Assembles the capability `failovers` from the core."""
 
-from dataclasses import dataclass
-
-from shared.access.registry import Registry
-from shared.arm.clients import AzureClients
-from shared.clock import Clock
+from shared.capability import Core, Parts
+from shared.failovers import kinds
 from shared.failovers.approvals.service import Approvals
-from shared.failovers.audit import trails as audit
 from shared.failovers.audit.trails import AuditTrails
-from shared.failovers.drills import store as drills
 from shared.failovers.drills.models import KeptPolicy as DrillPolicy
 from shared.failovers.drills.service import Drills
 from shared.failovers.drills.store import DrillStore
-from shared.failovers.failing_over import blast_radius as moves
 from shared.failovers.failing_over.blast_radius import BlastRadius
 from shared.failovers.failing_over.context import ContextReader
 from shared.failovers.failing_over.service import Failovers
@@ -20,81 +14,43 @@ from shared.failovers.failing_over.starts import Starts
 from shared.failovers.failing_over.target_machine import TargetMachines
 from shared.failovers.failing_over.workflow import FailoverSteps, failover_workflow
 from shared.failovers.policies import PolicyStore
-from shared.failovers.protection import store as protections
 from shared.failovers.protection.models import KeptPolicy as ProtectionPolicy
 from shared.failovers.protection.service import Protection
 from shared.failovers.protection.store import NoteStore
 from shared.failovers.set_up.ownership import Ownership
 from shared.failovers.set_up.planning import Planner
 from shared.failovers.set_up.service import SetUp
-from shared.failovers.set_up.workflow import SetUpSteps, set_up_workflows
+from shared.failovers.set_up.workflow import SetUpSteps, set_up_workflow
 from shared.failovers.vault.gateway import SiteRecoveryGateway
 from shared.failovers.vault.inventory import Inventory
-from shared.operations.accepting.acceptance import Acceptance
-from shared.operations.accepting.commands import Commands
-from shared.operations.accepting.locks import Locks
-from shared.operations.model.store import Store
-from shared.operations.model.workflow import Workflow
-from shared.operations.timings import Timings
-from shared.storage.blobs import WriteOnceBlobs
-from shared.storage.tables import Storage, Table
-from shared.tenants.readiness.reader import ReadinessReader
 
 
-@dataclass(frozen=True, slots=True)
-class SiteRecovery:
-    """The capability: its workflow, and what its service is made of."""
-
-    workflow: Workflow
-    set_up_workflows: tuple[Workflow, ...]
-    planner: Planner
-    drill_table: Table
-    protection_table: Table
-    gateway: SiteRecoveryGateway
-    surroundings: ContextReader
-    inventory: Inventory
-    trails: AuditTrails
-    locks: Locks
-    clock: Clock
-
-    def service(self, acceptance: Acceptance, commands: Commands) -> Failovers:
-        """Return what entry points call."""
-        return Failovers(acceptance, commands, self.surroundings, self.gateway, self.trails, self.locks, self.clock)
-
-    def drills(self, failovers: Failovers, operations: Store) -> Drills:
-        """Return what entry points of drills and their timer call."""
-        kept = self.drill_table
-        registry = self.inventory.registry
-        return Drills(PolicyStore(kept, DrillPolicy), DrillStore(kept), failovers, self.gateway, operations, self.clock, registry)
-
-    def protection(self, set_up: SetUp, operations: Store) -> Protection:
-        """Return what entry points of protection policies and their timer call."""
-        kept = self.protection_table
-        return Protection(PolicyStore(kept, ProtectionPolicy), NoteStore(kept), set_up, self.inventory, operations, self.clock)
-
-    @property
-    def readiness(self) -> ReadinessReader:
-        """What tells whether tenants can be protected."""
-        return ReadinessReader(self.gateway, self.inventory, self.inventory.registry)
-
-    def set_up(self, acceptance: Acceptance) -> SetUp:
-        """Return what entry points of the set-up call."""
-        return SetUp(acceptance, self.planner, Ownership(self.gateway, self.inventory.registry), self.locks)
-
-
-def capability(
-    storage: Storage, blobs: WriteOnceBlobs, registry: Registry, locks: Locks, clients: AzureClients, clock: Clock, timings: Timings
-) -> SiteRecovery:
-    """Put the capability together; `blobs` takes the anchors of audit trails, `clients` reach Azure."""
-    gateway = SiteRecoveryGateway(clients, clock)
-    counted = BlastRadius(storage.table(moves.TABLE), clock)
-    surroundings = ContextReader(gateway, registry, counted, clock)
-    trails = AuditTrails(storage.table(audit.TABLE), blobs, clock)
-    starts = Starts(gateway, surroundings, counted, clock, timings)
-    approvals = Approvals(surroundings, trails, clock)
-    steps = FailoverSteps(gateway, surroundings, starts, TargetMachines(gateway, clock, timings), approvals, trails, locks, clock)
-    planner = Planner(gateway, registry)
-    changes = set_up_workflows(SetUpSteps(gateway, planner, locks, clock, timings))
+def assemble(core: Core) -> Parts:
+    """Return the services, workflows and timers of failovers, set-up, drills and protection policies."""
+    clock, registry = core.clock, core.registry
+    gateway = SiteRecoveryGateway(core.clients, clock)
     inventory = Inventory(gateway, registry)
-    kept = storage.table(drills.TABLE), storage.table(protections.TABLE)
-    return SiteRecovery(failover_workflow(steps), changes, planner, *kept, gateway, surroundings, inventory, trails, locks, clock)
+    moves = BlastRadius(core.storage.table(kinds.BLAST_RADIUS), clock)
+    context = ContextReader(gateway, registry, moves, clock)
+    trails = AuditTrails(core.storage.table(kinds.AUDIT), core.blobs.write_once(kinds.AUDIT), clock)
+    starts = Starts(gateway, context, moves, clock, core.timings)
+    approvals = Approvals(context, trails, clock)
+    machines = TargetMachines(gateway, clock, core.timings)
+    steps = FailoverSteps(gateway, context, starts, machines, approvals, trails, core.locks, clock)
+    planner = Planner(gateway, registry)
+    set_up_steps = SetUpSteps(gateway, planner, core.locks, clock, core.timings)
+    failovers = Failovers(core.acceptance, core.commands, context, gateway, trails, core.locks, clock)
+    set_up = SetUp(core.acceptance, planner, Ownership(gateway, registry), core.locks)
+    drill_table, protection_table = core.storage.table(kinds.DRILLS), core.storage.table(kinds.PROTECTIONS)
+    drills = Drills(PolicyStore(drill_table, DrillPolicy), DrillStore(drill_table), failovers, gateway, core.store, clock, registry)
+    protection = Protection(
+        PolicyStore(protection_table, ProtectionPolicy), NoteStore(protection_table), set_up, inventory, core.store, clock
+    )
+    return Parts(
+        services=(failovers, inventory, set_up, drills, protection, gateway, context),
+        workflows={
+            kinds.FAILOVER.name: failover_workflow(steps),
+            **{kind.name: set_up_workflow(set_up_steps) for kind in kinds.SET_UP},
+        },
+        timers=(drills.run, protection.run),
+    )

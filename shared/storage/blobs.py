@@ -52,20 +52,31 @@ class WriteOnceBlobs:
         container = self._service.get_container_client(self._container)
         return sorted([name async for name in container.list_blob_names(name_starts_with=prefix)])
 
+
+class BlobAccount:
+    """The blobs of one storage account."""
+
+    def __init__(self, service: "BlobServiceClient") -> None:
+        self._service = service
+
+    def write_once(self, container: str) -> WriteOnceBlobs:
+        """Return a container of blobs that are written once."""
+        return WriteOnceBlobs(self._service, container)
+
     async def close(self) -> None:
         """Close the connection."""
         await self._service.close()
 
 
-def connect(connection_string: str, container: str) -> WriteOnceBlobs:
+def connect(connection_string: str) -> BlobAccount:
     """Reach an emulator by its connection string."""
     from azure.storage.blob.aio import BlobServiceClient
 
-    return WriteOnceBlobs(BlobServiceClient.from_connection_string(connection_string), container)
+    return BlobAccount(BlobServiceClient.from_connection_string(connection_string))
 
 
-def connect_with_identity(blob_service_uri: str, container: str, credential: "AsyncTokenCredential") -> WriteOnceBlobs:
+def connect_with_identity(blob_service_uri: str, credential: "AsyncTokenCredential") -> BlobAccount:
     """Reach a storage account with the app's identity."""
     from azure.storage.blob.aio import BlobServiceClient
 
-    return WriteOnceBlobs(BlobServiceClient(blob_service_uri, credential=credential), container)
+    return BlobAccount(BlobServiceClient(blob_service_uri, credential=credential))

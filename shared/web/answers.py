@@ -57,6 +57,7 @@ STATUS: Mapping[ErrorCode, int] = {
     ErrorCode.OUTCOME_UNKNOWN: 409,
     ErrorCode.NO_PROGRESS: 409,
     ErrorCode.COPY_STUCK: 409,
+    ErrorCode.LENGTH_REQUIRED: 411,
     ErrorCode.PAYLOAD_TOO_LARGE: 413,
     ErrorCode.UNSUPPORTED_MEDIA_TYPE: 415,
     ErrorCode.TOO_MANY_REQUESTS: 429,

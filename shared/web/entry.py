@@ -1,19 +1,24 @@
-"""The frame around every HTTP entry point: who calls, may they, and what becomes of a refusal or an error."""
+"""The frame around every HTTP entry point: checks the caller, reads the request, runs the handler, and answers refusals and errors."""
 
 import logging
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager, nullcontext
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from pydantic import BaseModel
+
 from shared import telemetry
-from shared.access.principal import Principal, require, require_any
+from shared.access.principal import Principal, require, require_any, require_person
 from shared.access.roles import Role
-from shared.clock import Ids, RandomIds
+from shared.clock import RandomIds
 from shared.errors import ErrorCode, Refused
-from shared.web.answers import HttpAnswer, failure, refusal, to_http
-from shared.web.requests import client_request_id
-from shared.web.tokens import TokenVerifier, challenge
+from shared.operations.model.models import JsonObject
+from shared.web.answers import failure, refusal, to_http
+from shared.web.calls import App, Call, Endpoint, find_operation, find_tenant
+from shared.web.requests import base_url, client_request_id, read_body, read_optional_body, read_query, refuse_body, repeatability, trace_of
+from shared.web.routes import Owner, Route
+from shared.web.tokens import challenge
 
 if TYPE_CHECKING:
     import azure.functions as func
@@ -22,72 +27,84 @@ log = logging.getLogger(__name__)
 _READING = frozenset({"GET", "HEAD"})
 
 
-class Services(Protocol):
-    """What the frame needs of the composition."""
+async def answer(request: "func.HttpRequest", runtime: Callable[[], Awaitable[App]], endpoint: Endpoint) -> "func.HttpResponse":
+    """Answer a request as its route declares: token (401), role (403), query and body (400, 411, 413, 415), owner (404), handler.
 
-    @property
-    def ids(self) -> Ids:
-        """Where request ids come from."""
-        ...
-
-    @property
-    def tokens(self) -> TokenVerifier:
-        """What checks access tokens."""
-        ...
-
-
-S = TypeVar("S", bound=Services)
-Needed = Role | frozenset[Role]
-"""One role, or a set of which one will do."""
-
-
-async def handle(
-    request: "func.HttpRequest",
-    runtime: Callable[[], Awaitable[S]],
-    needed: Needed,
-    work: Callable[[S, Principal], Awaitable[HttpAnswer]],
-) -> "func.HttpResponse":
-    """Check the caller's token (401) and role (403), do the work, and answer; whatever is raised becomes an error answer.
-
-    `work` takes the runtime and the caller. Nothing of a body, a token or an error's insides is logged for a refusal or answered for an
-    error; `x-ms-request-id` joins the answer to the log.
+    Whatever is raised becomes an error answer. Nothing of a body, a token or an error's internals is logged for a refusal or answered for
+    an error; `x-ms-request-id` joins the answer to the log.
     """
-
-    async def checked(services: S) -> HttpAnswer:
-        principal = await services.tokens.verify(request.headers.get("authorization"))
-        if isinstance(needed, Role):
-            require(principal, needed)
-        else:
-            require_any(principal, needed)
-        return await work(services, principal)
-
-    return await handle_open(request, runtime, checked)
-
-
-async def handle_open(
-    request: "func.HttpRequest", runtime: Callable[[], Awaitable[S]], work: Callable[[S], Awaitable[HttpAnswer]]
-) -> "func.HttpResponse":
-    """Do work that is open to all, and answer as `handle` does."""
-    request_id = RandomIds().new()  # before the runtime: its own failure is answered with one too
+    request_id = RandomIds().new()  # before the runtime: a failure to start has a request id too
     try:
-        services = await runtime()
-        request_id = services.ids.new()
+        app = await runtime()
+        request_id = app.ids.new()
     except Exception:
-        log.exception("request %s: the app is not up", request_id, extra={"request": request_id})
-        down = refusal(Refused(ErrorCode.SERVICE_UNAVAILABLE, "Farshore is not up; what it needs at its start does not answer."))
+        log.exception("request %s: the app did not start", request_id, extra={"request": request_id})
+        down = refusal(Refused(ErrorCode.SERVICE_UNAVAILABLE, "Farshore has not started: a service that it needs does not answer."))
         return to_http(down.with_headers(_always(request, request_id)))
     try:
         with _traced(request):
-            answer = await work(services)
+            result = await endpoint(await _read(request, app, endpoint.route))
     except Refused as refused:
         log.info("request %s refused: %s", request_id, refused.code, extra={"request": request_id, "code": str(refused.code)})
-        answer = refusal(refused)
+        result = refusal(refused)
         if refused.code is ErrorCode.UNAUTHENTICATED:
-            answer = answer.with_headers({"WWW-Authenticate": challenge(request.headers.get("authorization"), str(refused))})
+            result = result.with_headers({"WWW-Authenticate": challenge(request.headers.get("authorization"), str(refused))})
     except Exception as error:
         log.exception("request %s failed", request_id, extra={"request": request_id})
-        answer = failure(error)
-    return to_http(answer.with_headers(_always(request, request_id)))
+        result = failure(error)
+    return to_http(result.with_headers(_always(request, request_id)))
+
+
+async def _read(request: "func.HttpRequest", app: App, route: Route) -> Call[Any]:
+    """Read a request in the order in which it is refused (docs/design/http.md, "A request that changes something")."""
+    caller = await _caller(request, app, route)
+    query = read_query(request, route.known_query)
+    body: BaseModel | None = None
+    document: JsonObject = {}
+    if route.request is not None:
+        body, document = read_body(request, route.request)
+    elif route.optional_body:
+        document = read_optional_body(request)
+    else:
+        refuse_body(request)
+    repeated = repeatability(request) if route.repeatable else None
+    path = dict(request.route_params)
+    return Call(
+        app=app,
+        route=route,
+        query=query,
+        path=path,
+        body=body,
+        document=document,
+        base_url=base_url(app.settings, request),
+        principal=caller,
+        key=repeated.key if repeated else None,
+        first_sent=repeated.first_sent if repeated else None,
+        trace=trace_of(request) if route.repeatable else None,
+        authorization=request.headers.get("authorization"),
+        found_operation=await find_operation(app, _known(caller), route.kind, path["id"]) if route.owner is Owner.OPERATION else None,
+        found_tenant=await find_tenant(app, _known(caller), path["tenant"]) if route.owner is Owner.TENANT else None,
+    )
+
+
+async def _caller(request: "func.HttpRequest", app: App, route: Route) -> Principal | None:
+    """Return who calls, once the route's role is theirs; None where the route is open to all."""
+    if route.needed is None:
+        return None
+    principal = await app.tokens.verify(request.headers.get("authorization"))
+    if isinstance(route.needed, Role):
+        require(principal, route.needed)
+    else:
+        require_any(principal, route.needed)
+    if route.person:
+        require_person(principal)
+    return principal
+
+
+def _known(caller: Principal | None) -> Principal:
+    if caller is None:
+        raise LookupError("a route that is open to all has no owner")
+    return caller
 
 
 def _traced(request: "func.HttpRequest") -> AbstractContextManager[None]:

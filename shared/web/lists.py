@@ -1,4 +1,4 @@
-"""Lists, page by page: `top`, an opaque `continuation`, a complete `nextLink` (contracts/http.md, "Lists").
+"""Lists, page by page: `top`, an opaque `continuation`, a complete `nextLink` (docs/design/http.md, "Lists").
 
 A continuation carries where its page begins, under a digest of that place, the caller and the filters. The digest has no secret: it finds
 a mistake or a link used by somebody else, and it need do no more, for whoever makes one up gets no row that asking from the start would

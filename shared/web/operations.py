@@ -46,3 +46,18 @@ class OperationBody(BaseModel):
     last_updated_at: str = Field(json_schema_extra={"format": "date-time"})
     resource_location: str = Field(description="Where its resource is, absolute.")
     error: ErrorDetail | None
+
+
+class RejectedMessageBody(BaseModel):
+    """A message of an intake queue that could not be accepted."""
+
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True)
+
+    id: str
+    queue: str
+    message_id: str
+    received_at: str
+    reason: ErrorDetail
+    body: str
+    may_have_been_accepted: bool
+    replayed_as: str | None

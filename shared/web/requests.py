@@ -1,10 +1,10 @@
-"""What is read of a request, in the order in which it is refused (contracts/http.md, "A request that changes something")."""
+"""Reads what a request carries: query, body, key, trace and base address; each refusal names the parameter, header or field."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from pydantic import BaseModel
 
@@ -63,8 +63,22 @@ def read_body(request: "func.HttpRequest", model: type[M]) -> tuple[M, JsonObjec
     return parse(model, document), document
 
 
+def read_optional_body(request: "func.HttpRequest") -> JsonObject:
+    """Return the body, a JSON object, or an empty object where none was sent; refuses as `read_json`."""
+    require_length(request)
+    return read_json(request) if (request.get_body() or b"").strip() else {}
+
+
+def require_length(request: "func.HttpRequest") -> None:
+    """Refuse with 411 a chunked body: the Functions host passes a body on only with a Content-Length, and it would be read as none."""
+    if "chunked" in (request.headers.get("transfer-encoding") or "").lower() and not request.get_body():
+        message = "The body was sent with Transfer-Encoding: chunked, which is not received. Send it with a Content-Length."
+        raise Refused(ErrorCode.LENGTH_REQUIRED, message, target="Content-Length")
+
+
 def read_json(request: "func.HttpRequest") -> JsonObject:
     """Return the body, a JSON object, as it was sent; refuses as `read_body`, short of the shape."""
+    require_length(request)
     body = request.get_body() or b""
     if len(body) <= MAX_BYTES and body.strip():
         _require_json(request.headers.get("content-type") or "")
@@ -72,22 +86,28 @@ def read_json(request: "func.HttpRequest") -> JsonObject:
 
 
 def refuse_body(request: "func.HttpRequest") -> None:
-    """Refuse with 400 a body where none is read; an empty object is let through, for clients that cannot send nothing."""
+    """Refuse with 400 a body where none is read; an empty object is accepted, for clients that cannot send nothing."""
+    require_length(request)
     if (request.get_body() or b"").strip() and read_json(request):
         raise Refused(ErrorCode.INVALID_REQUEST, "This call takes no body; send none, or an empty JSON object.")
 
 
 def read_query(request: "func.HttpRequest", known: Sequence[QueryParameter]) -> Mapping[str, str]:
-    """Return the query's parameters; refuses with 400 one that the route does not know, and a value that its parameter does not."""
+    """Return the query's parameters by name; 400 for an unknown name, a name given twice, no value, or a value that does not fit.
+
+    Read from the URL: the Functions host drops parameters without a value before the function sees them, and joins repeated ones.
+    """
     by_name = {parameter.name: parameter for parameter in known}
+    given = parse_qsl(urlsplit(request.url).query, keep_blank_values=True)
+    names = [name for name, _ in given]
     problems = [
         Problem(ErrorCode.INVALID_REQUEST, message, name)
-        for name, value in request.params.items()
-        if (message := _wrong_value(by_name.get(name), value, sorted(by_name)))
+        for name, value in dict(given).items()
+        if (message := _wrong_value(by_name.get(name), value, sorted(by_name), names.count(name)))
     ]
     if problems:
         raise invalid(problems)
-    return dict(request.params)
+    return dict(given)
 
 
 def repeatability(request: "func.HttpRequest") -> Repeatability:
@@ -129,15 +149,17 @@ def _require_json(content_type: str) -> None:
         if name.strip().lower() == "charset":
             charset = value.strip().strip('"').lower()
     if media.lower() != "application/json" or charset not in _UTF8:
-        said = f"is '{content_type[:100]}'" if content_type else "is missing"
-        raise Refused(
-            ErrorCode.UNSUPPORTED_MEDIA_TYPE, f"The content type {said}; application/json in UTF-8 is expected.", target="Content-Type"
-        )
+        found = f"is '{content_type[:100]}'" if content_type else "is missing"
+        raise Refused(ErrorCode.UNSUPPORTED_MEDIA_TYPE, f"The content type {found}. Send application/json in UTF-8.", target="Content-Type")
 
 
-def _wrong_value(parameter: QueryParameter | None, value: str, known: Sequence[str]) -> str | None:
+def _wrong_value(parameter: QueryParameter | None, value: str, known: Sequence[str], times: int) -> str | None:
     if parameter is None:
         return f"This query parameter is not known here; known are {', '.join(known)}." if known else "This call takes no query parameters."
+    if times > 1:
+        return f"This query parameter is given {times} times. Give it once."
+    if not value:
+        return "This query parameter has no value. Give one, or leave the parameter out."
     if parameter.values and value not in parameter.values:
         return f"This must be one of {', '.join(parameter.values)}."
     if parameter.minimum is not None and parameter.maximum is not None:

@@ -1,13 +1,15 @@
-"""Routes as their entry points declare them: what the OpenAPI description is built from."""
+"""Routes: everything that an entry point declares about itself, once; requests are read and OpenAPI is built from it."""
 
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Literal
 
 from pydantic import BaseModel
 
 from shared.access.roles import Role
+from shared.operations.model.kinds import Kind
 from shared.web.lists import PAGING
 from shared.web.requests import QueryParameter
 
@@ -15,12 +17,33 @@ Method = Literal["GET", "PUT", "POST", "PATCH", "DELETE"]
 PATH_PARAMETER = re.compile(r"\{([A-Za-z]+)\}")
 
 
+class Owner(StrEnum):
+    """What decides whose data a request touches: how one tenant is kept from another's (docs/design/http.md)."""
+
+    OPEN = "open"
+    """Nothing of a tenant's is shown; the route is open to all, or shows what belongs to nobody."""
+    PROVIDER = "provider"
+    """Only the provider's `Admin` may call."""
+    CALLER = "caller"
+    """A list: it holds the caller's own tenant's rows, of every tenant for the provider's `Admin`."""
+    OPERATION = "operation"
+    """The operation that the path names, found and checked before the handler runs."""
+    TENANT = "tenant"
+    """The tenant that the path names, found and checked before the handler runs."""
+    VAULT = "vault"
+    """The vault that `vaultId` names (by default the caller's tenant's), and each thing in it."""
+    BODY = "body"
+    """The ARM ids in the body: each must be the caller's to reach."""
+
+
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One method of one path, as an entry point serves it; declared in the tuple `ROUTES` beside it.
+    """One method of one path, as an entry point serves it.
 
     `path` is without the prefix `api` ("/restore-point-copies/{id}"). `needed` is a role, a set of which one will do, or None for a route
-    that is open to all. `request` and `response` are the models of the bodies, `dry` that of a dry run's 200; `is_list` wraps the response
+    that is open to all. `owner` is what decides whose data the route touches; with `kind` the path's `{id}` is an operation of that kind.
+    `person` refuses tokens of apps. `optional_body` accepts a JSON object where no model is declared. `request` and `response` are the
+    models of the bodies, `dry` that of a dry run's 200; `is_list` wraps the response
     in `value` and `nextLink` and adds the paging parameters. `status` is the answer when all is well (202 brings the headers of a
     long-running operation and 200 for one that has ended, unless `is_operation` is false); `refusals` are statuses beyond those that
     follow from the rest (400, 401, 403, 404, 413, 415, 500, 503).
@@ -30,6 +53,10 @@ class Route:
     path: str
     summary: str
     needed: Role | frozenset[Role] | None = None
+    owner: Owner | None = None
+    kind: Kind | None = None
+    person: bool = False
+    optional_body: bool = False
     request: type[BaseModel] | None = None
     response: type[BaseModel] | None = None
     dry: type[BaseModel] | None = None

@@ -1,4 +1,4 @@
-"""What a caller may see and touch (contracts/http.md, "Roles per route")."""
+"""What a caller may see and touch (docs/design/http.md, "Roles per route")."""
 
 from typing import Any
 

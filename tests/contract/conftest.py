@@ -11,7 +11,7 @@ from tests.support.storage import AzuritePool
 ROLES = tuple(str(role) for role in Role)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def stack(azurites: AzuritePool, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """A stack with two workers, and a copy, a rejected message and their ends in it."""
     with azurites.lend() as azurite, running(tmp_path_factory.mktemp("contract"), azurite) as one:

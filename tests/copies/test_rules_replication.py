@@ -174,7 +174,7 @@ def fleet(shown: Callable[[float], float], spread: float = 0.6) -> tuple[float, 
 
 
 def test_cost_and_delay_of_following_four_thousand_copies() -> None:
-    """facts/restore-points.md, "What a status read costs": every 10 minutes is 33 reads a copy; by halves about 6."""
+    """docs/azure/restore-points.md, "What a status read costs": every 10 minutes is 33 reads a copy; by halves about 6."""
     for name, shown, most_calls, most_median, most_p99 in (
         ("steady", lambda done: done, 7.5, 3, 10),
         ("ever slower", lambda done: done**0.5, 14, 5, 10),

@@ -81,13 +81,13 @@ def start_stack(data: Path, storage_port: int, environment: dict[str, str], *, w
     return stack, running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def deaths(tmp_path_factory: pytest.TempPathFactory) -> Deaths:
     """Where points of death are armed."""
     return Deaths(tmp_path_factory.mktemp("deaths"))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def running(tmp_path_factory: pytest.TempPathFactory, azurites: AzuritePool, deaths: Deaths) -> Iterator[RunningHost]:
     """The stack; no test leaves anything in it."""
     with azurites.lend() as storage:

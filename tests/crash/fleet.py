@@ -16,9 +16,10 @@ import aiohttp
 from azure.core.exceptions import ResourceNotFoundError
 from azure.data.tables.aio import TableServiceClient
 
+from functions.capabilities import NAMES, load
 from local.simulation.client import SimulationClient
 from local.simulation.times import from_text
-from shared.composition import QUEUES
+from shared.composition import queues_needed
 from tests.crash.world import Json, Wanted, World
 from tests.support.stacks import RunningHost
 
@@ -91,7 +92,7 @@ class Fleet:
         held = await self.rows("locks")
         if not left and not held:
             return
-        for queue in QUEUES:
+        for queue in queues_needed(load(NAMES)):
             with self.running.queue(queue) as client:
                 client.clear_messages()
         for table, rows in (("operations", left), ("locks", held), ("chains", await self.rows("chains"))):

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from functions.capabilities import load
 from shared.clock import to_text
 from shared.composition import Runtime, build
 from shared.settings import Settings
@@ -45,7 +46,7 @@ async def test_every_message_comes_three_times(fleet: Fleet) -> None:
 async def _another_app(fleet: Fleet) -> AsyncIterator[Runtime]:
     """The app once more, in this process, on the same storage and the same Azure."""
     values = {"storage_connection": fleet.running.storage, "clock_url": f"{fleet.running.azure}/_simulation/clock"}
-    app = await build(Settings(**values, resource_manager_url=fleet.running.azure))
+    app = await build(Settings(**values, resource_manager_url=fleet.running.azure), load(()))
     try:
         yield app
     finally:

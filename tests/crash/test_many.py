@@ -1,4 +1,8 @@
-"""Hundreds of copies in dozens of chains while workers are killed every few seconds."""
+"""Many copies in chains while workers are killed every few seconds.
+
+`--histories N` sets how many copies each test starts: 30 by default, for CI; 300 and more by command:
+`python3 -m local test tests/crash/test_many.py --histories 1000`.
+"""
 
 import asyncio
 import os
@@ -15,11 +19,17 @@ import pytest
 from tests.crash.fleet import Fleet
 from tests.crash.world import Json, Wanted, world
 
-CHAINS, POINTS = 60, 5
+POINTS = 5
 EVERY_SECONDS = 2.0
-LEAST_KILLS = 8
-SECONDS = 420.0
-"""How long it may take at the most, wall time: a few times what it takes on two idle cores."""
+LEAST_KILLS = 3
+SECONDS, SECONDS_PER_COPY = 240.0, 3.0
+"""Limit on the wall time of one test: several times what it takes on two idle cores."""
+
+
+@pytest.fixture
+def chains(request: pytest.FixtureRequest) -> int:
+    """Return the number of chains, each of `POINTS` copies."""
+    return max(1, int(request.config.getoption("histories")) // POINTS)
 
 
 class Killer:
@@ -64,9 +74,9 @@ async def ask_all(fleet: Fleet, points: Sequence[Wanted]) -> None:
     await asyncio.gather(*(ask(chain) for chain in chains))
 
 
-async def run_all(fleet: Fleet, name: str, *, faults: Sequence[Json] = ()) -> str:
+async def run_all(fleet: Fleet, name: str, chains: int, *, faults: Sequence[Json] = ()) -> str:
     """Ask for all copies, let workers die until all have ended, compare with the model, and return the figures."""
-    many = world(name, (await fleet.simulation.clock()).now, chains=CHAINS, points=POINTS)
+    many = world(name, (await fleet.simulation.clock()).now, chains=chains, points=POINTS)
     await fleet.hold(many)
     began = time.monotonic()
     async with killing(fleet, seed=1) as killer:
@@ -76,12 +86,12 @@ async def run_all(fleet: Fleet, name: str, *, faults: Sequence[Json] = ()) -> st
         await ask_all(fleet, many.points)
         accepted = time.monotonic() - began
         await fleet.simulation.set_speed(0)
-        figures = await fleet.until_ended(seconds=SECONDS)
+        figures = await fleet.until_ended(seconds=SECONDS + SECONDS_PER_COPY * len(many.points))
     told_again = await fleet.compare()
     counts = Counter(request["method"] for request in fleet.requests())
     assert killer.kills >= LEAST_KILLS
     return (
-        f"{name}: {len(fleet.asked)} copies in {CHAINS} chains accepted in {accepted:.0f} s, ended after {figures.seconds:.0f} s more "
+        f"{name}: {len(fleet.asked)} copies in {chains} chains accepted in {accepted:.0f} s, ended after {figures.seconds:.0f} s more "
         f"({figures.advances} advances, {figures.unsettled} unsettled, {figures.azure} of Azure's time); {killer.kills} workers killed; "
         f"{counts['GET'] / len(fleet.asked):.1f} GETs and {counts['PUT'] / len(fleet.asked):.2f} PUTs per copy; "
         f"{fleet.looked_before_each_repetition()} writes sent again, each after a look; {sum(told_again.values())} terminal events doubled"
@@ -89,8 +99,8 @@ async def run_all(fleet: Fleet, name: str, *, faults: Sequence[Json] = ()) -> st
 
 
 @pytest.mark.slow
-async def test_all_end_though_workers_are_killed_every_few_seconds(fleet: Fleet, capsys: pytest.CaptureFixture[str]) -> None:
-    figures = await run_all(fleet, "killed")
+async def test_all_end_though_workers_are_killed_every_few_seconds(fleet: Fleet, chains: int, capsys: pytest.CaptureFixture[str]) -> None:
+    figures = await run_all(fleet, "killed", chains)
     with capsys.disabled():
         print(f"\n{figures}")
     refused = [row for row in await fleet.simulation.requests() if row["operation"] == "RestorePoints_Create" and row["method"] == "PUT"]
@@ -108,7 +118,7 @@ STORM: list[Json] = [
 
 
 @pytest.mark.slow
-async def test_all_end_in_a_storm_of_refusals_and_lost_answers(fleet: Fleet, capsys: pytest.CaptureFixture[str]) -> None:
-    figures = await run_all(fleet, "storm", faults=STORM)
+async def test_all_end_in_a_storm_of_refusals_and_lost_answers(fleet: Fleet, chains: int, capsys: pytest.CaptureFixture[str]) -> None:
+    figures = await run_all(fleet, "storm", chains, faults=STORM)
     with capsys.disabled():
         print(f"\n{figures}")

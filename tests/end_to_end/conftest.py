@@ -1,4 +1,4 @@
-"""One running stack for all tests of this folder, whose app has in Azure the rights that a deployment gives it and no other."""
+"""The running stacks of this folder, stopped with its last test; their app has in Azure the rights that a deployment gives it."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -13,7 +13,7 @@ from tests.support.sites import Shelf, Sites
 from tests.support.storage import AzuritePool
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def stack(azurites: AzuritePool, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """A stack with two workers."""
 
@@ -24,7 +24,7 @@ def stack(azurites: AzuritePool, tmp_path_factory: pytest.TempPathFactory) -> It
         yield one
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def sites_stack(azurites: AzuritePool, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sites]:
     """A stack with two workers and many protected items."""
     shelf = Shelf()

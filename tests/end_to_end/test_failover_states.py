@@ -1,4 +1,4 @@
-"""Each action in each state: what facts/site-recovery.md allows works, all else is refused before any write, with what is allowed."""
+"""Each action in each state: what docs/azure/site-recovery.md allows works, all else is refused before any write, with what is allowed."""
 
 import json
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Messages in and events out (contracts/queues.md): each becomes an operation, a word on one, or a rejected message with its reason."""
+"""Messages in and events out (docs/design/queues.md): each becomes an operation, a word on one, or a rejected message with its reason."""
 
 import base64
 import json

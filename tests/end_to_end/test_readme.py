@@ -1,10 +1,14 @@
-"""Each command of README.md, run as written against the stack that its first command starts; only the ports are others."""
+"""Runs each command of README.md and docs/quickstart.md as written, against the stack that their first command starts.
+
+Only the ports differ. A block may use what earlier blocks of its page have set, so that a block that is run alone runs those first.
+"""
 
 import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -15,10 +19,43 @@ from local.calls import call
 from local.processes import ROOT
 from tests.support.ports import take_ports
 
-README = (ROOT / "README.md").read_text("utf-8")
-BLOCKS = re.findall(r"^```bash\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
 UP = "python3 -m local up"
 MOST_SECONDS = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A block of commands of a page: the heading that it is under, and its number there."""
+
+    heading: str
+    number: int
+    commands: str
+
+
+def blocks(page: str) -> tuple[Block, ...]:
+    """Return the bash blocks of a page, in order."""
+    found: list[Block] = []
+    parts = re.split(r"^#+ (.*)$", (ROOT / page).read_text("utf-8"), flags=re.MULTILINE)
+    for heading, text in zip(parts[1::2], parts[2::2], strict=True):
+        commands = re.findall(r"^```bash\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+        found += [Block(heading, number, one) for number, one in enumerate(commands, 1)]
+    return tuple(found)
+
+
+README, QUICKSTART = blocks("README.md"), blocks("docs/quickstart.md")
+SHOWN: Mapping[tuple[str, int], tuple[str, ...]] = {
+    ("Start a copy", 1): ("202 Accepted",),
+    ("Start a copy", 2): ('"usable": false', "contoso-web01"),
+    ("Follow it", 1): ('"usable": true',),
+    ("By queue message", 2): ("sent ",),
+    ("By queue message", 3): ("sent ",),
+    ("By queue message", 4): ("sent ",),
+    ("Read the outcomes", 1): ("farshore.restorePointCopy.succeeded contoso",),
+    ("Rejected messages", 1): ('"replayedAs": "',),
+    ("Fail over", 1): ('"result": "pass"', '"verified": true'),
+    ("Plant a fault", 1): ('"remaining": 3',),
+}
+"""What a block prints, where it prints something that a reader looks for."""
 
 
 @pytest.fixture(scope="module")
@@ -38,49 +75,105 @@ def elsewhere(command: str, ports: tuple[int, int, int]) -> str:
 
 
 def environment() -> dict[str, str]:
-    # the Python of these tests is `python3`, and what it has installed is what the page says is installed
+    """Return the environment of a reader: `python3` is the Python of these tests, with what it has installed."""
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     return os.environ | {"PATH": path, "NO_PROXY": "127.0.0.1", "PYTHONUNBUFFERED": "1"}
 
 
+@dataclass(slots=True)
+class Terminal:
+    """A reader's second terminal: runs blocks in order, each once, and keeps variables and functions between them."""
+
+    state: Path
+    ports: tuple[int, int, int]
+    done: list["subprocess.CompletedProcess[str]"] = field(default_factory=list)
+
+    def result(self, commands: tuple[Block, ...], index: int) -> "subprocess.CompletedProcess[str]":
+        """Run the blocks up to an index that have not run yet, and return the result of that one."""
+        while len(self.done) <= index:
+            self.done.append(self._run(commands, len(self.done)))
+        return self.done[index]
+
+    def _run(self, commands: tuple[Block, ...], index: int) -> "subprocess.CompletedProcess[str]":
+        names = sorted({name for one in commands[: index + 1] for name in re.findall(r"^(?:export )?(\w+)=", one.commands, re.MULTILINE)})
+        keep = "".join(f"declare -p {name} 2>/dev/null >> '{self.state}' || true\n" for name in names)
+        script = f"set -euo pipefail\n[ ! -e '{self.state}' ] || . '{self.state}'\n{elsewhere(commands[index].commands, self.ports)}\n"
+        script += f"declare -f > '{self.state}'\n{keep}"
+        return subprocess.run(
+            ["timeout", str(MOST_SECONDS), "bash", "-c", script],
+            cwd=ROOT,
+            env=environment(),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+
 @pytest.fixture(scope="module")
 def started(ports: tuple[int, int, int], tmp_path_factory: pytest.TempPathFactory) -> Iterator[processes.Part]:
-    assert BLOCKS[0].strip() == UP
-    log = tmp_path_factory.mktemp("readme") / "up.log"
-    command = ["bash", "-c", f"exec {elsewhere(BLOCKS[0].strip(), ports)}"]
-    part = processes.start("README's first command", command, log, environment())
+    """The stack that the first command of the page starts, once it serves and its copy has ended."""
+    log = tmp_path_factory.mktemp("quickstart") / "up.log"
+    command = ["bash", "-c", f"exec {elsewhere(QUICKSTART[0].commands.strip(), ports)}"]
+    part = processes.start("the first command", command, log, environment())
     try:
-        processes.wait_until(part, lambda: "Ctrl-C ends it" in log.read_text("utf-8"), MOST_SECONDS)
+        processes.wait_until(part, lambda: "Ctrl-C" in log.read_text("utf-8"), MOST_SECONDS)
         yield part
     finally:
         part.stop(30)
 
 
-def test_the_first_command_shows_a_copy_that_is_usable(started: processes.Part) -> None:
-    assert "the copy is usable" in started.log.read_text("utf-8")
+@pytest.fixture(scope="module")
+def terminal(started: processes.Part, ports: tuple[int, int, int], tmp_path_factory: pytest.TempPathFactory) -> Terminal:
+    """The terminal in which the other commands of docs/quickstart.md are run."""
+    assert not started.ended()
+    return Terminal(tmp_path_factory.mktemp("terminal") / "state", ports)
 
 
-def test_every_other_command_works_as_written(started: processes.Part, ports: tuple[int, int, int]) -> None:
-    script = "\n".join(["set -euo pipefail", *(elsewhere(block, ports) for block in BLOCKS[1:])])
-    done = subprocess.run(
-        ["timeout", str(MOST_SECONDS), "bash", "-c", script], cwd=ROOT, env=environment(), capture_output=True, text=True, check=False
-    )
+def admin(ports: tuple[int, int, int], path: str) -> list[dict[str, object]]:
+    """Return a list of the API, read as the provider's administrator."""
+    token = call("POST", f"http://127.0.0.1:{ports[1]}/_simulation/tokens", {"roles": ["Admin"]}).body["access_token"]
+    value = call("GET", f"http://127.0.0.1:{ports[0]}/api{path}", headers={"Authorization": f"Bearer {token}"}).body["value"]
+    return list(value)
+
+
+def test_both_pages_start_with_the_same_command() -> None:
+    assert README[0].commands.strip() == QUICKSTART[0].commands.strip() == UP
+
+
+def test_readme_has_at_most_130_lines() -> None:
+    assert len((ROOT / "README.md").read_text("utf-8").splitlines()) <= 130
+
+
+def test_every_text_that_is_looked_for_belongs_to_a_block() -> None:
+    assert SHOWN.keys() <= {(block.heading, block.number) for block in QUICKSTART}
+
+
+def test_the_first_command_copies_a_restore_point(started: processes.Part, ports: tuple[int, int, int]) -> None:
+    assert not started.ended()
+    assert [copy["usable"] for copy in admin(ports, "/restore-point-copies")][-1] is True
+
+
+def test_the_quick_start_of_the_readme_works_as_written(started: processes.Part, ports: tuple[int, int, int], tmp_path: Path) -> None:
+    done = Terminal(tmp_path / "state", ports).result(README[1:], len(README) - 2)
+    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}\n{started.last_lines()}"
+    assert "202 Accepted" in done.stdout
+
+
+@pytest.mark.parametrize(
+    "index", range(len(QUICKSTART) - 1), ids=[f"{block.heading} {block.number}".replace(" ", "-") for block in QUICKSTART[1:]]
+)
+def test_a_block_works_as_written(started: processes.Part, terminal: Terminal, index: int) -> None:
+    block = QUICKSTART[1 + index]
+    done = terminal.result(QUICKSTART[1:], index)
     assert done.returncode == 0, f"{done.stdout[-3000:]}\n{done.stderr[-3000:]}\n{started.last_lines()}"
-    for shown in (
-        "202 Accepted",
-        '"usable": true',
-        "sent ",
-        "farshore.restorePointCopy.succeeded contoso",
-        '"replayedAs": "',
-        '"remaining": 3',
-        '"verified": true',
-        "is home again",
-    ):
-        assert shown in done.stdout, f"{shown} is missing in:\n{done.stdout}"
-    azure = f"http://127.0.0.1:{ports[1]}"
-    admin = call("POST", f"{azure}/_simulation/tokens", {"roles": ["Admin"]}).body["access_token"]
-    rejected = call("GET", f"http://127.0.0.1:{ports[0]}/api/rejected-messages", headers={"Authorization": f"Bearer {admin}"}).body["value"]
-    assert {row["body"].strip() for row in rejected} == {"not a message"}, "one of the page's own messages was rejected"
+    for text in SHOWN.get((block.heading, block.number), ()):
+        assert text in done.stdout, f"{text} is missing in:\n{done.stdout}"
+
+
+def test_only_the_wrong_message_was_rejected(terminal: Terminal, ports: tuple[int, int, int]) -> None:
+    last = next(number for number, block in enumerate(QUICKSTART[1:]) if block.heading == "Rejected messages")
+    assert terminal.result(QUICKSTART[1:], last).returncode == 0
+    assert {str(row["body"]).strip() for row in admin(ports, "/rejected-messages")} == {"not a message"}
 
 
 def test_every_option_that_the_page_names_is_there(capsys: pytest.CaptureFixture[str]) -> None:
@@ -88,15 +181,5 @@ def test_every_option_that_the_page_names_is_there(capsys: pytest.CaptureFixture
         with pytest.raises(SystemExit):
             main([command, "--help"])
     known = capsys.readouterr().out
-    for option in set(re.findall(r"`(--[a-z-]+)", README)):
+    for option in set(re.findall(r"`(--[a-z-]+)", (ROOT / "docs" / "quickstart.md").read_text("utf-8"))):
         assert option in known, option
-
-
-def test_every_folder_and_link_that_the_page_names_is_there() -> None:
-    for path in re.findall(r"\]\((docs/[\w./]+)\)", README):
-        assert (ROOT / path).exists(), path
-    for path in re.findall(r"`((?:shared|functions|local|infra|tests|benchmarks)/[\w/]*)`", README):
-        assert (ROOT / path).exists(), path
-    headings = {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in re.findall(r"^#+ (.*)$", README, re.MULTILINE)}
-    for anchor in re.findall(r"\]\(#([^)]+)\)", README):
-        assert anchor in headings, anchor

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 
 from shared.failovers.drills.rules import DrillPolicy, DrillRun, due, never_drilled, slot_at, slot_key, states
 from shared.failovers.vault.facts import ProviderFacts
+from shared.failovers.vault.limits import Machine, machine_faults, version_check, version_numbers
 from shared.failovers.vault.names import CheckResult
 from shared.operations.model.models import Status
-from shared.tenants.readiness.rules import Cloud, Machine, Owner, Placed, Setup, assess, machine_faults, version_check, version_numbers
+from shared.tenants.readiness.rules import Cloud, Owner, Placed, Setup, assess
 from tests.failovers.samples import DAY, HOUR, ITEM, MINUTE, NOW
 
 PROVIDER_SUBSCRIPTION, OWN, OTHER = (f"00000000-0000-0000-0000-00000000000{number}" for number in (1, 2, 3))

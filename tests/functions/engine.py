@@ -2,7 +2,7 @@
 
 Reads one JSON object per line, an invocation: {"function", "http" | "queue" | "timer"}; writes one per line: what came back. The first
 line written is the index. The engine wants gRPC messages; plain classes with the same members stand in for them
-(facts/functions-host.md, "Versions").
+(docs/azure/functions-host.md, "Versions").
 """
 
 import asyncio

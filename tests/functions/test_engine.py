@@ -123,21 +123,21 @@ def test_it_serves_a_copy_from_request_to_the_start(parts: Running, engine: Engi
     assert accepted["status"] == 202, accepted
     copy = accepted["body"]["id"]
     assert accepted["headers"]["Operation-Location"].endswith(f"/api/operations/{copy}")
-    engine.invoke("run_restore_point_copy_step", queue=json.dumps({"v": 1, "ids": [copy]}))
+    engine.invoke("restore_point_copy_steps", queue=json.dumps({"v": 1, "ids": [copy]}))
     seen = engine.http("get_restore_point_copy", "GET", f"/restore-point-copies/{copy}", token, id=copy)
     assert (seen["body"]["status"], seen["body"]["step"]) == ("Running", "copying")
     parts.control("POST", "clock", {"advance": "PT6H"})
     assert engine.invoke("tick", timer={}) is None
     with parts.queue("replication-checks") as checks:
         (message,) = checks.receive_messages()
-    engine.invoke("check_replication", queue=message.content)
-    engine.invoke("run_restore_point_copy_step", queue=json.dumps({"v": 1, "ids": [copy]}))
+    engine.invoke("replication_checks", queue=message.content)
+    engine.invoke("restore_point_copy_steps", queue=json.dumps({"v": 1, "ids": [copy]}))
     ended = engine.http("get_operation", "GET", f"/operations/{copy}", token, id=copy)
     assert ended["body"]["status"] == "Succeeded"
 
 
 def test_it_takes_messages_and_rejects_bad_ones(parts: Running, engine: Engine) -> None:
-    assert engine.invoke("receive_restore_point_copy_request", queue="garbage") is None
+    assert engine.invoke("restore_point_copy_requests", queue="garbage") is None
     assert engine.invoke("poison", timer={}) is None
     listed = engine.http("list_rejected_messages", "GET", "/rejected-messages", parts.token("Admin", tenant="provider"))
     assert [(row["queue"], row["body"], row["reason"]["code"]) for row in listed["body"]["value"]] == [

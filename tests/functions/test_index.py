@@ -10,20 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from functions.capabilities import ALL
-from functions.health import declared_routes
+from functions.capabilities import NAMES, load
+from functions.system import declared_routes
 from local.host.index import FunctionIndex, TriggerType
 from local.processes import ROOT
-from shared.composition import QUEUES, STEP_QUEUES
-from shared.operations.outside.messages import CHECK_QUEUE
+from shared.capability import check_queues, intake_queues, step_queues
+from shared.composition import queues_needed
 from shared.web.openapi import build
-from shared.web.routes import compared
+from shared.web.routes import Owner, compared
 
-QUEUE_FUNCTIONS = {
-    "receive_restore_point_copy_request": "restore-point-copy-requests",
-    "run_restore_point_copy_step": "restore-point-copy-steps",
-    "check_replication": "replication-checks",
-}
 ROUTES = {
     ("POST", "restore-point-copies"),
     ("GET", "restore-point-copies"),
@@ -42,23 +37,24 @@ ROUTES = {
     ("GET", "openapi.json"),
     ("GET", "docs"),
 }
-MODULES = sorted((ROOT / "functions").glob("*.py"))
-LONGEST = 30  # lines of code of one function, its documentation left out
+MODULES = sorted((ROOT / "functions").rglob("*.py"))
+LONGEST = 20  # lines of code of one function, its documentation left out
 
 
 def served(index: FunctionIndex) -> list[tuple[str, str]]:
-    return [(method, function.binding["route"]) for function in index.of(TriggerType.HTTP) for method in function.binding["methods"]]
+    bindings = [function.binding for function in index.of(TriggerType.HTTP)]
+    return [(method, binding["route"]) for binding in bindings for method in binding["methods"] if method != "HEAD"]
 
 
 def test_the_app_serves_exactly_what_it_declares(index: FunctionIndex) -> None:
     found = served(index)
     assert len(found) == len(set(found))
-    assert set(found) == compared(declared_routes(ALL))
+    assert set(found) == compared(declared_routes(NAMES))
     assert set(found) >= ROUTES
 
 
 def test_the_description_describes_exactly_what_is_served(index: FunctionIndex) -> None:
-    document = build(declared_routes(ALL), "http://localhost/api")
+    document = build(declared_routes(NAMES), "http://localhost/api")
     described = {(method.upper(), path.removeprefix("/")) for path, operations in document["paths"].items() for method in operations}
     assert described == set(served(index))
 
@@ -79,11 +75,6 @@ OF_CAPABILITY = {
     "failovers": {("POST", "failovers"), ("GET", "protected-items"), ("PUT", "drill-policies/{name}")},
     "tenants": {("GET", "tenants"), ("GET", "tenants/{tenant}"), ("GET", "readiness"), ("GET", "tenants/{tenant}/readiness")},
 }
-QUEUES_OF_CAPABILITY: dict[str, set[str]] = {
-    "copies": {*QUEUE_FUNCTIONS.values()},
-    "failovers": {"failover-requests", "failover-steps", "failover-checks"},
-    "tenants": set(),
-}
 
 
 def indexed_as(capabilities: str) -> tuple[set[tuple[str, str]], set[str], set[str]]:
@@ -96,7 +87,9 @@ def indexed_as(capabilities: str) -> tuple[set[tuple[str, str]], set[str], set[s
     environment = {**os.environ, "FARSHORE_CAPABILITIES": capabilities}
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
     bindings = json.loads(done.stdout)
-    routes = {(method, each["route"]) for each in bindings if each["type"] == "httpTrigger" for method in each["methods"]}
+    routes = {
+        (method, each["route"]) for each in bindings if each["type"] == "httpTrigger" for method in each["methods"] if method != "HEAD"
+    }
     queues = {each["queueName"] for each in bindings if each["type"] == "queueTrigger"}
     return routes, queues, {each["schedule"] for each in bindings if each["type"] == "timerTrigger"}
 
@@ -106,9 +99,9 @@ def test_an_app_serves_what_its_capability_is_and_nothing_of_another(capability:
     routes, queues, timers = indexed_as(capability)
     assert routes >= ALWAYS | OF_CAPABILITY[capability]
     assert not [route for name, others in OF_CAPABILITY.items() if name != capability for route in others & routes]
-    assert routes == compared(declared_routes([capability])), "its description is of what it serves"
-    assert queues >= QUEUES_OF_CAPABILITY[capability]
-    assert not [queue for name, others in QUEUES_OF_CAPABILITY.items() if name != capability for queue in others & queues]
+    assert routes == compared(declared_routes((capability,))), "its description is of what it serves"
+    own = load([capability])
+    assert queues == {*intake_queues(own), *step_queues(own), *check_queues(own)}
     assert len(timers) == 3, "each app has its heartbeat"
 
 
@@ -123,13 +116,11 @@ def test_access_is_checked_by_our_code_not_by_a_key(index: FunctionIndex) -> Non
     assert {str(function.binding["authLevel"]).upper() for function in index.of(TriggerType.HTTP)} == {"ANONYMOUS"}
 
 
-def test_queues_are_listened_to_by_one_function_each(index: FunctionIndex) -> None:
-    listening = {function.name: function.binding["queueName"] for function in index.of(TriggerType.QUEUE)}
-    assert listening.items() >= QUEUE_FUNCTIONS.items()
-    assert len(set(listening.values())) == len(listening)
-    assert set(listening.values()) >= {*STEP_QUEUES, CHECK_QUEUE}, "a step that nobody runs"
+def test_one_function_processes_each_queue(index: FunctionIndex) -> None:
+    listening = [function.binding["queueName"] for function in index.of(TriggerType.QUEUE)]
+    assert len(set(listening)) == len(listening)
+    assert {*listening, "outcomes"} == set(queues_needed(load(NAMES))), "the app makes the queues that it processes"
     assert {function.binding["connection"] for function in index.of(TriggerType.QUEUE)} == {"AzureWebJobsStorage"}
-    assert set(QUEUES) >= set(listening.values()), "the app makes the queues that it listens to"
 
 
 def test_few_timers(index: FunctionIndex) -> None:
@@ -157,3 +148,23 @@ def test_entry_points_are_thin(module: Path) -> None:
             lines = (node.end_lineno or 0) - first.lineno + 1
             assert lines <= LONGEST, f"{module.name}: {node.name} has {lines} lines; what it decides belongs to shared/"
             assert not any(isinstance(inner, ast.For | ast.While) for inner in ast.walk(node)) or lines <= LONGEST // 2, node.name
+
+
+def test_a_route_is_open_to_all_exactly_where_nothing_of_a_tenant_is_shown() -> None:
+    for route in declared_routes(NAMES):
+        assert route.owner is not None, f"{route.method} {route.path} declares no owner"
+        assert (route.needed is None) == (route.owner is Owner.OPEN), route.path
+
+
+def test_open_routes_answer_head_too(index: FunctionIndex) -> None:
+    """Front Door's probes send HEAD."""
+    heads = {function.binding["route"] for function in index.of(TriggerType.HTTP) if "HEAD" in function.binding["methods"]}
+    assert heads == {"health", "openapi.json", "docs"}
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda path: path.stem)
+def test_handlers_have_ten_lines_at_most(module: Path) -> None:
+    for node in ast.parse(module.read_text("utf-8")).body:
+        if isinstance(node, ast.AsyncFunctionDef) and node.decorator_list:
+            lines = (node.end_lineno or 0) - node.body[1].lineno + 1
+            assert lines <= 10, f"{module.name}: {node.name} has {lines} lines; what it decides belongs to shared/"

@@ -26,7 +26,7 @@ def test_without_any_setting_of_its_own_it_starts() -> None:
         ("FARSHORE_BUDGET_SHARE", "2", "less than or equal to 1"),
         ("FARSHORE_BUDGET_SHARE", "0", "greater than 0"),
         ("FARSHORE_CALLS_IN_FLIGHT", "many", "valid integer"),
-        ("FARSHORE_CAPABILITIES", "copies,cooking", "'copies', 'failovers' or 'tenants'"),
+        ("FARSHORE_CAPABILITIES", "copies,cooking", "'copies', 'failovers', 'tenants'"),
         ("FARSHORE_LEASE_SECONDS", "0", "greater than 0"),
         ("FARSHORE_QUEUE_ROLES", "Copies.Write,Admin", "'Copies.Read', 'Copies.Write'"),
         ("FARSHORE_QUEUE_ROLES", "Failovers.Approve", "'Failovers.Read', 'Failovers.Execute'"),

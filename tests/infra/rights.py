@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from local.simulation import app as simulation
-from local.simulation.arm import Route
+from local.simulation.arm.call import Route
+from local.simulation.services import SERVICES
 from tests.infra.bicep import INFRA, deployed_modules, dump, is_there, known, main
 from tests.support.running import Running
 
@@ -62,7 +62,7 @@ def _grant(assignment: Mapping[str, Any], scope: str, roles: Mapping[str, Any]) 
 
 def simulated_routes() -> list[Route]:
     """Return every operation of Azure that is simulated."""
-    return [route for found in vars(simulation).values() if isinstance(found, tuple) for route in found if isinstance(route, Route)]
+    return [route for service in SERVICES for route in service.routes]
 
 
 def as_simulated(action: str) -> str:

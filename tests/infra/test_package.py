@@ -74,15 +74,17 @@ def test_a_file_that_git_does_not_track_stays_out(tmp_path: Path) -> None:
     assert package.files(tmp_path) == ["app.py"]
 
 
+@pytest.mark.slow
 def test_the_package_is_indexed_to_exactly_the_functions_of_the_app(unpacked: Unpacked) -> None:
     indexed = _run(unpacked, str(_INDEX), "runtime" if unpacked.newest else "sdk")
     here = subprocess.run([sys.executable, str(_INDEX), "sdk"], cwd=ROOT, env=_environment(), capture_output=True, text=True, check=True)
     found, expected = json.loads(indexed), json.loads(here.stdout)
     assert found == expected
     assert {name for name, kind in found.items() if kind == "timerTrigger"} == {"tick", "poison", "schedule"}
-    assert {"start_restore_point_copy", "check_replication", "health"} <= found.keys()
+    assert {"start_restore_point_copy", "replication_checks", "health"} <= found.keys()
 
 
+@pytest.mark.slow
 def test_a_cold_start_is_short(unpacked: Unpacked, capsys: pytest.CaptureFixture[str]) -> None:
     code = "import time; begun = time.perf_counter(); import function_app; print(time.perf_counter() - begun)"
     _run(unpacked, "-c", code)  # compiles, once

@@ -18,6 +18,8 @@ from tests.support.api import Caller
 from tests.support.running import READ_WRITE, Machine, Running, running
 from tests.support.storage import AzuritePool
 
+pytestmark = pytest.mark.stack
+
 
 @pytest.fixture(scope="module")
 def narrow(azurites: AzuritePool, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:

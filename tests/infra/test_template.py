@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from shared.settings import Settings
+from functions.capabilities import NAMES, load
 from tests.infra.bicep import INFRA, Resource, main, of_type, resources, tool
 
 LAYOUTS = {
@@ -130,7 +130,7 @@ def test_each_app_runs_as_an_identity_of_its_own(deployed: list[Resource]) -> No
         assert storage["authentication"]["type"] == "UserAssignedIdentity"
     assert len({settings["FARSHORE_CAPABILITIES"] for settings in _app_settings(deployed)}) == len(sites)
     loaded = [name for settings in _app_settings(deployed) for name in settings["FARSHORE_CAPABILITIES"].split(",")]
-    assert sorted(loaded) == sorted(Settings.model_fields["capabilities"].default)
+    assert sorted(loaded) == sorted(NAMES)
 
 
 def test_each_app_has_a_storage_account_of_its_own() -> None:
@@ -174,10 +174,10 @@ def test_everything_that_can_be_logged_is(deployed: list[Resource]) -> None:
 
 
 def test_the_audit_container_is_immutable_and_the_state_is_kept_twice(deployed: list[Resource]) -> None:
-    from shared.composition import AUDIT_CONTAINER
+    from shared.failovers.kinds import AUDIT
 
     containers = of_type(deployed, "Microsoft.Storage/storageAccounts/blobServices/containers")
-    audits = [item for item in containers if item.body["name"] == AUDIT_CONTAINER]
+    audits = [item for item in containers if item.body["name"] == AUDIT]
     accounts = of_type(deployed, "Microsoft.Storage/storageAccounts")
     assert len(audits) == len(accounts)
     assert all(item.properties["immutableStorageWithVersioning"] == {"enabled": True} for item in audits)
@@ -191,13 +191,14 @@ def test_the_audit_container_is_immutable_and_the_state_is_kept_twice(deployed: 
 
 
 def test_each_queue_and_table_that_the_code_uses_is_made(deployed: list[Resource]) -> None:
-    from shared.composition import QUEUES, TABLES
+    from shared.composition import queues_needed, tables_needed
 
-    triggers = [queue for queue in QUEUES if queue != "outcomes"]
+    needed = queues_needed(load(NAMES))
+    triggers = [queue for queue in needed if queue != "outcomes"]
     queues = {item.body["name"] for item in of_type(deployed, "Microsoft.Storage/storageAccounts/queueServices/queues")}
     tables = {item.body["name"] for item in of_type(deployed, "Microsoft.Storage/storageAccounts/tableServices/tables")}
-    assert queues == {*QUEUES, *(f"{queue}-poison" for queue in triggers)}
-    assert tables == set(TABLES)
+    assert queues == {*needed, *(f"{queue}-poison" for queue in triggers)}
+    assert tables == set(tables_needed(load(NAMES)))
 
 
 def test_a_vault_of_our_own_keeps_what_is_deleted() -> None:
@@ -232,9 +233,9 @@ def _app_settings(found: list[Resource]) -> list[Any]:
 
 
 def _open_paths() -> list[str]:
-    from functions.health import ROUTES
+    from functions.system import declared_routes
 
-    return [f"/api{route.path}" for route in ROUTES]
+    return [f"/api{route.path}" for route in declared_routes(()) if route.needed is None]
 
 
 def _length(name: str) -> int:

@@ -18,6 +18,8 @@ from local.calls import answers, call
 from local.processes import ROOT, listens
 from tests.support.ports import take_ports
 
+pytestmark = pytest.mark.stack
+
 
 class Ports:
     """Free ports for one stack, and the options that say so."""

@@ -124,11 +124,28 @@ async def test_runs_of_one_timer_never_overlap(clock: HandClock, runs: Runs) -> 
 
 async def test_at_most_twice_in_a_second_of_wall_time_at_any_speed(clock: HandClock, runs: Runs) -> None:
     clock.speed = 6000
-    async with following(Timers(clock, runs, None), TICK) as look:
+    timers = Timers(clock, runs, None)
+    async with following(timers, TICK) as look:
         for _ in range(40):
+            timers.wake()
             clock.move(600, wall=0.1)
             await look()
     assert 7 <= len(runs.seen) <= 9  # in four seconds
+
+
+async def test_timers_of_an_idle_app_run_rarely_until_it_has_work(clock: HandClock, runs: Runs) -> None:
+    clock.speed = 6000
+    timers = Timers(clock, runs, None)
+    async with following(timers, TICK) as look:
+        for _ in range(200):
+            clock.move(600, wall=0.1)
+            await look()
+        assert 10 <= len(runs.seen) <= 13  # in twenty seconds: twice at shorter gaps, then every two seconds
+        idle = len(runs.seen)
+        timers.wake()
+        clock.move(600, wall=module.SHORTEST_GAP)
+        await look()
+        assert len(runs.seen) == idle + 1
 
 
 async def test_a_clock_that_stands_fires_nothing(clock: HandClock, runs: Runs) -> None:

@@ -15,7 +15,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from local.simulation.client import SimulationClient, SimulationError
-from local.simulation.clock import Clock
+from local.simulation.control.clock import Clock
 from tests.local.simulated import START, Azure, azure_running, no_resending
 
 

@@ -17,7 +17,7 @@ from tests.local.site_recovery import PLANNED, Vaults, a_test, failback, unplann
 SHARED = os.environ.get("FARSHORE_SHARED")
 pytestmark = pytest.mark.skipif(not SHARED, reason="FARSHORE_SHARED is not set: the REST specification is not here")
 
-#: Beside a job's own members stand those that `Azure-AsyncOperation` is read by (spec/recordings_asr_*).
+#: Beside a job's own members stand those that `Azure-AsyncOperation` is read by (recorded traffic).
 BESIDE = {"Job": {"status", "error", "startTime", "endTime"}}
 
 _PLAIN: dict[str, type | tuple[type, ...]] = {"str": str, "int": int, "bool": bool, "float": (int, float), "Any": object}

@@ -1,4 +1,4 @@
-"""What protected items allow, by provider and state (facts/site-recovery.md), and what is refused."""
+"""What protected items allow, by provider and state (docs/azure/site-recovery.md), and what is refused."""
 
 from collections.abc import AsyncIterator
 from typing import Any

@@ -17,14 +17,14 @@ from shared.operations.accepting.acceptance import Acceptance
 from shared.operations.accepting.commands import Commands
 from shared.operations.accepting.locks import Locks
 from shared.operations.model import store
+from shared.operations.model.kinds import Kind, Kinds
 from shared.operations.model.lists import Lists
 from shared.operations.model.models import Actor, Intent, NewOperation, Operation, PendingCommand, Status
 from shared.operations.model.rows import Active, read_active
 from shared.operations.model.store import Store
-from shared.operations.model.workflow import Workflow, Workflows
 from shared.operations.outside import rejected
 from shared.operations.outside.events import Events
-from shared.operations.outside.messages import CHECK_QUEUE, OUTCOME_QUEUE, read_check, read_step
+from shared.operations.outside.messages import OUTCOME_QUEUE, read_check, read_step
 from shared.operations.outside.poisoned import PoisonQueues
 from shared.operations.outside.receiving import Receiver
 from shared.operations.outside.rejected import RejectedMessages
@@ -36,6 +36,7 @@ from shared.operations.running.effects import Absent, Effect, Started
 from shared.operations.running.outcomes import Checked, End, Follow, Outcome, Unread, Wait
 from shared.operations.running.runner import Runner
 from shared.operations.running.tick import Tick
+from shared.operations.running.workflow import Workflow, Workflows
 from shared.operations.timings import Timings
 from shared.storage import tables as storage
 from shared.storage.tables import Storage
@@ -44,7 +45,9 @@ from tests.support.clocks import ManualClock, SequenceIds
 TENANT = "contoso"
 STEPS = "toy-steps"
 INTAKE = "toy-requests"
+CHECK_QUEUE = "toy-checks"
 QUEUES = (STEPS, INTAKE, f"{INTAKE}-poison", f"{STEPS}-poison", CHECK_QUEUE, OUTCOME_QUEUE)
+KINDS = Kinds.of(Kind(name, f"{name}s", name, STEPS, CHECK_QUEUE, "Toys.Read", "Toys.Write") for name in ("toy", "game"))
 BASE = "https://farshore.example"
 ALICE = Actor("user", "alice", "Alice")
 Behaviour = Literal["ok", "lost", "vanished", "late", "throttled", "refused", "conflict", "busy", "expired"]
@@ -129,7 +132,7 @@ class Toys:
     heard: list[PendingCommand] = field(default_factory=list)
     while_hearing: Callable[[], None] = lambda: None
 
-    def workflow(self, clock: ManualClock, kind: str = "toy") -> Workflow:
+    def workflow(self, clock: ManualClock) -> Workflow:
         """Its workflow."""
 
         async def starting(claim: Claim) -> Outcome:
@@ -167,11 +170,6 @@ class Toys:
 
         steps: dict[str, Callable[[Claim], Awaitable[Outcome]]] = {"starting": starting, "following": following, "followed": followed}
         return Workflow(
-            kind,
-            f"{kind}s",
-            STEPS,
-            "Toys.Read",
-            "Toys.Write",
             _Steps(steps, self.steps),
             check=check,
             on_finished=released,
@@ -204,6 +202,7 @@ class Core:
     clock: ManualClock
     toys: Toys
     timings: Timings
+    kinds: Kinds
     workflows: Workflows
     store: Store
     locks: Locks
@@ -345,8 +344,8 @@ def make_core(
     clock, toys, ids, timings = clock or ManualClock(), toys or Toys(), SequenceIds(next(_series)), Timings(lease)
     operations = Store(account.table(store.TABLE + suffix), clock, ids)
     held = Locks(account.table(locks.TABLE + suffix), operations, clock, ids)
-    workflows = Workflows.of(toys.workflow(clock), toys.workflow(clock, "game"))
-    events = Events(account.queues, workflows, clock, BASE)
+    workflows = {name: toys.workflow(clock) for name in KINDS.by_name}
+    events = Events(account.queues, KINDS, clock, BASE)
     spent = Budgets(account.table(budgets.TABLE + suffix), clock, share, "us")
     kept = RejectedMessages(account.table(rejected.TABLE + suffix), account.queues, events, clock)
     receiver = Receiver(kept, provider)
@@ -356,16 +355,17 @@ def make_core(
         clock=clock,
         toys=toys,
         timings=timings,
+        kinds=KINDS,
         workflows=workflows,
         store=operations,
         locks=held,
         events=events,
         runner=Runner(operations, held, events, workflows, clock, ids, timings),
-        tick=Tick(operations, account.queues, spent, workflows, clock),
-        checks=Checks(operations, account.queues, events, workflows, clock),
-        commands=Commands(operations, account.queues, workflows, clock, ids),
+        tick=Tick(operations, account.queues, spent, KINDS, clock),
+        checks=Checks(operations, account.queues, events, KINDS, workflows, clock),
+        commands=Commands(operations, account.queues, KINDS, clock, ids),
         lists=Lists(operations),
-        acceptance=Acceptance(operations, held, account.queues, workflows),
+        acceptance=Acceptance(operations, held, account.queues, KINDS),
         budgets=spent,
         rejected=kept,
         receiver=receiver,

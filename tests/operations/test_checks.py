@@ -11,10 +11,10 @@ from shared.clock import from_text, to_text
 from shared.errors import ErrorCode
 from shared.operations.model.models import NewOperation, Status
 from shared.operations.model.rows import Active
-from shared.operations.outside.messages import CHECK_QUEUE, CheckMessage, read_check
+from shared.operations.outside.messages import CheckMessage, read_check
 from shared.operations.running.outcomes import Checked, Unread
 from tests.operations.conftest import Another
-from tests.operations.kit import ALICE, STEPS, Core, new
+from tests.operations.kit import ALICE, CHECK_QUEUE, STEPS, Core, new
 from tests.support.storage_proxy import AnswerStatus, Rule, StorageProxy
 
 GROUP = "sub-1/read"

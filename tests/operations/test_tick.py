@@ -7,15 +7,15 @@ from datetime import timedelta
 
 from shared.clock import from_text, to_text
 from shared.operations.model.identity import all_partitions, partition_of
+from shared.operations.model.kinds import Kinds
 from shared.operations.model.models import Status
 from shared.operations.model.rows import Active
-from shared.operations.model.workflow import Workflows
-from shared.operations.outside.messages import CHECK_QUEUE, read_check
+from shared.operations.outside.messages import read_check
 from shared.operations.running.budgets import Observed
 from shared.operations.timings import dispatch_hold
 from shared.storage.tables import Change
 from tests.operations.conftest import Another
-from tests.operations.kit import STEPS, Core, later, new
+from tests.operations.kit import CHECK_QUEUE, STEPS, Core, later, new
 
 GROUP = "sub-1/read"
 
@@ -120,8 +120,8 @@ async def test_a_kind_that_only_a_newer_version_knows_is_left_to_its_tick(core: 
 
 async def test_what_another_app_serves_is_left_to_its_tick(core: Core) -> None:
     await _due(core, 2)
-    of_games = Workflows.of(*core.workflows.by_kind.values(), served=frozenset({"game"}))
-    assert (await replace(core.tick, workflows=of_games).run()).due == 0
+    of_games = Kinds.of([core.kinds.named("game")])
+    assert (await replace(core.tick, kinds=of_games).run()).due == 0
     assert (await core.tick.run()).steps == 2
 
 

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlencode
 
 import azure.functions as func
 import jwt
@@ -15,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from shared.access.registry import Registry, Tenant
 from shared.clock import RandomIds
+from shared.operations.model.kinds import Kinds
 from shared.settings import Settings
 from shared.web.keys import SigningKeys
 from shared.web.tokens import TokenVerifier
@@ -62,7 +64,7 @@ class Issuer:
         return jwt.encode(self.claims(tenant, **changes), key, algorithm=algorithm, headers={"kid": kid} if kid else {})
 
     async def keys(self, _: web.Request) -> web.Response:
-        """HttpAnswer the key set."""
+        """Answer the key set."""
         self.asked += 1
         if self.down:
             return web.Response(status=503)
@@ -106,6 +108,7 @@ class App:
         self.keys = SigningKeys(issuer_url, self.clock)
         self.tokens = TokenVerifier(self.settings, self.registry, self.keys)
         self.ready = True
+        self.kinds = Kinds()
 
     async def storage_ready(self) -> bool:
         """Whether storage answers."""
@@ -126,7 +129,7 @@ def request(
 ) -> func.HttpRequest:
     """A request as the platform hands it over: header names in lower case; `x_y=…` is the header `x-y`."""
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    url = f"http://localhost:7071/api{path}"
+    url = f"http://localhost:7071/api{path}" + (f"?{urlencode(query)}" if query else "")
     return func.HttpRequest(method, url, headers=named, params=query or {}, route_params=route or {}, body=body)
 
 

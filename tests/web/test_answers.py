@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 from azure.core.exceptions import HttpResponseError, ServiceRequestError
 
+from shared.copies.kinds import COPY
 from shared.errors import CallFailure, ErrorCode, FailureKind, Problem, Refused
+from shared.operations.model.kinds import Kinds
 from shared.operations.model.models import Actor, Attention, Operation, Status
-from shared.operations.model.workflow import Workflow, Workflows
 from shared.operations.outside.events import as_json
 from shared.web.answers import STATUS, HttpAnswer, accepted, failure, refusal, to_http
 from shared.web.operations import OperationBody
@@ -34,7 +35,7 @@ RUNNING = Operation(
     error=None,
     data={},
 )
-COPIES = Workflows.of(Workflow("restorePointCopy", "restore-point-copies", "steps", "Copies.Read", "Copies.Write", {}))
+COPIES = Kinds.of([COPY])
 
 
 def test_every_code_has_a_status() -> None:

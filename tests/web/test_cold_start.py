@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-MODULES = "shared.web.entry, shared.web.openapi, shared.web.operations, shared.web.docs, shared.access.ownership"
+MODULES = "shared.web.entry, shared.web.openapi, shared.web.operations, shared.web.docs, shared.web.calls, shared.access.ownership"
 LATER = "aiohttp, jwt, cryptography, azure"
 
 

@@ -1,90 +1,71 @@
 """`/health`, `/openapi.json`, `/docs` and `/tenants`, as their entry points answer."""
 
-from types import ModuleType
+from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import azure.functions as func
 import pytest
 
-import functions.health
-import functions.tenants
+from functions import system
+from functions.tenants import CAPABILITY
 from shared.access.registry import Tenant
-from shared.web.routes import compared
+from shared.web.entry import answer
 from tests.access.kit import FABRIKAM, PROVIDER, TENANTS
 from tests.web.kit import App, Issuer, bearer, body_of, request
 
-
-@pytest.fixture(autouse=True)
-def composed(app: App, monkeypatch: pytest.MonkeyPatch) -> App:
-    """Put the composition of these tests in the place of the environment's."""
-    for module in (functions.health, functions.tenants):
-        monkeypatch.setattr(module, "runtime", app)
-    return app
+Ask = Callable[..., Awaitable[func.HttpResponse]]
+ENDPOINTS = {endpoint.name: endpoint for endpoint in (*system.ENDPOINTS, *CAPABILITY.endpoints)}
 
 
-def served(module: ModuleType) -> set[tuple[str, str]]:
-    found = set()
-    for builder in module.blueprint._function_builders:
-        trigger = builder._function.get_trigger()
-        assert str(getattr(trigger.auth_level, "value", trigger.auth_level)).lower() == "anonymous"
-        found |= {(str(getattr(method, "value", method)), trigger.route) for method in trigger.methods}
-    return found
+@pytest.fixture
+def call(app: App) -> Ask:
+    """Answers a request to an endpoint, by the endpoint's name."""
+
+    async def ask(name: str, **parts: Any) -> func.HttpResponse:
+        return await answer(request(**parts), app, ENDPOINTS[name])
+
+    return ask
 
 
-@pytest.mark.parametrize("module", [functions.health, functions.tenants])
-def test_what_is_declared_is_what_is_served(module: ModuleType) -> None:
-    assert served(module) == compared(module.ROUTES)
-
-
-def handler(module: ModuleType, name: str) -> Any:
-    return next(
-        builder._function.get_user_function()
-        for builder in module.blueprint._function_builders
-        if builder._function.get_user_function().__name__ == name
-    )
-
-
-async def call(name: str, module: ModuleType = functions.tenants, **parts: Any) -> func.HttpResponse:
-    return await handler(module, name)(request(**parts))
-
-
-async def test_health_says_only_up_or_down(app: App) -> None:
-    answer = await call("health", functions.health)
-    assert (answer.status_code, body_of(answer)) == (200, {"status": "up"})
+async def test_health_says_only_up_or_down(app: App, call: Ask) -> None:
+    reply = await call("health")
+    assert (reply.status_code, body_of(reply)) == (200, {"status": "up"})
     app.ready = False
-    answer = await call("health", functions.health)
-    assert (answer.status_code, body_of(answer)["status"]) == (503, "down")
-    assert answer.headers["Retry-After"]
+    reply = await call("health")
+    assert (reply.status_code, body_of(reply)["status"]) == (503, "down")
+    assert reply.headers["Retry-After"]
 
 
-async def test_health_when_storage_fails(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_health_when_storage_fails(app: App, monkeypatch: pytest.MonkeyPatch, call: Ask) -> None:
     async def broken() -> Any:
         raise OSError("insides")
 
     monkeypatch.setattr(app, "storage_ready", broken)
-    answer = await call("health", functions.health)
-    assert answer.status_code == 503
-    assert b"insides" not in answer.get_body()
+    reply = await call("health")
+    assert reply.status_code == 503
+    assert b"insides" not in reply.get_body()
 
 
 async def test_health_says_down_to_an_admin_whose_tenant_cannot_be_looked_up(
-    app: App, issuer: Issuer, monkeypatch: pytest.MonkeyPatch
+    app: App, issuer: Issuer, monkeypatch: pytest.MonkeyPatch, call: Ask
 ) -> None:
     async def broken(_: str) -> Any:
         raise OSError("insides")
 
     monkeypatch.setattr(app.registry, "by_entra_tenant", broken)
     app.ready = False
-    answer = await call("health", functions.health, authorization=bearer(issuer.token(PROVIDER, roles=["Admin"])))
-    assert (answer.status_code, body_of(answer)["status"]) == (503, "down")
+    reply = await call("health", authorization=bearer(issuer.token(PROVIDER, roles=["Admin"])))
+    assert (reply.status_code, body_of(reply)["status"]) == (503, "down")
 
 
 @pytest.mark.parametrize(
     ("tenant", "roles", "detailed"), [(PROVIDER, ["Admin"], True), (PROVIDER, ["Tenants.Read"], False), (FABRIKAM, ["Admin"], False)]
 )
-async def test_details_of_health_are_the_providers_admins(issuer: Issuer, tenant: Tenant, roles: list[str], detailed: bool) -> None:
-    body = body_of(await call("health", functions.health, authorization=bearer(issuer.token(tenant, roles=roles))))
+async def test_details_of_health_are_the_providers_admins(
+    issuer: Issuer, tenant: Tenant, roles: list[str], detailed: bool, call: Ask
+) -> None:
+    body = body_of(await call("health", authorization=bearer(issuer.token(tenant, roles=roles))))
     assert ("details" in body) is detailed
     if detailed:
         assert body["details"]["storage"] == {"ready": True}
@@ -92,21 +73,21 @@ async def test_details_of_health_are_the_providers_admins(issuer: Issuer, tenant
         assert body["details"]["versions"]["python"]
 
 
-async def test_a_bad_token_does_not_hide_health() -> None:
-    answer = await call("health", functions.health, authorization="Bearer nonsense")
-    assert (answer.status_code, body_of(answer)) == (200, {"status": "up"})
+async def test_a_bad_token_does_not_hide_health(call: Ask) -> None:
+    reply = await call("health", authorization="Bearer nonsense")
+    assert (reply.status_code, body_of(reply)) == (200, {"status": "up"})
 
 
-async def test_the_description_and_its_page() -> None:
-    document = body_of(await call("openapi", functions.health))
+async def test_the_description_and_its_page(call: Ask) -> None:
+    document = body_of(await call("openapi"))
     assert {"/health", "/openapi.json", "/docs", "/tenants", "/tenants/{tenant}"} <= document["paths"].keys()
     assert document["servers"] == [{"url": "https://farshore.test/api"}]
-    page = await call("docs", functions.health)
+    page = await call("docs")
     assert page.headers["Content-Type"] == "text/html; charset=utf-8"
     assert b"openapi.json" in page.get_body()
 
 
-async def test_a_tenant_sees_itself_only(issuer: Issuer) -> None:
+async def test_a_tenant_sees_itself_only(issuer: Issuer, call: Ask) -> None:
     token = bearer(issuer.token())
     assert [item["name"] for item in body_of(await call("list_tenants", authorization=token))["value"]] == ["fabrikam"]
     own = await call("get_tenant", route={"tenant": "fabrikam"}, authorization=token)
@@ -125,12 +106,12 @@ async def test_a_tenant_sees_itself_only(issuer: Issuer) -> None:
     assert body_of(anothers)["error"]["message"].replace("northwind", "nosuch") == body_of(nobodys)["error"]["message"]
 
 
-async def test_the_provider_without_admin_sees_itself_only(issuer: Issuer) -> None:
-    answer = await call("list_tenants", authorization=bearer(issuer.token(PROVIDER)))
-    assert [item["name"] for item in body_of(answer)["value"]] == ["contoso"]
+async def test_the_provider_without_admin_sees_itself_only(issuer: Issuer, call: Ask) -> None:
+    reply = await call("list_tenants", authorization=bearer(issuer.token(PROVIDER)))
+    assert [item["name"] for item in body_of(reply)["value"]] == ["contoso"]
 
 
-async def test_admin_reads_all_page_by_page(issuer: Issuer) -> None:
+async def test_admin_reads_all_page_by_page(issuer: Issuer, call: Ask) -> None:
     token, query, names = bearer(issuer.token(PROVIDER, roles=["Admin"])), {"top": "1"}, []
     for _ in range(3):
         body = body_of(await call("list_tenants", query=query, authorization=token))
@@ -142,12 +123,12 @@ async def test_admin_reads_all_page_by_page(issuer: Issuer) -> None:
 
 
 @pytest.mark.parametrize("query", [{"nmae": "x"}, {"top": "0"}, {"continuation": "x"}])
-async def test_a_wrong_query_is_refused(issuer: Issuer, query: dict[str, str]) -> None:
+async def test_a_wrong_query_is_refused(issuer: Issuer, query: dict[str, str], call: Ask) -> None:
     assert (await call("list_tenants", query=query, authorization=bearer(issuer.token()))).status_code == 400
 
 
-async def test_reading_tenants_needs_its_role(issuer: Issuer) -> None:
-    answer = await call("list_tenants", authorization=bearer(issuer.token(roles=["Tenants.Write", "Copies.Read"])))
-    assert answer.status_code == 403
-    assert "Tenants.Read" in body_of(answer)["error"]["message"]
+async def test_reading_tenants_needs_its_role(issuer: Issuer, call: Ask) -> None:
+    reply = await call("list_tenants", authorization=bearer(issuer.token(roles=["Tenants.Write", "Copies.Read"])))
+    assert reply.status_code == 403
+    assert "Tenants.Read" in body_of(reply)["error"]["message"]
     assert (await call("list_tenants")).status_code == 401

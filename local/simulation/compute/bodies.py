@@ -3,12 +3,12 @@
 from collections.abc import Iterable
 from datetime import datetime
 
+from local.simulation.arm.tables import Json
 from local.simulation.compute.machines import Disk, VirtualMachine
 from local.simulation.compute.models import COLLECTION, DISK_POINT, MACHINE, POINT, Collection, PointDisk, RestorePoint
 from local.simulation.compute.replication import State, disk_state, state_of
 from local.simulation.compute.state import ComputeState
 from local.simulation.ids import derived, key, name
-from local.simulation.state import Json
 from local.simulation.times import to_text
 
 _PLATFORM_KEY = "EncryptionAtRestWithPlatformKey"

@@ -6,11 +6,11 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from local.simulation.arm.tables import Json
 from local.simulation.compute.machines import Disk, VirtualMachine, disk_id
 from local.simulation.compute.models import PointDisk, RestorePoint
 from local.simulation.compute.replication import scheduled
 from local.simulation.ids import derived, key, name
-from local.simulation.state import Json
 from local.simulation.times import moment
 
 

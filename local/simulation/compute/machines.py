@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from local.simulation.arm.tables import Json
 from local.simulation.ids import group_id, name
-from local.simulation.state import Json
 
 
 def _without_nothing(body: Json) -> Json:

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from local.simulation.arm.tables import Json
 from local.simulation.ids import derived, is_type, key, name
-from local.simulation.state import Json
 from local.simulation.times import moment, text_or_none, to_text
 
 COLLECTION = "Microsoft.Compute/restorePointCollections"

@@ -4,12 +4,13 @@ from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
-from local.simulation.arm import Answer, Call
+from local.simulation.arm.call import Answer, Call
+from local.simulation.arm.errors import not_found
+from local.simulation.arm.tables import Change, Json
 from local.simulation.compute import bodies
 from local.simulation.compute.models import Operation
-from local.simulation.errors import not_found
+from local.simulation.compute.state import ComputeState
 from local.simulation.ids import subscription
-from local.simulation.state import Change, Json
 from local.simulation.times import to_text
 
 
@@ -31,12 +32,12 @@ def begin(
         f"/operations/{operation.id}?api-version={call.api_version}"
     )
     headers = {"Azure-AsyncOperation": url, "Location": f"{url}&monitor=true"}
-    return Change(call.world.compute.operations, operation.id, operation), headers
+    return Change(call.world.of(ComputeState).operations, operation.id, operation), headers
 
 
 def get(call: Call) -> Answer:
     """Tell an operation: as `Azure-AsyncOperation` does, or with `monitor=true` as `Location` does."""
-    operation = call.world.compute.operations.get(call.names[2])
+    operation = call.world.of(ComputeState).operations.get(call.names[2])
     if operation is None:
         raise not_found("Microsoft.Compute/locations/operations", f"{call.names[1]}/{call.names[2]}", "")
     running = call.now < operation.ends_at
@@ -61,5 +62,5 @@ def get(call: Call) -> Answer:
 def _result(call: Call, operation: Operation) -> Answer:
     if operation.output is not None:
         return Answer(200, dict(operation.output))
-    point = call.world.compute.point(operation.resource, call.now) if operation.resource else None
+    point = call.world.of(ComputeState).point(operation.resource, call.now) if operation.resource else None
     return Answer(204) if point is None else Answer(200, bodies.point(point, call.now))

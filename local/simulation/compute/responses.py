@@ -5,13 +5,15 @@ from datetime import timedelta
 from typing import Any
 from urllib.parse import quote
 
-from local.simulation.arm import Answer, Call, page
+from local.simulation.arm.call import Answer, Call, page
+from local.simulation.arm.errors import ArmError, invalid_parameter, not_found
+from local.simulation.arm.tables import Change
 from local.simulation.compute import bodies, operations, rules
 from local.simulation.compute.machines import Disk, VirtualMachine
 from local.simulation.compute.models import COLLECTION, DISK_POINT, MACHINE, POINT, Collection, PointDisk, RestorePoint
-from local.simulation.errors import ArmError, invalid_parameter, not_found
+from local.simulation.compute.state import ComputeState
 from local.simulation.ids import derived, group_id, key, name, parent, subscription
-from local.simulation.state import Change
+from local.simulation.resources.models import ResourcesState
 from local.simulation.times import to_text
 
 #: How long a deletion, and granting or revoking access, take.
@@ -25,7 +27,7 @@ _ACCESS = timedelta(seconds=2)
 def get_machine(call: Call) -> Answer:
     """`VirtualMachines_Get`."""
     view = call.choice("$expand", "instanceView", "userData") == "instanceView"
-    return Answer(200, bodies.machine(_machine(call), call.world.compute, instance_view=view))
+    return Answer(200, bodies.machine(_machine(call), call.world.of(ComputeState), instance_view=view))
 
 
 def get_machine_view(call: Call) -> Answer:
@@ -36,13 +38,13 @@ def get_machine_view(call: Call) -> Answer:
 def list_machines(call: Call) -> Answer:
     """`VirtualMachines_List` and `VirtualMachines_ListAll`."""
     view = (call.choice("$expand", "instanceView") or call.choice("statusOnly", "true", "false")) in ("instanceView", "true")
-    state = call.world.compute
+    state = call.world.of(ComputeState)
     return page(call, _within(call, list(state.machines.values())), lambda row: bodies.machine(row, state, instance_view=view))
 
 
 def get_disk(call: Call) -> Answer:
     """`Disks_Get`."""
-    disk = call.world.compute.disks.get(key(call.path))
+    disk = call.world.of(ComputeState).disks.get(key(call.path))
     if disk is None:
         raise not_found("Microsoft.Compute/disks", call.names[2], call.names[1])
     return Answer(200, bodies.disk(disk, _owners(call, disk)))
@@ -50,12 +52,12 @@ def get_disk(call: Call) -> Answer:
 
 def list_disks(call: Call) -> Answer:
     """`Disks_List` and `Disks_ListByResourceGroup`."""
-    rows = _within(call, list(call.world.compute.disks.values()))
+    rows = _within(call, list(call.world.of(ComputeState).disks.values()))
     return page(call, rows, lambda disk: bodies.disk(disk, _owners(call, disk)))
 
 
 def _machine(call: Call) -> VirtualMachine:
-    machine = call.world.compute.machines.get("/" + "/".join(key(call.path).split("/")[1:9]))
+    machine = call.world.of(ComputeState).machines.get("/" + "/".join(key(call.path).split("/")[1:9]))
     if machine is None:
         raise not_found(MACHINE, call.names[2], call.names[1])
     return machine
@@ -63,7 +65,7 @@ def _machine(call: Call) -> VirtualMachine:
 
 def _owners(call: Call, disk: Disk) -> list[str]:
     wanted = key(disk.id)
-    return [each.id for each in call.world.compute.machines.values() if any(key(item) == wanted for item in each.disks)]
+    return [each.id for each in call.world.of(ComputeState).machines.values() if any(key(item) == wanted for item in each.disks)]
 
 
 def _within(call: Call, rows: list[Any]) -> list[Any]:
@@ -79,11 +81,11 @@ def _within(call: Call, rows: list[Any]) -> list[Any]:
 
 def put_collection(call: Call) -> Answer:
     """`RestorePointCollections_CreateOrUpdate`: 201 where it is new, 200 where only its tags change."""
-    state, location, source = call.world.compute, _text(call.body, "location").lower().replace(" ", ""), _source(call.body)
+    state, location, source = call.world.of(ComputeState), _text(call.body, "location").lower().replace(" ", ""), _source(call.body)
     there = state.collection(call.path, call.now)
     if there is not None:
         return _update_collection(call, there, location, source)
-    known = call.world.resources.subscriptions.get(call.names[0].lower())
+    known = call.world.of(ResourcesState).subscriptions.get(call.names[0].lower())
     if known is not None and location not in known.locations:
         raise ArmError(
             400,
@@ -117,13 +119,13 @@ def _update_collection(call: Call, there: Collection, location: str, source: str
             target="properties.source.id",
         )
     row = replace(there, tags=_tags(call.body))
-    state = call.world.compute
+    state = call.world.of(ComputeState)
     return Answer(200, bodies.collection(row, state, call.now), changes=(Change(state.collections, key(row.id), row),))
 
 
 def patch_collection(call: Call) -> Answer:
     """`RestorePointCollections_Update`: tags only."""
-    there, state = live_collection(call, call.path), call.world.compute
+    there, state = live_collection(call, call.path), call.world.of(ComputeState)
     source = _source(call.body)
     if source is not None and key(source) != key(there.source):
         raise ArmError(
@@ -138,7 +140,7 @@ def patch_collection(call: Call) -> Answer:
 
 def get_collection(call: Call) -> Answer:
     """`RestorePointCollections_Get`, with `$expand=restorePoints`."""
-    state = call.world.compute
+    state = call.world.of(ComputeState)
     found = _collection(call, call.path)
     points = state.points_in(found.id, call.now) if call.choice("$expand", "restorePoints") else None
     return Answer(200, bodies.collection(found, state, call.now, points))
@@ -146,14 +148,14 @@ def get_collection(call: Call) -> Answer:
 
 def list_collections(call: Call) -> Answer:
     """`RestorePointCollections_List` and `RestorePointCollections_ListAll`."""
-    state = call.world.compute
+    state = call.world.of(ComputeState)
     rows = [row for row in _within(call, list(state.collections.values())) if not row.gone(call.now)]
     return page(call, rows, lambda row: bodies.collection(row, state, call.now))
 
 
 def delete_collection(call: Call) -> Answer:
     """`RestorePointCollections_Delete`: with everything in it; 204 where there is nothing."""
-    state = call.world.compute
+    state = call.world.of(ComputeState)
     found = state.collection(call.path, call.now)
     if found is None:
         return Answer(204)
@@ -169,7 +171,7 @@ def delete_collection(call: Call) -> Answer:
 
 
 def _collection(call: Call, collection_id: str) -> Collection:
-    found = call.world.compute.collection(collection_id, call.now)
+    found = call.world.of(ComputeState).collection(collection_id, call.now)
     if found is None:
         raise not_found(COLLECTION, name(collection_id), call.names[1])
     return found
@@ -186,7 +188,7 @@ def live_collection(call: Call, collection_id: str) -> Collection:
 def check_locks(call: Call, resource_id: str) -> None:
     """Refuse a deletion below a resource group that is locked, in ARM's words."""
     scope = group_id(resource_id)
-    group = call.world.resources.groups.get(key(scope))
+    group = call.world.of(ResourcesState).groups.get(key(scope))
     if group is not None and group.locks:
         raise ArmError(
             409,
@@ -233,7 +235,7 @@ def end_access(call: Call) -> Answer:
 
 
 def _change_access(call: Call, point: RestorePoint, disk: PointDisk, output: dict[str, str] | None) -> Answer:
-    state = call.world.compute
+    state = call.world.of(ComputeState)
     row = replace(point, disks=tuple(disk if each.name == disk.name else each for each in point.disks))
     operation, headers = operations.begin(call, _collection(call, parent(point.id)).location, _ACCESS, output=output)
     return Answer(202, None, headers, (Change(state.points, key(row.id), row), operation))
@@ -241,7 +243,7 @@ def _change_access(call: Call, point: RestorePoint, disk: PointDisk, output: dic
 
 def existing_point(call: Call, point_id: str) -> RestorePoint:
     """Return a restore point; raises `ArmError` 404."""
-    found = call.world.compute.point(point_id, call.now)
+    found = call.world.of(ComputeState).point(point_id, call.now)
     if found is None:
         raise not_found(POINT, f"{name(parent(point_id))}/{name(point_id)}", call.names[1])
     return found

@@ -6,18 +6,19 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from local.simulation.access import linked_authorization_failed
-from local.simulation.arm import Answer, Call
-from local.simulation.buckets import last_hour
+from local.simulation.arm.access import linked_authorization_failed
+from local.simulation.arm.buckets import last_hour
+from local.simulation.arm.call import Answer, Call
+from local.simulation.arm.errors import ArmError, invalid_parameter, not_found
+from local.simulation.arm.tables import Change, JsonValue
 from local.simulation.compute import bodies, operations, rules
 from local.simulation.compute.loading import captured, copied
 from local.simulation.compute.machines import VirtualMachine
 from local.simulation.compute.models import MACHINE, POINT, Allowance, Collection, RestorePoint, collection_key
 from local.simulation.compute.replication import is_coarse, scheduled
 from local.simulation.compute.responses import DELETION, check_locks, existing_point, live_collection
-from local.simulation.errors import ArmError, invalid_parameter, not_found
+from local.simulation.compute.state import ComputeState
 from local.simulation.ids import is_type, key, name, parent, resource_group, subscription
-from local.simulation.state import Change, JsonValue
 
 _MODES = ("CrashConsistent", "FileSystemConsistent", "ApplicationConsistent")
 _WRITE = "Microsoft.Compute/restorePointCollections/restorePoints/write"
@@ -34,7 +35,7 @@ def get_point(call: Call) -> Answer:
 def put_point(call: Call) -> Answer:
     """`RestorePoints_Create`: of a machine, or as a copy of another one; 409 `Conflict` where it exists."""
     collection = live_collection(call, parent(call.path))
-    if call.world.compute.point(call.path, call.now) is not None:
+    if call.world.of(ComputeState).point(call.path, call.now) is not None:
         raise ArmError(409, "Conflict", f"The restore point '{name(call.path)}' exists already in the collection '{name(collection.id)}'.")
     properties = call.body.get("properties")
     properties = properties if isinstance(properties, dict) else {}
@@ -47,7 +48,7 @@ def put_point(call: Call) -> Answer:
 
 
 def _create(call: Call, collection: Collection, properties: Mapping[str, Any]) -> Answer:
-    state = call.world.compute
+    state = call.world.of(ComputeState)
     machine = state.machines.get(key(collection.source))
     if machine is None:
         raise not_found(MACHINE, name(collection.source), resource_group(collection.source))
@@ -75,7 +76,7 @@ def _create(call: Call, collection: Collection, properties: Mapping[str, Any]) -
 
 
 def _copy(call: Call, target: Collection, properties: Mapping[str, Any], source_id: str | None) -> Answer:
-    state = call.world.compute
+    state = call.world.of(ComputeState)
     if source_id is None:
         raise invalid_parameter("Required parameter 'properties.sourceRestorePoint.id' is missing (null).", _COPIED)
     if not is_type(source_id, POINT):
@@ -117,12 +118,12 @@ def _copy(call: Call, target: Collection, properties: Mapping[str, Any], source_
 def _begun(call: Call, row: RestorePoint, collection: Collection, *changes: Change) -> Answer:
     operation, headers = operations.begin(call, collection.location, row.ready_at - call.now, resource=row.id)
     body = bodies.point(row, call.now, state="Creating")
-    return Answer(201, body, headers, (Change(call.world.compute.points, key(row.id), row), *changes, operation))
+    return Answer(201, body, headers, (Change(call.world.of(ComputeState).points, key(row.id), row), *changes, operation))
 
 
 def delete_point(call: Call) -> Answer:
     """`RestorePoints_Delete`: refused by a lock or an active access; 204 where there is none."""
-    state = call.world.compute
+    state = call.world.of(ComputeState)
     found = state.point(call.path, call.now)
     if found is None:
         return Answer(204)
@@ -146,8 +147,8 @@ def _chance(call: Call) -> random.Random:
 
 
 def _counted(call: Call, allowance_key: str) -> Change:
-    times = (*last_hour(call.world.compute.allowance(allowance_key), call.now), call.now)
-    return Change(call.world.compute.allowances, allowance_key, Allowance(times))
+    times = (*last_hour(call.world.of(ComputeState).allowance(allowance_key), call.now), call.now)
+    return Change(call.world.of(ComputeState).allowances, allowance_key, Allowance(times))
 
 
 def _reference(value: JsonValue, where: str) -> str | None:

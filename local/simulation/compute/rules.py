@@ -7,12 +7,12 @@ Where the facts name no code, Compute's general ones stand: 400 `InvalidParamete
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from local.simulation.buckets import last_hour
+from local.simulation.arm.buckets import last_hour
+from local.simulation.arm.errors import ArmError, invalid_parameter, not_allowed, not_found
 from local.simulation.compute.machines import Disk, VirtualMachine
 from local.simulation.compute.models import COLLECTION, MACHINE, Collection, RestorePoint, collection_key
 from local.simulation.compute.replication import State, state_of
 from local.simulation.compute.state import ComputeState
-from local.simulation.errors import ArmError, invalid_parameter, not_allowed, not_found
 from local.simulation.ids import is_type, key, name, resource_group, subscription
 
 PER_HOUR = 3

@@ -4,12 +4,12 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
+from local.simulation.arm.tables import Json, Table
 from local.simulation.compute.loading import completed_disks, completed_point
 from local.simulation.compute.machines import Disk, VirtualMachine
 from local.simulation.compute.models import Allowance, Collection, Operation, RestorePoint, collection_key
 from local.simulation.compute.replication import state_of
 from local.simulation.ids import key
-from local.simulation.state import Json, Table
 from local.simulation.times import to_text
 
 

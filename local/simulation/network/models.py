@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
+from local.simulation.arm.tables import Json, Table
 from local.simulation.ids import key
-from local.simulation.state import Json, Table
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +56,12 @@ class NetworkState:
         """Return every table, for the store."""
         return (self.networks,)
 
-    def load(self, estate: Mapping[str, Any]) -> None:
+    def load(self, estate: Mapping[str, Any], _: datetime, __: int) -> None:
         """Take over the virtual networks of an estate."""
         for item in estate.get("virtualNetworks", []):
             row = VirtualNetwork.from_json(item)
             self.networks.put(key(row.id), row)
 
-    def dump(self) -> Json:
+    def dump(self, _: datetime) -> Json:
         """Write them as the estate has them."""
         return {"virtualNetworks": [row.as_json() for row in self.networks.values()]}

@@ -1,17 +1,17 @@
 """What Microsoft.Network answers."""
 
-from local.simulation.arm import Answer, Call, page
-from local.simulation.errors import not_found
+from local.simulation.arm.call import Answer, Call, page
+from local.simulation.arm.errors import not_found
+from local.simulation.arm.tables import Json
 from local.simulation.ids import derived, key, name
-from local.simulation.network.models import VirtualNetwork
-from local.simulation.state import Json
+from local.simulation.network.models import NetworkState, VirtualNetwork
 
 NETWORK = "Microsoft.Network/virtualNetworks"
 
 
 def get_network(call: Call) -> Answer:
     """`VirtualNetworks_Get`."""
-    found = call.world.network.networks.get(key(call.path))
+    found = call.world.of(NetworkState).networks.get(key(call.path))
     if found is None:
         raise not_found(NETWORK, call.names[2], call.names[1])
     return Answer(200, body(found))
@@ -22,7 +22,7 @@ def list_networks(call: Call) -> Answer:
     scope = f"/subscriptions/{call.names[0].lower()}/"
     if len(call.names) > 1:
         scope += f"resourcegroups/{call.names[1].lower()}/"
-    return page(call, [row for row in call.world.network.networks.values() if key(row.id).startswith(scope)], body)
+    return page(call, [row for row in call.world.of(NetworkState).networks.values() if key(row.id).startswith(scope)], body)
 
 
 def body(row: VirtualNetwork) -> Json:

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from local.simulation.arm import Call
-from local.simulation.errors import ArmError
+from local.simulation.arm.call import Call
+from local.simulation.arm.errors import ArmError
 from local.simulation.ids import key, name
-from local.simulation.recovery_services.items import Item
-from local.simulation.recovery_services.jobs import Job
+from local.simulation.recovery_services.items.item import Item
+from local.simulation.recovery_services.jobs.job import Job
 from local.simulation.recovery_services.names import fabric_of
-from local.simulation.recovery_services.plans import Plan
+from local.simulation.recovery_services.plans.plan import Plan
 from local.simulation.times import from_text
 
 _CONDITION = re.compile(r"\s*(?:properties/)?(\w+)\s+(eq|ge|gt|le|lt|ne)\s+(?:datetime)?(?:'([^']*)'|([^\s']+))\s*", re.IGNORECASE)

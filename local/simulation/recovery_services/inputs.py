@@ -3,13 +3,15 @@
 from collections.abc import Mapping
 from typing import Any
 
-from local.simulation.arm import Call
-from local.simulation.errors import ArmError
+from local.simulation.arm.call import Call
+from local.simulation.arm.errors import ArmError
+from local.simulation.arm.tables import Json, JsonValue
 from local.simulation.ids import is_type, key, name
+from local.simulation.network.models import NetworkState
 from local.simulation.network.responses import NETWORK as VIRTUAL_NETWORK
-from local.simulation.recovery_services.items import Item
+from local.simulation.recovery_services.items.item import Item
 from local.simulation.recovery_services.names import CONTAINER, NETWORK, Provider, fabric_of
-from local.simulation.state import Json, JsonValue
+from local.simulation.recovery_services.state import RecoveryServicesState
 
 _DIRECTIONS = ("PrimaryToRecovery", "RecoveryToPrimary")
 _NETWORK_TYPES = ("VmNetworkAsInput", "NoNetworkAttachAsInput", "LogicalNetworkAsInput", "CreateNetworkTask")
@@ -100,11 +102,11 @@ def test_network(call: Call, item: Item, wanted: Mapping[str, Any], given: Mappi
 def check_network(call: Call, item: Item, network_id: str, member: str) -> str:
     """Return the id of a network of the recovery side; raises `ArmError` 400 where there is none, or elsewhere."""
     if item.provider is Provider.HYPER_V:
-        found = call.world.recovery_services.thing(network_id, call.now) if is_type(network_id, NETWORK) else None
+        found = call.world.of(RecoveryServicesState).thing(network_id, call.now) if is_type(network_id, NETWORK) else None
         if found is None:
             raise wrong(member, f"The network '{network_id}' was not found in a fabric of the vault.")
         return found.id
-    network = call.world.network.networks.get(key(network_id)) if is_type(network_id, VIRTUAL_NETWORK) else None
+    network = call.world.of(NetworkState).networks.get(key(network_id)) if is_type(network_id, VIRTUAL_NETWORK) else None
     if network is None:
         raise wrong(member, f"The virtual network '{network_id}' was not found.")
     location = recovery_location(call, item)
@@ -115,7 +117,7 @@ def check_network(call: Call, item: Item, network_id: str, member: str) -> str:
 
 def recovery_location(call: Call, item: Item) -> str | None:
     """Return the region of an item's recovery side: from on premises it is the vault's (facts/site-recovery.md, "Limits")."""
-    state = call.world.recovery_services
+    state = call.world.of(RecoveryServicesState)
     if item.provider is not Provider.A2A:
         vault = state.vault(item.id)
         return vault.location if vault else None
@@ -126,7 +128,7 @@ def recovery_location(call: Call, item: Item) -> str | None:
 
 def check_switch(call: Call, item: Item, given: Mapping[str, Any]) -> None:
     """Refuse a switch of protection to what is not there, with disks that are not told in full, or without a way back."""
-    state = call.world.recovery_services
+    state = call.world.of(RecoveryServicesState)
     container = given.get("recoveryContainerId")
     found = state.thing(str(container), call.now) if container and is_type(str(container), CONTAINER) else None
     if found is None:

@@ -3,12 +3,14 @@
 from collections.abc import Sequence
 from datetime import timedelta
 
-from local.simulation.arm import Answer, Call, page
-from local.simulation.errors import not_found
+from local.simulation.arm.call import Answer, Call, page
+from local.simulation.arm.errors import not_found
+from local.simulation.arm.tables import Json
 from local.simulation.ids import key, name, resource_group, type_of
-from local.simulation.recovery_services import filters, item_bodies, plan_failovers, vault_health
-from local.simulation.recovery_services.items import Item
-from local.simulation.recovery_services.models import Thing, Vault
+from local.simulation.recovery_services import filters
+from local.simulation.recovery_services.items import bodies as item_bodies
+from local.simulation.recovery_services.items.item import Item
+from local.simulation.recovery_services.items.points import points
 from local.simulation.recovery_services.names import (
     CONTAINER,
     FABRIC,
@@ -24,10 +26,12 @@ from local.simulation.recovery_services.names import (
     vault_of,
     within,
 )
-from local.simulation.recovery_services.plans import Group, Plan
-from local.simulation.recovery_services.points import points
-from local.simulation.recovery_services.shapes import FABRIC_PARTS
-from local.simulation.state import Json
+from local.simulation.recovery_services.plans import failovers as plan_failovers
+from local.simulation.recovery_services.plans.plan import Group, Plan
+from local.simulation.recovery_services.state import RecoveryServicesState
+from local.simulation.recovery_services.vaults import health as vault_health
+from local.simulation.recovery_services.vaults.models import Thing, Vault
+from local.simulation.recovery_services.vaults.shapes import FABRIC_PARTS
 from local.simulation.times import text_or_none, to_text
 
 _KINDS = {name(kind).lower(): kind for kind in (FABRIC, POLICY, *FABRIC_PARTS.values())}
@@ -46,12 +50,12 @@ def list_vaults(call: Call) -> Answer:
     scope = f"/subscriptions/{call.names[0].lower()}"
     if len(call.names) > 1:
         scope += f"/resourcegroups/{call.names[1].lower()}"
-    return page(call, [row for row in call.world.recovery_services.vaults.values() if within(row.id, scope)], _vault)
+    return page(call, [row for row in call.world.of(RecoveryServicesState).vaults.values() if within(row.id, scope)], _vault)
 
 
 def vault_of_call(call: Call) -> Vault:
     """Return the vault that a path lies in; raises `ArmError` 404."""
-    found = call.world.recovery_services.vault(call.path)
+    found = call.world.of(RecoveryServicesState).vault(call.path)
     if found is None:
         raise not_found(VAULT, call.names[2], resource_group(call.path))
     return found
@@ -75,7 +79,7 @@ def _vault(row: Vault) -> Json:
 
 def get_vault_health(call: Call) -> Answer:
     """`ReplicationVaultHealth_Get`."""
-    vault, state = vault_of_call(call), call.world.recovery_services
+    vault, state = vault_of_call(call), call.world.of(RecoveryServicesState)
     return Answer(200, vault_health.body(vault.id, state, call.faults, call.now))
 
 
@@ -89,7 +93,7 @@ def get_item(call: Call) -> Answer:
 
 def list_items(call: Call) -> Answer:
     """`ReplicationProtectedItems_List`, and those of a protection container."""
-    vault, state = vault_of_call(call), call.world.recovery_services
+    vault, state = vault_of_call(call), call.world.of(RecoveryServicesState)
     wanted = filters.items(call, state.plans_of(vault.id, call.now))
     rows = [row for row in state.items_of(vault.id, call.now) if within(row.id, _parent(call)) and wanted(row)]
     return page(call, rows, lambda row: item_bodies.item(row, state, call.faults, call.now))
@@ -103,7 +107,7 @@ def get_point(call: Call) -> Answer:
 def list_points(call: Call) -> Answer:
     """`RecoveryPoints_ListByReplicationProtectedItems`, the newest first."""
     item = _item(call, _parent(call))
-    policy = call.world.recovery_services.thing(item.policy, call.now)
+    policy = call.world.of(RecoveryServicesState).thing(item.policy, call.now)
     return page(call, points(item, policy, call.now), lambda each: item_bodies.point(item, each))
 
 
@@ -140,7 +144,7 @@ def list_sizes(call: Call) -> Answer:
 
 
 def _item(call: Call, item_id: str) -> Item:
-    found = call.world.recovery_services.item(item_id, call.now)
+    found = call.world.of(RecoveryServicesState).item(item_id, call.now)
     if found is None:
         vault_of_call(call)
         raise not_found(ITEM, "/".join(call.names[2:6]), resource_group(call.path))
@@ -158,11 +162,11 @@ def get_plan(call: Call) -> Answer:
 def list_plans(call: Call) -> Answer:
     """`ReplicationRecoveryPlans_List`."""
     vault = vault_of_call(call)
-    return page(call, call.world.recovery_services.plans_of(vault.id, call.now), lambda row: _plan(call, row))
+    return page(call, call.world.of(RecoveryServicesState).plans_of(vault.id, call.now), lambda row: _plan(call, row))
 
 
 def _plan(call: Call, row: Plan) -> Json:
-    state = call.world.recovery_services
+    state = call.world.of(RecoveryServicesState)
     members = plan_failovers.members_of(call, row)
     job = row.job
     properties: Json = {
@@ -219,12 +223,12 @@ def list_things(call: Call) -> Answer:
     parent = _parent(call)
     if key(parent) != key(vault.id) and type_of(parent):
         _existing(call, parent, type_of(parent))
-    rows = [row for row in call.world.recovery_services.things_of(vault.id, kind, call.now) if within(row.id, parent)]
+    rows = [row for row in call.world.of(RecoveryServicesState).things_of(vault.id, kind, call.now) if within(row.id, parent)]
     return page(call, rows, lambda row: _thing(call, row))
 
 
 def _thing(call: Call, row: Thing) -> Json:
-    state, kind, now = call.world.recovery_services, type_of(row.id), call.now
+    state, kind, now = call.world.of(RecoveryServicesState), type_of(row.id), call.now
     properties: Json = dict(row.properties) if kind.lower().endswith("mappings") else {"friendlyName": name(row.id), **row.properties}
     vault = state.vault(row.id)
     if kind.lower() == CONTAINER.lower():
@@ -252,7 +256,7 @@ def _with_protection(machine: str, properties: Json, items: Sequence[Item]) -> J
 
 def read(call: Call, resource_id: str) -> Json | None:
     """Return anything of a vault as it is told, or None where it is not there."""
-    state, now = call.world.recovery_services, call.now
+    state, now = call.world.of(RecoveryServicesState), call.now
     kind = type_of(resource_id).lower()
     if kind == ITEM.lower():
         item = state.item(resource_id, now)

@@ -4,15 +4,15 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
+from local.simulation.arm.tables import Json, Table
 from local.simulation.ids import key, type_of
-from local.simulation.recovery_services.items import Item
-from local.simulation.recovery_services.jobs import Job
-from local.simulation.recovery_services.loading import completed
-from local.simulation.recovery_services.models import Thing, Vault
+from local.simulation.recovery_services.items.item import Item
+from local.simulation.recovery_services.jobs.job import Job
 from local.simulation.recovery_services.names import FABRIC, POLICY, fabric_of, vault_of
-from local.simulation.recovery_services.plans import Plan
-from local.simulation.recovery_services.shapes import FABRIC_PARTS
-from local.simulation.state import Json, Table
+from local.simulation.recovery_services.plans.plan import Plan
+from local.simulation.recovery_services.vaults.loading import completed
+from local.simulation.recovery_services.vaults.models import Thing, Vault
+from local.simulation.recovery_services.vaults.shapes import FABRIC_PARTS
 
 
 class RecoveryServicesState:
@@ -74,7 +74,7 @@ class RecoveryServicesState:
         """Return a vault's jobs, the newest first."""
         return sorted(self._jobs.get(key(vault_id), {}).values(), key=lambda job: job.started_at, reverse=True)
 
-    def load(self, estate: Mapping[str, Any], now: datetime) -> None:
+    def load(self, estate: Mapping[str, Any], now: datetime, _: int) -> None:
         """Take over the vaults of an estate, and complete what they leave out."""
         for body in estate.get("vaults", []):
             vault = Vault.from_json(body)

@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
+from local.simulation.arm.tables import Json, Table
 from local.simulation.ids import key
-from local.simulation.state import Json, Table
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,7 @@ class ResourcesState:
         """Return every table, for the store."""
         return (self.subscriptions, self.groups)
 
-    def load(self, estate: Mapping[str, Any]) -> None:
+    def load(self, estate: Mapping[str, Any], _: datetime, __: int) -> None:
         """Take over subscriptions and resource groups of an estate."""
         for item in estate.get("subscriptions", []):
             row = Subscription.from_json(item)
@@ -82,7 +83,7 @@ class ResourcesState:
             group = ResourceGroup.from_json(item)
             self.groups.put(key(group.id), group)
 
-    def dump(self) -> Json:
+    def dump(self, _: datetime) -> Json:
         """Write them as the estate has them."""
         return {
             "subscriptions": [row.as_json() for row in self.subscriptions.values()],

@@ -4,11 +4,14 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from local.simulation.arm import Answer, Call, page
-from local.simulation.errors import ArmError
+from local.simulation.arm.call import Answer, Call, page
+from local.simulation.arm.errors import ArmError
+from local.simulation.arm.tables import Change, Json
+from local.simulation.compute.state import ComputeState
 from local.simulation.ids import key, name, type_of
-from local.simulation.resources.models import ResourceGroup, Subscription
-from local.simulation.state import Change, Json
+from local.simulation.network.models import NetworkState
+from local.simulation.recovery_services.state import RecoveryServicesState
+from local.simulation.resources.models import ResourceGroup, ResourcesState, Subscription
 
 #: Names as people read them; a location that is not here is told by its own name.
 _DISPLAY = {"westeurope": "West Europe", "northeurope": "North Europe", "eastus": "East US", "westus": "West US"}
@@ -17,7 +20,7 @@ _FILTER = re.compile(r"\s*resourceType\s+eq\s+'([^']+)'\s*", re.IGNORECASE)
 
 def list_subscriptions(call: Call) -> Answer:
     """`Subscriptions_List`: those in which the caller has any role."""
-    seen = [row for row in call.world.resources.subscriptions.values() if call.principal.sees(row.id)]
+    seen = [row for row in call.world.of(ResourcesState).subscriptions.values() if call.principal.sees(row.id)]
     return page(call, seen, _subscription)
 
 
@@ -46,12 +49,12 @@ def list_locations(call: Call) -> Answer:
 def list_groups(call: Call) -> Answer:
     """`ResourceGroups_List`."""
     scope = f"/subscriptions/{call.names[0].lower()}/"
-    return page(call, [row for row in call.world.resources.groups.values() if key(row.id).startswith(scope)], _group)
+    return page(call, [row for row in call.world.of(ResourcesState).groups.values() if key(row.id).startswith(scope)], _group)
 
 
 def get_group(call: Call) -> Answer:
     """`ResourceGroups_Get`."""
-    row = call.world.resources.groups.get(key(call.path))
+    row = call.world.of(ResourcesState).groups.get(key(call.path))
     if row is None:
         raise group_not_found(call.names[1])
     return Answer(200, _group(row))
@@ -70,7 +73,7 @@ def put_group(call: Call) -> Answer:
             f"The provided location '{location}' is not available for resource group. "
             f"List of available regions is '{','.join(_row(call).locations)}'.",
         )
-    there = call.world.resources.groups.get(key(call.path))
+    there = call.world.of(ResourcesState).groups.get(key(call.path))
     if there is not None and there.location != location:
         raise ArmError(
             409,
@@ -79,7 +82,7 @@ def put_group(call: Call) -> Answer:
         )
     tags = {str(tag): str(value) for tag, value in (call.body.get("tags") or {}).items()}
     row = replace(there, tags=tags) if there else ResourceGroup(id=call.path, location=location, tags=tags)
-    return Answer(200 if there else 201, _group(row), changes=(Change(call.world.resources.groups, key(row.id), row),))
+    return Answer(200 if there else 201, _group(row), changes=(Change(call.world.of(ResourcesState).groups, key(row.id), row),))
 
 
 def list_resources(call: Call) -> Answer:
@@ -109,7 +112,7 @@ def group_not_found(group: str) -> ArmError:
 
 
 def _everything(call: Call) -> Iterator[tuple[str, str]]:
-    compute = call.world.compute
+    compute = call.world.of(ComputeState)
     for machine in compute.machines.values():
         yield machine.id, machine.location
     for disk in compute.disks.values():
@@ -117,14 +120,14 @@ def _everything(call: Call) -> Iterator[tuple[str, str]]:
     for collection in compute.collections.values():
         if not collection.gone(call.now):
             yield collection.id, collection.location
-    for network in call.world.network.networks.values():
+    for network in call.world.of(NetworkState).networks.values():
         yield network.id, network.location
-    for vault in call.world.recovery_services.vaults.values():
+    for vault in call.world.of(RecoveryServicesState).vaults.values():
         yield vault.id, vault.location
 
 
 def _row(call: Call) -> Subscription:
-    row = call.world.resources.subscriptions.get(call.names[0].lower())
+    row = call.world.of(ResourcesState).subscriptions.get(call.names[0].lower())
     if row is None:
         raise ArmError(404, "SubscriptionNotFound", f"The subscription '{call.names[0]}' could not be found.")
     return row

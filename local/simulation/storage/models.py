@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
+from local.simulation.arm.tables import Json, Table
 from local.simulation.ids import key
-from local.simulation.state import Json, Table
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +37,12 @@ class StorageState:
         """Return every table, for the store."""
         return (self.accounts,)
 
-    def load(self, estate: Mapping[str, Any]) -> None:
+    def load(self, estate: Mapping[str, Any], _: datetime, __: int) -> None:
         """Take over the storage accounts of an estate."""
         for item in estate.get("storageAccounts", []):
             row = StorageAccount.from_json(item)
             self.accounts.put(key(row.id), row)
 
-    def dump(self) -> Json:
+    def dump(self, _: datetime) -> Json:
         """Write them as the estate has them."""
         return {"storageAccounts": [row.as_json() for row in self.accounts.values()]}

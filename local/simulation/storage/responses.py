@@ -1,17 +1,17 @@
 """What Microsoft.Storage answers."""
 
-from local.simulation.arm import Answer, Call
-from local.simulation.errors import not_found
+from local.simulation.arm.call import Answer, Call
+from local.simulation.arm.errors import not_found
+from local.simulation.arm.tables import Json
 from local.simulation.ids import key, name
-from local.simulation.state import Json
-from local.simulation.storage.models import StorageAccount
+from local.simulation.storage.models import StorageAccount, StorageState
 
 STORAGE = "Microsoft.Storage/storageAccounts"
 
 
 def get_account(call: Call) -> Answer:
     """`StorageAccounts_GetProperties`."""
-    found = call.world.storage.accounts.get(key(call.path))
+    found = call.world.of(StorageState).accounts.get(key(call.path))
     if found is None:
         raise not_found(STORAGE, call.names[2], call.names[1])
     return Answer(200, body(found))

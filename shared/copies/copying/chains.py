@@ -20,7 +20,6 @@ from shared.operations.model.store import Store
 from shared.operations.timings import FREE_LOCK_AFTER
 from shared.storage.tables import Change, Conflict, Found, Table
 
-TABLE = "chains"
 _TRIES = 8
 
 

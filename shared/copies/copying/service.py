@@ -10,8 +10,9 @@ from shared.copies.copying.models import CopyRequest
 from shared.copies.copying.rules.chain import ChainHead, moved_on
 from shared.copies.copying.rules.failures import azure_problem
 from shared.copies.copying.rules.naming import chain_key
-from shared.copies.copying.workflow import KIND, chain_moved_on
+from shared.copies.copying.workflow import chain_moved_on
 from shared.copies.gateway import RestorePointGateway
+from shared.copies.kinds import COPY
 from shared.copies.ledger import Ledger
 from shared.errors import CallFailure, ErrorCode, FailureKind, Refused, azure_code
 from shared.operations.accepting.acceptance import Acceptance
@@ -52,7 +53,7 @@ class Copies:
         Raises `Refused` for what is known not to go now; what Azure does not say within five seconds is found by the first step.
         """
         new = NewOperation(
-            kind=KIND,
+            kind=COPY.name,
             tenant=asked.owner,
             key=asked.key,
             body=asked.body,

@@ -26,15 +26,12 @@ from shared.copies.ledger import Ledger, LedgerEntry
 from shared.errors import CallFailure, ErrorCode, FailureKind, Problem, Refused
 from shared.operations.model.models import Intent, JsonObject, Status
 from shared.operations.model.rows import Active
-from shared.operations.model.workflow import Workflow
 from shared.operations.running.claims import Claim
 from shared.operations.running.effects import Absent, Effect, Started
 from shared.operations.running.outcomes import Checked, End, Follow, Next, Outcome, Unread, Wait
+from shared.operations.running.workflow import Workflow
 from shared.operations.timings import Timings
 from shared.telemetry import Metric
-
-KIND = "restorePointCopy"
-STEP_QUEUE = "restore-point-copy-steps"
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,11 +179,6 @@ class CopySteps:
 def copy_workflow(steps: CopySteps) -> Workflow:
     """Return the workflow of a copy."""
     return Workflow(
-        kind=KIND,
-        resource="restore-point-copies",
-        step_queue=STEP_QUEUE,
-        read_role="Copies.Read",
-        write_role="Copies.Write",
         steps={
             "preparing": steps.sources.preparing,
             "making": steps.sources.making,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from shared import telemetry
 from shared.access.registry import Tenant
 from shared.clock import Clock
-from shared.copies.copying.workflow import KIND
+from shared.copies.kinds import COPY
 from shared.copies.protection.newest import Newest
 from shared.copies.protection.objective import standing
 from shared.errors import ErrorCode
@@ -29,7 +29,7 @@ class CopyGauges:
     clock: Clock
     told_at: float = field(default=-EVERY_SECONDS)
 
-    async def tell(self, tenants: Sequence[Tenant]) -> None:
+    async def record(self, tenants: Sequence[Tenant]) -> None:
         """Count and tell, for these tenants and for any other that has copies."""
         if self.clock.monotonic() - self.told_at < EVERY_SECONDS:
             return
@@ -41,7 +41,7 @@ class CopyGauges:
     async def _tell_copies(self, tenants: Sequence[str]) -> None:
         in_flight: Counter[str] = Counter(dict.fromkeys(tenants, 0))
         stuck: Counter[str] = Counter(dict.fromkeys(tenants, 0))
-        for tenant, attention in await self.store.followed(KIND):
+        for tenant, attention in await self.store.followed(COPY.name):
             in_flight[tenant] += 1
             stuck[tenant] += attention == ErrorCode.COPY_STUCK
         for tenant, copies in in_flight.items():

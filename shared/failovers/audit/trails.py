@@ -11,7 +11,6 @@ from shared.operations.model.models import Actor
 from shared.storage.blobs import WriteOnceBlobs
 from shared.storage.tables import Conflict, Table
 
-TABLE = "audit"
 CONTAINER = "audit"
 _TRIES = 8
 

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from shared.failovers.vault.reading import id_key
+from shared.arm.reading import id_key
 from shared.operations.model.models import Status
 
 

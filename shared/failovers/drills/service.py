@@ -12,6 +12,7 @@ from shared.access.ownership import owner_of
 from shared.access.principal import not_found
 from shared.access.registry import Registry
 from shared.arm.ids import ResourceId
+from shared.arm.reading import id_key, own_id
 from shared.clock import Clock
 from shared.errors import CallFailure, ErrorCode, Problem, Refused
 from shared.failovers.drills import rules
@@ -37,7 +38,6 @@ from shared.failovers.vault.inventory import asked
 from shared.failovers.vault.listing import Vault
 from shared.failovers.vault.names import Action, AllowedOperation
 from shared.failovers.vault.owners import owner_of_plan
-from shared.failovers.vault.reading import id_key, own_id
 from shared.operations.model.models import Accepted, Actor, JsonObject, Operation, Status
 from shared.operations.model.store import Store
 from shared.values.durations import duration_text

@@ -15,8 +15,6 @@ from shared.operations.model.identity import inverted, short_hash
 from shared.operations.model.rows import from_pieces, pieces
 from shared.storage.tables import Conflict, Entity, Table
 
-TABLE = "drills"
-
 
 @dataclass(frozen=True, slots=True)
 class DrillStore:

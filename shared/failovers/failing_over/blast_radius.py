@@ -7,7 +7,6 @@ from shared.clock import Clock, to_text
 from shared.operations.model.identity import short_hash
 from shared.storage.tables import Table
 
-TABLE = "moves"
 WINDOW = timedelta(hours=1)
 
 

@@ -23,7 +23,7 @@ from shared.failovers.vault.gateway import Json, SiteRecoveryGateway, vault_of
 from shared.failovers.vault.job_facts import JobFacts
 from shared.failovers.vault.names import Action
 from shared.failovers.vault.owners import owner_of_plan
-from shared.failovers.vault.reading import same_name
+from shared.values.reading import same_name
 
 T = TypeVar("T")
 _DEFAULTS = GuardRails()

@@ -16,7 +16,8 @@ from shared.failovers.failing_over.requests import FailoverRequest, ResolveReque
 from shared.failovers.failing_over.rules import checks
 from shared.failovers.failing_over.rules.allowed import allowed_actions
 from shared.failovers.failing_over.rules.plans import Planned, make_plan
-from shared.failovers.failing_over.workflow import KIND, lock_names
+from shared.failovers.kinds import FAILOVER
+from shared.failovers.scopes import lock_names
 from shared.failovers.vault import jobs
 from shared.failovers.vault.answers import AuditTrail, Plan
 from shared.failovers.vault.facts import PlanFacts, ProtectedItemFacts
@@ -72,7 +73,7 @@ class Failovers:
         Raises `Refused` for what is known not to go now; what Azure does not say within five seconds is found by the first step.
         """
         new = NewOperation(
-            kind=KIND,
+            kind=FAILOVER.name,
             tenant=asked.owner,
             key=asked.key,
             body=asked.body,

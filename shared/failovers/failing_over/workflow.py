@@ -26,23 +26,20 @@ from shared.failovers.failing_over.rules import checks, legs
 from shared.failovers.failing_over.rules.plans import make_plan
 from shared.failovers.failing_over.starts import Starts, leg_request
 from shared.failovers.failing_over.target_machine import TargetMachines
+from shared.failovers.scopes import lock_names
 from shared.failovers.vault import jobs
 from shared.failovers.vault.facts import ProtectedItemFacts, moved_item
 from shared.failovers.vault.gateway import SiteRecoveryGateway, vault_of
 from shared.failovers.vault.job_facts import JobFacts
 from shared.failovers.vault.names import Action
 from shared.operations.accepting.locks import Locks
-from shared.operations.model.identity import short_hash
 from shared.operations.model.models import Actor, Command, PendingCommand, Status
 from shared.operations.model.rows import Active
-from shared.operations.model.workflow import Workflow
 from shared.operations.running.claims import Claim
 from shared.operations.running.outcomes import Checked, End, Follow, Next, Outcome, Unread, Wait
+from shared.operations.running.workflow import Workflow
 from shared.telemetry import Metric
 
-KIND = "failover"
-STEP_QUEUE = "failover-steps"
-CHECK_QUEUE = "failover-checks"
 _PERSON_LOOKS = timedelta(minutes=5)
 _OUR_OWN = Actor("system", "farshore", "Farshore")
 
@@ -248,14 +245,14 @@ class FailoverSteps:
         problem = claim.detail.get("problem")
         return End(status, Problem.from_json(problem) if isinstance(problem, dict) and status is not Status.SUCCEEDED else None)
 
-    async def heard(self, row: Active, said: PendingCommand) -> None:
+    async def on_command(self, row: Active, said: PendingCommand) -> None:
         """Write into the audit trail who canceled a failover or had it looked at again, whichever call took the command."""
         if said.command is Command.CANCEL:
             await self.audit.append(row.id, "canceled", said.by, "canceled")
         else:
             await self.audit.append(row.id, f"retried/{said.id}", said.by, "retried")
 
-    async def released(self, row: Active) -> None:
+    async def on_finished(self, row: Active) -> None:
         """Close the audit trail of whatever has ended, also of what was cancelled before it began."""
         await self.audit.append(row.id, "finished", _OUR_OWN, "finished", {"status": str(row.status)})
         await self.audit.anchor(row.id)
@@ -264,11 +261,6 @@ class FailoverSteps:
 def failover_workflow(steps: FailoverSteps) -> Workflow:
     """Return the workflow of a failover."""
     return Workflow(
-        kind=KIND,
-        resource="failovers",
-        step_queue=STEP_QUEUE,
-        read_role="Failovers.Read",
-        write_role="Failovers.Execute",
         steps={
             "planning": steps.planning,
             "awaitingApproval": steps.awaitingApproval,
@@ -280,15 +272,9 @@ def failover_workflow(steps: FailoverSteps) -> Workflow:
             "finishing": steps.finishing,
         },
         check=steps.check,
-        check_queue=CHECK_QUEUE,
-        on_finished=steps.released,
-        on_command=steps.heard,
+        on_finished=steps.on_finished,
+        on_command=steps.on_command,
     )
-
-
-def lock_names(*ids: str) -> tuple[str, ...]:
-    """Return the names of the locks of items and plans: short ones, for a plan's row names up to a hundred."""
-    return tuple(sorted({f"scope|{short_hash(ResourceId.parse(item).key)}" for item in ids}))
 
 
 def _unreadable(request: FailoverRequest, failure: CallFailure) -> Outcome:

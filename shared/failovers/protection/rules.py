@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
 
+from shared.arm.reading import id_key, own_id, resource_id
 from shared.clock import to_text
+from shared.failovers.vault.limits import machine_faults, machine_of
 from shared.failovers.vault.names import ProtectionReason as Reason
 from shared.failovers.vault.names import ProtectionState as State
 from shared.failovers.vault.names import Provider
-from shared.failovers.vault.reading import Json, an_object, id_key, own_id, resource_id, text, texts
 from shared.operations.model.identity import short_hash
-from shared.tenants.readiness.rules import machine_faults, machine_of
+from shared.values.reading import Json, an_object, text, texts
 
 FIRST_WAIT, LONGEST_WAIT = timedelta(minutes=15), timedelta(days=1)
 """A protection that failed is tried again after the first of these, then after twice as long each time, up to the second."""

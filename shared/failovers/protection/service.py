@@ -13,6 +13,7 @@ from datetime import timedelta
 from shared.access.ownership import owner_of
 from shared.access.principal import not_found
 from shared.arm.ids import ResourceId
+from shared.arm.reading import id_key, own_id
 from shared.clock import Clock
 from shared.errors import ErrorCode, Problem, Refused
 from shared.failovers.policies import PolicyStore, policy_key
@@ -36,10 +37,10 @@ from shared.failovers.vault.inventory import Inventory, asked
 from shared.failovers.vault.listing import Vault
 from shared.failovers.vault.names import ProtectionState as State
 from shared.failovers.vault.names import Provider
-from shared.failovers.vault.reading import an_object, id_key, own_id, text
 from shared.operations.model.identity import operation_id
 from shared.operations.model.models import Actor, Operation, Status
 from shared.operations.model.store import Store
+from shared.values.reading import an_object, text
 
 _log = logging.getLogger(__name__)
 EVERY = timedelta(minutes=10)

@@ -16,7 +16,6 @@ from shared.operations.model.identity import short_hash
 from shared.operations.model.rows import from_pieces, pieces
 from shared.storage.tables import MAX_BATCH, Change, Conflict, Entity, Table
 
-TABLE = "protections"
 _LOOKS = "looks"
 
 

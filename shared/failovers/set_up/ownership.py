@@ -12,6 +12,7 @@ from shared.access.ownership import owner_of
 from shared.access.principal import not_found
 from shared.access.registry import Registry
 from shared.arm.ids import ResourceId
+from shared.arm.reading import id_key, own_id, resource_id
 from shared.errors import ErrorCode, Refused
 from shared.failovers.set_up.planning import SetUpChange
 from shared.failovers.set_up.requests import (
@@ -26,7 +27,7 @@ from shared.failovers.set_up.requests import (
 from shared.failovers.set_up.tenant_view import Reads, TenantView
 from shared.failovers.vault.facts import PlanFacts
 from shared.failovers.vault.owners import owner_of_plan
-from shared.failovers.vault.reading import an_object, id_key, own_id, resource_id
+from shared.values.reading import an_object
 
 _IN_CLOUDS = frozenset({Kind.ITEM, Kind.PLAN})
 """What can be a tenant's own in a vault that others share; everything else is the whole vault's."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 from shared.access.registry import Registry
 from shared.arm.ids import ResourceId
+from shared.arm.reading import id_key, own_id, resource_id
 from shared.errors import ErrorCode, Problem, Refused
 from shared.failovers.failing_over.rules import payloads
 from shared.failovers.set_up import rules
@@ -30,8 +31,8 @@ from shared.failovers.set_up.tenant_view import Reads, TenantView
 from shared.failovers.vault.facts import ProtectedItemFacts
 from shared.failovers.vault.gateway import Json
 from shared.failovers.vault.names import AllowedOperation, Provider
-from shared.failovers.vault.reading import an_object, id_key, objects, own_id, resource_id, text
 from shared.operations.model.models import JsonObject
+from shared.values.reading import an_object, objects, text
 
 
 @dataclass(frozen=True, slots=True)

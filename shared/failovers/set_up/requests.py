@@ -11,10 +11,12 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictInt, mo
 from pydantic.alias_generators import to_camel
 
 from shared.arm.ids import ResourceId, resource_id_of
+from shared.failovers.kinds import SetUpKind
 from shared.failovers.vault.fields import NetworkId, ProtectedItemId, VmName, VmSize, refuse
 from shared.failovers.vault.names import GroupType
 
 T = TypeVar("T")
+Kind = SetUpKind
 CONTAINER_TYPE = "Microsoft.RecoveryServices/vaults/replicationFabrics/replicationProtectionContainers"
 PROTECTABLE_ITEM_TYPE = f"{CONTAINER_TYPE}/replicationProtectableItems"
 FABRIC_TYPE = "Microsoft.RecoveryServices/vaults/replicationFabrics"
@@ -41,15 +43,6 @@ class Change(StrEnum):
     CREATE = "create"
     UPDATE = "update"
     DELETE = "delete"
-
-
-class Kind(StrEnum):
-    """The kinds of set-up operations."""
-
-    POLICY = "replicationPolicy"
-    NETWORK_MAPPING = "networkMapping"
-    ITEM = "protectedItem"
-    PLAN = "recoveryPlan"
 
 
 def thing_name(text: str) -> str:

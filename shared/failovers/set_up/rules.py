@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from shared.arm.reading import id_key, own_id, resource_id
 from shared.failovers.set_up.requests import AZURE, GroupRequest, PolicyRequest, ProtectRequest
 from shared.failovers.vault.facts import ProtectedItemFacts
 from shared.failovers.vault.names import GroupType, Provider
-from shared.failovers.vault.reading import Json, an_object, id_key, objects, own_id, resource_id, text, whole
 from shared.operations.model.identity import short_hash
+from shared.values.reading import Json, an_object, objects, text, whole
 
 Body = dict[str, Any]
 

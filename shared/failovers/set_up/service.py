@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from shared.errors import CallFailure, ErrorCode, FailureKind, Refused
-from shared.failovers.failing_over.workflow import lock_names
+from shared.failovers.scopes import lock_names
 from shared.failovers.set_up.ownership import Ownership
 from shared.failovers.set_up.planning import Planner, SetUpChange
 from shared.operations.accepting.acceptance import Acceptance

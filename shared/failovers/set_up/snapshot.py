@@ -5,13 +5,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from shared.arm.ids import ResourceId
+from shared.arm.reading import id_key, own_id, resource_id
 from shared.errors import ErrorCode, Problem, Refused
 from shared.failovers.set_up.requests import ProtectRequest
 from shared.failovers.set_up.tenant_view import Reads
 from shared.failovers.vault.facts import ProtectedItemFacts
 from shared.failovers.vault.gateway import Json
 from shared.failovers.vault.names import Provider
-from shared.failovers.vault.reading import an_object, id_key, own_id, resource_id, text
+from shared.values.reading import an_object, text
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,10 +11,11 @@ from shared.access.principal import not_found
 from shared.access.registry import Registry
 from shared.access.vaults import cloud_key
 from shared.arm.ids import ResourceId
+from shared.arm.reading import own_id
 from shared.failovers.vault.facts import PlanFacts
 from shared.failovers.vault.gateway import Json, is_plan
 from shared.failovers.vault.owners import owner_of_plan
-from shared.failovers.vault.reading import an_object, own_id, text
+from shared.values.reading import an_object, text
 
 
 class Reads(Protocol):

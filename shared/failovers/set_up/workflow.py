@@ -11,31 +11,23 @@ id of its job before it is sent again (facts/site-recovery.md, "Starting a failo
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
-from urllib.parse import quote
 
 from shared.arm.ids import ResourceId
 from shared.clock import Clock, from_text, to_text
 from shared.errors import CallFailure, ErrorCode, FailureKind, Problem, Refused
-from shared.failovers.failing_over.workflow import STEP_QUEUE, lock_names
+from shared.failovers.scopes import lock_names
 from shared.failovers.set_up.planning import Planner, SetUpChange
-from shared.failovers.set_up.requests import Change, Kind
 from shared.failovers.vault import jobs
 from shared.failovers.vault.gateway import SiteRecoveryGateway, StartedJob
 from shared.failovers.vault.job_facts import JobFacts
 from shared.operations.accepting.locks import Locks
-from shared.operations.model.models import Intent, Operation, Status
-from shared.operations.model.workflow import Workflow
+from shared.operations.model.models import Intent, Status
 from shared.operations.running.claims import Claim
 from shared.operations.running.effects import Absent, Effect, Started
 from shared.operations.running.outcomes import End, Next, Outcome, Wait
+from shared.operations.running.workflow import Workflow
 from shared.operations.timings import Timings
 
-_RESOURCES = {
-    Kind.POLICY: "replication-policies",
-    Kind.NETWORK_MAPPING: "network-mappings",
-    Kind.ITEM: "protected-items",
-    Kind.PLAN: "recovery-plans",
-}
 _HARMLESS = "it makes, changes or removes a resource under its own name, and Azure refuses it while a job works on it"
 _SOON = timedelta(seconds=15)
 _DETAILS = 20
@@ -144,36 +136,16 @@ class SetUpSteps:
         return End(Status.FAILED, _problem_of(failed, len(_writes(claim))))
 
 
-def set_up_workflows(steps: SetUpSteps) -> tuple[Workflow, ...]:
-    """Return the workflows of the set-up, one for each kind."""
-    return tuple(
-        Workflow(
-            kind=kind.value,
-            resource=resource,
-            step_queue=STEP_QUEUE,
-            read_role="Failovers.Read",
-            write_role="Failovers.Execute",
-            steps={
-                "preparing": steps.preparing,
-                "writing": steps.writing,
-                "following": steps.following,
-                "finishing": steps.finishing,
-            },
-            resource_path=_located,
-        )
-        for kind, resource in _RESOURCES.items()
+def set_up_workflow(steps: SetUpSteps) -> Workflow:
+    """Return the workflow of the set-up: the same for each kind."""
+    return Workflow(
+        {
+            "preparing": steps.preparing,
+            "writing": steps.writing,
+            "following": steps.following,
+            "finishing": steps.finishing,
+        }
     )
-
-
-def _located(operation: Operation) -> str:
-    """Return the path of what an operation sets up: of several items, their list."""
-    wanted = SetUpChange.from_json(operation.body)
-    name = wanted.name.rpartition("/")[2]
-    if wanted.kind is Kind.ITEM and wanted.change is Change.CREATE:
-        scopes = wanted.known_scopes()
-        name = scopes[0].rpartition("/")[2] if len(scopes) == 1 else ""
-    path = f"/{_RESOURCES[wanted.kind]}"
-    return f"{path}/{quote(name)}" if name else path
 
 
 def _writes(claim: Claim) -> list[dict[str, Any]]:

@@ -8,22 +8,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Self
 
+from shared.arm.reading import id_key, own_id, resource_id
 from shared.failovers.vault.answers import ErrorView
 from shared.failovers.vault.names import Direction, GroupType, Health, Provider
-from shared.failovers.vault.reading import (
-    Json,
-    an_object,
-    health_error,
-    id_key,
-    last_segment,
-    moment,
-    objects,
-    own_id,
-    resource_id,
-    text,
-    texts,
-    whole,
-)
+from shared.failovers.vault.reading import health_error
+from shared.values.reading import Json, an_object, last_segment, moment, objects, text, texts, whole
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from shared.access.principal import Principal, not_found, require_reach
 from shared.access.registry import Registry
 from shared.access.vaults import cloud_key
 from shared.arm.ids import ResourceId
+from shared.arm.reading import own_id
 from shared.errors import CallFailure, ErrorCode, FailureKind, Refused
 from shared.failovers.vault import inventory_views as rules
 from shared.failovers.vault import views
@@ -24,9 +25,9 @@ from shared.failovers.vault.gateway import Json, SiteRecoveryGateway
 from shared.failovers.vault.job_facts import JobFacts
 from shared.failovers.vault.listing import Entry, ItemFilter, JobFilter, Vault, one
 from shared.failovers.vault.owners import owner_of_plan, owner_of_scope, owners_of_jobs
-from shared.failovers.vault.reading import an_object, last_segment, own_id
 from shared.operations.model.identity import inverted
 from shared.operations.model.models import JsonObject
+from shared.values.reading import an_object, last_segment
 
 T = TypeVar("T")
 

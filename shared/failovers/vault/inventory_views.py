@@ -5,6 +5,7 @@ Members are those of spec/siterecovery_2024-04-01_service.json; a policy's are e
 
 from collections.abc import Sequence
 
+from shared.arm.reading import id_key, own_id, resource_id
 from shared.failovers.vault.inventory_answers import (
     Cloud,
     CloudPolicy,
@@ -15,9 +16,9 @@ from shared.failovers.vault.inventory_answers import (
     ProtectableItem,
     ReplicationPolicy,
 )
+from shared.failovers.vault.limits import frequency_check
 from shared.failovers.vault.names import CheckResult
-from shared.failovers.vault.reading import Json, an_object, id_key, last_segment, objects, own_id, resource_id, text, texts, whole
-from shared.tenants.readiness.rules import frequency_check
+from shared.values.reading import Json, an_object, last_segment, objects, text, texts, whole
 
 
 def fabric_view(fabric: Json) -> Fabric:

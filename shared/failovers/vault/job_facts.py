@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Self
 
+from shared.arm.reading import own_id, resource_id
 from shared.failovers.vault.answers import ErrorView
 from shared.failovers.vault.names import JobState
-from shared.failovers.vault.reading import Json, an_object, job_errors, last_segment, moment, objects, own_id, resource_id, text, texts
+from shared.failovers.vault.reading import job_errors
+from shared.values.reading import Json, an_object, last_segment, moment, objects, text, texts
 
 _DEEPEST = 8
 

@@ -12,7 +12,7 @@ from shared.failovers.vault.answers import ErrorView, JobView, TaskView, Timings
 from shared.failovers.vault.facts import ScenarioFacts
 from shared.failovers.vault.job_facts import JobFacts, JobMemberFacts, TaskFacts
 from shared.failovers.vault.names import Action, JobState, Refusal
-from shared.failovers.vault.reading import same_name
+from shared.values.reading import same_name
 
 CLOCKS_DIFFER = timedelta(seconds=5)
 """How much earlier than our intent a job may have begun by Azure's clock, and yet be ours."""

@@ -13,7 +13,7 @@ from shared.arm.ids import ResourceId
 from shared.failovers.vault.facts import PlanFacts, ProtectedItemFacts
 from shared.failovers.vault.gateway import SiteRecoveryGateway, is_plan
 from shared.failovers.vault.job_facts import JobFacts
-from shared.failovers.vault.reading import last_segment
+from shared.values.reading import last_segment
 
 _ITEM, _PLAN = "protectionentity", "recoveryplan"
 

@@ -13,7 +13,7 @@ from shared.failovers.vault.answers import (
 )
 from shared.failovers.vault.facts import PlanActionFacts, PlanFacts, ProtectedItemFacts, ProviderFacts, RecoveryPointFacts
 from shared.failovers.vault.job_facts import JobFacts
-from shared.tenants.readiness.rules import version_check
+from shared.failovers.vault.limits import version_check
 
 
 def item_view(item: ProtectedItemFacts, tenant: str, vault_id: str) -> ProtectedItem:

@@ -12,9 +12,9 @@ from shared import telemetry
 from shared.errors import ErrorCode, Refused
 from shared.operations.accepting.locks import Locks
 from shared.operations.crash_points import crash_point
+from shared.operations.model.kinds import Kinds
 from shared.operations.model.models import Accepted, NewOperation, Operation
 from shared.operations.model.store import Store
-from shared.operations.model.workflow import Workflows
 from shared.operations.outside.messages import send_step
 from shared.storage.tables import Queues
 from shared.telemetry import Metric
@@ -29,7 +29,7 @@ class Acceptance:
     store: Store
     locks: Locks
     queues: Queues
-    workflows: Workflows
+    kinds: Kinds
 
     async def known(self, new: NewOperation) -> Operation | None:
         """Return the operation that a request with this key became earlier; raises `Refused` (RepeatabilityKeyReused) for another body."""
@@ -62,7 +62,7 @@ class Acceptance:
         if accepted.created:
             telemetry.count(Metric.ACCEPTED, kind=new.kind, tenant=new.tenant)
             _log.info("operation accepted", extra={"operation": operation, "tenant": new.tenant, "kind": new.kind, "step": new.first_step})
-            await send_step(self.queues, self.workflows.of_kind(new.kind).step_queue, [operation])
+            await send_step(self.queues, self.kinds.named(new.kind).step_queue, [operation])
             crash_point("accept.queued")
         else:
             await self._give_back(new, operation, unclaim)

@@ -6,10 +6,10 @@ from functools import partial
 
 from shared.clock import Clock, Ids, to_text
 from shared.errors import ErrorCode, Refused
+from shared.operations.model.kinds import Kinds
 from shared.operations.model.models import Actor, Command, JsonObject, Operation, PendingCommand
 from shared.operations.model.rows import Active
 from shared.operations.model.store import Store
-from shared.operations.model.workflow import Workflows
 from shared.operations.outside.messages import send_step
 from shared.operations.timings import dispatch_hold
 from shared.storage.tables import Conflict, Queues
@@ -21,7 +21,7 @@ class Commands:
 
     store: Store
     queues: Queues
-    workflows: Workflows
+    kinds: Kinds
     clock: Clock
     ids: Ids
 
@@ -71,7 +71,7 @@ class Commands:
             except Conflict:
                 continue
             break
-        await send_step(self.queues, self.workflows.of_kind(row.kind).step_queue, [row.id])
+        await send_step(self.queues, self.kinds.named(row.kind).step_queue, [row.id])
         return await self.store.get(operation.id) or operation
 
 

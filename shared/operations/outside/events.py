@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from shared import telemetry
 from shared.clock import Clock, to_text
+from shared.operations.model.kinds import Kinds
 from shared.operations.model.models import JsonObject, Operation
-from shared.operations.model.workflow import Workflows
 from shared.operations.outside.messages import OUTCOME_QUEUE
 from shared.storage.tables import Queues
 from shared.telemetry import Metric
@@ -24,7 +24,7 @@ class Events:
     """Sends events. `base_url` is the scheme and host under which the app is reached, without a trailing slash."""
 
     queues: Queues
-    workflows: Workflows
+    kinds: Kinds
     clock: Clock
     base_url: str
 
@@ -34,14 +34,14 @@ class Events:
         if kind == "attention" and operation.attention is not None:
             telemetry.count(Metric.ATTENTION, kind=operation.kind, code=operation.attention.code, tenant=operation.tenant)
         name = str(operation.status).lower() if kind == "terminal" else kind
-        path = f"/api{self.workflows.path_of(operation)}"
+        path = f"/api{self.kinds.path_of(operation)}"
         extensions = {"tenant": operation.tenant} | ({"traceparent": trace} if trace else {})
         await self._send(
             f"{operation.id}/{what}",
             f"{PREFIX}.{operation.kind}.{name}",
             path,
             extensions,
-            as_json(operation, self.workflows, self.base_url),
+            as_json(operation, self.kinds, self.base_url),
         )
 
     async def tell_rejected(self, rejected: str, tenant: str, data: JsonObject) -> None:
@@ -68,7 +68,7 @@ class Events:
         await self.queues.send(OUTCOME_QUEUE, json.dumps(body))  # ASCII: what XML cannot carry is written as JSON escapes
 
 
-def as_json(operation: Operation, workflows: Workflows, base_url: str) -> JsonObject:
+def as_json(operation: Operation, kinds: Kinds, base_url: str) -> JsonObject:
     """Return an operation as `GET /operations/{id}` answers it."""
     return {
         "id": operation.id,
@@ -80,6 +80,6 @@ def as_json(operation: Operation, workflows: Workflows, base_url: str) -> JsonOb
         "attention": operation.attention.as_json() if operation.attention else None,
         "createdAt": to_text(operation.created_at),
         "lastUpdatedAt": to_text(operation.last_updated_at),
-        "resourceLocation": f"{base_url}/api{workflows.path_of(operation)}",
+        "resourceLocation": f"{base_url}/api{kinds.path_of(operation)}",
         "error": operation.error.as_json() if operation.error else None,
     }

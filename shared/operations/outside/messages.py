@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from shared.operations.model.identity import is_operation_id
 from shared.storage.tables import Queues
 
-CHECK_QUEUE = "replication-checks"
 OUTCOME_QUEUE = "outcomes"
 MAX_IDS = 100
 VERSION = 1

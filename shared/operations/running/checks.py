@@ -13,13 +13,14 @@ from datetime import timedelta
 from shared.clock import Clock, to_text
 from shared.errors import ErrorCode
 from shared.operations.crash_points import crash_point
+from shared.operations.model.kinds import Kinds
 from shared.operations.model.models import JsonObject
 from shared.operations.model.rows import Active
 from shared.operations.model.store import Store
-from shared.operations.model.workflow import Check, Workflows
 from shared.operations.outside.events import Events
 from shared.operations.outside.messages import CheckMessage, send_step
 from shared.operations.running.outcomes import Checked, Unread
+from shared.operations.running.workflow import Check, Workflows
 from shared.operations.timings import ATTEMPTS_BEFORE_ATTENTION, dispatch_hold, retry_delay
 from shared.storage.tables import Conflict, Queues
 
@@ -34,6 +35,7 @@ class Checks:
     store: Store
     queues: Queues
     events: Events
+    kinds: Kinds
     workflows: Workflows
     clock: Clock
 
@@ -41,7 +43,7 @@ class Checks:
         """Check the operations of a message that are still due; errors of storage are raised, the tick finds the rows again."""
         found = await self.store.batch(message.ids, due_in=message.group)
         rows = [row for row in found if row.kind == message.kind and row.awaits_check and not row.is_newer]
-        check = self.workflows.of_kind(message.kind).check
+        check = self.workflows[message.kind].check
         if not rows or check is None:
             return
         results = await _look(check, rows)
@@ -98,7 +100,7 @@ class Checks:
 
     async def _hand_over(self, rows: Sequence[Active]) -> None:
         for row in rows:
-            await send_step(self.queues, self.workflows.of_kind(row.kind).step_queue, [row.id])
+            await send_step(self.queues, self.kinds.named(row.kind).step_queue, [row.id])
 
     def _held(self, row: Active) -> Active:
         """Return the row as it stands until its events are sent: due soon, whenever it is to be checked again."""

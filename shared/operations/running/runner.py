@@ -16,11 +16,11 @@ from shared.operations.crash_points import crash_point
 from shared.operations.model.models import Attention, Status
 from shared.operations.model.rows import Active
 from shared.operations.model.store import Store
-from shared.operations.model.workflow import Workflow, Workflows
 from shared.operations.outside.events import Events
 from shared.operations.running.claims import CanceledFirst, Claim, ClaimLost
 from shared.operations.running.effects import StepWaits
 from shared.operations.running.outcomes import End, Follow, Next, Outcome, Wait
+from shared.operations.running.workflow import Workflow, Workflows
 from shared.operations.timings import ATTEMPTS_BEFORE_ATTENTION, Timings, dispatch_hold, retry_delay
 from shared.storage.tables import Conflict
 from shared.telemetry import Metric
@@ -47,7 +47,7 @@ class Runner:
         Errors of storage are raised: the message shows again, the row says what is known.
         """
         row = await self.store.active(operation)
-        if row is None or row.is_newer or not self.workflows.serves(row.kind) or not self._is_due(row):
+        if row is None or row.is_newer or row.kind not in self.workflows or not self._is_due(row):
             return
         if row.announce:
             await self.announce(row)
@@ -108,10 +108,10 @@ class Runner:
     async def _deliver_commands(self, row: Active) -> None:
         """Let the workflow hear of the commands that were taken; again after a crash, until the row has forgotten them."""
         for said in row.pending_commands:
-            await self.workflows.of_kind(row.kind).on_command(row, said)
+            await self.workflows[row.kind].on_command(row, said)
 
     async def _run_steps(self, claim: Claim) -> None:
-        workflow = self.workflows.of_kind(claim.row.kind)
+        workflow = self.workflows[claim.row.kind]
         try:
             if claim.row.group and not claim.row.cancel_requested and claim.row.pending_input is None:
                 await self._hand_over_to_checks(claim)
@@ -223,7 +223,7 @@ class Runner:
 
     async def announce(self, row: Active) -> None:
         """Give back what the operation held, tell of its end, remove its active row; each harmless to repeat."""
-        workflow = self.workflows.of_kind(row.kind)
+        workflow = self.workflows[row.kind]
         await self.locks.release(row.locks, row.id)
         await self._deliver_commands(row)
         await workflow.on_finished(row)

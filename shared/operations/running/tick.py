@@ -20,9 +20,9 @@ from shared import telemetry
 from shared.clock import Clock, to_text
 from shared.operations.crash_points import crash_point
 from shared.operations.model.identity import all_partitions
+from shared.operations.model.kinds import Kinds
 from shared.operations.model.rows import Active
 from shared.operations.model.store import Store
-from shared.operations.model.workflow import Workflows
 from shared.operations.outside.messages import MAX_IDS, send_check, send_step
 from shared.operations.running.budgets import Budgets
 from shared.operations.timings import dispatch_hold
@@ -54,14 +54,14 @@ class Tick:
     store: Store
     queues: Queues
     budgets: Budgets
-    workflows: Workflows
+    kinds: Kinds
     clock: Clock
 
     async def run(self) -> Ticked:
         """Look once through all partitions."""
         found = await _a_few_at_a_time(self.store.due(partition, _DUE_PER_PARTITION) for partition in all_partitions())
         # what another app serves, or only a newer version side by side with this one during a deployment, is left to its tick
-        due = [row for rows in found for row in rows if self.workflows.serves(row.kind) and not row.is_newer]
+        due = [row for rows in found for row in rows if self.kinds.serves(row.kind) and not row.is_newer]
         steps = [row for row in due if not row.awaits_check]
         checks, held_back = await self._within_budget([row for row in due if row.awaits_check])
         pushed = await self._push([*steps, *checks])
@@ -94,10 +94,12 @@ class Tick:
 
     async def _queue(self, pushed: Sequence[Active]) -> None:
         steps = [row for row in pushed if not row.awaits_check]
-        sends = [send_step(self.queues, self.workflows.of_kind(row.kind).step_queue, [row.id]) for row in steps]
+        sends = [send_step(self.queues, self.kinds.named(row.kind).step_queue, [row.id]) for row in steps]
         for (kind, group), rows in _by([row for row in pushed if row.awaits_check], lambda row: (row.kind, row.group)).items():
             ids = sorted(row.id for row in rows)
-            queue = self.workflows.of_kind(kind).check_queue
+            queue = self.kinds.named(kind).check_queue
+            if queue is None:
+                continue  # a newer version of this kind has checks
             sends += [send_check(self.queues, queue, kind, group, ids[start : start + MAX_IDS]) for start in range(0, len(ids), MAX_IDS)]
         await _a_few_at_a_time(sends)
 

@@ -9,17 +9,19 @@ from shared.access.ownership import owner_of
 from shared.access.registry import Registry, Tenant
 from shared.access.vaults import cloud_key, vault_key
 from shared.arm.ids import ResourceId
+from shared.arm.reading import id_key, own_id, resource_id
 from shared.errors import CallFailure, Refused
 from shared.failovers.vault.facts import PlanFacts, ProtectedItemFacts, ProviderFacts
 from shared.failovers.vault.gateway import SiteRecoveryGateway
 from shared.failovers.vault.inventory import Inventory
 from shared.failovers.vault.inventory_answers import Readiness, ReadinessFinding
 from shared.failovers.vault.inventory_views import fabric_view
+from shared.failovers.vault.limits import machine_of
 from shared.failovers.vault.listing import Vault
 from shared.failovers.vault.names import CheckResult, Provider
 from shared.failovers.vault.owners import owner_of_plan
-from shared.failovers.vault.reading import Json, an_object, id_key, own_id, resource_id, text, whole
 from shared.tenants.readiness import rules
+from shared.values.reading import Json, an_object, text, whole
 
 T = TypeVar("T")
 _WORST = (CheckResult.FAILURE, CheckResult.UNKNOWN, CheckResult.WARNING, CheckResult.PASS)
@@ -85,7 +87,7 @@ class ReadinessReader:
             lost_clouds=() if clouds is None else _lost(tenant, vault, clouds),
             providers=None if agents is None else tuple(ProviderFacts.from_arm(agent) for agent in agents),
             frequencies=None if policies is None else tuple(_frequencies(policies)),
-            machines=None if found is None else tuple(rules.machine_of(item) for item in found),
+            machines=None if found is None else tuple(machine_of(item) for item in found),
             plans=None if plans is None else await self._plans(tenant, plans),
             on_premises=fabrics is None or bool(kinds - {_AZURE_FABRIC}),
         )

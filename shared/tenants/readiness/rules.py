@@ -9,17 +9,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from shared.failovers.vault.facts import ProviderFacts
+from shared.failovers.vault.limits import Machine, frequency_check, machine_faults, version_check
 from shared.failovers.vault.names import CheckResult
-from shared.failovers.vault.reading import Json, an_object, objects, own_id, text, whole
-
-LEAST_PROVIDER = (5, 1, 1256, 0)
-"""An older provider fails with "unknown error" on reading the vault's certificate."""
-MAX_OS_DISK_GB = {1: 2048, 2: 300}
-MAX_DATA_DISKS = 16
-MAX_DATA_DISK_GB = 4095
 
 _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE | re.ASCII)
-_VM_NAME = re.compile(r"[A-Za-z0-9-]{1,63}", re.ASCII)
 _PASS, _WARNING, _FAILURE, _UNKNOWN = CheckResult.PASS, CheckResult.WARNING, CheckResult.FAILURE, CheckResult.UNKNOWN
 
 
@@ -75,19 +68,6 @@ class Cloud:
 
 
 @dataclass(frozen=True, slots=True)
-class Machine:
-    """A VM that is to be protected; None where the host does not tell. Sizes in GB."""
-
-    name: str
-    generation: int | None = None
-    os_disk_gb: int | None = None
-    data_disks_gb: tuple[int, ...] | None = None
-    bitlocker: bool | None = None
-    shared_vhd: bool | None = None
-    fibre_channel: bool | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Setup:
     """What is known of a tenant's set-up.
 
@@ -117,65 +97,6 @@ def assess(setup: Setup) -> tuple[ReadinessCheck, ...]:
     """Run the nine checks, in the order of the facts."""
     found = (_vault, _owners, _regions, _storage, _clouds, _versions, _frequencies, _machines, _failover)
     return tuple(check for run in found for check in run(setup))
-
-
-def version_check(provider: ProviderFacts) -> tuple[CheckResult, str]:
-    """Compare a provider's version with the least one, number by number: 5.1.999 is older than 5.1.1256."""
-    least = ".".join(str(number) for number in LEAST_PROVIDER)
-    version = version_numbers(provider.version)
-    if version is None:
-        return _UNKNOWN, f"the version of the provider is not known; {least} is the least"
-    if version < LEAST_PROVIDER:
-        return _FAILURE, f"version {provider.version} is older than {least}, and cannot read the vault's certificate: update it"
-    return _PASS, f"version {provider.version} is {least} or newer"
-
-
-def version_numbers(text: str | None) -> tuple[int, int, int, int] | None:
-    """Read a version of up to four numbers, missing ones being 0; None for anything else."""
-    parts = (text or "").strip().split(".")
-    if not 1 <= len(parts) <= 4 or not all(part.isascii() and part.isdigit() and len(part) < 10 for part in parts):
-        return None
-    numbers = [int(part) for part in parts] + [0] * (4 - len(parts))
-    return numbers[0], numbers[1], numbers[2], numbers[3]
-
-
-def machine_faults(machine: Machine) -> tuple[str, ...]:
-    """Return each of Azure's limits that a VM breaks, in words (facts/site-recovery.md, "Limits")."""
-    faults = []
-    if _VM_NAME.fullmatch(machine.name) is None:
-        faults.append("its name has other characters than letters, digits and hyphens, or more than 63")
-    limit = MAX_OS_DISK_GB.get(machine.generation or 1, min(MAX_OS_DISK_GB.values()))
-    if machine.os_disk_gb is not None and machine.os_disk_gb > limit:
-        faults.append(f"its OS disk has {machine.os_disk_gb} GB, and {limit} GB are possible")
-    disks = machine.data_disks_gb or ()
-    if len(disks) > MAX_DATA_DISKS:
-        faults.append(f"it has {len(disks)} data disks, and {MAX_DATA_DISKS} are possible")
-    faults += [f"a data disk has {size} GB, and {MAX_DATA_DISK_GB} GB are possible" for size in disks if size > MAX_DATA_DISK_GB]
-    unfit = ((machine.bitlocker, "BitLocker"), (machine.shared_vhd, "a shared VHD"), (machine.fibre_channel, "a Fibre Channel adapter"))
-    return (*faults, *(f"it uses {what}, which Azure does not take" for used, what in unfit if used))
-
-
-def machine_of(item: Json) -> Machine:
-    """Read a replicationProtectableItem, as far as Azure limits it; what it does not tell is None."""
-    properties = an_object(item, "properties")
-    details = an_object(properties, "customDetails")
-    disks = objects(details, "diskDetails")
-    sizes = {text(disk, "vhdId") or str(number): whole(disk, "maxSizeMB") for number, disk in enumerate(disks)}
-    boot = next((text(disk, "vhdId") for disk in disks if text(disk, "vhdType") == "OperatingSystem"), None)
-    generation = text(details, "generation")
-    os_mb = sizes.get(boot) if boot is not None else None
-    return Machine(
-        name=text(properties, "friendlyName") or own_id(item).rpartition("/")[2],
-        generation=int(generation) if generation is not None and generation.isdigit() else None,
-        os_disk_gb=-(-os_mb // 1024) if os_mb is not None else None,
-        data_disks_gb=tuple(-(-size // 1024) for id_, size in sizes.items() if id_ != boot and size is not None) if disks else None,
-        shared_vhd=_present(details, "hasSharedVhd"),
-        fibre_channel=_present(details, "hasFibreChannelAdapter"),
-    )
-
-
-def _present(details: Json, member: str) -> bool | None:
-    return {"present": True, "notpresent": False}.get((text(details, member) or "").lower())
 
 
 def _vault(setup: Setup) -> Iterator[ReadinessCheck]:
@@ -281,15 +202,6 @@ def _frequencies(setup: Setup) -> Iterator[ReadinessCheck]:
         yield _check(7, "copyFrequency", setup.tenant.name, _UNKNOWN, "no replication policy is known")
     for seconds in setup.frequencies or ():
         yield _check(7, "copyFrequency", setup.tenant.name, *frequency_check(seconds))
-
-
-def frequency_check(seconds: int) -> tuple[CheckResult, str]:
-    """Say whether a copy frequency is one that Azure takes: 30 or 300 seconds; 900 was once."""
-    if seconds in {30, 300}:
-        return _PASS, f"changes are copied every {seconds} seconds"
-    if seconds == 900:
-        return _WARNING, "changes are copied every 900 seconds, which Azure offers no more: change it to 30 or 300"
-    return _FAILURE, f"Azure knows no copy frequency of {seconds} seconds: 30 or 300 are possible"
 
 
 def _machines(setup: Setup) -> Iterator[ReadinessCheck]:

@@ -11,8 +11,8 @@ from shared.failovers.failing_over.rules.context import FailoverContext, Member,
 from shared.failovers.failing_over.rules.points import Chosen
 from shared.failovers.vault.answers import Check, Plan
 from shared.failovers.vault.names import VMM_NETWORK_TYPE, Action, CheckName, CheckResult, Health, LatestPoint, Provider, Refusal
-from shared.failovers.vault.reading import same_name
 from shared.values.durations import in_words
+from shared.values.reading import same_name
 
 MAX_MEMBERS = 100
 """facts/site-recovery.md, "Limits": protected instances per recovery plan."""

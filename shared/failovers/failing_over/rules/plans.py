@@ -5,6 +5,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from shared.arm.reading import id_key
 from shared.failovers.failing_over.requests import FailoverOptions, FailoverRequest, FailoverScope
 from shared.failovers.failing_over.rules.allowed import allowed_actions, reprotecting
 from shared.failovers.failing_over.rules.checks import run_checks
@@ -13,7 +14,6 @@ from shared.failovers.failing_over.rules.points import Chosen, choose
 from shared.failovers.vault.answers import Plan, PlanMember, RecoveryPoint
 from shared.failovers.vault.facts import ProtectedItemFacts
 from shared.failovers.vault.names import Action, Approval, WindowEnd
-from shared.failovers.vault.reading import id_key
 
 USES_POINT = frozenset({Action.TEST_FAILOVER, Action.PLANNED_FAILOVER, Action.UNPLANNED_FAILOVER, Action.APPLY_RECOVERY_POINT})
 

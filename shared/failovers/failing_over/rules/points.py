@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from shared.arm.reading import id_key
 from shared.failovers.failing_over.requests import RecoveryPointChoice
 from shared.failovers.vault.facts import RecoveryPointFacts
 from shared.failovers.vault.names import LatestPoint
-from shared.failovers.vault.reading import id_key
 
 _BEFORE_ALL = datetime.min.replace(tzinfo=UTC)
 

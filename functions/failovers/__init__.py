@@ -1,0 +1,25 @@
+"""Capability `failovers`: Site Recovery's vaults, their set-up, drills, and failovers that start once and only once."""
+
+from functions.failovers import drills, endpoints, inventory, messages, protection_policies, set_up
+from functions.serve import endpoints as declared_in
+from shared.capability import Capability, Core, Parts
+from shared.failovers import kinds
+
+
+def _assemble(core: Core) -> Parts:
+    from shared.failovers.assemble import assemble
+
+    return assemble(core)
+
+
+CAPABILITY = Capability(
+    name="failovers",
+    assemble=_assemble,
+    kinds=kinds.KINDS,
+    tables=(kinds.AUDIT, kinds.BLAST_RADIUS, kinds.DRILLS, kinds.PROTECTIONS),
+    containers=(kinds.AUDIT,),
+    intake=kinds.REQUESTS,
+    default_kind=kinds.FAILOVER.name,
+    messages=messages.MESSAGES,
+    endpoints=declared_in(endpoints, inventory, set_up, drills, protection_policies),
+)

@@ -1,0 +1,19 @@
+"""Capability `tenants`: the registry's tenants, and whether each can be protected."""
+
+from functions.serve import endpoints as declared_in
+from functions.tenants import endpoints
+from shared.capability import Capability, Core, Parts
+
+
+def _assemble(core: Core) -> Parts:
+    from shared.tenants.assemble import assemble
+
+    return assemble(core)
+
+
+CAPABILITY = Capability(
+    name="tenants",
+    assemble=_assemble,
+    intake="tenant-requests",  # takes no message yet: each is rejected, and can be replayed once it is understood
+    endpoints=declared_in(endpoints),
+)

@@ -1,0 +1,1 @@
+"""The control surface, the clock and what survives a restart."""

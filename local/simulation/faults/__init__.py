@@ -1,0 +1,1 @@
+"""Faults on demand: which request they match and what they do."""

@@ -1,0 +1,151 @@
+"""What is told of a job: its tasks, nested for a plan, and its errors (spec/recordings_asr_*)."""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from local.simulation.arm.tables import Json
+from local.simulation.ids import derived, name
+from local.simulation.recovery_services.jobs import errors
+from local.simulation.recovery_services.jobs.job import Job
+from local.simulation.recovery_services.jobs.tasks import Task, state
+from local.simulation.recovery_services.names import JOB
+from local.simulation.times import text_or_none, to_text
+
+#: What stands where there is no time yet.
+NO_TIME = "0001-01-01T00:00:00"
+
+#: A job's states as the clients of long-running operations know them.
+_STATUS = {"Cancelled": "Canceled"}
+
+
+def job(row: Job, now: datetime) -> Json:
+    """Return a `Job`, with the members beside `properties` that `Azure-AsyncOperation` is read by."""
+    current = row.state(now)
+    ended = not row.running(now)
+    found = list(_errors(row, row.tasks, now))
+    properties: Json = {
+        "activityId": row.activity_id,
+        "scenarioName": row.scenario,
+        "friendlyName": row.friendly_name,
+        "state": current,
+        "stateDescription": row.state_description(now),
+        "tasks": [_task(row, each, now) for each in row.tasks],
+        "errors": found,
+        "startTime": to_text(row.started_at),
+        "allowedActions": row.allowed_actions(now),
+        "targetObjectId": name(row.target),
+        "targetObjectName": row.target_name,
+        "targetInstanceType": row.target_type,
+        "customDetails": _details(row, ended=ended),
+    }
+    if ended:
+        properties["endTime"] = text_or_none(row.ends_at)
+    body: Json = {
+        "id": row.id,
+        "name": row.name,
+        "type": JOB,
+        "properties": properties,
+        "status": _STATUS.get(current, current),
+        "error": _envelope(found) if current == "Failed" else None,
+        "startTime": to_text(row.started_at),
+        "endTime": text_or_none(row.ends_at) if ended else None,
+    }
+    return body
+
+
+def operation(row: Job, now: datetime) -> Json:
+    """Return a job as the status of an operation, which is what a change of the configuration is told as."""
+    full = job(row, now)
+    return {
+        "id": None,
+        "name": row.name,
+        "status": full["status"],
+        "startTime": full["startTime"],
+        "endTime": full["endTime"],
+        "percentComplete": None,
+        "properties": None,
+        "error": full["error"],
+    }
+
+
+def first_error(row: Job, now: datetime) -> Json:
+    """Return the error that a failed, or cancelled, job is told with."""
+    found = list(_errors(row, row.tasks, now))
+    return _envelope(found) or {"code": row.state(now), "message": f"The job '{row.name}' ended in the state {row.state(now)}."}
+
+
+def _envelope(found: list[Json]) -> Json | None:
+    hard = next((each for each in found if each["errorLevel"] == "Error"), found[0] if found else None)
+    if hard is None:
+        return None
+    return {"code": hard["serviceErrorDetails"]["code"], "message": hard["serviceErrorDetails"]["message"]}
+
+
+def _details(row: Job, *, ended: bool) -> Json:
+    if row.details is None:
+        return {"instanceType": "AsrJobDetails", "affectedObjectDetails": _affected(row)}
+    body = {**row.details, "affectedObjectDetails": _affected(row)}
+    if not ended and "protectedItemDetails" in body:
+        body["protectedItemDetails"] = []
+    if not ended and "testFailoverStatus" in body:
+        body["testFailoverStatus"] = "InProgress"
+    return body
+
+
+def _affected(row: Job) -> Json:
+    if row.target_type == "RecoveryPlan":
+        return {"RecoveryPlanId": name(row.target), "RecoveryPlanName": row.target_name}
+    return {"PrimaryVmId": name(row.target), "PrimaryVmName": row.target_name}
+
+
+def _errors(row: Job, tasks: tuple[Task, ...], now: datetime) -> Iterator[Json]:
+    for task in tasks:
+        if task.error is not None and task.end is not None and task.end <= now:
+            yield errors.body(task.error, task.id, task.end, row.activity_id, mild=task.mild)
+        yield from _errors(row, task.children, now)
+
+
+def _task(row: Job, task: Task, now: datetime) -> Json:
+    current = state(task, now)
+    over = task.end is not None and task.end <= now
+    own = (
+        [errors.body(task.error, task.id, now if task.end is None else task.end, row.activity_id, mild=task.mild)]
+        if task.error and over
+        else []
+    )
+    body: Json = {
+        "taskId": task.id,
+        "name": task.name,
+        "friendlyName": task.friendly_name,
+        "state": current,
+        "stateDescription": "WaitingForUserInput" if current == "Suspended" else current,
+        "startTime": NO_TIME if current == "NotStarted" else text_or_none(task.start),
+        "endTime": text_or_none(task.end) if over else NO_TIME,
+        "allowedActions": ["Resume"] if current == "Suspended" else [],
+        "taskType": "TaskDetails",
+        "customDetails": {"instanceType": "TaskDetails"},
+        "groupTaskCustomDetails": None,
+        "errors": own,
+    }
+    children = [_task(row, each, now) for each in task.children]
+    if task.item is not None:
+        body["taskType"] = "VirtualMachineTaskDetails"
+        body["customDetails"] = {"instanceType": "VirtualMachineTaskDetails", "jobTask": _entity(row, task)}
+        body["groupTaskCustomDetails"] = {"instanceType": "InlineWorkflowTaskDetails", "childTasks": children, "workflowIds": []}
+    elif children:
+        group = {member: value for member, value in (task.group or {}).items() if member != "cancelled"}
+        kind = "RecoveryPlanShutdownGroupTaskDetails" if group.get("rpGroupType") == "Shutdown" else "RecoveryPlanGroupTaskDetails"
+        body["taskType"] = kind
+        body["groupTaskCustomDetails"] = {"instanceType": kind, **group, "childTasks": children}
+    return body
+
+
+def _entity(row: Job, task: Task) -> Json:
+    return {
+        "jobId": derived("member job", row.id, task.item or ""),
+        "jobFriendlyName": row.friendly_name,
+        "targetObjectId": name(task.item or ""),
+        "targetObjectName": task.friendly_name,
+        "targetInstanceType": "ProtectionEntity",
+        "jobScenarioName": row.scenario,
+    }

@@ -1,0 +1,170 @@
+"""Jobs: what one does to whom, laid down when it starts, and where it stands by now."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from local.simulation.arm.tables import Json
+from local.simulation.ids import name
+from local.simulation.recovery_services.jobs.tasks import Task
+from local.simulation.times import moment, text_or_none
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """What a job makes of an item: its members when the job begins, has succeeded, failed, or been cancelled; `$end` is the time of that.
+
+    `moves` is the item that it becomes under another id.
+    """
+
+    item: str
+    then: Mapping[str, Any]
+    failed: Mapping[str, Any]
+    cancelled: Mapping[str, Any]
+    begun: Mapping[str, Any] = field(default_factory=dict)
+    moves: Mapping[str, Any] | None = None
+
+    @staticmethod
+    def from_json(body: Mapping[str, Any]) -> "Effect":
+        """Read it."""
+        return Effect(
+            str(body["item"]),
+            then=dict(body.get("then") or {}),
+            failed=dict(body.get("failed") or {}),
+            cancelled=dict(body.get("cancelled") or {}),
+            begun=dict(body.get("begun") or {}),
+            moves=body.get("moves"),
+        )
+
+    def as_json(self) -> Json:
+        """Write it."""
+        body: Json = {"item": self.item, "then": dict(self.then), "failed": dict(self.failed), "cancelled": dict(self.cancelled)}
+        if self.begun:
+            body["begun"] = dict(self.begun)
+        return body if self.moves is None else body | {"moves": dict(self.moves)}
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A job of a vault. `ends_at` is None while nobody knows: it waits to be resumed. `target` is the ARM id of what it works on.
+
+    `actions` are what it allows while it runs. `description` is the end's `stateDescription` where that is not simply `Completed`.
+    """
+
+    id: str
+    scenario: str
+    friendly_name: str
+    activity_id: str
+    target: str
+    target_name: str
+    target_type: str
+    started_at: datetime
+    ends_at: datetime | None
+    tasks: tuple[Task, ...]
+    effects: tuple[Effect, ...] = ()
+    details: Mapping[str, Any] | None = None
+    actions: tuple[str, ...] = ()
+    description: str | None = None
+    cancelled_at: datetime | None = None
+
+    @property
+    def name(self) -> str:
+        """The job's name."""
+        return name(self.id)
+
+    def failed(self) -> bool:
+        """Whether it ends, or has ended, with a failure."""
+        return any(task.fails() for task in self.tasks)
+
+    def running(self, now: datetime) -> bool:
+        """Whether it has not ended, suspended or not."""
+        return self.ends_at is None or now < self.ends_at
+
+    def suspended(self, now: datetime) -> bool:
+        """Whether it waits for somebody."""
+        return self.ends_at is None and any(
+            task.waits and task.end is None and task.start is not None and task.start <= now for task in self.tasks
+        )
+
+    def state(self, now: datetime) -> str:
+        """Return its state in Azure's words."""
+        if self.suspended(now):
+            return "Suspended"
+        if self.running(now):
+            return "InProgress"
+        if self.cancelled_at is not None:
+            return "Cancelled"
+        return "Failed" if self.failed() else "Succeeded"
+
+    def state_description(self, now: datetime) -> str:
+        """Return its `stateDescription`: under `Succeeded` that is what tells how well."""
+        state = self.state(now)
+        if state == "Suspended":
+            return "WaitingForUserInput"
+        if state != "Succeeded":
+            return state
+        return self.description or "Completed"
+
+    def allowed_actions(self, now: datetime) -> list[str]:
+        """Return what it allows: `Cancel`, `Resume`, `Restart`."""
+        state = self.state(now)
+        if state == "Suspended":
+            return ["Resume", *self.actions]
+        if state == "InProgress":
+            return list(self.actions)
+        return ["Restart"] if state == "Failed" else []
+
+    def with_times(self, tasks: tuple[Task, ...], ends_at: datetime | None) -> "Job":
+        """Return it with its tasks laid down anew."""
+        return replace(self, tasks=tasks, ends_at=ends_at)
+
+    @staticmethod
+    def from_json(body: Mapping[str, Any]) -> "Job":
+        """Read a job of the estate; Azure's own names for some members are taken as well."""
+        body = {**body, **(body.get("properties") or {})}
+        started = moment(body, "startedAt") or moment(body, "startTime")
+        if started is None:
+            raise KeyError("startedAt")
+        scenario = str(body.get("scenario") or body["scenarioName"])
+        target = str(body.get("target") or body.get("targetObjectId") or "")
+        return Job(
+            id=str(body["id"]),
+            scenario=scenario,
+            friendly_name=str(body.get("friendlyName") or scenario),
+            activity_id=str(body.get("activityId") or ""),
+            target=target,
+            target_name=str(body.get("targetName") or body.get("targetObjectName") or name(target)),
+            target_type=str(body.get("targetType") or body.get("targetInstanceType") or "ProtectionEntity"),
+            started_at=started,
+            ends_at=moment(body, "endsAt") or moment(body, "endTime"),
+            tasks=tuple(Task.from_json(each) for each in body.get("tasks") or []),
+            effects=tuple(Effect.from_json(each) for each in body.get("effects") or []),
+            details=body.get("details"),
+            actions=tuple(body.get("actions") or ()),
+            description=body.get("description"),
+            cancelled_at=moment(body, "cancelledAt"),
+        )
+
+    def as_json(self) -> Json:
+        """Write it as the estate has it."""
+        body: Json = {
+            "id": self.id,
+            "scenario": self.scenario,
+            "friendlyName": self.friendly_name,
+            "activityId": self.activity_id,
+            "target": self.target,
+            "targetName": self.target_name,
+            "targetType": self.target_type,
+            "startedAt": text_or_none(self.started_at),
+            "endsAt": text_or_none(self.ends_at),
+            "tasks": [task.as_json() for task in self.tasks],
+        }
+        optional = {
+            "effects": [effect.as_json() for effect in self.effects] or None,
+            "details": None if self.details is None else dict(self.details),
+            "actions": list(self.actions) or None,
+            "description": self.description,
+            "cancelledAt": text_or_none(self.cancelled_at),
+        }
+        return body | {member: value for member, value in optional.items() if value is not None}

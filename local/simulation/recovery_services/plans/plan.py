@@ -1,0 +1,135 @@
+"""Recovery plans: groups of protected items, and what time makes of them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from local.simulation.arm.tables import Json
+from local.simulation.ids import name
+from local.simulation.recovery_services.items.item import merged
+from local.simulation.recovery_services.vaults.models import Stage
+from local.simulation.times import moment, text_or_none
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A group of a plan: its type, the ids of its members, and the actions before and after it in Azure's own words."""
+
+    type: str
+    members: tuple[str, ...] = ()
+    start_actions: tuple[Mapping[str, Any], ...] = ()
+    end_actions: tuple[Mapping[str, Any], ...] = ()
+
+    @staticmethod
+    def from_json(body: Mapping[str, Any]) -> "Group":
+        """Read a group of the estate, or of a request."""
+        members = body.get("members")
+        if members is None:
+            members = body.get("replicationProtectedItems") or []
+        return Group(
+            type=str(body.get("type") or body.get("groupType") or "Boot"),
+            members=tuple(str(each["id"]) if isinstance(each, Mapping) else str(each) for each in members),
+            start_actions=tuple(body.get("startActions") or body.get("startGroupActions") or ()),
+            end_actions=tuple(body.get("endActions") or body.get("endGroupActions") or ()),
+        )
+
+    def as_json(self) -> Json:
+        """Write a group as the estate has it."""
+        body: Json = {"type": self.type, "members": list(self.members)}
+        if self.start_actions:
+            body["startActions"] = [dict(each) for each in self.start_actions]
+        if self.end_actions:
+            body["endActions"] = [dict(each) for each in self.end_actions]
+        return body
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A recovery plan; `primary` and `recovery` are ids of fabrics, or `Microsoft Azure`."""
+
+    id: str
+    friendly_name: str
+    primary: str
+    recovery: str
+    groups: tuple[Group, ...]
+    deployment_model: str = "ResourceManager"
+    job: str | None = None
+    scenario: str | None = None
+    scenario_start: datetime | None = None
+    last_planned: datetime | None = None
+    last_unplanned: datetime | None = None
+    last_test: datetime | None = None
+    appears_at: datetime | None = None
+    deleted_at: datetime | None = None
+    ahead: tuple[Stage, ...] = field(default=())
+
+    @property
+    def members(self) -> tuple[str, ...]:
+        """The ids of all members, group by group."""
+        return tuple(member for group in self.groups for member in group.members)
+
+    def there(self, now: datetime) -> bool:
+        """Whether it can be read."""
+        return (self.appears_at is None or self.appears_at <= now) and (self.deleted_at is None or now < self.deleted_at)
+
+    def at(self, now: datetime) -> "Plan":
+        """Return what it is by now."""
+        due = [stage for stage in self.ahead if stage.at <= now]
+        if not due:
+            return self
+        later = [stage.as_json() for stage in self.ahead if stage.at > now]
+        return Plan.from_json(self.as_json() | merged(due) | {"ahead": later})
+
+    def becoming(self, **members: object) -> "Plan":
+        """Return it with members in their JSON form changed."""
+        return Plan.from_json(self.as_json() | members)
+
+    def then(self, at: datetime, members: Mapping[str, Any]) -> "Plan":
+        """Return it with one stage more ahead."""
+        return replace(self, ahead=tuple(sorted((*self.ahead, Stage(at, dict(members))), key=lambda stage: stage.at)))
+
+    @staticmethod
+    def from_json(body: Mapping[str, Any]) -> "Plan":
+        """Read a plan of the estate."""
+        body = {**body, **(body.get("properties") or {})}
+        return Plan(
+            id=str(body["id"]),
+            friendly_name=str(body.get("friendlyName") or name(str(body["id"]))),
+            primary=str(body.get("primary") or body.get("primaryFabricId") or ""),
+            recovery=str(body.get("recovery") or body.get("recoveryFabricId") or ""),
+            groups=tuple(Group.from_json(each) for each in body.get("groups") or []),
+            deployment_model=str(body.get("failoverDeploymentModel") or "ResourceManager"),
+            job=body.get("job"),
+            scenario=body.get("scenario"),
+            scenario_start=moment(body, "scenarioStart"),
+            last_planned=moment(body, "lastPlannedFailover"),
+            last_unplanned=moment(body, "lastUnplannedFailover"),
+            last_test=moment(body, "lastTestFailover"),
+            appears_at=moment(body, "appearsAt"),
+            deleted_at=moment(body, "deletedAt"),
+            ahead=tuple(Stage.from_json(stage) for stage in body.get("ahead") or []),
+        )
+
+    def as_json(self) -> Json:
+        """Write it as the estate has it."""
+        body: Json = {
+            "id": self.id,
+            "friendlyName": self.friendly_name,
+            "primary": self.primary,
+            "recovery": self.recovery,
+            "groups": [group.as_json() for group in self.groups],
+            "failoverDeploymentModel": self.deployment_model,
+        }
+        optional = {
+            "job": self.job,
+            "scenario": self.scenario,
+            "scenarioStart": text_or_none(self.scenario_start),
+            "lastPlannedFailover": text_or_none(self.last_planned),
+            "lastUnplannedFailover": text_or_none(self.last_unplanned),
+            "lastTestFailover": text_or_none(self.last_test),
+            "appearsAt": text_or_none(self.appears_at),
+            "deletedAt": text_or_none(self.deleted_at),
+            "ahead": [stage.as_json() for stage in self.ahead] or None,
+        }
+        return body | {member: value for member, value in optional.items() if value is not None}

@@ -1,0 +1,1 @@
+"""Changes of the configuration of a vault."""

@@ -1,0 +1,21 @@
+"""The services of the simulated Azure, in the order in which an estate is loaded: one line registers one."""
+
+from local.simulation.arm.world import World
+from local.simulation.compute.service import SERVICE as COMPUTE
+from local.simulation.network.service import SERVICE as NETWORK
+from local.simulation.recovery_services.service import SERVICE as RECOVERY_SERVICES
+from local.simulation.resources.service import SERVICE as RESOURCES
+from local.simulation.storage.service import SERVICE as STORAGE
+
+SERVICES = (
+    RESOURCES,
+    NETWORK,
+    STORAGE,
+    COMPUTE,
+    RECOVERY_SERVICES,
+)
+
+
+def empty_world() -> World:
+    """Return a world in which each service has an empty state."""
+    return World(service.state() for service in SERVICES)

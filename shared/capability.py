@@ -1,0 +1,120 @@
+"""What a capability is: one declaration from which tables, queues, routes, messages, timers and OpenAPI are derived.
+
+`docs/adding-a-capability.md` shows how to write one.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from shared.access.registry import Registry
+from shared.access.roles import Role
+from shared.clock import Clock, Ids
+from shared.operations.accepting.acceptance import Acceptance
+from shared.operations.accepting.commands import Commands
+from shared.operations.accepting.locks import Locks
+from shared.operations.model.kinds import Kind
+from shared.operations.model.models import Actor
+from shared.operations.model.store import Store
+from shared.operations.outside.intake import Intake
+from shared.operations.running.workflow import Workflow
+from shared.operations.timings import Timings
+from shared.settings import Settings
+from shared.storage.blobs import BlobAccount
+from shared.storage.tables import Storage
+from shared.web.calls import App, Endpoint
+
+if TYPE_CHECKING:
+    from shared.arm.clients import AzureClients
+
+Job = Callable[[], Awaitable[None]]
+"""Work that a timer starts; an error of one job does not keep the others from running."""
+
+
+@dataclass(frozen=True, slots=True)
+class Core:
+    """What every capability is built from; no capability is in it."""
+
+    settings: Settings
+    clock: Clock
+    ids: Ids
+    storage: Storage
+    blobs: BlobAccount
+    store: Store
+    locks: Locks
+    acceptance: Acceptance
+    commands: Commands
+    registry: Registry
+    clients: "AzureClients"
+    timings: Timings
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a capability consists of once it is assembled.
+
+    `services` are found by type: `call.of(Copies)`. `workflows` has one entry for each of its kinds. `timers` run with the timer
+    `schedule`, every minute; `gauges` with `tick`.
+    """
+
+    services: tuple[object, ...] = ()
+    workflows: Mapping[str, Workflow] = field(default_factory=dict)
+    timers: tuple[Job, ...] = ()
+    gauges: tuple[Job, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class MessageCall:
+    """One message of an intake queue on its way to its handler; `actor` acts for the queue."""
+
+    app: App
+    intake: Intake
+    actor: Actor
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What a message may do: the role that the settings must give to senders, and the function that does it."""
+
+    role: Role
+    handler: Callable[[MessageCall], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Capability:
+    """One capability, static: known when functions are indexed, without any SDK.
+
+    `name` is its value in FARSHORE_CAPABILITIES and the name of its folders. `intake` is the queue of other systems' messages, `messages`
+    its handlers by kind and operation; a message without a kind means `default_kind`. `containers` are the blob containers it writes.
+    `assemble` imports SDKs and is called once, at the first invocation.
+    """
+
+    name: str
+    assemble: Callable[[Core], Parts]
+    kinds: tuple[Kind, ...] = ()
+    tables: tuple[str, ...] = ()
+    containers: tuple[str, ...] = ()
+    intake: str | None = None
+    default_kind: str | None = None
+    messages: Mapping[tuple[str, str], Message] = field(default_factory=dict)
+    endpoints: tuple[Endpoint, ...] = ()
+
+
+def tables_of(capabilities: Sequence[Capability]) -> tuple[str, ...]:
+    """Return the tables that these capabilities need beside the core's, each once."""
+    return tuple(dict.fromkeys(table for one in capabilities for table in one.tables))
+
+
+def intake_queues(capabilities: Sequence[Capability]) -> tuple[str, ...]:
+    """Return the queues that take other systems' messages, each once."""
+    return tuple(dict.fromkeys(one.intake for one in capabilities if one.intake is not None))
+
+
+def step_queues(capabilities: Sequence[Capability]) -> tuple[str, ...]:
+    """Return the queues that carry steps, each once."""
+    return tuple(dict.fromkeys(kind.step_queue for one in capabilities for kind in one.kinds))
+
+
+def check_queues(capabilities: Sequence[Capability]) -> tuple[str, ...]:
+    """Return the queues that carry checks, each once."""
+    return tuple(dict.fromkeys(kind.check_queue for one in capabilities for kind in one.kinds if kind.check_queue is not None))

@@ -1,0 +1,43 @@
+"""What runs a kind of operation: its steps, its check and what they may return.
+
+A step is safe to run again from its first line. It works on its `Claim`, whose `data`, `detail` and `percent` it may change; they are
+written with the write that ends the step (or with the intent of an effect), never alone.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from shared.operations.model.models import PendingCommand
+from shared.operations.model.rows import Active
+from shared.operations.running.claims import Claim
+from shared.operations.running.outcomes import Checked, Outcome, Unread
+
+Step = Callable[[Claim], Awaitable[Outcome]]
+Check = Callable[[Sequence[Active]], Awaitable[Mapping[str, Checked | Unread]]]
+
+
+async def _nothing_to_release(_row: Active) -> None:
+    return None
+
+
+async def _nothing_to_record(_row: Active, _command: PendingCommand) -> None:
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Workflow:
+    """The steps of one kind of operation, by name, and what happens around them.
+
+    `check` reads the state of many rows in Azure at once and changes nothing. `on_finished` returns what the operation held beside its
+    locks; each repetition of the announcement calls it again. `on_command` records a command (cancel, retry) and who gave it, before the
+    command has any effect; the same command may be delivered again, which `PendingCommand.id` shows.
+    """
+
+    steps: Mapping[str, Step]
+    check: Check | None = None
+    on_finished: Callable[[Active], Awaitable[None]] = _nothing_to_release
+    on_command: Callable[[Active, PendingCommand], Awaitable[None]] = _nothing_to_record
+
+
+Workflows = Mapping[str, Workflow]
+"""The workflow of each kind that an app serves, by the kind's name."""

@@ -1,0 +1,219 @@
+"""One HTTP request on its way to its handler: what was read of it, and the answers that a handler gives."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+
+from shared.access.principal import Principal, not_found, require
+from shared.access.registry import Registry, Tenant
+from shared.access.roles import Role
+from shared.clock import Clock, Ids
+from shared.operations.model.identity import is_operation_id, operation_id
+from shared.operations.model.kinds import Kind, Kinds
+from shared.operations.model.lists import Lists, Query
+from shared.operations.model.models import JsonObject, Operation
+from shared.operations.model.store import Store
+from shared.operations.outside.intake import Intake
+from shared.operations.outside.rejected import RejectedMessages
+from shared.settings import Settings
+from shared.web.answers import HttpAnswer, accepted
+from shared.web.lists import Page, page_body, read_page
+from shared.web.routes import Route
+
+if TYPE_CHECKING:
+    from shared.operations.accepting.commands import Commands
+    from shared.web.tokens import TokenVerifier
+
+B = TypeVar("B")
+S = TypeVar("S")
+
+
+class App(Protocol):
+    """The assembled app, as far as requests and messages need it."""
+
+    @property
+    def settings(self) -> Settings:
+        """The settings of the process."""
+        ...
+
+    @property
+    def clock(self) -> Clock:
+        """Azure's time and the machine's."""
+        ...
+
+    @property
+    def ids(self) -> Ids:
+        """Where request ids come from."""
+        ...
+
+    @property
+    def tokens(self) -> "TokenVerifier":
+        """What checks access tokens."""
+        ...
+
+    @property
+    def registry(self) -> Registry:
+        """The tenant registry."""
+        ...
+
+    @property
+    def kinds(self) -> Kinds:
+        """The kinds of operations that this app serves."""
+        ...
+
+    @property
+    def store(self) -> Store:
+        """The operations."""
+        ...
+
+    @property
+    def lists(self) -> Lists:
+        """Lists of operations."""
+        ...
+
+    @property
+    def commands(self) -> "Commands":
+        """Cancel and retry."""
+        ...
+
+    @property
+    def rejected(self) -> RejectedMessages:
+        """Messages that could not be accepted."""
+        ...
+
+    def of(self, service: type[S]) -> S:
+        """Return a capability's service by its type; raises `LookupError` where no served capability has one."""
+        ...
+
+    async def storage_ready(self) -> bool:
+        """Return True where the tables answer; raises what storage raises."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Generic[B]):
+    """One request: `body` is the model that the route declares (None where it declares none), `document` the JSON as it was sent.
+
+    `key` and `first_sent` are the request's repeatability headers, `trace` a traceparent, `base_url` scheme and host without a trailing
+    slash. `principal` is None on routes that are open to all.
+    """
+
+    app: App
+    route: Route
+    query: Mapping[str, str]
+    path: Mapping[str, str]
+    body: B
+    document: JsonObject
+    base_url: str
+    principal: Principal | None = None
+    key: str | None = None
+    first_sent: str | None = None
+    trace: str | None = None
+    authorization: str | None = field(default=None, repr=False)
+    found_operation: Operation | None = None
+    found_tenant: Tenant | None = None
+
+    @property
+    def caller(self) -> Principal:
+        """Who calls; raises `LookupError` on a route that is open to all."""
+        if self.principal is None:
+            raise LookupError(f"{self.route.path} is open to all: it has no caller")
+        return self.principal
+
+    @property
+    def operation(self) -> Operation:
+        """The operation that the path names (`Owner.OPERATION`); raises `LookupError` on other routes."""
+        if self.found_operation is None:
+            raise LookupError(f"{self.route.path} names no operation")
+        return self.found_operation
+
+    @property
+    def tenant(self) -> Tenant:
+        """The tenant that the path names (`Owner.TENANT`); raises `LookupError` on other routes."""
+        if self.found_tenant is None:
+            raise LookupError(f"{self.route.path} names no tenant")
+        return self.found_tenant
+
+    def of(self, service: type[S]) -> S:
+        """Return a capability's service by its type."""
+        return self.app.of(service)
+
+    def ok(self, body: JsonObject) -> HttpAnswer:
+        """Return 200 with a body."""
+        return HttpAnswer(200, body)
+
+    def accepted(self, operation: Operation, body: JsonObject, suffix: str = "") -> HttpAnswer:
+        """Return 202 for an operation that goes on, 200 for one that has ended; `suffix` is added to `Location`."""
+        return accepted(operation, self.app.kinds.path_of(operation) + suffix, self.base_url, body)
+
+    @property
+    def page(self) -> Page:
+        """Which page of a list the query asks for; refuses with 400 a continuation of another list."""
+        return read_page(self.query, self.caller)
+
+    def listed(self, values: Sequence[JsonObject], last: str | None, path: str | None = None) -> HttpAnswer:
+        """Return a page of a list; `last` is where the next page begins after, `path` the list's own by default the route's."""
+        where = self.route.path if path is None else path
+        body = page_body(values, last, path=where, query=self.query, principal=self.caller, base_url=self.base_url)
+        return HttpAnswer(200, body)
+
+    async def list_operations(self, kind: Kind, filters: Mapping[str, str], view: Callable[[Operation], JsonObject]) -> HttpAnswer:
+        """Return a page of the operations of a kind that the caller may see; `filters` are values that list rows carry."""
+        tenant = None if self.caller.is_admin else self.caller.tenant
+        page = self.page
+        found = await self.app.lists.page(Query(tenant, (kind.name,), self.query.get("status"), filters), page.top, page.after)
+        return self.listed([view(operation) for operation in found.operations], found.last)
+
+
+Handler = Callable[[Call[Any]], Awaitable[HttpAnswer]]
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A handler and the route that it serves; `name` is the name of its function in Azure."""
+
+    route: Route
+    handler: Handler
+    name: str
+    summary: str
+
+    async def __call__(self, call: Call[Any]) -> HttpAnswer:
+        """Run the handler."""
+        return await self.handler(call)
+
+
+async def find_operation(app: App, caller: Principal, kind: Kind | None, name: str) -> Operation:
+    """Return the operation of an id; refuses with `NotFound` where it is not there, of another kind, or another tenant's."""
+    noun = kind.noun if kind is not None else "operation"
+    found = await app.store.get(name) if is_operation_id(name) else None
+    if found is None or not app.kinds.serves(found.kind) or not caller.reaches(found.tenant):
+        raise not_found(f"{noun} '{name}'")
+    if kind is not None and found.kind != kind.name:
+        raise not_found(f"{noun} '{name}'")
+    return found
+
+
+async def find_tenant(app: App, caller: Principal, name: str) -> Tenant:
+    """Return the tenant of a name; refuses with `NotFound` where it is not there or not the caller's to see."""
+    tenant = await app.registry.by_name(name) if caller.reaches(name) else None
+    if tenant is None:
+        raise not_found(f"tenant '{name}'")
+    return tenant
+
+
+def require_kind_role(app: App, caller: Principal, operation: Operation, *, writes: bool) -> None:
+    """Refuse with `MissingRole` unless the caller has the role that reading or changing operations of this kind needs."""
+    kind = app.kinds.named(operation.kind)
+    require(caller, Role(kind.write if writes else kind.read))
+
+
+async def find_by_message(app: App, kind: Kind, intake: Intake) -> Operation:
+    """Return the operation that a message is about: by its id, or by the id of the message that created it; refuses with `NotFound`."""
+    target = intake.target or ""
+    tenants = [intake.tenant] if intake.tenant else [tenant.name for tenant in await app.registry.all()]
+    ids = [target] if is_operation_id(target) else []
+    for candidate in (*ids, *(operation_id(tenant, kind.name, name) for name in intake.names() for tenant in tenants)):
+        found = await app.store.get(candidate)
+        if found is not None and found.kind == kind.name and (intake.tenant in {None, found.tenant}):
+            return found
+    raise not_found(f"{kind.noun} '{target}'", target="target")
