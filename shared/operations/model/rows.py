@@ -59,6 +59,8 @@ class Active:
     pending_input: JsonObject | None = None
     pending_commands: tuple[PendingCommand, ...] = ()
     busy: Busy | None = None
+    shown_as: str = ""
+    seen_as: str = ""
     version: int = VERSION
     stamp: str = ""
     extra: JsonObject = field(default_factory=dict)
@@ -144,6 +146,8 @@ def active_entity(row: Active) -> Entity:
         pending_input=row.pending_input,
         pending_commands=row.pending_commands,
         busy=row.busy,
+        shown_as=row.shown_as,
+        seen_as=row.seen_as,
         created_at=row.created_at,
         updated_at=row.updated_at,
         extra=row.extra,
@@ -204,6 +208,8 @@ def read_active(entity: Mapping[str, object], etag: str) -> Active:
         pending_input=state.pending_input,
         pending_commands=state.pending_commands,
         busy=state.busy,
+        shown_as=state.shown_as,
+        seen_as=state.seen_as,
         version=_integer(entity.get("v")) or VERSION,
         stamp=state.stamp,
         extra=state.extra,
