@@ -22,6 +22,7 @@ from shared.operations.model import listing, rows
 from shared.operations.model.identity import body_hash, operation_id
 from shared.operations.model.models import Actor, JsonObject, NewOperation, Status
 from shared.operations.model.rows import Active, Entity
+from shared.storage.pieces import pieces
 
 KIND = "restorePointCopy"
 STEP_QUEUE = "restore-point-copy-steps"
@@ -97,9 +98,9 @@ def entities_of(row: Active, *, ended: bool) -> list[Entity]:
     listed = listing.list_entities(row, new)
     if ended:
         final = rows.final_document(row, _detail(row), None)
-        return [request | rows.pieces("final", final), *(entity | listing.final_columns(final) for entity in listed)]
+        return [request | pieces("final", final), *(entity | listing.final_columns(final) for entity in listed)]
     running = tuple(entity | listing.shown_columns(row, {"detail": _detail(row)}) for entity in listed)
-    detail = {"PartitionKey": row.partition, "RowKey": f"d|{row.id}", "v": rows.VERSION, **rows.pieces("detail", _detail(row))}
+    detail = {"PartitionKey": row.partition, "RowKey": f"d|{row.id}", "v": rows.VERSION, **pieces("detail", _detail(row))}
     return [rows.active_entity(row), request, *running, detail]
 
 

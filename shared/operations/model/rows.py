@@ -7,16 +7,15 @@ A version that is not to be carried on by an older one raises `v`.
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 
 from shared.clock import from_text
 from shared.errors import Problem
 from shared.operations.model.identity import inverted, partition_of
 from shared.operations.model.models import Actor, Attention, Busy, Intent, JsonObject, NewOperation, Operation, PendingCommand, Status
 from shared.operations.model.state import State, pack, sentence, unpack
+from shared.storage.pieces import compact, from_pieces, pieces
 
 VERSION = 1
-PIECE = 60 * 1024
 Entity = dict[str, object]
 
 
@@ -92,28 +91,6 @@ class Active:
         return replace(
             self, attention=Attention(code, message, since), attentions=number, pending_events=(*self.pending_events, f"attention/{number}")
         )
-
-
-def compact(body: object) -> str:
-    """Write JSON without white space."""
-    return json.dumps(body, separators=(",", ":"), ensure_ascii=False)
-
-
-def pieces(name: str, body: object) -> Entity:
-    """Write a document as UTF-8 JSON in properties `name0`, `name1`, … of at most 60 KiB, with their number in `name`."""
-    data = compact(body).encode("utf-8", "surrogatepass")
-    parts = [data[start : start + PIECE] for start in range(0, len(data), PIECE)]
-    return {f"{name}{index}": part for index, part in enumerate(parts)} | {name: len(parts)}
-
-
-def from_pieces(name: str, entity: Mapping[str, object]) -> JsonObject | None:
-    """Read a document that `pieces` wrote; None where the entity has none."""
-    count = entity.get(name)
-    if not isinstance(count, int):
-        return None
-    data = b"".join(part for part in (entity.get(f"{name}{index}") for index in range(count)) if isinstance(part, bytes))
-    body = json.loads(data.decode("utf-8", "surrogatepass"))
-    return body if isinstance(body, dict) else None
 
 
 def read_detail(entity: Mapping[str, object]) -> JsonObject:
@@ -328,11 +305,6 @@ def failed_before(request: Mapping[str, object]) -> bool:
     """Whether the final answer says Failed or Canceled."""
     final = from_pieces("final", request)
     return final is not None and final.get("status") in {str(Status.FAILED), str(Status.CANCELED)}
-
-
-def age_of(row: Active, now: datetime) -> float:
-    """Seconds since the operation was accepted."""
-    return (now - from_text(row.created_at)).total_seconds()
 
 
 def _texts(entity: Mapping[str, object]) -> Callable[[str], str]:

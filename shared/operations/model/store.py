@@ -17,6 +17,7 @@ from shared.operations.model.identity import all_partitions, body_hash, operatio
 from shared.operations.model.models import Accepted, JsonObject, NewOperation, Operation, Status
 from shared.operations.model.rows import Active
 from shared.operations.timings import dispatch_hold
+from shared.storage.pieces import from_pieces, pieces
 from shared.storage.tables import MAX_BATCH, Change, Conflict, Found, Table
 
 TABLE = "operations"
@@ -110,7 +111,7 @@ class Store:
         )
         if request is None:
             return None
-        if active is None and rows.from_pieces("final", request.entity) is None:
+        if active is None and from_pieces("final", request.entity) is None:
             # it ended between the reads: what was not final a moment ago is now
             request = await self._table.get(partition, f"o|{operation}") or request
         row = rows.read_active(active.entity, active.etag) if active else None
@@ -230,7 +231,7 @@ class Store:
             stamp=self._ids.new(),
         )
         document = rows.final_document(ended, detail, error)
-        final = {"PartitionKey": row.partition, "RowKey": f"o|{row.id}", **rows.pieces("final", document)}
+        final = {"PartitionKey": row.partition, "RowKey": f"o|{row.id}", **pieces("final", document)}
         changes = [
             Change("merge", rows.active_entity(replace(ended, has_detail=False)), row.etag),
             Change("upsert", final),
@@ -350,7 +351,7 @@ def _changes(
     changes = [Change("merge", rows.active_entity(row), row.etag)]
     for name, document in documents.items():
         if document is not None:
-            entity = {"PartitionKey": row.partition, "RowKey": f"d|{row.id}", "v": rows.VERSION, **rows.pieces(name, document)}
+            entity = {"PartitionKey": row.partition, "RowKey": f"d|{row.id}", "v": rows.VERSION, **pieces(name, document)}
             changes.append(Change("upsert", entity))
     if listed or filters or any(document is not None for document in documents.values()):
         columns = rows.list_state(row) | rows.filter_columns(filters or {}) | listing.shown_columns(row, documents)
