@@ -8,7 +8,7 @@ from shared.clock import Clock
 from shared.copies.copying.rules.chain import REFRESH
 from shared.copies.copying.rules.failures import azure_problem, meaning_of
 from shared.copies.gateway import RestorePointGateway
-from shared.errors import CallFailure, ErrorCode, FailureKind, Problem
+from shared.errors import CallFailure, FailureKind, Problem, azure_code
 from shared.operations.model.models import Intent, Status
 from shared.operations.running.claims import Claim
 from shared.operations.running.effects import Absent, Effect, Started
@@ -31,8 +31,7 @@ def refused(failure: CallFailure) -> Outcome:
     """End with Azure's definite no in words; what may pass is raised, and counted as an attempt."""
     if failure.kind in {FailureKind.THROTTLED, FailureKind.IN_DOUBT} or meaning_of(failure.code).retry:
         raise failure
-    code = ErrorCode.AUTHORIZATION_FAILED if failure.code == "AuthorizationFailed" else ErrorCode.AZURE_REFUSED
-    return failed(azure_problem(failure.problem, code))
+    return failed(azure_problem(failure.problem, azure_code(failure)))
 
 
 def once_more(clock: Clock, claim: Claim, failure: CallFailure, step: str) -> Wait | None:

@@ -113,7 +113,7 @@ class CopySteps:
         try:
             started = await claim.perform(self._start_effect(claim, target, source))
         except CallFailure as failure:
-            if failure.kind is FailureKind.THROTTLED:
+            if failure.asks_to_wait:
                 # no effect: the turn is kept, Azure says when
                 return Wait(self.clock.now() + timedelta(seconds=max(failure.retry_after or 0, 30)), step="waiting")
             return once_more(self.clock, claim, failure, "waiting") or refused(failure)
