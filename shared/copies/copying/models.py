@@ -27,7 +27,7 @@ from pydantic_core import PydanticCustomError
 from shared.arm.ids import resource_id_of
 from shared.clock import to_text
 from shared.errors import Problem
-from shared.operations.model.models import Actor, Attention, Status
+from shared.operations.model.models import Actor, Attention, JsonObject, Status
 
 DISK_TYPE = "Microsoft.Compute/disks"
 RESTORE_POINT_TYPE = "Microsoft.Compute/restorePointCollections/restorePoints"
@@ -218,6 +218,11 @@ class CopyRequest(_Request):
         if len({name.lower() for name in tags}) < len(tags):
             raise _refuse("two tags differ only in the case of their names; Azure takes them for one")
         return tags
+
+
+def request_of(body: JsonObject) -> CopyRequest:
+    """Read the request in an operation's stored body, which may still hold the reserved members of a queue message."""
+    return CopyRequest.model_validate({name: value for name, value in body.items() if name not in {"id", "tenant"}})
 
 
 def _check_tag(name: str, value: str) -> None:

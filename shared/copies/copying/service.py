@@ -10,6 +10,7 @@ from shared.copies.copying.models import CopyRequest
 from shared.copies.copying.rules.chain import ChainHead, moved_on
 from shared.copies.copying.rules.failures import azure_problem
 from shared.copies.copying.rules.naming import chain_key
+from shared.copies.copying.state import CopyDetail
 from shared.copies.copying.workflow import chain_moved_on
 from shared.copies.gateway import RestorePointGateway
 from shared.copies.kinds import COPY
@@ -130,9 +131,9 @@ def owned_ids(request: CopyRequest) -> tuple[ResourceId, ...]:
 
 
 def _same_again(operation: Operation) -> JsonObject:
-    """The request of a redo: the very restore point, where the copy of a VM got as far as making one."""
-    source = operation.detail.get("source")
-    point = source.get("restorePointId") if isinstance(source, dict) else None
+    """Return the request of a redo: the same restore point, where the copy of a VM has finished creating one."""
+    source = CopyDetail.read(operation.detail).source
+    point = source.restore_point_id if source is not None and source.taken_at is not None else None
     body = {name: value for name, value in operation.body.items() if name not in {"id", "tenant"}}
     return {**body, "source": {"restorePointId": point}} if point else body
 
