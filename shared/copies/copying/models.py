@@ -137,6 +137,12 @@ class _Request(BaseModel):
     # built when first used: a cold start declares many models and uses few
     model_config = ConfigDict(frozen=True, defer_build=True, extra="forbid", alias_generator=to_camel)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _null_is_absent(cls, body: object) -> object:
+        """Leave out members that are null, as serializers of several languages write them for what is not set."""
+        return {name: value for name, value in body.items() if value is not None} if isinstance(body, dict) else body
+
 
 class _Answer(BaseModel):
     # built when first used: a cold start declares many models and uses few

@@ -120,7 +120,7 @@ class Copies:
         """Copy again what a failed copy was of, as a new operation; raises `Refused` (NotFailed and those of `start`)."""
         if operation.status not in {Status.FAILED, Status.CANCELED}:
             raise Refused(ErrorCode.NOT_FAILED, f"Only a copy that failed or was canceled can be redone; this one is {operation.status}.")
-        body = _same_again(operation)
+        body = same_again(operation)
         request = CopyRequest.model_validate(body)
         return await self.start(StartCopy(request, body, operation.tenant, actor, key, replaces=operation.id, first_sent=first_sent))
 
@@ -130,7 +130,7 @@ def owned_ids(request: CopyRequest) -> tuple[ResourceId, ...]:
     return (admission.source_id(request), admission.collections(request)[1])
 
 
-def _same_again(operation: Operation) -> JsonObject:
+def same_again(operation: Operation) -> JsonObject:
     """Return the request of a redo: the same restore point, where the copy of a VM has finished creating one."""
     source = CopyDetail.read(operation.detail).source
     point = source.restore_point_id if source is not None and source.taken_at is not None else None
