@@ -14,7 +14,7 @@ from shared.arm.answers import AnswerHook
 from shared.arm.api_versions import COMPUTE, COMPUTE_RESTORE_POINTS, DISKS, SUBSCRIPTIONS
 from shared.arm.clients import AzureClients
 from shared.arm.ids import ResourceId
-from shared.arm.operations import OperationStatus, operation_url, read_operation
+from shared.arm.operations import OperationStatus, read_operation
 from shared.arm.reading import id_key, own_id, resource_id
 from shared.clock import Clock
 from shared.copies.copying.models import ConsistencyMode
@@ -175,7 +175,7 @@ class RestorePointGateway:
             exclude_disks=[ApiEntityReference(id=disk) for disk in exclude] or None, consistency_mode=consistency_to_send(consistency)
         )
         hook = await self._begin_create(point_id, RestorePoint(properties=properties), request_id, timeout)
-        return Point(str(point_id), ProvisioningState.CREATING, None, hook.date or self._clock.now(), operation_url(hook.headers))
+        return Point(str(point_id), ProvisioningState.CREATING, None, hook.date or self._clock.now(), hook.operation_url)
 
     async def start_copy(self, target_id: ResourceId, source_point_id: str, request_id: str, timeout: float) -> Point:
         """PUT a restore point that is a copy of another: the start of the copy."""
@@ -185,7 +185,7 @@ class RestorePointGateway:
         properties = RestorePointProperties(source_restore_point=ApiEntityReference(id=source_point_id))
         hook = await self._begin_create(target_id, RestorePoint(properties=properties), request_id, timeout)
         date = hook.date or self._clock.now()
-        return Point(str(target_id), ProvisioningState.CREATING, source_point_id, date, operation_url(hook.headers))
+        return Point(str(target_id), ProvisioningState.CREATING, source_point_id, date, hook.operation_url)
 
     async def delete_point(self, point_id: ResourceId, request_id: str, timeout: float) -> str | None:
         """DELETE a restore point and return the URL of the operation, if there is one; a restore point that is absent is deleted."""
@@ -207,7 +207,7 @@ class RestorePointGateway:
             if failure.kind is not FailureKind.NOT_FOUND:
                 raise
             return None
-        return operation_url(hook.headers)
+        return hook.operation_url
 
     async def _begin_create(self, point_id: ResourceId, body: Any, request_id: str, timeout: float) -> AnswerHook:  # noqa: ANN401  # an SDK model
         compute = await self._clients.compute(point_id.subscription_id)

@@ -12,7 +12,7 @@ from shared.copies.copying.rules.chain import REFRESH
 from shared.copies.copying.rules.failures import azure_problem, meaning_of
 from shared.copies.copying.rules.waits import SLOW_LOOK, AzureWait, is_overdue, overdue_message, waiting
 from shared.copies.gateway import RestorePointGateway
-from shared.errors import CallFailure, ErrorCode, FailureKind, Problem
+from shared.errors import CallFailure, ErrorCode, FailureKind, Problem, azure_code
 from shared.operations.model.models import Intent, Status
 from shared.operations.running.effects import Absent, Effect, Started
 from shared.operations.running.outcomes import End, Outcome, Wait
@@ -36,12 +36,7 @@ def refused(failure: CallFailure) -> Outcome:
     """Return the end for a definite refusal of Azure's; a failure that may pass is raised, and counts as an attempt."""
     if failure.kind in {FailureKind.THROTTLED, FailureKind.IN_DOUBT} or meaning_of(failure.code).retry:
         raise failure
-    return failed(azure_problem(failure.problem, code_of(failure)))
-
-
-def code_of(failure: CallFailure) -> ErrorCode:
-    """Return the error code for a call that Azure refused: AuthorizationFailed for a missing right, else AzureRefused."""
-    return ErrorCode.AUTHORIZATION_FAILED if failure.code == "AuthorizationFailed" else ErrorCode.AZURE_REFUSED
+    return failed(azure_problem(failure.problem, azure_code(failure)))
 
 
 def once_more(clock: Clock, copy: CopyClaim, failure: CallFailure, step: str) -> Wait | None:

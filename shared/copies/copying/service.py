@@ -15,7 +15,7 @@ from shared.copies.copying.workflow import chain_moved_on
 from shared.copies.gateway import RestorePointGateway
 from shared.copies.kinds import COPY
 from shared.copies.ledger import Ledger
-from shared.errors import CallFailure, ErrorCode, FailureKind, Refused
+from shared.errors import CallFailure, ErrorCode, FailureKind, Refused, azure_code
 from shared.operations.accepting.acceptance import Acceptance
 from shared.operations.accepting.commands import Commands
 from shared.operations.model.models import Accepted, Actor, JsonObject, NewOperation, Operation, Status
@@ -97,8 +97,8 @@ class Copies:
             if failure.kind is FailureKind.NOT_FOUND:
                 raise admission.not_found(request) from failure
             if failure.kind is FailureKind.REFUSED:
-                problem = azure_problem(failure.problem, _code(failure))
-                raise Refused(_code(failure), problem.message, target="source", details=problem.details) from failure
+                problem = azure_problem(failure.problem, azure_code(failure))
+                raise Refused(azure_code(failure), problem.message, target="source", details=problem.details) from failure
             return None
         admission.refuse(request, seen)
         moved = moved_on(head, seen.point.taken_at) if seen.point is not None and seen.point.taken_at is not None else None
@@ -146,7 +146,3 @@ def _filters(request: CopyRequest, seen: admission.SourceSnapshot | None) -> dic
     if vm:
         filters["virtualMachineId"] = ResourceId.parse(vm).key
     return filters
-
-
-def _code(failure: CallFailure) -> ErrorCode:
-    return ErrorCode.AUTHORIZATION_FAILED if failure.code == "AuthorizationFailed" else ErrorCode.AZURE_REFUSED

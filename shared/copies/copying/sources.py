@@ -11,7 +11,6 @@ from shared.copies.copying.claim import CopyClaim
 from shared.copies.copying.outcomes import (
     MAKING,
     POINT_TYPE,
-    code_of,
     collection_effect,
     failed,
     look_again,
@@ -30,7 +29,7 @@ from shared.copies.facts import RestorePointFacts
 from shared.copies.gateway import Point, RestorePointGateway
 from shared.copies.ledger import Ledger
 from shared.copies.provisioning import ProvisioningState
-from shared.errors import CallFailure, ErrorCode, FailureKind, Problem, Refused
+from shared.errors import CallFailure, ErrorCode, FailureKind, Problem, Refused, azure_code
 from shared.operations.accepting.locks import Locks
 from shared.operations.model.models import Intent
 from shared.operations.running.effects import Absent, Effect, Started
@@ -196,7 +195,7 @@ class SourceSteps:
         if error is None:
             return None
         failure = CallFailure(FailureKind.REFUSED, code=error.code, message=error.message)
-        return azure_problem(error, code_of(failure))
+        return azure_problem(error, azure_code(failure))
 
     async def _with_source(self, copy: CopyClaim, point: RestorePointFacts) -> Outcome:
         """Store what is known of the source and the target, once the source is finished."""

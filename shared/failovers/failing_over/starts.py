@@ -75,8 +75,10 @@ class Starts:
                 raise  # a read that told nothing: the start's own doubt is not raised but waited for
             if claim.row.intent is None:
                 await self._take_back(claim, request)
-            if failure.kind is FailureKind.THROTTLED:
+            if failure.asks_to_wait:
                 return Wait(self.clock.now() + max(timedelta(seconds=failure.retry_after or 0), _RETRY))
+            if failure.kind is FailureKind.THROTTLED:
+                raise
             return Problem(azure_code(failure), f"Azure refused {request.action}: {failure.message}", None, (failure.problem,))
 
     def _scope_absent(self, claim: Claim, request: FailoverRequest) -> Wait | Problem:
