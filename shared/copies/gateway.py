@@ -14,14 +14,14 @@ from shared.arm.answers import AnswerHook
 from shared.arm.api_versions import COMPUTE, COMPUTE_RESTORE_POINTS, DISKS, SUBSCRIPTIONS
 from shared.arm.clients import AzureClients
 from shared.arm.ids import ResourceId
-from shared.arm.operations import OperationStatus, read_operation
+from shared.arm.operations import error_of_operation
 from shared.arm.reading import id_key, own_id, resource_id
 from shared.clock import Clock
 from shared.copies.copying.models import ConsistencyMode
 from shared.copies.copying.rules.eligibility import consistency_to_send
 from shared.copies.facts import RestorePointFacts, VirtualMachineFacts, region_of
 from shared.copies.provisioning import ProvisioningState, provisioning_state
-from shared.errors import CallFailure, FailureKind
+from shared.errors import CallFailure, FailureKind, Problem
 from shared.values.reading import Json, an_object, objects, text
 
 _KEPT_SECONDS = 3600.0
@@ -137,14 +137,9 @@ class RestorePointGateway:
         """Read a restore point with its instance view: the status read, the only source of a copy's progress."""
         return await self._read(point_id, expand="instanceView")
 
-    async def operation(self, url: str) -> OperationStatus | None:
-        """Read a long-running operation by the URL that its start returned, or return None where Azure no longer knows it."""
-        try:
-            return await read_operation(self._clients, url)
-        except CallFailure as failure:
-            if failure.kind in {FailureKind.NOT_FOUND, FailureKind.REFUSED}:
-                return None
-            raise
+    async def error_of_operation(self, url: str) -> Problem | None:
+        """Return the error of a failed long-running write, by the URL that its start returned; see `shared.arm.operations`."""
+        return await error_of_operation(self._clients, url)
 
     async def create_collection(
         self, collection_id: ResourceId, region: str, source_id: str, tags: Mapping[str, str], request_id: str, timeout: float

@@ -5,12 +5,12 @@ from datetime import timedelta
 import pytest
 
 from shared.arm.ids import ResourceId
-from shared.copies.copying.rules.absence import GONE_AFTER, LOOKS, absent, is_gone, next_look
 from shared.copies.copying.state import CopyState
 from shared.copies.copying.workflow import copy_workflow
 from shared.errors import ErrorCode
 from shared.operations.model.models import Status
 from shared.operations.running.outcomes import Checked, End, Follow, Next, Unread, Wait
+from shared.values.absence import LASTS, LOOKS
 from tests.copies.azure import (
     COLLECTION,
     COPY,
@@ -35,25 +35,6 @@ from tests.copies.azure import (
     started_data,
 )
 from tests.support.clocks import START
-
-
-def test_looks_are_counted_and_spread_over_the_time_that_they_must_cover() -> None:
-    now, series = START, None
-    for look in range(1, 12):
-        series = absent(series, now)
-        assert is_gone(series, now) is (look >= LOOKS and now - START >= GONE_AFTER)
-        later = next_look(series, now)
-        assert timedelta(minutes=1) <= later - now <= GONE_AFTER
-        now = later
-    assert series is not None
-    assert series.since == START
-
-
-def test_many_looks_at_once_conclude_nothing() -> None:
-    series = None
-    for _ in range(50):
-        series = absent(series, START)
-        assert not is_gone(series, START)
 
 
 async def checked(bench: Bench, data: Json) -> Checked:
@@ -107,7 +88,7 @@ async def test_a_copy_that_stays_absent_has_failed(code: str) -> None:
         data = result.data
         bench.clock.advance(result.at - bench.clock.now())
     assert looks >= LOOKS
-    assert GONE_AFTER <= bench.clock.now() - START <= timedelta(minutes=30)
+    assert LASTS <= bench.clock.now() - START <= timedelta(minutes=30)
     claim = BareClaim(of_point(), result.data)
     end = await copy_workflow(bench.steps).steps["recording"](claim.claim)
     assert isinstance(end, End)
@@ -126,6 +107,18 @@ async def run(bench: Bench, name: str, claim: BareClaim) -> object:
     return await copy_workflow(bench.steps).steps[name](claim.claim)
 
 
+async def after_the_looks(bench: Bench, name: str, claim: BareClaim) -> object:
+    """Run a step until it does more than wait, and check how long it waited."""
+    for looks in range(1, 20):
+        outcome = await run(bench, name, claim)
+        if not isinstance(outcome, Wait) or outcome.attention is not None:
+            assert looks >= LOOKS
+            assert LASTS <= bench.clock.now() - START <= 2 * LASTS
+            return outcome
+        bench.clock.advance(outcome.at - bench.clock.now())
+    raise AssertionError(claim.data)
+
+
 async def test_a_source_whose_own_read_answers_404_is_found_in_its_collection() -> None:
     bench = Bench()
     bench.azure.put(collection(COLLECTION, VM, "westeurope", restore_point(POINT)), machine())
@@ -136,11 +129,7 @@ async def test_a_source_whose_own_read_answers_404_is_found_in_its_collection() 
 
 async def test_a_source_that_is_not_there_fails_after_several_looks() -> None:
     bench, claim = Bench(), BareClaim(of_point())
-    for _ in range(LOOKS - 1):
-        outcome = await run(bench, "preparing", claim)
-        assert isinstance(outcome, Wait)
-        bench.clock.advance(outcome.at - bench.clock.now())
-    end = await run(bench, "preparing", claim)
+    end = await after_the_looks(bench, "preparing", claim)
     assert isinstance(end, End)
     assert end.error is not None
     assert (end.error.code, end.error.target) == (ErrorCode.SOURCE_NOT_FOUND, "source.restorePointId")
@@ -169,12 +158,7 @@ async def test_a_write_that_azure_keeps_answering_404_asks_for_attention_while_t
         bench.azure.put(collection(COLLECTION, VM, "westeurope", *points))
         bench.azure.refusals["PUT restorePoints"] = [not_found() for _ in range(20)]
         claim = BareClaim(of_point(), started_data())
-        for _ in range(LOOKS - 1):
-            outcome = await run(bench, "starting", claim)
-            assert isinstance(outcome, Wait)
-            assert outcome.attention is None
-            bench.clock.advance(outcome.at - bench.clock.now())
-        last = await run(bench, "starting", claim)
+        last = await after_the_looks(bench, "starting", claim)
         if listed:
             assert isinstance(last, Wait)
             assert last.attention is not None

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from shared.arm.failures import failure_of
 from shared.arm.ids import ResourceId
 from shared.copies.copying.models import Copy, CopyRequest, CopySource
 from shared.copies.copying.rules.waits import PATIENCE, AzureWait
@@ -158,7 +159,7 @@ async def test_an_operation_that_cannot_be_read_is_tried_again_and_then_left() -
     bench = Bench()
     bench.azure.operation_url = OPERATION
     claim = await making(bench)
-    bench.azure.links[OPERATION] = answered(503, "ServiceUnavailable")
+    bench.azure.links[OPERATION] = failure_of(503, {}, "")
     bench.azure.put(restore_point(MADE, "Failed"))
     with pytest.raises(CallFailure):
         await run(bench, "made", claim)

@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 
 from shared.clock import Clock
 from shared.copies.copying.claim import CopyClaim
-from shared.copies.copying.rules.absence import absent, is_gone, next_look
 from shared.copies.copying.rules.failures import deleted_copy, ended_copy, failed_copy
 from shared.copies.copying.rules.replication import (
     Replication,
@@ -22,9 +21,7 @@ from shared.copies.gateway import Point, RestorePointGateway
 from shared.errors import CallFailure, ErrorCode, FailureKind, Problem
 from shared.operations.model.rows import Active
 from shared.operations.running.outcomes import Checked, Follow, Unread
-
-_LISTED = timedelta(minutes=2)
-"""When to read a copy again that its collection lists although its own read answers 404."""
+from shared.values.absence import BETWEEN_LOOKS, not_shown
 
 
 def group_of(subscription_id: str) -> str:
@@ -92,11 +89,11 @@ def judge_absence(state: CopyState, clock: Clock, *, listed: bool) -> Checked:
     now = clock.now()
     if listed:
         state.forget("absence")
-        return Checked(at=now + _LISTED, data=state.written(), attention=_attention(state, now))
-    state.absence = absent(state.absence, now)
-    if is_gone(state.absence, now):
+        return Checked(at=now + BETWEEN_LOOKS, data=state.written(), attention=_attention(state, now))
+    state.absence = not_shown(state.absence, now)
+    if state.absence.lasts_long_enough(now):
         return _ended(state, deleted_copy(), None, None)
-    return Checked(at=next_look(state.absence, now), data=state.written(), attention=_attention(state, now))
+    return Checked(at=now + BETWEEN_LOOKS, data=state.written(), attention=_attention(state, now))
 
 
 def _ended(state: CopyState, failure: Problem | None, detail: CopyDetail | None, percent: int | None) -> Checked:

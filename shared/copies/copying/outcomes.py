@@ -4,10 +4,8 @@ from collections.abc import Mapping
 from datetime import timedelta
 
 from shared.arm.ids import ResourceId
-from shared.arm.operations import OperationState
 from shared.clock import Clock
 from shared.copies.copying.claim import CopyClaim
-from shared.copies.copying.rules.absence import absent, is_gone, next_look
 from shared.copies.copying.rules.chain import REFRESH
 from shared.copies.copying.rules.failures import azure_problem, meaning_of
 from shared.copies.copying.rules.waits import SLOW_LOOK, AzureWait, is_overdue, overdue_message, waiting
@@ -17,6 +15,7 @@ from shared.operations.model.models import Intent, Status
 from shared.operations.running.effects import Absent, Effect, Started
 from shared.operations.running.outcomes import End, Outcome, Wait
 from shared.operations.timings import Timings
+from shared.values.absence import BETWEEN_LOOKS, not_shown
 from shared.values.durations import in_words
 
 POINT_TYPE = "restorePoints"
@@ -68,14 +67,14 @@ def rate_wait(clock: Clock, copy: CopyClaim, failure: CallFailure, step: str) ->
 def look_again(clock: Clock, copy: CopyClaim, step: str | None = None) -> Wait | None:
     """Return when to look again for a resource that Azure answers 404 for; None once it counts as gone."""
     now = clock.now()
-    copy.state.absence = absent(copy.state.absence, now)
-    return None if is_gone(copy.state.absence, now) else Wait(next_look(copy.state.absence, now), step=step)
+    absence = copy.state.absence = not_shown(copy.state.absence, now)
+    return None if absence.lasts_long_enough(now) else Wait(now + BETWEEN_LOOKS, step=step)
 
 
 def missing_attention(clock: Clock, copy: CopyClaim, failure: CallFailure, step: str) -> Wait:
     """Return the wait for a 404 that persists although the resource exists: a person must look."""
     now = clock.now()
-    lasted = in_words(copy.state.absence.lasted(now)) if copy.state.absence is not None else "some time"
+    lasted = in_words(now - copy.state.absence.since) if copy.state.absence is not None else "some time"
     message = f"Azure has answered {failure.code} for {lasted}: {failure.message}. Check in Azure; the copy continues once this changes."
     return Wait(now + SLOW_LOOK, step=step, attention=(str(ErrorCode.NO_PROGRESS), message))
 
@@ -89,14 +88,11 @@ async def reason_in_operation(gateway: RestorePointGateway, copy: CopyClaim, eff
     if url is None:
         return None
     try:
-        status = await gateway.operation(url)
+        return await gateway.error_of_operation(url)
     except CallFailure:
         if copy.attempts < _READS_OF_AN_OPERATION:
             raise
         return None
-    if status is None or status.state not in {OperationState.FAILED, OperationState.CANCELED}:
-        return None
-    return status.error or Problem(str(status.state), "Azure gives no reason")
 
 
 def collection_effect(
