@@ -218,9 +218,14 @@ def sentence(words: str) -> str:
 
 
 _RIGHTS = frozenset({"authorizationfailed", "linkedauthorizationfailed"})
+_POLICY = "requestdisallowedbypolicy"
 
 
 def azure_code(failure: CallFailure) -> ErrorCode:
-    """Return the code of a refused call: `AuthorizationFailed` where the identity of the app lacks a right, else `AzureRefused`."""
-    lacks_right = failure.status == 403 or failure.code.lower() in _RIGHTS
+    """Return the error code to report for a call that Azure refused: AuthorizationFailed for a missing right, else AzureRefused.
+
+    Any 403 is a missing right, but for that of an Azure Policy, which no role assignment changes.
+    """
+    code = failure.code.lower()
+    lacks_right = code in _RIGHTS or (failure.status == 403 and code != _POLICY)
     return ErrorCode.AUTHORIZATION_FAILED if lacks_right else ErrorCode.AZURE_REFUSED

@@ -1,7 +1,7 @@
 """The table `copies`: which restore point is copied where by which operation, and the ledger of finished copies by VM.
 
 A unique row per (source restore point, target region) keeps a second copy from being asked for: Azure allows one
-(facts/restore-points.md). The ledger outlives the source: once a VM is gone, Azure cannot tell what a copy is of.
+(docs/azure/restore-points.md). The ledger outlives the source: once a VM is gone, Azure cannot tell what a copy is of.
 """
 
 from dataclasses import dataclass

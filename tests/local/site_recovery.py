@@ -87,9 +87,8 @@ class Vaults:
         """Return the id of the job that an answer names."""
         assert reply.status == 202, reply.body
         assert reply.body is None
-        return (
-            f"{resource.split('/replication', maxsplit=1)[0]}/replicationJobs/{reply.headers['Location'].split('?')[0].rsplit('/', 1)[-1]}"
-        )
+        name = reply.headers["Azure-AsyncOperation"].split("?")[0].rsplit("/", 1)[-1]
+        return f"{resource.split('/replication', maxsplit=1)[0]}/replicationJobs/{name}"
 
     async def done(self, resource: str, deed: str, body: Any = None, *, after: str = "PT2H", **options: Any) -> dict[str, Any]:
         """Ask for a deed, let the time pass, and return its job's properties."""

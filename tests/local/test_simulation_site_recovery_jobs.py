@@ -1,5 +1,6 @@
 """Jobs of Site Recovery: as they are told, as they fail, as they are broken off, and those of recovery plans."""
 
+import re
 from collections.abc import AsyncIterator
 from datetime import datetime
 from pathlib import Path
@@ -8,8 +9,9 @@ from typing import Any
 import pytest
 from aiohttp import ClientError
 
-from tests.local.site_recovery import PLANNED, Vaults, a_test, failback, unplanned, vaults_running
+from tests.local.site_recovery import NO_NETWORK, PLANNED, Vaults, a_test, failback, unplanned, vaults_running
 
+GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 PLAN_OUT = {"properties": {"failoverDirection": "PrimaryToRecovery", "sourceSiteOperations": "NotRequired", "providerSpecificDetails": []}}
 
 
@@ -20,13 +22,13 @@ async def vaults() -> AsyncIterator[Vaults]:
 
 
 def states(job: dict[str, Any]) -> dict[str, str]:
-    """Return the states of a job's tasks by name."""
-    return {task["name"]: task["state"] for task in job["tasks"]}
+    """Return the states of a job's tasks by name, of a recovery plan's by id."""
+    return {task["taskId"] if task["name"] == "Unknown" else task["name"]: task["state"] for task in job["tasks"]}
 
 
 def members(job: dict[str, Any], group: int) -> dict[str, dict[str, Any]]:
     """Return the members' tasks of a plan's group by the machine's name."""
-    found = [task for task in job["tasks"] if task["name"] == f"RecoveryPlanGroup{group}"]
+    found = [task for task in job["tasks"] if task["taskId"] == f"Group{group}"]
     return {child["friendlyName"]: child for child in found[0]["groupTaskCustomDetails"]["childTasks"]}
 
 
@@ -180,8 +182,9 @@ async def test_the_groups_of_a_plan_run_one_after_another(vaults: Vaults) -> Non
     assert (await vaults.post(vaults.item("shop-db01"), "plannedFailover", PLANNED)).code == "AnotherJobInProgress"
     await vaults.azure.control.advance("PT10M")
     told = await vaults.properties(job)
-    assert list(states(told).values()) == ["Succeeded", "Succeeded", "InProgress", "NotStarted"]
-    assert (told["targetInstanceType"], told["targetObjectId"]) == ("RecoveryPlan", "shop")
+    assert list(states(told).values()) == ["Succeeded", "Succeeded", "InProgress", "NotStarted", "NotStarted"]
+    assert (told["targetInstanceType"], told["targetObjectName"]) == ("RecoveryPlan", "shop")
+    assert GUID.fullmatch(told["targetObjectId"])
     (first,) = members(told, 1).values()
     assert (first["state"], first["customDetails"]["jobTask"]["targetObjectId"]) == ("Succeeded", "shop-db01")
     assert [task["name"] for task in first["groupTaskCustomDetails"]["childTasks"]][-1] == "VmFoStartVmOnSecondary"
@@ -237,7 +240,7 @@ async def test_a_member_that_fails_stops_the_plan_behind_its_group(vaults: Vault
     job = await vaults.start(plan, "unplannedFailover", PLAN_OUT)
     await vaults.azure.control.advance("PT1H")
     told = await vaults.properties(job)
-    assert (told["state"], list(states(told).values())) == ("Failed", ["Succeeded", "Failed", "NotStarted"])
+    assert (told["state"], list(states(told).values())) == ("Failed", ["Succeeded", "Failed", "NotStarted", "NotStarted"])
     assert {name: task["state"] for name, task in members(told, 1).items()} == {"contoso-web01": "Failed", "contoso-vault01": "Succeeded"}
     active = {
         name: (await vaults.properties(vaults.item(name)))["activeLocation"]
@@ -327,3 +330,36 @@ async def test_everything_survives_a_restart_and_the_estate_round_trip(tmp_path:
         estate = await vaults.azure.control.estate()
         assert await vaults.azure.control.put_estate(estate) == estate
         assert "Commit" in await vaults.allowed(item)
+
+
+async def test_the_tasks_of_a_plan_are_named_unknown_and_described_by_their_friendly_name(vaults: Vaults) -> None:
+    told = await vaults.done(vaults.plan("contoso-plan"), "unplannedFailover", PLAN_OUT)
+    names = [(task["name"], task["friendlyName"]) for task in told["tasks"]]
+    assert names[0] == ("RpSrsPrerequisitesCheck", "Prerequisites check for the recovery plan")
+    assert names[1:3] == [("Unknown", "Group 1: Start (2)"), ("Unknown", "Group 2: Start (1)")]
+    assert names[-1] == ("EndRecoveryPlanTask", "Finalizing the recovery plan")
+    for machine, task in members(told, 1).items():
+        assert (task["name"], task["taskType"], GUID.fullmatch(task["taskId"]) is not None) == (
+            "Unknown",
+            "VirtualMachineTaskDetails",
+            True,
+        )
+        entity = task["customDetails"]["jobTask"]
+        assert (entity["targetObjectName"], entity["targetInstanceType"]) == (machine, "Vm")
+        assert "/replicationJobs/" in entity["jobId"]
+
+
+async def test_jobs_of_plans_and_of_azure_to_azure_have_a_guid_as_target(vaults: Vaults) -> None:
+    plan = vaults.plan("contoso-plan")
+    told = await vaults.done(plan, "testFailover", {"properties": {"failoverDirection": "PrimaryToRecovery", **NO_NETWORK}})
+    assert GUID.fullmatch(told["targetObjectId"])
+    assert (told["targetObjectName"], told["targetInstanceType"]) == ("contoso-plan", "RecoveryPlan")
+    listed = await vaults.get(f"{vaults.tenant}/replicationJobs", _filter=f"targetObjectId eq '{told['targetObjectId']}'")
+    assert [job["properties"]["targetObjectName"] for job in listed.body["value"]] == ["contoso-plan"]
+    assert (await vaults.get(f"{vaults.tenant}/replicationJobs", _filter="targetObjectId eq 'contoso-plan'")).body["value"] == []
+    await vaults.done(plan, "testFailoverCleanup", {"properties": {}})
+    item = await vaults.done(vaults.item("contoso-web01"), "testFailover", a_test("A2A"))
+    assert GUID.fullmatch(item["targetObjectId"])
+    assert item["targetObjectName"] == "contoso-web01"
+    hyper_v = await vaults.done(vaults.item("erp01"), "testFailover", a_test("HyperVReplicaAzure"))
+    assert hyper_v["targetObjectId"] == vaults.item("erp01").rsplit("/", 1)[-1], "recorded: the item's own name"

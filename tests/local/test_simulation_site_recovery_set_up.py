@@ -304,3 +304,38 @@ async def test_a_vault_that_cannot_be_read_changes_nothing(vaults: Vaults) -> No
         assert refused.value.status == 400
         assert "vaults" in str(refused.value)
     assert await vaults.azure.control.estate() == vaults.estate
+
+
+async def test_a_change_of_the_set_up_names_its_job_in_azure_async_operation_only(vaults: Vaults) -> None:
+    policy = f"{vaults.provider}/replicationPolicies/another"
+    body = {"properties": {"providerSpecificInput": {"instanceType": "HyperVReplicaAzure", "replicationInterval": 300}}}
+    for method, path, sent in (
+        ("PUT", policy, body),
+        ("PATCH", vaults.plan("shop"), {"properties": {"groups": (await vaults.properties(vaults.plan("shop")))["groups"]}}),
+        ("DELETE", policy, None),
+    ):
+        reply = await vaults.azure.call(method, path, sent, version=VERSION)
+        assert (reply.status, reply.body, "Location" in reply.headers) == (202, None, False)
+        job = vaults.job_of(reply, path)
+        assert (await vaults.properties(job))["state"] == "InProgress"
+        await vaults.azure.control.advance("PT5M")
+        assert (await vaults.get(reply.headers["Azure-AsyncOperation"])).body["status"] == "Succeeded"
+    await vaults.azure.control.add_fault("failJob", method="PUT", path="replicationPolicies/", code="28000")
+    failed = await vaults.azure.call("PUT", policy, body, version=VERSION)
+    await vaults.azure.control.advance("PT5M")
+    ended = (await vaults.get(failed.headers["Azure-AsyncOperation"])).body
+    assert (ended["status"], ended["error"]["code"]) == ("Failed", "28000")
+
+
+async def test_instance_types_that_the_specification_does_not_know_are_refused(vaults: Vaults) -> None:
+    item = vaults.item("new01")
+    cloud = item.rsplit("/", 2)[0]
+    mapping = f"{cloud}/replicationProtectionContainerMappings/another"
+    policy = f"{vaults.provider}/replicationPolicies/every-5-minutes"
+    wanted = {"policyId": policy, "targetProtectionContainerId": "Microsoft Azure"}
+    for kind, status in (("HyperVReplicaAzure", 400), ("A2A", 400), ("ReplicationProviderSpecificContainerMappingInput", 202)):
+        body = {"properties": wanted | {"providerSpecificInput": {"instanceType": kind}}}
+        assert (await vaults.azure.call("PUT", mapping, body, version=VERSION)).status == status, kind
+    for kind, status in (("HyperVReplicaAzure", 400), ("A2A", 400), ("DisableProtectionProviderSpecificInput", 202)):
+        body = {"properties": {"replicationProviderInput": {"instanceType": kind}}}
+        assert (await vaults.post(item, "remove", body)).status == status, kind

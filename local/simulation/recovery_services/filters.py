@@ -66,7 +66,7 @@ def _job_test(condition: _Condition, now: datetime) -> Callable[[Job], bool]:
     words: dict[str, Callable[[Job], str]] = {
         "scenarioname": lambda job: job.scenario,
         "jobname": lambda job: job.name,
-        "targetobjectid": lambda job: name(job.target),
+        "targetobjectid": lambda job: job.target_object_id,
         "targetobjectname": lambda job: job.target_name,
         "fabricid": lambda job: fabric_of(job.target) if len(job.target.split("/")) > 10 else "",
         "affectedobjecttypes": lambda job: job.target_type,

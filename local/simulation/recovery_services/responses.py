@@ -15,6 +15,7 @@ from local.simulation.recovery_services.names import (
     CONTAINER,
     FABRIC,
     ITEM,
+    JOB,
     PLAN,
     POINT,
     POLICY,
@@ -32,7 +33,7 @@ from local.simulation.recovery_services.state import RecoveryServicesState
 from local.simulation.recovery_services.vaults import health as vault_health
 from local.simulation.recovery_services.vaults.models import Thing, Vault
 from local.simulation.recovery_services.vaults.shapes import FABRIC_PARTS
-from local.simulation.times import text_or_none, to_text
+from local.simulation.times import moment, text_or_none, to_text
 
 _KINDS = {name(kind).lower(): kind for kind in (FABRIC, POLICY, *FABRIC_PARTS.values())}
 
@@ -168,7 +169,6 @@ def list_plans(call: Call) -> Answer:
 def _plan(call: Call, row: Plan) -> Json:
     state = call.world.of(RecoveryServicesState)
     members = plan_failovers.members_of(call, row)
-    job = row.job
     properties: Json = {
         "friendlyName": row.friendly_name,
         "primaryFabricId": row.primary,
@@ -181,14 +181,25 @@ def _plan(call: Call, row: Plan) -> Json:
         "lastPlannedFailoverTime": text_or_none(row.last_planned),
         "lastUnplannedFailoverTime": text_or_none(row.last_unplanned),
         "lastTestFailoverTime": text_or_none(row.last_test),
-        "currentScenario": item_bodies.scenario(row.id, job, row.scenario, row.scenario_start),
-        "currentScenarioStatus": "InProgress" if job else "None",
-        "currentScenarioStatusDescription": "InProgress" if job else "None",
+        **_scenario(call, row),
         "groups": [_group(group, members) for group in row.groups],
         "providerSpecificDetails": [],
     }
     given = {member: value for member, value in properties.items() if value is not None}
     return {"id": row.id, "name": name(row.id), "type": PLAN, "properties": given}
+
+
+def _scenario(call: Call, row: Plan) -> Json:
+    """Return the scenario that runs on a plan, or the last one that ran, with the state of its job; `None` where none ever did."""
+    last = row.last or {}
+    name_ = row.job or last.get("job")
+    since = row.scenario_start if row.job else moment(last, "scenarioStart")
+    body = {"currentScenario": item_bodies.scenario(row.id, name_, row.scenario or last.get("scenario"), since)}
+    job = call.world.of(RecoveryServicesState).job(f"{vault_of(row.id)}/{name(JOB)}/{name_}") if name_ else None
+    status, description = ("None", "None") if name_ is None else ("Succeeded", "Completed")
+    if job is not None:
+        status, description = job.state(call.now), job.state_description(call.now)
+    return body | {"currentScenarioStatus": status, "currentScenarioStatusDescription": description}
 
 
 def _group(group: Group, members: Sequence[Item]) -> Json:

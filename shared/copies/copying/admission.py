@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from shared.arm.ids import ResourceId
+from shared.arm.reading import id_key
 from shared.copies.copying.models import CopyRequest
 from shared.copies.copying.rules.eligibility import reasons, reasons_against_point, region_problem
 from shared.copies.copying.rules.naming import source_collection_id, target_collection_id
-from shared.copies.facts import RestorePointFacts, VirtualMachineFacts, id_key
+from shared.copies.facts import RestorePointFacts, VirtualMachineFacts
 from shared.copies.gateway import Collection, RestorePointGateway
 from shared.errors import CallFailure, ErrorCode, FailureKind, Problem, Refused, sentence
 from shared.operations.model.identity import is_operation_id

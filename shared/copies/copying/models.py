@@ -1,4 +1,4 @@
-"""What comes in and what goes out of `/restore-point-copies`, over HTTP and queue alike (DESIGN.md, contracts/).
+"""What comes in and what goes out of `/restore-point-copies`, over HTTP and queue alike (docs/design/copies.md).
 
 A request that is wrong raises `pydantic.ValidationError`, whose errors carry the path of the field as the sender wrote it
 (`source.vmId`) and a sentence that can be shown as it is.
@@ -169,7 +169,7 @@ class CopySource(_Request):
     @field_validator("exclude_disks")
     @classmethod
     def _disks_are_fixed(cls, value: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
-        """`excludeDisks` is possible at the creation only, never at the copy (facts/restore-points.md)."""
+        """`excludeDisks` is possible at the creation only, never at the copy (docs/azure/restore-points.md)."""
         if value and info.data.get("restore_point_id") is not None:
             raise _refuse("disks can be left out only when a restore point is made: leave this out, or give virtualMachineId")
         return tuple({disk.lower(): disk for disk in value}.values())
@@ -210,7 +210,7 @@ class CopyRequest(_Request):
     @field_validator("tags")
     @classmethod
     def _tags_fit(cls, tags: dict[str, str]) -> dict[str, str]:
-        """Limits of contracts/http.md; characters and case of ARM's tag names ("Use tags to organize your Azure resources")."""
+        """Limits of docs/design/copies.md; characters and case of ARM's tag names ("Use tags to organize your Azure resources")."""
         if len(tags) > MAX_TAGS:
             raise _refuse(f"{len(tags)} tags are given; at most {MAX_TAGS} are possible")
         for name, value in tags.items():

@@ -1,4 +1,4 @@
-"""A copy as callers see it, made of its operation (DESIGN.md, contracts/http.md "A copy")."""
+"""A copy as callers see it, made of its operation (docs/design/copies.md, "Response")."""
 
 from collections.abc import Mapping
 

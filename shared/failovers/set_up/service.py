@@ -1,4 +1,4 @@
-"""What entry points ask of the set-up: accept a change, once, after all that can be known now (contracts/http.md)."""
+"""What entry points ask of the set-up: accept a change, once, after all that can be known now (docs/design/http.md)."""
 
 import asyncio
 from collections.abc import Coroutine

@@ -1,4 +1,4 @@
-"""Lists of operations, newest first: a tenant's range, or the provider's sixteen merged (CORE.md, "One table")."""
+"""Lists of operations, newest first: a tenant's range, or the provider's sixteen merged (docs/design/core.md, "The operations table")."""
 
 import asyncio
 import heapq

@@ -64,7 +64,7 @@ def item(row: Item, state: RecoveryServicesState, faults: Sequence[Fault], now: 
 
 
 def scenario(resource_id: str, job: str | None, name_: str | None, since: datetime | None) -> Json:
-    """Return a `CurrentScenarioDetails`; idle it names a job `None` of the year 1753 (spec/recordings_asr_*)."""
+    """Return a `CurrentScenarioDetails`; idle it names a job `None` of the year 1753 (recorded traffic)."""
     jobs = f"{vault_of(resource_id)}/{name(JOB)}"
     if job is None:
         return {"scenarioName": "None", "jobId": f"{jobs}/None", "startTime": _IDLE_SINCE}
@@ -245,6 +245,8 @@ def _hyper_v(row: Item, lag: int | None, _: Thing | None, now: datetime) -> Json
 
 
 def _rcm(row: Item, lag: int | None, policy: Thing | None, now: datetime) -> Json:
+    if row.phase in _HOMEWARD:
+        return _rcm_failback(row)
     newest = next(iter(points(row, policy, now)), None)
     return _given(
         {
@@ -264,6 +266,25 @@ def _rcm(row: Item, lag: int | None, policy: Thing | None, now: datetime) -> Jso
             "lastRecoveryPointId": f"{row.id}/recoveryPoints/{newest.name}" if newest else None,
             "lastRpoInSeconds": lag,
             "lastRpoCalculatedTime": to_text(now) if lag is not None else None,
+            "resyncRequired": "false",
+        }
+    )
+
+
+#: A machine of VMware in these phases replicates, or has replicated, from Azure to its site.
+_HOMEWARD = (Phase.REVERSED, Phase.FAILING_BACK, Phase.FAILED_BACK, Phase.FAILBACK_COMMITTED)
+
+
+def _rcm_failback(row: Item) -> Json:
+    return _given(
+        {
+            "instanceType": "InMageRcmFailback",
+            "internalIdentifier": derived("rcm", row.id),
+            "azureVirtualMachineId": row.source.get("azureVmId"),
+            "reprotectAgentId": row.source.get("reprotectAgentId"),
+            "targetDataStoreName": row.source.get("datastore"),
+            "targetVmName": row.friendly_name,
+            "osType": row.source.get("osType", "Windows"),
             "resyncRequired": "false",
         }
     )

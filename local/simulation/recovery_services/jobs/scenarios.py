@@ -1,6 +1,6 @@
 """What each kind of job consists of: its names, its tasks, and the seconds of Azure's time that they take.
 
-The planned failover is as recorded (spec/recordings_asr_h2a_planned_failover_shape.json): ten minutes for a tiny machine. The others
+The planned failover is as recorded (recorded traffic): ten minutes for a tiny machine. The others
 keep to its proportions.
 """
 
@@ -143,7 +143,7 @@ _TASKS: dict[Scenario, tuple[_T, ...]] = {
 def tasks_for(scenario: Scenario, item: Item, *, shut_down: bool = True) -> tuple[Task, ...]:
     """Return what a job has to do for an item, one task after another; `shut_down`: the source is shut down first.
 
-    A machine that does not shut down ends a planned failover; an unplanned one goes on without (facts/site-recovery.md).
+    A machine that does not shut down ends a planned failover; an unplanned one goes on without (docs/azure/site-recovery.md).
     """
     found = []
     for each in _TASKS[scenario]:

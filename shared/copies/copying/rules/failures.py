@@ -1,4 +1,4 @@
-"""What Azure's error codes mean for a copy, in words, and whether asking again can help (facts/restore-points.md, "Error codes")."""
+"""What Azure's error codes mean for a copy, in words, and whether asking again can help (docs/azure/restore-points.md, "Error codes")."""
 
 from dataclasses import dataclass
 
@@ -64,7 +64,7 @@ def azure_problem(error: Problem, code: ErrorCode = ErrorCode.AZURE_REFUSED) -> 
 def failed_copy(replication: Replication) -> Problem:
     """Return why a copy failed, from its instance view.
 
-    Azure tells little, there is no resume, and one failed disk fails the copy (facts/restore-points.md): so it says what to do.
+    Azure tells little, there is no resume, and one failed disk fails the copy (docs/azure/restore-points.md): so it says what to do.
     """
     reason = (replication.message or "Azure gives no reason").rstrip(".")
     return Problem(
