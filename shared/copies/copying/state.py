@@ -37,7 +37,12 @@ class Stored(BaseModel):
     """A document in a row of storage, in camelCase."""
 
     model_config = ConfigDict(
-        extra="allow", alias_generator=to_camel, populate_by_name=True, validate_assignment=True, arbitrary_types_allowed=True, defer_build=True
+        extra="allow",
+        alias_generator=to_camel,
+        populate_by_name=True,
+        validate_assignment=True,
+        arbitrary_types_allowed=True,
+        defer_build=True,
     )
 
     @classmethod

@@ -168,7 +168,11 @@ def _disk(disk: Json) -> DiskReplication:
     status = an_object(replication, "status")
     percent = member(replication, "completionPercent")
     percent = float(percent) if isinstance(percent, str) and percent.isdecimal() else percent
-    number = max(0, min(100, int(percent))) if isinstance(percent, int | float) and not isinstance(percent, bool) and math.isfinite(percent) else 0
+    number = (
+        max(0, min(100, int(percent)))
+        if isinstance(percent, int | float) and not isinstance(percent, bool) and math.isfinite(percent)
+        else 0
+    )
     state = DiskState.FAILED if _failed(status) else DiskState.SUCCEEDED if _succeeded(status) else DiskState.REPLICATING
     return DiskReplication(text(disk, "id") or "", state, number)
 
