@@ -26,6 +26,11 @@ def states(job: dict[str, Any]) -> dict[str, str]:
     return {task["taskId"] if task["name"] == "Unknown" else task["name"]: task["state"] for task in job["tasks"]}
 
 
+def status_of(job: str) -> str:
+    """Return the path at which `Azure-AsyncOperation` shows a job."""
+    return job.replace("/replicationJobs/", "/replicationOperationStatus/")
+
+
 def members(job: dict[str, Any], group: int) -> dict[str, dict[str, Any]]:
     """Return the members' tasks of a plan's group by the machine's name."""
     found = [task for task in job["tasks"] if task["taskId"] == f"Group{group}"]
@@ -39,7 +44,7 @@ async def test_the_traffic_is_as_recorded(vaults: Vaults) -> None:
     job = vaults.job_of(reply, item)
     name = job.rsplit("/", 1)[-1]
     assert reply.headers["Location"] == f"{vaults.azure.url}{item}/operationresults/{name}?api-version=2025-08-01"
-    assert reply.headers["Azure-AsyncOperation"] == f"{vaults.azure.url}{job}?api-version=2025-08-01"
+    assert reply.headers["Azure-AsyncOperation"] == f"{vaults.azure.url}{status_of(job)}?api-version=2025-08-01"
     await vaults.azure.control.advance("PT1M")
     running = (await vaults.get(job)).body
     told = running["properties"]
@@ -47,7 +52,9 @@ async def test_the_traffic_is_as_recorded(vaults: Vaults) -> None:
     assert (told["state"], told["allowedActions"], told["targetObjectId"]) == ("InProgress", ["Cancel"], "erp01")
     assert list(states(told).values()) == ["Succeeded", "Succeeded", "Succeeded", "InProgress", "NotStarted"]
     assert (told["tasks"][3]["endTime"], told["tasks"][4]["startTime"]) == ("0001-01-01T00:00:00", "0001-01-01T00:00:00")
-    assert (running["status"], running["error"], running["endTime"]) == ("InProgress", None, None)
+    assert set(running) == {"id", "name", "type", "properties"}, "recorded in 2021; 2017 had more"
+    status = (await vaults.get(status_of(job))).body
+    assert (status["status"], status["error"], status["endTime"]) == ("InProgress", None, None)
     pending = await vaults.get(reply.headers["Location"])
     assert (pending.status, pending.body) == (202, None)
     await vaults.azure.control.advance("PT10M")
@@ -97,7 +104,7 @@ async def test_a_job_that_fails_tells_why_and_changes_nothing(vaults: Vaults) ->
     assert error["serviceErrorDetails"]["code"] == "28117"
     assert error["providerErrorDetails"]["recommendedAction"]
     assert (error["taskId"], told["tasks"][1]["errors"]) == ("ShutdownVmOnPrimary", [error])
-    assert (await vaults.get(job)).body["error"]["code"] == "28117"
+    assert (await vaults.get(status_of(job))).body["error"]["code"] == "28117"
     state = await vaults.properties(item)
     assert (state["activeLocation"], state["protectionState"]) == ("Primary", "Protected")
     assert "PlannedFailover" in state["allowedOperations"]
@@ -110,7 +117,7 @@ async def test_a_job_that_fails_tells_why_and_changes_nothing(vaults: Vaults) ->
 
 
 async def test_a_test_failover_that_fails_late_leaves_a_machine_behind(vaults: Vaults) -> None:
-    for task, after in (("VmTfoPrerequisitesCheck", "MarkedForDeletion"), ("VmTfoStartVm", "WaitingForCompletion")):
+    for task, after in (("VmTfoPrerequisitesCheck", "MarkedForDeletion"), ("VmTfoBootTestVm", "WaitingForCompletion")):
         await vaults.azure.control.add_fault("failJob", task=task)
         job = await vaults.done(vaults.item("erp02"), "testFailover", a_test("HyperVReplicaAzure"))
         assert job["state"] == "Failed"
@@ -145,7 +152,7 @@ async def test_cancelling_a_failover_does_harm(vaults: Vaults) -> None:
     told = await vaults.properties(job)
     assert told["state"] == "Cancelled"
     assert list(states(told).values()) == ["Succeeded", "Succeeded", "Succeeded", "Cancelled", "NotStarted"]
-    assert (await vaults.get(job)).body["status"] == "Canceled"
+    assert (await vaults.get(status_of(job))).body["status"] == "Canceled"
     before = await vaults.points(item)
     await vaults.azure.control.advance("PT3H")
     state = await vaults.properties(item)
@@ -363,3 +370,17 @@ async def test_jobs_of_plans_and_of_azure_to_azure_have_a_guid_as_target(vaults:
     assert item["targetObjectName"] == "contoso-web01"
     hyper_v = await vaults.done(vaults.item("erp01"), "testFailover", a_test("HyperVReplicaAzure"))
     assert hyper_v["targetObjectId"] == vaults.item("erp01").rsplit("/", 1)[-1], "recorded: the item's own name"
+
+
+async def test_a_test_failover_and_its_cleanup_have_the_recorded_tasks(vaults: Vaults) -> None:
+    test = await vaults.done(vaults.item("erp01"), "testFailover", a_test("HyperVReplicaAzure"))
+    assert [(task["taskId"], task["name"], task["friendlyName"]) for task in test["tasks"]] == [
+        ("TestFailoverPreflightChecksTask", "VmTfoPrerequisitesCheck", "Prerequisites check for test failover"),
+        ("BeginTestFailoverTask", "VmTfoInitiateFailover", "Starting test failover"),
+        ("PrepareTestProtectedEntitiesTask", "VmTfoPrepareTestVm", "Creating test virtual machine"),
+        ("BootTestProtectedEntitiesTask", "VmTfoBootTestVm", "Start the virtual machine"),
+    ]
+    assert test["customDetails"]["testFailoverStatus"] == "Active"
+    cleanup = await vaults.done(vaults.item("erp01"), "testFailoverCleanup", {"properties": {"comments": ""}})
+    assert cleanup["friendlyName"] == "Test failover cleanup"
+    assert [task["name"] for task in cleanup["tasks"]] == ["VmTfoCleanupPreflightsCheck", "VmTfoEndFailover", "VmTfoDeleteTestVm"]

@@ -339,3 +339,37 @@ async def test_instance_types_that_the_specification_does_not_know_are_refused(v
     for kind, status in (("HyperVReplicaAzure", 400), ("A2A", 400), ("DisableProtectionProviderSpecificInput", 202)):
         body = {"properties": {"replicationProviderInput": {"instanceType": kind}}}
         assert (await vaults.post(item, "remove", body)).status == status, kind
+
+
+async def test_things_of_a_vault_have_the_recorded_members(vaults: Vaults) -> None:
+    for kind in ("replicationFabrics", "replicationProtectionContainers", "replicationPolicies", "replicationNetworks"):
+        for thing in (await vaults.get(f"{vaults.provider}/{kind}")).body["value"]:
+            assert set(thing) == {"id", "name", "type", "properties"}, thing
+    mappings = (await vaults.get(f"{vaults.provider}/replicationProtectionContainerMappings")).body["value"]
+    assert mappings
+    assert not [each for each in mappings if "providerSpecificDetails" in each["properties"]], "Hyper-V and VMware have none"
+    mappings = (await vaults.get(f"{vaults.tenant}/replicationProtectionContainerMappings")).body["value"]
+    assert {each["properties"]["providerSpecificDetails"]["instanceType"] for each in mappings} == {"A2A"}
+
+
+async def test_the_recovery_side_in_azure_is_a_fabric_and_a_container_with_ids(vaults: Vaults) -> None:
+    item = await vaults.properties(vaults.item("erp01"))
+    assert item["recoveryFabricId"].startswith(f"{vaults.provider}/replicationFabrics/")
+    assert item["recoveryContainerId"].startswith(f"{item['recoveryFabricId']}/replicationProtectionContainers/")
+    assert item["recoveryFabricFriendlyName"] == "Microsoft Azure"
+    (mapping, *_) = (await vaults.get(f"{vaults.provider}/replicationNetworkMappings")).body["value"]
+    assert mapping["properties"]["recoveryFabricFriendlyName"] == "Microsoft Azure"
+
+
+async def test_the_list_of_machines_ends_with_an_empty_page(vaults: Vaults) -> None:
+    cloud = vaults.item("new01").rsplit("/", 2)[0]
+    first = (await vaults.get(f"{cloud}/replicationProtectableItems")).body
+    assert first["value"]
+    last = (await vaults.azure.call("GET", first["nextLink"])).body
+    assert last == {"value": []}
+
+
+async def test_a_policy_with_an_interval_of_24_is_taken(vaults: Vaults) -> None:
+    body = {"properties": {"providerSpecificInput": {"instanceType": "HyperVReplicaAzure", "replicationInterval": 24}}}
+    policy = f"{vaults.provider}/replicationPolicies/odd"
+    assert (await vaults.azure.call("PUT", policy, body, version=VERSION)).status == 202

@@ -22,7 +22,7 @@ _STATUS = {"Cancelled": "Canceled"}
 
 
 def job(row: Job, now: datetime) -> Json:
-    """Return a `Job`, with the members beside `properties` that `Azure-AsyncOperation` is read by."""
+    """Return a `Job`; since 2021 it has no members beside `properties`."""
     current = row.state(now)
     ended = not row.running(now) and current != "Suspended"
     found = list(_errors(row, row.tasks, now))
@@ -43,31 +43,22 @@ def job(row: Job, now: datetime) -> Json:
     }
     if ended:
         properties["endTime"] = text_or_none(row.ends_at)
-    body: Json = {
-        "id": row.id,
-        "name": row.name,
-        "type": JOB,
-        "properties": properties,
-        "status": _STATUS.get(current, current),
-        "error": _envelope(found) if current == "Failed" else None,
-        "startTime": to_text(row.started_at),
-        "endTime": text_or_none(row.ends_at) if ended else None,
-    }
-    return body
+    return {"id": row.id, "name": row.name, "type": JOB, "properties": properties}
 
 
 def operation(row: Job, now: datetime) -> Json:
-    """Return a job as the status of an operation, which is what a change of the configuration is told as."""
-    full = job(row, now)
+    """Return a job as the status of an operation, which `Azure-AsyncOperation` leads to."""
+    current = row.state(now)
+    ended = not row.running(now) and current != "Suspended"
     return {
         "id": None,
         "name": row.name,
-        "status": full["status"],
-        "startTime": full["startTime"],
-        "endTime": full["endTime"],
+        "status": _STATUS.get(current, current),
+        "startTime": to_text(row.started_at),
+        "endTime": text_or_none(row.ends_at) if ended else None,
         "percentComplete": None,
         "properties": None,
-        "error": full["error"],
+        "error": _envelope(list(_errors(row, row.tasks, now))) if current == "Failed" else None,
     }
 
 
@@ -97,8 +88,8 @@ def _details(row: Job, *, ended: bool) -> Json:
 
 def _affected(row: Job) -> Json:
     if row.target_type == "RecoveryPlan":
-        return {"RecoveryPlanId": row.target_object_id, "RecoveryPlanName": row.target_name}
-    return {"PrimaryVmId": row.target_object_id, "PrimaryVmName": row.target_name}
+        return {"recoveryPlanId": row.target_object_id, "recoveryPlanName": row.target_name}
+    return {"primaryVmId": row.target_object_id, "primaryVmName": row.target_name}
 
 
 def _errors(row: Job, tasks: tuple[Task, ...], now: datetime) -> Iterator[Json]:
