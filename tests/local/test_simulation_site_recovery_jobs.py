@@ -74,6 +74,7 @@ async def test_jobs_are_listed_and_filtered(vaults: Vaults) -> None:
     first = await vaults.start(vaults.item("erp01"), "plannedFailover", PLANNED)
     await vaults.azure.control.advance("PT20M")
     second = await vaults.start(vaults.item("erp02"), "testFailover", a_test("HyperVReplicaAzure"))
+    await vaults.azure.control.advance("PT1S")
     jobs = f"{vaults.provider}/replicationJobs"
 
     async def listed(text: str) -> list[str]:
@@ -384,3 +385,19 @@ async def test_a_test_failover_and_its_cleanup_have_the_recorded_tasks(vaults: V
     cleanup = await vaults.done(vaults.item("erp01"), "testFailoverCleanup", {"properties": {"comments": ""}})
     assert cleanup["friendlyName"] == "Test failover cleanup"
     assert [task["name"] for task in cleanup["tasks"]] == ["VmTfoCleanupPreflightsCheck", "VmTfoEndFailover", "VmTfoDeleteTestVm"]
+
+
+async def test_a_job_is_a_placeholder_for_its_first_second(vaults: Vaults) -> None:
+    job = await vaults.start(vaults.item("erp01"), "testFailover", a_test("HyperVReplicaAzure"), request_id="just-begun")
+    shown = await vaults.properties(job)
+    assert (shown["state"], shown["stateDescription"], shown["tasks"], shown["allowedActions"]) == ("NotStarted", "NotStarted", [], [])
+    assert [shown[member] for member in ("scenarioName", "friendlyName", "targetObjectId", "targetObjectName")] == [None] * 4
+    assert "startTime" not in shown
+    assert shown["activityId"].startswith("just-begun ActivityId: ")
+    jobs = f"{vaults.provider}/replicationJobs"
+    assert (await vaults.get(jobs, _filter="targetObjectId eq 'erp01'")).body["value"] == []
+    assert (await vaults.get(status_of(job))).body["status"] == "InProgress"
+    await vaults.azure.control.advance("PT1S")
+    shown = await vaults.properties(job)
+    assert (shown["state"], shown["scenarioName"], shown["targetObjectId"]) == ("InProgress", "TestFailover", "erp01")
+    assert len((await vaults.get(jobs, _filter="targetObjectId eq 'erp01'")).body["value"]) == 1

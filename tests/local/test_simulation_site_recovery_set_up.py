@@ -317,6 +317,7 @@ async def test_a_change_of_the_set_up_names_its_job_in_azure_async_operation_onl
         reply = await vaults.azure.call(method, path, sent, version=VERSION)
         assert (reply.status, reply.body, "Location" in reply.headers) == (202, None, False)
         job = vaults.job_of(reply, path)
+        await vaults.azure.control.advance("PT1S")
         assert (await vaults.properties(job))["state"] == "InProgress"
         await vaults.azure.control.advance("PT5M")
         assert (await vaults.get(reply.headers["Azure-AsyncOperation"])).body["status"] == "Succeeded"

@@ -198,7 +198,9 @@ def _scenario(call: Call, row: Plan) -> Json:
     body = {"currentScenario": item_bodies.scenario(row.id, name_, row.scenario or last.get("scenario"), since)}
     job = call.world.of(RecoveryServicesState).job(f"{vault_of(row.id)}/{name(JOB)}/{name_}") if name_ else None
     status, description = ("None", "None") if name_ is None else ("Succeeded", "Completed")
-    if job is not None:
+    if row.job is not None and job is not None and job.placeholder(call.now):
+        status, description = "InProgress", "InProgress"
+    elif job is not None:
         status, description = job.state(call.now), job.state_description(call.now)
     return body | {"currentScenarioStatus": status, "currentScenarioStatusDescription": description}
 

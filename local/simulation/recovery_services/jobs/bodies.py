@@ -18,11 +18,13 @@ NO_TIME = "0001-01-01T00:00:00"
 MANUAL = "ManualActionTaskDetails"
 
 #: A job's states as the clients of long-running operations know them.
-_STATUS = {"Cancelled": "Canceled"}
+_STATUS = {"Cancelled": "Canceled", "NotStarted": "InProgress"}
 
 
 def job(row: Job, now: datetime) -> Json:
     """Return a `Job`; since 2021 it has no members beside `properties`."""
+    if row.placeholder(now):
+        return {"id": row.id, "name": row.name, "type": JOB, "properties": _placeholder(row)}
     current = row.state(now)
     ended = not row.running(now) and current != "Suspended"
     found = list(_errors(row, row.tasks, now))
@@ -44,6 +46,24 @@ def job(row: Job, now: datetime) -> Json:
     if ended:
         properties["endTime"] = text_or_none(row.ends_at)
     return {"id": row.id, "name": row.name, "type": JOB, "properties": properties}
+
+
+def _placeholder(row: Job) -> Json:
+    """Return the properties of a job of which only the activity id is known yet."""
+    return {
+        "activityId": row.activity_id,
+        "scenarioName": None,
+        "friendlyName": None,
+        "state": "NotStarted",
+        "stateDescription": "NotStarted",
+        "tasks": [],
+        "errors": [],
+        "allowedActions": [],
+        "targetObjectId": None,
+        "targetObjectName": None,
+        "targetInstanceType": row.target_type,
+        "customDetails": {"instanceType": "AsrJobDetails", "affectedObjectDetails": {}},
+    }
 
 
 def operation(row: Job, now: datetime) -> Json:
