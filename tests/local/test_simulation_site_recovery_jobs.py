@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from aiohttp import ClientError
 
-from tests.local.site_recovery import NO_NETWORK, PLANNED, Vaults, a_test, failback, unplanned, vaults_running
+from tests.local.site_recovery import NO_NETWORK, PLANNED, Vaults, a_test, failback, shown, unplanned, vaults_running
 
 GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 PLAN_OUT = {"properties": {"failoverDirection": "PrimaryToRecovery", "sourceSiteOperations": "NotRequired", "providerSpecificDetails": []}}
@@ -43,8 +43,9 @@ async def test_the_traffic_is_as_recorded(vaults: Vaults) -> None:
     assert (reply.status, reply.body, reply.headers["Content-Length"], reply.headers["Retry-After"]) == (202, None, "0", "30")
     job = vaults.job_of(reply, item)
     name = job.rsplit("/", 1)[-1]
-    assert reply.headers["Location"] == f"{vaults.azure.url}{item}/operationresults/{name}?api-version=2025-08-01"
-    assert reply.headers["Azure-AsyncOperation"] == f"{vaults.azure.url}{status_of(job)}?api-version=2025-08-01"
+    regional = vaults.azure.url.replace("127.0.0.1", "localhost")
+    assert reply.headers["Location"] == f"{regional}{item}/operationresults/{name}?api-version=2025-08-01"
+    assert reply.headers["Azure-AsyncOperation"] == f"{regional}{status_of(job)}?api-version=2025-08-01"
     await vaults.azure.control.advance("PT1M")
     running = (await vaults.get(job)).body
     told = running["properties"]
@@ -82,7 +83,7 @@ async def test_jobs_are_listed_and_filtered(vaults: Vaults) -> None:
         assert reply.status == 200, reply.body
         return [job["id"] for job in reply.body["value"]]
 
-    busy = vaults.estate["vaults"][0]["jobs"][0]["id"]
+    busy = shown(vaults.estate["vaults"][0]["jobs"][0]["id"])
     assert [job["id"] for job in (await vaults.get(jobs)).body["value"]] == [second, first, busy]
     assert await listed("jobStatus eq 'InProgress'") == [second, busy]
     assert await listed("JobStatus eq 'Succeeded' and StartTime eq '2025-03-03T11:59:00Z'") == [first]
