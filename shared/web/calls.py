@@ -21,8 +21,8 @@ from shared.web.lists import Page, page_body, read_page
 from shared.web.routes import Route
 
 if TYPE_CHECKING:
+    from shared.access.tokens import TokenVerifier
     from shared.operations.accepting.commands import Commands
-    from shared.web.tokens import TokenVerifier
 
 B = TypeVar("B")
 S = TypeVar("S")

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from shared import telemetry
 from shared.access.principal import Principal, require, require_any, require_person
 from shared.access.roles import Role
+from shared.access.tokens import challenge
 from shared.clock import RandomIds
 from shared.errors import ErrorCode, Refused
 from shared.operations.model.models import JsonObject
@@ -18,7 +19,6 @@ from shared.web.answers import failure, refusal, to_http
 from shared.web.calls import App, Call, Endpoint, find_operation, find_tenant
 from shared.web.requests import base_url, client_request_id, read_body, read_optional_body, read_query, refuse_body, repeatability, trace_of
 from shared.web.routes import Owner, Route
-from shared.web.tokens import challenge
 
 if TYPE_CHECKING:
     import azure.functions as func
