@@ -6,6 +6,7 @@ Everything of the SDK's is imported when it is first needed, so that a cold star
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
@@ -184,6 +185,12 @@ class Queues:
     async def send(self, queue: str, text: str) -> None:
         """Put a message on a queue; one of more than 64 KiB is refused by storage."""
         await self.client(queue).send_message(text, time_to_live=-1)
+
+    async def oldest(self, queue: str) -> datetime | None:
+        """Return when the message at the front of a queue was put there, wall time; None where no message is visible."""
+        messages = await self.client(queue).peek_messages(max_messages=1)
+        inserted = messages[0].inserted_on if messages else None
+        return inserted if isinstance(inserted, datetime) else None
 
 
 class Storage:

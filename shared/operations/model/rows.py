@@ -58,6 +58,7 @@ class Active:
     pending_input: JsonObject | None = None
     pending_commands: tuple[PendingCommand, ...] = ()
     busy: Busy | None = None
+    dispatched_at: str = ""
     shown_as: str = ""
     seen_as: str = ""
     version: int = VERSION
@@ -123,6 +124,7 @@ def active_entity(row: Active) -> Entity:
         pending_input=row.pending_input,
         pending_commands=row.pending_commands,
         busy=row.busy,
+        dispatched_at=row.dispatched_at,
         shown_as=row.shown_as,
         seen_as=row.seen_as,
         created_at=row.created_at,
@@ -185,6 +187,7 @@ def read_active(entity: Mapping[str, object], etag: str) -> Active:
         pending_input=state.pending_input,
         pending_commands=state.pending_commands,
         busy=state.busy,
+        dispatched_at=state.dispatched_at,
         shown_as=state.shown_as,
         seen_as=state.seen_as,
         version=_integer(entity.get("v")) or VERSION,
