@@ -31,6 +31,7 @@ T = TypeVar("T")
 _GRACE = 0.5
 _MAX_CLIENTS = 256
 _MAX_PAGES = 1000
+_MISSING = object()
 _MAX_URL = 8192
 
 
@@ -125,7 +126,9 @@ class AzureClients:
         """Yield a list's pages one after another, at most 1,000; raises `CallFailure`, and REFUSED for a list without an end."""
         answer = await self.read(path, api_version=api_version, params=params, timeout=timeout)
         for _ in range(_MAX_PAGES):
-            value = answer.body.get("value")
+            value = answer.body.get("value", _MISSING)
+            if value is None:
+                value = []  # ARM writes an empty list so as well
             if not isinstance(value, list):
                 raise in_doubt("UnreadableAnswer", "a page of a list has no 'value'")
             yield value

@@ -10,6 +10,7 @@ from shared.copies.copying.models import CopyRequest
 from shared.copies.copying.rules.chain import ChainHead, moved_on
 from shared.copies.copying.rules.failures import azure_problem
 from shared.copies.copying.rules.naming import chain_key
+from shared.copies.copying.state import CopyDetail
 from shared.copies.copying.workflow import chain_moved_on
 from shared.copies.gateway import RestorePointGateway
 from shared.copies.kinds import COPY
@@ -119,7 +120,7 @@ class Copies:
         """Copy again what a failed copy was of, as a new operation; raises `Refused` (NotFailed and those of `start`)."""
         if operation.status not in {Status.FAILED, Status.CANCELED}:
             raise Refused(ErrorCode.NOT_FAILED, f"Only a copy that failed or was canceled can be redone; this one is {operation.status}.")
-        body = _same_again(operation)
+        body = same_again(operation)
         request = CopyRequest.model_validate(body)
         return await self.start(StartCopy(request, body, operation.tenant, actor, key, replaces=operation.id, first_sent=first_sent))
 
@@ -129,10 +130,10 @@ def owned_ids(request: CopyRequest) -> tuple[ResourceId, ...]:
     return (admission.source_id(request), admission.collections(request)[1])
 
 
-def _same_again(operation: Operation) -> JsonObject:
-    """The request of a redo: the very restore point, where the copy of a VM got as far as making one."""
-    source = operation.detail.get("source")
-    point = source.get("restorePointId") if isinstance(source, dict) else None
+def same_again(operation: Operation) -> JsonObject:
+    """Return the request of a redo: the same restore point, where the copy of a VM has finished creating one."""
+    source = CopyDetail.read(operation.detail).source
+    point = source.restore_point_id if source is not None and source.taken_at is not None else None
     body = {name: value for name, value in operation.body.items() if name not in {"id", "tenant"}}
     return {**body, "source": {"restorePointId": point}} if point else body
 

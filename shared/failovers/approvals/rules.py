@@ -1,11 +1,11 @@
-"""The two-person rule: a second person approves this plan, in time, or nothing is started (contracts/failovers.md)."""
+"""The two-person rule: a second person approves this plan, in time, or nothing is started (docs/design/failovers.md)."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from shared.errors import ErrorCode, Problem
+from shared.failovers.failing_over.answers import Plan
 from shared.failovers.failing_over.rules.context import GuardRails
-from shared.failovers.vault.answers import Plan
 from shared.failovers.vault.names import Approval, ApprovalState, Refusal
 from shared.operations.model.models import Actor
 

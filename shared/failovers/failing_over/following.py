@@ -6,17 +6,28 @@ from shared.arm.ids import ResourceId
 from shared.clock import Clock, from_text
 from shared.errors import CallFailure
 from shared.failovers.failing_over import state as record
+from shared.failovers.failing_over import views
 from shared.failovers.vault import jobs
-from shared.failovers.vault.gateway import SiteRecoveryGateway
+from shared.failovers.vault.gateway import SiteRecoveryGateway, vault_of
 from shared.failovers.vault.job_facts import JobFacts
 from shared.operations.model.models import JsonObject
 from shared.operations.model.rows import Active
 from shared.operations.running.outcomes import Checked, Unread
+from shared.values.reading import same_text
 
 
 def group_of(vault: ResourceId) -> str:
     """Return what checks of a vault are batched by; they draw on the budget of its subscription."""
     return f"{vault.subscription_id}/read#{vault.resource_group.lower()}/{vault.name.lower()}"
+
+
+async def read_job(gateway: SiteRecoveryGateway, job: ResourceId) -> JobFacts | None:
+    """Read a job by its id, or find it in the list of the vault where its id is not found; None where neither shows it."""
+    body = await gateway.find(job)
+    if body is not None:
+        return JobFacts.from_arm(body)
+    listed = [JobFacts.from_arm(one) for one in await gateway.children(vault_of(job), "replicationJobs")]
+    return next((one for one in listed if same_text(one.name, job.name)), None)
 
 
 async def check(gateway: SiteRecoveryGateway, clock: Clock, rows: Sequence[Active]) -> Mapping[str, Checked | Unread]:
@@ -40,5 +51,5 @@ def judge(row: Active, by_name: Mapping[str, JobFacts], clock: Clock) -> Checked
     if job is None or jobs.end_of(job).is_over or jobs.end_of(job) is jobs.JobEnd.SUSPENDED:
         return Checked(step="concluding")
     started = from_text(str(row.data["startedAt"]))
-    detail: JsonObject = {"running": {"leg": index, "job": jobs.view(job).as_json()}}
+    detail: JsonObject = {"running": {"leg": index, "job": views.job_view(job).as_json()}}
     return Checked(at=jobs.next_look(started, now), detail=detail, percent=max(row.percent, min(jobs.percent(job), 99)))

@@ -1,4 +1,4 @@
-"""Lists of operations, newest first: a tenant's range, or the provider's sixteen merged (docs/design/core.md, "One table").
+"""Lists of operations, newest first: a tenant's range, or the provider's sixteen merged (docs/design/core.md, "The operations table").
 
 A page is read in ranges of list rows, which carry what a list shows. The provider's page reads a share of it from each partition, and more
 from a partition only where the merge has used up what was read: for N rows at most 17 + N / 5 range reads.

@@ -1,4 +1,4 @@
-"""How an operation is laid out in the table `operations` (CORE.md), and nothing of how the table is reached.
+"""How an operation is laid out in the table `operations` (docs/design/core.md), and nothing of how the table is reached.
 
 Absent values are written as empty text: a row is merged, so that a column which a newer version added survives an older one's write.
 A version that is not to be carried on by an older one raises `v`.

@@ -1,4 +1,6 @@
-"""The part of the active row that no query asks for, packed into one binary column so that the row stays within 2 KiB (CORE.md).
+"""The part of the active row that no query asks for, packed into one binary column so that the row stays within 2 KiB.
+
+Source: docs/design/core.md.
 
 Table strings are UTF-16 and ARM ids are long and alike: as compressed JSON they take a third. A member that a newer version put there is
 kept in `Active.extra` and written back.

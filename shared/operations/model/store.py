@@ -1,4 +1,6 @@
-"""The table of operations: acceptance, reads, conditional writes and the end, each a call or two (CORE.md, "One table").
+"""The table of operations: acceptance, reads, conditional writes and the end, each a call or two.
+
+Source: docs/design/core.md, "The operations table".
 
 A conditional write that storage's SDK repeated can fail against itself: each write carries a stamp, and a lost race is conceded only
 after the row was read again and the stamp is another's.

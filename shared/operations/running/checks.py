@@ -1,4 +1,4 @@
-"""Batched checks: pure reads of the outside that take no lease (CORE.md, "Checks").
+"""Batched checks: pure reads of the outside that take no lease (docs/design/core.md, "Checks").
 
 Many rows are read in one range, their worlds looked at side by side by the capability, and written back in one ETag batch per
 transaction; a row that changed meanwhile is left out and looked at again when its hold is over.
