@@ -1,7 +1,7 @@
 """Receives what other systems send: each message becomes an operation, a word on one, or a rejected message; none disappears.
 
 Storage hands a message out again when this fails; the fifth time it is rejected by our own code, before the platform would move it to a
-poison queue under another id (CORE.md, "The row is the truth").
+poison queue under another id (docs/design/core.md, "The row is the truth").
 """
 
 import logging

@@ -1,4 +1,4 @@
-"""Runs the steps that are due under a claim, and announces the end (CORE.md, "Claims and effects").
+"""Runs the steps that are due under a claim, and announces the end (docs/design/core.md, "Claims and effects").
 
 A message only says "look at this id": whether there is anything to do, the row says. A row whose `next_at` is still to come and for which
 no message is on its way (`dispatched`) is left alone, so that a doubled message costs a read.
