@@ -58,7 +58,7 @@ class Starts:
         resolved = self._resolved(claim, effect_name)
         if resolved is not None:
             return resolved
-        unknown = claim.row.intent is not None and claim.row.intent.effect == effect_name
+        unknown = claim.intends(effect_name)
         context = await self._context(claim, request)
         if not unknown:
             if context is None:
@@ -100,8 +100,7 @@ class Starts:
 
     def _resolved(self, claim: Claim, effect_name: str) -> str | None:
         """Take a person's resolution of a start of unknown outcome; return the name of the job if it began."""
-        intent = claim.row.intent
-        if intent is None or intent.effect != effect_name:
+        if not claim.intends(effect_name):
             return None
         resolution = pending_input(claim, InputName.RESOLVE)
         if resolution is None:
@@ -186,7 +185,7 @@ class Starts:
 
     def resumes(self, claim: Claim, index: int) -> bool:
         """Return whether an earlier claim wrote the intent to resume the suspended job of a leg."""
-        return claim.row.intent is not None and claim.row.intent.effect == f"resume/{index}"
+        return claim.intends(f"resume/{index}")
 
     async def resume(self, claim: Claim, index: int, job: ResourceId) -> None:
         """Resume a suspended job; it is resumed once it is no longer Suspended."""
