@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator
 
 from aiohttp import web
 
-from local.simulation.arm.gate import Ending, Gate, Outcome, Received
+from local.simulation.arm.gate import Gate
+from local.simulation.arm.outcome import Ending, Outcome, Received
 from local.simulation.arm.routes import Routes
 from local.simulation.control.surface import Control
 from local.simulation.platform import Platform

@@ -68,10 +68,18 @@ class SimulationClient:
         return _value(await self._call("GET", "requests"))
 
     async def add_fault(
-        self, fault: str, *, method: str | None = None, path: str | None = None, principal: str | None = None, **options: JsonValue
+        self,
+        fault: str,
+        *,
+        method: str | None = None,
+        path: str | None = None,
+        query: str | None = None,
+        principal: str | None = None,
+        **options: JsonValue,
     ) -> None:
-        """Add a fault for matching requests; `options` are `times`, `rate`, `seed`, `status`, `retryAfter`, `delay`, `diskIndex`, …"""
-        match = {name: value for name, value in (("method", method), ("path", path), ("principal", principal)) if value is not None}
+        """Add a fault for matching requests; `options` are `times`, `rate`, `seed`, `status`, `code`, `headers`, `body`, `duration`, …"""
+        named = (("method", method), ("path", path), ("query", query), ("principal", principal))
+        match = {name: value for name, value in named if value is not None}
         await self._call("POST", "faults", [{"match": match, "fault": fault, **options}])
 
     async def faults(self) -> list[Json]:

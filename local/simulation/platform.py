@@ -14,7 +14,7 @@ from local.simulation.control.clock import Clock
 from local.simulation.control.log import Effects, Requests
 from local.simulation.control.store import Store
 from local.simulation.estate import read_estate, write_estate
-from local.simulation.faults.fault import Fault, Faults, Pick
+from local.simulation.faults.fault import Fault, Faults, Pick, digest
 from local.simulation.sample_estate import sample_estate
 from local.simulation.services import empty_world
 from local.simulation.times import from_text, to_text
@@ -110,11 +110,12 @@ class Platform:
 
     # what takes effect
 
-    def take_effect(self, changes: tuple[Change, ...], effect: Json, pick: Pick) -> None:
-        """Make the changes of a write, log it, and use up the fault that it met."""
+    def take_effect(self, changes: tuple[Change, ...], effect: Json, picks: tuple[Pick, ...]) -> None:
+        """Make the changes of a write, log it, and use up the faults that it met."""
         self.world.apply(changes)
         numbered = self.effects.add(effect)
-        pick.spend()
+        for pick in picks:
+            pick.spend()
         if self._store is None:
             return
         with self._store.together():
@@ -122,7 +123,7 @@ class Platform:
                 self._store.put(change.table.name, change.key, None if change.row is None else change.table.write(change.row))
             self._store.add_effect(numbered)
             self._store.put(_META, "clock", self.clock.note())
-            if pick.fault is not None or pick.drawn:
+            if any(not pick.empty for pick in picks):
                 self._save_faults()
 
     def postpone(self, due: datetime, principal: str, request: Json) -> None:
@@ -164,9 +165,20 @@ class Platform:
 
     def spend(self, pick: Pick) -> None:
         """Use up what a request met."""
-        if pick.fault is not None or pick.drawn:
+        if not pick.empty:
             pick.spend()
             self._save_faults()
+
+    def begin(self, fault: Fault, now: datetime) -> None:
+        """Note the first use of a fault."""
+        if fault.began is None:
+            fault.began = now
+            self._save_faults()
+
+    def expire_token(self, fault: Fault, authorization: str) -> None:
+        """Let an access token be invalid from now on."""
+        fault.tokens.add(digest(authorization))
+        self._save_faults()
 
     def register_host(self, url: str | None) -> None:
         """Remember where the local host is asked to settle; None forgets it."""

@@ -17,6 +17,16 @@ from tests.local.site_recovery import PLANNED, Vaults, a_test, failback, unplann
 SHARED = os.environ.get("FARSHORE_SHARED")
 pytestmark = pytest.mark.skipif(not SHARED, reason="FARSHORE_SHARED is not set: the REST specification is not here")
 
+RCM_REPROTECT = {
+    "properties": {
+        "providerSpecificDetails": {
+            "instanceType": "InMageRcm",
+            "reprotectAgentId": "agent-1",
+            "datastoreName": "datastore-1",
+            "logStorageAccountId": "/subscriptions/s/resourceGroups/g/providers/Microsoft.Storage/storageAccounts/logs",
+        }
+    }
+}
 #: Beside a job's own members stand those that `Azure-AsyncOperation` is read by (recorded traffic).
 BESIDE = {"Job": {"status", "error", "startTime", "endTime"}}
 
@@ -198,7 +208,7 @@ async def test_items_and_jobs_in_every_state(vaults: Vaults) -> None:
             ("reProtect", {"properties": {}}),
         ],
         "contoso-web01": [("unplannedFailover", unplanned("A2A")), ("failoverCommit", None)],
-        "files01": [("unplannedFailover", unplanned("InMageRcm")), ("failoverCommit", None), ("reProtect", {"properties": {}})],
+        "files01": [("unplannedFailover", unplanned("InMageRcm")), ("failoverCommit", None), ("reProtect", RCM_REPROTECT)],
         "vault01": [("unplannedFailover", {"properties": {}}), ("failoverCommit", None)],
         "legacy01": [("repairReplication", None)],
     }

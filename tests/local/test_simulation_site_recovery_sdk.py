@@ -168,13 +168,13 @@ async def test_a_plan_of_three_groups(vaults: Vaults) -> None:
         job = await job_after(
             vaults, client, plans.begin_unplanned_failover, *plan, models.RecoveryPlanUnplannedFailoverInput(properties=out)
         )
-        groups = [task for task in job.properties.tasks if task.name.startswith("RecoveryPlanGroup")]
+        groups = [task for task in job.properties.tasks if task.task_id.startswith("Group")]
         assert [group.state for group in groups] == ["Succeeded"] * 3
         for earlier, later in pairwise(groups):
             assert earlier.end_time <= later.start_time
         for group in groups:
             (member,) = group.group_task_custom_details.child_tasks
-            assert member.custom_details["jobTask"]["targetInstanceType"] == "ProtectionEntity"
+            assert member.custom_details["jobTask"]["targetInstanceType"] == "Vm"
         await job_after(vaults, client, plans.begin_failover_commit, *plan)
         assert (await plans.get(*plan)).properties.allowed_operations == ["Failback"]
 

@@ -138,6 +138,39 @@ async def test_a_machine_of_vmware(vaults: Vaults) -> None:
     assert await vaults.allowed(item) == {"ReverseReplicate"}
 
 
+RCM_REPROTECT = {
+    "instanceType": "InMageRcm",
+    "reprotectAgentId": "agent-1",
+    "datastoreName": "datastore-1",
+    "logStorageAccountId": "/subscriptions/s/resourceGroups/g/providers/Microsoft.Storage/storageAccounts/logs",
+}
+
+
+async def test_a_machine_of_vmware_comes_home(vaults: Vaults) -> None:
+    item = vaults.item("files01")
+    await vaults.done(item, "unplannedFailover", unplanned("InMageRcm"))
+    await vaults.done(item, "failoverCommit")
+    for member in ("reprotectAgentId", "datastoreName", "logStorageAccountId"):
+        given = {name: value for name, value in RCM_REPROTECT.items() if name != member}
+        refused = await vaults.post(item, "reProtect", {"properties": {"providerSpecificDetails": given}})
+        assert (refused.status, refused.body["error"]["target"]) == (400, f"properties.providerSpecificDetails.{member}")
+    assert (await vaults.post(item, "reProtect", {"properties": {}})).status == 400
+    await vaults.done(item, "reProtect", {"properties": {"providerSpecificDetails": RCM_REPROTECT}})
+    turned = await vaults.properties(item)
+    assert turned["providerSpecificDetails"]["instanceType"] == "InMageRcmFailback"
+    assert set(turned["allowedOperations"]) == {"PlannedFailover", "DisableProtection"}
+    back = {"failoverDirection": "RecoveryToPrimary", "providerSpecificDetails": {"instanceType": "InMageRcm"}}
+    assert (await vaults.post(item, "plannedFailover", {"properties": back})).status == 400
+    details = {"instanceType": "InMageRcmFailback", "recoveryPointType": "ApplicationConsistent"}
+    await vaults.done(item, "plannedFailover", {"properties": back | {"providerSpecificDetails": details}})
+    assert (await vaults.properties(item))["activeLocation"] == "Primary"
+    await vaults.done(item, "failoverCommit")
+    assert (await vaults.post(item, "reProtect", {"properties": {"providerSpecificDetails": RCM_REPROTECT}})).status == 400
+    again = {"instanceType": "InMageRcmFailback", "processServerId": "server-1", "policyId": turned["policyId"]}
+    await vaults.done(item, "reProtect", {"properties": {"providerSpecificDetails": again}})
+    assert "UnplannedFailover" in await vaults.allowed(item)
+
+
 async def test_an_unhealthy_machine_can_be_repaired(vaults: Vaults) -> None:
     item = vaults.item("legacy01")
     state = await vaults.properties(item)
@@ -231,6 +264,7 @@ async def test_names_have_no_case(vaults: Vaults) -> None:
     item = vaults.item("erp01")
     assert (await vaults.get(item.upper().replace("/SUBSCRIPTIONS", "/Subscriptions"))).body["id"] == item
     job = await vaults.start(item.lower(), "PLANNEDFAILOVER", PLANNED)
+    await vaults.azure.control.advance("PT1S")
     assert (await vaults.properties(job.upper().replace("/SUBSCRIPTIONS", "/subscriptions")))["targetObjectId"] == "erp01"
 
 

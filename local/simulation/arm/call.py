@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
@@ -21,7 +21,8 @@ PAGE = 250
 class Call:
     """One request to Resource Manager, decoded; `names` are the path's variable parts in order, `now` is Azure's time of receipt.
 
-    `fate` is what happens to the copy that it starts, `fault` to the job; `faults` are all that are on.
+    `fate` is what happens to the copy that it starts, `fault` to the restore point or the job; `job_hidden` is how long the job cannot be
+    read. `faults` are all that are on.
     """
 
     world: World
@@ -36,6 +37,7 @@ class Call:
     client_request_id: str
     fate: Fate | None = None
     fault: Fault | None = None
+    job_hidden: timedelta | None = None
     faults: Sequence[Fault] = ()
 
     @property
@@ -58,13 +60,13 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the caller gets, and what then changes. `copied`: it starts a copy, or a job, so it uses up the fault that this meets."""
+    """What the caller gets, and what then changes. `uses_faults`: a restore point or a job begins, which uses up the faults for these."""
 
     status: int
     body: Any = None
     headers: Mapping[str, str] = field(default_factory=dict)
     changes: tuple[Change, ...] = ()
-    copied: bool = False
+    uses_faults: bool = False
 
 
 Handler = Callable[[Call], Answer]
@@ -86,14 +88,14 @@ class Route:
     versions: tuple[str, ...]
 
 
-def page(call: Call, items: Sequence[Any], write: Callable[[Any], Json]) -> Answer:
-    """Return one page of a list as `value` and `nextLink`."""
+def page(call: Call, items: Sequence[Any], write: Callable[[Any], Json], *, ends_empty: bool = False) -> Answer:
+    """Return one page of a list as `value` and `nextLink`; with `ends_empty` the last link leads to a page without items."""
     skip = call.query.get("$skiptoken", "0")
     if not skip.isdigit():
         raise ArmError(400, "InvalidParameter", f"The skip token '{skip}' is not valid.", target="$skiptoken")
     start = int(skip)
     body: Json = {"value": [write(item) for item in items[start : start + PAGE]]}
-    if len(items) > start + PAGE:
+    if len(items) > start + PAGE or (ends_empty and len(items) > start):
         query = {**call.query, "$skiptoken": str(start + PAGE)}
         body["nextLink"] = f"{call.base_url}{call.path}?{urlencode(query)}"
     return Answer(200, body)

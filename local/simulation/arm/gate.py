@@ -1,22 +1,21 @@
-"""Resource Manager's front door: who calls, what is called, whether it may, which fault it meets, what then takes effect."""
+"""The entry of Resource Manager: authentication, route, authorization, throttling, faults, and the effect of a write."""
 
 import json
 import logging
-from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
-from enum import StrEnum
-from typing import Any
 from uuid import uuid4
 
 from local.simulation.arm.access import Principal, authorization_failed
 from local.simulation.arm.buckets import Kind
 from local.simulation.arm.call import Answer, Call, Route
 from local.simulation.arm.errors import ArmError
+from local.simulation.arm.outcome import Ending, Outcome, Received, answered, error, refused
 from local.simulation.arm.routes import Routes
 from local.simulation.arm.tables import Json
-from local.simulation.faults.fault import ON_COPIES, ON_JOBS, ON_REQUESTS, Fault, Pick
+from local.simulation.faults import answers
+from local.simulation.faults.fault import ON_ANSWERS, ON_JOB_READS, ON_JOBS, ON_POINTS, ON_READS, ON_REQUESTS, Fault, Pick
 from local.simulation.ids import key
 from local.simulation.platform import Platform
 from local.simulation.resources.models import ResourcesState
@@ -27,54 +26,6 @@ from local.simulation.times import http_date, to_text
 REQUEST_LOG = "local.simulation.requests"
 _requests = logging.getLogger(REQUEST_LOG)
 _KINDS = {"GET": Kind.READS, "HEAD": Kind.READS, "DELETE": Kind.DELETES}
-_WORDS = {500: "InternalServerError", 502: "BadGateway", 503: "ServiceUnavailable", 504: "GatewayTimeout", 429: "TooManyRequests"}
-
-
-@dataclass(frozen=True, slots=True)
-class Received:
-    """A request as it came in; `path` is decoded and without its query."""
-
-    method: str
-    path: str
-    query: Mapping[str, str]
-    body: bytes
-    authorization: str
-    client_request_id: str
-    base_url: str
-
-    def as_json(self) -> Json:
-        """Write what a late effect needs."""
-        return {
-            "method": self.method,
-            "path": self.path,
-            "query": dict(self.query),
-            "body": self.body.decode("utf-8", "replace"),
-            "client_request_id": self.client_request_id,
-            "base_url": self.base_url,
-        }
-
-    @staticmethod
-    def from_json(body: Json) -> "Received":
-        """Read it again."""
-        return Received(**{**body, "body": body["body"].encode()}, authorization="")
-
-
-class Ending(StrEnum):
-    """What becomes of the connection."""
-
-    ANSWER = "answer"
-    CLOSE = "close"
-    HOLD = "hold"
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What the caller sees."""
-
-    ending: Ending
-    status: int = 0
-    body: Any = None
-    headers: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,16 +67,16 @@ class Gate:
             headers |= self._platform.buckets.take(known.principal.id, known.subscription, kind, now, compute=is_compute)
             outcome = self._outcome(known, now)
         except ArmError as refusal:
-            outcome = _refused(refusal)
+            outcome = refused(refusal)
         except Exception:
             logging.getLogger(__name__).exception("%s %s", request.method, request.path)
-            outcome = Outcome(Ending.ANSWER, 500, _error("InternalServerError", "The simulation failed; its log says why."))
+            outcome = error(500, "InternalServerError", "The simulation failed. Its log holds the exception.")
         operation = known.route.operation if known else "Unknown"
         self._platform.requests.add(request.method, operation, known.subscription if known else "", outcome.status)
         if _requests.isEnabledFor(logging.INFO):
             seen = {"time": to_text(now), "method": request.method, "path": request.path, "status": outcome.status}
             _requests.info(json.dumps(seen | {"clientRequestId": request.client_request_id}))
-        return replace(outcome, headers={**headers, **(outcome.headers or {})})
+        return replace(outcome, headers={**headers, **outcome.headers})
 
     def land(self) -> None:
         """Let late effects take effect whose time has come, each at its own time; Azure is asked again, and may refuse by then."""
@@ -150,32 +101,61 @@ class Gate:
 
     def _outcome(self, known: _Known, now: datetime) -> Outcome:
         if not self._platform.faults.all:
-            return _told(self._perform(known, now))
+            return answered(self._perform(known, now))
         request = known.request
-        pick = self._platform.faults.pick(ON_REQUESTS, request.method, request.path, known.principal)
+        expired = self._platform.faults.expired(request.authorization)
+        if expired is not None:
+            return answers.token_expired(expired)
+        pick = self._pick(ON_REQUESTS, known, now)
         self._platform.spend(pick)
-        if pick.fault is None:
-            return _told(self._perform(known, now))
-        return self._faulty(pick.fault, known, now)
+        outcome = answered(self._perform(known, now)) if pick.fault is None else self._faulty(pick.fault, known, now)
+        return self._unusual(self._hidden(outcome, known, now), known, now)
 
     def _faulty(self, fault: Fault, known: _Known, now: datetime) -> Outcome:
-        if fault.kind == "throttle":
-            message = "The request was throttled by a fault of the simulation."
-            return _refused(ArmError(429, "TooManyRequests", message, retry_after=float(fault.definition.get("retryAfter", 30))))
-        if fault.kind == "timeout":
-            return Outcome(Ending.HOLD)
-        status = fault.number("status", 500)
-        failed = Outcome(Ending.ANSWER, status, _error(_WORDS.get(status, "InternalServerError"), "A fault of the simulation."))
-        if "retryAfter" in fault.definition:
-            failed = replace(failed, headers={"Retry-After": str(fault.number("retryAfter", 0))})
-        if fault.kind == "error":
-            return failed
-        if fault.kind == "lateEffect":
-            self._postpone(fault, known, now)
-            return Outcome(Ending.CLOSE)
-        with suppress(ArmError):  # refused: there was no effect to be had, and the answer is lost all the same
+        match fault.kind:
+            case "throttle":
+                return answers.throttled(fault)
+            case "timeout":
+                return Outcome(Ending.HOLD)
+            case "expireToken":
+                self._platform.expire_token(fault, known.request.authorization)
+                return answers.token_expired(fault)
+            case "error":
+                return answers.failure(fault, fault.number("status", 500))
+            case "lateEffect":
+                self._postpone(fault, known, now)
+                return Outcome(Ending.CLOSE)
+            case "reshape":
+                return answers.reshaped(fault, answered(self._perform(known, now)))
+        with suppress(ArmError):  # refused: there is no effect, and the answer is lost all the same
             self._perform(known, now)
-        return failed if fault.kind == "errorAfterEffect" else Outcome(Ending.CLOSE)
+        return answers.failure(fault, fault.number("status", 500)) if fault.kind == "errorAfterEffect" else Outcome(Ending.CLOSE)
+
+    def _hidden(self, outcome: Outcome, known: _Known, now: datetime) -> Outcome:
+        """Return the answer to a read with what a fault `hide` matches left out: 404 for the resource itself, a shorter list."""
+        if known.request.method != "GET" or outcome.ending is not Ending.ANSWER or not 200 <= outcome.status < 300:
+            return outcome
+        pick = self._pick(ON_READS, known, now)
+        self._platform.spend(pick)
+        if pick.fault is not None:
+            return answers.failure(pick.fault, 404)
+        for fault in self._platform.faults.all:
+            if fault.hides_from_lists(known.principal, now):
+                self._platform.begin(fault, now)
+                outcome = replace(outcome, body=answers.without(outcome.body, fault))
+        return outcome
+
+    def _unusual(self, outcome: Outcome, known: _Known, now: datetime) -> Outcome:
+        if outcome.ending is not Ending.ANSWER or outcome.body is None:
+            return outcome
+        pick = self._pick(ON_ANSWERS, known, now)
+        changed = outcome if pick.fault is None else answers.unusual(pick.fault, outcome)
+        self._platform.spend(pick)
+        return changed
+
+    def _pick(self, kinds: frozenset[str], known: _Known, now: datetime) -> Pick:
+        request, faults = known.request, self._platform.faults
+        return faults.pick(kinds, request.method, request.path, request.query_text, known.principal, now) if faults.all else Pick()
 
     def _postpone(self, fault: Fault, known: _Known, now: datetime) -> None:
         if known.request.method in ("GET", "HEAD"):
@@ -184,11 +164,11 @@ class Gate:
             self._decide(known, now)
         except ArmError:
             return  # Azure refuses it at receipt already
-        self._platform.postpone(now + fault.delay, known.principal.id, known.request.as_json())
+        self._platform.postpone(now + fault.length("delay", "PT1M"), known.principal.id, known.request.as_json())
 
     def _perform(self, known: _Known, now: datetime) -> Answer:
         """Decide, and let it take effect."""
-        answer, pick = self._decide(known, now)
+        answer, picks = self._decide(known, now)
         if answer.changes:
             effect = {
                 "time": to_text(now),
@@ -199,18 +179,18 @@ class Gate:
                 "principal": known.principal.name,
                 "subscriptionId": known.subscription,
             }
-            self._platform.take_effect(answer.changes, effect, pick if answer.copied else Pick())
+            self._platform.take_effect(answer.changes, effect, picks if answer.uses_faults else ())
         return answer
 
-    def _decide(self, known: _Known, now: datetime) -> tuple[Answer, Pick]:
-        """Ask Azure's rules; nothing changes by it."""
+    def _decide(self, known: _Known, now: datetime) -> tuple[Answer, tuple[Pick, ...]]:
+        """Return the answer of Azure's rules and the faults that it meets; nothing changes by it."""
         self._authorize(known)
         request, platform = known.request, self._platform
-        pick = Pick()
-        if platform.faults.all and known.route.operation == "RestorePoints_Create":
-            pick = platform.faults.pick(ON_COPIES, request.method, request.path, known.principal)
-        elif platform.faults.all and request.method != "GET" and known.route.resource_type.startswith("Microsoft.RecoveryServices/"):
-            pick = platform.faults.pick(ON_JOBS, request.method, request.path, known.principal)
+        pick = hiding = Pick()
+        if known.route.operation == "RestorePoints_Create":
+            pick = self._pick(ON_POINTS, known, now)
+        elif request.method != "GET" and known.route.resource_type.startswith("Microsoft.RecoveryServices/"):
+            pick, hiding = self._pick(ON_JOBS, known, now), self._pick(ON_JOB_READS, known, now)
         call = Call(
             world=platform.world,
             now=now,
@@ -224,9 +204,10 @@ class Gate:
             client_request_id=request.client_request_id,
             fate=pick.fate(),
             fault=pick.fault,
+            job_hidden=None if hiding.fault is None else hiding.fault.length("duration", "PT1M"),
             faults=platform.faults.all,
         )
-        return known.route.handle(call), pick
+        return known.route.handle(call), (pick, hiding)
 
     def _authorize(self, known: _Known) -> None:
         resources_state = self._platform.world.of(ResourcesState)
@@ -262,18 +243,3 @@ def _json(request: Received) -> Json:
             400, "InvalidRequestContent", "The request content was invalid and could not be deserialized: an object is expected."
         )
     return body
-
-
-def _told(answer: Answer) -> Outcome:
-    return Outcome(Ending.ANSWER, answer.status, answer.body, answer.headers)
-
-
-def _refused(refusal: ArmError) -> Outcome:
-    headers = {} if refusal.retry_after is None else {"Retry-After": str(refusal.retry_after)}
-    if refusal.status == 401:
-        headers["WWW-Authenticate"] = f'Bearer error="invalid_token", error_description="{refusal.code}"'
-    return Outcome(Ending.ANSWER, refusal.status, refusal.body(), headers)
-
-
-def _error(code: str, message: str) -> Json:
-    return {"error": {"code": code, "message": message}}

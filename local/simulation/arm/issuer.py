@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import jwt
 from cryptography.hazmat.primitives import serialization
@@ -100,6 +101,7 @@ class Issuer:
             "iat": now,
             "nbf": now - _SECONDS_BEFORE,
             "exp": int(now + lifetime),
+            "uti": str(uuid4()),
             **claims,
         }
         token = jwt.encode(full, self._key, algorithm="RS256", headers={"kid": self._key_id})

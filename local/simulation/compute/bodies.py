@@ -35,10 +35,12 @@ def collection(row: Collection, state: ComputeState, now: datetime, points: Iter
 
 
 def provisioning_state(row: RestorePoint, now: datetime) -> str:
-    """Return `Creating`, `Succeeded` or `Deleting`. A copy that has started is `Succeeded`, whatever becomes of it."""
+    """Return `Creating`, `Succeeded`, `Failed` or `Deleting`. A copy that has started is `Succeeded`, whatever becomes of it."""
     if row.deleted_at is not None:
         return "Deleting"
-    return "Creating" if now < row.ready_at else "Succeeded"
+    if now < row.ready_at:
+        return "Creating"
+    return "Succeeded" if row.error is None else "Failed"
 
 
 def point(row: RestorePoint, now: datetime, *, instance_view: bool = False, state: str | None = None) -> Json:

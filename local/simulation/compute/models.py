@@ -146,7 +146,8 @@ class RestorePoint:
     """A restore point: of a machine, or (with `source_point`) a copy of another one.
 
     `time_created` of a copy is its source's (facts/restore-points.md has both; this is the one that is harder to live with).
-    `started_at` is when Azure took the PUT; `ready_at` when the provisioning ends; `coarse` copies show only 0 and 100.
+    `started_at` is when Azure took the PUT; `ready_at` when the provisioning ends, with `error` (code, message) if it fails; `coarse`
+    copies show only 0 and 100.
     """
 
     id: str
@@ -160,6 +161,7 @@ class RestorePoint:
     excluded: tuple[str, ...] = ()
     coarse: bool = False
     deleted_at: datetime | None = None
+    error: Mapping[str, Any] | None = None
 
     def gone(self, now: datetime) -> bool:
         """Whether its deletion has ended."""
@@ -167,6 +169,8 @@ class RestorePoint:
 
     def ended_at(self) -> datetime:
         """When its replication ends, well or not: with its last disk, or with the first that fails. Of a machine's point: its start."""
+        if self.error is not None:
+            return self.ready_at
         failures = [disk.ends_at for disk in self.disks if disk.fails and disk.ends_at is not None]
         ends = [disk.ends_at for disk in self.disks if disk.ends_at is not None]
         return min(failures) if failures else max(ends, default=self.ready_at)
@@ -188,6 +192,7 @@ class RestorePoint:
             excluded=tuple(str(item) for item in body.get("excludeDisks") or []),
             coarse=bool(body.get("coarse", False)),
             deleted_at=moment(body, "deletedAt"),
+            error=body.get("error"),
         )
 
     def as_json(self) -> Json:
@@ -207,6 +212,7 @@ class RestorePoint:
             "excludeDisks": list(self.excluded) or None,
             "coarse": self.coarse or None,
             "deletedAt": text_or_none(self.deleted_at),
+            "error": None if self.error is None else dict(self.error),
         }
         return body | {member: value for member, value in optional.items() if value is not None}
 
@@ -238,6 +244,7 @@ class Operation:
     ends_at: datetime
     resource: str | None = None
     output: Mapping[str, Any] | None = None
+    error: Mapping[str, Any] | None = None
 
     @staticmethod
     def from_json(body: Mapping[str, Any]) -> "Operation":
@@ -251,6 +258,7 @@ class Operation:
             ends_at=moment(body, "endsAt") or started,
             resource=body.get("resource"),
             output=body.get("output"),
+            error=body.get("error"),
         )
 
     def as_json(self) -> Json:
@@ -263,6 +271,7 @@ class Operation:
             "endsAt": to_text(self.ends_at),
             "resource": self.resource,
             "output": None if self.output is None else dict(self.output),
+            "error": None if self.error is None else dict(self.error),
         }
 
 

@@ -1,5 +1,6 @@
-"""Long-running operations of Microsoft.Compute: begun by a write, told at the URLs that its answer names (facts/arm.md)."""
+"""Long-running operations of Microsoft.Compute: started by a write, read at the URLs that its answer names."""
 
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
@@ -15,9 +16,15 @@ from local.simulation.times import to_text
 
 
 def begin(
-    call: Call, location: str, lasts: timedelta, *, resource: str | None = None, output: Json | None = None
+    call: Call,
+    location: str,
+    lasts: timedelta,
+    *,
+    resource: str | None = None,
+    output: Json | None = None,
+    error: Mapping[str, Any] | None = None,
 ) -> tuple[Change, dict[str, str]]:
-    """Return a new operation as a change, and the two headers that lead to it."""
+    """Return a new operation as a change, and the two headers that name it; with `error` it ends `Failed`."""
     operation = Operation(
         id=str(uuid4()),
         subscription_id=subscription(call.path),
@@ -26,6 +33,7 @@ def begin(
         ends_at=call.now + lasts,
         resource=resource,
         output=output,
+        error=error,
     )
     url = (
         f"{call.base_url}/subscriptions/{operation.subscription_id}/providers/Microsoft.Compute/locations/{location}"
@@ -36,7 +44,7 @@ def begin(
 
 
 def get(call: Call) -> Answer:
-    """Tell an operation: as `Azure-AsyncOperation` does, or with `monitor=true` as `Location` does."""
+    """Return an operation: as `Azure-AsyncOperation` shows it, or with `monitor=true` as `Location` does."""
     operation = call.world.of(ComputeState).operations.get(call.names[2])
     if operation is None:
         raise not_found("Microsoft.Compute/locations/operations", f"{call.names[1]}/{call.names[2]}", "")
@@ -50,16 +58,20 @@ def get(call: Call) -> Answer:
     body: dict[str, Any] = {
         "name": operation.id,
         "startTime": to_text(operation.started_at),
-        "status": "InProgress" if running else "Succeeded",
+        "status": "InProgress" if running else "Succeeded" if operation.error is None else "Failed",
     }
     if not running:
         body["endTime"] = to_text(operation.ends_at)
-        if operation.output is not None:
+        if operation.error is not None:
+            body["error"] = dict(operation.error)
+        elif operation.output is not None:
             body["properties"] = {"output": dict(operation.output)}
     return Answer(200, body)
 
 
 def _result(call: Call, operation: Operation) -> Answer:
+    if operation.error is not None:
+        return Answer(409, {"error": dict(operation.error)})
     if operation.output is not None:
         return Answer(200, dict(operation.output))
     point = call.world.of(ComputeState).point(operation.resource, call.now) if operation.resource else None

@@ -75,11 +75,15 @@ def state_of(point: RestorePoint, now: datetime) -> State:
     """Say where the whole restore point stands; a machine's own point is there once it is made."""
     if now < point.ended_at():
         return State.IN_PROGRESS
+    if point.error is not None:
+        return State.FAILED
     return State.FAILED if point.source_point is not None and any(disk.fails for disk in point.disks) else State.SUCCEEDED
 
 
 def disk_state(point: RestorePoint, disk: PointDisk, now: datetime) -> tuple[State, int]:
     """Return a disk's state and the percent that Azure shows at this moment."""
+    if point.error is not None:
+        return (State.FAILED if now >= point.ready_at else State.IN_PROGRESS), 0
     if disk.ends_at is None:
         return (State.SUCCEEDED, 100) if now >= point.ready_at else (State.IN_PROGRESS, 0)
     if not disk.fails and disk.ends_at <= min(now, point.ended_at()):

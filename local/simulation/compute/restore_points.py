@@ -23,6 +23,11 @@ from local.simulation.ids import is_type, key, name, parent, resource_group, sub
 _MODES = ("CrashConsistent", "FileSystemConsistent", "ApplicationConsistent")
 _WRITE = "Microsoft.Compute/restorePointCollections/restorePoints/write"
 _READ = "Microsoft.Compute/restorePointCollections/restorePoints/read"
+#: Seconds after which the answer to a PUT asks for the next look.
+_RETRY_AFTER = "15"
+
+#: When the making of a restore point fails at the earliest, unless the fault gives `after`.
+_FAILS_AFTER = timedelta(seconds=20)
 _COPIED = "properties.sourceRestorePoint.id"
 
 
@@ -112,13 +117,26 @@ def _copy(call: Call, target: Collection, properties: Mapping[str, Any], source_
     ]
     if origin is not None and origin.base_lost:
         changes.append(Change(state.collections, key(origin.id), replace(origin, base_lost=False)))
-    return replace(_begun(call, row, target, *changes), copied=True)
+    return _begun(call, row, target, *changes)
 
 
 def _begun(call: Call, row: RestorePoint, collection: Collection, *changes: Change) -> Answer:
-    operation, headers = operations.begin(call, collection.location, row.ready_at - call.now, resource=row.id)
+    row = _failing(row, call)
+    operation, headers = operations.begin(call, collection.location, row.ready_at - call.now, resource=row.id, error=row.error)
     body = bodies.point(row, call.now, state="Creating")
-    return Answer(201, body, headers, (Change(call.world.of(ComputeState).points, key(row.id), row), *changes, operation))
+    headers["Retry-After"] = _RETRY_AFTER
+    return Answer(201, body, headers, (Change(call.world.of(ComputeState).points, key(row.id), row), *changes, operation), uses_faults=True)
+
+
+def _failing(row: RestorePoint, call: Call) -> RestorePoint:
+    """Return the row as the fault `failRestorePoint` leaves it: it fails `after` a time, and with `gone` is not there from then on."""
+    fault = call.fault
+    if fault is None or fault.kind != "failRestorePoint":
+        return row
+    ready = call.now + fault.length("after", "PT1M") if "after" in fault.definition else max(row.ready_at, call.now + _FAILS_AFTER)
+    code = fault.text("code", "VMRestorePointInternalError")
+    error = {"code": code, "message": fault.text("message", f"The restore point could not be created: {code}.")}
+    return replace(row, ready_at=ready, error=error, deleted_at=ready if fault.definition.get("gone") else None)
 
 
 def delete_point(call: Call) -> Answer:

@@ -144,7 +144,7 @@ def check_copy(state: ComputeState, target: Collection, source: RestorePoint, no
             f"'{name(target.id)}': copies of several source collections cannot share one target collection.",
             where,
         )
-    if source.deleted_at is not None or now < source.ready_at:
+    if source.deleted_at is not None or now < source.ready_at or source.error is not None:
         raise not_allowed(f"The source restore point '{name(source.id)}' is not in the provisioning state Succeeded.", where)
     for disk in source.disks:
         if disk.network_access.lower() == "allowprivate":

@@ -10,7 +10,7 @@ from local.simulation.ids import is_type, key, name
 from local.simulation.network.models import NetworkState
 from local.simulation.network.responses import NETWORK as VIRTUAL_NETWORK
 from local.simulation.recovery_services.items.item import Item
-from local.simulation.recovery_services.names import CONTAINER, NETWORK, Provider, fabric_of
+from local.simulation.recovery_services.names import CONTAINER, NETWORK, Operation, Phase, Provider, fabric_of
 from local.simulation.recovery_services.state import RecoveryServicesState
 
 _DIRECTIONS = ("PrimaryToRecovery", "RecoveryToPrimary")
@@ -78,10 +78,42 @@ def check_instance_type(given: Mapping[str, Any], provider: Provider, expected: 
         )
 
 
+def check_base_type(given: Mapping[str, Any], provider: str, base: str, own: tuple[str, ...]) -> None:
+    """Refuse an `instanceType` that the specification does not know: the base type's name, or the provider's where it has its own."""
+    found = given.get("instanceType")
+    allowed = (base, *(each for each in own if each == provider))
+    if found is not None and str(found).lower() not in (each.lower() for each in allowed):
+        raise ArmError(
+            400,
+            "InvalidRequestContent",
+            f"The request content was invalid: the instanceType '{found}' is not one of {', '.join(allowed)}.",
+            target="properties.providerSpecificInput.instanceType",
+        )
+
+
+def failback_operation(item: Item) -> Operation:
+    """Return what an item allows for its failback: of VMware a planned failover of what replicates back, else `Failback`."""
+    return Operation.PLANNED_FAILOVER if item.provider is Provider.RCM else Operation.FAILBACK
+
+
+def check_reprotection(item: Item, given: Mapping[str, Any]) -> None:
+    """Refuse a reverse replication whose details are of another kind, or lack what the specification requires."""
+    if item.provider is not Provider.RCM:
+        check_instance_type(given, item.provider, item.provider, optional=True)
+        return
+    back = item.phase is Phase.FAILBACK_COMMITTED
+    check_instance_type(given, item.provider, "InMageRcmFailback" if back else "InMageRcm")
+    required = ("processServerId", "policyId") if back else ("reprotectAgentId", "datastoreName", "logStorageAccountId")
+    for member in required:
+        if not given.get(member):
+            raise wrong(f"providerSpecificDetails.{member}", "It is required.")
+
+
 def failback_waits(item: Item, given: Mapping[str, Any]) -> bool:
     """Return whether a failback waits after the synchronisation; refuses details that are not of a failback."""
     if item.provider is not Provider.HYPER_V_TO_AZURE:
         check_instance_type(given, item.provider, "InMageRcmFailback")
+        one_of(given, "recoveryPointType", ("ApplicationConsistent", "CrashConsistent"), None)
         return False
     check_instance_type(given, item.provider, "HyperVReplicaAzureFailback")
     one_of(given, "recoveryVmCreationOption", ("CreateVmIfNotFound", "NoAction"), "NoAction")
@@ -116,7 +148,7 @@ def check_network(call: Call, item: Item, network_id: str, member: str) -> str:
 
 
 def recovery_location(call: Call, item: Item) -> str | None:
-    """Return the region of an item's recovery side: from on premises it is the vault's (facts/site-recovery.md, "Limits")."""
+    """Return the region of an item's recovery side: from on premises it is the vault's (docs/azure/site-recovery.md, "Limits")."""
     state = call.world.of(RecoveryServicesState)
     if item.provider is not Provider.A2A:
         vault = state.vault(item.id)

@@ -15,6 +15,8 @@ from local.simulation.recovery_services.names import (
     CONTAINER,
     FABRIC,
     ITEM,
+    JOB,
+    MAPPING,
     PLAN,
     POINT,
     POLICY,
@@ -32,7 +34,7 @@ from local.simulation.recovery_services.state import RecoveryServicesState
 from local.simulation.recovery_services.vaults import health as vault_health
 from local.simulation.recovery_services.vaults.models import Thing, Vault
 from local.simulation.recovery_services.vaults.shapes import FABRIC_PARTS
-from local.simulation.times import text_or_none, to_text
+from local.simulation.times import moment, text_or_none, to_text
 
 _KINDS = {name(kind).lower(): kind for kind in (FABRIC, POLICY, *FABRIC_PARTS.values())}
 
@@ -168,7 +170,6 @@ def list_plans(call: Call) -> Answer:
 def _plan(call: Call, row: Plan) -> Json:
     state = call.world.of(RecoveryServicesState)
     members = plan_failovers.members_of(call, row)
-    job = row.job
     properties: Json = {
         "friendlyName": row.friendly_name,
         "primaryFabricId": row.primary,
@@ -181,14 +182,27 @@ def _plan(call: Call, row: Plan) -> Json:
         "lastPlannedFailoverTime": text_or_none(row.last_planned),
         "lastUnplannedFailoverTime": text_or_none(row.last_unplanned),
         "lastTestFailoverTime": text_or_none(row.last_test),
-        "currentScenario": item_bodies.scenario(row.id, job, row.scenario, row.scenario_start),
-        "currentScenarioStatus": "InProgress" if job else "None",
-        "currentScenarioStatusDescription": "InProgress" if job else "None",
+        **_scenario(call, row),
         "groups": [_group(group, members) for group in row.groups],
         "providerSpecificDetails": [],
     }
     given = {member: value for member, value in properties.items() if value is not None}
     return {"id": row.id, "name": name(row.id), "type": PLAN, "properties": given}
+
+
+def _scenario(call: Call, row: Plan) -> Json:
+    """Return the scenario that runs on a plan, or the last one that ran, with the state of its job; `None` where none ever did."""
+    last = row.last or {}
+    name_ = row.job or last.get("job")
+    since = row.scenario_start if row.job else moment(last, "scenarioStart")
+    body = {"currentScenario": item_bodies.scenario(row.id, name_, row.scenario or last.get("scenario"), since)}
+    job = call.world.of(RecoveryServicesState).job(f"{vault_of(row.id)}/{name(JOB)}/{name_}") if name_ else None
+    status, description = ("None", "None") if name_ is None else ("Succeeded", "Completed")
+    if row.job is not None and job is not None and job.placeholder(call.now):
+        status, description = "InProgress", "InProgress"
+    elif job is not None:
+        status, description = job.state(call.now), job.state_description(call.now)
+    return body | {"currentScenarioStatus": status, "currentScenarioStatusDescription": description}
 
 
 def _group(group: Group, members: Sequence[Item]) -> Json:
@@ -224,16 +238,17 @@ def list_things(call: Call) -> Answer:
     if key(parent) != key(vault.id) and type_of(parent):
         _existing(call, parent, type_of(parent))
     rows = [row for row in call.world.of(RecoveryServicesState).things_of(vault.id, kind, call.now) if within(row.id, parent)]
-    return page(call, rows, lambda row: _thing(call, row))
+    return page(call, rows, lambda row: _thing(call, row), ends_empty=kind == PROTECTABLE)
 
 
 def _thing(call: Call, row: Thing) -> Json:
     state, kind, now = call.world.of(RecoveryServicesState), type_of(row.id), call.now
     properties: Json = dict(row.properties) if kind.lower().endswith("mappings") else {"friendlyName": name(row.id), **row.properties}
-    vault = state.vault(row.id)
     if kind.lower() == CONTAINER.lower():
         items = state.items_of(vault_of(row.id), now)
         properties |= {"protectedItemCount": sum(1 for item in items if key(container_of(item.id)) == key(row.id))}
+    elif kind.lower() == MAPPING.lower() and (properties.get("providerSpecificDetails") or {}).get("instanceType") != "A2A":
+        properties.pop("providerSpecificDetails", None)  # recorded of Azure to Azure only
     elif kind.lower() == PROTECTABLE.lower():
         properties = _with_protection(row.id, properties, state.items_of(vault_of(row.id), now))
     elif kind.lower() == PROVIDER.lower():
@@ -242,7 +257,7 @@ def _thing(call: Call, row: Thing) -> Json:
             "protectedItemCount": sum(1 for item in items if key(fabric_of(item.id)) == key(fabric_of(row.id))),
             "lastHeartBeat": to_text(now - timedelta(seconds=30)),
         }
-    return {"id": row.id, "name": name(row.id), "type": kind, "location": vault.location if vault else "", "properties": properties}
+    return {"id": row.id, "name": name(row.id), "type": kind, "properties": properties}
 
 
 def _with_protection(machine: str, properties: Json, items: Sequence[Item]) -> Json:

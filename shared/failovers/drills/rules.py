@@ -1,4 +1,4 @@
-"""Drills: which items or plans are to be tested again, and which never were (issue: drills)."""
+"""Drills: which items or plans are to be tested again, and which never were."""
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass

@@ -11,7 +11,20 @@ from local.simulation.recovery_services.items import rules
 from local.simulation.recovery_services.items.health import errors, health
 from local.simulation.recovery_services.items.item import Item
 from local.simulation.recovery_services.items.points import Point, points
-from local.simulation.recovery_services.names import AZURE, ITEM, JOB, POINT, PROVIDER, Phase, Provider, container_of, fabric_of, vault_of
+from local.simulation.recovery_services.names import (
+    AZURE,
+    ITEM,
+    JOB,
+    POINT,
+    PROVIDER,
+    Phase,
+    Provider,
+    azure_container,
+    azure_fabric,
+    container_of,
+    fabric_of,
+    vault_of,
+)
 from local.simulation.recovery_services.state import RecoveryServicesState
 from local.simulation.recovery_services.vaults.models import Thing
 from local.simulation.times import text_or_none, to_text
@@ -38,7 +51,7 @@ def item(row: Item, state: RecoveryServicesState, faults: Sequence[Fault], now: 
         "primaryFabricFriendlyName": _friendly(fabric, fabric_of(row.id)),
         "primaryFabricProvider": _fabric_provider(fabric),
         "recoveryFabricFriendlyName": _friendly(far_fabric, AZURE) if there else AZURE,
-        "recoveryFabricId": fabric_of(there) if there else AZURE,
+        "recoveryFabricId": fabric_of(there) if there else azure_fabric(row.id),
         "primaryProtectionContainerFriendlyName": _friendly(container, container_of(row.id)),
         "recoveryProtectionContainerFriendlyName": _friendly(far, AZURE) if there else AZURE,
         "protectionState": rules.protection_state(row, now),
@@ -57,14 +70,14 @@ def item(row: Item, state: RecoveryServicesState, faults: Sequence[Fault], now: 
         "currentScenario": scenario(row.id, row.job, row.scenario, row.scenario_start),
         "failoverRecoveryPointId": None if row.chosen is None else f"{row.id}/recoveryPoints/{row.chosen['name']}",
         "providerSpecificDetails": _DETAILS[row.provider](row, shown.lag, policy, now),
-        "recoveryContainerId": there or AZURE,
+        "recoveryContainerId": there or azure_container(row.id),
         "eventCorrelationId": derived("event correlation", row.id),
     }
     return {"id": row.id, "name": name(row.id), "type": ITEM, "properties": _given(properties)}
 
 
 def scenario(resource_id: str, job: str | None, name_: str | None, since: datetime | None) -> Json:
-    """Return a `CurrentScenarioDetails`; idle it names a job `None` of the year 1753 (spec/recordings_asr_*)."""
+    """Return a `CurrentScenarioDetails`; idle it names a job `None` of the year 1753 (recorded traffic)."""
     jobs = f"{vault_of(resource_id)}/{name(JOB)}"
     if job is None:
         return {"scenarioName": "None", "jobId": f"{jobs}/None", "startTime": _IDLE_SINCE}
@@ -245,6 +258,8 @@ def _hyper_v(row: Item, lag: int | None, _: Thing | None, now: datetime) -> Json
 
 
 def _rcm(row: Item, lag: int | None, policy: Thing | None, now: datetime) -> Json:
+    if row.phase in _HOMEWARD:
+        return _rcm_failback(row)
     newest = next(iter(points(row, policy, now)), None)
     return _given(
         {
@@ -264,6 +279,25 @@ def _rcm(row: Item, lag: int | None, policy: Thing | None, now: datetime) -> Jso
             "lastRecoveryPointId": f"{row.id}/recoveryPoints/{newest.name}" if newest else None,
             "lastRpoInSeconds": lag,
             "lastRpoCalculatedTime": to_text(now) if lag is not None else None,
+            "resyncRequired": "false",
+        }
+    )
+
+
+#: A machine of VMware in these phases replicates, or has replicated, from Azure to its site.
+_HOMEWARD = (Phase.REVERSED, Phase.FAILING_BACK, Phase.FAILED_BACK, Phase.FAILBACK_COMMITTED)
+
+
+def _rcm_failback(row: Item) -> Json:
+    return _given(
+        {
+            "instanceType": "InMageRcmFailback",
+            "internalIdentifier": derived("rcm", row.id),
+            "azureVirtualMachineId": row.source.get("azureVmId"),
+            "reprotectAgentId": row.source.get("reprotectAgentId"),
+            "targetDataStoreName": row.source.get("datastore"),
+            "targetVmName": row.friendly_name,
+            "osType": row.source.get("osType", "Windows"),
             "resyncRequired": "false",
         }
     )

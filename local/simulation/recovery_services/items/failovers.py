@@ -15,7 +15,7 @@ from local.simulation.recovery_services.items.item import Item
 from local.simulation.recovery_services.items.points import Point, made_now, point_by_id, points
 from local.simulation.recovery_services.jobs.job import Effect
 from local.simulation.recovery_services.jobs.scenarios import Scenario, failback_tasks, tasks_for, wait_task
-from local.simulation.recovery_services.jobs.starting import answered, new_job, on_items
+from local.simulation.recovery_services.jobs.starting import answered, item_job, on_items
 from local.simulation.recovery_services.jobs.tasks import Task
 from local.simulation.recovery_services.names import ITEM, Operation, Provider, container_of
 from local.simulation.recovery_services.state import RecoveryServicesState
@@ -27,7 +27,7 @@ def planned_failover(call: Call) -> Answer:
     back = inputs.direction(wanted) == "RecoveryToPrimary"
     details = inputs.details(wanted, "providerSpecificDetails")
     if back and item.provider is not Provider.HYPER_V:
-        check(call, item, Operation.FAILBACK)
+        check(call, item, inputs.failback_operation(item))
         return _failback(call, item, details)
     check(call, item, Operation.PLANNED_FAILOVER)
     if back is not (item.active_location == "Recovery"):
@@ -88,7 +88,7 @@ def reprotect(call: Call) -> Answer:
     item = item_of(call)
     details = inputs.details(inputs.properties(call.body), "providerSpecificDetails")
     check(call, item, Operation.REVERSE_REPLICATE)
-    inputs.check_instance_type(details, item.provider, item.provider, optional=True)
+    inputs.check_reprotection(item, details)
     return _started(call, item, Scenario.REVERSE)
 
 
@@ -125,15 +125,7 @@ def switch_protection(call: Call) -> Answer:
     inputs.check_switch(call, item, details)
     effect = effects.switched(item, str(details.get("policyId") or item.policy or ""), str(details.get("recoveryResourceGroupId") or ""))
     custom = {"instanceType": "SwitchProtectionJobDetails", "newReplicationProtectedItemId": str((effect.moves or {})["id"])}
-    job = new_job(
-        call,
-        Scenario.SWITCH,
-        tasks_for(Scenario.SWITCH, item),
-        (effect,),
-        target=item.id,
-        target_name=item.friendly_name,
-        details=custom,
-    )
+    job = item_job(call, Scenario.SWITCH, tasks_for(Scenario.SWITCH, item), effect, item, custom)
     return answered(call, job, on_items(state, job, call.now), resource=container_of(item.id))
 
 
@@ -159,7 +151,7 @@ def _failback(call: Call, item: Item, details: Mapping[str, Any]) -> Answer:
 
 
 def _begun(call: Call, item: Item, scenario: Scenario, tasks: tuple[Task, ...], effect: Effect, details: Json | None) -> Answer:
-    job = new_job(call, scenario, tasks, (effect,), target=item.id, target_name=item.friendly_name, details=details)
+    job = item_job(call, scenario, tasks, effect, item, details)
     return answered(call, job, on_items(call.world.of(RecoveryServicesState), job, call.now))
 
 
@@ -214,7 +206,7 @@ def test_details(wanted: Mapping[str, Any], network: str | None, items: list[Jso
     """Return a test failover's custom details."""
     body: Json = {
         "instanceType": "TestFailoverJobDetails",
-        "testFailoverStatus": "Completed",
+        "testFailoverStatus": "Active",
         "comments": "",
         "networkType": str(wanted.get("networkType") or ("VmNetworkAsInput" if network else "NoNetworkAttachAsInput")),
         "protectedItemDetails": items,

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from local.simulation.arm.tables import Json
-from local.simulation.ids import name
+from local.simulation.ids import derived, name
 from local.simulation.recovery_services.names import Phase, Provider
 from local.simulation.recovery_services.vaults.models import Stage
 from local.simulation.times import moment, text_or_none, to_text
@@ -155,6 +155,11 @@ class Item:
             "ahead": [stage.as_json() for stage in self.ahead] or None,
         }
         return body | {member: value for member, value in optional.items() if value is not None}
+
+
+def object_id_of(item: Item) -> str:
+    """Return the `targetObjectId` of an item's jobs: a GUID for Azure to Azure (recorded), else the item's name."""
+    return derived("protection entity", item.id) if item.provider is Provider.A2A else name(item.id)
 
 
 def _phase(body: Mapping[str, Any], active: str) -> Phase:

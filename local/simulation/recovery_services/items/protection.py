@@ -17,7 +17,7 @@ from local.simulation.recovery_services.items.failovers import check, item_of
 from local.simulation.recovery_services.items.item import IDLE, Item, started
 from local.simulation.recovery_services.jobs.job import Effect
 from local.simulation.recovery_services.jobs.scenarios import Scenario, tasks_for
-from local.simulation.recovery_services.jobs.starting import answered, new_job, on_items
+from local.simulation.recovery_services.jobs.starting import answered, item_job, on_items
 from local.simulation.recovery_services.jobs.tasks import Task
 from local.simulation.recovery_services.names import (
     AZURE,
@@ -37,7 +37,7 @@ from local.simulation.times import to_text
 #: Azure's time that the first copy of a machine takes.
 INITIAL_REPLICATION = timedelta(minutes=40)
 
-#: Letters, digits and hyphens, at most 63 (facts/site-recovery.md, "Limits").
+#: Letters, digits and hyphens, at most 63 (docs/azure/site-recovery.md, "Limits").
 _VM_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?", re.ASCII)
 
 #: What an update names (spec, UpdateReplicationProtectedItemInputProperties, InMageRcmUpdateReplicationProtectedItemInput).
@@ -64,7 +64,7 @@ def enable(call: Call) -> Answer:
     tasks = tasks_for(Scenario.ENABLE, item)
     if errors:
         tasks = (replace(tasks[0], error=_not_ready(item, errors)), *tasks[1:])
-    job = new_job(call, Scenario.ENABLE, tasks, (Effect(item.id, {}, {}, {}),), target=item.id, target_name=item.friendly_name)
+    job = item_job(call, Scenario.ENABLE, tasks, Effect(item.id, {}, {}, {}), item)
     begun = item.becoming(**started(job.name, job.scenario, call.now))
     end = job.ends_at or call.now
     row = begun.then(end, IDLE | {"deletedAt": to_text(end)}) if job.failed() else _replicating(begun.then(end, IDLE), end)
@@ -197,7 +197,7 @@ def update(call: Call) -> Answer:
         if given.get(member) is not None:
             target[key_] = check_network(call, item, str(given[member]), member)
     effect = Effect(item.id, {"target": target}, {}, {})
-    job = new_job(call, Scenario.UPDATE, tasks_for(Scenario.UPDATE, item), (effect,), target=item.id, target_name=item.friendly_name)
+    job = item_job(call, Scenario.UPDATE, tasks_for(Scenario.UPDATE, item), effect, item)
     return answered(call, job, on_items(call.world.of(RecoveryServicesState), job, call.now))
 
 
@@ -209,11 +209,13 @@ def disable(call: Call) -> Answer:
         return Answer(204)
     if call.method == "POST":
         one_of(properties(call.body), "disableProtectionReason", ("NotSpecified", "MigrationComplete"), "NotSpecified")
+        given = inputs.details(properties(call.body), "replicationProviderInput")
+        inputs.check_base_type(given, item.provider, "DisableProtectionProviderSpecificInput", ("InMage",))
     if call.method == "POST" or item.job is not None:
         check(call, item, Operation.DISABLE_PROTECTION)
     effect = Effect(item.id, {"deletedAt": "$end"}, {}, {})
     tasks: tuple[Task, ...] = tasks_for(Scenario.DISABLE, item)
-    job = new_job(call, Scenario.DISABLE, tasks, (effect,), target=item.id, target_name=item.friendly_name)
+    job = item_job(call, Scenario.DISABLE, tasks, effect, item)
     return answered(call, job, on_items(call.world.of(RecoveryServicesState), job, call.now))
 
 

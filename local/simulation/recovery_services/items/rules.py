@@ -1,4 +1,4 @@
-"""What an item and a plan allow, by provider and state. Pure. The table: facts/site-recovery.md, "What is allowed when"."""
+"""What an item and a plan allow, by provider and state. Pure. The table: docs/azure/site-recovery.md, "Allowed operations"."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -39,7 +39,7 @@ _TABLE = {
     Provider.HYPER_V_TO_AZURE: _HYPER_V_TO_AZURE,
     Provider.A2A: _A2A,
     Provider.HYPER_V: _HYPER_V,
-    Provider.RCM: _IN_MAGE,
+    Provider.RCM: {**_IN_MAGE, Phase.REVERSED: (_O.PLANNED_FAILOVER, _O.DISABLE_PROTECTION)},
     Provider.IN_MAGE_V2: {**_IN_MAGE, Phase.REVERSED: (_O.DISABLE_PROTECTION,)},
 }
 

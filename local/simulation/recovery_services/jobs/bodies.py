@@ -8,20 +8,25 @@ from local.simulation.ids import derived, name
 from local.simulation.recovery_services.jobs import errors
 from local.simulation.recovery_services.jobs.job import Job
 from local.simulation.recovery_services.jobs.tasks import Task, state
-from local.simulation.recovery_services.names import JOB
+from local.simulation.recovery_services.names import JOB, vault_of
 from local.simulation.times import text_or_none, to_text
 
 #: What stands where there is no time yet.
 NO_TIME = "0001-01-01T00:00:00"
 
+#: The task type of a recovery plan's manual action.
+MANUAL = "ManualActionTaskDetails"
+
 #: A job's states as the clients of long-running operations know them.
-_STATUS = {"Cancelled": "Canceled"}
+_STATUS = {"Cancelled": "Canceled", "NotStarted": "InProgress"}
 
 
 def job(row: Job, now: datetime) -> Json:
-    """Return a `Job`, with the members beside `properties` that `Azure-AsyncOperation` is read by."""
+    """Return a `Job`; since 2021 it has no members beside `properties`."""
+    if row.placeholder(now):
+        return {"id": row.id, "name": row.name, "type": JOB, "properties": _placeholder(row)}
     current = row.state(now)
-    ended = not row.running(now)
+    ended = not row.running(now) and current != "Suspended"
     found = list(_errors(row, row.tasks, now))
     properties: Json = {
         "activityId": row.activity_id,
@@ -33,38 +38,47 @@ def job(row: Job, now: datetime) -> Json:
         "errors": found,
         "startTime": to_text(row.started_at),
         "allowedActions": row.allowed_actions(now),
-        "targetObjectId": name(row.target),
+        "targetObjectId": row.target_object_id,
         "targetObjectName": row.target_name,
         "targetInstanceType": row.target_type,
         "customDetails": _details(row, ended=ended),
     }
     if ended:
         properties["endTime"] = text_or_none(row.ends_at)
-    body: Json = {
-        "id": row.id,
-        "name": row.name,
-        "type": JOB,
-        "properties": properties,
-        "status": _STATUS.get(current, current),
-        "error": _envelope(found) if current == "Failed" else None,
-        "startTime": to_text(row.started_at),
-        "endTime": text_or_none(row.ends_at) if ended else None,
+    return {"id": row.id, "name": row.name, "type": JOB, "properties": properties}
+
+
+def _placeholder(row: Job) -> Json:
+    """Return the properties of a job of which only the activity id is known yet."""
+    return {
+        "activityId": row.activity_id,
+        "scenarioName": None,
+        "friendlyName": None,
+        "state": "NotStarted",
+        "stateDescription": "NotStarted",
+        "tasks": [],
+        "errors": [],
+        "allowedActions": [],
+        "targetObjectId": None,
+        "targetObjectName": None,
+        "targetInstanceType": row.target_type,
+        "customDetails": {"instanceType": "AsrJobDetails", "affectedObjectDetails": {}},
     }
-    return body
 
 
 def operation(row: Job, now: datetime) -> Json:
-    """Return a job as the status of an operation, which is what a change of the configuration is told as."""
-    full = job(row, now)
+    """Return a job as the status of an operation, which `Azure-AsyncOperation` leads to."""
+    current = row.state(now)
+    ended = not row.running(now) and current != "Suspended"
     return {
         "id": None,
         "name": row.name,
-        "status": full["status"],
-        "startTime": full["startTime"],
-        "endTime": full["endTime"],
+        "status": _STATUS.get(current, current),
+        "startTime": to_text(row.started_at),
+        "endTime": text_or_none(row.ends_at) if ended else None,
         "percentComplete": None,
         "properties": None,
-        "error": full["error"],
+        "error": _envelope(list(_errors(row, row.tasks, now))) if current == "Failed" else None,
     }
 
 
@@ -94,8 +108,8 @@ def _details(row: Job, *, ended: bool) -> Json:
 
 def _affected(row: Job) -> Json:
     if row.target_type == "RecoveryPlan":
-        return {"RecoveryPlanId": name(row.target), "RecoveryPlanName": row.target_name}
-    return {"PrimaryVmId": name(row.target), "PrimaryVmName": row.target_name}
+        return {"recoveryPlanId": row.target_object_id, "recoveryPlanName": row.target_name}
+    return {"primaryVmId": row.target_object_id, "primaryVmName": row.target_name}
 
 
 def _errors(row: Job, tasks: tuple[Task, ...], now: datetime) -> Iterator[Json]:
@@ -130,22 +144,26 @@ def _task(row: Job, task: Task, now: datetime) -> Json:
     children = [_task(row, each, now) for each in task.children]
     if task.item is not None:
         body["taskType"] = "VirtualMachineTaskDetails"
-        body["customDetails"] = {"instanceType": "VirtualMachineTaskDetails", "jobTask": _entity(row, task)}
+        skipped = {"skippedReason": "None", "skippedReasonString": None}
+        body["customDetails"] = {"instanceType": "VirtualMachineTaskDetails", **skipped, "jobTask": _entity(row, task)}
         body["groupTaskCustomDetails"] = {"instanceType": "InlineWorkflowTaskDetails", "childTasks": children, "workflowIds": []}
     elif children:
         group = {member: value for member, value in (task.group or {}).items() if member != "cancelled"}
         kind = "RecoveryPlanShutdownGroupTaskDetails" if group.get("rpGroupType") == "Shutdown" else "RecoveryPlanGroupTaskDetails"
         body["taskType"] = kind
         body["groupTaskCustomDetails"] = {"instanceType": kind, **group, "childTasks": children}
+    elif task.group and task.group.get("instanceType") == MANUAL:
+        body["taskType"] = MANUAL
+        body["customDetails"] = {member: value for member, value in task.group.items() if member != "cancelled"}
     return body
 
 
 def _entity(row: Job, task: Task) -> Json:
     return {
-        "jobId": derived("member job", row.id, task.item or ""),
+        "jobId": f"{vault_of(row.id)}/{name(JOB)}/{derived('member job', row.id, task.item or '')}",
         "jobFriendlyName": row.friendly_name,
-        "targetObjectId": name(task.item or ""),
+        "targetObjectId": (task.group or {}).get("objectId") or name(task.item or ""),
         "targetObjectName": task.friendly_name,
-        "targetInstanceType": "ProtectionEntity",
+        "targetInstanceType": "Vm",
         "jobScenarioName": row.scenario,
     }

@@ -39,7 +39,7 @@ def list_jobs(call: Call) -> Answer:
     """`ReplicationJobs_List`, the newest first."""
     vault = responses.vault_of_call(call)
     wanted = filters.jobs(call)
-    rows = [job for job in call.world.of(RecoveryServicesState).jobs_of(vault.id) if wanted(job)]
+    rows = [job for job in call.world.of(RecoveryServicesState).jobs_of(vault.id) if job.readable(call.now) and wanted(job)]
     return page(call, rows, lambda job: job_bodies.job(job, call.now))
 
 
@@ -47,7 +47,7 @@ def cancel(call: Call) -> Answer:
     """`ReplicationJobs_Cancel`: what it was at is left as it was, which for a failover means broken."""
     job = _allowing(call, "Cancel")
     ended, changes = broken_off(call.world.of(RecoveryServicesState), job, call.now)
-    return replace(answered(call, ended, changes, resource=job.id), copied=False)
+    return replace(answered(call, ended, changes, resource=job.id), uses_faults=False)
 
 
 def resume(call: Call) -> Answer:
@@ -84,7 +84,7 @@ def _go_on(call: Call, job: Job) -> Answer:
     plan = state.plan(job.target, call.now)
     if plan is not None:
         changes.append(on_plan(state, job, plan, {}))
-    return replace(answered(call, job, changes, resource=job.id), copied=False)
+    return replace(answered(call, job, changes, resource=job.id), uses_faults=False)
 
 
 def export(call: Call) -> Answer:
@@ -98,7 +98,7 @@ def result(call: Call) -> Answer:
         call.path.rpartition("/operationresults/") if "/operationresults/" in call.path else call.path.rpartition("/operationResults/")
     )
     job = _job(call, f"{vault_of(call.path)}/{name(JOB)}/{name(call.path)}")
-    if job.running(call.now):
+    if job.running(call.now) or job.state(call.now) == "Suspended":
         return Answer(202, None, {"Location": f"{call.base_url}{call.path}?api-version={call.api_version}", "Retry-After": RETRY_AFTER})
     if job.state(call.now) != "Succeeded":
         return Answer(400, {"error": job_bodies.first_error(job, call.now)})
@@ -113,7 +113,7 @@ def status(call: Call) -> Answer:
 
 def _job(call: Call, job_id: str) -> Job:
     found = call.world.of(RecoveryServicesState).job(job_id)
-    if found is None:
+    if found is None or not found.readable(call.now):
         responses.vault_of_call(call)
         raise not_found(JOB, f"{call.names[2]}/{name(job_id)}", resource_group(call.path))
     return found

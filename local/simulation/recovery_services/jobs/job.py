@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from local.simulation.arm.tables import Json
@@ -45,11 +45,17 @@ class Effect:
         return body if self.moves is None else body | {"moves": dict(self.moves)}
 
 
+#: How long a job is a placeholder, in Azure's time.
+PLACEHOLDER = timedelta(seconds=1)
+
+
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A job of a vault. `ends_at` is None while nobody knows: it waits to be resumed. `target` is the ARM id of what it works on.
+    """A job of a vault; `target` is the ARM id of what it works on, `object_id` its `targetObjectId` where that is not its name.
 
-    `actions` are what it allows while it runs. `description` is the end's `stateDescription` where that is not simply `Completed`.
+    `ends_at` is None while its end is unknown: it waits to be resumed. `actions` are what it allows while it runs. `awaits_cleanup`: once
+    its tasks are done it stays suspended until the test is cleaned up. `description` is the `stateDescription` of its end where that is
+    not `Completed`; `readable_from` is when it can be read first.
     """
 
     id: str
@@ -67,6 +73,14 @@ class Job:
     actions: tuple[str, ...] = ()
     description: str | None = None
     cancelled_at: datetime | None = None
+    readable_from: datetime | None = None
+    awaits_cleanup: bool = False
+    object_id: str | None = None
+
+    @property
+    def target_object_id(self) -> str:
+        """Azure's `targetObjectId`: a GUID of a recovery plan and of an item of Azure to Azure, else the name of the target."""
+        return self.object_id or name(self.target)
 
     @property
     def name(self) -> str:
@@ -77,6 +91,14 @@ class Job:
         """Whether it ends, or has ended, with a failure."""
         return any(task.fails() for task in self.tasks)
 
+    def readable(self, now: datetime) -> bool:
+        """Whether it can be read: the fault `hideJob` delays that."""
+        return self.readable_from is None or self.readable_from <= now
+
+    def placeholder(self, now: datetime) -> bool:
+        """Whether it shows neither scenario, target nor tasks yet, as recorded 0.3 s after a start."""
+        return now < self.started_at + PLACEHOLDER
+
     def running(self, now: datetime) -> bool:
         """Whether it has not ended, suspended or not."""
         return self.ends_at is None or now < self.ends_at
@@ -84,24 +106,28 @@ class Job:
     def suspended(self, now: datetime) -> bool:
         """Whether it waits for somebody."""
         return self.ends_at is None and any(
-            task.waits and task.end is None and task.start is not None and task.start <= now for task in self.tasks
+            task.waits and task.end is None and task.start is not None and task.start <= now for top in self.tasks for task in top.tree()
         )
 
     def state(self, now: datetime) -> str:
         """Return its state in Azure's words."""
+        if self.placeholder(now) and self.running(now):
+            return "NotStarted"
         if self.suspended(now):
             return "Suspended"
         if self.running(now):
             return "InProgress"
         if self.cancelled_at is not None:
             return "Cancelled"
-        return "Failed" if self.failed() else "Succeeded"
+        if self.failed():
+            return "Failed"
+        return "Suspended" if self.awaits_cleanup else "Succeeded"
 
     def state_description(self, now: datetime) -> str:
         """Return its `stateDescription`: under `Succeeded` that is what tells how well."""
         state = self.state(now)
         if state == "Suspended":
-            return "WaitingForUserInput"
+            return "WaitingForUserInput" if self.running(now) else "WaitingForStopTestFailover"
         if state != "Succeeded":
             return state
         return self.description or "Completed"
@@ -110,7 +136,7 @@ class Job:
         """Return what it allows: `Cancel`, `Resume`, `Restart`."""
         state = self.state(now)
         if state == "Suspended":
-            return ["Resume", *self.actions]
+            return ["Resume", *self.actions] if self.running(now) else []
         if state == "InProgress":
             return list(self.actions)
         return ["Restart"] if state == "Failed" else []
@@ -144,6 +170,9 @@ class Job:
             actions=tuple(body.get("actions") or ()),
             description=body.get("description"),
             cancelled_at=moment(body, "cancelledAt"),
+            readable_from=moment(body, "readableFrom"),
+            object_id=body.get("objectId"),
+            awaits_cleanup=bool(body.get("awaitsCleanup", False)),
         )
 
     def as_json(self) -> Json:
@@ -166,5 +195,8 @@ class Job:
             "actions": list(self.actions) or None,
             "description": self.description,
             "cancelledAt": text_or_none(self.cancelled_at),
+            "objectId": self.object_id,
+            "awaitsCleanup": self.awaits_cleanup or None,
+            "readableFrom": text_or_none(self.readable_from),
         }
         return body | {member: value for member, value in optional.items() if value is not None}

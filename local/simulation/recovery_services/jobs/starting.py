@@ -10,10 +10,10 @@ from local.simulation.arm.call import Answer, Call
 from local.simulation.arm.tables import Change, Json
 from local.simulation.faults.fault import Fault
 from local.simulation.ids import key, name
-from local.simulation.recovery_services.items.item import IDLE, Item, started
+from local.simulation.recovery_services.items.item import IDLE, Item, object_id_of, started
 from local.simulation.recovery_services.jobs.errors import error_of
 from local.simulation.recovery_services.jobs.job import Effect, Job
-from local.simulation.recovery_services.jobs.scenarios import CANCELLABLE, FRIENDLY, Scenario
+from local.simulation.recovery_services.jobs.scenarios import CANCELLABLE, FRIENDLY, TEST_MACHINE, Scenario
 from local.simulation.recovery_services.jobs.tasks import Task, cancelled, lay
 from local.simulation.recovery_services.names import JOB, vault_of
 from local.simulation.recovery_services.plans.plan import Plan
@@ -21,9 +21,6 @@ from local.simulation.recovery_services.state import RecoveryServicesState
 from local.simulation.times import to_text
 
 RETRY_AFTER = "30"
-
-#: Once this task of a test failover is done there is a machine that must be cleaned up, whatever becomes of the rest.
-_TEST_MACHINE = "VmTfoCreateTestVm"
 
 _MILD = ("CompletedWithInformation", "PartiallySucceeded", "Skipped")
 
@@ -37,6 +34,7 @@ def new_job(
     target: str,
     target_name: str,
     target_type: str = "ProtectionEntity",
+    object_id: str | None = None,
     details: Mapping[str, Any] | None = None,
     friendly_name: str | None = None,
 ) -> Job:
@@ -54,6 +52,7 @@ def new_job(
         target=target,
         target_name=target_name,
         target_type=target_type,
+        object_id=object_id,
         started_at=call.now,
         ends_at=ends_at,
         tasks=laid,
@@ -61,23 +60,38 @@ def new_job(
         details=details,
         actions=("Cancel",) if scenario in CANCELLABLE else (),
         description=description,
+        readable_from=None if call.job_hidden is None else call.now + call.job_hidden,
+    )
+
+
+def item_job(
+    call: Call, scenario: Scenario, tasks: tuple[Task, ...], effect: Effect, item: Item, details: Mapping[str, Any] | None = None
+) -> Job:
+    """Return a job of one item that begins now."""
+    return new_job(
+        call,
+        scenario,
+        tasks,
+        (effect,),
+        target=item.id,
+        target_name=item.friendly_name,
+        object_id=object_id_of(item),
+        details=details,
     )
 
 
 def answered(call: Call, job: Job, changes: Sequence[Change], *, resource: str | None = None, set_up: bool = False) -> Answer:
-    """Return the answer to what began a job: 202, nothing in it, and where to look (spec/recordings_asr_*).
+    """Return the answer to what started a job: 202 with an empty body and the addresses of the job.
 
-    `resource` is what the job works on, below which the result is told. What changes the configuration is told as an operation's status.
+    `resource` is the resource below which `Location` shows the result. A change of the set-up has no `Location`, as 43 of 45 examples of
+    the specification: its `Azure-AsyncOperation` ends in the job's name.
     """
     vault, query = vault_of(job.id), f"?api-version={call.api_version}"
-    status = "replicationOperationStatus" if set_up else "replicationJobs"
-    headers = {
-        "Location": f"{call.base_url}{resource or job.target}/operationresults/{job.name}{query}",
-        "Azure-AsyncOperation": f"{call.base_url}{vault}/{status}/{job.name}{query}",
-        "Retry-After": RETRY_AFTER,
-    }
+    headers = {"Azure-AsyncOperation": f"{call.base_url}{vault}/replicationOperationStatus/{job.name}{query}", "Retry-After": RETRY_AFTER}
+    if not set_up:
+        headers["Location"] = f"{call.base_url}{resource or job.target}/operationresults/{job.name}{query}"
     row = Change(call.world.of(RecoveryServicesState).jobs, key(job.id), job)
-    return Answer(202, None, headers, (row, *changes), copied=True)
+    return Answer(202, None, headers, (row, *changes), uses_faults=True)
 
 
 def on_items(state: RecoveryServicesState, job: Job, now: datetime) -> list[Change]:
@@ -86,8 +100,12 @@ def on_items(state: RecoveryServicesState, job: Job, now: datetime) -> list[Chan
     for effect in job.effects:
         item = state.item(effect.item, now)
         task = _task_of(job, effect.item)
-        if item is None or (task.end is not None and task.end < now):
-            continue  # it was through already when the job went on
+        if item is None:
+            continue
+        if task.end is not None and task.end < now:  # the item's part was done before the job was resumed
+            if job.ends_at is not None and item.job == job.name:
+                changes.append(Change(state.items, key(item.id), item.then(job.ends_at, IDLE)))
+            continue
         busy = item.becoming(**effect.begun, **started(job.name, job.scenario, now)) if item.job is None else item
         changes += _of_item(state, job, effect, busy, task)
     return changes
@@ -95,12 +113,14 @@ def on_items(state: RecoveryServicesState, job: Job, now: datetime) -> list[Chan
 
 def _of_item(state: RecoveryServicesState, job: Job, effect: Effect, item: Item, task: Task) -> list[Change]:
     row_key = key(item.id)
-    if job.ends_at is None:
-        return [Change(state.items, row_key, item)]
     if task.start is None or _broke(task) or task.end is None:
+        if job.ends_at is None:
+            return [Change(state.items, row_key, item)]
         members = {**effect.failed, **_left_behind(job, task)}
         return [Change(state.items, row_key, item.then(job.ends_at, _timed(members, job.ends_at) | IDLE))]
     done = item.then(task.end, _timed(effect.then, task.end))
+    if job.ends_at is None:
+        return [Change(state.items, row_key, done)]
     changes = [Change(state.items, row_key, done.then(job.ends_at, IDLE))]
     if effect.moves is not None:
         moved = Item.from_json({**effect.moves, **started(job.name, job.scenario, job.started_at), "appearsAt": to_text(task.end)})
@@ -125,7 +145,7 @@ def _task_of(job: Job, item_id: str) -> Task:
 def _left_behind(job: Job, task: Task) -> Json:
     if job.scenario != Scenario.TEST_FAILOVER:
         return {}
-    made = any(each.name == _TEST_MACHINE and each.end is not None and each.error is None for each in task.tree())
+    made = any(each.name == TEST_MACHINE and each.end is not None and each.error is None for each in task.tree())
     return {"testFailoverState": "WaitingForCompletion"} if made else {}
 
 
@@ -144,7 +164,12 @@ def on_plan(state: RecoveryServicesState, job: Job, plan: Plan, then: Mapping[st
         ]
         if len(moved) == len(plan.members):
             members |= {"primary": plan.recovery, "recovery": plan.primary}
-    return Change(state.plans, key(plan.id), busy.then(job.ends_at, members | IDLE))
+    return Change(state.plans, key(plan.id), busy.then(job.ends_at, members | IDLE | {"lastScenario": _scenario(job)}))
+
+
+def _scenario(job: Job) -> Json:
+    """Return the scenario that a plan keeps after the job's end."""
+    return {"job": job.name, "scenario": job.scenario, "scenarioStart": to_text(job.started_at)}
 
 
 def broken_off(state: RecoveryServicesState, job: Job, now: datetime) -> tuple[Job, list[Change]]:
@@ -162,7 +187,7 @@ def broken_off(state: RecoveryServicesState, job: Job, now: datetime) -> tuple[J
         changes.append(Change(state.items, key(item.id), item.becoming(**(members | IDLE | {"ahead": []}))))
     plan = state.plan(job.target, now)
     if plan is not None:
-        changes.append(Change(state.plans, key(plan.id), plan.becoming(**(IDLE | {"ahead": []}))))
+        changes.append(Change(state.plans, key(plan.id), plan.becoming(**(IDLE | {"ahead": [], "lastScenario": _scenario(job)}))))
     return ended, changes
 
 

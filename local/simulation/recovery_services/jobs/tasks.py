@@ -122,9 +122,15 @@ def _cleared(task: Task) -> Task:
 
 def resumed(tasks: Sequence[Task], now: datetime) -> tuple[tuple[Task, ...], datetime | None]:
     """Return the tasks of a suspended job as they go on from now, and the end of the last."""
-    woken = tuple(replace(task, end=now) if task.waits and task.end is None else task for task in tasks)
+    woken = tuple(_woken(task, now) for task in tasks)
     first = next((task.start for task in woken if task.start is not None), now)
     return lay(woken, first)
+
+
+def _woken(task: Task, now: datetime) -> Task:
+    if task.waits and task.start is not None and task.start <= now and task.end is None:
+        return replace(task, end=now)
+    return replace(task, children=tuple(_woken(child, now) for child in task.children)) if task.children else task
 
 
 def restarted(tasks: Sequence[Task], now: datetime) -> tuple[tuple[Task, ...], datetime | None]:

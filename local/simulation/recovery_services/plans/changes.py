@@ -5,7 +5,7 @@ from dataclasses import replace
 from local.simulation.arm.call import Answer, Call
 from local.simulation.arm.errors import ArmError
 from local.simulation.arm.tables import Change, Json, JsonValue
-from local.simulation.ids import key, name
+from local.simulation.ids import derived, key, name
 from local.simulation.recovery_services import inputs, responses
 from local.simulation.recovery_services.inputs import properties, wrong
 from local.simulation.recovery_services.jobs.job import Job
@@ -16,7 +16,7 @@ from local.simulation.recovery_services.plans.failovers import plan_of
 from local.simulation.recovery_services.plans.plan import Group, Plan
 from local.simulation.recovery_services.state import RecoveryServicesState
 
-#: facts/site-recovery.md, "Limits"; a plan has seven groups in which machines start, at most.
+#: docs/azure/site-recovery.md, "Limits"; a plan has seven groups in which machines start, at most.
 MEMBERS = 100
 _BOOT_GROUPS = 7
 _SECONDS = 10.0
@@ -37,6 +37,8 @@ def put_plan(call: Call) -> Answer:
         recovery=recovery,
         groups=_groups(call, wanted.get("groups"), primary, recovery),
         deployment_model=str(wanted.get("failoverDeploymentModel") or "ResourceManager"),
+        last=there.last if there else None,
+        test_suspends=there.test_suspends if there else False,
     )
     return _saved(call, row, "Create recovery plan", is_new=there is None)
 
@@ -77,6 +79,7 @@ def _job(call: Call, row: Plan, friendly: str) -> Job:
         target=row.id,
         target_name=row.friendly_name,
         target_type="RecoveryPlan",
+        object_id=derived("recovery plan", row.id),
         friendly_name=friendly,
     )
 

@@ -1,26 +1,26 @@
 """What a recovery plan can be asked for: its groups run one after another, the members of a group side by side."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
 from local.simulation.arm.call import Answer, Call
 from local.simulation.arm.errors import not_found
-from local.simulation.arm.tables import Json
-from local.simulation.ids import key, name, resource_group
+from local.simulation.arm.tables import Change, Json
+from local.simulation.ids import derived, key, name, resource_group
 from local.simulation.recovery_services import inputs
 from local.simulation.recovery_services.items import effects, rules
 from local.simulation.recovery_services.items.failovers import protected_item_details, test_details
 from local.simulation.recovery_services.items.health import health
-from local.simulation.recovery_services.items.item import Item
+from local.simulation.recovery_services.items.item import Item, object_id_of
 from local.simulation.recovery_services.items.points import Point, made_now, point_by_type
 from local.simulation.recovery_services.jobs.job import Effect
 from local.simulation.recovery_services.jobs.scenarios import Scenario, failback_tasks, tasks_for, wait_task
 from local.simulation.recovery_services.jobs.starting import answered, new_job, on_items, on_plan
 from local.simulation.recovery_services.jobs.tasks import Task
-from local.simulation.recovery_services.names import PLAN, Operation, Provider
-from local.simulation.recovery_services.plans.plan import Plan
+from local.simulation.recovery_services.names import PLAN, Operation, Provider, vault_of
+from local.simulation.recovery_services.plans.plan import Group, Plan
 from local.simulation.recovery_services.state import RecoveryServicesState
 
 
@@ -36,6 +36,9 @@ class _Member:
 
 
 _Takes = Callable[[Item], _Member]
+
+#: The name of every group, member and action in a plan's job; what people read is the friendly name.
+UNKNOWN = "Unknown"
 
 
 def planned_failover(call: Call) -> Answer:
@@ -91,7 +94,11 @@ def test_failover(call: Call) -> Answer:
 
 def test_failover_cleanup(call: Call) -> Answer:
     """`ReplicationRecoveryPlans_TestFailoverCleanup`."""
-    return _simple(call, Operation.TEST_FAILOVER_CLEANUP, Scenario.TEST_FAILOVER_CLEANUP)
+    answer = _simple(call, Operation.TEST_FAILOVER_CLEANUP, Scenario.TEST_FAILOVER_CLEANUP)
+    state = call.world.of(RecoveryServicesState)
+    suspended = [job for job in state.jobs_of(vault_of(call.path)) if job.awaits_cleanup and key(job.target) == key(plan_of(call).id)]
+    ended = (Change(state.jobs, key(job.id), replace(job, awaits_cleanup=False)) for job in suspended)
+    return replace(answer, changes=(*answer.changes, *ended))
 
 
 def commit(call: Call) -> Answer:
@@ -131,7 +138,7 @@ def _simple(call: Call, operation: Operation, scenario: Scenario) -> Answer:
 
 def _failback(call: Call, plan: Plan, wanted: Json) -> Answer:
     members = members_of(call, plan)
-    _check(call, plan, members, Operation.FAILBACK)
+    _check(call, plan, members, inputs.failback_operation(members[0]))
     given = _details(wanted, "HyperVReplicaAzureFailback") or _details(wanted, "InMageRcmFailback")
     waits = all(inputs.failback_waits(item, given) for item in members)
     begin: list[Task] = []
@@ -139,13 +146,13 @@ def _failback(call: Call, plan: Plan, wanted: Json) -> Answer:
     def take(item: Item) -> _Member:
         before, after = failback_tasks(item, waits=waits)
         if before:
-            begin.append(Task(f"Synchronize-{name(item.id)}", "SynchronizeVm", f"Synchronize {item.friendly_name}", children=before))
+            begin.append(Task(f"Synchronize-{name(item.id)}", UNKNOWN, f"Synchronize {item.friendly_name}", children=before))
         return _Member(item, after, effects.failed_back(item))
 
     taken = [take(item) for item in members]
     groups = _group_tasks(plan, taken)
-    first = (Task("SynchronizeGroup", "Synchronize", "Synchronize the members", children=tuple(begin), parallel=True), wait_task())
-    tasks = (_prerequisites(), *(first if waits else ()), *groups)
+    first = (Task("SynchronizeGroup", UNKNOWN, "Synchronize the members", children=tuple(begin), parallel=True), wait_task())
+    tasks = (_prerequisites(), *(first if waits else ()), *groups, _finalizing(plan))
     return _answered(call, plan, taken, Scenario.PLANNED_FAILOVER, tasks, {"lastPlannedFailover": "$end"}, None)
 
 
@@ -154,9 +161,9 @@ def _begun(
 ) -> Answer:
     taken = [take(item) for item in members]
     if scenario in (Scenario.PLANNED_FAILOVER, Scenario.UNPLANNED_FAILOVER, Scenario.TEST_FAILOVER):
-        tasks = (_prerequisites(), *_group_tasks(plan, taken))
+        tasks = (_prerequisites(), *_group_tasks(plan, taken), _finalizing(plan))
     else:
-        tasks = (_prerequisites(), _one_group(plan, taken))
+        tasks = (_prerequisites(), _one_group(plan, taken), _finalizing(plan))
     return _answered(call, plan, taken, scenario, tasks, then, test)
 
 
@@ -181,13 +188,15 @@ def _answered(
         target=plan.id,
         target_name=plan.friendly_name,
         target_type="RecoveryPlan",
+        object_id=derived("recovery plan", plan.id),
         details=details,
     )
+    job = replace(job, awaits_cleanup=test is not None and plan.test_suspends)
     return answered(call, job, [*on_items(state, job, call.now), on_plan(state, job, plan, then)])
 
 
 def _prerequisites() -> Task:
-    return Task("RecoveryPlanPreflightChecksTask", "RpPrerequisitesCheck", "Prerequisites check for the recovery plan", 15)
+    return Task("RecoveryPlanPreflightChecksTask", "RpSrsPrerequisitesCheck", "Prerequisites check for the recovery plan", 15)
 
 
 def _group_tasks(plan: Plan, taken: list[_Member]) -> tuple[Task, ...]:
@@ -195,52 +204,55 @@ def _group_tasks(plan: Plan, taken: list[_Member]) -> tuple[Task, ...]:
     by_id = {key(each.item.id): each for each in taken}
     found = []
     numbers = iter(range(1, len(plan.groups) + 1))  # of the groups in which machines start
-    for index, group in enumerate(plan.groups):
-        friendly = f"Group {next(numbers)}" if group.type == "Boot" else f"All groups {group.type.lower()}"
+    for group in plan.groups:
         before = tuple(_action(each, "Start") for each in group.start_actions)
         after = tuple(_action(each, "End") for each in group.end_actions)
-        members = tuple(_member_task(by_id[key(each)]) for each in group.members if key(each) in by_id)
-        details = {"rpGroupType": group.type, "groupId": f"{plan.friendly_name}-{index + 1}", "name": friendly}
-        side_by_side = Task(f"RecoveryPlanGroup{index + 1}Members", "RecoveryPlanGroupMembers", friendly, children=members, parallel=True)
+        members = tuple(_member_task(plan, by_id[key(each)]) for each in group.members if key(each) in by_id)
+        group_id, friendly, kind = _group_names(group, numbers, len(members))
+        details = {"name": group_id, "groupId": group_id, "rpGroupType": kind}
         if before or after:
-            found.append(
-                Task(
-                    f"RecoveryPlanGroup{index + 1}",
-                    f"RecoveryPlanGroup{index + 1}",
-                    friendly,
-                    children=(*before, side_by_side, *after),
-                    group=details,
-                )
-            )
+            side_by_side = Task(f"{group_id}Members", UNKNOWN, friendly, children=members, parallel=True)
+            children: tuple[Task, ...] = (*before, side_by_side, *after)
+            found.append(Task(group_id, UNKNOWN, friendly, children=children, group=details))
         else:
-            found.append(
-                Task(
-                    f"RecoveryPlanGroup{index + 1}",
-                    f"RecoveryPlanGroup{index + 1}",
-                    friendly,
-                    1,
-                    children=members,
-                    parallel=True,
-                    group=details,
-                )
-            )
+            found.append(Task(group_id, UNKNOWN, friendly, 1, children=members, parallel=True, group=details))
     return tuple(found)
 
 
+def _group_names(group: Group, numbers: Iterator[int], members: int) -> tuple[str, str, str]:
+    """Return a group's id, name for people and type as Azure writes them in a job."""
+    if group.type == "Boot":
+        number = next(numbers)
+        return f"Group{number}", f"Group {number}: Start ({members})", "BootGroup"
+    if group.type == "Shutdown":
+        return "ShutdownAllActionGroup", f"All groups shutdown ({members})", "Shutdown"
+    return "FailoverAllActionGroup", "Recovery plan failover", "RpFailoverTask"
+
+
 def _one_group(plan: Plan, taken: list[_Member]) -> Task:
-    members = tuple(_member_task(each) for each in taken)
-    details = {"rpGroupType": "Failover", "groupId": f"{plan.friendly_name}-all", "name": "All members"}
-    return Task("RecoveryPlanAllMembers", "RecoveryPlanAllMembers", "All members", children=members, parallel=True, group=details)
+    members = tuple(_member_task(plan, each) for each in taken)
+    details = {"name": "FailoverAllActionGroup", "groupId": "FailoverAllActionGroup", "rpGroupType": "RpFailoverTask"}
+    friendly = f"All members ({len(members)})"
+    return Task("FailoverAllActionGroup", UNKNOWN, friendly, children=members, parallel=True, group=details)
 
 
-def _member_task(member: _Member) -> Task:
+def _member_task(plan: Plan, member: _Member) -> Task:
     item = member.item
-    return Task(f"Vm-{name(item.id)}", "VirtualMachine", item.friendly_name, children=member.tasks, item=item.id)
+    task_id, named = derived("member task", plan.id, item.id), {"objectId": object_id_of(item)}
+    return Task(task_id, UNKNOWN, item.friendly_name, children=member.tasks, item=item.id, group=named)
+
+
+def _finalizing(plan: Plan) -> Task:
+    return Task(derived("end task", plan.id), "EndRecoveryPlanTask", "Finalizing the recovery plan", 1)
 
 
 def _action(action: Mapping[str, Any], where: str) -> Task:
     label = str(action.get("actionName") or "action")
-    return Task(f"{where}-{label}", f"RecoveryPlan{where}Action", label, 30)
+    custom = action.get("customDetails")
+    if isinstance(custom, Mapping) and custom.get("instanceType") == "ManualActionDetails":
+        details = {"instanceType": "ManualActionTaskDetails", "name": label, "instructions": custom.get("description"), "observation": None}
+        return Task(f"{where}-{label}", UNKNOWN, label, group=details, waits=True)
+    return Task(f"{where}-{label}", UNKNOWN, label, 30)
 
 
 def plan_of(call: Call) -> Plan:

@@ -46,7 +46,11 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A recovery plan; `primary` and `recovery` are ids of fabrics, or `Microsoft Azure`."""
+    """A recovery plan; `primary` and `recovery` are ids of fabrics, or `Microsoft Azure`.
+
+    `last` is the scenario that it keeps after the job's end: `job`, `scenario`, `scenarioStart`. With `test_suspends` its test failover
+    stays `Suspended` until the clean-up, as recorded in 2017; without it ends `Succeeded`.
+    """
 
     id: str
     friendly_name: str
@@ -57,6 +61,8 @@ class Plan:
     job: str | None = None
     scenario: str | None = None
     scenario_start: datetime | None = None
+    last: Mapping[str, Any] | None = None
+    test_suspends: bool = False
     last_planned: datetime | None = None
     last_unplanned: datetime | None = None
     last_test: datetime | None = None
@@ -103,6 +109,8 @@ class Plan:
             job=body.get("job"),
             scenario=body.get("scenario"),
             scenario_start=moment(body, "scenarioStart"),
+            last=body.get("lastScenario"),
+            test_suspends=bool(body.get("testFailoverSuspends", False)),
             last_planned=moment(body, "lastPlannedFailover"),
             last_unplanned=moment(body, "lastUnplannedFailover"),
             last_test=moment(body, "lastTestFailover"),
@@ -125,6 +133,8 @@ class Plan:
             "job": self.job,
             "scenario": self.scenario,
             "scenarioStart": text_or_none(self.scenario_start),
+            "lastScenario": None if self.last is None else dict(self.last),
+            "testFailoverSuspends": self.test_suspends or None,
             "lastPlannedFailover": text_or_none(self.last_planned),
             "lastUnplannedFailover": text_or_none(self.last_unplanned),
             "lastTestFailover": text_or_none(self.last_test),

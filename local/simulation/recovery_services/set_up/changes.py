@@ -9,7 +9,7 @@ from local.simulation.arm.errors import ArmError, not_found
 from local.simulation.arm.tables import Change, Json
 from local.simulation.ids import key, name, parent, resource_group, type_of
 from local.simulation.recovery_services import responses
-from local.simulation.recovery_services.inputs import details, properties, wrong
+from local.simulation.recovery_services.inputs import check_base_type, details, properties, wrong
 from local.simulation.recovery_services.jobs.scenarios import Scenario, set_up_task
 from local.simulation.recovery_services.jobs.starting import answered, new_job
 from local.simulation.recovery_services.names import (
@@ -76,9 +76,10 @@ def put_mapping(call: Call) -> Answer:
     target = state.thing(target_id, call.now)
     if target is None and target_id.lower() != AZURE.lower():
         raise wrong("targetProtectionContainerId", f"The protection container '{target_id}' was not found in the vault.")
+    kind = str((policy.properties.get("providerSpecificDetails") or {}).get("instanceType"))
+    check_base_type(details(wanted, "providerSpecificInput"), kind, "ReplicationProviderSpecificContainerMappingInput", ("A2A",))
     fabric = state.thing(fabric_of(source.id), call.now)
     far = state.thing(fabric_of(target.id), call.now) if target else None
-    kind = str((policy.properties.get("providerSpecificDetails") or {}).get("instanceType"))
     made: Json = {
         "targetProtectionContainerId": target.id if target else AZURE,
         "targetProtectionContainerFriendlyName": friendly_name(target) or AZURE,
