@@ -14,14 +14,14 @@ from shared.arm.answers import AnswerHook
 from shared.arm.api_versions import COMPUTE, COMPUTE_RESTORE_POINTS, DISKS, SUBSCRIPTIONS
 from shared.arm.clients import AzureClients
 from shared.arm.ids import ResourceId
-from shared.arm.operations import OperationStatus, operation_url, read_operation
+from shared.arm.operations import error_of_operation
 from shared.arm.reading import id_key, own_id, resource_id
 from shared.clock import Clock
 from shared.copies.copying.models import ConsistencyMode
 from shared.copies.copying.rules.eligibility import consistency_to_send
 from shared.copies.facts import RestorePointFacts, VirtualMachineFacts, region_of
 from shared.copies.provisioning import ProvisioningState, provisioning_state
-from shared.errors import CallFailure, FailureKind
+from shared.errors import CallFailure, FailureKind, Problem
 from shared.values.reading import Json, an_object, objects, text
 
 _KEPT_SECONDS = 3600.0
@@ -137,14 +137,9 @@ class RestorePointGateway:
         """Read a restore point with its instance view: the status read, the only source of a copy's progress."""
         return await self._read(point_id, expand="instanceView")
 
-    async def operation(self, url: str) -> OperationStatus | None:
-        """Read a long-running operation by the URL that its start returned, or return None where Azure no longer knows it."""
-        try:
-            return await read_operation(self._clients, url)
-        except CallFailure as failure:
-            if failure.kind in {FailureKind.NOT_FOUND, FailureKind.REFUSED}:
-                return None
-            raise
+    async def error_of_operation(self, url: str) -> Problem | None:
+        """Return the error of a failed long-running write, by the URL that its start returned; see `shared.arm.operations`."""
+        return await error_of_operation(self._clients, url)
 
     async def create_collection(
         self, collection_id: ResourceId, region: str, source_id: str, tags: Mapping[str, str], request_id: str, timeout: float
@@ -175,7 +170,7 @@ class RestorePointGateway:
             exclude_disks=[ApiEntityReference(id=disk) for disk in exclude] or None, consistency_mode=consistency_to_send(consistency)
         )
         hook = await self._begin_create(point_id, RestorePoint(properties=properties), request_id, timeout)
-        return Point(str(point_id), ProvisioningState.CREATING, None, hook.date or self._clock.now(), operation_url(hook.headers))
+        return Point(str(point_id), ProvisioningState.CREATING, None, hook.date or self._clock.now(), hook.operation_url)
 
     async def start_copy(self, target_id: ResourceId, source_point_id: str, request_id: str, timeout: float) -> Point:
         """PUT a restore point that is a copy of another: the start of the copy."""
@@ -185,7 +180,7 @@ class RestorePointGateway:
         properties = RestorePointProperties(source_restore_point=ApiEntityReference(id=source_point_id))
         hook = await self._begin_create(target_id, RestorePoint(properties=properties), request_id, timeout)
         date = hook.date or self._clock.now()
-        return Point(str(target_id), ProvisioningState.CREATING, source_point_id, date, operation_url(hook.headers))
+        return Point(str(target_id), ProvisioningState.CREATING, source_point_id, date, hook.operation_url)
 
     async def delete_point(self, point_id: ResourceId, request_id: str, timeout: float) -> str | None:
         """DELETE a restore point and return the URL of the operation, if there is one; a restore point that is absent is deleted."""
@@ -207,7 +202,7 @@ class RestorePointGateway:
             if failure.kind is not FailureKind.NOT_FOUND:
                 raise
             return None
-        return operation_url(hook.headers)
+        return hook.operation_url
 
     async def _begin_create(self, point_id: ResourceId, body: Any, request_id: str, timeout: float) -> AnswerHook:  # noqa: ANN401  # an SDK model
         compute = await self._clients.compute(point_id.subscription_id)

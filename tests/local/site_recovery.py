@@ -32,6 +32,11 @@ def a_test(provider: str, **options: Any) -> dict[str, Any]:
     return {"properties": {**(options or NO_NETWORK), "providerSpecificDetails": {"instanceType": provider}}}
 
 
+def shown(resource: str) -> str:
+    """Return an id of something in a vault as Site Recovery writes it."""
+    return resource.replace("/subscriptions/", "/Subscriptions/", 1)
+
+
 @dataclass(slots=True)
 class Vaults:
     """The sample's vaults in a running simulation; `azure` is its front door."""
@@ -51,11 +56,11 @@ class Vaults:
 
     def item(self, friendly: str) -> str:
         """Return the id of the item with this name, as the sample has it."""
-        return next(str(item["id"]) for vault in self.estate["vaults"] for item in vault["items"] if item["friendlyName"] == friendly)
+        return next(shown(item["id"]) for vault in self.estate["vaults"] for item in vault["items"] if item["friendlyName"] == friendly)
 
     def plan(self, friendly: str) -> str:
         """Return the id of the plan with this name."""
-        return next(str(plan["id"]) for vault in self.estate["vaults"] for plan in vault["plans"] if plan["friendlyName"] == friendly)
+        return next(shown(plan["id"]) for vault in self.estate["vaults"] for plan in vault["plans"] if plan["friendlyName"] == friendly)
 
     def network(self, part: str) -> str:
         """Return the id of the first virtual network whose name has these words."""
@@ -88,7 +93,7 @@ class Vaults:
         assert reply.status == 202, reply.body
         assert reply.body is None
         name = reply.headers["Azure-AsyncOperation"].split("?")[0].rsplit("/", 1)[-1]
-        return f"{resource.split('/replication', maxsplit=1)[0]}/replicationJobs/{name}"
+        return shown(f"{resource.split('/replication', maxsplit=1)[0]}/replicationJobs/{name}")
 
     async def done(self, resource: str, deed: str, body: Any = None, *, after: str = "PT2H", **options: Any) -> dict[str, Any]:
         """Ask for a deed, let the time pass, and return its job's properties."""

@@ -20,6 +20,7 @@ async def test_a_copy_goes_from_0_to_100_in_steps_of_ten_minutes(azure: Azure) -
     started = await azure.copy(target, "first", source["restorePoints"][0]["id"])
     assert started.status == 201
     assert started.headers["Location"]
+    assert int(started.headers["Retry-After"]) > 0
     assert started.headers["Azure-AsyncOperation"]
     point = f"{target}/restorePoints/first"
     assert (await azure.call("GET", point)).body["properties"]["provisioningState"] == "Succeeded", "started is all that it says"

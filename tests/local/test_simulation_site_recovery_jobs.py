@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from aiohttp import ClientError
 
-from tests.local.site_recovery import NO_NETWORK, PLANNED, Vaults, a_test, failback, unplanned, vaults_running
+from tests.local.site_recovery import NO_NETWORK, PLANNED, Vaults, a_test, failback, shown, unplanned, vaults_running
 
 GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 PLAN_OUT = {"properties": {"failoverDirection": "PrimaryToRecovery", "sourceSiteOperations": "NotRequired", "providerSpecificDetails": []}}
@@ -26,6 +26,11 @@ def states(job: dict[str, Any]) -> dict[str, str]:
     return {task["taskId"] if task["name"] == "Unknown" else task["name"]: task["state"] for task in job["tasks"]}
 
 
+def status_of(job: str) -> str:
+    """Return the path at which `Azure-AsyncOperation` shows a job."""
+    return job.replace("/replicationJobs/", "/replicationOperationStatus/")
+
+
 def members(job: dict[str, Any], group: int) -> dict[str, dict[str, Any]]:
     """Return the members' tasks of a plan's group by the machine's name."""
     found = [task for task in job["tasks"] if task["taskId"] == f"Group{group}"]
@@ -38,8 +43,9 @@ async def test_the_traffic_is_as_recorded(vaults: Vaults) -> None:
     assert (reply.status, reply.body, reply.headers["Content-Length"], reply.headers["Retry-After"]) == (202, None, "0", "30")
     job = vaults.job_of(reply, item)
     name = job.rsplit("/", 1)[-1]
-    assert reply.headers["Location"] == f"{vaults.azure.url}{item}/operationresults/{name}?api-version=2025-08-01"
-    assert reply.headers["Azure-AsyncOperation"] == f"{vaults.azure.url}{job}?api-version=2025-08-01"
+    regional = vaults.azure.url.replace("127.0.0.1", "localhost")
+    assert reply.headers["Location"] == f"{regional}{item}/operationresults/{name}?api-version=2025-08-01"
+    assert reply.headers["Azure-AsyncOperation"] == f"{regional}{status_of(job)}?api-version=2025-08-01"
     await vaults.azure.control.advance("PT1M")
     running = (await vaults.get(job)).body
     told = running["properties"]
@@ -47,7 +53,9 @@ async def test_the_traffic_is_as_recorded(vaults: Vaults) -> None:
     assert (told["state"], told["allowedActions"], told["targetObjectId"]) == ("InProgress", ["Cancel"], "erp01")
     assert list(states(told).values()) == ["Succeeded", "Succeeded", "Succeeded", "InProgress", "NotStarted"]
     assert (told["tasks"][3]["endTime"], told["tasks"][4]["startTime"]) == ("0001-01-01T00:00:00", "0001-01-01T00:00:00")
-    assert (running["status"], running["error"], running["endTime"]) == ("InProgress", None, None)
+    assert set(running) == {"id", "name", "type", "properties"}, "recorded in 2021; 2017 had more"
+    status = (await vaults.get(status_of(job))).body
+    assert (status["status"], status["error"], status["endTime"]) == ("InProgress", None, None)
     pending = await vaults.get(reply.headers["Location"])
     assert (pending.status, pending.body) == (202, None)
     await vaults.azure.control.advance("PT10M")
@@ -67,6 +75,7 @@ async def test_jobs_are_listed_and_filtered(vaults: Vaults) -> None:
     first = await vaults.start(vaults.item("erp01"), "plannedFailover", PLANNED)
     await vaults.azure.control.advance("PT20M")
     second = await vaults.start(vaults.item("erp02"), "testFailover", a_test("HyperVReplicaAzure"))
+    await vaults.azure.control.advance("PT1S")
     jobs = f"{vaults.provider}/replicationJobs"
 
     async def listed(text: str) -> list[str]:
@@ -74,7 +83,7 @@ async def test_jobs_are_listed_and_filtered(vaults: Vaults) -> None:
         assert reply.status == 200, reply.body
         return [job["id"] for job in reply.body["value"]]
 
-    busy = vaults.estate["vaults"][0]["jobs"][0]["id"]
+    busy = shown(vaults.estate["vaults"][0]["jobs"][0]["id"])
     assert [job["id"] for job in (await vaults.get(jobs)).body["value"]] == [second, first, busy]
     assert await listed("jobStatus eq 'InProgress'") == [second, busy]
     assert await listed("JobStatus eq 'Succeeded' and StartTime eq '2025-03-03T11:59:00Z'") == [first]
@@ -97,7 +106,7 @@ async def test_a_job_that_fails_tells_why_and_changes_nothing(vaults: Vaults) ->
     assert error["serviceErrorDetails"]["code"] == "28117"
     assert error["providerErrorDetails"]["recommendedAction"]
     assert (error["taskId"], told["tasks"][1]["errors"]) == ("ShutdownVmOnPrimary", [error])
-    assert (await vaults.get(job)).body["error"]["code"] == "28117"
+    assert (await vaults.get(status_of(job))).body["error"]["code"] == "28117"
     state = await vaults.properties(item)
     assert (state["activeLocation"], state["protectionState"]) == ("Primary", "Protected")
     assert "PlannedFailover" in state["allowedOperations"]
@@ -110,7 +119,7 @@ async def test_a_job_that_fails_tells_why_and_changes_nothing(vaults: Vaults) ->
 
 
 async def test_a_test_failover_that_fails_late_leaves_a_machine_behind(vaults: Vaults) -> None:
-    for task, after in (("VmTfoPrerequisitesCheck", "MarkedForDeletion"), ("VmTfoStartVm", "WaitingForCompletion")):
+    for task, after in (("VmTfoPrerequisitesCheck", "MarkedForDeletion"), ("VmTfoBootTestVm", "WaitingForCompletion")):
         await vaults.azure.control.add_fault("failJob", task=task)
         job = await vaults.done(vaults.item("erp02"), "testFailover", a_test("HyperVReplicaAzure"))
         assert job["state"] == "Failed"
@@ -145,7 +154,7 @@ async def test_cancelling_a_failover_does_harm(vaults: Vaults) -> None:
     told = await vaults.properties(job)
     assert told["state"] == "Cancelled"
     assert list(states(told).values()) == ["Succeeded", "Succeeded", "Succeeded", "Cancelled", "NotStarted"]
-    assert (await vaults.get(job)).body["status"] == "Canceled"
+    assert (await vaults.get(status_of(job))).body["status"] == "Canceled"
     before = await vaults.points(item)
     await vaults.azure.control.advance("PT3H")
     state = await vaults.properties(item)
@@ -363,3 +372,33 @@ async def test_jobs_of_plans_and_of_azure_to_azure_have_a_guid_as_target(vaults:
     assert item["targetObjectName"] == "contoso-web01"
     hyper_v = await vaults.done(vaults.item("erp01"), "testFailover", a_test("HyperVReplicaAzure"))
     assert hyper_v["targetObjectId"] == vaults.item("erp01").rsplit("/", 1)[-1], "recorded: the item's own name"
+
+
+async def test_a_test_failover_and_its_cleanup_have_the_recorded_tasks(vaults: Vaults) -> None:
+    test = await vaults.done(vaults.item("erp01"), "testFailover", a_test("HyperVReplicaAzure"))
+    assert [(task["taskId"], task["name"], task["friendlyName"]) for task in test["tasks"]] == [
+        ("TestFailoverPreflightChecksTask", "VmTfoPrerequisitesCheck", "Prerequisites check for test failover"),
+        ("BeginTestFailoverTask", "VmTfoInitiateFailover", "Starting test failover"),
+        ("PrepareTestProtectedEntitiesTask", "VmTfoPrepareTestVm", "Creating test virtual machine"),
+        ("BootTestProtectedEntitiesTask", "VmTfoBootTestVm", "Start the virtual machine"),
+    ]
+    assert test["customDetails"]["testFailoverStatus"] == "Active"
+    cleanup = await vaults.done(vaults.item("erp01"), "testFailoverCleanup", {"properties": {"comments": ""}})
+    assert cleanup["friendlyName"] == "Test failover cleanup"
+    assert [task["name"] for task in cleanup["tasks"]] == ["VmTfoCleanupPreflightsCheck", "VmTfoEndFailover", "VmTfoDeleteTestVm"]
+
+
+async def test_a_job_is_a_placeholder_for_its_first_second(vaults: Vaults) -> None:
+    job = await vaults.start(vaults.item("erp01"), "testFailover", a_test("HyperVReplicaAzure"), request_id="just-begun")
+    shown = await vaults.properties(job)
+    assert (shown["state"], shown["stateDescription"], shown["tasks"], shown["allowedActions"]) == ("NotStarted", "NotStarted", [], [])
+    assert [shown[member] for member in ("scenarioName", "friendlyName", "targetObjectId", "targetObjectName")] == [None] * 4
+    assert "startTime" not in shown
+    assert shown["activityId"].startswith("just-begun ActivityId: ")
+    jobs = f"{vaults.provider}/replicationJobs"
+    assert (await vaults.get(jobs, _filter="targetObjectId eq 'erp01'")).body["value"] == []
+    assert (await vaults.get(status_of(job))).body["status"] == "InProgress"
+    await vaults.azure.control.advance("PT1S")
+    shown = await vaults.properties(job)
+    assert (shown["state"], shown["scenarioName"], shown["targetObjectId"]) == ("InProgress", "TestFailover", "erp01")
+    assert len((await vaults.get(jobs, _filter="targetObjectId eq 'erp01'")).body["value"]) == 1

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from local.simulation.client import SimulationError
-from tests.local.site_recovery import PLANNED, VERSION, Vaults, a_test, vaults_running
+from tests.local.site_recovery import PLANNED, VERSION, Vaults, a_test, shown, vaults_running
 
 
 @pytest.fixture
@@ -267,7 +267,7 @@ async def test_a_mapping_of_virtual_networks(vaults: Vaults) -> None:
     assert (await put(vaults, mapping, wanted, "PATCH")).status == 404
     assert (await put(vaults, mapping, wanted)).status == 202
     made = await vaults.properties(mapping)
-    assert (made["primaryNetworkId"], made["recoveryNetworkId"], made["recoveryFabricArmId"]) == (here, there, east)
+    assert (made["primaryNetworkId"], made["recoveryNetworkId"], made["recoveryFabricArmId"]) == (here, there, shown(east))
     assert made["fabricSpecificSettings"] == {
         "instanceType": "AzureToAzure", "primaryFabricLocation": "westeurope", "recoveryFabricLocation": "northeurope",
     }  # fmt: skip
@@ -275,7 +275,7 @@ async def test_a_mapping_of_virtual_networks(vaults: Vaults) -> None:
     assert (await put(vaults, mapping, {"recoveryNetworkId": drill, "fabricSpecificDetails": kind}, "PATCH")).status == 202
     assert (await vaults.properties(mapping))["recoveryNetworkId"] == drill
     listed = (await vaults.get(f"{vault}/replicationNetworkMappings")).body["value"]
-    assert [one["id"] for one in listed] == [mapping]
+    assert [one["id"] for one in listed] == [shown(mapping)]
     assert (await vaults.azure.call("DELETE", mapping, version=VERSION)).status == 202
 
 
@@ -317,6 +317,7 @@ async def test_a_change_of_the_set_up_names_its_job_in_azure_async_operation_onl
         reply = await vaults.azure.call(method, path, sent, version=VERSION)
         assert (reply.status, reply.body, "Location" in reply.headers) == (202, None, False)
         job = vaults.job_of(reply, path)
+        await vaults.azure.control.advance("PT1S")
         assert (await vaults.properties(job))["state"] == "InProgress"
         await vaults.azure.control.advance("PT5M")
         assert (await vaults.get(reply.headers["Azure-AsyncOperation"])).body["status"] == "Succeeded"
@@ -339,3 +340,47 @@ async def test_instance_types_that_the_specification_does_not_know_are_refused(v
     for kind, status in (("HyperVReplicaAzure", 400), ("A2A", 400), ("DisableProtectionProviderSpecificInput", 202)):
         body = {"properties": {"replicationProviderInput": {"instanceType": kind}}}
         assert (await vaults.post(item, "remove", body)).status == status, kind
+
+
+async def test_things_of_a_vault_have_the_recorded_members(vaults: Vaults) -> None:
+    for kind in ("replicationFabrics", "replicationProtectionContainers", "replicationPolicies", "replicationNetworks"):
+        for thing in (await vaults.get(f"{vaults.provider}/{kind}")).body["value"]:
+            assert set(thing) == {"id", "name", "type", "properties"}, thing
+    mappings = (await vaults.get(f"{vaults.provider}/replicationProtectionContainerMappings")).body["value"]
+    assert mappings
+    assert not [each for each in mappings if "providerSpecificDetails" in each["properties"]], "Hyper-V and VMware have none"
+    mappings = (await vaults.get(f"{vaults.tenant}/replicationProtectionContainerMappings")).body["value"]
+    assert {each["properties"]["providerSpecificDetails"]["instanceType"] for each in mappings} == {"A2A"}
+
+
+async def test_the_recovery_side_in_azure_is_a_fabric_and_a_container_with_ids(vaults: Vaults) -> None:
+    item = await vaults.properties(vaults.item("erp01"))
+    assert item["recoveryFabricId"].startswith(f"{shown(vaults.provider)}/replicationFabrics/")
+    assert item["recoveryContainerId"].startswith(f"{item['recoveryFabricId']}/replicationProtectionContainers/")
+    assert item["recoveryFabricFriendlyName"] == "Microsoft Azure"
+    (mapping, *_) = (await vaults.get(f"{vaults.provider}/replicationNetworkMappings")).body["value"]
+    assert mapping["properties"]["recoveryFabricFriendlyName"] == "Microsoft Azure"
+
+
+async def test_the_list_of_machines_ends_with_an_empty_page(vaults: Vaults) -> None:
+    cloud = vaults.item("new01").rsplit("/", 2)[0]
+    first = (await vaults.get(f"{cloud}/replicationProtectableItems")).body
+    assert first["value"]
+    last = (await vaults.azure.call("GET", first["nextLink"])).body
+    assert last == {"value": []}
+
+
+async def test_a_policy_with_an_interval_of_24_is_taken(vaults: Vaults) -> None:
+    body = {"properties": {"providerSpecificInput": {"instanceType": "HyperVReplicaAzure", "replicationInterval": 24}}}
+    policy = f"{vaults.provider}/replicationPolicies/odd"
+    assert (await vaults.azure.call("PUT", policy, body, version=VERSION)).status == 202
+
+
+async def test_ids_in_a_vault_begin_with_a_capital(vaults: Vaults) -> None:
+    item = (await vaults.get(vaults.item("erp01").lower())).body
+    assert item["id"].startswith("/Subscriptions/")
+    assert item["properties"]["policyId"].startswith("/Subscriptions/")
+    assert item["properties"]["currentScenario"]["jobId"].startswith("/Subscriptions/")
+    assert (await vaults.get(vaults.provider)).body["id"].startswith("/subscriptions/"), "the vault itself is no thing of Site Recovery"
+    network = item["properties"]["providerSpecificDetails"]["selectedRecoveryAzureNetworkId"]
+    assert network.startswith("/subscriptions/"), "ids of other providers are as they were given"

@@ -264,6 +264,7 @@ async def test_names_have_no_case(vaults: Vaults) -> None:
     item = vaults.item("erp01")
     assert (await vaults.get(item.upper().replace("/SUBSCRIPTIONS", "/Subscriptions"))).body["id"] == item
     job = await vaults.start(item.lower(), "PLANNEDFAILOVER", PLANNED)
+    await vaults.azure.control.advance("PT1S")
     assert (await vaults.properties(job.upper().replace("/SUBSCRIPTIONS", "/subscriptions")))["targetObjectId"] == "erp01"
 
 

@@ -88,14 +88,14 @@ class Route:
     versions: tuple[str, ...]
 
 
-def page(call: Call, items: Sequence[Any], write: Callable[[Any], Json]) -> Answer:
-    """Return one page of a list as `value` and `nextLink`."""
+def page(call: Call, items: Sequence[Any], write: Callable[[Any], Json], *, ends_empty: bool = False) -> Answer:
+    """Return one page of a list as `value` and `nextLink`; with `ends_empty` the last link leads to a page without items."""
     skip = call.query.get("$skiptoken", "0")
     if not skip.isdigit():
         raise ArmError(400, "InvalidParameter", f"The skip token '{skip}' is not valid.", target="$skiptoken")
     start = int(skip)
     body: Json = {"value": [write(item) for item in items[start : start + PAGE]]}
-    if len(items) > start + PAGE:
+    if len(items) > start + PAGE or (ends_empty and len(items) > start):
         query = {**call.query, "$skiptoken": str(start + PAGE)}
         body["nextLink"] = f"{call.base_url}{call.path}?{urlencode(query)}"
     return Answer(200, body)

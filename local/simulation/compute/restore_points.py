@@ -23,6 +23,9 @@ from local.simulation.ids import is_type, key, name, parent, resource_group, sub
 _MODES = ("CrashConsistent", "FileSystemConsistent", "ApplicationConsistent")
 _WRITE = "Microsoft.Compute/restorePointCollections/restorePoints/write"
 _READ = "Microsoft.Compute/restorePointCollections/restorePoints/read"
+#: Seconds after which the answer to a PUT asks for the next look.
+_RETRY_AFTER = "15"
+
 #: When the making of a restore point fails at the earliest, unless the fault gives `after`.
 _FAILS_AFTER = timedelta(seconds=20)
 _COPIED = "properties.sourceRestorePoint.id"
@@ -121,6 +124,7 @@ def _begun(call: Call, row: RestorePoint, collection: Collection, *changes: Chan
     row = _failing(row, call)
     operation, headers = operations.begin(call, collection.location, row.ready_at - call.now, resource=row.id, error=row.error)
     body = bodies.point(row, call.now, state="Creating")
+    headers["Retry-After"] = _RETRY_AFTER
     return Answer(201, body, headers, (Change(call.world.of(ComputeState).points, key(row.id), row), *changes, operation), uses_faults=True)
 
 

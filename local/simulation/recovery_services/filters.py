@@ -64,10 +64,10 @@ def jobs(call: Call) -> Callable[[Job], bool]:
 def _job_test(condition: _Condition, now: datetime) -> Callable[[Job], bool]:
     wanted = [each.strip().lower() for each in condition.value.split(",")]
     words: dict[str, Callable[[Job], str]] = {
-        "scenarioname": lambda job: job.scenario,
+        "scenarioname": lambda job: "" if job.placeholder(now) else job.scenario,
         "jobname": lambda job: job.name,
-        "targetobjectid": lambda job: job.target_object_id,
-        "targetobjectname": lambda job: job.target_name,
+        "targetobjectid": lambda job: "" if job.placeholder(now) else job.target_object_id,
+        "targetobjectname": lambda job: "" if job.placeholder(now) else job.target_name,
         "fabricid": lambda job: fabric_of(job.target) if len(job.target.split("/")) > 10 else "",
         "affectedobjecttypes": lambda job: job.target_type,
         "affectedobjecttype": lambda job: job.target_type,

@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 
-from local.simulation.ids import key
+from local.simulation.ids import derived, key
 
 VAULT = "Microsoft.RecoveryServices/vaults"
 FABRIC = f"{VAULT}/replicationFabrics"
@@ -84,6 +84,18 @@ def fabric_of(resource_id: str) -> str:
 def container_of(resource_id: str) -> str:
     """Return the id of the protection container that a resource is in, as written."""
     return "/" + "/".join(resource_id.strip("/").split("/")[:12])
+
+
+def azure_fabric(resource_id: str) -> str:
+    """Return the id of the fabric that represents Azure as the recovery side in a vault."""
+    vault = vault_of(resource_id)
+    return f"{vault}/{FABRIC.rsplit('/', 1)[-1]}/{derived('azure fabric', vault).replace('-', '')}"
+
+
+def azure_container(resource_id: str) -> str:
+    """Return the id of the container that represents Azure as the recovery side in a vault."""
+    fabric = azure_fabric(resource_id)
+    return f"{fabric}/{CONTAINER.rsplit('/', 1)[-1]}/{derived('azure container', fabric).replace('-', '')}"
 
 
 def within(resource_id: str, scope: str) -> bool:

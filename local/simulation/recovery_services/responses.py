@@ -16,6 +16,7 @@ from local.simulation.recovery_services.names import (
     FABRIC,
     ITEM,
     JOB,
+    MAPPING,
     PLAN,
     POINT,
     POLICY,
@@ -197,7 +198,9 @@ def _scenario(call: Call, row: Plan) -> Json:
     body = {"currentScenario": item_bodies.scenario(row.id, name_, row.scenario or last.get("scenario"), since)}
     job = call.world.of(RecoveryServicesState).job(f"{vault_of(row.id)}/{name(JOB)}/{name_}") if name_ else None
     status, description = ("None", "None") if name_ is None else ("Succeeded", "Completed")
-    if job is not None:
+    if row.job is not None and job is not None and job.placeholder(call.now):
+        status, description = "InProgress", "InProgress"
+    elif job is not None:
         status, description = job.state(call.now), job.state_description(call.now)
     return body | {"currentScenarioStatus": status, "currentScenarioStatusDescription": description}
 
@@ -235,16 +238,17 @@ def list_things(call: Call) -> Answer:
     if key(parent) != key(vault.id) and type_of(parent):
         _existing(call, parent, type_of(parent))
     rows = [row for row in call.world.of(RecoveryServicesState).things_of(vault.id, kind, call.now) if within(row.id, parent)]
-    return page(call, rows, lambda row: _thing(call, row))
+    return page(call, rows, lambda row: _thing(call, row), ends_empty=kind == PROTECTABLE)
 
 
 def _thing(call: Call, row: Thing) -> Json:
     state, kind, now = call.world.of(RecoveryServicesState), type_of(row.id), call.now
     properties: Json = dict(row.properties) if kind.lower().endswith("mappings") else {"friendlyName": name(row.id), **row.properties}
-    vault = state.vault(row.id)
     if kind.lower() == CONTAINER.lower():
         items = state.items_of(vault_of(row.id), now)
         properties |= {"protectedItemCount": sum(1 for item in items if key(container_of(item.id)) == key(row.id))}
+    elif kind.lower() == MAPPING.lower() and (properties.get("providerSpecificDetails") or {}).get("instanceType") != "A2A":
+        properties.pop("providerSpecificDetails", None)  # recorded of Azure to Azure only
     elif kind.lower() == PROTECTABLE.lower():
         properties = _with_protection(row.id, properties, state.items_of(vault_of(row.id), now))
     elif kind.lower() == PROVIDER.lower():
@@ -253,7 +257,7 @@ def _thing(call: Call, row: Thing) -> Json:
             "protectedItemCount": sum(1 for item in items if key(fabric_of(item.id)) == key(fabric_of(row.id))),
             "lastHeartBeat": to_text(now - timedelta(seconds=30)),
         }
-    return {"id": row.id, "name": name(row.id), "type": kind, "location": vault.location if vault else "", "properties": properties}
+    return {"id": row.id, "name": name(row.id), "type": kind, "properties": properties}
 
 
 def _with_protection(machine: str, properties: Json, items: Sequence[Item]) -> Json:

@@ -7,6 +7,7 @@ from local.simulation.recovery_services.items import failovers, protection
 from local.simulation.recovery_services.jobs import calls as job_calls
 from local.simulation.recovery_services.plans import changes as plan_changes
 from local.simulation.recovery_services.plans import failovers as plan_failovers
+from local.simulation.recovery_services.recorded import recorded
 from local.simulation.recovery_services.set_up import changes as set_up
 from local.simulation.recovery_services.set_up import network_mappings
 from local.simulation.recovery_services.state import RecoveryServicesState
@@ -27,7 +28,7 @@ def _one(kind: str) -> str:
 
 
 def _route(method: str, template: str, operation: str, kind: str, deed: str, handle: Handler) -> Route:
-    return Route(method, template.lower(), operation, f"{kind}/{deed}", handle, kind, _VERSIONS)
+    return Route(method, template.lower(), operation, f"{kind}/{deed}", recorded(handle), kind, _VERSIONS)
 
 
 def _reads(kind: str, operation: str, get: Handler, list_: Handler, *, lists: tuple[str, ...]) -> list[Route]:

@@ -106,7 +106,7 @@ def _against(request: CopyRequest, seen: SourceSnapshot) -> tuple[Problem, ...]:
 
 def _copied_as(target: Collection | None, source: ResourceId) -> str | None:
     """Return a copy of the source in its target collection that bears no name of ours: of ours the ledger knows more."""
-    for point in (RestorePointFacts.from_arm(body, {}) for body in (target.points if target is not None else ())):
+    for point in target.points if target is not None else ():
         if id_key(point.source_restore_point_id) == source.key and not is_operation_id(point.name):
             return point.id
     return None

@@ -27,7 +27,7 @@ from pydantic_core import PydanticCustomError
 from shared.arm.ids import resource_id_of
 from shared.clock import to_text
 from shared.errors import Problem
-from shared.operations.model.models import Actor, Attention, Status
+from shared.operations.model.models import Actor, Attention, JsonObject, Status
 
 DISK_TYPE = "Microsoft.Compute/disks"
 RESTORE_POINT_TYPE = "Microsoft.Compute/restorePointCollections/restorePoints"
@@ -137,6 +137,12 @@ class _Request(BaseModel):
     # built when first used: a cold start declares many models and uses few
     model_config = ConfigDict(frozen=True, defer_build=True, extra="forbid", alias_generator=to_camel)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _null_is_absent(cls, body: object) -> object:
+        """Leave out members that are null, as serializers of several languages write them for what is not set."""
+        return {name: value for name, value in body.items() if value is not None} if isinstance(body, dict) else body
+
 
 class _Answer(BaseModel):
     # built when first used: a cold start declares many models and uses few
@@ -218,6 +224,11 @@ class CopyRequest(_Request):
         if len({name.lower() for name in tags}) < len(tags):
             raise _refuse("two tags differ only in the case of their names; Azure takes them for one")
         return tags
+
+
+def request_of(body: JsonObject) -> CopyRequest:
+    """Read the request in an operation's stored body, which may still hold the reserved members of a queue message."""
+    return CopyRequest.model_validate({name: value for name, value in body.items() if name not in {"id", "tenant"}})
 
 
 def _check_tag(name: str, value: str) -> None:

@@ -12,10 +12,10 @@ from pydantic.alias_generators import to_camel
 from shared.arm.ids import ResourceId
 from shared.clock import to_text
 from shared.copies.copying.models import DiskState
-from shared.copies.copying.rules.absence import Absence
 from shared.copies.copying.rules.waits import Waiting
 from shared.errors import Problem
 from shared.operations.model.models import JsonObject
+from shared.values.absence import Absence
 
 
 def _id_from(value: object) -> object:
@@ -26,11 +26,22 @@ def _problem_from(value: object) -> object:
     return Problem.from_json(value) if isinstance(value, dict) else value
 
 
+def _absence_from(value: object) -> object:
+    return value if isinstance(value, Absence) else Absence.from_json(value)
+
+
+def _absence_json(value: Absence | None) -> dict[str, object] | None:
+    return value.as_json() if value is not None else None
+
+
 Id = Annotated[ResourceId, BeforeValidator(_id_from), PlainSerializer(str, return_type=str)]
 """An ARM resource id, stored as text."""
 Moment = Annotated[datetime, PlainSerializer(to_text, return_type=str)]
 """Azure's time, aware UTC, stored as ISO 8601 text."""
 StoredProblem = Annotated[Problem, BeforeValidator(_problem_from), PlainSerializer(Problem.as_json, return_type=dict[str, Any])]
+
+
+StoredAbsence = Annotated[Absence | None, BeforeValidator(_absence_from), PlainSerializer(_absence_json, return_type=dict[str, Any] | None)]
 
 
 class Stored(BaseModel):
@@ -84,7 +95,7 @@ class CopyState(Stored):
     checks: int = 0
     not_now: int = 0
     failure: StoredProblem | None = None
-    absence: Absence | None = None
+    absence: StoredAbsence = None
     wait: Waiting | None = None
 
 

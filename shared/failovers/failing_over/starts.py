@@ -20,11 +20,11 @@ from shared.failovers.failing_over.requests import FailoverRequest, FailoverScop
 from shared.failovers.failing_over.rules import checks
 from shared.failovers.failing_over.rules.allowed import is_allowed
 from shared.failovers.failing_over.rules.context import FailoverContext, out_of_primary
-from shared.failovers.failing_over.rules.payloads import Call, start_item, start_plan, switch_protection
+from shared.failovers.failing_over.rules.payloads import start_item, start_plan, switch_protection
 from shared.failovers.failing_over.rules.plans import Planned, for_leg, make_plan
 from shared.failovers.vault import jobs
 from shared.failovers.vault.facts import PlanFacts, ProtectedItemFacts
-from shared.failovers.vault.gateway import SiteRecoveryGateway, StartedJob, is_plan, vault_of
+from shared.failovers.vault.gateway import Call, SiteRecoveryGateway, StartedJob, is_plan, vault_of
 from shared.failovers.vault.job_facts import JobFacts
 from shared.failovers.vault.names import Action, ApprovalState, Provider
 from shared.operations.model.models import Intent, Status
@@ -75,8 +75,10 @@ class Starts:
                 raise  # a read that told nothing: the start's own doubt is not raised but waited for
             if claim.row.intent is None:
                 await self._take_back(claim, request)
-            if failure.kind is FailureKind.THROTTLED:
+            if failure.asks_to_wait:
                 return Wait(self.clock.now() + max(timedelta(seconds=failure.retry_after or 0), _RETRY))
+            if failure.kind is FailureKind.THROTTLED:
+                raise
             return Problem(azure_code(failure), f"Azure refused {request.action}: {failure.message}", None, (failure.problem,))
 
     def _scope_absent(self, claim: Claim, request: FailoverRequest) -> Wait | Problem:

@@ -11,7 +11,20 @@ from local.simulation.recovery_services.items import rules
 from local.simulation.recovery_services.items.health import errors, health
 from local.simulation.recovery_services.items.item import Item
 from local.simulation.recovery_services.items.points import Point, points
-from local.simulation.recovery_services.names import AZURE, ITEM, JOB, POINT, PROVIDER, Phase, Provider, container_of, fabric_of, vault_of
+from local.simulation.recovery_services.names import (
+    AZURE,
+    ITEM,
+    JOB,
+    POINT,
+    PROVIDER,
+    Phase,
+    Provider,
+    azure_container,
+    azure_fabric,
+    container_of,
+    fabric_of,
+    vault_of,
+)
 from local.simulation.recovery_services.state import RecoveryServicesState
 from local.simulation.recovery_services.vaults.models import Thing
 from local.simulation.times import text_or_none, to_text
@@ -38,7 +51,7 @@ def item(row: Item, state: RecoveryServicesState, faults: Sequence[Fault], now: 
         "primaryFabricFriendlyName": _friendly(fabric, fabric_of(row.id)),
         "primaryFabricProvider": _fabric_provider(fabric),
         "recoveryFabricFriendlyName": _friendly(far_fabric, AZURE) if there else AZURE,
-        "recoveryFabricId": fabric_of(there) if there else AZURE,
+        "recoveryFabricId": fabric_of(there) if there else azure_fabric(row.id),
         "primaryProtectionContainerFriendlyName": _friendly(container, container_of(row.id)),
         "recoveryProtectionContainerFriendlyName": _friendly(far, AZURE) if there else AZURE,
         "protectionState": rules.protection_state(row, now),
@@ -57,7 +70,7 @@ def item(row: Item, state: RecoveryServicesState, faults: Sequence[Fault], now: 
         "currentScenario": scenario(row.id, row.job, row.scenario, row.scenario_start),
         "failoverRecoveryPointId": None if row.chosen is None else f"{row.id}/recoveryPoints/{row.chosen['name']}",
         "providerSpecificDetails": _DETAILS[row.provider](row, shown.lag, policy, now),
-        "recoveryContainerId": there or AZURE,
+        "recoveryContainerId": there or azure_container(row.id),
         "eventCorrelationId": derived("event correlation", row.id),
     }
     return {"id": row.id, "name": name(row.id), "type": ITEM, "properties": _given(properties)}

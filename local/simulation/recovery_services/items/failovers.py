@@ -206,7 +206,7 @@ def test_details(wanted: Mapping[str, Any], network: str | None, items: list[Jso
     """Return a test failover's custom details."""
     body: Json = {
         "instanceType": "TestFailoverJobDetails",
-        "testFailoverStatus": "Completed",
+        "testFailoverStatus": "Active",
         "comments": "",
         "networkType": str(wanted.get("networkType") or ("VmNetworkAsInput" if network else "NoNetworkAttachAsInput")),
         "protectedItemDetails": items,

@@ -18,11 +18,13 @@ NO_TIME = "0001-01-01T00:00:00"
 MANUAL = "ManualActionTaskDetails"
 
 #: A job's states as the clients of long-running operations know them.
-_STATUS = {"Cancelled": "Canceled"}
+_STATUS = {"Cancelled": "Canceled", "NotStarted": "InProgress"}
 
 
 def job(row: Job, now: datetime) -> Json:
-    """Return a `Job`, with the members beside `properties` that `Azure-AsyncOperation` is read by."""
+    """Return a `Job`; since 2021 it has no members beside `properties`."""
+    if row.placeholder(now):
+        return {"id": row.id, "name": row.name, "type": JOB, "properties": _placeholder(row)}
     current = row.state(now)
     ended = not row.running(now) and current != "Suspended"
     found = list(_errors(row, row.tasks, now))
@@ -43,31 +45,40 @@ def job(row: Job, now: datetime) -> Json:
     }
     if ended:
         properties["endTime"] = text_or_none(row.ends_at)
-    body: Json = {
-        "id": row.id,
-        "name": row.name,
-        "type": JOB,
-        "properties": properties,
-        "status": _STATUS.get(current, current),
-        "error": _envelope(found) if current == "Failed" else None,
-        "startTime": to_text(row.started_at),
-        "endTime": text_or_none(row.ends_at) if ended else None,
+    return {"id": row.id, "name": row.name, "type": JOB, "properties": properties}
+
+
+def _placeholder(row: Job) -> Json:
+    """Return the properties of a job of which only the activity id is known yet."""
+    return {
+        "activityId": row.activity_id,
+        "scenarioName": None,
+        "friendlyName": None,
+        "state": "NotStarted",
+        "stateDescription": "NotStarted",
+        "tasks": [],
+        "errors": [],
+        "allowedActions": [],
+        "targetObjectId": None,
+        "targetObjectName": None,
+        "targetInstanceType": row.target_type,
+        "customDetails": {"instanceType": "AsrJobDetails", "affectedObjectDetails": {}},
     }
-    return body
 
 
 def operation(row: Job, now: datetime) -> Json:
-    """Return a job as the status of an operation, which is what a change of the configuration is told as."""
-    full = job(row, now)
+    """Return a job as the status of an operation, which `Azure-AsyncOperation` leads to."""
+    current = row.state(now)
+    ended = not row.running(now) and current != "Suspended"
     return {
         "id": None,
         "name": row.name,
-        "status": full["status"],
-        "startTime": full["startTime"],
-        "endTime": full["endTime"],
+        "status": _STATUS.get(current, current),
+        "startTime": to_text(row.started_at),
+        "endTime": text_or_none(row.ends_at) if ended else None,
         "percentComplete": None,
         "properties": None,
-        "error": full["error"],
+        "error": _envelope(list(_errors(row, row.tasks, now))) if current == "Failed" else None,
     }
 
 
@@ -97,8 +108,8 @@ def _details(row: Job, *, ended: bool) -> Json:
 
 def _affected(row: Job) -> Json:
     if row.target_type == "RecoveryPlan":
-        return {"RecoveryPlanId": row.target_object_id, "RecoveryPlanName": row.target_name}
-    return {"PrimaryVmId": row.target_object_id, "PrimaryVmName": row.target_name}
+        return {"recoveryPlanId": row.target_object_id, "recoveryPlanName": row.target_name}
+    return {"primaryVmId": row.target_object_id, "primaryVmName": row.target_name}
 
 
 def _errors(row: Job, tasks: tuple[Task, ...], now: datetime) -> Iterator[Json]:

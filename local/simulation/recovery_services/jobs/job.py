@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from local.simulation.arm.tables import Json
@@ -43,6 +43,10 @@ class Effect:
         if self.begun:
             body["begun"] = dict(self.begun)
         return body if self.moves is None else body | {"moves": dict(self.moves)}
+
+
+#: How long a job is a placeholder, in Azure's time.
+PLACEHOLDER = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +95,10 @@ class Job:
         """Whether it can be read: the fault `hideJob` delays that."""
         return self.readable_from is None or self.readable_from <= now
 
+    def placeholder(self, now: datetime) -> bool:
+        """Whether it shows neither scenario, target nor tasks yet, as recorded 0.3 s after a start."""
+        return now < self.started_at + PLACEHOLDER
+
     def running(self, now: datetime) -> bool:
         """Whether it has not ended, suspended or not."""
         return self.ends_at is None or now < self.ends_at
@@ -103,6 +111,8 @@ class Job:
 
     def state(self, now: datetime) -> str:
         """Return its state in Azure's words."""
+        if self.placeholder(now) and self.running(now):
+            return "NotStarted"
         if self.suspended(now):
             return "Suspended"
         if self.running(now):

@@ -13,7 +13,7 @@ from local.simulation.ids import key, name
 from local.simulation.recovery_services.items.item import IDLE, Item, object_id_of, started
 from local.simulation.recovery_services.jobs.errors import error_of
 from local.simulation.recovery_services.jobs.job import Effect, Job
-from local.simulation.recovery_services.jobs.scenarios import CANCELLABLE, FRIENDLY, Scenario
+from local.simulation.recovery_services.jobs.scenarios import CANCELLABLE, FRIENDLY, TEST_MACHINE, Scenario
 from local.simulation.recovery_services.jobs.tasks import Task, cancelled, lay
 from local.simulation.recovery_services.names import JOB, vault_of
 from local.simulation.recovery_services.plans.plan import Plan
@@ -21,9 +21,6 @@ from local.simulation.recovery_services.state import RecoveryServicesState
 from local.simulation.times import to_text
 
 RETRY_AFTER = "30"
-
-#: Once this task of a test failover is done there is a machine that must be cleaned up, whatever becomes of the rest.
-_TEST_MACHINE = "VmTfoCreateTestVm"
 
 _MILD = ("CompletedWithInformation", "PartiallySucceeded", "Skipped")
 
@@ -90,8 +87,7 @@ def answered(call: Call, job: Job, changes: Sequence[Change], *, resource: str |
     the specification: its `Azure-AsyncOperation` ends in the job's name.
     """
     vault, query = vault_of(job.id), f"?api-version={call.api_version}"
-    status = "replicationOperationStatus" if set_up else "replicationJobs"
-    headers = {"Azure-AsyncOperation": f"{call.base_url}{vault}/{status}/{job.name}{query}", "Retry-After": RETRY_AFTER}
+    headers = {"Azure-AsyncOperation": f"{call.base_url}{vault}/replicationOperationStatus/{job.name}{query}", "Retry-After": RETRY_AFTER}
     if not set_up:
         headers["Location"] = f"{call.base_url}{resource or job.target}/operationresults/{job.name}{query}"
     row = Change(call.world.of(RecoveryServicesState).jobs, key(job.id), job)
@@ -149,7 +145,7 @@ def _task_of(job: Job, item_id: str) -> Task:
 def _left_behind(job: Job, task: Task) -> Json:
     if job.scenario != Scenario.TEST_FAILOVER:
         return {}
-    made = any(each.name == _TEST_MACHINE and each.end is not None and each.error is None for each in task.tree())
+    made = any(each.name == TEST_MACHINE and each.end is not None and each.error is None for each in task.tree())
     return {"testFailoverState": "WaitingForCompletion"} if made else {}
 
 

@@ -8,7 +8,7 @@ from local.simulation.network.models import NetworkState, VirtualNetwork
 from local.simulation.network.responses import NETWORK as VIRTUAL_NETWORK
 from local.simulation.recovery_services import responses
 from local.simulation.recovery_services.inputs import details, one_of, properties, wrong
-from local.simulation.recovery_services.names import AZURE, AZURE_NETWORK, FABRIC, NETWORK, NETWORK_MAPPING, fabric_of
+from local.simulation.recovery_services.names import AZURE, AZURE_NETWORK, FABRIC, NETWORK, NETWORK_MAPPING, azure_fabric, fabric_of
 from local.simulation.recovery_services.set_up.changes import friendly_name, kind_of, put_thing
 from local.simulation.recovery_services.state import RecoveryServicesState
 from local.simulation.recovery_services.vaults.models import Thing, Vault
@@ -46,7 +46,7 @@ def _vmm_mapping(call: Call, vault: Vault, fabric: Thing | None, there: Thing | 
         "primaryFabricFriendlyName": friendly_name(fabric),
         "recoveryNetworkFriendlyName": name(target_id),
         "recoveryNetworkId": virtual.id if virtual else target_id,
-        "recoveryFabricArmId": far.id if far else None,
+        "recoveryFabricArmId": far.id if far else azure_fabric(vault.id),
         "recoveryFabricFriendlyName": friendly_name(far) or AZURE,
         "fabricSpecificSettings": {"instanceType": "VmmToAzure" if virtual else "VmmToVmm"},
     }

@@ -128,12 +128,13 @@ class WaitUntil:
     """Look again at `at` (Azure's time, at most an hour ahead).
 
     `reason` is for a person. `behind` is the operation in the way, if one is: when it has no live row, remove its waiter's row (or
-    treat the turn as free) and decide again.
+    treat the turn as free) and decide again. `for_azure` is true where only Azure can end the wait, which therefore has a limit.
     """
 
     at: datetime
     reason: str
     behind: str | None = None
+    for_azure: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +189,7 @@ def _with_the_turn(head: ChainHead, now: datetime, *, looked: bool) -> Decision:
     if not looked:
         return Look()
     if head.foreign is not None:
-        return WaitUntil(now + REFRESH, f"the copy '{head.foreign}', which was not started here, is still running")
+        return WaitUntil(now + REFRESH, f"the copy '{head.foreign}', which was not started here, is still running", for_azure=True)
     return StartNow()
 
 

@@ -63,12 +63,17 @@ def copy_key(restore_point: ResourceId, region: str) -> str:
     return _hash(f"{restore_point.key}>{region}", 26)
 
 
-def collection_tags(requested: Mapping[str, str], virtual_machine: ResourceId | None, source_collection: ResourceId) -> dict[str, str]:
-    """Return the tags of a target collection: those requested, and ours, which tell whose copies it holds."""
+def collection_tags(
+    requested: Mapping[str, str], virtual_machine: ResourceId | None, source_collection: ResourceId | None
+) -> dict[str, str]:
+    """Return the tags of a collection that Farshore creates: those of the request, and its own, which name VM and source collection.
+
+    `source_collection` is None for a collection of the VM itself.
+    """
     tags = dict(requested)
     if virtual_machine is not None:
         tags |= _split(VM_TAG, str(virtual_machine))
-    return tags | _split(SOURCE_TAG, str(source_collection))
+    return tags | _split(SOURCE_TAG, str(source_collection)) if source_collection is not None else tags
 
 
 def id_in_tags(tags: Mapping[str, object], tag: str) -> str | None:

@@ -20,8 +20,6 @@ class AzureWait(StrEnum):
     """A copy that was not started here occupies the target collection."""
     RATE = "rate"
     """Azure answers 429 to the start of the copy or of the restore point."""
-    MISSING = "missing"
-    """Azure answers 404 for a resource that exists or was just created."""
 
 
 PATIENCE = {
@@ -30,7 +28,6 @@ PATIENCE = {
     AzureWait.DELETION: timedelta(hours=2),
     AzureWait.OTHER_COPY: timedelta(hours=24),
     AzureWait.RATE: timedelta(hours=6),
-    AzureWait.MISSING: timedelta(minutes=10),
 }
 """The time after which each wait asks for attention, of Azure's time."""
 SLOW_LOOK = timedelta(minutes=10)

@@ -10,6 +10,7 @@ from shared.failovers.failing_over.requests import FailoverOptions
 from shared.failovers.failing_over.rules.allowed import direction_for
 from shared.failovers.failing_over.rules.kept_settings import kept_properties, kept_specific
 from shared.failovers.vault.facts import PlanFacts, ProtectedItemFacts
+from shared.failovers.vault.gateway import Call
 from shared.failovers.vault.names import Action, DataSync, Direction, LatestPoint, Provider, SourceSiteOperations
 from shared.values.reading import Json
 
@@ -29,14 +30,6 @@ _SEGMENTS = {
     Action.REVERSE_REPLICATE: "reProtect",
     Action.APPLY_RECOVERY_POINT: "applyRecoveryPoint",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """A POST to the item, plan or container: the last segment of its path, and its body, None for none."""
-
-    segment: str
-    body: Body | None
 
 
 @dataclass(frozen=True, slots=True)
