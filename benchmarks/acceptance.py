@@ -36,8 +36,8 @@ from local.stack import Stack, StackOptions, app_environment
 from shared.arm.clients import AzureClients
 from shared.arm.ids import ResourceId
 from shared.clock import RandomIds, SystemClock
-from shared.copies import ledger
-from shared.copies.copying import admission, chains
+from shared.copies import kinds
+from shared.copies.copying import admission
 from shared.copies.copying.chains import Chains
 from shared.copies.copying.models import CopyRequest
 from shared.copies.copying.rules.naming import chain_key
@@ -202,8 +202,8 @@ def storage_calls(storage: Storage) -> Call:
     """Return what makes the storage calls of one acceptance, and nothing else: the chain's head, claim, place, transaction, message."""
     ids, clock = RandomIds(), SystemClock()
     operations = Store(storage.table(store.TABLE), clock, ids)
-    copies = Ledger(storage.table(ledger.TABLE), operations, clock, ids)
-    waiting = Chains(storage.table(chains.TABLE), operations, clock)
+    copies = Ledger(storage.table(kinds.LEDGER), operations, clock, ids)
+    waiting = Chains(storage.table(kinds.CHAINS), operations, clock)
     actor = Actor("app", str(uuid.UUID(int=7)), "runbook")
 
     async def accept(point: Point) -> None:

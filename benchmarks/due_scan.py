@@ -20,21 +20,23 @@ from datetime import timedelta
 from pathlib import Path
 
 from benchmarks.report import Cell, report, verdict
-from benchmarks.seeding import KIND, STEP_QUEUE, Bulk, Shape, active_operation, ended_operation, entities_of, group_of
+from benchmarks.seeding import KIND, Bulk, Shape, active_operation, ended_operation, entities_of, group_of
 from benchmarks.traffic import Traffic, counted_storage, cpu_seconds
 from local import azurite
 from shared.clock import RandomIds
+from shared.copies.kinds import COPY
 from shared.operations.model import store
+from shared.operations.model.kinds import Kinds
 from shared.operations.model.rows import Active
 from shared.operations.model.store import Store
-from shared.operations.model.workflow import Workflow, Workflows
 from shared.operations.outside.events import Events
-from shared.operations.outside.messages import CHECK_QUEUE, MAX_IDS, OUTCOME_QUEUE, CheckMessage
+from shared.operations.outside.messages import MAX_IDS, OUTCOME_QUEUE, CheckMessage
 from shared.operations.running import budgets
 from shared.operations.running.budgets import Budgets
 from shared.operations.running.checks import Checks
 from shared.operations.running.outcomes import Checked, Unread
 from shared.operations.running.tick import Tick
+from shared.operations.running.workflow import Workflow
 from tests.support.clocks import START, ManualClock
 from tests.support.ports import take_ports
 
@@ -120,16 +122,16 @@ async def run(connection_string: str, group: int, rounds: int, small: int, large
         at = clock.now() + LOOKED_AT_EVERY / 2
         return {row.id: Checked(at=at, percent=row.percent % 99 + 1, detail={"disks": [{"percentComplete": 41}] * 3}) for row in found}
 
-    workflows = Workflows.of(Workflow(KIND, "restore-point-copies", STEP_QUEUE, "Copies.Read", "Copies.Write", {}, check))
+    kinds, workflows = Kinds.of([COPY]), {COPY.name: Workflow({}, check)}
     lines: list[dict[str, Cell]] = []
     async with counted_storage(connection_string, traffic) as storage:
-        await storage.create([store.TABLE, budgets.TABLE], [STEP_QUEUE, CHECK_QUEUE, OUTCOME_QUEUE])
+        await storage.create([store.TABLE, budgets.TABLE], [*COPY.queues, OUTCOME_QUEUE])
         operations = Store(storage.table(store.TABLE), clock, RandomIds())
         spent = Budgets(storage.table(budgets.TABLE), clock, 0.5, "system")
-        events = Events(storage.queues, workflows, clock, "http://localhost")
+        events = Events(storage.queues, kinds, clock, "http://localhost")
         parts = (
-            Tick(operations, storage.queues, spent, workflows, clock),
-            Checks(operations, storage.queues, events, workflows, clock),
+            Tick(operations, storage.queues, spent, kinds, clock),
+            Checks(operations, storage.queues, events, kinds, workflows, clock),
             operations,
         )
         bench = Bench((traffic, group), parts, clock)

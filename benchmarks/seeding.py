@@ -18,10 +18,11 @@ from itertools import islice
 import aiohttp
 
 from shared.clock import to_text
-from shared.operations.model import rows
+from shared.operations.model import listing, rows
 from shared.operations.model.identity import body_hash, operation_id
 from shared.operations.model.models import Actor, JsonObject, NewOperation, Status
 from shared.operations.model.rows import Active, Entity
+from shared.storage.pieces import pieces
 
 KIND = "restorePointCopy"
 STEP_QUEUE = "restore-point-copy-steps"
@@ -91,13 +92,16 @@ def entities_of(row: Active, *, ended: bool) -> list[Entity]:
         body=_body(row),
         actor=Actor("app", str(uuid.UUID(int=7)), "runbook"),
         first_step="preparing",
+        filters={"region": "northeurope", "virtualMachineId": str(row.data["source"]).lower()},
     )
     request = rows.request_entity(row, new, body_hash(new.body), row.stamp)
-    listed = rows.list_entities(row, {"region": "northeurope", "virtualMachineId": str(row.data["source"]).lower()})
+    listed = listing.list_entities(row, new)
     if ended:
-        return [request | rows.pieces("final", rows.final_document(row, _detail(row), None)), *listed]
-    detail = {"PartitionKey": row.partition, "RowKey": f"d|{row.id}", "v": rows.VERSION, **rows.pieces("detail", _detail(row))}
-    return [rows.active_entity(row), request, *listed, detail]
+        final = rows.final_document(row, _detail(row), None)
+        return [request | pieces("final", final), *(entity | listing.final_columns(final) for entity in listed)]
+    running = tuple(entity | listing.shown_columns(row, {"detail": _detail(row)}) for entity in listed)
+    detail = {"PartitionKey": row.partition, "RowKey": f"d|{row.id}", "v": rows.VERSION, **pieces("detail", _detail(row))}
+    return [rows.active_entity(row), request, *running, detail]
 
 
 def ended_operation(shape: Shape, number: int, created: datetime) -> list[Entity]:

@@ -1,4 +1,4 @@
-"""`python3 -m local up | test | token | demo`. Only the standard library is imported until all else is installed."""
+"""`python3 -m local up | check | test | token | demo`. Only the standard library is imported until all else is installed."""
 
 import argparse
 import os
@@ -25,9 +25,11 @@ def main(arguments: list[str]) -> int:
 
 
 def _carry_out(given: argparse.Namespace, rest: list[str], arguments: list[str]) -> int:
-    if given.command in ("up", "test"):
-        requirements = _ROOT / ("tests" if given.command == "test" else "local") / "requirements.txt"
-        bootstrap.ensure(requirements)
+    if given.command in ("up", "test", "check"):
+        requirements = _ROOT / ("local" if given.command == "up" else "tests") / "requirements.txt"
+        bootstrap.ensure(requirements, azurite=given.command == "up")
+        if given.command == "up" and given.debug:
+            bootstrap.ensure_debugger()
         if given.command == "test":
             os.chdir(_ROOT)
             _become(["-m", "pytest", *rest])
@@ -41,7 +43,9 @@ def _carry_out(given: argparse.Namespace, rest: list[str], arguments: list[str])
 def _become(arguments: list[str]) -> None:
     path = os.pathsep.join([str(_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
     python = str(bootstrap.python())
-    os.execve(python, [python, *arguments], os.environ | {"PYTHONPATH": path})  # noqa: S606  # our own interpreter
+    # Tests start hundreds of processes: without bytecode on disk each would compile the project again.
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    os.execve(python, [python, *arguments], kept | {"PYTHONPATH": path})  # noqa: S606  # our own interpreter
 
 
 def _parse(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
@@ -51,7 +55,7 @@ def _parse(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
     ports.add_argument("--storage-port", type=_port, default=10000, help="Azurite's first of three ports (default %(default)s)")
 
     parser = argparse.ArgumentParser(prog="python3 -m local", description="Farshore on one machine.")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="up | test | token | demo")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="up | check | test | token | demo")
 
     up = commands.add_parser("up", parents=[ports], help="start everything, copy a restore point, go on serving")
     up.add_argument("--exit", action="store_true", help="stop after the copy; exit code 0 if it is usable")
@@ -61,6 +65,9 @@ def _parse(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
     up.add_argument("--speed", type=_speed, default=600, help="how fast Azure's clock runs (default %(default)s times)")
     up.add_argument("--estate", type=Path, help="JSON file of what the simulated Azure holds (default: the sample estate)")
 
+    up.add_argument("--debug", type=_port, metavar="PORT", help="run the worker under debugpy, which a debugger attaches to on PORT")
+
+    commands.add_parser("check", help="lint, format, arrows, unused code, types and unit tests, in under a minute")
     commands.add_parser("test", add_help=False, help="run the test suite; takes pytest's arguments")
 
     token = commands.add_parser("token", parents=[ports], help="print an access token of the simulation's issuer")
@@ -83,6 +90,8 @@ def _parse(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
         parser.error(f"not understood: {' '.join(rest)}")
     if given.command == "up" and given.exit and given.no_demo:
         parser.error("--exit stops after the copy, which --no-demo leaves out: give one of them")
+    if given.command == "up" and given.debug and given.workers != 1:
+        parser.error(f"--debug runs one worker; --workers is {given.workers}")
     return given, []
 
 

@@ -42,12 +42,20 @@ def python() -> Path:
     return environment_folder() / "bin" / "python"
 
 
-def ensure(requirements: Path) -> None:
-    """Have all that `requirements` and Azurite need, installing side by side; raises `CannotInstall`."""
+def ensure(requirements: Path, *, azurite: bool = False) -> None:
+    """Install what `requirements` and, with `azurite`, Azurite need, side by side; raises `CannotInstall`."""
     if sys.version_info < _OLDEST_PYTHON:
         raise CannotInstall(f"Python {'.'.join(map(str, _OLDEST_PYTHON))} or newer is needed; this is {sys.version.split()[0]}")
     with _one_at_a_time():
-        _side_by_side(lambda: _ensure_packages(requirements), _ensure_azurite)
+        _side_by_side(lambda: _ensure_packages(requirements), *([_ensure_azurite] if azurite else []))
+
+
+def ensure_debugger() -> None:
+    """Install debugpy into the virtual environment; raises `CannotInstall`."""
+    with _one_at_a_time():
+        if not list(environment_folder().glob("lib/python*/site-packages/debugpy")):
+            _say("installing debugpy")
+            _run([str(python()), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "debugpy>=1.8,<2"], "debugpy")
 
 
 def ensure_azurite() -> None:

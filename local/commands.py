@@ -8,11 +8,15 @@ from local.processes import Trouble
 
 
 def carry_out(given: argparse.Namespace) -> int:
-    """Carry out `up`, `token` or `demo`; returns the exit code, 1 with a sentence on standard error where something is in the way."""
+    """Carry out `up`, `check`, `token` or `demo`; returns the exit code: 1, with the reason on standard error, where it fails."""
     try:
         match given.command:
             case "up":
                 return _up(given)
+            case "check":
+                from local.check import check
+
+                return check()
             case "token":
                 return _token(given)
             case _:
@@ -34,6 +38,7 @@ def _up(given: argparse.Namespace) -> int:
         azure_port=given.azure_port,
         storage_port=given.storage_port,
         workers=given.workers,
+        debug_port=given.debug,
         speed=given.speed,
         estate=given.estate.resolve() if given.estate else None,
         keep=given.data is not None,

@@ -22,6 +22,7 @@ _AUDIENCES: Final = "api://farshore,farshore"
 class StackOptions:
     """What to start, and where. `data` keeps everything of it, `keep` False keeps Azurite and the timers in memory only.
 
+    `debug_port`: where debugpy waits for a debugger of the one worker.
     `now` is Azure's time at the start, ISO 8601; by default the machine's.
     """
 
@@ -35,6 +36,7 @@ class StackOptions:
     estate: Path | None = None
     now: str | None = None
     keep: bool = False
+    debug_port: int | None = None
     app: Path = processes.ROOT
     environment: Mapping[str, str] = field(default_factory=dict)
 
@@ -54,6 +56,7 @@ def check_ports(options: StackOptions) -> None:
     wanted = [
         (options.port, "the functions host", "--port"),
         (options.azure_port, "the simulated Azure", "--azure-port"),
+        *([(options.debug_port, "debugpy", "--debug")] if options.debug_port else []),
         *((options.storage_port + offset, "Azurite", "--storage-port") for offset in range(3)),
     ]
     seen: dict[int, str] = {}
@@ -92,7 +95,6 @@ class Stack:
         self.parts: list[processes.Part] = []
         self.connection_string = azurite.connection_string(options.storage_port)
         self._logs = options.data / "logs"
-        self._azurite: azurite.Azurite | None = None
 
     def start_azure(self) -> None:
         """Start Azurite (unless somebody else serves it) and the simulated Azure, and wait for both."""
@@ -122,6 +124,7 @@ class Stack:
         command = [sys.executable, "-m", "local.host", "--app", str(options.app), "--workers", str(options.workers)]
         command += ["--port", str(options.port), "--control-port", str(options.control_port)]
         command += ["--data", str(options.data / "host")] if options.keep else []
+        command += ["--debug-port", str(options.debug_port)] if options.debug_port else []
         environment = app_environment(options, self.connection_string)
         host = processes.start("the functions host", command, self._logs / "host.log", environment)
         self.parts.append(host)

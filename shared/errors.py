@@ -215,3 +215,17 @@ def sentence(words: str) -> str:
     """Return words as a sentence that can stand alone: a capital first, a full stop at its end."""
     text = words[:1].upper() + words[1:]
     return text if text.endswith((".", "!", "?")) else f"{text}."
+
+
+_RIGHTS = frozenset({"authorizationfailed", "linkedauthorizationfailed"})
+_POLICY = "requestdisallowedbypolicy"
+
+
+def azure_code(failure: CallFailure) -> ErrorCode:
+    """Return the error code to report for a call that Azure refused: AuthorizationFailed for a missing right, else AzureRefused.
+
+    Any 403 is a missing right, but for that of an Azure Policy, which no role assignment changes.
+    """
+    code = failure.code.lower()
+    lacks_right = code in _RIGHTS or (failure.status == 403 and code != _POLICY)
+    return ErrorCode.AUTHORIZATION_FAILED if lacks_right else ErrorCode.AZURE_REFUSED

@@ -33,12 +33,14 @@ _STACK_FIXTURES = {"host"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests that use Azurite (`storage`) and those that start a whole stack (`stack`).
+    """Mark the tests that use Azurite (`storage`), the simulated Azure (`process`) or a whole stack (`stack`).
 
     A module whose own fixtures start a stack marks itself: `pytestmark = pytest.mark.stack`.
     """
     for item in items:
         fixtures = set(getattr(item, "fixturenames", ()))
+        if "simulation" in fixtures:
+            item.add_marker("process")
         if "azurites" in fixtures:
             item.add_marker("storage")
         if item.path.relative_to(_TESTS).parts[0] in _STACK_FOLDERS or fixtures & _STACK_FIXTURES:

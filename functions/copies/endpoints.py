@@ -16,7 +16,7 @@ from shared.web.routes import Owner, Route
 
 
 def _vm_key(text: str) -> str:
-    from shared.copies.facts import id_key  # no cold start needs the rules
+    from shared.arm.reading import id_key  # no cold start needs the rules
 
     key = id_key(text)
     if key is None or "/virtualmachines/" not in key:

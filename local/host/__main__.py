@@ -21,11 +21,12 @@ def main() -> int:
     parser.add_argument("--control-port", type=int, default=0, help="port of /settle and /workers; 0 takes any")
     parser.add_argument("--workers", type=int, default=1, help="worker processes")
     parser.add_argument("--data", type=Path, help="folder that keeps the timers' standing")
+    parser.add_argument("--debug-port", type=int, help="port on which debugpy waits for a debugger of the worker; needs --workers 1")
     given = parser.parse_args()
     die_with_parent(signal.SIGTERM)
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s host %(levelname)s %(name)s: %(message)s")
     clock_url = os.environ.get("FARSHORE_CLOCK_URL") or None
-    options = HostOptions(given.app.resolve(), given.port, given.control_port, given.workers, clock_url, given.data)
+    options = HostOptions(given.app.resolve(), given.port, given.control_port, given.workers, clock_url, given.data, given.debug_port)
     try:
         asyncio.run(serve(options))
     except (PortBusy, AppRefused) as error:

@@ -36,6 +36,7 @@ class HostOptions:
     workers: int = 1
     clock_url: str | None = None
     data: Path | None = None
+    debug_port: int | None = None
 
 
 def bind(port: int, option: str) -> socket.socket:
@@ -58,7 +59,7 @@ async def serve(options: HostOptions) -> None:
         loop.add_signal_handler(number, ending.set)
     with bind(options.port, "--port") as http, bind(options.control_port, "--control-port") as control:
         http.listen(_BACKLOG)
-        workers = Workers(options.app, http, options.workers)
+        workers = Workers(options.app, http, options.workers, debug_port=options.debug_port)
         async with _clock(options.clock_url) as clock, _simulation(options.clock_url, control.getsockname()[1]) as register:
             file = options.data / "timers.json" if options.data else None
             timers = Timers(clock, workers.run_timer, file, on_reconnect=register)

@@ -1,6 +1,6 @@
 """Timer triggers: when each fires, by Azure's time as the simulation has it.
 
-As in the real host (facts/functions-host.md): runs of one timer never overlap, its status is kept so that a slot missed
+As in the real host (docs/azure/functions-host.md): runs of one timer never overlap, its status is kept so that a slot missed
 while nothing ran is noticed at the next start, and being past due wins over `runOnStartup`. Slots that were missed collapse
 into one late run. At any speed of the clock a timer fires at most twice in a second of wall time; where its runs lead to no
 work, ever more rarely, down to once in `LONGEST_GAP`, until the app has work again.

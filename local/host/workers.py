@@ -38,10 +38,13 @@ class _Member:
 class Workers:
     """Keeps `count` workers alive which share the listening socket `http`, serving the app in `folder`."""
 
-    def __init__(self, folder: Path, http: socket.socket, count: int) -> None:
+    def __init__(self, folder: Path, http: socket.socket, count: int, *, debug_port: int | None = None) -> None:
         self._folder = folder
         self._http = http
         self._count = count
+        self._program = ["-m", "local.host.worker"]
+        if debug_port is not None:
+            self._program = ["-Xfrozen_modules=off", "-m", "debugpy", "--listen", f"127.0.0.1:{debug_port}", *self._program]
         self._members: dict[int, _Member] = {}
         self._keepers: list[asyncio.Task[None]] = []
         self._changed = asyncio.Condition()
@@ -128,7 +131,7 @@ class Workers:
     async def _live(self, number: int) -> int:
         ours, theirs = socket.socketpair()
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "local.host.worker",
+            sys.executable, *self._program,
             "--app", str(self._folder), "--number", str(number),
             "--http", str(self._http.fileno()), "--channel", str(theirs.fileno()),
             pass_fds=(self._http.fileno(), theirs.fileno()),

@@ -1,4 +1,4 @@
-"""ARM ids: compared without case, with or without the leading slash (facts/restore-points.md)."""
+"""ARM ids: compared without case, with or without the leading slash (docs/azure/restore-points.md)."""
 
 import uuid
 

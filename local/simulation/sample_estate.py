@@ -1,4 +1,4 @@
-"""The sample estate: three tenants, twelve virtual machines, two regions (contracts/simulation.md)."""
+"""The sample estate: three tenants, twelve virtual machines, two regions (docs/design/simulation.md)."""
 
 from datetime import datetime, timedelta
 

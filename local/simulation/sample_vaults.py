@@ -1,4 +1,4 @@
-"""The vaults of the sample estate (contracts/failovers.md, "What the sample estate's vaults hold")."""
+"""The vaults of the sample estate (docs/design/simulation.md, "The sample estate")."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta

@@ -17,7 +17,7 @@ from pydantic.alias_generators import to_camel
 from shared.access.vaults import CLOUD_TYPE, cloud_key, vault_key
 from shared.arm.ids import ResourceId, resource_id_of
 from shared.clock import Clock
-from shared.operations.model.rows import from_pieces, pieces
+from shared.storage.pieces import from_pieces, pieces
 from shared.storage.tables import Change, Table, connect
 from shared.values.durations import duration_text, parse_duration
 

@@ -1,4 +1,4 @@
-"""The app roles that an access token, or the settings for a queue, can give (contracts/http.md, "Roles per route")."""
+"""The app roles that an access token, or the settings for a queue, can give (docs/design/http.md, "Roles per route")."""
 
 from enum import StrEnum
 

@@ -9,6 +9,8 @@ from shared.arm.failures import parse_date, parse_retry_after
 
 READ_TIMEOUT = 10.0
 """Seconds that a read may take in all, unless its caller says otherwise."""
+MAX_OPERATION_URL = 4096
+"""Characters that Azure's URL of an operation may have (docs/azure/resource-manager.md)."""
 WRITE_TIMEOUT = 30.0
 """Seconds that a write may take in all, unless its caller says otherwise (docs/design/core.md, "Claims and effects")."""
 
@@ -31,6 +33,11 @@ class ArmResponse:
         """How long Azure asks to wait before looking again, in seconds of its time."""
         return parse_retry_after(self.headers, self.date)
 
+    @property
+    def operation_url(self) -> str | None:
+        """The URL of the long-running operation that the call started; see `shared.arm.operations`."""
+        return _operation_url(self.headers)
+
 
 class AnswerHook:
     """A `raw_response_hook=` for an SDK call: keeps the status and headers of its last answer, refusals included.
@@ -51,3 +58,14 @@ class AnswerHook:
     def date(self) -> datetime | None:
         """The moment of Azure's clock at which it answered, to the second; None without an answer."""
         return parse_date(self.headers.get("Date"))
+
+    @property
+    def operation_url(self) -> str | None:
+        """The URL of the long-running operation that the call started; see `shared.arm.operations`."""
+        return _operation_url(self.headers)
+
+
+def _operation_url(headers: Mapping[str, str]) -> str | None:
+    """Return `Azure-AsyncOperation`, which holds the status and the error, else `Location`; None where an answer has neither."""
+    url = headers.get("Azure-AsyncOperation") or headers.get("Location")
+    return url if url and len(url) <= MAX_OPERATION_URL else None

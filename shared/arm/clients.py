@@ -9,7 +9,7 @@ from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Mapping
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, urlencode, urlsplit
 
 from shared.arm.answers import READ_TIMEOUT, WRITE_TIMEOUT, ArmResponse
 from shared.arm.budget import Observation
@@ -31,6 +31,7 @@ T = TypeVar("T")
 _GRACE = 0.5
 _MAX_CLIENTS = 256
 _MAX_PAGES = 1000
+_MISSING = object()
 _MAX_URL = 8192
 
 
@@ -112,7 +113,7 @@ class AzureClients:
         """GET an absolute URL that an answer of Azure gave; raises `CallFailure`, REFUSED for one that leads to another host."""
         if len(url) > _MAX_URL or not url.isprintable():
             raise CallFailure(FailureKind.REFUSED, code="UnreadableLink", message="a link of an answer is none")
-        return await self._send("GET", url, timeout, self._ids.new())
+        return await self._send("GET", self._own_host(url), timeout, self._ids.new())
 
     async def pages(
         self,
@@ -125,7 +126,9 @@ class AzureClients:
         """Yield a list's pages one after another, at most 1,000; raises `CallFailure`, and REFUSED for a list without an end."""
         answer = await self.read(path, api_version=api_version, params=params, timeout=timeout)
         for _ in range(_MAX_PAGES):
-            value = answer.body.get("value")
+            value = answer.body.get("value", _MISSING)
+            if value is None:
+                value = []  # ARM writes an empty list so as well
             if not isinstance(value, list):
                 raise in_doubt("UnreadableAnswer", "a page of a list has no 'value'")
             yield value
@@ -164,6 +167,17 @@ class AzureClients:
             await pipeline.close()
             if self._credential is None:
                 await pipeline.credential.close()
+
+    def _own_host(self, url: str) -> str:
+        """Return a link to a regional host of Resource Manager (westeurope.management.azure.com) as one to its own host."""
+        own = urlsplit(self._settings.resource_manager_url)
+        try:
+            parts = urlsplit(url)
+        except ValueError:
+            return url  # refused as a foreign host before it is sent
+        if parts.scheme == own.scheme and parts.netloc.lower().endswith(f".{own.netloc.lower()}") and "@" not in parts.netloc:
+            return parts._replace(netloc=own.netloc).geturl()
+        return url
 
     async def _send(self, method: str, url: str, timeout: float, request_id: str, body: object = None) -> ArmResponse:
         pipeline = self._pipeline or await self._build()

@@ -30,11 +30,16 @@ class CachedCredential:
 
     A token is renewed five minutes before it expires, or when its issuer says; while a renewal fails, the old one serves until
     30 seconds before its end. Without any the call raises `CallFailure` THROTTLED: nothing was sent, later it may be.
-    `now` gives wall-clock seconds since 1970.
+    `now` gives wall-clock seconds since 1970. `uncached` are the options with which the source passes over a cache of its own: with them it
+    is asked for the successor of a token that Azure refused.
     """
 
-    def __init__(self, source: "AsyncTokenCredential", *, now: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, source: "AsyncTokenCredential", *, now: Callable[[], float] = time.time, uncached: "TokenRequestOptions | None" = None
+    ) -> None:
         self._source = source
+        self._uncached = uncached
+        self._discarded: set[tuple[str, ...]] = set()
         self._now = now
         self._lock = asyncio.Lock()
         self._tokens: dict[tuple[str, ...], AccessTokenInfo] = {}
@@ -59,6 +64,13 @@ class CachedCredential:
                 raise not_sent("no access token could be had a moment ago")  # or each waiting call would ask in its turn
             return await self._renew(scopes, options)
 
+    def discard(self, token: str) -> None:
+        """Forget a token that Azure refused; the next call asks for a new one. A token that was renewed meanwhile stays."""
+        for scopes in [scopes for scopes, kept in self._tokens.items() if kept.token == token]:
+            del self._tokens[scopes]
+            self._ask_again.pop(scopes, None)
+            self._discarded.add(scopes)
+
     async def close(self) -> None:
         """Close the credential's own connections."""
         await self._source.close()
@@ -80,7 +92,7 @@ class CachedCredential:
 
     async def _renew(self, scopes: tuple[str, ...], options: "TokenRequestOptions | None") -> "AccessTokenInfo":
         try:
-            token = await self._ask(scopes, options)
+            token = await self._ask(scopes, self._uncached if scopes in self._discarded and not options else options)
         except Exception as error:
             kept = self._tokens.get(scopes)
             if kept is not None and not options and self._now() < kept.expires_on - _KEEP_UNTIL:
@@ -90,6 +102,7 @@ class CachedCredential:
             self._ask_again[scopes] = self._now() + _ASK_AGAIN_WITHOUT
             raise not_sent(f"no access token could be had ({type(error).__name__})") from error
         self._tokens[scopes] = token
+        self._discarded.discard(scopes)
         self._ask_again[scopes] = self._now() + _ASK_AGAIN_AFTER  # a short-lived token is not asked for with each call
         return token
 
@@ -113,7 +126,8 @@ def credential_for(client_id: str | None) -> CachedCredential:
     if any(os.environ.get(name) for name in _IN_AZURE):
         from azure.identity.aio import ManagedIdentityCredential  # not at a cold start
 
-        return CachedCredential(ManagedIdentityCredential(client_id=client_id))
+        # a managed identity has no claims: they only make azure-identity pass over its cache
+        return CachedCredential(ManagedIdentityCredential(client_id=client_id), uncached={"claims": "{}"})
     from azure.identity.aio import DefaultAzureCredential  # not at a cold start
 
     return CachedCredential(DefaultAzureCredential(managed_identity_client_id=client_id))

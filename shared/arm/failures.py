@@ -1,7 +1,7 @@
-"""What went wrong with a call to Azure, and the one thing that matters about it: can it have begun, or not.
+"""What a failed call to Azure means: whether it can have begun, and whether to send it again.
 
-Source of the classes: docs/azure/resource-manager.md, docs/azure/restore-points.md ("Error codes"), docs/design/core.md ("Claims and
-effects").
+Every capability classifies through this module. Source of the classes: docs/azure/resource-manager.md, docs/azure/restore-points.md and
+docs/design/core.md, "Claims and effects".
 """
 
 import json
@@ -16,13 +16,15 @@ if TYPE_CHECKING:
     from azure.core.exceptions import HttpResponseError
 
 _MAX_TEXT = 2000
-_BUSY_CODES = frozenset({"toomanyrequests", "subscriptionrequeststhrottled", "resourcerequeststhrottled", "retryableerror"})
+_MAX_DETAILS = 50
+_THROTTLED_CODES = frozenset({"toomanyrequests", "subscriptionrequeststhrottled", "resourcerequeststhrottled", "retryableerror"})
+_BUSY_CODES = frozenset({"anotheroperationinprogress", "operationpreempted", "canceledandsupersededduetoanotheroperation"})
 
 
 def classify(error: BaseException) -> CallFailure:
     """Return what an exception of azure-core, aiohttp or asyncio means; a `CallFailure` is returned as it is.
 
-    What is unknown is in doubt. A cancellation or the end of the process is no failure of Azure and is raised again.
+    An unrecognised error counts as an unknown outcome. A cancellation or the end of the process is raised again.
     """
     if not isinstance(error, Exception):
         raise error
@@ -44,13 +46,14 @@ def not_sent(message: str) -> CallFailure:
 
 
 def failure_of(status: int, headers: Mapping[str, str], body: bytes | str) -> CallFailure:
-    """Return what an answer means whose status is no success; `headers` must be readable in any case, `body` is as received."""
+    """Return what an answer without success means; `headers` must be readable in any case, `body` is as received."""
     problem = _problem_in(body)
     code = problem.code or f"Http{status}"
     date = parse_date(headers.get("Date"))
     retry_after = parse_retry_after(headers, date)
+    busy = _is_busy(status, code, retry_after)
     return CallFailure(
-        _kind_of(status, code, retry_after),
+        FailureKind.THROTTLED if busy else _kind_of(status, code),
         status=status,
         code=code,
         message=problem.message or f"Azure answered with status {status}",
@@ -58,6 +61,20 @@ def failure_of(status: int, headers: Mapping[str, str], body: bytes | str) -> Ca
         details=problem.details,
         retry_after=retry_after,
         date=date,
+        busy=busy,
+    )
+
+
+def problem_of(error: Mapping[str, object]) -> Problem:
+    """Read an error object of Azure's; `additionalInfo`, such as the policy that denied, becomes part of `details`."""
+    details, more = error.get("details"), error.get("additionalInfo")
+    found = [problem_of(detail) for detail in details if isinstance(detail, Mapping)] if isinstance(details, list) else []
+    found += [_of_additional_info(info) for info in more if isinstance(info, Mapping)] if isinstance(more, list) else []
+    return Problem(
+        code=_text(error.get("code")),
+        message=_text(error.get("message")),
+        target=_text(error.get("target")) or None,
+        details=tuple(found[:_MAX_DETAILS]),
     )
 
 
@@ -87,13 +104,19 @@ def parse_retry_after(headers: Mapping[str, str], date: datetime | None) -> floa
         return max(0.0, (until - date).total_seconds()) if until is not None and date is not None else None
 
 
-def _kind_of(status: int, code: str, retry_after: float | None) -> FailureKind:
+def _is_busy(status: int, code: str, retry_after: float | None) -> bool:
+    """Whether another operation is in the way: nothing began. No call of this project has a condition, so each 412 is Azure's own."""
+    if status == 429:
+        return False
+    return code.lower() in _BUSY_CODES or status == 412 or (status in {409, 503} and retry_after is not None)
+
+
+def _kind_of(status: int, code: str) -> FailureKind:
     if status >= 500 or status == 408:
         return FailureKind.IN_DOUBT
     if status == 404:
         return FailureKind.NOT_FOUND
-    # Compute says "not now" with a 409 that names a time, as well as with 429.
-    if status == 429 or code.lower() in _BUSY_CODES or (status == 409 and retry_after is not None):
+    if status in {401, 429} or code.lower() in _THROTTLED_CODES:
         return FailureKind.THROTTLED
     return FailureKind.REFUSED
 
@@ -108,7 +131,7 @@ def _of_azure_core(error: Exception) -> CallFailure:
         return not_sent("no connection to Azure could be made in time")
     if isinstance(error, exceptions.ServiceResponseTimeoutError):
         return in_doubt("Timeout", "Azure did not answer in time")
-    # azure-core's ServiceRequestError says "not sent", and is raised for connections lost after sending too.
+    # azure-core's ServiceRequestError claims "not sent", and is raised for connections lost after sending too
     cause = getattr(error, "inner_exception", None) or error
     if isinstance(cause, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError):
         return not_sent("no connection to Azure could be made")
@@ -123,7 +146,7 @@ def _of_answer(error: "HttpResponseError") -> CallFailure:
     headers: Mapping[str, str] = getattr(error.response, "headers", {})
     try:
         body = error.response.text()
-    except Exception:  # a body that was not read costs the words, never the status
+    except Exception:  # a body that was not read costs the message, never the status
         body = ""
     return failure_of(error.status_code, headers, body)
 
@@ -131,20 +154,23 @@ def _of_answer(error: "HttpResponseError") -> CallFailure:
 def _problem_in(body: bytes | str) -> Problem:
     try:
         document = json.loads(body) if body else None
-    except ValueError:
+    except (ValueError, RecursionError):
         return Problem("", "")
     error = document.get("error", document) if isinstance(document, Mapping) else None
-    return _problem_of(error) if isinstance(error, Mapping) else Problem("", "")
+    return problem_of(error) if isinstance(error, Mapping) else Problem("", "")
 
 
-def _problem_of(error: Mapping[str, object]) -> Problem:
-    details = error.get("details")
-    return Problem(
-        code=_text(error.get("code")),
-        message=_text(error.get("message")),
-        target=_text(error.get("target")) or None,
-        details=tuple(_problem_of(detail) for detail in details if isinstance(detail, Mapping))[:50] if isinstance(details, list) else (),
-    )
+def _of_additional_info(entry: Mapping[str, object]) -> Problem:
+    """Return an entry of `additionalInfo` as a detail: its type as the code, the members of its `info` as the message."""
+    info = entry.get("info")
+    members = info if isinstance(info, Mapping) else {"info": info}
+    words = "; ".join(f"{name}: {_plain(value)}" for name, value in members.items() if value not in (None, "", [], {}))
+    target = members.get("policyAssignmentId")
+    return Problem(_text(entry.get("type")) or "AdditionalInfo", _text(words), _text(target) or None)
+
+
+def _plain(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def _text(value: object) -> str:

@@ -1,28 +1,47 @@
-"""Azure's long-running operations: what the URL that a start gave says of how far it is.
+"""Azure's long-running operations: what the URL that a start gave shows of its progress, and why it failed.
 
-Terminal states are Succeeded, Failed and Canceled; URLs may be 4 KB long (docs/azure/resource-manager.md). The operation of a copy's PUT
-says nothing of the copy's progress (docs/azure/restore-points.md), so this is for deletions, disks, access and the like.
+Terminal states are Succeeded, Failed and Canceled (docs/azure/resource-manager.md). The operation of a copy's PUT shows nothing of the
+copy's progress (docs/azure/restore-points.md), but its error where the copy failed.
 """
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import unquote, urlsplit
 
 from shared.arm.answers import READ_TIMEOUT, ArmResponse
-from shared.arm.clients import AzureClients
-from shared.errors import Problem
+from shared.arm.failures import problem_of
+from shared.errors import CallFailure, FailureKind, Problem
+
+_log = logging.getLogger(__name__)
+
+
+class LinkReader(Protocol):
+    """Reads a URL that an answer of Azure gave, as `AzureClients` does."""
+
+    async def read_link(self, url: str, *, timeout: float = READ_TIMEOUT) -> ArmResponse:
+        """GET the URL; raises `CallFailure`."""
+        ...
 
 
 class OperationState(StrEnum):
-    """Where an operation of Azure stands."""
+    """The state of an operation of Azure's."""
 
     IN_PROGRESS = "InProgress"
     SUCCEEDED = "Succeeded"
     FAILED = "Failed"
     CANCELED = "Canceled"
+
+
+_STATES = {
+    "succeeded": OperationState.SUCCEEDED,
+    "failed": OperationState.FAILED,
+    "canceled": OperationState.CANCELED,
+    "cancelled": OperationState.CANCELED,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +55,10 @@ class OperationStatus:
     date: datetime | None
 
 
-async def read_operation(clients: AzureClients, url: str, *, timeout: float = READ_TIMEOUT) -> OperationStatus:
+async def read_operation(clients: LinkReader, url: str, *, timeout: float = READ_TIMEOUT) -> OperationStatus:
     """Read an `Azure-AsyncOperation` or `Location` URL once.
 
-    Raises `CallFailure`: REFUSED for a URL of another host, NOT_FOUND for an operation that Azure has forgotten.
+    Raises `CallFailure`: REFUSED for a URL of another host, NOT_FOUND for an operation that Azure no longer knows.
     """
     answer = await clients.read_link(url, timeout=timeout)
     state = _state_of(answer)
@@ -52,9 +71,25 @@ async def read_operation(clients: AzureClients, url: str, *, timeout: float = RE
     )
 
 
-def operation_url(headers: Mapping[str, str]) -> str | None:
-    """Return the URL to look at, from the headers of the answer that started an operation; None where it has none."""
-    return headers.get("Azure-AsyncOperation") or headers.get("Location")
+async def error_of_operation(clients: LinkReader, url: str | None, *, timeout: float = READ_TIMEOUT) -> Problem | None:
+    """Return Azure's own error of a long-running write that has failed, by the URL that its start gave.
+
+    None where there is no URL, or where the operation has no error or can no longer be read: the failure itself is known from the resource.
+    Raises `CallFailure` THROTTLED and IN_DOUBT, so that the read is repeated.
+    """
+    if url is None:
+        return None
+    try:
+        status = await read_operation(clients, url, timeout=timeout)
+    except CallFailure as failure:
+        own_error = failure.status is not None and failure.code != f"Http{failure.status}"
+        if failure.kind is FailureKind.THROTTLED or (failure.kind is FailureKind.IN_DOUBT and not own_error):
+            raise
+        if failure.kind is not FailureKind.NOT_FOUND and own_error:
+            return failure.problem  # a Location answers with the error itself
+        _log.info("the operation of a failed write cannot be read", extra={"code": failure.code})
+        return None
+    return status.error
 
 
 def last_segment(url: str) -> str:
@@ -67,13 +102,14 @@ def _state_of(answer: ArmResponse) -> OperationState:
     text = answer.body.get("status") or (properties.get("provisioningState") if isinstance(properties, Mapping) else None)
     if text is None:  # a Location answers 202 until the end, and then with the result
         return OperationState.IN_PROGRESS if answer.status == 202 else OperationState.SUCCEEDED
-    known = {"succeeded": OperationState.SUCCEEDED, "failed": OperationState.FAILED}
-    known |= dict.fromkeys(("canceled", "cancelled"), OperationState.CANCELED)
-    return known.get(str(text).lower(), OperationState.IN_PROGRESS)
+    return _STATES.get(str(text).lower(), OperationState.IN_PROGRESS)
 
 
 def _error_of(body: Mapping[str, Any]) -> Problem:
-    error = body.get("error")
-    if isinstance(error, Mapping):
-        return Problem.from_json(error)
-    return Problem("OperationFailed", "Azure gives no reason")
+    properties = body.get("properties")
+    inner = properties.get("error") if isinstance(properties, Mapping) else None
+    for error in (body.get("error"), inner):
+        if isinstance(error, Mapping):
+            problem = problem_of(error)
+            return problem if problem.code else Problem("OperationFailed", problem.message, problem.target, problem.details)
+    return Problem("OperationFailed", "Azure gave no reason.")

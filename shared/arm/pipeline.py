@@ -15,7 +15,7 @@ from azure.core.rest import AsyncHttpResponse, HttpRequest
 from shared.arm.answers import ArmResponse
 from shared.arm.credentials import CachedCredential, authentication_policy
 from shared.arm.failures import classify, failure_of, in_doubt
-from shared.arm.policies import Budgets, CallPolicy, FlightPolicy
+from shared.arm.policies import Budgets, CallPolicy, FlightPolicy, RefusedTokenPolicy
 from shared.arm.transport import ArmTransport
 
 USER_AGENT = "farshore/0.1.0"
@@ -36,6 +36,7 @@ class ArmPipeline:
         def essential() -> tuple[Any, ...]:  # a policy object belongs to one pipeline: it knows the next one
             return (
                 CallPolicy(),
+                RefusedTokenPolicy(credential),
                 authentication_policy(credential, resource_manager_url),
                 FlightPolicy(resource_manager_url, gate, self.budgets, USER_AGENT),
             )

@@ -34,6 +34,8 @@ from shared.telemetry import Metric
 if TYPE_CHECKING:
     from azure.core.credentials_async import AsyncTokenCredential
 
+    from shared.arm.credentials import CachedCredential
+
 READS = frozenset({"GET", "HEAD"})
 
 _RETRIES = 2
@@ -120,6 +122,28 @@ class CallPolicy(AsyncHTTPPolicy[HttpRequest, AsyncHttpResponse]):
                 await response.http_response.close()
             await self._sleep(delay)
         raise AssertionError("the last attempt returns or raises")  # pragma: no cover
+
+
+class RefusedTokenPolicy(AsyncHTTPPolicy[HttpRequest, AsyncHttpResponse]):
+    """Sends a call once more with a new token after 401: nothing began, so that a write is sent again as well.
+
+    It belongs before the policy that signs, which asks the credential anew.
+    """
+
+    def __init__(self, credential: "CachedCredential") -> None:
+        super().__init__()
+        self._credential = credential
+
+    async def send(self, request: Request) -> Response:
+        """Send the request, at most twice."""
+        options = dict(request.context.options)  # a transport takes the options apart
+        response: Response = await self.next.send(request)
+        if response.http_response.status_code != 401:
+            return response
+        self._credential.discard(request.http_request.headers.get("Authorization", "").removeprefix("Bearer "))
+        await response.http_response.close()
+        request.context.options = options
+        return await self.next.send(request)
 
 
 @dataclass(slots=True)

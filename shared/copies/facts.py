@@ -1,7 +1,7 @@
-"""What the rules need to know of a VM, its disks and a restore point, read from ARM's JSON.
+"""What the rules need to know of a VM, its disks and a restore point, read from the JSON of Azure Resource Manager.
 
-The readers are tolerant: what is missing or of another type is read as unknown, never as an error, because Azure adds and
-leaves out members as it likes. The rules decide what to do with the unknown.
+A member that is missing, null or of another type counts as unknown and raises nothing, because Azure adds and leaves out members as it
+likes. The rules decide what an unknown value means.
 """
 
 from collections.abc import Mapping
@@ -10,11 +10,10 @@ from datetime import datetime
 from typing import Self
 
 from shared.arm.ids import ResourceId
-from shared.clock import from_text
+from shared.arm.reading import id_key, resource_id
 from shared.copies.copying.models import VIRTUAL_MACHINE_TYPE, ConsistencyMode
-
-Json = Mapping[str, object]
-"""A JSON object as `json.loads` gives it."""
+from shared.copies.provisioning import ProvisioningState, provisioning_state
+from shared.values.reading import Json, an_object, flag, moment, objects, same_text, text, whole
 
 _SCALE_SET_MEMBER_TYPE = "Microsoft.Compute/virtualMachineScaleSets/virtualMachines"
 
@@ -23,8 +22,8 @@ _SCALE_SET_MEMBER_TYPE = "Microsoft.Compute/virtualMachineScaleSets/virtualMachi
 class DiskFacts:
     """One disk of a VM.
 
-    `id` is None where Azure shows no managed disk (then it cannot be excluded); `sku` is Azure's name, such as
-    `UltraSSD_LRS`, None when unknown; `private_link` is true where the disk's network access goes through a disk access resource.
+    `id` is None where Azure shows no managed disk, which then cannot be excluded; `sku` is Azure's name, such as `UltraSSD_LRS`, None
+    where it is unknown; `private_link` is true where the disk's network access goes through a disk access resource.
     """
 
     name: str
@@ -40,33 +39,33 @@ class DiskFacts:
 
     @property
     def key(self) -> str:
-        """The id in the form that ids are compared by; empty when there is none."""
+        """Return the form by which ids are compared; empty where there is no id."""
         return id_key(self.id) or ""
 
     @classmethod
     def from_arm(cls, attached: Json, disk: Json, *, is_os: bool) -> Self:
-        """Read a disk from the VM's storage profile (`osDisk` or one of `dataDisks`) and the disk resource, empty if unknown."""
-        managed = _object(attached, "managedDisk")
-        properties = _object(disk, "properties")
-        # without a disk access resource "AllowPrivate" has no meaning, but either one shows the intent
-        private = _text(properties, "networkAccessPolicy") == "AllowPrivate" or _text(properties, "diskAccessId") is not None
+        """Read a disk from the storage profile of its VM (`osDisk` or one of `dataDisks`) and from the disk resource, empty if unknown."""
+        managed = an_object(attached, "managedDisk")
+        properties = an_object(disk, "properties")
+        # without a disk access resource "AllowPrivate" has no meaning, but each of them shows the intent
+        private = same_text(text(properties, "networkAccessPolicy"), "AllowPrivate") or text(properties, "diskAccessId") is not None
         return cls(
-            name=_text(attached, "name") or _text(disk, "name") or "",
-            id=_text(managed, "id") or _text(disk, "id"),
+            name=text(attached, "name") or text(disk, "name") or "",
+            id=text(managed, "id") or text(disk, "id"),
             is_os=is_os,
-            sku=_text(_object(disk, "sku"), "name") or _text(managed, "storageAccountType"),
-            size_gb=_whole(properties, "diskSizeGB") or _whole(attached, "diskSizeGB"),
-            shared=(_whole(properties, "maxShares") or 1) > 1,
-            ephemeral=_text(_object(attached, "diffDiskSettings"), "option") == "Local",
-            write_accelerator=attached.get("writeAcceleratorEnabled") is True,
+            sku=text(an_object(disk, "sku"), "name") or text(managed, "storageAccountType"),
+            size_gb=whole(properties, "diskSizeGB") or whole(attached, "diskSizeGB"),
+            shared=(whole(properties, "maxShares") or 1) > 1,
+            ephemeral=same_text(text(an_object(attached, "diffDiskSettings"), "option"), "Local"),
+            write_accelerator=flag(attached, "writeAcceleratorEnabled") is True,
             private_link=private,
-            unmanaged=bool(_object(attached, "vhd")) and not managed,
+            unmanaged=bool(an_object(attached, "vhd")) and not managed,
         )
 
 
 @dataclass(frozen=True, slots=True)
 class VirtualMachineFacts:
-    """A VM as far as restore points are concerned; `region` is ARM's name of it."""
+    """The properties of a VM that matter for restore points; `region` is ARM's name of it."""
 
     id: str
     region: str
@@ -76,25 +75,25 @@ class VirtualMachineFacts:
 
     @property
     def size_gb(self) -> int | None:
-        """The size of all disks in GB, None when one is unknown."""
+        """Return the size of all disks in GB, None where one is unknown."""
         sizes = [disk.size_gb for disk in self.disks]
         return None if None in sizes else sum(size or 0 for size in sizes)
 
     @classmethod
     def from_arm(cls, vm: Json, disks: Mapping[str, Json]) -> Self:
-        """Read the JSON of a VM and of its disks, by their ids in any case; one that is missing is read from the VM."""
+        """Read the JSON of a VM and of its disks, by their ids in any case; a missing disk is read from the VM."""
         by_key = {id_key(name) or name: disk for name, disk in disks.items()}
-        properties = _object(vm, "properties")
-        storage = _object(properties, "storageProfile")
-        attached = [(disk, False) for disk in _objects(storage, "dataDisks")]
-        if _object(storage, "osDisk"):
-            attached.insert(0, (_object(storage, "osDisk"), True))
-        id_ = _text(vm, "id") or ""
+        properties = an_object(vm, "properties")
+        storage = an_object(properties, "storageProfile")
+        attached = [(disk, False) for disk in objects(storage, "dataDisks")]
+        if an_object(storage, "osDisk"):
+            attached.insert(0, (an_object(storage, "osDisk"), True))
+        id_ = text(vm, "id") or ""
         return cls(
             id=id_,
-            region=_region(vm),
+            region=region_of(vm),
             disks=tuple(
-                DiskFacts.from_arm(disk, by_key.get(id_key(_text(_object(disk, "managedDisk"), "id")) or "", {}), is_os=is_os)
+                DiskFacts.from_arm(disk, by_key.get(id_key(text(an_object(disk, "managedDisk"), "id")) or "", {}), is_os=is_os)
                 for disk, is_os in attached
             ),
             confidential=_is_confidential(properties),
@@ -104,12 +103,11 @@ class VirtualMachineFacts:
 
 @dataclass(frozen=True, slots=True)
 class RestorePointFacts:
-    """A restore point, of a VM or a copy of one.
+    """A restore point of a VM, or a copy of one.
 
-    `virtual_machine_id` is None where the collection names no VM (that of a copy names the source collection:
-    `source_collection_id`). `captured` is the number of disks in it, None when Azure does not tell; `captured_disks` are the
-    ids of the VM's disks as far as known. `taken_at` is `timeCreated`; of a copy the documentation does not say whether
-    that is its source's or its own.
+    `virtual_machine_id` is None where the collection names no VM (the collection of a copy names the source collection:
+    `source_collection_id`). `captured` is the number of disks in it, None where Azure does not show it; `captured_disks` are the known ids
+    of the VM's disks. `taken_at` is `timeCreated`; the documentation does not define whether that of a copy is its source's or its own.
     """
 
     id: str
@@ -120,7 +118,7 @@ class RestorePointFacts:
     source_collection_id: str | None = None
     source_restore_point_id: str | None = None
     taken_at: datetime | None = None
-    state: str | None = None
+    state: ProvisioningState | None = None
     consistency: ConsistencyMode | None = None
     captured: int | None = None
     captured_disks: tuple[str, ...] = ()
@@ -129,7 +127,7 @@ class RestorePointFacts:
 
     @property
     def is_copy(self) -> bool:
-        """Whether it is itself a copy of another restore point."""
+        """Return whether it is a copy of another restore point."""
         return self.source_restore_point_id is not None or self.source_collection_id is not None
 
     @classmethod
@@ -137,26 +135,26 @@ class RestorePointFacts:
         """Read the JSON of a restore point and of the collection that it lies in.
 
         The disks captured are the data disks and the OS disk of `sourceMetadata.storageProfile` without `excludeDisks`
-        (facts/restore-points.md, "Completion").
+        (docs/azure/restore-points.md).
         """
-        properties = _object(point, "properties")
-        metadata = _object(properties, "sourceMetadata")
+        properties = an_object(point, "properties")
+        metadata = an_object(properties, "sourceMetadata")
         disks = _captured(properties)
-        sizes = [_whole(disk, "diskSizeGB") for disk in disks or ()]
-        source = _text(_object(_object(collection, "properties"), "source"), "id")
+        sizes = [whole(disk, "diskSizeGB") for disk in disks or ()]
+        source = resource_id(an_object(an_object(collection, "properties"), "source"), "id")
         of_vm = source is not None and _type_of(source) in {VIRTUAL_MACHINE_TYPE.lower(), _SCALE_SET_MEMBER_TYPE.lower()}
-        id_ = _text(point, "id") or ""
+        id_ = text(point, "id") or ""
         return cls(
             id=id_,
-            name=_text(point, "name") or id_.rpartition("/")[2],
-            region=_region(collection),
-            collection_id=_text(collection, "id") or id_.rpartition("/restorePoints/")[0],
-            virtual_machine_id=_normal(source) if of_vm else None,
-            source_collection_id=None if of_vm else _normal(source),
-            source_restore_point_id=_normal(_text(_object(properties, "sourceRestorePoint"), "id")),
-            taken_at=_moment(properties, "timeCreated"),
-            state=_text(properties, "provisioningState"),
-            consistency=_consistency(_text(properties, "consistencyMode")),
+            name=text(point, "name") or id_.rpartition("/")[2],
+            region=region_of(collection),
+            collection_id=text(collection, "id") or _collection_of(id_),
+            virtual_machine_id=source if of_vm else None,
+            source_collection_id=None if of_vm else source,
+            source_restore_point_id=resource_id(an_object(properties, "sourceRestorePoint"), "id"),
+            taken_at=moment(properties, "timeCreated"),
+            state=provisioning_state(text(properties, "provisioningState")),
+            consistency=_consistency(text(properties, "consistencyMode")),
             captured=None if disks is None else len(disks),
             captured_disks=tuple(disk_id for disk in disks or () if (disk_id := _disk_id(disk)) is not None),
             size_gb=None if disks is None or None in sizes else sum(size or 0 for size in sizes),
@@ -164,48 +162,38 @@ class RestorePointFacts:
         )
 
 
-def id_key(id_: str | None) -> str | None:
-    """Return the form that ids are compared by (facts/restore-points.md, "Ids"), or None for what is no id."""
-    if id_ is None:
-        return None
-    try:
-        return ResourceId.parse(id_).key
-    except ValueError:
-        return None
-
-
 def _captured(properties: Json) -> list[Json] | None:
-    storage = _object(_object(properties, "sourceMetadata"), "storageProfile")
+    storage = an_object(an_object(properties, "sourceMetadata"), "storageProfile")
     if not storage:
         return None
-    excluded = {key for disk in _objects(properties, "excludeDisks") if (key := id_key(_text(disk, "id"))) is not None}
+    excluded = {key for disk in objects(properties, "excludeDisks") if (key := id_key(text(disk, "id"))) is not None}
     names = {key.rpartition("/")[2] for key in excluded}
-    attached = [*([_object(storage, "osDisk")] if _object(storage, "osDisk") else []), *_objects(storage, "dataDisks")]
-    # a disk without an id is told by its name, which within a VM is its id's last segment
+    attached = [*([an_object(storage, "osDisk")] if an_object(storage, "osDisk") else []), *objects(storage, "dataDisks")]
+    # a disk without an id is identified by its name, which within a VM is the last segment of its id
     return [
         disk
         for disk in attached
-        if (id_key(_disk_id(disk)) not in excluded if _disk_id(disk) else (_text(disk, "name") or "").lower() not in names)
+        if (id_key(_disk_id(disk)) not in excluded if _disk_id(disk) else (text(disk, "name") or "").lower() not in names)
     ]
 
 
 def _disk_id(attached: Json) -> str | None:
-    return _text(_object(attached, "managedDisk"), "id")
+    return text(an_object(attached, "managedDisk"), "id")
 
 
 def _is_confidential(holder: Json) -> bool:
-    return _text(_object(holder, "securityProfile"), "securityType") == "ConfidentialVM"
+    return same_text(text(an_object(holder, "securityProfile"), "securityType"), "ConfidentialVM")
 
 
-def _consistency(text: str | None) -> ConsistencyMode | None:
-    return next((mode for mode in ConsistencyMode if text is not None and mode.lower() == text.lower()), None)
+def _consistency(value: str | None) -> ConsistencyMode | None:
+    return next((mode for mode in ConsistencyMode if same_text(value, mode)), None)
 
 
-def _normal(id_: str | None) -> str | None:
+def _collection_of(point_id: str) -> str:
     try:
-        return str(ResourceId.parse(id_)) if id_ is not None else None
+        return str(ResourceId.parse(point_id).parent or "")
     except ValueError:
-        return id_
+        return ""
 
 
 def _type_of(id_: str) -> str:
@@ -215,33 +203,6 @@ def _type_of(id_: str) -> str:
         return ""
 
 
-def _region(resource: Json) -> str:
-    return "".join((_text(resource, "location") or "").split()).lower()
-
-
-def _moment(holder: Json, name: str) -> datetime | None:
-    text = _text(holder, name)
-    try:
-        return from_text(text) if text is not None else None
-    except ValueError:
-        return None
-
-
-def _object(holder: Json, name: str) -> Json:
-    value = holder.get(name)
-    return value if isinstance(value, Mapping) else {}
-
-
-def _objects(holder: Json, name: str) -> list[Json]:
-    value = holder.get(name)
-    return [item for item in value if isinstance(item, Mapping)] if isinstance(value, list | tuple) else []
-
-
-def _text(holder: Json, name: str) -> str | None:
-    value = holder.get(name)
-    return value if isinstance(value, str) and value else None
-
-
-def _whole(holder: Json, name: str) -> int | None:
-    value = holder.get(name)
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
+def region_of(resource: Json) -> str:
+    """Return ARM's name of a resource's region, empty where it has none."""
+    return "".join((text(resource, "location") or "").split()).lower()

@@ -1,7 +1,7 @@
-"""What Azure is asked about restore points and told to do with them: the only module here that knows its SDK and its paths.
+"""Reads and writes restore points in Azure: the only module of this capability that knows the SDK and the paths of Resource Manager.
 
-Reads go without models (a status read is the hot call); writes go through azure-mgmt-compute, once, with the client request id of the
-intent. Every failure is a `CallFailure`.
+Reads use no models, because the status read is the most frequent call. Writes go through azure-mgmt-compute, once, with the client request
+id of the intent. Every failure is a `CallFailure`. Times are Azure's.
 """
 
 import asyncio
@@ -14,38 +14,46 @@ from shared.arm.answers import AnswerHook
 from shared.arm.api_versions import COMPUTE, COMPUTE_RESTORE_POINTS, DISKS, SUBSCRIPTIONS
 from shared.arm.clients import AzureClients
 from shared.arm.ids import ResourceId
+from shared.arm.operations import error_of_operation
+from shared.arm.reading import id_key, own_id, resource_id
 from shared.clock import Clock
 from shared.copies.copying.models import ConsistencyMode
 from shared.copies.copying.rules.eligibility import consistency_to_send
-from shared.copies.facts import RestorePointFacts, VirtualMachineFacts
-from shared.errors import CallFailure, FailureKind
+from shared.copies.facts import RestorePointFacts, VirtualMachineFacts, region_of
+from shared.copies.provisioning import ProvisioningState, provisioning_state
+from shared.errors import CallFailure, FailureKind, Problem
+from shared.values.reading import Json, an_object, objects, text
 
-Json = dict[str, Any]
 _KEPT_SECONDS = 3600.0
+_MOST_COLLECTIONS = 50
 
 
 @dataclass(frozen=True, slots=True)
 class Collection:
-    """A restore point collection: where it is, what it is of, and the JSON of its restore points where they were asked for."""
+    """A restore point collection: its region, the id of its source, and its restore points where they were requested."""
 
     id: str
     region: str
     source_id: str
-    points: tuple[Json, ...] = ()
+    points: tuple[RestorePointFacts, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """A restore point as the start of a copy is told by it: its state, what it is a copy of, and Azure's time of the answer."""
+    """A restore point as its own GET, or the answer to its PUT, shows it.
+
+    `date` is Azure's time of the answer. `operation_url` is the URL of the long-running operation, where a PUT returned one.
+    """
 
     id: str
-    state: str
+    state: ProvisioningState | None
     source_point_id: str | None
     date: datetime
+    operation_url: str | None = None
 
 
 class RestorePointGateway:
-    """Azure, as far as restore points are concerned. Times are Azure's."""
+    """Restore points, their collections and their VMs in Azure."""
 
     def __init__(self, clients: AzureClients, clock: Clock) -> None:
         self._clients = clients
@@ -53,41 +61,36 @@ class RestorePointGateway:
         self._locations: dict[str, tuple[float, frozenset[str]]] = {}
 
     async def source_point(self, point_id: ResourceId) -> RestorePointFacts:
-        """Read a restore point and the collection that it lies in; NOT_FOUND where it is not there."""
-        collection_id = point_id.parent
-        if collection_id is None:
-            raise CallFailure(FailureKind.NOT_FOUND, code="NotFound", message=f"{point_id} lies in no collection")
-        point, collection = await asyncio.gather(
-            self._clients.read(point_id, api_version=COMPUTE_RESTORE_POINTS),
-            self._clients.read(collection_id, api_version=COMPUTE_RESTORE_POINTS),
-        )
-        return RestorePointFacts.from_arm(point.body, collection.body)
+        """Read a restore point and its collection; raises `CallFailure` NOT_FOUND where Azure shows no such restore point.
+
+        A 404 of the restore point itself counts only if its collection does not list it either.
+        """
+        collection_id = _collection_of(point_id)
+        body, collection = await asyncio.gather(self._read_or_none(point_id), self._read(collection_id))
+        if body is None:
+            collection = await self._read(collection_id, expand="restorePoints")
+            listed = objects(an_object(collection, "properties"), "restorePoints")
+            body = next((one for one in listed if id_key(own_id(one)) == point_id.key), None)
+        if body is None:
+            raise CallFailure(FailureKind.NOT_FOUND, code="ResourceNotFound", message=f"{point_id} was not found", status=404)
+        return RestorePointFacts.from_arm(body, collection)
 
     async def virtual_machine(self, vm_id: ResourceId) -> VirtualMachineFacts:
-        """Read a VM and its disks; NOT_FOUND where the VM is not there, a disk that cannot be read is left unknown."""
+        """Read a VM and its disks; raises `CallFailure` NOT_FOUND for the VM, a disk that cannot be read stays unknown."""
         vm = (await self._clients.read(vm_id, api_version=COMPUTE)).body
-        storage = vm.get("properties", {}).get("storageProfile", {})
-        attached = [storage.get("osDisk") or {}, *(storage.get("dataDisks") or [])]
-        ids = [
-            str(disk["managedDisk"]["id"])
-            for disk in attached
-            if isinstance(disk.get("managedDisk"), dict) and disk["managedDisk"].get("id")
-        ]
+        storage = an_object(an_object(vm, "properties"), "storageProfile")
+        attached = [an_object(storage, "osDisk"), *objects(storage, "dataDisks")]
+        ids = [disk_id for disk in attached if (disk_id := text(an_object(disk, "managedDisk"), "id")) is not None]
         disks = await asyncio.gather(*(self._disk(disk) for disk in ids))
         return VirtualMachineFacts.from_arm(vm, {name: disk for name, disk in zip(ids, disks, strict=True) if disk})
-
-    async def _disk(self, disk_id: str) -> Json:
-        try:
-            return (await self._clients.read(ResourceId.parse(disk_id), api_version=DISKS)).body
-        except (CallFailure, ValueError):
-            return {}
 
     async def restore_points_of(self, vm_id: ResourceId) -> int:
         """Count a VM's restore points over all its collections in its subscription."""
         path = f"/subscriptions/{vm_id.subscription_id}/providers/Microsoft.Compute/restorePointCollections"
         found = await self._clients.read_all(path, api_version=COMPUTE_RESTORE_POINTS)
-        of_vm = [str(item["id"]) for item in found if _same(_source_of(item), vm_id)]
-        collections = await asyncio.gather(*(self.collection(ResourceId.parse(item), with_points=True) for item in of_vm[:50]))
+        of_vm = [own_id(item) for item in found if id_key(_source_of(item)) == vm_id.key]
+        parsed = [ResourceId.parse(item) for item in of_vm[:_MOST_COLLECTIONS] if id_key(item) is not None]
+        collections = await asyncio.gather(*(self.collection(item, with_points=True) for item in parsed))
         return sum(len(collection.points) for collection in collections if collection is not None)
 
     async def regions(self, subscription_id: str) -> frozenset[str]:
@@ -96,44 +99,52 @@ class RestorePointGateway:
         if kept is not None and self._clock.monotonic() - kept[0] < _KEPT_SECONDS:
             return kept[1]
         found = await self._clients.read_all(f"/subscriptions/{subscription_id}/locations", api_version=SUBSCRIPTIONS)
-        names = frozenset(str(item.get("name", "")).lower() for item in found)
+        names = frozenset(name.lower() for item in found if (name := text(item, "name")) is not None)
         self._locations[subscription_id] = (self._clock.monotonic(), names)
         return names
 
     async def collection(self, collection_id: ResourceId, *, with_points: bool = False) -> Collection | None:
-        """Read a collection, or None where it is not there."""
-        params = {"$expand": "restorePoints"} if with_points else None
-        try:
-            body = (await self._clients.read(collection_id, api_version=COMPUTE_RESTORE_POINTS, params=params)).body
-        except CallFailure as failure:
-            if failure.kind is FailureKind.NOT_FOUND:
-                return None
-            raise
-        points = body.get("properties", {}).get("restorePoints") or []
-        return Collection(str(body.get("id", collection_id)), _region(body), _source_of(body), tuple(points))
+        """Read a collection, or return None for a 404."""
+        body = await self._read_or_none(collection_id, expand="restorePoints" if with_points else None)
+        if body is None:
+            return None
+        points = objects(an_object(body, "properties"), "restorePoints")
+        facts = tuple(RestorePointFacts.from_arm(point, body) for point in points)
+        return Collection(text(body, "id") or str(collection_id), region_of(body), _source_of(body), facts)
+
+    async def lists(self, point_id: ResourceId) -> bool:
+        """Return whether a restore point's collection lists it; a 404 of the collection lists nothing."""
+        collection = await self.collection(_collection_of(point_id), with_points=True)
+        return collection is not None and any(id_key(point.id) == point_id.key for point in collection.points)
 
     async def point(self, point_id: ResourceId) -> Point | None:
-        """Read a restore point's state, or None where it is not there."""
+        """Read a restore point's state, or return None for a 404."""
         try:
             answer = await self._clients.read(point_id, api_version=COMPUTE_RESTORE_POINTS)
         except CallFailure as failure:
             if failure.kind is FailureKind.NOT_FOUND:
                 return None
             raise
-        properties = answer.body.get("properties", {})
-        source = (properties.get("sourceRestorePoint") or {}).get("id")
+        properties = an_object(answer.body, "properties")
         return Point(
-            str(answer.body.get("id", point_id)), str(properties.get("provisioningState", "")), source, answer.date or self._clock.now()
+            id=text(answer.body, "id") or str(point_id),
+            state=provisioning_state(text(properties, "provisioningState")),
+            source_point_id=resource_id(an_object(properties, "sourceRestorePoint"), "id"),
+            date=answer.date or self._clock.now(),
         )
 
     async def instance_view(self, point_id: ResourceId) -> Json:
-        """Read a restore point with its instance view: the status read, and the only thing that tells how far a copy is."""
-        return (await self._clients.read(point_id, api_version=COMPUTE_RESTORE_POINTS, params={"$expand": "instanceView"})).body
+        """Read a restore point with its instance view: the status read, the only source of a copy's progress."""
+        return await self._read(point_id, expand="instanceView")
+
+    async def error_of_operation(self, url: str) -> Problem | None:
+        """Return the error of a failed long-running write, by the URL that its start returned; see `shared.arm.operations`."""
+        return await error_of_operation(self._clients, url)
 
     async def create_collection(
         self, collection_id: ResourceId, region: str, source_id: str, tags: Mapping[str, str], request_id: str, timeout: float
     ) -> None:
-        """PUT a collection of a VM (of a source collection: a target for copies)."""
+        """PUT a collection of a VM, or of a source collection: a target for copies."""
         compute = await self._clients.compute(collection_id.subscription_id)  # imports the SDK, in a thread
         from azure.mgmt.compute.models import (
             RestorePointCollection,
@@ -150,32 +161,55 @@ class RestorePointGateway:
 
     async def create_point(
         self, point_id: ResourceId, consistency: ConsistencyMode | None, exclude: Sequence[str], request_id: str, timeout: float
-    ) -> datetime:
-        """PUT a restore point of the collection's VM, and return Azure's time of the answer."""
+    ) -> Point:
+        """PUT a restore point of the collection's VM."""
         await self._clients.compute(point_id.subscription_id)  # imports the SDK, in a thread
         from azure.mgmt.compute.models import ApiEntityReference, RestorePoint, RestorePointProperties
 
         properties = RestorePointProperties(
             exclude_disks=[ApiEntityReference(id=disk) for disk in exclude] or None, consistency_mode=consistency_to_send(consistency)
         )
-        body = RestorePoint(properties=properties)
-        return await self._begin_create(point_id, body, request_id, timeout)
+        hook = await self._begin_create(point_id, RestorePoint(properties=properties), request_id, timeout)
+        return Point(str(point_id), ProvisioningState.CREATING, None, hook.date or self._clock.now(), hook.operation_url)
 
-    async def start_copy(self, target_id: ResourceId, source_point_id: str, request_id: str, timeout: float) -> datetime:
-        """PUT a restore point that is a copy of another: the start. Return Azure's time of the answer."""
+    async def start_copy(self, target_id: ResourceId, source_point_id: str, request_id: str, timeout: float) -> Point:
+        """PUT a restore point that is a copy of another: the start of the copy."""
         await self._clients.compute(target_id.subscription_id)  # imports the SDK, in a thread
         from azure.mgmt.compute.models import ApiEntityReference, RestorePoint, RestorePointProperties
 
         properties = RestorePointProperties(source_restore_point=ApiEntityReference(id=source_point_id))
-        return await self._begin_create(target_id, RestorePoint(properties=properties), request_id, timeout)
+        hook = await self._begin_create(target_id, RestorePoint(properties=properties), request_id, timeout)
+        date = hook.date or self._clock.now()
+        return Point(str(target_id), ProvisioningState.CREATING, source_point_id, date, hook.operation_url)
 
-    async def _begin_create(self, point_id: ResourceId, body: Any, request_id: str, timeout: float) -> datetime:  # noqa: ANN401  # an SDK model
+    async def delete_point(self, point_id: ResourceId, request_id: str, timeout: float) -> str | None:
+        """DELETE a restore point and return the URL of the operation, if there is one; a restore point that is absent is deleted."""
         compute = await self._clients.compute(point_id.subscription_id)
-        collection = point_id.names[0]
+        hook = AnswerHook()
+        call = compute.restore_points.begin_delete(
+            point_id.resource_group,
+            point_id.names[0],
+            point_id.name,
+            polling=False,
+            request_id=request_id,
+            raw_response_hook=hook,
+            retry_total=0,
+            timeout=timeout,
+        )
+        try:
+            await self._clients.call(call, timeout=timeout)
+        except CallFailure as failure:
+            if failure.kind is not FailureKind.NOT_FOUND:
+                raise
+            return None
+        return hook.operation_url
+
+    async def _begin_create(self, point_id: ResourceId, body: Any, request_id: str, timeout: float) -> AnswerHook:  # noqa: ANN401  # an SDK model
+        compute = await self._clients.compute(point_id.subscription_id)
         hook = AnswerHook()
         call = compute.restore_points.begin_create(
             point_id.resource_group,
-            collection,
+            point_id.names[0],
             point_id.name,
             body,
             polling=False,
@@ -185,32 +219,33 @@ class RestorePointGateway:
             timeout=timeout,
         )
         await self._clients.call(call, timeout=timeout)
-        return hook.date or self._clock.now()
+        return hook
 
-    async def delete_point(self, point_id: ResourceId, request_id: str, timeout: float) -> None:
-        """DELETE a restore point; one that is not there is as good as deleted."""
-        compute = await self._clients.compute(point_id.subscription_id)
-        call = compute.restore_points.begin_delete(
-            point_id.resource_group, point_id.names[0], point_id.name, polling=False, request_id=request_id, retry_total=0, timeout=timeout
-        )
+    async def _disk(self, disk_id: str) -> Json:
         try:
-            await self._clients.call(call, timeout=timeout)
+            return (await self._clients.read(ResourceId.parse(disk_id), api_version=DISKS)).body
+        except (CallFailure, ValueError):
+            return {}
+
+    async def _read(self, resource: ResourceId, expand: str | None = None) -> Json:
+        params = {"$expand": expand} if expand is not None else None
+        return (await self._clients.read(resource, api_version=COMPUTE_RESTORE_POINTS, params=params)).body
+
+    async def _read_or_none(self, resource: ResourceId, expand: str | None = None) -> Json | None:
+        try:
+            return await self._read(resource, expand)
         except CallFailure as failure:
-            if failure.kind is not FailureKind.NOT_FOUND:
-                raise
+            if failure.kind is FailureKind.NOT_FOUND:
+                return None
+            raise
+
+
+def _collection_of(point_id: ResourceId) -> ResourceId:
+    collection = point_id.parent
+    if collection is None:
+        raise ValueError(f"'{point_id}' is not the id of a restore point.")
+    return collection
 
 
 def _source_of(collection: Json) -> str:
-    source = (collection.get("properties", {}).get("source") or {}).get("id")
-    return str(source or "")
-
-
-def _region(resource: Json) -> str:
-    return str(resource.get("location", "")).replace(" ", "").lower()
-
-
-def _same(text: str, other: ResourceId) -> bool:
-    try:
-        return ResourceId.parse(text) == other
-    except ValueError:
-        return False
+    return resource_id(an_object(an_object(collection, "properties"), "source"), "id") or ""

@@ -1,19 +1,21 @@
 """The table `copies`: which restore point is copied where by which operation, and the ledger of finished copies by VM.
 
 A unique row per (source restore point, target region) keeps a second copy from being asked for: Azure allows one
-(facts/restore-points.md). The ledger outlives the source: once a VM is gone, Azure cannot tell what a copy is of.
+(docs/azure/restore-points.md). The ledger outlives the source: once a VM is gone, Azure cannot tell what a copy is of.
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from shared.arm.ids import ResourceId
 from shared.clock import Clock, Ids, from_text, to_text
 from shared.copies.copying.rules.naming import copy_key
+from shared.copies.copying.state import CopyDetail
 from shared.copies.protection.newest import Newest
 from shared.errors import ErrorCode, Refused
 from shared.operations.model import rows
-from shared.operations.model.identity import inverted, short_hash
+from shared.operations.model.identity import inverted, is_operation_id, short_hash
 from shared.operations.model.store import Store
 from shared.operations.timings import FREE_LOCK_AFTER
 from shared.storage.tables import Change, Conflict, Found, Table
@@ -117,11 +119,33 @@ class Ledger:
         if entry.virtual_machine_id:
             await self._newest.raise_to(entry.tenant, entry.virtual_machine_id, entry.region, entry.taken_at, entry.operation)
 
+    async def note_restore_point(self, tenant: str, vm: ResourceId, point: ResourceId, operation: str) -> None:
+        """Record a restore point that is about to be created of a VM, so that it is known as Farshore's own; harmless to repeat."""
+        await self._table.upsert(
+            {
+                "PartitionKey": _made_of(vm),
+                "RowKey": operation,
+                "v": 1,
+                "tenant": tenant,
+                "virtualMachineId": str(vm),
+                "restorePoint": str(point),
+                "notedAt": to_text(self._clock.now()),
+            }
+        )
+
+    async def forget_restore_point(self, vm: ResourceId, operation: str) -> None:
+        """Remove the record of a restore point that Azure refused to create; harmless to repeat."""
+        await self._table.delete(_made_of(vm), operation)
+
+    async def started_at(self, point: ResourceId) -> datetime | None:
+        """Return when the operation that a copy is named by started it in Azure, or None where that is unknown."""
+        earlier = await self._store.get(point.name) if is_operation_id(point.name) else None
+        return CopyDetail.read(earlier.detail).started_at if earlier is not None else None
+
     async def _started_by(self, operation: str) -> list[str]:
         earlier = await self._store.get(operation)
-        target = earlier.detail.get("target") if earlier is not None else None
-        point = target.get("restorePointId") if isinstance(target, dict) else None
-        return [str(point)] if point else []
+        target = CopyDetail.read(earlier.detail).target if earlier is not None else None
+        return [target.restore_point_id] if target is not None and target.restore_point_id else []
 
     async def _take_over(self, entity: dict[str, Any], found: Found) -> bool:
         try:
@@ -137,6 +161,10 @@ class Ledger:
         if request is not None:
             return rows.failed_before(request)
         return self._clock.wall() - from_text(str(found.entity["takenAt"])) >= FREE_LOCK_AFTER
+
+
+def _made_of(vm: ResourceId) -> str:
+    return f"made-{short_hash(vm.key)}"
 
 
 def _failed(found: Found) -> list[str]:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
+from urllib.parse import quote
 
 from shared.access.roles import Role
 from shared.operations.model.kinds import Kind
@@ -26,10 +27,25 @@ def _kind(name: str, resource: str, noun: str, path: "Callable[[Operation], str]
 
 
 def _set_up_path(operation: "Operation") -> str:
-    """Return the path of what a set-up operation changes."""
-    from shared.failovers.set_up.paths import path_of  # no cold start needs the models of set-up
+    """Return the path of what a set-up operation changes: of several machines, the path of their list.
 
-    return path_of(operation, SET_UP)
+    It reads the stored body without its models, so that a cold start does not load them.
+    """
+    body = operation.body
+    kind = next(one for one in SET_UP if one.name == body["kind"])
+    name = str(body.get("name") or "").rpartition("/")[2]
+    if body.get("change") == "create":
+        name = _only_machine(body.get("request"))
+    return f"/{kind.resource}/{quote(name)}" if name else f"/{kind.resource}"
+
+
+def _only_machine(request: object) -> str:
+    """Return the item name of the machine of a Hyper-V host where a request protects exactly one, else an empty text."""
+    given = request if isinstance(request, dict) else {}
+    machines = given.get("items", [given])
+    ids = [one.get("protectableItemId") for one in machines if isinstance(one, dict)] if isinstance(machines, list) else []
+    named = [str(one) for one in ids if one]
+    return named[0].rstrip("/").rpartition("/")[2] if len(named) == 1 else ""
 
 
 FAILOVER: Final = _kind("failover", "failovers", "failover")

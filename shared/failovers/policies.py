@@ -8,7 +8,7 @@ from typing import Any, Generic, Protocol, Self, TypeVar
 
 from shared.arm.ids import ResourceId
 from shared.operations.model.identity import short_hash
-from shared.operations.model.rows import from_pieces, pieces
+from shared.storage.pieces import from_pieces, pieces
 from shared.storage.tables import Table
 
 _PARTITION = "policies"

@@ -1,4 +1,7 @@
-"""How long things may take, in wall-clock seconds, kept in one place with fixed ratios so that tests shorten them together (CORE.md)."""
+"""How long things may take, in wall-clock seconds, kept in one place with fixed ratios so that tests shorten them together.
+
+Source: docs/design/core.md.
+"""
 
 from dataclasses import dataclass
 from datetime import timedelta

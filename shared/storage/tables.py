@@ -61,6 +61,11 @@ class Table:
     def __init__(self, client: "TableClient") -> None:
         self._client = client
 
+    @property
+    def name(self) -> str:
+        """The table's name."""
+        return str(self._client.table_name)
+
     async def get(self, partition: str, row: str) -> Found | None:
         """Read one row."""
         from azure.core.exceptions import ResourceNotFoundError

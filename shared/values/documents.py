@@ -2,14 +2,21 @@
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_validator
 from pydantic.alias_generators import to_camel
+
+from shared.values.nulls import without_nulls
 
 
 class Document(BaseModel):
-    """A document: unknown members are refused, members are written in camelCase."""
+    """A document: unknown members are refused, null counts as absent where a field is optional, members are written in camelCase."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _null_is_absent(cls, value: object) -> object:
+        return without_nulls(cls, value)
 
     def as_json(self) -> dict[str, Any]:
         """Return the JSON, members in camelCase."""

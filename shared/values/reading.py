@@ -4,6 +4,7 @@ A member that is missing, null or of another type counts as absent; no reader ra
 without regard to case, because Azure writes some names in more than one case (`osDetails`, `oSDetails`).
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
@@ -11,6 +12,8 @@ Json = Mapping[str, object]
 """A JSON object as `json.loads` returns it."""
 
 _EMPTY: Json = {}
+_GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", re.ASCII)
+_LONGEST_NUMBER = 20
 _FIRST_REAL_YEAR = 1970
 """Site Recovery writes 0001-01-01 and 1753-01-01 in place of a missing time."""
 
@@ -94,6 +97,11 @@ def same_text(a: str | None, b: str | None) -> bool:
     return a is not None and b is not None and a.lower() == b.lower()
 
 
+def is_guid(value: str | None) -> bool:
+    """Return whether a text is a GUID with hyphens, in any case."""
+    return value is not None and _GUID.fullmatch(value) is not None
+
+
 def one_of(value: str | None, known: Iterable[str]) -> str | None:
     """Return the known text that a value equals without regard to case and white space, or None."""
     squeezed = "".join((value or "").split()).lower()
@@ -113,9 +121,6 @@ def _whole(value: object) -> int | None:
         except ValueError:
             return None
     return None
-
-
-_LONGEST_NUMBER = 20
 
 
 def _moment(value: str | None) -> datetime | None:

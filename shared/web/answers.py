@@ -1,4 +1,5 @@
-"""Answers: the status of each error code, the error body, 202 and its headers (Azure REST API guidelines; DESIGN.md, "Contracts")."""
+"""Answers: the status of each error code, the error body, 202 and its headers (Azure REST API guidelines; docs/design/http.md,
+"Responses")."""
 
 import json
 import math

@@ -1,61 +1,81 @@
 """JSON from outside: read strictly, checked against a model, and refused with the path of each field that is wrong."""
 
 import json
-import math
 import types
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, NoReturn, TypeVar, Union, get_args, get_origin
+from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from shared.errors import ErrorCode, Problem, Refused, sentence
 from shared.operations.model.models import JsonObject
+from shared.values import json_objects
+from shared.values.json_objects import InvalidJsonError
 
 MAX_BYTES = 64 * 1024
-MAX_DEPTH = 32
 MAX_DETAILS = 50
 M = TypeVar("M", bound=BaseModel)
 
 
 def read_object(body: bytes) -> JsonObject:
-    """Read UTF-8 text as one JSON object (RFC 8259), a byte order mark tolerated.
-
-    Refuses with `PayloadTooLarge` beyond 64 KiB and with `InvalidRequest` an empty body, other encodings, members that stand twice,
-    NaN and infinities, half surrogate pairs, more than 32 levels, and anything that is no object.
-    """
+    """Read a body as one JSON object; refuses with `PayloadTooLarge` beyond 64 KiB, and with `InvalidRequest` what is not one."""
     if len(body) > MAX_BYTES:
-        raise Refused(ErrorCode.PAYLOAD_TOO_LARGE, f"The body has {len(body)} bytes; at most {MAX_BYTES} are read.")
-    if not body.strip():
-        raise _unreadable("The body is empty; a JSON object is expected.")
+        raise Refused(ErrorCode.PAYLOAD_TOO_LARGE, f"The body has {len(body)} bytes. At most {MAX_BYTES} are read.")
     try:
-        text = body.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise _unreadable(f"The body is not UTF-8 text: byte {error.start} fits no character.") from error
-    try:
-        document = json.loads(text, object_pairs_hook=_once, parse_constant=_no_constant, parse_float=_finite)
-    except json.JSONDecodeError as error:
-        raise _unreadable(f"The body is not JSON: {error.msg} at line {error.lineno}, column {error.colno}.") from error
-    except RecursionError as error:
-        raise _too_deep() from error
-    except ValueError as error:  # an integer of thousands of digits
-        raise _unreadable("The body holds a number that is too long.") from error
-    if not isinstance(document, dict):
-        raise _unreadable(f"The body is {_kind(document)}; a JSON object is expected.")
-    _walk(document, 1)
-    return document
+        return json_objects.read_object(body)
+    except InvalidJsonError as error:
+        if error.target is not None:
+            raise wrong(error.target, str(error)) from error
+        raise Refused(ErrorCode.INVALID_REQUEST, str(error)) from error
 
 
 def parse(model: type[M], document: JsonObject) -> M:
     """Check a document against a model; refuses with `InvalidRequest` and one detail per error, whose target is the field's path.
 
-    Paths are written as the sender writes the fields: `source.virtualMachineId`, `excludeDisks[2]`. Values are never repeated.
+    Paths are written as the sender writes the fields: `source.virtualMachineId`, `excludeDisks[2]`. Values are never repeated. A null
+    counts as absent wherever the model gives it no meaning: serializers write it for what is not set.
     """
-    try:
-        return model.model_validate_json(json.dumps(document))
-    except ValidationError as error:
-        problems = [_problem(model, document, item) for item in error.errors(include_url=False, include_input=False)]
-        raise invalid(list(dict.fromkeys(problems))) from error
+    while True:
+        try:
+            return model.model_validate_json(json.dumps(document))
+        except ValidationError as error:
+            found = error.errors(include_url=False)
+            nulls = _nulls(model, document, found)
+            if not nulls:
+                raise invalid(list(dict.fromkeys(_problem(model, document, item) for item in found))) from None
+            document = _without(document, nulls)
+
+
+def _nulls(model: type[BaseModel], document: JsonObject, found: Sequence[ErrorDetails]) -> set[tuple[str | int, ...]]:
+    """Return the paths of members that are null where the model has no null: a member that the model does not know is not among them."""
+    paths = set()
+    for item in found:
+        path = _path(document, item)
+        if not path or item["input"] is not None or item["type"] in {"missing", "farshore_field"} or not isinstance(path[-1], str):
+            continue
+        if _holds_null(document, path) and path[-1] in _fields(_at(model, path[:-1])):
+            paths.add(path)
+    return paths
+
+
+def _holds_null(document: JsonObject, path: tuple[str | int, ...]) -> bool:
+    here: Any = document
+    for part in path:
+        if not _holds(here, part):
+            return False
+        here = here[part]
+    return here is None
+
+
+def _without(value: Any, paths: set[tuple[str | int, ...]]) -> Any:  # noqa: ANN401  # any part of a JSON document
+    """Return a copy of a JSON value without the members at these paths."""
+    inner = {head: {path[1:] for path in paths if path[0] == head} for head in {path[0] for path in paths}}
+    if isinstance(value, dict):
+        return {name: _without(member, inner.get(name, set()) - {()}) for name, member in value.items() if () not in inner.get(name, set())}
+    if isinstance(value, list):
+        return [_without(member, inner.get(number, set())) for number, member in enumerate(value)]
+    return value
 
 
 def invalid(problems: Sequence[Problem]) -> Refused:
@@ -70,60 +90,6 @@ def invalid(problems: Sequence[Problem]) -> Refused:
 def wrong(target: str, message: str) -> Refused:
     """Return the refusal of a request for one field, parameter or header."""
     return invalid([Problem(ErrorCode.INVALID_REQUEST, message, target)])
-
-
-def _unreadable(message: str) -> Refused:
-    return Refused(ErrorCode.INVALID_REQUEST, message)
-
-
-def _too_deep() -> Refused:
-    return _unreadable(f"The body is nested too deeply; at most {MAX_DEPTH} levels are read.")
-
-
-def _once(pairs: list[tuple[str, object]]) -> JsonObject:
-    members = dict(pairs)
-    if len(members) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise wrong(twice, "This member stands twice in one object; it must stand once.")
-    return members
-
-
-def _no_constant(name: str) -> NoReturn:
-    raise _unreadable(f"The body holds {name}, which is no JSON number.")
-
-
-def _finite(text: str) -> float:
-    value = float(text)
-    if math.isinf(value):
-        raise _unreadable("The body holds a number that is too large.")
-    return value
-
-
-def _walk(value: object, depth: int) -> None:
-    if depth > MAX_DEPTH:
-        raise _too_deep()
-    if isinstance(value, dict):
-        for name, member in value.items():
-            _no_surrogates(name)
-            _walk(member, depth + 1)
-    elif isinstance(value, list):
-        for member in value:
-            _walk(member, depth + 1)
-    elif isinstance(value, str):
-        _no_surrogates(value)
-
-
-def _no_surrogates(text: str) -> None:
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        raise _unreadable("The body holds half of a surrogate pair (\\ud800 to \\udfff), which is no character.") from error
-
-
-def _kind(value: object) -> str:
-    names = {list: "an array", str: "a text", bool: "true or false", type(None): "null"}
-    return names.get(type(value), "a number")
 
 
 def _problem(model: type[BaseModel], document: JsonObject, error: ErrorDetails) -> Problem:

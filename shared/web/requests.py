@@ -113,7 +113,7 @@ def read_query(request: "func.HttpRequest", known: Sequence[QueryParameter]) -> 
 def repeatability(request: "func.HttpRequest") -> Repeatability:
     """Read `Repeatability-Request-ID` and `-First-Sent` (OASIS Repeatable Requests 1.0), both optional; 400 for a key that is none.
 
-    When a request was first sent is only stored (contracts/http.md), so that no way of writing a time is refused.
+    When a request was first sent is only stored (docs/design/http.md), so that no way of writing a time is refused.
     """
     key = request.headers.get("repeatability-request-id")
     if key is not None and not _GUID.fullmatch(key):

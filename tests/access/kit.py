@@ -8,7 +8,7 @@ from shared.access.principal import Principal
 from shared.access.registry import Tenant
 from shared.access.roles import Role
 from shared.operations.model.models import Actor
-from shared.operations.model.rows import pieces
+from shared.storage.pieces import pieces
 from shared.storage.tables import Found
 
 PROVIDER = Tenant(

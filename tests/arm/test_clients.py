@@ -9,15 +9,16 @@ import pytest
 from aiohttp import web
 
 from shared.arm import api_versions
-from shared.arm.answers import AnswerHook
+from shared.arm.answers import AnswerHook, ArmResponse
 from shared.arm.budget import BudgetKey, OperationType
 from shared.arm.clients import AzureClients
 from shared.arm.ids import ResourceId
-from shared.arm.operations import OperationState, last_segment, operation_url, read_operation
-from shared.errors import CallFailure, FailureKind
+from shared.arm.operations import OperationState, error_of_operation, last_segment, read_operation
+from shared.errors import CallFailure, FailureKind, Problem
 from tests.arm.conftest import DATE, SUBSCRIPTION, LoopbackAzure, answering, losing_the_connection, settings_for
 
 PATH = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/apps/providers/Microsoft.Compute/restorePointCollections/daily/restorePoints/monday"
+EXPIRED = {"error": {"code": "ExpiredAuthenticationToken", "message": "The access token expiry is earlier than now."}}
 POINT = {"id": PATH, "name": "monday", "properties": {"provisioningState": "Succeeded"}}
 
 
@@ -60,7 +61,7 @@ class TestRead:
         assert (caught.value.kind, caught.value.status, caught.value.code) == (FailureKind.IN_DOUBT, 502, "BadGateway")
         assert len({seen.headers["x-ms-client-request-id"] for seen in azure.seen}) == 1
 
-    @pytest.mark.parametrize(("status", "kind"), [(429, FailureKind.THROTTLED), (503, FailureKind.IN_DOUBT)])
+    @pytest.mark.parametrize(("status", "kind"), [(429, FailureKind.THROTTLED), (503, FailureKind.THROTTLED)])
     async def test_never_sleeps_long(self, azure: LoopbackAzure, clients: AzureClients, status: int, kind: FailureKind) -> None:
         azure.otherwise = answering(status, {"error": {"code": "Busy", "message": "later"}}, Retry_After="17")
         with pytest.raises(CallFailure) as caught:
@@ -122,7 +123,7 @@ class TestWrite:
         assert last_segment(answer.headers["location"]) == "job-7"
 
     @pytest.mark.parametrize("method", ["PUT", "POST", "PATCH", "DELETE"])
-    @pytest.mark.parametrize("trouble", [answering(500), answering(503, None, Retry_After="1"), losing_the_connection])
+    @pytest.mark.parametrize("trouble", [answering(500), answering(503), losing_the_connection])
     async def test_is_never_sent_again(self, azure: LoopbackAzure, clients: AzureClients, method: str, trouble: object) -> None:
         await read(clients)  # leaves a connection open, on which aiohttp would repeat a PUT by itself
         await clients.write("PUT", PATH, api_version="1", body={})
@@ -220,7 +221,7 @@ class TestSdkClients:
         assert hook.status == 201
         assert hook.date is not None
         assert hook.date.isoformat() == "2026-03-03T10:00:00+00:00"
-        assert operation_url(hook.headers) == f"{azure.url}/operations/1"
+        assert hook.operation_url == f"{azure.url}/operations/1"
 
     async def test_start_a_failover_whose_answer_is_empty(self, azure: LoopbackAzure, clients: AzureClients) -> None:
         azure.script = [answering(202, None, Date=DATE, Location=f"{azure.url}/item/operationresults/job-1?api-version=1")]
@@ -234,7 +235,7 @@ class TestSdkClients:
         assert last_segment(hook.headers["Location"]) == "job-1"
         assert len(azure.seen) == 1
 
-    @pytest.mark.parametrize("trouble", [answering(500), answering(503, None, Retry_After="1"), losing_the_connection])
+    @pytest.mark.parametrize("trouble", [answering(500), answering(503), losing_the_connection])
     async def test_send_no_write_again(self, azure: LoopbackAzure, clients: AzureClients, trouble: object) -> None:
         compute = await clients.compute(SUBSCRIPTION)
         await clients.call(compute.restore_point_collections.create_or_update("apps", "daily", {"location": "x"}))
@@ -276,6 +277,82 @@ class TestSdkClients:
         poller = await compute.restore_points.begin_delete("apps", "daily", "monday", polling_interval=0)
         await poller.result()
         assert [seen.method for seen in azure.seen][:3] == ["DELETE", "GET", "GET"]
+
+
+class TestARefusedToken:
+    """401: nothing began. The call is sent once more with a new token, a write as well."""
+
+    async def test_is_replaced_at_once(self, azure: LoopbackAzure, clients: AzureClients) -> None:
+        azure.script = [answering(401, EXPIRED), answering(201, POINT)]
+        answer = await clients.write("PUT", PATH, api_version="1", body={"a": 1})
+        assert answer.status == 201
+        assert [seen.headers["Authorization"] for seen in azure.seen] == ["Bearer token-1", "Bearer token-2"]
+        assert [json.loads(seen.body) for seen in azure.seen] == [{"a": 1}] * 2
+
+    async def test_is_replaced_for_the_sdk_too(self, azure: LoopbackAzure, clients: AzureClients) -> None:
+        azure.script = [answering(401, EXPIRED, WWW_Authenticate='Bearer error="invalid_token"'), answering(201, POINT)]
+        compute = await clients.compute(SUBSCRIPTION)
+        await clients.call(compute.restore_points.begin_create("apps", "daily", "monday", {}, polling=False))
+        assert [seen.headers["Authorization"] for seen in azure.seen] == ["Bearer token-1", "Bearer token-2"]
+
+    async def test_is_replaced_once_for_many_calls(self, azure: LoopbackAzure, clients: AzureClients) -> None:
+        async def by_token(request: web.Request) -> web.StreamResponse:
+            refused = request.headers["Authorization"] == "Bearer token-1"
+            return await (answering(401, EXPIRED) if refused else answering(200, POINT))(request)
+
+        azure.otherwise = by_token
+        await asyncio.gather(*(clients.read(PATH, api_version="1") for _ in range(20)))
+        assert len(azure.token_requests) == 2
+
+    async def test_that_stays_refused_is_a_failed_attempt(self, azure: LoopbackAzure, clients: AzureClients) -> None:
+        azure.otherwise = answering(401, EXPIRED)
+        with pytest.raises(CallFailure) as caught:
+            await clients.write("PUT", PATH, api_version="1", body={})
+        assert len(azure.seen) == 2
+        assert (caught.value.code, caught.value.definite, caught.value.asks_to_wait) == ("ExpiredAuthenticationToken", True, False)
+
+
+class TestTheErrorOfAnOperation:
+    """The reason of a failure that came after the 201, read by the URL that the start gave."""
+
+    async def read(self, azure: LoopbackAzure, clients: AzureClients) -> Problem | None:
+        return await error_of_operation(clients, f"{azure.url}/subscriptions/{SUBSCRIPTION}/operations/1")
+
+    async def test_is_azures_own(self, azure: LoopbackAzure, clients: AzureClients) -> None:
+        error = {"code": "VMAgentStatusCommunicationError", "message": "no agent", "details": None}
+        azure.otherwise = answering(200, {"status": "FAILED", "error": error})
+        assert await self.read(azure, clients) == Problem("VMAgentStatusCommunicationError", "no agent")
+
+    async def test_may_be_the_answer_of_a_location(self, azure: LoopbackAzure, clients: AzureClients) -> None:
+        azure.otherwise = answering(409, {"error": {"code": "DiskInUse", "message": "no"}})
+        assert await self.read(azure, clients) == Problem("DiskInUse", "no")
+
+    @pytest.mark.parametrize("body", [{}, {"status": "Succeeded"}, {"status": "InProgress", "error": None}])
+    async def test_is_none_where_azure_has_none(self, azure: LoopbackAzure, clients: AzureClients, body: object) -> None:
+        azure.otherwise = answering(200, body)
+        assert await self.read(azure, clients) is None
+
+    async def test_is_read_at_our_own_host_where_the_link_names_a_region(self, azure: LoopbackAzure, clients: AzureClients) -> None:
+        azure.otherwise = answering(200, {"status": "Failed", "error": {"code": "Regional", "message": "no"}})
+        url = f"{azure.url.replace('://', '://westeurope.')}/subscriptions/{SUBSCRIPTION}/operations/1"
+        assert await error_of_operation(clients, url) == Problem("Regional", "no")
+
+    async def test_is_none_for_a_forgotten_operation(self, azure: LoopbackAzure, clients: AzureClients) -> None:
+        azure.otherwise = answering(404)
+        assert await self.read(azure, clients) is None
+        assert await error_of_operation(clients, None) is None
+
+    async def test_is_read_again_where_the_read_was_lost(self, azure: LoopbackAzure, clients: AzureClients) -> None:
+        azure.otherwise = answering(502)
+        with pytest.raises(CallFailure) as caught:
+            await self.read(azure, clients)
+        assert caught.value.kind is FailureKind.IN_DOUBT
+
+    def test_has_a_url_in_either_header(self) -> None:
+        response = ArmResponse(202, {}, {"Azure-AsyncOperation": "https://a/1", "Location": "https://a/2"})
+        assert response.operation_url == "https://a/1"
+        assert ArmResponse(202, {}, {"Location": "https://a/2"}).operation_url == "https://a/2"
+        assert ArmResponse(202, {}, {"Location": f"https://a/{'x' * 5000}"}).operation_url is None
 
 
 class TestLists:

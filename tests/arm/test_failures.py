@@ -13,7 +13,7 @@ from multidict import CIMultiDict
 
 from shared.arm.clients import AzureClients
 from shared.arm.failures import classify, failure_of, parse_date, parse_retry_after
-from shared.errors import CallFailure, FailureKind
+from shared.errors import CallFailure, ErrorCode, FailureKind, azure_code
 from tests.arm.conftest import DATE, SUBSCRIPTION, LoopbackAzure, answering
 
 ERROR = {
@@ -35,7 +35,8 @@ def answer(status: int, body: object = "", **headers: str) -> CallFailure:
     ("status", "code", "headers", "kind"),
     [
         (400, "BadRequest", {}, FailureKind.REFUSED),
-        (401, "InvalidAuthenticationToken", {}, FailureKind.REFUSED),
+        (401, "InvalidAuthenticationToken", {}, FailureKind.THROTTLED),
+        (401, "ExpiredAuthenticationToken", {}, FailureKind.THROTTLED),
         (403, "AuthorizationFailed", {}, FailureKind.REFUSED),
         (404, "ResourceNotFound", {}, FailureKind.NOT_FOUND),
         (408, "RequestTimeout", {}, FailureKind.IN_DOUBT),
@@ -43,10 +44,16 @@ def answer(status: int, body: object = "", **headers: str) -> CallFailure:
         (409, "OperationNotAllowed", {}, FailureKind.REFUSED),
         (409, "OperationNotAllowed", {"Retry_After": "600"}, FailureKind.THROTTLED),
         (409, "TooManyRequests", {}, FailureKind.THROTTLED),
-        (412, "PreconditionFailed", {}, FailureKind.REFUSED),
+        (412, "PreconditionFailed", {}, FailureKind.THROTTLED),
+        (409, "AnotherOperationInProgress", {}, FailureKind.THROTTLED),
+        (409, "OperationPreempted", {}, FailureKind.THROTTLED),
+        (400, "CanceledAndSupersededDueToAnotherOperation", {}, FailureKind.THROTTLED),
+        (500, "anotheroperationinprogress", {}, FailureKind.THROTTLED),
         (429, "SubscriptionRequestsThrottled", {"Retry_After": "7"}, FailureKind.THROTTLED),
         (500, "InternalExecutionError", {}, FailureKind.IN_DOUBT),
-        (503, "ServerBusy", {"Retry_After": "5"}, FailureKind.IN_DOUBT),
+        (503, "ServerBusy", {"Retry_After": "5"}, FailureKind.THROTTLED),
+        (503, "ServerBusy", {}, FailureKind.IN_DOUBT),
+        (500, "InternalError", {"Retry_After": "5"}, FailureKind.IN_DOUBT),
         (504, "GatewayTimeout", {}, FailureKind.IN_DOUBT),
         (307, "Moved", {}, FailureKind.REFUSED),
     ],
@@ -55,6 +62,64 @@ def test_an_answer_tells_whether_anything_began(status: int, code: str, headers:
     failure = answer(status, {"error": {"code": code, "message": "no"}}, **headers)
     assert (failure.kind, failure.code, failure.status) == (kind, code, status)
     assert failure.definite is (kind is not FailureKind.IN_DOUBT)
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "headers", "busy"),
+    [
+        (409, "AnotherOperationInProgress", {}, True),
+        (412, "PreconditionFailed", {}, True),
+        (409, "OperationNotAllowed", {"Retry_After": "600"}, True),
+        (503, "ServerBusy", {"Retry_After": "5"}, True),
+        (429, "AnotherOperationInProgress", {"Retry_After": "5"}, False),
+        (401, "ExpiredAuthenticationToken", {}, False),
+        (409, "Conflict", {}, False),
+    ],
+)
+def test_only_a_throttled_call_is_waited_for_without_a_limit(status: int, code: str, headers: dict[str, str], busy: bool) -> None:
+    failure = answer(status, {"error": {"code": code, "message": "no"}}, **headers)
+    assert failure.busy is busy
+    assert failure.asks_to_wait is (status == 429)
+
+
+def test_the_policy_that_denied_is_named_in_the_details() -> None:
+    info = {"policyAssignmentDisplayName": "Every thing has a cost centre", "policyAssignmentId": "/policies/7", "parameters": {"tag": 1}}
+    error = {"code": "RequestDisallowedByPolicy", "message": "no", "additionalInfo": [{"type": "PolicyViolation", "info": info}, "odd"]}
+    failure = answer(403, {"error": error})
+    [detail] = failure.problem.details
+    assert (detail.code, detail.target) == ("PolicyViolation", "/policies/7")
+    assert "Every thing has a cost centre" in detail.message
+
+
+@given(
+    st.recursive(
+        st.none() | st.integers() | st.text(max_size=5),
+        lambda inner: (
+            st.lists(inner)
+            | st.dictionaries(st.sampled_from(["code", "message", "details", "additionalInfo", "type", "info", "error"]), inner)
+        ),
+        max_leaves=15,
+    )
+)
+def test_an_error_of_any_shape_is_read(body: object) -> None:
+    failure = answer(400, {"error": body})
+    assert failure.code
+    assert failure.message
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "expected"),
+    [
+        (403, "AuthorizationFailed", ErrorCode.AUTHORIZATION_FAILED),
+        (403, "LinkedAuthorizationFailed", ErrorCode.AUTHORIZATION_FAILED),
+        (403, "Forbidden", ErrorCode.AUTHORIZATION_FAILED),
+        (400, "LinkedAuthorizationFailed", ErrorCode.AUTHORIZATION_FAILED),
+        (403, "RequestDisallowedByPolicy", ErrorCode.AZURE_REFUSED),
+        (409, "ScopeLocked", ErrorCode.AZURE_REFUSED),
+    ],
+)
+def test_the_code_of_a_refusal(status: int, code: str, expected: ErrorCode) -> None:
+    assert azure_code(answer(status, {"error": {"code": code, "message": "no"}})) is expected
 
 
 def test_azures_words_are_kept_with_their_details() -> None:

@@ -9,7 +9,8 @@ from typing import Any
 import pytest_asyncio
 
 from shared.clock import to_text
-from shared.copies.ledger import TABLE, Ledger, LedgerEntry
+from shared.copies.kinds import LEDGER as TABLE
+from shared.copies.ledger import Ledger, LedgerEntry
 from shared.copies.protection.newest import Newest
 from shared.operations.model.store import Store
 from shared.storage.tables import Storage, connect

@@ -28,7 +28,7 @@ def test_every_documented_code_has_words_and_says_whether_to_ask_again(code: str
 
 
 def test_the_code_with_many_causes_names_that_of_a_copy_too() -> None:
-    assert "copied it to that region already" in meaning_of("OperationNotAllowed").words
+    assert "copied to that region already" in meaning_of("OperationNotAllowed").words
 
 
 def test_an_unknown_code_is_named_and_not_asked_again() -> None:

@@ -255,3 +255,72 @@ def test_what_failed_before_does_not_stand_in_the_way_of_a_new_request(stack: Ru
     assert third["usable"], third["error"]
     deleted = [write["path"] for write in stack.writes(machine.points[0].split("/")[-3]) if write["method"] == "DELETE"]
     assert deleted == [first["target"]["restorePointId"], second["target"]["restorePointId"]]
+
+
+def test_one_404_of_a_status_read_does_not_end_a_copy(stack: Running, contoso: Caller) -> None:
+    accepted = start(contoso, stack.machine().copy())
+    stack.advance()
+    assert contoso.get(accepted.headers["location"]).body["step"] == "copying"
+    stack.fault("hide", method="GET", path=f"/restorePoints/{accepted.body['id']}$", times=1)
+    copy = stack.until_ended(contoso, accepted.headers["location"]).body
+    assert copy["usable"], copy["error"]
+    assert [write["method"] for write in stack.writes(f"/restorePoints/{copy['id']}")] == ["PUT"]
+
+
+def test_a_copy_that_stays_absent_has_failed_and_a_redo_does_not_delete_it_when_it_is_there_again(stack: Running, contoso: Caller) -> None:
+    accepted = start(contoso, stack.machine().copy())
+    stack.advance()
+    stack.fault("hide", path=f"/restorePoints/{accepted.body['id']}$", lists=True, duration="P1D")
+    failed = stack.until_ended(contoso, accepted.headers["location"], step="PT5M").body
+    assert (failed["status"], failed["error"]["code"]) == ("Failed", "CopyFailed")
+    stack.advance("P1D")
+    stack.control("DELETE", "faults")
+    redone = contoso.post(f"/restore-point-copies/{failed['id']}/redo")
+    assert redone.status == 202, redone
+    copy = stack.until_ended(contoso, redone.headers["location"]).body
+    assert copy["usable"], copy["error"]
+    assert copy["target"]["restorePointId"] == failed["target"]["restorePointId"]
+    assert [write["method"] for write in stack.writes(f"/restorePoints/{failed['id']}")] == ["PUT"]
+
+
+def test_a_restore_point_that_fails_later_ends_the_copy_with_azures_reason_and_advice(stack: Running, contoso: Caller) -> None:
+    machine, code = stack.machine(), "VMAgentStatusCommunicationError"
+    for gone in (False, True):
+        stack.fault(
+            "failRestorePoint",
+            method="PUT",
+            path=f"/restorePointCollections/farshore-{machine.id.rpartition('/')[2]}",
+            code=code,
+            gone=gone,
+        )
+        accepted = start(contoso, {"source": {"virtualMachineId": machine.id}, "target": machine.target()})
+        failed = stack.until_ended(contoso, accepted.headers["location"], step="PT5M").body
+        assert (failed["status"], failed["error"]["code"]) == ("Failed", "AzureRefused")
+        assert [detail["code"] for detail in failed["error"]["details"]] == [code]
+        assert "CrashConsistent" in failed["error"]["message"]
+        assert f"/restorePoints/{failed['id']}" in failed["source"]["restorePointId"]
+        stack.control("DELETE", "faults")
+
+
+def test_a_copy_canceled_while_its_restore_point_is_created_shows_it(stack: Running, contoso: Caller) -> None:
+    machine = stack.machine()
+    accepted = start(contoso, {"source": {"virtualMachineId": machine.id}, "target": machine.target()})
+    stack.advance("PT1S")
+    assert contoso.get(accepted.headers["location"]).body["step"] == "made"
+    assert contoso.post(f"{accepted.headers['location'].removeprefix(stack.api)}/cancel").status in {200, 202}
+    copy = stack.until_ended(contoso, accepted.headers["location"]).body
+    assert copy["status"] == "Canceled"
+    (write,) = stack.writes(f"/restorePoints/{copy['id']}")
+    assert copy["source"]["restorePointId"].lower() == write["path"].lower()
+
+
+def test_the_tags_of_a_request_are_on_the_collection_of_the_machine_too(stack: Running, contoso: Caller) -> None:
+    machine = stack.machine()
+    copy = usable(
+        stack, contoso, {"source": {"virtualMachineId": machine.id}, "target": machine.target(), "tags": {"costCentre": "4711"}}
+    ).body
+    collections = {item["id"].lower(): item for item in stack.control("GET", "estate")["restorePointCollections"]}
+    for end in ("source", "target"):
+        collection = collections[copy[end]["restorePointId"].lower().partition("/restorepoints/")[0]]
+        assert collection["tags"]["costCentre"] == "4711"
+        assert collection["tags"]["farshore-virtual-machine"] == machine.id

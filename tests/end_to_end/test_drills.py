@@ -78,7 +78,7 @@ def test_items_are_drilled_once_in_each_slot_and_cleaned_up(stack: Running, prov
     since = last_effect(stack)
     never = [one["name"] for one in provider.get("/protected-items", neverTested="true").body["value"]]
     assert "new01" in never
-    body = policy(stack, provider, "mail01", "new01", stands="PT30M")
+    body = policy(stack, provider, "mail01", "new01", keepFor="PT30M")
     made = put(provider, "weekly", body)
     assert made.status == 200, made
     assert made.body["nextSlot"] == made.body["firstAt"]

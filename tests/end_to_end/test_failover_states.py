@@ -54,7 +54,7 @@ TABLE: dict[str, dict[str, tuple[Json, set[str]]]] = {
         "protected": ({}, {"TestFailover", "UnplannedFailover"}),
         "under test": (TESTED, {"TestFailoverCleanup"}),
         "failed over": (OUT, {"Commit", "ApplyRecoveryPoint"}),
-        "committed": (COMMITTED, {"ReverseReplicate"}),
+        "committed": (COMMITTED, set()),
         "busy": (RUNNING, set()),
     },
     "InMageAzureV2": {

@@ -66,14 +66,19 @@ def world(*items: ProtectedItemFacts, plan: PlanFacts | None = None, **more: Any
     return FailoverContext(now=NOW, scope_id=plan.id if plan else chosen[0].id, owned=fields.pop("owned", True), plan=plan, **fields)
 
 
-def plan(groups: list[list[str]], allowed: Any = PROTECTED) -> PlanFacts:
+def plan(groups: list[list[str]], allowed: Any = PROTECTED, **more: Any) -> PlanFacts:
     """A recovery plan of boot groups, each with the names of its members."""
     boot = [
         {"groupType": "Boot", "replicationProtectedItems": [{"id": f"{CONTAINER}/replicationProtectedItems/{name}"} for name in names]}
         for names in groups
     ]
-    ends = [{"groupType": kind, "replicationProtectedItems": []} for kind in ("Shutdown", "Failover")]
-    properties = {"friendlyName": "shop", "allowedOperations": list(allowed) if allowed is not None else None, "groups": [*ends, *boot]}
+    ends: list[dict[str, Any]] = [{"groupType": kind, "replicationProtectedItems": []} for kind in ("Shutdown", "Failover")]
+    properties = {
+        "friendlyName": "shop",
+        "allowedOperations": list(allowed) if allowed is not None else None,
+        "groups": [*ends, *boot],
+        **more,
+    }
     return PlanFacts.from_arm({"id": PLAN, "name": "shop", "properties": properties})
 
 

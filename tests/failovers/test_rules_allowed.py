@@ -40,7 +40,8 @@ ROWS = [
     ("HyperVReplica2012R2", "ReverseReplicate", "ReverseReplicate"),
     ("InMageRcm", "UnplannedFailover TestFailover DisableProtection", "TestFailover UnplannedFailover"),
     ("InMageAzureV2", "Commit ChangePit", "Commit ApplyRecoveryPoint"),
-    ("InMageRcm", "ReverseReplicate", "ReverseReplicate"),
+    ("InMageRcm", "ReverseReplicate", ""),
+    ("InMageRcmFailback", "PlannedFailover Commit ReverseReplicate", ""),
 ]
 
 
@@ -62,7 +63,9 @@ def test_each_state_allows_its_actions_and_refuses_all_others_in_words(provider:
         ("A2A", Action.REVERSE_REPLICATE, "Reprotect"),
         ("HyperVReplicaAzure", Action.REPROTECT, "Failback"),
         ("HyperVReplicaAzure", Action.CANCEL, "corrupt"),
-        ("InMage", Action.UNPLANNED_FAILOVER, "not known"),
+        ("InMage", Action.UNPLANNED_FAILOVER, "not supported"),
+        ("InMageRcm", Action.REVERSE_REPLICATE, "reprotect agent"),
+        ("InMageRcmFailback", Action.PLANNED_FAILOVER, "portal"),
     ],
 )
 def test_what_a_replication_does_not_have_is_refused_whatever_azure_lists(provider: str, action: Action, word: str) -> None:
@@ -99,6 +102,13 @@ def test_a_plan_with_an_a2a_member_has_no_planned_failover_and_none_has_a_point_
     assert is_allowed(Action.UNPLANNED_FAILOVER, mixed)
     assert is_allowed(Action.REPROTECT, mixed)
     assert not is_allowed(Action.APPLY_RECOVERY_POINT, mixed)
+
+
+@pytest.mark.parametrize("provider", ["InMageRcm", "InMageRcmFailback"])
+def test_a_plan_with_a_vmware_member_is_not_reprotected(provider: str) -> None:
+    mixed = subject_of_plan(plan([["web"], ["db"]], allowed=["ReverseReplicate"]), [item("web", "A2A"), item("db", provider)])
+    assert is_allowed(Action.REPROTECT, mixed) is False
+    assert "portal" in why_not(Action.REPROTECT, mixed)
 
 
 @pytest.mark.parametrize("operation", ["SwitchProtection", "ReverseReplicate"])

@@ -13,7 +13,7 @@ from shared.failovers.failing_over.rules.context import FailoverContext, GuardRa
 from shared.failovers.failing_over.rules.plans import make_plan
 from shared.failovers.vault.facts import NetworkFacts
 from shared.failovers.vault.names import Action, CheckName, CheckResult
-from tests.failovers.samples import DAY, HOUR, ITEM, MINUTE, NETWORK, NOW, PLAN, POINT, item, job, plan, point, request, world
+from tests.failovers.samples import DAY, HOUR, ITEM, MINUTE, NETWORK, NOW, PLAN, POINT, VAULT, item, job, plan, point, request, world
 
 FIVE = {"actionAllowed", "noRunningJob", "ownership", "limits", "network", "blastRadius"}
 OUT = FIVE | {"health", "replicationLag", "recoveryPointAge", "lastTestFailover"}
@@ -115,6 +115,62 @@ def test_a_running_job_is_named() -> None:
     assert "Commit (job j1)" in refused.message
     listed = world(jobs=(job(targetObjectId="WEB", scenarioName="PlannedFailover"), job("Succeeded")))
     assert found(request(), listed, CheckName.NO_RUNNING_JOB) == [(CheckResult.FAILURE, "web-vm is busy with PlannedFailover (job job1)")]
+
+
+PLANS_JOB = "9b046cfb-69e2-474a-b62e-025c54e561a7"
+
+
+@pytest.mark.parametrize(
+    ("status", "listed", "busy"),
+    [
+        ("Succeeded", None, False),
+        ("succeeded", "Succeeded", False),
+        ("Failed", None, False),
+        ("Canceled", None, False),
+        ("InProgress", "InProgress", True),
+        ("InProgress", None, True),
+        ("Suspended", "Suspended", True),
+        ("SomethingNew", None, True),
+        ("Succeeded", "InProgress", True),
+        (None, "Succeeded", False),
+        (None, "InProgress", True),
+        (None, None, True),
+    ],
+)
+@pytest.mark.parametrize("of_plan", [True, False])
+def test_a_scenario_occupies_its_plan_or_item_until_it_has_ended(status: str | None, listed: str | None, busy: bool, of_plan: bool) -> None:
+    names = {
+        "currentScenario": {"scenarioName": "PlannedFailover", "jobId": f"{VAULT}/replicationJobs/j1", "startTime": NOW.isoformat()},
+        "currentScenarioStatus": status,
+    }
+    jobs = (job(listed, "J1", targetObjectId=PLANS_JOB, targetObjectName="?"),) if listed else ()
+    seen = world(plan=plan([["web"]], **names), jobs=jobs) if of_plan else world(item(**names), jobs=jobs)
+    assert (found(request(), seen, CheckName.NO_RUNNING_JOB)[0][0] is CheckResult.FAILURE) is busy
+
+
+@pytest.mark.parametrize("state", ["InProgress", "NotStarted", "Suspended"])
+def test_a_job_on_the_plan_is_found_by_the_name_of_the_plan(state: str) -> None:
+    running = job(state, targetObjectId=PLANS_JOB, targetObjectName="shop", targetInstanceType="RecoveryPlan", scenarioName="Commit")
+    assert found(request(), world(plan=plan([["web"]]), jobs=(running,)), CheckName.NO_RUNNING_JOB)[0][0] is CheckResult.FAILURE
+    other = job(state, targetObjectId=PLANS_JOB, targetObjectName="mail", targetInstanceType="RecoveryPlan")
+    assert found(request(), world(plan=plan([["web"]]), jobs=(other,)), CheckName.NO_RUNNING_JOB)[0][0] is CheckResult.PASS
+
+
+def test_the_cleanup_of_a_plan_is_not_stopped_by_the_test_that_waits_for_it() -> None:
+    waits = {
+        "currentScenario": {"scenarioName": "TestFailover", "jobId": f"{VAULT}/replicationJobs/j1", "startTime": NOW.isoformat()},
+        "currentScenarioStatus": "Suspended",
+    }
+    listed = job("Suspended", "j1", targetObjectId=PLANS_JOB, targetObjectName="shop", scenarioName="TestFailover")
+    shop = plan([["web"]], allowed=["TestFailoverCleanup"], **waits)
+    seen = world(item(allowed=["TestFailoverCleanup"]), plan=shop, jobs=(listed,))
+    assert refusal(request("TestFailoverCleanup", scope={"recoveryPlanId": shop.id}), seen) is None
+
+
+def test_a_vmware_machine_is_not_failed_over_with_a_reprotection_that_cannot_follow() -> None:
+    refused = refusal(request(thenCommit=True, thenReprotect=True), world(item(provider="InMageRcm")))
+    assert refused is not None
+    assert (refused.code, refused.target) == ("ActionNotAllowed", "thenReprotect")
 
 
 def test_a_test_that_waits_for_its_cleanup_does_not_stand_in_its_way() -> None:

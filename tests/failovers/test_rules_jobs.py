@@ -7,11 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.failovers.failing_over.views import task_seconds
 from shared.failovers.vault import jobs
 from shared.failovers.vault.facts import ScenarioFacts
 from shared.failovers.vault.jobs import JobEnd, JobQuery
 from shared.failovers.vault.names import Action, JobState
-from tests.failovers.samples import HOUR, ITEM, MINUTE, NOW, job, task
+from tests.failovers.samples import HOUR, ITEM, MINUTE, NOW, PLAN, job, task
 
 OURS = "11111111-1111-4111-8111-111111111111"
 THEIRS = "0bcc90bf-08b9-4f81-afe9-e3388bd47463"
@@ -97,16 +98,36 @@ def test_of_two_looks_the_later_is_told_by_what_is_done() -> None:
     assert told == sorted(set(told))
 
 
-def test_how_long_each_part_took() -> None:
+def test_tasks_of_one_name_are_kept_apart() -> None:
     tasks = [
         task("Shutdown", "Succeeded", 7.5),
         task("Group 1", "Succeeded", 60, children=[task("Vm", "Succeeded", 20), task("Vm", "Succeeded", 30)]),
+        task("Start", "InProgress"),
     ]
-    ended = (NOW + timedelta(minutes=10)).isoformat()
-    took = jobs.timings(job("Succeeded", tasks=[*tasks, task("Start", "InProgress")], endTime=ended), NOW - timedelta(seconds=4))
-    assert (took.accepted_to_started, took.started_to_finished) == (4, 600)
-    assert took.per_task == {"Shutdown": 7.5, "Group 1/Vm": 30}, "the longest of one name; none of what still runs"
-    assert jobs.timings(None, NOW).started_to_finished is None
+    shown = jobs.view(job("InProgress", tasks=tasks))
+    assert [one.name for one in shown.tasks] == ["Shutdown", "Group 1/Vm", "Group 1/Vm (2)", "Start"]
+    assert task_seconds(shown) == {"Shutdown": 7.5, "Group 1/Vm": 20, "Group 1/Vm (2)": 30}, "none of what still runs"
+
+
+@pytest.mark.parametrize(
+    ("description", "end"),
+    [
+        ("WaitingForStopTestFailover", JobEnd.AWAITS_CLEANUP),
+        ("waiting for stop test failover", JobEnd.AWAITS_CLEANUP),
+        ("WaitingForManualAction", JobEnd.SUSPENDED),
+        (None, JobEnd.SUSPENDED),
+    ],
+)
+def test_a_plans_test_failover_that_waits_for_its_cleanup_has_succeeded(description: str | None, end: JobEnd) -> None:
+    read = job("Suspended", stateDescription=description, scenarioName="TestFailover")
+    assert jobs.end_of(read) is end
+    assert jobs.succeeded(read, Action.TEST_FAILOVER) is (end is JobEnd.AWAITS_CLEANUP)
+
+
+def test_the_instructions_of_a_manual_action_are_shown() -> None:
+    manual = {"instanceType": "ManualActionTaskDetails", "name": "dns", "instructions": "Point www to the recovery site."}
+    shown = jobs.view(job("Suspended", tasks=[task("Unknown", "InProgress", friendlyName="Manual action: dns", customDetails=manual)]))
+    assert [(one.name, one.instructions) for one in shown.tasks] == [("Manual action: dns", "Point www to the recovery site.")]
 
 
 def test_the_point_that_was_used_and_its_age() -> None:
@@ -163,6 +184,20 @@ def test_without_an_activity_ours_is_found_by_target_scenario_and_start(properti
     assert (found is not None and found.how == "target") is fits
 
 
+@pytest.mark.parametrize(
+    ("properties", "fits"),
+    [
+        ({"targetObjectName": "Shop", "targetInstanceType": "RecoveryPlan"}, True),
+        ({"targetObjectName": "shop", "targetInstanceType": "ProtectionEntity"}, False),
+        ({"targetObjectName": "other", "targetInstanceType": "RecoveryPlan"}, False),
+    ],
+)
+def test_a_lost_start_of_a_plan_is_found_by_the_name_of_the_plan(properties: dict[str, Any], fits: bool) -> None:
+    sought = JobQuery(OURS, PLAN, Action.UNPLANNED_FAILOVER, NOW, "shop")
+    listed = job(activityId=None, targetObjectId="9b046cfb-69e2-474a-b62e-025c54e561a7", **properties)
+    assert (jobs.find_job(sought, [listed]) is not None) is fits
+
+
 def test_of_two_that_fit_the_first_one_is_ours() -> None:
     late, early = job(name="late", activityId=None, startTime=(NOW + MINUTE).isoformat()), job(name="early", activityId="")
     found = jobs.find_job(SOUGHT, [late, early])
@@ -185,8 +220,6 @@ def test_what_the_item_is_busy_with_is_ours_unless_it_is_anothers(
 ) -> None:
     found = jobs.find_job(SOUGHT, listed, scenario)
     assert (found.name if found else None) == name
-    assert not jobs.is_ours(SOUGHT, job(activityId=THEIRS))
-    assert jobs.is_ours(SOUGHT, job(activityId=OURS))
 
 
 @given(st.integers(min_value=0, max_value=10**6), st.booleans())

@@ -8,7 +8,11 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from shared.failovers.set_up import rules
+from shared.arm.ids import ResourceId
+from shared.errors import Refused
+from shared.failovers.drills.models import DrillPolicyRequest
+from shared.failovers.protection.models import ProtectionPolicyRequest
+from shared.failovers.set_up import plan_rules, policy_rules, rules
 from shared.failovers.set_up.requests import (
     GroupRequest,
     NetworkMappingRequest,
@@ -18,82 +22,29 @@ from shared.failovers.set_up.requests import (
     RecoveryPlanRequest,
 )
 from shared.failovers.vault.inventory_views import cloud_view, network_mapping_view, policy_view
+from shared.failovers.vault.names import Provider
+from shared.web.documents import parse
 from tests.failovers.samples import CONTAINER, GROUP, ITEM, PLAN, VAULT, item
 from tests.failovers.test_rules_payloads import fits
 
 POLICY = f"{VAULT}/replicationPolicies/gold"
 MACHINE = f"{CONTAINER}/replicationProtectableItems/11"
+COMPUTE = f"{GROUP}/providers/Microsoft.Compute"
+TARGET = {
+    "availabilityZone": "2",
+    "proximityPlacementGroupId": f"{COMPUTE}/proximityPlacementGroups/close",
+    "diskEncryptionSetId": f"{COMPUTE}/diskEncryptionSets/keys",
+    "diskType": "PremiumV2_LRS",
+}
 
 
 def policy_json(**details: Any) -> dict[str, Any]:
     return {"id": POLICY, "name": "gold", "properties": {"providerSpecificDetails": {"instanceType": "HyperVReplicaAzure", **details}}}
 
 
-def asked(**more: Any) -> PolicyRequest:
-    return PolicyRequest.model_validate({"copyFrequencySeconds": 30, "recoveryPointHours": 6, **more})
-
-
-THERE = {"replicationInterval": 30, "recoveryPointHistoryDurationInHours": 6, "applicationConsistentSnapshotFrequencyInHours": 0}
-
-
-def test_a_policy_is_created_changed_or_left_as_it_is() -> None:
-    made = rules.put_policy(POLICY, asked(startAt="22:00"), None)
-    assert made is not None
-    assert (made.method, made.path) == ("PUT", POLICY)
-    assert made.body == {
-        "properties": {
-            "providerSpecificInput": {
-                "instanceType": "HyperVReplicaAzure",
-                "replicationInterval": 30,
-                "recoveryPointHistoryDuration": 6,
-                "applicationConsistentSnapshotFrequencyInHours": 0,
-                "onlineReplicationStartTime": "22:00",
-            }
-        }
-    }
-    assert rules.put_policy(POLICY, asked(), policy_json(**THERE)) is None
-    for change in (
-        {"copyFrequencySeconds": 300},
-        {"recoveryPointHours": 7},
-        {"applicationConsistentSnapshotHours": 1},
-        {"startAt": "01:00"},
-    ):
-        changed = rules.put_policy(POLICY, asked(**change), policy_json(**THERE))
-        assert changed is not None
-        assert changed.method == "PATCH"
-
-
-def test_hours_become_the_minutes_of_azure_to_azure() -> None:
-    request = PolicyRequest.model_validate({"provider": "A2A", "recoveryPointHours": 24, "applicationConsistentSnapshotHours": 4})
-    settings = rules.policy_settings(request)
-    assert (settings["recoveryPointHistory"], settings["appConsistentFrequencyInMinutes"]) == (1440, 240)
-    there = {"recoveryPointHistory": 1440, "appConsistentFrequencyInMinutes": 240}
-    policy = policy_json()
-    policy["properties"]["providerSpecificDetails"] = {"instanceType": "A2A", **there}
-    assert rules.put_policy(POLICY, request, policy) is None
-    view = policy_view(policy, [])
-    assert (view.recovery_point_hours, view.application_consistent_snapshot_hours, view.copy_frequency_seconds) == (24, 4, None)
-
-
 def test_an_association_has_one_name_whatever_the_case() -> None:
     assert rules.mapping_id(CONTAINER, POLICY).lower() == rules.mapping_id(CONTAINER.upper(), POLICY.upper()).lower()
     assert rules.mapping_id(CONTAINER, POLICY) != rules.mapping_id(CONTAINER, f"{POLICY}2")
-
-
-@pytest.mark.parametrize(
-    "body",
-    [
-        {"copyFrequencySeconds": 31},
-        {"copyFrequencySeconds": "30"},
-        {"recoveryPointHours": 4, "applicationConsistentSnapshotHours": 5},
-        {"provider": "A2A", "copyFrequencySeconds": 30},
-        {"provider": "HyperVReplica2012R2"},
-        {"startAt": "24:00"},
-    ],
-)
-def test_a_policy_that_azure_does_not_take_is_no_request(body: dict[str, Any]) -> None:
-    with pytest.raises(ValidationError):
-        PolicyRequest.model_validate(body)
 
 
 def test_a_machine_is_protected_with_its_own_disks_and_what_was_chosen() -> None:
@@ -113,6 +64,86 @@ def test_a_machine_is_protected_with_its_own_disks_and_what_was_chosen() -> None
     assert (write.method, write.path, write.scope) == ("PUT", ITEM, ITEM)
 
 
+@pytest.mark.parametrize(("reported", "requested", "sent"), [(None, "Linux", "Linux"), ("Windows", "Linux", "Windows"), (None, None, None)])
+def test_the_os_type_is_requested_where_the_host_does_not_report_it(reported: str | None, requested: str | None, sent: str | None) -> None:
+    machine = {"id": MACHINE, "properties": {"friendlyName": "web", "customDetails": {"osDetails": reported and {"osType": reported}}}}
+    request = ProtectRequest.model_validate({"protectableItemId": MACHINE, "policy": "gold", "osType": requested})
+    write = rules.protect_hyper_v(ITEM, request, machine, POLICY)
+    assert properties(write)["providerSpecificDetails"].get("osType") == sent
+
+
+def test_a_machine_goes_where_the_request_says() -> None:
+    account = f"{GROUP}/providers/Microsoft.Storage/storageAccounts/a"
+    azure = {"virtualMachineId": f"{COMPUTE}/virtualMachines/web", "resourceGroupId": GROUP, "storageAccountId": account}
+    request = ProtectRequest.model_validate({**azure, "policy": "a2a", **TARGET})
+    given = properties(rules.protect_azure(ITEM, request, ["d1", "d2"], CONTAINER, POLICY))["providerSpecificDetails"]
+    assert given["recoveryAvailabilityZone"] == "2"
+    assert given["recoveryProximityPlacementGroupId"] == TARGET["proximityPlacementGroupId"]
+    assert [disk["diskId"] for disk in given["vmManagedDisks"]] == ["d1", "d2"]
+    for disk in given["vmManagedDisks"]:
+        assert disk["recoveryDiskEncryptionSetId"] == TARGET["diskEncryptionSetId"]
+        assert disk["recoveryTargetDiskAccountType"] == TARGET["diskType"]
+    plain = ProtectRequest.model_validate({**azure, "policy": "a2a"})
+    given = properties(rules.protect_azure(ITEM, plain, ["d1"], CONTAINER, POLICY))["providerSpecificDetails"]
+    assert not {"recoveryAvailabilityZone", "recoveryProximityPlacementGroupId", "recoveryAzureNetworkId"} & set(given)
+    assert set(given["vmManagedDisks"][0]) == {"diskId", "primaryStagingAzureStorageAccountId", "recoveryResourceGroupId"}
+
+
+@pytest.mark.parametrize("change", [{"availabilityZone": "north"}, {"availabilityZone": ""}, {"diskType": "fast"}, {"osType": "BeOS"}])
+def test_a_target_that_cannot_be_is_no_request(change: dict[str, str]) -> None:
+    with pytest.raises(ValidationError, match=next(iter(change))):
+        ProtectRequest.model_validate({"protectableItemId": MACHINE, "policy": "gold", **change})
+
+
+def test_two_machines_of_one_name_are_protected_under_two() -> None:
+    here, there = (ResourceId.parse(f"{group}/providers/Microsoft.Compute/virtualMachines/web01") for group in (GROUP, f"{GROUP}2"))
+    names = [rules.item_name(one) for one in (here, there, ResourceId.parse(str(here).upper()))]
+    assert names[0] != names[1]
+    assert names[0].lower() == names[2].lower()
+    assert all(name.lower().startswith("web01-") for name in names)
+
+
+def test_null_counts_as_absent_but_for_what_is_required() -> None:
+    absent = dict.fromkeys(("targetVmName", "targetVmSize", "network", "osType", "cloud", "virtualMachineId", "diskType"))
+    one = {"protectableItemId": MACHINE, "policy": "gold"}
+    assert ProtectManyRequest.model_validate({**one, **absent}) == ProtectManyRequest.model_validate(one)
+    groups = [{"members": [ITEM]}]
+    nulls = {"primary": None, "recovery": None, "dropActions": None, "groups": [{"members": [ITEM], "type": None}, {"members": None}]}
+    assert RecoveryPlanRequest.model_validate(nulls) == RecoveryPlanRequest.model_validate({"groups": [*groups, {}]})
+    clouds = [{"cloud": CONTAINER, "target": None}]
+    assert PolicyRequest.model_validate({"provider": None, "recoveryPointHours": None, "startAt": None}) == PolicyRequest()
+    assert PolicyRequest.model_validate({"clouds": clouds}) == PolicyRequest.model_validate({"clouds": [{"cloud": CONTAINER}]})
+    policy = {"cloud": CONTAINER, "protection": {"policy": "gold"}}
+    optional = dict.fromkeys(("include", "exclude", "enabled"))
+    assert ProtectionPolicyRequest.model_validate({**policy, **optional}) == ProtectionPolicyRequest.model_validate(policy)
+    drill = {"protectedItemIds": [ITEM], "every": "P30D", "network": None}
+    optional = dict.fromkeys(("recoveryPlanIds", "firstAt", "keepFor", "late", "enabled"))
+    assert DrillPolicyRequest.model_validate({**drill, **optional}) == DrillPolicyRequest.model_validate(drill)
+    del drill["network"]
+    for wrong in (drill, {**drill, "network": None, "every": None}):
+        with pytest.raises(ValidationError):
+            DrillPolicyRequest.model_validate(wrong)
+
+
+def test_an_unknown_field_of_a_machine_is_refused_with_those_of_a_machine() -> None:
+    one = {"protectableItemId": MACHINE, "policy": "gold", "colour": "red"}
+    for body, target in ((one, "colour"), ({"items": [one]}, "items[0].colour")):
+        with pytest.raises(Refused) as refused:
+            parse(ProtectManyRequest, body)
+        assert [detail.target for detail in refused.value.problem.details] == [target]
+        for field in ("protectableItemId", "targetVmName", "availabilityZone"):
+            assert field in refused.value.problem.details[0].message
+
+
+def test_a_plan_has_seven_boot_groups_at_most() -> None:
+    groups = [{"members": [f"{ITEM}{number}"]} for number in range(8)]
+    ends = [{"type": "Shutdown"}, {"type": "Failover"}]
+    assert RecoveryPlanRequest.model_validate({"groups": [*ends, *groups[:7]]})
+    with pytest.raises(Refused) as refused:
+        parse(RecoveryPlanRequest, {"groups": groups})
+    assert refused.value.problem.target == "groups"
+
+
 def test_one_machine_or_many_are_asked_for() -> None:
     one = {"protectableItemId": MACHINE, "policy": "gold"}
     assert ProtectManyRequest.model_validate(one).items == ProtectManyRequest.model_validate({"items": [one]}).items
@@ -128,17 +159,6 @@ def test_one_machine_or_many_are_asked_for() -> None:
     ):
         with pytest.raises(ValidationError):
             ProtectManyRequest.model_validate(wrong)
-
-
-def test_a_plan_gets_the_groups_that_azure_needs_and_keeps_its_actions() -> None:
-    script = {"actionName": "warm up", "customDetails": {"instanceType": "ManualActionDetails"}}
-    there = {"id": PLAN, "properties": {"groups": [{"groupType": "Boot", "startGroupActions": [script]}]}}
-    member = item("web")
-    groups = [GroupRequest(members=(ITEM,)), GroupRequest()]
-    made = rules.plan_groups(groups, {member.key: member}, there)
-    assert [group["groupType"] for group in made] == ["Shutdown", "Failover", "Boot", "Boot"]
-    assert [entry["id"] for entry in made[2]["replicationProtectedItems"]] == [member.id]
-    assert (made[2]["startGroupActions"], made[3]["startGroupActions"]) == ([script], [])
 
 
 def test_a_plan_has_a_hundred_members_at_most() -> None:
@@ -230,14 +250,20 @@ def properties(write: rules.Write | None) -> dict[str, Any]:
 def test_each_body_is_what_the_specification_takes(spec: Any) -> None:
     a2a = PolicyRequest.model_validate({"provider": "A2A"})
     storage = f"{GROUP}/providers/Microsoft.Storage/storageAccounts/a"
-    hyper_v = asked(startAt="22:00", storageAccountId=storage)
+    hyper_v = PolicyRequest.model_validate({"recoveryPointHours": 6, "startAt": "22:00", "storageAccountId": storage})
     for request, model in ((hyper_v, "HyperVReplicaAzurePolicyInput"), (a2a, "A2APolicyCreationInput")):
-        made = properties(rules.put_policy(POLICY, request, None))
+        made = properties(policy_rules.put_policy(POLICY, request, Provider(request.provider or "HyperVReplicaAzure"), None))
         fits(spec, "CreatePolicyInputProperties", made)
         fits(spec, model, made["providerSpecificInput"])
-    fits(spec, "UpdatePolicyInputProperties", properties(rules.put_policy(POLICY, hyper_v, policy_json())))
-    associated = rules.associate(CONTAINER, "Microsoft Azure", POLICY, "A2A", POLICY, 0)
-    fits(spec, "CreateProtectionContainerMappingInputProperties", properties(associated))
+    fits(
+        spec,
+        "UpdatePolicyInputProperties",
+        properties(policy_rules.put_policy(POLICY, hyper_v, Provider.HYPER_V_REPLICA_AZURE, policy_json())),
+    )
+    for provider, model in (("A2A", "A2AContainerMappingInput"), ("HyperVReplicaAzure", rules.MAPPING_INPUT)):
+        associated = properties(rules.associate(CONTAINER, "Microsoft Azure", POLICY, provider, POLICY, 0))
+        fits(spec, "CreateProtectionContainerMappingInputProperties", associated)
+        assert associated["providerSpecificInput"]["instanceType"] == spec["models"][model].get("discriminator_value", model)
     fits(spec, "RemoveProtectionContainerMappingInputProperties", properties(rules.dissociate({"id": f"{CONTAINER}/m/1"}, POLICY, 0)))
     network = f"{VAULT}/replicationFabrics/site/replicationNetworks/n/replicationNetworkMappings/m"
     fits(spec, "CreateNetworkMappingInputProperties", properties(rules.put_network_mapping(network, "v", "Microsoft Azure", None)))
@@ -252,19 +278,23 @@ def test_each_body_is_what_the_specification_takes(spec: Any) -> None:
 
     one = {"policy": "gold", "storageAccountId": storage, "resourceGroupId": GROUP}
     machine = {"id": MACHINE, "properties": {"friendlyName": "web", "customDetails": {"diskDetails": [{"vhdId": "os"}]}}}
-    wanted = ProtectRequest.model_validate({**one, "protectableItemId": MACHINE, "targetVmSize": "Standard_B2s"})
+    wanted = ProtectRequest.model_validate({**one, "protectableItemId": MACHINE, "targetVmSize": "Standard_B2s", **TARGET})
     enabled = properties(rules.protect_hyper_v(ITEM, wanted, machine, POLICY))
     fits(spec, "EnableProtectionInputProperties", enabled)
     fits(spec, "HyperVReplicaAzureEnableProtectionInput", enabled["providerSpecificDetails"])
-    azure = ProtectRequest.model_validate({**one, "virtualMachineId": f"{GROUP}/providers/Microsoft.Compute/virtualMachines/web"})
+    vm = f"{GROUP}/providers/Microsoft.Compute/virtualMachines/web"
+    azure = ProtectRequest.model_validate({**one, "virtualMachineId": vm, **TARGET})
     enabled = properties(rules.protect_azure(ITEM, azure, ["d"], CONTAINER, POLICY))
     fits(spec, "A2AEnableProtectionInput", enabled["providerSpecificDetails"])
     fits(spec, "A2AVmManagedDiskInputDetails", enabled["providerSpecificDetails"]["vmManagedDisks"][0])
-    fits(spec, "DisableProtectionInputProperties", properties(rules.stop_protecting(item("web"))))
+    disabled = properties(rules.stop_protecting(item("web")))
+    fits(spec, "DisableProtectionInputProperties", disabled)
+    assert disabled["replicationProviderInput"] == {"instanceType": rules.DISABLE_INPUT}
+    assert rules.DISABLE_INPUT in spec["models"]
 
     member = item("web")
-    groups = rules.plan_groups([GroupRequest(members=(ITEM,))], {member.key: member}, None)
-    fits(spec, "CreateRecoveryPlanInputProperties", properties(rules.put_plan(PLAN, "p", "r", groups, None)))
-    fits(spec, "UpdateRecoveryPlanInputProperties", properties(rules.put_plan(PLAN, "p", "r", groups, {"id": PLAN})))
+    groups, _ = plan_rules.plan_groups([GroupRequest(members=(ITEM,))], {member.key: member}, None)
+    fits(spec, "CreateRecoveryPlanInputProperties", properties(plan_rules.put_plan(PLAN, "p", "r", groups, None)))
+    fits(spec, "UpdateRecoveryPlanInputProperties", properties(plan_rules.put_plan(PLAN, "p", "r", groups, {"id": PLAN})))
     for group in groups:
         fits(spec, "RecoveryPlanGroup", group)

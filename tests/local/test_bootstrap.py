@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from local import bootstrap
+from local.__main__ import main
 from local.processes import ROOT
 
 
@@ -18,6 +19,7 @@ def test_the_command_line_needs_nothing_but_the_standard_library() -> None:
     assert bare.stdout == "imported\n", bare.stderr
 
 
+@pytest.mark.process
 def test_packages_are_installed_again_when_their_list_changed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -38,6 +40,20 @@ def test_packages_are_installed_again_when_their_list_changed(
     assert said("local") == "", "what the tests need includes what `up` needs"
     (tmp_path / "local" / "requirements.txt").write_text("# something else\n")
     assert "installing tests/requirements.txt" in said("tests"), "a file that the list includes counts too"
+
+
+def test_tests_and_checks_install_no_azurite(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    installed = []
+    monkeypatch.setattr(bootstrap, "HOME", tmp_path)
+    monkeypatch.setattr(bootstrap, "_ensure_packages", lambda requirements: installed.append(requirements.parent.name))
+    monkeypatch.setattr(bootstrap, "_ensure_azurite", lambda: installed.append("azurite"))
+    monkeypatch.setattr("local.__main__.signal.signal", lambda *_: None)
+    monkeypatch.setattr("local.__main__._become", lambda _: None)
+    monkeypatch.setattr("local.commands.carry_out", lambda _: 0)
+    assert [main(["test"]), main(["check"])] == [0, 0]
+    assert installed == ["tests", "tests"]
+    assert main(["up"]) == 0
+    assert sorted(installed[2:]) == ["azurite", "local"]
 
 
 def test_an_installer_that_fails_is_quoted(tmp_path: Path) -> None:

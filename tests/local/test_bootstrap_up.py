@@ -81,6 +81,15 @@ def test_a_signal_ends_everything(number: int) -> None:
         assert ports.all_quiet()
 
 
+def test_a_debugger_can_attach_to_the_worker() -> None:
+    ports = Ports()
+    port = take_ports()
+    with serving(ports, "--debug", str(port)) as up:
+        assert up.poll() is None
+        assert listens(port)
+    wait(lambda: not listens(port), 20)
+
+
 def test_nothing_outlives_an_up_that_was_killed() -> None:
     ports = Ports()
     with serving(ports) as up:
@@ -168,7 +177,8 @@ def test_a_journey_that_is_not_there_yet_says_so(journey: str) -> None:
     assert "is not there yet" in ended.stderr
 
 
-def test_options_that_contradict_each_other_are_refused() -> None:
-    ended = local("up", "--exit", "--no-demo")
+@pytest.mark.parametrize("options", [("--exit", "--no-demo"), ("--debug", "5678", "--workers", "2")])
+def test_options_that_contradict_each_other_are_refused(options: tuple[str, ...]) -> None:
+    ended = local("up", *options)
     assert ended.returncode == 2
-    assert "--no-demo" in ended.stderr
+    assert options[2 if len(options) > 2 else 1] in ended.stderr

@@ -50,7 +50,7 @@ QUEUES = (STEPS, INTAKE, f"{INTAKE}-poison", f"{STEPS}-poison", CHECK_QUEUE, OUT
 KINDS = Kinds.of(Kind(name, f"{name}s", name, STEPS, CHECK_QUEUE, "Toys.Read", "Toys.Write") for name in ("toy", "game"))
 BASE = "https://farshore.example"
 ALICE = Actor("user", "alice", "Alice")
-Behaviour = Literal["ok", "lost", "vanished", "late", "throttled", "refused", "conflict"]
+Behaviour = Literal["ok", "lost", "vanished", "late", "throttled", "refused", "conflict", "busy", "expired"]
 _series = itertools.count(1)
 
 
@@ -59,7 +59,8 @@ class World:
     """What a toy operation changes: things by name, each begun by a client request id.
 
     `script` says what becomes of the next sends: *ok*; *lost* (done, the answer lost); *vanished* (the request lost); *late* (answer lost,
-    done when `land` is called); *throttled* (429), *refused* (403), *conflict* (409) with nothing done. Then all go well.
+    done when `land` is called); *throttled* (429), *refused* (403), *conflict* (409), *busy* (409), *expired* (401) with nothing
+    done. Then all go well.
     """
 
     script: list[Behaviour] = field(default_factory=list)
@@ -95,6 +96,10 @@ class World:
                 raise CallFailure(FailureKind.REFUSED, code="NotAllowed", message="not like this", status=403)
             case "conflict":
                 raise CallFailure(FailureKind.REFUSED, code="Conflict", message="it is there", status=409)
+            case "busy":
+                raise CallFailure(FailureKind.THROTTLED, code="AnotherOperationInProgress", message="busy", status=409, busy=True)
+            case "expired":
+                raise CallFailure(FailureKind.THROTTLED, code="ExpiredAuthenticationToken", message="expired", status=401)
             case "lost" | "vanished" | "late":
                 raise CallFailure(FailureKind.IN_DOUBT, code="NoAnswer", message="the connection broke")
         return f"evidence of {thing}"
@@ -134,8 +139,10 @@ class Toys:
             try:
                 evidence = await claim.perform(self.world.effect(f"thing-{claim.id}", repeatable=self.repeatable))
             except CallFailure as failure:
-                if failure.kind is FailureKind.THROTTLED:
+                if failure.asks_to_wait:
                     return Wait(clock.now() + timedelta(seconds=failure.retry_after or 0))
+                if failure.kind is FailureKind.THROTTLED:
+                    raise
                 return End(Status.FAILED, failure.problem)
             claim.detail["evidence"] = evidence
             return End(Status.SUCCEEDED)

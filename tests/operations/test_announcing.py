@@ -54,7 +54,7 @@ async def test_an_event_is_a_cloud_event_with_the_operation_as_a_reader_sees_it(
         "datacontenttype": "application/json",
         "tenant": "contoso",
         "traceparent": trace,
-        "data": as_json(ended, core.workflows, BASE),
+        "data": as_json(ended, core.kinds, BASE),
     }
     assert event["data"]["status"] == "Succeeded"
     assert event["data"]["percentComplete"] == 100

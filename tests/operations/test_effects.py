@@ -264,3 +264,61 @@ async def test_two_effects_of_one_step_are_each_begun_once(core: Core) -> None:
     await core.go_on(seconds=30)
     assert [thing for thing, _ in core.toys.world.begun] == ["base", "tower"]
     assert (await core.get(operation)).status is Status.SUCCEEDED
+
+
+async def test_what_is_busy_is_sent_again_until_it_is_free(core: Core) -> None:
+    core.toys.world.script = ["busy"] * 3
+    operation = await core.accept()
+    await core.work()
+    row = await core.row(operation)
+    assert (row.intent, row.started) == (None, False), "nothing began: it can be canceled"
+    for _ in range(3):
+        await core.go_on(minutes=5)
+    ended = await core.get(operation)
+    assert (ended.status, ended.attention) == (Status.SUCCEEDED, None)
+    assert len(core.toys.world.sends) == 4
+    assert await core.told() == ["terminal"]
+
+
+async def test_what_stays_busy_ends_with_azures_refusal_after_half_an_hour(core: Core) -> None:
+    core.toys.world.script = ["busy"] * 100
+    operation = await core.accept()
+    await core.work()
+    for _ in range(5):
+        await core.go_on(minutes=5)
+    assert (await core.get(operation)).status is Status.RUNNING
+    await core.go_on(minutes=10)
+    ended = await core.get(operation)
+    assert (ended.status, ended.error and ended.error.code) == (Status.FAILED, "AnotherOperationInProgress")
+    assert 2 < len(core.toys.world.sends) < 10
+
+
+async def test_each_effect_has_half_an_hour_of_its_own(core: Core) -> None:
+    core.toys.world.script = ["busy", "busy", "ok", "busy"]
+
+    async def starting(claim: Claim) -> Outcome:
+        for thing in ("first", "second"):
+            if not core.toys.world.has(thing):
+                await claim.perform(core.toys.world.effect(thing))
+        return End(Status.SUCCEEDED)
+
+    core.toys.steps["starting"] = starting
+    operation = await core.accept()
+    await core.work()
+    for _ in range(4):
+        await core.go_on(minutes=20)
+    assert (await core.get(operation)).status is Status.SUCCEEDED
+
+
+async def test_a_token_that_stays_refused_asks_for_a_person_and_ends_nothing(core: Core) -> None:
+    core.toys.world.script = ["expired"] * 6
+    operation = await core.accept()
+    await core.work()
+    for _ in range(5):
+        await core.look_when_due(operation)
+    shown = await core.get(operation)
+    assert (shown.status, shown.attention and shown.attention.code) == (Status.RUNNING, ErrorCode.NO_PROGRESS)
+    assert (await core.row(operation)).intent is None
+    await core.look_when_due(operation)
+    assert (await core.get(operation)).status is Status.SUCCEEDED
+    assert len(core.toys.world.sends) == 7

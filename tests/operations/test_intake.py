@@ -137,3 +137,65 @@ def test_a_replay_is_told_from_a_message_that_looks_like_one() -> None:
     assert replay_of({"farshoreReplay": "abc"}) == "abc"
     assert replay_of({"farshoreReplay": "abc", "source": {}}) is None
     assert replay_of({"farshoreReplay": 7}) is None
+
+
+TIDE = '{"id": "tide-7", "source": {"restorePointId": "p"}}'
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        TIDE.encode(),
+        TIDE.encode("utf-8-sig"),
+        base64.b64encode(TIDE.encode("utf-8-sig")),
+        base64.b64encode(TIDE.encode("utf-16")),
+        base64.encodebytes(b"\xfe\xff" + TIDE.encode("utf-16-be")),
+        b"\xff\xfe" + TIDE.encode("utf-16-le"),
+    ],
+    ids=["plain", "mark", "mark in base64", "UTF-16", "big-endian UTF-16 in lines", "UTF-16 as it is"],
+)
+def test_a_message_is_read_in_each_form_that_writers_use(raw: bytes) -> None:
+    """PowerShell and .NET put a byte order mark before JSON, or write UTF-16."""
+    assert understand(decode(raw), KINDS).key == "tide-7"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"data": {"source": "s"}},
+        {"data": '{"source": "s"}'},
+        {"data_base64": base64.b64encode(b'{"source": "s"}').decode()},
+    ],
+    ids=["object", "text", "base64"],
+)
+def test_the_data_of_an_event_is_read_in_each_form_of_cloud_events(data: dict[str, object]) -> None:
+    kind = sorted(KINDS)[0]
+    event = {"specversion": "1.0", "source": "/billing", "id": "7", "type": f"farshore.{kind}.create", **data}
+    assert understand(event, KINDS).body == {"source": "s"}
+
+
+@pytest.mark.parametrize(
+    ("data", "target"),
+    [
+        ({}, "data"),
+        ({"data": "no json"}, "data"),
+        ({"data": [1]}, "data"),
+        ({"data_base64": "%%"}, "data_base64"),
+        ({"data_base64": base64.b64encode(b"[1]").decode()}, "data_base64"),
+        ({"data": {}, "data_base64": "e30="}, "data_base64"),
+    ],
+)
+def test_data_that_is_not_one_object_is_named(data: dict[str, object], target: str) -> None:
+    kind = sorted(KINDS)[0]
+    event = {"specversion": "1.0", "source": "/billing", "id": "7", "type": f"farshore.{kind}.create", **data}
+    with pytest.raises(Refused) as refused:
+        understand(event, KINDS)
+    assert refused.value.problem.target == target
+
+
+def test_event_grids_own_schema_is_refused_with_the_one_to_use() -> None:
+    event = {"id": "7", "topic": "t", "subject": "s", "eventType": "x", "eventTime": "2026-01-01T00:00:00Z", "data": {}, "dataVersion": "1"}
+    with pytest.raises(Refused) as refused:
+        understand(event, KINDS)
+    assert (refused.value.code, refused.value.problem.target) == (ErrorCode.INVALID_REQUEST, "specversion")
+    assert "CloudEvent" in str(refused.value)

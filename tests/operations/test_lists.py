@@ -1,13 +1,19 @@
 """Lists: newest first, filtered, no row lost or doubled from page to page."""
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from shared.operations.model.lists import Query
 from shared.operations.model.models import Listed, Status
-from tests.operations.kit import Core, new
+from shared.operations.outside.messages import CheckMessage
+from shared.operations.running.claims import Claim
+from shared.operations.running.outcomes import Checked, Follow, Outcome
+from tests.operations.conftest import Another
+from tests.operations.kit import ALICE, Core, new
+from tests.support.storage_proxy import StorageProxy
 
 TENANTS = ("contoso", "fabrikam", "provider", "a'b c")
 KINDS = ("toy", "game")
@@ -120,3 +126,76 @@ async def test_lists_change_with_the_state_that_they_filter_by(core: Core) -> No
     core.clock.advance(timedelta(minutes=6))
     await core.go_on()
     assert [item.id for item in (await core.lists.page(Query("contoso", KINDS, status="Succeeded"), 5, None)).operations] == [operation.id]
+
+
+async def test_a_list_shows_each_operation_as_it_is(core: Core) -> None:
+    """At each stage of its way, in a list of the tenant's, of the provider's and of what asks for a person."""
+
+    async def starting(claim: Claim) -> Outcome:
+        claim.detail["plan"] = ["one", "ü\ud800"]
+        claim.data["target"] = "there"
+        claim.percent = 7
+        return Follow(core.clock.now(), "sub-1/read", step="followed")
+
+    core.toys.steps["starting"] = starting
+    operation = await core.accept(body={"make": "it's", "text": "x" * 5000}, filters={"region": "north"})
+    await _same_in_lists(core, operation.id)
+    await core.runner.run(operation.id)
+    await _same_in_lists(core, operation.id)
+    for percent in (20, 20, 30):
+        core.toys.seen[operation.id] = Checked(at=core.clock.now() + timedelta(minutes=1), percent=percent, detail={"disks": percent})
+        await core.go_on(minutes=2)
+        await _same_in_lists(core, operation.id)
+    core.toys.seen[operation.id] = Checked(at=core.clock.now() + timedelta(days=1), attention=("CopyStuck", "It is stuck."))
+    await core.go_on(minutes=2)
+    await _same_in_lists(core, operation.id, asks=True)
+    await core.commands.cancel(operation, ALICE)
+    await _same_in_lists(core, operation.id, asks=True)
+    await core.work()
+    assert (await core.get(operation)).status.ended
+    await _same_in_lists(core, operation.id)
+
+
+async def _same_in_lists(core: Core, operation: str, *, asks: bool = False) -> None:
+    shown = await core.get(operation)
+    for tenant in ("contoso", None):
+        assert (await core.lists.page(Query(tenant, KINDS), 5, None)).operations == (shown,)
+        assert (await core.lists.standing(Query(tenant, KINDS), 5, None)).operations == ((shown,) if asks else ())
+
+
+async def test_a_check_that_sees_the_same_again_writes_one_row(core: Core, another: Another, proxy: StorageProxy) -> None:
+    [operation] = await core.stand([new()], lambda _, row: replace(row, status=Status.RUNNING, step="followed", group="sub-1/read"))
+    process = another(proxy.connection_string)
+    for percent, rows_written in ((20, 4), (20, 1), (20, 1), (21, 4), (21, 1)):
+        core.toys.seen[operation] = Checked(at=core.clock.now(), percent=percent, detail={"disks": percent})
+        proxy.clear()
+        await process.checks.run(CheckMessage("toy", "sub-1/read", (operation,)))
+        [batch] = [passed.body for passed in proxy.requests if passed.path.endswith("$batch")]
+        assert batch.count(b"PATCH http") == rows_written, percent
+        await _same_in_lists(core, operation)
+
+
+@pytest.mark.parametrize(("tenants", "top"), [(TENANTS, 5), (TENANTS, 40), (tuple(f"tenant-{n}" for n in range(60)), 100), (("one",), 100)])
+async def test_a_page_costs_what_it_shows(core: Core, another: Another, proxy: StorageProxy, tenants: tuple[str, ...], top: int) -> None:
+    """At most 17 reads and a fifth of a read for each row, whether the tenants fill one partition or all of them."""
+    requests = [new(f"list-{number}", tenant=tenants[number % len(tenants)]) for number in range(150)]
+    await core.stand(requests, lambda number, row: replace(row, status=Status.RUNNING).with_attention("Stuck", "It is.", f"{number:03d}"))
+    process = another(proxy.connection_string)
+    for tenant in (None, tenants[0]):
+        for read in (process.lists.page, process.lists.standing):
+            proxy.clear()
+            page = await read(Query(tenant, KINDS), top, None)
+            calls = len([passed for passed in proxy.requests if passed.service == "table"])
+            ranges = 17 if read == process.lists.page else 32  # a dozen rows that ask for a person cost one more range
+            assert calls <= ranges + 0.2 * len(page.operations)
+            assert len(page.operations) == min(top, 150 if tenant is None else len([one for one in requests if one.tenant == tenant]))
+
+
+async def test_rows_of_an_older_version_are_listed(core: Core) -> None:
+    ids = await _many(core, 9)
+    newer = ("request", "shown", "detail", "seen", "createdAt")
+    listed = [found.entity async for found in core.table.range("RowKey ge 'p|' and RowKey lt 'u'")]
+    for entity in listed:
+        await core.table.delete(entity["PartitionKey"], entity["RowKey"])
+        await core.table.insert({name: value for name, value in entity.items() if name not in newer})
+    assert await _all(core, Query(None, KINDS), 4) == ids

@@ -84,7 +84,7 @@ async def test_what_may_pass_is_delivered_again_and_rejected_the_fifth_time(core
     assert (kept.reason.code, kept.may_have_been_accepted, kept.key) == (ErrorCode.INTERNAL_ERROR, True, "m-7")
 
 
-@pytest.mark.parametrize("code", [ErrorCode.TOO_MANY_REQUESTS, ErrorCode.SERVICE_UNAVAILABLE])
+@pytest.mark.parametrize("code", [ErrorCode.TOO_MANY_REQUESTS, ErrorCode.SERVICE_UNAVAILABLE, ErrorCode.SOURCE_NOT_FOUND])
 async def test_a_refusal_for_now_is_not_yet_a_rejection(core: Core, code: ErrorCode) -> None:
     async def later(_intake: Intake) -> None:
         raise Refused(code, "later")

@@ -14,9 +14,10 @@ from shared.copies.copying.rules.naming import chain_key, restore_point_name
 from shared.errors import ErrorCode, Problem, Refused
 from shared.operations.model.identity import operation_id
 from shared.operations.model.models import Actor, Attention, Command, Intent, JsonObject, PendingCommand, Status
-from shared.operations.model.rows import Active, active_entity, from_pieces, pieces, read_active
+from shared.operations.model.rows import Active, active_entity, read_active
 from shared.operations.model.state import LONGEST_SENTENCE, pack, unpack
 from shared.operations.outside.messages import CheckMessage
+from shared.storage.pieces import from_pieces, pieces
 from shared.storage.tables import Change
 from tests.operations.kit import ALICE, Core
 

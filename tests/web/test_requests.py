@@ -15,8 +15,9 @@ from pydantic.alias_generators import to_camel
 
 from shared.errors import ErrorCode, Refused
 from shared.settings import Settings
+from shared.values.json_objects import MAX_DEPTH
 from shared.web.answers import STATUS
-from shared.web.documents import MAX_BYTES, MAX_DEPTH, parse, read_object
+from shared.web.documents import MAX_BYTES, parse, read_object
 from shared.web.requests import QueryParameter, base_url, client_request_id, read_body, read_json, read_query, refuse_body, repeatability
 from tests.web.kit import request
 
@@ -135,7 +136,7 @@ def changed(**changes: Any) -> dict[str, Any]:
         ({"source": GOOD["source"]}, "target", "required"),
         (changed(target=7), "target", "string"),
         (changed(target=""), "target", "at least 1"),
-        (changed(target=None), "target", "string"),
+        (changed(target=None), "target", "required"),
         (changed(colour="red"), "colour", "known are source, tags, target"),
         (changed(tags={"foo": "too long"}), "tags.foo", "at most 5"),
         (changed(source=[]), "source", ""),
@@ -245,3 +246,74 @@ def test_a_call_that_takes_no_body(body: bytes, good: bool) -> None:
 def test_where_the_caller_reaches_us() -> None:
     assert base_url(Settings(PUBLIC_BASE_URL="https://farshore.example"), request()) == "https://farshore.example"
     assert base_url(Settings(PUBLIC_BASE_URL=None), request()) == "http://localhost:7071"
+
+
+DRY_RUN = QueryParameter("dryRun", "Only plan.", values=("true", "false"))
+
+
+@pytest.mark.parametrize(
+    ("query", "target"),
+    [
+        ("dryRun", "dryRun"),
+        ("dryRun=", "dryRun"),
+        ("dryRun=true&dryRun=true", "dryRun"),
+        ("dryrun=true", "dryrun"),
+        ("dry%52un", "dryRun"),
+        ("dry%52un=", "dryRun"),
+        ("DRYRUN", "DRYRUN"),
+        ("vaultId=", "vaultId"),
+        ("=true", ""),
+    ],
+)
+def test_what_the_host_drops_or_joins_is_refused_by_name(query: str, target: str) -> None:
+    """The Functions host drops parameters without a value: they must never be taken as absent."""
+    sent = func.HttpRequest("POST", f"http://localhost/api/failovers?{query}", headers={}, params={}, route_params={}, body=b"")
+    found = refused(read_query, sent, (DRY_RUN, QueryParameter("vaultId", "A vault.")))
+    assert (found.code, found.problem.target or "") == (ErrorCode.INVALID_REQUEST, target)
+
+
+def test_a_percent_encoded_name_is_the_same_name() -> None:
+    sent = func.HttpRequest("POST", "http://localhost/api/failovers?dry%52un=%74rue", headers={}, params={}, route_params={}, body=b"")
+    assert read_query(sent, (DRY_RUN,)) == {"dryRun": "true"}
+
+
+@pytest.mark.parametrize("read", [read_json, refuse_body])
+def test_a_chunked_body_is_refused_in_plain_words(read: Callable[..., object]) -> None:
+    """The Functions host passes a body on only with a Content-Length: a chunked one would be read as none."""
+    sent = func.HttpRequest(
+        "POST", "http://localhost/api/x", headers={"transfer-encoding": "chunked"}, params={}, route_params={}, body=b""
+    )
+    assert refused(read, sent).code is ErrorCode.LENGTH_REQUIRED
+
+
+@pytest.mark.parametrize(
+    "nulls",
+    [
+        {"tags": None},
+        {"source": {"virtualMachineId": "vm", "restorePointId": None}},
+        {"source": {"virtualMachineId": "vm", "excludeDisks": None, "mode": None}},
+        {"tags": {"a": None}} | {"tags": None},
+    ],
+)
+def test_null_for_what_is_optional_is_absent(nulls: dict[str, Any]) -> None:
+    """Serializers of PowerShell, C# and Terraform write null for what is not set."""
+    whole = parse(Copy, {"source": {"virtualMachineId": "vm"}, "target": "r"})
+    assert parse(Copy, {"source": {"virtualMachineId": "vm"}, "target": "r"} | nulls) == whole
+
+
+@pytest.mark.parametrize(
+    ("body", "target"),
+    [
+        ({"source": {"virtualMachineId": "vm"}, "target": None}, "target"),
+        ({"source": {"virtualMachineId": "vm"}, "target": "r", "unknown": None}, "unknown"),
+    ],
+)
+def test_null_does_not_hide_a_field_that_is_missing_or_unknown(body: dict[str, Any], target: str) -> None:
+    assert refused(parse, Copy, body).problem.target == target
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le-marked", "utf-16-be-marked"])
+def test_a_byte_order_mark_is_tolerated(encoding: str) -> None:
+    text = '{"name": "Ä"}'
+    marks = {"utf-16-le-marked": b"\xff\xfe" + text.encode("utf-16-le"), "utf-16-be-marked": b"\xfe\xff" + text.encode("utf-16-be")}
+    assert read_object(marks.get(encoding) or text.encode(encoding)) == {"name": "Ä"}

@@ -1,4 +1,4 @@
-"""Resource Manager's token buckets, filled on Azure's time (facts/arm.md)."""
+"""Resource Manager's token buckets, filled on Azure's time (docs/azure/resource-manager.md)."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta

@@ -1,4 +1,7 @@
-"""Advancing the clock together with the local host, so that what comes due is done before the advance answers (contracts/simulation.md)."""
+"""Advancing the clock together with the local host, so that what comes due is done before the advance answers.
+
+Source: docs/design/simulation.md.
+"""
 
 import asyncio
 import time

@@ -1,1 +1,1 @@
-"""Microsoft.RecoveryServices: vaults, and Site Recovery within them (facts/site-recovery.md)."""
+"""Microsoft.RecoveryServices: vaults, and Site Recovery within them (docs/azure/site-recovery.md)."""

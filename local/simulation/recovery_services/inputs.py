@@ -148,7 +148,7 @@ def check_network(call: Call, item: Item, network_id: str, member: str) -> str:
 
 
 def recovery_location(call: Call, item: Item) -> str | None:
-    """Return the region of an item's recovery side: from on premises it is the vault's (facts/site-recovery.md, "Limits")."""
+    """Return the region of an item's recovery side: from on premises it is the vault's (docs/azure/site-recovery.md, "Limits")."""
     state = call.world.of(RecoveryServicesState)
     if item.provider is not Provider.A2A:
         vault = state.vault(item.id)

@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from shared.arm.ids import ResourceId
+from shared.arm.reading import id_key
 from shared.copies.copying.models import CopyRequest
 from shared.copies.copying.rules.eligibility import reasons, reasons_against_point, region_problem
 from shared.copies.copying.rules.naming import source_collection_id, target_collection_id
-from shared.copies.facts import RestorePointFacts, VirtualMachineFacts, id_key
+from shared.copies.facts import RestorePointFacts, VirtualMachineFacts
 from shared.copies.gateway import Collection, RestorePointGateway
 from shared.errors import CallFailure, ErrorCode, FailureKind, Problem, Refused, sentence
 from shared.operations.model.identity import is_operation_id
@@ -105,7 +106,7 @@ def _against(request: CopyRequest, seen: SourceSnapshot) -> tuple[Problem, ...]:
 
 def _copied_as(target: Collection | None, source: ResourceId) -> str | None:
     """Return a copy of the source in its target collection that bears no name of ours: of ours the ledger knows more."""
-    for point in (RestorePointFacts.from_arm(body, {}) for body in (target.points if target is not None else ())):
+    for point in target.points if target is not None else ():
         if id_key(point.source_restore_point_id) == source.key and not is_operation_id(point.name):
             return point.id
     return None

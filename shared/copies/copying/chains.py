@@ -1,4 +1,4 @@
-"""The table of chains: who waits, whose turn it is, what was started (CORE.md, "Locks and chains").
+"""The table of chains: who waits, whose turn it is, what was started (docs/design/core.md, "Chains").
 
 One partition per chain: `head`, and a row `w|{takenAt}|{id}` for each waiter. Every write of the head is conditional; taking the turn
 is one transaction with the waiter's row. What the rules decide is in `rules.chain`.

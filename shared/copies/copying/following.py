@@ -1,12 +1,12 @@
-"""Following a copy that has started, until it is usable or failed: what the batched checks read, and what they make of it."""
+"""Follows a copy that has started until it is usable or failed: what the batched checks read, and what they conclude."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from shared.arm.ids import ResourceId
-from shared.clock import Clock, from_text, to_text
-from shared.copies.copying.rules.failures import ended_copy, failed_copy
+from shared.clock import Clock
+from shared.copies.copying.claim import CopyClaim
+from shared.copies.copying.rules.failures import deleted_copy, ended_copy, failed_copy
 from shared.copies.copying.rules.replication import (
     Replication,
     ReplicationState,
@@ -16,90 +16,105 @@ from shared.copies.copying.rules.replication import (
     read_replication,
     stuck,
 )
+from shared.copies.copying.state import CopyDetail, CopyState, DetailOfDisk, DetailOfTarget
 from shared.copies.gateway import Point, RestorePointGateway
 from shared.errors import CallFailure, ErrorCode, FailureKind, Problem
-from shared.operations.model.models import JsonObject
 from shared.operations.model.rows import Active
-from shared.operations.running.claims import Claim
 from shared.operations.running.outcomes import Checked, Follow, Unread
+from shared.values.absence import BETWEEN_LOOKS, not_shown
 
 
 def group_of(subscription_id: str) -> str:
-    """Return what checks of a subscription are batched by, and the budget that they draw on."""
+    """Return the name by which checks of a subscription are batched, and of the budget that they use."""
     return f"{subscription_id}/read"
 
 
-def begin(claim: Claim, started: Point) -> Follow:
-    """Note that a copy has started at Azure's time, and leave it to the checks."""
-    at = started.date
-    claim.data |= {"startedAt": to_text(at), "progressAt": to_text(at), "shown": 0, "checks": 0}
-    target = claim.detail.get("target")
-    claim.detail |= {
-        "target": {**(target if isinstance(target, dict) else {}), "restorePointId": started.id},
-        "startedAt": to_text(at),
-    }
-    subscription = ResourceId.parse(str(claim.data["target"])).subscription_id
-    return Follow(next_check(at, at, 0, _expected(claim.data)), group_of(subscription), step="copying")
+def begin(copy: CopyClaim, started: Point) -> Follow:
+    """Record that a copy has started at Azure's time, and leave it to the checks."""
+    at, state, detail = started.date, copy.state, copy.detail
+    state.started_at, state.progress_at, state.shown, state.checks = at, at, 0, 0
+    state.forget("absence", "wait")
+    detail.target = detail.target or DetailOfTarget(region=copy.request.target.region)
+    detail.target.restore_point_id = started.id
+    detail.started_at = at
+    return Follow(next_check(at, at, 0, _expected(state)), group_of(copy.target.subscription_id), step="copying")
 
 
 async def check(gateway: RestorePointGateway, clock: Clock, rows: Sequence[Active]) -> Mapping[str, Checked | Unread]:
-    """Read the instance views of up to 100 copies side by side (calls in flight are limited in `shared.arm`)."""
+    """Read the instance views of up to 100 copies side by side (`shared.arm` limits the calls in flight)."""
     results = await asyncio.gather(*(_check_one(gateway, clock, row) for row in rows))
     return {row.id: result for row, result in zip(rows, results, strict=True)}
 
 
 async def _check_one(gateway: RestorePointGateway, clock: Clock, row: Active) -> Checked | Unread:
+    state = CopyState.read(row.data)
+    if state.target is None:
+        raise ValueError("The copy's state has no 'target' yet.")
     try:
-        view = await gateway.instance_view(ResourceId.parse(str(row.data["target"])))
+        view = await gateway.instance_view(state.target)
     except CallFailure as failure:
-        return _unread(row, failure)
-    disks = row.data.get("disks")
-    return judge(row, read_replication(view, disks if isinstance(disks, int) else None), clock)
+        if failure.kind is not FailureKind.NOT_FOUND:
+            return _unread(failure)
+        try:
+            return judge_absence(state, clock, listed=await gateway.lists(state.target))
+        except CallFailure as of_the_list:
+            return _unread(of_the_list)
+    return judge(state, read_replication(view, state.disks), clock)
 
 
-def judge(row: Active, seen: Replication, clock: Clock) -> Checked:
-    """Decide what a read of a copy means: look again and when, or hand over to the last step."""
+def judge(state: CopyState, seen: Replication, clock: Clock) -> Checked:
+    """Decide what a read of a copy means: read again and when, or hand over to the last step."""
     now = clock.now()
-    started = from_text(str(row.data["startedAt"]))
-    before = row.data.get("shown")
-    risen = seen.percent > (before if isinstance(before, int) else 0)
-    data = row.data | {"checks": checks_of(row.data) + 1, "shown": seen.percent} | ({"progressAt": to_text(now)} if risen else {})
-    detail: JsonObject = {
-        "disks": [{"id": disk.id, "state": str(disk.state), "percentComplete": disk.percent} for disk in seen.disks],
-    }
+    started = _started(state, now)
+    state.forget("absence")
+    state.checks += 1
+    if seen.percent > state.shown:
+        state.progress_at = now
+    state.shown = seen.percent
+    disks = tuple(DetailOfDisk(id=disk.id, state=disk.state, percent_complete=disk.percent) for disk in seen.disks)
+    detail = CopyDetail(disks=disks)
     percent = min(seen.percent, 99)
     if seen.state is ReplicationState.USABLE:
-        return Checked(step="recording", data=data, detail=detail, percent=percent)
+        return _ended(state, None, detail, percent)
     if seen.state is ReplicationState.FAILED:
-        return Checked(step="recording", data=data | {"failure": failed_copy(seen).as_json()}, detail=detail, percent=percent)
+        return _ended(state, failed_copy(seen), detail, percent)
     if ended_by_azure(started, now):
-        failure = ended_copy((now - started).days).as_json()
-        return Checked(step="recording", data=data | {"failure": failure}, detail=detail, percent=percent)
-    expected = _expected(data)
-    why = stuck(started, from_text(str(data["progressAt"])), seen.percent, now, expected)
-    attention = (str(ErrorCode.COPY_STUCK), why) if why else None
-    at = next_check(started, now, seen.percent, expected)
-    return Checked(at=at, data=data, detail=detail, percent=percent, attention=attention)
+        return _ended(state, ended_copy((now - started).days), detail, percent)
+    at = next_check(started, now, seen.percent, _expected(state))
+    return Checked(at=at, data=state.written(), detail=detail.written(), percent=percent, attention=_attention(state, now))
 
 
-def summary(data: JsonObject) -> JsonObject:
-    """Return what an answer keeps of the checks once the copy has ended."""
-    return {"checks": checks_of(data)}
+def judge_absence(state: CopyState, clock: Clock, *, listed: bool) -> Checked:
+    """Decide what a 404 of a copy's status read means; `listed` is true where its collection lists it, so that it exists."""
+    now = clock.now()
+    if listed:
+        state.forget("absence")
+        return Checked(at=now + BETWEEN_LOOKS, data=state.written(), attention=_attention(state, now))
+    state.absence = not_shown(state.absence, now)
+    if state.absence.lasts_long_enough(now):
+        return _ended(state, deleted_copy(), None, None)
+    return Checked(at=now + BETWEEN_LOOKS, data=state.written(), attention=_attention(state, now))
 
 
-def checks_of(data: JsonObject) -> int:
-    """Return how often a copy was read so far."""
-    checks = data.get("checks")
-    return checks if isinstance(checks, int) else 0
+def _ended(state: CopyState, failure: Problem | None, detail: CopyDetail | None, percent: int | None) -> Checked:
+    if failure is not None:
+        state.failure = failure
+    return Checked(step="recording", data=state.written(), detail=detail.written() if detail is not None else None, percent=percent)
 
 
-def _expected(data: JsonObject) -> timedelta:
-    size = data.get("sizeGb")
-    return expected_duration(size if isinstance(size, int) else None, None)
+def _attention(state: CopyState, now: datetime) -> tuple[str, str] | None:
+    started = _started(state, now)
+    why = stuck(started, state.progress_at or started, state.shown, now, _expected(state))
+    return (str(ErrorCode.COPY_STUCK), why) if why else None
 
 
-def _unread(row: Active, failure: CallFailure) -> Checked | Unread:
-    if failure.kind is FailureKind.NOT_FOUND:
-        gone = Problem(ErrorCode.COPY_FAILED, "The copy is gone: somebody deleted it in Azure before it was usable.")
-        return Checked(step="recording", data=row.data | {"failure": gone.as_json()})
+def _started(state: CopyState, now: datetime) -> datetime:
+    return state.started_at or now
+
+
+def _expected(state: CopyState) -> timedelta:
+    return expected_duration(state.size_gb, None)
+
+
+def _unread(failure: CallFailure) -> Unread:
     return Unread(f"{failure.code}: {failure.message}", failure.retry_after, throttled=failure.asks_to_wait)

@@ -1,4 +1,4 @@
-"""What comes in and what goes out of `/restore-point-copies`, over HTTP and queue alike (DESIGN.md, contracts/).
+"""What comes in and what goes out of `/restore-point-copies`, over HTTP and queue alike (docs/design/copies.md).
 
 A request that is wrong raises `pydantic.ValidationError`, whose errors carry the path of the field as the sender wrote it
 (`source.vmId`) and a sentence that can be shown as it is.
@@ -27,7 +27,7 @@ from pydantic_core import PydanticCustomError
 from shared.arm.ids import resource_id_of
 from shared.clock import to_text
 from shared.errors import Problem
-from shared.operations.model.models import Actor, Attention, Status
+from shared.operations.model.models import Actor, Attention, JsonObject, Status
 
 DISK_TYPE = "Microsoft.Compute/disks"
 RESTORE_POINT_TYPE = "Microsoft.Compute/restorePointCollections/restorePoints"
@@ -137,6 +137,12 @@ class _Request(BaseModel):
     # built when first used: a cold start declares many models and uses few
     model_config = ConfigDict(frozen=True, defer_build=True, extra="forbid", alias_generator=to_camel)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _null_is_absent(cls, body: object) -> object:
+        """Leave out members that are null, as serializers of several languages write them for what is not set."""
+        return {name: value for name, value in body.items() if value is not None} if isinstance(body, dict) else body
+
 
 class _Answer(BaseModel):
     # built when first used: a cold start declares many models and uses few
@@ -169,7 +175,7 @@ class CopySource(_Request):
     @field_validator("exclude_disks")
     @classmethod
     def _disks_are_fixed(cls, value: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
-        """`excludeDisks` is possible at the creation only, never at the copy (facts/restore-points.md)."""
+        """`excludeDisks` is possible at the creation only, never at the copy (docs/azure/restore-points.md)."""
         if value and info.data.get("restore_point_id") is not None:
             raise _refuse("disks can be left out only when a restore point is made: leave this out, or give virtualMachineId")
         return tuple({disk.lower(): disk for disk in value}.values())
@@ -210,7 +216,7 @@ class CopyRequest(_Request):
     @field_validator("tags")
     @classmethod
     def _tags_fit(cls, tags: dict[str, str]) -> dict[str, str]:
-        """Limits of contracts/http.md; characters and case of ARM's tag names ("Use tags to organize your Azure resources")."""
+        """Limits of docs/design/copies.md; characters and case of ARM's tag names ("Use tags to organize your Azure resources")."""
         if len(tags) > MAX_TAGS:
             raise _refuse(f"{len(tags)} tags are given; at most {MAX_TAGS} are possible")
         for name, value in tags.items():
@@ -218,6 +224,11 @@ class CopyRequest(_Request):
         if len({name.lower() for name in tags}) < len(tags):
             raise _refuse("two tags differ only in the case of their names; Azure takes them for one")
         return tags
+
+
+def request_of(body: JsonObject) -> CopyRequest:
+    """Read the request in an operation's stored body, which may still hold the reserved members of a queue message."""
+    return CopyRequest.model_validate({name: value for name, value in body.items() if name not in {"id", "tenant"}})
 
 
 def _check_tag(name: str, value: str) -> None:

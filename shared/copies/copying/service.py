@@ -10,11 +10,12 @@ from shared.copies.copying.models import CopyRequest
 from shared.copies.copying.rules.chain import ChainHead, moved_on
 from shared.copies.copying.rules.failures import azure_problem
 from shared.copies.copying.rules.naming import chain_key
+from shared.copies.copying.state import CopyDetail
 from shared.copies.copying.workflow import chain_moved_on
 from shared.copies.gateway import RestorePointGateway
 from shared.copies.kinds import COPY
 from shared.copies.ledger import Ledger
-from shared.errors import CallFailure, ErrorCode, FailureKind, Refused
+from shared.errors import CallFailure, ErrorCode, FailureKind, Refused, azure_code
 from shared.operations.accepting.acceptance import Acceptance
 from shared.operations.accepting.commands import Commands
 from shared.operations.model.models import Accepted, Actor, JsonObject, NewOperation, Operation, Status
@@ -96,8 +97,8 @@ class Copies:
             if failure.kind is FailureKind.NOT_FOUND:
                 raise admission.not_found(request) from failure
             if failure.kind is FailureKind.REFUSED:
-                problem = azure_problem(failure.problem, _code(failure))
-                raise Refused(_code(failure), problem.message, target="source", details=problem.details) from failure
+                problem = azure_problem(failure.problem, azure_code(failure))
+                raise Refused(azure_code(failure), problem.message, target="source", details=problem.details) from failure
             return None
         admission.refuse(request, seen)
         moved = moved_on(head, seen.point.taken_at) if seen.point is not None and seen.point.taken_at is not None else None
@@ -119,7 +120,7 @@ class Copies:
         """Copy again what a failed copy was of, as a new operation; raises `Refused` (NotFailed and those of `start`)."""
         if operation.status not in {Status.FAILED, Status.CANCELED}:
             raise Refused(ErrorCode.NOT_FAILED, f"Only a copy that failed or was canceled can be redone; this one is {operation.status}.")
-        body = _same_again(operation)
+        body = same_again(operation)
         request = CopyRequest.model_validate(body)
         return await self.start(StartCopy(request, body, operation.tenant, actor, key, replaces=operation.id, first_sent=first_sent))
 
@@ -129,10 +130,10 @@ def owned_ids(request: CopyRequest) -> tuple[ResourceId, ...]:
     return (admission.source_id(request), admission.collections(request)[1])
 
 
-def _same_again(operation: Operation) -> JsonObject:
-    """The request of a redo: the very restore point, where the copy of a VM got as far as making one."""
-    source = operation.detail.get("source")
-    point = source.get("restorePointId") if isinstance(source, dict) else None
+def same_again(operation: Operation) -> JsonObject:
+    """Return the request of a redo: the same restore point, where the copy of a VM has finished creating one."""
+    source = CopyDetail.read(operation.detail).source
+    point = source.restore_point_id if source is not None and source.taken_at is not None else None
     body = {name: value for name, value in operation.body.items() if name not in {"id", "tenant"}}
     return {**body, "source": {"restorePointId": point}} if point else body
 
@@ -145,7 +146,3 @@ def _filters(request: CopyRequest, seen: admission.SourceSnapshot | None) -> dic
     if vm:
         filters["virtualMachineId"] = ResourceId.parse(vm).key
     return filters
-
-
-def _code(failure: CallFailure) -> ErrorCode:
-    return ErrorCode.AUTHORIZATION_FAILED if failure.code == "AuthorizationFailed" else ErrorCode.AZURE_REFUSED

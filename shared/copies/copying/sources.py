@@ -1,30 +1,48 @@
-"""The first steps of a copy: to have a source that can be copied, an existing restore point or one that is made of a VM."""
+"""The first steps of a copy: to have a source that can be copied, an existing restore point or one that is created of a VM."""
 
 from dataclasses import dataclass
 from datetime import timedelta
 
 from shared.arm.ids import ResourceId
-from shared.clock import Clock, to_text
+from shared.clock import Clock
 from shared.copies.copying import admission
 from shared.copies.copying.chains import Chains
-from shared.copies.copying.models import CopyRequest
-from shared.copies.copying.outcomes import MAKING, POINT_TYPE, collection_effect, failed, intends, once_more, refused, replaces
-from shared.copies.copying.rules.naming import chain_key, restore_point_name, source_collection_id
+from shared.copies.copying.claim import CopyClaim
+from shared.copies.copying.outcomes import (
+    MAKING,
+    POINT_TYPE,
+    collection_effect,
+    failed,
+    look_again,
+    missing_attention,
+    once_more,
+    rate_wait,
+    reason_in_operation,
+    refused,
+    wait_for_azure,
+)
+from shared.copies.copying.rules.failures import azure_problem
+from shared.copies.copying.rules.naming import chain_key, collection_tags, restore_point_name, source_collection_id
+from shared.copies.copying.rules.waits import AzureWait
+from shared.copies.copying.state import DetailOfSource, DetailOfTarget
 from shared.copies.facts import RestorePointFacts
 from shared.copies.gateway import Point, RestorePointGateway
 from shared.copies.ledger import Ledger
-from shared.errors import CallFailure, ErrorCode, FailureKind, Problem, Refused
+from shared.copies.provisioning import ProvisioningState
+from shared.errors import CallFailure, ErrorCode, FailureKind, Problem, Refused, azure_code
 from shared.operations.accepting.locks import Locks
 from shared.operations.model.models import Intent
-from shared.operations.running.claims import Claim
 from shared.operations.running.effects import Absent, Effect, Started
 from shared.operations.running.outcomes import Next, Outcome, Wait
 from shared.operations.timings import Timings
 
+_CREATE_COLLECTION = "createSourceCollection"
+_CREATE_POINT = "createRestorePoint"
+
 
 @dataclass(frozen=True, slots=True)
 class SourceSteps:
-    """The steps that come before the target, with what they need."""
+    """The steps that come before the target."""
 
     gateway: RestorePointGateway
     chains: Chains
@@ -33,117 +51,181 @@ class SourceSteps:
     clock: Clock
     timings: Timings
 
-    async def preparing(self, claim: Claim) -> Outcome:
-        """Look at the source and refuse in words what Azure would refuse."""
-        request = CopyRequest.model_validate(claim.operation.body)
+    async def preparing(self, copy: CopyClaim) -> Outcome:
+        """Read the source, and fail with the reason where Azure would refuse the copy."""
         try:
-            seen = await admission.look(self.gateway, request)
-            admission.refuse(request, seen)
+            seen = await admission.look(self.gateway, copy.request)
+            copy.state.forget("absence")
+            admission.refuse(copy.request, seen)
             if seen.point is not None:
-                await self._claim_copy(claim, request, ResourceId.parse(seen.point.id))
-                return await self._with_source(claim, request, seen.point)
+                await self._claim_copy(copy, ResourceId.parse(seen.point.id))
+                return await self._with_source(copy, seen.point)
         except CallFailure as failure:
             if failure.kind is FailureKind.NOT_FOUND:
-                return failed(admission.not_found(request).problem)
+                return look_again(self.clock, copy) or failed(admission.not_found(copy.request).problem)
             return refused(failure)
         except Refused as refusal:
             return failed(refusal.problem)
         return Next("making")
 
-    async def _claim_copy(self, claim: Claim, request: CopyRequest, point: ResourceId) -> None:
-        claim.data["failedBefore"] = await self.ledger.claim(point, request.target.region, claim.id, replaces=replaces(claim))
+    async def _claim_copy(self, copy: CopyClaim, point: ResourceId) -> None:
+        region = copy.request.target.region
+        copy.state.failed_before = await self.ledger.claim(point, region, copy.id, replaces=copy.state.replaces)
 
-    async def making(self, claim: Claim) -> Outcome:
-        """Given a VM: have a collection for its restore points, then make one there while the VM is ours alone."""
-        request = CopyRequest.model_validate(claim.operation.body)
-        vm = admission.source_id(request)
-        collection = source_collection_id(vm)
+    async def making(self, copy: CopyClaim) -> Outcome:
+        """Create a restore point of the VM in its own collection, while the VM is locked for others."""
+        vm = admission.source_id(copy.request)
         lock = _vm_lock(vm)
-        held = await self.locks.take([lock], claim.id)
+        held = await self.locks.take([lock], copy.id)
         if held is not None:
             return Wait(self.clock.now() + timedelta(minutes=1))
-        claim.hold(lock)
+        copy.hold(lock)
+        collection = source_collection_id(vm)
+        point = collection.child(POINT_TYPE, restore_point_name(copy.id))
         try:
-            if await self.gateway.collection(collection) is None or intends(claim, "createSourceCollection"):
-                region = (await self.gateway.virtual_machine(vm)).region
-                await claim.perform(
-                    collection_effect(self.gateway, self.timings, "createSourceCollection", collection, region, str(vm), {})
-                )
-            point = collection.child(POINT_TYPE, restore_point_name(claim.id))
-            await claim.perform(self._point_effect(claim, request, point))
+            await self._ensure_collection(copy, vm, collection)
+            await self._note_point(copy, vm, point)
+            made = await copy.perform(self._point_effect(copy, point))
         except CallFailure as failure:
-            if failure.kind is FailureKind.THROTTLED:
-                claim.drop(lock)  # Azure's limit is the VM's, but what waits for it must not keep the VM from others
-            return once_more(self.clock, claim, failure, "making") or refused(failure)
-        claim.data["point"] = str(point)
+            if copy.intends(_CREATE_POINT):
+                raise  # a read failed while an earlier answer is missing: the restore point may exist
+            await self._forget_point(copy, vm)
+            return await self._not_made(copy, vm, failure)
+        copy.state.forget("absence", "wait")
+        copy.remember_operation(_CREATE_POINT, made.operation_url)
+        copy.state.point = point
         return Next("made")
 
-    def _point_effect(self, claim: Claim, request: CopyRequest, point: ResourceId) -> Effect[Point]:
+    async def _ensure_collection(self, copy: CopyClaim, vm: ResourceId, collection: ResourceId) -> None:
+        if await self.gateway.collection(collection) is not None and not copy.intends(_CREATE_COLLECTION):
+            return
+        region = (await self.gateway.virtual_machine(vm)).region
+        tags = collection_tags(copy.request.tags, vm, None)
+        await copy.perform(collection_effect(self.gateway, self.timings, _CREATE_COLLECTION, collection, region, str(vm), tags))
+
+    async def _note_point(self, copy: CopyClaim, vm: ResourceId, point: ResourceId) -> None:
+        """Name the restore point in the ledger and in the answer before it is created, so that it is known however the copy ends."""
+        await self.ledger.note_restore_point(copy.tenant, vm, point, copy.id)
+        copy.detail.source = DetailOfSource(virtual_machine_id=str(vm), restore_point_id=str(point), region=None, taken_at=None)
+
+    async def _forget_point(self, copy: CopyClaim, vm: ResourceId) -> None:
+        """Undo `_note_point`: Azure has refused to create the restore point."""
+        if copy.detail.source is not None:
+            copy.detail.forget("source")
+            await self.ledger.forget_restore_point(vm, copy.id)
+
+    async def _not_made(self, copy: CopyClaim, vm: ResourceId, failure: CallFailure) -> Outcome:
+        """Decide on a failure before the restore point was begun; a wait does not keep the VM from other operations."""
+        if failure.asks_to_wait:
+            copy.drop(_vm_lock(vm))
+            return rate_wait(self.clock, copy, failure, "making")
+        if failure.kind is not FailureKind.NOT_FOUND:
+            return once_more(self.clock, copy, failure, "making") or refused(failure)
+        copy.drop(_vm_lock(vm))
+        wait = look_again(self.clock, copy, "making")
+        if wait is not None:
+            return wait
+        try:
+            await self.gateway.virtual_machine(vm)
+        except CallFailure as of_the_vm:
+            if of_the_vm.kind is FailureKind.NOT_FOUND:
+                return failed(admission.not_found(copy.request).problem)
+            return refused(of_the_vm)
+        return missing_attention(self.clock, copy, failure, "making")
+
+    def _point_effect(self, copy: CopyClaim, point: ResourceId) -> Effect[Point]:
+        source = copy.request.source
+
         async def send(request_id: str) -> Point:
-            source = request.source
-            date = await self.gateway.create_point(
+            return await self.gateway.create_point(
                 point, source.consistency_mode, source.exclude_disks, request_id, self.timings.effect_timeout
             )
-            return Point(str(point), "Creating", None, date)
 
         async def look(_intent: Intent) -> Started[Point] | Absent:
             found = await self.gateway.point(point)
             return Started(found) if found is not None else Absent()
 
-        harmless = f"the restore point is named by the operation {claim.id}: a second PUT of it answers 409 Conflict"
-        return Effect("createRestorePoint", send, look, harmless, preparation=True)
+        harmless = f"the restore point is named by the operation {copy.id}: a second PUT of it answers 409 Conflict"
+        return Effect(_CREATE_POINT, send, look, harmless, preparation=True)
 
-    async def made(self, claim: Claim) -> Outcome:
-        """Wait until the VM's restore point is there; the VM is free then."""
-        request = CopyRequest.model_validate(claim.operation.body)
+    async def made(self, copy: CopyClaim) -> Outcome:
+        """Wait until the restore point of the VM is finished; then the VM is unlocked."""
         try:
-            facts = await self.gateway.source_point(ResourceId.parse(str(claim.data["point"])))
+            facts = await self.gateway.source_point(copy.point)
         except CallFailure as failure:
             if failure.kind is FailureKind.NOT_FOUND:
-                return failed(Problem(ErrorCode.SOURCE_NOT_FOUND, "The restore point that was made of the VM is gone."))
+                return await self._not_there(copy)
             return refused(failure)
-        if facts.state == "Failed":
-            words = "Azure could not make a restore point of the VM; its activity log says more"
-            return failed(Problem(ErrorCode.AZURE_REFUSED, words))
-        if facts.state != "Succeeded":
-            return Wait(self.clock.now() + MAKING)
-        claim.drop(_vm_lock(admission.source_id(request)))
+        copy.state.forget("absence")
+        if facts.state is ProvisioningState.FAILED:
+            return failed(await self._reason(copy) or _unexplained(copy.point))
+        if facts.state is not ProvisioningState.SUCCEEDED:
+            return await self._not_finished(copy, facts)
+        copy.drop(_vm_lock(admission.source_id(copy.request)))
         try:
-            await self._claim_copy(claim, request, ResourceId.parse(facts.id))
+            await self._claim_copy(copy, ResourceId.parse(facts.id))
         except Refused as refusal:
             return failed(refusal.problem)
-        return await self._with_source(claim, request, facts)
+        return await self._with_source(copy, facts)
 
-    async def _with_source(self, claim: Claim, request: CopyRequest, point: RestorePointFacts) -> Outcome:
-        """Note what is known of the source and the target, once the source is there."""
-        if point.state == "Creating" or point.taken_at is None:
-            return Wait(self.clock.now() + MAKING)
+    async def _not_there(self, copy: CopyClaim) -> Outcome:
+        reason = await self._reason(copy)
+        if reason is not None:
+            return failed(reason)
+        wait = look_again(self.clock, copy)
+        if wait is not None:
+            return wait
+        message = f"The restore point {copy.point} was created for this copy, and is no longer in Azure."
+        return failed(Problem(ErrorCode.SOURCE_NOT_FOUND, message))
+
+    async def _not_finished(self, copy: CopyClaim, facts: RestorePointFacts) -> Outcome:
+        """Wait for Azure; once that takes too long the VM is unlocked, and a creation that has failed ends the copy."""
+        state = facts.state if facts.state is not None else "unknown"
+        subject = f"The restore point {copy.point} has been in the state {state}"
+        wait = wait_for_azure(self.clock, copy, AzureWait.RESTORE_POINT, subject)
+        if wait.attention is None:
+            return wait
+        copy.drop(_vm_lock(admission.source_id(copy.request)))
+        reason = await self._reason(copy)
+        return failed(reason) if reason is not None else wait
+
+    async def _reason(self, copy: CopyClaim) -> Problem | None:
+        """Return why Azure failed to create the restore point, with advice for the code; None where it does not show a failure."""
+        error = await reason_in_operation(self.gateway, copy, _CREATE_POINT)
+        if error is None:
+            return None
+        failure = CallFailure(FailureKind.REFUSED, code=error.code, message=error.message)
+        return azure_problem(error, azure_code(failure))
+
+    async def _with_source(self, copy: CopyClaim, point: RestorePointFacts) -> Outcome:
+        """Store what is known of the source and the target, once the source is finished."""
+        if point.taken_at is None or point.state not in {None, ProvisioningState.SUCCEEDED}:
+            state = "without a creation time" if point.taken_at is None else f"in the state {point.state}"
+            return wait_for_azure(self.clock, copy, AzureWait.SOURCE, f"The restore point {point.id} has been {state}", delay=MAKING)
         source = ResourceId.parse(point.id)
-        _, target_collection = admission.collections(request)
-        target = target_collection.child(POINT_TYPE, restore_point_name(claim.id))
         source_collection = ResourceId.parse(point.collection_id)
-        claim.data |= {
-            "point": str(source),
-            "target": str(target),
-            "chain": chain_key(source_collection, target_collection),
-            "takenAt": to_text(point.taken_at),
-            "disks": point.captured,
-            "sizeGb": point.size_gb,
-        }
+        _, target_collection = admission.collections(copy.request)
+        state_of = copy.state
+        state_of.forget("wait")
+        state_of.point = source
+        state_of.target = target_collection.child(POINT_TYPE, restore_point_name(copy.id))
+        state_of.chain = chain_key(source_collection, target_collection)
+        state_of.taken_at = point.taken_at
+        state_of.disks, state_of.size_gb = point.captured, point.size_gb
         # before anything that takes long: from now on no newer one of the chain goes first
-        await self.chains.join(str(claim.data["chain"]), claim.id, point.taken_at)
+        await self.chains.join(copy.chain, copy.id, point.taken_at)
         if point.virtual_machine_id:
-            claim.filters["virtualMachineId"] = ResourceId.parse(point.virtual_machine_id).key
-        claim.detail |= {
-            "source": {
-                "virtualMachineId": point.virtual_machine_id,
-                "restorePointId": str(source),
-                "region": point.region,
-                "takenAt": to_text(point.taken_at),
-            },
-            "target": {"restorePointId": None, "region": request.target.region},
-        }
+            copy.filter_by("virtualMachineId", ResourceId.parse(point.virtual_machine_id).key)
+        copy.detail.source = DetailOfSource(
+            virtual_machine_id=point.virtual_machine_id, restore_point_id=str(source), region=point.region, taken_at=point.taken_at
+        )
+        copy.detail.target = DetailOfTarget(restore_point_id=None, region=copy.request.target.region)
         return Next("ensuringTarget")
+
+
+def _unexplained(point: ResourceId) -> Problem:
+    message = f"Azure could not create the restore point {point} and gives no reason. Check the activity log of its collection."
+    return Problem(ErrorCode.AZURE_REFUSED, message)
 
 
 def _vm_lock(vm: ResourceId) -> str:

@@ -1,12 +1,12 @@
 """Takes a chain's turn: carries out what `rules.chain` decides against the table and the target collection, until nothing is left to do."""
 
 import asyncio
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from shared.arm.ids import ResourceId
-from shared.clock import Clock, from_text
+from shared.arm.reading import id_key
+from shared.clock import Clock
 from shared.copies.copying.chains import Chain, Chains
 from shared.copies.copying.rules.chain import (
     GiveWay,
@@ -23,7 +23,8 @@ from shared.copies.copying.rules.chain import (
     to_read,
 )
 from shared.copies.copying.rules.replication import still_running
-from shared.copies.gateway import Collection, Json, RestorePointGateway
+from shared.copies.gateway import Collection, RestorePointGateway
+from shared.errors import CallFailure, FailureKind
 
 _ROUNDS = 12
 _UNDATED = timedelta(minutes=1)
@@ -38,7 +39,7 @@ class Turns:
     gateway: RestorePointGateway
     clock: Clock
 
-    async def take(self, key: str, me: Waiter, target: ResourceId, source_point: str) -> StartNow | WaitUntil | MovedOn:
+    async def take(self, key: str, me: Waiter, target: ResourceId, source_point: ResourceId) -> StartNow | WaitUntil | MovedOn:
         """Do what the chain lets a waiting copy do now, and say what comes of it: start, wait, or never.
 
         Raises `CallFailure` where the target collection cannot be read.
@@ -67,16 +68,16 @@ class Turns:
                         return decision
         return WaitUntil(self.clock.now(), "others of the chain are at it in this very moment")
 
-    async def _look(self, chain: Chain, me: Waiter, target: ResourceId, source_point: str) -> bool:
+    async def _look(self, chain: Chain, me: Waiter, target: ResourceId, source_point: ResourceId) -> bool:
         """Read the target collection, write into the head what others did there; False if the head changed meanwhile."""
         collection = target.parent
-        source_collection = ResourceId.parse(source_point).parent
+        source_collection = source_point.parent
         if collection is None or source_collection is None:
             raise ValueError(f"{target} lies in no collection")
         there, source = await asyncio.gather(
             self.gateway.collection(collection, with_points=True), self.gateway.collection(source_collection, with_points=True)
         )
-        points = _observed(there, source)
+        points = _observed(_found(there, collection), _found(source, source_collection))
         unread = to_read(chain.head, points, me.operation_id)
         views = await asyncio.gather(*(self.gateway.instance_view(collection.child("restorePoints", name)) for name in unread))
         running = {name: still_running(view) for name, view in zip(unread, views, strict=True)}
@@ -109,18 +110,13 @@ class Turns:
         return True
 
 
-def _observed(target: Collection | None, source: Collection | None) -> list[ObservedPoint]:
-    taken = {str(point.get("id", "")).lower(): _moment(point) for point in (source.points if source else ())}
-    points: Sequence[Json] = target.points if target else ()
-    return [ObservedPoint(str(point.get("name", "")), taken.get(_source(point).lower())) for point in points]
+def _found(collection: Collection | None, collection_id: ResourceId) -> Collection:
+    """Return a collection that was read or created before; a 404 of it must not count as an empty one."""
+    if collection is None:
+        raise CallFailure(FailureKind.NOT_FOUND, code="ResourceNotFound", message=f"{collection_id} was not found", status=404)
+    return collection
 
 
-def _source(point: Json) -> str:
-    source = (point.get("properties", {}).get("sourceRestorePoint") or {}).get("id")
-    text = str(source or "")
-    return text if text.startswith("/") else f"/{text}"
-
-
-def _moment(point: Json) -> datetime | None:
-    created = point.get("properties", {}).get("timeCreated")
-    return from_text(str(created)) if created else None
+def _observed(target: Collection, source: Collection) -> list[ObservedPoint]:
+    taken = {id_key(point.id): point.taken_at for point in source.points}
+    return [ObservedPoint(point.name, taken.get(id_key(point.source_restore_point_id))) for point in target.points]

@@ -1,4 +1,4 @@
-"""The two-person rule: a second person approves this plan, in time, or nothing is started (contracts/failovers.md)."""
+"""The two-person rule: a second person approves this plan, in time, or nothing is started (docs/design/failovers.md)."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""The audit trail: entries chained by hash, so that none can be changed, taken out or put in between unseen (issue: guard rails).
+"""The audit trail: entries chained by hash, so that none can be changed, taken out or put in between unseen.
 
 The last entry can be taken off a chain unseen; that is what the anchored head is for.
 """

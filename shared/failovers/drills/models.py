@@ -1,10 +1,11 @@
 """What comes in and what goes out of drills: policies, runs, the report."""
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Any, Self
 
-from pydantic import BeforeValidator, Field, PlainSerializer, StrictBool, WithJsonSchema, model_validator
+from pydantic import BeforeValidator, Field, PlainSerializer, StrictBool, WithJsonSchema, field_serializer, model_validator
 
 from shared.failovers.vault.answers import Failure, Moment
 from shared.failovers.vault.fields import At, NetworkId, ProtectedItemId, RecoveryPlanId, Span, refuse
@@ -14,6 +15,7 @@ from shared.values.durations import duration_text, parse_duration
 
 SHORTEST, LONGEST = timedelta(hours=1), timedelta(days=366)
 MAX_SCOPES = 500
+_FORMER = "stands"
 
 
 class Late(StrEnum):
@@ -48,7 +50,8 @@ Period = Annotated[
 class DrillPolicyRequest(Document):
     """A drill policy as it is to be: which items and plans, how often, into which isolated network (null attaches none).
 
-    The first drill is made at `firstAt`, by default at once; each test machine stands for `stands` before it is cleaned up.
+    The first drill starts at `firstAt`, by default immediately; each test machine is kept for `keepFor` before it is cleaned up.
+    `stands` is the former name of `keepFor`, accepted in requests of this version.
     """
 
     protected_item_ids: tuple[ProtectedItemId, ...] = ()
@@ -56,9 +59,18 @@ class DrillPolicyRequest(Document):
     every: Period
     network: NetworkId | None
     first_at: At | None = None
-    stands: Span = timedelta()
+    keep_for: Span = timedelta()
     late: Late = Late.CATCH_UP
     enabled: StrictBool = True
+
+    @model_validator(mode="before")
+    @classmethod
+    def _former_name(cls, value: Any) -> Any:  # noqa: ANN401  # whatever was sent
+        if not isinstance(value, Mapping) or _FORMER not in value:
+            return value
+        if "keepFor" in value or "keep_for" in value:
+            return value  # both names: the former one is refused as an unknown field
+        return {("keepFor" if name == _FORMER else name): member for name, member in value.items()}
 
     @model_validator(mode="after")
     def _something(self) -> Self:
@@ -67,8 +79,8 @@ class DrillPolicyRequest(Document):
             raise refuse("give protectedItemIds, recoveryPlanIds or both: there is nothing to drill")
         if count > MAX_SCOPES:
             raise refuse(f"a policy drills {MAX_SCOPES} items and plans at most")
-        if self.stands >= self.every:
-            raise refuse("stands must be shorter than every: a machine is cleaned up before it is drilled again")
+        if self.keep_for >= self.every:
+            raise refuse("keepFor must be shorter than every: a test machine is cleaned up before the next drill")
         return self
 
     @property
@@ -99,7 +111,7 @@ class DrillPolicyBody(Document):
     every: Period
     network: str | None
     first_at: Moment
-    stands: Span
+    keep_for: Span
     late: Late
     enabled: bool
     next_slot: Moment | None = None
@@ -133,7 +145,10 @@ class DrillReport(Document):
 
 
 class KeptPolicy(Document):
-    """A policy as it is kept. `deleted`: it makes no more drills, and stays until those that it made are cleaned up."""
+    """A policy in storage. `deleted` is true for one that makes no more drills and remains until its drills are cleaned up.
+
+    The stored name of `keepFor` is `stands`: versions that run at the same time read it.
+    """
 
     name: str
     tenant: str
@@ -141,6 +156,10 @@ class KeptPolicy(Document):
     request: DrillPolicyRequest
     first_at: Moment
     deleted: bool = False
+
+    @field_serializer("request")
+    def _stored(self, request: DrillPolicyRequest) -> dict[str, Any]:
+        return {(_FORMER if name == "keepFor" else name): value for name, value in request.as_json().items()}
 
 
 class KeptRun(Document):

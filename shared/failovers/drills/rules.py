@@ -1,4 +1,4 @@
-"""Drills: which items or plans are to be tested again, and which never were (issue: drills)."""
+"""Drills: which items or plans are to be tested again, and which never were."""
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
@@ -10,14 +10,14 @@ from shared.operations.model.models import Status
 
 @dataclass(frozen=True, slots=True)
 class DrillPolicy:
-    """What is drilled, ARM ids of items and plans; how often, from `first_at` on; and how long a test machine stands before its cleanup."""
+    """What is drilled (ARM ids of items and plans), how often from `first_at` on, how long a test machine is kept before its cleanup."""
 
     name: str
     scopes: tuple[str, ...]
     every: timedelta
     first_at: datetime
     network: str | None
-    stands: timedelta = timedelta()
+    keep_for: timedelta = timedelta()
 
 
 @dataclass(frozen=True, slots=True)

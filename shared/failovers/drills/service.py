@@ -149,7 +149,7 @@ class Drills:
             "scope": _scope(scope),
             "action": Action.TEST_FAILOVER.value,
             "options": {"network": policy.request.network},
-            "thenCleanup": {"after": duration_text(policy.request.stands)} if policy.request.stands else True,
+            "thenCleanup": {"after": duration_text(policy.request.keep_for)} if policy.request.keep_for else True,
         }
         run = KeptRun(scope=scope, slot=slot, started_at=self.clock.now())
         try:
@@ -191,10 +191,11 @@ class Drills:
         if body is None:
             return run.model_copy(update={"cleaned_up": True})
         facts = PlanFacts.from_arm(body) if is_plan(scope) else ProtectedItemFacts.from_arm(body)
-        if facts.scenario is not None or facts.allowed_operations is None:
+        if facts.allowed_operations is None:
             return run
         if AllowedOperation.TEST_FAILOVER_CLEANUP not in facts.allowed_operations:
-            return run.model_copy(update={"cleaned_up": True})
+            busy = facts.scenario is not None and facts.scenario.occupies(())
+            return run if busy else run.model_copy(update={"cleaned_up": True})
         key = f"{rules.slot_key(_rule(policy), run.slot, run.scope)}@cleanup/{run.tries + 1}"
         try:
             accepted = await self._start(policy, {"scope": _scope(run.scope), "action": Action.TEST_FAILOVER_CLEANUP.value}, key)
@@ -246,7 +247,7 @@ class Drills:
             every=request.every,
             network=request.network,
             first_at=policy.first_at,
-            stands=request.stands,
+            keep_for=request.keep_for,
             late=request.late,
             enabled=request.enabled,
             next_slot=None if not request.enabled else policy.first_at if slot is None else slot + request.every,
@@ -270,7 +271,7 @@ class Drills:
 
 def _rule(policy: KeptPolicy) -> rules.DrillPolicy:
     request = policy.request
-    return rules.DrillPolicy(policy.name, request.scopes, request.every, policy.first_at, request.network, request.stands)
+    return rules.DrillPolicy(policy.name, request.scopes, request.every, policy.first_at, request.network, request.keep_for)
 
 
 def _drilled(run: KeptRun) -> rules.DrillRun:

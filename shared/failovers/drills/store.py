@@ -12,7 +12,7 @@ from shared.arm.ids import ResourceId
 from shared.failovers.drills.models import KeptPolicy, KeptRun
 from shared.failovers.policies import policy_key
 from shared.operations.model.identity import inverted, short_hash
-from shared.operations.model.rows import from_pieces, pieces
+from shared.storage.pieces import from_pieces, pieces
 from shared.storage.tables import Conflict, Entity, Table
 
 

@@ -12,6 +12,7 @@ from typing import TypeVar
 from shared.access.ownership import owner_of
 from shared.access.registry import Registry
 from shared.arm.ids import ResourceId
+from shared.arm.reading import id_key, own_id
 from shared.clock import Clock
 from shared.errors import CallFailure, FailureKind
 from shared.failovers.failing_over.blast_radius import BlastRadius
@@ -23,7 +24,7 @@ from shared.failovers.vault.gateway import Json, SiteRecoveryGateway, vault_of
 from shared.failovers.vault.job_facts import JobFacts
 from shared.failovers.vault.names import Action
 from shared.failovers.vault.owners import owner_of_plan
-from shared.values.reading import same_name
+from shared.values.reading import same_text
 
 T = TypeVar("T")
 _DEFAULTS = GuardRails()
@@ -41,14 +42,14 @@ class ContextReader:
     async def read(self, request: FailoverRequest, tenant: str, operation: str) -> FailoverContext:
         """Read the world of a request of a tenant. Raises `CallFailure` where the item or plan itself cannot be read."""
         scope = ResourceId.parse(request.scope.id)
-        plan = PlanFacts.from_arm(await self.gateway.read(scope)) if request.scope.is_plan else None
+        plan = PlanFacts.from_arm(await self._read_scope(scope)) if request.scope.is_plan else None
         owner = await owner_of_plan(self.registry, plan) if plan is not None else await owner_of(self.registry, scope)
         ids: Sequence[tuple[str, int | None]] = ((request.scope.id, None),)
         if plan is not None:
             ids = [member for member in plan.members if await owner_of(self.registry, member[0]) == tenant]
         members, jobs, moved, network, region, rails = await asyncio.gather(
             asyncio.gather(*(self._member(request, ResourceId.parse(item), group, tenant) for item, group in ids)),
-            _unless_unread(self.running_jobs(vault_of(scope))),
+            _unless_unread(self._jobs(vault_of(scope))),
             self.moves.lately(tenant, operation),
             self._network(request, tenant),
             self._region(vault_of(scope)),
@@ -66,17 +67,34 @@ class ContextReader:
             plan=plan,
             strangers=len(plan.members) - len(ids) if plan is not None else 0,
             unread=tuple(item for (item, _), member in zip(ids, members, strict=True) if member is None),
-            jobs=jobs,
+            jobs=_concerning(jobs, plan, members),
             moved_lately=moved,
             network=network,
             vault_region=region,
             rails=rails,
         )
 
-    async def running_jobs(self, vault: ResourceId) -> tuple[JobFacts, ...]:
-        """Read the vault's jobs that have not ended."""
-        jobs = [JobFacts.from_arm(job) for job in await self.gateway.children(vault, "replicationJobs")]
-        return tuple(job for job in jobs if not job.state.ended)
+    async def _read_scope(self, scope: ResourceId) -> Json:
+        """Read an item or a plan; NOT_FOUND only where the list of the vault does not show it either."""
+        try:
+            return await self.gateway.read(scope)
+        except CallFailure as failure:
+            if failure.kind is not FailureKind.NOT_FOUND or not await self._is_listed(scope):
+                raise
+            message = f"{scope} was not found by its id, but the vault lists it. The read is retried."
+            raise CallFailure(FailureKind.IN_DOUBT, code="NotRead", message=message) from failure
+
+    async def _is_listed(self, scope: ResourceId) -> bool:
+        try:
+            found = await self.gateway.children(vault_of(scope), scope.types[-1])
+        except CallFailure as failure:
+            if failure.kind is FailureKind.NOT_FOUND:
+                return False
+            raise
+        return any(id_key(own_id(body)) == scope.key for body in found)
+
+    async def _jobs(self, vault: ResourceId) -> tuple[JobFacts, ...]:
+        return tuple([JobFacts.from_arm(job) for job in await self.gateway.children(vault, "replicationJobs")])
 
     async def rails(self, tenant: str) -> GuardRails:
         """Return a tenant's guard rails: its settings in the registry, else the defaults."""
@@ -92,7 +110,7 @@ class ContextReader:
         if request.scope.is_plan:
             body = await _unless_unread(self.gateway.read(item))
         else:
-            body = await self.gateway.read(item)
+            body = await self._read_scope(item)
         if body is None:
             return None
         owned = await owner_of(self.registry, item) == tenant
@@ -119,12 +137,24 @@ class ContextReader:
         return str(body.get("location", "")).replace(" ", "").lower() or None if body else None
 
 
+def _concerning(jobs: Sequence[JobFacts] | None, plan: PlanFacts | None, members: Sequence[Member | None]) -> tuple[JobFacts, ...] | None:
+    """Return the jobs that have not ended, and those that the scenario of the plan or of a member names; None where they were not read."""
+    if jobs is None:
+        return None
+    scenarios = [plan.scenario if plan is not None else None, *(member.item.scenario for member in members if member is not None)]
+    named = {scenario.job.lower() for scenario in scenarios if scenario is not None}
+    return tuple(job for job in jobs if not job.state.ended or job.name.lower() in named)
+
+
 def _without_anothers_job(member: Member, plan: PlanFacts | None, jobs: Sequence[JobFacts]) -> Member:
     """Leave out which job keeps an item busy where it works on something else, which may be another's: a plan that the item is in too."""
-    busy = member.item.scenario
-    own = [name for name in (member.item.name, plan.name if plan is not None else None) if name]
-    if busy is None or any(job.name == busy.job and any(same_name(job.target_id, name) for name in own) for job in jobs):
+    item, busy = member.item, member.item.scenario
+    if busy is None:
         return member
+    for job in jobs:
+        of_plan = plan is not None and job.works_on(plan.name, plan.friendly_name, is_plan=True)
+        if same_text(job.name, busy.job) and (of_plan or job.works_on(item.name, item.friendly_name, is_plan=False)):
+            return member
     return replace(member, item=replace(member.item, scenario=replace(busy, job="")))
 
 

@@ -7,16 +7,26 @@ from shared.clock import Clock, from_text
 from shared.errors import CallFailure
 from shared.failovers.failing_over import state as record
 from shared.failovers.vault import jobs
-from shared.failovers.vault.gateway import SiteRecoveryGateway
+from shared.failovers.vault.gateway import SiteRecoveryGateway, vault_of
 from shared.failovers.vault.job_facts import JobFacts
 from shared.operations.model.models import JsonObject
 from shared.operations.model.rows import Active
 from shared.operations.running.outcomes import Checked, Unread
+from shared.values.reading import same_text
 
 
 def group_of(vault: ResourceId) -> str:
     """Return what checks of a vault are batched by; they draw on the budget of its subscription."""
     return f"{vault.subscription_id}/read#{vault.resource_group.lower()}/{vault.name.lower()}"
+
+
+async def read_job(gateway: SiteRecoveryGateway, job: ResourceId) -> JobFacts | None:
+    """Read a job by its id, or find it in the list of the vault where its id is not found; None where neither shows it."""
+    body = await gateway.find(job)
+    if body is not None:
+        return JobFacts.from_arm(body)
+    listed = [JobFacts.from_arm(one) for one in await gateway.children(vault_of(job), "replicationJobs")]
+    return next((one for one in listed if same_text(one.name, job.name)), None)
 
 
 async def check(gateway: SiteRecoveryGateway, clock: Clock, rows: Sequence[Active]) -> Mapping[str, Checked | Unread]:

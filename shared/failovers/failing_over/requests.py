@@ -1,4 +1,4 @@
-"""What comes in: the bodies of `POST /failovers` and of what can be said to a failover (contracts/failovers.md).
+"""What comes in: the bodies of `POST /failovers` and of what can be said to a failover (docs/design/failovers.md).
 
 A request that is wrong raises `pydantic.ValidationError`. Errors of the type `farshore_field` carry the exact path of the field that cannot
 be used or is missing, whether the sender wrote it or not.

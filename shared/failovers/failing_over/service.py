@@ -6,12 +6,13 @@ from dataclasses import dataclass, replace
 
 from shared.arm.ids import ResourceId
 from shared.clock import Clock, from_text
-from shared.errors import CallFailure, ErrorCode, FailureKind, Problem, Refused, refusal_of, sentence
+from shared.errors import CallFailure, ErrorCode, FailureKind, Problem, Refused, azure_code, refusal_of, sentence
 from shared.failovers.approvals import rules as approval
 from shared.failovers.approvals.rules import PlanChanged
 from shared.failovers.audit.trails import AuditTrails
 from shared.failovers.failing_over import state as record
 from shared.failovers.failing_over.context import ContextReader
+from shared.failovers.failing_over.following import read_job
 from shared.failovers.failing_over.requests import FailoverRequest, ResolveRequest
 from shared.failovers.failing_over.rules import checks
 from shared.failovers.failing_over.rules.allowed import allowed_actions
@@ -32,6 +33,8 @@ from shared.operations.model.rows import Active
 
 _READS_SECONDS = 5.0
 _NOBODY = "a" * 26
+_FOLLOWS = "concluding"
+"""The step that reads the job of a leg."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,9 +122,7 @@ class Failovers:
             return None
         except CallFailure as failure:
             if failure.kind is FailureKind.REFUSED:
-                raise Refused(
-                    ErrorCode.AZURE_REFUSED, f"Azure refused to be asked: {failure.message}", details=(failure.problem,)
-                ) from failure
+                raise Refused(azure_code(failure), f"Azure refused the read: {failure.message}", details=(failure.problem,)) from failure
             return None
 
     async def _planned(self, request: FailoverRequest, owner: str) -> Planned:
@@ -202,8 +203,10 @@ class Failovers:
     async def resolve(self, operation: Operation, said: ResolveRequest, by: Actor) -> Operation:
         """Take a person's word on a start whose outcome nobody knows. Raises `Refused` (NotInDoubt, InvalidRequest)."""
         row = await self.commands.store.active(operation.id)
-        if row is None or row.intent is None or operation.attention is None or operation.attention.code != ErrorCode.OUTCOME_UNKNOWN:
-            raise Refused(ErrorCode.NOT_IN_DOUBT, "Nothing about it is in doubt.", target=operation.id)
+        if row is None or operation.attention is None or operation.attention.code != ErrorCode.OUTCOME_UNKNOWN:
+            raise Refused(ErrorCode.NOT_IN_DOUBT, "The outcome of the failover is not unknown.", target=operation.id)
+        if row.intent is None:
+            return await self._resolve_absent_job(operation, row, said, by)
         if not row.intent.own:
             raise Refused(ErrorCode.NOT_IN_DOUBT, "Its start is not in doubt; what prepares it is sent again.", target=operation.id)
         job = said.job_id
@@ -215,12 +218,24 @@ class Failovers:
         )
         return await self._say(operation, word, "starting")
 
+    async def _resolve_absent_job(self, operation: Operation, row: Active, said: ResolveRequest, by: Actor) -> Operation:
+        """Take a decision on a leg whose job Azure no longer shows: another job to follow, or that the leg has failed."""
+        if row.step != _FOLLOWS:
+            raise Refused(ErrorCode.NOT_IN_DOUBT, "The outcome of the failover is not unknown.", target=operation.id)
+        if said.outcome is ResolvedAs.STARTED and not said.job_id:
+            raise Refused(ErrorCode.INVALID_REQUEST, "jobId is missing: name the job to follow.", target="jobId")
+        job = await self._named(operation, said.job_id) if said.job_id else None
+        lost = record.legs_of(row.data)[record.running_leg(row.data)].job
+        detail = {"outcome": str(said.outcome), "job": job}
+        await self.audit.append(operation.id, f"resolved/{lost}", by, "resolved", detail)
+        return await self._say(operation, {"word": "resolve", "outcome": str(said.outcome), "jobId": job, "by": by.as_json()}, _FOLLOWS)
+
     async def _named(self, operation: Operation, job: str) -> str:
         """Return the name of a job that a person says it is; a slip of the pen would end what still runs."""
         name = job.rstrip("/").rpartition("/")[2]
         vault = vault_of(ResourceId.parse(record.request_of(operation.body).scope.id))
         try:
-            known = await self.gateway.find(vault.child("replicationJobs", name))
+            known = await read_job(self.gateway, vault.child("replicationJobs", name))
         except ValueError as wrong:
             raise Refused(ErrorCode.INVALID_REQUEST, sentence(str(wrong)), target="jobId") from None
         if known is None:
@@ -232,11 +247,12 @@ class Failovers:
         scope = ResourceId.parse(record.item_ids(operation.detail)[-1] if not request.scope.is_plan else request.scope.id)
         found = await self.gateway.children(vault_of(scope), "replicationJobs")
         body = await self.gateway.read(scope)
-        busy = (PlanFacts.from_arm(body) if request.scope.is_plan else ProtectedItemFacts.from_arm(body)).scenario
+        facts = PlanFacts.from_arm(body) if request.scope.is_plan else ProtectedItemFacts.from_arm(body)
         if row.intent is not None:
             leg = record.legs_of(row.data)[record.running_leg(row.data)]
-            sought = jobs.JobQuery(row.intent.client_request_id, str(scope), leg.action, from_text(row.intent.at))
-            job = jobs.find_job(sought, [JobFacts.from_arm(item) for item in found], busy)
+            since, shown = from_text(row.intent.at), facts.friendly_name or None
+            sought = jobs.JobQuery(row.intent.client_request_id, str(scope), leg.action, since, shown)
+            job = jobs.find_job(sought, [JobFacts.from_arm(item) for item in found], facts.scenario)
             if job is not None:
                 return job.name
         raise Refused(ErrorCode.INVALID_REQUEST, "Azure shows no job that could be it: say which one it is.", target="jobId")

@@ -9,11 +9,12 @@ from datetime import timedelta
 
 from shared.arm.ids import ResourceId
 from shared.clock import Clock, from_text
-from shared.errors import CallFailure, ErrorCode, FailureKind, Problem
+from shared.errors import CallFailure, ErrorCode, FailureKind, Problem, azure_code
 from shared.failovers.approvals import rules as approval
 from shared.failovers.failing_over import state as record
 from shared.failovers.failing_over.blast_radius import BlastRadius
 from shared.failovers.failing_over.context import ContextReader
+from shared.failovers.failing_over.following import read_job
 from shared.failovers.failing_over.reprotection import reprotect_target
 from shared.failovers.failing_over.requests import FailoverRequest, FailoverScope
 from shared.failovers.failing_over.rules import checks
@@ -31,9 +32,11 @@ from shared.operations.running.claims import Claim
 from shared.operations.running.effects import Absent, Effect, Started
 from shared.operations.running.outcomes import End, Outcome, Wait
 from shared.operations.timings import Timings
+from shared.values.absence import BETWEEN_LOOKS, Absence, not_shown
 
 _HARMLESS = "Azure runs one job at a time on an item or plan and refuses what allowedOperations no longer names"
 _RETRY = timedelta(seconds=30)
+_SCOPE_ABSENT = "scopeAbsent"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +62,8 @@ class Starts:
         world = await self._world(claim, request)
         if not in_doubt:
             if world is None:
-                return Problem(ErrorCode.SOURCE_NOT_FOUND, f"Azure has no {request.scope.id}.", "scope")
+                return self._scope_absent(claim, request)
+            claim.data.pop(_SCOPE_ABSENT, None)
             stopped = await self._guard(claim, request, world, make_plan(request, world), index)
             if stopped is not None:
                 return stopped
@@ -71,9 +75,20 @@ class Starts:
                 raise  # a read that told nothing: the start's own doubt is not raised but waited for
             if claim.row.intent is None:
                 await self._take_back(claim, request)
-            if failure.kind is FailureKind.THROTTLED:
+            if failure.asks_to_wait:
                 return Wait(self.clock.now() + max(timedelta(seconds=failure.retry_after or 0), _RETRY))
-            return Problem(ErrorCode.AZURE_REFUSED, f"Azure refused {request.action}: {failure.message}", None, (failure.problem,))
+            if failure.kind is FailureKind.THROTTLED:
+                raise
+            return Problem(azure_code(failure), f"Azure refused {request.action}: {failure.message}", None, (failure.problem,))
+
+    def _scope_absent(self, claim: Claim, request: FailoverRequest) -> Wait | Problem:
+        """Return when to look again for an item or plan that was not found, or why the leg ends once it counts as gone."""
+        now = self.clock.now()
+        absence = not_shown(Absence.from_json(claim.data.get(_SCOPE_ABSENT)), now)
+        claim.data[_SCOPE_ABSENT] = absence.as_json()
+        if absence.lasts_long_enough(now):
+            return Problem(ErrorCode.SOURCE_NOT_FOUND, f"{request.scope.id} was not found in Azure.", "scope")
+        return Wait(now + BETWEEN_LOOKS)
 
     async def _world(self, claim: Claim, request: FailoverRequest) -> FailoverContext | None:
         """Read the world; None where Azure has the scope no more, as after a switch of protection."""
@@ -158,9 +173,9 @@ class Starts:
         """Find the job of a start whose answer was lost."""
         found = await self.gateway.children(vault_of(scope), "replicationJobs")
         body = await self.gateway.find(scope) or {}
-        busy = (PlanFacts.from_arm(body) if is_plan(scope) else ProtectedItemFacts.from_arm(body)).scenario
-        sought = jobs.JobQuery(sent.client_request_id, str(scope), action, from_text(sent.at))
-        job = jobs.find_job(sought, [JobFacts.from_arm(item) for item in found], busy)
+        facts = PlanFacts.from_arm(body) if is_plan(scope) else ProtectedItemFacts.from_arm(body)
+        sought = jobs.JobQuery(sent.client_request_id, str(scope), action, from_text(sent.at), facts.friendly_name or None)
+        job = jobs.find_job(sought, [JobFacts.from_arm(item) for item in found], facts.scenario)
         return Started(StartedJob(job.name, self.clock.now())) if job is not None else Absent()
 
     async def _call(self, request: FailoverRequest, world: FailoverContext) -> Call:
@@ -184,7 +199,10 @@ class Starts:
             return await self.gateway.resume(job, f"Farshore operation {claim.id}", request_id, self.timings.effect_timeout)
 
         async def look(_sent: Intent) -> Started[StartedJob] | Absent:
-            now = JobFacts.from_arm(await self.gateway.read(job))
+            now = await read_job(self.gateway, job)
+            if now is None:
+                message = f"job {job.name} was not found: whether it was resumed is unknown"
+                raise CallFailure(FailureKind.IN_DOUBT, code="JobNotFound", message=message)
             done = jobs.end_of(now) is not jobs.JobEnd.SUSPENDED
             return Started(StartedJob(job.name, self.clock.now())) if done else Absent()
 

@@ -8,7 +8,8 @@ from datetime import timedelta
 
 from shared.arm.ids import ResourceId
 from shared.clock import Clock
-from shared.errors import CallFailure, ErrorCode, FailureKind, Problem
+from shared.errors import CallFailure, FailureKind, Problem, azure_code
+from shared.failovers.failing_over.following import read_job
 from shared.failovers.failing_over.requests import FailoverRequest
 from shared.failovers.failing_over.rules.payloads import named_otherwise, rename_target
 from shared.failovers.vault import jobs
@@ -20,9 +21,12 @@ from shared.operations.running.claims import Claim
 from shared.operations.running.effects import Absent, Effect, Started
 from shared.operations.running.outcomes import Wait
 from shared.operations.timings import Timings
+from shared.values.absence import BETWEEN_LOOKS, Absence, not_shown
 
 _JOB = "naming"
 """The member of a row's `data` with the update's job; empty where Azure did it at once."""
+_ABSENT = "namingAbsent"
+"""The member of a row's `data` with the looks that have not shown that job."""
 _HARMLESS = "it sets the same name and size again, and Azure refuses it while a job works on the item"
 _SOON = timedelta(seconds=15)
 
@@ -74,16 +78,26 @@ class TargetMachines:
             if failure.kind not in {FailureKind.REFUSED, FailureKind.NOT_FOUND}:
                 raise
             words = f"Azure refused the name or size of the machine, and nothing was started: {failure.message}"
-            return Problem(ErrorCode.AZURE_REFUSED, words, "options", (failure.problem,))
+            return Problem(azure_code(failure), words, "options", (failure.problem,))
         claim.data[_JOB] = begun.job or ""
         return None
 
+    def _job_absent(self, claim: Claim) -> Wait:
+        """Return when to look again for the job of the update; once it counts as gone, name and size are set again."""
+        now = self.clock.now()
+        absence = not_shown(Absence.from_json(claim.data.get(_ABSENT)), now)
+        claim.data[_ABSENT] = absence.as_json()
+        if absence.lasts_long_enough(now):
+            del claim.data[_ABSENT], claim.data[_JOB]
+            return Wait(now)
+        return Wait(now + BETWEEN_LOOKS)
+
     async def _ended(self, claim: Claim, request: FailoverRequest) -> Problem | Wait | None:
         vault = vault_of(ResourceId.parse(request.scope.id))
-        found = await self.gateway.find(ResourceId.parse(f"{vault}/replicationJobs/{claim.data[_JOB]}"))
-        if found is None:
-            return None  # a job that Azure has forgotten is over; the item itself is looked at before the start
-        job = JobFacts.from_arm(found)
+        job = await read_job(self.gateway, vault.child("replicationJobs", str(claim.data[_JOB])))
+        if job is None:
+            return self._job_absent(claim)
+        claim.data.pop(_ABSENT, None)
         if not jobs.end_of(job).is_over:
             return Wait(self.clock.now() + _SOON)
         failed = jobs.problem_of(job, request.action)

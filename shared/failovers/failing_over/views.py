@@ -1,5 +1,6 @@
 """A failover as callers see it, made of its operation (contracts/failovers.md)."""
 
+from collections import Counter
 from collections.abc import Mapping
 
 from shared.failovers.failing_over import state as record
@@ -67,13 +68,20 @@ def _timings(operation: Operation, job: JobView | None) -> Timings:
     if job is None:
         return Timings()
     started, ended = job.start_time, job.end_time
-    per_task = {
-        task.name: (task.end_time - task.start_time).total_seconds()
-        for task in job.tasks
-        if task.start_time is not None and task.end_time is not None
-    }
     return Timings(
         accepted_to_started=max((started - operation.created_at).total_seconds(), 0.0) if started else None,
         started_to_finished=max((ended - started).total_seconds(), 0.0) if started and ended else None,
-        per_task=per_task,
+        per_task=task_seconds(job),
     )
+
+
+def task_seconds(job: JobView) -> dict[str, float]:
+    """Return how many seconds each task took, those that have ended; a name that occurs again has its number behind it."""
+    seen: Counter[str] = Counter()
+    found: dict[str, float] = {}
+    for task in job.tasks:
+        seen[task.name] += 1
+        name = task.name if seen[task.name] == 1 else f"{task.name} ({seen[task.name]})"
+        if task.start_time is not None and task.end_time is not None:
+            found[name] = max((task.end_time - task.start_time).total_seconds(), 0.0)
+    return found

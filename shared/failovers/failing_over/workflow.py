@@ -39,8 +39,10 @@ from shared.operations.running.claims import Claim
 from shared.operations.running.outcomes import Checked, End, Follow, Next, Outcome, Unread, Wait
 from shared.operations.running.workflow import Workflow
 from shared.telemetry import Metric
+from shared.values.absence import BETWEEN_LOOKS, Absence, not_shown
 
 _PERSON_LOOKS = timedelta(minutes=5)
+_JOB_ABSENT = "jobAbsent"
 _OUR_OWN = Actor("system", "farshore", "Farshore")
 
 
@@ -138,10 +140,12 @@ class FailoverSteps:
         """Read the job whole, and go on as its end says."""
         index = record.running_leg(claim.data)
         leg = record.legs_of(claim.data)[index]
+        if (resolved := await self._resolved(claim, index)) is not None:
+            return resolved
         job = await self._job(claim, leg.job)
         if job is None:
-            gone = Problem(ErrorCode.FAILOVER_FAILED, f"Azure has no job {leg.job} any more: look at the machine itself.")
-            return await self._leg_ended(claim, index, Status.FAILED, self.clock.now(), gone)
+            return self._job_absent(claim, leg.job)
+        claim.data.pop(_JOB_ABSENT, None)
         record.put_job(claim.detail, index, jobs.view(job))
         claim.percent = max(claim.percent, min(jobs.percent(job), 99))
         end = jobs.end_of(job)
@@ -162,8 +166,31 @@ class FailoverSteps:
         return await self._leg_ended(claim, index, status, job.ended_at or self.clock.now(), problem)
 
     async def _job(self, claim: Claim, name: str | None) -> JobFacts | None:
-        found = await self.gateway.find(ResourceId.parse(f"{claim.data['vault']}/replicationJobs/{name}"))
-        return JobFacts.from_arm(found) if found is not None else None
+        return await following.read_job(self.gateway, ResourceId.parse(f"{claim.data['vault']}/replicationJobs/{name}"))
+
+    def _job_absent(self, claim: Claim, name: str | None) -> Wait:
+        """Return when to look again for a job that Azure named and does not show; with attention once it counts as gone."""
+        now = self.clock.now()
+        absence = not_shown(Absence.from_json(claim.data.get(_JOB_ABSENT)), now)
+        claim.data[_JOB_ABSENT] = absence.as_json()
+        if not absence.lasts_long_enough(now):
+            return Wait(now + BETWEEN_LOOKS)
+        words = f"Job {name} is not found in Azure since {to_text(absence.since)}. Check the machine in Azure, then call resolve."
+        return Wait(now + _PERSON_LOOKS, attention=(ErrorCode.OUTCOME_UNKNOWN, words))
+
+    async def _resolved(self, claim: Claim, index: int) -> Outcome | None:
+        """Carry out a person's decision on a job that is not found: follow another job, or end the leg as failed."""
+        word = claim.row.pending_input
+        if _JOB_ABSENT not in claim.data or word is None or word.get("word") != "resolve":
+            return None
+        claim.take_input()
+        del claim.data[_JOB_ABSENT]
+        known = record.legs_of(claim.data)
+        if word.get("outcome") == "started" and word.get("jobId"):
+            record.put_legs(claim.data, legs.started(known, index, str(word["jobId"])))
+            return Next("concluding")
+        words = f"Job {known[index].job} is not found in Azure, and the failover was resolved as not started."
+        return await self._leg_ended(claim, index, Status.FAILED, self.clock.now(), Problem(ErrorCode.FAILOVER_FAILED, words))
 
     async def _follow_the_item(self, claim: Claim, job: JobFacts) -> Outcome | None:
         """After an A2A reprotection: the item lives under another ARM id; the lock moves with it (contracts/failovers.md)."""

@@ -13,7 +13,7 @@ from shared.clock import from_text, to_text
 from shared.failovers.policies import policy_key
 from shared.failovers.protection.models import KeptNote, KeptPolicy
 from shared.operations.model.identity import short_hash
-from shared.operations.model.rows import from_pieces, pieces
+from shared.storage.pieces import from_pieces, pieces
 from shared.storage.tables import MAX_BATCH, Change, Conflict, Entity, Table
 
 _LOOKS = "looks"

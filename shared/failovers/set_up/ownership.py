@@ -15,6 +15,7 @@ from shared.arm.ids import ResourceId
 from shared.arm.reading import id_key, own_id, resource_id
 from shared.errors import ErrorCode, Refused
 from shared.failovers.set_up.planning import SetUpChange
+from shared.failovers.set_up.reads import Reads
 from shared.failovers.set_up.requests import (
     Change,
     Kind,
@@ -24,7 +25,7 @@ from shared.failovers.set_up.requests import (
     ProtectRequest,
     RecoveryPlanRequest,
 )
-from shared.failovers.set_up.tenant_view import Reads, TenantView
+from shared.failovers.set_up.tenant_view import TenantView
 from shared.failovers.vault.facts import PlanFacts
 from shared.failovers.vault.owners import owner_of_plan
 from shared.values.reading import an_object
@@ -113,12 +114,7 @@ class Ownership:
 
     async def require_own_targets(self, options: ProtectionOptions, tenant: str, at: str) -> None:
         """Refuse (NotFound) options of a protection, whose fields begin with `at`, that name what is not the tenant's."""
-        named = {
-            "network": options.network,
-            "resourceGroupId": options.resource_group_id,
-            "storageAccountId": options.storage_account_id,
-        }
-        await self._require_all(named, tenant, at)
+        await self._require_all(options.targets, tenant, at)
 
     async def _require_all(self, named: Mapping[str, str | None], tenant: str, at: str = "") -> None:
         for field, id_ in named.items():

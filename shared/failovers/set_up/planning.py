@@ -4,7 +4,7 @@ Raises `Refused` for what cannot be done, and `CallFailure` where Azure does not
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from shared.access.registry import Registry
@@ -12,7 +12,9 @@ from shared.arm.ids import ResourceId
 from shared.arm.reading import id_key, own_id, resource_id
 from shared.errors import ErrorCode, Problem, Refused
 from shared.failovers.failing_over.rules import payloads
-from shared.failovers.set_up import rules
+from shared.failovers.set_up import plan_rules, policy_rules, rules
+from shared.failovers.set_up.plan_rules import LostAction
+from shared.failovers.set_up.reads import ListedReads, Reads
 from shared.failovers.set_up.requests import (
     AZURE,
     Change,
@@ -27,9 +29,10 @@ from shared.failovers.set_up.requests import (
 )
 from shared.failovers.set_up.rules import Write
 from shared.failovers.set_up.snapshot import VaultSnapshot, cloud_of, fabric_of, policy_of, read_vault, wrong
-from shared.failovers.set_up.tenant_view import Reads, TenantView
+from shared.failovers.set_up.tenant_view import TenantView
 from shared.failovers.vault.facts import ProtectedItemFacts
 from shared.failovers.vault.gateway import Json
+from shared.failovers.vault.limits import is_vm_name, machine_of
 from shared.failovers.vault.names import AllowedOperation, Provider
 from shared.operations.model.models import JsonObject
 from shared.values.reading import an_object, objects, text
@@ -92,7 +95,8 @@ class Planner:
 
     def _confined(self, wanted: SetUpChange) -> "Planner":
         """Return a planner that reads no more of the vault than the tenant of a request may know."""
-        return self if wanted.only is None else replace(self, gateway=TenantView(self.gateway, self.registry, wanted.only))
+        listed = ListedReads(self.gateway)
+        return replace(self, gateway=listed if wanted.only is None else TenantView(listed, self.registry, wanted.only))
 
     async def scopes(self, wanted: SetUpChange) -> tuple[str, ...]:
         """Return the ARM ids of what a request will change; an item's is found by its name."""
@@ -142,18 +146,20 @@ class Planner:
             self.gateway.children(wanted.vault, "replicationProtectionContainerMappings"),
             self.gateway.children(wanted.vault, "replicationProtectionContainers"),
         )
+        provider = policy_rules.provider_of(asked, there)
         kind = text(an_object(an_object(there or {}, "properties"), "providerSpecificDetails"), "instanceType")
-        if kind is not None and kind.lower() != asked.provider.lower():
-            raise wrong("provider", f"The policy is there and is one of {kind}; its provider cannot be changed.")
+        if provider is None or (kind is not None and kind.lower() != provider.lower()):
+            raise wrong("provider", f"The policy exists and is one of {kind}; its provider cannot be changed.")
+        _require_fits(asked, provider, there)
         known = {id_key(own_id(cloud)) for cloud in clouds}
         for number, cloud in enumerate(asked.clouds or ()):
             for field, value in (("cloud", cloud.cloud), ("target", cloud.target)):
                 if value != AZURE and id_key(value) not in known:
                     raise wrong(f"clouds[{number}].{field}", f"The vault has no cloud {value}.")
-            if asked.provider == Provider.A2A and cloud.target == AZURE:
+            if provider is Provider.A2A and cloud.target == AZURE:
                 raise wrong(f"clouds[{number}].target", "A policy of A2A needs the container of the other region here.")
-        made = rules.put_policy(policy, asked, there)
-        return [*([made] if made else []), *_associations(asked, policy, mappings)]
+        made = policy_rules.put_policy(policy, asked, provider, there)
+        return [*([made] if made else []), *_associations(asked, provider, policy, mappings)]
 
     async def _delete_policy(self, wanted: SetUpChange) -> list[Write]:
         policy = f"{wanted.vault}/replicationPolicies/{wanted.name}"
@@ -237,6 +243,7 @@ class Planner:
             vault.require_new(found.key, f"{at}protectableItemId")
             _require_ready(body, f"{at}protectableItemId")
             vault.require_associated(str(found.parent), policy, f"{at}policy")
+            _require_vm_name(machine, body, f"{at}targetVmName")
             return rules.protect_hyper_v(hyper_v_item(str(found)), machine, body, policy)
         vm = ResourceId.parse(machine.virtual_machine_id or "")
         body = await self.gateway.machine(vm)
@@ -244,7 +251,7 @@ class Planner:
             raise Refused(ErrorCode.SOURCE_NOT_FOUND, f"Azure has no virtual machine {vm}.", target=f"{at}virtualMachineId")
         vault.require_new(vm.key, f"{at}virtualMachineId")
         cloud, recovery = vault.pair(machine, body, policy, at)
-        return rules.protect_azure(f"{cloud}/replicationProtectedItems/{vm.name}", machine, _disks(body), recovery, policy)
+        return rules.protect_azure(f"{cloud}/replicationProtectedItems/{rules.item_name(vm)}", machine, _disks(body), recovery, policy)
 
     async def _item(self, wanted: SetUpChange) -> ProtectedItemFacts:
         items = await self.gateway.children(wanted.vault, "replicationProtectedItems")
@@ -272,7 +279,10 @@ class Planner:
                 found = resource_id(properties, now)
                 if found is not None and (id_key(found) or found.lower()) != (id_key(then) or then.lower()):
                     raise wrong(field, f"The plan goes {'from' if field == 'primary' else 'to'} {found}; that cannot be changed.")
-        return [rules.put_plan(plan, primary, recovery, rules.plan_groups(asked.groups, members, there), there)]
+        groups, lost = plan_rules.plan_groups(asked.groups, members, there)
+        if lost and not asked.drop_actions:
+            raise _loses_actions(wanted.name, lost)
+        return [plan_rules.put_plan(plan, primary, recovery, groups, there)]
 
 
 def hyper_v_item(protectable: str | None) -> str:
@@ -281,15 +291,13 @@ def hyper_v_item(protectable: str | None) -> str:
     return f"{found.parent}/replicationProtectedItems/{found.name}"
 
 
-def _associations(asked: PolicyRequest, policy: str, mappings: list[Json]) -> list[Write]:
+def _associations(asked: PolicyRequest, provider: Provider, policy: str, mappings: list[Json]) -> list[Write]:
     if asked.clouds is None:
         return []
     own = {cloud_of(mapping): mapping for mapping in mappings if policy_of(mapping) == id_key(policy)}
     wanted = {id_key(cloud.cloud) for cloud in asked.clouds}
     made = [
-        rules.associate(cloud.cloud, cloud.target, policy, asked.provider, policy, 1)
-        for cloud in asked.clouds
-        if id_key(cloud.cloud) not in own
+        rules.associate(cloud.cloud, cloud.target, policy, provider, policy, 1) for cloud in asked.clouds if id_key(cloud.cloud) not in own
     ]
     return [*made, *(rules.dissociate(mapping, policy, 1) for cloud, mapping in own.items() if cloud not in wanted)]
 
@@ -303,6 +311,27 @@ def _sides(asked: RecoveryPlanRequest, members: list[ProtectedItemFacts]) -> tup
     if asked.recovery is None and len(recoveries) != 1:
         raise wrong("recovery", f"The members go to {len(recoveries)} fabrics: a plan has those of one.")
     return asked.primary or next(iter(primaries.values())), asked.recovery or next(iter(recoveries.values()))
+
+
+def _require_fits(asked: PolicyRequest, provider: Provider, existing: Json | None) -> None:
+    """Refuse (InvalidRequest) a policy that its provider does not allow, also together with what the existing policy has."""
+    found = asked.faults(provider)
+    apart = policy_rules.spacing_fault(asked, policy_rules.settings_of(asked, provider, existing))
+    if apart is not None and not found:
+        found = [apart]
+    if found:
+        details = tuple(Problem(ErrorCode.INVALID_REQUEST, words, field) for field, words in found)
+        raise Refused(ErrorCode.INVALID_REQUEST, found[0][1], target=found[0][0], details=details)
+
+
+def _loses_actions(plan: str, lost: Sequence[LostAction]) -> Refused:
+    names = ", ".join(action.name for action in lost)
+    words = (
+        f"{len(lost)} scripts or manual actions of the recovery plan would lose their group: {names}. "
+        "Keep the members of each group together, or set dropActions to true to remove these actions."
+    )
+    details = tuple(Problem("ActionLosesItsGroup", f"'{action.name}' belongs to {action.group}.", action.name) for action in lost)
+    return Refused(ErrorCode.ACTION_NOT_ALLOWED, words, target=plan, details=details)
 
 
 def _require_confirmed(item: ProtectedItemFacts, said: ConfirmRequest) -> None:
@@ -325,6 +354,13 @@ def _require_ready(machine: Json, field: str) -> None:
     if errors:
         details = tuple(Problem("NotReady", error, field) for error in errors)
         raise Refused(ErrorCode.CHECKS_FAILED, f"The machine cannot be protected: {'; '.join(errors)}", target=field, details=details)
+
+
+def _require_vm_name(request: ProtectRequest, machine: Json, field: str) -> None:
+    """Refuse a machine whose name Azure would not accept for the one that a failover makes."""
+    name = request.target_vm_name or machine_of(machine).name
+    if not is_vm_name(name):
+        raise wrong(field, f"'{name}' is not a name of a machine in Azure. Give targetVmName: 1 to 63 letters, digits and hyphens.")
 
 
 def _there(found: Json | None, what: str, name: str) -> Json:

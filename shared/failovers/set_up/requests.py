@@ -1,19 +1,23 @@
-"""What comes in: the bodies of the set-up writes. Members are named as the inventory's answers name them.
+"""The bodies of the set-up requests. Members have the names that they have in the answers of the inventory.
 
-A body that is wrong raises `pydantic.ValidationError`.
+An invalid body raises `pydantic.ValidationError`. Null counts as absent.
 """
 
 import re
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import Annotated, Any, Literal, Self, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictInt, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, StrictInt, ValidationError, model_validator
 from pydantic.alias_generators import to_camel
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from shared.arm.ids import ResourceId, resource_id_of
 from shared.failovers.kinds import SetUpKind
 from shared.failovers.vault.fields import NetworkId, ProtectedItemId, VmName, VmSize, refuse
-from shared.failovers.vault.names import GroupType
+from shared.failovers.vault.limits import MAX_BOOT_GROUPS, MAX_RECOVERY_POINT_HOURS, MAX_SNAPSHOT_HOURS
+from shared.failovers.vault.names import GroupType, Provider
+from shared.values.nulls import without_nulls
 
 T = TypeVar("T")
 Kind = SetUpKind
@@ -23,15 +27,21 @@ FABRIC_TYPE = "Microsoft.RecoveryServices/vaults/replicationFabrics"
 POLICY_TYPE = "Microsoft.RecoveryServices/vaults/replicationPolicies"
 VIRTUAL_MACHINE_TYPE = "Microsoft.Compute/virtualMachines"
 STORAGE_ACCOUNT_TYPE = "Microsoft.Storage/storageAccounts"
+PROXIMITY_PLACEMENT_GROUP_TYPE = "Microsoft.Compute/proximityPlacementGroups"
+DISK_ENCRYPTION_SET_TYPE = "Microsoft.Compute/diskEncryptionSets"
 AZURE = "Microsoft Azure"
-"""What stands for the recovery side of everything that is replicated from Hyper-V to Azure."""
+"""The recovery side of everything that is replicated from Hyper-V to Azure, in place of an ARM id."""
 MAX_MEMBERS = 100
 MAX_AT_ONCE = 100
 LEGACY_FREQUENCY = 900
+IMMEDIATELY = "immediately"
+"""The `startAt` that clears a time of the day."""
 
 _NETWORK_PROVIDER = "microsoft.network"
 
 _TIME_OF_DAY = re.compile(r"([01]\d|2[0-3]):[0-5]\d(:[0-5]\d)?", re.ASCII)
+_ZONE = re.compile(r"[1-9][0-9]?", re.ASCII)
+_DISK_TYPE = re.compile(r"[A-Za-z0-9]{1,20}_[A-Za-z]{1,10}", re.ASCII)
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}", re.ASCII)
 _GROUP_ID = re.compile(r"/subscriptions/[0-9a-fA-F-]{36}/resourceGroups/[A-Za-z0-9_.()-]{1,90}", re.ASCII | re.IGNORECASE)
 
@@ -53,8 +63,22 @@ def thing_name(text: str) -> str:
 
 
 def _time_of_day(text: str) -> str:
+    if text.lower() == IMMEDIATELY:
+        return IMMEDIATELY
     if _TIME_OF_DAY.fullmatch(text) is None:
-        raise refuse("this is a time of the day, such as 22:30, or null for immediately")
+        raise refuse(f"'{text[:20]}' is not a time of the day, such as 22:30, or {IMMEDIATELY}")
+    return text
+
+
+def _zone(text: str) -> str:
+    if _ZONE.fullmatch(text) is None:
+        raise refuse(f"'{text[:20]}' is not an availability zone, such as 1, 2 or 3")
+    return text
+
+
+def _disk_type(text: str) -> str:
+    if _DISK_TYPE.fullmatch(text) is None:
+        raise refuse(f"'{text[:40]}' is not a type of managed disks, such as Premium_LRS, StandardSSD_ZRS or PremiumV2_LRS")
     return text
 
 
@@ -96,6 +120,11 @@ CloudId = Annotated[str, resource_id_of(CONTAINER_TYPE)]
 class _Request(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=True)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _null_is_absent(cls, value: object) -> object:
+        return without_nulls(cls, value)
+
 
 class CloudRequest(_Request):
     """A cloud that a policy is to be associated with; `target` is the container on the other side, by default Azure."""
@@ -104,26 +133,66 @@ class CloudRequest(_Request):
     target: Annotated[str, AfterValidator(_azure_or_cloud)] = AZURE
 
 
-class PolicyRequest(_Request):
-    """A replication policy as it is to be. `clouds`, where given, are all those that it is associated with; left out, they stay."""
+def faults_of(model: str, found: Sequence[tuple[str, str]]) -> ValidationError:
+    """Return the error that names each wrong field of a body with its reason; `found` holds pairs of both, the fields as sent."""
+    errors = [
+        InitErrorDetails(type=PydanticCustomError("farshore_field", "{words}", {"words": words}), loc=(field,), input=None)
+        for field, words in found
+    ]
+    return ValidationError.from_exception_data(model, errors)
 
-    provider: Literal["HyperVReplicaAzure", "A2A"] = "HyperVReplicaAzure"
-    copy_frequency_seconds: Annotated[StrictInt, AfterValidator(_frequency)] | None = Field(None, description="30 or 300; 900 is legacy.")
-    recovery_point_hours: Annotated[StrictInt, Field(ge=0, le=24)] = 24
-    application_consistent_snapshot_hours: Annotated[StrictInt, Field(ge=0, le=12)] = Field(
-        0, description="Every so many hours; 0 makes none."
+
+class PolicyRequest(_Request):
+    """A replication policy as requested. What is left out keeps its value where the policy exists.
+
+    `clouds` are all those that it is to be associated with.
+    """
+
+    provider: Literal["HyperVReplicaAzure", "A2A"] | None = Field(None, description="Of a new policy HyperVReplicaAzure where left out.")
+    copy_frequency_seconds: Annotated[StrictInt, AfterValidator(_frequency)] | None = Field(
+        None, description="30 or 300; 900 is legacy. Of a new policy 300 where left out."
     )
-    start_at: Annotated[str, AfterValidator(_time_of_day)] | None = Field(None, description="A time of the day; null: immediately.")
+    recovery_point_hours: Annotated[StrictInt, Field(ge=0, le=max(MAX_RECOVERY_POINT_HOURS.values()))] | None = Field(
+        None, description="At most 24 for HyperVReplicaAzure, 360 for A2A. Of a new policy 24 where left out."
+    )
+    application_consistent_snapshot_hours: Annotated[StrictInt, Field(ge=0)] | None = Field(
+        None, description="Every so many hours; 0 makes none. Of a new policy 0 where left out."
+    )
+    start_at: Annotated[str, AfterValidator(_time_of_day)] | None = Field(
+        None, description="A time of the day, or immediately. Of a new policy immediately where left out."
+    )
     storage_account_id: Annotated[str, resource_id_of(STORAGE_ACCOUNT_TYPE)] | None = None
     clouds: Annotated[tuple[CloudRequest, ...], Field(max_length=50)] | None = None
 
     @model_validator(mode="after")
-    def _together(self) -> Self:
-        if self.application_consistent_snapshot_hours > self.recovery_point_hours:
-            raise refuse("applicationConsistentSnapshotHours must not be more than recoveryPointHours")
-        if self.provider == "A2A" and (self.copy_frequency_seconds or self.start_at or self.storage_account_id):
-            raise refuse("a policy of A2A has no copyFrequencySeconds, startAt or storageAccountId: changes are copied all the time")
+    def _fits_the_provider(self) -> Self:
+        found = self.faults(Provider(self.provider)) if self.provider is not None else []
+        hours, between = self.recovery_point_hours, self.application_consistent_snapshot_hours
+        if hours is not None and between is not None and between > hours:
+            found.append(("applicationConsistentSnapshotHours", f"{between} hours are more than the {hours} of recoveryPointHours."))
+        if found:
+            raise faults_of("PolicyRequest", found)
         return self
+
+    def faults(self, provider: Provider) -> list[tuple[str, str]]:
+        """Return each field that a policy of a provider cannot have, with the reason."""
+        found = []
+        hours, longest = self.recovery_point_hours, MAX_RECOVERY_POINT_HOURS[provider]
+        if hours is not None and hours > longest:
+            found.append(("recoveryPointHours", f"A policy of {provider} keeps recovery points for {longest} hours at most, not {hours}."))
+        between, most = self.application_consistent_snapshot_hours, MAX_SNAPSHOT_HOURS.get(provider)
+        if between is not None and most is not None and between > most:
+            words = f"Application-consistent recovery points of {provider} are {most} hours apart at most, not {between}."
+            found.append(("applicationConsistentSnapshotHours", words))
+        if provider is Provider.A2A:
+            given = {
+                "copyFrequencySeconds": self.copy_frequency_seconds,
+                "startAt": self.start_at,
+                "storageAccountId": self.storage_account_id,
+            }
+            words = "A policy of A2A has no such setting: its machines are replicated continuously."
+            found += [(field, words) for field, value in given.items() if value is not None]
+        return found
 
 
 class NetworkMappingRequest(_Request):
@@ -145,17 +214,37 @@ class NetworkMappingRequest(_Request):
 
 
 class ProtectionOptions(_Request):
-    """With what machines are protected, whichever they are; `policy` is the replication policy's name or ARM id."""
+    """The settings with which machines are protected; `policy` is the replication policy's name or ARM id.
+
+    `osType` is used for machines of Hyper-V hosts whose operating system Azure does not report. `availabilityZone`,
+    `proximityPlacementGroupId`, `diskEncryptionSetId` and `diskType` are those of the machine that a failover makes.
+    """
 
     policy: Annotated[str, AfterValidator(_policy)]
     target_vm_size: VmSize | None = None
     network: NetworkId | None = None
     resource_group_id: Annotated[str, AfterValidator(_resource_group)] | None = None
     storage_account_id: Annotated[str, resource_id_of(STORAGE_ACCOUNT_TYPE)] | None = None
+    os_type: Literal["Windows", "Linux"] | None = None
+    availability_zone: Annotated[str, AfterValidator(_zone)] | None = None
+    proximity_placement_group_id: Annotated[str, resource_id_of(PROXIMITY_PLACEMENT_GROUP_TYPE)] | None = None
+    disk_encryption_set_id: Annotated[str, resource_id_of(DISK_ENCRYPTION_SET_TYPE)] | None = None
+    disk_type: Annotated[str, AfterValidator(_disk_type)] | None = Field(None, description="Such as PremiumV2_LRS.")
+
+    @property
+    def targets(self) -> dict[str, str | None]:
+        """The ARM ids of what the protection leads to, by their fields."""
+        return {
+            "network": self.network,
+            "resourceGroupId": self.resource_group_id,
+            "storageAccountId": self.storage_account_id,
+            "proximityPlacementGroupId": self.proximity_placement_group_id,
+            "diskEncryptionSetId": self.disk_encryption_set_id,
+        }
 
 
 class ProtectRequest(ProtectionOptions):
-    """A machine that is to be protected: one that a Hyper-V host has (`protectableItemId`), or one in Azure (`virtualMachineId`).
+    """A machine to protect: one of a Hyper-V host (`protectableItemId`), or one in Azure (`virtualMachineId`).
 
     `cloud` is the protection container of a machine in Azure, where its region has several.
     """
@@ -174,20 +263,29 @@ class ProtectRequest(ProtectionOptions):
         if self.virtual_machine_id is not None:
             if self.target_vm_name or self.target_vm_size:
                 raise refuse("targetVmName and targetVmSize of a machine in Azure are set once it is protected (PATCH)")
+            if self.os_type:
+                raise refuse("osType is for machines of Hyper-V hosts: Azure knows that of a machine in Azure")
             if not (self.resource_group_id and self.storage_account_id):
                 raise refuse("a machine in Azure needs resourceGroupId, where it is made, and storageAccountId, which gathers its changes")
         return self
 
 
 class ProtectManyRequest(_Request):
-    """Machines that are to be protected. A body without `items` is that of one machine."""
+    """Machines to protect. A body without `items` is that of one machine."""
 
     items: Annotated[tuple[ProtectRequest, ...], AfterValidator(some), Field(max_length=MAX_AT_ONCE, json_schema_extra={"minItems": 1})]
 
     @model_validator(mode="before")
     @classmethod
     def _one_or_many(cls, value: Any) -> Any:  # noqa: ANN401  # whatever was sent
-        return {"items": [value]} if isinstance(value, dict) and "items" not in value else value
+        if not isinstance(value, dict) or "items" in value:
+            return value
+        known = {name for name, field in ProtectRequest.model_fields.items()} | set(machine_fields())
+        unknown = [name for name in value if name not in known]
+        if unknown:
+            words = f"This field is not known here; known are {', '.join(machine_fields())}, and items for several machines."
+            raise faults_of("ProtectRequest", [(name, words) for name in unknown])
+        return {"items": [value]}
 
     @model_validator(mode="after")
     def _each_once(self) -> Self:
@@ -195,6 +293,11 @@ class ProtectManyRequest(_Request):
         if len(set(named)) < len(named):
             raise refuse("a machine is named twice")
         return self
+
+
+def machine_fields() -> list[str]:
+    """Return the fields of a machine to protect, as they are sent."""
+    return sorted(field.alias or name for name, field in ProtectRequest.model_fields.items())
 
 
 class UpdateItemRequest(_Request):
@@ -217,7 +320,7 @@ class ConfirmRequest(_Request):
 
 
 class GroupRequest(_Request):
-    """A group of a recovery plan; groups start in their order, the members of one side by side."""
+    """A group of a recovery plan; groups start in their order, the members of one in parallel."""
 
     type: GroupType = GroupType.BOOT
     members: tuple[ProtectedItemId, ...] = ()
@@ -229,12 +332,29 @@ class GroupRequest(_Request):
         return self
 
 
+def _boot_groups(groups: tuple[GroupRequest, ...]) -> tuple[GroupRequest, ...]:
+    boot = sum(group.type is GroupType.BOOT for group in groups)
+    if boot > MAX_BOOT_GROUPS:
+        raise refuse(f"a recovery plan has {MAX_BOOT_GROUPS} groups of the type Boot at most; there are {boot}")
+    return groups
+
+
 class RecoveryPlanRequest(_Request):
-    """A recovery plan as it is to be. `primary` and `recovery` are fabric ids (or Microsoft Azure), by default those of its members."""
+    """A recovery plan as requested. `primary` and `recovery` are fabric ids (or Microsoft Azure), by default those of its members.
+
+    Scripts and manual actions of an existing plan stay with the group that has the members of theirs. Where an action would lose its
+    group, the request is refused, unless `dropActions` is true.
+    """
 
     primary: Annotated[str, resource_id_of(FABRIC_TYPE)] | None = None
     recovery: Annotated[str, AfterValidator(_azure_or_fabric)] | None = None
-    groups: Annotated[tuple[GroupRequest, ...], AfterValidator(some), Field(max_length=9, json_schema_extra={"minItems": 1})]
+    groups: Annotated[
+        tuple[GroupRequest, ...],
+        AfterValidator(some),
+        AfterValidator(_boot_groups),
+        Field(max_length=MAX_BOOT_GROUPS + 2, json_schema_extra={"minItems": 1}),
+    ]
+    drop_actions: StrictBool = Field(False, description="Remove the scripts and manual actions whose group is no longer there.")
 
     @model_validator(mode="after")
     def _members(self) -> Self:

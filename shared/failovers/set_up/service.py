@@ -1,11 +1,11 @@
-"""What entry points ask of the set-up: accept a change, once, after all that can be known now (contracts/http.md)."""
+"""What entry points ask of the set-up: accept a change, once, after all that can be known now (docs/design/http.md)."""
 
 import asyncio
 from collections.abc import Coroutine
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from shared.errors import CallFailure, ErrorCode, FailureKind, Refused
+from shared.errors import CallFailure, ErrorCode, FailureKind, Refused, azure_code
 from shared.failovers.scopes import lock_names
 from shared.failovers.set_up.ownership import Ownership
 from shared.failovers.set_up.planning import Planner, SetUpChange
@@ -82,6 +82,6 @@ class SetUp:
             return None
         except CallFailure as failure:
             if failure.kind is FailureKind.REFUSED:
-                words = f"Azure refused to be asked: {failure.message}"
-                raise Refused(ErrorCode.AZURE_REFUSED, words, details=(failure.problem,)) from failure
+                words = f"Azure refused a read that the change needs: {failure.message}"
+                raise Refused(azure_code(failure), words, details=(failure.problem,)) from failure
             return None

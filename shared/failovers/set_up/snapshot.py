@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from shared.arm.ids import ResourceId
 from shared.arm.reading import id_key, own_id, resource_id
 from shared.errors import ErrorCode, Problem, Refused
+from shared.failovers.set_up.reads import Reads
 from shared.failovers.set_up.requests import ProtectRequest
-from shared.failovers.set_up.tenant_view import Reads
 from shared.failovers.vault.facts import ProtectedItemFacts
 from shared.failovers.vault.gateway import Json
 from shared.failovers.vault.names import Provider

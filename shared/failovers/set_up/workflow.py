@@ -1,22 +1,24 @@
-"""A set-up operation: its writes, each started once and followed to the end of its job. Each step may be run again from its first line.
+"""The workflow of a set-up operation: each write is started once and followed to the end of its job. Each step can run again.
 
     preparing ─► writing ─► following ─► finishing
                     ▲            │
                     └ next stage ┘
 
-A write is a PUT, PATCH or DELETE of a resource under its own name, so a second one makes the same thing; it is looked for by the activity
-id of its job before it is sent again (facts/site-recovery.md, "Starting a failover once").
+A write is a PUT, PATCH or DELETE of a resource under its own name, so that sending it again has the same result; before it is sent again,
+it is looked for by the activity id of its job (docs/azure/site-recovery.md). A 202 is not an end: where it names no job, the job is
+looked for by the client request id. A single 404 concludes nothing.
 """
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 
 from shared.arm.ids import ResourceId
 from shared.clock import Clock, from_text, to_text
-from shared.errors import CallFailure, ErrorCode, FailureKind, Problem, Refused
+from shared.errors import CallFailure, ErrorCode, FailureKind, Problem, Refused, azure_code
 from shared.failovers.scopes import lock_names
 from shared.failovers.set_up.planning import Planner, SetUpChange
+from shared.failovers.set_up.reads import ListedReads
+from shared.failovers.set_up.state import DONE, FAILED, SetUpState, WriteState, keep_writes, writes_of
 from shared.failovers.vault import jobs
 from shared.failovers.vault.gateway import SiteRecoveryGateway, StartedJob
 from shared.failovers.vault.job_facts import JobFacts
@@ -27,16 +29,18 @@ from shared.operations.running.effects import Absent, Effect, Started
 from shared.operations.running.outcomes import End, Next, Outcome, Wait
 from shared.operations.running.workflow import Workflow
 from shared.operations.timings import Timings
+from shared.values.absence import BETWEEN_LOOKS, Absence, not_shown
 
-_HARMLESS = "it makes, changes or removes a resource under its own name, and Azure refuses it while a job works on it"
+_HARMLESS = "it makes, changes or removes a resource under its own name, and Azure refuses it while a job works on the resource"
 _SOON = timedelta(seconds=15)
 _DETAILS = 20
-_DONE, _FAILED = "done", "failed"
+_MAY_APPEAR = frozenset({ErrorCode.NOT_FOUND, ErrorCode.SOURCE_NOT_FOUND, ErrorCode.INVALID_REQUEST})
+"""Refusals of planning that a read of an absent resource causes; the body itself was checked when the operation was accepted."""
 
 
 @dataclass(frozen=True, slots=True)
 class SetUpSteps:
-    """The steps, with what they need. What became of each write stands in the operation's detail, `writes`."""
+    """The steps, with what they need. The outcome of each write is in the operation's detail, `writes`."""
 
     gateway: SiteRecoveryGateway
     planner: Planner
@@ -45,18 +49,29 @@ class SetUpSteps:
     timings: Timings
 
     async def preparing(self, claim: Claim) -> Outcome:
-        """Decide on the writes, once, and hold what they change."""
-        if "writes" not in claim.detail:
-            wanted = SetUpChange.from_json(claim.operation.body)
+        """Decide on the writes, once, and lock what they change."""
+        if writes_of(claim.detail) is None:
+            change = SetUpChange.from_json(claim.operation.body)
             try:
-                planned = await self.planner.writes(wanted)
+                planned = await self.planner.writes(change)
             except Refused as refused:
-                return End(Status.FAILED, refused.problem)
-            held = await self._hold(claim, lock_names(*wanted.known_scopes(), *(write.scope for write in planned)))
+                return self._refused(claim, refused)
+            held = await self._hold(claim, lock_names(*change.known_scopes(), *(write.scope for write in planned)))
             if held is not None:
                 return End(Status.FAILED, held)
-            claim.detail["writes"] = [write.as_json() for write in planned]
+            claim.data.pop("absent", None)
+            keep_writes(claim.detail, [WriteState.model_validate(write.as_json()) for write in planned])
         return Next("writing")
+
+    def _refused(self, claim: Claim, refused: Refused) -> Outcome:
+        """End with a refusal; one that an absent resource may have caused counts only once the absence lasts."""
+        state = SetUpState.model_validate(claim.data)
+        if refused.code in _MAY_APPEAR:
+            absence, now = not_shown(Absence.from_json(state.absent), self.clock.now()), self.clock.now()
+            if not absence.lasts_long_enough(now):
+                claim.data["absent"] = absence.as_json()
+                return Wait(now + BETWEEN_LOOKS)
+        return End(Status.FAILED, refused.problem)
 
     async def _hold(self, claim: Claim, names: tuple[str, ...]) -> Problem | None:
         held = await self.locks.take(names, claim.id)
@@ -67,39 +82,58 @@ class SetUpSteps:
         return None
 
     async def writing(self, claim: Claim) -> Outcome:
-        """Start every write of the stage that is on, one after another."""
-        writes = _writes(claim)
-        ahead = [number for number, write in enumerate(writes) if not _over(write)]
+        """Start every write of the current stage, one after another."""
+        writes = writes_of(claim.detail) or []
+        ahead = [number for number, write in enumerate(writes) if not write.is_over]
         if not ahead:
             return Next("finishing")
-        stage = min(_stage(writes[number]) for number in ahead)
+        stage = min(writes[number].stage for number in ahead)
         for number in ahead:
-            if _stage(writes[number]) == stage and not writes[number].get("job"):
-                await self._start(claim, number)
+            if writes[number].stage == stage and not writes[number].is_started:
+                await self._start(claim, writes, number)
+        if any(write.stage == stage and not write.is_over and not write.is_started for write in writes):
+            return Wait(self.clock.now() + BETWEEN_LOOKS)
         claim.data["startedAt"] = to_text(self.clock.now())
         return Next("following")
 
-    async def _start(self, claim: Claim, number: int) -> None:
-        write = _writes(claim)[number]
+    async def _start(self, claim: Claim, writes: list[WriteState], number: int) -> None:
+        write, requests = writes[number], list[str]()
         try:
-            begun = await claim.perform(self._effect(claim, number))
+            begun = await claim.perform(self._effect(claim, write, number, requests))
         except CallFailure as failure:
             if failure.kind is FailureKind.THROTTLED:
                 raise
-            write |= {"state": _FAILED, "error": failure.problem.as_json()}
-            return
-        # an answer without a job: Azure did it at once, or had nothing to do
-        write |= {"job": begun.job} if begun.job else {"state": _DONE}
+            self._note_failure(write, failure)
+        else:
+            write.absent = None
+            if begun.job:
+                write.job = begun.job
+            elif begun.accepted:
+                write.request = requests[-1]
+            else:
+                write.state = DONE
+        keep_writes(claim.detail, writes)
 
-    def _effect(self, claim: Claim, number: int) -> Effect[StartedJob]:
-        write = _writes(claim)[number]
-        path, vault = ResourceId.parse(str(write["path"])), SetUpChange.from_json(claim.operation.body).vault
-        body = write.get("body")
+    def _note_failure(self, write: WriteState, failure: CallFailure) -> None:
+        """Note a refused write; a 404 counts once it has lasted, and is then what a removal is for."""
+        if failure.kind is FailureKind.NOT_FOUND:
+            absence = not_shown(Absence.from_json(write.absent), self.clock.now())
+            if not absence.lasts_long_enough(self.clock.now()):
+                write.absent = absence.as_json()
+                return
+            if write.removes:
+                write.state = DONE
+                return
+        code = azure_code(failure)
+        write.fail(failure.problem, code if code is ErrorCode.AUTHORIZATION_FAILED else None)
+
+    def _effect(self, claim: Claim, write: WriteState, number: int, requests: list[str]) -> Effect[StartedJob]:
+        """Return the effect of a write; `requests` gets the client request id under which it is sent."""
+        path, vault = ResourceId.parse(write.path), SetUpChange.from_json(claim.operation.body).vault
 
         async def send(request_id: str) -> StartedJob:
-            return await self.gateway.change(
-                str(write["method"]), path, str(write.get("segment") or ""), body, request_id, self.timings.effect_timeout
-            )
+            requests.append(request_id)
+            return await self.gateway.change(write.method, path, write.segment, write.body, request_id, self.timings.effect_timeout)
 
         async def look(sent: Intent) -> Started[StartedJob] | Absent:
             found = [JobFacts.from_arm(job) for job in await self.gateway.children(vault, "replicationJobs")]
@@ -109,31 +143,60 @@ class SetUpSteps:
         return Effect(f"write/{number}", send, look, _HARMLESS)
 
     async def following(self, claim: Claim) -> Outcome:
-        """See which of the jobs have ended, with one list of the vault's jobs."""
-        writes = _writes(claim)
-        waiting = [write for write in writes if write.get("job") and not _over(write)]
+        """Look which jobs have ended, with one list of the vault's jobs."""
+        writes = writes_of(claim.detail) or []
+        waiting = [write for write in writes if write.is_started and not write.is_over]
         if waiting:
             vault = SetUpChange.from_json(claim.operation.body).vault
-            known = {job.name.lower(): job for job in map(JobFacts.from_arm, await self.gateway.children(vault, "replicationJobs"))}
+            known = [JobFacts.from_arm(job) for job in await self.gateway.children(vault, "replicationJobs")]
             for write in waiting:
-                _judge(write, known.get(str(write["job"]).lower()) or await self._job(vault, str(write["job"])))
-        claim.percent = max(claim.percent, min(99, 100 * sum(map(_over, writes)) // len(writes))) if writes else 0
-        if any(not _over(write) for write in waiting):
-            return Wait(max(jobs.next_look(from_text(str(claim.data["startedAt"])), self.clock.now()), self.clock.now() + _SOON))
-        if any(write.get("state") == _FAILED for write in writes):
+                await self._follow(vault, write, known)
+            keep_writes(claim.detail, writes)
+        claim.percent = max(claim.percent, min(99, 100 * sum(write.is_over for write in writes) // len(writes))) if writes else 0
+        if any(not write.is_over for write in waiting):
+            return self._wait(claim, waiting)
+        if any(write.state == FAILED for write in writes):
             return Next("finishing")
         return Next("writing")
 
-    async def _job(self, vault: ResourceId, name: str) -> JobFacts | None:
-        found = await self.gateway.find(ResourceId.parse(f"{vault}/replicationJobs/{name}"))
-        return JobFacts.from_arm(found) if found is not None else None
+    async def _follow(self, vault: ResourceId, write: WriteState, known: list[JobFacts]) -> None:
+        """Find the job of a write, in the list or by its id, and note its end."""
+        job = next((one for one in known if write.job and one.name.lower() == write.job.lower()), None)
+        if job is None and write.request:
+            job = jobs.started_by(write.request, known)
+        if job is None and write.job:
+            found = await self.gateway.find(vault.child("replicationJobs", write.job))
+            job = JobFacts.from_arm(found) if found is not None else None
+        if job is not None:
+            write.job, write.absent = job.name, None
+            note_end(write, job)
+            return
+        absence = not_shown(Absence.from_json(write.absent), self.clock.now())
+        write.absent = absence.as_json()
+        if write.removes and absence.lasts_long_enough(self.clock.now()) and await self._is_gone(ResourceId.parse(write.path)):
+            write.state = DONE
+
+    async def _is_gone(self, resource: ResourceId) -> bool:
+        return await ListedReads(self.gateway).find(resource) is None
+
+    def _wait(self, claim: Claim, waiting: list[WriteState]) -> Wait:
+        """Wait for the jobs; a job that stays absent asks for attention."""
+        now, state = self.clock.now(), SetUpState.model_validate(claim.data)
+        started = from_text(state.startedAt) if state.startedAt else now
+        at = max(jobs.next_look(started, now), now + _SOON)
+        absences = [(write, absence) for write in waiting if not write.is_over and (absence := Absence.from_json(write.absent))]
+        lost = next((write for write, absence in absences if absence.lasts_long_enough(now)), None)
+        if lost is None:
+            return Wait(at)
+        named = f"job {lost.job}" if lost.job else f"the job of request {lost.request}"
+        words = f"The vault does not show {named} of the {lost.what}. Check {lost.path} in Azure; the job is looked for again."
+        return Wait(max(at, now + BETWEEN_LOOKS), attention=(ErrorCode.OUTCOME_UNKNOWN, words))
 
     async def finishing(self, claim: Claim) -> Outcome:
-        """End: with each write that failed, where one did."""
-        failed = [write for write in _writes(claim) if write.get("state") == _FAILED]
-        if not failed:
-            return End(Status.SUCCEEDED)
-        return End(Status.FAILED, _problem_of(failed, len(_writes(claim))))
+        """End, with each write that failed."""
+        writes = writes_of(claim.detail) or []
+        failed = [write for write in writes if write.state == FAILED]
+        return End(Status.FAILED, problem_of(failed, len(writes))) if failed else End(Status.SUCCEEDED)
 
 
 def set_up_workflow(steps: SetUpSteps) -> Workflow:
@@ -148,42 +211,28 @@ def set_up_workflow(steps: SetUpSteps) -> Workflow:
     )
 
 
-def _writes(claim: Claim) -> list[dict[str, Any]]:
-    found = claim.detail["writes"]
-    return found if isinstance(found, list) else []
-
-
-def _stage(write: dict[str, Any]) -> int:
-    return int(write.get("stage") or 0)
-
-
-def _over(write: dict[str, Any]) -> bool:
-    return write.get("state") in {_DONE, _FAILED}
-
-
-def _judge(write: dict[str, Any], job: JobFacts | None) -> None:
-    """Note what a job says of its write."""
-    if job is None:
-        words = f"Azure has no job {write['job']} any more: look at what it was to change."
-        write |= {"state": _FAILED, "error": Problem(ErrorCode.SET_UP_FAILED, words).as_json()}
-        return
+def note_end(write: WriteState, job: JobFacts) -> None:
+    """Note the end of a write's job, with Azure's codes and messages where it failed; a job that runs changes nothing."""
     end = jobs.end_of(job)
     if not end.is_over:
         return
     if end in {jobs.JobEnd.SUCCEEDED, jobs.JobEnd.INFORMED, jobs.JobEnd.SKIPPED}:
-        write["state"] = _DONE
+        write.state = DONE
         return
     errors = [Problem(error.code, " ".join(filter(None, (error.message, error.recommended_action)))) for error in job.all_errors]
     words = errors[0].message if errors else f"its job {job.name} ended {job.state}"
-    problem = Problem(ErrorCode.SET_UP_FAILED, words, job.name, tuple(errors))
-    write |= {"state": _FAILED, "error": problem.as_json()}
+    write.fail(Problem(ErrorCode.SET_UP_FAILED, words, job.name, tuple(errors)))
 
 
-def _problem_of(failed: list[dict[str, Any]], count: int) -> Problem:
-    """Say what failed: one write by Azure's own words, of several how many, each with its own."""
-    said = [(write, Problem.from_json(write["error"])) for write in failed]
+def problem_of(failed: list[WriteState], count: int) -> Problem:
+    """Return the error of an operation with failed writes: of a single write Azure's own message, of several one detail each."""
+    problems = [(write, Problem.from_json(write.error or {})) for write in failed]
+    codes = {write.code for write in failed}
+    code = next(iter(codes)) if len(codes) == 1 else None
+    code = code or ErrorCode.SET_UP_FAILED
     if count == 1:
-        return Problem(ErrorCode.SET_UP_FAILED, f"The {failed[0]['what']} failed: {said[0][1].message}", said[0][1].target, (said[0][1],))
+        (write, problem), *_ = problems
+        return Problem(code, f"The {write.what} failed: {problem.message}", problem.target, (problem,))
     words = f"{len(failed)} of {count} writes failed; the others were made or not begun."
-    details = [Problem(problem.code, f"{write['what']}: {problem.message}", str(write["path"])) for write, problem in said]
-    return Problem(ErrorCode.SET_UP_FAILED, words, None, tuple(details[:_DETAILS]))
+    details = [Problem(problem.code, f"{write.what}: {problem.message}", write.path) for write, problem in problems]
+    return Problem(code, words, None, tuple(details[:_DETAILS]))

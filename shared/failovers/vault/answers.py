@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, WithJsonSchema
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, SerializerFunctionWrapHandler, WithJsonSchema, model_serializer
 from pydantic.alias_generators import to_camel
 
 from shared.clock import to_text
@@ -27,6 +27,11 @@ class _Answer(BaseModel):
     def as_json(self) -> dict[str, Any]:
         """Return the answer's JSON, members in camelCase."""
         return self.model_dump(mode="json", by_alias=True)
+
+
+def _without_null(body: dict[str, Any], name: str) -> dict[str, Any]:
+    """Return a body without a member that is null: most tasks and actions have no such member."""
+    return body if body.get(name) is not None else {key: value for key, value in body.items() if key != name}
 
 
 class RecoveryPoint(_Answer):
@@ -77,13 +82,18 @@ class ErrorView(_Answer):
 
 
 class TaskView(_Answer):
-    """A task of a job; those of a recovery plan's groups are named `group/task`."""
+    """A task of a job; those of a recovery plan's groups are named `group/task`. `instructions` are those of a manual action."""
 
     name: str
     state: JobState
     start_time: Moment | None = None
     end_time: Moment | None = None
     errors: tuple[ErrorView, ...] = ()
+    instructions: str | None = None
+
+    @model_serializer(mode="wrap")
+    def _without_absent_instructions(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return _without_null(handler(self), "instructions")
 
 
 class JobView(_Answer):
@@ -216,10 +226,15 @@ class ProtectedItem(_Answer):
 
 
 class PlanAction(_Answer):
-    """A script, runbook or manual action before or after a group."""
+    """A script, runbook or manual action before or after a group; `instructions` are those of a manual action."""
 
     name: str
     type: str | None = None
+    instructions: str | None = None
+
+    @model_serializer(mode="wrap")
+    def _without_absent_instructions(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return _without_null(handler(self), "instructions")
 
 
 class PlanGroup(_Answer):

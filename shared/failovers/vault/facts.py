@@ -10,27 +10,47 @@ from typing import Self
 
 from shared.arm.reading import id_key, own_id, resource_id
 from shared.failovers.vault.answers import ErrorView
-from shared.failovers.vault.names import Direction, GroupType, Health, Provider
-from shared.failovers.vault.reading import health_error
-from shared.values.reading import Json, an_object, last_segment, moment, objects, text, texts, whole
+from shared.failovers.vault.job_facts import JobFacts
+from shared.failovers.vault.names import Direction, GroupType, Health, JobState, Provider
+from shared.failovers.vault.reading import health_error, job_state
+from shared.values.reading import Json, an_object, last_segment, moment, objects, same_text, text, texts, whole
 
 
 @dataclass(frozen=True, slots=True)
 class ScenarioFacts:
-    """What an item or a plan is busy with: the scenario's name, the job's name (not its id), and when it began."""
+    """The last scenario that an item or a plan names: its name, the name of its job (not its id), when it began, and its state.
+
+    A recovery plan goes on naming a scenario that has ended; `state` tells, and is None where Azure writes none (of items). `job` is
+    empty where Azure names none.
+    """
 
     name: str
     job: str
     started_at: datetime | None
+    state: JobState | None = None
+
+    def occupies(self, jobs: Sequence[JobFacts] | None) -> bool:
+        """Return whether the scenario keeps its item or plan busy: until its state is terminal and its job is not seen running.
+
+        Without a state the job decides. `jobs` are jobs of the vault, None where they could not be read; what they do not show counts as
+        running where no state says otherwise.
+        """
+        job = next((job for job in jobs or () if same_text(job.name, self.job)), None)
+        if self.state is None:
+            return job is None or not job.state.ended
+        return not self.state.ended or (job is not None and not job.state.ended)
 
     @classmethod
     def from_arm(cls, properties: Json) -> Self | None:
-        """Read `currentScenario`; None where it is idle: scenarioName `None`, a jobId that ends in `/None`, a time of 1753."""
-        scenario = an_object(properties, "currentScenario")
+        """Read `currentScenario` and `currentScenarioStatus`.
+
+        None where it is idle: the scenarioName is `None`, or the jobId ends in `/None`.
+        """
+        scenario, state = an_object(properties, "currentScenario"), text(properties, "currentScenarioStatus")
         name, job = text(scenario, "scenarioName") or "", last_segment(text(scenario, "jobId"))
-        if name.lower() in {"", "none"} or job.lower() in {"", "none"}:
+        if name.lower() in {"", "none"} or job.lower() == "none" or (not job and state is None):
             return None
-        return cls(name, job, moment(scenario, "startTime"))
+        return cls(name, job, moment(scenario, "startTime"), job_state(state) if state is not None else None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,10 +206,11 @@ class RecoveryPointFacts:
 
 @dataclass(frozen=True, slots=True)
 class PlanActionFacts:
-    """A script, runbook or manual action of a group."""
+    """A script, runbook or manual action of a group; `instructions` is what a manual action asks a person to do."""
 
     name: str
     type: str | None = None
+    instructions: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -354,6 +375,7 @@ def _group(group: Json) -> PlanGroupFacts:
 
 def _actions(group: Json, name: str) -> tuple[PlanActionFacts, ...]:
     return tuple(
-        PlanActionFacts(text(action, "actionName") or "", text(an_object(action, "customDetails"), "instanceType"))
+        PlanActionFacts(text(action, "actionName") or "", text(details, "instanceType"), text(details, "description"))
         for action in objects(group, name)
+        for details in (an_object(action, "customDetails"),)
     )

@@ -1,4 +1,4 @@
-"""The types of a request's fields: what each may hold, and what is said of what it may not (contracts/failovers.md)."""
+"""The types of a request's fields: what each may hold, and what is said of what it may not (docs/design/failovers.md)."""
 
 import re
 from datetime import datetime, timedelta
@@ -55,7 +55,7 @@ def _duration(value: object) -> object:
 
 
 def _vm_name(text: str) -> str:
-    """Limits of VMs from Hyper-V to Azure: facts/site-recovery.md; ends: "Support matrix for Hyper-V disaster recovery to Azure"."""
+    """Limits of VMs from Hyper-V to Azure: docs/azure/site-recovery.md; ends: "Support matrix for Hyper-V disaster recovery to Azure"."""
     if _VM_NAME.fullmatch(text) is None:
         raise refuse("the name of a VM has 1 to 63 letters (a-z), digits and hyphens, and begins and ends with a letter or digit")
     return text

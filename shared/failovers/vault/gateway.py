@@ -4,8 +4,7 @@ Reads go without models; starts go through azure-mgmt-recoveryservicessiterecove
 the intent, which becomes the beginning of the job's activity id. Every failure is a `CallFailure`.
 """
 
-import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -24,10 +23,14 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class StartedJob:
-    """A start as Azure answered it, or as it was found again: the job's name, None where Azure did not tell, and Azure's time."""
+    """A start as Azure answered it, or as it was found again: the job's name, None where the answer has none, and Azure's time.
+
+    `accepted` is true for a 202: the start is under way, with or without the name of its job.
+    """
 
     job: str | None
     date: datetime
+    accepted: bool = False
 
 
 _METHODS = {
@@ -120,24 +123,24 @@ class SiteRecoveryGateway:
     ) -> StartedJob:
         """Make, change or remove a thing of the vault's set-up by its id (PUT, PATCH, DELETE, or a POST to its `segment`), sent once.
 
-        The job's name is None where Azure did it at once, or had nothing to do.
+        The job's name is None where Azure did it at once (200, 201, 204) or accepted it without naming a job (202).
         """
         path = f"{resource}/{segment}" if segment else str(resource)
         answer = await self._clients.write(method, path, api_version=SITE_RECOVERY, body=body, request_id=request_id, timeout=timeout)
-        location = answer.headers.get("Location")
-        return StartedJob(last_segment(location) if location else None, answer.date or self._clock.now())
+        return StartedJob(job_name(answer.headers), answer.date or self._clock.now(), accepted=answer.status == 202)
 
     async def _send(self, call: Callable[..., Awaitable[Any]], arguments: tuple[Any, ...], request_id: str, timeout: float) -> StartedJob:
         hook = AnswerHook()
         await self._clients.call(
             call(*arguments, polling=False, request_id=request_id, raw_response_hook=hook, retry_total=0, timeout=timeout), timeout=timeout
         )
-        location = hook.headers.get("Location")
-        return StartedJob(last_segment(location) if location else None, hook.date or self._clock.now())
+        return StartedJob(job_name(hook.headers), hook.date or self._clock.now(), accepted=hook.status == 202)
 
-    async def read_side_by_side(self, resources: tuple[ResourceId, ...]) -> tuple[Json | None, ...]:
-        """Read several things by their ids (calls in flight are limited in `shared.arm`); None for one that is not there."""
-        return tuple(await asyncio.gather(*(self.find(resource) for resource in resources)))
+
+def job_name(headers: Mapping[str, str]) -> str | None:
+    """Return the name of the job that an answer started: the last segment of `Location`, else of `Azure-AsyncOperation`."""
+    url = headers.get("Location") or headers.get("Azure-AsyncOperation")
+    return (last_segment(url) or None) if url else None
 
 
 def is_plan(scope: ResourceId) -> bool:

@@ -17,7 +17,7 @@ from shared.access.registry import Registry
 from shared.access.vaults import cloud_key
 from shared.arm.ids import ResourceId
 from shared.arm.reading import own_id
-from shared.errors import CallFailure, ErrorCode, FailureKind, Refused
+from shared.errors import CallFailure, ErrorCode, FailureKind, Refused, azure_code
 from shared.failovers.vault import inventory_views as rules
 from shared.failovers.vault import views
 from shared.failovers.vault.facts import PlanFacts, ProtectedItemFacts, ProviderFacts, RecoveryPointFacts
@@ -218,7 +218,7 @@ def _refused(failure: CallFailure) -> Exception:
     if failure.kind is FailureKind.NOT_FOUND:
         return Refused(ErrorCode.NOT_FOUND, "Azure has no such vault.", target="vaultId", details=(failure.problem,))
     if failure.kind is FailureKind.REFUSED:
-        return Refused(ErrorCode.AZURE_REFUSED, f"Azure refused to be asked: {failure.message}", details=(failure.problem,))
+        return Refused(azure_code(failure), f"Azure refused the read: {failure.message}", details=(failure.problem,))
     return failure
 
 

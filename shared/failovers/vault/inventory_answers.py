@@ -111,7 +111,7 @@ class NetworkMapping(_Answer):
 
 
 class ReadinessFinding(_Answer):
-    """One of the nine checks for hosters (facts/site-recovery.md), with what it found."""
+    """One of the nine checks for hosters (docs/azure/site-recovery.md), with what it found."""
 
     number: int
     name: str

@@ -1,6 +1,6 @@
 """A vault's set-up as ARM tells it, read for callers: fabrics, clouds, policies, network mappings, machines that can be protected.
 
-Members are those of spec/siterecovery_2024-04-01_service.json; a policy's are each provider's own.
+Members are those of the REST specification, 2024-04-01; a policy's are each provider's own.
 """
 
 from collections.abc import Sequence

@@ -1,5 +1,6 @@
-"""What the rules need to know of a job of Site Recovery, read from ARM's JSON (facts/site-recovery.md, "Jobs")."""
+"""A job of Site Recovery with its tasks, read from Azure's JSON (docs/azure/site-recovery.md)."""
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,15 +9,20 @@ from typing import Self
 from shared.arm.reading import own_id, resource_id
 from shared.failovers.vault.answers import ErrorView
 from shared.failovers.vault.names import JobState
-from shared.failovers.vault.reading import job_errors
-from shared.values.reading import Json, an_object, last_segment, moment, objects, text, texts
+from shared.failovers.vault.reading import job_errors, job_state
+from shared.values.reading import Json, an_object, is_guid, last_segment, moment, objects, same_name, same_text, text, texts
 
 _DEEPEST = 8
+_PLAN_TYPE = "recoveryplan"
+_ITEM_TYPES = frozenset({"protectionentity", "vm"})
 
 
 @dataclass(frozen=True, slots=True)
 class TaskFacts:
-    """A task of a job; one of a recovery plan's groups has `children`. `of` is the machine that it works on, where it says so."""
+    """A task of a job; a group of a recovery plan has `children`.
+
+    `of` is the name of the machine that the task works on, `instructions` what a manual action asks a person to do; None where absent.
+    """
 
     name: str
     state: JobState
@@ -26,17 +32,11 @@ class TaskFacts:
     errors: tuple[ErrorView, ...] = ()
     children: tuple["TaskFacts", ...] = ()
     of: str | None = None
-
-    @property
-    def seconds(self) -> float | None:
-        """How long it took, None while that cannot be told."""
-        if self.started_at is None or self.ended_at is None or self.ended_at < self.started_at:
-            return None
-        return (self.ended_at - self.started_at).total_seconds()
+    instructions: str | None = None
 
     def leaves(self, path: tuple[str, ...] = ()) -> Iterator[tuple[str, "TaskFacts"]]:
-        """Yield the tasks that have no tasks of their own, each with its name, after those that it lies in: `group/task`."""
-        here = (*path, f"{self.name} ({self.of})" if self.of else self.name)
+        """Yield the tasks without children, each with its path of names: `group/task`."""
+        here = (*path, f"{self.name} ({self.of})" if self.of and not same_text(self.of, self.name) else self.name)
         if not self.children:
             yield "/".join(here), self
         for child in self.children:
@@ -61,9 +61,11 @@ class JobMemberFacts:
 
 @dataclass(frozen=True, slots=True)
 class JobFacts:
-    """A job. `target_id` is the name, or the ARM id, of what it works on, `target_type` Azure's word for what that is.
+    """A job.
 
-    `activity_id` begins with the client request id of its start.
+    `target_id` is the last segment of the id of the item or plan that the job works on, its ARM id, or a GUID of Azure's own: of recovery
+    plans and of A2A items it is such a GUID, and `target_name` names the plan, or the machine. `target_type` is Azure's word for the kind
+    of the target. `activity_id` begins with the client request id of the start.
     """
 
     id: str
@@ -86,14 +88,32 @@ class JobFacts:
 
     @property
     def leaves(self) -> tuple[tuple[str, TaskFacts], ...]:
-        """All tasks that have none of their own, each with its full name."""
-        return tuple(leaf for task in self.tasks for leaf in task.leaves())
+        """All tasks without children, each with its path of names; a path that occurs again has its number behind it: `a/b (2)`."""
+        seen: Counter[str] = Counter()
+        found: list[tuple[str, TaskFacts]] = []
+        for path, leaf in (leaf for task in self.tasks for leaf in task.leaves()):
+            seen[path] += 1
+            found.append((path if seen[path] == 1 else f"{path} ({seen[path]})", leaf))
+        return tuple(found)
 
     @property
     def all_errors(self) -> tuple[ErrorView, ...]:
         """The job's errors and those of its tasks, each once."""
         inner = (error for task in self.tasks for one in task.tree() for error in one.errors)
         return tuple(dict.fromkeys([*self.errors, *inner]))
+
+    def works_on(self, name: str, *shown_names: str | None, is_plan: bool) -> bool:
+        """Return whether the job works on an item or a plan, by the last segment of its id and by the names that Azure shows of it.
+
+        The name counts only where Azure gives a GUID of its own as the id: two machines of one vault may have the same name.
+        """
+        kind = (self.target_type or "").lower()
+        if (kind == _PLAN_TYPE) is not is_plan and kind in {_PLAN_TYPE, *_ITEM_TYPES}:
+            return False
+        if same_name(self.target_id, name):
+            return True
+        by_name = (self.target_id is None or is_guid(self.target_id)) and not is_guid(name)
+        return by_name and any(same_text(self.target_name, shown) for shown in (name, *shown_names))
 
     @classmethod
     def from_arm(cls, job: Json) -> Self:
@@ -122,13 +142,6 @@ class JobFacts:
         )
 
 
-def job_state(found: str | None) -> JobState:
-    """Read a state; one that is not known is Other. Azure writes both Cancelled and Canceled."""
-    if (found or "").lower() == "canceled":
-        return JobState.CANCELLED
-    return next((state for state in JobState if found is not None and state.lower() == found.lower()), JobState.OTHER)
-
-
 def _tasks(holder: Json, name: str, depth: int) -> tuple[TaskFacts, ...]:
     return tuple(_task(task, depth) for task in objects(holder, name)) if depth < _DEEPEST else ()
 
@@ -136,7 +149,7 @@ def _tasks(holder: Json, name: str, depth: int) -> tuple[TaskFacts, ...]:
 def _task(task: Json, depth: int) -> TaskFacts:
     group, custom = an_object(task, "groupTaskCustomDetails"), an_object(task, "customDetails")
     return TaskFacts(
-        name=text(task, "name", "taskId", "friendlyName") or "task",
+        name=_task_name(task),
         state=job_state(text(task, "state")),
         description=text(task, "stateDescription"),
         started_at=moment(task, "startTime"),
@@ -144,7 +157,16 @@ def _task(task: Json, depth: int) -> TaskFacts:
         errors=job_errors(task),
         children=_tasks(group, "childTasks", depth + 1) or _tasks(custom, "childTasks", depth + 1),
         of=text(an_object(custom, "jobTask"), "targetObjectName"),
+        instructions=text(custom, "instructions"),
     )
+
+
+def _task_name(task: Json) -> str:
+    """Return the name of a task; Azure names those of a recovery plan `Unknown` and describes them in `friendlyName`."""
+    name = text(task, "name")
+    if name is not None and name.strip().lower() not in {"", "unknown"}:
+        return name
+    return text(task, "friendlyName", "taskId") or "task"
 
 
 def _member(member: Json) -> JobMemberFacts:

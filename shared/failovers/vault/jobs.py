@@ -8,11 +8,11 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from shared.errors import Problem
-from shared.failovers.vault.answers import ErrorView, JobView, TaskView, Timings, UsedRecoveryPoint
+from shared.failovers.vault.answers import ErrorView, JobView, TaskView, UsedRecoveryPoint
 from shared.failovers.vault.facts import ScenarioFacts
 from shared.failovers.vault.job_facts import JobFacts, JobMemberFacts, TaskFacts
 from shared.failovers.vault.names import Action, JobState, Refusal
-from shared.values.reading import same_name
+from shared.values.reading import last_segment, same_name
 
 CLOCKS_DIFFER = timedelta(seconds=5)
 """How much earlier than our intent a job may have begun by Azure's clock, and yet be ours."""
@@ -23,6 +23,7 @@ _ROUNDS = ((timedelta(minutes=15), 30), (timedelta(hours=1), 60), (timedelta(hou
 _LONGEST_ROUND = 300
 """Seconds between looks: a job of minutes is followed closely, one of hours loosely, one that waits for a person hardly."""
 
+_RECOVERY_PLANS = "/replicationrecoveryplans/"
 _SCENARIOS: dict[Action, frozenset[str]] = {
     Action.TEST_FAILOVER: frozenset({"testfailover"}),
     Action.TEST_FAILOVER_CLEANUP: frozenset({"testfailovercleanup", "cleanuptestfailover", "completetestfailover"}),
@@ -51,6 +52,8 @@ class JobEnd(StrEnum):
     """Azure calls it succeeded, but nothing was done."""
     FAILED = "failed"
     CANCELLED = "cancelled"
+    AWAITS_CLEANUP = "awaitsCleanup"
+    """A test failover of a recovery plan is done, and its job stays suspended until the cleanup."""
     UNKNOWN = "unknown"
 
     @property
@@ -60,6 +63,7 @@ class JobEnd(StrEnum):
 
 
 _DESCRIBED = {"partiallysucceeded": JobEnd.PARTIAL, "skipped": JobEnd.SKIPPED, "completedwithinformation": JobEnd.INFORMED}
+_AWAITS_CLEANUP = "waitingforstoptestfailover"
 _ENDS = {
     JobState.NOT_STARTED: JobEnd.RUNNING,
     JobState.IN_PROGRESS: JobEnd.RUNNING,
@@ -72,15 +76,19 @@ _ENDS = {
 
 def end_of(job: JobFacts) -> JobEnd:
     """Say what a job's state means; under Succeeded `stateDescription` is read, for it can mean otherwise."""
+    described = "".join((job.description or "").split()).lower()
     if job.state is JobState.SUCCEEDED:
-        return _DESCRIBED.get("".join((job.description or "").split()).lower(), JobEnd.SUCCEEDED)
+        return _DESCRIBED.get(described, JobEnd.SUCCEEDED)
+    if job.state is JobState.SUSPENDED and described == _AWAITS_CLEANUP:
+        return JobEnd.AWAITS_CLEANUP
     return _ENDS[job.state]
 
 
 def succeeded(job: JobFacts, action: Action) -> bool:
     """Say whether a job that is over did what it was for; a cleanup that found nothing to clean has done so."""
     end = end_of(job)
-    return end in {JobEnd.SUCCEEDED, JobEnd.INFORMED} or (end is JobEnd.SKIPPED and action is Action.TEST_FAILOVER_CLEANUP)
+    good = {JobEnd.SUCCEEDED, JobEnd.INFORMED, JobEnd.AWAITS_CLEANUP}
+    return end in good or (end is JobEnd.SKIPPED and action is Action.TEST_FAILOVER_CLEANUP)
 
 
 def problem_of(job: JobFacts, action: Action) -> Problem | None:
@@ -112,25 +120,6 @@ def percent(job: JobFacts) -> int:
         return 0
     done = sum(1.0 if task.state.ended else 0.5 if task.state in {JobState.IN_PROGRESS, JobState.SUSPENDED} else 0.0 for task in tasks)
     return min(99, math.floor(100 * done / len(tasks)))
-
-
-def timings(job: JobFacts | None, accepted_at: datetime) -> Timings:
-    """Return how long each part took, in seconds: acceptance to the job's start, the job, and each of its tasks.
-
-    Of tasks of one name the longest counts.
-    """
-    if job is None:
-        return Timings()
-    per_task: dict[str, float] = {}
-    for name, task in job.leaves:
-        if (seconds := task.seconds) is not None:
-            per_task[name] = max(seconds, per_task.get(name, 0.0))
-    started, ended = job.started_at, job.ended_at
-    return Timings(
-        accepted_to_started=max((started - accepted_at).total_seconds(), 0.0) if started is not None else None,
-        started_to_finished=max((ended - started).total_seconds(), 0.0) if started is not None and ended is not None else None,
-        per_task=per_task,
-    )
 
 
 def used_point(job: JobFacts, items: Sequence[str]) -> UsedRecoveryPoint | None:
@@ -171,12 +160,16 @@ def next_look(started_at: datetime, now: datetime, *, suspended: bool = False) -
 
 @dataclass(frozen=True, slots=True)
 class JobQuery:
-    """What is known of a start: the client request id that was sent, the item's or plan's name or ARM id, and when it was first meant."""
+    """What is known of a start: the client request id that was sent, the target's ARM id, the action, and when it was first intended.
+
+    `target_name` is the name that Azure shows of the target: of the machine, or of the plan.
+    """
 
     client_request_id: str
     target: str
     action: Action
     since: datetime
+    target_name: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,11 +205,6 @@ def find_job(sought: JobQuery, jobs: Sequence[JobFacts], scenario: ScenarioFacts
     return None if listed is not None and _is_anothers(sought, listed) else JobMatch(scenario.job, "currentScenario", listed)
 
 
-def is_ours(sought: JobQuery, job: JobFacts) -> bool:
-    """Say whether a job that was read by its name can be that of our start."""
-    return not _is_anothers(sought, job)
-
-
 def how_far(job: JobView) -> tuple[bool, int, int]:
     """Return how far a job was when it was read: of two looks at one the later has no less."""
     begun = sum(task.state is not JobState.NOT_STARTED for task in job.tasks)
@@ -237,7 +225,14 @@ def view(job: JobFacts) -> JobView:
 
 
 def _task_view(name: str, task: TaskFacts) -> TaskView:
-    return TaskView(name=name, state=task.state, start_time=task.started_at, end_time=task.ended_at, errors=task.errors)
+    return TaskView(
+        name=name,
+        state=task.state,
+        start_time=task.started_at,
+        end_time=task.ended_at,
+        errors=task.errors,
+        instructions=task.instructions,
+    )
 
 
 def _as_problem(error: ErrorView) -> Problem:
@@ -247,7 +242,7 @@ def _as_problem(error: ErrorView) -> Problem:
 
 def _fits(sought: JobQuery, job: JobFacts) -> bool:
     return (
-        same_name(job.target_id, sought.target)
+        job.works_on(last_segment(sought.target), sought.target_name, is_plan=_RECOVERY_PLANS in sought.target.lower())
         and _is_scenario(sought.action, job.scenario or "")
         and _begun_since(sought, job.started_at)
         and not _is_anothers(sought, job)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from shared.arm.reading import own_id
 from shared.failovers.vault.facts import ProviderFacts
-from shared.failovers.vault.names import CheckResult
+from shared.failovers.vault.names import CheckResult, Provider
 from shared.values.reading import Json, an_object, objects, text, whole
 
 LEAST_PROVIDER = (5, 1, 1256, 0)
@@ -17,6 +17,13 @@ MAX_OS_DISK_GB = {1: 2048, 2: 300}
 """By the generation of the virtual machine."""
 MAX_DATA_DISKS = 16
 MAX_DATA_DISK_GB = 4095
+
+MAX_RECOVERY_POINT_HOURS = {Provider.HYPER_V_REPLICA_AZURE: 24, Provider.A2A: 360}
+"""How long a replication policy keeps recovery points at most: 24 hours of Hyper-V, 15 days of machines in Azure."""
+MAX_SNAPSHOT_HOURS = {Provider.HYPER_V_REPLICA_AZURE: 12}
+"""The longest time between two application-consistent recovery points; of machines in Azure, Azure decides."""
+MAX_BOOT_GROUPS = 7
+"""How many groups of the type Boot a recovery plan has at most."""
 
 _VM_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?", re.ASCII)
 

@@ -48,6 +48,8 @@ class Provider(StrEnum):
     A2A = "A2A"
     IN_MAGE_RCM = "InMageRcm"
     IN_MAGE_AZURE_V2 = "InMageAzureV2"
+    IN_MAGE_RCM_FAILBACK = "InMageRcmFailback"
+    """A VMware item on its way back; no action of it is supported."""
 
 
 class AllowedOperation(StrEnum):

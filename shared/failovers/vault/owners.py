@@ -15,8 +15,6 @@ from shared.failovers.vault.gateway import SiteRecoveryGateway, is_plan
 from shared.failovers.vault.job_facts import JobFacts
 from shared.values.reading import last_segment
 
-_ITEM, _PLAN = "protectionentity", "recoveryplan"
-
 
 async def owner_of_plan(registry: Registry, plan: PlanFacts) -> str | None:
     """Return the tenant that all members belong to; a plan of several tenants', or of nobody's, is that of the vault."""
@@ -36,21 +34,43 @@ async def owner_of_scope(registry: Registry, gateway: SiteRecoveryGateway, scope
 async def owners_of_jobs(
     registry: Registry, vault: ResourceId, jobs: Iterable[JobFacts], items: Iterable[ProtectedItemFacts], plans: Iterable[PlanFacts]
 ) -> Mapping[str, str | None]:
-    """Return whose each of a vault's jobs is, by its name: that of its item or plan, of anything else the vault's.
+    """Return the owner of each job of a vault by the job's name: that of its item or plan, else that of the vault.
 
-    A job names its target by its type and the last segment of its id; where that is two tenants', the job is neither's.
+    A job names its target by the last segment of its id, or by a GUID of Azure's own and the name that is shown; where items or plans of
+    two tenants fit, the job belongs to the owner of the vault.
     """
-    named: dict[tuple[str, str], set[str | None]] = {}
+    targets = _Targets()
     for item in items:
-        named.setdefault((_ITEM, last_segment(item.id).lower()), set()).add(await owner_of(registry, item.id))
+        targets.add(item.name, item.friendly_name, await owner_of(registry, item.id), is_plan=False)
     for plan in plans:
-        named.setdefault((_PLAN, last_segment(plan.id).lower()), set()).add(await owner_of_plan(registry, plan))
+        targets.add(plan.name, plan.friendly_name, await owner_of_plan(registry, plan), is_plan=True)
     whole = await owner_of(registry, vault)
     found: dict[str, str | None] = {}
     for job in jobs:
         if cloud_key(job.target_id):
             found[job.name] = await owner_of(registry, job.target_id or "")
         else:
-            owners = named.get(((job.target_type or "").lower(), last_segment(job.target_id).lower()), {whole})
+            owners = targets.owners_of(job)
             found[job.name] = next(iter(owners)) if len(owners) == 1 else whole
     return found
+
+
+class _Targets:
+    """The items and plans of a vault with their owners, indexed by each name under which a job can name them."""
+
+    def __init__(self) -> None:
+        self._by_name: dict[str, list[tuple[str, str, bool, str | None]]] = {}
+
+    def add(self, name: str, shown: str, owner: str | None, *, is_plan: bool) -> None:
+        for known in {name.lower(), shown.lower()} - {""}:
+            self._by_name.setdefault(known, []).append((name, shown, is_plan, owner))
+
+    def owners_of(self, job: JobFacts) -> set[str | None]:
+        """Return the owners of all that a job may work on; those that its id names go before those that its name names."""
+        found: set[str | None] = set()
+        for known in (last_segment(job.target_id).lower(), (job.target_name or "").lower()):
+            fitting = self._by_name.get(known, ())
+            found = {owner for name, shown, is_plan, owner in fitting if job.works_on(name, shown, is_plan=is_plan)}
+            if found:
+                break
+        return found

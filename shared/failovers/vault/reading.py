@@ -1,6 +1,7 @@
-"""Readers of Site Recovery's errors, of items and of jobs."""
+"""Readers of what items, plans and jobs of Site Recovery have in common: states and errors."""
 
 from shared.failovers.vault.answers import ErrorView
+from shared.failovers.vault.names import JobState
 from shared.values.reading import Json, an_object, code, objects, text
 
 
@@ -44,3 +45,11 @@ def _both(error: Json) -> list[ErrorView]:
             )
         )
     return found
+
+
+def job_state(found: str | None) -> JobState:
+    """Return the state of a job, a task or a plan's scenario; Other for an unknown one. Azure writes both Cancelled and Canceled."""
+    squeezed = "".join((found or "").split()).lower()
+    if squeezed == "canceled":
+        return JobState.CANCELLED
+    return next((state for state in JobState if state.lower() == squeezed), JobState.OTHER)

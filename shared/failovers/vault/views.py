@@ -33,7 +33,7 @@ def item_view(item: ProtectedItemFacts, tenant: str, vault_id: str) -> Protected
         allowed_operations=item.allowed_operations or (),
         recovery_point_objective_seconds=item.rpo_seconds,
         last_test_failover=LastTest(time=tested, result="Succeeded") if tested is not None else None,
-        current_job=item.scenario.job if item.scenario is not None else None,
+        current_job=(item.scenario.job or None) if item.scenario is not None and item.scenario.occupies(()) else None,
         policy=item.policy_name or item.policy_id,
         target=Target(
             vm_name=target.vm_name,
@@ -91,4 +91,4 @@ def provider_view(provider: ProviderFacts) -> RecoveryServicesProvider:
 
 
 def _actions(actions: tuple[PlanActionFacts, ...]) -> tuple[PlanAction, ...]:
-    return tuple(PlanAction(name=action.name, type=action.type) for action in actions)
+    return tuple(PlanAction(name=action.name, type=action.type, instructions=action.instructions) for action in actions)

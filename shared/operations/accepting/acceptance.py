@@ -1,4 +1,4 @@
-"""Acceptance: from a request found good to an operation, once (CORE.md, "Accept").
+"""Acceptance: from a request found good to an operation, once (docs/design/core.md, "Accept").
 
 Two storage calls where no lock must be taken first: one transaction of four inserts, and one message. A process that dies between the
 two leaves a row that the tick finds.

@@ -1,4 +1,4 @@
-"""Locks: two operations never work on one thing at once (CORE.md, "Locks and chains").
+"""Locks: two operations never work on one thing at once (docs/design/core.md, "Locks").
 
 A row of the table `locks` names the operation that owns it. It is live while its owner's active row lists it and is not yet announced; else
 it is free two minutes after it was taken, which covers a crash between lock and acceptance.

@@ -1,4 +1,4 @@
-"""Ids, keys and hashes: from the id alone come partition and row, and the same request gives the same id (CORE.md)."""
+"""Ids, keys and hashes: from the id alone come partition and row, and the same request gives the same id (docs/design/core.md)."""
 
 import base64
 import hashlib

@@ -1,27 +1,50 @@
-"""Lists of operations, newest first: a tenant's range, or the provider's sixteen merged (CORE.md, "One table")."""
+"""Lists of operations, newest first: a tenant's range, or the provider's sixteen merged (docs/design/core.md, "The operations table").
+
+A page is read in ranges of list rows, which carry what a list shows. The provider's page reads a share of it from each partition, and more
+from a partition only where the merge has used up what was read: for N rows at most 17 + N / 5 range reads.
+"""
 
 import asyncio
 import heapq
+from collections import defaultdict
 from collections.abc import Awaitable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
-from shared.operations.model.identity import all_partitions, inverted, partition_of_tenant
+from shared.clock import from_text
+from shared.operations.model.identity import all_partitions, inverted, partition_of, partition_of_tenant
 from shared.operations.model.models import Listed, Operation
-from shared.operations.model.store import Store, list_ranges
+from shared.operations.model.rows import Active
+from shared.operations.model.store import ListRow, Store, list_ranges
 
 _SIDE_BY_SIDE = 16
+_SMALL_PAGE = 16
+_LARGEST_READ = 1000
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What a list asks for: one tenant's operations or everybody's (None), kinds, and filter columns with the values that fit."""
+    """What a list asks for: one tenant's operations or every tenant's (None), kinds, and filter columns with the values that fit."""
 
     tenant: str | None
     kinds: tuple[str, ...]
     status: str | None = None
     filters: Mapping[str, str] | None = None
+
+
+@dataclass(slots=True)
+class _Range:
+    """What was read of one range so far; `more` is the number of rows to read next, 0 at its end."""
+
+    prefix: str
+    partition: str
+    more: int
+    rows: list[ListRow] = field(default_factory=list)
+
+    def limits(self, wanted: int) -> bool:
+        """Whether rows that were not read yet could belong among the first `wanted` of the merge."""
+        return self.more > 0 and len(self.rows) < wanted
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,24 +56,58 @@ class Lists:
     async def page(self, query: Query, top: int, after: str | None) -> Listed:
         """Return up to `top` operations after the list key `after`, newest first."""
         partition = partition_of_tenant(query.tenant) if query.tenant is not None else None
-        ranges = list_ranges(query.tenant, partition)
+        ranges = [_Range(prefix, number, top + 1) for prefix, number in list_ranges(query.tenant, partition)]
+        if len(ranges) > 1 and top > _SMALL_PAGE:
+            for one in ranges:
+                one.more = top // len(ranges) * 3 // 2 + _SMALL_PAGE
         conditions = _conditions(query)
-        found = await _gather([self.store.list_keys(prefix, number, after, conditions, top + 1) for prefix, number in ranges])
-        keys = list(heapq.merge(*found))[: top + 1]
-        operations = await _gather([self.store.get(_id(key)) for key in keys[:top]])
-        last = keys[top - 1] if len(keys) > top else None
-        return Listed(tuple(operation for operation in operations if operation is not None), last)
+        await _gather([self._read_on(one, after, conditions) for one in ranges])
+        while (cut_off := _cut_off(ranges, top + 1)) is not None:
+            await self._read_on(cut_off, after, conditions)
+        merged = list(heapq.merge(*(one.rows for one in ranges), key=lambda row: row.key))[: top + 1]
+        operations = await self._whole(merged[:top])
+        return Listed(operations, merged[top - 1].key if len(merged) > top else None)
 
     async def standing(self, query: Query, top: int, after: str | None) -> Listed:
         """Return the operations that ask for a person: the on-call page, whose cost is what is active."""
         partitions = all_partitions() if query.tenant is None else (partition_of_tenant(query.tenant),)
-        found = await _gather([self.store.standing(partition) for partition in partitions])
-        ids = [operation for part in found for operation in part]
-        operations = [item for item in await _gather([self.store.get(operation) for operation in ids]) if item and _fits(item, query)]
-        # after the key of the last one, not after the last one: it may stand no more
-        newest_first = sorted((item for item in operations if after is None or _key(item) > after), key=_key)
-        page = newest_first[:top]
-        return Listed(tuple(page), _key(page[-1]) if len(newest_first) > top else None)
+        found = await _gather([self.store.asking(partition) for partition in partitions])
+        keys = sorted(_key(row) for part in found for row in part if _fits(row, query))
+        # after the key of the last row, not after the row itself: it may ask for nobody any more
+        later = [key for key in keys if after is None or key > after]
+        page = later[:top]
+        by_partition: dict[str, list[str]] = defaultdict(list)
+        for key in page:
+            by_partition[partition_of(key.rpartition("|")[2])].append(key)
+        read = await _gather([self.store.list_rows(partition, chosen) for partition, chosen in by_partition.items()])
+        known = {row.key: row for part in read for row in part}
+        operations = await self._whole([known.get(key) or ListRow(key, None) for key in page])
+        asking = tuple(operation for operation in operations if operation.attention is not None)
+        return Listed(asking, page[-1] if len(later) > top else None)
+
+    async def _read_on(self, one: _Range, after: str | None, conditions: Mapping[str, Sequence[str]]) -> None:
+        """Read the next rows of a range; each read of it is twice as long as the one before."""
+        start = one.rows[-1].key if one.rows else after
+        read = await self.store.list_page(one.prefix, one.partition, start, conditions, one.more)
+        one.rows += read
+        one.more = min(one.more * 2, _LARGEST_READ) if len(read) == one.more else 0
+
+    async def _whole(self, rows: Sequence[ListRow]) -> tuple[Operation, ...]:
+        """Return the operations of list rows; those whose row does not carry them are read by their ids."""
+        missing = [row.id for row in rows if row.operation is None]
+        found = dict(zip(missing, await _gather([self.store.get(operation) for operation in missing]), strict=True))
+        operations = [row.operation or found.get(row.id) for row in rows]
+        return tuple(operation for operation in operations if operation is not None)
+
+
+def _cut_off(ranges: Sequence[_Range], wanted: int) -> _Range | None:
+    """Return a range of which rows that were not read yet could belong among the first `wanted`, or None."""
+    merged = list(heapq.merge(*(one.rows for one in ranges), key=lambda row: row.key))[:wanted]
+    last = merged[-1].key if len(merged) == wanted else None
+    for one in ranges:
+        if one.limits(wanted) and (last is None or one.rows[-1].key < last):
+            return one
+    return None
 
 
 def _conditions(query: Query) -> dict[str, Sequence[str]]:
@@ -60,21 +117,17 @@ def _conditions(query: Query) -> dict[str, Sequence[str]]:
     return conditions | {f"f_{name}": (value,) for name, value in (query.filters or {}).items()}
 
 
-def _fits(operation: Operation, query: Query) -> bool:
+def _fits(row: Active, query: Query) -> bool:
     return (
-        operation.attention is not None
-        and operation.kind in query.kinds
-        and (query.tenant is None or operation.tenant == query.tenant)
-        and (query.status is None or operation.status == query.status)
+        row.attention is not None
+        and row.kind in query.kinds
+        and (query.tenant is None or row.tenant == query.tenant)
+        and (query.status is None or row.status == query.status)
     )
 
 
-def _key(operation: Operation) -> str:
-    return f"{inverted(operation.created_at)}|{operation.id}"
-
-
-def _id(key: str) -> str:
-    return key.rpartition("|")[2]
+def _key(row: Active) -> str:
+    return f"{inverted(from_text(row.created_at))}|{row.id}"
 
 
 async def _gather(calls: Sequence[Awaitable[T]]) -> list[T]:

@@ -1,4 +1,4 @@
-"""How an operation is laid out in the table `operations` (CORE.md), and nothing of how the table is reached.
+"""How an operation is laid out in the table `operations` (docs/design/core.md), and nothing of how the table is reached.
 
 Absent values are written as empty text: a row is merged, so that a column which a newer version added survives an older one's write.
 A version that is not to be carried on by an older one raises `v`.
@@ -7,16 +7,15 @@ A version that is not to be carried on by an older one raises `v`.
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 
 from shared.clock import from_text
 from shared.errors import Problem
 from shared.operations.model.identity import inverted, partition_of
 from shared.operations.model.models import Actor, Attention, Busy, Intent, JsonObject, NewOperation, Operation, PendingCommand, Status
 from shared.operations.model.state import State, pack, sentence, unpack
+from shared.storage.pieces import compact, from_pieces, pieces
 
 VERSION = 1
-PIECE = 60 * 1024
 Entity = dict[str, object]
 
 
@@ -59,6 +58,8 @@ class Active:
     pending_input: JsonObject | None = None
     pending_commands: tuple[PendingCommand, ...] = ()
     busy: Busy | None = None
+    shown_as: str = ""
+    seen_as: str = ""
     version: int = VERSION
     stamp: str = ""
     extra: JsonObject = field(default_factory=dict)
@@ -92,28 +93,6 @@ class Active:
         )
 
 
-def compact(body: object) -> str:
-    """Write JSON without white space."""
-    return json.dumps(body, separators=(",", ":"), ensure_ascii=False)
-
-
-def pieces(name: str, body: object) -> Entity:
-    """Write a document as UTF-8 JSON in properties `name0`, `name1`, … of at most 60 KiB, with their number in `name`."""
-    data = compact(body).encode("utf-8", "surrogatepass")
-    parts = [data[start : start + PIECE] for start in range(0, len(data), PIECE)]
-    return {f"{name}{index}": part for index, part in enumerate(parts)} | {name: len(parts)}
-
-
-def from_pieces(name: str, entity: Mapping[str, object]) -> JsonObject | None:
-    """Read a document that `pieces` wrote; None where the entity has none."""
-    count = entity.get(name)
-    if not isinstance(count, int):
-        return None
-    data = b"".join(part for part in (entity.get(f"{name}{index}") for index in range(count)) if isinstance(part, bytes))
-    body = json.loads(data.decode("utf-8", "surrogatepass"))
-    return body if isinstance(body, dict) else None
-
-
 def read_detail(entity: Mapping[str, object]) -> JsonObject:
     """Read the detail of an operation that runs: what its steps learned (`detail`), and over it what its checks saw last (`seen`)."""
     return (from_pieces("detail", entity) or {}) | (from_pieces("seen", entity) or {})
@@ -144,6 +123,8 @@ def active_entity(row: Active) -> Entity:
         pending_input=row.pending_input,
         pending_commands=row.pending_commands,
         busy=row.busy,
+        shown_as=row.shown_as,
+        seen_as=row.seen_as,
         created_at=row.created_at,
         updated_at=row.updated_at,
         extra=row.extra,
@@ -204,6 +185,8 @@ def read_active(entity: Mapping[str, object], etag: str) -> Active:
         pending_input=state.pending_input,
         pending_commands=state.pending_commands,
         busy=state.busy,
+        shown_as=state.shown_as,
+        seen_as=state.seen_as,
         version=_integer(entity.get("v")) or VERSION,
         stamp=state.stamp,
         extra=state.extra,
@@ -322,11 +305,6 @@ def failed_before(request: Mapping[str, object]) -> bool:
     """Whether the final answer says Failed or Canceled."""
     final = from_pieces("final", request)
     return final is not None and final.get("status") in {str(Status.FAILED), str(Status.CANCELED)}
-
-
-def age_of(row: Active, now: datetime) -> float:
-    """Seconds since the operation was accepted."""
-    return (now - from_text(row.created_at)).total_seconds()
 
 
 def _texts(entity: Mapping[str, object]) -> Callable[[str], str]:

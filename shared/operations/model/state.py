@@ -1,4 +1,6 @@
-"""The part of the active row that no query asks for, packed into one binary column so that the row stays within 2 KiB (CORE.md).
+"""The part of the active row that no query asks for, packed into one binary column so that the row stays within 2 KiB.
+
+Source: docs/design/core.md.
 
 Table strings are UTF-16 and ARM ids are long and alike: as compressed JSON they take a third. A member that a newer version put there is
 kept in `Active.extra` and written back.
@@ -15,7 +17,23 @@ from shared.operations.model.models import Attention, Busy, Intent, JsonObject, 
 LONGEST_SENTENCE = 300
 _LONGEST_TRACE = 128
 _MEMBERS = frozenset(
-    {"nonce", "stamp", "intent", "attention", "tell", "locks", "data", "trace", "word", "said", "busy", "createdAt", "updatedAt"}
+    {
+        "nonce",
+        "stamp",
+        "intent",
+        "attention",
+        "tell",
+        "locks",
+        "data",
+        "trace",
+        "word",
+        "said",
+        "busy",
+        "shownAs",
+        "seenAs",
+        "createdAt",
+        "updatedAt",
+    }
 )
 
 
@@ -34,6 +52,8 @@ class State:
     pending_input: JsonObject | None
     pending_commands: tuple[PendingCommand, ...]
     busy: Busy | None
+    shown_as: str
+    seen_as: str
     created_at: str
     updated_at: str
     extra: JsonObject
@@ -54,6 +74,8 @@ def pack(state: State) -> bytes:
         "word": state.pending_input,
         "said": [one.as_json() for one in state.pending_commands],
         "busy": {"effect": state.busy.effect, "since": state.busy.since} if state.busy else None,
+        "shownAs": state.shown_as,
+        "seenAs": state.seen_as,
         "createdAt": state.created_at,
         "updatedAt": state.updated_at,
     }
@@ -78,6 +100,8 @@ def unpack(packed: object) -> State:
         pending_input=word if isinstance(word, dict) else None,
         pending_commands=tuple(PendingCommand.from_json(one) for one in body.get("said", ())),
         busy=Busy(str(busy["effect"]), str(busy["since"])) if isinstance(busy, dict) else None,
+        shown_as=str(body.get("shownAs", "")),
+        seen_as=str(body.get("seenAs", "")),
         created_at=str(body.get("createdAt", "")),
         updated_at=str(body.get("updatedAt", "")),
         extra={name: value for name, value in body.items() if name not in _MEMBERS},

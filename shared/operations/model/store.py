@@ -1,4 +1,6 @@
-"""The table of operations: acceptance, reads, conditional writes and the end, each a call or two (CORE.md, "One table").
+"""The table of operations: acceptance, reads, conditional writes and the end, each a call or two.
+
+Source: docs/design/core.md, "The operations table".
 
 A conditional write that storage's SDK repeated can fail against itself: each write carries a stamp, and a lost race is conceded only
 after the row was read again and the stamp is another's.
@@ -6,20 +8,36 @@ after the row was read again and the stamp is another's.
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from shared.clock import Clock, Ids, to_text
 from shared.errors import ErrorCode, Problem, Refused
 from shared.operations.crash_points import crash_point
-from shared.operations.model import rows
+from shared.operations.model import listing, rows
 from shared.operations.model.identity import all_partitions, body_hash, operation_id, partition_of
 from shared.operations.model.models import Accepted, JsonObject, NewOperation, Operation, Status
 from shared.operations.model.rows import Active
 from shared.operations.timings import dispatch_hold
+from shared.storage.pieces import from_pieces, pieces
 from shared.storage.tables import MAX_BATCH, Change, Conflict, Found, Table
 
 TABLE = "operations"
+_KEYS_IN_ONE_FILTER = 12
+"""A filter of table storage has at most 15 comparisons; three of them are the range."""
+
+
+@dataclass(frozen=True, slots=True)
+class ListRow:
+    """A row of a list: `key` is its list key (`inverted time|id`), `operation` None where it has to be read by its id."""
+
+    key: str
+    operation: Operation | None
+
+    @property
+    def id(self) -> str:
+        """The operation's id."""
+        return self.key.rpartition("|")[2]
 
 
 class Store:
@@ -54,8 +72,9 @@ class Store:
             trace=new.trace or "",
             stamp=self._ids.new(),
         )
+        row = replace(row, shown_as=listing.shown_as(row))
         request = rows.request_entity(row, new, body_hash(new.body), row.stamp)
-        entities = (rows.active_entity(row), request, *rows.list_entities(row, new.filters))
+        entities = (rows.active_entity(row), request, *listing.list_entities(row, new))
         try:
             await self._table.transact([Change("insert", entity) for entity in entities])
         except Conflict:
@@ -94,7 +113,7 @@ class Store:
         )
         if request is None:
             return None
-        if active is None and rows.from_pieces("final", request.entity) is None:
+        if active is None and from_pieces("final", request.entity) is None:
             # it ended between the reads: what was not final a moment ago is now
             request = await self._table.get(partition, f"o|{operation}") or request
         row = rows.read_active(active.entity, active.etag) if active else None
@@ -120,7 +139,8 @@ class Store:
 
         `filters` are values that lists filter by and that were not known before. Raises `Conflict` when somebody else wrote it meanwhile.
         """
-        stamped = replace(row, stamp=self._ids.new(), has_detail=row.has_detail or detail is not None)
+        stamped = self._stamped(row, detail)
+        listed = listed or stamped.shown_as != row.shown_as
         changes = _changes(stamped, {"detail": detail}, listed=listed, filters=filters)
         try:
             if len(changes) == 1:
@@ -134,14 +154,18 @@ class Store:
 
         An error of a transaction names one bad row only: it is dropped and the rest repeated, a few times, then row by row.
         """
-        left = [
-            (replace(row, stamp=self._ids.new(), has_detail=row.has_detail or detail is not None), detail, listed)
-            for row, detail, listed in written
-        ]
+        left = []
+        for row, detail, listed in written:
+            stamped = self._stamped(row, detail)
+            left.append((stamped, detail, listed or stamped.shown_as != row.shown_as))
         done: list[Active] = []
         for group in _groups(left):
             done += await self._save_group(list(group))
         return done
+
+    def _stamped(self, row: Active, detail: JsonObject | None) -> Active:
+        has_detail = row.has_detail or detail is not None
+        return replace(row, stamp=self._ids.new(), has_detail=has_detail, shown_as=listing.shown_as(row))
 
     async def _save_group(self, group: list[tuple[Active, JsonObject | None, bool]]) -> list[Active]:
         for _ in range(3):
@@ -208,15 +232,12 @@ class Store:
             pending_events=("terminal",),
             stamp=self._ids.new(),
         )
-        final = {
-            "PartitionKey": row.partition,
-            "RowKey": f"o|{row.id}",
-            **rows.pieces("final", rows.final_document(ended, detail, error)),
-        }
+        document = rows.final_document(ended, detail, error)
+        final = {"PartitionKey": row.partition, "RowKey": f"o|{row.id}", **pieces("final", document)}
         changes = [
             Change("merge", rows.active_entity(replace(ended, has_detail=False)), row.etag),
             Change("upsert", final),
-            *(Change("upsert", entity) for entity in _list_keys(ended, rows.list_state(ended))),
+            *(Change("upsert", entity) for entity in _list_keys(ended, rows.list_state(ended) | listing.final_columns(document))),
         ]
         if row.has_detail:
             changes.append(Change("delete", {"PartitionKey": row.partition, "RowKey": f"d|{row.id}"}))
@@ -270,16 +291,16 @@ class Store:
             found += [(str(item.entity["tenant"]), str(item.entity.get("attention", ""))) async for item in rows_there]
         return found
 
-    async def standing(self, partition: str) -> list[str]:
-        """Return the ids of a partition's operations that ask for a person."""
+    async def asking(self, partition: str) -> list[Active]:
+        """Return the active rows of a partition that ask for a person (`attention`)."""
         filters = "PartitionKey eq @partition and RowKey ge 'a|' and RowKey lt 'a}' and attentions gt 0 and attention ne ''"
-        found = self._table.range(filters, select=["PartitionKey", "RowKey"], parameters={"partition": partition})
-        return [str(item.entity["RowKey"]).removeprefix("a|") async for item in found]
+        found = self._table.range(filters, parameters={"partition": partition})
+        return [rows.read_active(item.entity, item.etag) async for item in found]
 
-    async def list_keys(
+    async def list_page(
         self, prefix: str, partition: str, after: str | None, conditions: Mapping[str, Sequence[str]], limit: int
-    ) -> list[str]:
-        """Return up to `limit` list keys (`inverted time|id`) of a range after `after`, newest first.
+    ) -> list[ListRow]:
+        """Return up to `limit` list rows of a range after the list key `after`, newest first.
 
         `conditions` are columns with the values of which any fits.
         """
@@ -290,13 +311,32 @@ class Store:
             parameters |= dict(zip(names, values, strict=True))
             # the SDK puts parameters in word by word: brackets stand alone
             filters += " and ( " + " or ".join(f"{column} eq @{name}" for name in names) + " )"
-        found = self._table.range(filters, select=["PartitionKey", "RowKey"], parameters=parameters, limit=limit)
-        return [str(item.entity["RowKey"]).removeprefix(prefix) async for item in found]
+        found = self._table.range(filters, select=listing.COLUMNS, parameters=parameters, limit=limit)
+        return [_list_row(prefix, item) async for item in found]
+
+    async def list_rows(self, partition: str, keys: Sequence[str]) -> list[ListRow]:
+        """Return the provider's list rows of a partition by their list keys, with one range read for each dozen."""
+        found: list[ListRow] = []
+        ordered = sorted(keys)
+        for start in range(0, len(ordered), _KEYS_IN_ONE_FILTER):
+            chunk = ordered[start : start + _KEYS_IN_ONE_FILTER]
+            names = [f"k{number}" for number in range(len(chunk))]
+            filters = "PartitionKey eq @partition and RowKey ge @first and RowKey le @last and ( "
+            filters += " or ".join(f"RowKey eq @{name}" for name in names) + " )"
+            parameters = {"partition": partition, "first": f"p|{chunk[0]}", "last": f"p|{chunk[-1]}"}
+            parameters |= {name: f"p|{key}" for name, key in zip(names, chunk, strict=True)}
+            page = self._table.range(filters, select=listing.COLUMNS, parameters=parameters)
+            found += [_list_row("p|", item) async for item in page]
+        return found
 
     async def request(self, operation: str) -> Mapping[str, object] | None:
         """Return the request row of an operation, or None."""
         found = await self._table.get(partition_of(operation), f"o|{operation}")
         return found.entity if found else None
+
+
+def _list_row(prefix: str, found: Found) -> ListRow:
+    return ListRow(str(found.entity["RowKey"]).removeprefix(prefix), listing.read_listed(found.entity))
 
 
 def list_ranges(tenant: str | None, partition: str | None) -> list[tuple[str, str]]:
@@ -313,10 +353,10 @@ def _changes(
     changes = [Change("merge", rows.active_entity(row), row.etag)]
     for name, document in documents.items():
         if document is not None:
-            entity = {"PartitionKey": row.partition, "RowKey": f"d|{row.id}", "v": rows.VERSION, **rows.pieces(name, document)}
+            entity = {"PartitionKey": row.partition, "RowKey": f"d|{row.id}", "v": rows.VERSION, **pieces(name, document)}
             changes.append(Change("upsert", entity))
-    if listed or filters:
-        columns = rows.list_state(row) | rows.filter_columns(filters or {})
+    if listed or filters or any(document is not None for document in documents.values()):
+        columns = rows.list_state(row) | rows.filter_columns(filters or {}) | listing.shown_columns(row, documents)
         changes += [Change("upsert", entity) for entity in _list_keys(row, columns)]
     return changes
 
@@ -331,7 +371,7 @@ def _groups(items: Sequence[tuple[Active, JsonObject | None, bool]]) -> list[lis
     groups: list[list[tuple[Active, JsonObject | None, bool]]] = []
     room = 0
     for item in items:
-        size = 1 + (item[1] is not None) + 2 * item[2]
+        size = 1 + (item[1] is not None) + 2 * (item[2] or item[1] is not None)
         if size > room:
             groups.append([])
             room = MAX_BATCH

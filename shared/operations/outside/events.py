@@ -1,4 +1,4 @@
-"""Events: what became of an operation, as CloudEvents 1.0 on the queue `outcomes` (contracts/queues.md).
+"""Events: what became of an operation, as CloudEvents 1.0 on the queue `outcomes` (docs/design/queues.md).
 
 The id of an event is made of what it tells, so that a consumer who sees it twice knows it.
 """

@@ -1,12 +1,12 @@
-"""What comes in by an intake queue: a POST's body, a word on an existing thing, or a CloudEvent (contracts/queues.md). Pure."""
+"""What comes in by an intake queue: a POST's body, a word on an existing thing, or a CloudEvent (docs/design/queues.md). Pure."""
 
 import base64
 import binascii
-import json
 from dataclasses import dataclass
 
 from shared.errors import ErrorCode, Refused
 from shared.operations.model.models import JsonObject
+from shared.values.json_objects import InvalidJsonError, has_byte_order_mark, read_object
 
 MAX_BYTES = 64 * 1024
 RESERVED = ("id", "tenant", "operation")
@@ -36,28 +36,31 @@ class Intake:
 
 
 def decode(raw: bytes) -> JsonObject:
-    """Read a message's text: JSON, or base64 of it, in one line or several; raises `Refused` (UnreadableMessage, PayloadTooLarge)."""
+    """Read a message: a JSON object, with or without a byte order mark, or base64 of one, in one line or several.
+
+    Raises `Refused` (UnreadableMessage, PayloadTooLarge).
+    """
     if len(raw) > MAX_BYTES:
-        raise Refused(ErrorCode.PAYLOAD_TOO_LARGE, "A message may be at most 64 KiB.")
-    text = raw.strip()
-    if not text.startswith(b"{"):
+        raise Refused(ErrorCode.PAYLOAD_TOO_LARGE, f"The message has {len(raw)} bytes. A message may have at most {MAX_BYTES}.")
+    text = raw if has_byte_order_mark(raw) else raw.strip()
+    if not text.startswith(b"{") and not has_byte_order_mark(text):
         try:
-            text = base64.b64decode(b"".join(text.split()), validate=True).strip()
+            text = base64.b64decode(b"".join(text.split()), validate=True)
         except (binascii.Error, ValueError):
-            raise _unreadable("it is neither a JSON object nor base64 of one") from None
+            raise _unreadable("It is neither a JSON object nor base64 of one.") from None
     try:
-        body = json.loads(text.decode("utf-8"), object_pairs_hook=_once, parse_constant=_no_number)
-    except (ValueError, RecursionError) as error:
-        raise _unreadable(f"it is not JSON in UTF-8: {error}") from None
-    if not isinstance(body, dict):
-        raise _unreadable("it is not a JSON object")
-    return body
+        return read_object(text)
+    except InvalidJsonError as error:
+        raise _unreadable(str(error)) from None
 
 
 def understand(message: JsonObject, kinds: frozenset[str]) -> Intake:
     """Find out what a message asks for; raises `Refused` naming the member that is wrong. `kinds` are those that the queue carries."""
     if "specversion" in message:
         return _cloud_event(message, kinds)
+    if "eventType" in message and ("topic" in message or "dataVersion" in message or "eventTime" in message):
+        words = "This is Event Grid's own schema. Deliver the events in the CloudEvents 1.0 schema: CloudEventSchemaV1_0."
+        raise Refused(ErrorCode.INVALID_REQUEST, words, target="specversion")
     key = _text(message, "id")
     return _plain(message, key=key, tenant=_text(message, "tenant"))
 
@@ -88,9 +91,7 @@ def _cloud_event(event: JsonObject, kinds: frozenset[str]) -> Intake:
     if len(parts) != 3 or parts[0] != "farshore" or parts[1] not in kinds:
         known = ", ".join(f"farshore.{name}.<operation>" for name in sorted(kinds))
         raise Refused(ErrorCode.INVALID_REQUEST, f"The type {kind!r} is none of this queue's: {known}.", target="type")
-    data = event.get("data")
-    if not isinstance(data, dict):
-        raise Refused(ErrorCode.INVALID_REQUEST, "The event's data must be a JSON object.", target="data")
+    data = _event_data(event)
     tenant = _text(event, "tenant") or _text(data, "tenant")
     operation = parts[2]
     if _text(data, "operation") not in {None, operation}:
@@ -102,6 +103,24 @@ def _cloud_event(event: JsonObject, kinds: frozenset[str]) -> Intake:
     intake = _plain({**data, "operation": operation}, key=f"{source} {event_id}", tenant=tenant)
     trace = _text(event, "traceparent")
     return Intake(intake.operation, intake.body, intake.key, intake.tenant, intake.target, parts[1], trace, source)
+
+
+def _event_data(event: JsonObject) -> JsonObject:
+    """Return an event's data: an object, the JSON text of one, or `data_base64` (CloudEvents 1.0, JSON format, section 3.1)."""
+    data, encoded = event.get("data"), event.get("data_base64")
+    target = "data" if encoded is None else "data_base64"
+    if isinstance(data, dict) and encoded is None:
+        return data
+    try:
+        if isinstance(encoded, str) and data is None:
+            return read_object(base64.b64decode(encoded, validate=True))
+        if isinstance(data, str) and encoded is None:
+            return read_object(data.encode("utf-8", "replace"))
+    except (InvalidJsonError, binascii.Error, ValueError) as error:
+        message = f"The event's {target} is not a JSON object: {error}"
+        raise Refused(ErrorCode.INVALID_REQUEST, message, target=target) from None
+    message = "The event needs data, a JSON object, or data_base64, base64 of one, and not both."
+    raise Refused(ErrorCode.INVALID_REQUEST, message, target=target)
 
 
 def _text(body: JsonObject, name: str) -> str | None:
@@ -120,16 +139,5 @@ def _needed(body: JsonObject, name: str) -> str:
     return value
 
 
-def _once(pairs: list[tuple[str, object]]) -> JsonObject:
-    members = dict(pairs)
-    if len(members) < len(pairs):
-        raise ValueError("a member stands twice in one object")
-    return members
-
-
-def _no_number(text: str) -> object:
-    raise ValueError(f"{text} is no JSON")
-
-
 def _unreadable(why: str) -> Refused:
-    return Refused(ErrorCode.UNREADABLE_MESSAGE, f"The message cannot be read: {why}.")
+    return Refused(ErrorCode.UNREADABLE_MESSAGE, f"The message cannot be read. {why}")

@@ -17,7 +17,8 @@ from shared.telemetry import Metric
 
 _log = logging.getLogger(__name__)
 MAX_DELIVERIES = 5
-_PASSING = frozenset({ErrorCode.TOO_MANY_REQUESTS, ErrorCode.SERVICE_UNAVAILABLE})
+_PASSING = frozenset({ErrorCode.TOO_MANY_REQUESTS, ErrorCode.SERVICE_UNAVAILABLE, ErrorCode.SOURCE_NOT_FOUND})
+"""Refusals that may pass: Azure also answers 404 for what was made a second ago (docs/azure/resource-manager.md)."""
 
 
 @dataclass(frozen=True, slots=True)

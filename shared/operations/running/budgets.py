@@ -1,8 +1,10 @@
-"""Our share of Azure's call budget, over all instances: kept in a row, spent by the tick, fed by the answers' headers (CORE.md, "Budgets").
+"""Our share of Azure's call budget, over all instances: kept in a row, spent by the tick, fed by the answers' headers.
+
+Source: docs/design/core.md, "Budgets".
 
 A budget is named by its key (principal, subscription and operation type, in the caller's own words). Resource Manager's bucket holds 250
-reads and fills by 25 a second (facts/arm.md); we plan with our share of that, and with our share of what the headers say is left where
-that is less.
+reads and fills by 25 a second (docs/azure/resource-manager.md); we plan with our share of that, and with our share of what the headers say
+is left where that is less.
 """
 
 from dataclasses import dataclass, replace

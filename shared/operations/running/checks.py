@@ -1,4 +1,4 @@
-"""Batched checks: pure reads of the outside that take no lease (CORE.md, "Checks").
+"""Batched checks: pure reads of the outside that take no lease (docs/design/core.md, "Checks").
 
 Many rows are read in one range, their worlds looked at side by side by the capability, and written back in one ETag batch per
 transaction; a row that changed meanwhile is left out and looked at again when its hold is over.
@@ -13,6 +13,7 @@ from datetime import timedelta
 from shared.clock import Clock, to_text
 from shared.errors import ErrorCode
 from shared.operations.crash_points import crash_point
+from shared.operations.model import listing
 from shared.operations.model.kinds import Kinds
 from shared.operations.model.models import JsonObject
 from shared.operations.model.rows import Active
@@ -65,7 +66,6 @@ class Checks:
             row,
             attempts=0,
             dispatched=False,
-            updated_at=to_text(now),
             data=row.data if result.data is None else result.data,
             percent=row.percent if result.percent is None else result.percent,
             next_at=to_text(result.at or now),
@@ -74,7 +74,17 @@ class Checks:
             hold = to_text(now + dispatch_hold(self.clock.speed))
             after = replace(after, step=result.step, group="", dispatched=True, next_at=hold)
         after = after.with_attention(*result.attention, to_text(now)) if result.attention else replace(after, attention=None)
-        return after, result.detail, _code(after) != _code(row)
+        return self._changed(row, after, result.detail)
+
+    def _changed(self, row: Active, after: Active, detail: JsonObject | None) -> Written:
+        """Return what is to be written: nothing but when to look next, where the check saw what the one before had seen."""
+        known = detail is not None and row.has_detail and listing.seen_as(detail, row) == row.seen_as
+        if (known or detail is None) and listing.shown_as(after) == listing.shown_as(row):
+            return after, None, False
+        after = replace(after, updated_at=to_text(self.clock.now()))
+        if detail is not None:
+            after = replace(after, seen_as=listing.seen_as(detail, after))
+        return after, None if known else detail, _code(after) != _code(row)
 
     def _unread(self, row: Active, result: Unread) -> Written:
         """A check that learned nothing is counted, unless it was only asked to wait; after the fifth a person is told."""

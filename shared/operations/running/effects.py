@@ -65,14 +65,6 @@ class StepWaits(Exception):  # noqa: N818  # a way out of a step, not a defect
         self.wait = wait
 
 
-class NotReached(Exception):  # noqa: N818  # a way out of a step, not a defect
-    """The effect never reached Azure, or its token was refused: nothing began, and the attempt made no progress."""
-
-    def __init__(self, failure: CallFailure) -> None:
-        super().__init__(str(failure))
-        self.failure = failure
-
-
 @dataclass(frozen=True, slots=True)
 class Send:
     """Decision: send the effect (again)."""
@@ -180,7 +172,7 @@ async def perform(claim: ClaimedRow, effect: Effect[T]) -> T:
     """Start an effect once, or find the start that an earlier claim made, and return its evidence.
 
     Raises `CallFailure` for a definite refusal (nothing began), THROTTLED where it is to be sent again later; `StepWaits` while the outcome
-    is unknown, `NotReached` where nothing reached Azure, `CanceledFirst` and `ClaimLost`.
+    is unknown, `CanceledFirst` and `ClaimLost`.
     """
     intent = claim.row.intent
     if intent is not None and intent.effect == effect.name:
@@ -247,8 +239,6 @@ async def _refused(claim: ClaimedRow, effect: Effect[T], intent: Intent, failure
     failure = _within_limit(claim, effect, failure)
     if intent.lost == 0:
         claim.clear_intent()
-        if failure.not_reached:
-            raise NotReached(failure) from failure
         raise failure
     # an earlier send may still land: a refusal counts only once that is ruled out
     if failure.kind is not FailureKind.THROTTLED:

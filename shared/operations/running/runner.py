@@ -18,7 +18,7 @@ from shared.operations.model.rows import Active
 from shared.operations.model.store import Store
 from shared.operations.outside.events import Events
 from shared.operations.running.claims import CanceledFirst, Claim, ClaimLost
-from shared.operations.running.effects import NotReached, StepWaits
+from shared.operations.running.effects import StepWaits
 from shared.operations.running.outcomes import End, Follow, Next, Outcome, Wait
 from shared.operations.running.workflow import Workflow, Workflows
 from shared.operations.timings import ATTEMPTS_BEFORE_ATTENTION, Timings, dispatch_hold, retry_delay
@@ -142,8 +142,6 @@ class Runner:
             return waits.wait
         except CanceledFirst:
             return End(Status.CANCELED)
-        except NotReached as not_reached:
-            return self._on_azure_error(claim, not_reached.failure)
         except CallFailure as failure:
             return self._on_azure_error(claim, failure)
         except ClaimLost:

@@ -1,4 +1,4 @@
-"""The tick: finds what is due, and queues it (CORE.md, "Dispatch").
+"""The tick: finds what is due, and queues it (docs/design/core.md, "Dispatch").
 
     tick 1                     storage            tick 2 (fired twice)
     due: row 7 (etag 4)        etag 4             due: row 7 (etag 4)

@@ -1,4 +1,7 @@
-"""Reads what the checks for hosters ask of a tenant (facts/site-recovery.md, "Hosters and CSP partners"); what is not read is unknown."""
+"""Reads what the checks for hosters ask of a tenant.
+
+Source: docs/azure/site-recovery.md, "Hosters and CSP partners".
+"""
 
 import asyncio
 from collections.abc import Awaitable, Iterable, Sequence, Set

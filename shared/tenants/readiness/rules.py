@@ -1,4 +1,4 @@
-"""Whether a tenant can be protected: the nine checks for hosters (facts/site-recovery.md, "Hosters and CSP partners").
+"""Whether a tenant can be protected: the nine checks for hosters (docs/azure/site-recovery.md, "Hosters and CSP partners").
 
 What is not known is unknown, in words, and never a pass.
 """

@@ -77,7 +77,7 @@ def item(row: Item, state: RecoveryServicesState, faults: Sequence[Fault], now: 
 
 
 def scenario(resource_id: str, job: str | None, name_: str | None, since: datetime | None) -> Json:
-    """Return a `CurrentScenarioDetails`; idle it names a job `None` of the year 1753 (spec/recordings_asr_*)."""
+    """Return a `CurrentScenarioDetails`; idle it names a job `None` of the year 1753 (recorded traffic)."""
     jobs = f"{vault_of(resource_id)}/{name(JOB)}"
     if job is None:
         return {"scenarioName": "None", "jobId": f"{jobs}/None", "startTime": _IDLE_SINCE}

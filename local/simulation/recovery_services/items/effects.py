@@ -25,7 +25,7 @@ _OTHER = {"Primary": "Recovery", "Recovery": "Primary"}
 
 
 def failed_over(item: Item, point: Point, now: datetime, *, unplanned: bool) -> Effect:
-    """A failover: cancelled while it runs, it leaves a machine that does not replicate again (facts/site-recovery.md)."""
+    """A failover: cancelled while it runs, it leaves a machine that does not replicate again (docs/azure/site-recovery.md)."""
     then = {
         "phase": Phase.FAILED_OVER.value,
         "activeLocation": _OTHER[item.active_location],
@@ -38,7 +38,7 @@ def failed_over(item: Item, point: Point, now: datetime, *, unplanned: bool) -> 
 
 
 def failed_back(item: Item) -> Effect:
-    """A failback: cancelled while it synchronises, it corrupts the machine on premises (facts/site-recovery.md)."""
+    """A failback: cancelled while it synchronises, it corrupts the machine on premises (docs/azure/site-recovery.md)."""
     then = {"phase": Phase.FAILED_BACK.value, "activeLocation": "Primary", "lastFailover": "$end"}
     broken = {"phase": Phase.BROKEN.value, "replicationHealth": "Critical"}
     return Effect(item.id, then, {"phase": item.phase.value}, broken, begun={"phase": Phase.FAILING_BACK.value})
@@ -94,7 +94,7 @@ _THEN: dict[Scenario, Any] = {
 
 
 def switched(item: Item, policy: str, resource_group_id: str) -> Effect:
-    """The reprotection of Azure to Azure: the item lives on in the other container, under another id (facts/site-recovery.md)."""
+    """The reprotection of Azure to Azure: the item lives on in the other container, under another id (docs/azure/site-recovery.md)."""
     home, there = item.container, str(item.recovery_container)
     new_id = f"{there}/{name(ITEM)}/{derived('switched', item.id, to_text(item.last_failover) if item.last_failover else '')}"
     machine = str(item.source.get("vmId") or "")

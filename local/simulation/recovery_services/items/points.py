@@ -2,7 +2,7 @@
 
 The first one is there once the machine is protected. Hyper-V makes one an hour, Azure to Azure one every five minutes of which the older
 thin out to one an hour; every so many hours, as the policy says, one is application-consistent. A commit deletes all but the one that was
-used (facts/site-recovery.md).
+used (docs/azure/site-recovery.md).
 """
 
 from dataclasses import dataclass

@@ -37,7 +37,7 @@ from local.simulation.times import to_text
 #: Azure's time that the first copy of a machine takes.
 INITIAL_REPLICATION = timedelta(minutes=40)
 
-#: Letters, digits and hyphens, at most 63 (facts/site-recovery.md, "Limits").
+#: Letters, digits and hyphens, at most 63 (docs/azure/site-recovery.md, "Limits").
 _VM_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?", re.ASCII)
 
 #: What an update names (spec, UpdateReplicationProtectedItemInputProperties, InMageRcmUpdateReplicationProtectedItemInput).

@@ -1,4 +1,4 @@
-"""What an item and a plan allow, by provider and state. Pure. The table: facts/site-recovery.md, "What is allowed when"."""
+"""What an item and a plan allow, by provider and state. Pure. The table: docs/azure/site-recovery.md, "Allowed operations"."""
 
 from collections.abc import Sequence
 from datetime import datetime

@@ -144,7 +144,7 @@ _TASKS: dict[Scenario, tuple[_T, ...]] = {
 def tasks_for(scenario: Scenario, item: Item, *, shut_down: bool = True) -> tuple[Task, ...]:
     """Return what a job has to do for an item, one task after another; `shut_down`: the source is shut down first.
 
-    A machine that does not shut down ends a planned failover; an unplanned one goes on without (facts/site-recovery.md).
+    A machine that does not shut down ends a planned failover; an unplanned one goes on without (docs/azure/site-recovery.md).
     """
     found = []
     for each in _TASKS[scenario]:

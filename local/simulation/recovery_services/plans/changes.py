@@ -16,7 +16,7 @@ from local.simulation.recovery_services.plans.failovers import plan_of
 from local.simulation.recovery_services.plans.plan import Group, Plan
 from local.simulation.recovery_services.state import RecoveryServicesState
 
-#: facts/site-recovery.md, "Limits"; a plan has seven groups in which machines start, at most.
+#: docs/azure/site-recovery.md, "Limits"; a plan has seven groups in which machines start, at most.
 MEMBERS = 100
 _BOOT_GROUPS = 7
 _SECONDS = 10.0

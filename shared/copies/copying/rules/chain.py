@@ -1,8 +1,8 @@
-"""Whose turn it is in a chain, and when: pure decisions (CORE.md, "Locks and chains").
+"""Whose turn it is in a chain, and when: pure decisions (docs/design/core.md, "Chains").
 
 A chain is one source collection and one target collection. Azure copies one restore point of it at a time and in the order in
 which they were taken; once a newer one has been started an older one can never be copied; three copies may be started in an
-hour (facts/restore-points.md). People start copies in the portal too, so what the target collection shows is merged into the
+hour (docs/azure/restore-points.md). People start copies in the portal too, so what the target collection shows is merged into the
 head before each start.
 
 How a step uses this, with `head` and waiters read in one query and every write of them one conditional transaction:
@@ -28,17 +28,17 @@ from typing import Self
 from shared.clock import from_text, to_text
 
 STARTS_PER_HOUR = 3
-"""facts/restore-points.md: "3 copies per hour per target collection"."""
+"""docs/azure/restore-points.md: "3 copies per hour per target collection"."""
 WINDOW = timedelta(hours=1)
 MARGIN = timedelta(seconds=5)
 """Azure counts its receipt by its own clock: the `Date` of its answer has whole seconds, and our clock is not Azure's."""
 FALLBACK = timedelta(hours=1)
-"""The longest that a waiter sleeps (CORE.md): it takes the turn itself when nobody woke it."""
+"""The longest that a waiter sleeps (docs/design/core.md): it takes the turn itself when nobody woke it."""
 _HASH = 8
 _MAY_STILL_RUN = 3
 
 REFRESH = timedelta(minutes=10)
-"""How often Azure refreshes what it shows of a copy (facts/restore-points.md)."""
+"""How often Azure refreshes what it shows of a copy (docs/azure/restore-points.md)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,12 +128,13 @@ class WaitUntil:
     """Look again at `at` (Azure's time, at most an hour ahead).
 
     `reason` is for a person. `behind` is the operation in the way, if one is: when it has no live row, remove its waiter's row (or
-    treat the turn as free) and decide again.
+    treat the turn as free) and decide again. `for_azure` is true where only Azure can end the wait, which therefore has a limit.
     """
 
     at: datetime
     reason: str
     behind: str | None = None
+    for_azure: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +189,7 @@ def _with_the_turn(head: ChainHead, now: datetime, *, looked: bool) -> Decision:
     if not looked:
         return Look()
     if head.foreign is not None:
-        return WaitUntil(now + REFRESH, f"the copy '{head.foreign}', which was not started here, is still running")
+        return WaitUntil(now + REFRESH, f"the copy '{head.foreign}', which was not started here, is still running", for_azure=True)
     return StartNow()
 
 
@@ -209,7 +210,7 @@ def next_allowed(head: ChainHead, now: datetime) -> datetime:
 def moved_on(head: ChainHead, taken_at: datetime) -> MovedOn | None:
     """Say whether the chain has passed a restore point taken at `taken_at`: the rule of acceptance, of waiting and of the redo.
 
-    "Once RP1 and RP3 are copied, RP2 can never be" (facts/restore-points.md). What counts is that a newer one was started, however
+    "Once RP1 and RP3 are copied, RP2 can never be" (docs/azure/restore-points.md). What counts is that a newer one was started, however
     it ended; the last one that was started has not been passed by itself, so it may be redone.
     """
     if head.last_taken_at is None or head.last_taken_at <= taken_at:

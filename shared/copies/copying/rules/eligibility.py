@@ -7,8 +7,9 @@ has the last word.
 from collections.abc import Collection, Iterable, Iterator
 from enum import StrEnum
 
+from shared.arm.reading import id_key
 from shared.copies.copying.models import ConsistencyMode
-from shared.copies.facts import DiskFacts, RestorePointFacts, VirtualMachineFacts, id_key
+from shared.copies.facts import DiskFacts, RestorePointFacts, VirtualMachineFacts
 from shared.errors import ErrorCode, Problem
 
 MAX_RESTORE_POINTS_PER_VM = 500

@@ -17,7 +17,7 @@ _COLLECTION = "restorePointCollections"
 _PROVIDER = "Microsoft.Compute"
 
 VM_TAG = f"{OUR_TAG_PREFIX}virtual-machine"
-"""The VM that the copies in a target collection are of: once the source is deleted Azure cannot tell (facts/restore-points.md)."""
+"""The VM that the copies in a target collection are of: once the source is deleted Azure cannot tell (docs/azure/restore-points.md)."""
 SOURCE_TAG = f"{OUR_TAG_PREFIX}source-collection"
 """The source collection of a target collection."""
 
@@ -45,7 +45,7 @@ def target_collection_id(
 
     `region` is ARM's name; `subscription_id` is by default the source's, `collection` a name made from the source's name, the
     region and a hash of both. The hash keeps two source collections of one name, from different resource groups or
-    subscriptions, apart: several source collections cannot share a target (facts/restore-points.md). Raises `ValueError` for
+    subscriptions, apart: several source collections cannot share a target (docs/azure/restore-points.md). Raises `ValueError` for
     what cannot be in an id.
     """
     name = collection or _named(f"{source_collection.name}-{region}", f"{source_collection.key}>{region}")
@@ -59,16 +59,21 @@ def chain_key(source_collection: ResourceId, target_collection: ResourceId) -> s
 
 
 def copy_key(restore_point: ResourceId, region: str) -> str:
-    """Return what names a copy in a table key: a restore point can be copied once per region (facts/restore-points.md)."""
+    """Return what names a copy in a table key: a restore point can be copied once per region (docs/azure/restore-points.md)."""
     return _hash(f"{restore_point.key}>{region}", 26)
 
 
-def collection_tags(requested: Mapping[str, str], virtual_machine: ResourceId | None, source_collection: ResourceId) -> dict[str, str]:
-    """Return the tags of a target collection: those requested, and ours, which tell whose copies it holds."""
+def collection_tags(
+    requested: Mapping[str, str], virtual_machine: ResourceId | None, source_collection: ResourceId | None
+) -> dict[str, str]:
+    """Return the tags of a collection that Farshore creates: those of the request, and its own, which name VM and source collection.
+
+    `source_collection` is None for a collection of the VM itself.
+    """
     tags = dict(requested)
     if virtual_machine is not None:
         tags |= _split(VM_TAG, str(virtual_machine))
-    return tags | _split(SOURCE_TAG, str(source_collection))
+    return tags | _split(SOURCE_TAG, str(source_collection)) if source_collection is not None else tags
 
 
 def id_in_tags(tags: Mapping[str, object], tag: str) -> str | None:

@@ -1,43 +1,41 @@
-"""How far a copy is, when to look again, and when it is stuck (facts/restore-points.md, "Completion" to "two weeks")."""
+"""How far a copy is, when to read it next, and when it is stuck (docs/azure/restore-points.md)."""
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from shared.copies.copying.models import DiskState
-
-Json = Mapping[str, object]
-"""A JSON object as `json.loads` gives it."""
+from shared.copies.provisioning import ProvisioningState, provisioning_state
+from shared.values.reading import Json, an_object, member, objects, text
 
 REFRESH = timedelta(minutes=10)
-"""Azure refreshes the percent this often: looking more often learns nothing."""
+"""The interval at which Azure refreshes the percent; more frequent reads return the same value."""
 FIRST_LOOK = timedelta(seconds=90)
-"""Soon after the start once: a copy that Azure refuses to carry out shows it here."""
+"""The first read after the start: a copy that fails at once shows it here."""
 LONGEST = timedelta(minutes=240)
-"""The longest that a copy stays unread."""
+"""The longest interval between two reads."""
 LONGEST_BLIND = timedelta(minutes=60)
-"""The same for one that shows no progress, and so does not tell when it will end."""
+"""The same for a copy that shows no progress, whose end cannot be estimated."""
 REFRESH_SHOWS = timedelta(seconds=30)
-"""How long after a refresh its figures are sure to be seen."""
+"""The delay after a refresh at which its figures are visible."""
 
 USUAL = timedelta(hours=3)
-"""The median of a copy; what is expected of one of which nothing is known."""
+"""The median duration of a copy; the estimate where nothing else is known."""
 ASSUMED_GB_PER_HOUR = 100
-"""Spaces the looks at copies that show no percent. Nothing but their number depends on it."""
+"""Spaces the reads of copies that show no percent; only the number of reads depends on it."""
 
 ENDED_BY_AZURE = timedelta(days=14)
 """Azure ends a copy after two weeks."""
 NO_PROGRESS = timedelta(hours=24)
-"""A copy that has shown a percent and stays at it for so long is stuck."""
+"""A copy that stays at one percent above 0 for this long is stuck."""
 NO_SIGN = timedelta(hours=36)
-"""The same for one that never left 0: some copies show only 0 and 100."""
+"""The same for a copy at 0: some copies show only 0 and 100."""
 TOO_OLD = timedelta(days=5)
 
 
 class ReplicationState(StrEnum):
-    """Where a copy stands."""
+    """The state of a copy."""
 
     REPLICATING = "Replicating"
     USABLE = "Usable"
@@ -55,7 +53,7 @@ class DiskReplication:
 
 @dataclass(frozen=True, slots=True)
 class Replication:
-    """What one read of a copy says; `percent` is the mean over the disks, 100 only when usable, `message` is for a person."""
+    """The result of one read of a copy; `percent` is the mean over the disks, 100 only when usable, `message` is for a person."""
 
     state: ReplicationState
     percent: int
@@ -66,18 +64,19 @@ class Replication:
 def read_replication(restore_point: Json, expected_disks: int | None) -> Replication:
     """Read a copy's state from the JSON of its restore point with `$expand=instanceView`.
 
-    `expected_disks` is how many disks the source captured, None when that is not known (then it never becomes usable: we do not
-    guess). Usable is a copy of which *every* disk is `ReplicationState/succeeded` and at 100 %, in the expected number. An
-    unknown code, or no instance view, is "not finished"; the level `Error`, a code ending in `failed`, or `provisioningState`
-    Failed is "failed". `provisioningState` Succeeded says only that the copy has begun.
+    `expected_disks` is the number of disks that the source captured, None where it is unknown: then the copy never counts as usable. A
+    copy is usable when *every* disk is `ReplicationState/succeeded` and at 100 %, in the expected number, and the restore point itself is
+    `Succeeded` (or names no state). An unknown code or state, or a missing instance view, is "not finished"; the level `Error`, a code
+    that ends in `failed`, and the `provisioningState` Failed or Canceled are "failed". `provisioningState` Succeeded alone only means that
+    the copy has begun.
     """
-    properties = _object(restore_point, "properties")
-    view = _object(properties, "instanceView")
-    statuses = _objects(view, "statuses")
-    disks = tuple(_disk(disk) for disk in _objects(view, "diskRestorePoints"))
+    properties = an_object(restore_point, "properties")
+    view = an_object(properties, "instanceView")
+    statuses = objects(view, "statuses")
+    disks = tuple(_disk(disk) for disk in objects(view, "diskRestorePoints"))
     percent = min(99, _mean(disks, expected_disks))
-    provisioning = properties.get("provisioningState")
-    if provisioning == "Failed" or any(_failed(status) for status in statuses) or any(_is_failed(disk) for disk in disks):
+    provisioning = provisioning_state(text(properties, "provisioningState"))
+    if provisioning is ProvisioningState.FAILED or any(_failed(status) for status in statuses) or any(_is_failed(disk) for disk in disks):
         return Replication(ReplicationState.FAILED, percent, disks, _why(view))
     if (why_not := _not_usable(provisioning, statuses, disks, expected_disks)) is not None:
         return Replication(ReplicationState.REPLICATING, percent, disks, why_not)
@@ -85,17 +84,17 @@ def read_replication(restore_point: Json, expected_disks: int | None) -> Replica
 
 
 def still_running(restore_point: Json) -> bool:
-    """Say whether a copy that is not ours still occupies its collection, from the same JSON.
+    """Return whether a copy that was not started here still occupies its collection, from the same JSON.
 
-    How many disks it should have is not asked: its source may be gone, and a chain must not wait for ever for what cannot be
-    known. One of which Azure shows no disks is taken to be running.
+    The expected number of disks is not considered: its source may be deleted, and a chain must not wait for a number that cannot be known.
+    A copy without disks in its instance view counts as running.
     """
-    shown = len(_objects(_object(_object(restore_point, "properties"), "instanceView"), "diskRestorePoints"))
+    shown = len(objects(an_object(an_object(restore_point, "properties"), "instanceView"), "diskRestorePoints"))
     return read_replication(restore_point, shown or None).state is ReplicationState.REPLICATING
 
 
 def expected_duration(size_gb: int | None, previous: timedelta | None) -> timedelta:
-    """Guess how long a copy will take: as long as the chain's last one did, else by its size, else the usual three hours."""
+    """Estimate a copy's duration: that of the chain's previous copy, else by size, else three hours."""
     if previous is not None:
         return max(REFRESH, previous)
     if size_gb is None:
@@ -104,9 +103,9 @@ def expected_duration(size_gb: int | None, previous: timedelta | None) -> timede
 
 
 def next_check(started_at: datetime, now: datetime, percent: int, expected: timedelta = USUAL) -> datetime:
-    """Say when to read a copy's state next: at half of the time that it still needs, between 10 minutes and 4 hours from now.
+    """Return when to read a copy next: at half of the remaining time, between 10 minutes and 4 hours from now.
 
-    `percent` is what the read just made showed; `expected` comes from `expected_duration` and counts while that is 0. The first
+    `percent` is that of the latest read; `expected` comes from `expected_duration` and counts while that is 0. The first
     two reads are 90 seconds and one refresh after the start. All later ones are at least a refresh apart, and shifted by a few
     minutes to come just after a refresh.
     """
@@ -120,25 +119,25 @@ def next_check(started_at: datetime, now: datetime, percent: int, expected: time
 
 
 def stuck(started_at: datetime, last_progress_at: datetime, percent: int, now: datetime, expected: timedelta = USUAL) -> str | None:
-    """Say in words that a copy is stuck and what to do, or None.
+    """Return a message that a copy is stuck and what to do, or None.
 
-    `last_progress_at` is when its percent was last seen to rise, or its start. One that shows a percent is stuck after a day
-    without progress; one still at 0, which may be of those that show only 0 and 100, after a day and a half or three times the
-    expected duration, if that is longer; and any after five days. Azure ends it after two weeks and cannot resume it.
+    `last_progress_at` is when its percent last rose, or its start. A copy above 0 % is stuck after a day without progress; one at 0 %,
+    which may show only 0 and 100, after a day and a half or three times the expected duration, whichever is longer; and any copy after
+    five days. Azure ends a copy after two weeks and cannot resume it.
     """
     age, idle = now - started_at, now - last_progress_at
-    redo = "Azure ends it after two weeks and cannot resume it: have it ended or deleted, and redo the copy"
+    redo = "Azure ends it after two weeks and cannot resume it. Delete it in Azure, then redo the copy"
     if percent == 0 and age >= max(NO_SIGN, 3 * expected):
         return f"the copy has shown no progress in the {_in_words(age)} since its start; {redo}"
     if percent > 0 and idle >= NO_PROGRESS:
-        return f"the copy has stood at {percent} % for {_in_words(idle)}; {redo}"
+        return f"the copy has been at {percent} % for {_in_words(idle)}; {redo}"
     if age >= TOO_OLD:
         return f"the copy has been running for {_in_words(age)} and is at {percent} %; {redo}"
     return None
 
 
 def ended_by_azure(started_at: datetime, now: datetime) -> bool:
-    """Say whether a copy is so old that Azure has ended it, whatever its instance view says."""
+    """Return whether a copy is so old that Azure has ended it, whatever its instance view shows."""
     return now - started_at >= ENDED_BY_AZURE
 
 
@@ -165,19 +164,26 @@ def _mean(disks: tuple[DiskReplication, ...], expected: int | None) -> int:
 
 
 def _disk(disk: Json) -> DiskReplication:
-    replication = _object(disk, "replicationStatus")
-    status = _object(replication, "status")
-    percent = replication.get("completionPercent")
-    number = max(0, min(100, int(percent))) if isinstance(percent, int | float) and math.isfinite(percent) else 0
+    replication = an_object(disk, "replicationStatus")
+    status = an_object(replication, "status")
+    percent = member(replication, "completionPercent")
+    percent = float(percent) if isinstance(percent, str) and percent.isdecimal() else percent
+    number = (
+        max(0, min(100, int(percent)))
+        if isinstance(percent, int | float) and not isinstance(percent, bool) and math.isfinite(percent)
+        else 0
+    )
     state = DiskState.FAILED if _failed(status) else DiskState.SUCCEEDED if _succeeded(status) else DiskState.REPLICATING
-    return DiskReplication(str(disk.get("id") or ""), state, number)
+    return DiskReplication(text(disk, "id") or "", state, number)
 
 
-def _not_usable(provisioning: object, statuses: list[Json], disks: tuple[DiskReplication, ...], expected: int | None) -> str | None:
+def _not_usable(
+    provisioning: ProvisioningState | None, statuses: list[Json], disks: tuple[DiskReplication, ...], expected: int | None
+) -> str | None:
     arrived = sum(disk.state is DiskState.SUCCEEDED and disk.percent == 100 for disk in disks)
-    overall = [status for status in statuses if str(status.get("code", "")).lower().startswith("replicationstate/")]
-    if provisioning in {"Creating", "Deleting"}:
-        return f"Azure says that the restore point is {str(provisioning).lower()}"
+    overall = [status for status in statuses if (text(status, "code") or "").lower().startswith("replicationstate/")]
+    if provisioning not in {None, ProvisioningState.SUCCEEDED}:
+        return f"the provisioning state of the restore point is {provisioning}"
     if not disks:
         return "Azure does not show the disks yet"
     if arrived < len(disks):
@@ -187,16 +193,16 @@ def _not_usable(provisioning: object, statuses: list[Json], disks: tuple[DiskRep
     if len(disks) != expected:
         return f"Azure shows {len(disks)} disks, but the source captured {expected}"
     if not all(_succeeded(status) for status in overall):
-        return "every disk has arrived, but Azure does not call the whole finished yet"
+        return "every disk has arrived, but the restore point as a whole is not finished yet"
     return None
 
 
 def _succeeded(status: Json) -> bool:
-    return str(status.get("code", "")).lower() == "replicationstate/succeeded" and not _failed(status)
+    return (text(status, "code") or "").lower() == "replicationstate/succeeded" and not _failed(status)
 
 
 def _failed(status: Json) -> bool:
-    return str(status.get("level", "")).lower() == "error" or str(status.get("code", "")).lower().endswith("failed")
+    return (text(status, "level") or "").lower() == "error" or (text(status, "code") or "").lower().endswith("failed")
 
 
 def _is_failed(disk: DiskReplication) -> bool:
@@ -204,30 +210,20 @@ def _is_failed(disk: DiskReplication) -> bool:
 
 
 def _why(view: Json) -> str:
-    """Azure gives no details of a failed copy (facts/restore-points.md); what little there is, disk by disk."""
-    words = [text for status in _objects(view, "statuses") if _failed(status) and (text := _words(status))]
-    for disk in _objects(view, "diskRestorePoints"):
-        status = _object(_object(disk, "replicationStatus"), "status")
+    """Return the little that Azure shows of a failed copy, disk by disk."""
+    words = [message for status in objects(view, "statuses") if _failed(status) and (message := _words(status))]
+    for disk in objects(view, "diskRestorePoints"):
+        status = an_object(an_object(disk, "replicationStatus"), "status")
         if _failed(status):
-            name = str(disk.get("id") or "").rpartition("/")[2] or "a disk"
+            name = (text(disk, "id") or "").rpartition("/")[2] or "a disk"
             words.append(f"{name}: {_words(status) or 'failed'}")
     return "; ".join(words) or "Azure gives no reason"
 
 
 def _words(status: Json) -> str:
-    return str(status.get("message") or status.get("displayStatus") or status.get("code") or "")
+    return text(status, "message", "displayStatus", "code") or ""
 
 
 def _in_words(span: timedelta) -> str:
     hours = int(span.total_seconds() // 3600)
     return f"{hours} hours" if hours < 72 else f"{hours // 24} days"
-
-
-def _object(holder: Json, name: str) -> Json:
-    value = holder.get(name)
-    return value if isinstance(value, Mapping) else {}
-
-
-def _objects(holder: Json, name: str) -> list[Json]:
-    value = holder.get(name)
-    return [item for item in value if isinstance(item, Mapping)] if isinstance(value, list | tuple) else []

@@ -7,10 +7,10 @@ all, for Azure's words would not tell a caller that an A2A item never has a plan
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from shared.failovers.vault.facts import PlanFacts, ProtectedItemFacts
+from shared.failovers.vault.facts import PlanFacts, ProtectedItemFacts, ScenarioFacts
 from shared.failovers.vault.names import Action, AllowedOperation, Direction, Provider
 
-_ALL = frozenset(Provider)
+_ALL = frozenset(Provider) - {Provider.IN_MAGE_RCM_FAILBACK}
 _TO_AZURE = _ALL - {Provider.HYPER_V_REPLICA_2012_R2}
 
 _PROVIDERS: dict[Action, frozenset[Provider]] = {
@@ -22,7 +22,7 @@ _PROVIDERS: dict[Action, frozenset[Provider]] = {
     Action.COMMIT: _ALL,
     Action.CANCEL: frozenset({Provider.A2A, Provider.HYPER_V_REPLICA_2012_R2}),
     Action.REPROTECT: frozenset({Provider.A2A}),
-    Action.REVERSE_REPLICATE: _ALL - {Provider.A2A},
+    Action.REVERSE_REPLICATE: _ALL - {Provider.A2A, Provider.IN_MAGE_RCM},
     Action.APPLY_RECOVERY_POINT: _TO_AZURE,
 }
 
@@ -31,6 +31,11 @@ _OPERATIONS: dict[Action, tuple[AllowedOperation, ...]] = {
     Action.APPLY_RECOVERY_POINT: (AllowedOperation.CHANGE_PIT,),
     Action.REPROTECT: (AllowedOperation.SWITCH_PROTECTION, AllowedOperation.REVERSE_REPLICATE),
 }
+
+_VMWARE_WAY_BACK = (
+    "VMware and physical machines of a replication appliance (InMageRcm) are reprotected and failed back in the Azure portal only: "
+    "the call needs the reprotect agent of the appliance and a datastore, which no option can give"
+)
 
 _INSTEAD: dict[tuple[Action, Provider], str] = {
     (Action.PLANNED_FAILOVER, Provider.A2A): "Azure to Azure has no planned failover: ask for UnplannedFailover",
@@ -44,6 +49,9 @@ _INSTEAD: dict[tuple[Action, Provider], str] = {
     ): "VMware and physical machines have no planned failover to Azure: ask for UnplannedFailover",
     (Action.FAILBACK, Provider.A2A): "Azure to Azure has no Failback: ask for Reprotect, and then for UnplannedFailover",
     (Action.FAILBACK, Provider.HYPER_V_REPLICA_2012_R2): "between VMM clouds the way back is ReverseReplicate and a planned failover",
+    (Action.REVERSE_REPLICATE, Provider.IN_MAGE_RCM): _VMWARE_WAY_BACK,
+    (Action.REPROTECT, Provider.IN_MAGE_RCM): _VMWARE_WAY_BACK,
+    (Action.FAILBACK, Provider.IN_MAGE_RCM): _VMWARE_WAY_BACK,
     (Action.REVERSE_REPLICATE, Provider.A2A): "of Azure to Azure it is called Reprotect",
     (Action.REPROTECT, Provider.HYPER_V_REPLICA_AZURE): "of Hyper-V it is Failback, Commit and then ReverseReplicate",
     (Action.CANCEL, Provider.HYPER_V_REPLICA_AZURE): (
@@ -66,7 +74,7 @@ class Subject:
 
 def subject_of_item(item: ProtectedItemFacts) -> Subject:
     """Return an item as the subject of actions."""
-    busy = f"{item.scenario.name} (job {item.scenario.job})" if item.scenario else None
+    busy = _occupied_by(item.scenario)
     return Subject(item.friendly_name or item.name, item.allowed_operations, (item.provider,), busy_with=busy)
 
 
@@ -74,9 +82,15 @@ def subject_of_plan(plan: PlanFacts, members: Sequence[ProtectedItemFacts]) -> S
     """Return a recovery plan as the subject of actions; what Azure does not say of it is what it allows each of the members."""
     by_name = {provider.lower(): provider for provider in Provider}
     providers = {member.provider for member in members} or {by_name.get(name.lower()) for name in plan.providers}
-    busy = f"{plan.scenario.name} (job {plan.scenario.job})" if plan.scenario else None
+    busy = _occupied_by(plan.scenario)
     allowed = plan.allowed_operations if plan.allowed_operations is not None else _common(members)
     return Subject(plan.friendly_name or plan.name, allowed, tuple(sorted(providers, key=str)), is_plan=True, busy_with=busy)
+
+
+def _occupied_by(scenario: ScenarioFacts | None) -> str | None:
+    if scenario is None or not scenario.occupies(()):
+        return None
+    return f"{scenario.name} (job {scenario.job})" if scenario.job else scenario.name
 
 
 def operations_for(action: Action) -> tuple[AllowedOperation, ...]:
@@ -89,7 +103,7 @@ def exists(action: Action, providers: Collection[Provider | None], *, is_plan: b
     if is_plan and action is Action.APPLY_RECOVERY_POINT:
         return False
     if is_plan and action is Action.REPROTECT:
-        return bool(providers) and None not in providers
+        return bool(providers) and not {None, Provider.IN_MAGE_RCM, Provider.IN_MAGE_RCM_FAILBACK} & set(providers)
     return bool(providers) and all(provider is not None and provider in _PROVIDERS[action] for provider in providers)
 
 
@@ -156,7 +170,9 @@ def _why_none(action: Action, subject: Subject) -> str:
         return "a recovery plan has none, ask for it item by item"
     for provider in subject.providers:
         if provider is None:
-            return "its kind of replication is not known here"
+            return "its kind of replication is not supported"
+        if provider is Provider.IN_MAGE_RCM_FAILBACK:
+            return _VMWARE_WAY_BACK
         if (words := _INSTEAD.get((action, provider))) is not None:
             return words
     kinds = ", ".join(str(provider) for provider in subject.providers) or "a plan without members"

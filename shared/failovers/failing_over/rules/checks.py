@@ -6,13 +6,12 @@ from datetime import timedelta
 from shared.arm.ids import ResourceId
 from shared.errors import Problem
 from shared.failovers.failing_over.requests import FailoverRequest
-from shared.failovers.failing_over.rules.allowed import is_allowed, operations_for, reprotecting, why_not
+from shared.failovers.failing_over.rules.allowed import exists, is_allowed, operations_for, reprotecting, why_not
 from shared.failovers.failing_over.rules.context import FailoverContext, Member, asked_of, out_of_primary
 from shared.failovers.failing_over.rules.points import Chosen
 from shared.failovers.vault.answers import Check, Plan
 from shared.failovers.vault.names import VMM_NETWORK_TYPE, Action, CheckName, CheckResult, Health, LatestPoint, Provider, Refusal
 from shared.values.durations import in_words
-from shared.values.reading import same_name
 
 MAX_MEMBERS = 100
 """facts/site-recovery.md, "Limits": protected instances per recovery plan."""
@@ -86,10 +85,14 @@ def _action_allowed(request: FailoverRequest, world: FailoverContext) -> Iterato
         yield _check(CheckName.ACTION_ALLOWED, world.scope_id, result, why_not(action, subject))
     for member in world.unread:
         yield _check(CheckName.ACTION_ALLOWED, member, CheckResult.UNKNOWN, "this member of the plan could not be read")
+    follows = reprotecting(action, subject.providers, is_plan=subject.is_plan)
     if request.then_reprotect and any(_stays_in_azure(action, member) for member in world.members):
-        follows = reprotecting(action, subject.providers, is_plan=subject.is_plan)
         words = f"after a failover to Azure has been committed, Hyper-V comes back by Failback, not by {follows}: leave thenReprotect out"
         yield _check(CheckName.ACTION_ALLOWED, "thenReprotect", CheckResult.FAILURE, words)
+    elif request.then_reprotect and not exists(follows, subject.providers, is_plan=subject.is_plan):
+        yield _check(
+            CheckName.ACTION_ALLOWED, "thenReprotect", CheckResult.FAILURE, f"{why_not(follows, subject)} Leave thenReprotect out."
+        )
 
 
 def _stays_in_azure(action: Action, member: Member) -> bool:
@@ -108,14 +111,14 @@ def _no_running_job(request: FailoverRequest, world: FailoverContext) -> Iterato
 
 def _scenarios(world: FailoverContext) -> Iterator[tuple[str, tuple[str, str]]]:
     """Yield what is busy with which (scenario, job): by its own `currentScenario`, and by the vault's jobs."""
-    things = [(member.item.friendly_name or member.item.name, member.item.name, member.item.scenario) for member in world.members]
+    things = [(member.item.friendly_name or member.item.name, member.item.name, member.item.scenario, False) for member in world.members]
     if world.plan is not None:
-        things.append((world.plan.friendly_name or world.plan.name, world.plan.name, world.plan.scenario))
-    for shown, name, scenario in things:
-        if scenario is not None:
+        things.append((world.plan.friendly_name or world.plan.name, world.plan.name, world.plan.scenario, True))
+    for shown, name, scenario, is_plan in things:
+        if scenario is not None and scenario.occupies(world.jobs):
             yield shown, (scenario.name, scenario.job)
         for job in world.jobs or ():
-            if not job.state.ended and same_name(job.target_id, name):
+            if not job.state.ended and job.works_on(name, shown, is_plan=is_plan):
                 yield shown, (job.scenario or "a job", job.name)
 
 

@@ -38,11 +38,11 @@ class Member:
 class FailoverContext:
     """What was read for a request.
 
-    `scope_id` is the item's or plan's ARM id and `owned` whether it is the tenant's. `plan` is None for a single item. `unread` are ids of
-    members that could not be read, `strangers` how many members are another tenant's: of those nothing is read, and nothing told. `jobs`
-    are the vault's jobs that have not ended, None where they were not read. `moved_lately` is how many machines were moved within the last
-    hour, without this operation's own, None where that is not known. `network` is what the request names, None where it names none or could
-    not be read. `vault_region` is ARM's name.
+    `scope_id` is the ARM id of the item or plan, `owned` whether it is the tenant's. `plan` is None for a single item. `unread` are the ids
+    of members that could not be read; `strangers` is the number of members of other tenants, of which nothing is read or shown. `jobs` are
+    the jobs of the vault that have not ended and those that a scenario names, None where they were not read. `moved_lately` is the number
+    of machines that were moved in the last hour without those of this operation, None where it is unknown. `network` is the network of the
+    request, None where it names none or it could not be read. `vault_region` is written as ARM writes regions.
     """
 
     now: datetime

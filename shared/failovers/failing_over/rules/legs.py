@@ -1,4 +1,4 @@
-"""One request, several legs: what comes next, as a pure state machine (contracts/failovers.md, `thenCommit` to `thenCleanup`).
+"""One request, several legs: what comes next, as a pure state machine (docs/design/failovers.md, `thenCommit` to `thenCleanup`).
 
     leg 1 running -> over, well -> leg 2 pending -> guarded again -> running -> ... -> all over
                   -> over, ill  -> the rest is never started (but a test is cleaned up all the same)

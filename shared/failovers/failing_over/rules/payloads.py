@@ -133,11 +133,6 @@ def switch_protection(item: ProtectedItemFacts, to: SwitchTo) -> Call:
     return Call("switchprotection", {"properties": {"replicationProtectedItemName": item.name, "providerSpecificDetails": details}})
 
 
-def resume_job(comments: str) -> Call:
-    """Return the POST to a suspended job that completes it."""
-    return Call("resume", {"properties": {"comments": comments}})
-
-
 def rename_target(item: ProtectedItemFacts, name: str | None, size: str | None) -> Body:
     """Return the body of the PATCH of an item that sets the name and size of the machine that is made (`begin_update`).
 
@@ -214,10 +209,6 @@ def _reverse(item: ProtectedItemFacts) -> Body | None:
                 logStorageAccountId=item.target.log_storage_account_id,
             )
             return {"instanceType": Provider.IN_MAGE_AZURE_V2.value, **known}
-        case Provider.IN_MAGE_RCM:
-            # the agent at the site is not known here; where Azure asks for it, it refuses in its own words, and nothing has begun
-            known = _known(policyId=item.policy_id, datastoreName=item.datastore, logStorageAccountId=item.target.storage_account_id)
-            return {"instanceType": Provider.IN_MAGE_RCM.value, **known}
         case _:
             raise ValueError(f"{item.instance_type} has no reverse replication of this kind: its protection is switched")
 

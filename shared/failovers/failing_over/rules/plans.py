@@ -1,4 +1,4 @@
-"""Making a plan, and its hash: what a person approves (contracts/failovers.md, "A plan")."""
+"""Making a plan, and its hash: what a person approves (docs/design/failovers.md, "Plan")."""
 
 import hashlib
 import json

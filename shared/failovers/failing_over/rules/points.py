@@ -1,4 +1,4 @@
-"""Which recovery point is meant (contracts/failovers.md, `options.recoveryPoint`)."""
+"""Which recovery point is meant (docs/design/failovers.md, `options.recoveryPoint`)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +16,8 @@ _BEFORE_ALL = datetime.min.replace(tzinfo=UTC)
 class Chosen:
     """The recovery point that a choice means now, or why there is none, in words; both None where the points were not read.
 
-    `send_id` is what Azure is sent: None for the latest, which it makes of what has arrived by then (facts/site-recovery.md, "Providers").
+    `send_id` is what Azure is sent: None for the latest, which it makes of what has arrived by then (docs/azure/site-recovery.md,
+    "Providers").
     """
 
     point: RecoveryPointFacts | None = None

@@ -1,0 +1,115 @@
+"""A claim of a copy: its request, state and detail as typed objects, written back to the row with the claim."""
+
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from shared.arm.ids import ResourceId
+from shared.copies.copying.models import CopyRequest, request_of
+from shared.copies.copying.state import CopyDetail, CopyState
+from shared.operations.running.claims import Claim
+from shared.operations.running.effects import Effect
+from shared.operations.running.outcomes import Outcome
+from shared.operations.running.workflow import Step
+
+T = TypeVar("T")
+
+
+class CopyClaim:
+    """What a step of a copy works with. Changes of `state` and `detail` are written when the step ends, and with an effect's intent."""
+
+    def __init__(self, claim: Claim) -> None:
+        self._claim = claim
+        self.request: CopyRequest = request_of(claim.operation.body)
+        self.state = CopyState.read(claim.data)
+        self.detail = CopyDetail.read(claim.detail)
+
+    @property
+    def id(self) -> str:
+        """The operation's id."""
+        return self._claim.id
+
+    @property
+    def tenant(self) -> str:
+        """The tenant that owns the operation."""
+        return self._claim.row.tenant
+
+    @property
+    def attempts(self) -> int:
+        """How often the step has been run without progress."""
+        return self._claim.row.attempts
+
+    @property
+    def point(self) -> ResourceId:
+        """The source restore point, once it is known."""
+        return _known(self.state.point, "point")
+
+    @property
+    def target(self) -> ResourceId:
+        """The restore point that the copy becomes, once it is known."""
+        return _known(self.state.target, "target")
+
+    @property
+    def chain(self) -> str:
+        """The key of the copy's chain, once it is known."""
+        return _known(self.state.chain, "chain")
+
+    async def perform(self, effect: Effect[T]) -> T:
+        """Start an effect once, or find its earlier start, and return its evidence; see `Claim.perform` for what is raised."""
+        self.keep()
+        return await self._claim.perform(effect)
+
+    def intends(self, effect: str) -> bool:
+        """Return whether an earlier claim wrote the intent of this effect, so that its start may exist already."""
+        return self._claim.intends(effect)
+
+    def hold(self, lock: str) -> None:
+        """Add a lock that was taken to the row, with its next write."""
+        self._claim.hold(lock)
+
+    def drop(self, lock: str) -> None:
+        """Remove a lock from the row, with its next write, after which it is released; a lock that is not held is ignored."""
+        if lock in self._claim.locks:
+            self._claim.drop(lock)
+
+    def filter_by(self, name: str, value: str) -> None:
+        """Set the value by which lists filter."""
+        self._claim.filters[name] = value
+
+    def remember_operation(self, effect: str, url: str | None) -> None:
+        """Store the URL of the long-running operation that an effect started; None removes that of an earlier start."""
+        urls = {name: known for name, known in (self.detail.operations or {}).items() if name != effect}
+        if url is not None:
+            urls[effect] = url
+        if urls or self.detail.operations is not None:
+            self.detail.operations = urls
+
+    def operation_url(self, effect: str) -> str | None:
+        """Return the URL of the long-running operation that an effect started, or None."""
+        return (self.detail.operations or {}).get(effect)
+
+    def keep(self) -> None:
+        """Copy state and detail to the claim, which writes them with its next write."""
+        data, detail = self.state.written(), self.detail.written()
+        if data != self._claim.data:
+            self._claim.data = data
+        if detail != self._claim.detail:
+            self._claim.detail = detail
+
+
+def step(run: Callable[[CopyClaim], Awaitable[Outcome]]) -> Step:
+    """Return a step of the core's that runs a step of a copy, and keeps what it changed even where it raises."""
+
+    async def run_typed(claim: Claim) -> Outcome:
+        copy = CopyClaim(claim)
+        try:
+            return await run(copy)
+        finally:
+            copy.keep()
+
+    return run_typed
+
+
+def _known(value: T | None, name: str) -> T:
+    if value is None:
+        raise ValueError(f"The copy's state has no '{name}' yet.")
+    return value

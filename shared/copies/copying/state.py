@@ -1,0 +1,136 @@
+"""The stored state of a copy, typed: what scheduling needs (`CopyState`) and what an answer shows (`CopyDetail`).
+
+Both are written with the members that are set only, and keep members that a newer version wrote.
+"""
+
+from datetime import datetime
+from typing import Annotated, Any, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer
+from pydantic.alias_generators import to_camel
+
+from shared.arm.ids import ResourceId
+from shared.clock import to_text
+from shared.copies.copying.models import DiskState
+from shared.copies.copying.rules.waits import Waiting
+from shared.errors import Problem
+from shared.operations.model.models import JsonObject
+from shared.values.absence import Absence
+
+
+def _id_from(value: object) -> object:
+    return ResourceId.parse(value) if isinstance(value, str) else value
+
+
+def _problem_from(value: object) -> object:
+    return Problem.from_json(value) if isinstance(value, dict) else value
+
+
+def _absence_from(value: object) -> object:
+    return value if isinstance(value, Absence) else Absence.from_json(value)
+
+
+def _absence_json(value: Absence | None) -> dict[str, object] | None:
+    return value.as_json() if value is not None else None
+
+
+Id = Annotated[ResourceId, BeforeValidator(_id_from), PlainSerializer(str, return_type=str)]
+"""An ARM resource id, stored as text."""
+Moment = Annotated[datetime, PlainSerializer(to_text, return_type=str)]
+"""Azure's time, aware UTC, stored as ISO 8601 text."""
+StoredProblem = Annotated[Problem, BeforeValidator(_problem_from), PlainSerializer(Problem.as_json, return_type=dict[str, Any])]
+
+
+StoredAbsence = Annotated[Absence | None, BeforeValidator(_absence_from), PlainSerializer(_absence_json, return_type=dict[str, Any] | None)]
+
+
+class Stored(BaseModel):
+    """A document in a row of storage, in camelCase."""
+
+    model_config = ConfigDict(
+        extra="allow",
+        alias_generator=to_camel,
+        populate_by_name=True,
+        validate_assignment=True,
+        arbitrary_types_allowed=True,
+        defer_build=True,
+    )
+
+    @classmethod
+    def read(cls, stored: JsonObject) -> Self:
+        """Read a stored document; raises `pydantic.ValidationError` for a member of another type."""
+        return cls.model_validate(stored)
+
+    def written(self) -> JsonObject:
+        """Return the document to store: the members that are set, with those of a newer version."""
+        return self.model_dump(mode="json", by_alias=True, exclude_unset=True)
+
+    def forget(self, *names: str) -> None:
+        """Remove members, by their names in Python."""
+        for name in names:
+            setattr(self, name, None)
+            self.model_fields_set.discard(name)
+
+
+class CopyState(Stored):
+    """What scheduling and the checks need of a copy, a few hundred bytes.
+
+    `point` is the source restore point, `target` the copy, `disks` the number of disks that the source captured. `shown` is the percent of
+    the latest read, `progress_at` when it last rose. `not_now` counts refusals that may pass. `replaces` is the copy that this one redoes;
+    `failed_before` is true where a failed copy of the same restore point may still be in the target region. `absence` is the series of
+    looks that did not show the resource in question; `wait` is what is waited for in Azure.
+    """
+
+    chain: str | None = None
+    replaces: str | None = None
+    failed_before: bool = False
+    point: Id | None = None
+    target: Id | None = None
+    taken_at: Moment | None = None
+    disks: int | None = None
+    size_gb: int | None = None
+    started_at: Moment | None = None
+    progress_at: Moment | None = None
+    shown: int = 0
+    checks: int = 0
+    not_now: int = 0
+    failure: StoredProblem | None = None
+    absence: StoredAbsence = None
+    wait: Waiting | None = None
+
+
+class DetailOfSource(Stored):
+    """The source as an answer shows it; `taken_at` is None until the restore point is finished."""
+
+    virtual_machine_id: str | None = None
+    restore_point_id: str | None = None
+    region: str | None = None
+    taken_at: Moment | None = None
+
+
+class DetailOfTarget(Stored):
+    """The target as an answer shows it; `restore_point_id` is None until the copy has started."""
+
+    restore_point_id: str | None = None
+    region: str | None = None
+
+
+class DetailOfDisk(Stored):
+    """One disk of a copy."""
+
+    id: str = ""
+    state: DiskState = DiskState.REPLICATING
+    percent_complete: int = 0
+
+
+class CopyDetail(Stored):
+    """What an answer shows of a copy, and the URLs of Azure's long-running operations by the name of their effect."""
+
+    source: DetailOfSource | None = None
+    target: DetailOfTarget | None = None
+    started_at: Moment | None = None
+    waiting_for: str | None = None
+    disks: tuple[DetailOfDisk, ...] | None = None
+    checks: int | None = None
+    usable: bool | None = None
+    operations: dict[str, str] | None = None

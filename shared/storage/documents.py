@@ -1,0 +1,140 @@
+"""Stored documents: pydantic models in a table, one partition for each owner, written under conditions.
+
+A document has two ETags. `etag` is the strong one of answers: it is made of the document's normal form alone, so that an equal document has
+an equal ETag (docs/design/http.md, "Documents and conditions"). `version` is that of the table row: what is written replaces exactly what
+was read, and of two writers one gets `Conflict`.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+from urllib.parse import quote, unquote
+
+from pydantic import BaseModel
+
+from shared.clock import Ids
+from shared.storage.pieces import from_pieces, pieces
+from shared.storage.tables import Conflict, Found, Table
+
+T = TypeVar("T", bound=BaseModel)
+
+_READABLE = " !$&'()*+,-.:;@_~"
+_LONGEST_KEY = 400
+_PREFIX = "d|"
+VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Stored(Generic[T]):
+    """A document as it is stored: its owner and name, `etag` for answers, `version` for the next write."""
+
+    owner: str
+    name: str
+    document: T
+    etag: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Documents(Generic[T]):
+    """One page of an owner's documents, by name; `last` is the name after which the next page begins, None at the end."""
+
+    documents: tuple[Stored[T], ...]
+    last: str | None
+
+
+def _whole(document: BaseModel) -> object:
+    return document.model_dump(mode="json", by_alias=True)
+
+
+class DocumentStore(Generic[T]):
+    """Reads and writes the documents of one model. Errors of storage are raised as the SDK raises them.
+
+    `normal_form` returns what the ETag of answers is made of: without it the whole document, else for example the document without its
+    times and its revision. Names differ by case; a caller whose names do not passes them in lower case.
+    """
+
+    def __init__(self, table: Table, model: type[T], ids: Ids, *, normal_form: Callable[[T], object] = _whole) -> None:
+        self._table = table
+        self._model = model
+        self._ids = ids
+        self._normal_form = normal_form
+
+    async def get(self, owner: str, name: str) -> Stored[T] | None:
+        """Return an owner's document of a name, or None."""
+        found = await self._table.get(key_of(owner), _row_key(name))
+        return self._read(owner, found) if found is not None else None
+
+    async def insert(self, owner: str, name: str, document: T) -> Stored[T]:
+        """Write a document that must not be there yet; raises `Conflict` where it is."""
+        entity = self._entity(owner, name, document)
+        try:
+            version = await self._table.insert(entity)
+        except Conflict:
+            version = await self._own_write(owner, name, entity)
+        return Stored(owner, name, document, self.etag_of(document), version)
+
+    async def replace(self, stored: Stored[T], document: T) -> Stored[T]:
+        """Write a document over the one that was read; raises `Conflict` where that was changed or deleted meanwhile."""
+        entity = self._entity(stored.owner, stored.name, document)
+        try:
+            version = await self._table.merge(entity, stored.version)
+        except Conflict:
+            version = await self._own_write(stored.owner, stored.name, entity)
+        return Stored(stored.owner, stored.name, document, self.etag_of(document), version)
+
+    async def delete(self, stored: Stored[T]) -> None:
+        """Delete the document that was read; raises `Conflict` where it was changed meanwhile. One that is gone already is deleted."""
+        if await self._table.delete(key_of(stored.owner), _row_key(stored.name), stored.version):
+            return
+        if await self._table.get(key_of(stored.owner), _row_key(stored.name)) is not None:
+            raise Conflict
+
+    async def page(self, owner: str, top: int, after: str | None = None) -> Documents[T]:
+        """Return up to `top` documents of an owner after a name, in the order of their keys, by one range read."""
+        parameters = {"partition": key_of(owner), "after": _PREFIX if after is None else _row_key(after), "end": f"{_PREFIX[:-1]}}}"}
+        filters = "PartitionKey eq @partition and RowKey gt @after and RowKey lt @end"
+        found = [self._read(owner, row) async for row in self._table.range(filters, parameters=parameters, limit=top + 1)]
+        return Documents(tuple(found[:top]), found[top - 1].name if len(found) > top else None)
+
+    def etag_of(self, document: T) -> str:
+        """Return the strong ETag of a document, with its quotation marks."""
+        text = json.dumps(self._normal_form(document), sort_keys=True, separators=(",", ":"))
+        return f'"{hashlib.sha256(text.encode()).hexdigest()[:32]}"'
+
+    def _entity(self, owner: str, name: str, document: T) -> dict[str, object]:
+        row = {"PartitionKey": key_of(owner), "RowKey": _row_key(name), "v": VERSION, "stamp": self._ids.new()}
+        return row | pieces("document", _whole(document))
+
+    async def _own_write(self, owner: str, name: str, entity: dict[str, object]) -> str:
+        """Return the version of a write that storage's SDK had repeated against itself; raises `Conflict` where it was another's."""
+        found = await self._table.get(key_of(owner), _row_key(name))
+        if found is None or found.entity.get("stamp") != entity["stamp"]:
+            raise Conflict
+        return found.etag
+
+    def _read(self, owner: str, found: Found) -> Stored[T]:
+        document = self._model.model_validate(from_pieces("document", found.entity) or {})
+        name = text_of(str(found.entity["RowKey"]).removeprefix(_PREFIX))
+        return Stored(owner, name, document, self.etag_of(document), found.etag)
+
+
+def key_of(text: str) -> str:
+    """Return a text as a key of a table, which takes no slash, backslash, hash or question mark; raises `ValueError` for one too long."""
+    key = quote(text, safe=_READABLE, errors="surrogatepass").replace("%", "=")
+    if not key or len(key) > _LONGEST_KEY:
+        raise ValueError(
+            f"'{text[:40]}' cannot be a key: use 1 to {_LONGEST_KEY} characters; others than letters and digits count as 3 or more"
+        )
+    return key
+
+
+def text_of(key: str) -> str:
+    """Return the text that `key_of` made a key of."""
+    return unquote(key.replace("=", "%"), errors="surrogatepass")
+
+
+def _row_key(name: str) -> str:
+    return _PREFIX + key_of(name)

@@ -1,0 +1,312 @@
+"""The steps of a set-up operation against a scripted vault: ends are those of jobs, and one 404 ends nothing."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from shared.access.registry import Registry, Tenant
+from shared.arm.ids import ResourceId
+from shared.errors import CallFailure, ErrorCode, FailureKind
+from shared.failovers.kinds import NETWORK_MAPPING, PROTECTED_ITEM, RECOVERY_PLAN, REPLICATION_POLICY, SetUpKind
+from shared.failovers.set_up.planning import Planner, SetUpChange
+from shared.failovers.set_up.requests import Change
+from shared.failovers.set_up.workflow import SetUpSteps
+from shared.failovers.vault.gateway import StartedJob, job_name
+from shared.operations.model.models import Status
+from shared.operations.running.claims import Claim
+from shared.operations.running.outcomes import End, Next, Outcome, Wait
+from shared.operations.timings import Timings
+from tests.access.kit import MovedClock, Rows
+from tests.failovers.samples import CONTAINER, VAULT, item_json, job_json
+from tests.support.clocks import ManualClock
+
+REQUEST = "0bcc90bf-08b9-4f81-afe9-e3388bd47463"
+"""The client request id with which the sample job's activity id begins."""
+POLICY = f"{VAULT}/replicationPolicies/gold"
+PROVIDER = Tenant(name="provider", kind="provider", subscriptions=("00000000-0000-0000-0000-000000000001",), vault_id=VAULT)
+FORTNIGHT = {
+    "id": POLICY,
+    "properties": {
+        "providerSpecificDetails": {
+            "instanceType": "A2A",
+            "recoveryPointHistory": 21600,
+            "appConsistentFrequencyInMinutes": 240,
+            "crashConsistentFrequencyInMinutes": 5,
+            "multiVmSyncStatus": "Enabled",
+        }
+    },
+}
+
+
+@dataclass
+class Gateway:
+    """A vault of some resources. `hidden` ids answer 404 and `unlisted` ones are left out of lists, each until a test shows them."""
+
+    clock: ManualClock
+    things: list[dict[str, Any]] = field(default_factory=list)
+    hidden: set[str] = field(default_factory=set)
+    unlisted: set[str] = field(default_factory=set)
+    answer: StartedJob | CallFailure | None = None
+    sent: list[tuple[str, str, Any]] = field(default_factory=list)
+
+    async def find(self, resource: ResourceId) -> dict[str, Any] | None:
+        found = [one for one in self.things if ResourceId.parse(one["id"]).key == resource.key and one["id"] not in self.hidden]
+        return found[0] if found else None
+
+    async def children(self, _parent: ResourceId, kind: str) -> list[dict[str, Any]]:
+        return [one for one in self.things if one["id"].split("/")[-2] == kind and one["id"] not in self.unlisted]
+
+    async def change(self, method: str, resource: ResourceId, segment: str, body: Any, request_id: str, timeout: float) -> StartedJob:
+        self.sent.append((method, f"{resource}/{segment}" if segment else str(resource), body))
+        assert request_id == REQUEST
+        assert timeout > 0
+        if isinstance(self.answer, CallFailure):
+            raise self.answer
+        return self.answer or StartedJob("job1", self.clock.now(), accepted=True)
+
+
+@dataclass
+class Vault:
+    """A set-up operation on a scripted vault, run step by step."""
+
+    clock: ManualClock
+    gateway: Gateway
+    steps: SetUpSteps
+    claim: Claim
+
+    async def run(self, step: str = "preparing", rounds: int = 1, pause: timedelta = timedelta(minutes=2)) -> Outcome:
+        """Run steps until the operation ends or has waited so many times."""
+        outcome: Outcome = Next(step)
+        for _ in range(rounds):
+            while isinstance(outcome, Next):
+                step = outcome.step
+                outcome = await getattr(self.steps, step)(self.claim)
+            if isinstance(outcome, End):
+                return outcome
+            last, outcome = outcome, Next(step)
+            self.clock.advance(pause)
+        return last
+
+    @property
+    def write(self) -> dict[str, Any]:
+        (found,) = cast("list[dict[str, Any]]", self.claim.detail["writes"])
+        return found
+
+
+def vault(change: SetUpChange, *things: dict[str, Any]) -> Vault:
+    clock = ManualClock()
+    gateway = Gateway(clock, list(things))
+
+    async def perform(effect: Any) -> StartedJob:
+        return cast("StartedJob", await effect.send(REQUEST))
+
+    async def take(_names: object, _owner: object) -> None:
+        return None
+
+    stand_in = SimpleNamespace(
+        id="one", data={}, detail={}, percent=0, perform=perform, hold=lambda _name: None, operation=SimpleNamespace(body=change.as_json())
+    )
+    planner = Planner(gateway, Registry(Rows(PROVIDER), MovedClock()))
+    locks = SimpleNamespace(take=take)
+    steps = SetUpSteps(gateway, planner, locks, clock, Timings(60))  # type: ignore[arg-type]  # stand-ins
+    return Vault(clock, gateway, steps, cast("Claim", stand_in))
+
+
+def put_policy(**body: Any) -> SetUpChange:
+    return SetUpChange(SetUpKind.POLICY, Change.PUT, ResourceId.parse(VAULT), "gold", body)
+
+
+def failure(kind: FailureKind, status: int, code: str) -> CallFailure:
+    return CallFailure(kind, code=code, message="not now", status=status)
+
+
+async def test_a_write_ends_with_its_job() -> None:
+    one = vault(put_policy())
+    assert isinstance(await one.run(), Wait)
+    assert one.write["job"] == "job1"
+    one.gateway.things.append(job_json("InProgress"))
+    assert isinstance(await one.run("following"), Wait)
+    one.gateway.things[-1]["properties"] |= {"state": "Succeeded", "stateDescription": "Completed"}
+    assert await one.run("following") == End(Status.SUCCEEDED)
+    assert len(one.gateway.sent) == 1
+
+
+async def test_an_answer_without_a_job_is_an_end_unless_it_is_a_202() -> None:
+    done = vault(put_policy())
+    done.gateway.answer = StartedJob(None, done.clock.now())
+    assert await done.run() == End(Status.SUCCEEDED)
+
+
+@pytest.mark.parametrize(("state", "status"), [("Succeeded", Status.SUCCEEDED), ("Failed", Status.FAILED)])
+async def test_a_202_that_names_no_job_ends_with_the_job_of_its_request(state: str, status: Status) -> None:
+    one = vault(put_policy())
+    one.gateway.answer = StartedJob(None, one.clock.now(), accepted=True)
+    outcome = await one.run(rounds=3)
+    assert isinstance(outcome, Wait)
+    assert outcome.attention is None
+    errors = [{"serviceErrorDetails": {"code": "520", "message": "the policy is wrong", "recommendedAction": "mend it"}}]
+    one.gateway.things.append(job_json(state, stateDescription=state, errors=errors if state == "Failed" else []))
+    ended = await one.run("following")
+    assert isinstance(ended, End)
+    assert ended.status is status
+    if ended.error is not None:
+        assert ended.error.code == ErrorCode.SET_UP_FAILED
+        assert ended.error.details[0].details[0].code == "520"
+        assert "the policy is wrong mend it" in ended.error.message
+    assert len(one.gateway.sent) == 1
+
+
+async def test_a_202_without_a_job_asks_for_attention_and_never_ends() -> None:
+    one = vault(put_policy())
+    one.gateway.answer = StartedJob(None, one.clock.now(), accepted=True)
+    outcome = await one.run(rounds=40)
+    assert isinstance(outcome, Wait)
+    assert outcome.attention is not None
+    assert outcome.attention[0] == ErrorCode.OUTCOME_UNKNOWN
+    one.gateway.things.append(job_json("Succeeded"))
+    assert await one.run("following") == End(Status.SUCCEEDED)
+
+
+@pytest.mark.parametrize("looks", [1, 2, 4])
+async def test_a_job_that_is_not_shown_for_a_while_ends_nothing(looks: int) -> None:
+    one = vault(put_policy())
+    one.gateway.things.append(job_json("InProgress"))
+    one.gateway.hidden = one.gateway.unlisted = {f"{VAULT}/replicationJobs/job1"}
+    outcome = await one.run(rounds=looks)
+    assert isinstance(outcome, Wait)
+    assert outcome.attention is None
+    one.gateway.hidden = one.gateway.unlisted = set()
+    assert isinstance(await one.run("following"), Wait)
+    one.gateway.things[-1]["properties"] |= {"state": "Succeeded"}
+    assert await one.run("following") == End(Status.SUCCEEDED)
+
+
+async def test_a_job_that_stays_absent_asks_for_attention() -> None:
+    one = vault(put_policy())
+    outcome = await one.run(rounds=20)
+    assert isinstance(outcome, Wait)
+    assert outcome.attention is not None
+    assert outcome.attention[0] == ErrorCode.OUTCOME_UNKNOWN
+
+
+@pytest.mark.parametrize(("gone", "ends"), [(True, True), (False, False)])
+async def test_a_removal_whose_job_is_absent_ends_once_its_resource_is_gone(*, gone: bool, ends: bool) -> None:
+    one = vault(SetUpChange(SetUpKind.POLICY, Change.DELETE, ResourceId.parse(VAULT), "gold"), FORTNIGHT)
+    assert isinstance(await one.run(), Wait)
+    one.gateway.hidden = {POLICY}
+    if gone:
+        one.gateway.unlisted = {POLICY}
+    outcome = await one.run("following", rounds=20)
+    assert (outcome == End(Status.SUCCEEDED)) is ends
+
+
+async def test_a_policy_that_answers_404_is_updated_not_created_anew() -> None:
+    one = vault(put_policy(provider="A2A", recoveryPointHours=72), FORTNIGHT)
+    one.gateway.hidden = {POLICY}
+    await one.run()
+    ((method, path, body),) = one.gateway.sent
+    assert (method, path) == ("PATCH", POLICY)
+    assert body["properties"]["replicationProviderSettings"]["appConsistentFrequencyInMinutes"] == 240
+
+
+async def test_what_planning_does_not_find_is_looked_for_again_for_ten_minutes() -> None:
+    change = SetUpChange(SetUpKind.ITEM, Change.DELETE, ResourceId.parse(VAULT), "web", {"confirm": "web"})
+    one = vault(change, item_json("web"))
+    one.gateway.unlisted = {item_json("web")["id"]}
+    assert isinstance(await one.run(rounds=3), Wait)
+    one.gateway.unlisted = set()
+    assert isinstance(await one.run(), Wait)
+    assert [method for method, _, _ in one.gateway.sent] == ["POST"]
+    assert "absent" not in one.claim.data
+
+    gone = vault(change)
+    outcome = await gone.run(rounds=20)
+    assert isinstance(outcome, End)
+    assert outcome.error is not None
+    assert outcome.error.code == ErrorCode.NOT_FOUND
+    assert gone.clock.now() - ManualClock().now() >= timedelta(minutes=10)
+
+
+async def test_a_write_whose_parent_answers_404_is_sent_again() -> None:
+    one = vault(put_policy())
+    one.gateway.answer = failure(FailureKind.NOT_FOUND, 404, "ParentResourceNotFound")
+    assert isinstance(await one.run(rounds=3), Wait)
+    one.gateway.answer = None
+    assert isinstance(await one.run("writing"), Wait)
+    assert one.write["job"] == "job1"
+
+    never = vault(put_policy())
+    never.gateway.answer = failure(FailureKind.NOT_FOUND, 404, "ParentResourceNotFound")
+    outcome = await never.run(rounds=20)
+    assert isinstance(outcome, End)
+    assert outcome.error is not None
+    assert outcome.error.details[0].code == "ParentResourceNotFound"
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "ends"),
+    [
+        (403, "LinkedAuthorizationFailed", ErrorCode.AUTHORIZATION_FAILED),
+        (403, "AuthorizationFailed", ErrorCode.AUTHORIZATION_FAILED),
+        (409, "ScopeLocked", ErrorCode.SET_UP_FAILED),
+    ],
+)
+async def test_a_refused_write_has_azures_code_and_message(status: int, code: str, ends: ErrorCode) -> None:
+    one = vault(put_policy())
+    one.gateway.answer = failure(FailureKind.REFUSED, status, code)
+    outcome = await one.run()
+    assert isinstance(outcome, End)
+    assert outcome.error is not None
+    assert outcome.error.code == ends
+    assert [detail.code for detail in outcome.error.details] == [code]
+    assert "not now" in outcome.error.message
+
+
+async def test_members_of_a_newer_version_are_kept() -> None:
+    one = vault(put_policy())
+    await one.run()
+    one.write["priority"] = {"of": "a newer version"}
+    one.gateway.things.append(job_json("InProgress"))
+    await one.run("following")
+    assert one.write["priority"] == {"of": "a newer version"}
+
+
+@pytest.mark.parametrize(
+    ("headers", "name"),
+    [
+        ({"Location": f"https://x{CONTAINER}/replicationProtectedItems/a/operationresults/j1?api-version=1"}, "j1"),
+        ({"Azure-AsyncOperation": f"https://x{VAULT}/replicationOperationStatus/j2?api-version=1"}, "j2"),
+        ({"Azure-AsyncOperation": f"https://x{VAULT}/replicationJobs/j3"}, "j3"),
+        ({"Location": "https://x/operationresults/j1", "Azure-AsyncOperation": "https://x/replicationJobs/j3"}, "j1"),
+        ({}, None),
+    ],
+)
+def test_the_name_of_a_job_is_in_either_header(headers: dict[str, str], name: str | None) -> None:
+    assert job_name(headers) == name
+
+
+def path(kind: Any, change: SetUpChange) -> str:
+    found: Callable[[Any], str] = kind.path
+    return found(SimpleNamespace(body=change.as_json()))
+
+
+def test_the_path_of_what_an_operation_changes() -> None:
+    where = ResourceId.parse(VAULT)
+    machine = {"protectableItemId": f"{CONTAINER}/replicationProtectableItems/m1", "policy": "gold"}
+    azure = {"virtualMachineId": "/subscriptions/x", "policy": "gold"}
+    item = SetUpKind.ITEM
+    assert path(REPLICATION_POLICY, put_policy()) == "/replication-policies/gold"
+    assert path(NETWORK_MAPPING, SetUpChange(SetUpKind.NETWORK_MAPPING, Change.DELETE, where, "a b")) == "/network-mappings/a%20b"
+    assert path(RECOVERY_PLAN, SetUpChange(SetUpKind.PLAN, Change.PUT, where, "shop", {})) == "/recovery-plans/shop"
+    for request, expected in (
+        (machine, "/protected-items/m1"),
+        ({"items": [machine]}, "/protected-items/m1"),
+        ({"items": [machine, machine]}, "/protected-items"),
+        (azure, "/protected-items"),
+    ):
+        assert path(PROTECTED_ITEM, SetUpChange(item, Change.CREATE, where, request=request)) == expected
+    assert path(PROTECTED_ITEM, SetUpChange(item, Change.DELETE, where, "web", {"confirm": "web"})) == "/protected-items/web"

@@ -1,0 +1,25 @@
+"""Capability `toys`: a capability of the tests, as docs/adding-a-capability.md describes one. It is copied to functions/toys/."""
+
+from functions.toys import endpoints, messages
+from functions.toys.kinds import REQUESTS, TABLE, TOY
+
+from functions.serve import endpoints as declared_in
+from shared.capability import Capability, Core, Parts
+
+
+def _assemble(core: Core) -> Parts:
+    from functions.toys.service import assemble
+
+    return assemble(core)
+
+
+CAPABILITY = Capability(
+    name="toys",
+    assemble=_assemble,
+    kinds=(TOY,),
+    tables=(TABLE,),
+    intake=REQUESTS,
+    default_kind=TOY.name,
+    messages=messages.MESSAGES,
+    endpoints=declared_in(endpoints),
+)
