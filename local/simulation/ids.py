@@ -38,7 +38,7 @@ def group_id(resource_id: str) -> str:
 
 
 def is_type(resource_id: str, resource_type: str) -> bool:
-    """Say whether an id is of a type such as `Microsoft.Compute/virtualMachines`."""
+    """Return whether an id is of a type such as `Microsoft.Compute/virtualMachines`."""
     return type_of(resource_id).lower() == resource_type.lower()
 
 

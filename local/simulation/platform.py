@@ -1,4 +1,4 @@
-"""What stands beneath the services: world, clock, issuer, buckets, faults, logs, and the store that all of it survives in."""
+"""The state below the services: world, clock, issuer, buckets, faults, logs, and the store."""
 
 import heapq
 from collections.abc import Iterator
@@ -142,7 +142,7 @@ class Platform:
             yield late
 
     def may(self, principal: Principal, action: str, scope: str) -> bool:
-        """Say whether a principal has an action at a scope; remembered, as estates seldom change."""
+        """Return whether a principal has an action at a scope; cached, as estates seldom change."""
         asked = (principal.id, action, scope)
         known = self._permissions.get(asked)
         if known is None:

@@ -153,7 +153,7 @@ def _add_tenant(estate: Json, tenant: str, display_name: str, kind: str, now: da
 def _vault(vault: str, tenant: str, kind: str, compute: str, now: datetime) -> Json:
     if kind == "provider":
         return provider_vault(vault, LOCATIONS[1], now)
-    # the third machine is one that only its protected item tells of
+    # the third machine is one that only its protected item names
     machines = [f"{compute}/virtualMachines/{tenant}-{name}" for name in ("web01", _HINDERED[tenant][0][0], "erp01")]
     return tenant_vault(vault, tenant, LOCATIONS, machines, now)
 

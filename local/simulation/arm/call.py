@@ -74,7 +74,7 @@ Handler = Callable[[Call], Answer]
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One operation: its id in the specification, the action that a role must give (None: everybody), and who answers it.
+    """One operation: its id in the specification, the action that a role must give (None: no action is needed), and its handler.
 
     `template` is the path in lower case with `*` for each variable part. A handler only decides: it changes nothing itself.
     """

@@ -235,7 +235,7 @@ class Allowance:
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """A long-running operation: when it ends, what its end answers (`resource`: as that then stands)."""
+    """A long-running operation: when it ends, what its end answers (`resource`: in its state then)."""
 
     id: str
     subscription_id: str

@@ -14,7 +14,7 @@ from local.simulation.times import to_text
 
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 
-#: Age of the data, in seconds, of an item whose replication limps or stands still.
+#: Age of the data, in seconds, of an item whose replication is slow or stopped.
 _LAGS = {"Warning": 2700, "Critical": 26_000}
 
 _WORDS = {
@@ -64,8 +64,8 @@ def _meets(fault: Fault, item: Item) -> bool:
 
 
 def _turned(fault: Fault) -> str:
-    said = fault.definition.get("health") or fault.definition.get("replicationHealth") or fault.definition.get("to")
-    return str(said) if said in ("Warning", "Critical", "Normal", "None") else "Critical"
+    given = fault.definition.get("health") or fault.definition.get("replicationHealth") or fault.definition.get("to")
+    return str(given) if given in ("Warning", "Critical", "Normal", "None") else "Critical"
 
 
 def _interval(policy: Thing | None) -> int:

@@ -13,15 +13,15 @@ _CODE = "28002"
 
 
 def error_of(fault: Fault) -> Json:
-    """Return what a task fails with, as a fault `failJob` says: `code`, `message`, `possibleCauses`, `recommendedAction`."""
-    said = fault.definition
-    code = str(said.get("code") or _CODE)
+    """Return what a task fails with, as a fault `failJob` defines it: `code`, `message`, `possibleCauses`, `recommendedAction`."""
+    given = fault.definition
+    code = str(given.get("code") or _CODE)
     return {
         "code": code,
-        "message": str(said.get("message") or f"The operation failed with error {code}."),
-        "possibleCauses": str(said.get("possibleCauses") or "The provider reported a failure."),
-        "recommendedAction": str(said.get("recommendedAction") or "Fix the cause that is named, and try the operation again."),
-        "providerErrorCode": int(said.get("providerErrorCode", 31400)),
+        "message": str(given.get("message") or f"The operation failed with error {code}."),
+        "possibleCauses": str(given.get("possibleCauses") or "The provider reported a failure."),
+        "recommendedAction": str(given.get("recommendedAction") or "Fix the cause that is named, and try the operation again."),
+        "providerErrorCode": int(given.get("providerErrorCode", 31400)),
     }
 
 
