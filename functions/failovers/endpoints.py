@@ -5,9 +5,10 @@ from typing import Any
 from functions.serve import serve
 from shared.access.roles import Role
 from shared.arm.ids import ResourceId
+from shared.failovers.audit.answers import AuditTrail
+from shared.failovers.failing_over.answers import Failover, Plan
 from shared.failovers.failing_over.requests import ApproveRequest, FailoverRequest, RejectRequest, ResolveRequest
 from shared.failovers.kinds import FAILOVER
-from shared.failovers.vault.answers import AuditTrail, Failover, Plan
 from shared.failovers.vault.names import Action
 from shared.operations.model.models import JsonObject, Operation, Status
 from shared.web.answers import HttpAnswer

@@ -6,8 +6,18 @@ from typing import TYPE_CHECKING
 from functions.failovers.vaults import VAULT, page_of, vault_of
 from functions.serve import serve
 from shared.access.roles import Role
-from shared.failovers.vault.answers import Job, ProtectedItem, RecoveryPlan, RecoveryPoint, RecoveryServicesProvider
-from shared.failovers.vault.inventory_answers import Cloud, Fabric, NetworkMapping, ProtectableItem, ReplicationPolicy
+from shared.failovers.vault.answers import (
+    Cloud,
+    Fabric,
+    Job,
+    NetworkMapping,
+    ProtectableItem,
+    ProtectedItem,
+    RecoveryPlan,
+    RecoveryPoint,
+    RecoveryServicesProvider,
+    ReplicationPolicy,
+)
 from shared.failovers.vault.listing import Entry, ItemFilter, JobFilter, Vault, moment, one, visible
 from shared.failovers.vault.names import Health, JobState, Provider
 from shared.web.answers import HttpAnswer

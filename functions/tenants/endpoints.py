@@ -2,8 +2,8 @@
 
 from functions.serve import serve
 from shared.access.roles import Role
-from shared.failovers.vault.inventory_answers import Readiness
 from shared.tenants.answers import TenantBody, tenant_body
+from shared.tenants.readiness.answers import Readiness
 from shared.web.answers import HttpAnswer
 from shared.web.calls import Call
 from shared.web.routes import Owner, Route

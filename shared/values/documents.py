@@ -11,7 +11,8 @@ from shared.values.nulls import without_nulls
 class Document(BaseModel):
     """A document: unknown members are refused, null counts as absent where a field is optional, members are written in camelCase."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=True)
+    # built when first used: a cold start declares many models and uses few
+    model_config = ConfigDict(frozen=True, defer_build=True, extra="forbid", alias_generator=to_camel, populate_by_name=True)
 
     @model_validator(mode="before")
     @classmethod
@@ -21,3 +22,8 @@ class Document(BaseModel):
     def as_json(self) -> dict[str, Any]:
         """Return the JSON, members in camelCase."""
         return self.model_dump(mode="json", by_alias=True)
+
+
+def without_null(body: dict[str, Any], name: str) -> dict[str, Any]:
+    """Return a body without a member that is null: one that most documents do not have."""
+    return body if body.get(name) is not None else {key: value for key, value in body.items() if key != name}

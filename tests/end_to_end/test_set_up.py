@@ -90,6 +90,18 @@ def test_a_policy_is_made_changed_associated_and_deleted(stack: Running, provide
     assert send(provider, "DELETE", path).status == 404
 
 
+def test_what_a_request_leaves_out_of_a_policy_stays(stack: Running, provider: Caller) -> None:
+    path = "/replication-policies/fortnight"
+    done(stack, provider, "PUT", path, {"provider": "A2A", "recoveryPointHours": 360, "applicationConsistentSnapshotHours": 4})
+    done(stack, provider, "PUT", path, {"clouds": [], "startAt": None})
+    made = provider.get(path).body
+    assert (made["recoveryPointHours"], made["applicationConsistentSnapshotHours"]) == (360, 4)
+    assert writes(stack, "replicationPolicies/fortnight") == ["PUT"]
+    done(stack, provider, "PUT", path, {"applicationConsistentSnapshotHours": 2})
+    made = provider.get(path).body
+    assert (made["recoveryPointHours"], made["applicationConsistentSnapshotHours"]) == (360, 2)
+
+
 def test_a_copy_frequency_of_15_minutes_is_legacy(stack: Running, provider: Caller) -> None:
     reply = send(provider, "PUT", "/replication-policies/old", {**POLICY, "copyFrequencySeconds": 900})
     assert reply.status == 202
@@ -108,6 +120,7 @@ def test_a_copy_frequency_of_15_minutes_is_legacy(stack: Running, provider: Call
         ({"provider": "Carrier pigeon"}, "provider"),
         ({"clouds": [{"cloud": "/subscriptions/x"}]}, "clouds[0].cloud"),
         ({"colour": "red"}, "colour"),
+        ({"provider": "A2A", "recoveryPointHours": 361}, "recoveryPointHours"),
     ],
 )
 def test_a_policy_that_cannot_be_is_refused_with_the_field(stack: Running, provider: Caller, change: dict[str, Any], field: str) -> None:
@@ -153,7 +166,7 @@ def test_a_lost_or_late_answer_makes_no_second_write(stack: Running, provider: C
 def test_azures_refusal_is_told(stack: Running, provider: Caller) -> None:
     stack.fault("error", method="PUT", path="replicationPolicies/forbidden$", status=403)
     ended = done(stack, provider, "PUT", "/replication-policies/forbidden", POLICY, status="Failed")
-    assert ended["error"]["code"] == "SetUpFailed"
+    assert ended["error"]["code"] == "AuthorizationFailed"
     assert ended["error"]["details"]
 
 
@@ -313,6 +326,7 @@ def test_plans_that_cannot_be_are_refused_with_the_field(stack: Running, provide
         ([{"members": ["erp01"]}], "groups[0].members[0]"),
         ([{"type": "Nap", "members": [erp]}], "groups[0].type"),
         ([{"type": "Shutdown", "members": [erp]}], "groups[0]"),
+        ([{"members": [f"{erp}{number}"]} for number in range(8)], "groups"),
     ):
         reply = send(provider, "PUT", "/recovery-plans/wrong", {"groups": groups})
         assert (reply.status, reply.targets) == (400, {field}), (groups, reply)
@@ -333,14 +347,20 @@ def test_a_machine_in_azure_is_protected_to_the_other_region(stack: Running, ten
     body = {
         "virtualMachineId": vm.id,
         "policy": "a2a-day",
+        "availabilityZone": "2",
+        "diskType": "PremiumV2_LRS",
+        "diskEncryptionSetId": f"{group}/providers/Microsoft.Compute/diskEncryptionSets/keys",
         "resourceGroupId": group,
         "storageAccountId": f"{group}/providers/Microsoft.Storage/storageAccounts/cache",
     }
     done(stack, tenant, "POST", "/protected-items", body)
     name = vm.id.rpartition("/")[2]
-    item = tenant.get(f"/protected-items/{name}").body
+    (listed,) = [one for one in values(tenant, "/protected-items") if one["name"] == name]
+    item = tenant.get(f"/protected-items/{listed['id'].rpartition('/')[2]}").body
     assert (item["provider"], item["tenant"]) == ("A2A", "contoso")
-    assert writes(stack, f"replicationProtectedItems/{name}") == ["PUT"]
+    assert writes(stack, f"replicationProtectedItems/{name}-") == ["PUT"]
+    again = send(tenant, "POST", "/protected-items", body)
+    assert (again.status, again.code) == (409, "ActionNotAllowed")
 
 
 def test_nobody_sets_up_anothers_vault(stack: Running, provider: Caller, tenant: Caller) -> None:

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.failovers.failing_over import views as failover_views
-from shared.failovers.vault import inventory_views, jobs, views
+from shared.failovers.vault import jobs, views
 from shared.failovers.vault.facts import PlanFacts, ProtectedItemFacts, ProviderFacts, RecoveryPointFacts
 from shared.failovers.vault.job_facts import JobFacts
 from shared.failovers.vault.names import Action, JobState
@@ -37,26 +37,26 @@ JOBS = ("test_failover_job", "job_just_begun", "cleanup_job", "plan_job")
 
 def _of_job(body: Any) -> Any:
     job = JobFacts.from_arm(body)
-    shown, row = jobs.view(job), views.job_row(job)
+    shown, row = failover_views.job_view(job), views.job_row(job)
     ends = [jobs.end_of(job), *(jobs.succeeded(job, action) for action in Action), jobs.problem_of(job, Action.TEST_FAILOVER)]
-    point = jobs.used_point(job, ())
+    point = failover_views.used_point(job, ())
     tasks = [(name, task.state, task.started_at, task.ended_at) for name, task in job.leaves]
     return ends, jobs.percent(job), tasks, (row.target or "").lower(), shown.start_time, point and point.id, jobs.next_look(NOW, NOW)
 
 
 def _of_list(body: Any) -> Any:
-    return [inventory_views.protectable_view(one) for one in objects(body, "value")]
+    return [views.protectable_view(one) for one in objects(body, "value")]
 
 
 READERS: dict[str, Callable[[Any], Any]] = {
     **dict.fromkeys(JOBS, _of_job),
-    "container": lambda body: inventory_views.cloud_view(body, [RECORDED["container_mapping"], body]).protected_item_count,
-    "container_mapping": lambda body: inventory_views.cloud_view(RECORDED["container"], [body]).policies,
+    "container": lambda body: views.cloud_view(body, [RECORDED["container_mapping"], body]).protected_item_count,
+    "container_mapping": lambda body: views.cloud_view(RECORDED["container"], [body]).policies,
     "protectable_items": lambda body: [(one.id, one.name, one.disks[0].size_mb if one.disks else None) for one in _of_list(body)],
     "protectable_items_last_page": _of_list,
-    "network_mapping": lambda body: inventory_views.network_mapping_view(body).recovery_network,
-    "fabric": lambda body: (inventory_views.fabric_view(body).name, (inventory_views.fabric_view(body).type or "").lower()),
-    "policy": lambda body: inventory_views.policy_view(body, [RECORDED["container_mapping"], body]).copy_frequency_seconds,
+    "network_mapping": lambda body: views.network_mapping_view(body).recovery_network,
+    "fabric": lambda body: (views.fabric_view(body).name, (views.fabric_view(body).type or "").lower()),
+    "policy": lambda body: views.policy_view(body, [RECORDED["container_mapping"], body]).copy_frequency_seconds,
 }
 WORDS = frozenset({"state", "stateDescription", "targetInstanceType", "instanceType", "taskType", "rpGroupType", "scenarioName"})
 """Members whose values are words of Azure's, which it may write in any case."""
@@ -179,7 +179,7 @@ def test_the_tasks_of_a_plan_have_the_names_that_azure_shows_and_a_time_each() -
         "Group 1: Start (1)/a2avm918",
         "EndRecoveryPlanTask",
     ]
-    assert set(failover_views.task_seconds(jobs.view(job))) == set(names)
+    assert set(failover_views.task_seconds(failover_views.job_view(job))) == set(names)
 
 
 def test_a_plans_job_works_on_the_plan_that_its_name_names() -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.failovers.failing_over.views import task_seconds
+from shared.failovers.failing_over.views import how_far, job_view, task_seconds, used_point
 from shared.failovers.vault import jobs
 from shared.failovers.vault.facts import ScenarioFacts
 from shared.failovers.vault.jobs import JobEnd, JobQuery
@@ -94,7 +94,7 @@ def test_of_two_looks_the_later_is_told_by_what_is_done() -> None:
         job("InProgress", tasks=[task("a", "Succeeded", 1), task("b", "Succeeded", 1)]),
         job("Succeeded", tasks=[task("a", "Succeeded", 1), task("b", "Succeeded", 1)]),
     ]
-    told = [jobs.how_far(jobs.view(look)) for look in looks]
+    told = [how_far(job_view(look)) for look in looks]
     assert told == sorted(set(told))
 
 
@@ -104,7 +104,7 @@ def test_tasks_of_one_name_are_kept_apart() -> None:
         task("Group 1", "Succeeded", 60, children=[task("Vm", "Succeeded", 20), task("Vm", "Succeeded", 30)]),
         task("Start", "InProgress"),
     ]
-    shown = jobs.view(job("InProgress", tasks=tasks))
+    shown = job_view(job("InProgress", tasks=tasks))
     assert [one.name for one in shown.tasks] == ["Shutdown", "Group 1/Vm", "Group 1/Vm (2)", "Start"]
     assert task_seconds(shown) == {"Shutdown": 7.5, "Group 1/Vm": 20, "Group 1/Vm (2)": 30}, "none of what still runs"
 
@@ -126,14 +126,14 @@ def test_a_plans_test_failover_that_waits_for_its_cleanup_has_succeeded(descript
 
 def test_the_instructions_of_a_manual_action_are_shown() -> None:
     manual = {"instanceType": "ManualActionTaskDetails", "name": "dns", "instructions": "Point www to the recovery site."}
-    shown = jobs.view(job("Suspended", tasks=[task("Unknown", "InProgress", friendlyName="Manual action: dns", customDetails=manual)]))
+    shown = job_view(job("Suspended", tasks=[task("Unknown", "InProgress", friendlyName="Manual action: dns", customDetails=manual)]))
     assert [(one.name, one.instructions) for one in shown.tasks] == [("Manual action: dns", "Point www to the recovery site.")]
 
 
 def test_the_point_that_was_used_and_its_age() -> None:
     def used(*times: str | None) -> Any:
         details = [{"name": "x", "recoveryPointId": f"p{number}", "recoveryPointTime": time} for number, time in enumerate(times)]
-        return jobs.used_point(job(customDetails={"protectedItemDetails": details}), ())
+        return used_point(job(customDetails={"protectedItemDetails": details}), ())
 
     old, older = (NOW - MINUTE).isoformat(), (NOW - HOUR).isoformat()
     assert (used(old, older).id, used(old, older).age_seconds) == ("p1", 3600)
@@ -145,7 +145,7 @@ def test_the_point_that_was_used_and_its_age() -> None:
 def test_the_point_that_was_used_has_its_arm_id_where_its_item_is_known() -> None:
     def used(name: str, point: str, *items: str) -> Any:
         details = {"protectedItemDetails": [{"name": name, "recoveryPointId": point}]}
-        found = jobs.used_point(job(customDetails=details), items)
+        found = used_point(job(customDetails=details), items)
         return found and found.id
 
     other = f"{ITEM}-other"
@@ -239,7 +239,7 @@ def test_a_job_of_six_hours_is_looked_at_some_hundred_times() -> None:
 
 
 def test_a_job_is_shown_with_its_tasks() -> None:
-    shown = jobs.view(
+    shown = job_view(
         job(tasks=[task("a", "Succeeded", 1)], errors=[{"providerErrorDetails": {"errorCode": 7, "errorMessage": "no"}}])
     ).as_json()
     assert set(shown) == {"id", "state", "stateDescription", "startTime", "endTime", "tasks", "errors"}

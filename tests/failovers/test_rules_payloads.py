@@ -140,6 +140,70 @@ def test_a_name_alone_leaves_the_size_and_the_network_as_they_are() -> None:
     assert rename_target(item(provider="InMageRcm"), "new", None)["properties"]["providerSpecificDetails"]["targetVmName"] == "new"
 
 
+NIC = {
+    "nicId": "n1",
+    "ipConfigs": [
+        {"name": "ip1", "subnetName": "here", "isPrimary": True, "recoverySubnetName": "there", "recoveryStaticIPAddress": "10.0.0.4"}
+    ],
+    "selectionType": "SelectedByUser",
+    "recoveryNetworkSecurityGroupId": "/nsg",
+    "tfoRecoveryNicName": "test-nic",
+    "vMNetworkName": "lan",
+}
+
+
+@pytest.mark.parametrize(
+    ("provider", "details", "properties", "specific"),
+    [
+        (
+            "HyperVReplicaAzure",
+            {
+                "licenseType": "WindowsServer",
+                "recoveryAvailabilitySetId": "/set",
+                "targetAvailabilityZone": "2",
+                "targetVmTags": {"a": "b"},
+            },
+            {"licenseType": "WindowsServer", "recoveryAvailabilitySetId": "/set"},
+            {"targetAvailabilityZone": "2", "targetVmTags": {"a": "b"}},
+        ),
+        (
+            "A2A",
+            {"recoveryAvailabilitySet": "/set", "recoveryAvailabilityZone": "3", "recoveryAzureResourceGroupId": "/g", "licenseType": ""},
+            {"recoveryAvailabilitySetId": "/set"},
+            {"recoveryAvailabilityZone": "3", "recoveryResourceGroupId": "/g"},
+        ),
+    ],
+)
+def test_an_update_repeats_the_settings_that_it_does_not_change(
+    specification: Any, provider: str, details: dict[str, Any], properties: dict[str, Any], specific: dict[str, Any]
+) -> None:
+    body = rename_target(item(provider=provider), "new", None, {**details, "vmNics": [NIC]})["properties"]
+    fits(specification, "UpdateReplicationProtectedItemInputProperties", body)
+    fits(specification, f"{provider}UpdateReplicationProtectedItemInput", body["providerSpecificDetails"])
+    assert {name: body[name] for name in properties} == properties
+    assert {name: body["providerSpecificDetails"][name] for name in specific} == specific
+    (nic,) = body["vmNics"]
+    fits(specification, "VMNicInputDetails", nic)
+    fits(specification, "IPConfigInputDetails", nic["ipConfigs"][0])
+    assert (nic["nicId"], nic["recoveryNetworkSecurityGroupId"], nic["tfoNicName"]) == ("n1", "/nsg", "test-nic")
+    assert nic["ipConfigs"] == [
+        {"ipConfigName": "ip1", "isPrimary": True, "recoverySubnetName": "there", "recoveryStaticIPAddress": "10.0.0.4"}
+    ]
+
+
+def test_an_update_of_vmware_repeats_its_settings_in_the_input_of_its_own(specification: Any) -> None:
+    details = {
+        "testNetworkId": "/test",
+        "targetAvailabilityZone": "1",
+        "vmNics": [{"nicId": "n", "isPrimaryNic": "true", "targetIPAddress": "10.0.0.4"}],
+    }
+    body = rename_target(item(provider="InMageRcm"), "new", None, details)["properties"]
+    given = body["providerSpecificDetails"]
+    fits(specification, "InMageRcmUpdateReplicationProtectedItemInput", given)
+    fits(specification, "InMageRcmNicInput", given["vmNics"][0])
+    assert (given["testNetworkId"], given["vmNics"][0]["targetStaticIPAddress"]) == ("/test", "10.0.0.4")
+
+
 @pytest.mark.parametrize(
     ("name", "size", "otherwise"),
     [(None, None, False), ("web", None, False), ("WEB", "standard_d2s_v3", False), ("web2", None, True), ("web", "Standard_B2s", True)],

@@ -11,8 +11,8 @@ from shared.errors import Refused
 from shared.failovers.set_up.policy_rules import provider_of, put_policy, settings_of, spacing_fault
 from shared.failovers.set_up.requests import PolicyRequest
 from shared.failovers.set_up.rules import Write
-from shared.failovers.vault.inventory_views import policy_view
 from shared.failovers.vault.names import Provider
+from shared.failovers.vault.views import policy_view
 from shared.web.documents import parse
 from tests.failovers.samples import CONTAINER, GROUP, VAULT
 

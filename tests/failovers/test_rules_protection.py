@@ -157,3 +157,10 @@ def test_a_machine_that_is_protected_is_noted_once(note: Note | None) -> None:
     assert not rules.seen_protected(protected, noted)
     if rules.seen_protected(protected, note):
         assert rules.decide(MACHINE, ALL, noted, NOW).reason is Reason.LET_GO
+
+
+@pytest.mark.parametrize("name", ["Kontor Süd 01", "scale_house_02", "web.example"])
+def test_a_machine_whose_name_azure_refuses_is_not_protected(name: str) -> None:
+    decision = rules.decide(rules.candidate(protectable(friendlyName=name)), ALL, None, NOW)
+    assert (decision.protects, decision.reason) == (False, Reason.BEYOND_LIMITS)
+    assert name in decision.message

@@ -21,8 +21,8 @@ from shared.failovers.set_up.requests import (
     ProtectRequest,
     RecoveryPlanRequest,
 )
-from shared.failovers.vault.inventory_views import cloud_view, network_mapping_view, policy_view
 from shared.failovers.vault.names import Provider
+from shared.failovers.vault.views import cloud_view, network_mapping_view, policy_view
 from shared.web.documents import parse
 from tests.failovers.samples import CONTAINER, GROUP, ITEM, PLAN, VAULT, item
 from tests.failovers.test_rules_payloads import fits

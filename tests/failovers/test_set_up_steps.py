@@ -1,14 +1,13 @@
 """The steps of a set-up operation against a scripted vault: ends are those of jobs, and one 404 ends nothing."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 
-from shared.access.registry import Registry, Tenant
 from shared.arm.ids import ResourceId
 from shared.errors import CallFailure, ErrorCode, FailureKind
 from shared.failovers.kinds import NETWORK_MAPPING, PROTECTED_ITEM, RECOVERY_PLAN, REPLICATION_POLICY, SetUpKind
@@ -20,14 +19,11 @@ from shared.operations.model.models import Status
 from shared.operations.running.claims import Claim
 from shared.operations.running.outcomes import End, Next, Outcome, Wait
 from shared.operations.timings import Timings
-from tests.access.kit import MovedClock, Rows
 from tests.failovers.samples import CONTAINER, VAULT, item_json, job_json
+from tests.failovers.scripted import REQUEST, Gateway, registry
 from tests.support.clocks import ManualClock
 
-REQUEST = "0bcc90bf-08b9-4f81-afe9-e3388bd47463"
-"""The client request id with which the sample job's activity id begins."""
 POLICY = f"{VAULT}/replicationPolicies/gold"
-PROVIDER = Tenant(name="provider", kind="provider", subscriptions=("00000000-0000-0000-0000-000000000001",), vault_id=VAULT)
 FORTNIGHT = {
     "id": POLICY,
     "properties": {
@@ -40,33 +36,6 @@ FORTNIGHT = {
         }
     },
 }
-
-
-@dataclass
-class Gateway:
-    """A vault of some resources. `hidden` ids answer 404 and `unlisted` ones are left out of lists, each until a test shows them."""
-
-    clock: ManualClock
-    things: list[dict[str, Any]] = field(default_factory=list)
-    hidden: set[str] = field(default_factory=set)
-    unlisted: set[str] = field(default_factory=set)
-    answer: StartedJob | CallFailure | None = None
-    sent: list[tuple[str, str, Any]] = field(default_factory=list)
-
-    async def find(self, resource: ResourceId) -> dict[str, Any] | None:
-        found = [one for one in self.things if ResourceId.parse(one["id"]).key == resource.key and one["id"] not in self.hidden]
-        return found[0] if found else None
-
-    async def children(self, _parent: ResourceId, kind: str) -> list[dict[str, Any]]:
-        return [one for one in self.things if one["id"].split("/")[-2] == kind and one["id"] not in self.unlisted]
-
-    async def change(self, method: str, resource: ResourceId, segment: str, body: Any, request_id: str, timeout: float) -> StartedJob:
-        self.sent.append((method, f"{resource}/{segment}" if segment else str(resource), body))
-        assert request_id == REQUEST
-        assert timeout > 0
-        if isinstance(self.answer, CallFailure):
-            raise self.answer
-        return self.answer or StartedJob("job1", self.clock.now(), accepted=True)
 
 
 @dataclass
@@ -110,7 +79,7 @@ def vault(change: SetUpChange, *things: dict[str, Any]) -> Vault:
     stand_in = SimpleNamespace(
         id="one", data={}, detail={}, percent=0, perform=perform, hold=lambda _name: None, operation=SimpleNamespace(body=change.as_json())
     )
-    planner = Planner(gateway, Registry(Rows(PROVIDER), MovedClock()))
+    planner = Planner(gateway, registry())
     locks = SimpleNamespace(take=take)
     steps = SetUpSteps(gateway, planner, locks, clock, Timings(60))  # type: ignore[arg-type]  # stand-ins
     return Vault(clock, gateway, steps, cast("Claim", stand_in))

@@ -4,8 +4,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from shared.errors import ErrorCode, Problem
+from shared.failovers.failing_over.answers import Plan
 from shared.failovers.failing_over.rules.context import GuardRails
-from shared.failovers.vault.answers import Plan
 from shared.failovers.vault.names import Approval, ApprovalState, Refusal
 from shared.operations.model.models import Actor
 

@@ -8,10 +8,10 @@ from shared.failovers.approvals import rules as approval
 from shared.failovers.approvals.rules import ApprovalRecord, PlanChanged
 from shared.failovers.audit.trails import AuditTrails
 from shared.failovers.failing_over import state as record
+from shared.failovers.failing_over.answers import Plan
 from shared.failovers.failing_over.context import ContextReader
 from shared.failovers.failing_over.rules.checks import told
 from shared.failovers.failing_over.rules.plans import make_plan
-from shared.failovers.vault.answers import Plan
 from shared.failovers.vault.names import ApprovalState
 from shared.operations.model.models import Actor, JsonObject, Status
 from shared.operations.running.claims import Claim

@@ -10,9 +10,9 @@ from datetime import datetime
 from typing import Any
 
 from shared.clock import to_text
-from shared.failovers.failing_over.rules.plans import canonical
-from shared.failovers.vault.answers import AuditEntry
+from shared.failovers.audit.answers import AuditEntry
 from shared.operations.model.models import Actor
+from shared.values.canonical import canonical
 
 FIRST = "0" * 64
 """What stands for the hash before the first entry."""

@@ -6,7 +6,7 @@ from typing import Any
 
 from shared.clock import Clock
 from shared.failovers.audit import chain
-from shared.failovers.vault.answers import AuditEntry, AuditTrail
+from shared.failovers.audit.answers import AuditEntry, AuditTrail
 from shared.operations.model.models import Actor
 from shared.storage.blobs import WriteOnceBlobs
 from shared.storage.tables import Conflict, Table

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Any, Self
 
-from pydantic import BeforeValidator, Field, PlainSerializer, StrictBool, WithJsonSchema, field_serializer, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, PlainSerializer, StrictBool, WithJsonSchema, field_serializer, model_validator
 
 from shared.failovers.vault.answers import Failure, Moment
 from shared.failovers.vault.fields import At, NetworkId, ProtectedItemId, RecoveryPlanId, Span, refuse
@@ -163,10 +163,13 @@ class KeptPolicy(Document):
 
 
 class KeptRun(Document):
-    """A drill as it is kept.
+    """A drill in storage; members that a newer version has written are ignored.
 
-    `settled`: it has ended and is cleaned up. `cleanup` is the operation of a later cleanup, `tries` how many there were.
+    `settled`: it has ended and is cleaned up. `cleanup` is the operation of a later cleanup, `tries` how many there were. `absent` holds
+    the looks in which Azure did not show the scope, or nothing to clean up; it is stored only where there are any.
     """
+
+    model_config = ConfigDict(extra="ignore")
 
     scope: str
     slot: Moment
@@ -181,6 +184,11 @@ class KeptRun(Document):
     completed_at: Moment | None = None
     point_age: int | None = None
     error: dict[str, Any] | None = None
+    absent: dict[str, Any] | None = None
+
+    def stored(self) -> dict[str, Any]:
+        """Return the stored form."""
+        return {name: value for name, value in self.as_json().items() if name != "absent" or value is not None}
 
 
 def kept_at(moment: datetime) -> datetime:

@@ -32,6 +32,7 @@ from shared.failovers.failing_over import views
 from shared.failovers.failing_over.requests import FailoverRequest
 from shared.failovers.failing_over.service import Failovers, StartFailover
 from shared.failovers.policies import PolicyStore
+from shared.failovers.set_up.reads import ListedReads
 from shared.failovers.vault.facts import PlanFacts, ProtectedItemFacts
 from shared.failovers.vault.gateway import Json, SiteRecoveryGateway, is_plan
 from shared.failovers.vault.inventory import asked
@@ -40,6 +41,7 @@ from shared.failovers.vault.names import Action, AllowedOperation
 from shared.failovers.vault.owners import owner_of_plan
 from shared.operations.model.models import Accepted, Actor, JsonObject, Operation, Status
 from shared.operations.model.store import Store
+from shared.values.absence import Absence, not_shown
 from shared.values.durations import duration_text
 
 _log = logging.getLogger(__name__)
@@ -119,7 +121,9 @@ class Drills:
             try:
                 await self._round(policy)
             except Exception:
-                _log.exception("drill policy %s of %s could not be seen to", policy.name, policy.vault_id, extra={"tenant": policy.tenant})
+                _log.exception(
+                    "drill policy %s of %s failed; the next round retries it", policy.name, policy.vault_id, extra={"tenant": policy.tenant}
+                )
 
     async def _round(self, policy: KeptPolicy) -> None:
         open_runs = await self.kept.open(policy)
@@ -144,24 +148,35 @@ class Drills:
                 await self._begin(policy, scope, slot)
 
     async def _begin(self, policy: KeptPolicy, scope: str, slot: datetime) -> KeptRun | None:
-        """Begin one drill and note it; one that is refused is a result too. Busy scopes are left for the next round."""
+        """Begin one drill and note it; a refusal is a result too. Busy scopes are left for the next round."""
+        run = await self._try(policy, KeptRun(scope=scope, slot=slot, started_at=self.clock.now()))
+        if run is not None:
+            await self.kept.begin(policy, run)
+        return run
+
+    async def _try(self, policy: KeptPolicy, run: KeptRun) -> KeptRun | None:
+        """Start the failover of a drill and return the run after that; None where its scope is busy.
+
+        A scope that Azure does not show is tried again in later rounds; the drill fails once the scope was absent for long enough.
+        """
         body: JsonObject = {
-            "scope": _scope(scope),
+            "scope": _scope(run.scope),
             "action": Action.TEST_FAILOVER.value,
             "options": {"network": policy.request.network},
             "thenCleanup": {"after": duration_text(policy.request.keep_for)} if policy.request.keep_for else True,
         }
-        run = KeptRun(scope=scope, slot=slot, started_at=self.clock.now())
         try:
-            accepted = await self._start(policy, body, rules.slot_key(_rule(policy), slot, scope))
-            run = run.model_copy(update={"operation": accepted.operation.id})
+            accepted = await self._start(policy, body, rules.slot_key(_rule(policy), run.slot, run.scope))
         except Refused as refused:
             if refused.code in {ErrorCode.SCOPE_BUSY, ErrorCode.TOO_MANY_REQUESTS, ErrorCode.SERVICE_UNAVAILABLE}:
                 return None
-            ended = {"status": Status.FAILED, "cleaned_up": True, "settled": True, "completed_at": self.clock.now()}
-            run = run.model_copy(update={**ended, "error": refused.problem.as_json()})
-        await self.kept.begin(policy, run)
-        return run
+            if refused.code in {ErrorCode.NOT_FOUND, ErrorCode.SOURCE_NOT_FOUND}:
+                absence = not_shown(Absence.from_json(run.absent), self.clock.now())
+                if not absence.lasts_long_enough(self.clock.now()):
+                    return run.model_copy(update={"absent": absence.as_json()})
+            ended = {"status": Status.FAILED, "cleaned_up": True, "settled": True, "completed_at": self.clock.now(), "absent": None}
+            return run.model_copy(update={**ended, "error": refused.problem.as_json()})
+        return run.model_copy(update={"operation": accepted.operation.id, "absent": None})
 
     async def _start(self, policy: KeptPolicy, body: JsonObject, key: str) -> Accepted:
         actor = Actor("system", f"drill policy {policy.name}", policy.name)
@@ -169,8 +184,10 @@ class Drills:
         return await self.failovers.start(StartFailover(request, body, policy.tenant, actor, key, compare_body=False))
 
     async def _settle(self, policy: KeptPolicy, run: KeptRun) -> KeptRun:
-        """Note how a drill stands, and see that it is cleaned up."""
-        found = await self.operations.get(run.cleanup or run.operation or "")
+        """Note the state of a drill, and begin its cleanup where that is needed."""
+        if run.operation is None:
+            return await self._try_again(policy, run)
+        found = await self.operations.get(run.cleanup or run.operation)
         if found is None or not found.status.ended:
             return run
         after = run if run.cleanup else _ended(run, found)
@@ -181,21 +198,28 @@ class Drills:
         await self.kept.change(policy, after)
         return after
 
+    async def _try_again(self, policy: KeptPolicy, run: KeptRun) -> KeptRun:
+        """Start a drill whose scope was absent; of a deleted policy it is canceled."""
+        if policy.deleted:
+            after: KeptRun | None = run.model_copy(update={"status": Status.CANCELED, "cleaned_up": True, "settled": True, "absent": None})
+        else:
+            after = await self._try(policy, run)
+        if after is None:
+            return run
+        await self.kept.change(policy, after)
+        return after
+
     async def _clean_up(self, policy: KeptPolicy, run: KeptRun) -> KeptRun:
-        """Look at the item or plan itself: where something is to be cleaned up, begin it; where nothing is, it is done."""
-        scope = ResourceId.parse(run.scope)
-        try:
-            body = await self.gateway.find(scope)
-        except CallFailure:
+        """Begin the cleanup of a drill, or note that nothing is left; one look that shows nothing to clean up is not enough."""
+        needed = await self._needs_cleanup(ResourceId.parse(run.scope))
+        if needed is None:
             return run
-        if body is None:
-            return run.model_copy(update={"cleaned_up": True})
-        facts = PlanFacts.from_arm(body) if is_plan(scope) else ProtectedItemFacts.from_arm(body)
-        if facts.allowed_operations is None:
-            return run
-        if AllowedOperation.TEST_FAILOVER_CLEANUP not in facts.allowed_operations:
-            busy = facts.scenario is not None and facts.scenario.occupies(())
-            return run if busy else run.model_copy(update={"cleaned_up": True})
+        if not needed:
+            absence = not_shown(Absence.from_json(run.absent), self.clock.now())
+            if absence.lasts_long_enough(self.clock.now()):
+                return run.model_copy(update={"cleaned_up": True, "absent": None})
+            return run.model_copy(update={"absent": absence.as_json()})
+        run = run.model_copy(update={"absent": None})
         key = f"{rules.slot_key(_rule(policy), run.slot, run.scope)}@cleanup/{run.tries + 1}"
         try:
             accepted = await self._start(policy, {"scope": _scope(run.scope), "action": Action.TEST_FAILOVER_CLEANUP.value}, key)
@@ -204,6 +228,21 @@ class Drills:
             _log.warning("the drill of %s could not be cleaned up: %s", run.scope, refused, extra=about)
             return run
         return run.model_copy(update={"cleanup": accepted.operation.id, "tries": run.tries + 1})
+
+    async def _needs_cleanup(self, scope: ResourceId) -> bool | None:
+        """Return whether Azure offers the cleanup of a test failover; None where it is not known or the scope is busy."""
+        try:
+            body = await ListedReads(self.gateway).find(scope)
+        except CallFailure:
+            return None
+        if body is None:
+            return False
+        facts = PlanFacts.from_arm(body) if is_plan(scope) else ProtectedItemFacts.from_arm(body)
+        if facts.allowed_operations is None:
+            return None
+        if AllowedOperation.TEST_FAILOVER_CLEANUP in facts.allowed_operations:
+            return True
+        return None if facts.scenario is not None and facts.scenario.occupies(()) else False
 
     async def _find(self, vault: Vault, name: str) -> KeptPolicy:
         found = await self.policies.get(str(vault.id), name)

@@ -60,7 +60,7 @@ def _entity(policy: KeptPolicy, run: KeptRun) -> Entity:
         "RowKey": f"{inverted(run.slot)}|{short_hash(ResourceId.parse(run.scope).key)}",
         "v": 1,
         "settled": run.settled,
-        **pieces("document", run.as_json()),
+        **pieces("document", run.stored()),
     }
 
 

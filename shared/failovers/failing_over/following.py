@@ -6,6 +6,7 @@ from shared.arm.ids import ResourceId
 from shared.clock import Clock, from_text
 from shared.errors import CallFailure
 from shared.failovers.failing_over import state as record
+from shared.failovers.failing_over import views
 from shared.failovers.vault import jobs
 from shared.failovers.vault.gateway import SiteRecoveryGateway, vault_of
 from shared.failovers.vault.job_facts import JobFacts
@@ -50,5 +51,5 @@ def judge(row: Active, by_name: Mapping[str, JobFacts], clock: Clock) -> Checked
     if job is None or jobs.end_of(job).is_over or jobs.end_of(job) is jobs.JobEnd.SUSPENDED:
         return Checked(step="concluding")
     started = from_text(str(row.data["startedAt"]))
-    detail: JsonObject = {"running": {"leg": index, "job": jobs.view(job).as_json()}}
+    detail: JsonObject = {"running": {"leg": index, "job": views.job_view(job).as_json()}}
     return Checked(at=jobs.next_look(started, now), detail=detail, percent=max(row.percent, min(jobs.percent(job), 99)))

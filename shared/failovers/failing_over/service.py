@@ -9,8 +9,10 @@ from shared.clock import Clock, from_text
 from shared.errors import CallFailure, ErrorCode, FailureKind, Problem, Refused, azure_code, refusal_of, sentence
 from shared.failovers.approvals import rules as approval
 from shared.failovers.approvals.rules import PlanChanged
+from shared.failovers.audit.answers import AuditTrail
 from shared.failovers.audit.trails import AuditTrails
 from shared.failovers.failing_over import state as record
+from shared.failovers.failing_over.answers import Plan
 from shared.failovers.failing_over.context import ContextReader
 from shared.failovers.failing_over.following import read_job
 from shared.failovers.failing_over.requests import FailoverRequest, ResolveRequest
@@ -20,7 +22,6 @@ from shared.failovers.failing_over.rules.plans import Planned, make_plan
 from shared.failovers.kinds import FAILOVER
 from shared.failovers.scopes import lock_names
 from shared.failovers.vault import jobs
-from shared.failovers.vault.answers import AuditTrail, Plan
 from shared.failovers.vault.facts import PlanFacts, ProtectedItemFacts
 from shared.failovers.vault.gateway import SiteRecoveryGateway, vault_of
 from shared.failovers.vault.job_facts import JobFacts

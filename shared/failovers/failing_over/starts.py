@@ -20,11 +20,11 @@ from shared.failovers.failing_over.requests import FailoverRequest, FailoverScop
 from shared.failovers.failing_over.rules import checks
 from shared.failovers.failing_over.rules.allowed import is_allowed
 from shared.failovers.failing_over.rules.context import FailoverContext, out_of_primary
-from shared.failovers.failing_over.rules.payloads import Call, start_item, start_plan, switch_protection
+from shared.failovers.failing_over.rules.payloads import start_item, start_plan, switch_protection
 from shared.failovers.failing_over.rules.plans import Planned, for_leg, make_plan
 from shared.failovers.vault import jobs
 from shared.failovers.vault.facts import PlanFacts, ProtectedItemFacts
-from shared.failovers.vault.gateway import SiteRecoveryGateway, StartedJob, is_plan, vault_of
+from shared.failovers.vault.gateway import Call, SiteRecoveryGateway, StartedJob, is_plan, vault_of
 from shared.failovers.vault.job_facts import JobFacts
 from shared.failovers.vault.names import Action, ApprovalState, Provider
 from shared.operations.model.models import Intent, Status

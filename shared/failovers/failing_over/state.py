@@ -5,9 +5,9 @@ from typing import Any
 
 from shared.clock import from_text, to_text
 from shared.failovers.approvals.rules import ApprovalRecord
+from shared.failovers.failing_over.answers import JobView, Plan, UsedRecoveryPoint
 from shared.failovers.failing_over.requests import FailoverRequest
 from shared.failovers.failing_over.rules.legs import Leg
-from shared.failovers.vault.answers import JobView, Plan, UsedRecoveryPoint
 from shared.failovers.vault.names import Action, ApprovalState
 from shared.operations.model.models import Actor, JsonObject, Status
 

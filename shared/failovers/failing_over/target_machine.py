@@ -11,6 +11,7 @@ from shared.clock import Clock
 from shared.errors import CallFailure, FailureKind, Problem, azure_code
 from shared.failovers.failing_over.following import read_job
 from shared.failovers.failing_over.requests import FailoverRequest
+from shared.failovers.failing_over.rules.kept_settings import provider_details
 from shared.failovers.failing_over.rules.payloads import named_otherwise, rename_target
 from shared.failovers.vault import jobs
 from shared.failovers.vault.facts import ProtectedItemFacts
@@ -62,7 +63,7 @@ class TargetMachines:
         if item is None or (claim.row.intent is None and not named_otherwise(item, options.target_vm_name, options.target_vm_size)):
             claim.data[_JOB] = ""
             return None
-        update = rename_target(item, options.target_vm_name, options.target_vm_size)
+        update = rename_target(item, options.target_vm_name, options.target_vm_size, provider_details(body))
 
         async def send(request_id: str) -> StartedJob:
             return await self.gateway.change("PATCH", scope, "", update, request_id, self.timings.effect_timeout)

@@ -1,14 +1,15 @@
 """A failover as callers see it, made of its operation (contracts/failovers.md)."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from shared.failovers.failing_over import state as record
+from shared.failovers.failing_over.answers import ApprovalView, Failover, JobView, LegView, Plan, TaskView, Timings, UsedRecoveryPoint
 from shared.failovers.failing_over.rules.legs import Leg
-from shared.failovers.vault.answers import ApprovalView, Failover, JobView, LegView, Plan, Timings, UsedRecoveryPoint
-from shared.failovers.vault.jobs import how_far
-from shared.failovers.vault.names import ApprovalState, Step
+from shared.failovers.vault.job_facts import JobFacts, JobMemberFacts, TaskFacts
+from shared.failovers.vault.names import ApprovalState, JobState, Step
 from shared.operations.model.models import JsonObject, Operation
+from shared.values.reading import same_name
 
 _STEPS = {"concluding": Step.RUNNING, "finishing": Step.FINISHED}
 
@@ -85,3 +86,55 @@ def task_seconds(job: JobView) -> dict[str, float]:
         if task.start_time is not None and task.end_time is not None:
             found[name] = max((task.end_time - task.start_time).total_seconds(), 0.0)
     return found
+
+
+def job_view(job: JobFacts) -> JobView:
+    """Return a job as callers see it."""
+    return JobView(
+        id=job.id or job.name,
+        state=job.state,
+        state_description=job.description,
+        start_time=job.started_at,
+        end_time=job.ended_at,
+        tasks=tuple(_task_view(name, task) for name, task in job.leaves),
+        errors=job.errors,
+    )
+
+
+def how_far(job: JobView) -> tuple[bool, int, int]:
+    """Return how far a job was when it was read: of two looks at one the later has no less."""
+    begun = sum(task.state is not JobState.NOT_STARTED for task in job.tasks)
+    return job.state.ended, sum(task.state.ended for task in job.tasks), begun
+
+
+def used_point(job: JobFacts, items: Sequence[str]) -> UsedRecoveryPoint | None:
+    """Return the recovery point that a job used, of several members the oldest, and its age when the job began.
+
+    One that a planned failover made after it had begun is 0 seconds old. A job tells a point by its name alone (spec, recordings); with
+    the item among `items`, ARM ids, that it is of, it has its ARM id.
+    """
+    known = [member for member in job.members if member.recovery_point_id is not None]
+    timed = [(member.recovery_point_at, member) for member in known if member.recovery_point_at is not None]
+    if not known:
+        return None
+    oldest = min(timed, key=lambda pair: pair[0])[1] if timed else known[0]
+    at = oldest.recovery_point_at
+    age = max(int((job.started_at - at).total_seconds()), 0) if at is not None and job.started_at is not None else None
+    return UsedRecoveryPoint(id=_point_id(oldest, items), time=at, age_seconds=age)
+
+
+def _task_view(name: str, task: TaskFacts) -> TaskView:
+    return TaskView(
+        name=name,
+        state=task.state,
+        start_time=task.started_at,
+        end_time=task.ended_at,
+        errors=task.errors,
+        instructions=task.instructions,
+    )
+
+
+def _point_id(member: JobMemberFacts, items: Sequence[str]) -> str:
+    point = member.recovery_point_id or ""
+    of = next((item for item in items if same_name(item, member.name)), items[0] if len(items) == 1 else None)
+    return point if "/" in point or of is None else f"{of}/recoveryPoints/{point}"

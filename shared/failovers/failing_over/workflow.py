@@ -18,7 +18,7 @@ from shared.errors import CallFailure, ErrorCode, FailureKind, Problem
 from shared.failovers.approvals import rules as approval
 from shared.failovers.approvals.service import Approvals
 from shared.failovers.audit.trails import AuditTrails
-from shared.failovers.failing_over import following
+from shared.failovers.failing_over import following, views
 from shared.failovers.failing_over import state as record
 from shared.failovers.failing_over.context import ContextReader
 from shared.failovers.failing_over.requests import FailoverRequest
@@ -146,14 +146,14 @@ class FailoverSteps:
         if job is None:
             return self._job_absent(claim, leg.job)
         claim.data.pop(_JOB_ABSENT, None)
-        record.put_job(claim.detail, index, jobs.view(job))
+        record.put_job(claim.detail, index, views.job_view(job))
         claim.percent = max(claim.percent, min(jobs.percent(job), 99))
         end = jobs.end_of(job)
         if end is jobs.JobEnd.SUSPENDED:
             return Wait(self.clock.now() + _PERSON_LOOKS, step="suspended", event="suspended")
         if not end.is_over:
             return self._follow(claim)
-        record.put_point(claim.detail, jobs.used_point(job, record.item_ids(claim.detail)))
+        record.put_point(claim.detail, views.used_point(job, record.item_ids(claim.detail)))
         problem = jobs.problem_of(job, leg.action)
         if problem is None and leg.action is Action.REPROTECT:
             held = await self._follow_the_item(claim, job)
@@ -262,7 +262,7 @@ class FailoverSteps:
             await self.audit.append(claim.id, f"resumed/{index}", Actor.from_json(by if isinstance(by, dict) else {}), "resumed")
         await self.starts.resume(claim, index, ResourceId.parse(f"{claim.data['vault']}/replicationJobs/{job.name}"))
         after = await self._job(claim, job.name)
-        record.put_job(claim.detail, index, jobs.view(after or job))
+        record.put_job(claim.detail, index, views.job_view(after or job))
         return self._follow(claim)
 
     async def finishing(self, claim: Claim) -> Outcome:

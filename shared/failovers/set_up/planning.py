@@ -12,6 +12,7 @@ from shared.arm.ids import ResourceId
 from shared.arm.reading import id_key, own_id, resource_id
 from shared.errors import ErrorCode, Problem, Refused
 from shared.failovers.failing_over.rules import payloads
+from shared.failovers.failing_over.rules.kept_settings import provider_details
 from shared.failovers.set_up import plan_rules, policy_rules, rules
 from shared.failovers.set_up.plan_rules import LostAction
 from shared.failovers.set_up.reads import ListedReads, Reads
@@ -122,9 +123,9 @@ class Planner:
             case Kind.ITEM, Change.CREATE:
                 return await self._protect(wanted)
             case Kind.ITEM, Change.UPDATE:
-                item = await self._item(wanted)
-                asked = UpdateItemRequest.model_validate(wanted.request)
-                body = payloads.rename_target(item, asked.target_vm_name, asked.target_vm_size)
+                found = await self._item_body(wanted)
+                item, asked = ProtectedItemFacts.from_arm(found), UpdateItemRequest.model_validate(wanted.request)
+                body = payloads.rename_target(item, asked.target_vm_name, asked.target_vm_size, provider_details(found))
                 return [Write("PATCH", item.id, item.id, f"target of {item.friendly_name or item.name}", body)]
             case Kind.ITEM, _:
                 item = await self._item(wanted)
@@ -254,9 +255,12 @@ class Planner:
         return rules.protect_azure(f"{cloud}/replicationProtectedItems/{rules.item_name(vm)}", machine, _disks(body), recovery, policy)
 
     async def _item(self, wanted: SetUpChange) -> ProtectedItemFacts:
+        return ProtectedItemFacts.from_arm(await self._item_body(wanted))
+
+    async def _item_body(self, wanted: SetUpChange) -> Json:
         items = await self.gateway.children(wanted.vault, "replicationProtectedItems")
         body = next((item for item in items if own_id(item).rpartition("/")[2].lower() == wanted.name.lower()), None)
-        return ProtectedItemFacts.from_arm(_there(body, "protected item", wanted.name))
+        return _there(body, "protected item", wanted.name)
 
     async def _put_plan(self, wanted: SetUpChange) -> list[Write]:
         asked = RecoveryPlanRequest.model_validate(wanted.request)

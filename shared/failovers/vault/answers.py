@@ -1,16 +1,14 @@
-"""What goes out: failovers, plans, jobs, and the vault's inventory, as callers see them (contracts/failovers.md)."""
+"""The answers about a vault: its items, plans, jobs and set-up (docs/design/inventory.md)."""
 
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, SerializerFunctionWrapHandler, WithJsonSchema, model_serializer
-from pydantic.alias_generators import to_camel
+from pydantic import Field, PlainSerializer, SerializerFunctionWrapHandler, WithJsonSchema, model_serializer
 
 from shared.clock import to_text
 from shared.errors import Problem
-from shared.failovers.vault.names import Action, Approval, ApprovalState, CheckName, CheckResult, GroupType, JobState
-from shared.failovers.vault.names import Step as FailoverStep
-from shared.operations.model.models import Actor, Attention, Status
+from shared.failovers.vault.names import CheckResult, GroupType, JobState
+from shared.values.documents import Document, without_null
 
 Moment = Annotated[
     datetime, PlainSerializer(to_text, return_type=str, when_used="json"), WithJsonSchema({"type": "string", "format": "date-time"})
@@ -20,21 +18,7 @@ Failure = Annotated[Problem, PlainSerializer(Problem.as_json, return_type=dict[s
 """The error object of the Azure REST API guidelines; `target` and `details` only where there are any."""
 
 
-class _Answer(BaseModel):
-    # built when first used: a cold start declares many models and uses few
-    model_config = ConfigDict(frozen=True, defer_build=True, extra="forbid", alias_generator=to_camel, populate_by_name=True)
-
-    def as_json(self) -> dict[str, Any]:
-        """Return the answer's JSON, members in camelCase."""
-        return self.model_dump(mode="json", by_alias=True)
-
-
-def _without_null(body: dict[str, Any], name: str) -> dict[str, Any]:
-    """Return a body without a member that is null: most tasks and actions have no such member."""
-    return body if body.get(name) is not None else {key: value for key, value in body.items() if key != name}
-
-
-class RecoveryPoint(_Answer):
+class RecoveryPoint(Document):
     """A recovery point of an item; `type` is Azure's, such as CrashConsistent."""
 
     id: str
@@ -42,36 +26,7 @@ class RecoveryPoint(_Answer):
     type: str | None = None
 
 
-class PlanMember(_Answer):
-    """A machine that a plan moves. `group` is its place in the recovery plan, from 1; null for a single item."""
-
-    protected_item_id: str
-    group: int | None = None
-    recovery_point: RecoveryPoint | None = Field(None, description="The point that would be used now; null where there is none to choose.")
-
-
-class Check(_Answer):
-    """What one check found of one thing; `target` is its ARM id, or the field that it is about."""
-
-    name: CheckName
-    target: str
-    result: CheckResult
-    message: str
-
-
-class Plan(_Answer):
-    """What a failover would do, as a person approves it. `hash` is of everything that matters to that person."""
-
-    hash: str
-    action: Action
-    scope: dict[str, str]
-    members: tuple[PlanMember, ...]
-    checks: tuple[Check, ...]
-    legs: tuple[Action, ...]
-    approval: Approval
-
-
-class ErrorView(_Answer):
+class ErrorView(Document):
     """An error of a job or a task, from Azure's service or from the provider on the machines' side."""
 
     code: str
@@ -81,120 +36,14 @@ class ErrorView(_Answer):
     source: str = Field("service", pattern="^(service|provider)$")
 
 
-class TaskView(_Answer):
-    """A task of a job; those of a recovery plan's groups are named `group/task`. `instructions` are those of a manual action."""
-
-    name: str
-    state: JobState
-    start_time: Moment | None = None
-    end_time: Moment | None = None
-    errors: tuple[ErrorView, ...] = ()
-    instructions: str | None = None
-
-    @model_serializer(mode="wrap")
-    def _without_absent_instructions(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        return _without_null(handler(self), "instructions")
-
-
-class JobView(_Answer):
-    """The job of a failover, as it was last read."""
-
-    id: str
-    state: JobState
-    state_description: str | None = None
-    start_time: Moment | None = None
-    end_time: Moment | None = None
-    tasks: tuple[TaskView, ...] = ()
-    errors: tuple[ErrorView, ...] = ()
-
-
-class LegView(_Answer):
-    """One leg of a failover."""
-
-    action: Action
-    status: Status
-    job: JobView | None = None
-
-
-class ApprovalView(_Answer):
-    """Where the approval of a failover stands; `by` is who decided."""
-
-    state: ApprovalState
-    plan_hash: str | None = None
-    by: Actor | None = None
-    at: Moment | None = None
-    expires_at: Moment | None = None
-
-
-class UsedRecoveryPoint(_Answer):
-    """The recovery point that a failover used, and how old it was then."""
-
-    id: str
-    time: Moment | None = None
-    age_seconds: int | None = None
-
-
-class Timings(_Answer):
-    """How long each part took, in seconds; null while it is not over."""
-
-    accepted_to_started: float | None = None
-    started_to_finished: float | None = None
-    per_task: dict[str, float] = Field(default_factory=dict)
-
-
-class Failover(_Answer):
-    """A failover as callers see it. After an A2A reprotection `protectedItemIds` has both ids of the item, the newest last."""
-
-    id: str
-    tenant: str
-    status: Status
-    step: FailoverStep
-    action: Action
-    scope: dict[str, str]
-    protected_item_ids: tuple[str, ...] = ()
-    options: dict[str, Any] = Field(default_factory=dict)
-    reason: str | None = None
-    requested_by: Actor
-    plan: Plan | None = None
-    approval: ApprovalView
-    job: JobView | None = None
-    legs: tuple[LegView, ...] = ()
-    recovery_point: UsedRecoveryPoint | None = None
-    timings: Timings = Field(default_factory=Timings)
-    attention: Attention | None = None
-    created_at: Moment
-    completed_at: Moment | None = None
-    error: Failure | None = None
-
-
-class AuditEntry(_Answer):
-    """One line of a failover's audit trail; `hash` covers the others and so, through `previousHash`, all before it."""
-
-    sequence: int = Field(ge=1)
-    time: Moment
-    actor: Actor
-    event: str
-    detail: dict[str, Any] = Field(default_factory=dict)
-    previous_hash: str
-    hash: str
-
-
-class AuditTrail(_Answer):
-    """The audit trail; `verified` is false where the chain is broken or its head is not the anchored one."""
-
-    value: tuple[AuditEntry, ...]
-    head: str
-    verified: bool
-
-
-class LastTest(_Answer):
+class LastTest(Document):
     """The last test failover of an item; `result` is Succeeded, or Unknown where Azure shows only that there was one."""
 
     time: Moment
     result: str
 
 
-class Target(_Answer):
+class Target(Document):
     """Where an item would run; `encrypted` says whether stored data is encrypted, null where Azure does not tell."""
 
     vm_name: str | None = None
@@ -204,7 +53,7 @@ class Target(_Answer):
     encrypted: bool | None = None
 
 
-class ProtectedItem(_Answer):
+class ProtectedItem(Document):
     """A protected item, in a list as in a single read."""
 
     id: str
@@ -225,7 +74,7 @@ class ProtectedItem(_Answer):
     target: Target = Field(default_factory=Target)
 
 
-class PlanAction(_Answer):
+class PlanAction(Document):
     """A script, runbook or manual action before or after a group; `instructions` are those of a manual action."""
 
     name: str
@@ -234,10 +83,10 @@ class PlanAction(_Answer):
 
     @model_serializer(mode="wrap")
     def _without_absent_instructions(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        return _without_null(handler(self), "instructions")
+        return without_null(handler(self), "instructions")
 
 
-class PlanGroup(_Answer):
+class PlanGroup(Document):
     """A group of a recovery plan; its members run side by side."""
 
     type: GroupType
@@ -246,7 +95,7 @@ class PlanGroup(_Answer):
     end_actions: tuple[PlanAction, ...] = ()
 
 
-class RecoveryPlan(_Answer):
+class RecoveryPlan(Document):
     """A recovery plan; `primary` and `recovery` are fabric ids."""
 
     id: str
@@ -256,7 +105,7 @@ class RecoveryPlan(_Answer):
     groups: tuple[PlanGroup, ...] = ()
 
 
-class Job(_Answer):
+class Job(Document):
     """A job of the vault; `target` is the name of what it works on."""
 
     id: str
@@ -270,7 +119,7 @@ class Job(_Answer):
     allowed_actions: tuple[str, ...] = ()
 
 
-class RecoveryServicesProvider(_Answer):
+class RecoveryServicesProvider(Document):
     """A Recovery Services provider on a host; `versionCheck` is the rule of the least version, in words."""
 
     id: str
@@ -280,3 +129,97 @@ class RecoveryServicesProvider(_Answer):
     connected: bool | None = None
     version_check: CheckResult
     message: str
+
+
+class Fabric(Document):
+    """A fabric: a VMM server, a Hyper-V site, a region of Azure; `type` is Azure's `instanceType` of it."""
+
+    id: str
+    name: str
+    type: str | None = None
+    state: str | None = None
+    health: str | None = None
+    location: str | None = None
+
+
+class CloudPolicy(Document):
+    """A replication policy that is associated with a cloud; `target` is the protection container on the other side."""
+
+    policy_id: str | None = None
+    target: str | None = None
+    state: str | None = None
+
+
+class Cloud(Document):
+    """A cloud: Azure's protection container; `fabric` is the ARM id of its fabric."""
+
+    id: str
+    name: str
+    fabric: str
+    fabric_type: str | None = None
+    role: str | None = None
+    pairing_status: str | None = None
+    protected_item_count: int | None = None
+    policies: tuple[CloudPolicy, ...] = ()
+
+
+class ProtectableDisk(Document):
+    """A disk of a machine that can be protected."""
+
+    id: str
+    name: str | None = None
+    type: str | None = None
+    size_mb: int | None = Field(None, alias="sizeMB")
+
+
+class ProtectableItem(Document):
+    """A machine that can be protected, or is; `cloud` is the ARM id of the protection container that it was found in."""
+
+    id: str
+    name: str
+    cloud: str
+    protection_status: str | None = None
+    protected_item_id: str | None = None
+    providers: tuple[str, ...] = ()
+    readiness_errors: tuple[str, ...] = ()
+    os_type: str | None = None
+    generation: str | None = None
+    disks: tuple[ProtectableDisk, ...] = ()
+
+
+class PolicyCloud(Document):
+    """A cloud with which a policy is associated."""
+
+    cloud: str
+    target: str | None = None
+    state: str | None = None
+
+
+class ReplicationPolicy(Document):
+    """A replication policy. `startAt` is the time of day at which initial replication begins, null for immediately.
+
+    `copyFrequencySeconds` is null where the kind of replication has none (A2A copies all the time). `warnings` are for people.
+    """
+
+    id: str
+    name: str
+    provider: str
+    copy_frequency_seconds: int | None = None
+    recovery_point_hours: float | None = None
+    application_consistent_snapshot_hours: float | None = None
+    start_at: str | None = None
+    encryption: str | None = None
+    clouds: tuple[PolicyCloud, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+class NetworkMapping(Document):
+    """A network of the primary side and the one on the recovery side that its machines are put into; ARM ids."""
+
+    id: str
+    name: str
+    state: str | None = None
+    primary_network: str | None = None
+    recovery_network: str | None = None
+    primary_fabric: str | None = None
+    recovery_fabric: str | None = None

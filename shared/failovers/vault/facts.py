@@ -10,9 +10,8 @@ from typing import Self
 
 from shared.arm.reading import id_key, own_id, resource_id
 from shared.failovers.vault.answers import ErrorView
-from shared.failovers.vault.job_facts import JobFacts
+from shared.failovers.vault.job_facts import JobFacts, health_error, job_state
 from shared.failovers.vault.names import Direction, GroupType, Health, JobState, Provider
-from shared.failovers.vault.reading import health_error, job_state
 from shared.values.reading import Json, an_object, last_segment, moment, objects, same_text, text, texts, whole
 
 

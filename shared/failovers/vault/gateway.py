@@ -16,9 +16,16 @@ from shared.arm.ids import ResourceId
 from shared.arm.operations import last_segment
 from shared.clock import Clock
 from shared.errors import CallFailure, FailureKind
-from shared.failovers.failing_over.rules.payloads import Call
 
 Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A POST to an item, a plan or a container: the last segment of its path, and its body, None for none."""
+
+    segment: str
+    body: Json | None
 
 
 @dataclass(frozen=True, slots=True)

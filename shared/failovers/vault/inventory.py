@@ -18,7 +18,6 @@ from shared.access.vaults import cloud_key
 from shared.arm.ids import ResourceId
 from shared.arm.reading import own_id
 from shared.errors import CallFailure, ErrorCode, FailureKind, Refused, azure_code
-from shared.failovers.vault import inventory_views as rules
 from shared.failovers.vault import views
 from shared.failovers.vault.facts import PlanFacts, ProtectedItemFacts, ProviderFacts, RecoveryPointFacts
 from shared.failovers.vault.gateway import Json, SiteRecoveryGateway
@@ -69,12 +68,12 @@ class Inventory:
 
     async def fabrics(self, vault: Vault) -> list[Entry]:
         """Read the vault's fabrics."""
-        return await self._entries(vault, "replicationFabrics", lambda body: rules.fabric_view(body).as_json())
+        return await self._entries(vault, "replicationFabrics", lambda body: views.fabric_view(body).as_json())
 
     async def clouds(self, vault: Vault) -> list[Entry]:
         """Read the vault's clouds (protection containers), with the policies that are associated with them."""
         mappings = await self.mappings(vault)
-        return await self._entries(vault, "replicationProtectionContainers", lambda body: rules.cloud_view(body, mappings).as_json())
+        return await self._entries(vault, "replicationProtectionContainers", lambda body: views.cloud_view(body, mappings).as_json())
 
     async def providers(self, vault: Vault) -> list[Entry]:
         """Read the vault's Recovery Services providers, each with the rule of the least version."""
@@ -85,11 +84,11 @@ class Inventory:
     async def policies(self, vault: Vault) -> list[Entry]:
         """Read the vault's replication policies, with the clouds that they are associated with."""
         mappings = await self.mappings(vault)
-        return await self._entries(vault, "replicationPolicies", lambda body: rules.policy_view(body, mappings).as_json())
+        return await self._entries(vault, "replicationPolicies", lambda body: views.policy_view(body, mappings).as_json())
 
     async def network_mappings(self, vault: Vault) -> list[Entry]:
         """Read the vault's network mappings."""
-        return await self._entries(vault, "replicationNetworkMappings", lambda body: rules.network_mapping_view(body).as_json())
+        return await self._entries(vault, "replicationNetworkMappings", lambda body: views.network_mapping_view(body).as_json())
 
     async def plans(self, vault: Vault) -> list[Entry]:
         """Read the vault's recovery plans."""
@@ -156,7 +155,7 @@ class Inventory:
 
     async def protectable(self, vault: Vault) -> list[Entry]:
         """Read the machines that can be protected, of all clouds of the vault: Azure lists them cloud by cloud only."""
-        found = [rules.protectable_view(body) for body in await self.protectable_bodies(vault)]
+        found = [views.protectable_view(body) for body in await self.protectable_bodies(vault)]
         for number, item in enumerate(found):
             if item.protected_item_id is not None and not vault.sees(await self._owner(item.protected_item_id)):
                 found[number] = item.model_copy(update={"protected_item_id": None})

@@ -8,11 +8,11 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from shared.errors import Problem
-from shared.failovers.vault.answers import ErrorView, JobView, TaskView, UsedRecoveryPoint
+from shared.failovers.vault.answers import ErrorView
 from shared.failovers.vault.facts import ScenarioFacts
-from shared.failovers.vault.job_facts import JobFacts, JobMemberFacts, TaskFacts
+from shared.failovers.vault.job_facts import JobFacts
 from shared.failovers.vault.names import Action, JobState, Refusal
-from shared.values.reading import last_segment, same_name
+from shared.values.reading import last_segment
 
 CLOCKS_DIFFER = timedelta(seconds=5)
 """How much earlier than our intent a job may have begun by Azure's clock, and yet be ours."""
@@ -122,28 +122,6 @@ def percent(job: JobFacts) -> int:
     return min(99, math.floor(100 * done / len(tasks)))
 
 
-def used_point(job: JobFacts, items: Sequence[str]) -> UsedRecoveryPoint | None:
-    """Return the recovery point that a job used, of several members the oldest, and its age when the job began.
-
-    One that a planned failover made after it had begun is 0 seconds old. A job tells a point by its name alone (spec, recordings); with
-    the item among `items`, ARM ids, that it is of, it has its ARM id.
-    """
-    known = [member for member in job.members if member.recovery_point_id is not None]
-    timed = [(member.recovery_point_at, member) for member in known if member.recovery_point_at is not None]
-    if not known:
-        return None
-    oldest = min(timed, key=lambda pair: pair[0])[1] if timed else known[0]
-    at = oldest.recovery_point_at
-    age = max(int((job.started_at - at).total_seconds()), 0) if at is not None and job.started_at is not None else None
-    return UsedRecoveryPoint(id=_point_id(oldest, items), time=at, age_seconds=age)
-
-
-def _point_id(member: JobMemberFacts, items: Sequence[str]) -> str:
-    point = member.recovery_point_id or ""
-    of = next((item for item in items if same_name(item, member.name)), items[0] if len(items) == 1 else None)
-    return point if "/" in point or of is None else f"{of}/recoveryPoints/{point}"
-
-
 def next_look(started_at: datetime, now: datetime, *, suspended: bool = False) -> datetime:
     """Say when to look at a job next.
 
@@ -203,36 +181,6 @@ def find_job(sought: JobQuery, jobs: Sequence[JobFacts], scenario: ScenarioFacts
         return None
     listed = next((job for job in jobs if job.name.lower() == scenario.job.lower()), None)
     return None if listed is not None and _is_anothers(sought, listed) else JobMatch(scenario.job, "currentScenario", listed)
-
-
-def how_far(job: JobView) -> tuple[bool, int, int]:
-    """Return how far a job was when it was read: of two looks at one the later has no less."""
-    begun = sum(task.state is not JobState.NOT_STARTED for task in job.tasks)
-    return job.state.ended, sum(task.state.ended for task in job.tasks), begun
-
-
-def view(job: JobFacts) -> JobView:
-    """Return a job as callers see it."""
-    return JobView(
-        id=job.id or job.name,
-        state=job.state,
-        state_description=job.description,
-        start_time=job.started_at,
-        end_time=job.ended_at,
-        tasks=tuple(_task_view(name, task) for name, task in job.leaves),
-        errors=job.errors,
-    )
-
-
-def _task_view(name: str, task: TaskFacts) -> TaskView:
-    return TaskView(
-        name=name,
-        state=task.state,
-        start_time=task.started_at,
-        end_time=task.ended_at,
-        errors=task.errors,
-        instructions=task.instructions,
-    )
 
 
 def _as_problem(error: ErrorView) -> Problem:

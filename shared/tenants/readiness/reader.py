@@ -17,13 +17,13 @@ from shared.errors import CallFailure, Refused
 from shared.failovers.vault.facts import PlanFacts, ProtectedItemFacts, ProviderFacts
 from shared.failovers.vault.gateway import SiteRecoveryGateway
 from shared.failovers.vault.inventory import Inventory
-from shared.failovers.vault.inventory_answers import Readiness, ReadinessFinding
-from shared.failovers.vault.inventory_views import fabric_view
 from shared.failovers.vault.limits import machine_of
 from shared.failovers.vault.listing import Vault
 from shared.failovers.vault.names import CheckResult, Provider
 from shared.failovers.vault.owners import owner_of_plan
+from shared.failovers.vault.views import fabric_view
 from shared.tenants.readiness import rules
+from shared.tenants.readiness.answers import Readiness, ReadinessFinding
 from shared.values.reading import Json, an_object, text, whole
 
 T = TypeVar("T")

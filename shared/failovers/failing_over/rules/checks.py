@@ -5,11 +5,11 @@ from datetime import timedelta
 
 from shared.arm.ids import ResourceId
 from shared.errors import Problem
+from shared.failovers.failing_over.answers import Check, Plan
 from shared.failovers.failing_over.requests import FailoverRequest
 from shared.failovers.failing_over.rules.allowed import exists, is_allowed, operations_for, reprotecting, why_not
 from shared.failovers.failing_over.rules.context import FailoverContext, Member, asked_of, out_of_primary
 from shared.failovers.failing_over.rules.points import Chosen
-from shared.failovers.vault.answers import Check, Plan
 from shared.failovers.vault.names import VMM_NETWORK_TYPE, Action, CheckName, CheckResult, Health, LatestPoint, Provider, Refusal
 from shared.values.durations import in_words
 

@@ -8,8 +8,11 @@ from typing import Any
 
 from shared.failovers.failing_over.requests import FailoverOptions
 from shared.failovers.failing_over.rules.allowed import direction_for
+from shared.failovers.failing_over.rules.kept_settings import kept_properties, kept_specific
 from shared.failovers.vault.facts import PlanFacts, ProtectedItemFacts
+from shared.failovers.vault.gateway import Call
 from shared.failovers.vault.names import Action, DataSync, Direction, LatestPoint, Provider, SourceSiteOperations
+from shared.values.reading import Json
 
 Body = dict[str, Any]
 
@@ -27,14 +30,6 @@ _SEGMENTS = {
     Action.REVERSE_REPLICATE: "reProtect",
     Action.APPLY_RECOVERY_POINT: "applyRecoveryPoint",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """A POST to the item, plan or container: the last segment of its path, and its body, None for none."""
-
-    segment: str
-    body: Body | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,20 +128,23 @@ def switch_protection(item: ProtectedItemFacts, to: SwitchTo) -> Call:
     return Call("switchprotection", {"properties": {"replicationProtectedItemName": item.name, "providerSpecificDetails": details}})
 
 
-def rename_target(item: ProtectedItemFacts, name: str | None, size: str | None) -> Body:
-    """Return the body of the PATCH of an item that sets the name and size of the machine that is made (`begin_update`).
+def rename_target(item: ProtectedItemFacts, name: str | None, size: str | None, details: Json | None = None) -> Body:
+    """Return the body of the PATCH of an item that sets the name and size of the machine that a failover makes.
 
-    VMware's newer kind has them in its own details, the others in the item's properties. What stands there stays: an update that leaves
-    the network out would take it away.
+    VMware's newer kind has them in its provider-specific input, the others in the item's properties. `details` are the provider-specific
+    details of the item: its other settings are repeated, because an update resets those that it leaves out.
     """
-    target = item.target
+    target, details = item.target, details or {}
     name, size = name or target.vm_name, size or target.vm_size
     if item.provider is Provider.IN_MAGE_RCM:
-        known = _known(targetVmName=name, targetVmSize=size, targetNetworkId=target.network_id)
+        known = {**kept_specific(item.provider, details), **_known(targetVmName=name, targetVmSize=size, targetNetworkId=target.network_id)}
         return {"properties": {"providerSpecificDetails": {"instanceType": Provider.IN_MAGE_RCM.value, **known}}}
     known = _known(recoveryAzureVMName=name, recoveryAzureVMSize=size, selectedRecoveryAzureNetworkId=target.network_id)
-    details = {} if item.provider is None else {"providerSpecificDetails": {"instanceType": item.provider.value}}
-    return {"properties": {**known, **details}}
+    properties = {**kept_properties(item.provider, details), **known}
+    if item.provider is None:
+        return {"properties": properties}
+    specific = {"instanceType": item.provider.value, **kept_specific(item.provider, details)}
+    return {"properties": {**properties, "providerSpecificDetails": specific}}
 
 
 def named_otherwise(item: ProtectedItemFacts, name: str | None, size: str | None) -> bool:

@@ -1,19 +1,20 @@
 """Making a plan, and its hash: what a person approves (docs/design/failovers.md, "Plan")."""
 
 import hashlib
-import json
 from dataclasses import dataclass
 from typing import Any
 
 from shared.arm.reading import id_key
+from shared.failovers.failing_over.answers import Plan, PlanMember
 from shared.failovers.failing_over.requests import FailoverOptions, FailoverRequest, FailoverScope
 from shared.failovers.failing_over.rules.allowed import allowed_actions, reprotecting
 from shared.failovers.failing_over.rules.checks import run_checks
 from shared.failovers.failing_over.rules.context import FailoverContext, Member
 from shared.failovers.failing_over.rules.points import Chosen, choose
-from shared.failovers.vault.answers import Plan, PlanMember, RecoveryPoint
+from shared.failovers.vault.answers import RecoveryPoint
 from shared.failovers.vault.facts import ProtectedItemFacts
 from shared.failovers.vault.names import Action, Approval, WindowEnd
+from shared.values.canonical import canonical
 
 USES_POINT = frozenset({Action.TEST_FAILOVER, Action.PLANNED_FAILOVER, Action.UNPLANNED_FAILOVER, Action.APPLY_RECOVERY_POINT})
 
@@ -102,11 +103,6 @@ def effective_options(action: Action, options: FailoverOptions) -> dict[str, Any
         found["createVmIfMissing"] = options.create_vm_if_missing is not False
     named = {"targetVmName": options.target_vm_name, "targetVmSize": options.target_vm_size}
     return found | {name: value for name, value in named.items() if value is not None}
-
-
-def canonical(body: object) -> bytes:
-    """Return JSON in one form: sorted members, no blanks, UTF-8."""
-    return json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
 
 
 def _follows(request: FailoverRequest) -> dict[str, Any]:

@@ -1,0 +1,23 @@
+"""The answers about the readiness of a tenant."""
+
+from shared.failovers.vault.names import CheckResult
+from shared.values.documents import Document
+
+
+class ReadinessFinding(Document):
+    """One of the nine checks for hosters (facts/site-recovery.md), with what it found."""
+
+    number: int
+    name: str
+    target: str
+    result: CheckResult
+    message: str
+
+
+class Readiness(Document):
+    """Whether a tenant can be protected; `result` is the worst that a check found, failure before unknown before warning."""
+
+    tenant: str
+    vault_id: str | None = None
+    result: CheckResult
+    checks: tuple[ReadinessFinding, ...] = ()
