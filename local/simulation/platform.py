@@ -87,7 +87,7 @@ class Platform:
         return write_estate(self.world, self.clock.now())
 
     def replace_estate(self, estate: Json) -> None:
-        """Hold this instead; raises `ValueError` in words. Clock, faults and the host stay; effects, counts and buckets begin anew."""
+        """Hold this instead; raises `ValueError`. Clock, faults and the host stay; effects, counts and buckets start again."""
         world = read_estate(estate, self.clock.now())
         self.world = world
         self._permissions.clear()

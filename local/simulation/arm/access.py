@@ -67,7 +67,7 @@ def _pattern(action: str) -> re.Pattern[str]:
 
 
 def authorization_failed(object_id: str, action: str, scope: str) -> ArmError:
-    """Return ARM's 403 for an action that no assignment gives, in ARM's own words."""
+    """Return ARM's 403 for an action that no assignment gives, with ARM's message."""
     return ArmError(
         403,
         "AuthorizationFailed",

@@ -46,7 +46,7 @@ class Call:
         return self.query.get("api-version", "")
 
     def choice(self, name: str, *allowed: str) -> str | None:
-        """Return a query parameter that takes one of some words, in their spelling; raises `ArmError` 400 for another word."""
+        """Return a query parameter that takes one of some values, in their spelling; raises `ArmError` 400 for another value."""
         value = self.query.get(name)
         if value is None:
             return None

@@ -45,7 +45,7 @@ def details(wanted: Mapping[str, Any], member: str) -> Json:
 
 
 def one_of(wanted: Mapping[str, Any], member: str, allowed: tuple[str, ...], default: str | None) -> str:
-    """Return a member that takes one of some words, in their spelling; without a default it is required."""
+    """Return a member that takes one of some values, in their spelling; without a default it is required."""
     value = wanted.get(member)
     if value is None and default is not None:
         return default

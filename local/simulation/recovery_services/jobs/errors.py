@@ -27,14 +27,14 @@ def error_of(fault: Fault) -> Json:
 
 def body(error: Mapping[str, Any], task_id: str, at: datetime, activity_id: str, *, mild: bool) -> Json:
     """Return a `JobErrorDetails`."""
-    words = {"possibleCauses": error.get("possibleCauses"), "recommendedAction": error.get("recommendedAction")}
+    texts = {"possibleCauses": error.get("possibleCauses"), "recommendedAction": error.get("recommendedAction")}
     return {
-        "serviceErrorDetails": {"code": str(error["code"]), "message": error["message"], **words, "activityId": activity_id},
+        "serviceErrorDetails": {"code": str(error["code"]), "message": error["message"], **texts, "activityId": activity_id},
         "providerErrorDetails": {
             "errorCode": error.get("providerErrorCode"),
             "errorMessage": error["message"],
             "errorId": derived("provider error", str(error["code"])),
-            **words,
+            **texts,
         },
         "errorLevel": "Warning" if mild else "Error",
         "creationTime": to_text(at),

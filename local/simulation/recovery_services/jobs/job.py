@@ -110,7 +110,7 @@ class Job:
         )
 
     def state(self, now: datetime) -> str:
-        """Return its state in Azure's words."""
+        """Return Azure's `state`."""
         if self.placeholder(now) and self.running(now):
             return "NotStarted"
         if self.suspended(now):

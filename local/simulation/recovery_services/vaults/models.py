@@ -40,7 +40,7 @@ class Vault:
 
 @dataclass(frozen=True, slots=True)
 class Thing:
-    """A fabric, container, policy, network, mapping …: its id, and its properties in Azure's own words.
+    """A fabric, container, policy, network, mapping …: its id, and its properties in Azure's form.
 
     `appears_at` and `deleted_at` are when the jobs that make and remove it end.
     """
