@@ -1,6 +1,6 @@
 """How a copy's replication goes: how long it takes, what it shows, how it ends. Pure; all times are Azure's.
 
-Rules from facts/restore-points.md: progress is refreshed every ten minutes and so is its end, some copies only ever show 0 and 100,
+Rules from docs/azure/restore-points.md: progress is refreshed every ten minutes and so is its end, some copies only ever show 0 and 100,
 a failure carries neither details nor percent, one failed disk fails the copy, and Azure ends a copy after two weeks.
 """
 

@@ -1,4 +1,4 @@
-"""What Azure allows of restore points and collections. Pure; raises `ArmError`. Rules and codes: facts/restore-points.md.
+"""What Azure allows of restore points and collections. Pure; raises `ArmError`. Rules and codes: docs/azure/restore-points.md.
 
 Where no code is documented, Compute's general codes are used: 400 `InvalidParameter` for what can never be,
 409 `OperationNotAllowed` for what cannot be now.
