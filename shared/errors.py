@@ -16,6 +16,8 @@ class ErrorCode(StrEnum):
     # what the caller sent
     INVALID_REQUEST = "InvalidRequest"
     UNREADABLE_MESSAGE = "UnreadableMessage"
+    PRECONDITION_FAILED = "PreconditionFailed"
+    PRECONDITION_REQUIRED = "PreconditionRequired"
     LENGTH_REQUIRED = "LengthRequired"
     PAYLOAD_TOO_LARGE = "PayloadTooLarge"
     UNSUPPORTED_MEDIA_TYPE = "UnsupportedMediaType"

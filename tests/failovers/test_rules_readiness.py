@@ -50,12 +50,12 @@ def test_a_good_set_up_passes_all_nine() -> None:
     [
         ({"vault_subscription": OWN}, 1, "failure", "provider's own"),
         ({"tenant": replace(TENANT, tenant_id="contoso.com")}, 2, "failure", "no GUID"),
-        ({"tenant": replace(TENANT, subscriptions=(OWN, OTHER))}, 2, "failure", "another's"),
+        ({"tenant": replace(TENANT, subscriptions=(OWN, OTHER))}, 2, "failure", "another tenant"),
         ({"targets": (replace(ACCOUNT, subscription=OTHER),)}, 2, "failure", "another subscription"),
         ({"targets": (replace(ACCOUNT, region="northeurope"),)}, 3, "failure", "northeurope"),
         ({"targets": (replace(ACCOUNT, region=None),)}, 3, "unknown", "not known"),
         ({"targets": (replace(ACCOUNT, sku="Standard_LRS"),)}, 4, "warning", "geo-redundant"),
-        ({"targets": (replace(ACCOUNT, sku="Standard_RAGZRS"),)}, 4, "pass", "alone"),
+        ({"targets": (replace(ACCOUNT, sku="Standard_RAGZRS"),)}, 4, "pass", "only the tenant"),
         ({"targets": (replace(ACCOUNT, classic=True),)}, 4, "failure", "classic"),
         ({"targets": (replace(ACCOUNT, used_by=("contoso", "fabrikam")),)}, 4, "failure", "own"),
         ({"vmm": True, "clouds": (Cloud("c", "contoso", 1, 1, 1),)}, 5, "warning", "2019"),
@@ -71,7 +71,7 @@ def test_a_good_set_up_passes_all_nine() -> None:
         ({"frequencies": (900,)}, 7, "warning", "900"),
         ({"frequencies": (60,)}, 7, "failure", "60"),
         ({"machines": (replace(MACHINE, bitlocker=True),)}, 8, "failure", "BitLocker"),
-        ({"machines": (replace(MACHINE, bitlocker=None),)}, 8, "unknown", "does not tell"),
+        ({"machines": (replace(MACHINE, bitlocker=None),)}, 8, "unknown", "does not report"),
         ({"plans": 0}, 9, "warning", "on its own"),
     ],
 )
