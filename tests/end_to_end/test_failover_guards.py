@@ -171,7 +171,7 @@ def test_the_last_look_before_the_start_is_Azures(sites: Sites, provider: Caller
     item = sites.item()
     sites.stack.fault("error", method="POST", path=f"{item.rsplit('/', 1)[-1]}/plannedFailover", status=403)
     ended = sites.ended(provider, start(provider, of_item(item, "PlannedFailover", thenCommit=True)))
-    assert (ended["status"], ended["error"]["code"]) == ("Failed", "AzureRefused")
+    assert (ended["status"], ended["error"]["code"]) == ("Failed", "AuthorizationFailed")
     assert [leg["status"] for leg in ended["legs"]] == ["Failed", "Canceled"]
     assert sites.posts(item) == []
 

@@ -227,4 +227,4 @@ def test_azure_out_of_reach_is_503_and_its_refusal_is_told(stack: Running, provi
     assert provider.get("/fabrics").status == 503
     stack.control("DELETE", "faults")
     stack.fault("error", method="GET", path="/replicationFabrics$", status=403, times=20)
-    assert (provider.get("/fabrics").status, provider.get("/fabrics").code) == (409, "AzureRefused")
+    assert (provider.get("/fabrics").status, provider.get("/fabrics").code) == (409, "AuthorizationFailed")

@@ -28,7 +28,7 @@ def test_a_plan_that_needs_it_waits_for_a_day() -> None:
 
 def test_a_second_person_approves_this_plan() -> None:
     done = approval.approve(PENDING, PLAN.hash, PLAN, ANNA, BERT, NOW + HOUR)
-    assert done == replace(PENDING, state=ApprovalState.APPROVED, by=BERT, at=NOW + HOUR)
+    assert done == PENDING.model_copy(update={"state": ApprovalState.APPROVED, "by": BERT, "at": NOW + HOUR})
     assert isinstance(done, ApprovalRecord)
     assert approval.may_start(done)
     assert not approval.may_start(PENDING)
@@ -59,7 +59,7 @@ def test_an_approval_of_another_plan_does_not_count_and_the_new_one_waits(given:
     moved = approval.approve(PENDING, given, now_is, ANNA, BERT, NOW)  # type: ignore[arg-type]  # a Plan
     assert isinstance(moved, PlanChanged)
     assert moved.problem.code == "PlanChanged"
-    assert moved.record == replace(PENDING, plan_hash=now_is.hash)  # type: ignore[attr-defined]  # a Plan
+    assert moved.record == PENDING.model_copy(update={"plan_hash": now_is.hash})  # type: ignore[attr-defined]  # a Plan
 
 
 def test_the_new_plan_can_be_approved() -> None:

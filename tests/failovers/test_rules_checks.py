@@ -103,7 +103,7 @@ def test_a_point_that_cannot_be_told_is_never_the_latest_instead(choice: object,
 def test_the_worst_result_of_each_check_is_told() -> None:
     shop = plan([["web", "db"]])
     worlds = world(item(), item("db", replicationHealth="Critical"), plan=shop)
-    told = checks.told(make_plan(request(scope={"recoveryPlanId": shop.id}), worlds).plan)
+    told = checks.worst_results(make_plan(request(scope={"recoveryPlanId": shop.id}), worlds).plan)
     assert (told["health"], told["lastTestFailover"], set(told)) == ("warning", "pass", OUT)
 
 

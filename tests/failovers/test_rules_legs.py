@@ -12,8 +12,8 @@ from shared.failovers.failing_over.rules.legs import (
     FollowLeg,
     Leg,
     StartLeg,
+    WaitForApproval,
     WaitForLeg,
-    WaitForWord,
     begin,
     commit_now,
     ended,
@@ -100,7 +100,7 @@ def test_a_commit_window_commits_at_its_end_or_at_a_persons_word() -> None:
 
 def test_a_window_that_ends_with_an_alert_commits_only_at_a_persons_word() -> None:
     legs = over(begin((Action.UNPLANNED_FAILOVER,)), 0)
-    assert next_move(legs, NOW + HOUR, window=ALERT) == WaitForWord(NOW + 4 * HOUR)
+    assert next_move(legs, NOW + HOUR, window=ALERT) == WaitForApproval(NOW + 4 * HOUR)
     assert next_move(legs, NOW + 4 * HOUR, window=ALERT) == AllOver(Status.SUCCEEDED, alert=True)
     asked = commit_now(legs)
     assert next_move(asked, NOW + HOUR, window=ALERT) == StartLeg(1)

@@ -1,93 +1,88 @@
-"""The two-person rule as a step carries it out: of this plan, by another person, in time (`rules.approval` decides)."""
+"""The step that decides on a plan that waits for approval (the rules are in `approvals.rules`)."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from shared.clock import Clock
 from shared.errors import CallFailure, ErrorCode, Problem
 from shared.failovers.approvals import rules as approval
 from shared.failovers.approvals.rules import ApprovalRecord, PlanChanged
 from shared.failovers.audit.trails import AuditTrails
-from shared.failovers.failing_over import state as record
 from shared.failovers.failing_over.answers import Plan
 from shared.failovers.failing_over.context import ContextReader
-from shared.failovers.failing_over.rules.checks import told
+from shared.failovers.failing_over.rules.checks import worst_results
 from shared.failovers.failing_over.rules.plans import make_plan
+from shared.failovers.failing_over.state import FailoverDetail, FailoverInput, FailoverWork, InputName, pending_input
 from shared.failovers.vault.names import ApprovalState
-from shared.operations.model.models import Actor, JsonObject, Status
+from shared.operations.model.models import Actor, Status
 from shared.operations.running.claims import Claim
 from shared.operations.running.outcomes import End, Next, Outcome, Wait
 
 
 @dataclass(frozen=True, slots=True)
 class Approvals:
-    """Takes decisions on plans that wait for one."""
+    """Decides on plans that wait for approval."""
 
-    surroundings: ContextReader
+    context: ContextReader
     audit: AuditTrails
     clock: Clock
 
     async def decide(self, claim: Claim) -> Outcome:
-        """Go on, end, or wait on, as the person's word and the time say."""
-        kept = record.approval_of(claim.detail)
-        if kept is None:
+        """Continue, end, or wait on, by the pending decision and the time."""
+        work = FailoverWork.of(claim)
+        record = work.detail.approval
+        if record is None:
             return Next("planning")
-        word = claim.take_input()
-        if word is not None:
-            kept = await self._heard(claim, kept, word)
-        kept = approval.at_time(kept, self.clock.now())
-        record.put_approval(claim.detail, kept)
-        match kept.state:
+        decision = pending_input(claim, InputName.APPROVE, InputName.REJECT)
+        if decision is not None:
+            record = await self._decided(claim, work, record, decision)
+        record = work.detail.approval = approval.at_time(record, self.clock.now())
+        match record.state:
             case ApprovalState.APPROVED:
                 return Next("starting")
             case ApprovalState.REJECTED:
-                words = f"{kept.by.name or kept.by.id if kept.by else 'Somebody'} rejected it: {kept.reason}"
-                return _over(claim, Problem(ErrorCode.REJECTED, words))
+                who = (record.by.name or record.by.id) if record.by else "an unknown person"
+                return _canceled(work, Problem(ErrorCode.REJECTED, f"The plan was rejected by {who}: {record.reason}"))
             case ApprovalState.LAPSED:
-                return _over(claim, Problem(ErrorCode.APPROVAL_LAPSED, "Nobody approved it in time; nothing was started."))
+                return _canceled(work, Problem(ErrorCode.APPROVAL_LAPSED, "The plan was not approved in time. Nothing was started."))
             case _:
-                return Wait(kept.expires_at or self.clock.now())
+                return Wait(record.expires_at or self.clock.now())
 
-    async def _heard(self, claim: Claim, kept: ApprovalRecord, word: JsonObject) -> ApprovalRecord:
-        by = _actor(word)
-        if word.get("word") == "reject":
-            rejected = approval.reject(kept, by, str(word.get("reason", "")), self.clock.now())
-            if isinstance(rejected, Problem):
-                return kept
-            await self.audit.append(claim.id, "rejected", by, "rejected", {"reason": str(word.get("reason", ""))})
-            return rejected
-        return await self._approved(claim, kept, word, by)
+    async def _decided(self, claim: Claim, work: FailoverWork, record: ApprovalRecord, decision: FailoverInput) -> ApprovalRecord:
+        if decision.name is InputName.APPROVE:
+            return await self._approved(claim, work, record, decision)
+        reason = decision.reason or ""
+        rejected = approval.reject(record, decision.by, reason, self.clock.now())
+        if isinstance(rejected, Problem):
+            return record
+        await self.audit.append(claim.id, "rejected", decision.by, "rejected", {"reason": reason})
+        return rejected
 
-    async def _approved(self, claim: Claim, kept: ApprovalRecord, word: JsonObject, by: Actor) -> ApprovalRecord:
-        request = record.request_of(claim.operation.body)
+    async def _approved(self, claim: Claim, work: FailoverWork, record: ApprovalRecord, decision: FailoverInput) -> ApprovalRecord:
         try:
-            world = await self.surroundings.read(request, claim.row.tenant, claim.id)
+            context = await self.context.read(work.request, claim.row.tenant, claim.id)
         except CallFailure:
-            claim.return_input(word)  # the word stands, the world could not be seen: look again
+            claim.return_input(decision.stored())
             raise
-        plan = make_plan(request, world).plan
-        given = str(word.get("planHash") or "")
-        if given == plan.hash != kept.plan_hash:
-            await self._changed(claim, plan, by)
-            kept = replace(kept, plan_hash=plan.hash)
-        taken = approval.approve(kept, given, plan, claim.operation.actor, by, self.clock.now())
+        plan = make_plan(work.request, context).plan
+        given = decision.plan_hash or ""
+        if given == plan.hash != record.plan_hash:
+            await self._changed(claim, work.detail, plan, decision.by)
+            record = record.model_copy(update={"plan_hash": plan.hash})
+        taken = approval.approve(record, given, plan, claim.operation.actor, decision.by, self.clock.now())
         if isinstance(taken, Problem):
-            return kept
+            return record
         if isinstance(taken, PlanChanged):
-            await self._changed(claim, plan, by)
+            await self._changed(claim, work.detail, plan, decision.by)
             return taken.record
-        await self.audit.append(claim.id, "approved", by, "approved", {"planHash": given})
+        await self.audit.append(claim.id, "approved", decision.by, "approved", {"planHash": given})
         return taken
 
-    async def _changed(self, claim: Claim, plan: Plan, by: Actor) -> None:
-        record.put_plan(claim.detail, plan)
-        await self.audit.append(claim.id, f"changed/{plan.hash}", by, "planChanged", {"planHash": plan.hash, "checks": told(plan)})
+    async def _changed(self, claim: Claim, detail: FailoverDetail, plan: Plan, by: Actor) -> None:
+        detail.plan = plan
+        entry = {"planHash": plan.hash, "checks": worst_results(plan)}
+        await self.audit.append(claim.id, f"changed/{plan.hash}", by, "planChanged", entry)
 
 
-def _over(claim: Claim, problem: Problem) -> End:
-    claim.detail["legs"] = claim.data.get("legs", [])
+def _canceled(work: FailoverWork, problem: Problem) -> End:
+    work.detail.legs = work.state.legs
     return End(Status.CANCELED, problem)
-
-
-def _actor(word: JsonObject) -> Actor:
-    by = word.get("by")
-    return Actor.from_json(by if isinstance(by, dict) else {})

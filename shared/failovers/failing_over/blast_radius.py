@@ -1,4 +1,4 @@
-"""How many machines were moved lately: the blast radius, counted over all instances in rows of the table `moves`."""
+"""The blast radius: how many machines were moved recently, counted over all instances in rows of the table `moves`."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -17,7 +17,7 @@ class BlastRadius:
     table: Table
     clock: Clock
 
-    async def lately(self, tenant: str, without: str) -> int:
+    async def recent(self, tenant: str, without: str) -> int:
         """Return how many machines were moved within the last hour, leaving out an operation's own."""
         since = to_text(self.clock.now() - WINDOW)
         rows = self.table.range("PartitionKey eq @tenant and at gt @since", parameters={"tenant": _key(tenant), "since": since})
@@ -30,7 +30,7 @@ class BlastRadius:
         )
 
     async def forget(self, tenant: str, operation: str) -> None:
-        """Take a move back that was not made after all."""
+        """Remove a move that was not made."""
         await self.table.delete(_key(tenant), operation)
 
 

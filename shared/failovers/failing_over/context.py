@@ -50,7 +50,7 @@ class ContextReader:
         members, jobs, moved, network, region, rails = await asyncio.gather(
             asyncio.gather(*(self._member(request, ResourceId.parse(item), group, tenant) for item, group in ids)),
             _unless_unread(self._jobs(vault_of(scope))),
-            self.moves.lately(tenant, operation),
+            self.moves.recent(tenant, operation),
             self._network(request, tenant),
             self._region(vault_of(scope)),
             self.rails(tenant),

@@ -1,4 +1,4 @@
-"""What callers can ask of failovers, over HTTP and queue alike: plan, start, approve, reject, resume, cancel, resolve, audit."""
+"""Failovers for callers over HTTP and by queue: plan, start, approve, reject, resume, cancel, resolve, audit."""
 
 import asyncio
 from collections.abc import Callable
@@ -8,10 +8,9 @@ from shared.arm.ids import ResourceId
 from shared.clock import Clock, from_text
 from shared.errors import CallFailure, ErrorCode, FailureKind, Problem, Refused, azure_code, refusal_of, sentence
 from shared.failovers.approvals import rules as approval
-from shared.failovers.approvals.rules import PlanChanged
+from shared.failovers.approvals.rules import ApprovalRecord, PlanChanged
 from shared.failovers.audit.answers import AuditTrail
 from shared.failovers.audit.trails import AuditTrails
-from shared.failovers.failing_over import state as record
 from shared.failovers.failing_over.answers import Plan
 from shared.failovers.failing_over.context import ContextReader
 from shared.failovers.failing_over.following import read_job
@@ -19,6 +18,7 @@ from shared.failovers.failing_over.requests import FailoverRequest, ResolveReque
 from shared.failovers.failing_over.rules import checks
 from shared.failovers.failing_over.rules.allowed import allowed_actions
 from shared.failovers.failing_over.rules.plans import Planned, make_plan
+from shared.failovers.failing_over.state import FailoverDetail, FailoverInput, FailoverState, InputName, request_of
 from shared.failovers.kinds import FAILOVER
 from shared.failovers.scopes import lock_names
 from shared.failovers.vault import jobs
@@ -31,18 +31,19 @@ from shared.operations.accepting.commands import Commands
 from shared.operations.accepting.locks import Held, Locks
 from shared.operations.model.models import Accepted, Actor, JsonObject, NewOperation, Operation
 from shared.operations.model.rows import Active
+from shared.values.reading import last_segment
 
 _READS_SECONDS = 5.0
-_NOBODY = "a" * 26
+_NO_OPERATION = "a" * 26
 _FOLLOWS = "concluding"
 """The step that reads the job of a leg."""
 
 
 @dataclass(frozen=True, slots=True)
 class StartFailover:
-    """A request for a failover, with whose it is: `owner` is the tenant that owns the scope, `key` the repeatability key.
+    """A request to start a failover: `owner` is the tenant that owns the scope, `key` the repeatability key.
 
-    `compare_body` is false for a timer's slot, which is the same request whatever its body says by now.
+    `compare_body` is false for the slot of a timer, which is the same request even if its body has changed since.
     """
 
     request: FailoverRequest
@@ -57,11 +58,11 @@ class StartFailover:
 
 @dataclass(frozen=True, slots=True)
 class Failovers:
-    """Plans and starts failovers, and takes people's words on them."""
+    """Plans and starts failovers, and takes decisions on them."""
 
     acceptance: Acceptance
     commands: Commands
-    surroundings: ContextReader
+    context: ContextReader
     gateway: SiteRecoveryGateway
     audit: AuditTrails
     locks: Locks
@@ -71,46 +72,46 @@ class Failovers:
         """Plan a failover without starting anything: the dry run. Raises `Refused` (SourceNotFound), `CallFailure`."""
         return (await self._planned(request, owner)).plan
 
-    async def start(self, asked: StartFailover) -> Accepted:
+    async def start(self, start: StartFailover) -> Accepted:
         """Accept a failover, or find the one that this request became earlier.
 
-        Raises `Refused` for what is known not to go now; what Azure does not say within five seconds is found by the first step.
+        Raises `Refused` for what is not possible now; the first step checks what Azure does not answer within five seconds.
         """
         new = NewOperation(
             kind=FAILOVER.name,
-            tenant=asked.owner,
-            key=asked.key,
-            body=asked.body,
-            actor=asked.actor,
+            tenant=start.owner,
+            key=start.key,
+            body=start.body,
+            actor=start.actor,
             first_step="planning",
-            filters={"action": str(asked.request.action), "scope": ResourceId.parse(asked.request.scope.id).key},
-            trace=asked.trace,
-            compare_body=asked.compare_body,
-            first_sent=asked.first_sent,
+            filters={"action": str(start.request.action), "scope": ResourceId.parse(start.request.scope.id).key},
+            trace=start.trace,
+            compare_body=start.compare_body,
+            first_sent=start.first_sent,
         )
         known = await self.acceptance.known(new)
         if known is not None:
             return Accepted(known, created=False)
         try:
-            return await self._begin(asked, new)
+            return await self._begin(start, new)
         except Refused:
-            # the same request, sent again at the same moment, may have become an operation meanwhile, which is then in its own way
+            # the same request, sent at the same time, may have become an operation meanwhile, which holds the lock then
             known = await self.acceptance.known(new)
             if known is None:
                 raise
             return Accepted(known, created=False)
 
-    async def _begin(self, asked: StartFailover, new: NewOperation) -> Accepted:
-        names = lock_names(asked.request.scope.id)
+    async def _begin(self, start: StartFailover, new: NewOperation) -> Accepted:
+        names = lock_names(start.request.scope.id)
         busy = await self.locks.holder(names, self.acceptance.store.id_for(new))
         if busy is not None:
             raise _busy(busy)
-        planned = await self._in_time(asked.request, asked.owner)
+        planned = await self._in_time(start.request, start.owner)
         if planned is not None:
-            names = lock_names(asked.request.scope.id, *(member.protected_item_id for member in planned.plan.members))
-            problem = checks.verdict(planned.plan, asked.request, planned.allowed)
+            names = lock_names(start.request.scope.id, *(member.protected_item_id for member in planned.plan.members))
+            problem = checks.verdict(planned.plan, start.request, planned.allowed)
             if problem is not None:
-                # what an operation of ours does to a member is why Azure allows the plan nothing now: that one is to be named
+                # where an operation works on a member, Azure allows the plan nothing: the answer names that operation
                 busy = await self.locks.holder(names, self.acceptance.store.id_for(new))
                 raise _busy(busy) if busy is not None else refusal_of(problem)
         return await self.acceptance.accept(replace(new, locks=names))
@@ -128,60 +129,58 @@ class Failovers:
 
     async def _planned(self, request: FailoverRequest, owner: str) -> Planned:
         try:
-            world = await self.surroundings.read(request, owner, _NOBODY)
+            context = await self.context.read(request, owner, _NO_OPERATION)
         except CallFailure as failure:
             if failure.kind is FailureKind.NOT_FOUND:
-                raise Refused(ErrorCode.SOURCE_NOT_FOUND, f"Azure has no {request.scope.id}.", target="scope") from failure
+                raise Refused(ErrorCode.SOURCE_NOT_FOUND, f"{request.scope.id} was not found in Azure.", target="scope") from failure
             raise
-        return make_plan(request, world)
+        return make_plan(request, context)
 
     async def approve(self, operation: Operation, plan_hash: str | None, by: Actor) -> Operation:
         """Approve the plan that waits, or commit now in a commit window.
 
         Raises `Refused` (OwnApproval, PersonRequired, NotAwaitingApproval, ApprovalLapsed, PlanChanged with the new plan).
         """
-        if operation.step == "commitWindow" and record.request_of(operation.body).commit_window is not None:
+        request = request_of(operation.body)
+        if operation.step == "commitWindow" and request.commit_window is not None:
             await self._may_commit(operation, by)
-            return await self._say(operation, {"word": "approve", "by": by.as_json()}, "commitWindow")
-        kept = record.approval_of(operation.detail)
-        if operation.step != "awaitingApproval" or kept is None:
-            raise Refused(ErrorCode.NOT_AWAITING_APPROVAL, f"It waits for no approval: it is at {operation.step}.", target=operation.id)
-        planned = await self._planned(record.request_of(operation.body), operation.tenant)
+            return await self._submit(operation, FailoverInput(name=InputName.APPROVE, by=by), "commitWindow")
+        record = _pending_approval(operation)
+        planned = await self._planned(request, operation.tenant)
         if plan_hash == planned.plan.hash:
-            kept = replace(kept, plan_hash=plan_hash)  # whoever was told of the new plan approves it before a step has noted it
-        taken = approval.approve(kept, plan_hash, planned.plan, operation.actor, by, self.clock.now())
-        word: JsonObject = {"word": "approve", "planHash": plan_hash, "by": by.as_json()}
+            # the new plan can be approved before a step has stored it
+            record = record.model_copy(update={"plan_hash": plan_hash})
+        taken = approval.approve(record, plan_hash, planned.plan, operation.actor, by, self.clock.now())
+        decision = FailoverInput(name=InputName.APPROVE, plan_hash=plan_hash, by=by)
         if isinstance(taken, PlanChanged):
-            # the step notes the new plan as the one that waits; whoever asked is told of it
-            await self._say(operation, word, "awaitingApproval")
-            detail = Problem("plan", "The plan by now, which stands whole beside this error.", planned.plan.hash)
-            words, now = sentence(taken.problem.message), planned.plan.as_json()
-            raise Refused(ErrorCode.PLAN_CHANGED, words, target="planHash", details=(detail,), beside={"plan": now})
+            # the step stores the new plan as the one that waits; the answer has it
+            await self._submit(operation, decision, "awaitingApproval")
+            detail = Problem("plan", "The new plan is the member plan beside this error.", planned.plan.hash)
+            beside = {"plan": planned.plan.as_json()}
+            raise Refused(ErrorCode.PLAN_CHANGED, taken.problem.message, target="planHash", details=(detail,), beside=beside)
         if isinstance(taken, Problem):
             raise refusal_of(taken)
-        return await self._say(operation, word, "awaitingApproval")
+        return await self._submit(operation, decision, "awaitingApproval")
 
     async def _may_commit(self, operation: Operation, by: Actor) -> None:
-        rails = await self.surroundings.rails(operation.tenant)
+        rails = await self.context.rails(operation.tenant)
         problem = approval.approver_problem(operation.actor, by, two_person=rails.two_person)
         if problem is not None:
             raise refusal_of(problem)
 
     async def reject(self, operation: Operation, reason: str, by: Actor) -> Operation:
         """Reject the plan that waits: nothing is started. Raises `Refused`."""
-        kept = record.approval_of(operation.detail)
-        if operation.step != "awaitingApproval" or kept is None:
-            raise Refused(ErrorCode.NOT_AWAITING_APPROVAL, f"It waits for no approval: it is at {operation.step}.", target=operation.id)
-        taken = approval.reject(kept, by, reason, self.clock.now())
+        taken = approval.reject(_pending_approval(operation), by, reason, self.clock.now())
         if isinstance(taken, Problem):
             raise refusal_of(taken)
-        return await self._say(operation, {"word": "reject", "reason": reason, "by": by.as_json()}, "awaitingApproval")
+        decision = FailoverInput(name=InputName.REJECT, reason=reason, by=by)
+        return await self._submit(operation, decision, "awaitingApproval")
 
     async def resume(self, operation: Operation, by: Actor) -> Operation:
-        """Complete a failback that waits suspended after its synchronisation. Raises `Refused` (NotSuspended)."""
+        """Resume a job that waits suspended, such as a failback after its synchronisation. Raises `Refused` (NotSuspended)."""
         if operation.step != "suspended":
-            raise Refused(ErrorCode.NOT_SUSPENDED, f"It does not wait suspended: it is at {operation.step}.", target=operation.id)
-        return await self._say(operation, {"word": "resume", "by": by.as_json()}, "suspended")
+            raise Refused(ErrorCode.NOT_SUSPENDED, f"The failover is at {operation.step}, not suspended.", target=operation.id)
+        return await self._submit(operation, FailoverInput(name=InputName.RESUME, by=by), "suspended")
 
     async def cancel(self, operation: Operation, by: Actor) -> Operation:
         """Cancel a failover before it starts. Raises `Refused` (AlreadyStarted with what Azure would still allow, AlreadyEnded)."""
@@ -194,85 +193,101 @@ class Failovers:
             raise Refused(refused.code, refused.problem.message, target=operation.id, details=details) from refused
 
     async def _allowed(self, operation: Operation) -> tuple[str, ...]:
-        request = record.request_of(operation.body)
         try:
-            world = await self.surroundings.read(request, operation.tenant, operation.id)
+            context = await self.context.read(request_of(operation.body), operation.tenant, operation.id)
         except CallFailure:
             return ()
-        return tuple(str(action) for action in allowed_actions(world.subject))
+        return tuple(str(action) for action in allowed_actions(context.subject))
 
-    async def resolve(self, operation: Operation, said: ResolveRequest, by: Actor) -> Operation:
-        """Take a person's word on a start whose outcome nobody knows. Raises `Refused` (NotInDoubt, InvalidRequest)."""
+    async def resolve(self, operation: Operation, resolution: ResolveRequest, by: Actor) -> Operation:
+        """Resolve a failover whose outcome is unknown: of its start, or of a job that is not found. Raises `Refused` (NotInDoubt, …)."""
         row = await self.commands.store.active(operation.id)
         if row is None or operation.attention is None or operation.attention.code != ErrorCode.OUTCOME_UNKNOWN:
             raise Refused(ErrorCode.NOT_IN_DOUBT, "The outcome of the failover is not unknown.", target=operation.id)
         if row.intent is None:
-            return await self._resolve_absent_job(operation, row, said, by)
+            return await self._resolve_absent_job(operation, row, resolution, by)
         if not row.intent.own:
-            raise Refused(ErrorCode.NOT_IN_DOUBT, "Its start is not in doubt; what prepares it is sent again.", target=operation.id)
-        job = said.job_id
-        if said.outcome is ResolvedAs.STARTED:
+            raise Refused(
+                ErrorCode.NOT_IN_DOUBT,
+                "The outcome of the start is not unknown: the call that prepares it is retried.",
+                target=operation.id,
+            )
+        job = resolution.job_id
+        if resolution.outcome is ResolvedAs.STARTED:
             job = await self._named(operation, job) if job else await self._find(operation, row)
-        word: JsonObject = {"word": "resolve", "outcome": str(said.outcome), "jobId": job, "by": by.as_json()}
-        await self.audit.append(
-            operation.id, f"resolved/{row.intent.client_request_id}", by, "resolved", {"outcome": str(said.outcome), "job": job}
-        )
-        return await self._say(operation, word, "starting")
+        key, entry = f"resolved/{row.intent.client_request_id}", {"outcome": str(resolution.outcome), "job": job}
+        await self.audit.append(operation.id, key, by, "resolved", entry)
+        return await self._submit(operation, _resolution(resolution.outcome, job, by), "starting")
 
-    async def _resolve_absent_job(self, operation: Operation, row: Active, said: ResolveRequest, by: Actor) -> Operation:
-        """Take a decision on a leg whose job Azure no longer shows: another job to follow, or that the leg has failed."""
+    async def _resolve_absent_job(self, operation: Operation, row: Active, resolution: ResolveRequest, by: Actor) -> Operation:
+        """Resolve a leg whose job is not found: follow another job, or end the leg as failed."""
         if row.step != _FOLLOWS:
             raise Refused(ErrorCode.NOT_IN_DOUBT, "The outcome of the failover is not unknown.", target=operation.id)
-        if said.outcome is ResolvedAs.STARTED and not said.job_id:
+        if resolution.outcome is ResolvedAs.STARTED and not resolution.job_id:
             raise Refused(ErrorCode.INVALID_REQUEST, "jobId is missing: name the job to follow.", target="jobId")
-        job = await self._named(operation, said.job_id) if said.job_id else None
-        lost = record.legs_of(row.data)[record.running_leg(row.data)].job
-        detail = {"outcome": str(said.outcome), "job": job}
-        await self.audit.append(operation.id, f"resolved/{lost}", by, "resolved", detail)
-        return await self._say(operation, {"word": "resolve", "outcome": str(said.outcome), "jobId": job, "by": by.as_json()}, _FOLLOWS)
+        job = await self._named(operation, resolution.job_id) if resolution.job_id else None
+        lost = FailoverState.of(row.data).running_leg.job
+        await self.audit.append(operation.id, f"resolved/{lost}", by, "resolved", {"outcome": str(resolution.outcome), "job": job})
+        return await self._submit(operation, _resolution(resolution.outcome, job, by), _FOLLOWS)
 
     async def _named(self, operation: Operation, job: str) -> str:
-        """Return the name of a job that a person says it is; a slip of the pen would end what still runs."""
-        name = job.rstrip("/").rpartition("/")[2]
-        vault = vault_of(ResourceId.parse(record.request_of(operation.body).scope.id))
+        """Return the name of the job that a person names; raises `Refused` where the vault has no such job."""
+        name = last_segment(job)
+        vault = vault_of(ResourceId.parse(request_of(operation.body).scope.id))
         try:
             known = await read_job(self.gateway, vault.child("replicationJobs", name))
         except ValueError as wrong:
             raise Refused(ErrorCode.INVALID_REQUEST, sentence(str(wrong)), target="jobId") from None
         if known is None:
-            raise Refused(ErrorCode.INVALID_REQUEST, "The vault has no such job: GET /jobs shows those that it has.", target="jobId")
+            raise Refused(ErrorCode.INVALID_REQUEST, f"Job '{name}' was not found in the vault. GET /jobs lists its jobs.", target="jobId")
         return name
 
     async def _find(self, operation: Operation, row: Active) -> str:
-        request = record.request_of(operation.body)
-        scope = ResourceId.parse(record.item_ids(operation.detail)[-1] if not request.scope.is_plan else request.scope.id)
+        """Return the name of the job that the unknown start began; raises `Refused` where none is found."""
+        request = request_of(operation.body)
+        scope = ResourceId.parse(
+            FailoverDetail.of(operation.detail).protected_item_ids[-1] if not request.scope.is_plan else request.scope.id
+        )
         found = await self.gateway.children(vault_of(scope), "replicationJobs")
         body = await self.gateway.read(scope)
         facts = PlanFacts.from_arm(body) if request.scope.is_plan else ProtectedItemFacts.from_arm(body)
         if row.intent is not None:
-            leg = record.legs_of(row.data)[record.running_leg(row.data)]
+            leg = FailoverState.of(row.data).running_leg
             since, shown = from_text(row.intent.at), facts.friendly_name or None
-            sought = jobs.JobQuery(row.intent.client_request_id, str(scope), leg.action, since, shown)
-            job = jobs.find_job(sought, [JobFacts.from_arm(item) for item in found], facts.scenario)
+            query = jobs.JobQuery(row.intent.client_request_id, str(scope), leg.action, since, shown)
+            job = jobs.find_job(query, [JobFacts.from_arm(item) for item in found], facts.scenario)
             if job is not None:
                 return job.name
-        raise Refused(ErrorCode.INVALID_REQUEST, "Azure shows no job that could be it: say which one it is.", target="jobId")
+        raise Refused(ErrorCode.INVALID_REQUEST, "No job in Azure fits this start. Name the job in jobId.", target="jobId")
 
     async def trail(self, operation: Operation) -> AuditTrail:
         """Return the audit trail of a failover."""
         return await self.audit.trail(operation.id)
 
-    async def _say(self, operation: Operation, word: JsonObject, step: str) -> Operation:
-        return await self.commands.submit_input(operation, word, _only_at(step, operation))
+    async def _submit(self, operation: Operation, decision: FailoverInput, step: str) -> Operation:
+        return await self.commands.submit_input(operation, decision.stored(), _only_at(step, operation))
+
+
+def _pending_approval(operation: Operation) -> ApprovalRecord:
+    record = FailoverDetail.of(operation.detail).approval
+    if operation.step != "awaitingApproval" or record is None:
+        message = f"The failover is at {operation.step} and waits for no approval."
+        raise Refused(ErrorCode.NOT_AWAITING_APPROVAL, message, target=operation.id)
+    return record
+
+
+def _resolution(outcome: ResolvedAs, job: str | None, by: Actor) -> FailoverInput:
+    return FailoverInput(name=InputName.RESOLVE, outcome=str(outcome), job_id=job, by=by)
 
 
 def _only_at(step: str, operation: Operation) -> Callable[[Active], None]:
     def guard(row: Active) -> None:
         if row.step != step:
-            raise Refused(ErrorCode.NOT_AWAITING_APPROVAL, f"It is at {row.step} by now, not at {step}.", target=operation.id)
+            raise Refused(ErrorCode.NOT_AWAITING_APPROVAL, f"The failover is at {row.step} now, not at {step}.", target=operation.id)
 
     return guard
 
 
 def _busy(held: Held) -> Refused:
-    return Refused(ErrorCode.SCOPE_BUSY, f"Operation {held.owner} works on it; wait for its end.", target=held.owner)
+    message = f"Operation {held.owner} works on the same item or plan. Wait until it has ended."
+    return Refused(ErrorCode.SCOPE_BUSY, message, target=held.owner)

@@ -1,95 +1,174 @@
-"""What a failover's rows hold: `data` what scheduling and checks need, `detail` what an answer shows; written and read here only."""
+"""The stored state of a failover: `FailoverState` is what scheduling and checks need, `FailoverDetail` what an answer shows.
 
-from collections.abc import Sequence
-from typing import Any
+The stored form (docs/design/failovers.md) is read and written here only: `data` of a row is the state, the detail is a document beside it.
+"""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Annotated, Self
+
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, PlainValidator
+from pydantic.alias_generators import to_camel
+
+from shared.arm.ids import ResourceId
 from shared.clock import from_text, to_text
+from shared.errors import Problem
 from shared.failovers.approvals.rules import ApprovalRecord
 from shared.failovers.failing_over.answers import JobView, Plan, UsedRecoveryPoint
 from shared.failovers.failing_over.requests import FailoverRequest
 from shared.failovers.failing_over.rules.legs import Leg
-from shared.failovers.vault.names import Action, ApprovalState
+from shared.failovers.vault.answers import Moment
+from shared.failovers.vault.names import Action
 from shared.operations.model.models import Actor, JsonObject, Status
+from shared.operations.running.claims import Claim
+from shared.values.absence import Absence
+from shared.values.reading import Json
+from shared.values.stored import StoredView
+
+
+def _leg(stored: object) -> Leg:
+    if isinstance(stored, Leg):
+        return stored
+    if not isinstance(stored, list | tuple):
+        raise ValueError("a stored leg is a list of action, status, job and end")
+    action, status, job, ended = stored
+    return Leg(Action(action), Status(status), job, from_text(ended) if ended else None)
+
+
+def _leg_json(leg: Leg) -> list[str | None]:
+    return [str(leg.action), str(leg.status), leg.job, to_text(leg.ended_at) if leg.ended_at else None]
+
+
+def _problem(stored: object) -> Problem | None:
+    return stored if isinstance(stored, Problem) else Problem.from_json(stored) if isinstance(stored, Mapping) else None
+
+
+def _absence(stored: object) -> Absence | None:
+    return stored if isinstance(stored, Absence) else Absence.from_json(stored)
+
+
+StoredLeg = Annotated[Leg, PlainValidator(_leg), PlainSerializer(_leg_json, return_type=list[str | None])]
+StoredProblem = Annotated[Problem | None, PlainValidator(_problem), PlainSerializer(lambda found: found and found.as_json())]
+StoredAbsence = Annotated[Absence | None, PlainValidator(_absence), PlainSerializer(lambda found: found and found.as_json())]
+
+
+class FailoverState(StoredView):
+    """What scheduling and the checks need.
+
+    `leg` is the index of the leg that is started or followed, `started_at` when its job was found, `end` the status that the failover will
+    end with. `naming` is the job that sets the name and size of the machine, empty where Azure set them without one. The absences count
+    the looks that have not shown the job of the leg, the job of `naming`, and the item or plan itself.
+    """
+
+    legs: tuple[StoredLeg, ...] = ()
+    leg: int = 0
+    vault: str | None = None
+    started_at: Moment | None = None
+    end: Status | None = None
+    naming: str | None = None
+    job_absent: StoredAbsence = None
+    naming_absent: StoredAbsence = None
+    scope_absent: StoredAbsence = None
+
+    @property
+    def running_leg(self) -> Leg:
+        """The leg that is started or followed."""
+        return self.legs[self.leg]
+
+    @property
+    def vault_id(self) -> ResourceId:
+        """The id of the vault; raises `ValueError` before planning has set it."""
+        return ResourceId.parse(self.vault or "")
+
+
+class RunningJob(BaseModel):
+    """The job of a leg as a check read it."""
+
+    model_config = ConfigDict(frozen=True, alias_generator=to_camel, populate_by_name=True)
+
+    leg: int = 0
+    job: JobView
+
+
+class FailoverDetail(StoredView):
+    """What an answer shows.
+
+    `jobs` are the jobs of the legs as steps last read them, by the index of the leg, `running` the one that a check read. `items` are the
+    members of the scope right before the start, in Azure's own form. `protected_item_ids` are the ids that the items have had, the newest
+    last. `legs` and `leg` are set at the end, when the state is removed.
+    """
+
+    plan: Plan | None = None
+    approval: ApprovalRecord | None = None
+    protected_item_ids: tuple[str, ...] = ()
+    items: tuple[Json, ...] = ()
+    jobs: dict[int, JobView] = Field(default_factory=dict)
+    running: RunningJob | None = None
+    recovery_point: UsedRecoveryPoint | None = None
+    problem: StoredProblem = None
+    legs: tuple[StoredLeg, ...] = ()
+    leg: int = 0
+
+    def put_job(self, leg: int, job: JobView) -> None:
+        """Set the job of a leg as it was last read."""
+        self.jobs = {**self.jobs, leg: job}
+
+
+class InputName(StrEnum):
+    """What a person can decide about a failover under way."""
+
+    APPROVE = "approve"
+    REJECT = "reject"
+    RESUME = "resume"
+    RESOLVE = "resolve"
+
+
+class FailoverInput(BaseModel):
+    """A person's decision on its way to the step that waits for it; `name` is stored as `word`."""
+
+    model_config = ConfigDict(frozen=True, extra="allow", alias_generator=to_camel, populate_by_name=True)
+
+    name: InputName = Field(alias="word")
+    by: Actor
+    plan_hash: str | None = None
+    reason: str | None = None
+    outcome: str | None = None
+    job_id: str | None = None
+
+    def stored(self) -> JsonObject:
+        """Return the stored form: the members that are set."""
+        return self.model_dump(mode="json", by_alias=True, exclude_unset=True)
+
+
+@dataclass(frozen=True, slots=True)
+class FailoverWork:
+    """What a step works on: the request, and the views of the stored state and detail."""
+
+    request: FailoverRequest
+    state: FailoverState
+    detail: FailoverDetail
+
+    @classmethod
+    def of(cls, claim: Claim) -> Self:
+        """Return the work of a claim; assigning to `state` and `detail` changes the claim."""
+        return cls(request_of(claim.operation.body), FailoverState.of(claim.data), FailoverDetail.of(claim.detail))
+
+
+def pending_input(claim: Claim, *names: InputName) -> FailoverInput | None:
+    """Take the pending input of a claim if it has one of these names, once; other inputs stay pending."""
+    stored = claim.row.pending_input
+    if stored is None or stored.get("word") not in names:
+        return None
+    claim.take_input()
+    return FailoverInput.model_validate(stored)
 
 
 def request_of(body: JsonObject) -> FailoverRequest:
     """Read the request as it was sent, without the reserved members of a message."""
-    return FailoverRequest.model_validate(as_asked(body))
+    return FailoverRequest.model_validate(as_sent(body))
 
 
-def as_asked(body: JsonObject) -> JsonObject:
-    """Return the body without the reserved members of a message."""
+def as_sent(body: JsonObject) -> JsonObject:
+    """Return a body without the reserved members of a message."""
     return {name: value for name, value in body.items() if name not in {"id", "tenant"}}
-
-
-def legs_of(data: JsonObject) -> tuple[Leg, ...]:
-    """Read the legs."""
-    legs = data.get("legs")
-    return tuple(_leg(item) for item in legs) if isinstance(legs, list) else ()
-
-
-def put_legs(data: JsonObject, legs: Sequence[Leg]) -> None:
-    """Write the legs."""
-    data["legs"] = [[str(leg.action), str(leg.status), leg.job, to_text(leg.ended_at) if leg.ended_at else None] for leg in legs]
-
-
-def running_leg(data: JsonObject) -> int:
-    """Return the number of the leg that is being started or followed."""
-    leg = data.get("leg")
-    return leg if isinstance(leg, int) else 0
-
-
-def approval_of(detail: JsonObject) -> ApprovalRecord | None:
-    """Read where the approval stands."""
-    found = detail.get("approval")
-    if not isinstance(found, dict):
-        return None
-    expires, at, by = found.get("expiresAt"), found.get("at"), found.get("by")
-    return ApprovalRecord(
-        state=ApprovalState(str(found["state"])),
-        plan_hash=str(found.get("planHash") or ""),
-        expires_at=from_text(str(expires)) if expires else None,
-        by=Actor.from_json(by) if isinstance(by, dict) else None,
-        at=from_text(str(at)) if at else None,
-        reason=str(found["reason"]) if found.get("reason") else None,
-    )
-
-
-def put_approval(detail: JsonObject, record: ApprovalRecord) -> None:
-    """Write where the approval stands."""
-    detail["approval"] = {
-        "state": str(record.state),
-        "planHash": record.plan_hash,
-        "by": record.by.as_json() if record.by else None,
-        "at": to_text(record.at) if record.at else None,
-        "expiresAt": to_text(record.expires_at) if record.expires_at else None,
-        "reason": record.reason,
-    }
-
-
-def put_plan(detail: JsonObject, plan: Plan) -> None:
-    """Write the plan."""
-    detail["plan"] = plan.as_json()
-
-
-def put_job(detail: JsonObject, leg: int, job: JobView) -> None:
-    """Write the job of a leg as it was last read."""
-    jobs = detail.get("jobs")
-    detail["jobs"] = {**(jobs if isinstance(jobs, dict) else {}), str(leg): job.as_json()}
-
-
-def put_point(detail: JsonObject, point: UsedRecoveryPoint | None) -> None:
-    """Write the recovery point that was used, once."""
-    if point is not None and not detail.get("recoveryPoint"):
-        detail["recoveryPoint"] = point.as_json()
-
-
-def item_ids(detail: JsonObject) -> list[str]:
-    """Return the ids that the item has had, the newest last."""
-    found = detail.get("protectedItemIds")
-    return [str(item) for item in found] if isinstance(found, list) else []
-
-
-def _leg(item: Any) -> Leg:  # noqa: ANN401  # a list out of JSON
-    action, status, job, ended = item
-    return Leg(Action(action), Status(status), job, from_text(ended) if ended else None)

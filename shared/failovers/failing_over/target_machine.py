@@ -1,6 +1,6 @@
-"""The name and size of the machine that a failover makes: no start has a place for them, so they are set on the item before it.
+"""The name and size of the machine that a failover makes: no start takes them, so they are set on the item before it.
 
-Azure takes them by an update of the item (facts/site-recovery.md, "Providers"), which is a job of its own and keeps the item busy.
+Azure takes them by an update of the item, which is a job of its own and keeps the item busy (docs/azure/site-recovery.md, "Providers").
 """
 
 from dataclasses import dataclass, replace
@@ -13,6 +13,7 @@ from shared.failovers.failing_over.following import read_job
 from shared.failovers.failing_over.requests import FailoverRequest
 from shared.failovers.failing_over.rules.kept_settings import provider_details
 from shared.failovers.failing_over.rules.payloads import named_otherwise, rename_target
+from shared.failovers.failing_over.state import FailoverState
 from shared.failovers.vault import jobs
 from shared.failovers.vault.facts import ProtectedItemFacts
 from shared.failovers.vault.gateway import SiteRecoveryGateway, StartedJob, vault_of
@@ -22,46 +23,43 @@ from shared.operations.running.claims import Claim
 from shared.operations.running.effects import Absent, Effect, Started
 from shared.operations.running.outcomes import Wait
 from shared.operations.timings import Timings
-from shared.values.absence import BETWEEN_LOOKS, Absence, not_shown
+from shared.values.absence import BETWEEN_LOOKS, not_shown
 
-_JOB = "naming"
-"""The member of a row's `data` with the update's job; empty where Azure did it at once."""
-_ABSENT = "namingAbsent"
-"""The member of a row's `data` with the looks that have not shown that job."""
+_EFFECT = "naming"
 _HARMLESS = "it sets the same name and size again, and Azure refuses it while a job works on the item"
 _SOON = timedelta(seconds=15)
 
 
 @dataclass(frozen=True, slots=True)
 class TargetMachines:
-    """Sets name and size."""
+    """Sets the name and size of machines."""
 
     gateway: SiteRecoveryGateway
     clock: Clock
     timings: Timings
 
-    async def given(self, claim: Claim, request: FailoverRequest) -> Problem | Wait | None:
-        """Set what a request names: why that failed, when to look again, or None once it stands so.
+    async def set_up(self, claim: Claim, state: FailoverState, request: FailoverRequest) -> Problem | Wait | None:
+        """Set the name and size of a request: return why that failed, when to look again, or None once they are set.
 
-        Raises `CallFailure` where Azure does not answer, `StepWaits` while the update is in doubt.
+        Raises `CallFailure` where Azure does not answer, `StepWaits` while the outcome of the update is unknown.
         """
         intent = claim.row.intent
-        if intent is not None and intent.effect != _JOB:
-            return None  # the start itself is in doubt: what comes before it is over
+        if intent is not None and intent.effect != _EFFECT:
+            return None  # the start itself has an intent: what comes before it is over
         if request.options.target_vm_name is None and request.options.target_vm_size is None:
             return None
-        if _JOB not in claim.data:
-            refused = await self._set(claim, request)
+        if state.naming is None:
+            refused = await self._set(claim, state, request)
             if refused is not None:
                 return refused
-        return await self._ended(claim, request) if claim.data.get(_JOB) else None
+        return await self._ended(state, request) if state.naming else None
 
-    async def _set(self, claim: Claim, request: FailoverRequest) -> Problem | None:
+    async def _set(self, claim: Claim, state: FailoverState, request: FailoverRequest) -> Problem | None:
         scope, options = ResourceId.parse(request.scope.id), request.options
         body = await self.gateway.find(scope)
         item = ProtectedItemFacts.from_arm(body) if body is not None else None
         if item is None or (claim.row.intent is None and not named_otherwise(item, options.target_vm_name, options.target_vm_size)):
-            claim.data[_JOB] = ""
+            state.naming = ""
             return None
         update = rename_target(item, options.target_vm_name, options.target_vm_size, provider_details(body))
 
@@ -74,34 +72,33 @@ class TargetMachines:
             return Started(StartedJob(job.name, self.clock.now())) if job is not None else Absent()
 
         try:
-            begun = await claim.perform(Effect(_JOB, send, look, _HARMLESS, preparation=True))
+            started = await claim.perform(Effect(_EFFECT, send, look, _HARMLESS, preparation=True))
         except CallFailure as failure:
             if failure.kind not in {FailureKind.REFUSED, FailureKind.NOT_FOUND}:
                 raise
-            words = f"Azure refused the name or size of the machine, and nothing was started: {failure.message}"
-            return Problem(azure_code(failure), words, "options", (failure.problem,))
-        claim.data[_JOB] = begun.job or ""
+            message = f"Azure refused the name or size of the machine. Nothing was started. {failure.message}"
+            return Problem(azure_code(failure), message, "options", (failure.problem,))
+        state.naming = started.job or ""
         return None
 
-    def _job_absent(self, claim: Claim) -> Wait:
-        """Return when to look again for the job of the update; once it counts as gone, name and size are set again."""
-        now = self.clock.now()
-        absence = not_shown(Absence.from_json(claim.data.get(_ABSENT)), now)
-        claim.data[_ABSENT] = absence.as_json()
-        if absence.lasts_long_enough(now):
-            del claim.data[_ABSENT], claim.data[_JOB]
-            return Wait(now)
-        return Wait(now + BETWEEN_LOOKS)
-
-    async def _ended(self, claim: Claim, request: FailoverRequest) -> Problem | Wait | None:
+    async def _ended(self, state: FailoverState, request: FailoverRequest) -> Problem | Wait | None:
         vault = vault_of(ResourceId.parse(request.scope.id))
-        job = await read_job(self.gateway, vault.child("replicationJobs", str(claim.data[_JOB])))
+        job = await read_job(self.gateway, vault.child("replicationJobs", state.naming or ""))
         if job is None:
-            return self._job_absent(claim)
-        claim.data.pop(_ABSENT, None)
+            return self._job_absent(state)
+        state.naming_absent = None
         if not jobs.end_of(job).is_over:
             return Wait(self.clock.now() + _SOON)
         failed = jobs.problem_of(job, request.action)
         if failed is None:
             return None
-        return replace(failed, message=f"The name or size of the machine could not be set, and nothing was started. {failed.message}")
+        return replace(failed, message=f"The name or size of the machine could not be set. Nothing was started. {failed.message}")
+
+    def _job_absent(self, state: FailoverState) -> Wait:
+        """Return when to look again for the job of the update; once it counts as gone, name and size are set again."""
+        now = self.clock.now()
+        state.naming_absent = absence = not_shown(state.naming_absent, now)
+        if not absence.lasts_long_enough(now):
+            return Wait(now + BETWEEN_LOOKS)
+        state.naming = state.naming_absent = None
+        return Wait(now)

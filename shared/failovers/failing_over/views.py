@@ -1,14 +1,14 @@
-"""A failover as callers see it, made of its operation (contracts/failovers.md)."""
+"""A failover and its jobs as callers see them (docs/design/failovers.md)."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
-from shared.failovers.failing_over import state as record
-from shared.failovers.failing_over.answers import ApprovalView, Failover, JobView, LegView, Plan, TaskView, Timings, UsedRecoveryPoint
-from shared.failovers.failing_over.rules.legs import Leg
+from shared.failovers.approvals.rules import ApprovalRecord
+from shared.failovers.failing_over.answers import ApprovalView, Failover, JobView, LegView, TaskView, Timings, UsedRecoveryPoint
+from shared.failovers.failing_over.state import FailoverDetail, FailoverState, request_of
 from shared.failovers.vault.job_facts import JobFacts, JobMemberFacts, TaskFacts
 from shared.failovers.vault.names import ApprovalState, JobState, Step
-from shared.operations.model.models import JsonObject, Operation
+from shared.operations.model.models import Operation
 from shared.values.reading import same_name
 
 _STEPS = {"concluding": Step.RUNNING, "finishing": Step.FINISHED}
@@ -16,10 +16,10 @@ _STEPS = {"concluding": Step.RUNNING, "finishing": Step.FINISHED}
 
 def failover_of(operation: Operation) -> Failover:
     """Return the failover that an operation is about."""
-    request = record.request_of(operation.body)
-    detail = operation.detail
-    data = operation.data or detail
-    known, index, jobs = record.legs_of(data), record.running_leg(data), _jobs(detail)
+    request, detail = request_of(operation.body), FailoverDetail.of(operation.detail)
+    # the state is removed at the end, and the detail has the legs then
+    state = FailoverState.of(operation.data) if operation.data else detail
+    jobs = _latest_jobs(detail)
     return Failover(
         id=operation.id,
         tenant=operation.tenant,
@@ -27,15 +27,15 @@ def failover_of(operation: Operation) -> Failover:
         step=Step.FINISHED if operation.status.ended else _STEPS.get(operation.step) or Step(operation.step),
         action=request.action,
         scope=request.scope.as_json(),
-        protected_item_ids=tuple(record.item_ids(detail)),
+        protected_item_ids=detail.protected_item_ids,
         options=request.options.as_json(),
         reason=request.reason,
         requested_by=operation.actor,
-        plan=Plan.model_validate(detail["plan"]) if isinstance(detail.get("plan"), dict) else None,
-        approval=_approval(detail),
-        job=jobs.get(index),
-        legs=tuple(_leg(leg, number, jobs) for number, leg in enumerate(known)),
-        recovery_point=UsedRecoveryPoint.model_validate(detail["recoveryPoint"]) if isinstance(detail.get("recoveryPoint"), dict) else None,
+        plan=detail.plan,
+        approval=_approval(detail.approval),
+        job=jobs.get(state.leg),
+        legs=tuple(LegView(action=leg.action, status=leg.status, job=jobs.get(index)) for index, leg in enumerate(state.legs)),
+        recovery_point=detail.recovery_point,
         timings=_timings(operation, jobs.get(0)),
         attention=operation.attention,
         created_at=operation.created_at,
@@ -44,25 +44,18 @@ def failover_of(operation: Operation) -> Failover:
     )
 
 
-def _approval(detail: JsonObject) -> ApprovalView:
-    kept = record.approval_of(detail)
-    if kept is None:
+def _approval(record: ApprovalRecord | None) -> ApprovalView:
+    if record is None:
         return ApprovalView(state=ApprovalState.NOT_REQUIRED)
-    return ApprovalView(state=kept.state, plan_hash=kept.plan_hash or None, by=kept.by, at=kept.at, expires_at=kept.expires_at)
+    return ApprovalView(state=record.state, plan_hash=record.plan_hash or None, by=record.by, at=record.at, expires_at=record.expires_at)
 
 
-def _jobs(detail: JsonObject) -> dict[int, JobView]:
-    """The job of each leg as it was last read, by a step or by a check: a job only goes forward."""
-    kept, seen = detail.get("jobs"), detail.get("running")
-    found = {int(number): JobView.model_validate(job) for number, job in kept.items()} if isinstance(kept, dict) else {}
-    if isinstance(seen, dict) and isinstance(seen.get("job"), dict):
-        checked, leg = JobView.model_validate(seen["job"]), int(seen.get("leg", 0))
-        found[leg] = max(checked, found.get(leg, checked), key=how_far)
+def _latest_jobs(detail: FailoverDetail) -> dict[int, JobView]:
+    """Return the job of each leg as it was last read, by a step or by a check: of two reads the one that is further."""
+    found, checked = dict(detail.jobs), detail.running
+    if checked is not None:
+        found[checked.leg] = max(checked.job, found.get(checked.leg, checked.job), key=how_far)
     return found
-
-
-def _leg(leg: Leg, number: int, jobs: Mapping[int, JobView]) -> LegView:
-    return LegView(action=leg.action, status=leg.status, job=jobs.get(number))
 
 
 def _timings(operation: Operation, job: JobView | None) -> Timings:
@@ -102,16 +95,16 @@ def job_view(job: JobFacts) -> JobView:
 
 
 def how_far(job: JobView) -> tuple[bool, int, int]:
-    """Return how far a job was when it was read: of two looks at one the later has no less."""
+    """Return how far a job was when it was read; of two reads of one job the later has no less."""
     begun = sum(task.state is not JobState.NOT_STARTED for task in job.tasks)
     return job.state.ended, sum(task.state.ended for task in job.tasks), begun
 
 
 def used_point(job: JobFacts, items: Sequence[str]) -> UsedRecoveryPoint | None:
-    """Return the recovery point that a job used, of several members the oldest, and its age when the job began.
+    """Return the recovery point that a job used, the oldest of several members, and its age when the job began.
 
-    One that a planned failover made after it had begun is 0 seconds old. A job tells a point by its name alone (spec, recordings); with
-    the item among `items`, ARM ids, that it is of, it has its ARM id.
+    A point that a planned failover made after it began is 0 seconds old. A job has the name of a point only; with the item that it is of
+    among `items`, ARM ids, the id of the answer is the point's ARM id.
     """
     known = [member for member in job.members if member.recovery_point_id is not None]
     timed = [(member.recovery_point_at, member) for member in known if member.recovery_point_at is not None]

@@ -67,8 +67,8 @@ def verdict(plan: Plan, request: FailoverRequest, allowed: Sequence[Action]) -> 
     return None
 
 
-def told(plan: Plan) -> dict[str, str]:
-    """Return the worst result of each check of a plan, by its name: what the audit trail keeps of it."""
+def worst_results(plan: Plan) -> dict[str, str]:
+    """Return the worst result of each check of a plan by the name of the check, for the audit trail."""
     found: dict[str, str] = {}
     for check in sorted(plan.checks, key=lambda check: _WORSE.index(check.result)):
         found[str(check.name)] = str(check.result)

@@ -1,9 +1,9 @@
-"""One request, several legs: what comes next, as a pure state machine (docs/design/failovers.md, `thenCommit` to `thenCleanup`).
+"""One request with several legs: what comes next, as a pure state machine (docs/design/failovers.md).
 
-    leg 1 running -> over, well -> leg 2 pending -> guarded again -> running -> ... -> all over
-                  -> over, ill  -> the rest is never started (but a test is cleaned up all the same)
+    leg 1 running -> succeeded -> leg 2 pending -> checked again -> running -> ... -> all over
+                  -> failed    -> the later legs are canceled (but the cleanup of a test)
 
-Each leg is guarded like a single request when its turn comes; what is true of one says nothing of the next.
+Each leg is checked like a single request before it starts.
 """
 
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ from shared.operations.model.models import Status
 
 @dataclass(frozen=True, slots=True)
 class Leg:
-    """One leg: how it stands, its job's name once there is one, when it was over, Azure's time."""
+    """One leg: its status, the name of its job once there is one, and when it ended, Azure's time."""
 
     action: Action
     status: Status = Status.NOT_STARTED
@@ -36,21 +36,21 @@ class WindowState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class StartLeg:
-    """Guard and start this leg now."""
+    """Check and start this leg now."""
 
     index: int
 
 
 @dataclass(frozen=True, slots=True)
 class FollowLeg:
-    """This leg is under way."""
+    """This leg is running."""
 
     index: int
 
 
 @dataclass(frozen=True, slots=True)
 class WaitForLeg:
-    """This leg begins at a moment; in a commit window a person's word can come before it."""
+    """This leg starts at a time; in a commit window a person can approve it before."""
 
     index: int
     until: datetime
@@ -58,35 +58,35 @@ class WaitForLeg:
 
 
 @dataclass(frozen=True, slots=True)
-class WaitForWord:
-    """A commit window is open that ends with an alert: nothing begins but by a person's word."""
+class WaitForApproval:
+    """A commit window is open that ends with an alert: only an approval starts the commit."""
 
     until: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class AllOver:
-    """Nothing is left to do; `alert` says that a commit window ended without anybody's word."""
+    """Nothing is left to do; `alert` is true where a commit window ended without an approval."""
 
     status: Status
     alert: bool = False
 
 
-Move = StartLeg | FollowLeg | WaitForLeg | WaitForWord | AllOver
+Move = StartLeg | FollowLeg | WaitForLeg | WaitForApproval | AllOver
 
 
 def begin(actions: Sequence[Action]) -> tuple[Leg, ...]:
-    """Return the legs of a request, none of them started."""
+    """Return the legs of a request before the start of the first."""
     return tuple(Leg(action) for action in actions)
 
 
 def started(legs: Sequence[Leg], index: int, job: str | None) -> tuple[Leg, ...]:
-    """Return the legs after one was started, with its job's name if that is known."""
+    """Return the legs after the start of one, with the name of its job where that is known."""
     return _with(legs, index, replace(legs[index], status=Status.RUNNING, job=job or legs[index].job))
 
 
 def ended(legs: Sequence[Leg], index: int, status: Status, at: datetime) -> tuple[Leg, ...]:
-    """Return the legs after one was over; where it did not succeed those after it are canceled, but for the cleanup of a test."""
+    """Return the legs after the end of one; where it did not succeed the later ones are canceled, but the cleanup of a test."""
     after = _with(legs, index, replace(legs[index], status=status, ended_at=at))
     if status is Status.SUCCEEDED:
         return after
@@ -99,12 +99,12 @@ def ended(legs: Sequence[Leg], index: int, status: Status, at: datetime) -> tupl
 
 
 def commit_now(legs: Sequence[Leg]) -> tuple[Leg, ...]:
-    """Return the legs after a person's word in a commit window: a commit is among them, and waits no longer (see `next_move`)."""
+    """Return the legs after an approval in a commit window, with a commit among them that starts now (see `next_move`)."""
     return tuple(legs) if any(leg.action is Action.COMMIT for leg in legs) else (*legs, Leg(Action.COMMIT))
 
 
 def window_state(window: CommitWindow, opened_at: datetime, now: datetime, *, approved: bool) -> WindowState:
-    """Say how a commit window stands that opened when the failover was over; `approved` is a person's word to commit now."""
+    """Return the state of a commit window that opened at the end of the failover; `approved` is true for an approval to commit now."""
     if approved:
         return WindowState.COMMIT_NOW
     if now < opened_at + window.duration:
@@ -121,10 +121,10 @@ def next_move(
     approved: bool = False,
     cleanup_possible: bool = True,
 ) -> Move:
-    """Say what to do next; the same answer comes again until something has changed.
+    """Return what to do next; the result is the same until something changes.
 
-    `approved` is a person's word to commit now. `cleanup_possible` says whether a test that failed has left anything to clean up, which its
-    `allowedOperations` tell.
+    `approved` is true for an approval to commit now. `cleanup_possible` is false where a failed test has left nothing to clean up, by its
+    `allowedOperations`.
     """
     for index, leg in enumerate(legs):
         if leg.status is Status.RUNNING:
@@ -135,7 +135,7 @@ def next_move(
     if window is not None and first.status is Status.SUCCEEDED and first.ended_at is not None and len(legs) == 1:
         match window_state(window, first.ended_at, now, approved=approved):
             case WindowState.OPEN:
-                return WaitForWord(first.ended_at + window.duration)
+                return WaitForApproval(first.ended_at + window.duration)
             case WindowState.ALERT:
                 return AllOver(Status.SUCCEEDED, alert=True)
             case WindowState.COMMIT_NOW:
@@ -144,7 +144,7 @@ def next_move(
 
 
 def overall(legs: Sequence[Leg]) -> Status:
-    """Return how an operation ended whose legs are over: Succeeded only if each of them is."""
+    """Return the status of an operation whose legs have ended: Succeeded only if each of them succeeded."""
     if all(leg.status is Status.SUCCEEDED for leg in legs):
         return Status.SUCCEEDED
     return Status.CANCELED if legs[0].status is Status.CANCELED else Status.FAILED
@@ -169,7 +169,7 @@ def _pending(
         if cleanup is not None and before.ended_at is not None and now < before.ended_at + cleanup.after:
             return WaitForLeg(index, before.ended_at + cleanup.after)
     elif leg.action is Action.COMMIT and window is not None and before.ended_at is not None:
-        # a window that ends with an alert has a commit among its legs only by a person's word
+        # a window that ends with an alert has a commit among its legs only after an approval
         wanted = approved or window.then is WindowEnd.ALERT
         if window_state(window, before.ended_at, now, approved=wanted) is WindowState.OPEN:
             return WaitForLeg(index, before.ended_at + window.duration, in_window=True)
