@@ -1,17 +1,26 @@
-"""Null members of JSON documents: serializers of PowerShell, C# and Terraform write null for what is not set."""
+"""Null for what is absent: serializers of PowerShell, C# and Terraform write it for what is not set."""
 
 from collections.abc import Mapping
+from types import NoneType
+from typing import get_args
 
 from pydantic import BaseModel
 
 
 def without_nulls(model: type[BaseModel], document: object) -> object:
-    """Return a document without the members that are null although their field is optional; they count as absent.
+    """Return a document without the members that are null although their field is optional and knows no null: they count as absent.
 
-    A required field keeps its null, which then has a meaning of its own. Anything but an object is returned unchanged.
+    A required field keeps its null, which is refused; a field whose type has None keeps it too, for it may have a meaning (the network of a
+    test failover: null attaches none). Anything but an object is returned unchanged.
     """
-    if not isinstance(document, Mapping):
+    if not isinstance(document, Mapping) or None not in document.values():
         return document
-    optional = {name for name, field in model.model_fields.items() if not field.is_required()}
-    optional |= {field.alias for name, field in model.model_fields.items() if name in optional and field.alias}
-    return {name: value for name, value in document.items() if value is not None or name not in optional}
+    absent = set()
+    for name, field in model.model_fields.items():
+        if not field.is_required() and not _has_none(field.annotation):
+            absent |= {name, field.alias or name}
+    return {name: value for name, value in document.items() if value is not None or name not in absent}
+
+
+def _has_none(annotation: object) -> bool:
+    return annotation in {None, NoneType} or any(_has_none(part) for part in get_args(annotation) if not isinstance(part, str | int))

@@ -33,49 +33,13 @@ def read_object(body: bytes) -> JsonObject:
 def parse(model: type[M], document: JsonObject) -> M:
     """Check a document against a model; refuses with `InvalidRequest` and one detail per error, whose target is the field's path.
 
-    Paths are written as the sender writes the fields: `source.virtualMachineId`, `excludeDisks[2]`. Values are never repeated. A null
-    counts as absent wherever the model gives it no meaning: serializers write it for what is not set.
+    Paths are written as the sender writes the fields: `source.virtualMachineId`, `excludeDisks[2]`. Values are never repeated.
     """
-    while True:
-        try:
-            return model.model_validate_json(json.dumps(document))
-        except ValidationError as error:
-            found = error.errors(include_url=False)
-            nulls = _nulls(model, document, found)
-            if not nulls:
-                raise invalid(list(dict.fromkeys(_problem(model, document, item) for item in found))) from None
-            document = _without(document, nulls)
-
-
-def _nulls(model: type[BaseModel], document: JsonObject, found: Sequence[ErrorDetails]) -> set[tuple[str | int, ...]]:
-    """Return the paths of members that are null where the model has no null: a member that the model does not know is not among them."""
-    paths = set()
-    for item in found:
-        path = _path(document, item)
-        if not path or item["input"] is not None or item["type"] in {"missing", "farshore_field"} or not isinstance(path[-1], str):
-            continue
-        if _holds_null(document, path) and path[-1] in _fields(_at(model, path[:-1])):
-            paths.add(path)
-    return paths
-
-
-def _holds_null(document: JsonObject, path: tuple[str | int, ...]) -> bool:
-    here: Any = document
-    for part in path:
-        if not _holds(here, part):
-            return False
-        here = here[part]
-    return here is None
-
-
-def _without(value: Any, paths: set[tuple[str | int, ...]]) -> Any:  # noqa: ANN401  # any part of a JSON document
-    """Return a copy of a JSON value without the members at these paths."""
-    inner = {head: {path[1:] for path in paths if path[0] == head} for head in {path[0] for path in paths}}
-    if isinstance(value, dict):
-        return {name: _without(member, inner.get(name, set()) - {()}) for name, member in value.items() if () not in inner.get(name, set())}
-    if isinstance(value, list):
-        return [_without(member, inner.get(number, set())) for number, member in enumerate(value)]
-    return value
+    try:
+        return model.model_validate_json(json.dumps(document))
+    except ValidationError as error:
+        problems = [_problem(model, document, item) for item in error.errors(include_url=False, include_input=False)]
+        raise invalid(list(dict.fromkeys(problems))) from error
 
 
 def invalid(problems: Sequence[Problem]) -> Refused:

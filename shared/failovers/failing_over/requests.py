@@ -42,6 +42,7 @@ from shared.failovers.vault.fields import (
 )
 from shared.failovers.vault.names import Action, DataSync, LatestPoint, ResolvedAs, SourceSiteOperations, WindowEnd
 from shared.values.durations import duration_text
+from shared.values.nulls import without_nulls
 
 _OUT_OR_TEST = frozenset({Action.TEST_FAILOVER, Action.PLANNED_FAILOVER, Action.UNPLANNED_FAILOVER})
 _MOVES = frozenset({Action.PLANNED_FAILOVER, Action.UNPLANNED_FAILOVER, Action.FAILBACK})
@@ -61,6 +62,11 @@ _COMMITTED = _MOVES | {Action.APPLY_RECOVERY_POINT}
 class _Request(BaseModel):
     # built when first used: a cold start declares many models and uses few
     model_config = ConfigDict(frozen=True, defer_build=True, extra="forbid", alias_generator=to_camel)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _null_is_absent(cls, value: object) -> object:
+        return without_nulls(cls, value)
 
 
 class FailoverScope(_Request):
