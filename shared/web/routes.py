@@ -1,7 +1,6 @@
 """Routes: everything that an entry point declares about itself, once; requests are read and OpenAPI is built from it."""
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
@@ -79,8 +78,3 @@ class Route:
     def path_parameters(self) -> tuple[str, ...]:
         """The names in the path, in order."""
         return tuple(PATH_PARAMETER.findall(self.path))
-
-
-def compared(routes: Iterable[Route]) -> frozenset[tuple[str, str]]:
-    """Return the routes as (method, path without its leading slash): what a test compares with what the app really serves."""
-    return frozenset((route.method, route.path.removeprefix("/")) for route in routes)

@@ -1,5 +1,7 @@
 """The stored state of a copy: what earlier versions wrote is read and written unchanged, and so is what a newer one added."""
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -53,6 +55,21 @@ def test_the_state_is_written_as_it_was_read(stored: dict[str, Any]) -> None:
 )
 def test_the_detail_is_written_as_it_was_read(stored: dict[str, Any]) -> None:
     assert CopyDetail.read(stored).written() == stored
+
+
+def test_what_an_earlier_version_stored_is_written_as_it_was_read() -> None:
+    stored = json.loads((Path(__file__).parent.parent / "compatibility" / "stored" / "0.1.0.json").read_text())
+    rows = stored["tables"]["operations"]
+    states = [
+        row["state"]["deflated"].get("data", {})
+        for row in rows
+        if row.get("kind") == "restorePointCopy" and isinstance(row.get("state"), dict)
+    ]
+    details = [row["detail0"]["json"] for row in rows if "detail0" in row and "source" in row["detail0"]["json"]]
+    assert len(states) > 3
+    assert len(details) > 3
+    assert [CopyState.read(state).written() for state in states] == states
+    assert [CopyDetail.read(detail).written() for detail in details] == details
 
 
 def test_what_is_forgotten_is_not_written() -> None:

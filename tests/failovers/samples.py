@@ -61,7 +61,7 @@ def world(*items: ProtectedItemFacts, plan: PlanFacts | None = None, **more: Any
         )
         for one in chosen
     )
-    defaults: dict[str, Any] = {"moved_lately": 0, "jobs": (), "vault_region": "westeurope", "rails": GuardRails(two_person=False)}
+    defaults: dict[str, Any] = {"recently_moved": 0, "jobs": (), "vault_region": "westeurope", "rails": GuardRails(two_person=False)}
     fields = {**defaults, "members": members, **more}
     return FailoverContext(now=NOW, scope_id=plan.id if plan else chosen[0].id, owned=fields.pop("owned", True), plan=plan, **fields)
 

@@ -181,15 +181,11 @@ def test_a_test_that_waits_for_its_cleanup_does_not_stand_in_its_way() -> None:
 def test_what_is_anothers_is_never_touched() -> None:
     mine, theirs = Member(item("web"), owned=True), Member(item("db"), owned=False)
     seen = world(plan=plan([["web", "db"]]), members=(mine, theirs))
-    assert found(request(), seen, CheckName.OWNERSHIP) == [
-        (CheckResult.FAILURE, "1 of 2 members belong to another tenant, or to nobody that is known")
-    ]
+    assert found(request(), seen, CheckName.OWNERSHIP) == [(CheckResult.FAILURE, "1 of 2 members belong to another or an unknown tenant")]
     assert refusal(request(acceptWarnings=True, acceptUntested=True), seen) is not None
     assert found(request(), world(owned=False), CheckName.OWNERSHIP)[0][0] is CheckResult.FAILURE
     unseen = world(plan=plan([["web"]]), members=(mine,), strangers=2)
-    assert found(request(), unseen, CheckName.OWNERSHIP) == [
-        (CheckResult.FAILURE, "2 of 3 members belong to another tenant, or to nobody that is known")
-    ]
+    assert found(request(), unseen, CheckName.OWNERSHIP) == [(CheckResult.FAILURE, "2 of 3 members belong to another or an unknown tenant")]
 
 
 @pytest.mark.parametrize(("count", "passes"), [(1, True), (100, True), (101, False)])
@@ -249,7 +245,7 @@ def test_the_network_of_an_a2a_test_is_where_its_machines_are_made() -> None:
 
 @pytest.mark.parametrize(("lately", "result"), [(0, "pass"), (9, "pass"), (10, "failure"), (None, "unknown")])
 def test_the_blast_radius_counts_the_last_hour_and_this(lately: int | None, result: str) -> None:
-    seen = world(moved_lately=lately, rails=GuardRails(blast_radius=10, two_person=False))
+    seen = world(recently_moved=lately, rails=GuardRails(blast_radius=10, two_person=False))
     assert found(request(), seen, CheckName.BLAST_RADIUS)[0][0] == result
     assert found(drill(None), seen, CheckName.BLAST_RADIUS)[0][0] == "pass", "a test moves nothing"
 

@@ -164,7 +164,7 @@ def test_no_two_of_those_are_the_same() -> None:
         world(item(lastSuccessfulTestFailoverTime=None)),
         world(item(allowed=["Commit"])),
         world(owned=False),
-        world(moved_lately=None),
+        world(recently_moved=None),
         world(rails=GuardRails(two_person=True)),
     ],
 )

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.failovers.drills.rules import DrillPolicy, DrillRun, due, never_drilled, slot_at, slot_key, states
+from shared.failovers.drills.rules import DrillPolicy, DrillRun, due, slot_at, slot_key, states
 from shared.failovers.vault.facts import ProviderFacts
 from shared.failovers.vault.limits import Machine, machine_faults, version_check, version_numbers
 from shared.failovers.vault.names import CheckResult
@@ -153,7 +153,3 @@ def test_how_each_item_stands() -> None:
     assert (web.last_success, web.last_status, web.never, web.overdue, web.to_clean_up) == (NOW, Status.FAILED, False, True, True)
     assert (db.never, db.last_status, db.overdue, db.to_clean_up) == (True, None, True, False)
     assert not states(WEEKLY, runs, NOW + HOUR)[0].overdue
-
-
-def test_an_item_never_drilled_is_visible() -> None:
-    assert never_drilled([ITEM, DB], [run(DB, 0, Status.FAILED), run(ITEM, 0)]) == (DB,)

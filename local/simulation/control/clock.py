@@ -34,11 +34,6 @@ class Clock:
         """The speed at this moment: 0 while frozen."""
         return 0.0 if self._frozen else self._speed
 
-    @property
-    def frozen(self) -> bool:
-        """Whether an advance holds the clock still."""
-        return self._frozen
-
     def now(self) -> datetime:
         """Azure's time, aware, UTC."""
         if self._frozen:

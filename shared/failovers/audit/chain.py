@@ -15,17 +15,17 @@ from shared.operations.model.models import Actor
 from shared.values.canonical import canonical
 
 FIRST = "0" * 64
-"""What stands for the hash before the first entry."""
+"""The previous hash of the first entry."""
 
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """Whether a trail is whole; `broken_at` is the sequence of the first entry that does not fit, `words` say how."""
+    """Whether a trail is whole; `broken_at` is the sequence of the first entry that does not fit, `message` says how."""
 
     ok: bool
     head: str
     broken_at: int | None = None
-    words: str | None = None
+    message: str | None = None
 
 
 def append(previous: AuditEntry | None, *, time: datetime, actor: Actor, event: str, detail: dict[str, Any] | None = None) -> AuditEntry:
@@ -45,7 +45,7 @@ def append(previous: AuditEntry | None, *, time: datetime, actor: Actor, event: 
 def entry_hash(entry: AuditEntry) -> str:
     """Return the SHA-256, in hexadecimal, of an entry's canonical JSON without its own hash.
 
-    Anybody can check it from the answer of `GET /failovers/{id}/audit`: members sorted, no blanks, UTF-8, the time as it is written there.
+    It can be checked from the answer of `GET /failovers/{id}/audit`: members sorted, no blanks, UTF-8, the time as it is written there.
     """
     body = {
         "sequence": entry.sequence,

@@ -40,7 +40,7 @@ class AuditTrails:
         raise Conflict
 
     async def anchor(self, operation: str) -> None:
-        """Put the head's hash away where nobody can change it; harmless to repeat."""
+        """Write the hash of the head to immutable storage; harmless to repeat."""
         kept = await self._read(operation)
         if kept:
             await self._put_away(operation, kept[-1][1])

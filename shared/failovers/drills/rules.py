@@ -1,6 +1,6 @@
 """Drills: which items or plans are due for a test, and which were never tested."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -68,12 +68,6 @@ def due(policy: DrillPolicy, runs: Iterable[DrillRun], now: datetime) -> tuple[s
 def states(policy: DrillPolicy, runs: Sequence[DrillRun], now: datetime) -> tuple[DrillState, ...]:
     """Return the state of each item or plan of a policy."""
     return tuple(_state(policy, scope, runs, now) for scope in _once(policy.scopes))
-
-
-def never_drilled(items: Collection[str], runs: Iterable[DrillRun]) -> tuple[str, ...]:
-    """Return the items of which no drill ever succeeded, in no policy; `runs` names items, a plan's drill each of its members."""
-    drilled = {_key(run.scope) for run in runs if run.status is Status.SUCCEEDED}
-    return tuple(item for item in _once(items) if _key(item) not in drilled)
 
 
 def _state(policy: DrillPolicy, scope: str, runs: Sequence[DrillRun], now: datetime) -> DrillState:

@@ -76,7 +76,7 @@ class LegView(Document):
 
 
 class ApprovalView(Document):
-    """Where the approval of a failover stands; `by` is who decided."""
+    """The approval of a failover; `by` is who decided."""
 
     state: ApprovalState
     plan_hash: str | None = None

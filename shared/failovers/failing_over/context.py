@@ -1,6 +1,6 @@
 """Reads what a plan is made of: the items, their recovery points, the vault's running jobs, the network, and the guard rails.
 
-In a disaster much cannot be read: what is not known stays unknown, and the checks say so. Only the scope itself must be there.
+In a disaster much cannot be read: it stays unknown, and the checks show that. Only the scope itself must be read.
 """
 
 import asyncio
@@ -68,7 +68,7 @@ class ContextReader:
             strangers=len(plan.members) - len(ids) if plan is not None else 0,
             unread=tuple(item for (item, _), member in zip(ids, members, strict=True) if member is None),
             jobs=_concerning(jobs, plan, members),
-            moved_lately=moved,
+            recently_moved=moved,
             network=network,
             vault_region=region,
             rails=rails,

@@ -11,12 +11,12 @@ async def reprotect_target(gateway: SiteRecoveryGateway, item: ProtectedItemFact
     """Return the target of an item's switch of protection: the container it lies in, its VM's resource group, the policy of the way back.
 
     The policy is that of a mapping from the recovery container to this one, else the item's own. Raises `CallFailure` (REFUSED) where
-    Azure does not tell enough.
+    the item names too little.
     """
     here = ResourceId.parse(item.id).parent
     recovery = item.recovery_container_id
     if here is None or recovery is None or item.source_vm_id is None:
-        message = f"Azure does not tell where {item.name} can be protected to: its recovery container or its source VM is missing"
+        message = f"{item.name} has no recovery container or no source VM in Azure, so its reprotection has no target"
         raise CallFailure(FailureKind.REFUSED, code="ReprotectNotPossible", message=message)
     mappings = await gateway.children(vault_of(ResourceId.parse(item.id)), "replicationProtectionContainerMappings")
     policy = next((found for mapping in mappings if (found := _policy_back(mapping, recovery, here))), item.policy_id)

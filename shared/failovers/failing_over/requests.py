@@ -1,4 +1,4 @@
-"""What comes in: the bodies of `POST /failovers` and of what can be said to a failover (docs/design/failovers.md).
+"""The bodies of `POST /failovers` and of the decisions on a failover (docs/design/failovers.md).
 
 A request that is wrong raises `pydantic.ValidationError`. Errors of the type `farshore_field` carry the exact path of the field that cannot
 be used or is missing, whether the sender wrote it or not.
@@ -229,15 +229,17 @@ class FailoverRequest(_Request):
 
     @model_validator(mode="after")
     def _fits_the_action(self) -> Self:
-        faults = [*_of_options(self), *_of_the_scope(self), *_of_the_words(self), *_of_what_follows(self)]
+        faults = [*_of_options(self), *_of_the_scope(self), *_of_texts(self), *_of_what_follows(self)]
         if faults:
             raise ValidationError.from_exception_data(
                 "FailoverRequest",
                 [
                     InitErrorDetails(
-                        type=PydanticCustomError("farshore_field", "{words}", {"words": words}), loc=tuple(path.split(".")), input=None
+                        type=PydanticCustomError("farshore_field", "{message}", {"message": message}),
+                        loc=tuple(path.split(".")),
+                        input=None,
                     )
-                    for path, words in faults
+                    for path, message in faults
                 ],
             )
         return self
@@ -255,7 +257,7 @@ def _of_options(request: FailoverRequest) -> _Faults:
     if request.action is Action.APPLY_RECOVERY_POINT and request.options.effective_point.latest is LatestPoint.LATEST:
         yield (
             "options.recoveryPoint",
-            "which recovery point is to be applied must be said: an id, a time, or one of LatestProcessed and the like",
+            "the recovery point to apply is missing: give an id, a time, or one of LatestProcessed and the like",
         )
     if request.action is Action.TEST_FAILOVER and not request.options.has_network:
         yield "options.network", "a test failover needs it: the id of an isolated network, or null to attach none"
@@ -278,13 +280,13 @@ def _of_the_scope(request: FailoverRequest) -> _Faults:
         yield "options.recoveryPoint.id", "this is a recovery point of another item than scope.protectedItemId"
 
 
-def _of_the_words(request: FailoverRequest) -> _Faults:
+def _of_texts(request: FailoverRequest) -> _Faults:
     if not request.action.is_test and not (request.reason or "").strip():
-        yield "reason", f"{request.action} needs a reason, for whoever reads the audit trail"
+        yield "reason", f"{request.action} needs a reason, for the readers of the audit trail"
     if request.accept_untested and not request.action.leaves_primary:
         yield "acceptUntested", f"{request.action} cannot use it; only PlannedFailover and UnplannedFailover ask for a recent test"
     if request.accept_warnings and request.action.is_test:
-        yield "acceptWarnings", f"{request.action} cannot use it: warnings are told of tests, and do not stop them"
+        yield "acceptWarnings", f"{request.action} cannot use it: warnings do not stop tests"
 
 
 def _of_what_follows(request: FailoverRequest) -> _Faults:
@@ -314,7 +316,7 @@ def _listed(actions: frozenset[Action]) -> str:
 
 
 class ApproveRequest(_Request):
-    """The approval of a plan, by its hash; in a commit window the word to commit now."""
+    """The approval of a plan by its hash; in a commit window an approval to commit now."""
 
     plan_hash: Annotated[str, Field(min_length=1, max_length=128)] | None = Field(
         None, description="The hash of the plan that is approved; may be left out in a commit window only."
@@ -328,7 +330,7 @@ class RejectRequest(_Request):
 
 
 class ResolveRequest(_Request):
-    """A person's word on a start whose outcome nobody knows; `jobId` is an ARM id or the job's name."""
+    """How a person resolves an unknown outcome; `jobId` is an ARM id or the name of the job."""
 
     outcome: ResolvedAs
     job_id: Annotated[str, Field(min_length=1, max_length=2048)] | None = None
@@ -340,7 +342,9 @@ class ResolveRequest(_Request):
                 "ResolveRequest",
                 [
                     InitErrorDetails(
-                        type=PydanticCustomError("farshore_field", "{words}", {"words": "what did not start has no job: leave it out"}),
+                        type=PydanticCustomError(
+                            "farshore_field", "{message}", {"message": "what did not start has no job: leave jobId out"}
+                        ),
                         loc=("jobId",),
                         input=None,
                     )

@@ -44,7 +44,7 @@ class LastTest(Document):
 
 
 class Target(Document):
-    """Where an item would run; `encrypted` says whether stored data is encrypted, null where Azure does not tell."""
+    """Where an item would run; `encrypted` is true where stored data is encrypted, null where unknown."""
 
     vm_name: str | None = None
     vm_size: str | None = None
@@ -120,7 +120,7 @@ class Job(Document):
 
 
 class RecoveryServicesProvider(Document):
-    """A Recovery Services provider on a host; `versionCheck` is the rule of the least version, in words."""
+    """A Recovery Services provider on a host; `versionCheck` is the result of the rule of the least version."""
 
     id: str
     name: str

@@ -1,6 +1,6 @@
 """What the rules need to know of items, plans, recovery points, networks and providers, read from ARM's JSON.
 
-Shapes: spec/contract_siterecovery_2025-08-01_from_sdk.json; what is missing is read as unknown, and the rules decide what to do with it.
+The shapes are those of API version 2025-08-01; what is missing is read as unknown, and the rules decide what to do with it.
 """
 
 from collections.abc import Sequence
@@ -32,7 +32,7 @@ class ScenarioFacts:
         """Return whether the scenario keeps its item or plan busy: until its state is terminal and its job is not seen running.
 
         Without a state the job decides. `jobs` are jobs of the vault, None where they could not be read; what they do not show counts as
-        running where no state says otherwise.
+        running where there is no state.
         """
         job = next((job for job in jobs or () if same_text(job.name, self.job)), None)
         if self.state is None:
@@ -66,7 +66,7 @@ class ManagedDiskFacts:
 
 @dataclass(frozen=True, slots=True)
 class TargetFacts:
-    """Where an item would run; `encrypted` is None where Azure does not tell."""
+    """Where an item would run; `encrypted` is None where unknown."""
 
     vm_name: str | None = None
     vm_size: str | None = None
@@ -80,9 +80,9 @@ class TargetFacts:
 
 @dataclass(frozen=True, slots=True)
 class ProtectedItemFacts:
-    """A protected item. `provider` is None for a kind of replication that is not known here; `instance_type` is Azure's word for it.
+    """A protected item. `provider` is None for an unsupported kind of replication; `instance_type` is Azure's name of it.
 
-    `allowed_operations` is None where Azure did not say. `last_synced_at` is when data last arrived, `rpo_seconds` the lag measured at
+    `allowed_operations` is None where unknown. `last_synced_at` is when data last arrived, `rpo_seconds` the lag measured at
     `rpo_at`. `source_vm_id` is the VM that is protected: of A2A its ARM id, else the host's own id of it. `lifecycle_id` outlives a switch
     of protection. `hv_host_vm_id`, `os_type` and `os_vhd_id` are what Hyper-V's reverse replication asks for, `datastore` VMware's.
     """
@@ -224,7 +224,7 @@ class PlanGroupFacts:
 
 @dataclass(frozen=True, slots=True)
 class PlanFacts:
-    """A recovery plan; its groups run one after another, in their order. `allowed_operations` is None where Azure did not say."""
+    """A recovery plan; its groups run one after another, in their order. `allowed_operations` is None where unknown."""
 
     id: str
     name: str
@@ -270,7 +270,7 @@ class PlanFacts:
 class NetworkFacts:
     """A network that a request names; `exists` is None where it could not be read, `region` is ARM's name of it.
 
-    `owned` says whether it is the tenant's, None where that cannot be told.
+    `owned` is true where it is the tenant's, None where unknown.
     """
 
     id: str
@@ -281,7 +281,7 @@ class NetworkFacts:
 
 @dataclass(frozen=True, slots=True)
 class ProviderFacts:
-    """A Recovery Services provider: `version` as it says itself, `connected` None where Azure does not tell."""
+    """A Recovery Services provider: its `version`, and `connected`, None where unknown."""
 
     id: str
     name: str
@@ -307,9 +307,9 @@ class ProviderFacts:
 
 
 def moved_item(before: ProtectedItemFacts, items: Sequence[ProtectedItemFacts], new_id: str | None = None) -> ProtectedItemFacts | None:
-    """Find an A2A item after its protection was switched: it lives under another ARM id then (contracts/failovers.md).
+    """Find an A2A item after its protection was switched: it lives under another ARM id then (docs/design/failovers.md).
 
-    `new_id` is what the job says (spec, SwitchProtectionJobDetails); else the item of the same life cycle, else the one that protects the
+    `new_id` is the id in the job (SwitchProtectionJobDetails); else the item of the same life cycle, else the one that protects the
     VM which the old one made, or the same VM. `items` are those of the vault. None where there is not exactly one.
     """
     others = [item for item in items if item.key != before.key]

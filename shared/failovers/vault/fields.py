@@ -1,4 +1,4 @@
-"""The types of a request's fields: what each may hold, and what is said of what it may not (docs/design/failovers.md)."""
+"""The types of a request's fields: what each may hold, and the message for what it may not (docs/design/failovers.md)."""
 
 import re
 from datetime import datetime, timedelta
@@ -26,9 +26,9 @@ _VM_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?", re.ASCII)
 _VM_SIZE = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,79}", re.ASCII)
 
 
-def refuse(words: str) -> PydanticCustomError:
-    """Return the refusal of a field's value, in words."""
-    return PydanticCustomError("farshore", "{words}", {"words": words})
+def refuse(message: str) -> PydanticCustomError:
+    """Return the error of a field's value."""
+    return PydanticCustomError("farshore", "{message}", {"message": message})
 
 
 def _moment(value: object) -> object:
@@ -81,7 +81,7 @@ def _network(text: str) -> str:
 
 def _given(text: str) -> str:
     if not text.strip():
-        raise refuse("it is empty: say why")
+        raise refuse("it is empty: give the reason")
     return text
 
 

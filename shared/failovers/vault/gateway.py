@@ -1,4 +1,4 @@
-"""What Site Recovery is asked and told: the only module here that knows its SDK and its paths (facts/site-recovery.md, "Client").
+"""Calls to Site Recovery: the only module of failovers that knows its SDK and its paths (docs/azure/site-recovery.md).
 
 Reads go without models; starts go through azure-mgmt-recoveryservicessiterecovery, once (`retry_total=0`), under the client request id of
 the intent, which becomes the beginning of the job's activity id. Every failure is a `CallFailure`.

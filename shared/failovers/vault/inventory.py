@@ -1,8 +1,7 @@
-"""A vault's inventory, as callers ask for it: what is read, whose it is, and in which order it is told.
+"""The inventory of a vault for callers: what is read, who owns it, and in which order it is listed.
 
-A list and a single read give the same objects, for both are read with the vault's own list. What of a vault is another tenant's, by the
-narrowest mapping, is not there for a caller who does not reach that tenant (contracts/http.md, "What belongs to whom"); nor is its id
-told beside a thing that the caller does see.
+A list and a single read return the same objects, because both read the vault's own list. What another tenant owns, by the narrowest
+mapping, is not visible to a caller who does not reach that tenant, nor is its id shown beside others (docs/design/inventory.md).
 """
 
 import asyncio
@@ -63,7 +62,7 @@ class Inventory:
         return await asked(owner_of_scope(self.registry, self.gateway, scope))
 
     async def require_owner(self, caller: Principal, scope: ResourceId, *, target: str) -> str:
-        """Return the owner of an item or a plan that the caller named, or refuse with `NotFound` where it is another's or nobody's."""
+        """Return the owner of an item or a plan that the caller named; raises `Refused` (NotFound) where the caller does not reach it."""
         return require_reach(caller, await self.owner_of(scope), f"{scope.type} '{scope}'", target=target)
 
     async def fabrics(self, vault: Vault) -> list[Entry]:

@@ -181,7 +181,7 @@ def health_error(error: Json) -> ErrorView:
     """Read one of an item's `healthErrors`."""
     return ErrorView(
         code=code(error, "errorCode") or "Unknown",
-        message=text(error, "errorMessage", "summaryMessage", "recoveryProviderErrorMessage") or "Azure gives no words",
+        message=text(error, "errorMessage", "summaryMessage", "recoveryProviderErrorMessage") or "Azure gives no message",
         possible_causes=text(error, "possibleCauses"),
         recommended_action=text(error, "recommendedAction"),
         source="provider" if text(error, "recoveryProviderErrorMessage") and not text(error, "errorMessage") else "service",
@@ -200,7 +200,7 @@ def _both(error: Json) -> list[ErrorView]:
         found.append(
             ErrorView(
                 code=code(service, "code") or "Unknown",
-                message=text(service, "message") or "Azure gives no words",
+                message=text(service, "message") or "Azure gives no message",
                 possible_causes=text(service, "possibleCauses"),
                 recommended_action=text(service, "recommendedAction"),
                 source="service",
@@ -210,7 +210,7 @@ def _both(error: Json) -> list[ErrorView]:
         found.append(
             ErrorView(
                 code=code(provider, "errorCode", "errorId") or "Unknown",
-                message=text(provider, "errorMessage") or "the provider gives no words",
+                message=text(provider, "errorMessage") or "The provider gives no message",
                 possible_causes=text(provider, "possibleCauses"),
                 recommended_action=text(provider, "recommendedAction"),
                 source="provider",

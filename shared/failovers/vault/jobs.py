@@ -1,4 +1,4 @@
-"""What a job says, how far it is, when to look again, and which one is ours (facts/site-recovery.md, "Jobs")."""
+"""Rules of jobs: the meaning of states, progress, the next read, the search for a start (docs/azure/site-recovery.md, "Jobs")."""
 
 import math
 import re
@@ -15,7 +15,7 @@ from shared.failovers.vault.names import Action, JobState, Refusal
 from shared.values.reading import last_segment
 
 CLOCKS_DIFFER = timedelta(seconds=5)
-"""How much earlier than our intent a job may have begun by Azure's clock, and yet be ours."""
+"""How much earlier than its intent a job may have begun by Azure's clock."""
 
 _GUID_FIRST = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
@@ -45,7 +45,7 @@ class JobEnd(StrEnum):
     SUSPENDED = "suspended"
     SUCCEEDED = "succeeded"
     INFORMED = "informed"
-    """Succeeded, and has something to say."""
+    """Succeeded, with information."""
     PARTIAL = "partial"
     """Azure calls it succeeded, but a part of it failed."""
     SKIPPED = "skipped"
@@ -75,7 +75,7 @@ _ENDS = {
 
 
 def end_of(job: JobFacts) -> JobEnd:
-    """Say what a job's state means; under Succeeded `stateDescription` is read, for it can mean otherwise."""
+    """Return what the state of a job means; `stateDescription` can turn Succeeded and Suspended into something else."""
     described = "".join((job.description or "").split()).lower()
     if job.state is JobState.SUCCEEDED:
         return _DESCRIBED.get(described, JobEnd.SUCCEEDED)
@@ -85,30 +85,30 @@ def end_of(job: JobFacts) -> JobEnd:
 
 
 def succeeded(job: JobFacts, action: Action) -> bool:
-    """Say whether a job that is over did what it was for; a cleanup that found nothing to clean has done so."""
+    """Return whether a job that is over did its work; a cleanup that found nothing to clean up did."""
     end = end_of(job)
     good = {JobEnd.SUCCEEDED, JobEnd.INFORMED, JobEnd.AWAITS_CLEANUP}
     return end in good or (end is JobEnd.SKIPPED and action is Action.TEST_FAILOVER_CLEANUP)
 
 
 def problem_of(job: JobFacts, action: Action) -> Problem | None:
-    """Return why an operation failed, from its job, with each error of Azure's and what it recommends; None where it did not."""
+    """Return why an operation failed by its job, with each error of Azure and its recommendation; None where it did not fail."""
     end = end_of(job)
     if not end.is_over or succeeded(job, action):
         return None
     failed = [name for name, task in job.leaves if task.state is JobState.FAILED]
     at = f" at {', '.join(failed)}" if failed else ""
-    code, words = {
-        JobEnd.PARTIAL: (Refusal.PARTIALLY_SUCCEEDED, f"a part of it failed{at}; the rest was done: look at each machine"),
-        JobEnd.SKIPPED: (Refusal.FAILOVER_FAILED, "Azure skipped it: nothing was done"),
+    code, reason = {
+        JobEnd.PARTIAL: (Refusal.PARTIALLY_SUCCEEDED, f"a part of it failed{at} and the rest was done. Check each machine"),
+        JobEnd.SKIPPED: (Refusal.FAILOVER_FAILED, "Azure skipped it, nothing was done"),
         JobEnd.CANCELLED: (
             Refusal.JOB_CANCELLED,
-            f"its job was cancelled in Azure{at}: look at the machine before anything else is started",
+            f"its job was cancelled in Azure{at}. Check the machine before the next start",
         ),
     }.get(end, (Refusal.FAILOVER_FAILED, f"its job failed in Azure{at}"))
     errors = job.all_errors
     first = f": {errors[0].message}" if errors and end is not JobEnd.SKIPPED else ""
-    return Problem(code, f"{action}: {words}{first}", job.name or None, tuple(_as_problem(error) for error in errors))
+    return Problem(code, f"{action}: {reason}{first}", job.name or None, tuple(_as_problem(error) for error in errors))
 
 
 def percent(job: JobFacts) -> int:
@@ -123,7 +123,7 @@ def percent(job: JobFacts) -> int:
 
 
 def next_look(started_at: datetime, now: datetime, *, suspended: bool = False) -> datetime:
-    """Say when to look at a job next.
+    """Return when to read a job next.
 
     Looks fall on full rounds of 30 seconds to 5 minutes, so that the jobs of a vault are looked at together, with one list.
     """
@@ -152,7 +152,7 @@ class JobQuery:
 
 @dataclass(frozen=True, slots=True)
 class JobMatch:
-    """The job of our start, by name; `how` is activityId, target or currentScenario; `job` is None where only its name was seen."""
+    """The job of a start by name; `how` is activityId, target or currentScenario; `job` is None where only its name is known."""
 
     name: str
     how: str
@@ -164,23 +164,23 @@ def started_by(client_request_id: str, jobs: Sequence[JobFacts]) -> JobFacts | N
     return next((job for job in jobs if _activity(job).startswith(client_request_id.lower())), None)
 
 
-def find_job(sought: JobQuery, jobs: Sequence[JobFacts], scenario: ScenarioFacts | None = None) -> JobMatch | None:
-    """Find our start: by activity id, by target, scenario and start, or by what the item is busy with (CORE.md, "In doubt").
+def find_job(query: JobQuery, jobs: Sequence[JobFacts], scenario: ScenarioFacts | None = None) -> JobMatch | None:
+    """Find the job of a start: by its activity id, by target, scenario and start time, or by the scenario of its item or plan.
 
-    An activity id begins with the client request id of its start, so a job whose activity id begins with another's is not ours, however
-    well the rest fits: a person may have started the same thing in the portal.
+    An activity id begins with the client request id of its start; a job whose activity id begins with another GUID is never the job of this
+    start, however well the rest fits: a person may have started the same action in the portal.
     """
-    ours = started_by(sought.client_request_id, jobs)
-    if ours is not None:
-        return JobMatch(ours.name, "activityId", ours)
-    fitting = [job for job in jobs if _fits(sought, job)]
+    own = started_by(query.client_request_id, jobs)
+    if own is not None:
+        return JobMatch(own.name, "activityId", own)
+    fitting = [job for job in jobs if _fits(query, job)]
     if fitting:
-        first = min(fitting, key=lambda job: (job.started_at or sought.since, job.name))
+        first = min(fitting, key=lambda job: (job.started_at or query.since, job.name))
         return JobMatch(first.name, "target", first)
-    if scenario is None or not _is_scenario(sought.action, scenario.name) or not _begun_since(sought, scenario.started_at):
+    if scenario is None or not _is_scenario(query.action, scenario.name) or not _begun_since(query, scenario.started_at):
         return None
     listed = next((job for job in jobs if job.name.lower() == scenario.job.lower()), None)
-    return None if listed is not None and _is_anothers(sought, listed) else JobMatch(scenario.job, "currentScenario", listed)
+    return None if listed is not None and _is_of_another_start(query, listed) else JobMatch(scenario.job, "currentScenario", listed)
 
 
 def _as_problem(error: ErrorView) -> Problem:
@@ -188,12 +188,12 @@ def _as_problem(error: ErrorView) -> Problem:
     return Problem(error.code, f"{error.message}{recommended}", error.source)
 
 
-def _fits(sought: JobQuery, job: JobFacts) -> bool:
+def _fits(query: JobQuery, job: JobFacts) -> bool:
     return (
-        job.works_on(last_segment(sought.target), sought.target_name, is_plan=_RECOVERY_PLANS in sought.target.lower())
-        and _is_scenario(sought.action, job.scenario or "")
-        and _begun_since(sought, job.started_at)
-        and not _is_anothers(sought, job)
+        job.works_on(last_segment(query.target), query.target_name, is_plan=_RECOVERY_PLANS in query.target.lower())
+        and _is_scenario(query.action, job.scenario or "")
+        and _begun_since(query, job.started_at)
+        and not _is_of_another_start(query, job)
     )
 
 
@@ -202,13 +202,13 @@ def _is_scenario(action: Action, scenario: str) -> bool:
     return name in _SCENARIOS[action] or name.removeprefix("rp").removeprefix("recoveryplan") in _SCENARIOS[action]
 
 
-def _begun_since(sought: JobQuery, started_at: datetime | None) -> bool:
-    return started_at is not None and started_at >= sought.since - CLOCKS_DIFFER
+def _begun_since(query: JobQuery, started_at: datetime | None) -> bool:
+    return started_at is not None and started_at >= query.since - CLOCKS_DIFFER
 
 
-def _is_anothers(sought: JobQuery, job: JobFacts) -> bool:
+def _is_of_another_start(query: JobQuery, job: JobFacts) -> bool:
     activity = _activity(job)
-    return _GUID_FIRST.match(activity) is not None and not activity.startswith(sought.client_request_id.lower())
+    return _GUID_FIRST.match(activity) is not None and not activity.startswith(query.client_request_id.lower())
 
 
 def _activity(job: JobFacts) -> str:

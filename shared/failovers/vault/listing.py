@@ -27,7 +27,7 @@ class Vault:
     everything: bool = False
 
     def sees(self, owner: str | None) -> bool:
-        """Say whether a thing of that owner may be told of."""
+        """Return whether a thing of that owner is visible."""
         return owner is not None and (self.everything or owner == self.owner)
 
 
@@ -52,7 +52,7 @@ class ItemFilter:
     never_tested: bool | None = None
 
     def takes(self, item: "ProtectedItemFacts", owner: str | None) -> bool:
-        """Say whether an item of that owner is wanted; names are compared without regard to case."""
+        """Return whether an item of that owner passes the filter; names are compared without regard to case."""
         return (
             self.tenant in {None, owner}
             and _fits(self.provider, item.instance_type)
@@ -71,7 +71,7 @@ class JobFilter:
     since: datetime | None = None
 
     def takes(self, job: "JobFacts") -> bool:
-        """Say whether a job is wanted."""
+        """Return whether a job passes the filter."""
         names = {_last(known).lower() for known in (job.target_id, job.target_name) if known}
         return (
             self.state in {None, job.state}
@@ -100,7 +100,7 @@ def one(entries: Sequence[Entry], caller: Principal, name: str, what: str) -> En
 
 
 def vault_id(text: str) -> str:
-    """Return a vault's id as ARM writes it; raises `ValueError`, in words, for anything else."""
+    """Return a vault's id as ARM writes it; raises `ValueError` for anything else."""
     found = ResourceId.parse(text)
     if found.type.lower() != VAULT_TYPE.lower():
         raise ValueError(f"this is the id of a {found.type}; the id of a {VAULT_TYPE} is expected")
@@ -108,7 +108,7 @@ def vault_id(text: str) -> str:
 
 
 def moment(text: str) -> datetime:
-    """Return a moment; raises `ValueError`, in words, for what is none."""
+    """Return a time; raises `ValueError` for another text."""
     try:
         return from_text(text)
     except ValueError:

@@ -1,4 +1,4 @@
-"""The words of Site Recovery, as Azure writes them, and those of a failover's own answers (contracts/failovers.md)."""
+"""The names of Site Recovery as Azure writes them, and those of the answers about failovers (docs/design/failovers.md)."""
 
 from enum import StrEnum
 
@@ -41,7 +41,7 @@ class Action(StrEnum):
 
 
 class Provider(StrEnum):
-    """How an item is replicated: the `instanceType` of its provider-specific details (facts/site-recovery.md, "Providers")."""
+    """How an item is replicated: the `instanceType` of its provider-specific details (docs/azure/site-recovery.md)."""
 
     HYPER_V_REPLICA_AZURE = "HyperVReplicaAzure"
     HYPER_V_REPLICA_2012_R2 = "HyperVReplica2012R2"
@@ -53,7 +53,7 @@ class Provider(StrEnum):
 
 
 class AllowedOperation(StrEnum):
-    """Azure's `allowedOperations` (spec, ReplicationProtectedItemOperation)."""
+    """Azure's `allowedOperations` (ReplicationProtectedItemOperation of the specification)."""
 
     REVERSE_REPLICATE = "ReverseReplicate"
     COMMIT = "Commit"
@@ -72,7 +72,7 @@ class AllowedOperation(StrEnum):
 
 
 class Direction(StrEnum):
-    """Which way a failover goes (spec, FailoverDirection)."""
+    """Which way a failover goes (FailoverDirection of the specification)."""
 
     PRIMARY_TO_RECOVERY = "PrimaryToRecovery"
     RECOVERY_TO_PRIMARY = "RecoveryToPrimary"
@@ -88,7 +88,7 @@ class Health(StrEnum):
 
 
 class JobState(StrEnum):
-    """The state of a job or a task (spec, JobProperties)."""
+    """The state of a job or a task (JobProperties of the specification)."""
 
     NOT_STARTED = "NotStarted"
     IN_PROGRESS = "InProgress"
@@ -121,14 +121,14 @@ class SourceSiteOperations(StrEnum):
 
 
 class DataSync(StrEnum):
-    """How a failback copies the data (facts/site-recovery.md): synchronise and then wait suspended, or shut down at once."""
+    """How a failback copies the data (docs/azure/site-recovery.md): synchronise and then wait suspended, or shut down at once."""
 
     FOR_SYNCHRONIZATION = "ForSynchronization"
     FOR_DOWN_TIME = "ForDownTime"
 
 
 class WindowEnd(StrEnum):
-    """What happens at the end of a commit window that nobody used."""
+    """What happens at the end of a commit window without an approval."""
 
     COMMIT = "Commit"
     ALERT = "Alert"
@@ -152,7 +152,7 @@ class CheckName(StrEnum):
 class CheckResult(StrEnum):
     """What a check found."""
 
-    PASS = "pass"  # noqa: S105  # the contract's word for a check that is passed
+    PASS = "pass"  # noqa: S105  # the contract's name for a check that passed
     WARNING = "warning"
     FAILURE = "failure"
     UNKNOWN = "unknown"
@@ -166,7 +166,7 @@ class Approval(StrEnum):
 
 
 class ApprovalState(StrEnum):
-    """Where the approval of a failover stands."""
+    """The state of the approval of a failover."""
 
     NOT_REQUIRED = "notRequired"
     PENDING = "pending"
@@ -188,7 +188,7 @@ class Step(StrEnum):
 
 
 class GroupType(StrEnum):
-    """The groups of a recovery plan (spec, RecoveryPlanGroupType)."""
+    """The groups of a recovery plan (RecoveryPlanGroupType of the specification)."""
 
     SHUTDOWN = "Shutdown"
     BOOT = "Boot"
@@ -196,7 +196,7 @@ class GroupType(StrEnum):
 
 
 class ResolvedAs(StrEnum):
-    """A person's word on a start whose outcome nobody knows."""
+    """How a person resolves a start of unknown outcome."""
 
     STARTED = "started"
     NOT_STARTED = "notStarted"

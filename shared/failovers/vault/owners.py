@@ -1,7 +1,7 @@
-"""Whose a vault's things are where their ARM ids do not tell: a recovery plan is its members', a job that of what it works on.
+"""The owners of the plans and jobs of a vault, which their ARM ids do not show: that of the members, and that of the target.
 
-An item's id names its cloud, and so its tenant; plans and jobs lie in the vault, which tenants may share by clouds (contracts/http.md,
-"What belongs to whom").
+The id of an item names its cloud, and so its tenant. Plans and jobs lie in the vault, which tenants may share by clouds
+(docs/design/http.md).
 """
 
 from collections.abc import Iterable, Mapping
@@ -17,7 +17,7 @@ from shared.values.reading import last_segment
 
 
 async def owner_of_plan(registry: Registry, plan: PlanFacts) -> str | None:
-    """Return the tenant that all members belong to; a plan of several tenants', or of nobody's, is that of the vault."""
+    """Return the tenant that owns all members of a plan; for members of several tenants or of none, the owner of the vault."""
     found = {await owner_of(registry, member) for member, _ in plan.members}
     return found.pop() or await owner_of(registry, plan.id) if len(found) == 1 else await owner_of(registry, plan.id)
 

@@ -78,7 +78,7 @@ def plan_view(plan: PlanFacts) -> RecoveryPlan:
 
 
 def job_row(job: JobFacts) -> Job:
-    """Return a job as it stands in a list."""
+    """Return a job as a list shows it."""
     return Job(
         id=job.id,
         name=job.name,
@@ -94,7 +94,7 @@ def job_row(job: JobFacts) -> Job:
 
 def provider_view(provider: ProviderFacts) -> RecoveryServicesProvider:
     """Return a Recovery Services provider with the rule of its least version."""
-    result, words = version_check(provider)
+    result, message = version_check(provider)
     return RecoveryServicesProvider(
         id=provider.id,
         name=provider.name,
@@ -102,7 +102,7 @@ def provider_view(provider: ProviderFacts) -> RecoveryServicesProvider:
         version=provider.version,
         connected=provider.connected,
         version_check=result,
-        message=words,
+        message=message,
     )
 
 
@@ -178,11 +178,11 @@ def policy_view(policy: Json, mappings: Sequence[Json]) -> ReplicationPolicy:
 
 
 def frequency_warnings(seconds: int | None) -> tuple[str, ...]:
-    """Say in words what is wrong with a copy frequency that a vault has, if anything."""
+    """Return the warnings about the copy frequency of a policy, in seconds."""
     if seconds is None:
         return ()
-    result, words = frequency_check(seconds)
-    return () if result is CheckResult.PASS else (words,)
+    result, message = frequency_check(seconds)
+    return () if result is CheckResult.PASS else (message,)
 
 
 def network_mapping_view(mapping: Json) -> NetworkMapping:

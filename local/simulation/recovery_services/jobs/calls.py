@@ -87,11 +87,6 @@ def _go_on(call: Call, job: Job) -> Answer:
     return replace(answered(call, job, changes, resource=job.id), uses_faults=False)
 
 
-def export(call: Call) -> Answer:
-    """`ReplicationJobs_Export` is not simulated."""
-    raise ArmError(501, "NotImplemented", f"The export of jobs is not simulated: '{call.path}'.")
-
-
 def result(call: Call) -> Answer:
     """Return the result of a job at its `Location`: 202 while it runs, then the resource, or the error."""
     resource_id, _, _ = (

@@ -1,7 +1,7 @@
-"""What is allowed when: our actions against Azure's `allowedOperations` (facts/site-recovery.md, "What is allowed when").
+"""Which actions are allowed when: the actions of Farshore against Azure's `allowedOperations` (docs/azure/site-recovery.md).
 
-The gate is the item's or plan's own `allowedOperations`, never its free-text state. Before it stands what the kind of replication has at
-all, for Azure's words would not tell a caller that an A2A item never has a planned failover.
+The gate is `allowedOperations` of the item or plan, never its free-text state. Before that comes what a kind of replication has at all,
+because Azure's operations do not show that, for example, an A2A item never has a planned failover.
 """
 
 from collections.abc import Collection, Sequence
@@ -63,7 +63,7 @@ _INSTEAD: dict[tuple[Action, Provider], str] = {
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What an action is asked of: the item or plan by name, what Azure allows it (None: not told), and the replication of its members."""
+    """The target of an action: the item or plan by name, its allowed operations (None: unknown), and the replication of its members."""
 
     name: str
     allowed: tuple[str, ...] | None
@@ -79,7 +79,7 @@ def subject_of_item(item: ProtectedItemFacts) -> Subject:
 
 
 def subject_of_plan(plan: PlanFacts, members: Sequence[ProtectedItemFacts]) -> Subject:
-    """Return a recovery plan as the subject of actions; what Azure does not say of it is what it allows each of the members."""
+    """Return a recovery plan as the subject of actions; without operations of its own it has those that every member has."""
     by_name = {provider.lower(): provider for provider in Provider}
     providers = {member.provider for member in members} or {by_name.get(name.lower()) for name in plan.providers}
     busy = _occupied_by(plan.scenario)
@@ -94,12 +94,12 @@ def _occupied_by(scenario: ScenarioFacts | None) -> str | None:
 
 
 def operations_for(action: Action) -> tuple[AllowedOperation, ...]:
-    """Return the operations of Azure of which one must be allowed for an action (contracts/failovers.md, "Actions and Azure's names")."""
+    """Return the operations of Azure of which one must be allowed for an action (docs/design/failovers.md)."""
     return _OPERATIONS.get(action) or (AllowedOperation(action.value),)
 
 
 def exists(action: Action, providers: Collection[Provider | None], *, is_plan: bool) -> bool:
-    """Say whether an action exists for items of some kinds of replication at all; a kind that is not known has none."""
+    """Return whether an action exists for items of some kinds of replication; an unsupported kind has none."""
     if is_plan and action is Action.APPLY_RECOVERY_POINT:
         return False
     if is_plan and action is Action.REPROTECT:
@@ -108,7 +108,7 @@ def exists(action: Action, providers: Collection[Provider | None], *, is_plan: b
 
 
 def is_allowed(action: Action, subject: Subject) -> bool | None:
-    """Say whether an action may be started now; None where Azure did not tell what it allows."""
+    """Return whether an action may be started now; None where the allowed operations are unknown."""
     if not exists(action, subject.providers, is_plan=subject.is_plan):
         return False
     if subject.allowed is None:
@@ -123,18 +123,13 @@ def allowed_actions(subject: Subject) -> tuple[Action, ...]:
 
 
 def why_not(action: Action, subject: Subject) -> str:
-    """Say in words why an action may not be started now, and what may be instead."""
+    """Return the message why an action may not be started now, and which may be."""
     if not exists(action, subject.providers, is_plan=subject.is_plan):
         return f"{action} is not possible for {subject.name}: {_why_none(action, subject)}.{_instead(subject)}"
     if subject.allowed is None:
-        return f"Azure did not tell what it allows for {subject.name} now"
+        return f"what Azure allows for {subject.name} now is unknown"
     busy = f", which is busy with {subject.busy_with}" if subject.busy_with else ""
     return f"Azure does not allow {action} for {subject.name}{busy} now.{_instead(subject)}"
-
-
-def resumable(allowed_job_actions: Collection[str]) -> bool:
-    """Say whether a job that is suspended can be completed; its own `allowedActions` decide."""
-    return "resume" in {action.lower() for action in allowed_job_actions}
 
 
 def reprotecting(action: Action, providers: Collection[Provider | None], *, is_plan: bool) -> Action:
@@ -173,8 +168,8 @@ def _why_none(action: Action, subject: Subject) -> str:
             return "its kind of replication is not supported"
         if provider is Provider.IN_MAGE_RCM_FAILBACK:
             return _VMWARE_WAY_BACK
-        if (words := _INSTEAD.get((action, provider))) is not None:
-            return words
+        if (reason := _INSTEAD.get((action, provider))) is not None:
+            return reason
     kinds = ", ".join(str(provider) for provider in subject.providers) or "a plan without members"
     return f"{kinds} has no {action}"
 

@@ -1,4 +1,4 @@
-"""What a plan is made of: the request's scope as it was read, and the guard rails that stand round it."""
+"""What a plan is made of: the scope of the request as it was read, and the guard rails."""
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -26,7 +26,7 @@ class GuardRails:
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """An item of the scope. `points` are its recovery points, None where they were not read; `owned` says whether it is the tenant's."""
+    """An item of the scope. `points` are its recovery points, None where they were not read; `owned` is true where it is the tenant's."""
 
     item: ProtectedItemFacts
     owned: bool
@@ -40,7 +40,7 @@ class FailoverContext:
 
     `scope_id` is the ARM id of the item or plan, `owned` whether it is the tenant's. `plan` is None for a single item. `unread` are the ids
     of members that could not be read; `strangers` is the number of members of other tenants, of which nothing is read or shown. `jobs` are
-    the jobs of the vault that have not ended and those that a scenario names, None where they were not read. `moved_lately` is the number
+    the jobs of the vault that have not ended and those that a scenario names, None where they were not read. `recently_moved` is the number
     of machines that were moved in the last hour without those of this operation, None where it is unknown. `network` is the network of the
     request, None where it names none or it could not be read. `vault_region` is written as ARM writes regions.
     """
@@ -53,7 +53,7 @@ class FailoverContext:
     unread: tuple[str, ...] = ()
     strangers: int = 0
     jobs: tuple[JobFacts, ...] | None = None
-    moved_lately: int | None = None
+    recently_moved: int | None = None
     network: NetworkFacts | None = None
     vault_region: str | None = None
     rails: GuardRails = field(default_factory=GuardRails)
@@ -68,10 +68,10 @@ class FailoverContext:
 
 
 def asked_of(action: Action, item: ProtectedItemFacts) -> bool:
-    """Say whether health, lag and recovery point matter: for tests, and for failovers out of the primary (contracts/failovers.md)."""
+    """Return whether health, lag and recovery point matter: for tests, and for failovers out of the primary (docs/design/failovers.md)."""
     return action is Action.TEST_FAILOVER or out_of_primary(action, item)
 
 
 def out_of_primary(action: Action, item: ProtectedItemFacts) -> bool:
-    """Say whether an action moves an item out of its primary."""
+    """Return whether an action moves an item out of its primary."""
     return action.leaves_primary and (item.active_location or "").lower() != "recovery"

@@ -1,4 +1,4 @@
-"""The body of each call that starts something, as the specification shapes it (spec/contract_siterecovery_2025-08-01_from_sdk.json).
+"""The body of each call that starts something, in the shape of API version 2025-08-01.
 
 Between VMM clouds (HyperVReplica2012R2) the specification has no details of the provider's own: they are left out.
 """
@@ -107,7 +107,7 @@ def start_plan(
 def switch_protection(item: ProtectedItemFacts, to: SwitchTo) -> Call:
     """Return the POST to the *container* in which an A2A item lies that turns its protection round (its Reprotect).
 
-    Its disks are those that the failover made, where Azure tells them.
+    Its disks are those that the failover made, where Azure names them.
     """
     disks = [
         {
@@ -148,7 +148,7 @@ def rename_target(item: ProtectedItemFacts, name: str | None, size: str | None, 
 
 
 def named_otherwise(item: ProtectedItemFacts, name: str | None, size: str | None) -> bool:
-    """Say whether the machine that is made has another name or size by now than these, None for whatever it has."""
+    """Return whether the machine has another name or size than these; None counts as equal."""
     target = item.target
     return any(
         wanted is not None and wanted.lower() != (known or "").lower() for wanted, known in ((name, target.vm_name), (size, target.vm_size))

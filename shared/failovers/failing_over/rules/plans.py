@@ -28,15 +28,15 @@ class Planned:
     allowed: tuple[Action, ...]
 
 
-def make_plan(request: FailoverRequest, world: FailoverContext) -> Planned:
-    """Plan a request in the world as it was read."""
-    chosen = {member.item.key: _chosen(request, member) for member in world.members}
-    checks = run_checks(request, world, chosen)
-    members = tuple(_member(member, chosen[member.item.key]) for member in sorted(world.members, key=_order))
-    legs = legs_of(request, tuple(member.item for member in world.members))
-    approval = approval_for(request.action, two_person=world.rails.two_person)
+def make_plan(request: FailoverRequest, context: FailoverContext) -> Planned:
+    """Plan a request in the context as it was read."""
+    chosen = {member.item.key: _chosen(request, member) for member in context.members}
+    checks = run_checks(request, context, chosen)
+    members = tuple(_member(member, chosen[member.item.key]) for member in sorted(context.members, key=_order))
+    legs = legs_of(request, tuple(member.item for member in context.members))
+    approval = approval_for(request.action, two_person=context.rails.two_person)
     plan = Plan(hash="", action=request.action, scope=request.scope.as_json(), members=members, checks=checks, legs=legs, approval=approval)
-    return Planned(plan.model_copy(update={"hash": plan_hash(plan, request)}), chosen, allowed_actions(world.subject))
+    return Planned(plan.model_copy(update={"hash": plan_hash(plan, request)}), chosen, allowed_actions(context.subject))
 
 
 def legs_of(request: FailoverRequest, items: tuple[ProtectedItemFacts, ...]) -> tuple[Action, ...]:
@@ -65,7 +65,7 @@ def for_leg(request: FailoverRequest, action: Action, scope: FailoverScope | Non
 
 
 def approval_for(action: Action, *, two_person: bool) -> Approval:
-    """Say whether a second person must approve: everything but tests, where the tenant or vault asks for it."""
+    """Return whether a second person must approve: everything but tests, where the tenant requires it."""
     return Approval.REQUIRED if two_person and not action.is_test else Approval.NONE
 
 
@@ -73,7 +73,7 @@ def plan_hash(plan: Plan, request: FailoverRequest) -> str:
     """Return the SHA-256, in hexadecimal, of all that a person would want to know had changed.
 
     That is the scope, the members with their groups, the action, what follows it, the options in effect (a recovery point by its id only
-    where it is given so), and each check's result without its words, which tell ages. The order of members and checks does not matter.
+    where it is given so), and the result of each check without its message, which names ages. The order of members and checks is ignored.
     """
     body = {
         "scope": {name: _key(value) for name, value in plan.scope.items()},

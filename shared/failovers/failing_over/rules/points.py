@@ -14,7 +14,7 @@ _BEFORE_ALL = datetime.min.replace(tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """The recovery point that a choice means now, or why there is none, in words; both None where the points were not read.
+    """The recovery point that a choice means now, or why there is none; both None where the points were not read.
 
     `send_id` is what Azure is sent: None for the latest, which it makes of what has arrived by then (docs/azure/site-recovery.md,
     "Providers").
