@@ -1,13 +1,10 @@
 """Stored documents: pydantic models in a table, one partition for each owner, written under conditions.
 
-A document has two ETags. `etag` is the strong one of answers: it is made of the document's normal form alone, so that an equal document has
-an equal ETag (docs/design/http.md, "Documents and conditions"). `version` is that of the table row: what is written replaces exactly what
-was read, and of two writers one gets `Conflict`.
+`version` is the ETag of the table row: what is written replaces exactly what was read, and of two writers one gets `Conflict`. The ETag of
+answers is another: it is made of the document's normal form alone (`shared.web.conditional`; docs/design/http.md, "Documents and
+conditions"), so that a write which only touches a time or a revision changes the version and not the ETag.
 """
 
-import hashlib
-import json
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 from urllib.parse import quote, unquote
@@ -28,12 +25,11 @@ VERSION = 1
 
 @dataclass(frozen=True, slots=True)
 class Stored(Generic[T]):
-    """A document as it is stored: its owner and name, `etag` for answers, `version` for the next write."""
+    """A document as it is stored: its owner and name, and the `version` that the next write replaces."""
 
     owner: str
     name: str
     document: T
-    etag: str
     version: str
 
 
@@ -52,15 +48,13 @@ def _whole(document: BaseModel) -> object:
 class DocumentStore(Generic[T]):
     """Reads and writes the documents of one model. Errors of storage are raised as the SDK raises them.
 
-    `normal_form` returns what the ETag of answers is made of: without it the whole document, else for example the document without its
-    times and its revision. Names differ by case; a caller whose names do not passes them in lower case.
+    Names differ by case; a caller whose names do not passes them in lower case.
     """
 
-    def __init__(self, table: Table, model: type[T], ids: Ids, *, normal_form: Callable[[T], object] = _whole) -> None:
+    def __init__(self, table: Table, model: type[T], ids: Ids) -> None:
         self._table = table
         self._model = model
         self._ids = ids
-        self._normal_form = normal_form
 
     async def get(self, owner: str, name: str) -> Stored[T] | None:
         """Return an owner's document of a name, or None."""
@@ -74,7 +68,7 @@ class DocumentStore(Generic[T]):
             version = await self._table.insert(entity)
         except Conflict:
             version = await self._own_write(owner, name, entity)
-        return Stored(owner, name, document, self.etag_of(document), version)
+        return Stored(owner, name, document, version)
 
     async def replace(self, stored: Stored[T], document: T) -> Stored[T]:
         """Write a document over the one that was read; raises `Conflict` where that was changed or deleted meanwhile."""
@@ -83,7 +77,7 @@ class DocumentStore(Generic[T]):
             version = await self._table.merge(entity, stored.version)
         except Conflict:
             version = await self._own_write(stored.owner, stored.name, entity)
-        return Stored(stored.owner, stored.name, document, self.etag_of(document), version)
+        return Stored(stored.owner, stored.name, document, version)
 
     async def delete(self, stored: Stored[T]) -> None:
         """Delete the document that was read; raises `Conflict` where it was changed meanwhile. One that is gone already is deleted."""
@@ -99,11 +93,6 @@ class DocumentStore(Generic[T]):
         found = [self._read(owner, row) async for row in self._table.range(filters, parameters=parameters, limit=top + 1)]
         return Documents(tuple(found[:top]), found[top - 1].name if len(found) > top else None)
 
-    def etag_of(self, document: T) -> str:
-        """Return the strong ETag of a document, with its quotation marks."""
-        text = json.dumps(self._normal_form(document), sort_keys=True, separators=(",", ":"))
-        return f'"{hashlib.sha256(text.encode()).hexdigest()[:32]}"'
-
     def _entity(self, owner: str, name: str, document: T) -> dict[str, object]:
         row = {"PartitionKey": key_of(owner), "RowKey": _row_key(name), "v": VERSION, "stamp": self._ids.new()}
         return row | pieces("document", _whole(document))
@@ -118,7 +107,7 @@ class DocumentStore(Generic[T]):
     def _read(self, owner: str, found: Found) -> Stored[T]:
         document = self._model.model_validate(from_pieces("document", found.entity) or {})
         name = text_of(str(found.entity["RowKey"]).removeprefix(_PREFIX))
-        return Stored(owner, name, document, self.etag_of(document), found.etag)
+        return Stored(owner, name, document, found.etag)
 
 
 def key_of(text: str) -> str:

@@ -129,8 +129,8 @@ class Toys:
     before_writing: Callable[[Sequence[Active]], Awaitable[None]] | None = None
     checked: list[tuple[str, ...]] = field(default_factory=list)
     releases: list[str] = field(default_factory=list)
-    heard: list[PendingCommand] = field(default_factory=list)
-    while_hearing: Callable[[], None] = lambda: None
+    delivered: list[PendingCommand] = field(default_factory=list)
+    while_delivering: Callable[[], None] = lambda: None
 
     def workflow(self, clock: ManualClock) -> Workflow:
         """Its workflow."""
@@ -164,16 +164,16 @@ class Toys:
         async def released(row: Active) -> None:
             self.releases.append(row.id)
 
-        async def heard(_row: Active, said: PendingCommand) -> None:
-            self.heard.append(said)
-            self.while_hearing()
+        async def deliver(_row: Active, command: PendingCommand) -> None:
+            self.delivered.append(command)
+            self.while_delivering()
 
         steps: dict[str, Callable[[Claim], Awaitable[Outcome]]] = {"starting": starting, "following": following, "followed": followed}
         return Workflow(
             _Steps(steps, self.steps),
             check=check,
             on_finished=released,
-            on_command=heard,
+            on_command=deliver,
         )
 
 
@@ -296,7 +296,7 @@ class Core:
         """Take the events that were sent."""
         return [json.loads(text) for text in await self.take(OUTCOME_QUEUE)]
 
-    async def told(self) -> list[str]:
+    async def published(self) -> list[str]:
         """Take the events that were sent and return what of their ids follows the first slash, in order."""
         return sorted(event["id"].partition("/")[2] for event in await self.outcomes())
 

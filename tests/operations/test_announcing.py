@@ -1,4 +1,4 @@
-"""The end, and what asks for a person, are told as surely as they are true, under ids that a consumer can compare."""
+"""The end of an operation and its attention are published under ids that a consumer can compare, and never lost."""
 
 from datetime import timedelta
 from typing import Any
@@ -92,7 +92,7 @@ async def test_after_the_end_only_the_answer_and_the_list_rows_are_left(core: Co
 
 
 @pytest.mark.parametrize(
-    ("part", "name"), [("locks", "release"), ("events", "publish"), ("store", "remove")], ids=["released", "told", "removed"]
+    ("part", "name"), [("locks", "release"), ("events", "publish"), ("store", "remove")], ids=["released", "published", "removed"]
 )
 async def test_a_crash_while_the_end_is_announced_announces_it_again_under_the_same_id(
     core: Core, another: Another, part: str, name: str
@@ -134,7 +134,7 @@ async def test_a_crash_after_the_last_effect_and_before_the_end_is_written_ends_
     await core.go_on(minutes=5)
     assert (await core.get(operation)).status is Status.SUCCEEDED
     assert len(core.toys.world.sends) == 1
-    assert await core.told() == ["terminal"]
+    assert await core.published() == ["terminal"]
 
 
 async def test_what_asks_for_a_person_is_told_again_after_a_crash_until_it_is_told(core: Core) -> None:
@@ -147,9 +147,9 @@ async def test_what_asks_for_a_person_is_told_again_after_a_crash_until_it_is_to
         await _dying(core, "events", "publish").run(operation.id)
     shown = await core.get(operation)
     assert shown.attention is not None
-    assert await core.told() == []
+    assert await core.published() == []
     await core.go_on(minutes=5)
-    assert await core.told() == ["attention/1"]
+    assert await core.published() == ["attention/1"]
     row = await core.row(operation)
     assert row.pending_events == ()
     assert row.next_at > "2026-03-04T10", "and then it waits as long as it meant to"
@@ -164,9 +164,9 @@ async def test_an_event_that_was_sent_but_not_struck_off_is_sent_again_under_the
     with pytest.raises(Killed):
         # claim, end of the step, and then the one that strikes the event off
         await _dying_save(core, after=2).run(operation.id)
-    assert await core.told() == ["attention/1"]
+    assert await core.published() == ["attention/1"]
     await core.go_on(minutes=5)
-    assert await core.told() == ["attention/1"]
+    assert await core.published() == ["attention/1"]
     assert (await core.get(operation)).attention is not None
 
 
@@ -188,7 +188,7 @@ async def test_the_same_attention_is_one_event_however_often_it_is_found(core: C
     assert second is not None
     assert first.since == second.since
     assert first.message != second.message, "the words are the newest"
-    assert await core.told() == ["attention/1"]
+    assert await core.published() == ["attention/1"]
 
 
 async def test_a_state_that_waits_for_a_person_is_told_by_its_name(core: Core) -> None:
@@ -221,5 +221,5 @@ async def test_an_event_is_never_lost_to_a_queue_that_is_away(core: Core, anothe
     assert (await core.get(operation)).status is Status.SUCCEEDED
     proxy.clear()
     await through.go_on(seconds=1)
-    assert await core.told() == ["terminal"]
+    assert await core.published() == ["terminal"]
     assert core.clock.now() == START + timedelta(seconds=1)

@@ -1,4 +1,4 @@
-"""Attempts that get nowhere are counted, told to a person after five, and go on ever more rarely."""
+"""Attempts without progress are counted, ask for attention after five, and continue with increasing delay."""
 
 from datetime import timedelta
 
@@ -69,7 +69,7 @@ async def test_a_step_that_always_dies_is_counted_at_the_claim_and_asks_for_a_pe
     shown = await core.get(operation)
     assert shown.attention is not None
     assert shown.attention.code == ErrorCode.NO_PROGRESS
-    assert await core.told() == ["attention/1"]
+    assert await core.published() == ["attention/1"]
 
 
 async def test_progress_clears_the_count_and_the_attention(core: Core) -> None:
@@ -89,7 +89,7 @@ async def test_progress_clears_the_count_and_the_attention(core: Core) -> None:
     core.toys.steps["starting"] = _outage
     for _ in range(5):
         await core.look_when_due(operation)
-    assert await core.told() == ["attention/1", "attention/2"], "a second time is another event"
+    assert await core.published() == ["attention/1", "attention/2"], "a second time is another event"
 
 
 async def test_waiting_is_no_failed_attempt_however_long(core: Core) -> None:

@@ -185,26 +185,26 @@ async def test_a_cancel_survives_the_death_of_the_worker_that_had_claimed_it(cor
 
 
 async def test_a_persons_word_reaches_the_next_step_once(core: Core) -> None:
-    heard = []
+    taken = []
 
     async def starting(claim: Claim) -> Outcome:
-        heard.append(claim.take_input())
-        return Wait(core.clock.now() + timedelta(hours=1)) if heard[-1] is None else End(Status.SUCCEEDED)
+        taken.append(claim.take_input())
+        return Wait(core.clock.now() + timedelta(hours=1)) if taken[-1] is None else End(Status.SUCCEEDED)
 
     core.toys.steps["starting"] = starting
     operation = await core.accept()
     await core.work()
     await core.commands.submit_input(operation, {"approve": "yes"}, lambda row: None)
     await core.work()
-    assert heard == [None, {"approve": "yes"}]
+    assert taken == [None, {"approve": "yes"}]
 
 
 async def test_a_word_that_comes_while_a_step_runs_is_kept_for_the_next(core: Core) -> None:
-    heard = []
+    taken = []
 
     async def starting(claim: Claim) -> Outcome:
-        heard.append(claim.take_input())
-        if len(heard) == 1:
+        taken.append(claim.take_input())
+        if len(taken) == 1:
             await core.commands.submit_input(operation, {"resume": True}, lambda row: None)
         return Wait(core.clock.now() + timedelta(hours=1))
 
@@ -212,15 +212,15 @@ async def test_a_word_that_comes_while_a_step_runs_is_kept_for_the_next(core: Co
     operation = await core.accept()
     await core.work()
     await core.go_on()
-    assert heard == [None, {"resume": True}], "at the next tick, whatever the step waits for"
+    assert taken == [None, {"resume": True}], "at the next tick, whatever the step waits for"
 
 
 async def test_a_word_that_comes_between_two_writes_of_a_step_is_heeded_at_the_next_tick(core: Core) -> None:
-    heard = []
+    taken = []
 
     async def starting(claim: Claim) -> Outcome:
-        heard.append(claim.take_input())
-        if len(heard) == 1:
+        taken.append(claim.take_input())
+        if len(taken) == 1:
             await core.commands.submit_input(operation, {"resume": True}, lambda row: None)
             await claim.perform(core.toys.world.effect("collection", preparation=True))
         return Wait(core.clock.now() + timedelta(hours=1))
@@ -229,14 +229,14 @@ async def test_a_word_that_comes_between_two_writes_of_a_step_is_heeded_at_the_n
     operation = await core.accept()
     await core.work()
     await core.go_on()
-    assert heard == [None, {"resume": True}]
+    assert taken == [None, {"resume": True}]
 
 
 async def test_a_word_for_what_checks_follow_is_heard_by_a_step_even_when_its_hint_is_lost(core: Core) -> None:
-    heard = []
+    taken = []
 
     async def starting(claim: Claim) -> Outcome:
-        heard.append(claim.take_input())
+        taken.append(claim.take_input())
         return Follow(core.clock.now() + timedelta(hours=1), "sub-1/read")
 
     core.toys.steps["starting"] = starting
@@ -245,7 +245,7 @@ async def test_a_word_for_what_checks_follow_is_heard_by_a_step_even_when_its_hi
     await core.commands.submit_input(operation, {"resume": True}, lambda row: None)
     await core.take(STEPS)
     await core.go_on(minutes=5)
-    assert heard == [None, {"resume": True}]
+    assert taken == [None, {"resume": True}]
 
 
 async def test_a_word_that_the_row_does_not_wait_for_is_refused_and_leaves_nothing(core: Core) -> None:

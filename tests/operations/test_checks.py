@@ -48,7 +48,7 @@ async def test_an_operation_is_handed_from_step_to_checks_and_back(core: Core) -
     await core.go_on(hours=1)
     ended = await core.get(operation)
     assert (ended.status, ended.detail) == (Status.SUCCEEDED, {"disks": [1, 2]})
-    assert await core.told() == ["terminal"]
+    assert await core.published() == ["terminal"]
 
 
 async def test_a_hundred_rows_are_checked_together_and_written_in_one_transaction(
@@ -109,7 +109,7 @@ async def test_details_and_list_rows_of_many_are_written_though_they_take_severa
     await core.checks.run(CheckMessage("toy", GROUP, tuple(ids)))
     shown = await asyncio.gather(*(core.get(operation) for operation in ids))
     assert all(item.detail == {"disk": item.id} and item.attention is not None for item in shown)
-    assert await core.told() == ["attention/1"] * 30
+    assert await core.published() == ["attention/1"] * 30
 
 
 async def test_a_doubled_message_checks_once(core: Core) -> None:
@@ -142,7 +142,7 @@ async def test_a_check_that_fails_is_counted_and_after_five_a_person_is_told(cor
     assert shown.status is Status.RUNNING
     assert shown.attention is not None
     assert (shown.attention.code, "Azure said nothing" in shown.attention.message) == (ErrorCode.NO_PROGRESS, True)
-    assert await core.told() == ["attention/1"]
+    assert await core.published() == ["attention/1"]
     core.toys.seen[operation] = Checked(at=core.clock.now() + timedelta(hours=1))
     await core.go_on(minutes=20)
     assert (await core.get(operation)).attention is None
@@ -189,7 +189,7 @@ async def test_the_event_of_a_check_is_sent_soon_after_a_crash_however_late_the_
     with pytest.raises(GoneError):
         await replace(core.checks, events=Gone()).run(CheckMessage("toy", GROUP, (operation,)))  # type: ignore[arg-type]
     await core.go_on(minutes=5)
-    assert await core.told() == ["attention/1"]
+    assert await core.published() == ["attention/1"]
 
 
 async def test_a_check_does_not_run_over_a_cancel_or_a_word(core: Core) -> None:

@@ -37,7 +37,7 @@ async def test_of_many_workers_that_look_at_once_one_runs_the_step(core: Core, a
     workers = [core, *(another() for _ in range(4))]
     await asyncio.gather(*(worker.runner.run(operation.id) for worker in workers for _ in range(3)))
     assert len(runs) == 1
-    assert await core.told() == ["terminal"]
+    assert await core.published() == ["terminal"]
 
 
 async def test_a_doubled_message_finds_nothing_to_do(core: Core) -> None:

@@ -96,11 +96,11 @@ async def test_what_must_not_be_repeated_is_looked_for_four_times_and_then_a_per
     assert shown.status is Status.RUNNING, "it is neither failed nor succeeded: nobody knows"
     assert shown.attention is not None
     assert shown.attention.code == ErrorCode.OUTCOME_UNKNOWN
-    assert await core.told() == ["attention/1"]
+    assert await core.published() == ["attention/1"]
     for _ in range(8):
         await core.look_when_due(operation)
     assert len(core.toys.world.sends) == 1
-    assert await core.told() == [], "it is told once"
+    assert await core.published() == [], "it is told once"
     assert len(core.toys.world.looks) == 12, "and goes on being looked for"
     core.toys.world.begun.append((f"thing-{operation.id}", "by hand"))
     await core.go_on(minutes=10)
@@ -229,7 +229,7 @@ async def test_a_start_whose_answers_are_lost_again_and_again_asks_for_a_person_
     await core.go_on(minutes=10)
     ended = await core.get(operation)
     assert (ended.status, ended.attention) == (Status.SUCCEEDED, None)
-    assert await core.told() == ["attention/1", "terminal"]
+    assert await core.published() == ["attention/1", "terminal"]
 
 
 async def test_an_effect_that_takes_too_long_counts_as_in_doubt(core: Core, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -277,7 +277,7 @@ async def test_what_is_busy_is_sent_again_until_it_is_free(core: Core) -> None:
     ended = await core.get(operation)
     assert (ended.status, ended.attention) == (Status.SUCCEEDED, None)
     assert len(core.toys.world.sends) == 4
-    assert await core.told() == ["terminal"]
+    assert await core.published() == ["terminal"]
 
 
 async def test_what_stays_busy_ends_with_azures_refusal_after_half_an_hour(core: Core) -> None:

@@ -1,4 +1,4 @@
-"""Messages that cannot be accepted: kept with the reason, told of, replayed under their first key; none disappears, no secret stays."""
+"""Messages that cannot be accepted: kept with the reason, published, replayed under their first key; none disappears, no secret stays."""
 
 import base64
 import json

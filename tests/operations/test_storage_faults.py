@@ -78,7 +78,7 @@ async def test_whatever_write_of_a_step_is_hit_the_effect_is_begun_once_and_the_
     assert (await core.get(operation)).status is Status.SUCCEEDED
     assert len(core.toys.world.begun) == 1
     assert len(core.toys.world.sends) == 1
-    assert set(await core.told()) == {"terminal"}
+    assert set(await core.published()) == {"terminal"}
     assert await core.store.active(operation.id) is None
     assert await core.locks.holder(["item"]) is None
 
@@ -140,7 +140,7 @@ async def test_an_outage_never_makes_a_running_operation_fail(core: Core, anothe
     await through.go_on(minutes=10)
     assert (await core.get(operation)).status is Status.SUCCEEDED
     assert len(core.toys.world.sends) == 1
-    assert set(await core.told()) <= {"terminal", "attention/1"}
+    assert set(await core.published()) <= {"terminal", "attention/1"}
 
 
 async def test_a_hint_doubled_by_a_lost_answer_costs_nothing(core: Core, another: Another, proxy: StorageProxy) -> None:
@@ -150,4 +150,4 @@ async def test_a_hint_doubled_by_a_lost_answer_costs_nothing(core: Core, another
     assert await core.work() == 2
     assert (await core.get(operation)).status is Status.SUCCEEDED
     assert len(core.toys.world.sends) == 1
-    assert await core.told() == ["terminal"]
+    assert await core.published() == ["terminal"]

@@ -29,12 +29,12 @@ async def test_a_cancel_is_heard_before_the_end_with_who_said_it_first(core: Cor
     operation = await core.accept()
     await core.work()
     released: list[int] = []
-    core.toys.while_hearing = lambda: released.append(len(core.toys.releases))
+    core.toys.while_delivering = lambda: released.append(len(core.toys.releases))
     await core.commands.cancel(operation, ALICE)
     await core.commands.cancel(operation, BOB)
     await core.work()
     assert (await core.get(operation)).status is Status.CANCELED
-    assert [(said.command, said.by) for said in core.toys.heard] == [(Command.CANCEL, ALICE)]
+    assert [(one.command, one.by) for one in core.toys.delivered] == [(Command.CANCEL, ALICE)]
     assert released == [0]
 
 
@@ -45,8 +45,8 @@ async def test_each_retry_is_heard_and_the_row_forgets_it(core: Core) -> None:
     for by in (ALICE, BOB, ALICE):
         await core.commands.retry(operation, by)
         await core.work()
-    assert [(said.command, said.by) for said in core.toys.heard] == [(Command.RETRY, by) for by in (ALICE, BOB, ALICE)]
-    assert len({said.id for said in core.toys.heard}) == 3
+    assert [(one.command, one.by) for one in core.toys.delivered] == [(Command.RETRY, by) for by in (ALICE, BOB, ALICE)]
+    assert len({one.id for one in core.toys.delivered}) == 3
     assert (await core.row(operation)).pending_commands == ()
 
 
@@ -57,7 +57,7 @@ async def test_what_one_says_again_before_it_is_heard_is_one_word(core: Core) ->
     for by in (ALICE, ALICE, BOB, ALICE):
         await core.commands.retry(operation, by)
     await core.work()
-    assert [said.by for said in core.toys.heard] == [ALICE, BOB]
+    assert [one.by for one in core.toys.delivered] == [ALICE, BOB]
 
 
 @pytest.mark.parametrize("command", list(Command))
@@ -70,15 +70,15 @@ async def test_a_death_while_it_is_heard_makes_it_heard_again_as_the_same(core: 
     def die() -> None:
         raise Killed
 
-    core.toys.while_hearing = die
+    core.toys.while_delivering = die
     with pytest.raises(Killed):
         await core.work()
     assert (await core.get(operation)).status is Status.RUNNING, "nothing comes of it before it is heard"
-    core.toys.while_hearing = lambda: None
+    core.toys.while_delivering = lambda: None
     await core.go_on(minutes=5)
-    assert len(core.toys.heard) >= 2
-    assert {(said.command, said.by) for said in core.toys.heard} == {(command, ALICE)}
-    assert len({said.id for said in core.toys.heard}) == 1
+    assert len(core.toys.delivered) >= 2
+    assert {(one.command, one.by) for one in core.toys.delivered} == {(command, ALICE)}
+    assert len({one.id for one in core.toys.delivered}) == 1
 
 
 async def test_a_command_that_comes_while_a_step_runs_is_heard_next(core: Core) -> None:
@@ -95,7 +95,7 @@ async def test_a_command_that_comes_while_a_step_runs_is_heard_next(core: Core) 
     operation = await core.accept()
     await core.work()
     await core.go_on()
-    assert ([said.by for said in core.toys.heard], looks) == ([ALICE], 2)
+    assert ([one.by for one in core.toys.delivered], looks) == ([ALICE], 2)
     assert (await core.row(operation)).pending_commands == ()
 
 
@@ -109,7 +109,7 @@ async def test_a_command_that_comes_while_the_last_step_ends_is_heard_before_the
     operation = await core.accept()
     await core.work()
     assert (await core.get(operation)).status is Status.SUCCEEDED
-    assert [said.by for said in core.toys.heard] == [BOB]
+    assert [one.by for one in core.toys.delivered] == [BOB]
 
 
 async def test_a_retry_of_what_checks_follow_is_heard_even_when_its_hint_is_lost(core: Core) -> None:
@@ -122,7 +122,7 @@ async def test_a_retry_of_what_checks_follow_is_heard_even_when_its_hint_is_lost
     await core.commands.retry(operation, ALICE)
     await core.take(STEPS)
     await core.go_on(minutes=5)
-    assert [said.by for said in core.toys.heard] == [ALICE]
+    assert [one.by for one in core.toys.delivered] == [ALICE]
 
 
 async def test_a_command_that_is_refused_is_not_heard(core: Core) -> None:
@@ -132,4 +132,4 @@ async def test_a_command_that_is_refused_is_not_heard(core: Core) -> None:
         with pytest.raises(Refused) as refused:
             await command(operation, ALICE)
         assert refused.value.code is ErrorCode.ALREADY_ENDED
-    assert core.toys.heard == []
+    assert core.toys.delivered == []
