@@ -28,6 +28,7 @@ from shared.arm.ids import resource_id_of
 from shared.clock import to_text
 from shared.errors import Problem
 from shared.operations.model.models import Actor, Attention, JsonObject, Status
+from shared.values.nulls import without_nulls
 
 DISK_TYPE = "Microsoft.Compute/disks"
 RESTORE_POINT_TYPE = "Microsoft.Compute/restorePointCollections/restorePoints"
@@ -141,7 +142,7 @@ class _Request(BaseModel):
     @classmethod
     def _null_is_absent(cls, body: object) -> object:
         """Leave out members that are null, as serializers of several languages write them for what is not set."""
-        return {name: value for name, value in body.items() if value is not None} if isinstance(body, dict) else body
+        return without_nulls(cls, body)
 
 
 class _Answer(BaseModel):
