@@ -56,7 +56,7 @@ def _token(given: argparse.Namespace) -> int:
 
 
 def _demo(given: argparse.Namespace) -> int:
-    from local.journeys.copy import JOURNEYS, TO_COME
+    from local.journeys.registry import JOURNEYS, TO_COME
     from local.stack import StackOptions
 
     if given.journey in JOURNEYS:

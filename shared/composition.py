@@ -42,7 +42,7 @@ from shared.storage.tables import Storage
 from shared.telemetry import Metric
 
 if TYPE_CHECKING:
-    from shared.web.tokens import TokenVerifier
+    from shared.access.tokens import TokenVerifier
 
 S = TypeVar("S")
 _LOCAL_BASE_URL = "http://localhost"
@@ -182,9 +182,9 @@ def _connect_blobs(settings: Settings) -> BlobAccount:
 def _assemble(
     settings: Settings, capabilities: Sequence[Capability], clock: Clock, ids: Ids, account: Storage, blob_account: BlobAccount
 ) -> Runtime:
+    from shared.access.keys import SigningKeys
+    from shared.access.tokens import TokenVerifier
     from shared.arm.clients import AzureClients
-    from shared.web.keys import SigningKeys
-    from shared.web.tokens import TokenVerifier
 
     kinds = Kinds.of(kind for one in capabilities for kind in one.kinds)
     timings = Timings(settings.lease_seconds)

@@ -1,4 +1,4 @@
-"""The refusals of Farshore: what was wrong with a request, in words, and what would be right.
+"""The refusals of Farshore: what was wrong with a request, and what to send instead.
 
 The shape is that of the Azure REST API guidelines: code, message, target, details. The HTTP status of a code is
 decided in `shared.web.answers`, so that the core and the capabilities know nothing of HTTP.
@@ -11,11 +11,13 @@ from enum import StrEnum
 
 
 class ErrorCode(StrEnum):
-    """Every code that an answer, a failed operation or a rejected message can carry by our own word."""
+    """Every code that an answer, a failed operation or a rejected message can carry of its own."""
 
     # what the caller sent
     INVALID_REQUEST = "InvalidRequest"
     UNREADABLE_MESSAGE = "UnreadableMessage"
+    PRECONDITION_FAILED = "PreconditionFailed"
+    PRECONDITION_REQUIRED = "PreconditionRequired"
     LENGTH_REQUIRED = "LengthRequired"
     PAYLOAD_TOO_LARGE = "PayloadTooLarge"
     UNSUPPORTED_MEDIA_TYPE = "UnsupportedMediaType"
@@ -45,7 +47,7 @@ class ErrorCode(StrEnum):
     PERSON_REQUIRED = "PersonRequired"
     NOT_SUSPENDED = "NotSuspended"
     NOT_IN_DOUBT = "NotInDoubt"
-    # how an operation ended, or why it stands
+    # how an operation ended, or why it waits
     APPROVAL_LAPSED = "ApprovalLapsed"
     REJECTED = "Rejected"
     FAILOVER_FAILED = "FailoverFailed"
@@ -60,7 +62,7 @@ class ErrorCode(StrEnum):
     OUTCOME_UNKNOWN = "OutcomeUnknown"
     NO_PROGRESS = "NoProgress"
     COPY_STUCK = "CopyStuck"
-    # our own fault
+    # a fault of Farshore
     INTERNAL_ERROR = "InternalError"
     SERVICE_UNAVAILABLE = "ServiceUnavailable"
 
@@ -96,7 +98,7 @@ class Problem:
 class Refused(Exception):  # noqa: N818  # a refusal is an answer, not a defect
     """The request cannot be carried out, and nothing was begun.
 
-    `retry_after` is in wall-clock seconds; `beside` are members that stand beside the error in the answer.
+    `retry_after` is in wall-clock seconds; `beside` are further members of the answer, next to the error.
     """
 
     def __init__(
@@ -117,13 +119,13 @@ class Refused(Exception):  # noqa: N818  # a refusal is an answer, not a defect
 
 
 def refusal_of(problem: Problem) -> Refused:
-    """Return a problem as a refusal, in whole sentences; its code must be one of `ErrorCode`."""
+    """Return a problem as a refusal, its messages as sentences; its code must be one of `ErrorCode`."""
     details = tuple(replace(detail, message=sentence(detail.message)) for detail in problem.details)
     return Refused(ErrorCode(problem.code), sentence(problem.message), target=problem.target, details=details)
 
 
 class FailureKind(StrEnum):
-    """What a call that failed says about the world outside."""
+    """What a failed call means for the other side."""
 
     THROTTLED = "throttled"
     """Refused for its rate: nothing began, ask again later."""
@@ -132,14 +134,14 @@ class FailureKind(StrEnum):
     NOT_FOUND = "notFound"
     """The thing is not there: nothing began."""
     IN_DOUBT = "inDoubt"
-    """No answer, or an answer that does not tell: a write may have taken effect or may yet do so."""
+    """No answer, or an unclear one: a write may have taken effect or may yet do so."""
 
 
-class CallFailure(Exception):  # noqa: N818  # what the other side said, not a defect of ours
+class CallFailure(Exception):  # noqa: N818  # an answer of the other side, not a defect
     """A call to Azure, or to Azure Pack, that did not succeed.
 
     `status` is the HTTP status or None when no answer came; `code`, `message`, `target` and `details` are the other side's own, or
-    ours where it gave none; `retry_after` is in seconds of Azure's time; `date` is the answer's `Date`, which is Azure's time at receipt;
+    Farshore's where it gave none; `retry_after` is in seconds of Azure's time; `date` is the answer's `Date`, Azure's time at receipt;
     `busy` is true where another operation works on the same resource: nothing began, and it is sent again for a limited time.
     """
 
@@ -171,7 +173,7 @@ class CallFailure(Exception):  # noqa: N818  # what the other side said, not a d
 
     @property
     def message(self) -> str:
-        """The error in words."""
+        """The error message."""
         return self.problem.message
 
     @property
@@ -211,9 +213,9 @@ class CallFailure(Exception):  # noqa: N818  # what the other side said, not a d
         )
 
 
-def sentence(words: str) -> str:
-    """Return words as a sentence that can stand alone: a capital first, a full stop at its end."""
-    text = words[:1].upper() + words[1:]
+def sentence(text: str) -> str:
+    """Return a text as a sentence: a capital first, a full stop at its end."""
+    text = text[:1].upper() + text[1:]
     return text if text.endswith((".", "!", "?")) else f"{text}."
 
 

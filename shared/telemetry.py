@@ -52,7 +52,7 @@ _instruments: "dict[str, Counter | Histogram | Gauge]" = {}
 
 
 def setup(settings: Settings) -> None:
-    """Begin to send, as the settings say; call it once, outside the event loop, for its imports take most of a second."""
+    """Begin to send, by the settings; call it once, outside the event loop, for its imports take most of a second."""
     global _meter, _tracer  # one per process, as OpenTelemetry's own providers are
     if settings.application_insights:
         _to_application_insights(settings)
@@ -72,7 +72,7 @@ def count(metric: Metric, number: int = 1, **dimensions: str) -> None:
 
 
 def gauge(metric: Metric, value: float, **dimensions: str) -> None:
-    """Tell how much there is of something now."""
+    """Record the present amount of something."""
     if _meter is not None:
         _instrument(metric, "create_gauge").set(value, dimensions)
 
@@ -87,7 +87,7 @@ def record(metric: Metric, value: float, **dimensions: str) -> None:
 def span(name: str, traceparent: str = "", **attributes: str) -> Iterator[None]:
     """Trace a piece of work as a part of the trace that `traceparent` (W3C Trace Context) belongs to, if any.
 
-    What it raises is not recorded: a refusal or a wait is no error, an error is in the log beside the trace, and what stands behind a
+    What it raises is not recorded: a refusal or a wait is no error, an error is in the log beside the trace, and what is behind a
     refusal of an input may quote a secret.
     """
     if _tracer is None:

@@ -1,37 +1,26 @@
-"""Journeys: what Farshore is for, done before one's eyes."""
+"""The journey of `python3 -m local up`: copy a restore point to another region and show its progress."""
 
 import sys
-import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from local.calls import Reply, call
-from local.journeys.failover import fail_over_and_back
+from local.calls import Reply
+from local.journeys.client import Caller, read_estate, refusal
 from local.processes import Trouble
 from local.stack import StackOptions
-from local.tokens import get_token
 
-#: The journeys of `python3 -m local demo NAME`: each takes the ports and returns an exit code.
-JOURNEYS: Final[Mapping[str, Callable[[StackOptions], int]]] = {"failover": fail_over_and_back}
-#: Journeys that are named already, and not there yet.
-TO_COME: Final[Mapping[str, str]] = {
-    "tenant": "a tenant's virtual machines",
-    "datacenter": "a virtual data center on Azure Pack",
-}
-
+_ROLES: Final = ("Copies.Read", "Copies.Write")
 _BAR: Final = 40
-_LOOK: Final = 0.25  # wall-clock seconds
 _LINE_EVERY: Final = 10  # percent, where there is no terminal to draw a bar on
 _START_SECONDS: Final = 120.0
 _LONGEST_COPY: Final = 12 * 3600.0  # seconds of Azure's time
-_FINAL: Final = ("Succeeded", "Failed", "Canceled")
 
 
 @dataclass(frozen=True, slots=True)
 class Copyable:
-    """A restore point of the estate, whose it is, and where it could go."""
+    """A restore point of the estate, its tenant, and where it could be copied to."""
 
     tenant: str
     restore_point_id: str
@@ -45,25 +34,23 @@ class Copyable:
 
 
 def copy_a_restore_point(options: StackOptions) -> bool:
-    """Copy a restore point of the estate to its other region, showing it; True once the copy is usable.
+    """Copy a restore point of the estate to its other region and show the progress; return whether the copy is usable.
 
-    Raises `Trouble` where the app refuses every one of them, or where the copy takes longer than it ever should.
+    Raises `Trouble` where the app refuses every restore point, or where the copy does not end in time.
     """
-    estate = call("GET", f"{options.azure}/_simulation/estate").body
     refusals = []
-    for candidate in copyable(estate):
-        roles = ["Copies.Read", "Copies.Write"]
-        authorization = {"Authorization": f"Bearer {get_token(options.azure_port, {'roles': roles, 'tenant': candidate.tenant})}"}
-        reply = _start(options, candidate, authorization)
+    for candidate in copyable(read_estate(options)):
+        caller = Caller.of(options, _ROLES, candidate.tenant)
+        reply = _start(options, candidate, caller)
         if reply.status in (200, 202):
             print(f"copying restore point {candidate.name} from {candidate.region} to {candidate.target['region']} …", flush=True)
-            return _follow(reply.headers["Location"], authorization, options.speed or 1)
-        refusals.append(f"{candidate.name}: {_words(reply)}")
+            return _follow(reply.headers["Location"], caller, options.speed or 1)
+        refusals.append(f"{candidate.name}: {refusal(reply)}")
     raise Trouble("\n".join(["no restore point of the estate could be copied:", *(refusals or ["it has none"])]))
 
 
 def copyable(estate: Mapping[str, Any]) -> Iterator[Copyable]:
-    """Yield the newest restore point of each virtual machine of the estate that has one, with another region to go to."""
+    """Yield the newest restore point of each virtual machine of the estate that has one and another region."""
     machines = {machine["id"].lower() for machine in estate["virtualMachines"]}
     owners = {subscription: tenant["name"] for tenant in estate["tenants"] for subscription in tenant["subscriptions"]}
     locations = {subscription["id"]: subscription["locations"] for subscription in estate["subscriptions"]}
@@ -83,65 +70,52 @@ def _group(estate: Mapping[str, Any], subscription: str, region: str) -> str:
     return str((there or groups)[0]["id"].rsplit("/", 1)[-1])
 
 
-def _start(options: StackOptions, candidate: Copyable, authorization: Mapping[str, str]) -> Reply:
-    # The same restore point gives the same key: started again with kept state, this follows the copy that there is.
+def _start(options: StackOptions, candidate: Copyable, caller: Caller) -> Reply:
+    # The same restore point gives the same key: with kept state, a second run follows the copy that exists.
     key = uuid.uuid5(uuid.NAMESPACE_URL, candidate.restore_point_id.lower())
     body = {"source": {"restorePointId": candidate.restore_point_id}, "target": dict(candidate.target)}
-    return call("POST", f"{options.api}/restore-point-copies", body, headers={**authorization, "Repeatability-Request-ID": str(key)})
+    return caller.send("POST", f"{options.api}/restore-point-copies", body, {"Repeatability-Request-ID": str(key)})
 
 
-def _follow(url: str, authorization: Mapping[str, str], speed: float) -> bool:
-    deadline = time.monotonic() + _START_SECONDS + _LONGEST_COPY / speed
+def _follow(url: str, caller: Caller, speed: float) -> bool:
     progress = Progress()
-    while time.monotonic() < deadline:
-        reply = call("GET", url, headers=authorization)
-        if reply.status == 200:
-            copy = reply.body
-            progress.show(float(copy["percentComplete"] or 0), f"{copy['status']}, {copy['step']}")
-            if copy["status"] in _FINAL:
-                progress.end()
-                return _told(copy)
-            if copy.get("attention"):
-                progress.end()
-                raise Trouble(f"the copy needs a person's word: {copy['attention']['message']}")
-        time.sleep(_LOOK)
-    progress.end()
-    raise Trouble(f"the copy did not end in time; it goes on at {url}")
+    try:
+        copy = caller.follow(url, "the copy", _START_SECONDS + _LONGEST_COPY / speed, progress.show)
+        progress.show(copy)
+    finally:
+        progress.end()
+    return _print_result(copy)
 
 
-def _told(copy: Mapping[str, Any]) -> bool:
+def _print_result(copy: Mapping[str, Any]) -> bool:
     usable = copy["status"] == "Succeeded" and bool(copy["usable"])
     if usable:
         print(f"the copy is usable: {copy['target']['restorePointId']}")
-        print(f"(begun {copy['startedAt']}, complete {copy['completedAt']} by Azure's clock, {copy['checks']} status reads)", flush=True)
+        print(f"(started {copy['startedAt']}, complete {copy['completedAt']} by Azure's clock, {copy['checks']} status reads)", flush=True)
     else:
-        said = (copy.get("error") or {}).get("message", "no reason given")
-        print(f"the copy is not usable: {copy['status']}: {said}", flush=True)
+        reason = (copy.get("error") or {}).get("message", "no reason given")
+        print(f"the copy is not usable: {copy['status']}: {reason}", flush=True)
     return usable
 
 
-def _words(reply: Reply) -> str:
-    error = (reply.body or {}).get("error", {}) if isinstance(reply.body, dict) else {}
-    return f"{reply.status} {error.get('code', '')}: {error.get('message', '')}"
-
-
 class Progress:
-    """A bar on one line of a terminal; where there is none, a line now and then."""
+    """A bar on one line of a terminal; without a terminal, a line for every tenth percent."""
 
     def __init__(self) -> None:
         self._terminal = sys.stdout.isatty()
-        self._told = -float(_LINE_EVERY)
+        self._shown = -float(_LINE_EVERY)
 
-    def show(self, percent: float, state: str) -> None:
-        """Show how far it is, 0 to 100, and a few words."""
+    def show(self, copy: Mapping[str, Any]) -> None:
+        """Show the percent and the state of a copy."""
+        percent, state = float(copy["percentComplete"] or 0), f"{copy['status']}, {copy['step']}"
         if self._terminal:
             filled = round(_BAR * percent / 100)
             print(f"\r\x1b[K[{'#' * filled}{'.' * (_BAR - filled)}] {percent:5.1f} %  {state}", end="", flush=True)
-        elif percent >= self._told + _LINE_EVERY or (percent == 100 and self._told < 100):
-            self._told = percent
+        elif percent >= self._shown + _LINE_EVERY or (percent == 100 and self._shown < 100):
+            self._shown = percent
             print(f"{percent:5.1f} %  {state}", flush=True)
 
     def end(self) -> None:
-        """Leave the bar's line."""
+        """End the bar's line."""
         if self._terminal:
             print(flush=True)

@@ -1,20 +1,16 @@
-"""`python3 -m local demo failover`: a machine of the sample out to Azure and home again, told step by step."""
+"""`python3 -m local demo failover`: fail a machine of the sample over to Azure and back, with a line for each step."""
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from local.calls import Reply, call
+from local.journeys.client import Caller, read_estate, refusal
 from local.processes import Trouble
 from local.stack import StackOptions
-from local.tokens import get_token
 
 _ROLES: Final = ("Failovers.Execute", "Failovers.Read")
 _REASON: Final = "a demonstration of the way out and home again"
-_LOOK: Final = 0.25  # wall-clock seconds
-_PATIENCE: Final = 300.0  # wall-clock seconds for one step, a few of which pass at the usual speed
-_FINAL: Final = ("Succeeded", "Failed", "Canceled")
+_SECONDS: Final = 300.0  # wall-clock seconds for one step; at the usual speed it takes a few
 _DRILL: Final = "drill-"
 
 
@@ -29,8 +25,8 @@ class _Machine:
 
 
 @dataclass(frozen=True, slots=True)
-class _Act:
-    """One request of the journey, with what is said before it and after it."""
+class _Step:
+    """One request of the journey, with the lines printed before and after it."""
 
     action: str
     before: str
@@ -39,58 +35,55 @@ class _Act:
 
 
 def fail_over_and_back(options: StackOptions) -> int:
-    """Carry out the journey on a stack that runs, telling it; returns 0 when all went well, else 1.
+    """Run the journey on a running stack and print each step; return 0 on success, else 1.
 
-    Raises `Trouble` where nobody answers, or nothing in the estate can be failed over.
+    Raises `Trouble` where there is no answer, or no machine of the estate can be failed over.
     """
     machine = _choose(options)
-    headers = {"Authorization": f"Bearer {get_token(options.azure_port, {'roles': list(_ROLES), 'tenant': machine.tenant})}"}
+    caller = Caller.of(options, _ROLES, machine.tenant)
     print(f"{machine.name} of {machine.tenant} runs at home and is replicated to Azure.", flush=True)
-    acts = _journey(machine)
-    for number, act in enumerate(acts, start=1):
-        print(f"{number}. {act.before}", flush=True)
-        failover = _carry_out(options, headers, machine, act)
+    steps = _journey(machine)
+    for number, step in enumerate(steps, start=1):
+        print(f"{number}. {step.before}", flush=True)
+        failover = _run(options, caller, machine, step)
         if failover["status"] != "Succeeded":
             error = failover.get("error") or {}
             print(f"   {failover['status']}: {error.get('code', '')}: {error.get('message', 'no reason given')}", flush=True)
             return 1
-        print(f"   {act.after} {_figures(failover)}", flush=True)
+        print(f"   {step.after} {_figures(failover)}", flush=True)
     print(f"{machine.name} is home again, and protected as before.", flush=True)
     return 0
 
 
-def _journey(machine: _Machine) -> Sequence[_Act]:
+def _journey(machine: _Machine) -> Sequence[_Step]:
     network = machine.network.rsplit("/", 1)[-1]
     return (
-        _Act(
+        _Step(
             "TestFailover",
             f"Test failover into the isolated network {network}: a copy starts in Azure, production goes on.",
-            "The test machine ran; production never noticed.",
+            "The test machine ran; production was not affected.",
             {"network": machine.network},
         ),
-        _Act("TestFailoverCleanup", "Clean up: the test machine goes.", "Nothing of the test is left."),
-        _Act(
+        _Step("TestFailoverCleanup", "Clean up: the test machine is deleted.", "The test is cleaned up."),
+        _Step(
             "PlannedFailover",
-            "Planned failover: the machine is shut down at home and started in Azure, without losing anything.",
+            "Planned failover: the machine is shut down at home and started in Azure, without loss of data.",
             "It runs in Azure.",
         ),
-        _Act("Commit", "Commit: every other recovery point goes, and there is no second thought.", "The failover is final."),
-        _Act(
+        _Step("Commit", "Commit: every other recovery point is deleted.", "The failover is final."),
+        _Step(
             "Failback",
-            "Failback: the data is synchronised home while the machine runs on, then it waits for a word.",
+            "Failback: the data is synchronised home while the machine runs on, then the job waits for a resume.",
             "It runs at home.",
             {"dataSync": "ForSynchronization"},
         ),
-        _Act("Commit", "Commit the way home.", "The failback is final."),
-        _Act("ReverseReplicate", "Reverse replication: from home to Azure again.", "It is replicated again."),
+        _Step("Commit", "Commit the way home.", "The failback is final."),
+        _Step("ReverseReplicate", "Reverse replication: from home to Azure again.", "It is replicated again."),
     )
 
 
 def _choose(options: StackOptions) -> _Machine:
-    reply = _ask("GET", f"{options.azure}/_simulation/estate")
-    if reply.status != 200:
-        raise Trouble(f"the simulated Azure answered {reply.status}; start it with `python3 -m local up`")
-    estate = reply.body
+    estate = read_estate(options)
     owners = {tenant["vaultId"].lower(): tenant["name"] for tenant in estate["tenants"] if not _two_persons(tenant)}
     for vault in estate["vaults"]:
         networks = [one["id"] for one in estate["virtualNetworks"] if _fits(one, vault)]
@@ -120,56 +113,41 @@ def _is_ready(item: Mapping[str, Any], vault: Mapping[str, Any]) -> bool:
     return item.get("provider") == "HyperVReplicaAzure" and still and well and not in_plan
 
 
-def _carry_out(options: StackOptions, headers: Mapping[str, str], machine: _Machine, act: _Act) -> Mapping[str, Any]:
-    body: dict[str, Any] = {"scope": {"protectedItemId": machine.id}, "action": act.action}
-    body |= {"options": dict(act.options)} if act.options else {}
-    body |= {} if act.action.startswith("Test") else {"reason": _REASON}
-    reply = _ask("POST", f"{options.api}/failovers", body, headers)
+def _run(options: StackOptions, caller: Caller, machine: _Machine, step: _Step) -> Mapping[str, Any]:
+    body: dict[str, Any] = {"scope": {"protectedItemId": machine.id}, "action": step.action}
+    body |= {"options": dict(step.options)} if step.options else {}
+    body |= {} if step.action.startswith("Test") else {"reason": _REASON}
+    reply = caller.send("POST", f"{options.api}/failovers", body)
     if reply.status != 202:
-        raise Trouble(f"{act.action} was refused: {_words(reply)}")
-    url, told, resumed, deadline = reply.headers["Location"], "", False, time.monotonic() + _PATIENCE
-    while time.monotonic() < deadline:
-        reply = _ask("GET", url, None, headers)
-        failover = reply.body if reply.status == 200 else None
-        if failover is not None and failover["status"] in _FINAL:
-            return dict(failover)
-        if failover is not None and failover.get("attention"):
-            raise Trouble(f"{act.action} needs a person's word: {failover['attention']['message']}")
-        if failover is not None:
-            told = _tell(failover, told)
-            if failover["step"] == "suspended" and not resumed:
-                resumed = _ask("POST", f"{url}/resume", None, headers).status == 202
-                if resumed:
-                    print("   The data is at home; the word is given to complete it (resume).", flush=True)
-        time.sleep(_LOOK)
-    raise Trouble(f"{act.action} did not end in time; it goes on at {url}")
+        raise Trouble(f"{step.action} was refused: {refusal(reply)}")
+    url = reply.headers["Location"]
+    return caller.follow(url, step.action, _SECONDS, _Watcher(caller, url).on_read)
 
 
-def _tell(failover: Mapping[str, Any], told: str) -> str:
-    """Say what Azure is doing, once for each task; returns what was said last."""
-    tasks = (failover.get("job") or {}).get("tasks") or []
-    running = [task["name"] for task in tasks if task["state"] == "InProgress"]
-    if running and running[0] != told:
-        print(f"   Azure: {running[0]} …", flush=True)
-        return str(running[0])
-    return told
+class _Watcher:
+    """Prints each task of a failover once, and resumes its job once it is suspended."""
+
+    def __init__(self, caller: Caller, url: str) -> None:
+        self._caller = caller
+        self._url = url
+        self._shown = ""
+        self._resumed = False
+
+    def on_read(self, failover: Mapping[str, Any]) -> None:
+        """Print the task that runs, and resume a suspended job."""
+        tasks = (failover.get("job") or {}).get("tasks") or []
+        running = next((str(task["name"]) for task in tasks if task["state"] == "InProgress"), "")
+        if running and running != self._shown:
+            print(f"   Azure: {running} …", flush=True)
+            self._shown = running
+        if failover["step"] == "suspended" and not self._resumed:
+            self._resumed = self._caller.send("POST", f"{self._url}/resume").status == 202
+            if self._resumed:
+                print("   The data is synchronised; the job is completed (resume).", flush=True)
 
 
 def _figures(failover: Mapping[str, Any]) -> str:
     seconds, point = failover["timings"]["startedToFinished"], failover.get("recoveryPoint")
-    took = f"{seconds / 60:.0f} minutes by Azure's clock" if seconds is not None else "time not told"
+    took = f"{seconds / 60:.0f} minutes by Azure's clock" if seconds is not None else "duration unknown"
     age = (point or {}).get("ageSeconds")
     return f"({took}{f', recovery point {age} s old' if age is not None else ''})"
-
-
-def _ask(method: str, url: str, body: object = None, headers: Mapping[str, str] | None = None) -> Reply:
-    try:
-        return call(method, url, body, headers=headers)
-    except OSError as error:
-        raise Trouble(f"nobody answers at {url} ({error}); start the stack with `python3 -m local up`") from error
-
-
-def _words(reply: Reply) -> str:
-    error = (reply.body or {}).get("error", {}) if isinstance(reply.body, dict) else {}
-    details = "; ".join(str(detail.get("message")) for detail in error.get("details", []))
-    return f"{reply.status} {error.get('code', '')}: {error.get('message', '')} {details}".rstrip()

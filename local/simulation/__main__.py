@@ -1,4 +1,4 @@
-"""`python -m local.simulation`: serve the simulated Azure until it is told to stop."""
+"""`python -m local.simulation`: serve the simulated Azure until it is stopped."""
 
 import argparse
 import asyncio
@@ -44,7 +44,7 @@ async def _serve(arguments: argparse.Namespace, platform: Platform) -> None:
 
 
 def main() -> int:
-    """Serve; returns the exit code: 0 when told to stop, 1 where it cannot start, with the reason on standard error."""
+    """Serve; returns the exit code: 0 when stopped, 1 where it cannot start, with the reason on standard error."""
     arguments = _arguments()
     if arguments.log_requests:
         logging.basicConfig(stream=sys.stderr, format="%(message)s")

@@ -75,7 +75,7 @@ def _response(outcome: Outcome) -> web.Response:
 async def _broken_off(request: web.Request, *, hold: bool) -> web.Response:
     """Close the connection without an answer: at once, or when the caller has given up."""
     until = time.monotonic() + _HELD
-    while hold and time.monotonic() < until and request.transport is not None and not request.transport.is_closing():  # noqa: ASYNC110  # nobody signals it
+    while hold and time.monotonic() < until and request.transport is not None and not request.transport.is_closing():  # noqa: ASYNC110  # there is no signal for it
         await asyncio.sleep(_LOOK)
     if request.transport is not None:
         request.transport.abort()

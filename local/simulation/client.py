@@ -12,7 +12,7 @@ from local.simulation.times import from_text
 
 
 class SimulationError(Exception):
-    """The control surface refused: its status and message."""
+    """A refusal of the control surface: its status and message."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(f"{status}: {message}")
@@ -64,7 +64,7 @@ class SimulationClient:
         return _value(await self._call("GET", f"effects?since={since}"))
 
     async def requests(self) -> list[Json]:
-        """Return how often each operation was asked for."""
+        """Return the number of requests of each operation."""
         return _value(await self._call("GET", "requests"))
 
     async def add_fault(
@@ -117,7 +117,7 @@ class SimulationClient:
         await self._call("PUT", "host", {"url": url})
 
     async def deregister_host(self) -> None:
-        """Let advances wait for nobody."""
+        """Let advances wait for no host."""
         await self._call("DELETE", "host")
 
     async def _call(

@@ -38,7 +38,7 @@ def group_id(resource_id: str) -> str:
 
 
 def is_type(resource_id: str, resource_type: str) -> bool:
-    """Say whether an id is of a type such as `Microsoft.Compute/virtualMachines`."""
+    """Return whether an id is of a type such as `Microsoft.Compute/virtualMachines`."""
     return type_of(resource_id).lower() == resource_type.lower()
 
 
@@ -53,5 +53,5 @@ def type_of(resource_id: str) -> str:
 
 
 def derived(*parts: str) -> str:
-    """Return the GUID that always belongs to these words: unique ids of simulated things must survive a restart."""
+    """Return the GUID derived from these texts: ids of simulated resources are the same after a restart."""
     return str(uuid.uuid5(_NAMESPACE, "\n".join(part.lower() for part in parts)))

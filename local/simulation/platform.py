@@ -1,4 +1,4 @@
-"""What stands beneath the services: world, clock, issuer, buckets, faults, logs, and the store that all of it survives in."""
+"""The state below the services: world, clock, issuer, buckets, faults, logs, and the store."""
 
 import heapq
 from collections.abc import Iterator
@@ -87,7 +87,7 @@ class Platform:
         return write_estate(self.world, self.clock.now())
 
     def replace_estate(self, estate: Json) -> None:
-        """Hold this instead; raises `ValueError` in words. Clock, faults and the host stay; effects, counts and buckets begin anew."""
+        """Hold this instead; raises `ValueError`. Clock, faults and the host stay; effects, counts and buckets start again."""
         world = read_estate(estate, self.clock.now())
         self.world = world
         self._permissions.clear()
@@ -142,7 +142,7 @@ class Platform:
             yield late
 
     def may(self, principal: Principal, action: str, scope: str) -> bool:
-        """Say whether a principal has an action at a scope; remembered, as estates seldom change."""
+        """Return whether a principal has an action at a scope; cached, as estates seldom change."""
         asked = (principal.id, action, scope)
         known = self._permissions.get(asked)
         if known is None:

@@ -15,7 +15,15 @@ _CONTAINERS = f"{_VAULTS}/replicationFabrics/replicationProtectionContainers"
 _ITEMS = f"{_CONTAINERS}/replicationProtectedItems"
 _NETWORKS = f"{_VAULTS}/replicationFabrics/replicationNetworks"
 #: What protected items and recovery plans can be asked for alike.
-_DEEDS = ("plannedFailover", "unplannedFailover", "testFailover", "testFailoverCleanup", "failoverCommit", "failoverCancel", "reProtect")
+_ACTIONS = (
+    "plannedFailover",
+    "unplannedFailover",
+    "testFailover",
+    "testFailoverCleanup",
+    "failoverCommit",
+    "failoverCancel",
+    "reProtect",
+)
 
 #: What the principal `farshore` may do: what the app's role in Azure allows, and no more.
 ACTIONS = (
@@ -28,15 +36,19 @@ ACTIONS = (
     "Microsoft.Compute/restorePointCollections/restorePoints/diskRestorePoints/beginGetAccess/action",
     "Microsoft.Compute/restorePointCollections/restorePoints/diskRestorePoints/endGetAccess/action",
     *(
-        f"{_ITEMS}/{deed}"
-        for deed in ("write", "delete", *(f"{word}/action" for word in (*_DEEDS, "applyRecoveryPoint", "repairReplication", "remove")))
+        f"{_ITEMS}/{action}"
+        for action in (
+            "write",
+            "delete",
+            *(f"{each}/action" for each in (*_ACTIONS, "applyRecoveryPoint", "repairReplication", "remove")),
+        )
     ),
-    *(f"{_VAULTS}/replicationRecoveryPlans/{deed}" for deed in ("write", "delete", *(f"{word}/action" for word in _DEEDS))),
-    *(f"{_VAULTS}/replicationJobs/{deed}/action" for deed in ("resume", "restart", "cancel")),
-    *(f"{_VAULTS}/replicationPolicies/{deed}" for deed in ("write", "delete")),
-    *(f"{_CONTAINERS}/{deed}/action" for deed in ("switchprotection", "discoverProtectableItem")),
-    *(f"{_CONTAINERS}/replicationProtectionContainerMappings/{deed}" for deed in ("write", "delete", "remove/action")),
-    *(f"{_NETWORKS}/replicationNetworkMappings/{deed}" for deed in ("write", "delete")),
+    *(f"{_VAULTS}/replicationRecoveryPlans/{action}" for action in ("write", "delete", *(f"{each}/action" for each in _ACTIONS))),
+    *(f"{_VAULTS}/replicationJobs/{action}/action" for action in ("resume", "restart", "cancel")),
+    *(f"{_VAULTS}/replicationPolicies/{action}" for action in ("write", "delete")),
+    *(f"{_CONTAINERS}/{action}/action" for action in ("switchprotection", "discoverProtectableItem")),
+    *(f"{_CONTAINERS}/replicationProtectionContainerMappings/{action}" for action in ("write", "delete", "remove/action")),
+    *(f"{_NETWORKS}/replicationNetworkMappings/{action}" for action in ("write", "delete")),
     f"{_VAULTS}/replicationFabrics/replicationRecoveryServicesProviders/refreshProvider/action",
 )
 
@@ -153,7 +165,7 @@ def _add_tenant(estate: Json, tenant: str, display_name: str, kind: str, now: da
 def _vault(vault: str, tenant: str, kind: str, compute: str, now: datetime) -> Json:
     if kind == "provider":
         return provider_vault(vault, LOCATIONS[1], now)
-    # the third machine is one that only its protected item tells of
+    # the third machine is one that only its protected item names
     machines = [f"{compute}/virtualMachines/{tenant}-{name}" for name in ("web01", _HINDERED[tenant][0][0], "erp01")]
     return tenant_vault(vault, tenant, LOCATIONS, machines, now)
 

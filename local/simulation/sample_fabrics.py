@@ -113,7 +113,7 @@ def make_protectable(item: Json, item_id: str) -> Json:
 
 
 def make_unprotected(container: str, friendly: str, kind: str, errors: Sequence[str]) -> Json:
-    """Return a machine that nobody protects, and what stands against it."""
+    """Return a machine without protection, and the errors that prevent it."""
     machine = derived("sample machine", container, friendly)
     disk = {"maxSizeMB": 65536, "vhdType": "OperatingSystem", "vhdId": derived("sample disk", machine), "vhdName": f"{friendly}-os"}
     return {

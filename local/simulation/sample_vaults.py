@@ -149,7 +149,7 @@ def _vmm(vault: str, target: _Target, now: datetime) -> Json:
     return {"fabrics": [body], "items": items, "plans": [plan], "jobs": [job]}
 
 
-#: Machines of a cloud that nobody protects yet, and what stands against it.
+#: Machines of a cloud without protection, and the errors that prevent it.
 _UNPROTECTED: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("intranet01", ()),
     ("intranet02", ()),
@@ -265,7 +265,7 @@ def _a2a_item(vault: str, containers: Sequence[str], locations: Sequence[str], n
 
 
 def running_job(vault: str, item: Json, now: datetime) -> Json:
-    """Return a job on an item, of which nobody will see the end."""
+    """Return a job on an item that runs for a year."""
     name = derived("sample job", item["id"])
     start = to_text((now - timedelta(hours=1)).replace(microsecond=0))
     end = to_text((now + timedelta(days=365)).replace(microsecond=0))

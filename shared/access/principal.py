@@ -59,11 +59,6 @@ def require_person(principal: Principal) -> None:
         raise Refused(ErrorCode.MISSING_ROLE, "This needs a person: the access token must be a user's (delegated), not an app's.")
 
 
-def may_see(principal: Principal, owner: str | None, read_role: Role) -> bool:
-    """Say whether the caller may read a thing of tenant `owner` for which `read_role` is needed."""
-    return principal.reaches(owner) and principal.has(read_role)
-
-
 def require_reach(principal: Principal, owner: str | None, thing: str, *, target: str | None = None) -> str:
     """Return the owner, or refuse with `NotFound` where the thing is another tenant's or nobody's.
 

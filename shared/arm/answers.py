@@ -8,11 +8,11 @@ from typing import Any
 from shared.arm.failures import parse_date, parse_retry_after
 
 READ_TIMEOUT = 10.0
-"""Seconds that a read may take in all, unless its caller says otherwise."""
+"""Seconds that a read may take in all, unless its caller sets another time."""
 MAX_OPERATION_URL = 4096
 """Characters that Azure's URL of an operation may have (docs/azure/resource-manager.md)."""
 WRITE_TIMEOUT = 30.0
-"""Seconds that a write may take in all, unless its caller says otherwise (docs/design/core.md, "Claims and effects")."""
+"""Seconds that a write may take in all, unless its caller sets another time (docs/design/core.md, "Claims and effects")."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class ArmResponse:
 
     @property
     def date(self) -> datetime | None:
-        """The moment of Azure's clock at which it answered, to the second; None where it did not say."""
+        """The moment of Azure's clock at which it answered, to the second; None where it has no date."""
         return parse_date(self.headers.get("Date"))
 
     @property

@@ -1,4 +1,4 @@
-"""What Azure Resource Manager says of its call budget, read from the headers of its answers.
+"""What Azure Resource Manager shows of its call budget, read from the headers of its answers.
 
 ARM keeps a bucket per principal, subscription, region and operation type; resource providers keep more of their own
 (docs/azure/resource-manager.md). Nothing here waits: the observations feed the counters by which the tick releases work.
@@ -44,11 +44,11 @@ class BudgetKey:
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """What the last answers said of one bucket.
+    """What the last answers showed of one bucket.
 
-    `remaining`: calls left (None: not said). `resources`: the resource provider's own buckets and what is left in each.
+    `remaining`: calls left (None: unknown). `resources`: the resource provider's own buckets and what is left in each.
     `retry_after`: how long Azure asked to wait, in seconds of its time from `date` on; None unless it threw a call back.
-    `date`: the moment in the answer (None: not said).
+    `date`: the moment in the answer (None: unknown).
     """
 
     key: BudgetKey
@@ -64,7 +64,7 @@ def operation_type(method: str) -> OperationType:
 
 
 def observe(key: BudgetKey, status: int, headers: Mapping[str, str]) -> Observation | None:
-    """Read one answer; None where it says nothing of a budget. `headers` must be readable in any case."""
+    """Read one answer; None where it shows nothing of a budget. `headers` must be readable in any case."""
     remaining = _smallest(headers.get(name) for name in _HEADERS[key.operation])
     resources = headers.get(_RESOURCE)
     if remaining is None and resources is None and status != 429:

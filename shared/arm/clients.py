@@ -72,7 +72,7 @@ class AzureClients:
         a failover's answer has an empty body (docs/azure/site-recovery.md).
         """
         try:
-            # The pipeline's own limit, which can tell what was never sent, goes first.
+            # The pipeline's own limit, which knows what was never sent, goes first.
             async with asyncio.timeout(timeout + _GRACE):
                 return await operation
         except Exception as error:
@@ -103,7 +103,7 @@ class AzureClients:
         request_id: str | None = None,
         timeout: float = WRITE_TIMEOUT,
     ) -> ArmResponse:
-        """Send PUT, POST, PATCH or DELETE once; raises `CallFailure`, whose `definite` says whether it may have begun.
+        """Send PUT, POST, PATCH or DELETE once; raises `CallFailure`, whose `definite` is false where it may have begun.
 
         `request_id` becomes `x-ms-client-request-id`, by which a lost job is found again.
         """
@@ -156,7 +156,7 @@ class AzureClients:
         return found
 
     def take_observations(self) -> list[Observation]:
-        """Return what answers have said of call budgets since the last time, one observation for each bucket."""
+        """Return what answers have shown of call budgets since the last call, one observation for each bucket."""
         return self._pipeline.budgets.take() if self._pipeline is not None else []
 
     async def aclose(self) -> None:

@@ -28,7 +28,7 @@ _PUBLIC_CLOUD = "https://management.azure.com"
 class CachedCredential:
     """An async token credential that asks another one, never twice at a time, and keeps its tokens.
 
-    A token is renewed five minutes before it expires, or when its issuer says; while a renewal fails, the old one serves until
+    A token is renewed five minutes before it expires, or when its issuer asks for it; while a renewal fails, the old one serves until
     30 seconds before its end. Without any the call raises `CallFailure` THROTTLED: nothing was sent, later it may be.
     `now` gives wall-clock seconds since 1970. `uncached` are the options with which the source passes over a cache of its own: with them it
     is asked for the successor of a token that Azure refused.
@@ -136,7 +136,7 @@ def credential_for(client_id: str | None) -> CachedCredential:
 def authentication_policy(
     credential: "AsyncTokenCredential", resource_manager_url: str
 ) -> "AsyncBearerTokenCredentialPolicy[Any, Any] | LoopbackBearerPolicy":
-    """Return the pipeline policy that signs each request: azure-core's own for https, ours for http on a loopback address.
+    """Return the pipeline policy that signs each request: azure-core's own for https, an own one for http on a loopback address.
 
     Raises `ValueError` for http to anywhere else, where a token would be readable on its way.
     """
@@ -158,5 +158,5 @@ def scope_of(resource_manager_url: str) -> str:
 
 
 def is_loopback(url: str) -> bool:
-    """Say whether a URL leads to this machine only."""
+    """Return whether a URL leads to this machine only."""
     return urlsplit(url).hostname in _LOOPBACK

@@ -24,7 +24,7 @@ _IS_TYPE = re.compile(r"[A-Za-z][A-Za-z0-9]*")
 _FORBIDDEN = frozenset("?#%\\<>&\"'`{}|^*")
 _FORM = "an ARM resource id has the form /subscriptions/{subscription}/resourceGroups/{group}/providers/{namespace}/{type}/{name}"
 
-# The words whose case ARM's own answers fix; others are kept as they came.
+# The names whose case ARM's own answers fix; others are kept as they came.
 _WORDS = {
     word.lower(): word
     for word in (
@@ -87,7 +87,7 @@ class ResourceId:
     def parse(text: str) -> "ResourceId":
         """Read an id in any case, with or without its leading slash, with or without one trailing slash.
 
-        Raises `ValueError`, in words for whoever sent it, for anything else.
+        Raises `ValueError`, whose message is for the sender, for anything else.
         """
         _refuse_unsafe(text)
         segments = text.removeprefix("/").removesuffix("/").split("/")
@@ -97,7 +97,7 @@ class ResourceId:
             raise ValueError(f"it ends too early; {_FORM}")
         for position, word in ((0, "subscriptions"), (2, "resourceGroups"), (4, "providers")):
             if segments[position].lower() != word.lower():
-                raise ValueError(f"'{_shortened(segments[position])}' stands where '{word}' belongs; {_FORM}")
+                raise ValueError(f"'{_shortened(segments[position])}' is not allowed here. Use '{word}'; {_FORM}")
         return _checked(segments[1], segments[3], segments[5], segments[6::2], segments[7::2])
 
     @property
@@ -149,7 +149,7 @@ def subscription_of(text: str) -> str:
 
 
 def same(a: "ResourceId | str | None", b: "ResourceId | str | None") -> bool:
-    """Say whether two ids name the same resource, as ARM compares them; what is no id is the same as nothing."""
+    """Return whether two ids name the same resource, as ARM compares them; what is no id is the same as nothing."""
     left, right = _key_of(a), _key_of(b)
     return left is not None and left == right
 

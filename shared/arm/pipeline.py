@@ -1,6 +1,6 @@
 """The process's one pipeline to Azure Resource Manager, in two lengths. Imported when the first call is made.
 
-The SDK's clients get the policies they need for their options; our own reads only what makes a call safe. Both share transport,
+The SDK's clients get the policies they need for their options; lean calls only what makes a call safe. Both share transport,
 credential, slots and budgets.
 """
 

@@ -1,4 +1,4 @@
-"""The policies of our one azure-core pipeline. Imported where a pipeline is built, never by a cold start.
+"""The policies of the one azure-core pipeline. Imported where a pipeline is built, never by a cold start.
 
 They take the place of azure-core's retry policy, which repeats POST, sleeps any `Retry-After` to its end, and retries ten times
 (docs/azure/resource-manager.md), and of the ARM policy that registers resource providers by itself.
@@ -148,13 +148,13 @@ class RefusedTokenPolicy(AsyncHTTPPolicy[HttpRequest, AsyncHttpResponse]):
 
 @dataclass(slots=True)
 class Budgets:
-    """What answers have said of call budgets since somebody last took it, one observation for each bucket."""
+    """What answers have shown of call budgets since it was last taken, one observation for each bucket."""
 
     principal: str
     seen: dict[BudgetKey, Observation]
 
     def learn(self, request: HttpRequest, response: AsyncHttpResponse) -> None:
-        """Note what an answer says; an answer to a call outside any subscription says nothing."""
+        """Note what an answer shows; an answer to a call outside any subscription shows nothing."""
         key = self._key(request)
         if key is None:
             return
@@ -189,7 +189,7 @@ class Budgets:
 class FlightPolicy(AsyncHTTPPolicy[HttpRequest, AsyncHttpResponse]):
     """One attempt: only to Resource Manager's own host, only while a slot is free, and its answer's budget is learned.
 
-    The host is checked here because SDK pagers and pollers follow links in answers, with our token. Raises `CallFailure`
+    The host is checked here because SDK pagers and pollers follow links in answers, with the token of the app. Raises `CallFailure`
     REFUSED for a foreign one.
     """
 
@@ -218,7 +218,7 @@ class FlightPolicy(AsyncHTTPPolicy[HttpRequest, AsyncHttpResponse]):
 
 
 class Origin:
-    """The scheme, host and port of Resource Manager: the only place that our token goes to."""
+    """The scheme, host and port of Resource Manager: the only place that the token goes to."""
 
     def __init__(self, url: str) -> None:
         self._prefix = f"{url}/"

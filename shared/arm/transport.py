@@ -1,7 +1,7 @@
 """One aiohttp transport for the process: connections kept for reads, none kept for writes. Imported where a pipeline is built.
 
 aiohttp by itself sends PUT and DELETE a second time when the connection is lost before the answer, new connections included:
-that would start an effect twice without anyone having looked. A middleware of ours keeps it from that. And a write on a kept
+that would start an effect twice without anyone having looked. A middleware prevents that. And a write on a kept
 connection that died meanwhile would be in doubt for nothing, so each of the few writes gets a connection of its own.
 """
 

@@ -1,7 +1,7 @@
 """The table `copies`: which restore point is copied where by which operation, and the ledger of finished copies by VM.
 
-A unique row per (source restore point, target region) keeps a second copy from being asked for: Azure allows one
-(docs/azure/restore-points.md). The ledger outlives the source: once a VM is gone, Azure cannot tell what a copy is of.
+A unique row per (source restore point, target region) prevents a second request for a copy: Azure allows one
+(docs/azure/restore-points.md). The ledger outlives the source: once a VM is deleted, Azure does not show what a copy is of.
 """
 
 from dataclasses import dataclass
@@ -53,9 +53,9 @@ class Ledger:
         return str(found.entity["owner"])
 
     async def claim(self, source_point: ResourceId, region: str, operation: str, *, replaces: str | None = None) -> bool:
-        """Make the copy this operation's, if it is nobody's, its own already, or that of the operation it replaces.
+        """Assign the copy to an operation, if it is unassigned, already its own, or that of the operation it replaces.
 
-        Returns whether copies of it have failed there before, whose restore points stand in the way (`failed_points`). Raises `Refused`
+        Returns whether copies of it have failed there, whose restore points must be deleted first (`failed_points`). Raises `Refused`
         (RestorePointAlreadyCopied) naming the operation that has it.
         """
         key = copy_key(source_point, region)
@@ -88,12 +88,12 @@ class Ledger:
             return bool(entity["failed"])
 
     async def failed_points(self, source_point: ResourceId, region: str) -> list[ResourceId]:
-        """Return the restore points that failed copies have left: Azure copies once per region, so they must go first."""
+        """Return the restore points that failed copies have left: Azure copies once per region, so they must be deleted first."""
         found = await self._table.get(copy_key(source_point, region), "unique")
         return [ResourceId.parse(point) for point in _failed(found)] if found is not None else []
 
     async def unclaim(self, source_point: ResourceId, region: str, operation: str) -> None:
-        """Give a claim back that became no operation."""
+        """Remove the claim of an operation that was not accepted."""
         key = copy_key(source_point, region)
         found = await self._table.get(key, "unique")
         if found is not None and found.entity["owner"] == operation:
@@ -155,7 +155,7 @@ class Ledger:
         return True
 
     async def _free(self, found: Found) -> bool:
-        """Whether the row's owner was never accepted (after two minutes), or ended without a copy."""
+        """Return whether the row's owner was never accepted (after two minutes), or ended without a copy."""
         owner = str(found.entity["owner"])
         request = await self._store.request(owner)
         if request is not None:
@@ -175,6 +175,6 @@ def already_copied(owner: str) -> Refused:
     """Return the refusal of a second copy of one restore point to one region."""
     return Refused(
         ErrorCode.RESTORE_POINT_ALREADY_COPIED,
-        f"Azure copies a restore point once per region, and operation {owner} has copied it there or is doing so.",
+        f"Azure copies a restore point once per region, and operation {owner} has copied it there or is copying it.",
         target=owner,
     )

@@ -1,4 +1,4 @@
-"""Policies that callers keep for a vault, such as drill policies: rows of a table that hold their runs as well.
+"""Policies that callers manage for a vault, such as drill policies: rows of a table that also holds their runs.
 
 A policy: PartitionKey `policies`, RowKey a hash of its vault and its name.
 """
@@ -15,11 +15,11 @@ _PARTITION = "policies"
 
 
 class Policy(Protocol):
-    """A policy as it is kept: which vault it is for, its name, and its JSON."""
+    """A policy in storage: its vault, its name, and its JSON."""
 
     @property
     def name(self) -> str:
-        """Its name; upper and lower case are one."""
+        """Its name, without regard to case."""
 
     @property
     def vault_id(self) -> str:
@@ -30,7 +30,7 @@ class Policy(Protocol):
 
     @classmethod
     def model_validate(cls, obj: Any) -> Self:  # noqa: ANN401  # pydantic's own signature
-        """Read what `as_json` wrote."""
+        """Read the stored form."""
 
 
 P = TypeVar("P", bound=Policy)
@@ -64,10 +64,10 @@ class PolicyStore(Generic[P]):
         await self.table.upsert({**row, **pieces("document", policy.as_json())})
 
     async def forget(self, policy: P) -> None:
-        """Remove a policy; what was done by it stays."""
+        """Remove a policy; its runs remain."""
         await self.table.delete(_PARTITION, policy_key(policy.vault_id, policy.name))
 
 
 def policy_key(vault: str, name: str) -> str:
-    """Return what a policy is kept under."""
+    """Return the row key of a policy."""
     return short_hash(ResourceId.parse(vault).key, name.lower())

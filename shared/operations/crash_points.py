@@ -1,8 +1,8 @@
 """Named points between two lines that touch the outside, at which the crash tests kill the process.
 
 `FARSHORE_CRASH_POINT` names a folder: the first process that reaches a point of which a file lies there takes the file away (as
-`<point>.reached`) and ends as SIGKILL would end it, without a goodbye, so that the one which takes over lives. Where the file says `pause`
-it stops as SIGSTOP stops it, until somebody lets it go on. Unset, as always in Azure, a point costs one comparison.
+`<point>.reached`) and ends as SIGKILL would end it, so that the process which takes over lives. Where the file holds `pause`
+it stops as SIGSTOP stops it, until it is continued. Unset, as always in Azure, a point costs one comparison.
 """
 
 import os
@@ -20,7 +20,7 @@ POINTS: Final = (
     "step.intended",
     "step.sent",
     "step.ended",
-    "step.told",
+    "step.told",  # as the crash tests name it
     "finish.written",
     "announce.released",
     "announce.sent",

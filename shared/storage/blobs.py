@@ -28,7 +28,7 @@ class WriteOnceBlobs:
             return
 
     async def write(self, name: str, content: bytes) -> bool:
-        """Write a blob unless one of that name is there; say whether it was written."""
+        """Write a blob unless one of that name is there; return whether it was written."""
         from azure.core.exceptions import ResourceExistsError, ResourceModifiedError
 
         try:

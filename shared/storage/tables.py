@@ -6,6 +6,7 @@ Everything of the SDK's is imported when it is first needed, so that a cold star
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ _RETRIES: dict[str, Any] = {
     "retry_backoff_factor": 0.2,
     "retry_backoff_max": 2,
 }
-# The queue SDK has words of its own, and would wait 15 seconds and more between two tries: much of a lease.
+# The queue SDK has options of its own, and would wait 15 seconds and more between two tries: much of a lease.
 _QUEUE_RETRIES: dict[str, Any] = {"retry_total": 3, "initial_backoff": 0, "increment_base": 1, "random_jitter_range": 1}
 _TIMEOUTS: dict[str, Any] = {"connection_timeout": 5, "read_timeout": 10}
 
@@ -51,7 +52,7 @@ class Conflict(Exception):  # noqa: N818  # a lost race, not a defect
     """A conditional write found something else there; `index` is the change of the transaction that did, where it is known."""
 
     def __init__(self, index: int | None = None) -> None:
-        super().__init__("the row was changed, created or removed by somebody else")
+        super().__init__("the row was changed, created or removed by another writer")
         self.index = index
 
 
@@ -105,7 +106,7 @@ class Table:
         await self._client.upsert_entity(dict(entity))
 
     async def delete(self, partition: str, row: str, etag: str | None = None) -> bool:
-        """Delete a row, only as it was under the ETag where one is given; say whether it was there so."""
+        """Delete a row, only as it was under the ETag where one is given; return whether it was there so."""
         from azure.core import MatchConditions
         from azure.core.exceptions import ResourceModifiedError, ResourceNotFoundError
 
@@ -184,6 +185,12 @@ class Queues:
     async def send(self, queue: str, text: str) -> None:
         """Put a message on a queue; one of more than 64 KiB is refused by storage."""
         await self.client(queue).send_message(text, time_to_live=-1)
+
+    async def oldest(self, queue: str) -> datetime | None:
+        """Return when the message at the front of a queue was put there, wall time; None where no message is visible."""
+        messages = await self.client(queue).peek_messages(max_messages=1)
+        inserted = messages[0].inserted_on if messages else None
+        return inserted if isinstance(inserted, datetime) else None
 
 
 class Storage:

@@ -17,12 +17,13 @@ from shared.operations.outside.intake import Intake
 from shared.operations.outside.rejected import RejectedMessages
 from shared.settings import Settings
 from shared.web.answers import HttpAnswer, accepted
+from shared.web.conditional import Condition
 from shared.web.lists import Page, page_body, read_page
 from shared.web.routes import Route
 
 if TYPE_CHECKING:
+    from shared.access.tokens import TokenVerifier
     from shared.operations.accepting.commands import Commands
-    from shared.web.tokens import TokenVerifier
 
 B = TypeVar("B")
 S = TypeVar("S")
@@ -95,7 +96,7 @@ class Call(Generic[B]):
     """One request: `body` is the model that the route declares (None where it declares none), `document` the JSON as it was sent.
 
     `key` and `first_sent` are the request's repeatability headers, `trace` a traceparent, `base_url` scheme and host without a trailing
-    slash. `principal` is None on routes that are open to all.
+    slash; `condition` is that of If-Match or If-None-Match. `principal` is None on routes that are open to all.
     """
 
     app: App
@@ -109,6 +110,7 @@ class Call(Generic[B]):
     key: str | None = None
     first_sent: str | None = None
     trace: str | None = None
+    condition: Condition = field(default_factory=Condition)
     authorization: str | None = field(default=None, repr=False)
     found_operation: Operation | None = None
     found_tenant: Tenant | None = None

@@ -11,14 +11,15 @@ from pydantic import BaseModel
 from shared import telemetry
 from shared.access.principal import Principal, require, require_any, require_person
 from shared.access.roles import Role
+from shared.access.tokens import challenge
 from shared.clock import RandomIds
 from shared.errors import ErrorCode, Refused
 from shared.operations.model.models import JsonObject
 from shared.web.answers import failure, refusal, to_http
 from shared.web.calls import App, Call, Endpoint, find_operation, find_tenant
+from shared.web.conditional import Condition, read_condition
 from shared.web.requests import base_url, client_request_id, read_body, read_optional_body, read_query, refuse_body, repeatability, trace_of
 from shared.web.routes import Owner, Route
-from shared.web.tokens import challenge
 
 if TYPE_CHECKING:
     import azure.functions as func
@@ -81,6 +82,7 @@ async def _read(request: "func.HttpRequest", app: App, route: Route) -> Call[Any
         key=repeated.key if repeated else None,
         first_sent=repeated.first_sent if repeated else None,
         trace=trace_of(request) if route.repeatable else None,
+        condition=read_condition(request) if route.conditional else Condition(),
         authorization=request.headers.get("authorization"),
         found_operation=await find_operation(app, _known(caller), route.kind, path["id"]) if route.owner is Owner.OPERATION else None,
         found_tenant=await find_tenant(app, _known(caller), path["tenant"]) if route.owner is Owner.TENANT else None,

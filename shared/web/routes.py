@@ -1,7 +1,6 @@
 """Routes: everything that an entry point declares about itself, once; requests are read and OpenAPI is built from it."""
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
@@ -43,7 +42,7 @@ class Route:
     `path` is without the prefix `api` ("/restore-point-copies/{id}"). `needed` is a role, a set of which one will do, or None for a route
     that is open to all. `owner` is what decides whose data the route touches; with `kind` the path's `{id}` is an operation of that kind.
     `person` refuses tokens of apps. `optional_body` accepts a JSON object where no model is declared. `request` and `response` are the
-    models of the bodies, `dry` that of a dry run's 200; `is_list` wraps the response
+    models of the bodies; `conditional` reads If-Match and If-None-Match; `dry` that of a dry run's 200; `is_list` wraps the response
     in `value` and `nextLink` and adds the paging parameters. `status` is the answer when all is well (202 brings the headers of a
     long-running operation and 200 for one that has ended, unless `is_operation` is false); `refusals` are statuses beyond those that
     follow from the rest (400, 401, 403, 404, 413, 415, 500, 503).
@@ -57,6 +56,7 @@ class Route:
     kind: Kind | None = None
     person: bool = False
     optional_body: bool = False
+    conditional: bool = False
     request: type[BaseModel] | None = None
     response: type[BaseModel] | None = None
     dry: type[BaseModel] | None = None
@@ -78,8 +78,3 @@ class Route:
     def path_parameters(self) -> tuple[str, ...]:
         """The names in the path, in order."""
         return tuple(PATH_PARAMETER.findall(self.path))
-
-
-def compared(routes: Iterable[Route]) -> frozenset[tuple[str, str]]:
-    """Return the routes as (method, path without its leading slash): what a test compares with what the app really serves."""
-    return frozenset((route.method, route.path.removeprefix("/")) for route in routes)

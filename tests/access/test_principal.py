@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.access.principal import may_see, require, require_any, require_person, require_reach
+from shared.access.principal import require, require_any, require_person, require_reach
 from shared.access.registry import Tenant
 from shared.access.roles import READ_ROLES, Role, known_roles
 from shared.errors import ErrorCode, Refused
@@ -20,7 +20,8 @@ tenants = st.sampled_from(TENANTS)
 def test_who_may_see_what(caller: Tenant, held: frozenset[Role], owner: Any, read_role: Role) -> None:
     admin = caller is PROVIDER and Role.ADMIN in held
     own = caller is owner and read_role in held
-    assert may_see(principal(caller, *held), owner.name, read_role) == (admin or own)
+    who = principal(caller, *held)
+    assert (who.reaches(owner.name) and who.has(read_role)) == (admin or own)
 
 
 @given(tenants, roles, st.sampled_from(sorted(set(Role) - READ_ROLES - {Role.ADMIN})))

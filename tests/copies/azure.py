@@ -3,7 +3,7 @@
 import json
 from collections import defaultdict
 from collections.abc import Awaitable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 from typing import Any, TypeVar, cast
 
@@ -12,8 +12,8 @@ from shared.arm.clients import AzureClients
 from shared.arm.failures import failure_of
 from shared.arm.ids import ResourceId
 from shared.clock import to_text
-from shared.copies.copying.chains import Chains
-from shared.copies.copying.rules.chain import ChainHead
+from shared.copies.copying.chains import Chain, Chains
+from shared.copies.copying.rules.chain import ChainHead, Waiter
 from shared.copies.copying.rules.naming import source_collection_id
 from shared.copies.copying.sources import SourceSteps
 from shared.copies.copying.turns import Turns
@@ -231,7 +231,19 @@ class BareLedger:
 
 
 class BareChains:
-    """Chains that nobody else waits in."""
+    """Chains in which only this copy waits, and has the turn."""
+
+    def __init__(self) -> None:
+        self.chain = Chain("c", ChainHead(current=ID), (Waiter(START, ID),), "etag")
+
+    async def read(self, _key: str) -> Chain:
+        """Read the chain."""
+        return self.chain
+
+    async def write_head(self, chain: Chain, head: ChainHead) -> Chain:
+        """Write the head."""
+        self.chain = replace(chain, head=head)
+        return self.chain
 
     async def join(self, *_: object) -> None:
         """Join."""

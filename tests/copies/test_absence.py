@@ -206,3 +206,35 @@ async def test_a_redo_deletes_a_copy_that_failed() -> None:
     outcome = await run(bench, "deletingFailed", BareClaim(of_point(), started_data()))
     assert isinstance(outcome, Wait)
     assert bench.azure.sent("DELETE") == [ID]
+
+
+@pytest.mark.parametrize("missing", [TARGETS, COLLECTION])
+async def test_a_collection_that_answers_404_while_the_copy_waits_does_not_count_as_empty(missing: str) -> None:
+    bench = Bench()
+    bench.azure.put(collection(TARGETS, COLLECTION, "northeurope"), collection(COLLECTION, VM, "westeurope", restore_point(POINT)))
+    bench.azure.next_reads[missing.lower()].append(not_found())
+    claim = BareClaim(of_point(), {name: value for name, value in started_data().items() if name not in {"startedAt", "progressAt"}})
+    first = await run(bench, "waiting", claim)
+    assert isinstance(first, Wait)
+    assert (first.step, first.attention) == ("ensuringTarget", None)
+    assert await run(bench, "waiting", claim) == Next("starting")
+
+
+async def test_a_copy_that_was_not_started_here_is_waited_for_with_attention_after_a_day() -> None:
+    bench = Bench()
+    foreign = copied(40) | {"id": f"{TARGETS}/restorePoints/theirs", "name": "theirs"}
+    bench.azure.put(collection(TARGETS, COLLECTION, "northeurope", foreign), foreign)
+    bench.azure.put(collection(COLLECTION, VM, "westeurope", restore_point(POINT)))
+    claim = BareClaim(of_point(), started_data())
+    asked_after = None
+    for _ in range(200):
+        outcome = await run(bench, "waiting", claim)
+        assert isinstance(outcome, Wait)
+        if outcome.attention is not None:
+            asked_after = bench.clock.now() - START
+            break
+        bench.clock.advance(outcome.at - bench.clock.now())
+    assert asked_after is not None
+    assert timedelta(hours=23) < asked_after < timedelta(hours=25)
+    bench.azure.put(collection(TARGETS, COLLECTION, "northeurope"))
+    assert await run(bench, "waiting", claim) == Next("starting")

@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest_asyncio
 
+from shared.arm.ids import ResourceId
 from shared.clock import to_text
+from shared.copies.copying.rules.naming import source_collection_id
 from shared.copies.kinds import LEDGER as TABLE
 from shared.copies.ledger import Ledger, LedgerEntry
 from shared.copies.protection.newest import Newest
@@ -83,3 +85,14 @@ async def test_the_ledger_keeps_one_row_however_many_copies_there_were(stores: S
 def entry(number: int, vm: str) -> LedgerEntry:
     taken = to_text(NOON + timedelta(hours=number))
     return LedgerEntry(f"op{number}", "contoso", vm, f"/points/{number}", f"/copies/{number}", "northeurope", taken, taken)
+
+
+async def test_the_ledger_knows_a_restore_point_from_before_its_creation_until_azure_refuses_it(stores: Stores) -> None:
+    vm = ResourceId.parse(VM.format("vm"))
+    collection = source_collection_id(vm)
+    for operation in ("a", "b", "a"):
+        await stores.ledger.note_restore_point("contoso", vm, collection.child("restorePoints", operation), operation)
+    for _ in range(2):
+        await stores.ledger.forget_restore_point(vm, "b")
+    rows = [row.entity async for row in stores.others.table.range("virtualMachineId eq @vm", parameters={"vm": str(vm)})]
+    assert [(row["tenant"], row["restorePoint"]) for row in rows] == [("contoso", str(collection.child("restorePoints", "a")))]

@@ -11,6 +11,7 @@ import pytest
 from functions.capabilities import load
 from local.simulation.sample_fabrics import make_unprotected
 from shared.composition import Runtime, build
+from shared.failovers.protection.service import Protection
 from shared.settings import Settings
 from tests.support.api import Caller, Reply
 from tests.support.running import Running, running
@@ -244,7 +245,7 @@ async def test_a_doubled_timer_on_two_instances_begins_one_operation(clouds: Run
     before = len(provider.get("/operations", kind="protectedItem", top=1000).body["value"])
     async with AsyncExitStack() as apps:
         two = [await another_app(clouds, apps) for _ in range(2)]
-        await asyncio.gather(*(app.protection.run() for app in (*two, *two)))
+        await asyncio.gather(*(app.of(Protection).run() for app in (*two, *two)))
     pass_time(clouds, 12)
     assert (enabled(clouds, "twice1", provider), enabled(clouds, "twice2", provider)) == (1, 1)
     assert seen(provider, "twice")["protected"] == 2

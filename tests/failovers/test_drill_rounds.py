@@ -108,7 +108,7 @@ class World:
         )
 
     async def rounds(self, count: int, pause: timedelta = timedelta(minutes=5)) -> KeptRun:
-        registry = Registry(Rows(), MovedClock())
+        registry = Registry(Rows(), MovedClock())  # type: ignore[arg-type]  # a stand-in for the table
         drills = Drills(self.policies, self.runs, self, self, self, self.clock, registry)  # type: ignore[arg-type]  # stand-ins
         for _ in range(count):
             await drills.run()

@@ -127,7 +127,8 @@ def test_null_counts_as_absent_but_for_what_is_required() -> None:
 
 def test_an_unknown_field_of_a_machine_is_refused_with_those_of_a_machine() -> None:
     one = {"protectableItemId": MACHINE, "policy": "gold", "colour": "red"}
-    for body, target in ((one, "colour"), ({"items": [one]}, "items[0].colour")):
+    bodies: list[tuple[dict[str, Any], str]] = [(one, "colour"), ({"items": [one]}, "items[0].colour")]
+    for body, target in bodies:
         with pytest.raises(Refused) as refused:
             parse(ProtectManyRequest, body)
         assert [detail.target for detail in refused.value.problem.details] == [target]
@@ -148,7 +149,7 @@ def test_one_machine_or_many_are_asked_for() -> None:
     one = {"protectableItemId": MACHINE, "policy": "gold"}
     assert ProtectManyRequest.model_validate(one).items == ProtectManyRequest.model_validate({"items": [one]}).items
     vm = f"{GROUP}/providers/Microsoft.Compute/virtualMachines/web"
-    for wrong in (
+    bodies: tuple[dict[str, Any], ...] = (
         {"items": []},
         {"items": [one, one]},
         {"items": [one] * 101},
@@ -156,7 +157,8 @@ def test_one_machine_or_many_are_asked_for() -> None:
         {**one, "virtualMachineId": vm},
         {"virtualMachineId": vm, "policy": "gold"},
         {**one, "policy": "no/policy"},
-    ):
+    )
+    for wrong in bodies:
         with pytest.raises(ValidationError):
             ProtectManyRequest.model_validate(wrong)
 

@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from local.processes import ROOT
 from shared.capability import check_queues, intake_queues, step_queues
 from shared.composition import queues_needed
 from shared.web.openapi import build
-from shared.web.routes import Owner, compared
+from shared.web.routes import Owner, Route
 
 ROUTES = {
     ("POST", "restore-point-copies"),
@@ -39,6 +40,11 @@ ROUTES = {
 }
 MODULES = sorted((ROOT / "functions").rglob("*.py"))
 LONGEST = 20  # lines of code of one function, its documentation left out
+
+
+def compared(routes: Iterable[Route]) -> frozenset[tuple[str, str]]:
+    """Return routes as (method, path without its leading slash)."""
+    return frozenset((route.method, route.path.removeprefix("/")) for route in routes)
 
 
 def served(index: FunctionIndex) -> list[tuple[str, str]]:

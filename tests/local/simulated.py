@@ -91,7 +91,7 @@ class Azure:
 
 
 def no_resending() -> aiohttp.ClientSession:
-    """Return a session that tells of every lost answer: by itself aiohttp sends a PUT, GET or DELETE once more."""
+    """Return a session that raises for every lost answer: aiohttp by itself sends a PUT, GET or DELETE once more."""
     session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=20))
     session._retry_connection = False  # aiohttp's own test client does the same; there is no public way
     return session

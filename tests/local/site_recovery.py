@@ -1,4 +1,4 @@
-"""Site Recovery within a test: the sample estate's vaults, and the deeds of items and plans over plain HTTP."""
+"""Site Recovery within a test: the sample estate's vaults, and the operations of items and plans over plain HTTP."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -80,13 +80,13 @@ class Vaults:
         """Return the operations that an item or plan allows."""
         return set((await self.properties(resource))["allowedOperations"])
 
-    async def post(self, resource: str, deed: str, body: Any = None, **options: Any) -> Reply:
-        """Ask for a deed."""
-        return await self.azure.call("POST", f"{resource}/{deed}", body, version=VERSION, **options)
+    async def post(self, resource: str, operation: str, body: Any = None, **options: Any) -> Reply:
+        """Send an operation."""
+        return await self.azure.call("POST", f"{resource}/{operation}", body, version=VERSION, **options)
 
-    async def start(self, resource: str, deed: str, body: Any = None, **options: Any) -> str:
-        """Ask for a deed that is accepted; return its job's id."""
-        return self.job_of(await self.post(resource, deed, body, **options), resource)
+    async def start(self, resource: str, operation: str, body: Any = None, **options: Any) -> str:
+        """Send an operation that is accepted; return its job's id."""
+        return self.job_of(await self.post(resource, operation, body, **options), resource)
 
     def job_of(self, reply: Reply, resource: str) -> str:
         """Return the id of the job that an answer names."""
@@ -95,9 +95,9 @@ class Vaults:
         name = reply.headers["Azure-AsyncOperation"].split("?")[0].rsplit("/", 1)[-1]
         return shown(f"{resource.split('/replication', maxsplit=1)[0]}/replicationJobs/{name}")
 
-    async def done(self, resource: str, deed: str, body: Any = None, *, after: str = "PT2H", **options: Any) -> dict[str, Any]:
-        """Ask for a deed, let the time pass, and return its job's properties."""
-        job = await self.start(resource, deed, body, **options)
+    async def done(self, resource: str, operation: str, body: Any = None, *, after: str = "PT2H", **options: Any) -> dict[str, Any]:
+        """Send an operation, let the time pass, and return its job's properties."""
+        job = await self.start(resource, operation, body, **options)
         await self.azure.control.advance(after)
         return await self.properties(job)
 

@@ -1,4 +1,4 @@
-"""`python3 -m local demo failover`: the journey on a running stack, told in plain lines."""
+"""`python3 -m local demo failover`: the journey on a running stack, with a line for each step."""
 
 import subprocess
 import sys
@@ -17,14 +17,14 @@ def demo(port: int, azure_port: int) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=240, check=False)
 
 
-async def test_the_journey_is_told_to_its_end(host: StartHost) -> None:
+async def test_the_journey_runs_to_its_end(host: StartHost) -> None:
     running: RunningHost = host(speed=600)
     options = running.stack.options
     done = demo(options.port, options.azure_port)
     assert done.returncode == 0, done.stdout + done.stderr
     numbered = [line for line in done.stdout.splitlines() if line[:1].isdigit()]
     assert [line.split(". ", 1)[1].startswith(words) for line, words in zip(numbered, JOURNEY, strict=True)] == [True] * len(JOURNEY)
-    assert done.stdout.count("resume") == 1, "the word is given once"
+    assert done.stdout.count("(resume)") == 1, "the job is resumed once"
     assert done.stdout.rstrip().endswith("is home again, and protected as before.")
     assert running.simulation is not None
     posts = [effect["path"].rsplit("/", 1)[-1] for effect in await running.simulation.effects() if effect["method"] == "POST"]
@@ -34,10 +34,10 @@ async def test_the_journey_is_told_to_its_end(host: StartHost) -> None:
     )
     assert posts == [*out, *home, "reProtect"]
     again = demo(options.port, options.azure_port)
-    assert again.returncode == 0, "it can be told again: " + again.stdout + again.stderr
+    assert again.returncode == 0, "it can be run again: " + again.stdout + again.stderr
 
 
-async def test_a_journey_that_fails_says_so(host: StartHost) -> None:
+async def test_a_journey_that_fails_returns_1(host: StartHost) -> None:
     running: RunningHost = host(speed=600)
     assert running.simulation is not None
     await running.simulation.add_fault("failJob", method="POST", path="/plannedFailover$")
@@ -46,7 +46,7 @@ async def test_a_journey_that_fails_says_so(host: StartHost) -> None:
     assert "Failed: FailoverFailed" in done.stdout
 
 
-def test_without_a_stack_it_says_what_to_start(tmp_path: Path) -> None:
+def test_without_a_stack_the_command_to_start_it_is_named(tmp_path: Path) -> None:
     first = take_ports(2)
     done = demo(first, first + 1)
     assert done.returncode == 1

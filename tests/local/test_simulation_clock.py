@@ -29,7 +29,7 @@ async def test_the_clock_moves_by_what_it_is_told_and_never_back(azure: Azure) -
     assert (await azure.control.clock()).now == START
     advanced = await azure.control.advance("P1DT2H3M4S")
     assert advanced.now - START == timedelta(days=1, hours=2, minutes=3, seconds=4)
-    assert advanced.settled is True, "nobody is registered, so it just moves"
+    assert advanced.settled is True, "no host is registered, so it just moves"
     for wrong in ("-PT1H", "1 hour", "P", "PT"):
         with pytest.raises(SimulationError):
             await azure.control.advance(wrong)
@@ -54,7 +54,7 @@ def test_the_clock_runs_at_its_speed_and_stands_while_frozen() -> None:
 
 
 class Host:
-    """A local host that notes what it is asked, and what the clock then says."""
+    """A local host that records its requests, and the clock at each."""
 
     def __init__(self, azure: Azure, *, settles: bool = True) -> None:
         self.azure = azure

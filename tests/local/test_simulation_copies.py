@@ -23,7 +23,7 @@ async def test_a_copy_goes_from_0_to_100_in_steps_of_ten_minutes(azure: Azure) -
     assert int(started.headers["Retry-After"]) > 0
     assert started.headers["Azure-AsyncOperation"]
     point = f"{target}/restorePoints/first"
-    assert (await azure.call("GET", point)).body["properties"]["provisioningState"] == "Succeeded", "started is all that it says"
+    assert (await azure.call("GET", point)).body["properties"]["provisioningState"] == "Succeeded", "the copy has only started"
     assert await azure.progress(point) == ("inProgress", [0, 0])
     await azure.control.advance("PT9M59S")
     assert await azure.progress(point) == ("inProgress", [0, 0]), "nothing is refreshed before ten minutes"
@@ -219,7 +219,7 @@ async def test_a_failed_disk_fails_the_copy_without_details(azure: Azure) -> Non
     assert (await azure.progress(f"{target}/restorePoints/first"))[0] == "inProgress"
     await azure.control.advance("PT1H")
     point = (await azure.call("GET", f"{target}/restorePoints/first", _expand="instanceView")).body["properties"]
-    assert point["provisioningState"] == "Succeeded", "the provisioning state never tells of the replication"
+    assert point["provisioningState"] == "Succeeded", "the provisioning state does not depend on the replication"
     failed = point["instanceView"]["diskRestorePoints"][1]["replicationStatus"]
     assert failed["status"]["level"] == "Error"
     assert failed["status"]["code"] == "ReplicationState/failed"

@@ -97,15 +97,15 @@ async def test_a_restore_point_of_a_machine_is_made_when_it_is_said_to_be_finish
     source = next(item for item in estate["restorePointCollections"] if item["restorePoints"])
     point = f"{source['id']}/restorePoints/another"
     finished = (await azure.control.clock()).now + timedelta(minutes=5)
-    told = {"id": point, "startedAt": to_text(finished - timedelta(minutes=6)), "finishedAt": to_text(finished), "disks": []}
-    source["restorePoints"].append(told)
+    given = {"id": point, "startedAt": to_text(finished - timedelta(minutes=6)), "finishedAt": to_text(finished), "disks": []}
+    source["restorePoints"].append(given)
     await azure.control.put_estate(estate)
     assert (await azure.call("GET", point)).body["properties"]["provisioningState"] == "Creating"
     await azure.control.advance("PT5M")
     assert (await azure.call("GET", point)).body["properties"]["provisioningState"] == "Succeeded"
     collections = (await azure.control.estate())["restorePointCollections"]
     kept = next(item for each in collections for item in each["restorePoints"] if item["id"] == point)
-    assert (kept["startedAt"], kept["finishedAt"]) == (told["startedAt"], told["finishedAt"])
+    assert (kept["startedAt"], kept["finishedAt"]) == (given["startedAt"], given["finishedAt"])
 
 
 async def test_putting_an_estate_forgets_effects_but_numbers_go_on(azure: Azure) -> None:
@@ -142,7 +142,7 @@ async def test_an_estate_that_cannot_be_read_changes_nothing(azure: Azure) -> No
 
 async def test_a_tenant_without_an_entra_tenant_gets_no_token(azure: Azure) -> None:
     await azure.control.put_estate({"tenants": [{"name": "bare", "kind": "provider"}]})
-    with pytest.raises(SimulationError, match="tenantId of 'bare'") as refused:
+    with pytest.raises(SimulationError, match="'bare' of the estate has no tenantId") as refused:
         await azure.control.token("Admin")
     assert refused.value.status == 400
 

@@ -44,7 +44,7 @@ async def test_an_error_comes_without_and_after_the_effect(azure: Azure) -> None
     assert await copies(azure) == []
     assert (await azure.copy(target, "a", source["restorePoints"][0]["id"])).status == 500
     assert await copies(azure) == ["a"]
-    assert (await azure.control.effects())[-1]["status"] == 201, "the effect tells what Azure did, not what the caller saw"
+    assert (await azure.control.effects())[-1]["status"] == 201, "the effect holds what Azure did, not what the caller saw"
     assert (await azure.call("GET", f"{target}/restorePoints/a")).status == 200
 
 

@@ -212,11 +212,11 @@ async def test_items_and_jobs_in_every_state(vaults: Vaults) -> None:
         "vault01": [("unplannedFailover", {"properties": {}}), ("failoverCommit", None)],
         "legacy01": [("repairReplication", None)],
     }
-    for friendly, deeds in ways.items():
+    for friendly, operations in ways.items():
         item = vaults.item(friendly)
         await fits(vaults, item, "ReplicationProtectedItem")
-        for deed, body in deeds:
-            job = await vaults.start(item, deed, body)
+        for operation, body in operations:
+            job = await vaults.start(item, operation, body)
             for wait in ("PT0S", "PT1M", "PT2H"):
                 await vaults.azure.control.advance(wait)
                 await fits(vaults, job, "Job")

@@ -1,4 +1,4 @@
-"""Jobs of Site Recovery: as they are told, as they fail, as they are broken off, and those of recovery plans."""
+"""Jobs of Site Recovery: their bodies, failures and cancellation, and those of recovery plans."""
 
 import re
 from collections.abc import AsyncIterator
@@ -48,22 +48,22 @@ async def test_the_traffic_is_as_recorded(vaults: Vaults) -> None:
     assert reply.headers["Azure-AsyncOperation"] == f"{regional}{status_of(job)}?api-version=2025-08-01"
     await vaults.azure.control.advance("PT1M")
     running = (await vaults.get(job)).body
-    told = running["properties"]
-    assert told["activityId"].startswith("0bcc90bf-08b9-4f81-afe9-e3388bd47463 ActivityId: ")
-    assert (told["state"], told["allowedActions"], told["targetObjectId"]) == ("InProgress", ["Cancel"], "erp01")
-    assert list(states(told).values()) == ["Succeeded", "Succeeded", "Succeeded", "InProgress", "NotStarted"]
-    assert (told["tasks"][3]["endTime"], told["tasks"][4]["startTime"]) == ("0001-01-01T00:00:00", "0001-01-01T00:00:00")
+    seen = running["properties"]
+    assert seen["activityId"].startswith("0bcc90bf-08b9-4f81-afe9-e3388bd47463 ActivityId: ")
+    assert (seen["state"], seen["allowedActions"], seen["targetObjectId"]) == ("InProgress", ["Cancel"], "erp01")
+    assert list(states(seen).values()) == ["Succeeded", "Succeeded", "Succeeded", "InProgress", "NotStarted"]
+    assert (seen["tasks"][3]["endTime"], seen["tasks"][4]["startTime"]) == ("0001-01-01T00:00:00", "0001-01-01T00:00:00")
     assert set(running) == {"id", "name", "type", "properties"}, "recorded in 2021; 2017 had more"
     status = (await vaults.get(status_of(job))).body
     assert (status["status"], status["error"], status["endTime"]) == ("InProgress", None, None)
     pending = await vaults.get(reply.headers["Location"])
     assert (pending.status, pending.body) == (202, None)
     await vaults.azure.control.advance("PT10M")
-    told = await vaults.properties(job)
-    assert (told["state"], told["stateDescription"], told["allowedActions"]) == ("Succeeded", "Completed", [])
-    (detail,) = told["customDetails"]["protectedItemDetails"]
+    seen = await vaults.properties(job)
+    assert (seen["state"], seen["stateDescription"], seen["allowedActions"]) == ("Succeeded", "Completed", [])
+    (detail,) = seen["customDetails"]["protectedItemDetails"]
     assert (await vaults.properties(item))["failoverRecoveryPointId"] == f"{item}/recoveryPoints/{detail['recoveryPointId']}"
-    took = datetime.fromisoformat(told["endTime"]) - datetime.fromisoformat(told["startTime"])
+    took = datetime.fromisoformat(seen["endTime"]) - datetime.fromisoformat(seen["startTime"])
     assert 9 * 60 < took.total_seconds() < 11 * 60
     result = await vaults.get(reply.headers["Location"])
     assert (result.status, result.body["id"]) == (200, item)
@@ -94,18 +94,18 @@ async def test_jobs_are_listed_and_filtered(vaults: Vaults) -> None:
     assert (refused.status, refused.code) == (400, "InvalidFilter")
 
 
-async def test_a_job_that_fails_tells_why_and_changes_nothing(vaults: Vaults) -> None:
+async def test_a_job_that_fails_has_its_error_and_changes_nothing(vaults: Vaults) -> None:
     item = vaults.item("erp01")
     await vaults.azure.control.add_fault("failJob", path="erp01/plannedFailover", task="VmShutdownVmOnPrimary", code="28117")
     job = await vaults.start(item, "plannedFailover", PLANNED)
     await vaults.azure.control.advance("PT2H")
-    told = await vaults.properties(job)
-    assert (told["state"], told["stateDescription"], told["allowedActions"]) == ("Failed", "Failed", ["Restart"])
-    assert list(states(told).values()) == ["Succeeded", "Failed", "NotStarted", "NotStarted", "NotStarted"]
-    (error,) = told["errors"]
+    seen = await vaults.properties(job)
+    assert (seen["state"], seen["stateDescription"], seen["allowedActions"]) == ("Failed", "Failed", ["Restart"])
+    assert list(states(seen).values()) == ["Succeeded", "Failed", "NotStarted", "NotStarted", "NotStarted"]
+    (error,) = seen["errors"]
     assert error["serviceErrorDetails"]["code"] == "28117"
     assert error["providerErrorDetails"]["recommendedAction"]
-    assert (error["taskId"], told["tasks"][1]["errors"]) == ("ShutdownVmOnPrimary", [error])
+    assert (error["taskId"], seen["tasks"][1]["errors"]) == ("ShutdownVmOnPrimary", [error])
     assert (await vaults.get(status_of(job))).body["error"]["code"] == "28117"
     state = await vaults.properties(item)
     assert (state["activeLocation"], state["protectionState"]) == ("Primary", "Protected")
@@ -151,9 +151,9 @@ async def test_cancelling_a_failover_does_harm(vaults: Vaults) -> None:
     job = await vaults.start(item, "plannedFailover", PLANNED)
     await vaults.azure.control.advance("PT2M")
     assert (await vaults.post(job, "cancel")).status == 202
-    told = await vaults.properties(job)
-    assert told["state"] == "Cancelled"
-    assert list(states(told).values()) == ["Succeeded", "Succeeded", "Succeeded", "Cancelled", "NotStarted"]
+    seen = await vaults.properties(job)
+    assert seen["state"] == "Cancelled"
+    assert list(states(seen).values()) == ["Succeeded", "Succeeded", "Succeeded", "Cancelled", "NotStarted"]
     assert (await vaults.get(status_of(job))).body["status"] == "Canceled"
     before = await vaults.points(item)
     await vaults.azure.control.advance("PT3H")
@@ -190,19 +190,19 @@ async def test_the_groups_of_a_plan_run_one_after_another(vaults: Vaults) -> Non
     assert await vaults.allowed(plan) == set()
     assert (await vaults.post(vaults.item("shop-db01"), "plannedFailover", PLANNED)).code == "AnotherJobInProgress"
     await vaults.azure.control.advance("PT10M")
-    told = await vaults.properties(job)
-    assert list(states(told).values()) == ["Succeeded", "Succeeded", "InProgress", "NotStarted", "NotStarted"]
-    assert (told["targetInstanceType"], told["targetObjectName"]) == ("RecoveryPlan", "shop")
-    assert GUID.fullmatch(told["targetObjectId"])
-    (first,) = members(told, 1).values()
+    seen = await vaults.properties(job)
+    assert list(states(seen).values()) == ["Succeeded", "Succeeded", "InProgress", "NotStarted", "NotStarted"]
+    assert (seen["targetInstanceType"], seen["targetObjectName"]) == ("RecoveryPlan", "shop")
+    assert GUID.fullmatch(seen["targetObjectId"])
+    (first,) = members(seen, 1).values()
     assert (first["state"], first["customDetails"]["jobTask"]["targetObjectId"]) == ("Succeeded", "shop-db01")
     assert [task["name"] for task in first["groupTaskCustomDetails"]["childTasks"]][-1] == "VmFoStartVmOnSecondary"
     assert (await vaults.properties(vaults.item("shop-db01")))["activeLocation"] == "Recovery"
     assert (await vaults.properties(vaults.item("shop-web01")))["activeLocation"] == "Primary"
     await vaults.azure.control.advance("PT1H")
-    told = await vaults.properties(job)
-    assert told["state"] == "Succeeded"
-    assert [each["friendlyName"] for each in told["customDetails"]["protectedItemDetails"]] == ["shop-db01", "shop-app01", "shop-web01"]
+    seen = await vaults.properties(job)
+    assert seen["state"] == "Succeeded"
+    assert [each["friendlyName"] for each in seen["customDetails"]["protectedItemDetails"]] == ["shop-db01", "shop-app01", "shop-web01"]
     assert await vaults.allowed(plan) == {"Commit"}
     await vaults.done(plan, "failoverCommit")
     assert await vaults.allowed(vaults.item("shop-web01")) == {"CompleteMigration", "DisableProtection", "Failback"}
@@ -236,10 +236,10 @@ async def test_members_of_a_group_run_side_by_side(vaults: Vaults) -> None:
     plan = vaults.plan("contoso-plan")
     job = await vaults.start(plan, "unplannedFailover", PLAN_OUT)
     await vaults.azure.control.advance("PT1H")
-    told = await vaults.properties(job)
-    one, two = members(told, 1).values()
+    seen = await vaults.properties(job)
+    one, two = members(seen, 1).values()
     assert one["startTime"] == two["startTime"]
-    (three,) = members(told, 2).values()
+    (three,) = members(seen, 2).values()
     assert three["startTime"] >= max(one["endTime"], two["endTime"])
 
 
@@ -248,9 +248,9 @@ async def test_a_member_that_fails_stops_the_plan_behind_its_group(vaults: Vault
     await vaults.azure.control.add_fault("failJob", path="contoso-plan", task="VmFailover", item="contoso-web01")
     job = await vaults.start(plan, "unplannedFailover", PLAN_OUT)
     await vaults.azure.control.advance("PT1H")
-    told = await vaults.properties(job)
-    assert (told["state"], list(states(told).values())) == ("Failed", ["Succeeded", "Failed", "NotStarted", "NotStarted"])
-    assert {name: task["state"] for name, task in members(told, 1).items()} == {"contoso-web01": "Failed", "contoso-vault01": "Succeeded"}
+    seen = await vaults.properties(job)
+    assert (seen["state"], list(states(seen).values())) == ("Failed", ["Succeeded", "Failed", "NotStarted", "NotStarted"])
+    assert {name: task["state"] for name, task in members(seen, 1).items()} == {"contoso-web01": "Failed", "contoso-vault01": "Succeeded"}
     active = {
         name: (await vaults.properties(vaults.item(name)))["activeLocation"]
         for name in ("contoso-web01", "contoso-vault01", "contoso-erp01")
@@ -277,15 +277,15 @@ async def test_a_plan_can_succeed_in_part(vaults: Vaults) -> None:
 
 async def test_a_plan_of_azure_to_azure_follows_its_members(vaults: Vaults) -> None:
     plan = vaults.plan("contoso-plan")
-    for deed, body in (("unplannedFailover", PLAN_OUT), ("failoverCommit", None), ("reProtect", None)):
-        assert (await vaults.done(plan, deed, body))["state"] == "Succeeded"
-    told = await vaults.properties(plan)
-    ids = [each["id"] for group in told["groups"] for each in group["replicationProtectedItems"]]
+    for operation, body in (("unplannedFailover", PLAN_OUT), ("failoverCommit", None), ("reProtect", None)):
+        assert (await vaults.done(plan, operation, body))["state"] == "Succeeded"
+    seen = await vaults.properties(plan)
+    ids = [each["id"] for group in seen["groups"] for each in group["replicationProtectedItems"]]
     assert len(ids) == 3
     for each in ids:
         assert "contoso-northeurope" in each
         assert (await vaults.properties(each))["protectionState"] == "Protected"
-    assert told["primaryFabricId"].endswith("contoso-northeurope")
+    assert seen["primaryFabricId"].endswith("contoso-northeurope")
     assert (await vaults.get(vaults.item("contoso-web01"))).status == 404
 
 
@@ -342,12 +342,12 @@ async def test_everything_survives_a_restart_and_the_estate_round_trip(tmp_path:
 
 
 async def test_the_tasks_of_a_plan_are_named_unknown_and_described_by_their_friendly_name(vaults: Vaults) -> None:
-    told = await vaults.done(vaults.plan("contoso-plan"), "unplannedFailover", PLAN_OUT)
-    names = [(task["name"], task["friendlyName"]) for task in told["tasks"]]
+    seen = await vaults.done(vaults.plan("contoso-plan"), "unplannedFailover", PLAN_OUT)
+    names = [(task["name"], task["friendlyName"]) for task in seen["tasks"]]
     assert names[0] == ("RpSrsPrerequisitesCheck", "Prerequisites check for the recovery plan")
     assert names[1:3] == [("Unknown", "Group 1: Start (2)"), ("Unknown", "Group 2: Start (1)")]
     assert names[-1] == ("EndRecoveryPlanTask", "Finalizing the recovery plan")
-    for machine, task in members(told, 1).items():
+    for machine, task in members(seen, 1).items():
         assert (task["name"], task["taskType"], GUID.fullmatch(task["taskId"]) is not None) == (
             "Unknown",
             "VirtualMachineTaskDetails",
@@ -360,10 +360,10 @@ async def test_the_tasks_of_a_plan_are_named_unknown_and_described_by_their_frie
 
 async def test_jobs_of_plans_and_of_azure_to_azure_have_a_guid_as_target(vaults: Vaults) -> None:
     plan = vaults.plan("contoso-plan")
-    told = await vaults.done(plan, "testFailover", {"properties": {"failoverDirection": "PrimaryToRecovery", **NO_NETWORK}})
-    assert GUID.fullmatch(told["targetObjectId"])
-    assert (told["targetObjectName"], told["targetInstanceType"]) == ("contoso-plan", "RecoveryPlan")
-    listed = await vaults.get(f"{vaults.tenant}/replicationJobs", _filter=f"targetObjectId eq '{told['targetObjectId']}'")
+    seen = await vaults.done(plan, "testFailover", {"properties": {"failoverDirection": "PrimaryToRecovery", **NO_NETWORK}})
+    assert GUID.fullmatch(seen["targetObjectId"])
+    assert (seen["targetObjectName"], seen["targetInstanceType"]) == ("contoso-plan", "RecoveryPlan")
+    listed = await vaults.get(f"{vaults.tenant}/replicationJobs", _filter=f"targetObjectId eq '{seen['targetObjectId']}'")
     assert [job["properties"]["targetObjectName"] for job in listed.body["value"]] == ["contoso-plan"]
     assert (await vaults.get(f"{vaults.tenant}/replicationJobs", _filter="targetObjectId eq 'contoso-plan'")).body["value"] == []
     await vaults.done(plan, "testFailoverCleanup", {"properties": {}})

@@ -156,8 +156,8 @@ async def test_a_plan_of_three_groups(vaults: Vaults) -> None:
     plan = place(vaults.plan("shop"))
     async with site_recovery(vaults.azure, vaults.provider) as client:
         plans = client.replication_recovery_plans
-        told = (await plans.get(*plan)).properties
-        assert [len(group.replication_protected_items) for group in told.groups] == [1, 1, 1]
+        seen = (await plans.get(*plan)).properties
+        assert [len(group.replication_protected_items) for group in seen.groups] == [1, 1, 1]
         out = models.RecoveryPlanUnplannedFailoverInputProperties(
             failover_direction="PrimaryToRecovery",
             source_site_operations="NotRequired",

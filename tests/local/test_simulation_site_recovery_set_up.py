@@ -220,7 +220,7 @@ async def test_recovery_plans_that_azure_does_not_take(vaults: Vaults) -> None:
 
     here, item = f"{vaults.provider}/replicationFabrics/vmm01", vaults.item("erp01")
     for wanted, words in (
-        ([], "one group at least"),
+        ([], "at least one group"),
         ([groups(item), groups(item)], "one group of a recovery plan only"),
         ([groups(item, kind="Shutdown")], "no members"),
         ([groups(vaults.item("branch01"))], "not replicated from"),

@@ -17,8 +17,8 @@ async def vaults() -> AsyncIterator[Vaults]:
 PROTECTED = {"PlannedFailover", "UnplannedFailover", "DisableProtection", "TestFailover"}
 FAILED_OVER = {"CompleteMigration", "Commit", "DisableProtection", "ChangePit"}
 
-#: Every deed of an item, with a body that is right for HyperVReplicaAzure, and the operation that it needs.
-DEEDS: dict[str, tuple[str, Any]] = {
+#: Every action of an item, with a body that is right for HyperVReplicaAzure, and the operation that it needs.
+ACTIONS: dict[str, tuple[str, Any]] = {
     "PlannedFailover": ("plannedFailover", PLANNED),
     "UnplannedFailover": ("unplannedFailover", unplanned("HyperVReplicaAzure")),
     "TestFailover": ("testFailover", a_test("HyperVReplicaAzure")),
@@ -37,9 +37,9 @@ async def assert_refuses_all_but(vaults: Vaults, item: str, allowed: set[str]) -
     """Assert that an item allows these operations, and that each other one is refused without any effect."""
     assert await vaults.allowed(item) == allowed
     before = await vaults.azure.control.effects()
-    for operation, (deed, body) in DEEDS.items():
+    for operation, (action, body) in ACTIONS.items():
         if operation not in allowed:
-            reply = await vaults.post(item, deed, body)
+            reply = await vaults.post(item, action, body)
             assert (reply.status, operation) == (409, operation), reply.body
             assert reply.code in ("OperationNotAllowed", "AnotherJobInProgress")
     assert await vaults.azure.control.effects() == before
@@ -223,7 +223,7 @@ async def test_recovery_points_appear_and_go(vaults: Vaults) -> None:
 
 
 @pytest.mark.parametrize(
-    ("friendly", "deed", "body", "target"),
+    ("friendly", "action", "body", "target"),
     [
         ("erp01", "plannedFailover", failback(), None),
         ("erp01", "plannedFailover", {"properties": {"failoverDirection": "Sideways"}}, "properties.failoverDirection"),
@@ -244,8 +244,8 @@ async def test_recovery_points_appear_and_go(vaults: Vaults) -> None:
         ("erp01", "testFailover", {"properties": {}}, "properties.providerSpecificDetails"),
     ],
 )
-async def test_what_cannot_be_is_refused_with_the_member(vaults: Vaults, friendly: str, deed: str, body: Any, target: str | None) -> None:
-    reply = await vaults.post(vaults.item(friendly), deed, body)
+async def test_a_wrong_input_is_refused_with_the_member(vaults: Vaults, friendly: str, action: str, body: Any, target: str | None) -> None:
+    reply = await vaults.post(vaults.item(friendly), action, body)
     assert reply.status == (409 if target is None else 400), reply.body
     assert reply.body["error"].get("target") == target
 

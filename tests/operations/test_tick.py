@@ -3,17 +3,17 @@
 import asyncio
 import json
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from shared.clock import from_text, to_text
 from shared.operations.model.identity import all_partitions, partition_of
 from shared.operations.model.kinds import Kinds
 from shared.operations.model.models import Status
 from shared.operations.model.rows import Active
-from shared.operations.outside.messages import read_check
+from shared.operations.outside.messages import StepMessage, read_check, read_step
 from shared.operations.running.budgets import Observed
 from shared.operations.timings import dispatch_hold
-from shared.storage.tables import Change
+from shared.storage.tables import Change, Queues
 from tests.operations.conftest import Another
 from tests.operations.kit import CHECK_QUEUE, STEPS, Core, later, new
 
@@ -131,3 +131,63 @@ async def test_the_work_of_a_tick_depends_on_what_is_active_not_on_what_ever_was
     await core.work()
     assert [await core.store.due(partition, 100) for partition in all_partitions()] == [[]] * 16
     assert (await core.tick.run()).due == 0
+
+
+class _Backlog:
+    """Queues whose front message was sent at a time that the test sets, the clock's own."""
+
+    def __init__(self, real: Queues) -> None:
+        self._real = real
+        self.front: datetime | None = None
+        self.sent: list[str] = []
+
+    async def send(self, queue: str, text: str) -> None:
+        self.sent.append(text)
+
+    async def oldest(self, queue: str) -> datetime | None:
+        return self.front
+
+
+async def test_a_message_that_still_waits_in_a_long_queue_is_not_sent_again(core: Core) -> None:
+    """The flood: more messages than are handled within the hold, of which each has been sent once."""
+    first = await core.accept("first")
+    core.advance(minutes=1)
+    second = await core.accept("second")
+    queues = _Backlog(core.account.queues)
+    tick = replace(core.tick, queues=queues)  # type: ignore[arg-type]  # the part of it that a tick uses
+    core.advance(minutes=10)
+    queues.front = first.created_at
+    for _ in range(3):
+        await tick.run()
+        assert queues.sent == []
+        assert (await core.store.due(partition_of(first.id), 10)) == [], "it is read by every tick"
+        core.advance(minutes=6)
+    queues.front = second.created_at
+    await tick.run()
+    assert [read_step(text) for text in queues.sent] == [StepMessage((first.id,))], "the front is younger: the first one's is lost"
+    queues.sent.clear()
+    core.advance(minutes=6)
+    queues.front = None
+    await tick.run()
+    assert sorted(json.loads(text)["ids"][0] for text in queues.sent) == sorted([first.id, second.id])
+
+
+async def test_a_lost_message_is_found_however_long_the_queue_stays(core: Core) -> None:
+    operation = await core.accept()
+    queues = _Backlog(core.account.queues)
+    tick = replace(core.tick, queues=queues)  # type: ignore[arg-type]  # the part of it that a tick uses
+    for _ in range(10):
+        core.advance(minutes=6)
+        queues.front = core.clock.now() - timedelta(minutes=20)
+        await tick.run()
+    assert {json.loads(text)["ids"][0] for text in queues.sent} == {operation.id}
+    assert len(queues.sent) == 2, "once the front is younger than its message, and again once it is younger than that one"
+
+
+async def test_the_front_of_a_queue_is_known(core: Core) -> None:
+    assert await core.account.queues.oldest(STEPS) is None
+    await core.accept()
+    oldest = await core.account.queues.oldest(STEPS)
+    assert oldest is not None
+    await core.accept("two")
+    assert await core.account.queues.oldest(STEPS) == oldest

@@ -14,12 +14,12 @@ from aiohttp import web
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from shared.access.keys import SigningKeys
 from shared.access.registry import Registry, Tenant
+from shared.access.tokens import TokenVerifier
 from shared.clock import RandomIds
 from shared.operations.model.kinds import Kinds
 from shared.settings import Settings
-from shared.web.keys import SigningKeys
-from shared.web.tokens import TokenVerifier
 from tests.access.kit import FABRIKAM, TENANTS, MovedClock, Rows
 
 AUDIENCES = ("api://farshore", "farshore")

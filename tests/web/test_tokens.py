@@ -13,8 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from shared.access.roles import Role
+from shared.access.tokens import challenge
 from shared.errors import ErrorCode, Refused
-from shared.web.tokens import challenge
 from tests.access.kit import FABRIKAM, NORTHWIND, PROVIDER
 from tests.web.kit import KEY, OID, OTHER_KEY, App, Issuer, bearer, public_pem
 

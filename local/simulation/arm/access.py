@@ -48,7 +48,7 @@ class Principal:
         }
 
     def may(self, action: str, scope: str) -> bool:
-        """Say whether an assignment at the scope, or above it, has the action."""
+        """Return whether an assignment at the scope, or above it, has the action."""
         wanted = key(scope) + "/"
         return any(
             wanted.startswith(key(item.scope).rstrip("/") + "/") and any(_pattern(each).fullmatch(action) for each in item.actions)
@@ -56,7 +56,7 @@ class Principal:
         )
 
     def sees(self, subscription_id: str) -> bool:
-        """Say whether the principal has any assignment in, or above, a subscription: then the list of subscriptions shows it."""
+        """Return whether the principal has any assignment in, or above, a subscription: then the list of subscriptions shows it."""
         wanted = f"/subscriptions/{subscription_id.lower()}"
         return any(scope == "/" or f"{scope}/".startswith(f"{wanted}/") for scope in (key(item.scope) for item in self.role_assignments))
 
@@ -67,7 +67,7 @@ def _pattern(action: str) -> re.Pattern[str]:
 
 
 def authorization_failed(object_id: str, action: str, scope: str) -> ArmError:
-    """Return ARM's 403 for an action that no assignment gives, in ARM's own words."""
+    """Return ARM's 403 for an action that no assignment gives, with ARM's message."""
     return ArmError(
         403,
         "AuthorizationFailed",

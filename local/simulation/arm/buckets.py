@@ -57,7 +57,7 @@ class Buckets:
         self._buckets.clear()
 
     def take(self, principal: str, subscription: str, kind: Kind, now: datetime, *, compute: bool) -> dict[str, str]:
-        """Draw one call, and return the headers that say what remains; raises `ArmError` 429 with the seconds to wait."""
+        """Draw one call, and return the headers with what remains; raises `ArmError` 429 with the seconds to wait."""
         limit = LIMITS[kind]
         own = self._bucket((principal, subscription, kind), limit, now)
         shared = self._bucket((subscription, kind), Limit(limit.size * _GLOBAL, limit.refill * _GLOBAL), now)

@@ -46,7 +46,7 @@ class Call:
         return self.query.get("api-version", "")
 
     def choice(self, name: str, *allowed: str) -> str | None:
-        """Return a query parameter that takes one of some words, in their spelling; raises `ArmError` 400 for another word."""
+        """Return a query parameter that takes one of some values, in their spelling; raises `ArmError` 400 for another value."""
         value = self.query.get(name)
         if value is None:
             return None
@@ -74,7 +74,7 @@ Handler = Callable[[Call], Answer]
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One operation: its id in the specification, the action that a role must give (None: everybody), and who answers it.
+    """One operation: its id in the specification, the action that a role must give (None: no action is needed), and its handler.
 
     `template` is the path in lower case with `*` for each variable part. A handler only decides: it changes nothing itself.
     """

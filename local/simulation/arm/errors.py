@@ -1,4 +1,4 @@
-"""Refusals as Azure Resource Manager words them (docs/azure/resource-manager.md: the envelope)."""
+"""Refusals in the form of Azure Resource Manager (docs/azure/resource-manager.md: the envelope)."""
 
 import math
 from typing import Any

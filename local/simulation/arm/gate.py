@@ -41,7 +41,7 @@ class _Known:
 
 
 class Gate:
-    """Answers requests to Resource Manager's paths. Nothing in it waits, so every request is whole before the next."""
+    """Answers requests to Resource Manager's paths; without waits, so that requests are handled one after another."""
 
     def __init__(self, platform: Platform, routes: Routes) -> None:
         self._platform = platform
@@ -79,7 +79,7 @@ class Gate:
         return replace(outcome, headers={**headers, **outcome.headers})
 
     def land(self) -> None:
-        """Let late effects take effect whose time has come, each at its own time; Azure is asked again, and may refuse by then."""
+        """Perform the late effects that are due, each at its own time; what is no longer allowed is dropped."""
         for late in self._platform.due():
             request = Received.from_json(late.request)
             try:
@@ -223,7 +223,7 @@ class Gate:
 
 
 def _scope(path: str, known: _Known) -> str:
-    """Return what an action is asked over: the thing itself; of a list, or a deed, what stands before its last word."""
+    """Return the scope of an action: the resource itself; of a list, or an operation, the path before its last segment."""
     return path if known.route.template.endswith("*") else path.rsplit("/", 1)[0]
 
 

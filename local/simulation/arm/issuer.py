@@ -116,7 +116,7 @@ class Issuer:
     def object_id(self, authorization: str, accepted: Callable[[str], bool]) -> str:
         """Return the object id of the caller of Resource Manager; raises `ArmError` 401.
 
-        `accepted` says whether an audience is Resource Manager's.
+        `accepted` returns whether an audience is Resource Manager's.
         """
         scheme, _, token = authorization.partition(" ")
         if scheme.lower() != "bearer" or not token:

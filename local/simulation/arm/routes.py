@@ -8,7 +8,7 @@ from local.simulation.arm.service import Service
 
 
 class Routes:
-    """Routes by method and template: a path's parts are a word and a name by turns, with one word more after `providers`."""
+    """Routes by method and template: the segments of a path are types and names by turns, with one type more after `providers`."""
 
     def __init__(self, services: Iterable[Service]) -> None:
         registered = tuple(services)
@@ -21,15 +21,15 @@ class Routes:
     def find(self, method: str, path: str) -> tuple[Route, tuple[str, ...]]:
         """Return the route of a path, without regard to case, and the names in it; raises `ArmError` 404 or 405."""
         parts = path.strip("/").split("/")
-        words: list[str] = []
+        segments: list[str] = []
         names: list[str] = []
         for index, part in enumerate(parts):
-            if index % 2 and words[-1] != "providers":
+            if index % 2 and segments[-1] != "providers":
                 names.append(part)
-                words.append("*")
+                segments.append("*")
             else:
-                words.append(part.lower())
-        template = "/" + "/".join(words)
+                segments.append(part.lower())
+        template = "/" + "/".join(segments)
         route = self._routes.get((method, template))
         if route is not None:
             return route, tuple(names)
@@ -40,11 +40,11 @@ class Routes:
                 f"The http method '{method}' is not supported for a resource collection or resource at this path: "
                 f"{', '.join(self._methods[template])}.",
             )
-        raise self._unknown(path, words)
+        raise self._unknown(path, segments)
 
-    def _unknown(self, path: str, words: list[str]) -> ArmError:
-        if "providers" in words[:-1]:
-            namespace = words[words.index("providers") + 1]
+    def _unknown(self, path: str, segments: list[str]) -> ArmError:
+        if "providers" in segments[:-1]:
+            namespace = segments[segments.index("providers") + 1]
             if namespace not in self._namespaces:
                 return ArmError(404, "InvalidResourceNamespace", f"The resource namespace '{namespace}' is invalid.")
             return ArmError(

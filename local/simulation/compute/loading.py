@@ -63,7 +63,7 @@ def copied(point_id: str, source: RestorePoint) -> tuple[PointDisk, ...]:
 
 
 def _completed_disks_of_point(given: Sequence[Any], made: tuple[PointDisk, ...], point_id: str) -> list[Json]:
-    """Return the disks of a restore point: what is given for each, in order, over what its machine or its source says."""
+    """Return the disks of a restore point: what is given for each, in order, over the values of its machine or its source."""
     if not given and not made:
         provider, _, _ = point_id.partition("/restorePointCollections/")
         made = (PointDisk(name="os", source_disk=f"{provider}/disks/{name(point_id)}-os"),)

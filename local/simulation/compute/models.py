@@ -145,7 +145,7 @@ class PointDisk:
 class RestorePoint:
     """A restore point: of a machine, or (with `source_point`) a copy of another one.
 
-    `time_created` of a copy is its source's (facts/restore-points.md has both; this is the one that is harder to live with).
+    `time_created` of a copy is its source's (Microsoft documents both).
     `started_at` is when Azure took the PUT; `ready_at` when the provisioning ends, with `error` (code, message) if it fails; `coarse`
     copies show only 0 and 100.
     """
@@ -235,7 +235,7 @@ class Allowance:
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """A long-running operation: when it ends, what its end answers (`resource`: as that then stands)."""
+    """A long-running operation: when it ends, what its end answers (`resource`: in its state then)."""
 
     id: str
     subscription_id: str

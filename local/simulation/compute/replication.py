@@ -1,6 +1,6 @@
 """How a copy's replication goes: how long it takes, what it shows, how it ends. Pure; all times are Azure's.
 
-Rules from facts/restore-points.md: progress is refreshed every ten minutes and so is its end, some copies only ever show 0 and 100,
+Rules from docs/azure/restore-points.md: progress is refreshed every ten minutes and so is its end, some copies only ever show 0 and 100,
 a failure carries neither details nor percent, one failed disk fails the copy, and Azure ends a copy after two weeks.
 """
 
@@ -21,7 +21,7 @@ _INCREMENTAL = 0.25
 
 
 class State(StrEnum):
-    """Where a replication stands; the suffix of `ReplicationState/…`. Azure documents `succeeded` only."""
+    """The state of a replication; the suffix of `ReplicationState/…`. Azure documents `succeeded` only."""
 
     IN_PROGRESS = "inProgress"
     SUCCEEDED = "succeeded"
@@ -37,7 +37,7 @@ class Fate:
 
 
 def minutes_by_size(disk: PointDisk, chance: random.Random, *, full: bool) -> float:
-    """Return how long the copy of a disk takes: what the estate says, else by size and chance; an incremental one is shorter."""
+    """Return how long the copy of a disk takes: as the estate gives it, else by size and chance; an incremental one is shorter."""
     if disk.copy_minutes is not None:
         return disk.copy_minutes
     whole = min(600.0, 6 + disk.size_gb * chance.uniform(0.2, 0.9))
@@ -45,9 +45,9 @@ def minutes_by_size(disk: PointDisk, chance: random.Random, *, full: bool) -> fl
 
 
 def is_coarse(disks: tuple[PointDisk, ...], chance: random.Random) -> bool:
-    """Say whether a copy is one that shows only 0 and 100: as the estate says of its disks, else by chance."""
-    said = [disk.coarse for disk in disks if disk.coarse is not None]
-    return any(said) if said else chance.random() < _COARSE
+    """Return whether a copy shows only 0 and 100: as the estate gives it for its disks, else by chance."""
+    given = [disk.coarse for disk in disks if disk.coarse is not None]
+    return any(given) if given else chance.random() < _COARSE
 
 
 def scheduled(
@@ -72,7 +72,7 @@ def _refreshed(minutes: float) -> timedelta:
 
 
 def state_of(point: RestorePoint, now: datetime) -> State:
-    """Say where the whole restore point stands; a machine's own point is there once it is made."""
+    """Return the state of a whole restore point; a machine's own point succeeds once it is created."""
     if now < point.ended_at():
         return State.IN_PROGRESS
     if point.error is not None:

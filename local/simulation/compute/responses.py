@@ -186,7 +186,7 @@ def live_collection(call: Call, collection_id: str) -> Collection:
 
 
 def check_locks(call: Call, resource_id: str) -> None:
-    """Refuse a deletion below a resource group that is locked, in ARM's words."""
+    """Refuse a deletion below a resource group that is locked, with ARM's message."""
     scope = group_id(resource_id)
     group = call.world.of(ResourcesState).groups.get(key(scope))
     if group is not None and group.locks:

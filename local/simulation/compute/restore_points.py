@@ -1,4 +1,4 @@
-"""What Microsoft.Compute does when it is asked to make, copy, tell or delete a restore point."""
+"""Creation, copy, reading and deletion of restore points."""
 
 import random
 from collections.abc import Mapping

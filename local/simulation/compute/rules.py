@@ -1,6 +1,6 @@
-"""What Azure allows of restore points and collections. Pure; raises `ArmError`. Rules and codes: facts/restore-points.md.
+"""What Azure allows of restore points and collections. Pure; raises `ArmError`. Rules and codes: docs/azure/restore-points.md.
 
-Where the facts name no code, Compute's general ones stand: 400 `InvalidParameter` for what can never be,
+Where no code is documented, Compute's general codes are used: 400 `InvalidParameter` for what can never be,
 409 `OperationNotAllowed` for what cannot be now.
 """
 
@@ -173,7 +173,7 @@ def check_copy(state: ComputeState, target: Collection, source: RestorePoint, no
 
 
 def check_no_access(point: RestorePoint, now: datetime) -> None:
-    """Refuse the deletion of a restore point while somebody has access to one of its disks."""
+    """Refuse the deletion of a restore point while one of its disks can be accessed."""
     for disk in point.disks:
         if disk.sas_until is not None and disk.sas_until > now:
             raise ArmError(
@@ -184,6 +184,6 @@ def check_no_access(point: RestorePoint, now: datetime) -> None:
 
 
 def needs_full_copy(state: ComputeState, target: Collection, source: Collection, now: datetime) -> bool:
-    """Say whether the next copy carries everything: there is none yet to build upon, or the source's base has been deleted."""
+    """Return whether the next copy is a full one: there is no earlier copy, or the source's base has been deleted."""
     arrived = [point for point in state.points_in(target.id, now) if state_of(point, now) is State.SUCCEEDED]
     return not arrived or source.base_lost

@@ -101,12 +101,12 @@ class ComputeState:
             self.allowances.put(allowance_key, Allowance(tuple(times)))
 
     def dump(self, now: datetime) -> Json:
-        """Write what is there as the estate has it; `state` and `finishedAt` of a restore point are as they stand."""
+        """Return the estate's part; `state` and `finishedAt` of a restore point are those of this moment."""
         return {
             "virtualMachines": [row.as_json() for row in self.machines.values()],
             "disks": [row.as_json() for row in self.disks.values()],
             "restorePointCollections": [
-                row.as_json() | {"restorePoints": [_told(point, now) for point in self.points_in(row.id, now)]}
+                row.as_json() | {"restorePoints": [_shown(point, now) for point in self.points_in(row.id, now)]}
                 for row in self.collections.values()
                 if not row.gone(now)
             ],
@@ -139,7 +139,7 @@ class ComputeState:
                 self._copies.setdefault(key(new.source_point), {})[row_key] = new
 
 
-def _told(point: RestorePoint, now: datetime) -> Json:
+def _shown(point: RestorePoint, now: datetime) -> Json:
     body = point.as_json()
     if point.ended_at() > now:
         body["finishedAt"] = None

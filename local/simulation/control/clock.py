@@ -1,4 +1,4 @@
-"""Azure's time: it runs at a speed, stands still while frozen, can be advanced, and never goes back."""
+"""Azure's time: it runs at a speed, stops while frozen, can be advanced, and never goes back."""
 
 import time
 from collections.abc import Callable
@@ -33,11 +33,6 @@ class Clock:
     def speed(self) -> float:
         """The speed at this moment: 0 while frozen."""
         return 0.0 if self._frozen else self._speed
-
-    @property
-    def frozen(self) -> bool:
-        """Whether an advance holds the clock still."""
-        return self._frozen
 
     def now(self) -> datetime:
         """Azure's time, aware, UTC."""
@@ -76,7 +71,7 @@ class Clock:
 
     @classmethod
     def resumed(cls, note: Json) -> "Clock":
-        """Go on from a note: not earlier than any time that may have been told since, and without the time that nobody ran."""
+        """Continue from a note: not before any time that may have been answered since, and without the time in which no process ran."""
         clock = cls(speed=float(note["speed"]))
         since = min(max(0.0, clock._wall() - float(note["wall"])), _SLACK)
         clock._base = from_text(str(note["now"])) + timedelta(seconds=since * clock._speed)

@@ -1,4 +1,4 @@
-"""What happened: every write that took effect, in order, and how often each operation was asked for."""
+"""The log: every write that took effect, in order, and the number of requests of each operation."""
 
 from collections.abc import Iterable
 
@@ -6,7 +6,7 @@ from local.simulation.arm.tables import Json
 
 
 class Effects:
-    """Every write that took effect. Sequence numbers go on when the list is emptied, so nobody's `since` goes wrong."""
+    """Every write that took effect. Sequence numbers continue when the list is emptied, so that a `since` stays valid."""
 
     def __init__(self, rows: Iterable[Json] = (), last: int = 0) -> None:
         self._rows = list(rows)
@@ -31,9 +31,9 @@ class Effects:
 
 
 class Requests:
-    """How often each operation was asked for, by method, operation and subscription.
+    """The number of requests, by method, operation and subscription.
 
-    `throttled` are answers with 429. `refused` are other answers with 4xx, but for 404: to look for a thing that is not there is no fault.
+    `throttled` are answers with 429. `refused` are other answers with 4xx, but for 404: reading a resource that does not exist is no error.
     """
 
     def __init__(self, rows: Iterable[Json] = ()) -> None:

@@ -1,4 +1,4 @@
-"""What survives a kill: an SQLite file, written before the answer that tells of it leaves.
+"""What survives a kill: an SQLite file, written before the answer is sent.
 
 A write is some tens of microseconds into the page cache (`synchronous=OFF`): it outlives the process, though not the machine's power.
 """

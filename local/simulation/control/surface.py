@@ -16,7 +16,7 @@ from local.simulation.times import duration, http_date, to_text
 
 
 class BadRequest(Exception):  # noqa: N818  # an answer, not a defect
-    """What was sent to the control surface cannot be used; the message says why."""
+    """A request to the control surface that cannot be used; the message gives the reason."""
 
     def __init__(self, message: str, status: int = 400) -> None:
         super().__init__(message)
@@ -67,7 +67,7 @@ class Control:
         return self.json(body, status)
 
     def json(self, body: JsonValue, status: int = 200) -> web.Response:
-        """Return a JSON answer that tells Azure's time."""
+        """Return a JSON answer with Azure's time as its `Date`."""
         return web.json_response(body, status=status, headers={"Date": http_date(self._platform.clock.now())})
 
     def public(self, request: web.Request) -> web.Response | None:
@@ -215,7 +215,7 @@ class Control:
         for tenant in self._platform.world.tenants:
             if name.lower() in (str(tenant["name"]).lower(), str(tenant.get("tenantId", "")).lower()):
                 if "tenantId" not in tenant:
-                    raise BadRequest(f"the estate does not say the tenantId of '{name}'")
+                    raise BadRequest(f"the tenant '{name}' of the estate has no tenantId")
                 return str(tenant["tenantId"])
         if not self._platform.world.tenants:
             return derived("sample tenant", name)

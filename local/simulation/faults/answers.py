@@ -70,7 +70,7 @@ def without(body: Any, fault: Fault) -> Any:  # noqa: ANN401  # whatever JSON ca
 
 
 def unusual(fault: Fault, outcome: Outcome) -> Outcome:
-    """Return the answer in an unusual form, as the fault's `kinds` say (all without it); the same draw gives the same form."""
+    """Return the answer in an unusual form, for the fault's `kinds` (default: all); the same draw gives the same form."""
     chance = random.Random(f"odd:{fault.seed}:{fault.draws}")  # noqa: S311  # chance that can be repeated, not a secret
     return replace(outcome, body=odd(outcome.body, fault.definition.get("kinds", sorted(KINDS)), chance))
 

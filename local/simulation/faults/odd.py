@@ -1,4 +1,4 @@
-"""Answers that mean the same in an unusual form, or hold words that the specification of today does not have. Pure.
+"""Answers that mean the same in an unusual form, or hold values that the specification does not have. Pure.
 
 Azure writes ids in several cases, times with seven digits, and adds members and enum values at any time.
 """
@@ -13,8 +13,8 @@ KINDS = frozenset({"idCase", "times", "members", "enumCase", "enumValues"})
 
 _ID = re.compile(r"/subscriptions/[0-9a-f-]{36}(/|$)", re.IGNORECASE)
 _TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d+)?(Z|\+00:00)")
-#: Members that hold one of a few words on which a client decides.
-_WORDS = frozenset(
+#: Members that hold one of a few values on which a client decides.
+_ENUMS = frozenset(
     {
         *("provisioningState", "status", "state", "stateDescription", "replicationHealth", "protectionState", "testFailoverState"),
         *(
@@ -28,7 +28,7 @@ _WORDS = frozenset(
         ),
     }
 )
-_NEW_WORD = "Reconciling"
+_NEW_VALUE = "Reconciling"
 _NEW_MEMBER = "availableFromTomorrow"
 
 
@@ -56,9 +56,9 @@ def _odd_text(value: str, member: str, kinds: frozenset[str], chance: random.Ran
         return chance.choice((value.lower(), value.upper(), value.replace("/subscriptions/", "/Subscriptions/", 1)))
     if "times" in kinds and (found := _TIME.fullmatch(value)):
         return f"{found[1]}{(found[2] or '.').ljust(8, '0')}Z"
-    if member in _WORDS and value and value != "None":
+    if member in _ENUMS and value and value != "None":
         if "enumValues" in kinds and chance.random() < 0.5:
-            return _NEW_WORD
+            return _NEW_VALUE
         if "enumCase" in kinds:
             return chance.choice((value.lower(), value.upper()))
     return value

@@ -63,7 +63,7 @@ def jobs(call: Call) -> Callable[[Job], bool]:
 
 def _job_test(condition: _Condition, now: datetime) -> Callable[[Job], bool]:
     wanted = [each.strip().lower() for each in condition.value.split(",")]
-    words: dict[str, Callable[[Job], str]] = {
+    members: dict[str, Callable[[Job], str]] = {
         "scenarioname": lambda job: "" if job.placeholder(now) else job.scenario,
         "jobname": lambda job: job.name,
         "targetobjectid": lambda job: "" if job.placeholder(now) else job.target_object_id,
@@ -77,7 +77,7 @@ def _job_test(condition: _Condition, now: datetime) -> Callable[[Job], bool]:
         at = _moment(condition)
         operator = {"eq": "ge" if condition.name == "starttime" else "le"}.get(condition.operator, condition.operator)
         return lambda job: _compared(job.started_at, operator, at)
-    read = words.get(condition.name)
+    read = members.get(condition.name)
     if read is None or condition.operator not in ("eq", "ne"):
         raise _invalid(f"'{condition.name} {condition.operator}' is not supported.")
     return lambda job: (read(job).lower() in wanted) is (condition.operator == "eq")
@@ -98,16 +98,16 @@ def items(call: Call, plans: list[Plan]) -> Callable[[Item], bool]:
 def _item_test(condition: _Condition, plans: list[Plan]) -> Callable[[Item], bool]:
     wanted = condition.value.lower()
     if condition.name == "recoveryplanname":
-        members = {
+        items_of_plans = {
             key(member) for plan in plans if wanted in (name(plan.id).lower(), plan.friendly_name.lower()) for member in plan.members
         }
-        return lambda item: key(item.id) in members
-    words: dict[str, Callable[[Item], Any]] = {
+        return lambda item: key(item.id) in items_of_plans
+    members: dict[str, Callable[[Item], Any]] = {
         "instancetype": lambda item: item.provider.value,
         "sourcefabricname": lambda item: name(fabric_of(item.id)),
         "sourcefabriclocation": lambda item: item.source.get("location") or "",
     }
-    read = words.get(condition.name)
+    read = members.get(condition.name)
     if read is None or condition.operator != "eq":
         raise _invalid(f"'{condition.name} {condition.operator}' is not supported.")
     return lambda item: str(read(item)).lower() == wanted

@@ -1,4 +1,4 @@
-"""What requests to Site Recovery carry, read and checked: each refusal names the member and the reason."""
+"""Reading and checking of requests to Site Recovery: each refusal names the member and the reason."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -45,7 +45,7 @@ def details(wanted: Mapping[str, Any], member: str) -> Json:
 
 
 def one_of(wanted: Mapping[str, Any], member: str, allowed: tuple[str, ...], default: str | None) -> str:
-    """Return a member that takes one of some words, in their spelling; without a default it is required."""
+    """Return a member that takes one of some values, in their spelling; without a default it is required."""
     value = wanted.get(member)
     if value is None and default is not None:
         return default
@@ -159,7 +159,7 @@ def recovery_location(call: Call, item: Item) -> str | None:
 
 
 def check_switch(call: Call, item: Item, given: Mapping[str, Any]) -> None:
-    """Refuse a switch of protection to what is not there, with disks that are not told in full, or without a way back."""
+    """Refuse a switch of protection to what is not there, with incomplete disks, or without a way back."""
     state = call.world.of(RecoveryServicesState)
     container = given.get("recoveryContainerId")
     found = state.thing(str(container), call.now) if container and is_type(str(container), CONTAINER) else None

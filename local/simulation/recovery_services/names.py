@@ -1,4 +1,4 @@
-"""The words of Site Recovery: types of resources, providers, operations, and how ids are put together."""
+"""The names of Site Recovery: types of resources, providers, operations, and how ids are put together."""
 
 from enum import StrEnum
 
@@ -21,7 +21,7 @@ PLAN = f"{VAULT}/replicationRecoveryPlans"
 JOB = f"{VAULT}/replicationJobs"
 EVENT = f"{VAULT}/replicationEvents"
 
-#: What stands for the recovery side of everything that is replicated from Hyper-V or VMware to Azure.
+#: The name of the recovery side of everything that is replicated from Hyper-V or VMware to Azure.
 AZURE = "Microsoft Azure"
 
 
@@ -58,7 +58,7 @@ class Operation(StrEnum):
 
 
 class Phase(StrEnum):
-    """Where an item stands, whatever Azure calls it: the rows of the state table."""
+    """The state of an item: the rows of the table of allowed operations."""
 
     ENABLING = "enabling"
     PROTECTED = "protected"
@@ -99,5 +99,5 @@ def azure_container(resource_id: str) -> str:
 
 
 def within(resource_id: str, scope: str) -> bool:
-    """Say whether a resource lies below another one."""
+    """Return whether a resource is below another one."""
     return key(resource_id).startswith(key(scope) + "/")

@@ -9,7 +9,7 @@ from local.simulation.arm.call import Answer, Call, Handler
 _PREFIX = "/subscriptions/"
 _WRITTEN = "/Subscriptions/"
 _ADDRESSES = ("Location", "Azure-AsyncOperation")
-#: The other name of this machine stands for a regional host such as `centraluseuap.management.azure.com`.
+#: The other name of this machine represents a regional host such as `centraluseuap.management.azure.com`.
 _HOSTS = {"//127.0.0.1:": "//localhost:"}
 
 

@@ -1,4 +1,4 @@
-"""What is read of vaults and of Site Recovery: vaults, items and their points, plans, fabrics and everything in them."""
+"""Reads of vaults and of Site Recovery: vaults, items and their points, plans, fabrics and everything in them."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -270,7 +270,7 @@ def _with_protection(machine: str, properties: Json, items: Sequence[Item]) -> J
 
 
 def read(call: Call, resource_id: str) -> Json | None:
-    """Return anything of a vault as it is told, or None where it is not there."""
+    """Return the body of any resource of a vault, or None where it does not exist."""
     state, now = call.world.of(RecoveryServicesState), call.now
     kind = type_of(resource_id).lower()
     if kind == ITEM.lower():
@@ -300,10 +300,10 @@ def _parent(call: Call) -> str:
     return call.path.rsplit("/", 1)[0]
 
 
-# what the simulation has none of
+# types without resources
 
 
 def nothing(call: Call) -> Answer:
-    """An empty list: of events, alert settings, migration items and what else nobody here makes."""
+    """An empty list: of events, alert settings, migration items and other types that are never created."""
     vault_of_call(call)
     return page(call, [], dict)

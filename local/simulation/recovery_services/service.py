@@ -27,23 +27,24 @@ def _one(kind: str) -> str:
     return f"{_GROUP}/{namespace}/{'/'.join(f'{each}/*' for each in types)}".lower()
 
 
-def _route(method: str, template: str, operation: str, kind: str, deed: str, handle: Handler) -> Route:
-    return Route(method, template.lower(), operation, f"{kind}/{deed}", recorded(handle), kind, _VERSIONS)
+def _route(method: str, template: str, operation: str, kind: str, action: str, handle: Handler) -> Route:
+    return Route(method, template.lower(), operation, f"{kind}/{action}", recorded(handle), kind, _VERSIONS)
 
 
 def _reads(kind: str, operation: str, get: Handler, list_: Handler, *, lists: tuple[str, ...]) -> list[Route]:
     """Return the reads of a type: one, and the lists below the resources whose types are named."""
-    word = kind.rsplit("/", 1)[-1]
+    segment = kind.rsplit("/", 1)[-1]
     found = [_route("GET", _one(kind), f"{operation}_Get", kind, "read", get)]
     for above in lists:
         suffix = "List" if above == names.VAULT else f"ListBy{above.rsplit('/', 1)[-1]}"
-        found.append(_route("GET", f"{_one(above)}/{word}", f"{operation}_{suffix}", kind, "read", list_))
+        found.append(_route("GET", f"{_one(above)}/{segment}", f"{operation}_{suffix}", kind, "read", list_))
     return found
 
 
-def _deeds(kind: str, operation: str, deeds: tuple[tuple[str, str, Handler], ...]) -> list[Route]:
+def _operations(kind: str, operation: str, operations: tuple[tuple[str, str, Handler], ...]) -> list[Route]:
     return [
-        _route("POST", f"{_one(kind)}/{word}", f"{operation}_{suffix}", kind, f"{word}/action", handle) for word, suffix, handle in deeds
+        _route("POST", f"{_one(kind)}/{segment}", f"{operation}_{suffix}", kind, f"{segment}/action", handle)
+        for segment, suffix, handle in operations
     ]
 
 
@@ -88,8 +89,15 @@ _VAULTS = [
         responses.get_vault_health,
     ),
     *(
-        _route("GET", f"{_one(_N.VAULT)}/{word}", f"{word[0].upper()}{word[1:]}_List", f"{_N.VAULT}/{word}", "read", responses.nothing)
-        for word in _EMPTY
+        _route(
+            "GET",
+            f"{_one(_N.VAULT)}/{segment}",
+            f"{segment[0].upper() + segment[1:]}_List",
+            f"{_N.VAULT}/{segment}",
+            "read",
+            responses.nothing,
+        )
+        for segment in _EMPTY
     ),
     _route(
         "GET",
@@ -115,7 +123,7 @@ _ITEMS = [
     _route("PUT", _one(_N.ITEM), "ReplicationProtectedItems_Create", _N.ITEM, "write", protection.enable),
     _route("PATCH", _one(_N.ITEM), "ReplicationProtectedItems_Update", _N.ITEM, "write", protection.update),
     _route("DELETE", _one(_N.ITEM), "ReplicationProtectedItems_Purge", _N.ITEM, "delete", protection.disable),
-    *_deeds(
+    *_operations(
         _N.ITEM,
         "ReplicationProtectedItems",
         (
@@ -138,7 +146,7 @@ _PLANS = [
     _route("PUT", _one(_N.PLAN), "ReplicationRecoveryPlans_Create", _N.PLAN, "write", plan_changes.put_plan),
     _route("PATCH", _one(_N.PLAN), "ReplicationRecoveryPlans_Update", _N.PLAN, "write", plan_changes.patch_plan),
     _route("DELETE", _one(_N.PLAN), "ReplicationRecoveryPlans_Delete", _N.PLAN, "delete", plan_changes.delete_plan),
-    *_deeds(
+    *_operations(
         _N.PLAN,
         "ReplicationRecoveryPlans",
         (
@@ -155,7 +163,7 @@ _PLANS = [
 
 _JOBS = [
     *_reads(_N.JOB, "ReplicationJobs", job_calls.get_job, job_calls.list_jobs, lists=(_N.VAULT,)),
-    *_deeds(
+    *_operations(
         _N.JOB,
         "ReplicationJobs",
         (
@@ -177,7 +185,7 @@ _SET_UP = [
     _route("DELETE", _one(_N.POLICY), "ReplicationPolicies_Delete", _N.POLICY, "delete", set_up.delete_policy),
     _route("PUT", _one(_N.MAPPING), "ReplicationProtectionContainerMappings_Create", _N.MAPPING, "write", set_up.put_mapping),
     _route("DELETE", _one(_N.MAPPING), "ReplicationProtectionContainerMappings_Purge", _N.MAPPING, "delete", set_up.remove_mapping),
-    *_deeds(_N.MAPPING, "ReplicationProtectionContainerMappings", (("remove", "Delete", set_up.remove_mapping),)),
+    *_operations(_N.MAPPING, "ReplicationProtectionContainerMappings", (("remove", "Delete", set_up.remove_mapping),)),
     _route(
         "PUT",
         _one(_N.NETWORK_MAPPING),
@@ -197,9 +205,9 @@ _SET_UP = [
     _route("DELETE", _one(_N.NETWORK_MAPPING), "ReplicationNetworkMappings_Delete", _N.NETWORK_MAPPING, "delete", set_up.remove),
     _route("PUT", _one(_N.FABRIC), "ReplicationFabrics_Create", _N.FABRIC, "write", set_up.put_fabric),
     _route("DELETE", _one(_N.FABRIC), "ReplicationFabrics_Purge", _N.FABRIC, "delete", set_up.remove),
-    *_deeds(_N.FABRIC, "ReplicationFabrics", (("remove", "Delete", set_up.remove),)),
+    *_operations(_N.FABRIC, "ReplicationFabrics", (("remove", "Delete", set_up.remove),)),
     _route("PUT", _one(_N.CONTAINER), "ReplicationProtectionContainers_Create", _N.CONTAINER, "write", set_up.put_container),
-    *_deeds(
+    *_operations(
         _N.CONTAINER,
         "ReplicationProtectionContainers",
         (
@@ -208,7 +216,7 @@ _SET_UP = [
             ("switchprotection", "SwitchProtection", failovers.switch_protection),
         ),
     ),
-    *_deeds(
+    *_operations(
         _N.PROVIDER,
         "ReplicationRecoveryServicesProviders",
         (("refreshProvider", "RefreshProvider", set_up.refresh), ("remove", "Delete", set_up.remove)),

@@ -13,7 +13,7 @@ from local.simulation.network.models import NetworkState
 from local.simulation.recovery_services.state import RecoveryServicesState
 from local.simulation.resources.models import ResourceGroup, ResourcesState, Subscription
 
-#: Names as people read them; a location that is not here is told by its own name.
+#: Names as people read them; another location is shown by its own name.
 _DISPLAY = {"westeurope": "West Europe", "northeurope": "North Europe", "eastus": "East US", "westus": "West US"}
 _FILTER = re.compile(r"\s*resourceType\s+eq\s+'([^']+)'\s*", re.IGNORECASE)
 

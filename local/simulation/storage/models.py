@@ -11,7 +11,7 @@ from local.simulation.ids import key
 
 @dataclass(frozen=True, slots=True)
 class StorageAccount:
-    """A storage account: `sku` says how it is kept twice over, such as Standard_GRS."""
+    """A storage account: `sku` is its redundancy, such as Standard_GRS."""
 
     id: str
     location: str

@@ -1,5 +1,5 @@
 """What can be known of a copy before it is begun: one round of reads, then the refusals in their order (contracts/http.md, "A request that
-changes something"). Acceptance asks it within five seconds; what Azure did not say in time, the operation's first step asks again.
+changes something"). Acceptance reads it within five seconds; what Azure did not answer in time is read again by the first step.
 """
 
 import asyncio
@@ -22,9 +22,9 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class SourceSnapshot:
-    """What Azure said of a copy's source and target; None where it was not asked or did not say.
+    """What Azure shows of a copy's source and target; None where it was not read or not answered.
 
-    `copied_as` is a restore point in the target collection that a person has copied from the source.
+    `copied_as` is a restore point in the target collection that was copied from the source, but not started here.
     """
 
     point: RestorePointFacts | None = None
@@ -53,7 +53,7 @@ def collections(request: CopyRequest) -> tuple[ResourceId, ResourceId]:
 
 
 async def look(gateway: RestorePointGateway, request: CopyRequest) -> SourceSnapshot:
-    """Read, side by side, what a refusal could rest on. Raises `CallFailure` where a read that matters was not answered.
+    """Read, side by side, what can be a reason to refuse. Raises `CallFailure` where a required read was not answered.
 
     A source that is not there raises NOT_FOUND; regions, the target collection, and a VM behind a restore point, are left out where they
     cannot be read.
@@ -71,7 +71,7 @@ async def look(gateway: RestorePointGateway, request: CopyRequest) -> SourceSnap
 
 
 def refuse(request: CopyRequest, seen: SourceSnapshot) -> None:
-    """Refuse what Azure would refuse, in words.
+    """Refuse what Azure would refuse, with each reason.
 
     Raises `Refused` (UnknownRegion, SameRegion, CopyNotSupported with each reason, RestorePointAlreadyCopied).
     """
@@ -81,18 +81,18 @@ def refuse(request: CopyRequest, seen: SourceSnapshot) -> None:
         raise Refused(ErrorCode(problem.code), sentence(problem.message), target=problem.target)
     against = _against(request, seen)
     if against:
-        words = "; ".join(reason.message for reason in against)
+        reasons_text = "; ".join(reason.message for reason in against)
         details = [replace(reason, message=sentence(reason.message)) for reason in against]
-        raise Refused(ErrorCode.COPY_NOT_SUPPORTED, f"Azure would not copy it: {words}.", target="source", details=details)
+        raise Refused(ErrorCode.COPY_NOT_SUPPORTED, f"Azure would not copy it: {reasons_text}.", target="source", details=details)
     if seen.copied_as is not None:
-        words = f"Azure copies a restore point once per region, and somebody has copied it there already, as {seen.copied_as}."
-        raise Refused(ErrorCode.RESTORE_POINT_ALREADY_COPIED, words, target=seen.copied_as)
+        message = f"Azure copies a restore point once per region, and it is copied there already, as {seen.copied_as}."
+        raise Refused(ErrorCode.RESTORE_POINT_ALREADY_COPIED, message, target=seen.copied_as)
 
 
 def not_found(request: CopyRequest) -> Refused:
     """Return the refusal of a source that Azure does not have."""
     field = "source.restorePointId" if request.source.restore_point_id else "source.virtualMachineId"
-    return Refused(ErrorCode.SOURCE_NOT_FOUND, f"Azure has no {source_id(request)}.", target=field)
+    return Refused(ErrorCode.SOURCE_NOT_FOUND, f"{source_id(request)} was not found in Azure.", target=field)
 
 
 def _against(request: CopyRequest, seen: SourceSnapshot) -> tuple[Problem, ...]:
@@ -105,7 +105,7 @@ def _against(request: CopyRequest, seen: SourceSnapshot) -> tuple[Problem, ...]:
 
 
 def _copied_as(target: Collection | None, source: ResourceId) -> str | None:
-    """Return a copy of the source in its target collection that bears no name of ours: of ours the ledger knows more."""
+    """Return a copy of the source in its target collection that was not started here; the ledger has those that were."""
     for point in target.points if target is not None else ():
         if id_key(point.source_restore_point_id) == source.key and not is_operation_id(point.name):
             return point.id

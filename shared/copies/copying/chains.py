@@ -1,11 +1,11 @@
-"""The table of chains: who waits, whose turn it is, what was started (docs/design/core.md, "Chains").
+"""The table of chains: which operations wait, which has the turn, what was started (docs/design/core.md, "Chains").
 
 One partition per chain: `head`, and a row `w|{takenAt}|{id}` for each waiter. Every write of the head is conditional; taking the turn
 is one transaction with the waiter's row. What the rules decide is in `rules.chain`.
 
 A copy of a restore point joins before it is accepted, or one of a newer restore point, accepted after it, could be begun while it is still
-being prepared, after which Azure never copies the older one. Where Azure does not tell in time when the restore point was taken, it joins
-undated (`w||{id}`), and nobody of the chain begins until that is known.
+being prepared, after which Azure never copies the older one. Where Azure does not answer in time when the restore point was taken, it joins
+undated (`w||{id}`), and no copy of the chain begins until that is known.
 """
 
 import json
@@ -25,7 +25,7 @@ _TRIES = 8
 
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """A chain as it was read; `etag` is None while nobody has written its head.
+    """A chain as it was read; `etag` is None while its head has not been written.
 
     `undated` are operations that joined before it was known when their restore points were taken; `joined` is when each joined, wall time.
     """
@@ -39,7 +39,7 @@ class Chain:
 
 
 class Chains:
-    """Reads and writes chains. A lost race is told by False; storage's errors are raised."""
+    """Reads and writes chains. A lost race returns False; errors of storage are raised."""
 
     def __init__(self, table: Table, store: Store, clock: Clock) -> None:
         self._table = table
@@ -72,7 +72,7 @@ class Chains:
     async def join(self, key: str, operation: str, taken_at: datetime | None, *, first: bool = False) -> None:
         """Wait in a chain, with or without knowing when the restore point was taken; harmless to repeat.
 
-        `first` says that it cannot have joined undated before, so that no such row need be taken away.
+        `first` is true where it cannot have joined undated before, so that there is no such row to remove.
         """
         await self._table.upsert(self._waiter_entity(key, operation, taken_at))
         if taken_at is not None and not first:
@@ -119,12 +119,12 @@ class Chains:
         raise Conflict
 
     async def is_live(self, operation: str) -> bool:
-        """Whether an operation still has a row that is not only to be announced."""
+        """Return whether an operation still has a row that is not only to be announced."""
         row = await self._store.active(operation)
         return row is not None and not row.announce
 
-    async def stands(self, chain: Chain, operation: str) -> bool:
-        """Whether a waiter's operation is live, or is just being accepted (or its acceptance died less than two minutes ago)."""
+    async def is_waiting(self, chain: Chain, operation: str) -> bool:
+        """Return whether a waiter's operation is live, or was being accepted less than two minutes ago."""
         if await self.is_live(operation):
             return True
         joined = chain.joined.get(operation)

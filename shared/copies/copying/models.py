@@ -1,4 +1,4 @@
-"""What comes in and what goes out of `/restore-point-copies`, over HTTP and queue alike (docs/design/copies.md).
+"""Requests and answers of `/restore-point-copies`, over HTTP and queue alike (docs/design/copies.md).
 
 A request that is wrong raises `pydantic.ValidationError`, whose errors carry the path of the field as the sender wrote it
 (`source.vmId`) and a sentence that can be shown as it is.
@@ -39,7 +39,7 @@ MAX_TAGS = 15
 MAX_TAG_NAME = 512
 MAX_TAG_VALUE = 256
 OUR_TAG_PREFIX = "farshore-"
-"""Tags of this prefix are written by us on the target collection; a request cannot set them."""
+"""The prefix of the tags that Farshore writes on collections; a request cannot set them."""
 
 _REGION = re.compile(r"[a-z][a-z0-9]{1,49}")
 _RESOURCE_GROUP = r"^\.?[\w()-]+(\.[\w()-]+)*$"
@@ -70,7 +70,7 @@ def normal_region(text: str) -> str:
 
 
 def _in_words(check: Callable[[str], str]) -> Callable[[str], str]:
-    # pydantic puts "Value error, " before the words of a ValueError
+    # pydantic puts "Value error, " before the message of a ValueError
     def checked(text: str) -> str:
         try:
             return check(text)
@@ -205,7 +205,7 @@ class CopyRequest(_Request):
     target: CopyTarget
     tags: dict[str, str] = Field(
         default_factory=dict,
-        description="Kept with the copy, and put on the target collection when it is made.",
+        description="Stored with the copy, and put on each collection that is created for it.",
         json_schema_extra={
             "maxProperties": MAX_TAGS,
             "propertyNames": {"minLength": 1, "maxLength": MAX_TAG_NAME, "pattern": r"^[^<>%&\\?/]+$"},
@@ -304,7 +304,7 @@ class Copy(_Answer):
     attention: Attention | None = None
     requested_by: Actor
     tags: dict[str, str] = Field(default_factory=dict)
-    policy: str | None = Field(None, description="The copy policy that asked for it, null where a caller did.")
+    policy: str | None = Field(None, description="The copy policy that requested it, null where a caller did.")
 
     def as_json(self) -> dict[str, Any]:
         """Return the answer's JSON, members in camelCase."""

@@ -1,4 +1,4 @@
-"""What callers can ask of copies, over HTTP and queue alike: start, cancel, redo, look."""
+"""Starts, cancels and redoes copies, for HTTP and queue alike."""
 
 import asyncio
 from dataclasses import dataclass, replace
@@ -26,7 +26,7 @@ _READS_SECONDS = 4.5
 
 @dataclass(frozen=True, slots=True)
 class StartCopy:
-    """A request for a copy, with whose it is: `owner` is the tenant that owns the source, `key` the repeatability key."""
+    """A request for a copy: `owner` is the tenant that owns the source, `key` the repeatability key."""
 
     request: CopyRequest
     body: JsonObject
@@ -48,36 +48,36 @@ class Copies:
     chains: Chains
     ledger: Ledger
 
-    async def start(self, asked: StartCopy) -> Accepted:
+    async def start(self, start: StartCopy) -> Accepted:
         """Accept a copy, or find the one that this request became earlier.
 
-        Raises `Refused` for what is known not to go now; what Azure does not say within five seconds is found by the first step.
+        Raises `Refused` for what Azure would refuse; what Azure does not answer within five seconds is left to the first step.
         """
         new = NewOperation(
             kind=COPY.name,
-            tenant=asked.owner,
-            key=asked.key,
-            body=asked.body,
-            actor=asked.actor,
+            tenant=start.owner,
+            key=start.key,
+            body=start.body,
+            actor=start.actor,
             first_step="preparing",
-            data={"replaces": asked.replaces} if asked.replaces else {},
-            filters=_filters(asked.request, None),
-            trace=asked.trace,
-            first_sent=asked.first_sent,
+            data={"replaces": start.replaces} if start.replaces else {},
+            filters=_filters(start.request, None),
+            trace=start.trace,
+            first_sent=start.first_sent,
         )
         known = await self.acceptance.known(new)
         if known is not None:
             return Accepted(known, created=False)
-        seen = await self._look(asked.request)
-        new = replace(new, filters=_filters(asked.request, seen))
-        if asked.request.source.restore_point_id is None:
+        seen = await self._look(start.request)
+        new = replace(new, filters=_filters(start.request, seen))
+        if start.request.source.restore_point_id is None:
             return await self.acceptance.accept(new)
-        point, region = admission.source_id(asked.request), asked.request.target.region
-        key = chain_key(*admission.collections(asked.request))
+        point, region = admission.source_id(start.request), start.request.target.region
+        key = chain_key(*admission.collections(start.request))
         taken_at = seen.point.taken_at if seen is not None and seen.point is not None else None
 
         async def claim(operation: str) -> None:
-            await self.ledger.claim(point, region, operation, replaces=asked.replaces)
+            await self.ledger.claim(point, region, operation, replaces=start.replaces)
             await self.chains.join(key, operation, taken_at, first=True)
 
         async def unclaim(operation: str) -> None:
@@ -87,7 +87,7 @@ class Copies:
         return await self.acceptance.accept(replace(new, data={**new.data, "chain": key}), claim=claim, unclaim=unclaim)
 
     async def _look(self, request: CopyRequest) -> admission.SourceSnapshot | None:
-        """Refuse what Azure would refuse; None where it does not say so in time."""
+        """Refuse what Azure would refuse; return None where Azure does not answer in time."""
         try:
             async with asyncio.timeout(_READS_SECONDS):
                 seen, head = await asyncio.gather(admission.look(self.gateway, request), self._head(request))

@@ -1,4 +1,4 @@
-"""Takes a chain's turn: carries out what `rules.chain` decides against the table and the target collection, until nothing is left to do."""
+"""Takes the turn in a chain: carries out what `rules.chain` decides, on the table and the target collection."""
 
 import asyncio
 from dataclasses import dataclass, replace
@@ -28,7 +28,7 @@ from shared.errors import CallFailure, FailureKind
 
 _ROUNDS = 12
 _UNDATED = timedelta(minutes=1)
-"""How soon to look again whether it is known when a restore point in the way was taken."""
+"""The interval of looks while the time at which an earlier restore point was taken is unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Turns:
     clock: Clock
 
     async def take(self, key: str, me: Waiter, target: ResourceId, source_point: ResourceId) -> StartNow | WaitUntil | MovedOn:
-        """Do what the chain lets a waiting copy do now, and say what comes of it: start, wait, or never.
+        """Do what the chain lets a waiting copy do now, and return the result: start, wait, or never.
 
         Raises `CallFailure` where the target collection cannot be read.
         """
@@ -52,8 +52,8 @@ class Turns:
             )
             decision = decide(chain.head, chain.waiters, me, self.clock.now(), current_is_live=live, looked=looked)
             if isinstance(decision, StartNow | TakeTurn) and (undated := await self._undated(chain, me)) is not None:
-                words = "Azure has not told yet when the restore point of another copy of the chain was taken; the older one is first"
-                return WaitUntil(self.clock.now() + _UNDATED, words, undated)
+                reason = "it is unknown yet when the restore point of another copy of the chain was taken; the older one is copied first"
+                return WaitUntil(self.clock.now() + _UNDATED, reason, undated)
             match decision:
                 case StartNow() | MovedOn():
                     return decision
@@ -64,12 +64,12 @@ class Turns:
                 case GiveWay():
                     await self._give_way(chain, me, decision.to)
                 case WaitUntil():
-                    if not await self._remove_the_dead(chain, decision):
+                    if not await self._remove_ended(chain, decision):
                         return decision
-        return WaitUntil(self.clock.now(), "others of the chain are at it in this very moment")
+        return WaitUntil(self.clock.now(), "other copies of the chain are taking their turn at this moment")
 
     async def _look(self, chain: Chain, me: Waiter, target: ResourceId, source_point: ResourceId) -> bool:
-        """Read the target collection, write into the head what others did there; False if the head changed meanwhile."""
+        """Read the target collection and merge it into the head; False if the head changed meanwhile."""
         collection = target.parent
         source_collection = source_point.parent
         if collection is None or source_collection is None:
@@ -86,25 +86,25 @@ class Turns:
         return head == chain.head or await self.chains.write_head(chain, head) is not None
 
     async def _undated(self, chain: Chain, me: Waiter) -> str | None:
-        """Return an operation that may have to go first, of which that is not known yet; rows of dead ones are removed."""
+        """Return an operation that may have to go first, whose restore point has no known time yet; rows of ended ones are removed."""
         for operation in chain.undated:
             if operation == me.operation_id:
                 continue
-            if await self.chains.stands(chain, operation):
+            if await self.chains.is_waiting(chain, operation):
                 return operation
             await self.chains.leave(chain, operation)
         return None
 
     async def _give_way(self, chain: Chain, me: Waiter, to: str) -> None:
-        if await self.chains.stands(chain, to):
+        if await self.chains.is_waiting(chain, to):
             if await self.chains.give_way(chain, me):
                 await self.chains.wake(to, next_allowed(chain.head, self.clock.now()))
         else:
             await self.chains.leave(chain, to)
 
-    async def _remove_the_dead(self, chain: Chain, wait: WaitUntil) -> bool:
-        """Remove the row of a waiter in front that has no live operation; False if what is in front lives."""
-        if wait.behind is None or wait.behind == chain.head.current or await self.chains.stands(chain, wait.behind):
+    async def _remove_ended(self, chain: Chain, wait: WaitUntil) -> bool:
+        """Remove the row of an earlier waiter whose operation has ended; False if it is live."""
+        if wait.behind is None or wait.behind == chain.head.current or await self.chains.is_waiting(chain, wait.behind):
             return False
         await self.chains.leave(chain, wait.behind)
         return True

@@ -22,7 +22,7 @@ class Newest:
     table: Table
 
     async def raise_to(self, tenant: str, virtual_machine_id: str, region: str, taken_at: str, operation: str) -> None:
-        """Make a usable copy its machine's newest in a region, unless a later one stands there; harmless to repeat.
+        """Make a usable copy its machine's newest in a region, unless a later one is recorded; harmless to repeat.
 
         `taken_at` is when its source was taken, ISO 8601 text.
         """

@@ -1,5 +1,4 @@
-"""Drills: test failovers on a schedule, always cleaned up, with a result per item and a report over time.
+"""Drills: test failovers on a schedule, cleaned up afterwards.
 
-`models` is what callers send and get, `store` keeps policies and runs, `service` is what entry points and the timer call. What is due, and
-how an item stands, is decided in `shared.failovers.drills.rules`.
+`models` holds requests and answers, `store` the runs, `service` is called by entry points and by the timer, `rules` decides what is due.
 """

@@ -1,4 +1,4 @@
-"""What comes in and what goes out of drills: policies, runs, the report."""
+"""The requests, answers and stored documents of drills: policies, runs, the report."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -19,7 +19,7 @@ _FORMER = "stands"
 
 
 class Late(StrEnum):
-    """What becomes of a drill whose time went by, by more than an hour, while it could not be begun."""
+    """The rule for a drill that could not start within an hour of its time."""
 
     CATCH_UP = "CatchUp"
     SKIP = "Skip"
@@ -29,13 +29,13 @@ def _period(value: object) -> object:
     if isinstance(value, timedelta):
         return value
     if not isinstance(value, str):
-        raise refuse("a period is a text in ISO 8601, such as P30D")
+        raise refuse("a period is a text in ISO 8601, for example P30D")
     try:
         span = parse_duration(value)
     except ValueError as wrong:
         raise refuse(str(wrong)) from None
     if not SHORTEST <= span <= LONGEST:
-        raise refuse("it lies between PT1H and P366D")
+        raise refuse(f"'{value[:40]}' is not between PT1H and P366D")
     return span
 
 
@@ -48,7 +48,7 @@ Period = Annotated[
 
 
 class DrillPolicyRequest(Document):
-    """A drill policy as it is to be: which items and plans, how often, into which isolated network (null attaches none).
+    """A drill policy as requested: which items and plans, how often, into which isolated network (null attaches none).
 
     The first drill starts at `firstAt`, by default immediately; each test machine is kept for `keepFor` before it is cleaned up.
     `stands` is the former name of `keepFor`, accepted in requests of this version.
@@ -90,7 +90,7 @@ class DrillPolicyRequest(Document):
 
 
 class DrillScope(Document):
-    """How an item or plan of a policy stands: `never` says that no drill of it has ever succeeded."""
+    """The state of an item or plan of a policy; `never` is true where no drill of it has succeeded."""
 
     scope: str
     last_success: Moment | None = None
@@ -101,7 +101,7 @@ class DrillScope(Document):
 
 
 class DrillPolicyBody(Document):
-    """A drill policy, with its next slot and how each item and plan stands."""
+    """A drill policy, with its next slot and the state of each item and plan."""
 
     name: str
     tenant: str
@@ -119,7 +119,7 @@ class DrillPolicyBody(Document):
 
 
 class DrillRunBody(Document):
-    """A drill of one item or plan: its failover, how the test went, whether all was cleaned up. `items` are the machines of it."""
+    """A drill of one item or plan: its failover, the result of the test, whether it is cleaned up. `items` are its protected items."""
 
     scope: str
     slot: Moment
@@ -134,7 +134,7 @@ class DrillRunBody(Document):
 
 
 class DrillReport(Document):
-    """The drills of a policy, newest first, at most the last 500 of them; and how each item and plan stands."""
+    """The last 500 drills of a policy, newest first, and the state of each item and plan."""
 
     policy: str
     generated_at: Moment
@@ -192,5 +192,5 @@ class KeptRun(Document):
 
 
 def kept_at(moment: datetime) -> datetime:
-    """Return a moment to the whole second: what slots are made of."""
+    """Return a time truncated to the second, the resolution of slots."""
     return moment.replace(microsecond=0)

@@ -1,6 +1,6 @@
-"""Drills: which items or plans are to be tested again, and which never were."""
+"""Drills: which items or plans are due for a test, and which were never tested."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -22,7 +22,7 @@ class DrillPolicy:
 
 @dataclass(frozen=True, slots=True)
 class DrillRun:
-    """A drill that was made: of what, in which slot, how its test failover ended, and whether it was cleaned up."""
+    """A drill: its scope and slot, the end of its test failover, and whether it is cleaned up."""
 
     scope: str
     slot: datetime
@@ -32,7 +32,7 @@ class DrillRun:
 
 @dataclass(frozen=True, slots=True)
 class DrillState:
-    """How one item or plan stands; `never` says that no drill of it ever succeeded."""
+    """The state of one item or plan; `never` is true where no drill of it has succeeded."""
 
     scope: str
     last_success: datetime | None
@@ -43,19 +43,19 @@ class DrillState:
 
 
 def slot_at(policy: DrillPolicy, now: datetime) -> datetime | None:
-    """Return the last slot at or before `now`, which is a drill's identity: fired twice it is one; None before the first."""
+    """Return the last slot at or before `now`, None before the first; the slot is part of a drill's identity, so that it starts once."""
     if now < policy.first_at or policy.every <= timedelta():
         return None
     return policy.first_at + ((now - policy.first_at) // policy.every) * policy.every
 
 
 def slot_key(policy: DrillPolicy, slot: datetime, scope: str) -> str:
-    """Return the idempotency key of a drill of one item or plan in one slot."""
+    """Return the repeatability key of a drill of one item or plan in one slot."""
     return f"{policy.name}@{slot.isoformat()}@{id_key(scope) or scope.lower()}"
 
 
 def due(policy: DrillPolicy, runs: Iterable[DrillRun], now: datetime) -> tuple[str, ...]:
-    """Return the scopes whose drill of the current slot was not begun, those never drilled first; slots that were missed count as one."""
+    """Return the scopes whose drill of the current slot has not started, those never drilled first; missed slots count as one."""
     slot = slot_at(policy, now)
     if slot is None:
         return ()
@@ -66,14 +66,8 @@ def due(policy: DrillPolicy, runs: Iterable[DrillRun], now: datetime) -> tuple[s
 
 
 def states(policy: DrillPolicy, runs: Sequence[DrillRun], now: datetime) -> tuple[DrillState, ...]:
-    """Return how each item or plan of a policy stands, those never drilled among them."""
+    """Return the state of each item or plan of a policy."""
     return tuple(_state(policy, scope, runs, now) for scope in _once(policy.scopes))
-
-
-def never_drilled(items: Collection[str], runs: Iterable[DrillRun]) -> tuple[str, ...]:
-    """Return the items of which no drill ever succeeded, in no policy; `runs` names items, a plan's drill each of its members."""
-    drilled = {_key(run.scope) for run in runs if run.status is Status.SUCCEEDED}
-    return tuple(item for item in _once(items) if _key(item) not in drilled)
 
 
 def _state(policy: DrillPolicy, scope: str, runs: Sequence[DrillRun], now: datetime) -> DrillState:

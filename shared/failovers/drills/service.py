@@ -1,7 +1,7 @@
-"""Drills: policies as callers keep them, and the round of the timer that begins what is due and sees that all is cleaned up.
+"""Drills: policies as callers manage them, and the timer's round that starts what is due and sees to the cleanup.
 
-A drill is a failover operation (`TestFailover`, then its cleanup) under the key of its policy, slot and scope: begun twice, it is one.
-Where such an operation ended without having cleaned up, each round looks at the item itself and begins a cleanup, until nothing is left.
+A drill is a failover operation (`TestFailover`, then its cleanup) under the key of its policy, slot and scope: started twice, it is one
+operation. Where it ended without a cleanup, each round reads the item and starts a cleanup until nothing is left to clean up.
 """
 
 import logging
@@ -51,7 +51,7 @@ _REPORTED = 500
 
 @dataclass(frozen=True, slots=True)
 class Drills:
-    """Keeps drill policies and makes their drills."""
+    """Manages drill policies and starts their drills."""
 
     policies: PolicyStore[KeptPolicy]
     kept: DrillStore
@@ -62,9 +62,10 @@ class Drills:
     registry: Registry
 
     async def put(self, vault: Vault, name: str, request: DrillPolicyRequest) -> DrillPolicyBody:
-        """Make or change a policy, of the tenant whose everything in it is.
+        """Create or change a policy of the tenant that owns its items and plans.
 
-        Raises `Refused` (InvalidRequest for an item or plan that the vault has not, NotFound for another's policy), `CallFailure`.
+        Raises `Refused` (InvalidRequest for an item or plan that the vault does not have, NotFound for another tenant's policy) and
+        `CallFailure`.
         """
         tenant = await self._owner_of_scopes(vault, request)
         before = await self.policies.get(str(vault.id), name)
@@ -91,12 +92,12 @@ class Drills:
         return [await self._body(policy) for policy in own]
 
     async def delete(self, vault: Vault, name: str) -> None:
-        """Make no more drills of a policy; what it has begun is cleaned up all the same. Raises `Refused` (NotFound)."""
+        """Delete a policy; its started drills are still cleaned up. Raises `Refused` (NotFound)."""
         policy = await self._find(vault, name)
         await self.policies.keep(policy.model_copy(update={"deleted": True}))
 
     async def report(self, vault: Vault, name: str) -> DrillReport:
-        """Return what a policy's drills came to; raises `Refused` (NotFound)."""
+        """Return the report on a policy's drills; raises `Refused` (NotFound)."""
         policy = await self._find(vault, name)
         runs = await self.kept.runs(policy, _REPORTED)
         return DrillReport(
@@ -109,14 +110,14 @@ class Drills:
         )
 
     async def drill_now(self, vault: Vault, name: str) -> list[DrillRunBody]:
-        """Begin a drill of everything in a policy, beside its schedule; raises `Refused` (NotFound)."""
+        """Start a drill of every item and plan of a policy, beside its schedule; raises `Refused` (NotFound)."""
         policy = await self._find(vault, name)
         slot = kept_at(self.clock.now())
         runs = [await self._begin(policy, scope, slot) for scope in _rule(policy).scopes]
         return [_run_body(run) for run in runs if run is not None]
 
     async def run(self) -> None:
-        """Do what is due of every policy; one that fails stops no other, and is tried again with the next round."""
+        """Run every policy; one that fails does not stop the others, and the next round retries it."""
         for policy in await self.policies.all():
             try:
                 await self._round(policy)
@@ -140,7 +141,7 @@ class Drills:
             return
         for scope in rules.due(rule, [_drilled(run) for run in await self.kept.since(policy, slot)], now):
             if policy.request.late is Late.SKIP and now - slot > _LATE:
-                words = "Its time went by while it could not be begun; the policy skips it."
+                words = "It could not start within an hour of its slot, and the policy has late: Skip."
                 skipped = KeptRun(scope=scope, slot=slot, status=Status.CANCELED, cleaned_up=True, settled=True)
                 problem = Problem(ErrorCode.DRILL_SKIPPED, words)
                 await self.kept.begin(policy, skipped.model_copy(update={"error": problem.as_json()}))
@@ -225,7 +226,7 @@ class Drills:
             accepted = await self._start(policy, {"scope": _scope(run.scope), "action": Action.TEST_FAILOVER_CLEANUP.value}, key)
         except Refused as refused:
             about = {"operation": run.operation or "", "tenant": policy.tenant}
-            _log.warning("the drill of %s could not be cleaned up: %s", run.scope, refused, extra=about)
+            _log.warning("the cleanup of the drill of %s was refused: %s; the next round retries it", run.scope, refused, extra=about)
             return run
         return run.model_copy(update={"cleanup": accepted.operation.id, "tries": run.tries + 1})
 
@@ -251,7 +252,7 @@ class Drills:
         return found
 
     async def _owner_of_scopes(self, vault: Vault, request: DrillPolicyRequest) -> str:
-        """Return whose everything in a policy is; what its keeper must not know of is as what the vault has not."""
+        """Return the owner of the items and plans of a policy; those that its author may not know count as absent."""
         owners: set[str | None] = set()
         named = (("protectedItemIds", request.protected_item_ids, "replicationProtectedItems", "protected item"),
                  ("recoveryPlanIds", request.recovery_plan_ids, "replicationRecoveryPlans", "recovery plan"))  # fmt: skip
@@ -266,7 +267,7 @@ class Drills:
                     problem = Problem(ErrorCode.INVALID_REQUEST, f"The vault has no {what} {one}.", at)
                     raise Refused(ErrorCode.INVALID_REQUEST, problem.message, target=at, details=(problem,))
         if len(owners) > 1:
-            raise Refused(ErrorCode.INVALID_REQUEST, "What it names belongs to several tenants: make a policy for each of them.")
+            raise Refused(ErrorCode.INVALID_REQUEST, "The items and plans belong to several tenants. Create a policy for each tenant.")
         return owners.pop() or vault.owner
 
     async def _owner(self, body: Json) -> str | None:
@@ -322,7 +323,7 @@ def _scope(scope: str) -> dict[str, str]:
 
 
 def _ended(run: KeptRun, operation: Operation) -> KeptRun:
-    """Note how the failover of a drill ended: the drill is as good as its test; the cleanup is a matter of its own."""
+    """Return a run with the end of its failover: the drill has the status of its test, whatever became of the cleanup."""
     failover = views.failover_of(operation)
     legs = {leg.action: leg.status for leg in failover.legs}
     tested = legs.get(Action.TEST_FAILOVER, operation.status)

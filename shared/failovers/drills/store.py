@@ -1,6 +1,6 @@
-"""Keeps the runs of drill policies in the table `drills`, beside the policies (`shared.failovers.policies`).
+"""Stores the runs of drill policies in the table `drills`, beside the policies (`shared.failovers.policies`).
 
-PartitionKey is the policy's key, RowKey the inverted slot and a hash of the scope, so that the newest stand first and one drill of a slot
+PartitionKey is the policy's key, RowKey the inverted slot and a hash of the scope, so that the newest come first and one drill of a slot
 is one row.
 """
 
@@ -29,7 +29,7 @@ class DrillStore:
         return [_run(row.entity) async for row in rows]
 
     async def since(self, policy: KeptPolicy, slot: datetime) -> list[KeptRun]:
-        """Return the runs of a policy of a slot and of later moments: its cost is what was drilled in this slot, not what ever was."""
+        """Return the runs of a policy of a slot and later; the cost depends on the drills of this slot only."""
         rows = self.table.range(
             "PartitionKey eq @partition and RowKey lt @end",
             parameters={"partition": policy_key(policy.vault_id, policy.name), "end": f"{inverted(slot)}~"},
@@ -43,14 +43,14 @@ class DrillStore:
         return [_run(row.entity) async for row in rows]
 
     async def begin(self, policy: KeptPolicy, run: KeptRun) -> None:
-        """Write a run that may be there already: then what is there stays."""
+        """Insert a run; an existing one remains."""
         try:
             await self.table.insert(_entity(policy, run))
         except Conflict:
             return
 
     async def change(self, policy: KeptPolicy, run: KeptRun) -> None:
-        """Write what became of a run."""
+        """Write a run over the stored one."""
         await self.table.upsert(_entity(policy, run))
 
 

@@ -1,5 +1,4 @@
-"""Protection policies: a cloud's new machines are protected without anybody asking.
+"""Protection policies: the new machines of a cloud are protected without a request for each.
 
-`models` is what callers send and see, `store` what is noted of machines, `service` what entry points and the timer call; the decisions are
-in `shared.failovers.protection.rules`.
+`models` holds requests and answers, `store` the notes on machines, `service` is called by entry points and by the timer, `rules` decides.
 """

@@ -1,4 +1,4 @@
-"""What comes in and what goes out of protection policies, and what is kept of them."""
+"""The requests, answers and stored documents of protection policies."""
 
 import re
 from typing import Annotated, Any
@@ -17,7 +17,9 @@ _PATTERN = re.compile(r"[^\[\]/\\\x00-\x1f]{1,80}")
 
 def _pattern(text: str) -> str:
     if _PATTERN.fullmatch(text) is None:
-        raise refuse("a pattern has 1 to 80 characters of a name; * stands for any, ? for one; brackets and slashes have no place")
+        raise refuse(
+            f"'{text[:40]}' is not a pattern. Use 1 to 80 characters of a name, * for any characters, ? for one, no brackets or slashes"
+        )
     return text
 
 
@@ -26,10 +28,10 @@ Include = Annotated[tuple[NamePattern, ...], AfterValidator(some), Field(max_len
 
 
 class ProtectionPolicyRequest(Document):
-    """A protection policy as it is to be: the cloud whose machines are protected without asking, which of them, and with what.
+    """A protection policy as requested: the cloud whose new machines are protected, which of them, and with which settings.
 
-    `include` and `exclude` are patterns of names, `*` for any characters and `?` for one; an exclusion wins. `protection` is what
-    `POST /protected-items` takes for a machine, but for what is each machine's own.
+    `include` and `exclude` are patterns of names, `*` for any characters and `?` for one; an exclusion wins. `protection` has the
+    fields of a machine of `POST /protected-items`, without those of a single machine.
     """
 
     cloud: CloudId
@@ -40,7 +42,7 @@ class ProtectionPolicyRequest(Document):
 
 
 class PolicyMachine(Document):
-    """A machine that a policy protects or could not protect yet: `operationId` is the latest attempt, null where it was refused at once."""
+    """A machine that a policy protects or could not protect yet. `operationId` is the latest attempt, null where it was refused at once."""
 
     machine: str
     name: str
@@ -53,7 +55,7 @@ class PolicyMachine(Document):
 
 
 class ProtectionPolicyBody(Document):
-    """A protection policy. `protected` counts the machines that it protected; `machines` are those that it could not, or not yet."""
+    """A protection policy. `protected` counts the machines that it protected; `machines` are those that are not protected yet."""
 
     name: str
     tenant: str
@@ -69,7 +71,7 @@ class ProtectionPolicyBody(Document):
 
 
 class PlannedMachine(Document):
-    """What a policy would do with a machine now, and why."""
+    """The decision of a policy on a machine, with its reason."""
 
     machine: str
     name: str
@@ -79,7 +81,7 @@ class PlannedMachine(Document):
 
 
 class ProtectionPlan(Document):
-    """What a policy would do now with every machine of its cloud, by name; nothing is done. A policy that is off does none of it."""
+    """The decisions of a policy on every machine of its cloud, by name; nothing is started. A disabled policy starts none."""
 
     policy: str
     enabled: bool
@@ -89,9 +91,9 @@ class ProtectionPlan(Document):
 
 
 class KeptPolicy(Document):
-    """A policy as it is kept; `changed_at` is when it became what it is.
+    """A policy in storage; `changed_at` is the time of its last change.
 
-    `everything` says that whoever made it so reaches every tenant's things: its protections may lead to any tenant's targets.
+    `everything` is true where its author reaches every tenant's resources: its protections may have any tenant's targets.
     """
 
     name: str
@@ -103,7 +105,7 @@ class KeptPolicy(Document):
 
 
 class KeptNote(Document):
-    """What is kept of a machine of a cloud; `policy` is the name of the policy that protected it or tried to."""
+    """The stored note on a machine of a cloud; `policy` is the name of the policy that protected it or tried to."""
 
     machine: str
     name: str

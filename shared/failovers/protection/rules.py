@@ -1,7 +1,6 @@
-"""Protection policies: which machines of a cloud are protected without asking, which are not and why, and when a failure is tried again.
+"""Protection policies: which machines of a cloud are protected automatically, the reasons for the others, and when a failure is retried.
 
-A machine is protected once. One that was seen protected, by whomever, and is so no more was let go on purpose: it is protected again only
-when somebody asks for it by name.
+A machine is protected once. One that was protected and no longer is was released on purpose: it is protected again only on request.
 """
 
 from collections.abc import Iterable, Sequence
@@ -19,12 +18,12 @@ from shared.operations.model.identity import short_hash
 from shared.values.reading import Json, an_object, text, texts
 
 FIRST_WAIT, LONGEST_WAIT = timedelta(minutes=15), timedelta(days=1)
-"""A protection that failed is tried again after the first of these, then after twice as long each time, up to the second."""
+"""A failed protection is retried after the first of these, then with doubled delays up to the second."""
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A machine that Azure lists: `errors` are Azure's own words against it, `faults` the limits that it breaks."""
+    """A machine that Azure lists: `errors` are Azure's reasons against its protection, `faults` the limits that it exceeds."""
 
     id: str
     name: str
@@ -35,7 +34,7 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """What is known of a machine from earlier: since when, after how many attempts, and when a failed one is tried again."""
+    """The earlier state of a machine: since when, after how many attempts, and when a failed one is retried."""
 
     state: State
     since: datetime
@@ -45,7 +44,7 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Which machines a policy chooses, by patterns of names, and since when it does so."""
+    """The machines that a policy chooses, by patterns of names, and since when."""
 
     include: tuple[str, ...]
     exclude: tuple[str, ...]
@@ -54,7 +53,7 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What becomes of a machine, in words."""
+    """The decision on a machine, with its reason."""
 
     machine: Candidate
     reason: Reason
@@ -83,12 +82,12 @@ def candidate(item: Json) -> Candidate:
 
 
 def chosen(choice: Choice, name: str) -> bool:
-    """Say whether a policy chooses a machine of that name; upper and lower case are one, and an exclusion wins."""
+    """Return whether a policy chooses a machine of that name, without regard to case; an exclusion wins."""
     return _matches(choice.include, name) and not _matches(choice.exclude, name)
 
 
 def decide(machine: Candidate, choice: Choice, note: Note | None, now: datetime) -> Decision:
-    """Decide on a machine; what was noted of it earlier counts before what Azure says against it."""
+    """Decide on a machine; its earlier state counts before Azure's reasons against it."""
     if not chosen(choice, machine.name):
         return Decision(machine, Reason.NOT_CHOSEN, "Its name is not among those that the policy chooses.")
     if machine.protected:
@@ -97,15 +96,15 @@ def decide(machine: Candidate, choice: Choice, note: Note | None, now: datetime)
     if held is not None:
         return Decision(machine, *held)
     if machine.errors:
-        return Decision(machine, Reason.NOT_READY, f"Azure says that it cannot be protected: {'; '.join(machine.errors)}.")
+        return Decision(machine, Reason.NOT_READY, f"Azure reports that it cannot be protected: {'; '.join(machine.errors)}.")
     if machine.faults:
-        return Decision(machine, Reason.BEYOND_LIMITS, f"It is beyond Azure's limits: {'; '.join(machine.faults)}.")
+        return Decision(machine, Reason.BEYOND_LIMITS, f"It exceeds Azure's limits: {'; '.join(machine.faults)}.")
     if note is None:
         return Decision(machine, Reason.NEW, "It is new.")
     until = _waits_until(note, choice, now)
     if until is not None:
         return Decision(machine, Reason.FAILED_LATELY, f"Attempt {note.attempts} failed; the next is not before {to_text(until)}.")
-    return Decision(machine, Reason.RETRY, f"Attempt {note.attempts} failed; it is tried again.")
+    return Decision(machine, Reason.RETRY, f"Attempt {note.attempts} failed; it is retried.")
 
 
 def decide_all(machines: Iterable[Candidate], choice: Choice, notes: dict[str, Note], now: datetime) -> list[Decision]:
@@ -115,18 +114,18 @@ def decide_all(machines: Iterable[Candidate], choice: Choice, notes: dict[str, N
 
 
 def seen_protected(machine: Candidate, note: Note | None) -> bool:
-    """Say whether it is to be noted that a machine is protected; one that is being protected is noted at the end of that."""
+    """Return whether to note that a machine is protected; one that is being protected is noted when that ends."""
     return machine.protected and (note is None or note.state in {State.FAILED, State.CANCELED})
 
 
 def wait_after(attempts: int) -> timedelta:
-    """Return how long to wait after so many failed attempts."""
+    """Return the delay after a number of failed attempts."""
     doublings = min(max(attempts - 1, 0), 16)  # the longest is reached by then
     return min(FIRST_WAIT * (1 << doublings), LONGEST_WAIT)
 
 
 def attempt_key(policy: str, machine: str, attempt: int) -> str:
-    """Return the idempotency key of an attempt to protect a machine by a policy (its key): begun twice, it is one."""
+    """Return the repeatability key of an attempt to protect a machine by a policy: started twice, it is one operation."""
     return f"protection@{policy}@{short_hash(id_key(machine) or machine)}@{attempt}"
 
 
@@ -135,15 +134,15 @@ def _held_back(note: Note | None) -> tuple[Reason, str] | None:
         case State.RUNNING:
             return Reason.BEING_PROTECTED, "An operation protects it."
         case State.PROTECTED:
-            return Reason.LET_GO, "It was protected and is so no more: it is protected again only when it is asked for by name."
+            return Reason.LET_GO, "It was protected and no longer is. It is protected again only by POST /protected-items."
         case State.CANCELED:
-            return Reason.CANCELED, "A person canceled its protection: it is protected only when it is asked for by name."
+            return Reason.CANCELED, "Its protection was canceled. It is protected only by POST /protected-items."
         case _:
             return None
 
 
 def _waits_until(note: Note, choice: Choice, now: datetime) -> datetime | None:
-    # a policy that was changed since may have been mended
+    # a policy that was changed since may be correct now
     return note.next_at if note.next_at is not None and note.next_at > now and choice.since <= note.since else None
 
 

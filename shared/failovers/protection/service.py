@@ -1,8 +1,8 @@
-"""Protection policies as callers keep them, and the round of the timer that protects the new machines of their clouds.
+"""Protection policies as callers manage them, and the timer's round that protects the new machines of their clouds.
 
-Each protection is an ordinary set-up operation under the key of its policy, its machine and the attempt: begun twice, by a timer that fires
-twice, by two instances or again after a crash, it is one. Before it begins it is noted of the machine, for all policies of its cloud, with
-the id that the operation will have: where there is none of that id it did not begin, and is begun under the same key.
+Each protection is a set-up operation under the key of its policy, its machine and the attempt: started twice, by a timer that fires twice,
+by two instances or again after a crash, it is one operation. Before it starts, its operation id is noted on the machine, for all policies
+of its cloud; where no operation of that id exists it did not start, and is started under the same key.
 """
 
 import asyncio
@@ -44,16 +44,16 @@ from shared.values.reading import an_object, text
 
 _log = logging.getLogger(__name__)
 EVERY = timedelta(minutes=10)
-"""How often a cloud is looked through: a list call of Azure's for each policy."""
+"""How often the machines of a cloud are listed: one list call for each policy."""
 PER_ROUND, PER_POLICY = 20, 10
-"""How many protections a round of the timer begins, in all and for one policy; the others come with the next."""
+"""How many protections a round of the timer starts, in all and for one policy; the next round starts the others."""
 _LISTING = {"vmm", "hypervsite"}
 _STATES = {Status.SUCCEEDED: State.PROTECTED, Status.CANCELED: State.CANCELED, Status.FAILED: State.FAILED}
 
 
 @dataclass(frozen=True, slots=True)
 class Protection:
-    """Keeps protection policies and protects what they choose."""
+    """Manages protection policies and protects the machines that they choose."""
 
     policies: PolicyStore[KeptPolicy]
     notes: NoteStore
@@ -63,9 +63,10 @@ class Protection:
     clock: Clock
 
     async def put(self, vault: Vault, name: str, request: ProtectionPolicyRequest) -> ProtectionPolicyBody:
-        """Make or change a policy, of the tenant whose cloud it is about.
+        """Create or change a policy of the tenant that owns its cloud.
 
-        Raises `Refused` (InvalidRequest for what no machine could be protected with, NotFound for another's policy), `CallFailure`.
+        Raises `Refused` (InvalidRequest for settings with which no machine can be protected, NotFound for another tenant's policy) and
+        `CallFailure`.
         """
         tenant = await self._check(vault, request)
         before = await self.policies.get(str(vault.id), name)
@@ -91,11 +92,11 @@ class Protection:
         return [await self._body(policy) for policy in await self.policies.of_vault(vault.id) if vault.sees(policy.tenant)]
 
     async def delete(self, vault: Vault, name: str) -> None:
-        """Protect nothing more by a policy; what it has protected stays so. Raises `Refused` (NotFound)."""
+        """Delete a policy; the machines that it has protected remain protected. Raises `Refused` (NotFound)."""
         await self.policies.forget(await self._find(vault, name))
 
     async def plan(self, vault: Vault, name: str) -> ProtectionPlan:
-        """Return what a policy would do now, doing none of it; raises `Refused` (NotFound), `CallFailure`."""
+        """Return the decisions of a policy without starting anything; raises `Refused` (NotFound), `CallFailure`."""
         policy = await self._find(vault, name)
         noted = await self.notes.of_cloud(policy.request.cloud)
         decisions = self._decide(policy, await asked(self._machines(policy)), noted)
@@ -108,16 +109,16 @@ class Protection:
         )
 
     async def run(self) -> None:
-        """Protect what is new in every cloud; a policy that fails stops no other, and is seen to again with the next round."""
+        """Protect the new machines of every cloud; a policy that fails does not stop the others, and the next round retries it."""
         left = PER_ROUND
         for policy in await self.policies.all():
             try:
                 left -= await self._round(policy, min(left, PER_POLICY))
             except Exception:
-                _log.exception("protection policy %s of %s could not be seen to", policy.name, policy.vault_id)
+                _log.exception("protection policy %s of %s failed; the next round retries it", policy.name, policy.vault_id)
 
     async def _round(self, policy: KeptPolicy, most: int) -> int:
-        """See to one policy and return how many protections were begun, or tried to begin."""
+        """Run one policy and return the number of protections that it tried to start."""
         noted = await self._settled(policy.request.cloud)
         if most <= 0 or not policy.request.enabled or not await self._is_time(policy):
             return 0
@@ -135,7 +136,7 @@ class Protection:
         return looked is None or looked < policy.changed_at or self.clock.now() - looked >= EVERY
 
     async def _settled(self, cloud: str) -> dict[str, Noted]:
-        """Note how the protections that were begun have ended, and return what is noted; one that did not begin is due again."""
+        """Note the ends of started protections and return all notes; one that did not start is due again."""
         noted = await self.notes.of_cloud(cloud)
         running = [one for one in noted.values() if one.note.state is State.RUNNING]
         found = await asyncio.gather(*(self.operations.get(one.note.operation or "") for one in running))
@@ -161,7 +162,7 @@ class Protection:
         return [rules.candidate(body) for body in found]
 
     async def _note_protected(self, policy: KeptPolicy, machines: list[Candidate], noted: dict[str, Noted]) -> None:
-        """Note each machine that is protected, by whomever and chosen or not: once let go it is nobody's to protect without asking."""
+        """Note each protected machine, chosen or not: once released it is not protected automatically again."""
         seen = []
         for machine in machines:
             known = noted.get(_key(machine))
@@ -171,7 +172,7 @@ class Protection:
         await self.notes.keep(policy.request.cloud, seen)
 
     async def _begin(self, policy: KeptPolicy, machine: Candidate, known: Noted | None) -> None:
-        """Note one protection and begin it; one that is refused is a failure like others. Busy machines are left for a later round."""
+        """Note a protection and start it; a refusal is a failure like others. Busy machines are left for a later round."""
         attempts = (known.note.attempts if known is not None else 0) + 1
         key = rules.attempt_key(policy_key(policy.vault_id, policy.name), machine.id, attempts)
         operation = operation_id(policy.tenant, Kind.ITEM, key)
@@ -209,7 +210,7 @@ class Protection:
         return found
 
     async def _check(self, vault: Vault, request: ProtectionPolicyRequest) -> str:
-        """Refuse what no machine could be protected with, and return whose the cloud is; another's is as one that the vault has not."""
+        """Refuse settings with which no machine can be protected, and return the owner of the cloud."""
         gateway = self.inventory.gateway
         clouds, now = await asked(
             asyncio.gather(gateway.children(vault.id, "replicationProtectionContainers"), read_vault(gateway, vault.id))
@@ -220,7 +221,7 @@ class Protection:
             raise wrong("cloud", f"The vault has no cloud {request.cloud}.")
         kind = text(an_object(cloud, "properties"), "fabricType") or "another kind"
         if kind.lower() not in _LISTING:
-            raise wrong("cloud", f"A cloud of {kind} does not list its machines: those of VMM servers and Hyper-V sites do.")
+            raise wrong("cloud", f"A cloud of {kind} does not list its machines. Give a cloud of a VMM server or a Hyper-V site.")
         ownership = self.set_up.ownership
         if not await ownership.anywhere(tenant, everything=vault.everything):
             await ownership.require_own_targets(request.protection, tenant, "protection.")

@@ -1,7 +1,7 @@
-"""Keeps what is known of a cloud's machines in the table `protections`, beside the policies (`shared.failovers.policies`).
+"""Stores the notes on a cloud's machines in the table `protections`, beside the policies (`shared.failovers.policies`).
 
-A machine: PartitionKey a hash of its cloud, RowKey a hash of its id; the policies of a cloud share them, so that none protects again what
-was let go. When a policy's cloud was looked through: PartitionKey `looks`, RowKey the policy's key.
+A machine: PartitionKey a hash of its cloud, RowKey a hash of its id; the policies of a cloud share them, so that none protects again a
+machine that was released. The time at which a policy's cloud was listed: PartitionKey `looks`, RowKey the policy's key.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,7 +21,7 @@ _LOOKS = "looks"
 
 @dataclass(frozen=True, slots=True)
 class Noted:
-    """A note, with the ETag that it was read under; None for one that is not kept yet."""
+    """A note with the ETag of its row; None for one that is not stored yet."""
 
     note: KeptNote
     etag: str | None = None
@@ -40,7 +40,7 @@ class NoteStore:
         return {ResourceId.parse(one.note.machine).key: one for one in found}
 
     async def keep(self, cloud: str, notes: Sequence[Noted]) -> None:
-        """Write notes over what they were read as; where somebody else has noted something meanwhile, that stays."""
+        """Write notes conditionally; a note that was changed meanwhile keeps that change."""
         for start in range(0, len(notes), MAX_BATCH):
             await self._keep(cloud, notes[start : start + MAX_BATCH])
 
@@ -48,12 +48,12 @@ class NoteStore:
         try:
             await self.table.transact([_change(cloud, one) for one in notes])
         except Conflict:
-            # a transaction is all or none: the one that lost must not cost the others
+            # a transaction is all or none: one conflict must not prevent the others
             for one in notes:
                 await self.claim(cloud, one)
 
     async def claim(self, cloud: str, noted: Noted) -> Noted | None:
-        """Write one note over what it was read as, and return it as it stands; None where somebody else has noted something meanwhile."""
+        """Write one note conditionally and return it with its new ETag; None where it was changed meanwhile."""
         try:
             (etag,) = await self.table.transact([_change(cloud, noted)])
         except Conflict:
@@ -61,12 +61,12 @@ class NoteStore:
         return Noted(noted.note, etag)
 
     async def looked_at(self, policy: KeptPolicy) -> datetime | None:
-        """Return when a policy's cloud was looked through to the end."""
+        """Return when the machines of a policy's cloud were last listed completely."""
         found = await self.table.get(_LOOKS, policy_key(policy.vault_id, policy.name))
         return from_text(str(found.entity["at"])) if found is not None else None
 
     async def look_done(self, policy: KeptPolicy, at: datetime) -> None:
-        """Write that a policy's cloud was looked through."""
+        """Note that the machines of a policy's cloud were listed completely."""
         await self.table.upsert({"PartitionKey": _LOOKS, "RowKey": policy_key(policy.vault_id, policy.name), "v": 1, "at": to_text(at)})
 
 

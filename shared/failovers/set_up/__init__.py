@@ -1,5 +1,5 @@
-"""Setting up protection: replication policies, network mappings, protected items, recovery plans.
+"""Set-up of protection: replication policies, network mappings, protected items, recovery plans.
 
-`requests` is what callers send, `planning` reads Azure and decides which writes a request needs, `workflow` carries them out, `service` is
-what entry points call. The bodies of the writes are in `shared.failovers.set_up.rules`.
+`requests` holds the bodies of requests, `planning` decides which writes a request needs, `workflow` carries them out, `service` is called
+by entry points. `rules`, `policy_rules` and `plan_rules` make the bodies of the writes.
 """

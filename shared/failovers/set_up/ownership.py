@@ -1,8 +1,7 @@
-"""Whose a change of a vault's set-up is, and what of a shared vault it may reach (contracts/http.md, "What belongs to whom").
+"""The tenant that owns a change of a vault's set-up, and the resources of a shared vault that the change may reach.
 
-A machine must be the tenant's own. Where it goes (networks, groups, storage accounts) must be so too, but for the provider's Admin in the
-provider's vault, who has every tenant's machines replicated to that tenant's own targets (facts/site-recovery.md, "Hosters and CSP
-partners").
+A machine must belong to the tenant. So must its targets (networks, resource groups, storage accounts), except for the provider's Admin in
+the provider's vault, who replicates the machines of every tenant to that tenant's own targets (docs/azure/site-recovery.md).
 """
 
 from collections.abc import Mapping
@@ -15,7 +14,7 @@ from shared.arm.ids import ResourceId
 from shared.arm.reading import id_key, own_id, resource_id
 from shared.errors import ErrorCode, Refused
 from shared.failovers.set_up.planning import SetUpChange
-from shared.failovers.set_up.reads import Reads
+from shared.failovers.set_up.reads import ListedReads, Reads
 from shared.failovers.set_up.requests import (
     Change,
     Kind,
@@ -31,21 +30,22 @@ from shared.failovers.vault.owners import owner_of_plan
 from shared.values.reading import an_object
 
 _IN_CLOUDS = frozenset({Kind.ITEM, Kind.PLAN})
-"""What can be a tenant's own in a vault that others share; everything else is the whole vault's."""
+"""The kinds that can belong to one tenant in a vault that several share; the others belong to the owner of the vault."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ownership:
-    """Says whose a change is, before anything else is asked of it: locks and refusals name what is in the way."""
+    """Decides which tenant owns a change, before locks or refusals could name another tenant's resources."""
 
     reads: Reads
     registry: Registry
 
     async def confine(self, wanted: SetUpChange, tenant: str, *, everything: bool) -> tuple[SetUpChange, str]:
-        """Return a change, confined to the things of the tenant whose it is, with that tenant.
+        """Return a change, confined to the resources of the tenant that owns it, with that tenant.
 
-        `tenant` asks; `everything` says that it reaches all in the vault: then what is changed tells, and a change of several tenants'
-        things is the vault's owner's and not confined. Raises `Refused` (NotFound for another's, InvalidRequest), `CallFailure`.
+        `tenant` is the caller's. With `everything` the caller reaches the whole vault: then the changed resources decide, and a change of
+        several tenants' resources belongs to the owner of the vault and is not confined. Raises `Refused` (NotFound for another tenant's
+        resource, InvalidRequest) and `CallFailure`.
         """
         if everything and await self.registry.sharers_of(str(wanted.vault)):
             owners = await self._owners(wanted)
@@ -57,7 +57,7 @@ class Ownership:
         return replace(wanted, only=None if anywhere else tenant), tenant
 
     async def anywhere(self, tenant: str, *, everything: bool) -> bool:
-        """Say whether what a change leads to may be any tenant's."""
+        """Return whether the targets of a change may belong to any tenant."""
         return everything and tenant == (await self.registry.provider()).name
 
     async def _owners(self, wanted: SetUpChange) -> frozenset[str]:
@@ -72,7 +72,7 @@ class Ownership:
             named = [own_id(item) for item in items if own_id(item).rpartition("/")[2].lower() == wanted.name.lower()]
         found = frozenset([owner for id_ in named if (owner := await owner_of(self.registry, id_))])
         if len(found) > 1:
-            words = "The machines belong to several tenants: ask for each tenant's with a request of its own."
+            words = "The machines belong to several tenants. Send one request for each tenant."
             raise Refused(ErrorCode.INVALID_REQUEST, words, target="items")
         return found
 
@@ -81,7 +81,7 @@ class Ownership:
         if wanted.change is Change.PUT:
             groups = RecoveryPlanRequest.model_validate(wanted.request).groups
             found = {await owner_of(self.registry, member) for group in groups for member in group.members}
-        there = await self.reads.find(_plan(wanted))
+        there = await ListedReads(self.reads).find(_plan(wanted))
         return found | ({await owner_of_plan(self.registry, PlanFacts.from_arm(there))} if there is not None else set())
 
     async def _require_own(self, wanted: SetUpChange, tenant: str, *, anywhere: bool) -> None:
@@ -100,7 +100,7 @@ class Ownership:
         if not await self.registry.sharers_of(str(wanted.vault)):
             return
         if wanted.kind is Kind.PLAN:
-            await TenantView(self.reads, self.registry, tenant).find(_plan(wanted))
+            await TenantView(ListedReads(self.reads), self.registry, tenant).find(_plan(wanted))
         if wanted.kind is Kind.POLICY and wanted.change is Change.DELETE:
             await self._require_unused_by_others(wanted, tenant)
 
@@ -113,7 +113,7 @@ class Ownership:
         await self._require_all(named, tenant, at)
 
     async def require_own_targets(self, options: ProtectionOptions, tenant: str, at: str) -> None:
-        """Refuse (NotFound) options of a protection, whose fields begin with `at`, that name what is not the tenant's."""
+        """Refuse (NotFound) options of a protection that name a target of another tenant; `at` is the prefix of their fields."""
         await self._require_all(options.targets, tenant, at)
 
     async def _require_all(self, named: Mapping[str, str | None], tenant: str, at: str = "") -> None:
@@ -126,7 +126,7 @@ class Ownership:
         mappings = await self.reads.children(wanted.vault, "replicationProtectionContainerMappings")
         clouds = [own_id(one) for one in mappings if id_key(resource_id(an_object(one, "properties"), "policyId")) == policy]
         if any([await owner_of(self.registry, cloud) != tenant for cloud in clouds]):
-            words = "The policy is associated with clouds of other tenants, from which only Admin can take it."
+            words = "The policy is associated with clouds of other tenants. Only Admin can delete it."
             raise Refused(ErrorCode.ACTION_NOT_ALLOWED, words, target=wanted.name)
 
 

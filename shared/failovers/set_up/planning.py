@@ -1,6 +1,6 @@
-"""Which writes a request needs: read from Azure, decided here. StartSetUp at the request, and again by the operation's first step.
+"""The writes that a set-up request needs, decided from what Azure has: when the request is accepted, and again by its first step.
 
-Raises `Refused` for what cannot be done, and `CallFailure` where Azure does not say.
+Raises `Refused` for what cannot be done, and `CallFailure` where Azure cannot be read.
 """
 
 import asyncio
@@ -41,10 +41,10 @@ from shared.values.reading import an_object, objects, text
 
 @dataclass(frozen=True, slots=True)
 class SetUpChange:
-    """What is to be set up: `name` is the last segment of a thing's id, and empty for machines that are yet to be protected.
+    """A change of a vault's set-up. `name` is the last segment of a resource's id, and empty for machines to protect.
 
-    `request` is the body as sent. `only` is the tenant to whose things the change is confined; None where the provider's Admin changes
-    several tenants' things in a vault that they share.
+    `request` is the body as sent. `only` is the tenant to whose resources the change is confined; None where the provider's Admin changes
+    resources of several tenants in a vault that they share.
     """
 
     kind: Kind
@@ -55,14 +55,14 @@ class SetUpChange:
     only: str | None = None
 
     def as_json(self) -> JsonObject:
-        """Write it down, as the operation's body."""
+        """Return the stored form, the body of the operation."""
         request = dict(self.request) if self.request is not None else None
         named = {"kind": str(self.kind), "change": str(self.change), "vaultId": str(self.vault), "name": self.name}
         return {**named, "request": request, "only": self.only}
 
     @staticmethod
     def from_json(body: Mapping[str, object]) -> "SetUpChange":
-        """Read what `as_json` wrote."""
+        """Read the stored form."""
         request = body.get("request")
         return SetUpChange(
             Kind(str(body["kind"])),
@@ -74,7 +74,7 @@ class SetUpChange:
         )
 
     def known_scopes(self) -> tuple[str, ...]:
-        """Return the ARM ids of what it will change, as far as they are known before Azure is asked."""
+        """Return the ARM ids of the resources that it changes, as far as they are known without reading Azure."""
         match self.kind:
             case Kind.POLICY:
                 return (f"{self.vault}/replicationPolicies/{self.name}",)
@@ -89,24 +89,24 @@ class SetUpChange:
 
 @dataclass(frozen=True, slots=True)
 class Planner:
-    """Decides on writes."""
+    """Decides on the writes of a change."""
 
     gateway: Reads
     registry: Registry
 
     def _confined(self, wanted: SetUpChange) -> "Planner":
-        """Return a planner that reads no more of the vault than the tenant of a request may know."""
+        """Return a planner that reads only what the tenant of a request may know."""
         listed = ListedReads(self.gateway)
         return replace(self, gateway=listed if wanted.only is None else TenantView(listed, self.registry, wanted.only))
 
     async def scopes(self, wanted: SetUpChange) -> tuple[str, ...]:
-        """Return the ARM ids of what a request will change; an item's is found by its name."""
+        """Return the ARM ids of the resources that a request changes; an item is found by its name."""
         if wanted.kind is Kind.ITEM and wanted.change is not Change.CREATE:
             return ((await self._confined(wanted)._item(wanted)).id,)
         return wanted.known_scopes()
 
     async def writes(self, wanted: SetUpChange) -> list[Write]:
-        """Return the writes that a request needs, none where everything is so already."""
+        """Return the writes that a request needs, none where everything is as requested."""
         return await self._confined(wanted)._writes(wanted)
 
     async def _writes(self, wanted: SetUpChange) -> list[Write]:
@@ -158,7 +158,9 @@ class Planner:
                 if value != AZURE and id_key(value) not in known:
                     raise wrong(f"clouds[{number}].{field}", f"The vault has no cloud {value}.")
             if provider is Provider.A2A and cloud.target == AZURE:
-                raise wrong(f"clouds[{number}].target", "A policy of A2A needs the container of the other region here.")
+                raise wrong(
+                    f"clouds[{number}].target", "A policy of A2A needs the ARM id of the protection container of the other region or zone."
+                )
         made = policy_rules.put_policy(policy, asked, provider, there)
         return [*([made] if made else []), *_associations(asked, provider, policy, mappings)]
 
@@ -189,7 +191,7 @@ class Planner:
     async def _map_vmm_network(self, wanted: SetUpChange, asked: NetworkMappingRequest) -> list[Write]:
         primary, recovery = ResourceId.parse(asked.primary_network), ResourceId.parse(asked.recovery_network)
         if not primary.key.startswith(f"{wanted.vault.key}/"):
-            raise wrong("primaryNetwork", "The primary network is not one of this vault's.")
+            raise wrong("primaryNetwork", f"{primary} is not a network of this vault.")
         network, target, there = await asyncio.gather(
             self.gateway.find(primary), self.gateway.network(recovery), self._same_mapping(wanted, f"{primary}/")
         )
@@ -202,7 +204,7 @@ class Planner:
         return [made] if made else []
 
     async def _map_virtual_network(self, wanted: SetUpChange, asked: NetworkMappingRequest) -> list[Write]:
-        """Map a virtual network: the mapping lies below the fabric of its region, and names the fabric of the other's."""
+        """Map a virtual network: the mapping lies below the fabric of its region, and names the fabric of the other region."""
         fabrics, source, target = await asyncio.gather(
             self.gateway.children(wanted.vault, "replicationFabrics"),
             self.gateway.network(ResourceId.parse(asked.primary_network)),
@@ -211,18 +213,20 @@ class Planner:
         primary = fabric_of(fabrics, "primaryNetwork", asked.primary_network, source)
         recovery = fabric_of(fabrics, "recoveryNetwork", asked.recovery_network, target)
         if id_key(primary) == id_key(recovery):
-            raise wrong("recoveryNetwork", "Both networks are in one region; machines are protected to another.")
+            raise wrong("recoveryNetwork", "Both networks are in one region. Give a network of the region that machines are replicated to.")
         there = await self._same_mapping(wanted, f"{primary}/")
         mapping = rules.azure_mapping_id(primary, wanted.name)
         made = rules.map_virtual_network(mapping, asked.primary_network, asked.recovery_network, recovery, there)
         return [made] if made else []
 
     async def _same_mapping(self, wanted: SetUpChange, below: str) -> Json | None:
-        """Return the mapping of the wanted name, if there is one; refuse one that does not lie where the wanted one would."""
+        """Return the existing mapping of the requested name; refuse one that belongs to another primary network."""
         mappings = await self.gateway.children(wanted.vault, "replicationNetworkMappings")
         same = next((one for one in mappings if own_id(one).rpartition("/")[2].lower() == wanted.name.lower()), None)
         if same is not None and not own_id(same).lower().startswith(below.lower()):
-            raise wrong("primaryNetwork", "The mapping of this name is one of another primary network: delete it first.")
+            raise wrong(
+                "primaryNetwork", "The mapping of this name belongs to another primary network. Delete it first, or choose another name."
+            )
         return same
 
     async def _protect(self, wanted: SetUpChange) -> list[Write]:
@@ -237,7 +241,7 @@ class Planner:
         if machine.protectable_item_id is not None:
             found = ResourceId.parse(machine.protectable_item_id)
             if not found.key.startswith(f"{vault.id.key}/"):
-                raise wrong(f"{at}protectableItemId", "The machine is not one of this vault's.")
+                raise wrong(f"{at}protectableItemId", f"{found} is not a machine of this vault.")
             body = await self.gateway.find(found)
             if body is None:
                 raise Refused(ErrorCode.SOURCE_NOT_FOUND, f"The vault has no machine {found}.", target=f"{at}protectableItemId")
@@ -290,7 +294,7 @@ class Planner:
 
 
 def hyper_v_item(protectable: str | None) -> str:
-    """Return the ARM id under which a machine of a Hyper-V host is protected: the same whenever it is asked for."""
+    """Return the ARM id under which a machine of a Hyper-V host is protected; it depends on the machine alone."""
     found = ResourceId.parse(protectable or "")
     return f"{found.parent}/replicationProtectedItems/{found.name}"
 
@@ -307,13 +311,18 @@ def _associations(asked: PolicyRequest, provider: Provider, policy: str, mapping
 
 
 def _sides(asked: RecoveryPlanRequest, members: list[ProtectedItemFacts]) -> tuple[str, str]:
-    """Return the fabrics between which a plan goes: those named, else those of its members, who must agree."""
+    """Return the primary and the recovery fabric of a plan: those named, else those of its members, which must agree."""
     primaries = {id_key(fabric): fabric for item in members if (fabric := item.id.rsplit("/", 4)[0])}
     recoveries = {(item.recovery_fabric_id or AZURE).lower(): item.recovery_fabric_id or AZURE for item in members}
     if asked.primary is None and len(primaries) != 1:
-        raise wrong("primary", f"The members are in {len(primaries)} fabrics: a plan has those of one.")
+        raise wrong(
+            "primary", f"The members are in {len(primaries)} fabrics; the members of a plan are in one. Split the plan, or give the fabric."
+        )
     if asked.recovery is None and len(recoveries) != 1:
-        raise wrong("recovery", f"The members go to {len(recoveries)} fabrics: a plan has those of one.")
+        raise wrong(
+            "recovery",
+            f"The members go to {len(recoveries)} fabrics; the members of a plan are in one. Split the plan, or give the fabric.",
+        )
     return asked.primary or next(iter(primaries.values())), asked.recovery or next(iter(recoveries.values()))
 
 
@@ -341,14 +350,14 @@ def _loses_actions(plan: str, lost: Sequence[LostAction]) -> Refused:
 def _require_confirmed(item: ProtectedItemFacts, said: ConfirmRequest) -> None:
     names = {item.name.lower(), item.friendly_name.lower()}
     if said.confirm.lower() not in names:
-        raise wrong("confirm", "This is not the item's name; nothing was done. Give the name of the item whose protection is to end.")
+        raise wrong("confirm", f"'{said.confirm}' is not the name of the item. Give the name of the item whose protection is to end.")
 
 
 def _require_allowed(item: ProtectedItemFacts) -> None:
     allowed = item.allowed_operations
     if allowed is not None and AllowedOperation.DISABLE_PROTECTION not in allowed:
         details = tuple(Problem(one, f"{one} is allowed now", "action") for one in allowed)
-        words = f"Azure does not let the protection of {item.friendly_name or item.name} be disabled as it stands."
+        words = f"Azure does not allow disabling the protection of {item.friendly_name or item.name} now."
         raise Refused(ErrorCode.ACTION_NOT_ALLOWED, words, target=item.name, details=details)
 
 

@@ -1,4 +1,4 @@
-"""What entry points ask of the set-up: accept a change, once, after all that can be known now (docs/design/http.md)."""
+"""The set-up as entry points call it: accept a change once, after the checks that are possible now (docs/design/http.md)."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -19,10 +19,10 @@ _READS_SECONDS = 2.5
 
 @dataclass(frozen=True, slots=True)
 class StartSetUp:
-    """A change, with who asks: `owner` is the tenant for which it is asked, `key` the repeatability key.
+    """A change with its caller: `owner` is the tenant for which it is requested, `key` the repeatability key.
 
-    `everything` says that whoever asks reaches every tenant's things in the vault. `compare_body` is false where the key alone says that it
-    is the same change, as that of a policy and a machine.
+    `everything` is true for a caller that reaches every tenant's resources in the vault. `compare_body` is false where the key alone
+    identifies the change, such as the key of a policy and a machine.
     """
 
     wanted: SetUpChange
@@ -47,8 +47,8 @@ class SetUp:
     async def start(self, asked: StartSetUp) -> Accepted:
         """Accept a change, or find the operation that this request became earlier.
 
-        Raises `Refused` for what is known not to go now (ScopeBusy, NotFound, ActionNotAllowed, InvalidRequest with the field …); what
-        Azure does not say within five seconds is found by the first step. Raises `CallFailure` where it does not say whose a thing is.
+        Raises `Refused` for what is known to be impossible (ScopeBusy, NotFound, ActionNotAllowed, InvalidRequest with the field …); the
+        first step checks what Azure does not answer within five seconds. Raises `CallFailure` where the owner cannot be read.
         """
         wanted, owner = await self.ownership.confine(asked.wanted, asked.owner, everything=asked.everything)
         asked = replace(asked, wanted=wanted, owner=owner)
@@ -67,7 +67,7 @@ class SetUp:
         if known is not None:
             return Accepted(known, created=False)
         scopes = await self._in_time(self.planner.scopes(asked.wanted)) or asked.wanted.known_scopes()
-        # locks of its own id are left of an earlier try that died before it was accepted
+        # locks with the same id are left by an earlier attempt that ended before it was accepted
         busy = await self.locks.holder(lock_names(*scopes), self.acceptance.store.id_for(new))
         if busy is not None:
             raise Refused(ErrorCode.SCOPE_BUSY, f"Operation {busy.owner} works on it; wait for its end.", target=busy.owner)

@@ -1,4 +1,4 @@
-"""What of a vault matters for protecting machines: its policies, their associations, its items and fabrics, read at once."""
+"""A snapshot of what protecting machines needs of a vault: its policies, their associations, its items and fabrics."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -17,7 +17,7 @@ from shared.values.reading import an_object, text
 
 @dataclass(frozen=True, slots=True)
 class VaultSnapshot:
-    """A vault as it is now. Raises `Refused` for what cannot be, each with the field that it is about."""
+    """A vault at one moment. Its methods raise `Refused`, with the field that is wrong."""
 
     id: ResourceId
     policies: list[Json]
@@ -26,14 +26,14 @@ class VaultSnapshot:
     fabrics: list[Json]
 
     def policy(self, named: str, provider: Provider, field: str) -> str:
-        """Return the ARM id of the policy of a name or an id, one of the vault's and of the kind that replicates so."""
+        """Return the ARM id of the vault's policy of a name or an id; it must be one of the provider."""
         name = named.rpartition("/")[2].lower()
         found = next((one for one in self.policies if own_id(one).rpartition("/")[2].lower() == name), None)
         if found is None or ("/" in named and id_key(own_id(found)) != id_key(named)):
             raise wrong(field, f"The vault has no replication policy {named}.")
         kind = text(an_object(an_object(found, "properties"), "providerSpecificDetails"), "instanceType") or ""
         if kind.lower() != provider.lower():
-            raise wrong(field, f"The policy is one of {kind}; the machine needs one of {provider}.")
+            raise wrong(field, f"The policy {named} is one of {kind}; the machine needs one of {provider}.")
         return own_id(found)
 
     def require_new(self, machine: str, field: str) -> None:
@@ -46,10 +46,12 @@ class VaultSnapshot:
     def require_associated(self, cloud: str, policy: str, field: str) -> None:
         """Refuse a policy that is not associated with the machine's cloud."""
         if not any(cloud_of(mapping) == id_key(cloud) and policy_of(mapping) == id_key(policy) for mapping in self.mappings):
-            raise wrong(field, f"The policy is not associated with the cloud {cloud.rpartition('/')[2]}: put the cloud into its clouds.")
+            raise wrong(
+                field, f"The policy is not associated with the cloud {cloud.rpartition('/')[2]}. Add the cloud to the policy's clouds."
+            )
 
     def pair(self, machine: ProtectRequest, vm: Json, policy: str, at: str) -> tuple[str, str]:
-        """Return the container of a machine in Azure and the one it is protected to, by the associations of the policy."""
+        """Return the container of a machine in Azure and its target container, by the associations of the policy."""
         region = _location(vm)
         regions = {id_key(own_id(one)): _region(one) for one in self.fabrics}
         found = [
@@ -78,12 +80,12 @@ async def read_vault(gateway: Reads, vault: ResourceId) -> VaultSnapshot:
 
 
 def wrong(field: str, words: str) -> Refused:
-    """Return the refusal of a field, in words."""
+    """Return the refusal of a field with its reason."""
     return Refused(ErrorCode.INVALID_REQUEST, words, target=field, details=(Problem(ErrorCode.INVALID_REQUEST, words, field),))
 
 
 def cloud_of(mapping: Json) -> str | None:
-    """Return the key of the cloud that an association begins in."""
+    """Return the key of the cloud of an association."""
     return id_key(own_id(mapping).rsplit("/", 2)[0])
 
 
@@ -97,13 +99,13 @@ def _region(fabric: Json) -> str:
 
 
 def fabric_of(fabrics: Sequence[Json], field: str, network: str, body: Json | None) -> str:
-    """Return the ARM id of the fabric of the region that a virtual network is in; `body` is the network, None where it is not there."""
+    """Return the ARM id of the fabric of a virtual network's region; `body` is the network, None where Azure has none of that id."""
     if body is None:
         raise wrong(field, f"Azure has no network {network}.")
     region = _location(body)
     found = next((own_id(one) for one in fabrics if region and _region(one) == region), None)
     if found is None:
-        raise wrong(field, f"The vault protects nothing in {region}: it has no fabric of that region.")
+        raise wrong(field, f"The vault has no fabric of the region {region}.")
     return found
 
 

@@ -42,7 +42,7 @@ class Acceptance:
         claim: Callable[[str], Awaitable[None]] | None = None,
         unclaim: Callable[[str], Awaitable[None]] | None = None,
     ) -> Accepted:
-        """Make an operation of a request, or find the one that it became earlier.
+        """Create the operation of a request, or find the one that it became earlier.
 
         `new.locks` are taken first; `claim(id)` takes what else must be this operation's alone and raises `Refused` where it is another's;
         `unclaim(id)` gives it back when nothing was accepted under the id. Raises `Refused` (ScopeBusy, RepeatabilityKeyReused).
@@ -50,7 +50,9 @@ class Acceptance:
         operation = self.store.id_for(new)
         held = await self.locks.take(new.locks, operation)
         if held is not None:
-            raise Refused(ErrorCode.SCOPE_BUSY, f"Operation {held.owner} works on it; wait for its end.", target=held.name)
+            raise Refused(
+                ErrorCode.SCOPE_BUSY, f"Operation {held.owner} is working on the same resource. Wait until it has ended.", target=held.name
+            )
         try:
             if claim is not None:
                 await claim(operation)

@@ -1,4 +1,4 @@
-"""What a person may say to an operation that is under way: cancel it, look again now."""
+"""The commands and inputs that an operation takes while it runs: cancel, retry, and what its workflow asks for."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -17,7 +17,7 @@ from shared.storage.tables import Conflict, Queues
 
 @dataclass(frozen=True, slots=True)
 class Commands:
-    """Writes a person's word into the active row and sends the message that has it looked at."""
+    """Writes commands and inputs into the active row and sends the message that runs its next step."""
 
     store: Store
     queues: Queues
@@ -28,7 +28,7 @@ class Commands:
     async def cancel(self, operation: Operation, by: Actor) -> Operation:
         """Cancel an operation before its own effect; which of the two was first, the row decides.
 
-        Who said it first is remembered by the same write, until its workflow has heard of it. Raises `Refused` (AlreadyStarted,
+        The same write keeps who canceled it first, until the command was delivered to its workflow. Raises `Refused` (AlreadyStarted,
         AlreadyEnded). One that was canceled before is answered as it is.
         """
         try:
@@ -43,15 +43,15 @@ class Commands:
         """Have an operation looked at now, whatever it waits for; raises `Refused` (AlreadyEnded)."""
         return await self._write(operation, partial(_looked_at, command=PendingCommand(self.ids.new(), Command.RETRY, by)))
 
-    async def submit_input(self, operation: Operation, word: JsonObject, guard: Callable[[Active], None]) -> Operation:
-        """Leave a person's word for the operation's next step, and have it looked at now.
+    async def submit_input(self, operation: Operation, given: JsonObject, guard: Callable[[Active], None]) -> Operation:
+        """Leave an input (approve, resume, resolve, …) for the operation's next step, and run that now.
 
-        `guard` raises `Refused` where the row, as it is at the moment of the write, does not wait for such a word.
+        `guard` raises `Refused` where the row, as it is at the moment of the write, does not wait for such an input.
         """
 
         def change(row: Active) -> Active:
             guard(row)
-            return replace(row, pending_input=word)
+            return replace(row, pending_input=given)
 
         return await self._write(operation, change)
 
@@ -62,8 +62,8 @@ class Commands:
                 ended = await self.store.get(operation.id) or operation
                 raise Refused(ErrorCode.ALREADY_ENDED, f"The operation has ended: {ended.status}.", target=operation.id)
             if row.is_newer:
-                words = "A newer version of Farshore, which is being deployed, carries it on; ask again in a minute."
-                raise Refused(ErrorCode.SERVICE_UNAVAILABLE, words, target=operation.id)
+                message = "The operation is run by a newer version of Farshore that is being deployed. Try again in a minute."
+                raise Refused(ErrorCode.SERVICE_UNAVAILABLE, message, target=operation.id)
             changed = change(row)
             hold = to_text(self.clock.now() + dispatch_hold(self.clock.speed))
             try:
@@ -77,11 +77,11 @@ class Commands:
 
 def _canceled(row: Active, command: PendingCommand) -> Active:
     if row.started:
-        raise Refused(ErrorCode.ALREADY_STARTED, "It has started and can no longer be canceled.", target=row.id)
+        raise Refused(ErrorCode.ALREADY_STARTED, "The operation has started and can no longer be canceled.", target=row.id)
     return row if row.cancel_requested else replace(row, cancel_requested=True, pending_commands=(*row.pending_commands, command))
 
 
 def _looked_at(row: Active, command: PendingCommand) -> Active:
-    # who says it again before it was heard has said it once: the row must not grow
+    # a command that is repeated before it was delivered counts once: the row must not grow
     again = any(one.command is command.command and one.by == command.by for one in row.pending_commands)
     return replace(row, attempts=0, pending_commands=row.pending_commands if again else (*row.pending_commands, command))

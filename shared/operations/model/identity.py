@@ -19,7 +19,7 @@ def _digest(*parts: str) -> bytes:
 
 
 def short_hash(*parts: str) -> str:
-    """Return 26 characters (a-z, 2-7) that stand for the parts: a key without the characters that tables refuse."""
+    """Return 26 characters (a-z, 2-7) that identify the parts: a key without the characters that tables refuse."""
     return base64.b32encode(_digest(*parts)).decode().lower()[:_ID_LENGTH]
 
 

@@ -1,6 +1,6 @@
 """What a list row carries, so that a page of a list is read in ranges: the request, and the operation as readers see it.
 
-Four binary columns of compressed JSON stand beside the columns that lists filter by: `request` (body and actor, written once), `shown` (the
+Four binary columns of compressed JSON follow the columns that lists filter by: `request` (body and actor, written once), `shown` (the
 active row as shown, or the final answer), `detail` (of steps) and `seen` (of checks). A row of version 0.1.0 has none of them, one that an
 older version changed during a deployment has a `shown` of another status or attention, and a document may be too large for a list row: then
 the operation is read by its id. Pure.

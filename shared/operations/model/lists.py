@@ -73,7 +73,7 @@ class Lists:
         partitions = all_partitions() if query.tenant is None else (partition_of_tenant(query.tenant),)
         found = await _gather([self.store.asking(partition) for partition in partitions])
         keys = sorted(_key(row) for part in found for row in part if _fits(row, query))
-        # after the key of the last row, not after the row itself: it may ask for nobody any more
+        # after the key of the last row, not after the row itself: its attention may have ended
         later = [key for key in keys if after is None or key > after]
         page = later[:top]
         by_partition: dict[str, list[str]] = defaultdict(list)

@@ -1,4 +1,4 @@
-"""The words of the durable core: an operation, where it stands, and what a step may say of it."""
+"""The model of the durable core: an operation, its state, and who asked for what."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -43,8 +43,8 @@ class Attention:
 class Intent:
     """What was about to be sent, written before it is sent.
 
-    `at` is when it was first meant, `last` when it was last sent, both Azure's time as text; `lost` counts the sends whose outcome nobody
-    knows; `refusal` is a definite no that came while an earlier send was still in doubt; `own` is false for a preparation; `was_started` is
+    `at` is when it was first meant, `last` when it was last sent, both Azure's time as text; `lost` counts the sends of unknown outcome;
+    `refusal` is a definite no that came while an earlier send was still in doubt; `own` is false for a preparation; `was_started` is
     whether an earlier effect of the operation's own had begun before.
     """
 
@@ -94,7 +94,7 @@ class Command(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PendingCommand:
-    """A command that was taken, and who gave it; `id` tells it from every other."""
+    """A command that was taken, and who gave it; `id` is unique."""
 
     id: str
     command: Command
@@ -116,9 +116,9 @@ class NewOperation:
     """A request that was found good and is to become an operation.
 
     `key` identifies it among its owner's operations of its kind (None: it is the only one of its kind). `body` is the JSON as sent, whose
-    hash tells a repetition from another request under the same key; `compare_body` is false for a timer's slot. `filters` are the values
-    that lists filter by. `locks` are held already and named in the row. `data` is what the first step finds. `first_sent` is when the
-    client says that it asked first, as it says it.
+    hash distinguishes a repetition from another request under the same key; `compare_body` is false for a timer's slot. `filters` are the
+    values that lists filter by. `locks` are held already and named in the row. `data` is what the first step finds. `first_sent` is when
+    the client asked first, as it sent it.
     """
 
     kind: str
@@ -139,7 +139,7 @@ class NewOperation:
 class Operation:
     """One accepted request, from its acceptance to its end, as a reader sees it.
 
-    `body` is the request as sent; `detail` is what the steps and checks learned, in the capability's own words, and `data` what
+    `body` is the request as sent; `detail` is what the steps and checks learned, in the capability's own form, and `data` what
     scheduling needs of it while it runs. Times are aware UTC.
     """
 

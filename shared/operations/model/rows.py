@@ -23,11 +23,12 @@ Entity = dict[str, object]
 class Active:
     """The active row: what scheduling needs. Times are texts as `shared.clock.to_text` writes them; leases are wall time, the rest Azure's.
 
-    `dispatched` says that a message is on its way, so that `next_at` is only the moment to look for a lost one. `group` names what a due
-    check is batched by (empty: a step is due). `announce` is set when all that is left is to tell of the end. `started` stands from the
-    intent of the operation's own effect on. `tell` holds the events that are yet to be sent, `word` what a person said of it, `said` the
-    commands that its workflow is yet to hear of. `stamp` is new with each write, so that a write which storage answered twice knows itself
-    again; `extra` is what a newer version packed beside it.
+    `dispatched` is true while a message is on its way, sent at `dispatched_at`, so that `next_at` is only the time to look for a lost one.
+    `group` names what a due check is batched by (empty: a step is due). `announce` is set when only the announcement of the end is left.
+    `started` is set from the intent of the operation's own effect on. `pending_events` are yet to be sent, `pending_input` is yet to be
+    taken by a step, `pending_commands` are yet to be delivered to the workflow (stored as `tell`, `word` and `said`). `shown_as` is the
+    digest of what the list rows show, `seen_as` that of what the last check saw. `stamp` is new with each write, so that a write which
+    storage answered twice is recognised; `extra` is what a newer version packed beside it.
     """
 
     id: str
@@ -58,6 +59,7 @@ class Active:
     pending_input: JsonObject | None = None
     pending_commands: tuple[PendingCommand, ...] = ()
     busy: Busy | None = None
+    dispatched_at: str = ""
     shown_as: str = ""
     seen_as: str = ""
     version: int = VERSION
@@ -77,13 +79,13 @@ class Active:
 
     @property
     def awaits_check(self) -> bool:
-        """Whether what is due is a check; else it is a step, were it only to heed a person's word or to tell of something."""
+        """Whether what is due is a check; else it is a step, if only to handle an input or to send an event."""
         return bool(self.group) and not (
             self.announce or self.pending_events or self.cancel_requested or self.pending_input or self.pending_commands
         )
 
     def with_attention(self, code: str, message: str, since: str) -> "Active":
-        """Return the row asking for a person, with the event that tells so; unchanged if it already asks the same."""
+        """Return the row with attention, and the event of it; unchanged if it already has attention of that code."""
         message = sentence(message)
         if self.attention is not None and self.attention.code == code:
             return replace(self, attention=replace(self.attention, message=message))
@@ -123,6 +125,7 @@ def active_entity(row: Active) -> Entity:
         pending_input=row.pending_input,
         pending_commands=row.pending_commands,
         busy=row.busy,
+        dispatched_at=row.dispatched_at,
         shown_as=row.shown_as,
         seen_as=row.seen_as,
         created_at=row.created_at,
@@ -185,6 +188,7 @@ def read_active(entity: Mapping[str, object], etag: str) -> Active:
         pending_input=state.pending_input,
         pending_commands=state.pending_commands,
         busy=state.busy,
+        dispatched_at=state.dispatched_at,
         shown_as=state.shown_as,
         seen_as=state.seen_as,
         version=_integer(entity.get("v")) or VERSION,
@@ -302,7 +306,7 @@ def _ended(common: Mapping[str, object], final: JsonObject) -> Operation:
 
 
 def failed_before(request: Mapping[str, object]) -> bool:
-    """Whether the final answer says Failed or Canceled."""
+    """Whether the final answer is Failed or Canceled."""
     final = from_pieces("final", request)
     return final is not None and final.get("status") in {str(Status.FAILED), str(Status.CANCELED)}
 

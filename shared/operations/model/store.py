@@ -120,7 +120,7 @@ class Store:
         return rows.read_operation(row, request.entity, rows.read_detail(detail.entity) if detail else None)
 
     async def active(self, operation: str) -> Active | None:
-        """Return the active row, or None once the end has been told."""
+        """Return the active row, or None once the end has been announced."""
         found = await self._table.get(partition_of(operation), rows.active_key(operation))
         return rows.read_active(found.entity, found.etag) if found else None
 
@@ -137,7 +137,7 @@ class Store:
     ) -> Active:
         """Write the active row under its ETag, with the detail and the list rows' state where asked for, and return it as written.
 
-        `filters` are values that lists filter by and that were not known before. Raises `Conflict` when somebody else wrote it meanwhile.
+        `filters` are values that lists filter by and that were not known before. Raises `Conflict` where another wrote it meanwhile.
         """
         stamped = self._stamped(row, detail)
         listed = listed or stamped.shown_as != row.shown_as
@@ -219,7 +219,7 @@ class Store:
     async def finish(self, row: Active, detail: JsonObject, error: Problem | None) -> Active:
         """Write the end of an operation in one transaction: the final answer, the list rows, and a row that is yet to be announced.
 
-        `row` has the final status. Raises `Conflict` when somebody else wrote it meanwhile.
+        `row` has the final status. Raises `Conflict` when it was written by another meanwhile.
         """
         ended = replace(
             row,
@@ -248,7 +248,7 @@ class Store:
         return replace(ended, has_detail=False, etag=etag)
 
     async def remove(self, row: Active) -> None:
-        """Delete the active row of an operation whose end has been told."""
+        """Delete the active row of an operation whose end has been announced."""
         await self._table.delete(row.partition, rows.active_key(row.id))
 
     async def due(self, partition: str, limit: int) -> list[Active]:
@@ -269,7 +269,7 @@ class Store:
         found: list[Active] = []
         for partition in sorted({partition_of(operation) for operation in wanted}):
             keys = sorted(operation for operation in wanted if partition_of(operation) == partition)
-            # the SDK puts parameters in word by word: brackets stand alone
+            # the SDK puts parameters in token by token: brackets need spaces around them
             filters = "PartitionKey eq @partition and RowKey ge @first and RowKey le @last"
             parameters = {"partition": partition, "first": rows.active_key(keys[0]), "last": rows.active_key(keys[-1])}
             if due_in is not None:
@@ -309,7 +309,7 @@ class Store:
         for index, (column, values) in enumerate(sorted(conditions.items())):
             names = [f"c{index}x{number}" for number in range(len(values))]
             parameters |= dict(zip(names, values, strict=True))
-            # the SDK puts parameters in word by word: brackets stand alone
+            # the SDK puts parameters in token by token: brackets need spaces around them
             filters += " and ( " + " or ".join(f"{column} eq @{name}" for name in names) + " )"
         found = self._table.range(filters, select=listing.COLUMNS, parameters=parameters, limit=limit)
         return [_list_row(prefix, item) async for item in found]

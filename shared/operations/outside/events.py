@@ -1,6 +1,6 @@
 """Events: what became of an operation, as CloudEvents 1.0 on the queue `outcomes` (docs/design/queues.md).
 
-The id of an event is made of what it tells, so that a consumer who sees it twice knows it.
+The id of an event is made of its content, so that a consumer recognises one that is delivered twice.
 """
 
 import json

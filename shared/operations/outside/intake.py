@@ -1,4 +1,4 @@
-"""What comes in by an intake queue: a POST's body, a word on an existing thing, or a CloudEvent (docs/design/queues.md). Pure."""
+"""Reads the messages of intake queues: a POST's body, a command for an operation, or a CloudEvent (docs/design/queues.md). Pure."""
 
 import base64
 import binascii
@@ -30,7 +30,7 @@ class Intake:
     source: str | None = None
 
     def names(self) -> tuple[str, ...]:
-        """Return the keys that `target` can stand for: the `id` of a message or, said by a CloudEvent, that of an event of its source."""
+        """Return the keys that `target` can name: the `id` of a message or, in a CloudEvent, that of an event of its source."""
         target = self.target or ""
         return (target, f"{self.source} {target}") if self.source else (target,)
 
@@ -97,7 +97,7 @@ def _cloud_event(event: JsonObject, kinds: frozenset[str]) -> Intake:
     if _text(data, "operation") not in {None, operation}:
         raise Refused(
             ErrorCode.INVALID_REQUEST,
-            f"The event's type says {operation}; its data must not say another.",
+            f"'operation' in the event's data differs from {operation} in its type. Leave it out, or send the same.",
             target="data.operation",
         )
     intake = _plain({**data, "operation": operation}, key=f"{source} {event_id}", tenant=tenant)

@@ -1,4 +1,4 @@
-"""The messages between our own functions: hints that say which operations to look at. Losing one costs time, doubling one nothing."""
+"""The messages between the functions of the app: hints that name operations to look at. Losing one costs time, doubling one nothing."""
 
 import json
 from collections.abc import Sequence

@@ -22,7 +22,7 @@ _HIDDEN_SECONDS = 120
 
 @dataclass(frozen=True, slots=True)
 class PoisonQueues:
-    """The poison queues of intake queues and of our own."""
+    """The poison queues of the intake queues and of the app itself."""
 
     queues: Queues
     receiver: Receiver

@@ -1,7 +1,7 @@
-"""Receives what other systems send: each message becomes an operation, a word on one, or a rejected message; none disappears.
+"""Receives what other systems send: each message becomes an operation, a command or input for one, or a rejected message; none disappears.
 
-Storage hands a message out again when this fails; the fifth time it is rejected by our own code, before the platform would move it to a
-poison queue under another id (CORE.md, "The row is the truth").
+Storage hands a message out again when this fails; the fifth time it is rejected here, before the platform would move it to a
+poison queue under another id (docs/design/core.md, "The row is the truth").
 """
 
 import logging
@@ -54,12 +54,13 @@ class Receiver:
             if delivery.count < MAX_DELIVERIES:
                 raise
             _log.exception("message %s of %s failed for the fifth time", delivery.message_id, delivery.queue)
-            words = f"It failed {delivery.count} times, the last time with {type(error).__name__}; the log has the rest."
+            last = type(error).__name__
+            words = f"Processing failed {delivery.count} times, the last time with {last}. Search the log for {delivery.message_id}."
             await self._reject(delivery, intake, Problem(ErrorCode.INTERNAL_ERROR, words), may_have_been_accepted=True)
 
     async def reject_poisoned(self, delivery: Delivery) -> None:
-        """Reject a message that the platform moved to a poison queue: our code never came to its end."""
-        words = "It was delivered five times and its processing never came to an end."
+        """Reject a message that the platform moved to a poison queue: its processing never ended."""
+        words = "The message was delivered five times and its processing never ended."
         await self._reject(delivery, None, Problem(ErrorCode.INTERNAL_ERROR, words), may_have_been_accepted=True)
 
     async def _understand(self, delivery: Delivery, kinds: frozenset[str]) -> Intake:

@@ -1,6 +1,6 @@
-"""Rejected messages: what came in by an intake queue and could not be accepted, kept with the reason until somebody replays it.
+"""Rejected messages: what came in by an intake queue and could not be accepted, kept with the reason until it is replayed.
 
-One row per queue and message id, written by our own code before the platform would move the message away under another id. The id holds the
+One row per queue and message id, written here before the platform would move the message away under another id. The id holds the
 time at which the message was put on its queue, so that the newest are read first.
 """
 
@@ -82,7 +82,7 @@ class RejectedMessages:
         key: str,
         may_have_been_accepted: bool = False,
     ) -> str:
-        """Keep a message with the reason and tell of it; harmless to repeat. Returns the row's id."""
+        """Keep a message with the reason and send its event; harmless to repeat. Returns the row's id."""
         rejected = f"{inverted(received_at)}{short_hash(queue, message_id)}"
         entity: dict[str, Any] = {
             "PartitionKey": _PARTITION,
@@ -96,7 +96,7 @@ class RejectedMessages:
             "key": key,
             "tenant": tenant,
             "replayedAs": "",
-            "told": False,
+            "told": False,  # the stored name for: its event was sent
             **_body_pieces(without_secrets(raw)),
         }
         try:
@@ -143,7 +143,7 @@ class RejectedMessages:
 
 
 def without_secrets(raw: bytes) -> str:
-    """Return a message's text, read from base64 where it hides a secret there, with every value removed whose name says it is one.
+    """Return a message's text, read from base64 where it hides a secret there, with every value removed whose name is that of one.
 
     In text that is no JSON they are found by their look. A reference to Key Vault is no secret; a text without secrets stays as it is.
     """
@@ -172,7 +172,7 @@ def _from_base64(raw: bytes) -> str:
 
 
 def _short(reason: Problem) -> Problem:
-    """Return a reason as a row may hold it: the words may quote what was sent."""
+    """Return a reason as a row may hold it: its message may quote what was sent."""
     details = tuple(_shortened(detail, 300) for detail in reason.details[:10])
     return replace(_shortened(reason, 1000), details=details)
 

@@ -2,9 +2,9 @@
 
 Source: docs/design/core.md, "Budgets".
 
-A budget is named by its key (principal, subscription and operation type, in the caller's own words). Resource Manager's bucket holds 250
-reads and fills by 25 a second (docs/azure/resource-manager.md); we plan with our share of that, and with our share of what the headers say
-is left where that is less.
+A budget is named by its key (principal, subscription and operation type, as the caller names them). Resource Manager's bucket holds 250
+reads and fills by 25 a second (docs/azure/resource-manager.md). The tick plans with the app's share of that, and with its share of what the
+headers show as left where that is less.
 """
 
 from dataclasses import dataclass, replace
@@ -23,7 +23,7 @@ _TRIES = 5
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """What an answer said of a budget: calls left in the bucket, or for how many seconds nothing may be sent (Azure's time)."""
+    """What an answer shows of a budget: calls left in the bucket, or for how many seconds nothing may be sent (Azure's time)."""
 
     key: str
     remaining: int | None
@@ -33,7 +33,7 @@ class Observed:
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """One budget as its row holds it. `available` is our own bucket at `at`; `remaining` is the header's last word at `seen_at`,
+    """One budget as its row holds it. `available` is the app's own bucket at `at`; `remaining` is the header's last figure at `seen_at`,
     less what was released since."""
 
     available: float
@@ -55,13 +55,13 @@ def allowance(budget: Budget, now: datetime, share: float) -> int:
 
 
 def spend(budget: Budget, count: int, now: datetime, share: float) -> Budget:
-    """Return the budget after `count` calls were released; what the header left is spent too, until an answer says more."""
+    """Return the budget after `count` calls were released; what the header left is spent too, until an answer shows more."""
     left = None if budget.remaining is None else budget.remaining - count / share
     return replace(budget, available=_filled(budget, now, share) - count, at=max(now, budget.at), remaining=left)
 
 
 def observe(budget: Budget, seen: Observed) -> Budget:
-    """Return the budget with what an answer said; an older word does not replace a newer one."""
+    """Return the budget with what an answer shows; an older figure does not replace a newer one."""
     if seen.retry_after is not None:
         until = seen.at + timedelta(seconds=seen.retry_after)
         budget = replace(budget, blocked_until=max(until, budget.blocked_until or until))
@@ -71,13 +71,13 @@ def observe(budget: Budget, seen: Observed) -> Budget:
 
 
 def _filled(budget: Budget, now: datetime, share: float) -> float:
-    # what is released is called within seconds: more at once than our share of a full bucket would overdraw it
+    # what is released is called within seconds: more at once than the share of a full bucket would overdraw it
     passed = max((now - budget.at).total_seconds(), 0)
     return min(budget.available + passed * REFILL_PER_SECOND * share, CAPACITY * share)
 
 
 class Budgets:
-    """The rows of a principal's budgets. A lost race is tried again; a budget that nobody can write releases nothing this time."""
+    """The rows of a principal's budgets. A lost race is tried again; a budget that cannot be written releases nothing this time."""
 
     def __init__(self, table: Table, clock: Clock, share: float, principal: str) -> None:
         self._principal = principal
@@ -99,7 +99,7 @@ class Budgets:
         return 0
 
     async def observed(self, seen: Observed) -> None:
-        """Feed what an answer said; given up after a few lost races, the next answer says it again."""
+        """Add what an answer shows; given up after a few lost races, the next answer shows it again."""
         for _ in range(_TRIES):
             found = await self._table.get(*self._row(seen.key))
             before = _read(found, self._clock.now(), self._share)

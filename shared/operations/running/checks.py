@@ -87,13 +87,13 @@ class Checks:
         return after, None if known else detail, _code(after) != _code(row)
 
     def _unread(self, row: Active, result: Unread) -> Written:
-        """A check that learned nothing is counted, unless it was only asked to wait; after the fifth a person is told."""
+        """A check that learned nothing is counted, unless it was only asked to wait; after the fifth it gets attention."""
         now = self.clock.now()
         attempts = row.attempts if result.throttled else row.attempts + 1
         delay = max(retry_delay(attempts), timedelta(seconds=result.retry_after or 0))
         after = replace(row, attempts=attempts, dispatched=False, next_at=to_text(now + delay))
         if attempts >= ATTEMPTS_BEFORE_ATTENTION:
-            message = f"Its progress could not be read {attempts} times: {result.reason} It goes on being looked at, ever more rarely."
+            message = f"Progress could not be read after {attempts} attempts: {result.reason} Retries continue with increasing delay."
             after = after.with_attention(ErrorCode.NO_PROGRESS, message, to_text(now))
         return after, None, _code(after) != _code(row)
 
@@ -113,7 +113,7 @@ class Checks:
             await send_step(self.queues, self.kinds.named(row.kind).step_queue, [row.id])
 
     def _held(self, row: Active) -> Active:
-        """Return the row as it stands until its events are sent: due soon, whenever it is to be checked again."""
+        """Return the row as it is until its events are sent: due soon, whenever it is to be checked again."""
         hold = to_text(self.clock.now() + dispatch_hold(self.clock.speed))
         return replace(row, next_at=min(row.next_at, hold)) if row.pending_events else row
 

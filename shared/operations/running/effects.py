@@ -1,4 +1,4 @@
-"""Effects: calls that change Azure, each started at most once where it must not be repeated (CORE.md, "Claims and effects").
+"""Effects: calls that change Azure, each started at most once where it must not be repeated (docs/design/core.md, "Claims and effects").
 
 The intent of an effect is written to the row before the effect is sent. `decide_absent` and `decide_busy` are the rules for an unknown
 outcome and for a resource on which another operation works; `perform` applies them to a claimed row.

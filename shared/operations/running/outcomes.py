@@ -1,4 +1,4 @@
-"""What a step, and what a check, may say of an operation."""
+"""The outcomes of a step and of a check."""
 
 from dataclasses import dataclass
 from datetime import datetime

@@ -1,6 +1,6 @@
-"""Runs the steps that are due under a claim, and announces the end (CORE.md, "Claims and effects").
+"""Runs the steps that are due under a claim, and announces the end (docs/design/core.md, "Claims and effects").
 
-A message only says "look at this id": whether there is anything to do, the row says. A row whose `next_at` is still to come and for which
+A message only names an id to look at: the row shows whether there is anything to do. A row whose `next_at` is still to come and for which
 no message is on its way (`dispatched`) is left alone, so that a doubled message costs a read.
 """
 
@@ -27,6 +27,7 @@ from shared.telemetry import Metric
 
 _log = logging.getLogger(__name__)
 _STEPS_IN_ONE_CLAIM = 20
+RETRIES_CONTINUE = "Retries continue with increasing delay; call retry to run it now."
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ class Runner:
     async def run(self, operation: str) -> None:
         """Run what is due of one operation; does nothing where nothing is, or where another worker is at it.
 
-        Errors of storage are raised: the message shows again, the row says what is known.
+        Errors of storage are raised: the message shows again, the row holds what is known.
         """
         row = await self.store.active(operation)
         if row is None or row.is_newer or row.kind not in self.workflows or not self._is_due(row):
@@ -79,9 +80,7 @@ class Runner:
             next_at=to_text(self.clock.now() + max(retry_delay(attempts), dispatch_hold(self.clock.speed))),
         )
         if attempts > ATTEMPTS_BEFORE_ATTENTION:
-            message = (
-                f"Step {row.step} was tried {row.attempts} times and never got to its end. It is tried ever more rarely; retry tries now."
-            )
+            message = f"Step {row.step} has not completed after {row.attempts} attempts. {RETRIES_CONTINUE}"
             claimed = claimed.with_attention(ErrorCode.NO_PROGRESS, message, to_text(self.clock.now()))
         listed = claimed.status != row.status or claimed.attention != row.attention
         try:
@@ -106,9 +105,9 @@ class Runner:
         return claim
 
     async def _deliver_commands(self, row: Active) -> None:
-        """Let the workflow hear of the commands that were taken; again after a crash, until the row has forgotten them."""
-        for said in row.pending_commands:
-            await self.workflows[row.kind].on_command(row, said)
+        """Deliver the commands that were taken to the workflow; again after a crash, until they are acknowledged in the row."""
+        for command in row.pending_commands:
+            await self.workflows[row.kind].on_command(row, command)
 
     async def _run_steps(self, claim: Claim) -> None:
         workflow = self.workflows[claim.row.kind]
@@ -124,7 +123,7 @@ class Runner:
                 claim.move_to(outcome.step)
             await self._end_step(claim, Wait(self.clock.now()))
         except ClaimLost:
-            _log.warning("it went on elsewhere: nothing more is written here", extra=_about(claim.row))
+            _log.warning("the claim was lost to another worker; nothing more is written", extra=_about(claim.row))
 
     async def _hand_over_to_checks(self, claim: Claim) -> None:
         # only events were to be sent, or a person asked to look now: what is due is a check, and the tick dispatches it
@@ -132,7 +131,7 @@ class Runner:
         await claim.commit(replace(claim.row, next_at=now, dispatched=False, attempts=0, lease_until=""))
 
     async def _step(self, claim: Claim, workflow: Workflow) -> "Outcome | _NoProgress":
-        """Run one step and say what came of it, whatever was raised; storage's own errors are raised on."""
+        """Run one step and return its outcome, whatever was raised; storage's own errors are raised on."""
         if claim.row.cancel_requested and not claim.row.started:
             return End(Status.CANCELED)
         try:
@@ -150,20 +149,21 @@ class Runner:
             return self._on_exception(claim, error)
 
     def _on_azure_error(self, claim: Claim, failure: CallFailure) -> "Wait | _NoProgress":
-        """A call that the step itself could not make sense of: asked to wait, it waits; all else is an attempt without progress."""
+        """Return the outcome of a call that the step did not handle: a wait where Azure asks for one, else an attempt without progress."""
         if failure.asks_to_wait:
             return Wait(self.clock.now() + timedelta(seconds=max(failure.retry_after or 0, 15)))
-        _log.warning("a step was not answered: %s", failure, extra=_about(claim.row))
+        _log.warning("a step failed with an error of Azure; it is retried: %s", failure, extra=_about(claim.row))
         attempts = claim.row.attempts
         delay = max(retry_delay(attempts), timedelta(seconds=failure.retry_after or 0))
         message = f"Step {claim.row.step} failed {attempts} times, the last time with {failure.code}: {failure.problem.message}"
         return _NoProgress(self.clock.now() + delay, (ErrorCode.NO_PROGRESS, message) if attempts >= ATTEMPTS_BEFORE_ATTENTION else None)
 
     def _on_exception(self, claim: Claim, error: Exception) -> "_NoProgress":
-        """A step that failed with a defect of ours, or because storage did: an attempt without progress, never the end of an operation."""
-        _log.exception("a step failed", extra=_about(claim.row))
+        """Return the outcome of a step that raised: an attempt without progress, never the end of an operation."""
+        _log.exception("a step failed; it is retried", extra=_about(claim.row))
         attempts = claim.row.attempts
-        message = f"Step {claim.row.step} failed {attempts} times, the last time with {type(error).__name__}; the log has the rest."
+        last = type(error).__name__
+        message = f"Step {claim.row.step} failed {attempts} times, the last time with {last}. Search the log for operation {claim.id}."
         attention = (str(ErrorCode.NO_PROGRESS), message) if attempts >= ATTEMPTS_BEFORE_ATTENTION else None
         return _NoProgress(self.clock.now() + retry_delay(attempts), attention, broken=True)
 
@@ -172,7 +172,7 @@ class Runner:
             await self._finish(claim, outcome)
             return
         now = to_text(self.clock.now())
-        # what a person said while the step ran is heeded at once, whatever the step waits for
+        # an input that arrived while the step ran is handled at once, whatever the step waits for
         next_at = min(to_text(outcome.at), now) if claim.has_new_input else to_text(outcome.at)
         row = replace(claim.current(), next_at=next_at, dispatched=False, lease_until="")
         if isinstance(outcome, _NoProgress):
@@ -222,7 +222,7 @@ class Runner:
         await self.announce(ended)
 
     async def announce(self, row: Active) -> None:
-        """Give back what the operation held, tell of its end, remove its active row; each harmless to repeat."""
+        """Release what the operation held, send the event of its end, remove its active row; each harmless to repeat."""
         workflow = self.workflows[row.kind]
         await self.locks.release(row.locks, row.id)
         await self._deliver_commands(row)

@@ -62,8 +62,10 @@ class Tick:
         found = await _a_few_at_a_time(self.store.due(partition, _DUE_PER_PARTITION) for partition in all_partitions())
         # what another app serves, or only a newer version side by side with this one during a deployment, is left to its tick
         due = [row for rows in found for row in rows if self.kinds.serves(row.kind) and not row.is_newer]
-        steps = [row for row in due if not row.awaits_check]
+        queued = await self._still_queued(due)
+        steps = [row for row in due if not row.awaits_check and row.id not in queued]
         checks, held_back = await self._within_budget([row for row in due if row.awaits_check])
+        await self._push([row for row in due if row.id in queued], queued=False)
         pushed = await self._push([*steps, *checks])
         crash_point("tick.pushed")
         await self._queue(pushed)
@@ -74,6 +76,27 @@ class Tick:
         _log.info("tick", extra={"due": ticked.due, "steps": ticked.steps, "checks": ticked.checks, "heldBack": ticked.held_back})
         return ticked
 
+    async def _still_queued(self, due: Sequence[Active]) -> set[str]:
+        """Return the ids of steps whose message is not lost but waits in its queue, behind one that is older still.
+
+        Under a flood a queue may be longer than the hold: a second message for each row would make it longer yet.
+        """
+        sent = _by([row for row in due if row.dispatched and not row.awaits_check], lambda row: self.kinds.named(row.kind).step_queue)
+        fronts = await _a_few_at_a_time(self._front(queue) for queue in sent)
+        return {
+            row.id
+            for front, rows in zip(fronts, sent.values(), strict=True)
+            for row in rows
+            if front is not None and front <= (row.dispatched_at or row.created_at)
+        }
+
+    async def _front(self, queue: str) -> str | None:
+        """Return when the message at the front of a queue was sent, Azure's time as text; None for an empty queue."""
+        inserted = await self.queues.oldest(queue)
+        if inserted is None:
+            return None
+        return to_text(self.clock.now() - (self.clock.wall() - inserted) * self.clock.speed)
+
     async def _within_budget(self, checks: Sequence[Active]) -> tuple[list[Active], int]:
         """Return the checks that each budget lets go now, the longest due first, and how many must wait."""
         budgets = _by(checks, lambda row: row.group.partition("#")[0])
@@ -83,11 +106,20 @@ class Tick:
             released += sorted(rows, key=lambda row: row.next_at)[:count]
         return released, len(checks) - len(released)
 
-    async def _push(self, due: Sequence[Active]) -> list[Active]:
-        """Push `next_at` on under each row's ETag, and return the rows that were still as they were read."""
-        until = to_text(self.clock.now() + dispatch_hold(self.clock.speed))
+    async def _push(self, due: Sequence[Active], *, queued: bool = True) -> list[Active]:
+        """Push `next_at` on under each row's ETag, and return the rows that were still as they were read.
+
+        `queued` is false for rows for which no new message is sent.
+        """
+        now = self.clock.now()
+        until, sent = to_text(now + dispatch_hold(self.clock.speed)), to_text(now)
         written = await _a_few_at_a_time(
-            self.store.save_all([(replace(row, next_at=until, dispatched=True), None, False) for row in rows])
+            self.store.save_all(
+                [
+                    (replace(row, next_at=until, dispatched=True, dispatched_at=sent if queued else row.dispatched_at), None, False)
+                    for row in rows
+                ]
+            )
             for rows in _by(due, lambda row: row.partition).values()
         )
         return [row for rows in written for row in rows]

@@ -5,7 +5,7 @@ from shared.values.documents import Document
 
 
 class ReadinessFinding(Document):
-    """One of the nine checks for hosters (facts/site-recovery.md), with what it found."""
+    """One of the nine checks for hosters (docs/azure/site-recovery.md), with its result."""
 
     number: int
     name: str

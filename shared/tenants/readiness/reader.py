@@ -1,7 +1,4 @@
-"""Reads what the checks for hosters ask of a tenant.
-
-Source: docs/azure/site-recovery.md, "Hosters and CSP partners".
-"""
+"""Reads what the readiness checks of a tenant need (docs/azure/site-recovery.md); what cannot be read is unknown."""
 
 import asyncio
 from collections.abc import Awaitable, Iterable, Sequence, Set
@@ -42,7 +39,7 @@ _LISTS = (
 
 @dataclass(frozen=True, slots=True)
 class ReadinessReader:
-    """Says whether tenants can be protected."""
+    """Checks whether tenants can be protected."""
 
     gateway: SiteRecoveryGateway
     inventory: Inventory
@@ -69,7 +66,7 @@ class ReadinessReader:
         found = await self._owned(tenant, await _unless_unread(self.inventory.protectable_bodies(Vault(vault, tenant.name))))
         its_clouds = await self._owned(tenant, clouds)
         if shared:
-            # of servers that many tenants share, what its own machines go through
+            # of servers that several tenants share, only those of its own machines
             servers = {own_id(cloud).rsplit("/", 2)[0].lower() for cloud in its_clouds or ()}
             fabrics = _below(fabrics, servers) if servers else fabrics
             agents = _below(agents, servers) if its_clouds is not None else None
@@ -96,7 +93,7 @@ class ReadinessReader:
         )
 
     async def _owned(self, tenant: Tenant, found: Sequence[Json] | None) -> Sequence[Json] | None:
-        """Return what of a list is the tenant's own: in a vault that is shared, what lies in its clouds."""
+        """Return the members of a list that belong to the tenant: in a shared vault those in its clouds."""
         return None if found is None else [body for body in found if await owner_of(self.registry, own_id(body)) == tenant.name]
 
     async def _plans(self, tenant: Tenant, plans: Sequence[Json]) -> int:
@@ -107,7 +104,7 @@ class ReadinessReader:
         return await _unless_unread(self.gateway.children(vault, kind))
 
     async def _targets(self, tenant: Tenant, items: Iterable[ProtectedItemFacts]) -> tuple[rules.Placed, ...]:
-        """Read the networks and storage accounts that the tenant's items go to, each once."""
+        """Read the networks and storage accounts that are targets of the tenant's items, each once."""
         named: dict[str, tuple[ResourceId, str]] = {}
         for item in items:
             for id_, kind in ((item.target.network_id, "virtual network"), (item.target.storage_account_id, "storage account")):
@@ -129,7 +126,7 @@ class ReadinessReader:
 async def _unless_unread(read: Awaitable[T]) -> T | None:
     try:
         return await read
-    except (CallFailure, Refused):  # the inventory says in words what Azure has refused
+    except (CallFailure, Refused):  # the inventory reports what Azure has refused
         return None
 
 
@@ -150,12 +147,12 @@ def _id(text_: str | None) -> ResourceId | None:
 
 
 def _below(found: Sequence[Json] | None, fabrics: Set[str]) -> Sequence[Json] | None:
-    """Return those of a list that are one of some fabrics, or in one."""
+    """Return the members of a list that are one of some fabrics, or lie in one."""
     return None if found is None else [body for body in found if any(f"{own_id(body).lower()}/".startswith(f"{one}/") for one in fabrics)]
 
 
 def _associated(policies: Sequence[Json] | None, mappings: Sequence[Json] | None) -> Sequence[Json] | None:
-    """Return the policies that some container mappings are of."""
+    """Return the policies that some container mappings use."""
     if policies is None or mappings is None:
         return None
     used = {id_key(resource_id(an_object(mapping, "properties"), "policyId")) for mapping in mappings}
@@ -163,13 +160,13 @@ def _associated(policies: Sequence[Json] | None, mappings: Sequence[Json] | None
 
 
 def _lost(tenant: Tenant, vault: ResourceId, clouds: Iterable[Json]) -> tuple[str, ...]:
-    """Return the clouds that the registry maps to the tenant and its vault has not."""
+    """Return the clouds that the registry maps to the tenant and its vault does not have."""
     known = {cloud_key(own_id(cloud)) for cloud in clouds}
     return tuple(cloud for cloud in tenant.clouds if vault_key(cloud) == vault.key and cloud_key(cloud) not in known)
 
 
 def _cloud(cloud: Json, tenant: Tenant, machines: Iterable[Json]) -> rules.Cloud:
-    """A cloud of the tenant's vault; Site Recovery tells of its VMs only, not of host groups and hosts."""
+    """Return a cloud of the tenant's vault; Site Recovery reports its machines only, not host groups and hosts."""
     below = f"{own_id(cloud).lower()}/"
     inside = sum(own_id(machine).lower().startswith(below) for machine in machines)
     return rules.Cloud(text(an_object(cloud, "properties"), "friendlyName") or own_id(cloud), tenant.name, machines=inside)

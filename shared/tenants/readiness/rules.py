@@ -1,6 +1,6 @@
-"""Whether a tenant can be protected: the nine checks for hosters (docs/azure/site-recovery.md, "Hosters and CSP partners").
+"""The nine readiness checks of a tenant (docs/azure/site-recovery.md, "Hosters and CSP partners").
 
-What is not known is unknown, in words, and never a pass.
+What is not known has the result unknown, with the reason, and never counts as a pass.
 """
 
 import re
@@ -18,7 +18,7 @@ _PASS, _WARNING, _FAILURE, _UNKNOWN = CheckResult.PASS, CheckResult.WARNING, Che
 
 @dataclass(frozen=True, slots=True)
 class ReadinessCheck:
-    """One check: its number in the facts' list, what it is about, and what was found."""
+    """One check: its number, its subject, and its result."""
 
     number: int
     name: str
@@ -27,7 +27,7 @@ class ReadinessCheck:
     message: str
 
     def as_json(self) -> dict[str, object]:
-        """The check as callers see it."""
+        """Return the check as answers contain it."""
         return {"number": self.number, "name": self.name, "target": self.target, "result": self.result.value, "message": self.message}
 
 
@@ -58,7 +58,7 @@ class Placed:
 
 @dataclass(frozen=True, slots=True)
 class Cloud:
-    """A VMM cloud: whose it is, and what is in it; None where VMM does not tell."""
+    """A VMM cloud: its tenant and its contents; None where VMM does not report them."""
 
     name: str
     tenant: str | None
@@ -69,7 +69,7 @@ class Cloud:
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """What is known of a tenant's set-up.
+    """The known set-up of a tenant.
 
     `shared` is the shape in which one VMM server serves many tenants; `vmm` whether there is one; `on_premises` whether machines of
     Hyper-V hosts are protected at all, not only such that run in Azure. `lost_clouds` are ids of clouds that the registry maps to it and
@@ -94,7 +94,7 @@ class Setup:
 
 
 def assess(setup: Setup) -> tuple[ReadinessCheck, ...]:
-    """Run the nine checks, in the order of the facts."""
+    """Run the nine checks in order."""
     found = (_vault, _owners, _regions, _storage, _clouds, _versions, _frequencies, _machines, _failover)
     return tuple(check for run in found for check in run(setup))
 
@@ -120,7 +120,7 @@ def _owners(setup: Setup) -> Iterator[ReadinessCheck]:
         for one in (owner.tenant_id, *owner.subscriptions)
         if one
     )
-    faults += [f"{one} is another's too" for one in ids if one and known[one.lower()]]
+    faults += [f"{one} belongs to another tenant too" for one in ids if one and known[one.lower()]]
     faults += [
         f"the {target.kind} lies in another subscription than the tenant's"
         for target in setup.targets
@@ -156,9 +156,9 @@ def _storage(setup: Setup) -> Iterator[ReadinessCheck]:
         elif not sku:
             result, words = _UNKNOWN, "its redundancy is not known"
         elif "GRS" in sku or "GZRS" in sku:
-            result, words = _PASS, "it is the tenant's alone, and geo-redundant"
+            result, words = _PASS, "only the tenant uses it, and it is geo-redundant"
         else:
-            result, words = _WARNING, f"it is {account.sku}, not geo-redundant (the guide of 2015 took that for an error)"
+            result, words = _WARNING, f"it is {account.sku}, not geo-redundant (an error in the guide of 2015)"
         yield _check(4, "storage", account.id, result, words)
 
 
@@ -180,7 +180,7 @@ def _clouds(setup: Setup) -> Iterator[ReadinessCheck]:
         counts = (("host group", cloud.host_groups), ("Hyper-V host", cloud.hosts), ("VM", cloud.machines))
         lacking = [f"it has no {what}" for what, count in counts if count == 0]
         if not lacking and any(count is None for _, count in counts):
-            yield _check(5, "cloud", cloud.name, _UNKNOWN, "VMM does not tell what is in it")
+            yield _check(5, "cloud", cloud.name, _UNKNOWN, "VMM does not report what is in it")
         else:
             yield _of(5, "cloud", cloud.name, lacking, "it has a host group, a host and a VM")
 
@@ -213,7 +213,7 @@ def _machines(setup: Setup) -> Iterator[ReadinessCheck]:
         faults = machine_faults(machine)
         told = (machine.generation, machine.os_disk_gb, machine.data_disks_gb, machine.bitlocker, machine.shared_vhd, machine.fibre_channel)
         if not faults and None in told:
-            yield _check(8, "machines", machine.name, _UNKNOWN, "the host does not tell everything that Azure limits")
+            yield _check(8, "machines", machine.name, _UNKNOWN, "the host does not report everything that Azure limits")
         else:
             yield _of(8, "machines", machine.name, faults, "it keeps within Azure's limits")
 

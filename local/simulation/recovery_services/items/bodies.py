@@ -1,4 +1,4 @@
-"""What is told of a protected item and its recovery points: bodies as in the REST specification (2025-08-01)."""
+"""Bodies of protected items and their recovery points, as in the REST specification (2025-08-01)."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta

@@ -1,4 +1,4 @@
-"""What each kind of job makes of an item: when it has succeeded, when it has failed, when it was cancelled. Pure."""
+"""The effect of each kind of job on an item: on success, failure and cancellation. Pure."""
 
 from datetime import datetime
 from typing import Any
@@ -56,7 +56,7 @@ def point_changed(item: Item, point: Point) -> Effect:
 
 
 def simple(item: Item, scenario: Scenario) -> Effect:
-    """A job whose outcome depends on where the item stands only."""
+    """Return the effect of a job that depends on the item's state only."""
     return Effect(item.id, _THEN[scenario](item), {}, {})
 
 

@@ -1,4 +1,4 @@
-"""What a protected item can be asked for: failovers, tests, commits, and the ways back."""
+"""Operations on a protected item: failovers, tests, commits, failback and reprotection."""
 
 from collections.abc import Mapping
 from datetime import timedelta
@@ -156,7 +156,7 @@ def _begun(call: Call, item: Item, scenario: Scenario, tasks: tuple[Task, ...], 
 
 
 def item_of(call: Call) -> Item:
-    """Return the item that a deed is asked of; raises `ArmError` 404."""
+    """Return the item of a request; raises `ArmError` 404."""
     item_id = "/" + "/".join(call.path.strip("/").split("/")[:14])
     found = call.world.of(RecoveryServicesState).item(item_id, call.now)
     if found is None:
@@ -186,7 +186,7 @@ def _failover_details(item: Item, point: Point) -> Json:
 
 
 def protected_item_details(item: Item, point: Point | None, network: str | None, *, test: bool = False) -> Json:
-    """Return what a failover's job tells of one item; the recovery point is told by its name alone, as recorded."""
+    """Return a failover job's details of one item; the recovery point is given by its name alone, as recorded."""
     body: Json = {
         "name": name(item.id),
         "friendlyName": item.friendly_name,

@@ -14,10 +14,10 @@ from local.simulation.times import to_text
 
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 
-#: Age of the data, in seconds, of an item whose replication limps or stands still.
+#: Age of the data, in seconds, of an item whose replication is slow or stopped.
 _LAGS = {"Warning": 2700, "Critical": 26_000}
 
-_WORDS = {
+_TEXTS = {
     "Warning": (
         "32001",
         "Replication of the virtual machine is slower than its policy wants.",
@@ -64,8 +64,8 @@ def _meets(fault: Fault, item: Item) -> bool:
 
 
 def _turned(fault: Fault) -> str:
-    said = fault.definition.get("health") or fault.definition.get("replicationHealth") or fault.definition.get("to")
-    return str(said) if said in ("Warning", "Critical", "Normal", "None") else "Critical"
+    given = fault.definition.get("health") or fault.definition.get("replicationHealth") or fault.definition.get("to")
+    return str(given) if given in ("Warning", "Critical", "Normal", "None") else "Critical"
 
 
 def _interval(policy: Thing | None) -> int:
@@ -77,17 +77,17 @@ def _interval(policy: Thing | None) -> int:
 def errors(item: Item, state: str, now: datetime) -> list[Json]:
     """Return Azure's `healthErrors` of a state of health."""
     if item.phase is Phase.BROKEN:
-        words = (
+        texts = (
             "32050",
             "The virtual machine does not replicate any more, because a failover or a failback was cancelled while it ran.",
             "The cancellation left the machine between its two sites.",
             "Disable the protection, see to the machine, and protect it again.",
         )
-    elif state in _WORDS:
-        words = _WORDS[state]
+    elif state in _TEXTS:
+        texts = _TEXTS[state]
     else:
         return []
-    code, message, causes, action = words
+    code, message, causes, action = texts
     return [
         {
             "errorSource": "Provider",

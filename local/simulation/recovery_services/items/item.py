@@ -1,4 +1,4 @@
-"""Protected items: what the estate says of one, and what time makes of it."""
+"""Protected items: their members in the estate, and their state at a moment."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -16,7 +16,7 @@ from local.simulation.times import moment, text_or_none, to_text
 class Item:
     """A replication protected item.
 
-    `target` are the members of Azure's details that say what is made on failover (`vmName`, `vmSize`, `network`, `resourceGroup`,
+    `target` are the members of Azure's details for the machine that a failover creates (`vmName`, `vmSize`, `network`, `resourceGroup`,
     `storageAccount`, `encryption`); `source` those of the machine (`vmId`, `osType`, `disks`, `location`). `points_from` is the start of
     its recovery points, `points_until` (None: now) their end; `kept` the only one that a commit leaves, `chosen` the one failed over to,
     each `{"name", "time", "type"}`. `job` is the name of the job that works on it. `shuts_down`: whether its machine obeys; `pace` makes
@@ -163,7 +163,7 @@ def object_id_of(item: Item) -> str:
 
 
 def _phase(body: Mapping[str, Any], active: str) -> Phase:
-    """Return where an item stands whose estate tells only Azure's words."""
+    """Return the phase of an item for which the estate gives only Azure's state."""
     state = str(body.get("protectionState", "Protected"))
     if "Commit" in state:
         return Phase.FAILED_OVER if active == "Recovery" else Phase.FAILED_BACK

@@ -1,7 +1,7 @@
 """Recovery points: they appear over time, and are reckoned, not kept. Pure.
 
 The first one is there once the machine is protected. Hyper-V makes one an hour, Azure to Azure one every five minutes of which the older
-thin out to one an hour; every so many hours, as the policy says, one is application-consistent. A commit deletes all but the one that was
+thin out to one an hour; at the interval of the policy one is application-consistent. A commit deletes all but the one that was
 used (docs/azure/site-recovery.md).
 """
 

@@ -1,4 +1,4 @@
-"""Protecting a machine, changing how it will look in Azure, and giving the protection up."""
+"""Enabling, changing and disabling the protection of a machine."""
 
 import re
 from collections.abc import Mapping
@@ -174,7 +174,7 @@ def _not_ready(item: Item, errors: list[str]) -> Json:
         "code": "28012",
         "message": f"The machine '{item.friendly_name}' cannot be protected: {'; '.join(errors)}",
         "possibleCauses": "The machine does not meet the requirements for protection to Azure.",
-        "recommendedAction": "Change the machine as the message says, and enable the protection again.",
+        "recommendedAction": "Change the machine as described, and enable the protection again.",
         "providerErrorCode": 31310,
     }
 

@@ -1,4 +1,4 @@
-"""What an item and a plan allow, by provider and state. Pure. The table: docs/azure/site-recovery.md, "Allowed operations"."""
+"""Allowed operations of items and plans, by provider and state (docs/azure/site-recovery.md, "Allowed operations"). Pure."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -77,7 +77,7 @@ def allowed_of_plan(plan: Plan, members: Sequence[list[Operation]]) -> list[Oper
 
 
 def check_allowed(operation: Operation, found: Sequence[Operation], what: str, job: str | None) -> None:
-    """Refuse what is not allowed now, in words; a job that runs is told apart from a state that forbids it."""
+    """Refuse an operation that is not allowed now; a running job and a wrong state have codes of their own."""
     if operation in found:
         return
     if job is not None:
@@ -94,7 +94,7 @@ def check_allowed(operation: Operation, found: Sequence[Operation], what: str, j
 
 
 def protection_state(item: Item, now: datetime) -> str:
-    """Return Azure's free text for where an item stands; nobody should decide by it."""
+    """Return Azure's free text for the state of an item; clients must not decide by it."""
     if item.phase is Phase.ENABLING:
         if item.replicated_at is None or (item.replication_from is not None and now < item.replication_from):
             return "EnablingProtection"

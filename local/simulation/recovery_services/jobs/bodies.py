@@ -1,4 +1,4 @@
-"""What is told of a job: its tasks, nested for a plan, and its errors (spec/recordings_asr_*)."""
+"""Bodies of jobs: tasks, nested for a plan, and errors, as recorded."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -11,7 +11,7 @@ from local.simulation.recovery_services.jobs.tasks import Task, state
 from local.simulation.recovery_services.names import JOB, vault_of
 from local.simulation.times import text_or_none, to_text
 
-#: What stands where there is no time yet.
+#: The value of a time that is not known yet.
 NO_TIME = "0001-01-01T00:00:00"
 
 #: The task type of a recovery plan's manual action.
@@ -83,7 +83,7 @@ def operation(row: Job, now: datetime) -> Json:
 
 
 def first_error(row: Job, now: datetime) -> Json:
-    """Return the error that a failed, or cancelled, job is told with."""
+    """Return the error of a failed, or canceled, job."""
     found = list(_errors(row, row.tasks, now))
     return _envelope(found) or {"code": row.state(now), "message": f"The job '{row.name}' ended in the state {row.state(now)}."}
 

@@ -1,4 +1,4 @@
-"""What can be asked of jobs: reads, cancel, restart, resume, and the results at the addresses that began them."""
+"""Requests on jobs: reads, cancel, restart, resume, and results."""
 
 from dataclasses import replace
 
@@ -87,13 +87,8 @@ def _go_on(call: Call, job: Job) -> Answer:
     return replace(answered(call, job, changes, resource=job.id), uses_faults=False)
 
 
-def export(call: Call) -> Answer:
-    """`ReplicationJobs_Export` is not simulated."""
-    raise ArmError(501, "NotImplemented", f"The export of jobs is not simulated: '{call.path}'.")
-
-
 def result(call: Call) -> Answer:
-    """What stands at the `Location` of what began a job: 202 while it runs, then the resource as it is, or its error."""
+    """Return the result of a job at its `Location`: 202 while it runs, then the resource, or the error."""
     resource_id, _, _ = (
         call.path.rpartition("/operationresults/") if "/operationresults/" in call.path else call.path.rpartition("/operationResults/")
     )
@@ -107,7 +102,7 @@ def result(call: Call) -> Answer:
 
 
 def status(call: Call) -> Answer:
-    """What stands at `replicationOperationStatus`, where changes of the configuration are followed."""
+    """`ReplicationOperationStatus`: the state of a job at its `Azure-AsyncOperation`."""
     return Answer(200, job_bodies.operation(_job(call, f"{vault_of(call.path)}/{name(JOB)}/{name(call.path)}"), call.now))
 
 

@@ -13,28 +13,28 @@ _CODE = "28002"
 
 
 def error_of(fault: Fault) -> Json:
-    """Return what a task fails with, as a fault `failJob` says: `code`, `message`, `possibleCauses`, `recommendedAction`."""
-    said = fault.definition
-    code = str(said.get("code") or _CODE)
+    """Return what a task fails with, as a fault `failJob` defines it: `code`, `message`, `possibleCauses`, `recommendedAction`."""
+    given = fault.definition
+    code = str(given.get("code") or _CODE)
     return {
         "code": code,
-        "message": str(said.get("message") or f"The operation failed with error {code}."),
-        "possibleCauses": str(said.get("possibleCauses") or "The provider reported a failure."),
-        "recommendedAction": str(said.get("recommendedAction") or "Fix the cause that is named, and try the operation again."),
-        "providerErrorCode": int(said.get("providerErrorCode", 31400)),
+        "message": str(given.get("message") or f"The operation failed with error {code}."),
+        "possibleCauses": str(given.get("possibleCauses") or "The provider reported a failure."),
+        "recommendedAction": str(given.get("recommendedAction") or "Fix the cause that is named, and try the operation again."),
+        "providerErrorCode": int(given.get("providerErrorCode", 31400)),
     }
 
 
 def body(error: Mapping[str, Any], task_id: str, at: datetime, activity_id: str, *, mild: bool) -> Json:
     """Return a `JobErrorDetails`."""
-    words = {"possibleCauses": error.get("possibleCauses"), "recommendedAction": error.get("recommendedAction")}
+    texts = {"possibleCauses": error.get("possibleCauses"), "recommendedAction": error.get("recommendedAction")}
     return {
-        "serviceErrorDetails": {"code": str(error["code"]), "message": error["message"], **words, "activityId": activity_id},
+        "serviceErrorDetails": {"code": str(error["code"]), "message": error["message"], **texts, "activityId": activity_id},
         "providerErrorDetails": {
             "errorCode": error.get("providerErrorCode"),
             "errorMessage": error["message"],
             "errorId": derived("provider error", str(error["code"])),
-            **words,
+            **texts,
         },
         "errorLevel": "Warning" if mild else "Error",
         "creationTime": to_text(at),

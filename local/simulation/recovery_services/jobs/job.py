@@ -1,4 +1,4 @@
-"""Jobs: what one does to whom, laid down when it starts, and where it stands by now."""
+"""Jobs: their targets and effects, fixed at the start, and their state at a moment."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -13,7 +13,7 @@ from local.simulation.times import moment, text_or_none
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """What a job makes of an item: its members when the job begins, has succeeded, failed, or been cancelled; `$end` is the time of that.
+    """The effect of a job on an item: its members after the start, success, failure or cancellation; `$end` is the time of that.
 
     `moves` is the item that it becomes under another id.
     """
@@ -104,13 +104,13 @@ class Job:
         return self.ends_at is None or now < self.ends_at
 
     def suspended(self, now: datetime) -> bool:
-        """Whether it waits for somebody."""
+        """Whether it waits for a person."""
         return self.ends_at is None and any(
             task.waits and task.end is None and task.start is not None and task.start <= now for top in self.tasks for task in top.tree()
         )
 
     def state(self, now: datetime) -> str:
-        """Return its state in Azure's words."""
+        """Return Azure's `state`."""
         if self.placeholder(now) and self.running(now):
             return "NotStarted"
         if self.suspended(now):
@@ -124,7 +124,7 @@ class Job:
         return "Suspended" if self.awaits_cleanup else "Succeeded"
 
     def state_description(self, now: datetime) -> str:
-        """Return its `stateDescription`: under `Succeeded` that is what tells how well."""
+        """Return its `stateDescription`: under `Succeeded` it distinguishes full from partial success."""
         state = self.state(now)
         if state == "Suspended":
             return "WaitingForUserInput" if self.running(now) else "WaitingForStopTestFailover"

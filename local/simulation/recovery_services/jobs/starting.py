@@ -1,4 +1,4 @@
-"""How a job begins: laid down in full at once, with what it will make of its items and its plan; and how one goes on, or is broken off."""
+"""The start of a job, scheduled in full at once with its effects on items and plan; how it is resumed and canceled."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -95,7 +95,7 @@ def answered(call: Call, job: Job, changes: Sequence[Change], *, resource: str |
 
 
 def on_items(state: RecoveryServicesState, job: Job, now: datetime) -> list[Change]:
-    """Return what a job that begins, or goes on, makes of its items."""
+    """Return the changes of items by a job that starts, or is resumed."""
     changes = []
     for effect in job.effects:
         item = state.item(effect.item, now)
@@ -150,7 +150,7 @@ def _left_behind(job: Job, task: Task) -> Json:
 
 
 def on_plan(state: RecoveryServicesState, job: Job, plan: Plan, then: Mapping[str, Any]) -> Change:
-    """Return what a job that begins, or goes on, makes of its plan: `then` when it has succeeded, and the new ids of its members."""
+    """Return the change of a plan by a job that starts, or is resumed: `then` on success, and the new ids of its members."""
     busy = plan.becoming(**started(job.name, job.scenario, job.started_at)) if plan.job is None else plan
     if job.ends_at is None:
         return Change(state.plans, key(plan.id), busy)
@@ -173,7 +173,7 @@ def _scenario(job: Job) -> Json:
 
 
 def broken_off(state: RecoveryServicesState, job: Job, now: datetime) -> tuple[Job, list[Change]]:
-    """Return a job as its cancellation leaves it, and what that does to its items and its plan."""
+    """Return a canceled job, and the changes of its items and its plan."""
     ended = replace(job, tasks=tuple(cancelled(task, now) for task in job.tasks), ends_at=now, cancelled_at=now)
     changes = [Change(state.jobs, key(job.id), ended)]
     for effect in job.effects:
@@ -196,11 +196,11 @@ def _timed(members: Mapping[str, Any], at: datetime) -> Json:
 
 
 def _with_fault(tasks: tuple[Task, ...], fault: Fault | None) -> tuple[tuple[Task, ...], str | None]:
-    """Return tasks of which one fails as a fault says, and the `stateDescription` of a job that ends well all the same."""
+    """Return tasks of which one fails as a fault defines it, and the `stateDescription` of a job that ends well all the same."""
     if fault is None or not tasks:
         return tasks, None
-    said = str(fault.definition.get("stateDescription") or "")
-    description = said if said in _MILD else None
+    given = str(fault.definition.get("stateDescription") or "")
+    description = given if given in _MILD else None
     member = _failing_member(tasks, fault)
     if member is not None:
         error = error_of(fault)

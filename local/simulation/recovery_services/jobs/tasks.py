@@ -14,7 +14,7 @@ class Task:
     """A task: `seconds` of Azure's time, or what its `children` take: side by side, or (not `parallel`) one after another.
 
     `item` is the protected item that it, with its children, is for. `group` are the members of Azure's details of a plan's group.
-    `waits`: the job stays suspended in it until somebody resumes it. `error` makes it fail at its end; with `mild` the job goes on.
+    `waits`: the job stays suspended in it until it is resumed. `error` makes it fail at its end; with `mild` the job goes on.
     """
 
     id: str
@@ -160,7 +160,7 @@ def _marked(task: Task) -> Json:
 
 
 def state(task: Task, now: datetime) -> str:
-    """Return a task's state in Azure's words."""
+    """Return Azure's `state` of a task."""
     if task.start is None or task.start > now:
         return "NotStarted"
     if task.end is None or task.end > now:

@@ -106,13 +106,13 @@ def _fabric(call: Call, wanted: Json, member: str) -> str:
 def _groups(call: Call, given: JsonValue, primary: str, recovery: str) -> tuple[Group, ...]:
     groups = tuple(_group(call, each, index) for index, each in enumerate(inputs.list_of({"groups": given}, "groups")))
     if not groups:
-        raise wrong("groups", "A recovery plan has one group at least.")
+        raise wrong("groups", "A recovery plan needs at least one group.")
     kinds = [group.type for group in groups]
     for single in ("Shutdown", "Failover"):
         if kinds.count(single) > 1:
             raise wrong("groups", f"There is one group of the type '{single}' at most.")
         if single in kinds and kinds.index(single) > 1:
-            raise wrong("groups", f"The group of the type '{single}' stands before those of the type 'Boot'.")
+            raise wrong("groups", f"The group of the type '{single}' must come before those of the type 'Boot'.")
     if kinds.count("Boot") > _BOOT_GROUPS:
         raise wrong("groups", f"There are {_BOOT_GROUPS} groups of the type 'Boot' at most.")
     members = [member for group in groups for member in group.members]

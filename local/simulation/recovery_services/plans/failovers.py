@@ -1,4 +1,4 @@
-"""What a recovery plan can be asked for: its groups run one after another, the members of a group side by side."""
+"""Operations on a recovery plan: its groups run one after another, the members of a group side by side."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -256,7 +256,7 @@ def _action(action: Mapping[str, Any], where: str) -> Task:
 
 
 def plan_of(call: Call) -> Plan:
-    """Return the plan that a deed is asked of; raises `ArmError` 404."""
+    """Return the plan of a request; raises `ArmError` 404."""
     plan_id = "/" + "/".join(call.path.strip("/").split("/")[:10])
     found = call.world.of(RecoveryServicesState).plan(plan_id, call.now)
     if found is None:

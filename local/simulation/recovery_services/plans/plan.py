@@ -14,7 +14,7 @@ from local.simulation.times import moment, text_or_none
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """A group of a plan: its type, the ids of its members, and the actions before and after it in Azure's own words."""
+    """A group of a plan: its type, the ids of its members, and the actions before and after it in Azure's form."""
 
     type: str
     members: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""Replication policies: what a request asks for, checked, and as Azure then tells it (docs/azure/site-recovery.md, "Providers")."""
+"""Replication policies: requests, checked, and the details that Azure shows (docs/azure/site-recovery.md, "Providers")."""
 
 import re
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Vaults and everything in them that does not change by itself, as the estate holds it."""
+"""Vaults and the resources in them that do not change by themselves."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ _OWN = {"id", "location", "fabrics", "policies", "items", "plans", "jobs", "tags
 
 @dataclass(frozen=True, slots=True)
 class Vault:
-    """A Recovery Services vault; `rest` are members of the estate that mean nothing here and are kept."""
+    """A Recovery Services vault; `rest` are other members of the estate, kept as they are."""
 
     id: str
     location: str
@@ -40,7 +40,7 @@ class Vault:
 
 @dataclass(frozen=True, slots=True)
 class Thing:
-    """A fabric, container, policy, network, mapping …: its id, and its properties in Azure's own words.
+    """A fabric, container, policy, network, mapping …: its id, and its properties in Azure's form.
 
     `appears_at` and `deleted_at` are when the jobs that make and remove it end.
     """
@@ -56,7 +56,7 @@ class Thing:
 
     @staticmethod
     def from_json(body: Mapping[str, Any]) -> "Thing":
-        """Read it from the estate: `properties` may stand beside the id as well."""
+        """Read it from the estate: the properties may be beside the id as well."""
         properties = body.get("properties")
         if properties is None:
             properties = {name: value for name, value in body.items() if name not in ("id", "appearsAt", "deletedAt")}

@@ -1,8 +1,8 @@
-"""Whose turn it is in a chain, and when: pure decisions (docs/design/core.md, "Chains").
+"""Which copy of a chain may start, and when: pure decisions (docs/design/core.md, "Chains").
 
 A chain is one source collection and one target collection. Azure copies one restore point of it at a time and in the order in
 which they were taken; once a newer one has been started an older one can never be copied; three copies may be started in an
-hour (docs/azure/restore-points.md). People start copies in the portal too, so what the target collection shows is merged into the
+hour (docs/azure/restore-points.md). Copies are started in the portal too, so what the target collection shows is merged into the
 head before each start.
 
 How a step uses this, with `head` and waiters read in one query and every write of them one conditional transaction:
@@ -11,12 +11,12 @@ How a step uses this, with `head` and waiters read in one query and every write 
            → Look      → read the target collection and the instance views of `to_read`, write merge_observed, decide again
            → StartNow  → intent, PUT; then write after_start with the answer's Date
            → GiveWay   → write release(head, me), wake the other
-           → WaitUntil → set nextAt, keeping the turn if it is ours;  MovedOn → release, end with ChainMovedOn
+           → WaitUntil → set nextAt, keeping the turn where this copy has it;  MovedOn → release, end with ChainMovedOn
 
 What the head remembers of the target collection is eight characters of a hash per restore point (`seen`), replaced by what is
 there at each look: names that are gone are forgotten, so it stays as small as the collection, which Azure limits to 500 per VM
 (4,000 characters, where the names might need 40,000). A count would not do: a copy deleted and another begun between two looks
-leave it unchanged. Two names of one hash would hide a copy of a person's from the three an hour; Azure's 429 then says so.
+leave it unchanged. Two names of one hash would hide a foreign copy from the three an hour; Azure then answers 429.
 """
 
 import hashlib
@@ -31,9 +31,9 @@ STARTS_PER_HOUR = 3
 """docs/azure/restore-points.md: "3 copies per hour per target collection"."""
 WINDOW = timedelta(hours=1)
 MARGIN = timedelta(seconds=5)
-"""Azure counts its receipt by its own clock: the `Date` of its answer has whole seconds, and our clock is not Azure's."""
+"""Azure counts its receipt by its own clock: the `Date` of its answer has whole seconds, and the local clock differs."""
 FALLBACK = timedelta(hours=1)
-"""The longest that a waiter sleeps (docs/design/core.md): it takes the turn itself when nobody woke it."""
+"""The longest that a waiter sleeps (docs/design/core.md): then it takes the turn without being woken."""
 _HASH = 8
 _MAY_STILL_RUN = 3
 
@@ -43,7 +43,7 @@ REFRESH = timedelta(minutes=10)
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """A copy that was started: by us (`name` is the operation's id) or by a person (the restore point's name)."""
+    """A copy that was started, here (`name` is the operation's id) or elsewhere (the restore point's name)."""
 
     name: str
     at: datetime
@@ -54,8 +54,8 @@ class ChainHead:
     """The state of a chain.
 
     `current` is the operation whose turn it is. `started` are the last three starts, oldest first, with Azure's time and a margin.
-    `last_taken_at` is when the newest restore point that was ever started had been taken. `foreign` is a copy of a person's that
-    was still running when last looked. `seen` are short hashes of what the target collection held then.
+    `last_taken_at` is when the newest restore point that was ever started had been taken. `foreign` is a copy that was not
+    started here and was still running at the last look. `seen` are short hashes of what the target collection held then.
     """
 
     current: str | None = None
@@ -76,7 +76,7 @@ class ChainHead:
 
     @classmethod
     def from_json(cls, row: Mapping[str, object]) -> Self:
-        """Read what `as_json` wrote; an empty mapping is a chain that nobody has used. Raises `ValueError` for anything else."""
+        """Read what `as_json` wrote; an empty mapping is a chain that has not been used. Raises `ValueError` for anything else."""
         taken, current, foreign, started = (row.get(name) for name in ("lastTakenAt", "current", "foreign", "started"))
         seen = str(row.get("seen") or "")
         if not isinstance(started, list | tuple | None):
@@ -100,22 +100,22 @@ class Waiter:
 
 @dataclass(frozen=True, slots=True)
 class TakeTurn:
-    """Nobody has the turn and nothing is in the way: write `take_turn(head, me)` and decide again."""
+    """The turn is free: write `take_turn(head, me)` and decide again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """The turn is ours and a start is allowed as far as the head knows: read the target collection, then decide again."""
+    """This copy has the turn and the head allows a start: read the target collection, then decide again."""
 
 
 @dataclass(frozen=True, slots=True)
 class StartNow:
-    """The turn is ours, the target collection has just been read, and nothing is in the way."""
+    """This copy has the turn, the target collection has just been read, and nothing prevents the start."""
 
 
 @dataclass(frozen=True, slots=True)
 class GiveWay:
-    """The turn is ours, nothing was sent, and an older restore point has come to wait: release the turn and wake `to`.
+    """This copy has the turn, nothing was sent, and an older restore point waits now: release the turn and wake `to`.
 
     When `to` has no live row, remove its waiter's row and decide again instead.
     """
@@ -165,11 +165,11 @@ Decision = TakeTurn | Look | StartNow | GiveWay | WaitUntil | MovedOn
 def decide(
     head: ChainHead, waiters: Iterable[Waiter], me: Waiter, now: datetime, *, current_is_live: bool, looked: bool = False
 ) -> Decision:
-    """Say what a waiting copy does now.
+    """Decide what a waiting copy does now.
 
-    `waiters` are the rows of the chain, with or without `me`, in any order. `current_is_live` says whether the operation that
-    has the turn has a live row. `looked` says whether the target collection was read, and merged into `head`, in this very step.
-    Call it only while nothing of ours is in doubt: who may have started keeps the turn.
+    `waiters` are the rows of the chain, with or without `me`, in any order. `current_is_live` is true where the operation that
+    has the turn has a live row. `looked` is true where the target collection was read, and merged into `head`, in this step. Call it only
+    while no effect of this copy has an unknown outcome: a copy that may have started keeps the turn.
     """
     if (newer := moved_on(head, me.taken_at)) is not None:
         return newer
@@ -208,7 +208,7 @@ def next_allowed(head: ChainHead, now: datetime) -> datetime:
 
 
 def moved_on(head: ChainHead, taken_at: datetime) -> MovedOn | None:
-    """Say whether the chain has passed a restore point taken at `taken_at`: the rule of acceptance, of waiting and of the redo.
+    """Return whether the chain has passed a restore point taken at `taken_at`: the rule of acceptance, of waiting and of the redo.
 
     "Once RP1 and RP3 are copied, RP2 can never be" (docs/azure/restore-points.md). What counts is that a newer one was started, however
     it ended; the last one that was started has not been passed by itself, so it may be redone.
@@ -219,22 +219,22 @@ def moved_on(head: ChainHead, taken_at: datetime) -> MovedOn | None:
 
 
 def next_waiter(head: ChainHead, waiters: Iterable[Waiter]) -> Waiter | None:
-    """Return the waiter whose turn is next, None when nobody can still be copied; those that the chain passed are left out."""
+    """Return the waiter whose turn is next, None where none can be copied any more; those that the chain has passed are left out."""
     return min((waiter for waiter in waiters if moved_on(head, waiter.taken_at) is None), default=None)
 
 
 def take_turn(head: ChainHead, operation_id: str) -> ChainHead:
-    """Give the turn to an operation for which `decide` said `TakeTurn`."""
+    """Give the turn to an operation for which `decide` returned `TakeTurn`."""
     return replace(head, current=operation_id)
 
 
 def release(head: ChainHead, operation_id: str) -> ChainHead:
-    """Take the turn back from an operation; another's is left alone, so it may be repeated."""
+    """Take the turn back from an operation; another operation keeps its turn, so that this may be repeated."""
     return replace(head, current=None) if head.current == operation_id else head
 
 
 def after_start(head: ChainHead, operation_id: str, taken_at: datetime, date: datetime) -> ChainHead:
-    """Record that Azure has begun a copy of ours; repeated, it changes nothing.
+    """Record that Azure has begun a copy that was started here; repeated, it changes nothing.
 
     `taken_at` is when the source point was taken. `date` is Azure's time: the `Date` of the answer to the PUT, or of the GET that
     first showed the copy; `MARGIN` is added here.
@@ -249,18 +249,18 @@ def after_start(head: ChainHead, operation_id: str, taken_at: datetime, date: da
 def to_read(head: ChainHead, points: Sequence[ObservedPoint], mine: str) -> tuple[str, ...]:
     """Return the names, at most three, of the restore points whose instance view must be read before a start.
 
-    These are people's copies that appeared since the last look or were running then, newest source first. Azure copies in
+    These are copies not started here that appeared since the last look or were running then, newest source first. Azure copies in
     order, so only the newest can still be running, or one whose age is unknown.
     """
     return tuple(point.name for point in _maybe_running(head, points, mine) if point.replicating is None)
 
 
 def merge_observed(head: ChainHead, points: Sequence[ObservedPoint], mine: str, now: datetime) -> ChainHead:
-    """Take into account what the target collection holds: people use turns and the three an hour too.
+    """Merge what the target collection holds: copies that were not started here use turns and the three an hour too.
 
-    `points` is all that is there, `mine` our own name for the copy about to start, `now` when it was read. What appeared since
-    the last look counts as started now, whatever its `timeCreated` says, unless its start is known; at the very first look that
-    is everything, which can cost a chain that people used before an hour, once. One that appeared and whose instance view was not
+    `points` is all that is there, `mine` the name of the copy about to start, `now` when it was read. What appeared since
+    the last look counts as started now, whatever its `timeCreated` is, unless its start is known; at the very first look that
+    is everything, which can delay a chain that was used before by one hour, once. One that appeared and whose instance view was not
     read is taken to be running.
     """
     fresh = [point for point in points if point.name != mine and _hash(point.name) not in head.seen]

@@ -1,7 +1,7 @@
-"""What Azure would refuse, said before it is called (facts/restore-points.md, the row "Not supported" and those of the copy).
+"""Finds what Azure would refuse, before it is called (docs/azure/restore-points.md).
 
-Each function returns every reason at once, so that a caller mends a request in one go. What is unknown is no reason: Azure then
-has the last word.
+Each function returns every reason at once, so that a caller mends a request in one go. An unknown value is no reason: Azure then
+decides.
 """
 
 from collections.abc import Collection, Iterable, Iterator
@@ -38,13 +38,13 @@ class Reason(StrEnum):
 
 
 def region_problem(source: str, target: str, known: Collection[str] | None = None) -> Problem | None:
-    """Say what is wrong with a target region, or None.
+    """Return what is wrong with a target region, or None.
 
     Regions are ARM's names; `known` are the locations of the target's subscription, None when they could not be read. The
     codes are `SameRegion` (a copy within the source's region is refused: facts/restore-points.md) and `UnknownRegion`.
     """
     if known is not None and target not in known:
-        return Problem(ErrorCode.UNKNOWN_REGION, f"'{target}' is no region of the target's subscription", "target.region")
+        return Problem(ErrorCode.UNKNOWN_REGION, f"'{target}' is not a region of the target's subscription", "target.region")
     if source == target:
         return Problem(
             ErrorCode.SAME_REGION, f"the source is in {source} too; Azure copies restore points to another region only", "target.region"
@@ -79,7 +79,7 @@ def reasons(
 def reasons_against_point(point: RestorePointFacts, vm: VirtualMachineFacts | None = None) -> tuple[Problem, ...]:
     """Return every reason why an existing restore point cannot be copied.
 
-    `vm` is the VM as it is now, where it still exists: it tells what the restore point does not (private link). A restore
+    `vm` is the VM as it is now, where it still exists: it shows what the restore point does not (private link). A restore
     point that is still `Creating` is no reason: it is worth waiting for.
     """
     return (*_of_the_point(point), *(_of_captured_disks(point, vm) if vm is not None else ()))

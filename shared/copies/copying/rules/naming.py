@@ -1,4 +1,4 @@
-"""What things are called: names that follow from ids alone, so that a step run again finds what it made before.
+"""Names of collections, restore points and rows, derived from ids alone, so that a step that runs again finds what it created before.
 
 Names in Microsoft.Compute have 1 to 80 letters, digits, hyphens, underscores and full stops, in any case; a tag's value has
 at most 256 characters ("Naming rules and restrictions for Azure resources", "Use tags to organize your Azure resources").
@@ -17,18 +17,18 @@ _COLLECTION = "restorePointCollections"
 _PROVIDER = "Microsoft.Compute"
 
 VM_TAG = f"{OUR_TAG_PREFIX}virtual-machine"
-"""The VM that the copies in a target collection are of: once the source is deleted Azure cannot tell (docs/azure/restore-points.md)."""
+"""The VM of the copies in a target collection: after the source is deleted Azure does not show it (docs/azure/restore-points.md)."""
 SOURCE_TAG = f"{OUR_TAG_PREFIX}source-collection"
 """The source collection of a target collection."""
 
 
 def restore_point_name(operation_id: str) -> str:
-    """Return the name of the restore point that an operation makes, of a VM or as a copy: its id, so it is its own alone."""
+    """Return the name of the restore point that an operation creates, of a VM or as a copy: its own id, so that it is unique."""
     return operation_id
 
 
 def source_collection_id(virtual_machine: ResourceId) -> ResourceId:
-    """Return the id of the collection for restore points that we make of a VM: in its resource group, one per VM."""
+    """Return the id of the collection for restore points that are created of a VM: one per VM, in its resource group."""
     name = _named(f"farshore-{virtual_machine.name}", virtual_machine.key)
     return virtual_machine.sibling(_COLLECTION, name)
 

@@ -132,11 +132,6 @@ def why_not(action: Action, subject: Subject) -> str:
     return f"Azure does not allow {action} for {subject.name}{busy} now.{_instead(subject)}"
 
 
-def resumable(allowed_job_actions: Collection[str]) -> bool:
-    """Return whether a suspended job can be resumed, by its own `allowedActions`."""
-    return "resume" in {action.lower() for action in allowed_job_actions}
-
-
 def reprotecting(action: Action, providers: Collection[Provider | None], *, is_plan: bool) -> Action:
     """Return the action that protects again after `action`: Reprotect for Azure to Azure and plans, else ReverseReplicate."""
     if action is Action.FAILBACK:

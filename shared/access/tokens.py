@@ -8,13 +8,13 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from shared.access.keys import SigningKey, SigningKeys
 from shared.access.principal import Principal
 from shared.access.registry import Registry, TenantKind
 from shared.access.roles import known_roles
 from shared.errors import ErrorCode, Refused
 from shared.operations.model.models import Actor
 from shared.settings import Settings
-from shared.web.keys import SigningKey, SigningKeys
 
 LEEWAY_SECONDS = 5
 """How far the issuer's clock may be off; Entra itself puts `nbf` minutes into the past."""
