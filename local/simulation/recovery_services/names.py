@@ -19,7 +19,6 @@ CLASSIFICATION_MAPPING = f"{CLASSIFICATION}/replicationStorageClassificationMapp
 POLICY = f"{VAULT}/replicationPolicies"
 PLAN = f"{VAULT}/replicationRecoveryPlans"
 JOB = f"{VAULT}/replicationJobs"
-EVENT = f"{VAULT}/replicationEvents"
 
 #: The name of the recovery side of everything that is replicated from Hyper-V or VMware to Azure.
 AZURE = "Microsoft Azure"
