@@ -121,7 +121,7 @@ class SettingUp:
         for one in self.wanted:
             assert not [id_ for id_ in one.made if there[id_.lower()]], one
             assert [there[id_.lower()] for id_ in one.gone] == [1] * len(one.gone), one
-        await self._all_told("failed", "SetUpFailed")
+        await self._all_told("failed", "AuthorizationFailed")
 
     async def _all_told(self, word: str, code: str | None) -> None:
         told = {event["id"]: event for event in self.fleet.take_events() if event["id"].endswith("/terminal")}

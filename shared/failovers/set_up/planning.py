@@ -285,7 +285,7 @@ class Planner:
             properties = an_object(there, "properties")
             for field, now, then in (("primary", "primaryFabricId", primary), ("recovery", "recoveryFabricId", recovery)):
                 found = resource_id(properties, now)
-                if found is not None and (id_key(found) or found.lower()) != (id_key(then) or then.lower()):
+                if found is not None and found.rpartition("/")[2].lower() != then.rpartition("/")[2].lower():
                     raise wrong(field, f"The plan goes {'from' if field == 'primary' else 'to'} {found}; that cannot be changed.")
         groups, lost = plan_rules.plan_groups(asked.groups, members, there)
         if lost and not asked.drop_actions:
@@ -313,7 +313,7 @@ def _associations(asked: PolicyRequest, provider: Provider, policy: str, mapping
 def _sides(asked: RecoveryPlanRequest, members: list[ProtectedItemFacts]) -> tuple[str, str]:
     """Return the primary and the recovery fabric of a plan: those named, else those of its members, which must agree."""
     primaries = {id_key(fabric): fabric for item in members if (fabric := item.id.rsplit("/", 4)[0])}
-    recoveries = {(item.recovery_fabric_id or AZURE).lower(): item.recovery_fabric_id or AZURE for item in members}
+    recoveries = {fabric.lower(): fabric for item in members if (fabric := _recovery_fabric(item))}
     if asked.primary is None and len(primaries) != 1:
         raise wrong(
             "primary", f"The members are in {len(primaries)} fabrics; the members of a plan are in one. Split the plan, or give the fabric."
@@ -324,6 +324,15 @@ def _sides(asked: RecoveryPlanRequest, members: list[ProtectedItemFacts]) -> tup
             f"The members go to {len(recoveries)} fabrics; the members of a plan are in one. Split the plan, or give the fabric.",
         )
     return asked.primary or next(iter(primaries.values())), asked.recovery or next(iter(recoveries.values()))
+
+
+def _recovery_fabric(item: ProtectedItemFacts) -> str:
+    """Return the recovery fabric of an item as a plan's input names it.
+
+    An item that is replicated to Azure names an internal fabric of its own there, which the vault does not list.
+    """
+    to_azure = {Provider.HYPER_V_REPLICA_AZURE, Provider.IN_MAGE_AZURE_V2, Provider.IN_MAGE_RCM}
+    return AZURE if item.provider in to_azure else item.recovery_fabric_id or AZURE
 
 
 def _require_fits(asked: PolicyRequest, provider: Provider, existing: Json | None) -> None:
