@@ -1,4 +1,4 @@
-"""A tenant as `GET /tenants/{tenant}` answers it (docs/design/http.md, "Lists")."""
+"""A tenant as `GET /tenants/{tenant}` answers it (docs/design/inventory.md, "Tenants")."""
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel

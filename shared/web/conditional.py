@@ -1,7 +1,7 @@
-"""Conditional requests on documents: `ETag`, `If-Match` and `If-None-Match: *` (RFC 9110, section 13; docs/design/http.md, "Documents").
+"""Conditional requests on documents: `ETag`, `If-Match` and `If-None-Match: *`.
 
 A document is a thing that `PUT` replaces as a whole, such as a copy policy or a tenant. Its tag is strong, opaque, and made from its
-normal form.
+normal form. Sources: RFC 9110, section 13; docs/design/http.md, "Documents and conditions".
 """
 
 import hashlib

@@ -57,7 +57,7 @@ async def answer(request: "func.HttpRequest", runtime: Callable[[], Awaitable[Ap
 
 
 async def _read(request: "func.HttpRequest", app: App, route: Route) -> Call[Any]:
-    """Read a request in the order in which it is refused (docs/design/http.md, "A request that changes something")."""
+    """Read a request in the order in which it is refused (docs/design/http.md, "Order of checks")."""
     caller = await _caller(request, app, route)
     query = read_query(request, route.known_query)
     body: BaseModel | None = None

@@ -1,5 +1,5 @@
-"""What can be known of a copy before it is begun: one round of reads, then the refusals in their order (contracts/http.md, "A request that
-changes something"). Acceptance reads it within five seconds; what Azure did not answer in time is read again by the first step.
+"""What can be known of a copy before it is begun: one round of reads, then the refusals in their order (docs/design/http.md,
+"Order of checks"). Acceptance reads it within five seconds; what Azure did not answer in time is read again by the first step.
 """
 
 import asyncio

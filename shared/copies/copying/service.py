@@ -21,7 +21,7 @@ from shared.operations.accepting.commands import Commands
 from shared.operations.model.models import Accepted, Actor, JsonObject, NewOperation, Operation, Status
 
 _READS_SECONDS = 4.5
-"""Within the five seconds of contracts/http.md, and before Node servers, such as Azurite, close connections that idled for five."""
+"""Within the five seconds of docs/design/http.md, and before Node servers, such as Azurite, close connections that idled for five."""
 
 
 @dataclass(frozen=True, slots=True)

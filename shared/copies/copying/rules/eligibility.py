@@ -13,7 +13,7 @@ from shared.copies.facts import DiskFacts, RestorePointFacts, VirtualMachineFact
 from shared.errors import ErrorCode, Problem
 
 MAX_RESTORE_POINTS_PER_VM = 500
-"""facts/restore-points.md: "500 restore points per VM over all its collections"."""
+"""docs/azure/restore-points.md: "500 restore points per VM over all its collections"."""
 
 _ONLY_APPLICATION_CONSISTENT = {"ultrassd_lrs": "an Ultra disk", "premiumv2_lrs": "a Premium SSD v2 disk"}
 
@@ -41,7 +41,7 @@ def region_problem(source: str, target: str, known: Collection[str] | None = Non
     """Return what is wrong with a target region, or None.
 
     Regions are ARM's names; `known` are the locations of the target's subscription, None when they could not be read. The
-    codes are `SameRegion` (a copy within the source's region is refused: facts/restore-points.md) and `UnknownRegion`.
+    codes are `SameRegion` (a copy within the source's region is refused: docs/azure/restore-points.md) and `UnknownRegion`.
     """
     if known is not None and target not in known:
         return Problem(ErrorCode.UNKNOWN_REGION, f"'{target}' is not a region of the target's subscription", "target.region")
@@ -62,7 +62,7 @@ def reasons(
     """Return every reason why a restore point of the VM cannot be made and copied; none means that nothing is known against it.
 
     `consistency` None is Azure's default, application-consistent. `exclude` are ids of disks to leave out. `restore_points`
-    is how many the VM has over all its collections, None when that was not read. Rules: facts/restore-points.md, "Not
+    is how many the VM has over all its collections, None when that was not read. Rules: docs/azure/restore-points.md, "Not
     supported"; unmanaged disks: "Support matrix for VM restore points".
     """
     excluded = {id_key(disk) or disk.lower() for disk in exclude}
@@ -89,7 +89,7 @@ def consistency_to_send(mode: ConsistencyMode | None) -> str | None:
     """Return the `consistencyMode` of the restore point's PUT, None to leave it out.
 
     Azure accepts only `CrashConsistent`, and makes application-consistent ones (of Linux: file-system-consistent) when it is
-    left out (spec/compute_2024-07-01_restorePoint.json, `consistencyMode`).
+    left out (REST specification, 2024-07-01, `consistencyMode`).
     """
     return mode.value if mode is ConsistencyMode.CRASH_CONSISTENT else None
 
