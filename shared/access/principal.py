@@ -71,8 +71,8 @@ def require_reach(principal: Principal, owner: str | None, thing: str, *, target
 
 
 def not_found(thing: str, *, target: str | None = None) -> Refused:
-    """Return the one refusal for a thing that is not there, and for one that the caller must not know of."""
-    return Refused(ErrorCode.NOT_FOUND, f"There is no {thing} for this caller.", target=target)
+    """Return the one refusal for a thing that does not exist, and for one that the caller must not know of."""
+    return Refused(ErrorCode.NOT_FOUND, f"{thing[:1].upper()}{thing[1:]} was not found.", target=target)
 
 
 def _missing(principal: Principal, role: Role) -> str:

@@ -112,10 +112,8 @@ def refusal(refused: Refused) -> HttpAnswer:
 def failure(error: Exception) -> HttpAnswer:
     """Return the answer to an error that nobody foresaw, without a word of its insides: 503 where waiting helps, else 500."""
     if _passes(error):
-        return refusal(Refused(ErrorCode.SERVICE_UNAVAILABLE, "Something that this needs does not answer just now. Try again shortly."))
-    return refusal(
-        Refused(ErrorCode.INTERNAL_ERROR, "This failed for a reason of our own. The x-ms-request-id of this answer finds it in the log.")
-    )
+        return refusal(Refused(ErrorCode.SERVICE_UNAVAILABLE, "A service that this request needs does not respond. Try again later."))
+    return refusal(Refused(ErrorCode.INTERNAL_ERROR, "Internal error. Search the log for the x-ms-request-id of this answer."))
 
 
 def absolute(base_url: str, path: str) -> str:

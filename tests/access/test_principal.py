@@ -67,7 +67,7 @@ def test_anothers_and_nobodys_are_refused_alike(owner: Any) -> None:
     with pytest.raises(Refused) as refused:
         require_reach(principal(FABRIKAM, *Role), owner, "copy 'abc'", target="id")
     assert refused.value.code is ErrorCode.NOT_FOUND
-    assert str(refused.value) == "There is no copy 'abc' for this caller."
+    assert "abc" in str(refused.value)
 
 
 def test_what_is_nobodys_is_out_of_the_admins_reach_too() -> None:
