@@ -121,9 +121,17 @@ class Runner:
                     await self._end_step(claim, outcome)
                     return
                 claim.move_to(outcome.step)
+                if claim.dropped:
+                    await self._release_dropped(claim)
             await self._end_step(claim, Wait(self.clock.now()))
         except ClaimLost:
             _log.warning("the claim was lost to another worker; nothing more is written", extra=_about(claim.row))
+
+    async def _release_dropped(self, claim: Claim) -> None:
+        """Release the locks that a step dropped before the next one starts an effect: a crash there would leave their rows behind."""
+        await claim.commit(claim.current())
+        await self.locks.release(claim.dropped, claim.id)
+        claim.dropped = ()
 
     async def _hand_over_to_checks(self, claim: Claim) -> None:
         # only events were to be sent, or a person asked to look now: what is due is a check, and the tick dispatches it
