@@ -50,20 +50,6 @@ class Core:
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
-    """What a capability consists of once it is assembled.
-
-    `services` are found by type: `call.of(Copies)`. `workflows` has one entry for each of its kinds. `timers` run with the timer
-    `schedule`, every minute; `gauges` with `tick`.
-    """
-
-    services: tuple[object, ...] = ()
-    workflows: Mapping[str, Workflow] = field(default_factory=dict)
-    timers: tuple[Job, ...] = ()
-    gauges: tuple[Job, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class MessageCall:
     """One message of an intake queue on its way to its handler; `actor` acts for the queue."""
 
@@ -74,19 +60,35 @@ class MessageCall:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What a message may do: the role that the settings must give to senders, and the function that does it."""
+    """How messages of one operation are carried out: the role that senders need in the settings, and the handler."""
 
     role: Role
     handler: Callable[[MessageCall], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
+class Parts:
+    """What a capability consists of once it is assembled.
+
+    `services` are found by type: `call.of(Copies)`. `workflows` has one entry for each of its kinds. `messages` has the handlers of its
+    intake queue by kind and operation, such as `("failover", "cancel")`. `timers` run with the timer `schedule`, every minute; `gauges`
+    run with `tick`.
+    """
+
+    services: tuple[object, ...] = ()
+    workflows: Mapping[str, Workflow] = field(default_factory=dict)
+    messages: Mapping[tuple[str, str], Message] = field(default_factory=dict)
+    timers: tuple[Job, ...] = ()
+    gauges: tuple[Job, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Capability:
     """One capability, static: known when functions are indexed, without any SDK.
 
-    `name` is its value in FARSHORE_CAPABILITIES and the name of its folders. `intake` is the queue of other systems' messages, `messages`
-    its handlers by kind and operation; a message without a kind means `default_kind`. `containers` are the blob containers it writes.
-    `assemble` imports SDKs and is called once, at the first invocation.
+    `name` is its value in FARSHORE_CAPABILITIES and the name of its folders. `intake` is the queue of other systems' messages; a
+    message without a kind has `default_kind`. `containers` are the blob containers that it writes. `assemble` imports SDKs and is called
+    once, at the first invocation.
     """
 
     name: str
@@ -96,7 +98,6 @@ class Capability:
     containers: tuple[str, ...] = ()
     intake: str | None = None
     default_kind: str | None = None
-    messages: Mapping[tuple[str, str], Message] = field(default_factory=dict)
     endpoints: tuple[Endpoint, ...] = ()
 
 

@@ -13,6 +13,7 @@ from shared.failovers.failing_over.service import Failovers
 from shared.failovers.failing_over.starts import Starts
 from shared.failovers.failing_over.target_machine import TargetMachines
 from shared.failovers.failing_over.workflow import FailoverSteps, failover_workflow
+from shared.failovers.messages import MESSAGES
 from shared.failovers.policies import PolicyStore
 from shared.failovers.protection.models import KeptPolicy as ProtectionPolicy
 from shared.failovers.protection.service import Protection
@@ -53,4 +54,5 @@ def assemble(core: Core) -> Parts:
             **{kind.name: set_up_workflow(set_up_steps) for kind in kinds.SET_UP},
         },
         timers=(drills.run, protection.run),
+        messages=MESSAGES,
     )
