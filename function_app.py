@@ -8,5 +8,5 @@ from functions.serve import register
 from shared.settings import get_settings
 
 app = func.FunctionApp()
-app.register_functions(system.timers)
+app.register_functions(system.timers())
 register(app, load(get_settings().capabilities), system.ENDPOINTS)

@@ -1,7 +1,7 @@
 """Turns declarations into functions: `@serve` on a handler, and the triggers of queues in a loop over what the capabilities declare."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from types import ModuleType
 from typing import Any
@@ -20,6 +20,9 @@ from shared.settings import get_settings
 from shared.web.calls import Endpoint, Handler
 from shared.web.entry import answer
 from shared.web.routes import Route
+
+GetRuntime = Callable[[], Awaitable[Runtime]]
+"""Returns the assembled app, its clock read anew for this invocation."""
 
 _STORAGE = "AzureWebJobsStorage"
 _building = asyncio.Lock()
@@ -52,21 +55,26 @@ async def runtime() -> Runtime:
     return _runtime
 
 
-def register(app: func.FunctionApp, capabilities: Sequence[Capability], system: Sequence[Endpoint]) -> None:
-    """Register the functions of an app that serves these capabilities: HTTP, then a trigger for each distinct queue."""
+def register(
+    app: func.FunctionApp, capabilities: Sequence[Capability], system: Sequence[Endpoint], assembled: GetRuntime = runtime
+) -> None:
+    """Register the functions of an app that serves these capabilities: HTTP, then a trigger for each distinct queue.
+
+    `assembled` returns what they run on, by default the process's runtime.
+    """
     for endpoint in (*system, *(one for capability in capabilities for one in capability.endpoints)):
-        _register_http(app, endpoint)
+        _register_http(app, endpoint, assembled)
     for queue in intake_queues(capabilities):
-        _register_queue(app, queue, _receiving(queue, [one for one in capabilities if one.intake == queue]))
+        _register_queue(app, queue, _receiving(queue, [one for one in capabilities if one.intake == queue], assembled))
     for queue in step_queues(capabilities):
-        _register_queue(app, queue, _run_steps)
+        _register_queue(app, queue, _running_steps(assembled))
     for queue in check_queues(capabilities):
-        _register_queue(app, queue, _run_checks)
+        _register_queue(app, queue, _running_checks(assembled))
 
 
-def _register_http(app: func.FunctionApp, endpoint: Endpoint) -> None:
+def _register_http(app: func.FunctionApp, endpoint: Endpoint, assembled: GetRuntime) -> None:
     async def invoke(req: func.HttpRequest) -> func.HttpResponse:
-        return await answer(req, runtime, endpoint)
+        return await answer(req, assembled, endpoint)
 
     invoke.__name__, invoke.__doc__ = endpoint.name, endpoint.summary
     route = endpoint.route
@@ -82,32 +90,40 @@ def _register_queue(app: func.FunctionApp, queue: str, work: Callable[[func.Queu
     app.queue_trigger(arg_name="msg", queue_name=queue, connection=_STORAGE)(invoke)
 
 
-async def _run_steps(msg: func.QueueMessage) -> None:
-    """Run the step that is due of each operation that a message names."""
-    app = await runtime()
-    message = read_step(msg.get_body().decode("utf-8", "replace"))
-    for operation in message.ids if message else ():
-        await app.runner.run(operation)
-    await app.feed_budgets()
+def _running_steps(assembled: GetRuntime) -> Callable[[func.QueueMessage], Any]:
+    """Return what runs the step that is due of each operation that a message names."""
 
-
-async def _run_checks(msg: func.QueueMessage) -> None:
-    """Check the operations that a message names, side by side."""
-    app = await runtime()
-    message = read_check(msg.get_body().decode("utf-8", "replace"))
-    if message is not None:
-        await app.checks.run(message)
+    async def run(msg: func.QueueMessage) -> None:
+        app = await assembled()
+        message = read_step(msg.get_body().decode("utf-8", "replace"))
+        for operation in message.ids if message else ():
+            await app.runner.run(operation)
         await app.feed_budgets()
 
+    return run
 
-def _receiving(queue: str, capabilities: Sequence[Capability]) -> Callable[[func.QueueMessage], Any]:
+
+def _running_checks(assembled: GetRuntime) -> Callable[[func.QueueMessage], Any]:
+    """Return what checks the operations that a message names, side by side."""
+
+    async def run(msg: func.QueueMessage) -> None:
+        app = await assembled()
+        message = read_check(msg.get_body().decode("utf-8", "replace"))
+        if message is not None:
+            await app.checks.run(message)
+            await app.feed_budgets()
+
+    return run
+
+
+def _receiving(queue: str, capabilities: Sequence[Capability], assembled: GetRuntime) -> Callable[[func.QueueMessage], Any]:
     """Return what carries out the messages of an intake queue by the handlers that its capabilities declare."""
     messages = {key: message for one in capabilities for key, message in one.messages.items()}
     default = next((one.default_kind for one in capabilities if one.default_kind is not None), None)
     kinds = frozenset(kind for kind, _ in messages)
 
     async def receive(msg: func.QueueMessage) -> None:
-        app = await runtime()
+        app = await assembled()
 
         async def carry_out(intake: Intake) -> None:
             message = _message(messages, intake.kind or default, intake.operation)

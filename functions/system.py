@@ -6,7 +6,7 @@ from typing import Any
 import azure.functions as func
 
 from functions.capabilities import load
-from functions.serve import runtime, serve
+from functions.serve import GetRuntime, runtime, serve
 from shared.access.principal import not_found
 from shared.access.roles import READ_ROLES, WRITE_ROLES, Role
 from shared.capability import Job
@@ -22,8 +22,6 @@ from shared.web.requests import QueryParameter
 from shared.web.routes import Owner, Route
 
 _log = logging.getLogger(__name__)
-timers = func.Blueprint()  # type: ignore[no-untyped-call]  # the SDK leaves it without types
-
 _FILTERS = (
     QueryParameter("status", "Operations in this state only.", values=tuple(str(status) for status in Status)),
     QueryParameter("kind", "Operations of this kind only.", max_length=40),
@@ -136,26 +134,30 @@ ENDPOINTS = (
 )
 
 
-@timers.timer_trigger(arg_name="timer", schedule="*/30 * * * * *", run_on_startup=False, use_monitor=True)
-async def tick(timer: func.TimerRequest) -> None:
-    """Find what is due and queue it; a late or doubled tick does no harm."""
-    app = await runtime()
-    await app.tick.run()
-    await _run_each(app.gauges)
+def timers(assembled: GetRuntime = runtime) -> func.Blueprint:
+    """Return the system's timers; `assembled` returns what they run on, by default the process's runtime."""
+    blueprint = func.Blueprint()  # type: ignore[no-untyped-call]  # the SDK leaves it without types
 
+    @blueprint.timer_trigger(arg_name="timer", schedule="*/30 * * * * *", run_on_startup=False, use_monitor=True)
+    async def tick(timer: func.TimerRequest) -> None:
+        """Find what is due and queue it; a late or doubled tick does no harm."""
+        app = await assembled()
+        await app.tick.run()
+        await _run_each(app.gauges)
 
-@timers.timer_trigger(arg_name="timer", schedule="0 * * * * *", run_on_startup=False, use_monitor=True)
-async def schedule(timer: func.TimerRequest) -> None:
-    """Start what is due of the capabilities' schedules; a slot starts once, however often this fires."""
-    app = await runtime()
-    await _run_each(app.timers)
+    @blueprint.timer_trigger(arg_name="timer", schedule="0 * * * * *", run_on_startup=False, use_monitor=True)
+    async def schedule(timer: func.TimerRequest) -> None:
+        """Start what is due of the capabilities' schedules; a slot starts once, however often this fires."""
+        app = await assembled()
+        await _run_each(app.timers)
 
+    @blueprint.timer_trigger(arg_name="timer", schedule="15 * * * * *", run_on_startup=False, use_monitor=True)
+    async def poison(timer: func.TimerRequest) -> None:
+        """Drain the poison queues: other systems' messages become rejected messages, internal ones are counted and dropped."""
+        app = await assembled()
+        await app.poisoned.drain()
 
-@timers.timer_trigger(arg_name="timer", schedule="15 * * * * *", run_on_startup=False, use_monitor=True)
-async def poison(timer: func.TimerRequest) -> None:
-    """Drain the poison queues: other systems' messages become rejected messages, internal ones are counted and dropped."""
-    app = await runtime()
-    await app.poisoned.drain()
+    return blueprint
 
 
 def declared_routes(capabilities: tuple[str, ...]) -> tuple[Route, ...]:
