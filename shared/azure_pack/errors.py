@@ -26,21 +26,21 @@ class ErrorKind(StrEnum):
 
 
 class Cause(StrEnum):
-    """Why, where the library knows more than the kind."""
+    """Why, where the library knows more than the kind; its value is the error's code."""
 
-    NAME = "name"
-    CONNECTION = "connection"
-    TLS_UNTRUSTED = "tlsUntrusted"
-    TLS_HOST_NAME = "tlsHostName"
-    TLS_EXPIRED = "tlsExpired"
-    TLS_PROTOCOL = "tlsProtocol"
-    CLIENT_CERTIFICATE_EXPIRED = "clientCertificateExpired"
-    CLIENT_CERTIFICATE_REJECTED = "clientCertificateRejected"
-    TOKEN_REFUSED = "tokenRefused"  # noqa: S105  # a name, not a secret
-    LOGIN_PAGE = "loginPage"
-    CREDENTIALS = "credentials"
-    PATH = "path"
-    PROXY = "proxy"
+    NAME = "Name"
+    CONNECTION = "Connection"
+    TLS_UNTRUSTED = "TlsUntrusted"
+    TLS_HOST_NAME = "TlsHostName"
+    TLS_EXPIRED = "TlsExpired"
+    TLS_PROTOCOL = "TlsProtocol"
+    CLIENT_CERTIFICATE_EXPIRED = "ClientCertificateExpired"
+    CLIENT_CERTIFICATE_REJECTED = "ClientCertificateRejected"
+    TOKEN_REFUSED = "TokenRefused"  # noqa: S105  # a name, not a secret
+    LOGIN_PAGE = "LoginPage"
+    CREDENTIALS = "Credentials"
+    PATH = "Path"
+    PROXY = "Proxy"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +54,10 @@ class ErrorDetail:
 class AzurePackError(Exception):
     """A call to Azure Pack that did not succeed.
 
-    `message` is one sentence for a person. `code` is Azure Pack's own where it sent one, else the cause or kind. `sent` is False only where
-    the request certainly never left: name, connection, TLS handshake, proxy, sign-in, expired certificate. `job` is the id of the VMM job
-    that failed, `date` the time in the answer's `Date` header, `retry_after` the seconds of its `Retry-After`.
+    `message` is one sentence for a person. `code` is the cause where there is one (the service's own is then in `details`), else the
+    service's own. `sent` is False only where the request certainly never left: name, connection, TLS handshake, proxy, sign-in, expired
+    certificate. `job` is the id of the VMM job that failed, `date` the time in the answer's `Date` header, `retry_after` the seconds of its
+    `Retry-After`.
     """
 
     def __init__(
@@ -111,3 +112,23 @@ def unreachable(cause: Cause, message: str) -> AzurePackError:
 def unreadable(message: str, *, status: int | None = None, request_id: str | None = None) -> AzurePackError:
     """Return the error of an answer that cannot be read."""
     return AzurePackError(ErrorKind.UNREADABLE, "Unreadable", message, status=status, request_id=request_id)
+
+
+_IN_DOUBT = frozenset({ErrorKind.NO_ANSWER, ErrorKind.SERVER, ErrorKind.UNREADABLE, ErrorKind.THROTTLED, ErrorKind.NOT_FOUND})
+
+
+def not_sent(error: AzurePackError) -> AzurePackError:
+    """Return a sign-in's error as that of the call which waited for it: the call never left, so it is in no doubt."""
+    return AzurePackError(
+        ErrorKind.UNREACHABLE if error.kind in _IN_DOUBT else error.kind,
+        error.code,
+        error.message,
+        recommended_action=error.recommended_action,
+        status=error.status,
+        cause=error.cause,
+        details=error.details,
+        request_id=error.request_id,
+        retry_after=error.retry_after,
+        date=error.date,
+        sent=False,
+    )
