@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import ModuleType
 
@@ -34,6 +35,14 @@ def endpoints(*modules: ModuleType) -> tuple[Endpoint, ...]:
     return tuple(found for module in modules for found in vars(module).values() if isinstance(found, Endpoint))
 
 
+@dataclass(frozen=True, slots=True)
+class Timer:
+    """A timer of the system's: what it runs, named as its function in Azure, and when (NCRONTAB, six fields)."""
+
+    run: Callable[[Runtime], Awaitable[None]]
+    schedule: str
+
+
 async def runtime() -> Runtime:
     """Return the process's runtime, with its clock read anew for this invocation."""
     global _runtime  # noqa: PLW0603  # the one place where the process keeps what it has assembled
@@ -47,9 +56,13 @@ async def runtime() -> Runtime:
 
 
 def register(
-    app: func.FunctionApp, capabilities: Sequence[Capability], system: Sequence[Endpoint], assembled: GetRuntime = runtime
+    app: func.FunctionApp,
+    capabilities: Sequence[Capability],
+    system: Sequence[Endpoint],
+    timers: Sequence[Timer],
+    assembled: GetRuntime = runtime,
 ) -> None:
-    """Register the functions of an app that serves these capabilities: HTTP, then a trigger for each distinct queue.
+    """Register the functions of an app that serves these capabilities: HTTP, a trigger for each distinct queue, timers.
 
     `assembled` returns what they run on, by default the process's runtime.
     """
@@ -58,6 +71,8 @@ def register(
     for queues, work in ((intake_queues, _receive), (step_queues, _run_steps), (check_queues, _run_checks)):
         for queue in queues(capabilities):
             _register_queue(app, queue, work, assembled)
+    for timer in timers:
+        _register_timer(app, timer, assembled)
 
 
 def _register_http(app: func.FunctionApp, endpoint: Endpoint, assembled: GetRuntime) -> None:
@@ -76,6 +91,14 @@ def _register_queue(app: func.FunctionApp, queue: str, work: _Work, assembled: G
 
     invoke.__name__, invoke.__doc__ = queue.replace("-", "_"), f"Process a message of the queue {queue}."
     app.queue_trigger(arg_name="msg", queue_name=queue, connection=_STORAGE)(invoke)
+
+
+def _register_timer(app: func.FunctionApp, of: Timer, assembled: GetRuntime) -> None:
+    async def invoke(timer: func.TimerRequest) -> None:
+        await of.run(await assembled())
+
+    invoke.__name__, invoke.__doc__ = of.run.__name__, of.run.__doc__
+    app.timer_trigger(arg_name="timer", schedule=of.schedule, run_on_startup=False, use_monitor=True)(invoke)
 
 
 async def _run_steps(app: Runtime, msg: func.QueueMessage, _queue: str) -> None:
