@@ -137,7 +137,7 @@ ENDPOINTS = (
 
 
 @timers.timer_trigger(arg_name="timer", schedule="*/30 * * * * *", run_on_startup=False, use_monitor=True)
-async def tick(timer: func.TimerRequest) -> None:
+async def tick(timer: func.TimerRequest) -> None:  # noqa: ARG001  # the binding needs it
     """Find what is due and queue it; a late or doubled tick does no harm."""
     app = await runtime()
     await app.tick.run()
@@ -145,14 +145,14 @@ async def tick(timer: func.TimerRequest) -> None:
 
 
 @timers.timer_trigger(arg_name="timer", schedule="0 * * * * *", run_on_startup=False, use_monitor=True)
-async def schedule(timer: func.TimerRequest) -> None:
+async def schedule(timer: func.TimerRequest) -> None:  # noqa: ARG001  # the binding needs it
     """Start what is due of the capabilities' schedules; a slot starts once, however often this fires."""
     app = await runtime()
     await _run_each(app.timers)
 
 
 @timers.timer_trigger(arg_name="timer", schedule="15 * * * * *", run_on_startup=False, use_monitor=True)
-async def poison(timer: func.TimerRequest) -> None:
+async def poison(timer: func.TimerRequest) -> None:  # noqa: ARG001  # the binding needs it
     """Drain the poison queues: other systems' messages become rejected messages, internal ones are counted and dropped."""
     app = await runtime()
     await app.poisoned.drain()
