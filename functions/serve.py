@@ -94,7 +94,7 @@ def _register_queue(app: func.FunctionApp, queue: str, work: _Work, assembled: G
 
 
 def _register_timer(app: func.FunctionApp, of: Timer, assembled: GetRuntime) -> None:
-    async def invoke(timer: func.TimerRequest) -> None:
+    async def invoke(timer: func.TimerRequest) -> None:  # noqa: ARG001  # the host gives it by this name
         await of.run(await assembled())
 
     invoke.__name__, invoke.__doc__ = of.run.__name__, of.run.__doc__
