@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from shared.access.registry import Registry
+from shared.access.registry import Registry, Tenant
 from shared.access.roles import Role
 from shared.clock import Clock, Ids
 from shared.operations.accepting.acceptance import Acceptance
@@ -22,6 +22,7 @@ from shared.operations.timings import Timings
 from shared.settings import Settings
 from shared.storage.blobs import BlobAccount
 from shared.storage.tables import Storage
+from shared.values.checks import CheckResult
 from shared.web.calls import App, Endpoint
 
 if TYPE_CHECKING:
@@ -67,12 +68,38 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True)
+class ReadinessFinding:
+    """One result of a readiness check: the number and name of the rule, the resource or tenant that it is about, and what was found."""
+
+    number: int
+    name: str
+    target: str
+    result: CheckResult
+    message: str
+
+    def as_json(self) -> dict[str, object]:
+        """Return the finding as answers contain it."""
+        return {"number": self.number, "name": self.name, "target": self.target, "result": self.result.value, "message": self.message}
+
+
+@dataclass(frozen=True, slots=True)
+class ReadinessCheck:
+    """What a capability checks of a tenant: whether it can be protected. `run` only reads; what cannot be read is an unknown finding.
+
+    Two capabilities may contribute the same check; it has one `name`, and runs once.
+    """
+
+    name: str
+    run: Callable[[Tenant], Awaitable[Sequence[ReadinessFinding]]]
+
+
+@dataclass(frozen=True, slots=True)
 class Parts:
     """What a capability consists of once it is assembled.
 
     `services` are found by type: `call.of(Copies)`. `workflows` has one entry for each of its kinds. `messages` has the handlers of its
     intake queue by kind and operation, such as `("failover", "cancel")`. `timers` run with the timer `schedule`, every minute; `gauges`
-    run with `tick`.
+    run with `tick`. `readiness` is what the capability checks of a tenant.
     """
 
     services: tuple[object, ...] = ()
@@ -80,6 +107,7 @@ class Parts:
     messages: Mapping[tuple[str, str], Message] = field(default_factory=dict)
     timers: tuple[Job, ...] = ()
     gauges: tuple[Job, ...] = ()
+    readiness: tuple[ReadinessCheck, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 from shared import telemetry
 from shared.access.registry import TABLE as TENANTS_TABLE
 from shared.access.registry import Registry
-from shared.capability import Capability, Core, Job, Parts, check_queues, intake_queues, step_queues, tables_of
+from shared.capability import Capability, Core, Job, Parts, ReadinessCheck, check_queues, intake_queues, step_queues, tables_of
 from shared.clock import Clock, Ids, RandomIds, RemoteClock, SystemClock
 from shared.dispatch import Dispatch, dispatches
 from shared.operations.accepting import locks
@@ -71,6 +71,7 @@ class Runtime:
     services: tuple[object, ...]
     timers: tuple[Job, ...]
     gauges: tuple[Job, ...]
+    readiness: tuple[ReadinessCheck, ...]
 
     @property
     def settings(self) -> Settings:
@@ -249,6 +250,7 @@ def _assemble(
         services=tuple(service for one in parts for service in one.services),
         timers=tuple(job for one in parts for job in one.timers),
         gauges=tuple(job for one in parts for job in one.gauges),
+        readiness=tuple({check.name: check for one in parts for check in one.readiness}.values()),
     )
 
 

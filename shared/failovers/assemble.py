@@ -18,6 +18,7 @@ from shared.failovers.policies import PolicyStore
 from shared.failovers.protection.models import KeptPolicy as ProtectionPolicy
 from shared.failovers.protection.service import Protection
 from shared.failovers.protection.store import NoteStore
+from shared.failovers.readiness.reader import readiness_check
 from shared.failovers.set_up.ownership import Ownership
 from shared.failovers.set_up.planning import Planner
 from shared.failovers.set_up.service import SetUp
@@ -55,4 +56,5 @@ def assemble(core: Core) -> Parts:
         },
         timers=(drills.run, protection.run),
         messages=MESSAGES,
+        readiness=(readiness_check(gateway, inventory, registry),),
     )

@@ -23,6 +23,7 @@ from shared.web.routes import Route
 
 if TYPE_CHECKING:
     from shared.access.tokens import TokenVerifier
+    from shared.capability import ReadinessCheck
     from shared.operations.accepting.commands import Commands
 
 B = TypeVar("B")
@@ -80,6 +81,11 @@ class App(Protocol):
     @property
     def rejected(self) -> RejectedMessages:
         """Messages that could not be accepted."""
+        ...
+
+    @property
+    def readiness(self) -> "Sequence[ReadinessCheck]":
+        """The readiness checks that the capabilities contribute."""
         ...
 
     def of(self, service: type[S]) -> S:

@@ -1,4 +1,4 @@
-"""The app with every capability, assembled against addresses that nothing listens on: for tests of what the parts declare."""
+"""The app, assembled against addresses that nothing listens on: for tests of what the parts declare."""
 
 import asyncio
 from functools import cache
@@ -11,18 +11,18 @@ _NOWHERE = "https://127.0.0.1:1"
 
 
 @cache
-def assembled() -> Runtime:
-    """Return the assembled app; its connections are closed. Not to be called where an event loop runs."""
-    return asyncio.run(_assemble())
+def assembled(*capabilities: str) -> Runtime:
+    """Return an assembled app of these capabilities, by default of all; its connections are closed. No event loop may run."""
+    return asyncio.run(_assemble(capabilities or NAMES))
 
 
-async def _assemble() -> Runtime:
+async def _assemble(capabilities: tuple[str, ...]) -> Runtime:
     settings = Settings(
         AzureWebJobsStorage=None,
         AzureWebJobsStorage__queueServiceUri=_NOWHERE,
         AzureWebJobsStorage__tableServiceUri=_NOWHERE,
         AzureWebJobsStorage__blobServiceUri=_NOWHERE,
     )
-    app = await build(settings, load(NAMES))
+    app = await build(settings, load(capabilities))
     await app.close()
     return app
