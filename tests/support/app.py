@@ -203,8 +203,7 @@ class _Assembly:
 async def _host(assembly: _Assembly, options: StackOptions, ends: AsyncExitStack) -> "_Host":
     """Register the functions as function_app.py does, and let a worker answer their requests; it polls no queue by itself."""
     app: Any = func.FunctionApp()  # the SDK declares its members otherwise than the index asks for them
-    app.register_functions(system.timers(assembly.current))
-    register(app, load(assembly.runtime.settings.capabilities), system.ENDPOINTS, assembly.current)
+    register(app, load(assembly.runtime.settings.capabilities), system.ENDPOINTS, system.TIMERS, assembly.current)
     index = index_functions(app, assembly.environment)
     worker = Worker(ROOT, read_host_settings(ROOT), index, assembly.environment)
     socket = ends.enter_context(bind(options.port, "--port"))
