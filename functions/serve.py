@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import ModuleType
 
@@ -20,6 +21,8 @@ from shared.web.routes import Route
 _STORAGE = "AzureWebJobsStorage"
 _building = asyncio.Lock()
 _runtime: Runtime | None = None
+GetRuntime = Callable[[], Awaitable[Runtime]]
+_Work = Callable[[Runtime, func.QueueMessage, str], Awaitable[None]]
 
 
 def serve(route: Route) -> Callable[[Handler], Endpoint]:
@@ -30,6 +33,14 @@ def serve(route: Route) -> Callable[[Handler], Endpoint]:
 def endpoints(*modules: ModuleType) -> tuple[Endpoint, ...]:
     """Return the endpoints that modules declare, in their order."""
     return tuple(found for module in modules for found in vars(module).values() if isinstance(found, Endpoint))
+
+
+@dataclass(frozen=True, slots=True)
+class Timer:
+    """A timer of the system's: what it runs, named as its function in Azure, and when (NCRONTAB, six fields)."""
+
+    run: Callable[[Runtime], Awaitable[None]]
+    schedule: str
 
 
 async def runtime() -> Runtime:
@@ -44,18 +55,29 @@ async def runtime() -> Runtime:
     return _runtime
 
 
-def register(app: func.FunctionApp, capabilities: Sequence[Capability], system: Sequence[Endpoint]) -> None:
-    """Register the functions of an app that serves these capabilities: HTTP, then a trigger for each distinct queue."""
+def register(
+    app: func.FunctionApp,
+    capabilities: Sequence[Capability],
+    system: Sequence[Endpoint],
+    timers: Sequence[Timer],
+    assembled: GetRuntime = runtime,
+) -> None:
+    """Register the functions of an app that serves these capabilities: HTTP, a trigger for each distinct queue, timers.
+
+    `assembled` returns what they run on, by default the process's runtime.
+    """
     for endpoint in (*system, *(one for capability in capabilities for one in capability.endpoints)):
-        _register_http(app, endpoint)
+        _register_http(app, endpoint, assembled)
     for queues, work in ((intake_queues, _receive), (step_queues, _run_steps), (check_queues, _run_checks)):
         for queue in queues(capabilities):
-            _register_queue(app, queue, work)
+            _register_queue(app, queue, work, assembled)
+    for timer in timers:
+        _register_timer(app, timer, assembled)
 
 
-def _register_http(app: func.FunctionApp, endpoint: Endpoint) -> None:
+def _register_http(app: func.FunctionApp, endpoint: Endpoint, assembled: GetRuntime) -> None:
     async def invoke(req: func.HttpRequest) -> func.HttpResponse:
-        return await answer(req, runtime, endpoint)
+        return await answer(req, assembled, endpoint)
 
     invoke.__name__, invoke.__doc__ = endpoint.name, endpoint.summary
     route = endpoint.route
@@ -63,35 +85,40 @@ def _register_http(app: func.FunctionApp, endpoint: Endpoint) -> None:
     app.route(route=route.path.removeprefix("/"), methods=methods, auth_level=func.AuthLevel.ANONYMOUS)(invoke)
 
 
-def _register_queue(app: func.FunctionApp, queue: str, work: Callable[[func.QueueMessage, str], Awaitable[None]]) -> None:
+def _register_queue(app: func.FunctionApp, queue: str, work: _Work, assembled: GetRuntime) -> None:
     async def invoke(msg: func.QueueMessage) -> None:
-        await work(msg, queue)
+        await work(await assembled(), msg, queue)
 
     invoke.__name__, invoke.__doc__ = queue.replace("-", "_"), f"Process a message of the queue {queue}."
     app.queue_trigger(arg_name="msg", queue_name=queue, connection=_STORAGE)(invoke)
 
 
-async def _run_steps(msg: func.QueueMessage, _queue: str) -> None:
+def _register_timer(app: func.FunctionApp, of: Timer, assembled: GetRuntime) -> None:
+    async def invoke(timer: func.TimerRequest) -> None:  # noqa: ARG001  # the host gives it by this name
+        await of.run(await assembled())
+
+    invoke.__name__, invoke.__doc__ = of.run.__name__, of.run.__doc__
+    app.timer_trigger(arg_name="timer", schedule=of.schedule, run_on_startup=False, use_monitor=True)(invoke)
+
+
+async def _run_steps(app: Runtime, msg: func.QueueMessage, _queue: str) -> None:
     """Run the step that is due of each operation that a message names."""
-    app = await runtime()
     message = read_step(msg.get_body().decode("utf-8", "replace"))
     for operation in message.ids if message else ():
         await app.runner.run(operation)
     await app.feed_budgets()
 
 
-async def _run_checks(msg: func.QueueMessage, _queue: str) -> None:
+async def _run_checks(app: Runtime, msg: func.QueueMessage, _queue: str) -> None:
     """Check the operations that a message names, side by side."""
-    app = await runtime()
     message = read_check(msg.get_body().decode("utf-8", "replace"))
     if message is not None:
         await app.checks.run(message)
         await app.feed_budgets()
 
 
-async def _receive(msg: func.QueueMessage, queue: str) -> None:
+async def _receive(app: Runtime, msg: func.QueueMessage, queue: str) -> None:
     """Carry out a message of another system."""
-    app = await runtime()
     inserted = msg.insertion_time or datetime.now(UTC)
     inserted = inserted if inserted.tzinfo else inserted.replace(tzinfo=UTC)
     await app.receive(Delivery(queue, str(msg.id or ""), msg.get_body(), inserted, int(msg.dequeue_count or 1)))

@@ -4,12 +4,11 @@ import sys
 from functools import partial
 from typing import Any
 
-import azure.functions as func
-
 from functions.capabilities import load
-from functions.serve import endpoints, runtime, serve
+from functions.serve import Timer, endpoints, serve
 from shared.access.principal import not_found
 from shared.access.roles import READ_ROLES, WRITE_ROLES, Role
+from shared.composition import Runtime
 from shared.operations.model.models import Operation
 from shared.operations.outside.events import as_json
 from shared.web.answers import API, HttpAnswer, absolute
@@ -17,8 +16,6 @@ from shared.web.calls import Call, require_kind_role
 from shared.web.health import HealthBody, health_answer
 from shared.web.operations import OPERATION_FILTERS, OperationBody, RejectedMessageBody, readable_operations
 from shared.web.routes import Owner, Route
-
-timers = func.Blueprint()  # type: ignore[no-untyped-call]  # the SDK leaves it without types
 
 _command = partial(Route, owner=Owner.OPERATION, response=OperationBody, status=202, refusals=(409,))
 _provider = partial(Route, owner=Owner.PROVIDER, response=RejectedMessageBody)
@@ -109,26 +106,23 @@ async def replay_rejected_message(call: Call[None]) -> HttpAnswer:
 ENDPOINTS = endpoints(sys.modules[__name__])
 
 
-@timers.timer_trigger(arg_name="timer", schedule="*/30 * * * * *", run_on_startup=False, use_monitor=True)
-async def tick(timer: func.TimerRequest) -> None:
+async def tick(app: Runtime) -> None:
     """Find what is due and queue it; a late or doubled tick does no harm."""
-    app = await runtime()
     await app.tick.run()
     await app.run_each(app.gauges)
 
 
-@timers.timer_trigger(arg_name="timer", schedule="0 * * * * *", run_on_startup=False, use_monitor=True)
-async def schedule(timer: func.TimerRequest) -> None:
+async def schedule(app: Runtime) -> None:
     """Start what is due of the capabilities' schedules; a slot starts once, however often this fires."""
-    app = await runtime()
     await app.run_each(app.timers)
 
 
-@timers.timer_trigger(arg_name="timer", schedule="15 * * * * *", run_on_startup=False, use_monitor=True)
-async def poison(timer: func.TimerRequest) -> None:
+async def poison(app: Runtime) -> None:
     """Drain the poison queues: other systems' messages become rejected messages, internal ones are counted and dropped."""
-    app = await runtime()
     await app.poisoned.drain()
+
+
+TIMERS = (Timer(tick, "*/30 * * * * *"), Timer(schedule, "0 * * * * *"), Timer(poison, "15 * * * * *"))
 
 
 def declared_routes(capabilities: tuple[str, ...]) -> tuple[Route, ...]:

@@ -74,8 +74,8 @@ def test_the_page_has_its_tables() -> None:
     assert {status for _, status, _ in rows()} == STATUSES
 
 
-@pytest.mark.parametrize(("what", "status", "by"), rows(), ids=[what[:60] for what, _, _ in rows()])
-def test_a_row_agrees_with_the_app(index: FunctionIndex, what: str, status: str, by: str) -> None:
+@pytest.mark.parametrize(("status", "by"), [(status, by) for _, status, by in rows()], ids=[what[:60] for what, _, _ in rows()])
+def test_a_row_agrees_with_the_app(index: FunctionIndex, status: str, by: str) -> None:
     assert status in STATUSES
     assert len(by) > 3, "a row names a call, or the reason why there is none"
     if status == "built":

@@ -142,9 +142,11 @@ def _ownership(context: FailoverContext) -> Iterator[Check]:
 
 def _limits(request: FailoverRequest, context: FailoverContext, chosen: dict[str, Chosen]) -> Iterator[Check]:
     faults = [*_of_size(context), *_of_point_kinds(request, context), *_of_names(request, context)]
-    for member in context.members:
-        if (missing := chosen[member.item.key].missing or _unknown_point(request, context, member)) is not None:
-            faults.append(("options.recoveryPoint", f"{_shown(member)}: {missing}"))
+    faults += [
+        ("options.recoveryPoint", f"{_shown(member)}: {missing}")
+        for member in context.members
+        if (missing := chosen[member.item.key].missing or _unknown_point(request, context, member)) is not None
+    ]
     for target, message in faults:
         yield _check(CheckName.LIMITS, target, CheckResult.FAILURE, message)
     if not faults:
