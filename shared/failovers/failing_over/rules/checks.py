@@ -10,7 +10,8 @@ from shared.failovers.failing_over.requests import FailoverRequest
 from shared.failovers.failing_over.rules.allowed import exists, is_allowed, operations_for, reprotecting, why_not
 from shared.failovers.failing_over.rules.context import FailoverContext, Member, asked_of, out_of_primary
 from shared.failovers.failing_over.rules.points import Chosen
-from shared.failovers.vault.names import VMM_NETWORK_TYPE, Action, CheckName, CheckResult, Health, LatestPoint, Provider, Refusal
+from shared.failovers.vault.names import VMM_NETWORK_TYPE, Action, CheckName, Health, LatestPoint, Provider, Refusal
+from shared.values.checks import CheckResult
 from shared.values.durations import in_words
 
 MAX_MEMBERS = 100
