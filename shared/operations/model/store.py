@@ -95,7 +95,7 @@ class Store:
         if new.compare_body and found.entity.get("hash") != body_hash(new.body):
             raise Refused(
                 ErrorCode.REPEATABILITY_KEY_REUSED,
-                "The same repeatability key was used before with another body; send a new key for a new request.",
+                "This repeatability key was used before with another body. Send a new key for a new request.",
                 target="Repeatability-Request-ID",
             )
         known = await self.get(str(found.entity["RowKey"]).removeprefix("o|"))
