@@ -10,6 +10,7 @@ from functions.serve import runtime, serve
 from shared.access.principal import not_found
 from shared.access.roles import READ_ROLES, WRITE_ROLES, Role
 from shared.capability import Job
+from shared.operations.accepting.resolving import not_in_doubt
 from shared.operations.model.lists import Query
 from shared.operations.model.models import Operation, Status
 from shared.operations.outside.events import as_json
@@ -17,7 +18,7 @@ from shared.web.answers import API, HttpAnswer, absolute
 from shared.web.calls import Call, require_kind_role
 from shared.web.documents import wrong
 from shared.web.health import HealthBody, health_answer
-from shared.web.operations import OperationBody, RejectedMessageBody
+from shared.web.operations import OperationBody, RejectedMessageBody, ResolveRequest
 from shared.web.requests import QueryParameter
 from shared.web.routes import Owner, Route
 
@@ -45,6 +46,10 @@ CANCEL = Route(
 RETRY = Route(
     "POST", "/operations/{id}/retry", "Run an operation's next step now", WRITE_ROLES,
     owner=Owner.OPERATION, response=OperationBody, status=202, refusals=(409,),
+)  # fmt: skip
+RESOLVE = Route(
+    "POST", "/operations/{id}/resolve", "Resolve an operation of unknown outcome", WRITE_ROLES,
+    owner=Owner.OPERATION, person=True, request=ResolveRequest, response=OperationBody, status=202, refusals=(409,),
 )  # fmt: skip
 REJECTED = Route(
     "GET", "/rejected-messages", "Messages that could not be accepted, newest first", Role.ADMIN,
@@ -109,6 +114,16 @@ async def retry_operation(call: Call[None]) -> HttpAnswer:
     return _accepted(call, await call.app.commands.retry(call.operation, call.caller.actor))
 
 
+@serve(RESOLVE)
+async def resolve_operation(call: Call[ResolveRequest]) -> HttpAnswer:
+    """Resolve an operation of unknown outcome; a failover is resolved under its own path."""
+    require_kind_role(call.app, call.caller, call.operation, writes=True)
+    resolver = call.app.resolvers.get(call.operation.kind)
+    if resolver is None:
+        raise not_in_doubt(call.operation, call.app.kinds.named(call.operation.kind).noun)
+    return _accepted(call, await resolver(call.operation, call.body.resolution, call.caller.actor))
+
+
 @serve(REJECTED)
 async def list_rejected_messages(call: Call[None]) -> HttpAnswer:
     """List the rejected messages."""
@@ -131,6 +146,7 @@ ENDPOINTS = (
     get_operation,
     cancel_operation,
     retry_operation,
+    resolve_operation,
     list_rejected_messages,
     replay_rejected_message,
 )

@@ -13,6 +13,7 @@ from shared.clock import Clock, Ids
 from shared.operations.accepting.acceptance import Acceptance
 from shared.operations.accepting.commands import Commands
 from shared.operations.accepting.locks import Locks
+from shared.operations.accepting.resolving import Resolver
 from shared.operations.model.kinds import Kind
 from shared.operations.model.models import Actor
 from shared.operations.model.store import Store
@@ -54,13 +55,14 @@ class Parts:
     """What a capability consists of once it is assembled.
 
     `services` are found by type: `call.of(Copies)`. `workflows` has one entry for each of its kinds. `timers` run with the timer
-    `schedule`, every minute; `gauges` with `tick`.
+    `schedule`, every minute; `gauges` with `tick`. `resolvers` has an entry for each kind that `POST /operations/{id}/resolve` resolves.
     """
 
     services: tuple[object, ...] = ()
     workflows: Mapping[str, Workflow] = field(default_factory=dict)
     timers: tuple[Job, ...] = ()
     gauges: tuple[Job, ...] = ()
+    resolvers: Mapping[str, Resolver] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

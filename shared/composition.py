@@ -4,7 +4,7 @@ No Azure SDK is imported before that, and nothing of a capability that is not se
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
@@ -18,6 +18,7 @@ from shared.operations.accepting import locks
 from shared.operations.accepting.acceptance import Acceptance
 from shared.operations.accepting.commands import Commands
 from shared.operations.accepting.locks import Locks
+from shared.operations.accepting.resolving import Resolver
 from shared.operations.model import store
 from shared.operations.model.kinds import Kinds
 from shared.operations.model.lists import Lists
@@ -67,6 +68,7 @@ class Runtime:
     services: tuple[object, ...]
     timers: tuple[Job, ...]
     gauges: tuple[Job, ...]
+    resolvers: Mapping[str, Resolver]
 
     @property
     def settings(self) -> Settings:
@@ -231,6 +233,7 @@ def _assemble(
         services=tuple(service for one in parts for service in one.services),
         timers=tuple(job for one in parts for job in one.timers),
         gauges=tuple(job for one in parts for job in one.gauges),
+        resolvers={kind: resolver for one in parts for kind, resolver in one.resolvers.items()},
     )
 
 

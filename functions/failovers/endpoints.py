@@ -7,12 +7,13 @@ from shared.access.roles import Role
 from shared.arm.ids import ResourceId
 from shared.failovers.audit.answers import AuditTrail
 from shared.failovers.failing_over.answers import Failover, Plan
-from shared.failovers.failing_over.requests import ApproveRequest, FailoverRequest, RejectRequest, ResolveRequest
+from shared.failovers.failing_over.requests import ApproveRequest, FailoverRequest, RejectRequest
 from shared.failovers.kinds import FAILOVER
 from shared.failovers.vault.names import Action
 from shared.operations.model.models import JsonObject, Operation, Status
 from shared.web.answers import HttpAnswer
 from shared.web.calls import Call
+from shared.web.operations import ResolveRequest
 from shared.web.requests import QueryParameter
 from shared.web.routes import Owner, Route
 
@@ -111,7 +112,7 @@ async def resolve_failover(call: Call[ResolveRequest]) -> HttpAnswer:
     """Resolve a failover of unknown outcome."""
     from shared.failovers.failing_over.service import Failovers
 
-    return _accepted(call, await call.of(Failovers).resolve(call.operation, call.body, call.caller.actor))
+    return _accepted(call, await call.of(Failovers).resolve(call.operation, call.body.resolution, call.caller.actor))
 
 
 @serve(RESUME)

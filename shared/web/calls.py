@@ -24,6 +24,7 @@ from shared.web.routes import Route
 if TYPE_CHECKING:
     from shared.access.tokens import TokenVerifier
     from shared.operations.accepting.commands import Commands
+    from shared.operations.accepting.resolving import Resolver
 
 B = TypeVar("B")
 S = TypeVar("S")
@@ -75,6 +76,11 @@ class App(Protocol):
     @property
     def commands(self) -> "Commands":
         """Cancel and retry."""
+        ...
+
+    @property
+    def resolvers(self) -> "Mapping[str, Resolver]":
+        """What resolves an operation of unknown outcome, by the kind's name."""
         ...
 
     @property

@@ -1,9 +1,14 @@
-"""The models of an error and of an operation, for the OpenAPI description; `shared.operations.outside.events.as_json` writes the latter."""
+"""The models of an error, of an operation and of its resolution; `shared.operations.outside.events.as_json` writes an operation."""
 
-from pydantic import BaseModel, ConfigDict, Field
+from typing import Annotated, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic.alias_generators import to_camel
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
+from shared.operations.accepting.resolving import Resolution, ResolvedAs
 from shared.operations.model.models import Status
+from shared.values.nulls import without_nulls
 
 
 class ErrorDetail(BaseModel):
@@ -46,6 +51,33 @@ class OperationBody(BaseModel):
     last_updated_at: str = Field(json_schema_extra={"format": "date-time"})
     resource_location: str = Field(description="Where its resource is, absolute.")
     error: ErrorDetail | None
+
+
+class ResolveRequest(BaseModel):
+    """How a person resolves an unknown outcome; `jobId` is an ARM id or the name of the job."""
+
+    model_config = ConfigDict(frozen=True, defer_build=True, extra="forbid", alias_generator=to_camel)
+
+    outcome: ResolvedAs
+    job_id: Annotated[str, Field(min_length=1, max_length=2048)] | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _null_is_absent(cls, value: object) -> object:
+        return without_nulls(cls, value)
+
+    @model_validator(mode="after")
+    def _no_job_where_none_began(self) -> Self:
+        if self.job_id is not None and self.outcome is ResolvedAs.NOT_STARTED:
+            message = {"message": "what did not start has no job: leave jobId out"}
+            error = PydanticCustomError("farshore_field", "{message}", message)
+            raise ValidationError.from_exception_data("ResolveRequest", [InitErrorDetails(type=error, loc=("jobId",), input=None)])
+        return self
+
+    @property
+    def resolution(self) -> Resolution:
+        """The resolution as the core takes it."""
+        return Resolution(self.outcome, self.job_id)
 
 
 class RejectedMessageBody(BaseModel):
