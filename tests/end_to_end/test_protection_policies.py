@@ -264,7 +264,7 @@ def test_a_protection_survives_the_death_of_all_workers(clouds: Running, provide
     appear(clouds, provider, "dying1")
     assert put(provider, "dying", policy(provider, "dying*")).status == 200
     pass_time(clouds, 1)
-    clouds.kill_workers()
+    clouds.restart()
     pass_time(clouds, 12)
     assert enabled(clouds, "dying1", provider) == 1
     assert seen(provider, "dying")["protected"] == 1
