@@ -20,6 +20,7 @@ from shared.operations.accepting import locks
 from shared.operations.accepting.acceptance import Acceptance
 from shared.operations.accepting.commands import Commands
 from shared.operations.accepting.locks import Locks
+from shared.operations.accepting.resolving import Resolver
 from shared.operations.model import store
 from shared.operations.model.kinds import Kinds
 from shared.operations.model.lists import Lists
@@ -71,6 +72,7 @@ class Runtime:
     services: tuple[object, ...]
     timers: tuple[Job, ...]
     gauges: tuple[Job, ...]
+    resolvers: Mapping[str, Resolver]
     readiness: tuple[ReadinessCheck, ...]
 
     @property
@@ -250,6 +252,7 @@ def _assemble(
         services=tuple(service for one in parts for service in one.services),
         timers=tuple(job for one in parts for job in one.timers),
         gauges=tuple(job for one in parts for job in one.gauges),
+        resolvers={kind: resolver for one in parts for kind, resolver in one.resolvers.items()},
         readiness=tuple({check.name: check for one in parts for check in one.readiness}.values()),
     )
 

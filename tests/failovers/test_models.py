@@ -8,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
 
-from shared.failovers.failing_over.requests import ApproveRequest, FailoverRequest, RejectRequest, ResolveRequest
+from shared.failovers.failing_over.requests import ApproveRequest, FailoverRequest, RejectRequest
 from shared.failovers.vault.names import Action, LatestPoint
 from shared.values.durations import duration_text, in_words, parse_duration
+from shared.web.operations import ResolveRequest
 from tests.failovers.samples import CONTAINER, ITEM, NETWORK, NOW, PLAN, POINT
 
 OTHER_POINT = f"{CONTAINER}/replicationProtectedItems/db/recoveryPoints/p1"
