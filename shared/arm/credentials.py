@@ -37,7 +37,7 @@ class CachedCredential:
     def __init__(
         self, source: "AsyncTokenCredential", *, now: Callable[[], float] = time.time, uncached: "TokenRequestOptions | None" = None
     ) -> None:
-        self._source = source
+        self.source = source
         self._uncached = uncached
         self._discarded: set[tuple[str, ...]] = set()
         self._now = now
@@ -73,7 +73,7 @@ class CachedCredential:
 
     async def close(self) -> None:
         """Close the credential's own connections."""
-        await self._source.close()
+        await self.source.close()
 
     async def __aenter__(self) -> "CachedCredential":
         return self
@@ -109,11 +109,11 @@ class CachedCredential:
     async def _ask(self, scopes: tuple[str, ...], options: "TokenRequestOptions | None") -> "AccessTokenInfo":
         from azure.core.credentials import AccessTokenInfo  # not at a cold start
 
-        ask = getattr(self._source, "get_token_info", None)
+        ask = getattr(self.source, "get_token_info", None)
         if ask is not None:
             info: AccessTokenInfo = await ask(*scopes, options=options or {})
             return info
-        token = await self._source.get_token(*scopes, **(options or {}))
+        token = await self.source.get_token(*scopes, **(options or {}))
         return AccessTokenInfo(token.token, token.expires_on)
 
 

@@ -1,9 +1,27 @@
-"""The models of an error and of an operation, for the OpenAPI description; `shared.operations.outside.events.as_json` writes the latter."""
+"""Operations of every kind over HTTP: the models that OpenAPI describes, and the operations that a list may show.
+
+`shared.operations.outside.events.as_json` writes the body of an operation.
+"""
+
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
+from shared.access.principal import not_found
+from shared.access.roles import Role
+from shared.operations.model.lists import Query
 from shared.operations.model.models import Status
+from shared.web.calls import Call
+from shared.web.documents import wrong
+from shared.web.requests import QueryParameter
+
+OPERATION_FILTERS = (
+    QueryParameter("status", "Operations in this state only.", values=tuple(str(status) for status in Status)),
+    QueryParameter("kind", "Operations of this kind only.", max_length=40),
+    QueryParameter("tenant", "Operations of this tenant only; another's for the provider's Admin.", max_length=63),
+    QueryParameter("attention", "Operations with attention: the on-call page.", values=("true",)),
+)
 
 
 class ErrorDetail(BaseModel):
@@ -61,3 +79,18 @@ class RejectedMessageBody(BaseModel):
     body: str
     may_have_been_accepted: bool
     replayed_as: str | None
+
+
+async def readable_operations(call: Call[Any]) -> Query:
+    """Return what the caller may read of the operations that a list asks for; of kinds that it may not read, none.
+
+    Refuses with `InvalidRequest` a kind that this app does not serve, with `NotFound` a tenant that the caller does not reach.
+    """
+    app, caller, kind, tenant = call.app, call.caller, call.query.get("kind"), call.query.get("tenant")
+    if kind is not None and not app.kinds.serves(kind):
+        raise wrong("kind", f"This must be one of {', '.join(sorted(app.kinds.by_name))}.")
+    if tenant is not None and (not caller.reaches(tenant) or await app.registry.by_name(tenant) is None):
+        raise not_found(f"tenant '{tenant}'", target="tenant")
+    readable = tuple(name for name, found in app.kinds.by_name.items() if caller.has(Role(found.read)))
+    kinds = tuple(name for name in readable if kind in {None, name}) or ("none",)
+    return Query(tenant or (None if caller.is_admin else caller.tenant), kinds, call.query.get("status"))

@@ -144,7 +144,8 @@ class TestWrite:
         assert (caught.value.kind, caught.value.code) == (FailureKind.THROTTLED, "NotSent")
         assert caught.value.definite
 
-    async def test_that_found_no_free_slot_in_time_was_never_sent(self, azure: LoopbackAzure, clients: AzureClients) -> None:
+    @pytest.mark.usefixtures("clients")  # and the identity that they set up
+    async def test_that_found_no_free_slot_in_time_was_never_sent(self, azure: LoopbackAzure) -> None:
         arrived, release = asyncio.Event(), asyncio.Event()
 
         async def waiting(_: web.Request) -> web.Response:
@@ -166,7 +167,8 @@ class TestWrite:
 
 
 class TestCallsInFlight:
-    async def test_never_exceed_their_number(self, azure: LoopbackAzure, clients: AzureClients) -> None:
+    @pytest.mark.usefixtures("clients")  # and the identity that they set up
+    async def test_never_exceed_their_number(self, azure: LoopbackAzure) -> None:
         at_once = most = 0
 
         async def counting(_: web.Request) -> web.Response:

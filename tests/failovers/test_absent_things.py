@@ -42,7 +42,7 @@ class SiteRecovery:
     async def find(self, resource: ResourceId) -> JsonObject | None:
         return self.by_id.get(str(resource))
 
-    async def children(self, parent: ResourceId, kind: str) -> list[JsonObject]:
+    async def children(self, _parent: ResourceId, kind: str) -> list[JsonObject]:
         return self.lists.get(kind, [])
 
     async def vault(self, _vault: ResourceId) -> JsonObject:

@@ -12,7 +12,8 @@ from shared.failovers.failing_over.rules.checks import verdict
 from shared.failovers.failing_over.rules.context import FailoverContext, GuardRails, Member
 from shared.failovers.failing_over.rules.plans import make_plan
 from shared.failovers.vault.facts import NetworkFacts
-from shared.failovers.vault.names import Action, CheckName, CheckResult
+from shared.failovers.vault.names import Action, CheckName
+from shared.values.checks import CheckResult
 from tests.failovers.samples import DAY, HOUR, ITEM, MINUTE, NETWORK, NOW, PLAN, POINT, VAULT, item, job, plan, point, request, world
 
 FIVE = {"actionAllowed", "noRunningJob", "ownership", "limits", "network", "blastRadius"}

@@ -10,7 +10,7 @@ from local.host.index import IndexRefused, TriggerType, index_functions
 SETTINGS = {"AzureWebJobsStorage": "UseDevelopmentStorage=true", "QUEUE": "work"}
 
 
-async def answer(req: func.HttpRequest) -> str:
+async def answer(_req: func.HttpRequest) -> str:
     return "ok"
 
 

@@ -175,7 +175,7 @@ def _dying_save(core: Core, after: int) -> Any:
 
 
 async def test_the_same_attention_is_one_event_however_often_it_is_found(core: Core) -> None:
-    async def starting(claim: Claim) -> Outcome:
+    async def starting(_claim: Claim) -> Outcome:
         return Wait(core.clock.now() + timedelta(hours=1), attention=("Stuck", f"it does not move since {core.clock.now()}"))
 
     core.toys.steps["starting"] = starting

@@ -70,7 +70,7 @@ async def test_a_row_that_changed_meanwhile_is_left_as_it_is_and_the_others_are_
     ids = await _follow(core, 20)
     changed = {ids[3], ids[11]}
 
-    async def meanwhile(rows: Sequence[Active]) -> None:
+    async def meanwhile(_rows: Sequence[Active]) -> None:
         core.toys.before_writing = None
         for operation in changed:
             await core.write(await core.row(operation), percent=77)
@@ -89,7 +89,7 @@ async def test_a_row_that_changed_meanwhile_is_left_as_it_is_and_the_others_are_
 async def test_when_many_rows_changed_meanwhile_the_rest_are_written_all_the_same(core: Core) -> None:
     ids = await _follow(core, 12)
 
-    async def meanwhile(rows: Sequence[Active]) -> None:
+    async def meanwhile(_rows: Sequence[Active]) -> None:
         core.toys.before_writing = None
         for operation in ids[:8]:
             await core.write(await core.row(operation), percent=77)
@@ -195,7 +195,7 @@ async def test_the_event_of_a_check_is_sent_soon_after_a_crash_however_late_the_
 async def test_a_check_does_not_run_over_a_cancel_or_a_word(core: Core) -> None:
     ids = await _follow(core, 2)
     await core.commands.cancel(await core.get(ids[0]), ALICE)
-    await core.commands.submit_input(await core.get(ids[1]), {"resume": True}, lambda row: None)
+    await core.commands.submit_input(await core.get(ids[1]), {"resume": True}, lambda _row: None)
     await core.checks.run(CheckMessage("toy", GROUP, tuple(ids)))
     assert core.toys.checked == []
 

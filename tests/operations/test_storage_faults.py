@@ -93,9 +93,8 @@ async def test_a_claim_that_storage_answered_with_an_error_after_writing_it_goes
     assert (await core.get(operation)).status is Status.SUCCEEDED
 
 
-async def test_a_lock_that_storage_answered_with_an_error_after_writing_it_is_taken(
-    core: Core, another: Another, proxy: StorageProxy
-) -> None:
+@pytest.mark.usefixtures("core")
+async def test_a_lock_that_storage_answered_with_an_error_after_writing_it_is_taken(another: Another, proxy: StorageProxy) -> None:
     rule = proxy.add(Rule(_WRITTEN_AND_500, service="table", method="POST", path="locks"))
     assert await another(proxy.connection_string).locks.take(["item"], "b" * 26) is None
     assert rule.matched == 1

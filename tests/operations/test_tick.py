@@ -141,10 +141,10 @@ class _Backlog:
         self.front: datetime | None = None
         self.sent: list[str] = []
 
-    async def send(self, queue: str, text: str) -> None:
+    async def send(self, _queue: str, text: str) -> None:
         self.sent.append(text)
 
-    async def oldest(self, queue: str) -> datetime | None:
+    async def oldest(self, _queue: str) -> datetime | None:
         return self.front
 
 

@@ -109,6 +109,7 @@ class App:
         self.tokens = TokenVerifier(self.settings, self.registry, self.keys)
         self.ready = True
         self.kinds = Kinds()
+        self.readiness = ()
 
     async def storage_ready(self) -> bool:
         """Whether storage answers."""

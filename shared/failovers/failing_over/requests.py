@@ -114,7 +114,7 @@ class RecoveryPointChoice(_Request):
     def of(latest: LatestPoint) -> "RecoveryPointChoice":
         """Choose by what it is."""
         choice = RecoveryPointChoice.model_construct(id=None, at=None)
-        choice._latest = latest
+        choice._latest = latest  # noqa: SLF001  # a constructor of this class
         return choice
 
     @model_validator(mode="wrap")

@@ -130,7 +130,7 @@ class FailoverSteps:
         now = self.clock.now()
         return Follow(jobs.next_look(state.started_at or now, now), following.group_of(state.vault_id), step="running")
 
-    async def running(self, claim: Claim) -> Outcome:
+    async def running(self, _claim: Claim) -> Outcome:
         """Read the job now; the checks follow it otherwise."""
         return Next("concluding")
 

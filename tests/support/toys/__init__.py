@@ -1,6 +1,6 @@
 """Capability `toys`: a capability of the tests, as docs/adding-a-capability.md describes one. It is copied to functions/toys/."""
 
-from functions.toys import endpoints, messages
+from functions.toys import endpoints
 from functions.toys.kinds import REQUESTS, TABLE, TOY
 
 from functions.serve import endpoints as declared_in
@@ -20,6 +20,5 @@ CAPABILITY = Capability(
     tables=(TABLE,),
     intake=REQUESTS,
     default_kind=TOY.name,
-    messages=messages.MESSAGES,
     endpoints=declared_in(endpoints),
 )
