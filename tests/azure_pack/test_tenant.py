@@ -26,7 +26,7 @@ def client(pack: Pack, published: PublishedSubscription | None = None, **options
     return TenantClient(one.service_url, pack.transport(one.certificate, **options), CertificateAuthorization())
 
 
-async def refused(pack: Pack, tenant: TenantClient) -> AzurePackError:
+async def refused(tenant: TenantClient) -> AzurePackError:
     with pytest.raises(AzurePackError) as raised:
         await tenant.subscription(ID)
     return raised.value
@@ -82,12 +82,12 @@ async def test_usage_is_read(pack: Pack) -> None:
 
 async def test_a_certificate_is_added_and_deleted(pack: Pack) -> None:
     tenant, other = client(pack), pack.publish_settings(register=False).subscriptions[0]
-    assert (await refused(pack, client(pack, other))).cause is Cause.CLIENT_CERTIFICATE_REJECTED
+    assert (await refused(client(pack, other))).cause is Cause.CLIENT_CERTIFICATE_REJECTED
     await tenant.add_certificate(ID, other.certificate.der())
     assert other.certificate.thumbprint in [each.thumbprint for each in await tenant.certificates(ID)]
     assert (await client(pack, other).subscription(ID)).id == ID
     await tenant.delete_certificate(ID, other.certificate.thumbprint)
-    assert (await refused(pack, client(pack, other))).cause is Cause.CLIENT_CERTIFICATE_REJECTED
+    assert (await refused(client(pack, other))).cause is Cause.CLIENT_CERTIFICATE_REJECTED
 
 
 # what is refused, each with its own cause
@@ -95,7 +95,7 @@ async def test_a_certificate_is_added_and_deleted(pack: Pack) -> None:
 
 async def test_an_unregistered_certificate_is_rejected_by_its_thumbprint(pack: Pack) -> None:
     published = pack.publish_settings(register=False).subscriptions[0]
-    error = await refused(pack, client(pack, published))
+    error = await refused(client(pack, published))
     assert (error.kind, error.cause, error.code, error.status) == (
         ErrorKind.FORBIDDEN,
         Cause.CLIENT_CERTIFICATE_REJECTED,
@@ -106,7 +106,7 @@ async def test_an_unregistered_certificate_is_rejected_by_its_thumbprint(pack: P
 
 
 async def test_a_certificate_of_an_unknown_authority_is_rejected_in_the_handshake(pack: Pack) -> None:
-    error = await refused(pack, client(pack, pack.publish_settings(authority="other").subscriptions[0]))
+    error = await refused(client(pack, pack.publish_settings(authority="other").subscriptions[0]))
     assert (error.kind, error.cause, error.sent) == (ErrorKind.UNREACHABLE, Cause.CLIENT_CERTIFICATE_REJECTED, False)
 
 
@@ -114,14 +114,14 @@ async def test_a_certificate_that_ends_is_not_sent(pack: Pack) -> None:
     tenant = client(pack, pack.publish_settings(lifetime="PT1H").subscriptions[0])
     await tenant.subscription(ID)
     pack.wall.offset = timedelta(hours=2)
-    error = await refused(pack, tenant)
+    error = await refused(tenant)
     assert (error.kind, error.cause, error.sent) == (ErrorKind.UNREACHABLE, Cause.CLIENT_CERTIFICATE_EXPIRED, False)
 
 
 async def test_the_wrong_authority_and_another_host_name(pack: Pack) -> None:
-    assert (await refused(pack, client(pack, tls=TlsOptions()))).cause is Cause.TLS_UNTRUSTED
+    assert (await refused(client(pack, tls=TlsOptions()))).cause is Cause.TLS_UNTRUSTED
     pack.installation.control.host_name({"name": "moved.local"})
-    error = await refused(pack, client(pack))
+    error = await refused(client(pack))
     assert error.cause is Cause.TLS_HOST_NAME
     assert "moved.local" in error.message
 
@@ -136,7 +136,7 @@ async def test_an_unknown_subscription_and_a_suspended_one_are_forbidden(pack: P
 @pytest.mark.parametrize("status", [302, 200])
 async def test_a_login_page_is_not_signed_in(pack: Pack, status: int) -> None:
     pack.fault("loginPage", status=status)
-    error = await refused(pack, client(pack))
+    error = await refused(client(pack))
     assert (error.kind, error.cause, error.code, error.status) == (ErrorKind.SIGN_IN, Cause.LOGIN_PAGE, "LoginPage", status)
     assert ("login.pack.local" in error.message) is (status == 302)
 
@@ -144,7 +144,7 @@ async def test_a_login_page_is_not_signed_in(pack: Pack, status: int) -> None:
 @pytest.mark.parametrize("shape", ["service", "odata", "atom", "html", "soap"])
 async def test_an_error_of_each_shape_is_read(pack: Pack, shape: str) -> None:
     pack.fault("error", status=500, message="The database is down.", code="Broken", errorShape=shape)
-    error = await refused(pack, client(pack))
+    error = await refused(client(pack))
     assert (error.kind, error.status, error.sent) == (ErrorKind.SERVER, 500, True)
     assert "The database is down." in error.message
 
@@ -153,7 +153,7 @@ async def test_throttling_has_its_time_and_a_lost_answer_is_in_doubt(pack: Pack)
     pack.fault("throttle", retryAfter=17)
     pack.fault("lostResponse", method="POST")
     tenant = client(pack)
-    error = await refused(pack, tenant)
+    error = await refused(tenant)
     assert (error.kind, error.retry_after) == (ErrorKind.THROTTLED, 17)
     assert error.date is not None
     with pytest.raises(AzurePackError) as raised:
