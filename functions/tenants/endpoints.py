@@ -39,17 +39,17 @@ async def get_tenant(call: Call[None]) -> HttpAnswer:
 @serve(READINESS)
 async def list_readiness(call: Call[None]) -> HttpAnswer:
     """List whether each tenant can be protected; the vaults are read one after another."""
-    from shared.tenants.readiness.reader import ReadinessReader
+    from shared.tenants.readiness.runner import ReadinessRunner
 
     page = call.page
     ahead = [tenant for tenant in await call.app.registry.all() if tenant.name > (page.after or "")]
     last = ahead[page.top - 1].name if len(ahead) > page.top else None
-    return call.listed([(await call.of(ReadinessReader).of(tenant)).as_json() for tenant in ahead[: page.top]], last)
+    return call.listed([(await call.of(ReadinessRunner).of(tenant, call.app.readiness)).as_json() for tenant in ahead[: page.top]], last)
 
 
 @serve(TENANT_READINESS)
 async def get_readiness(call: Call[None]) -> HttpAnswer:
     """Return whether a tenant can be protected."""
-    from shared.tenants.readiness.reader import ReadinessReader
+    from shared.tenants.readiness.runner import ReadinessRunner
 
-    return call.ok((await call.of(ReadinessReader).of(call.tenant)).as_json())
+    return call.ok((await call.of(ReadinessRunner).of(call.tenant, call.app.readiness)).as_json())

@@ -168,7 +168,7 @@ class Transport:
                     trace_configs=[_trace()],
                 )
                 # aiohttp would send GET, PUT and DELETE once more after a lost answer. It has no public option; `_trace` refuses it too
-                session._retry_connection = False
+                session._retry_connection = False  # noqa: SLF001  # there is no public option
                 self._session = session
             return self._session
 

@@ -1,12 +1,11 @@
 """Assembles the capability `tenants` from the core."""
 
-from shared.capability import Core, Parts
-from shared.failovers.vault.gateway import SiteRecoveryGateway
-from shared.failovers.vault.inventory import Inventory
-from shared.tenants.readiness.reader import ReadinessReader
+from collections.abc import Sequence
+
+from shared.capability import Core, Parts, ReadinessCheck
+from shared.tenants.readiness.runner import ReadinessRunner
 
 
-def assemble(core: Core) -> Parts:
-    """Return what reads whether tenants can be protected."""
-    gateway = SiteRecoveryGateway(core.clients, core.clock)
-    return Parts(services=(ReadinessReader(gateway, Inventory(gateway, core.registry), core.registry),))
+def assemble(core: Core, checks: Sequence[ReadinessCheck]) -> Parts:
+    """Return what runs readiness checks; `checks` are those that an app has which serves no other capability."""
+    return Parts(services=(ReadinessRunner(core.registry),), readiness=tuple(checks))

@@ -1,8 +1,7 @@
 """Callers and tenants for tests of access and of what stands on it."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from shared.access.principal import Principal
 from shared.access.registry import Tenant
@@ -69,7 +68,7 @@ class Rows:
         self.tenants = tenants
         self.reads = 0
 
-    async def range(self, filters: str, *, parameters: Mapping[str, Any]) -> AsyncIterator[Found]:
+    async def range(self, _filters: str, **_: object) -> AsyncIterator[Found]:
         self.reads += 1
         for tenant in self.tenants:
             document = pieces("document", tenant.model_dump(mode="json", by_alias=True))

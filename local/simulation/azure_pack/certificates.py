@@ -84,7 +84,7 @@ class Authority:
         made = cls.make(name, now)
         if file is not None:
             file.touch(mode=0o600)
-            file.write_bytes(made._issued.pem())
+            file.write_bytes(made._issued.pem())  # noqa: SLF001  # of this class
         return made
 
     @property

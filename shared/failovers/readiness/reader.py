@@ -10,21 +10,20 @@ from shared.access.registry import Registry, Tenant
 from shared.access.vaults import cloud_key, vault_key
 from shared.arm.ids import ResourceId
 from shared.arm.reading import id_key, own_id, resource_id
+from shared.capability import ReadinessCheck, ReadinessFinding
 from shared.errors import CallFailure, Refused
+from shared.failovers.readiness import rules
 from shared.failovers.vault.facts import PlanFacts, ProtectedItemFacts, ProviderFacts
 from shared.failovers.vault.gateway import SiteRecoveryGateway
 from shared.failovers.vault.inventory import Inventory
 from shared.failovers.vault.limits import machine_of
 from shared.failovers.vault.listing import Vault
-from shared.failovers.vault.names import CheckResult, Provider
+from shared.failovers.vault.names import Provider
 from shared.failovers.vault.owners import owner_of_plan
 from shared.failovers.vault.views import fabric_view
-from shared.tenants.readiness import rules
-from shared.tenants.readiness.answers import Readiness, ReadinessFinding
 from shared.values.reading import Json, an_object, text, whole
 
 T = TypeVar("T")
-_WORST = (CheckResult.FAILURE, CheckResult.UNKNOWN, CheckResult.WARNING, CheckResult.PASS)
 _AZURE_FABRIC = "azure"
 _LISTS = (
     "replicationFabrics",
@@ -45,18 +44,15 @@ class ReadinessReader:
     inventory: Inventory
     registry: Registry
 
-    async def of(self, tenant: Tenant) -> Readiness:
-        """Run the nine checks for a tenant."""
+    async def findings(self, tenant: Tenant) -> tuple[ReadinessFinding, ...]:
+        """Run the nine checks for a tenant; none where neither it nor the provider has a vault."""
         provider, tenants = await self.registry.provider(), await self.registry.all()
         vault = tenant.default_vault or provider.vault_id
         others = tuple(_owner(one) for one in tenants if one.name not in {tenant.name, provider.name})
-        checks: tuple[rules.ReadinessCheck, ...] = ()
-        if vault is not None:
-            shared = tenant.vault_id is None and tenant.name != provider.name
-            checks = rules.assess(await self._setup(tenant, _owner(provider), others, ResourceId.parse(vault), shared=shared))
-        findings = tuple(ReadinessFinding.model_validate(check.as_json()) for check in checks)
-        found = {finding.result for finding in findings} or {CheckResult.UNKNOWN}
-        return Readiness(tenant=tenant.name, vault_id=vault, result=next(one for one in _WORST if one in found), checks=findings)
+        if vault is None:
+            return ()
+        shared = tenant.vault_id is None and tenant.name != provider.name
+        return rules.assess(await self._setup(tenant, _owner(provider), others, ResourceId.parse(vault), shared=shared))
 
     async def _setup(
         self, tenant: Tenant, provider: rules.Owner, others: tuple[rules.Owner, ...], vault: ResourceId, *, shared: bool
@@ -121,6 +117,11 @@ class ReadinessReader:
         sku = text(an_object(body or {}, "sku"), "name")
         classic = found.provider.lower().startswith("microsoft.classic")
         return rules.Placed(str(found), kind, found.subscription_id, _region(body), (tenant.name,), sku, classic)
+
+
+def readiness_check(gateway: SiteRecoveryGateway, inventory: Inventory, registry: Registry) -> ReadinessCheck:
+    """Return the nine checks for hosters as what a capability contributes."""
+    return ReadinessCheck("siteRecovery", ReadinessReader(gateway, inventory, registry).findings)
 
 
 async def _unless_unread(read: Awaitable[T]) -> T | None:

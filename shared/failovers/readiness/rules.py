@@ -8,27 +8,13 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from shared.capability import ReadinessFinding
 from shared.failovers.vault.facts import ProviderFacts
 from shared.failovers.vault.limits import Machine, frequency_check, machine_faults, version_check
-from shared.failovers.vault.names import CheckResult
+from shared.values.checks import CheckResult
 
 _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE | re.ASCII)
 _PASS, _WARNING, _FAILURE, _UNKNOWN = CheckResult.PASS, CheckResult.WARNING, CheckResult.FAILURE, CheckResult.UNKNOWN
-
-
-@dataclass(frozen=True, slots=True)
-class ReadinessCheck:
-    """One check: its number, its subject, and its result."""
-
-    number: int
-    name: str
-    target: str
-    result: CheckResult
-    message: str
-
-    def as_json(self) -> dict[str, object]:
-        """Return the check as answers contain it."""
-        return {"number": self.number, "name": self.name, "target": self.target, "result": self.result.value, "message": self.message}
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,13 +79,13 @@ class Setup:
     on_premises: bool = True
 
 
-def assess(setup: Setup) -> tuple[ReadinessCheck, ...]:
+def assess(setup: Setup) -> tuple[ReadinessFinding, ...]:
     """Run the nine checks in order."""
     found = (_vault, _owners, _regions, _storage, _clouds, _versions, _frequencies, _machines, _failover)
     return tuple(check for run in found for check in run(setup))
 
 
-def _vault(setup: Setup) -> Iterator[ReadinessCheck]:
+def _vault(setup: Setup) -> Iterator[ReadinessFinding]:
     of_provider = _has(setup.provider, setup.vault_subscription)
     if not setup.shared:
         yield _check(1, "vault", setup.tenant.name, _PASS, "the tenant has a server of its own: the vault may lie in any subscription")
@@ -110,7 +96,7 @@ def _vault(setup: Setup) -> Iterator[ReadinessCheck]:
         yield _check(1, "vault", setup.tenant.name, _FAILURE, words)
 
 
-def _owners(setup: Setup) -> Iterator[ReadinessCheck]:
+def _owners(setup: Setup) -> Iterator[ReadinessFinding]:
     tenant, ids = setup.tenant, (setup.tenant.tenant_id, *setup.tenant.subscriptions)
     faults = [f"'{one or ''}' is no GUID" for one in ids if one is None or _GUID.fullmatch(one) is None]
     known = Counter(
@@ -131,7 +117,7 @@ def _owners(setup: Setup) -> Iterator[ReadinessCheck]:
     yield _of(2, "owners", tenant.name, faults, "its tenant id and subscriptions are its own, and hold its targets")
 
 
-def _regions(setup: Setup) -> Iterator[ReadinessCheck]:
+def _regions(setup: Setup) -> Iterator[ReadinessFinding]:
     if setup.vault_region is None or not setup.targets or any(target.region is None for target in setup.targets):
         yield _check(3, "regions", setup.tenant.name, _UNKNOWN, "the region of the vault or of a target is not known")
         return
@@ -143,7 +129,7 @@ def _regions(setup: Setup) -> Iterator[ReadinessCheck]:
     yield _of(3, "regions", setup.tenant.name, away, "the vault and all targets are in one region")
 
 
-def _storage(setup: Setup) -> Iterator[ReadinessCheck]:
+def _storage(setup: Setup) -> Iterator[ReadinessFinding]:
     accounts = [target for target in setup.targets if target.kind == "storage account"]
     if not accounts:
         yield _check(4, "storage", setup.tenant.name, _UNKNOWN, "no storage account is known")
@@ -162,7 +148,7 @@ def _storage(setup: Setup) -> Iterator[ReadinessCheck]:
         yield _check(4, "storage", account.id, result, words)
 
 
-def _clouds(setup: Setup) -> Iterator[ReadinessCheck]:
+def _clouds(setup: Setup) -> Iterator[ReadinessFinding]:
     if not setup.vmm:
         yield _check(5, "cloud", setup.tenant.name, _PASS, "Hyper-V sites without VMM have no clouds")
         return
@@ -185,7 +171,7 @@ def _clouds(setup: Setup) -> Iterator[ReadinessCheck]:
             yield _of(5, "cloud", cloud.name, lacking, "it has a host group, a host and a VM")
 
 
-def _versions(setup: Setup) -> Iterator[ReadinessCheck]:
+def _versions(setup: Setup) -> Iterator[ReadinessFinding]:
     if not setup.on_premises:
         yield _check(6, "providerVersion", setup.tenant.name, _PASS, "its machines run in Azure, and need no provider")
     elif not setup.providers:
@@ -195,7 +181,7 @@ def _versions(setup: Setup) -> Iterator[ReadinessCheck]:
         yield _check(6, "providerVersion", provider.name, *version_check(provider))
 
 
-def _frequencies(setup: Setup) -> Iterator[ReadinessCheck]:
+def _frequencies(setup: Setup) -> Iterator[ReadinessFinding]:
     if not setup.on_premises:
         yield _check(7, "copyFrequency", setup.tenant.name, _PASS, "its machines run in Azure, where changes are copied all the time")
     elif not setup.frequencies:
@@ -204,7 +190,7 @@ def _frequencies(setup: Setup) -> Iterator[ReadinessCheck]:
         yield _check(7, "copyFrequency", setup.tenant.name, *frequency_check(seconds))
 
 
-def _machines(setup: Setup) -> Iterator[ReadinessCheck]:
+def _machines(setup: Setup) -> Iterator[ReadinessFinding]:
     if not setup.on_premises:
         yield _check(8, "machines", setup.tenant.name, _PASS, "its machines run in Azure, where these limits hold already")
     elif not setup.machines:
@@ -218,7 +204,7 @@ def _machines(setup: Setup) -> Iterator[ReadinessCheck]:
             yield _of(8, "machines", machine.name, faults, "it keeps within Azure's limits")
 
 
-def _failover(setup: Setup) -> Iterator[ReadinessCheck]:
+def _failover(setup: Setup) -> Iterator[ReadinessFinding]:
     if setup.plans is None:
         yield _check(9, "recoveryPlans", setup.tenant.name, _UNKNOWN, "the recovery plans could not be read")
     elif setup.plans == 0:
@@ -233,10 +219,10 @@ def _has(owner: Owner, subscription: str) -> bool:
     return subscription.lower() in {one.lower() for one in owner.subscriptions}
 
 
-def _of(number: int, name: str, target: str, faults: Iterable[str], fine: str) -> ReadinessCheck:
+def _of(number: int, name: str, target: str, faults: Iterable[str], fine: str) -> ReadinessFinding:
     words: Sequence[str] = tuple(faults)
     return _check(number, name, target, _FAILURE if words else _PASS, "; ".join(words) or fine)
 
 
-def _check(number: int, name: str, target: str, result: CheckResult, message: str) -> ReadinessCheck:
-    return ReadinessCheck(number, name, target, result, message)
+def _check(number: int, name: str, target: str, result: CheckResult, message: str) -> ReadinessFinding:
+    return ReadinessFinding(number, name, target, result, message)

@@ -137,7 +137,7 @@ def test_a_drill_is_cleaned_up_after_a_crash(stack: Running, provider: Caller) -
     assert put(provider, "crashing", policy(stack, provider, "mail01", stands="PT30M")).status == 200
     pass_time(stack, 2)
     assert deeds(stack, "mail01", since) == ["testFailover"]
-    stack.kill_workers()
+    stack.restart()
     pass_time(stack, 16)
     (run,) = report(provider, "crashing")["value"]
     assert (run["status"], run["cleanedUp"]) == ("Succeeded", True)

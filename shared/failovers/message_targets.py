@@ -1,7 +1,7 @@
-"""Which vault, name and body a message about set-up or drills means.
+"""Finds the vault, the name and the body of a message about set-up or drills.
 
-`create` takes the body of the HTTP call, with a plan's or a policy's `name` in it; `update`, `delete` and `run` name the thing in `target`.
-`vaultId` names the vault, by default that of the ids in the body, else the tenant's.
+`create` has the body of the HTTP call, with the `name` of a recovery plan or a drill policy in it; `update`, `delete` and `run` have the
+name in `target`. `vaultId` names the vault; its default is the vault of the ids in the body, else the tenant's.
 """
 
 from shared.access.principal import not_found
@@ -9,6 +9,7 @@ from shared.access.sender import message_owner
 from shared.access.vaults import cloud_key
 from shared.arm.ids import ResourceId
 from shared.failovers.set_up.requests import thing_name
+from shared.failovers.vault.inventory import Inventory
 from shared.failovers.vault.listing import Vault, vault_id
 from shared.operations.model.models import JsonObject
 from shared.operations.outside.intake import Intake
@@ -16,14 +17,14 @@ from shared.web.calls import App
 from shared.web.documents import wrong
 
 
-async def meant(app: App, intake: Intake, *, needs_name: bool) -> tuple[JsonObject, Vault, str]:
-    """Return the body without `vaultId` and `name`, the vault that is meant, and the thing's name."""
+async def read_target(app: App, intake: Intake, *, needs_name: bool) -> tuple[JsonObject, Vault, str]:
+    """Return the body without `vaultId` and `name`, the vault, and the name; refuses with `InvalidRequest` and `NotFound`."""
     body = {member: value for member, value in intake.body.items() if member not in {"vaultId", "name"}}
     name = intake.target or ""
     if needs_name and intake.operation == "create":
         given = intake.body.get("name")
         if not isinstance(given, str):
-            raise wrong("name", "This field is required: the name of what is to be made.")
+            raise wrong("name", "This field is required: the name of the new recovery plan or drill policy.")
         name = given
     elif "name" in intake.body:
         body["name"] = intake.body["name"]
@@ -36,13 +37,11 @@ async def meant(app: App, intake: Intake, *, needs_name: bool) -> tuple[JsonObje
 
 
 async def _vault(app: App, intake: Intake, target: str) -> Vault:
-    """Return the vault that is meant, for the tenant that the ids of the message belong to or that it names."""
-    from shared.failovers.vault.inventory import Inventory
-
+    """Return the vault, reached as the tenant that owns the ids of the message, or that the message names."""
     ids = tuple(_ids([target, *_texts(intake.body)]))
     vault = _named(intake) or next((_vault_of(one) for one in ids if _in_a_vault(one)), None)
     sharers = await app.registry.sharers_of(str(vault)) if vault is not None else frozenset()
-    # in a vault that tenants share, its own id and those of its policies and fabrics do not show whose a message is
+    # in a vault that several tenants share, the ids of the vault, its policies and its fabrics do not identify the tenant
     narrow = tuple(one for one in ids if not _of_a_whole_vault(one))
     deciding = narrow if narrow or intake.tenant in sharers else ids
     owner = await message_owner(app.registry, deciding, intake.tenant, app.of(Inventory).owner_of)
