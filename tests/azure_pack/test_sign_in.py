@@ -2,7 +2,7 @@
 
 import asyncio
 import pickle
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -11,41 +11,22 @@ import pytest
 from aiohttp import web
 
 from local.simulation.azure_pack.request import Listener, PackAnswer, PackRequest
-from local.simulation.azure_pack.sample import OWNER, PASSWORD, SUBSCRIPTION
+from local.simulation.azure_pack.sample import OWNER, SUBSCRIPTION
 from local.simulation.azure_pack.sites import Sites
 from local.simulation.azure_pack.state import AzurePackState
-from shared.azure_pack.authorization import BearerAuthorization, SignIn, Token, TokenCache
+from shared.azure_pack.authorization import SignIn, Token, TokenCache
 from shared.azure_pack.connection import TlsOptions
 from shared.azure_pack.errors import AzurePackError, Cause, ErrorKind
-from shared.azure_pack.sign_in.passwords import AdfsSignIn, MembershipSignIn
+from shared.azure_pack.sign_in.passwords import MembershipSignIn
 from shared.azure_pack.sign_in.windows import WindowsSignIn
 from shared.azure_pack.sign_in.ws_trust import ADMIN_SITE, TENANT_SITE
-from shared.azure_pack.tenant import TenantClient
 from shared.azure_pack.transport import Transport
 from shared.values.hidden import Hidden
+from tests.azure_pack.clients import adfs, by_token, membership, secret, windows
 from tests.azure_pack.pack import Pack, running_pack
 from tests.azure_pack.support import authority, now, serving
 
 ID = UUID(SUBSCRIPTION)
-
-
-def secret(text: str = PASSWORD) -> Callable[[], Awaitable[str]]:
-    async def fetch() -> str:
-        return text
-
-    return fetch
-
-
-def membership(pack: Pack, user: str = OWNER, password: str = PASSWORD, *, timestamp: bool = True) -> MembershipSignIn:
-    return MembershipSignIn(pack.url(Listener.SIGN_IN), user, secret(password), pack.transport(), pack.wall, timestamp=timestamp)
-
-
-def windows(pack: Pack, user: str = "farshore", password: str = PASSWORD, domain: str | None = "PACK") -> WindowsSignIn:
-    return WindowsSignIn(pack.url(Listener.WINDOWS_SIGN_IN), domain, user, secret(password), pack.transport(), pack.wall)
-
-
-def adfs(pack: Pack, user: str = "farshore", password: str = PASSWORD, realm: str = ADMIN_SITE) -> AdfsSignIn:
-    return AdfsSignIn(pack.url(Listener.ADFS), "PACK", user, secret(password), pack.transport(), pack.wall, realm)
 
 
 SIGN_INS: dict[str, Callable[..., SignIn]] = {"membership": membership, "windows": windows, "adfs": adfs}
@@ -127,7 +108,7 @@ async def test_a_site_that_offers_only_negotiate_is_signed_in_to(pack: Pack, mon
     await windows(pack).issue()
 
 
-async def test_a_site_that_offers_neither_is_named(pack: Pack) -> None:
+async def test_a_site_that_offers_neither_is_named() -> None:
     async def basic(_: web.Request) -> web.Response:
         return web.Response(status=401, headers={"WWW-Authenticate": "Basic realm=x"})
 
@@ -179,20 +160,16 @@ def test_a_token_cannot_be_printed_or_pickled() -> None:
 # calls with a token
 
 
-def tenant(pack: Pack, cache: TokenCache, url: str | None = None) -> TenantClient:
-    return TenantClient(url or pack.url(Listener.TENANT), pack.transport(), BearerAuthorization(cache, OWNER))
-
-
 async def test_a_token_reaches_the_tenant_api_and_the_public_api(pack: Pack) -> None:
     cache = TokenCache(membership(pack), pack.wall)
     for url in (pack.url(Listener.TENANT), pack.url(Listener.PUBLIC)):
-        assert (await tenant(pack, cache, url).subscription(ID)).name == "Northwind"
+        assert (await by_token(pack, cache, url).subscription(ID)).name == "Northwind"
     assert sign_ins(pack) == 1
 
 
 async def test_a_hundred_calls_at_once_on_an_expired_token_are_one_sign_in(pack: Pack) -> None:
     cache = TokenCache(membership(pack), pack.wall)
-    client = tenant(pack, cache)
+    client = by_token(pack, cache)
     await client.subscription(ID)
     pack.wall.offset = timedelta(hours=9)
     found = await asyncio.gather(*(client.subscription(ID) for _ in range(100)))
@@ -202,7 +179,7 @@ async def test_a_hundred_calls_at_once_on_an_expired_token_are_one_sign_in(pack:
 
 async def test_a_hundred_calls_at_once_on_a_refused_token_are_one_sign_in(pack: Pack) -> None:
     cache = TokenCache(membership(pack), pack.wall)
-    client = tenant(pack, cache)
+    client = by_token(pack, cache)
     await client.subscription(ID)
     pack.fault("tokenRefused", times=100)
     found = await asyncio.gather(*(client.subscription(ID) for _ in range(100)))
@@ -214,7 +191,7 @@ async def test_a_token_that_is_refused_twice_is_an_error_of_its_own(pack: Pack) 
     cache = TokenCache(membership(pack), pack.wall)
     pack.fault("tokenRefused", times=2)
     with pytest.raises(AzurePackError) as raised:
-        await tenant(pack, cache).subscription(ID)
+        await by_token(pack, cache).subscription(ID)
     error = raised.value
     assert (error.kind, error.cause, error.code, error.status) == (ErrorKind.SIGN_IN, Cause.TOKEN_REFUSED, "TokenRefused", 401)
     assert "HybridTenant" in error.message
@@ -223,12 +200,12 @@ async def test_a_token_that_is_refused_twice_is_an_error_of_its_own(pack: Pack) 
 
 async def test_a_token_of_the_other_site_is_refused(pack: Pack) -> None:
     with pytest.raises(AzurePackError) as raised:
-        await tenant(pack, TokenCache(windows(pack), pack.wall)).subscription(ID)
+        await by_token(pack, TokenCache(windows(pack), pack.wall)).subscription(ID)
     assert raised.value.cause is Cause.TOKEN_REFUSED
 
 
 async def test_a_path_that_is_not_there_is_forbidden_with_the_path(pack: Pack) -> None:
-    client = tenant(pack, TokenCache(membership(pack), pack.wall), pack.url(Listener.TENANT) + "/elsewhere")
+    client = by_token(pack, TokenCache(membership(pack), pack.wall), pack.url(Listener.TENANT) + "/elsewhere")
     with pytest.raises(AzurePackError) as raised:
         await client.subscription(ID)
     assert (raised.value.kind, raised.value.cause, raised.value.code) == (ErrorKind.FORBIDDEN, Cause.PATH, "Path")
@@ -238,7 +215,7 @@ async def test_a_path_that_is_not_there_is_forbidden_with_the_path(pack: Pack) -
 @pytest.mark.parametrize(("lasts", "tries"), [(timedelta(minutes=1), 2), (timedelta(minutes=15), 1)])
 async def test_refused_credentials_are_not_tried_again_for_a_while(pack: Pack, lasts: timedelta, tries: int) -> None:
     cache = TokenCache(membership(pack, password="wrong"), pack.wall, refused_for=lasts)
-    client = tenant(pack, cache)
+    client = by_token(pack, cache)
     refusals = await asyncio.gather(*(client.subscription(ID) for _ in range(100)), return_exceptions=True)
     assert {(each.cause, each.sent) for each in refusals if isinstance(each, AzurePackError)} == {(Cause.CREDENTIALS, False)}
     assert len(refusals) == 100
@@ -254,7 +231,7 @@ async def test_refused_credentials_are_not_tried_again_for_a_while(pack: Pack, l
 async def test_a_sign_in_site_that_does_not_answer_leaves_the_call_unsent(pack: Pack) -> None:
     pack.fault("lostResponse", service="azurePack.signIn")
     pack.fault("error", service="azurePack.signIn", status=503)
-    client = tenant(pack, TokenCache(membership(pack), pack.wall))
+    client = by_token(pack, TokenCache(membership(pack), pack.wall))
     for _ in range(2):
         with pytest.raises(AzurePackError) as raised:
             await client.subscribe(ID, "backup")
