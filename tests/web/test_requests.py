@@ -50,7 +50,7 @@ class Copy(BaseModel):
     tags: dict[str, Annotated[str, StringConstraints(max_length=5)]] = Field(default_factory=dict)
 
 
-GOOD = {"source": {"virtualMachineId": "vm", "excludeDisks": ["a"], "mode": "Slow"}, "target": "r"}
+GOOD: dict[str, Any] = {"source": {"virtualMachineId": "vm", "excludeDisks": ["a"], "mode": "Slow"}, "target": "r"}
 
 
 def refused(call: Callable[..., object], *arguments: object) -> Refused:
@@ -60,12 +60,13 @@ def refused(call: Callable[..., object], *arguments: object) -> Refused:
 
 
 def post(body: bytes, content_type: str | None = JSON) -> func.HttpRequest:
-    return request("POST", body=body, **({"content_type": content_type} if content_type else {}))
+    headers: dict[str, Any] = {"content_type": content_type} if content_type else {}
+    return request("POST", body=body, **headers)
 
 
 def test_a_good_body_comes_as_a_model_and_as_it_was_sent() -> None:
     copy, document = read_body(post(b"\xef\xbb\xbf" + json.dumps(GOOD).encode(), "Application/JSON; charset=UTF-8"), Copy)
-    assert copy.source == FromMachine(virtualMachineId="vm", excludeDisks=("a",), mode=Mode.SLOW)
+    assert copy.source == FromMachine.model_validate({"virtualMachineId": "vm", "excludeDisks": ("a",), "mode": Mode.SLOW})
     assert document == GOOD
 
 
