@@ -80,6 +80,9 @@ class Starts:
                 return Wait(self.clock.now() + max(timedelta(seconds=failure.retry_after or 0), _RETRY))
             if failure.kind is FailureKind.THROTTLED:
                 raise
+            absent = self._scope_absent(work.state, request) if failure.kind is FailureKind.NOT_FOUND else None
+            if isinstance(absent, Wait):
+                return absent
             return Problem(azure_code(failure), f"Azure refused {request.action}: {failure.message}", None, (failure.problem,))
 
     def _scope_absent(self, state: FailoverState, request: FailoverRequest) -> Wait | Problem:
