@@ -1,8 +1,8 @@
-"""Histories drawn at random, each in this process: what Azure's own bad habits leave is what a quiet Azure leaves.
+"""Histories drawn at random, each in this process: what Azure's own faults leave is what a quiet Azure leaves.
 
 A history draws what is asked for and which faults meet which reads and writes. Nothing ends `Failed` for them, nothing takes effect twice,
-and all ends once they are over, with a person's help only where `attention` asks for it. `--histories 1000` tries more of them than CI does;
-`--first N` begins at another seed.
+and all ends once they are over, with a person's help only where `attention` asks for it. `--histories 1000` tries more of them than CI
+does; `--first N` begins at another seed.
 """
 
 import itertools
@@ -105,7 +105,7 @@ class History:
     """One history: what is asked for, what goes wrong, and what must be so at the end."""
 
     def __init__(self, seed: int, log: Path) -> None:
-        self.chance = random.Random(f"history {seed}")
+        self.chance = random.Random(f"history {seed}")  # noqa: S311  # chance that can be repeated, not a secret
         self.name = f"h{seed}"
         self.log = log
         self.faults = list(drawn_faults(self.chance))

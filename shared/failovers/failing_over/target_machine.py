@@ -54,7 +54,7 @@ class TargetMachines:
                 return refused
         return await self._ended(state, request) if state.naming else None
 
-    async def _set(self, claim: Claim, state: FailoverState, request: FailoverRequest) -> Problem | None:
+    async def _set(self, claim: Claim, state: FailoverState, request: FailoverRequest) -> Problem | Wait | None:
         scope, options = ResourceId.parse(request.scope.id), request.options
         body = await self.gateway.find(scope)
         item = ProtectedItemFacts.from_arm(body) if body is not None else None
@@ -64,7 +64,10 @@ class TargetMachines:
         update = rename_target(item, options.target_vm_name, options.target_vm_size, provider_details(body))
 
         async def send(request_id: str) -> StartedJob:
-            return await self.gateway.change("PATCH", scope, "", update, request_id, self.timings.effect_timeout)
+            started = await self.gateway.change("PATCH", scope, "", update, request_id, self.timings.effect_timeout)
+            if started.accepted and started.job is None:  # a 202 is not an end: the job is found by its activity id
+                raise CallFailure(FailureKind.IN_DOUBT, code="NoJob", message="Azure accepted the update without naming its job")
+            return started
 
         async def look(sent: Intent) -> Started[StartedJob] | Absent:
             found = [JobFacts.from_arm(job) for job in await self.gateway.children(vault_of(scope), "replicationJobs")]
@@ -76,9 +79,12 @@ class TargetMachines:
         except CallFailure as failure:
             if failure.kind not in {FailureKind.REFUSED, FailureKind.NOT_FOUND}:
                 raise
+            state.naming_absent = absence = not_shown(state.naming_absent, self.clock.now())
+            if failure.kind is FailureKind.NOT_FOUND and not absence.lasts_long_enough(self.clock.now()):
+                return Wait(self.clock.now() + BETWEEN_LOOKS)
             message = f"Azure refused the name or size of the machine. Nothing was started. {failure.message}"
             return Problem(azure_code(failure), message, "options", (failure.problem,))
-        state.naming = started.job or ""
+        state.naming, state.naming_absent = started.job or "", None
         return None
 
     async def _ended(self, state: FailoverState, request: FailoverRequest) -> Problem | Wait | None:
