@@ -27,7 +27,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--first", type=int, default=0, metavar="SEED", help="seed of the first history (default: %(default)s)")
 
 
-_STACK_FOLDERS = {"compatibility", "contract", "crash", "end_to_end"}
+_STACK_FOLDERS = {"compatibility", "crash", "end_to_end"}
 _STACK_FIXTURES = {"host"}
 
 

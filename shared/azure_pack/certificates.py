@@ -96,6 +96,12 @@ class ClientCertificate:
             BestAvailableEncryption(password),
         )
 
+    def der(self) -> bytes:
+        """Return the certificate without its key, as DER."""
+        from cryptography.hazmat.primitives.serialization import Encoding
+
+        return self._certificate.public_bytes(Encoding.DER)
+
     def encrypted_pem(self, passphrase: bytes) -> bytes:
         """Return key (encrypted), certificate and chain as PEM, for `ssl.SSLContext.load_cert_chain`."""
         from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat

@@ -22,25 +22,25 @@ from shared.web.requests import QueryParameter
 OPERATION_FILTERS = (
     QueryParameter("status", "Operations in this state only.", values=tuple(str(status) for status in Status)),
     QueryParameter("kind", "Operations of this kind only.", max_length=40),
-    QueryParameter("tenant", "Operations of this tenant only; another's for the provider's Admin.", max_length=63),
-    QueryParameter("attention", "Operations with attention: the on-call page.", values=("true",)),
+    QueryParameter("tenant", "Operations of this tenant only; another tenant's only for the provider's Admin.", max_length=63),
+    QueryParameter("attention", "Operations that have attention, for the on-call page.", values=("true",)),
 )
 
 
 class ErrorDetail(BaseModel):
     """An error of the Azure REST API guidelines."""
 
-    code: str = Field(description="What went wrong, for a program.")
-    message: str = Field(description="What went wrong and what would be right, for a person.")
-    target: str | None = Field(None, description="The field, header or thing that it is about.")
-    details: list["ErrorDetail"] = Field(default_factory=list, description="Each single thing that is wrong.")
+    code: str = Field(description="The error code, for programs.")
+    message: str = Field(description="What failed and what to do, for people.")
+    target: str | None = Field(None, description="The field, header or resource that the error is about.")
+    details: list["ErrorDetail"] = Field(default_factory=list, description="Each single error.")
 
 
 class ErrorBody(BaseModel):
     """The body of every answer that is no success."""
 
     error: ErrorDetail
-    plan: dict[str, object] | None = Field(None, description="With PlanChanged: the plan as it is by now.")
+    plan: dict[str, object] | None = Field(None, description="With PlanChanged: the new plan.")
 
 
 class AttentionBody(BaseModel):
@@ -58,14 +58,14 @@ class OperationBody(BaseModel):
 
     id: str
     kind: str
-    tenant: str = Field(description="The owner of what it changes.")
+    tenant: str = Field(description="The tenant that owns the resource.")
     status: Status
     step: str
     percent_complete: int = Field(ge=0, le=100)
     attention: AttentionBody | None
     created_at: str = Field(json_schema_extra={"format": "date-time"})
     last_updated_at: str = Field(json_schema_extra={"format": "date-time"})
-    resource_location: str = Field(description="Where its resource is, absolute.")
+    resource_location: str = Field(description="The absolute address of its resource.")
     error: ErrorDetail | None
 
 

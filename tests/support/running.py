@@ -57,15 +57,16 @@ class Machine:
 class Running:
     """The app, and what tests ask of it. Its clock is everybody's: a test may move it, and must not count on where it stands.
 
-    `api` is the address of its API, `azure` that of its simulated Azure, `storage` its connection string, `log` returns the end of its log.
-    `restart` replaces what runs the app's functions, abruptly. `stack` is None where all of it runs in this process.
+    `api` is the address of its API, `azure` that of its simulated Azure, `storage` its connection string. `move` moves the clock by
+    an ISO 8601 duration and does what came due; `restart` replaces what runs the app's functions, abruptly. `stack` is None where all of it
+    runs in this process.
     """
 
     api: str
     azure: str
     storage: str
     machines: Iterator[Machine]
-    log: Callable[[], str]
+    move: Callable[[str], None]
     restart: Callable[[], None]
     stack: Stack | None = None
     outcomes: list[dict[str, Any]] = field(default_factory=list)
@@ -76,7 +77,7 @@ class Running:
     def on(cls, stack: Stack, storage: str, machines: Sequence[Machine] = ()) -> "Running":
         """Return the app of a stack."""
         places = (stack.options.api, stack.options.azure, storage)
-        return cls(*places, iter(machines), lambda: host_of(stack).last_lines(), lambda: kill_workers(stack), stack)
+        return cls(*places, iter(machines), lambda duration: advance(stack, duration), lambda: kill_workers(stack), stack)
 
     @property
     def description(self) -> Description:
@@ -109,8 +110,7 @@ class Running:
 
     def advance(self, duration: str = "PT1S") -> None:
         """Move the clock; back once everything that came due was done."""
-        moved = self.control("POST", "clock", {"advance": duration})
-        assert moved["settled"], self.log()
+        self.move(duration)
 
     def until_ended(self, caller: Caller, location: str, *, step: str = "PT30M", times: int = 30) -> Reply:
         """Move the clock until an operation or a copy has ended."""
@@ -201,6 +201,13 @@ def running(
 def host_of(stack: Stack) -> processes.Part:
     """Return the host of a stack in which it has been started."""
     return next(part for part in stack.parts if part.name == "the functions host")
+
+
+def advance(stack: Stack, duration: str) -> None:
+    """Move the clock of a stack; returns once everything that came due was done."""
+    moved = call("POST", f"{stack.options.azure}/_simulation/clock", {"advance": duration}, timeout=60)
+    assert moved.status == 200, moved
+    assert moved.body["settled"], host_of(stack).last_lines()
 
 
 def kill_workers(stack: Stack) -> None:

@@ -61,6 +61,7 @@ class Authority:
 
     def __init__(self, issued: Issued) -> None:
         self._issued = issued
+        self._client_key: rsa.RSAPrivateKey | None = None
 
     @classmethod
     def make(cls, name: str, now: datetime) -> "Authority":
@@ -110,8 +111,13 @@ class Authority:
         return Issued(builder.sign(self._issued.key, hashes.SHA256()), key)
 
     def client(self, name: str, now: datetime, *, lifetime: timedelta = timedelta(days=365)) -> Issued:
-        """Issue the certificate of a publishsettings file; a lifetime below zero makes one that has expired."""
-        key = _new_key()
+        """Issue the certificate of a publishsettings file; a lifetime below zero makes one that has expired.
+
+        All have one key, because making one takes a second; each is another certificate.
+        """
+        if self._client_key is None:
+            self._client_key = _new_key()
+        key = self._client_key
         begins, ends = _validity(now, lifetime)
         builder = _builder(_name(name), self._issued.certificate.subject, key, begins, ends)
         return Issued(builder.sign(self._issued.key, hashes.SHA256()), key)

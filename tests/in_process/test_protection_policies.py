@@ -14,7 +14,8 @@ from shared.composition import Runtime, build
 from shared.failovers.protection.service import Protection
 from shared.settings import Settings
 from tests.support.api import Caller, Reply
-from tests.support.running import Running, running
+from tests.support.in_process import in_process
+from tests.support.running import Running
 from tests.support.storage import AzuritePool
 
 ROLES = ("Failovers.Read", "Failovers.Execute")
@@ -22,9 +23,9 @@ Json = dict[str, Any]
 
 
 @pytest.fixture(scope="module")
-def clouds(azurites: AzuritePool, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+def clouds(azurites: AzuritePool) -> Iterator[Running]:
     """A stack of our own: machines come and go in it."""
-    with azurites.lend() as azurite, running(tmp_path_factory.mktemp("clouds"), azurite) as one:
+    with azurites.lend() as azurite, in_process(azurite) as one:
         yield one
 
 
@@ -254,7 +255,7 @@ async def test_a_doubled_timer_on_two_instances_begins_one_operation(clouds: Run
 
 async def another_app(stack: Running, apps: AsyncExitStack) -> Runtime:
     """The app once more, in this process, on the same storage and the same Azure."""
-    values = {"storage_connection": stack.storage, "clock_url": f"{stack.azure}/_simulation/clock"}
+    values: dict[str, Any] = {"storage_connection": stack.storage, "clock_url": f"{stack.azure}/_simulation/clock"}
     app = await build(Settings(**values, resource_manager_url=stack.azure), load(()))
     apps.push_async_callback(app.close)
     return app

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.support.api import Caller
-from tests.support.sites import REQUESTS, Json, Sites, of_item, of_plan, start
+from tests.support.sites import REQUESTS, Json, Sites, check_success, of_item, of_plan, start
 
 KIND = "farshore.failover"
 JOURNEY = ["testFailover", "testFailoverCleanup", "plannedFailover", "failoverCommit", "plannedFailover", "failoverCommit", "reProtect"]
@@ -19,56 +19,6 @@ JOURNEY = ["testFailover", "testFailoverCleanup", "plannedFailover", "failoverCo
 def provider(sites: Sites) -> Caller:
     """Somebody of the provider's who may start failovers and read them."""
     return sites.caller()
-
-
-def well(failover: Json, *legs: str) -> Json:
-    """Fail unless a failover succeeded, with these legs, each of which did."""
-    assert (failover["status"], failover["step"], failover["error"]) == ("Succeeded", "finished", None), failover
-    assert [leg["action"] for leg in failover["legs"]] == list(legs)
-    assert {leg["status"] for leg in failover["legs"]} == {"Succeeded"}
-    assert failover["completedAt"] is not None
-    return failover
-
-
-def test_out_and_home_again_over_http(sites: Sites, provider: Caller) -> None:
-    item, network = sites.item(), sites.network("drill-provider-northeurope")
-    tested = start(provider, of_item(item, "TestFailover", options={"network": network}))
-    well(sites.ended(provider, tested), "TestFailover")
-    assert sites.in_estate(item)["testFailoverState"] == "WaitingForCompletion"
-    well(sites.ended(provider, start(provider, of_item(item, "TestFailoverCleanup"))), "TestFailoverCleanup")
-
-    out = well(sites.ended(provider, start(provider, of_item(item, "PlannedFailover"))), "PlannedFailover")
-    assert sites.in_estate(item)["activeLocation"] == "Recovery"
-    assert out["recoveryPoint"]["ageSeconds"] == 0, "a planned failover loses nothing"
-    job = out["job"]
-    assert job["state"] == "Succeeded"
-    assert {task["state"] for task in job["tasks"]} == {"Succeeded"}
-    seconds = (datetime.fromisoformat(job["endTime"]) - datetime.fromisoformat(job["startTime"])).total_seconds()
-    assert out["timings"]["startedToFinished"] == pytest.approx(seconds)
-    assert sum(out["timings"]["perTask"].values()) == pytest.approx(seconds, abs=1), out["timings"]
-    assert 0 <= out["timings"]["acceptedToStarted"] < 60
-
-    well(sites.ended(provider, start(provider, of_item(item, "Commit"))), "Commit")
-    back = start(provider, of_item(item, "Failback", options={"dataSync": "ForSynchronization"}))
-    waiting = sites.until_step(provider, back, "suspended")
-    assert (waiting["step"], waiting["status"], waiting["job"]["state"]) == ("suspended", "Running", "Suspended")
-    sites.stack.advance("PT3H")
-    assert provider.get(f"/failovers/{back}").body["step"] == "suspended", "it waits for a person, however long"
-    assert [event["type"] for event in sites.stack.events(subject=back)] == [f"{KIND}.suspended"]
-    resumed = provider.post(f"/failovers/{back}/resume")
-    assert resumed.status == 202, resumed
-    sites.stack.advance("PT1S")
-    under_way = provider.get(f"/failovers/{back}").body
-    assert (under_way["step"], under_way["job"]["state"]) == ("running", "InProgress")
-    well(sites.ended(provider, back), "Failback")
-    again = provider.post(f"/failovers/{back}/resume")
-    assert (again.status, again.code) == (409, "NotSuspended")
-
-    well(sites.ended(provider, start(provider, of_item(item, "Commit"))), "Commit")
-    well(sites.ended(provider, start(provider, of_item(item, "ReverseReplicate"))), "ReverseReplicate")
-    assert sites.in_estate(item)["phase"] == "protected"
-    assert sites.posts(item) == JOURNEY
-    assert len(sites.stack.writes(f"/{waiting['job']['id'].rpartition('/')[2]}/resume")) == 1
 
 
 class ByMessage:
@@ -129,15 +79,15 @@ def test_out_and_home_again_by_messages(sites: Sites, cloud_events: bool) -> Non
 
 def test_a_failback_with_down_time_waits_for_nobody(sites: Sites, provider: Caller) -> None:
     item = sites.item()
-    well(sites.ended(provider, start(provider, of_item(item, "PlannedFailover", thenCommit=True))), "PlannedFailover", "Commit")
+    check_success(sites.ended(provider, start(provider, of_item(item, "PlannedFailover", thenCommit=True))), "PlannedFailover", "Commit")
     body = of_item(item, "Failback", options={"dataSync": "ForDownTime"}, thenCommit=True, thenReprotect=True)
-    well(sites.ended(provider, start(provider, body)), "Failback", "Commit", "ReverseReplicate")
+    check_success(sites.ended(provider, start(provider, body)), "Failback", "Commit", "ReverseReplicate")
     assert sites.in_estate(item)["phase"] == "protected"
 
 
 def test_a_job_goes_only_forward_for_its_readers_a_resumed_one_too(sites: Sites, provider: Caller) -> None:
     item = sites.item()
-    well(sites.ended(provider, start(provider, of_item(item, "PlannedFailover", thenCommit=True))), "PlannedFailover", "Commit")
+    check_success(sites.ended(provider, start(provider, of_item(item, "PlannedFailover", thenCommit=True))), "PlannedFailover", "Commit")
     back = start(provider, of_item(item, "Failback"))
     sites.until_step(provider, back, "suspended", by="PT2M")
 
@@ -158,7 +108,7 @@ def test_a_job_goes_only_forward_for_its_readers_a_resumed_one_too(sites: Sites,
 def test_an_a2a_item_fails_over_is_committed_and_protected_again(sites: Sites) -> None:
     contoso, item = sites.caller("contoso"), sites.a2a()
     body = of_item(item, "UnplannedFailover", thenCommit=True, thenReprotect=True)
-    ended = well(sites.ended(contoso, start(contoso, body)), "UnplannedFailover", "Commit", "Reprotect")
+    ended = check_success(sites.ended(contoso, start(contoso, body)), "UnplannedFailover", "Commit", "Reprotect")
     assert ended["recoveryPoint"]["id"].startswith(f"{item}/recoveryPoints/")
     assert 0 <= ended["recoveryPoint"]["ageSeconds"] < 24 * 3600
     old, new = ended["protectedItemIds"]
@@ -169,7 +119,7 @@ def test_an_a2a_item_fails_over_is_committed_and_protected_again(sites: Sites) -
     assert sites.posts(item) == ["unplannedFailover", "failoverCommit"]
     # and home again, under the id that it has by then
     home = of_item(new, "UnplannedFailover", acceptUntested=True, thenCommit=True, thenReprotect=True)
-    well(sites.ended(contoso, start(contoso, home)), "UnplannedFailover", "Commit", "Reprotect")
+    check_success(sites.ended(contoso, start(contoso, home)), "UnplannedFailover", "Commit", "Reprotect")
 
 
 def test_a_leg_that_is_over_shows_how_it_ended_while_the_next_one_runs(sites: Sites, provider: Caller) -> None:
@@ -187,15 +137,15 @@ def test_each_leg_can_be_asked_for_alone(sites: Sites) -> None:
     contoso, item = sites.caller("contoso"), sites.a2a()
     points = sites.in_estate(item)
     assert points["phase"] == "protected"
-    well(sites.ended(contoso, start(contoso, of_item(item, "UnplannedFailover"))), "UnplannedFailover")
+    check_success(sites.ended(contoso, start(contoso, of_item(item, "UnplannedFailover"))), "UnplannedFailover")
     at = {"recoveryPoint": {"at": _hours_ago(sites, 3)}}
-    changed = well(sites.ended(contoso, start(contoso, of_item(item, "ApplyRecoveryPoint", options=at))), "ApplyRecoveryPoint")
+    changed = check_success(sites.ended(contoso, start(contoso, of_item(item, "ApplyRecoveryPoint", options=at))), "ApplyRecoveryPoint")
     assert changed["recoveryPoint"]["time"] <= at["recoveryPoint"]["at"]
-    well(sites.ended(contoso, start(contoso, of_item(item, "Cancel"))), "Cancel")
+    check_success(sites.ended(contoso, start(contoso, of_item(item, "Cancel"))), "Cancel")
     assert sites.in_estate(item)["phase"] == "protected"
-    well(sites.ended(contoso, start(contoso, of_item(item, "UnplannedFailover"))), "UnplannedFailover")
-    well(sites.ended(contoso, start(contoso, of_item(item, "Commit"))), "Commit")
-    again = well(sites.ended(contoso, start(contoso, of_item(item, "Reprotect"))), "Reprotect")
+    check_success(sites.ended(contoso, start(contoso, of_item(item, "UnplannedFailover"))), "UnplannedFailover")
+    check_success(sites.ended(contoso, start(contoso, of_item(item, "Commit"))), "Commit")
+    again = check_success(sites.ended(contoso, start(contoso, of_item(item, "Reprotect"))), "Reprotect")
     assert len(again["protectedItemIds"]) == 2
 
 
@@ -209,12 +159,14 @@ def test_a_plan_of_three_groups_out_and_home(sites: Sites, provider: Caller) -> 
     dry = provider.post("/failovers?dryRun=true", of_plan(plan, "UnplannedFailover")).body
     assert [member["group"] for member in dry["members"]] == sorted({member["group"] for member in dry["members"]})
     assert len(dry["members"]) == 3
-    out = well(sites.ended(provider, start(provider, of_plan(plan, "UnplannedFailover", thenCommit=True))), "UnplannedFailover", "Commit")
+    out = check_success(
+        sites.ended(provider, start(provider, of_plan(plan, "UnplannedFailover", thenCommit=True))), "UnplannedFailover", "Commit"
+    )
     _in_groups(out)
     members = [member["protectedItemId"] for member in dry["members"]]
     assert {sites.in_estate(member)["phase"] for member in members} == {"committed"}
     back = of_plan(plan, "Failback", options={"dataSync": "ForDownTime"}, thenCommit=True, thenReprotect=True)
-    well(sites.ended(provider, start(provider, back)), "Failback", "Commit", "ReverseReplicate")
+    check_success(sites.ended(provider, start(provider, back)), "Failback", "Commit", "ReverseReplicate")
     assert {sites.in_estate(member)["phase"] for member in members} == {"protected"}
     assert sites.posts(plan) == ["unplannedFailover", "failoverCommit", "plannedFailover", "failoverCommit", "reProtect"]
 
@@ -229,13 +181,13 @@ def _in_groups(failover: Json) -> None:
 def test_a_plan_of_a_tenant_fails_over_is_committed_and_protected_again(sites: Sites) -> None:
     contoso, plan = sites.caller("contoso"), sites.plan("contoso")
     body = of_plan(plan, "UnplannedFailover", thenCommit=True, thenReprotect=True)
-    ended = well(sites.ended(contoso, start(contoso, body)), "UnplannedFailover", "Commit", "Reprotect")
+    ended = check_success(sites.ended(contoso, start(contoso, body)), "UnplannedFailover", "Commit", "Reprotect")
     assert len(ended["plan"]["members"]) == 3
     assert len(ended["protectedItemIds"]) == 6, "the ids of before and those of after"
     for moved in ended["protectedItemIds"][3:]:
         assert sites.in_estate(moved)["phase"] == "protected"
     home = of_plan(plan, "UnplannedFailover", acceptUntested=True, thenCommit=True)
-    well(sites.ended(contoso, start(contoso, home)), "UnplannedFailover", "Commit")
+    check_success(sites.ended(contoso, start(contoso, home)), "UnplannedFailover", "Commit")
 
 
 def test_a_plan_of_three_groups_is_tested_and_cleaned_up_after_a_while(sites: Sites, provider: Caller) -> None:
@@ -244,7 +196,7 @@ def test_a_plan_of_three_groups_is_tested_and_cleaned_up_after_a_while(sites: Si
     failover = start(provider, body)
     sites.until(provider, failover, lambda found: found["legs"] and found["legs"][0]["status"] == "Succeeded", step="PT10M")
     assert sites.posts(plan) == ["testFailover"]
-    ended = well(sites.ended(provider, failover), "TestFailover", "TestFailoverCleanup")
+    ended = check_success(sites.ended(provider, failover), "TestFailover", "TestFailoverCleanup")
     first, second = (leg["job"] for leg in ended["legs"])
     waited = datetime.fromisoformat(second["startTime"]) - datetime.fromisoformat(first["endTime"])
     assert 2 * 3600 <= waited.total_seconds() < 3 * 3600

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support.api import Caller, Reply
-from tests.support.running import Running, new_key, running
+from tests.support.in_process import in_process
+from tests.support.running import Running, new_key
 from tests.support.sharing import BLUE, GREEN, RED, Shared
 from tests.support.sites import REQUESTS, Json, of_item, of_plan
 from tests.support.storage import AzuritePool
@@ -54,9 +55,9 @@ class Place:
 
 
 @pytest.fixture(scope="module")
-def started(azurites: AzuritePool, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+def started(azurites: AzuritePool) -> Iterator[Place]:
     shared = Shared()
-    with azurites.lend() as azurite, running(tmp_path_factory.mktemp("clouds"), azurite, change=shared.fill) as stack:
+    with azurites.lend() as azurite, in_process(azurite, change=shared.fill) as stack:
         yield Place(stack, shared)
 
 
