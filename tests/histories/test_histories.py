@@ -5,38 +5,22 @@ and all ends once they are over, with a person's help only where `attention` ask
 does; `--first N` begins at another seed.
 """
 
-import itertools
 import logging
 import random
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator
-from datetime import timedelta
-from functools import cache, partial
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, cast
 
 import pytest
 
-from local.simulation.ids import derived
-from local.simulation.platform import Platform
-from local.simulation.sample_estate import sample_estate
-from tests.crash.failing import REQUESTS, Failing, wanted_of
-from tests.crash.failing import Wanted as WantedFailover
-from tests.crash.fleet import Fleet
-from tests.crash.setting_up import SettingUp, changes_of
-from tests.crash.setting_up import Wanted as WantedChange
-from tests.crash.world import Json, world
+from tests.crash.world import Json
 from tests.histories import virtual
-from tests.histories.in_memory import MemoryApp, MemoryAzure, MemoryHost, MemoryHttp, MemoryTables
-from tests.support.sites import Maker
+from tests.histories.history import ANY_WRITE, History
 
 IN_CI = 100
-STEP = timedelta(minutes=4)
-FAULTY = timedelta(hours=2)
-"""How long faults last at most, of Azure's time."""
-MOST = timedelta(hours=60)
-"""How long a history may take, of Azure's time; a copy takes some hours where a chain waits for its turn."""
 FAILOVERS = ("out", "a2a", "plan", "test", "message", "named", "back")
+CHANGES = 8
+"""How many changes of a vault there are to draw from."""
 RESOURCES = (
     "restorePointCollections/[^/]+$",
     "restorePoints/[^/]+$",
@@ -73,7 +57,7 @@ def _fault(chance: random.Random, seed: str) -> Json:
     many: Json = {"rate": chance.choice((0.05, 0.2, 0.5)), "seed": seed, "duration": "PT40M"}
     rare: Json = chance.choice(({**many, "rate": 0.1}, {"times": chance.randint(1, 3)}))
     some: Json = chance.choice((many, {"times": chance.randint(1, 4)}))
-    reads, writes = {"method": "GET", "path": chance.choice(RESOURCES)}, {"method": "(any write)", "path": chance.choice(PATHS)}
+    reads, writes = {"method": "GET", "path": chance.choice(RESOURCES)}, {"method": ANY_WRITE, "path": chance.choice(PATHS)}
     kinds: list[Json] = [
         {"fault": "hide", **reads, **rare},
         {"fault": "hide", **reads, "duration": "PT6M", "lists": chance.random() < 0.5},
@@ -95,101 +79,18 @@ def _fault(chance: random.Random, seed: str) -> Json:
     return chance.choice(kinds)
 
 
-@cache
-def platform() -> Platform:
-    """Return the simulated Azure of all histories: it makes a key for its tokens, which takes time."""
-    return Platform(speed=0)
-
-
-class History:
-    """One history: what is asked for, what goes wrong, and what must be so at the end."""
-
-    def __init__(self, seed: int, log: Path) -> None:
-        self.chance = random.Random(f"history {seed}")  # noqa: S311  # chance that can be repeated, not a secret
-        self.name = f"h{seed}"
-        self.log = log
-        self.faults = list(drawn_faults(self.chance))
-        self.kinds = self.chance.choice(("copies", "failovers", "changes"))
-        self.said = f"{self.kinds}: {self.faults}"
-
-    async def run(self) -> None:
-        """Run it, and compare what it leaves with what it should."""
-        now = platform().clock.now()
-        estate: Json = sample_estate(now)
-        maker = Maker(estate, now)
-        failovers: list[WantedFailover] = []
-        changes: list[WantedChange] = []
-        small = None
-        if self.kinds == "copies":
-            small = world(self.name, now, chains=1, points=self.chance.randint(1, 3), machines=self.chance.randint(0, 1), minutes=5)
-            estate = small.estate
-        elif self.kinds == "failovers":
-            failovers = [wanted_of(maker, kind, kind) for kind in self.chance.sample(FAILOVERS, self.chance.randint(1, 3))]
-        else:
-            every, _, _ = changes_of(estate, maker, 1)
-            changes = self.chance.sample(every, self.chance.randint(1, 4))
-        app = await MemoryApp.start(platform(), estate, self.chance, self.log)
-        fleet = Fleet(
-            cast("Any", MemoryHost(app)),
-            cast("Any", MemoryAzure(app)),
-            cast("Any", MemoryHttp(app)),
-            cast("Any", MemoryTables(app.storage)),
-        )
-        failing = Failing(fleet, failovers)
-        setting = SettingUp(fleet, changes, "", "", failing)
-        early = self.chance.random() < 0.3
-        if early:
-            await self._plant(fleet)
-        for number, wanted in enumerate((*small.points, *small.machines) if small is not None else ()):
-            await self._asked(app, partial(fleet.start, wanted, key=derived("copy", self.name, str(number))))
-        await self._asked(app, failing.ask_all)
-        await self._asked(app, setting.ask_all)
-        if not early:
-            await self._plant(fleet)
-        await self._until_ended(app, fleet, failing)
-        if small is not None:
-            await fleet.compare()
-        elif failovers:
-            await failing.compare()
-        else:
-            again = {"lostResponse", "lateEffect", "errorAfterEffect", "timeout"} & {fault["fault"] for fault in self.faults}
-            await setting.compare(once=not again)
-
-    async def _asked(self, app: MemoryApp, ask: Callable[[], Awaitable[object]]) -> None:
-        """Ask until it is accepted, under the same key, as a careful sender does whose request met a fault."""
-        began = app.platform.clock.now()
-        while True:
-            try:
-                await ask()
-            except AssertionError:
-                if app.platform.clock.now() - began > 2 * FAULTY:
-                    raise
-            else:
-                return
-            app.platform.clock.move(timedelta(minutes=1))
-            if app.platform.clock.now() - began > FAULTY:
-                app.platform.clear_faults()
-
-    async def _plant(self, fleet: Fleet) -> None:
-        for fault in self.faults:
-            for method in ("PUT", "POST", "PATCH", "DELETE") if fault.get("method") == "(any write)" else (fault.get("method"),):
-                await fleet.simulation.add_fault(**{**fault, "method": method})
-
-    async def _until_ended(self, app: MemoryApp, fleet: Fleet, failing: Failing) -> None:
-        began = app.platform.clock.now()
-        for _ in itertools.count():
-            await app.advance(STEP)
-            past = app.platform.clock.now() - began
-            if past > FAULTY:
-                app.platform.clear_faults()
-            rows = await fleet.active()
-            if not rows and not fleet.waiting(REQUESTS):
-                return
-            for row in rows:
-                if failing.wanted:
-                    await failing.help(row)
-            if past > MOST:
-                raise AssertionError(f"has not ended: {[(row['kind'], row['step'], row['nextAt'], row.get('attention')) for row in rows]}")
+def drawn(seed: int, log: Path) -> History:
+    """Draw the history of a seed."""
+    chance = random.Random(f"history {seed}")  # noqa: S311  # chance that can be repeated, not a secret
+    history = History(f"h{seed}", log, chance, list(drawn_faults(chance)), early=chance.random() < 0.3)
+    match chance.randrange(3):
+        case 0:
+            history.points, history.machines = chance.randint(1, 3), chance.randint(0, 1)
+        case 1:
+            history.failovers = tuple(chance.sample(FAILOVERS, chance.randint(1, 3)))
+        case _:
+            history.changes = tuple(chance.sample(range(CHANGES), chance.randint(1, 4)))
+    return history
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -203,10 +104,10 @@ def test_a_history_ends_as_in_a_quiet_azure(seed: int, tmp_path: Path, caplog: p
     caplog.set_level(logging.ERROR)
     log = tmp_path / "simulation.log"
     log.touch()
-    history = History(seed, log)
+    history = drawn(seed, log)
     try:
         virtual.run(history.run())
     except BaseException as error:
-        error.add_note(f"seed {seed}, {history.said}")
+        error.add_note(str(history))
         raise
     assert Counter(record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR) == {}

@@ -58,7 +58,12 @@ class TargetMachines:
         scope, options = ResourceId.parse(request.scope.id), request.options
         body = await self.gateway.find(scope)
         item = ProtectedItemFacts.from_arm(body) if body is not None else None
-        if item is None or (claim.row.intent is None and not named_otherwise(item, options.target_vm_name, options.target_vm_size)):
+        if item is None:
+            wait = self._not_found(state)
+            if wait is None:
+                state.naming = ""  # the checks before the start name what is missing
+            return wait
+        if claim.row.intent is None and not named_otherwise(item, options.target_vm_name, options.target_vm_size):
             state.naming = ""
             return None
         update = rename_target(item, options.target_vm_name, options.target_vm_size, provider_details(body))
@@ -79,9 +84,9 @@ class TargetMachines:
         except CallFailure as failure:
             if failure.kind not in {FailureKind.REFUSED, FailureKind.NOT_FOUND}:
                 raise
-            state.naming_absent = absence = not_shown(state.naming_absent, self.clock.now())
-            if failure.kind is FailureKind.NOT_FOUND and not absence.lasts_long_enough(self.clock.now()):
-                return Wait(self.clock.now() + BETWEEN_LOOKS)
+            wait = self._not_found(state) if failure.kind is FailureKind.NOT_FOUND else None
+            if wait is not None:
+                return wait
             message = f"Azure refused the name or size of the machine. Nothing was started. {failure.message}"
             return Problem(azure_code(failure), message, "options", (failure.problem,))
         state.naming, state.naming_absent = started.job or "", None
@@ -103,9 +108,14 @@ class TargetMachines:
 
     def _job_absent(self, state: FailoverState) -> Wait:
         """Return when to look again for the job of the update; once it counts as gone, name and size are set again."""
+        wait = self._not_found(state)
+        if wait is not None:
+            return wait
+        state.naming = state.naming_absent = None
+        return Wait(self.clock.now())
+
+    def _not_found(self, state: FailoverState) -> Wait | None:
+        """Return when to look again for the item, or the job of its update; None once it counts as gone."""
         now = self.clock.now()
         state.naming_absent = absence = not_shown(state.naming_absent, now)
-        if not absence.lasts_long_enough(now):
-            return Wait(now + BETWEEN_LOOKS)
-        state.naming = state.naming_absent = None
-        return Wait(now)
+        return None if absence.lasts_long_enough(now) else Wait(now + BETWEEN_LOOKS)
