@@ -33,8 +33,8 @@ async def _many(core: Core, count: int) -> list[str]:
     return [item.id for item in sorted(made, key=lambda item: (-item.created_at.timestamp(), item.id))]
 
 
-async def _all(core: Core, query: Query, top: int, *, standing: bool = False) -> list[str]:
-    read = core.lists.standing if standing else core.lists.page
+async def _all(core: Core, query: Query, top: int, *, needing: bool = False) -> list[str]:
+    read = core.lists.needing_attention if needing else core.lists.page
     ids: list[str] = []
     after: str | None = None
     for _ in range(50):
@@ -98,24 +98,24 @@ async def test_the_on_call_page_holds_what_asks_for_a_person_and_nothing_else(co
     for operation in ids[::2]:
         row = await core.row(operation)
         await core.write(row.with_attention("Stuck", "it does not move", "2026-03-03T10:00:00Z"), status=Status.RUNNING)
-    assert await _all(core, Query(None, KINDS), 2, standing=True) == ids[::2]
+    assert await _all(core, Query(None, KINDS), 2, needing=True) == ids[::2]
     mine = [operation for operation in ids[::2] if (await core.get(operation)).tenant == "contoso"]
-    assert await _all(core, Query("contoso", KINDS), 1, standing=True) == mine
+    assert await _all(core, Query("contoso", KINDS), 1, needing=True) == mine
     games = [operation for operation in ids[::2] if (await core.get(operation)).kind == "game"]
-    assert await _all(core, Query(None, ("game",)), 1, standing=True) == games
+    assert await _all(core, Query(None, ("game",)), 1, needing=True) == games
     row = await core.row(ids[0])
     await core.write(row, attention=None)
-    assert await _all(core, Query(None, KINDS), 2, standing=True) == ids[2::2]
-    assert await _all(core, Query(None, KINDS, status="NotStarted"), 2, standing=True) == []
+    assert await _all(core, Query(None, KINDS), 2, needing=True) == ids[2::2]
+    assert await _all(core, Query(None, KINDS, status="NotStarted"), 2, needing=True) == []
 
 
 async def test_the_on_call_page_goes_on_where_it_was_though_its_last_row_stands_no_more(core: Core) -> None:
     ids = await _many(core, 6)
     for operation in ids:
         await core.write((await core.row(operation)).with_attention("Stuck", "it does not move", "2026-03-03T10:00:00Z"))
-    first = await core.lists.standing(Query(None, KINDS), 3, None)
+    first = await core.lists.needing_attention(Query(None, KINDS), 3, None)
     await core.write(await core.row(ids[2]), attention=None)
-    rest = await core.lists.standing(Query(None, KINDS), 3, first.last)
+    rest = await core.lists.needing_attention(Query(None, KINDS), 3, first.last)
     assert [item.id for item in (*first.operations, *rest.operations)] == ids
 
 
@@ -161,7 +161,7 @@ async def test_a_list_shows_each_operation_as_it_is(core: Core) -> None:
 async def _same_in_lists(core: Core, operation: str, *, asks: bool = False, alone: bool = True) -> None:
     shown = await core.get(operation)
     for tenant in (shown.tenant, None):
-        for read, there in ((core.lists.page, True), (core.lists.standing, asks)):
+        for read, there in ((core.lists.page, True), (core.lists.needing_attention, asks)):
             listed = (await read(Query(tenant, KINDS), 5, None)).operations
             assert [one for one in listed if alone or one.id == operation] == ([shown] if there else [])
 
@@ -186,7 +186,7 @@ async def test_a_page_costs_what_it_shows(core: Core, another: Another, proxy: S
     await core.stand(requests, lambda number, row: replace(row, status=Status.RUNNING).with_attention("Stuck", "It is.", f"{number:03d}"))
     process = another(proxy.connection_string)
     for tenant in (None, tenants[0]):
-        for read in (process.lists.page, process.lists.standing):
+        for read in (process.lists.page, process.lists.needing_attention):
             proxy.clear()
             page = await read(Query(tenant, KINDS), top, None)
             calls = len([passed for passed in proxy.requests if passed.service == "table"])
@@ -217,7 +217,7 @@ async def test_an_older_version_leaves_list_rows_to_mend(core: Core) -> None:
     missing, ended = await core.row(ids[0]), await core.row(ids[1])
     await core.table.delete(missing.partition, asking_key(missing))
     await core.table.delete(ended.partition, f"a|{ended.id}")
-    assert await _all(core, Query(None, KINDS), 5, standing=True) != [ids[0], ids[2]]
+    assert await _all(core, Query(None, KINDS), 5, needing=True) != [ids[0], ids[2]]
     await core.tick.run()
     assert sorted(await _asking_rows(core)) == sorted([ids[0], ids[2]])
     await _same_in_lists(core, ids[0], asks=True, alone=False)

@@ -55,7 +55,7 @@ class Lists:
         partition = partition_of_tenant(query.tenant) if query.tenant is not None else None
         return await self._page(list_ranges(query.tenant, partition), _conditions(query), top, after)
 
-    async def standing(self, query: Query, top: int, after: str | None) -> Listed:
+    async def needing_attention(self, query: Query, top: int, after: str | None) -> Listed:
         """Return the operations that ask for a person: the on-call page, whose cost is what asks."""
         partitions = all_partitions() if query.tenant is None else (partition_of_tenant(query.tenant),)
         conditions = _conditions(query) | ({"tenant": (query.tenant,)} if query.tenant is not None else {})
