@@ -47,6 +47,7 @@ from shared.telemetry import Metric
 
 if TYPE_CHECKING:
     from shared.access.tokens import TokenVerifier
+    from shared.arm.clients import AzureClients
 
 S = TypeVar("S")
 _log = logging.getLogger(__name__)
@@ -177,7 +178,7 @@ async def build(settings: Settings, capabilities: Sequence[Capability], *, clock
         made = (blob_account.write_once(name).create_container() for name in containers)
         await asyncio.gather(account.create(tables_needed(capabilities), queues_needed(capabilities)), *made)
     await asyncio.to_thread(telemetry.setup, settings)
-    return await asyncio.to_thread(partial(_assemble, settings, capabilities, clock, ids or RandomIds(), account, blob_account))
+    return await asyncio.to_thread(partial(assemble, settings, capabilities, clock, ids or RandomIds(), account, blob_account))
 
 
 def _connect(settings: Settings) -> Storage:
@@ -201,9 +202,16 @@ def _connect_blobs(settings: Settings) -> BlobAccount:
     return blobs.connect_with_identity(settings.blob_service_uri, credential_for(settings.identity_client_id))
 
 
-def _assemble(
-    settings: Settings, capabilities: Sequence[Capability], clock: Clock, ids: Ids, account: Storage, blob_account: BlobAccount
+def assemble(
+    settings: Settings,
+    capabilities: Sequence[Capability],
+    clock: Clock,
+    ids: Ids,
+    account: Storage,
+    blob_account: BlobAccount,
+    clients: "AzureClients | None" = None,
 ) -> Runtime:
+    """Assemble the app over these connections, with clients of Azure of its own unless some are given. It imports SDKs."""
     from shared.access.keys import SigningKeys
     from shared.access.tokens import TokenVerifier
     from shared.arm.clients import AzureClients
@@ -224,7 +232,7 @@ def _assemble(
         acceptance=Acceptance(operations, held, account.queues, kinds),
         commands=Commands(operations, account.queues, kinds, clock, ids),
         registry=registry,
-        clients=AzureClients(settings, ids=ids),
+        clients=clients or AzureClients(settings, ids=ids),
         timings=timings,
     )
     parts = tuple(one.assemble(core) for one in capabilities)
