@@ -27,7 +27,7 @@ KEPT_SECONDS = 60.0
 
 
 class RegistryError(Exception):
-    """The registry contradicts itself, in words for whoever keeps it; never shown to a caller, for it names other tenants."""
+    """The registry contradicts itself; the message is for its operator, and never shown to a caller, because it names other tenants."""
 
 
 class TenantKind(StrEnum):
@@ -70,7 +70,7 @@ class TenantSettings(BaseModel):
 class Tenant(BaseModel):
     """A customer of the provider, or the provider: what is its own.
 
-    `tenant_id` is the Entra tenant whose tokens speak for it (None: nobody calls for it but the provider's `Admin`); GUIDs are in lower
+    `tenant_id` is the Entra tenant whose tokens act for it (None: only the provider's `Admin` calls for it); GUIDs are in lower
     case. `clouds` are ARM ids of protection containers in a vault that is another's: a hoster's VMM server serves many tenants, each with
     a cloud of its own, and the vault is the provider's (docs/azure/site-recovery.md, "Hosters and CSP partners").
     """
@@ -177,7 +177,7 @@ class Registry:
             return self._snapshot
 
     def forget(self) -> None:
-        """Read anew at the next question, after a write of our own."""
+        """Read anew at the next question, after a write by this process."""
         self._snapshot = None
 
     async def all(self) -> tuple[Tenant, ...]:
@@ -207,7 +207,7 @@ class Registry:
         return found.one(found.by_subscription, subscription_id.lower(), "subscription")
 
     async def owner_of_vault(self, vault_id: str) -> Tenant | None:
-        """The tenant whose own vault that is, or None; the vault's subscription says nothing here."""
+        """The tenant whose own vault that is, or None; the vault's subscription is not considered."""
         found = await self.snapshot()
         key = vault_key(vault_id)
         return found.one(found.by_vault, key, "vault") if key else None
@@ -219,7 +219,7 @@ class Registry:
         return found.one(found.by_cloud, key, "cloud") if key else None
 
     async def sharers_of(self, resource_id: str) -> frozenset[str]:
-        """The names of the tenants that clouds of the vault which an ARM id names or lies in are mapped to; none where nobody shares it."""
+        """The names of the tenants that clouds of the vault which an ARM id names or lies in are mapped to; none where it is not shared."""
         return (await self.snapshot()).sharers.get(vault_key(resource_id) or "", frozenset())
 
     def _fresh(self) -> Snapshot | None:

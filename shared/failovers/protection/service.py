@@ -154,8 +154,8 @@ class Protection:
     def _after(self, note: KeptNote, state: State, error: Problem | None) -> KeptNote:
         now = self.clock.now()
         next_at = now + rules.wait_after(note.attempts) if state is State.FAILED else None
-        said = error.as_json() if error is not None else None
-        return note.model_copy(update={"state": state, "since": now, "next_at": next_at, "error": said})
+        problem = error.as_json() if error is not None else None
+        return note.model_copy(update={"state": state, "since": now, "next_at": next_at, "error": problem})
 
     async def _machines(self, policy: KeptPolicy) -> list[Candidate]:
         found = await self.inventory.gateway.children(ResourceId.parse(policy.request.cloud), "replicationProtectableItems")
