@@ -21,7 +21,7 @@ from shared.operations.running.workflow import Workflow
 from shared.operations.timings import Timings
 from shared.settings import Settings
 from shared.storage.blobs import BlobAccount
-from shared.storage.tables import Storage
+from shared.storage.tables import Storage, Table
 from shared.web.calls import App, Endpoint
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ class Core:
     acceptance: Acceptance
     commands: Commands
     registry: Registry
+    registry_table: Table
     clients: "AzureClients"
     timings: Timings
 

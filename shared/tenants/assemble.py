@@ -1,12 +1,36 @@
 """Assembles the capability `tenants` from the core."""
 
+from collections.abc import Sequence
+
+from shared.access.plans import HostingPlans
+from shared.access.records.rows import TenantRows
+from shared.access.registrar import Registrar
+from shared.arm.api_versions import SUBSCRIPTIONS
 from shared.capability import Core, Parts
 from shared.failovers.vault.gateway import SiteRecoveryGateway
 from shared.failovers.vault.inventory import Inventory
+from shared.tenants.documents import TenantDocuments
+from shared.tenants.hosting_plans import HostingPlanDocuments
+from shared.tenants.locations import Locations
 from shared.tenants.readiness.reader import ReadinessReader
+from shared.values.reading import Json
 
 
 def assemble(core: Core) -> Parts:
-    """Return what reads whether tenants can be protected."""
+    """Return what writes the registry, and what reads whether tenants can be protected."""
     gateway = SiteRecoveryGateway(core.clients, core.clock)
-    return Parts(services=(ReadinessReader(gateway, Inventory(gateway, core.registry), core.registry),))
+    rows, plans = TenantRows(core.registry_table, core.ids), HostingPlans(core.registry_table, core.clock, core.ids)
+    registrar = Registrar(core.registry_table, core.clock, core.ids)
+
+    async def locations(subscription_id: str) -> Sequence[Json]:
+        return await core.clients.read_all(f"/subscriptions/{subscription_id}/locations", api_version=SUBSCRIPTIONS)
+
+    tenants = TenantDocuments(registrar, core.registry, rows, plans, core.store, Locations(locations), core.settings.key_vault_suffix)
+    return Parts(
+        services=(
+            tenants,
+            HostingPlanDocuments(plans, core.registry),
+            ReadinessReader(gateway, Inventory(gateway, core.registry), core.registry, rows),
+        ),
+        timers=(registrar.claim_existing,),
+    )

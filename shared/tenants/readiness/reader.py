@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from shared.access.ownership import owner_of
-from shared.access.registry import Registry, Tenant
+from shared.access.records.rows import TenantRows
+from shared.access.records.tenant import Tenant
+from shared.access.registry import Registry
 from shared.access.vaults import cloud_key, vault_key
 from shared.arm.ids import ResourceId
 from shared.arm.reading import id_key, own_id, resource_id
@@ -22,6 +24,7 @@ from shared.failovers.vault.views import fabric_view
 from shared.tenants.readiness import rules
 from shared.tenants.readiness.answers import Readiness, ReadinessFinding
 from shared.values.reading import Json, an_object, text, whole
+from shared.web.lists import Page, read_rows
 
 T = TypeVar("T")
 _WORST = (CheckResult.FAILURE, CheckResult.UNKNOWN, CheckResult.WARNING, CheckResult.PASS)
@@ -44,10 +47,16 @@ class ReadinessReader:
     gateway: SiteRecoveryGateway
     inventory: Inventory
     registry: Registry
+    rows: TenantRows
+
+    async def page(self, page: Page) -> tuple[list[Readiness], str | None]:
+        """Return the readiness of a page of tenants, by name, and the name after which the next page begins or None."""
+        found, last = await read_rows(self.rows.page, page, lambda record: not record.deleted, lambda record: record.tenant.name)
+        return [await self.of(record.tenant) for record in found], last
 
     async def of(self, tenant: Tenant) -> Readiness:
         """Run the nine checks for a tenant."""
-        provider, tenants = await self.registry.provider(), await self.registry.all()
+        provider, tenants = await self.registry.provider(), [tenant async for tenant in self.registry.each()]
         vault = tenant.default_vault or provider.vault_id
         others = tuple(_owner(one) for one in tenants if one.name not in {tenant.name, provider.name})
         checks: tuple[rules.ReadinessCheck, ...] = ()
