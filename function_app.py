@@ -8,5 +8,4 @@ from functions.serve import register
 from shared.settings import get_settings
 
 app = func.FunctionApp()
-app.register_functions(system.timers)
-register(app, load(get_settings().capabilities), system.ENDPOINTS)
+register(app, load(get_settings().capabilities), system.ENDPOINTS, system.TIMERS)

@@ -171,7 +171,7 @@ class Bench:
 
     def token(self) -> str:
         """Return an access token for the estate's tenant."""
-        body = {"roles": ["Copies.Write"], "tenant": TENANT}
+        body = {"roles": ["Copies.Read", "Copies.Write"], "tenant": TENANT}
         return str(call("POST", f"{self.options.azure}/_simulation/tokens", body).body["access_token"])
 
     def empty(self) -> None:
@@ -179,10 +179,14 @@ class Bench:
         clear(self.base.connection_string)
         self.base.seed()
 
+    def stop_hosts(self) -> None:
+        """End the hosts, and keep storage and Azure."""
+        while self._hosts:
+            self._hosts.pop().stop()
+
     def stop(self) -> None:
         """End everything."""
-        for stack in reversed(self._hosts):
-            stack.stop()
+        self.stop_hosts()
         self.base.stop()
 
 

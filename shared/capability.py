@@ -7,12 +7,14 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from shared.access.records.tenant import Tenant
 from shared.access.registry import Registry
 from shared.access.roles import Role
 from shared.clock import Clock, Ids
 from shared.operations.accepting.acceptance import Acceptance
 from shared.operations.accepting.commands import Commands
 from shared.operations.accepting.locks import Locks
+from shared.operations.accepting.resolving import Resolver
 from shared.operations.model.kinds import Kind
 from shared.operations.model.models import Actor
 from shared.operations.model.store import Store
@@ -22,6 +24,7 @@ from shared.operations.timings import Timings
 from shared.settings import Settings
 from shared.storage.blobs import BlobAccount
 from shared.storage.tables import Storage, Table
+from shared.values.checks import CheckResult
 from shared.web.calls import App, Endpoint
 
 if TYPE_CHECKING:
@@ -51,20 +54,6 @@ class Core:
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
-    """What a capability consists of once it is assembled.
-
-    `services` are found by type: `call.of(Copies)`. `workflows` has one entry for each of its kinds. `timers` run with the timer
-    `schedule`, every minute; `gauges` with `tick`.
-    """
-
-    services: tuple[object, ...] = ()
-    workflows: Mapping[str, Workflow] = field(default_factory=dict)
-    timers: tuple[Job, ...] = ()
-    gauges: tuple[Job, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class MessageCall:
     """One message of an intake queue on its way to its handler; `actor` acts for the queue."""
 
@@ -75,19 +64,64 @@ class MessageCall:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What a message may do: the role that the settings must give to senders, and the function that does it."""
+    """How messages of one operation are carried out: the role that senders need in the settings, and the handler."""
 
     role: Role
     handler: Callable[[MessageCall], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
+class ReadinessFinding:
+    """One result of a readiness check: the number and name of the rule, the resource or tenant that it is about, and what was found."""
+
+    number: int
+    name: str
+    target: str
+    result: CheckResult
+    message: str
+
+    def as_json(self) -> dict[str, object]:
+        """Return the finding as answers contain it."""
+        return {"number": self.number, "name": self.name, "target": self.target, "result": self.result.value, "message": self.message}
+
+
+@dataclass(frozen=True, slots=True)
+class ReadinessCheck:
+    """What a capability checks of a tenant: whether it can be protected. `run` only reads; what cannot be read is an unknown finding.
+
+    Two capabilities may contribute the same check; it has one `name`, and runs once.
+    """
+
+    name: str
+    run: Callable[[Tenant], Awaitable[Sequence[ReadinessFinding]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a capability consists of once it is assembled.
+
+    `services` are found by type: `call.of(Copies)`. `workflows` has one entry for each of its kinds. `messages` has the handlers of its
+    intake queue by kind and operation, such as `("failover", "cancel")`. `timers` run with the timer `schedule`, every minute; `gauges`
+    run with `tick`. `readiness` is what the capability checks of a tenant. `resolvers` has an entry for each kind that
+    `POST /operations/{id}/resolve` resolves.
+    """
+
+    services: tuple[object, ...] = ()
+    workflows: Mapping[str, Workflow] = field(default_factory=dict)
+    messages: Mapping[tuple[str, str], Message] = field(default_factory=dict)
+    timers: tuple[Job, ...] = ()
+    gauges: tuple[Job, ...] = ()
+    readiness: tuple[ReadinessCheck, ...] = ()
+    resolvers: Mapping[str, Resolver] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Capability:
     """One capability, static: known when functions are indexed, without any SDK.
 
-    `name` is its value in FARSHORE_CAPABILITIES and the name of its folders. `intake` is the queue of other systems' messages, `messages`
-    its handlers by kind and operation; a message without a kind means `default_kind`. `containers` are the blob containers it writes.
-    `assemble` imports SDKs and is called once, at the first invocation.
+    `name` is its value in FARSHORE_CAPABILITIES and the name of its folders. `intake` is the queue of other systems' messages; a
+    message without a kind has `default_kind`. `containers` are the blob containers that it writes. `assemble` imports SDKs and is called
+    once, at the first invocation.
     """
 
     name: str
@@ -97,7 +131,6 @@ class Capability:
     containers: tuple[str, ...] = ()
     intake: str | None = None
     default_kind: str | None = None
-    messages: Mapping[tuple[str, str], Message] = field(default_factory=dict)
     endpoints: tuple[Endpoint, ...] = ()
 
 

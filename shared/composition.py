@@ -4,7 +4,8 @@ No Azure SDK is imported before that, and nothing of a capability that is not se
 """
 
 import asyncio
-from collections.abc import Sequence
+import logging
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
@@ -12,12 +13,14 @@ from typing import TYPE_CHECKING, TypeVar
 from shared import telemetry
 from shared.access.records.rows import TABLE as TENANTS_TABLE
 from shared.access.registry import Registry
-from shared.capability import Capability, Core, Job, Parts, check_queues, intake_queues, step_queues, tables_of
+from shared.capability import Capability, Core, Job, Parts, ReadinessCheck, check_queues, intake_queues, step_queues, tables_of
 from shared.clock import Clock, Ids, RandomIds, RemoteClock, SystemClock
+from shared.dispatch import Dispatch, dispatches
 from shared.operations.accepting import locks
 from shared.operations.accepting.acceptance import Acceptance
 from shared.operations.accepting.commands import Commands
 from shared.operations.accepting.locks import Locks
+from shared.operations.accepting.resolving import Resolver
 from shared.operations.model import store
 from shared.operations.model.kinds import Kinds
 from shared.operations.model.lists import Lists
@@ -26,7 +29,7 @@ from shared.operations.outside import rejected
 from shared.operations.outside.events import Events
 from shared.operations.outside.messages import OUTCOME_QUEUE
 from shared.operations.outside.poisoned import PoisonQueues
-from shared.operations.outside.receiving import Receiver
+from shared.operations.outside.receiving import Delivery, Receiver
 from shared.operations.outside.rejected import RejectedMessages
 from shared.operations.running import budgets
 from shared.operations.running.budgets import Budgets, Observed
@@ -45,6 +48,7 @@ if TYPE_CHECKING:
     from shared.access.tokens import TokenVerifier
 
 S = TypeVar("S")
+_log = logging.getLogger(__name__)
 _LOCAL_BASE_URL = "http://localhost"
 _CORE_TABLES = (store.TABLE, locks.TABLE, budgets.TABLE, rejected.TABLE, TENANTS_TABLE)
 
@@ -61,12 +65,15 @@ class Runtime:
     checks: Checks
     lists: Lists
     receiver: Receiver
+    dispatches: Mapping[str, Dispatch]
     rejected: RejectedMessages
     poisoned: PoisonQueues
     budgets: Budgets
     services: tuple[object, ...]
     timers: tuple[Job, ...]
     gauges: tuple[Job, ...]
+    resolvers: Mapping[str, Resolver]
+    readiness: tuple[ReadinessCheck, ...]
 
     @property
     def settings(self) -> Settings:
@@ -109,6 +116,19 @@ class Runtime:
         """Return True where the tables answer; raises what storage raises."""
         await self.store.active("a" * 26)
         return True
+
+    async def receive(self, delivery: Delivery) -> None:
+        """Carry out a message of an intake queue, or reject it; raises what may pass, so that the queue delivers it again."""
+        dispatch = self.dispatches[delivery.queue]
+        await self.receiver.receive(delivery, dispatch.kinds, partial(dispatch.carry_out, self))
+
+    async def run_each(self, jobs: Sequence[Job]) -> None:
+        """Run jobs one after another; an error of one is logged and does not keep the others from running."""
+        for job in jobs:
+            try:
+                await job()
+            except Exception:
+                _log.exception("a scheduled job failed; the next run retries it")
 
     async def feed_budgets(self) -> None:
         """Write what Azure's answers showed of call budgets since the last time, for the tick to spend by."""
@@ -236,12 +256,15 @@ def _assemble(
         checks=Checks(operations, account.queues, events, kinds, workflows, clock),
         lists=Lists(operations),
         receiver=receiver,
+        dispatches=dispatches(capabilities, parts),
         rejected=kept,
         poisoned=PoisonQueues(account.queues, receiver, intake_queues(capabilities), own_queues),
         budgets=spent,
         services=tuple(service for one in parts for service in one.services),
         timers=tuple(job for one in parts for job in one.timers),
         gauges=tuple(job for one in parts for job in one.gauges),
+        resolvers={kind: resolver for one in parts for kind, resolver in one.resolvers.items()},
+        readiness=tuple({check.name: check for one in parts for check in one.readiness}.values()),
     )
 
 

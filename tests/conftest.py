@@ -28,7 +28,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
-_STACK_FOLDERS = {"compatibility", "contract", "crash", "end_to_end"}
+_STACK_FOLDERS = {"compatibility", "crash", "end_to_end"}
 _STACK_FIXTURES = {"host"}
 
 

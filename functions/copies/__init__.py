@@ -1,6 +1,6 @@
 """Capability `copies`: restore points copied to another region, followed until they are usable."""
 
-from functions.copies import endpoints, messages
+from functions.copies import endpoints
 from functions.serve import endpoints as declared_in
 from shared.capability import Capability, Core, Parts
 from shared.copies.kinds import CHAINS, COPY, LEDGER, REQUESTS
@@ -19,6 +19,5 @@ CAPABILITY = Capability(
     tables=(CHAINS, LEDGER),
     intake=REQUESTS,
     default_kind=COPY.name,
-    messages=messages.MESSAGES,
     endpoints=declared_in(endpoints),
 )

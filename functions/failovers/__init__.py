@@ -1,6 +1,6 @@
 """Capability `failovers`: Site Recovery's vaults, their set-up, drills, and failovers that start once and only once."""
 
-from functions.failovers import drills, endpoints, inventory, messages, protection_policies, set_up
+from functions.failovers import endpoints, inventory, policies, set_up
 from functions.serve import endpoints as declared_in
 from shared.capability import Capability, Core, Parts
 from shared.failovers import kinds
@@ -20,6 +20,5 @@ CAPABILITY = Capability(
     containers=(kinds.AUDIT,),
     intake=kinds.REQUESTS,
     default_kind=kinds.FAILOVER.name,
-    messages=messages.MESSAGES,
-    endpoints=declared_in(endpoints, inventory, set_up, drills, protection_policies),
+    endpoints=(*declared_in(endpoints, set_up, policies), *inventory.ENDPOINTS),
 )

@@ -6,9 +6,10 @@ from shared.capability import Capability, Core, Parts
 
 
 def _assemble(core: Core) -> Parts:
+    from shared.failovers.readiness.assemble import readiness_of
     from shared.tenants.assemble import assemble
 
-    return assemble(core)
+    return assemble(core, readiness_of(core))  # an app that serves only tenants checks the same as one that serves failovers too
 
 
 CAPABILITY = Capability(

@@ -117,15 +117,15 @@ async def delete_hosting_plan(call: Call[None]) -> HttpAnswer:
 @serve(READINESS)
 async def list_readiness(call: Call[None]) -> HttpAnswer:
     """List whether each tenant can be protected."""
-    from shared.tenants.readiness.reader import ReadinessReader
+    from shared.tenants.readiness.runner import ReadinessRunner
 
-    found, last = await call.of(ReadinessReader).page(call.page)
+    found, last = await call.of(ReadinessRunner).page(call.page, call.app.readiness)
     return call.listed([readiness.as_json() for readiness in found], last)
 
 
 @serve(TENANT_READINESS)
 async def get_readiness(call: Call[None]) -> HttpAnswer:
     """Return whether a tenant can be protected."""
-    from shared.tenants.readiness.reader import ReadinessReader
+    from shared.tenants.readiness.runner import ReadinessRunner
 
-    return call.ok((await call.of(ReadinessReader).of(call.tenant)).as_json())
+    return call.ok((await call.of(ReadinessRunner).of(call.tenant, call.app.readiness)).as_json())

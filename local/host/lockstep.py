@@ -1,23 +1,30 @@
-"""Lockstep with the simulation's clock: it moves the time, this host says when the work that came due is done.
+"""Lockstep with the simulation's clock: it moves the time, this host reports when the work that came due is done.
 
 The two phases are those of docs/design/simulation.md, "The clock".
 """
 
 import asyncio
 import time
-from typing import Final
+from typing import Final, Protocol
 
 from local.host.timers import Timers
-from local.host.workers import Workers
 
 _TICK: Final = "tick"  # the one timer that finds what is due
 _MARGIN: Final = 0.2  # wall-clock seconds of the deadline that the answer itself may take
 
 
+class Drains(Protocol):
+    """Works queues until they are empty."""
+
+    async def drain(self, seconds: float) -> int | None:
+        """Return the messages worked, None where `seconds` of wall time were not enough."""
+        ...
+
+
 class Lockstep:
     """Answers the simulation's `settle` calls, one at a time."""
 
-    def __init__(self, timers: Timers, workers: Workers) -> None:
+    def __init__(self, timers: Timers, workers: Drains) -> None:
         self._timers = timers
         self._workers = workers
         self._one = asyncio.Lock()

@@ -1,4 +1,4 @@
-"""One worker process: it loads the app, answers HTTP on the supervisor's socket, works queues, and runs timers when told."""
+"""One worker process: it loads the app, answers HTTP on the supervisor's socket, processes queues, and runs timers on request."""
 
 import argparse
 import asyncio
@@ -8,6 +8,7 @@ import os
 import signal
 import socket
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -35,11 +36,12 @@ _log = logging.getLogger(__name__)
 
 
 class Worker:
-    """Serves one indexed app."""
+    """Serves one indexed app; `environment` has the connection strings that its queue triggers name."""
 
-    def __init__(self, folder: Path, settings: HostSettings, index: FunctionIndex) -> None:
+    def __init__(self, folder: Path, settings: HostSettings, index: FunctionIndex, environment: Mapping[str, str]) -> None:
         self._settings = settings
         self._index = index
+        self._environment = environment
         self._activity = Activity()
         self._reported = (0, 0)
         self._invoke = Invoker(folder, settings.function_timeout)
@@ -49,26 +51,26 @@ class Worker:
         self._runner: web.AppRunner | None = None
 
     def _listener(self, function: Function) -> QueueListener:
-        connection = os.environ[function.binding["connection"]]
+        connection = self._environment[function.binding["connection"]]
         if connection not in self._services:
             self._services[connection] = QueueServiceClient.from_connection_string(
                 connection, retry_total=3, initial_backoff=0, increment_base=2, random_jitter_range=1, use_env_settings=False
             )
         return QueueListener(function, self._services[connection], self._settings.queues, self._invoke, self._activity)
 
-    async def start(self, http: socket.socket) -> None:
-        """Serve HTTP on the listening socket, which other workers share, and begin to poll."""
-        key = os.environ.get("LOCAL_HOST_FUNCTION_KEY")
+    async def start(self, http: socket.socket, *, polls: bool = True) -> None:
+        """Serve HTTP on the listening socket, which other workers share, and begin to poll; without polls only `drain` works queues."""
+        key = self._environment.get("LOCAL_HOST_FUNCTION_KEY")
         frontend = HttpFrontend(self._index, self._settings.route_prefix, self._invoke, self._activity, key)
         self._runner = web.AppRunner(frontend.application(), access_log=None, shutdown_timeout=GRACE)
         await self._runner.setup()
-        # asyncio accepts as many connections in one go as the backlog says: few, so that the other workers get their share.
+        # asyncio accepts as many connections in one go as the backlog has: few, so that the other workers get their share.
         await web.SockSite(self._runner, http, backlog=_ACCEPTED_AT_ONCE).start()
         http.listen(_BACKLOG)
-        self._tasks = [asyncio.create_task(listener.run()) for listener in self._listeners]
+        self._tasks = [asyncio.create_task(listener.run()) for listener in self._listeners] if polls else []
 
     async def stop(self) -> None:
-        """Take no more work, and let what is in flight end within `GRACE` seconds."""
+        """Take no more work, let what is in flight end within `GRACE` seconds, and close the connections."""
         for listener in self._listeners:
             listener.stop()
         with contextlib.suppress(TimeoutError):
@@ -76,12 +78,13 @@ class Worker:
                 if self._runner is not None:
                     await self._runner.cleanup()
                 await self._activity.idle()
+        await asyncio.gather(*(service.close() for service in self._services.values()))
 
     async def timer(self, arguments: dict[str, Any]) -> dict[str, Any]:
         """Run a timer function: {"function", "pastDue", "scheduleStatus"} → {"succeeded": bool}."""
         function = self._index.functions[arguments["function"]]
         request = TimerRequest(past_due=arguments["pastDue"], schedule_status=arguments["scheduleStatus"], schedule={"AdjustForDST": True})
-        with self._activity.one(ours=False):
+        with self._activity.one(counts_end=False):
             try:
                 await self._invoke(function, request)
             except Exception:
@@ -156,7 +159,7 @@ async def _serve(folder: Path, http: socket.socket, end: socket.socket) -> int:
             await channel.ask("refused", reason=str(error))
         line.cancel()
         return REFUSED
-    worker = Worker(folder, settings, index)
+    worker = Worker(folder, settings, index, os.environ)
     ending = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -165,7 +168,7 @@ async def _serve(folder: Path, http: socket.socket, end: socket.socket) -> int:
     line = asyncio.create_task(channel.serve())
     line.add_done_callback(lambda _: os._exit(1))  # the supervisor is gone
     await worker.start(http)
-    await channel.ask("ready", timers=[_timer(function) for function in index.of(TriggerType.TIMER)], functions=list(index.functions))
+    await channel.ask("ready", timers=[timer_of(function) for function in index.of(TriggerType.TIMER)], functions=list(index.functions))
     reporting = asyncio.create_task(worker.report_work(channel))
     await ending.wait()
     reporting.cancel()
@@ -173,7 +176,8 @@ async def _serve(folder: Path, http: socket.socket, end: socket.socket) -> int:
     return 0
 
 
-def _timer(function: Function) -> dict[str, Any]:
+def timer_of(function: Function) -> dict[str, Any]:
+    """Return what the timers need of a timer function: {"name", "schedule", "runOnStartup"}."""
     binding = function.binding
     return {"name": function.name, "schedule": binding["schedule"], "runOnStartup": bool(binding.get("runOnStartup"))}
 

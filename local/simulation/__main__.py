@@ -6,13 +6,15 @@ import json
 import logging
 import signal
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 from aiohttp import web
 
-from local.simulation.app import create_app
+from local.simulation.app import AzurePackOptions, create_app
 from local.simulation.arm.gate import REQUEST_LOG
 from local.simulation.platform import Platform
+from local.simulation.sample_estate import sample_estate
 from local.simulation.times import from_text
 
 
@@ -24,12 +26,14 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--speed", type=float, help="seconds of Azure's time in a second (default: as it was, else 1)")
     parser.add_argument("--estate", type=Path, help="JSON file to start from; not read where --data holds a state (default: the sample)")
     parser.add_argument("--now", type=from_text, help="Azure's time at the first start, ISO 8601 (default: the machine's)")
+    parser.add_argument("--azure-pack-port", type=int, help="first of seven TLS ports of a simulated Azure Pack (default: none)")
     parser.add_argument("--log-requests", action="store_true", help="write each request to standard error, as JSON")
     return parser.parse_args()
 
 
 async def _serve(arguments: argparse.Namespace, platform: Platform) -> None:
-    runner = web.AppRunner(create_app(platform), access_log=None, shutdown_timeout=1.0)
+    pack = AzurePackOptions(arguments.azure_pack_port, arguments.data) if arguments.azure_pack_port is not None else None
+    runner = web.AppRunner(create_app(platform, azure_pack=pack), access_log=None, shutdown_timeout=1.0)
     await runner.setup()
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -51,6 +55,10 @@ def main() -> int:
         logging.getLogger(REQUEST_LOG).setLevel(logging.INFO)
     try:
         estate = json.loads(arguments.estate.read_text()) if arguments.estate else None
+        if estate is None and arguments.azure_pack_port is not None:
+            from local.simulation.azure_pack.sample import sample_installation
+
+            estate = sample_estate(arguments.now or datetime.now(UTC)) | {"azurePack": [sample_installation()]}
         platform = Platform(arguments.data, speed=arguments.speed, estate=estate, now=arguments.now)
     except (OSError, ValueError) as problem:
         print(f"simulated Azure: cannot start: {problem}", file=sys.stderr)

@@ -4,6 +4,9 @@ import asyncio
 import json
 import time
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from aiohttp import web
 
@@ -14,6 +17,9 @@ from local.simulation.control.surface import Control
 from local.simulation.platform import Platform
 from local.simulation.services import SERVICES
 
+if TYPE_CHECKING:
+    from local.simulation.azure_pack.installation import Installation
+
 #: How long a caller is held by the fault `timeout` at most, and how often it is looked whether it has given up; wall-clock seconds.
 _HELD = 60.0
 _LOOK = 0.05
@@ -21,13 +27,24 @@ _LOOK = 0.05
 _LARGEST_BODY = 64 * 2**20
 
 
-def create_app(platform: Platform, base_url: str | None = None) -> web.Application:
+@dataclass(frozen=True, slots=True)
+class AzurePackOptions:
+    """Where the simulated Azure Pack listens: seven ports from `port` on (0: free ones); `data` keeps its keys."""
+
+    port: int
+    data: Path | None = None
+
+
+def create_app(platform: Platform, base_url: str | None = None, azure_pack: AzurePackOptions | None = None) -> web.Application:
     """Return the application; `base_url` is the address that tokens and links carry, by default the one that each request came to."""
     control, gate = Control(platform, base_url), Gate(platform, Routes(SERVICES))
+    installation = _installation(platform, gate, azure_pack) if azure_pack is not None else None
 
     async def handle(request: web.Request) -> web.StreamResponse:
         if request.path.startswith("/_simulation"):
             gate.land()
+            if installation is not None and request.path.startswith("/_simulation/azure-pack/"):
+                return await installation.control.answer(request)
             return await control.answer(request)
         if not request.path.lower().startswith("/subscriptions"):
             public = control.public(request)
@@ -40,8 +57,12 @@ def create_app(platform: Platform, base_url: str | None = None) -> web.Applicati
 
     async def saving(_: web.Application) -> AsyncIterator[None]:
         task = asyncio.create_task(_save_each_second(platform))
+        if installation is not None and azure_pack is not None:
+            await installation.start(azure_pack.port)
         yield
         task.cancel()
+        if installation is not None:
+            await installation.stop()
         await control.close()
         platform.close()
 
@@ -49,6 +70,12 @@ def create_app(platform: Platform, base_url: str | None = None) -> web.Applicati
     app.router.add_route("*", "/{path:.*}", handle)
     app.cleanup_ctx.append(saving)
     return app
+
+
+def _installation(platform: Platform, gate: Gate, options: AzurePackOptions) -> "Installation":
+    from local.simulation.azure_pack.installation import Installation  # certificates and NTLM, which a start without it does not load
+
+    return Installation(platform, gate.land, data=options.data)
 
 
 async def _received(request: web.Request, base_url: str | None) -> Received:

@@ -26,14 +26,7 @@ def read_estate(estate: Mapping[str, Any], now: datetime) -> World:
 
     Members that no service here knows are kept and written again as they are; so are `tenants`, of which only tokens are made.
     """
-    if not isinstance(estate, Mapping):
-        raise ValueError("the estate must be an object")
-    for name in (*_LISTS, "tenants"):
-        items = estate.get(name, [])
-        if not isinstance(items, list) or not all(isinstance(item, Mapping) for item in items):
-            raise ValueError(f"{name}: must be a list of objects")
-    if not all("name" in tenant for tenant in estate.get("tenants", [])):
-        raise ValueError("tenants: the member 'name' is missing")
+    _check_lists(estate)
     estate = _with_defaults(estate)
     world = empty_world()
     for name, value in estate.items():
@@ -52,6 +45,17 @@ def read_estate(estate: Mapping[str, Any], now: datetime) -> World:
     except (TypeError, ValueError, AttributeError) as problem:
         raise ValueError(f"{part}: {problem}") from None
     return world
+
+
+def _check_lists(estate: Mapping[str, Any]) -> None:
+    if not isinstance(estate, Mapping):
+        raise ValueError("the estate must be an object")
+    for name in (*_LISTS, "tenants"):
+        items = estate.get(name, [])
+        if not isinstance(items, list) or not all(isinstance(item, Mapping) for item in items):
+            raise ValueError(f"{name}: must be a list of objects")
+    if not all("name" in tenant for tenant in estate.get("tenants", [])):
+        raise ValueError("tenants: the member 'name' is missing")
 
 
 def _with_defaults(estate: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -1,7 +1,7 @@
 """The state below the services: world, clock, issuer, buckets, faults, logs, and the store."""
 
 import heapq
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -51,6 +51,8 @@ class Platform:
         self.requests = Requests()
         self.world = empty_world()
         self.host_url: str | None = None
+        self.late_handlers: dict[str, Callable[[Late], None]] = {}
+        """What lands a late effect of a service that is not Resource Manager, by the member `service` of its request."""
         self._late: list[Late] = []
         self._numbered = 0
         self._permissions: dict[tuple[str, str, str], bool] = {}
@@ -125,6 +127,14 @@ class Platform:
             self._store.put(_META, "clock", self.clock.note())
             if any(not pick.empty for pick in picks):
                 self._save_faults()
+
+    def apply(self, changes: tuple[Change, ...]) -> None:
+        """Make changes that happen by themselves, and are no effect of a request."""
+        self.world.apply(changes)
+        if self._store is not None:
+            with self._store.together():
+                for change in changes:
+                    self._store.put(change.table.name, change.key, None if change.row is None else change.table.write(change.row))
 
     def postpone(self, due: datetime, principal: str, request: Json) -> None:
         """Keep a write until its time."""

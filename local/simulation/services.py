@@ -1,6 +1,7 @@
 """The services of the simulated Azure, in the order in which an estate is loaded: one line registers one."""
 
 from local.simulation.arm.world import World
+from local.simulation.azure_pack.service import SERVICE as AZURE_PACK
 from local.simulation.compute.service import SERVICE as COMPUTE
 from local.simulation.network.service import SERVICE as NETWORK
 from local.simulation.recovery_services.service import SERVICE as RECOVERY_SERVICES
@@ -13,6 +14,7 @@ SERVICES = (
     STORAGE,
     COMPUTE,
     RECOVERY_SERVICES,
+    AZURE_PACK,
 )
 
 

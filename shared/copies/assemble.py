@@ -9,6 +9,7 @@ from shared.copies.copying.workflow import CopySteps, copy_workflow
 from shared.copies.gateway import RestorePointGateway
 from shared.copies.kinds import CHAINS, COPY, LEDGER
 from shared.copies.ledger import Ledger
+from shared.copies.messages import MESSAGES
 from shared.copies.protection.gauges import CopyGauges
 from shared.copies.protection.newest import Newest
 
@@ -29,4 +30,5 @@ def assemble(core: Core) -> Parts:
         services=(Copies(core.acceptance, core.commands, gateway, chains, ledger),),
         workflows={COPY.name: copy_workflow(steps)},
         gauges=(record_gauges,),
+        messages=MESSAGES,
     )

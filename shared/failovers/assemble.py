@@ -13,10 +13,12 @@ from shared.failovers.failing_over.service import Failovers
 from shared.failovers.failing_over.starts import Starts
 from shared.failovers.failing_over.target_machine import TargetMachines
 from shared.failovers.failing_over.workflow import FailoverSteps, failover_workflow
+from shared.failovers.messages import MESSAGES
 from shared.failovers.policies import PolicyStore
 from shared.failovers.protection.models import KeptPolicy as ProtectionPolicy
 from shared.failovers.protection.service import Protection
 from shared.failovers.protection.store import NoteStore
+from shared.failovers.readiness.reader import readiness_check
 from shared.failovers.set_up.ownership import Ownership
 from shared.failovers.set_up.planning import Planner
 from shared.failovers.set_up.service import SetUp
@@ -40,7 +42,7 @@ def assemble(core: Core) -> Parts:
     planner = Planner(gateway, registry)
     set_up_steps = SetUpSteps(gateway, planner, core.locks, clock, core.timings)
     failovers = Failovers(core.acceptance, core.commands, context, gateway, trails, core.locks, clock)
-    set_up = SetUp(core.acceptance, planner, Ownership(gateway, registry), core.locks)
+    set_up = SetUp(core.acceptance, planner, Ownership(gateway, registry), core.locks, core.commands, gateway, clock)
     drill_table, protection_table = core.storage.table(kinds.DRILLS), core.storage.table(kinds.PROTECTIONS)
     drills = Drills(PolicyStore(drill_table, DrillPolicy), DrillStore(drill_table), failovers, gateway, core.store, clock, registry)
     protection = Protection(
@@ -53,4 +55,7 @@ def assemble(core: Core) -> Parts:
             **{kind.name: set_up_workflow(set_up_steps) for kind in kinds.SET_UP},
         },
         timers=(drills.run, protection.run),
+        resolvers={kind.name: set_up.resolve for kind in kinds.SET_UP},
+        messages=MESSAGES,
+        readiness=(readiness_check(gateway, inventory, registry),),
     )

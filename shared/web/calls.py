@@ -25,7 +25,9 @@ from shared.web.routes import Route
 
 if TYPE_CHECKING:
     from shared.access.tokens import TokenVerifier
+    from shared.capability import ReadinessCheck
     from shared.operations.accepting.commands import Commands
+    from shared.operations.accepting.resolving import Resolver
 
 B = TypeVar("B")
 S = TypeVar("S")
@@ -80,8 +82,18 @@ class App(Protocol):
         ...
 
     @property
+    def resolvers(self) -> "Mapping[str, Resolver]":
+        """What resolves an operation of unknown outcome, by the kind's name."""
+        ...
+
+    @property
     def rejected(self) -> RejectedMessages:
         """Messages that could not be accepted."""
+        ...
+
+    @property
+    def readiness(self) -> "Sequence[ReadinessCheck]":
+        """The readiness checks that the capabilities contribute."""
         ...
 
     def of(self, service: type[S]) -> S:
@@ -142,6 +154,10 @@ class Call(Generic[B]):
         """Return a capability's service by its type."""
         return self.app.of(service)
 
+    def given(self, *names: str) -> dict[str, str]:
+        """Return those of the named query parameters that the request has."""
+        return {name: self.query[name] for name in names if name in self.query}
+
     def ok(self, body: JsonObject) -> HttpAnswer:
         """Return 200 with a body."""
         return HttpAnswer(200, body)
@@ -164,9 +180,9 @@ class Call(Generic[B]):
         """Which page of a list the query asks for; refuses with 400 a continuation of another list."""
         return read_page(self.query, self.caller)
 
-    def listed(self, values: Sequence[JsonObject], last: str | None, path: str | None = None) -> HttpAnswer:
-        """Return a page of a list; `last` is where the next page begins after, `path` the list's own by default the route's."""
-        where = self.route.path if path is None else path
+    def listed(self, values: Sequence[JsonObject], last: str | None) -> HttpAnswer:
+        """Return a page of a list; `last` is where the next page begins after."""
+        where = self.route.path.format_map(self.path)
         body = page_body(values, last, path=where, query=self.query, principal=self.caller, base_url=self.base_url)
         return HttpAnswer(200, body)
 

@@ -1,13 +1,16 @@
 """Callers and tenants for tests of access and of what stands on it."""
 
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from shared.access.principal import Principal
 from shared.access.records.claims import caller_flags, claims_of
+from shared.access.records.rows import TenantRows
 from shared.access.records.tenant import Tenant
+from shared.access.registry import Registry
 from shared.access.roles import Role
+from shared.clock import RandomIds
 from shared.operations.model.models import Actor
 from shared.storage.pieces import pieces
 from shared.storage.tables import Found
@@ -79,9 +82,7 @@ class Rows:
         self.reads.append(f"{partition}|{row}")
         return next((found for found in self._rows() if (found.entity["PartitionKey"], found.entity["RowKey"]) == (partition, row)), None)
 
-    async def range(
-        self, filters: str, *, parameters: Mapping[str, Any], limit: int | None = None, select: Sequence[str] | None = None
-    ) -> AsyncIterator[Found]:
+    async def range(self, _filters: str, *, parameters: Mapping[str, Any], limit: int | None = None) -> AsyncIterator[Found]:
         self.reads.append(f"{parameters['partition']}|*")
         after, end = parameters.get("after", parameters.get("first", "")), parameters.get("end", parameters.get("last", "~"))
         there = (row for row in self._rows() if row.entity["PartitionKey"] == parameters["partition"])
@@ -101,3 +102,13 @@ class Rows:
         for row in {**flags, **owners}:
             columns = {"tenant": owners.get(row, ""), "releasedAt": "", **flags.get(row, {})}
             yield Found({"PartitionKey": "claim", "RowKey": row, **columns}, "")
+
+
+def registry_of(rows: Rows, clock: MovedClock | None = None) -> Registry:
+    """A registry that reads these rows."""
+    return Registry(rows, clock or MovedClock())  # type: ignore[arg-type]  # a stand-in for the table
+
+
+def rows_of(rows: Rows) -> TenantRows:
+    """The rows of tenants, read from these."""
+    return TenantRows(rows, RandomIds())  # type: ignore[arg-type]  # a stand-in for the table

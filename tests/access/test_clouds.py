@@ -12,7 +12,7 @@ from shared.access.records.seeding import read_tenants
 from shared.access.records.tenant import Tenant
 from shared.access.registry import Registry
 from shared.access.vaults import cloud_key, vault_key
-from tests.access.kit import FABRIKAM, NORTHWIND, PROVIDER, MovedClock, Rows
+from tests.access.kit import FABRIKAM, NORTHWIND, PROVIDER, Rows, registry_of
 
 FABRIC = f"{PROVIDER.vault_id}/replicationFabrics/vmm"
 GOLD, SILVER, BRONZE = (f"{FABRIC}/replicationProtectionContainers/{name}" for name in ("gold", "silver", "bronze"))
@@ -21,11 +21,11 @@ DOCUMENTS = [tenant.model_dump(mode="json", by_alias=True) for tenant in (PROVID
 
 
 def registry(*tenants: Tenant) -> Registry:
-    return Registry(Rows(*(tenants or (PROVIDER, FABRIKAM, SHARING))), MovedClock())
+    return registry_of(Rows(*(tenants or (PROVIDER, FABRIKAM, SHARING))))
 
 
 def unclaimed(*tenants: Tenant) -> Registry:
-    return Registry(Rows(*tenants, claimed=False), MovedClock())
+    return registry_of(Rows(*tenants, claimed=False))
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ class Source:
         self.asked = 0
         self.broken = False
 
-    async def get_token_info(self, *_: str, options: object = None) -> AccessTokenInfo:
+    async def get_token_info(self, *_: str, **_options: object) -> AccessTokenInfo:
         self.asked += 1
         await asyncio.sleep(0)
         if self.broken:
@@ -84,7 +84,7 @@ class TestCache:
         source.now += 3
         assert (await cached.get_token(SCOPE)).token == "token-2"
 
-    async def test_a_challenge_gets_a_new_one(self, source: Source, cached: CachedCredential) -> None:
+    async def test_a_challenge_gets_a_new_one(self, cached: CachedCredential) -> None:
         await cached.get_token(SCOPE)
         assert (await cached.get_token(SCOPE, claims="{}")).token == "token-2"
         assert (await cached.get_token(SCOPE)).token == "token-2"
@@ -126,7 +126,8 @@ class TestManagedIdentity:
         assert azure.token_requests == [{"api-version": "2019-08-01", "resource": "https://management.azure.com"}]
         assert {seen.headers["Authorization"] for seen in azure.seen} == {"Bearer token-1"}
 
-    async def test_may_be_one_that_the_user_assigned(self, azure: LoopbackAzure, clients: AzureClients) -> None:
+    @pytest.mark.usefixtures("clients")  # and the identity that they set up
+    async def test_may_be_one_that_the_user_assigned(self, azure: LoopbackAzure) -> None:
         named = AzureClients(settings_for(azure, identity_client_id="my-client-id"))
         await named.read("/subscriptions", api_version="1")
         await named.aclose()
@@ -149,7 +150,7 @@ class TestManagedIdentity:
         for name in ("IDENTITY_ENDPOINT", "IDENTITY_HEADER"):
             monkeypatch.delenv(name)
         elsewhere = credential_for(None)
-        assert [type(credential._source).__name__ for credential in (in_azure, elsewhere)] == [
+        assert [type(credential.source).__name__ for credential in (in_azure, elsewhere)] == [
             "ManagedIdentityCredential",
             "DefaultAzureCredential",
         ]

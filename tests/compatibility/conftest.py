@@ -42,6 +42,6 @@ def resumed(
         stack = stack_of(folder / "resumed", azurite, stored.estate, now=stored.now, workers=2, environment={})
         try:
             wait_for_host(stack)
-            yield Resumed(Running(stack, azurite.connection_string, iter(())), stored)
+            yield Resumed(Running.on(stack, azurite.connection_string), stored)
         finally:
             stack.stop()

@@ -59,7 +59,7 @@ def record(version: str, folder: Path, azurite: Azurite) -> None:
     try:
         stack.seed()
         wait_for_host(stack)
-        running = Running(stack, azurite.connection_string, iter(()))
+        running = Running.on(stack, azurite.connection_string)
         names = Scene(running).play(points)
         estate, now = running.control("GET", "estate"), running.control("GET", "clock")["now"]
     finally:

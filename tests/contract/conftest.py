@@ -1,20 +1,21 @@
-"""A running stack whose description is put to the test."""
+"""A running app whose description is put to the test."""
 
 from collections.abc import Iterator
 
 import pytest
 
 from shared.access.roles import Role
-from tests.support.running import Running, running
+from tests.support.in_process import in_process
+from tests.support.running import Running
 from tests.support.storage import AzuritePool
 
 ROLES = tuple(str(role) for role in Role)
 
 
 @pytest.fixture(scope="package")
-def stack(azurites: AzuritePool, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """A stack with two workers, and a copy, a rejected message and their ends in it."""
-    with azurites.lend() as azurite, running(tmp_path_factory.mktemp("contract"), azurite) as one:
+def stack(azurites: AzuritePool) -> Iterator[Running]:
+    """An app in this process, and a copy, a rejected message and their ends in it."""
+    with azurites.lend() as azurite, in_process(azurite) as one:
         caller = one.caller("Copies.Read", "Copies.Write")
         one.until_ended(caller, caller.post("/restore-point-copies", one.machine().copy()).headers["location"])
         one.send("garbage")

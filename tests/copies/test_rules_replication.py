@@ -178,7 +178,7 @@ def test_cost_and_delay_of_following_four_thousand_copies() -> None:
     for name, shown, most_calls, most_median, most_p99 in (
         ("steady", lambda done: done, 7.5, 3, 10),
         ("ever slower", lambda done: done**0.5, 14, 5, 10),
-        ("only 0 and 100", lambda done: 0.0, 10, 15, 60),
+        ("only 0 and 100", lambda _done: 0.0, 10, 15, 60),
     ):
         calls, median, p99 = fleet(shown)
         print(f"{name}: {calls:.1f} reads a copy; noticed after {median:.1f} minutes (median), {p99:.1f} (p99)")  # noqa: T201, RUF100
@@ -189,8 +189,8 @@ def test_cost_and_delay_of_following_four_thousand_copies() -> None:
 
 def test_a_known_duration_spares_reads_of_copies_that_show_no_percent() -> None:
     rng = random.Random(7)  # noqa: S311  # the same delays in each run
-    known = follow(10 * HOUR, rng, shown=lambda done: 0.0, expected=10 * HOUR)[0]
-    unknown = follow(10 * HOUR, rng, shown=lambda done: 0.0)[0]
+    known = follow(10 * HOUR, rng, shown=lambda _done: 0.0, expected=10 * HOUR)[0]
+    unknown = follow(10 * HOUR, rng, shown=lambda _done: 0.0)[0]
     assert known < unknown
 
 

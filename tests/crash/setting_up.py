@@ -65,7 +65,7 @@ class SettingUp:
             _policy(vault["id"], cloud, f"policy{turn}"),
             _planned(vault["id"], f"plan{turn}", maker.item(f"member{turn}")),
             _mapped(estate, maker.vault("contoso")["id"], f"mapping{turn}"),
-            *_changed(maker, vault["id"], turn),
+            *_changed(maker, turn),
         ]
         await fleet.hold(World(estate, (), ()))
         return SettingUp(fleet, wanted, cloud, names[2], Failing(fleet, []))
@@ -176,7 +176,7 @@ def _mapped(estate: Json, vault: str, name: str) -> Wanted:
     return Wanted("PUT", f"/network-mappings/{name}", body, (("PUT", mapping),), made=(mapping,), tenant="contoso")
 
 
-def _changed(maker: Maker, vault: str, turn: int) -> tuple[Wanted, ...]:
+def _changed(maker: Maker, turn: int) -> tuple[Wanted, ...]:
     """Change an item's target, end the protection of another, delete a plan."""
     renamed, ended = maker.item(f"renamed{turn}"), maker.item(f"ended{turn}")
     plan = maker.plan(f"old{turn}", [[maker.item(f"other{turn}")]])

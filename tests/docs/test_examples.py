@@ -53,7 +53,7 @@ def identity_endpoint(given: str) -> Iterator[str]:
             self.end_headers()
             self.wfile.write(f'{{"access_token": "{given}"}}'.encode() if good else b"{}")
 
-        def log_message(self, format: str, *args: object) -> None:
+        def log_message(self, *_: object) -> None:
             return
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)

@@ -1,4 +1,4 @@
-"""The running stacks of this folder, stopped with its last test; their app has in Azure the rights that a deployment gives it."""
+"""The running stack of this folder, stopped with its last test; its app has in Azure the rights that a deployment gives it."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -14,44 +14,25 @@ from tests.support.storage import AzuritePool
 
 
 @pytest.fixture(scope="package")
-def stack(azurites: AzuritePool, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """A stack with two workers."""
-
-    def change(estate: dict[str, Any], _now: datetime) -> None:
-        narrow(estate)
-
-    with azurites.lend() as azurite, running(tmp_path_factory.mktemp("running"), azurite, change=change) as one:
-        yield one
-
-
-@pytest.fixture(scope="package")
-def sites_stack(azurites: AzuritePool, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sites]:
-    """A stack with two workers and many protected items."""
+def sites(azurites: AzuritePool, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sites]:
+    """A stack with two workers, many machines and many protected items."""
     shelf = Shelf()
 
     def change(estate: dict[str, Any], now: datetime) -> None:
         shelf.fill(estate, now)
         narrow(estate)
 
-    with azurites.lend() as azurite, running(tmp_path_factory.mktemp("sites"), azurite, change=change) as one:
+    with azurites.lend() as azurite, running(tmp_path_factory.mktemp("running"), azurite, change=change) as one:
         yield Sites(one, shelf)
 
 
 @pytest.fixture
-def sites(sites_stack: Sites) -> Iterator[Sites]:
-    """The stack with many protected items, without faults."""
-    yield sites_stack
-    sites_stack.stack.control("DELETE", "faults")
+def stack(sites: Sites) -> Running:
+    """The stack itself."""
+    return sites.stack
 
 
 @pytest.fixture
 def contoso(stack: Running) -> Caller:
     """Somebody of contoso's who may read and write copies."""
     return stack.caller(*READ_WRITE)
-
-
-@pytest.fixture(autouse=True)
-def _no_faults_left(request: pytest.FixtureRequest) -> Iterator[None]:
-    yield
-    if "stack" in request.fixturenames:
-        request.getfixturevalue("stack").control("DELETE", "faults")

@@ -20,7 +20,7 @@ from tests.infra.test_alerts import ALERTS, TELEMETRY, WORKBOOK
 from tests.support import kql
 from tests.support.api import Caller
 from tests.support.collector import SERVICE, Collector, attributes, collector
-from tests.support.running import READ_WRITE, REQUESTS, Machine, Running, new_key, running
+from tests.support.running import READ_WRITE, REQUESTS, Machine, Running, host_of, new_key, running
 from tests.support.sites import Shelf, Sites, of_item, start
 from tests.support.storage import AzuritePool
 
@@ -124,8 +124,9 @@ def until_stuck(stack: Running, caller: Caller) -> None:
 
 def tell_gauges_anew(stack: Running) -> None:
     """Replace the worker: gauges are told at a process's first tick, and then every five minutes of real time."""
+    assert stack.stack is not None
     control = f"http://127.0.0.1:{stack.stack.options.control_port}/workers"
-    host = next(part for part in stack.stack.parts if part.name == "the functions host")
+    host = host_of(stack.stack)
     (before,) = (worker["pid"] for worker in call("GET", control).body["value"])
     os.kill(before, signal.SIGKILL)
 

@@ -12,7 +12,8 @@ from shared.failovers.failing_over.rules.checks import verdict
 from shared.failovers.failing_over.rules.context import FailoverContext, GuardRails, Member
 from shared.failovers.failing_over.rules.plans import make_plan
 from shared.failovers.vault.facts import NetworkFacts
-from shared.failovers.vault.names import Action, CheckName, CheckResult
+from shared.failovers.vault.names import Action, CheckName
+from shared.values.checks import CheckResult
 from tests.failovers.samples import DAY, HOUR, ITEM, MINUTE, NETWORK, NOW, PLAN, POINT, VAULT, item, job, plan, point, request, world
 
 FIVE = {"actionAllowed", "noRunningJob", "ownership", "limits", "network", "blastRadius"}
@@ -139,7 +140,7 @@ PLANS_JOB = "9b046cfb-69e2-474a-b62e-025c54e561a7"
 )
 @pytest.mark.parametrize("of_plan", [True, False])
 def test_a_scenario_occupies_its_plan_or_item_until_it_has_ended(status: str | None, listed: str | None, busy: bool, of_plan: bool) -> None:
-    names = {
+    names: dict[str, Any] = {
         "currentScenario": {"scenarioName": "PlannedFailover", "jobId": f"{VAULT}/replicationJobs/j1", "startTime": NOW.isoformat()},
         "currentScenarioStatus": status,
     }

@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.failovers.drills.rules import DrillPolicy, DrillRun, due, slot_at, slot_key, states
+from shared.failovers.readiness.rules import Cloud, Owner, Placed, Setup, assess
 from shared.failovers.vault.facts import ProviderFacts
 from shared.failovers.vault.limits import Machine, machine_faults, version_check, version_numbers
-from shared.failovers.vault.names import CheckResult
 from shared.operations.model.models import Status
-from shared.tenants.readiness.rules import Cloud, Owner, Placed, Setup, assess
+from shared.values.checks import CheckResult
 from tests.failovers.samples import DAY, HOUR, ITEM, MINUTE, NOW
 
 PROVIDER_SUBSCRIPTION, OWN, OTHER = (f"00000000-0000-0000-0000-00000000000{number}" for number in (1, 2, 3))

@@ -88,13 +88,14 @@ def parts(azurites: AzuritePool, tmp_path_factory: pytest.TempPathFactory) -> It
             simulation = stack.start_simulation()
             processes.wait_until(simulation, lambda: answers(f"{stack.options.azure}/_simulation/clock"), 30)
             stack.seed()
-            yield Running(stack, azurite.connection_string, iter(()))
+            yield Running.on(stack, azurite.connection_string)
         finally:
             stack.stop()
 
 
 @pytest.fixture(scope="module")
 def engine(parts: Running) -> Iterator[Engine]:
+    assert parts.stack is not None
     running = Engine(app_environment(parts.stack.options, parts.storage))
     yield running
     running.close()

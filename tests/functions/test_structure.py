@@ -1,5 +1,6 @@
 """The structure that capabilities keep: each fact in one place, and an app imports nothing of what it does not serve."""
 
+import ast
 import json
 import os
 import re
@@ -15,8 +16,12 @@ from local.processes import ROOT
 from shared.composition import queues_needed, tables_needed
 
 CAPABILITIES = load(NAMES)
+FUNCTIONS = ROOT / "functions"
 SOURCES = {path: path.read_text(encoding="utf-8") for room in ("functions", "shared") for path in (ROOT / room).rglob("*.py")}
 MOST_MODULES = 12
+MOST_LINES = 900 - 74
+"""Of the entry points of the system, copies and failovers: 900 with the 74 lines that tenants had before their registry was writable."""
+MOST_LINES_OF_A_HANDLER = 10
 WORDS = {"audit", "copies", "locks", "operations", "rejected", "tenants"}
 """Tables whose names are other things too: capabilities, members of a row, events, parts of a path."""
 
@@ -53,6 +58,21 @@ def test_no_room_has_more_than_twelve_modules() -> None:
         if path.name != "__init__.py" and ROOT / "shared" in path.parents:
             rooms[path.parent] = rooms.get(path.parent, 0) + 1
     assert {str(room.relative_to(ROOT)): count for room, count in rooms.items() if count > MOST_MODULES} == {}
+
+
+def test_the_entry_points_of_the_first_capabilities_are_short() -> None:
+    first = [path for path in SOURCES if path.parent in {FUNCTIONS, FUNCTIONS / "copies", FUNCTIONS / "failovers"}]
+    assert sum(len(SOURCES[path].splitlines()) for path in first) <= MOST_LINES
+
+
+@pytest.mark.parametrize("module", [path for path in SOURCES if FUNCTIONS in path.parents], ids=lambda path: path.stem)
+def test_no_handler_has_more_than_ten_lines(module: Path) -> None:
+    """Handlers, and the functions that make them; what they decide belongs to `shared/`."""
+    for node in ast.walk(ast.parse(SOURCES[module])):
+        if isinstance(node, ast.AsyncFunctionDef):
+            documented = isinstance(node.body[0], ast.Expr) and isinstance(node.body[0].value, ast.Constant)
+            lines = (node.end_lineno or 0) - node.body[1 if documented else 0].lineno + 1
+            assert lines <= MOST_LINES_OF_A_HANDLER, f"{module.name}: {node.name} has {lines} lines"
 
 
 ASK = """if True:

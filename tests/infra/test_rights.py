@@ -15,17 +15,16 @@ from tests.infra.bicep import tool
 from tests.infra.rights import as_simulated, refused, role_assignments, simulated_routes
 from tests.infra.test_roles import ROLES
 from tests.support.api import Caller
-from tests.support.running import READ_WRITE, Machine, Running, running
+from tests.support.in_process import in_process
+from tests.support.running import READ_WRITE, Machine, Running
 from tests.support.storage import AzuritePool
-
-pytestmark = pytest.mark.stack
 
 
 @pytest.fixture(scope="module")
-def narrow(azurites: AzuritePool, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+def narrow(azurites: AzuritePool) -> Iterator[Running]:
     """A stack whose app has no right until a test gives it exactly those of one of three apps (`as_app`)."""
     tool()
-    with azurites.lend() as azurite, running(tmp_path_factory.mktemp("narrow"), azurite) as stack:
+    with azurites.lend() as azurite, in_process(azurite) as stack:
         give_rights(stack, [])
         yield stack
 
@@ -177,9 +176,9 @@ def set_up(stack: Running, caller: Caller, tenant: Caller, vault: str) -> None:
     mapped, protected = (
         f"/{what}/{each['id'].rsplit('/', 1)[-1]}" for what, each in (("network-mappings", mapping), ("protected-items", machine))
     )
-    networks = {name: mapping[name] for name in ("primaryNetwork", "recoveryNetwork")}
+    networks: dict[str, object] = {name: mapping[name] for name in ("primaryNetwork", "recoveryNetwork")}
     group = vault.partition("/providers/")[0]
-    in_azure = {
+    in_azure: dict[str, object] = {
         "virtualMachineId": stack.machine().id,
         "policy": "a2a-day",
         "resourceGroupId": group,

@@ -40,7 +40,7 @@ class Azure:
         self.url = url
         self.control = control
         self._session = session
-        self._tokens: dict[str, str] = {}
+        self.tokens: dict[str, str] = {}
 
     async def call(
         self,
@@ -54,9 +54,9 @@ class Azure:
         **query: str,
     ) -> Reply:
         """Send a request; `query` names take `_` for `$`."""
-        if principal not in self._tokens:
-            self._tokens[principal] = await self.control.identity_token(principal)
-        headers = {"Authorization": f"Bearer {self._tokens[principal]}"} | ({"x-ms-client-request-id": request_id} if request_id else {})
+        if principal not in self.tokens:
+            self.tokens[principal] = await self.control.identity_token(principal)
+        headers = {"Authorization": f"Bearer {self.tokens[principal]}"} | ({"x-ms-client-request-id": request_id} if request_id else {})
         parameters = {name.replace("_", "$"): value for name, value in query.items()} | ({"api-version": version} if version else {})
         url = path if path.startswith("http") else self.url + path
         async with self._session.request(
@@ -93,7 +93,7 @@ class Azure:
 def no_resending() -> aiohttp.ClientSession:
     """Return a session that raises for every lost answer: aiohttp by itself sends a PUT, GET or DELETE once more."""
     session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=20))
-    session._retry_connection = False  # aiohttp's own test client does the same; there is no public way
+    session._retry_connection = False  # noqa: SLF001  # aiohttp's own test client does the same; there is no public way
     return session
 
 

@@ -58,7 +58,7 @@ def test_tests_and_checks_install_no_azurite(tmp_path: Path, monkeypatch: pytest
 
 def test_an_installer_that_fails_is_quoted(tmp_path: Path) -> None:
     with pytest.raises(bootstrap.CannotInstall, match=r"(?s)the thing could not be installed .*\| no such thing"):
-        bootstrap._run([sys.executable, "-c", "import sys; sys.exit('no such thing')"], "the thing", tmp_path)
+        bootstrap.run_installer([sys.executable, "-c", "import sys; sys.exit('no such thing')"], "the thing", tmp_path)
 
 
 def test_azurite_is_pinned_and_the_lock_names_no_registry() -> None:

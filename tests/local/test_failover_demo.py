@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-from pathlib import Path
 
 from local.processes import ROOT
 from tests.conftest import StartHost
@@ -46,7 +45,7 @@ async def test_a_journey_that_fails_returns_1(host: StartHost) -> None:
     assert "Failed: FailoverFailed" in done.stdout
 
 
-def test_without_a_stack_the_command_to_start_it_is_named(tmp_path: Path) -> None:
+def test_without_a_stack_the_command_to_start_it_is_named() -> None:
     first = take_ports(2)
     done = demo(first, first + 1)
     assert done.returncode == 1

@@ -144,7 +144,7 @@ async def test_everything_survives_a_kill(tmp_path: Path) -> None:
         assert await azure.control.effects() == effects
         assert await azure.control.estate() == estate
         assert await azure.control.faults() == faults
-        azure._tokens["farshore"] = token  # a token from before is still good: the key is kept
+        azure.tokens["farshore"] = token  # a token from before is still good: the key is kept
         assert (await azure.copy(target, "c", third)).code == "OperationNotAllowed", "the second copy still runs"
         await azure.control.advance("PT45M")
         assert (await azure.call("GET", group, version="2022-12-01")).status == 200, "the late effect has landed"

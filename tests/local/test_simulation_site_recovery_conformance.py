@@ -58,7 +58,8 @@ def _fields(model: str) -> dict[str, Any]:
 def _concrete(model: str, value: Any) -> str:
     """Return the model that `instanceType` names, among those that are derived from another."""
     kind = value.get("instanceType") if isinstance(value, dict) else None
-    for name, body in contract()["models"].items():
+    models: dict[str, Any] = contract()["models"]
+    for name, body in models.items():
         if kind and body.get("discriminator_value") == kind and model in _lineage(name):
             return name
     return model
@@ -91,12 +92,7 @@ def _of_type(value: Any, kind: str, where: str) -> Iterator[str]:
     if inner := re.fullmatch(r"Optional\[(.*)\]", kind):
         yield from _of_type(value, inner.group(1), where)
     elif inner := re.fullmatch(r"(list|dict)\[(?:str, )?(.*)\]", kind):
-        members = dict(enumerate(value)) if isinstance(value, list) else value
-        if not isinstance(value, {"list": list, "dict": dict}[inner.group(1)]):
-            yield f"{where}: not a {inner.group(1)}"
-        else:
-            for name, each in members.items():
-                yield from _of_type(each, inner.group(2), f"{where}[{name}]")
+        yield from _of_container(value, inner.group(1), inner.group(2), where)
     elif kind == "datetime.datetime":
         try:
             datetime.fromisoformat(value)
@@ -110,6 +106,15 @@ def _of_type(value: Any, kind: str, where: str) -> Iterator[str]:
         yield from problems(value, kind, where)
     elif kind in _PLAIN and (not isinstance(value, _PLAIN[kind]) or (isinstance(value, bool) and kind in ("int", "float"))):
         yield f"{where}: {value!r} is not of the type {kind}"
+
+
+def _of_container(value: Any, container: str, kind: str, where: str) -> Iterator[str]:
+    """Return the problems of a list or a dict whose members are of a type."""
+    if not isinstance(value, {"list": list, "dict": dict}[container]):
+        yield f"{where}: not a {container}"
+        return
+    for name, each in (dict(enumerate(value)) if isinstance(value, list) else value).items():
+        yield from _of_type(each, kind, f"{where}[{name}]")
 
 
 def assert_fits(body: Any, model: str) -> None:

@@ -21,7 +21,10 @@ _numbers = itertools.count(1)
 
 
 @pytest.fixture(scope="session")
-def own_azurite(azurites: AzuritePool, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azurite]:
+def own_azurite(
+    azurites: AzuritePool,  # noqa: ARG001  # marks its tests `storage`, see tests/conftest.py
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Azurite]:
     """An Azurite whose queues nobody else uses; not one of the pool, for emptying a thousand tables takes longer than a start."""
     one = azurite.start(take_ports(3), tmp_path_factory.mktemp("azurite") / "operations.log")
     try:

@@ -150,7 +150,7 @@ class Toys:
         async def following(claim: Claim) -> Outcome:
             return Follow(clock.now(), str(claim.data.get("group", "sub-1/read")), step="followed")
 
-        async def followed(claim: Claim) -> Outcome:
+        async def followed(_claim: Claim) -> Outcome:
             return End(Status.SUCCEEDED)
 
         async def check(rows: Sequence[Active]) -> Mapping[str, Checked | Unread]:
@@ -161,20 +161,20 @@ class Toys:
                 await self.before_writing(rows)
             return {row.id: self.seen.get(row.id, Checked(at=clock.now() + timedelta(minutes=5))) for row in rows}
 
-        async def released(row: Active) -> None:
-            self.releases.append(row.id)
-
-        async def deliver(_row: Active, command: PendingCommand) -> None:
-            self.delivered.append(command)
-            self.while_delivering()
-
         steps: dict[str, Callable[[Claim], Awaitable[Outcome]]] = {"starting": starting, "following": following, "followed": followed}
         return Workflow(
             _Steps(steps, self.steps),
             check=check,
-            on_finished=released,
-            on_command=deliver,
+            on_finished=self._finished,
+            on_command=self._deliver,
         )
+
+    async def _finished(self, row: Active) -> None:
+        self.releases.append(row.id)
+
+    async def _deliver(self, _row: Active, command: PendingCommand) -> None:
+        self.delivered.append(command)
+        self.while_delivering()
 
 
 class _Steps(dict[str, Callable[[Claim], Awaitable[Outcome]]]):

@@ -22,7 +22,8 @@ async def test_an_accepted_request_can_be_read_at_once_and_its_step_is_queued(co
     assert [json.loads(text) for text in await core.take(STEPS)] == [{"v": 1, "ids": [read.id]}]
 
 
-async def test_acceptance_costs_one_transaction_and_one_message(core: Core, another: Another, proxy: StorageProxy) -> None:
+@pytest.mark.usefixtures("core")
+async def test_acceptance_costs_one_transaction_and_one_message(another: Another, proxy: StorageProxy) -> None:
     through = another(proxy.connection_string)
     await through.accept()
     calls = [(passed.service, passed.method, passed.path.partition("?")[0].rpartition("/")[2]) for passed in proxy.requests]

@@ -35,7 +35,8 @@ class _Dies:
 def _dying(core: Core, part: str, name: str, after: int = 0) -> Any:
     from dataclasses import replace
 
-    return replace(core.runner, **{part: _Dies(getattr(core.runner, part), name, after)})
+    parts: dict[str, Any] = {part: _Dies(getattr(core.runner, part), name, after)}
+    return replace(core.runner, **parts)
 
 
 async def test_an_event_is_a_cloud_event_with_the_operation_as_a_reader_sees_it(core: Core) -> None:
@@ -175,7 +176,7 @@ def _dying_save(core: Core, after: int) -> Any:
 
 
 async def test_the_same_attention_is_one_event_however_often_it_is_found(core: Core) -> None:
-    async def starting(claim: Claim) -> Outcome:
+    async def starting(_claim: Claim) -> Outcome:
         return Wait(core.clock.now() + timedelta(hours=1), attention=("Stuck", f"it does not move since {core.clock.now()}"))
 
     core.toys.steps["starting"] = starting

@@ -41,7 +41,7 @@ async def test_a_cancel_that_lands_before_the_intent_wins(core: Core) -> None:
 
 
 async def test_a_cancel_after_the_intent_is_refused_and_the_start_goes_on(core: Core) -> None:
-    refusals = []
+    refusals: list[ErrorCode] = []
 
     async def cancel() -> None:
         with pytest.raises(Refused) as refused:
@@ -70,8 +70,9 @@ async def test_cancel_and_start_at_once_agree_on_who_was_first(core: Core, anoth
             return False
         return True
 
-    canceled, *_ = await asyncio.gather(
-        asyncio.gather(*(cancel(number) for number in range(8))), *(worker.runner.run(operation.id) for operation in operations)
+    canceled, _ = await asyncio.gather(
+        asyncio.gather(*(cancel(number) for number in range(8))),
+        asyncio.gather(*(worker.runner.run(operation.id) for operation in operations)),
     )
     await core.work()
     assert refusals <= {ErrorCode.ALREADY_STARTED, ErrorCode.ALREADY_ENDED}
@@ -138,7 +139,7 @@ async def test_after_a_definite_refusal_it_can_be_canceled_again(core: Core, ref
 
 
 async def test_a_cancel_while_it_is_being_followed_before_its_start_is_heeded(core: Core) -> None:
-    async def starting(claim: Claim) -> Outcome:
+    async def starting(_claim: Claim) -> Outcome:
         return Follow(core.clock.now() + timedelta(hours=1), "sub-1/read")
 
     core.toys.steps["starting"] = starting
@@ -194,7 +195,7 @@ async def test_a_persons_word_reaches_the_next_step_once(core: Core) -> None:
     core.toys.steps["starting"] = starting
     operation = await core.accept()
     await core.work()
-    await core.commands.submit_input(operation, {"approve": "yes"}, lambda row: None)
+    await core.commands.submit_input(operation, {"approve": "yes"}, lambda _row: None)
     await core.work()
     assert taken == [None, {"approve": "yes"}]
 
@@ -205,7 +206,7 @@ async def test_a_word_that_comes_while_a_step_runs_is_kept_for_the_next(core: Co
     async def starting(claim: Claim) -> Outcome:
         taken.append(claim.take_input())
         if len(taken) == 1:
-            await core.commands.submit_input(operation, {"resume": True}, lambda row: None)
+            await core.commands.submit_input(operation, {"resume": True}, lambda _row: None)
         return Wait(core.clock.now() + timedelta(hours=1))
 
     core.toys.steps["starting"] = starting
@@ -221,7 +222,7 @@ async def test_a_word_that_comes_between_two_writes_of_a_step_is_heeded_at_the_n
     async def starting(claim: Claim) -> Outcome:
         taken.append(claim.take_input())
         if len(taken) == 1:
-            await core.commands.submit_input(operation, {"resume": True}, lambda row: None)
+            await core.commands.submit_input(operation, {"resume": True}, lambda _row: None)
             await claim.perform(core.toys.world.effect("collection", preparation=True))
         return Wait(core.clock.now() + timedelta(hours=1))
 
@@ -242,7 +243,7 @@ async def test_a_word_for_what_checks_follow_is_heard_by_a_step_even_when_its_hi
     core.toys.steps["starting"] = starting
     operation = await core.accept()
     await core.work()
-    await core.commands.submit_input(operation, {"resume": True}, lambda row: None)
+    await core.commands.submit_input(operation, {"resume": True}, lambda _row: None)
     await core.take(STEPS)
     await core.go_on(minutes=5)
     assert taken == [None, {"resume": True}]
@@ -262,7 +263,7 @@ async def test_a_word_that_the_row_does_not_wait_for_is_refused_and_leaves_nothi
 async def test_retry_looks_now_whatever_it_waits_for(core: Core) -> None:
     looks = 0
 
-    async def starting(claim: Claim) -> Outcome:
+    async def starting(_claim: Claim) -> Outcome:
         nonlocal looks
         looks += 1
         return Wait(core.clock.now() + timedelta(days=1))

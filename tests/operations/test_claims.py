@@ -43,7 +43,7 @@ async def test_of_many_workers_that_look_at_once_one_runs_the_step(core: Core, a
 async def test_a_doubled_message_finds_nothing_to_do(core: Core) -> None:
     waits = 0
 
-    async def starting(claim: Claim) -> Outcome:
+    async def starting(_claim: Claim) -> Outcome:
         nonlocal waits
         waits += 1
         return Wait(core.clock.now() + timedelta(hours=1))
@@ -101,7 +101,7 @@ async def test_a_worker_paused_beyond_its_lease_writes_and_sends_nothing_more(co
     await paused.wait()
     core.advance(seconds=106)
 
-    async def meanwhile(claim: Claim) -> Outcome:
+    async def meanwhile(_claim: Claim) -> Outcome:
         return Wait(core.clock.now() + timedelta(hours=1))
 
     core.toys.steps["starting"] = meanwhile
@@ -167,7 +167,7 @@ async def test_all_steps_that_are_ready_run_under_one_claim(core: Core) -> None:
 async def test_steps_that_never_come_to_rest_give_other_operations_a_turn(core: Core) -> None:
     runs = 0
 
-    async def starting(claim: Claim) -> Outcome:
+    async def starting(_claim: Claim) -> Outcome:
         nonlocal runs
         runs += 1
         return Next("starting")

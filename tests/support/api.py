@@ -117,15 +117,19 @@ class Caller:
             self.description.check(method, path, reply)
 
 
+def read_reply(status: int, headers: Mapping[str, str], content: bytes) -> Reply:
+    """Read an answer: its body is None where it is no JSON."""
+    try:
+        body = json.loads(content)
+    except ValueError:
+        body = None
+    return Reply(status, {name.lower(): value for name, value in headers.items()}, body)
+
+
 def _send(request: urllib.request.Request) -> Reply:
     try:
         answer = _DIRECT.open(request, timeout=60)
     except urllib.error.HTTPError as error:
         answer = error
     with answer:
-        content = answer.read()
-        try:
-            body = json.loads(content)
-        except ValueError:
-            body = None
-        return Reply(answer.status, {name.lower(): value for name, value in answer.headers.items()}, body)
+        return read_reply(answer.status, dict(answer.headers.items()), answer.read())

@@ -1,4 +1,7 @@
-"""A running stack that many tests share: one clock that only `advance` moves, and machines enough for each test to take its own."""
+"""A running app that many tests share: one clock that only `advance` moves, and machines enough for each test to take its own.
+
+It runs in processes of its own (`running`, below), or in the test's (`in_process`, in the module of that name).
+"""
 
 import copy
 import itertools
@@ -6,7 +9,7 @@ import json
 import os
 import signal
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -28,6 +31,8 @@ REQUESTS = "restore-point-copy-requests"
 OUTCOMES = "outcomes"
 READ_WRITE = ("Copies.Read", "Copies.Write")
 _MACHINES = 90
+Change = Callable[[dict[str, Any], datetime], None]
+"""Adds to an estate, given Azure's time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,24 +55,29 @@ class Machine:
 
 @dataclass
 class Running:
-    """The stack, and what tests ask of it. Its clock is everybody's: a test may move it, and must not count on where it stands."""
+    """The app, and what tests ask of it. Its clock is everybody's: a test may move it, and must not count on where it stands.
 
-    stack: Stack
+    `api` is the address of its API, `azure` that of its simulated Azure, `storage` its connection string. `move` moves the clock by
+    an ISO 8601 duration and does what came due; `restart` replaces what runs the app's functions, abruptly. `stack` is None where all of it
+    runs in this process.
+    """
+
+    api: str
+    azure: str
     storage: str
     machines: Iterator[Machine]
+    move: Callable[[str], None]
+    restart: Callable[[], None]
+    stack: Stack | None = None
     outcomes: list[dict[str, Any]] = field(default_factory=list)
     _tokens: dict[str, str] = field(default_factory=dict)
     _description: Description | None = None
 
-    @property
-    def api(self) -> str:
-        """The address of the API."""
-        return self.stack.options.api
-
-    @property
-    def azure(self) -> str:
-        """The address of the simulated Azure."""
-        return self.stack.options.azure
+    @classmethod
+    def on(cls, stack: Stack, storage: str, machines: Sequence[Machine] = ()) -> "Running":
+        """Return the app of a stack."""
+        places = (stack.options.api, stack.options.azure, storage)
+        return cls(*places, iter(machines), lambda duration: advance(stack, duration), lambda: kill_workers(stack), stack)
 
     @property
     def description(self) -> Description:
@@ -100,8 +110,7 @@ class Running:
 
     def advance(self, duration: str = "PT1S") -> None:
         """Move the clock; back once everything that came due was done."""
-        moved = self.control("POST", "clock", {"advance": duration})
-        assert moved["settled"], self.log()
+        self.move(duration)
 
     def until_ended(self, caller: Caller, location: str, *, step: str = "PT30M", times: int = 30) -> Reply:
         """Move the clock until an operation or a copy has ended."""
@@ -147,24 +156,6 @@ class Running:
         """Return Azure's writes so far whose path contains this."""
         return [effect for effect in self.control("GET", "effects")["value"] if path.lower() in effect["path"].lower()]
 
-    def kill_workers(self) -> None:
-        """Kill every worker (SIGKILL), and wait until others have taken their places."""
-        workers = f"http://127.0.0.1:{self.stack.options.control_port}/workers"
-        before = {worker["pid"] for worker in call("GET", workers).body["value"]}
-        for pid in before:
-            os.kill(pid, signal.SIGKILL)
-        host = next(part for part in self.stack.parts if part.name == "the functions host")
-
-        def replaced() -> bool:
-            ready = {worker["pid"] for worker in call("GET", workers).body["value"] if worker["ready"]}
-            return len(ready - before) == len(before)
-
-        processes.wait_until(host, replaced, 30)
-
-    def log(self) -> str:
-        """Return the end of the host's log."""
-        return next(part.last_lines() for part in self.stack.parts if part.name == "the functions host")
-
 
 @contextmanager
 def running(
@@ -172,17 +163,14 @@ def running(
     azurite: Azurite,
     *,
     workers: int = 2,
-    change: Callable[[dict[str, Any], datetime], None] | None = None,
+    change: Change | None = None,
     environment: Mapping[str, str] | None = None,
 ) -> Iterator[Running]:
     """Run a stack with the sample estate and many further machines of contoso's, its clock standing still; `change` adds to the estate.
 
     `environment` is added to the app's.
     """
-    now = datetime.now(UTC)
-    estate, machines = _estate(now)
-    if change is not None:
-        change(estate, now)
+    estate, machines = make_estate(datetime.now(UTC), change)
     file = folder / "estate.json"
     file.write_text(json.dumps(estate), encoding="utf-8")
     first = take_ports(3)
@@ -205,9 +193,35 @@ def running(
         processes.wait_until(simulation, lambda: answers(f"{stack.options.azure}/_simulation/clock"), 30)
         stack.seed()
         stack.wait_for_api(stack.start_host())
-        yield Running(stack, azurite.connection_string, iter(machines))
+        yield Running.on(stack, azurite.connection_string, machines)
     finally:
         stack.stop()
+
+
+def host_of(stack: Stack) -> processes.Part:
+    """Return the host of a stack in which it has been started."""
+    return next(part for part in stack.parts if part.name == "the functions host")
+
+
+def advance(stack: Stack, duration: str) -> None:
+    """Move the clock of a stack; returns once everything that came due was done."""
+    moved = call("POST", f"{stack.options.azure}/_simulation/clock", {"advance": duration}, timeout=60)
+    assert moved.status == 200, moved
+    assert moved.body["settled"], host_of(stack).last_lines()
+
+
+def kill_workers(stack: Stack) -> None:
+    """Kill every worker (SIGKILL), and wait until others have taken their places."""
+    workers = f"http://127.0.0.1:{stack.options.control_port}/workers"
+    before = {worker["pid"] for worker in call("GET", workers).body["value"]}
+    for pid in before:
+        os.kill(pid, signal.SIGKILL)
+
+    def replaced() -> bool:
+        ready = {worker["pid"] for worker in call("GET", workers).body["value"] if worker["ready"]}
+        return len(ready - before) == len(before)
+
+    processes.wait_until(host_of(stack), replaced, 30)
 
 
 def new_key() -> str:
@@ -215,11 +229,14 @@ def new_key() -> str:
     return str(uuid.uuid4())
 
 
-def _estate(now: datetime) -> tuple[dict[str, Any], list[Machine]]:
+def make_estate(now: datetime, change: Change | None = None) -> tuple[dict[str, Any], list[Machine]]:
+    """Return the sample estate with many further machines of contoso's, and these; `change` adds to it."""
     estate: dict[str, Any] = copy.deepcopy(sample_estate(now))
     subscription = next(item for item in estate["tenants"] if item["name"] == "contoso")["subscriptions"][0]
     compute = f"/subscriptions/{subscription}/resourceGroups/contoso-production/providers/Microsoft.Compute"
     machines = [_machine(estate, compute, f"test{number:03}", now) for number in itertools.islice(itertools.count(1), _MACHINES)]
+    if change is not None:
+        change(estate, now)
     return estate, machines
 
 

@@ -189,6 +189,15 @@ def _body(scope: Mapping[str, str], action: str, more: Mapping[str, object]) -> 
     return {"scope": dict(scope), "action": action, **reason, **more}
 
 
+def check_success(failover: Json, *legs: str) -> Json:
+    """Fail unless a failover succeeded, with these legs, each of which did; return it."""
+    assert (failover["status"], failover["step"], failover["error"]) == ("Succeeded", "finished", None), failover
+    assert [leg["action"] for leg in failover["legs"]] == list(legs)
+    assert {leg["status"] for leg in failover["legs"]} == {"Succeeded"}
+    assert failover["completedAt"] is not None
+    return failover
+
+
 def start(caller: Caller, body: object) -> str:
     """Start a failover that is accepted, and return its id."""
     reply: Reply = caller.post("/failovers", body, key=new_key())

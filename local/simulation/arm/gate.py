@@ -81,6 +81,10 @@ class Gate:
     def land(self) -> None:
         """Perform the late effects that are due, each at its own time; what is no longer allowed is dropped."""
         for late in self._platform.due():
+            handler = self._platform.late_handlers.get(str(late.request.get("service")))
+            if handler is not None:
+                handler(late)
+                continue
             request = Received.from_json(late.request)
             try:
                 route, names = self._routes.find(request.method, request.path)

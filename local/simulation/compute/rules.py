@@ -149,6 +149,13 @@ def check_copy(state: ComputeState, target: Collection, source: RestorePoint, no
     for disk in source.disks:
         if disk.network_access.lower() == "allowprivate":
             raise not_allowed(f"Disk restore point '{disk.name}' is reached through private links, which copies do not support.", where)
+    _check_turn(state, target, source, now)
+    check_allowance(state.allowance(copy_allowance(target.id)), now, f"copies to the restore point collection '{name(target.id)}'")
+
+
+def _check_turn(state: ComputeState, target: Collection, source: RestorePoint, now: datetime) -> None:
+    """Refuse a copy that is there already, is older than the newest one, or comes while another is in progress."""
+    where = "properties.sourceRestorePoint.id"
     for other in state.copies_of(source.id, now):
         home = state.collection(collection_key(other.id), now)
         if home is not None and home.location == target.location:
@@ -169,7 +176,6 @@ def check_copy(state: ComputeState, target: Collection, source: RestorePoint, no
                 f"The copy of restore point '{name(other.id)}' to the collection '{name(target.id)}' is still in progress: one at a time.",
                 where,
             )
-    check_allowance(state.allowance(copy_allowance(target.id)), now, f"copies to the restore point collection '{name(target.id)}'")
 
 
 def check_no_access(point: RestorePoint, now: datetime) -> None:

@@ -29,8 +29,11 @@ ON_POINTS = ON_COPIES | {"failRestorePoint"}
 ON_JOBS = frozenset({"failJob"})
 ON_JOB_READS = frozenset({"hideJob"})
 ON_ITEMS = frozenset({"unhealthy"})
-_KINDS = ON_REQUESTS | ON_READS | ON_ANSWERS | ON_POINTS | ON_JOBS | ON_JOB_READS | ON_ITEMS
-_MATCH = ("method", "path", "query", "principal")
+ON_PACK_REQUESTS = frozenset({"loginPage", "tokenRefused"})
+ON_PACK_WORK = frozenset({"failVmmJob", "stallVmmJob", "lateJob", "slowSync", "outOfSync", "stuckDeletion"})
+RESOURCE_MANAGER = "resourceManager"
+_KINDS = ON_REQUESTS | ON_READS | ON_ANSWERS | ON_POINTS | ON_JOBS | ON_JOB_READS | ON_ITEMS | ON_PACK_REQUESTS | ON_PACK_WORK
+_MATCH = ("method", "path", "query", "principal", "service")
 _NUMBERS = {"status": (200, 599), "retryAfter": (0, 31_536_000), "diskIndex": (0, 63)}
 _TEXTS = ("code", "message")
 _DURATIONS = ("delay", "duration", "after")
@@ -51,6 +54,7 @@ class Fault:
     path: re.Pattern[str]
     query: re.Pattern[str] | None
     principal: str | None
+    service: str | None
     rate: float | None
     seed: str
     lasts: timedelta | None
@@ -85,6 +89,7 @@ class Fault:
             path=_pattern(match, "path"),
             query=_pattern(match, "query") if "query" in match else None,
             principal=match.get("principal"),
+            service=match.get("service"),
             rate=None if rate is None else float(rate),
             seed=str(body.get("seed", 0)),
             lasts=lasts,
@@ -109,10 +114,11 @@ class Fault:
         fault.tokens = set(body.get("tokens") or ())
         return fault
 
-    def meets(self, method: str, path: str, query: str, principal: Principal, now: datetime) -> bool:
+    def meets(self, method: str, path: str, query: str, principal: Principal, now: datetime, service: str = RESOURCE_MANAGER) -> bool:
         """Return whether the fault is for a request, has uses left, and has not lasted its time."""
         return (
             self.remaining != 0
+            and (self.service in (None, service) or service.startswith(f"{self.service}."))
             and self.method in (None, method)
             and (self.principal is None or self.principal.lower() in (principal.name.lower(), principal.id.lower()))
             and self.path.search(path) is not None
@@ -221,11 +227,20 @@ class Faults:
     def __init__(self) -> None:
         self.all: list[Fault] = []
 
-    def pick(self, kinds: frozenset[str], method: str, path: str, query: str, principal: Principal, now: datetime) -> Pick:
+    def pick(
+        self,
+        kinds: frozenset[str],
+        method: str,
+        path: str,
+        query: str,
+        principal: Principal,
+        now: datetime,
+        service: str = RESOURCE_MANAGER,
+    ) -> Pick:
         """Return what a request meets among faults of these kinds."""
         drawn = []
         for fault in self.all:
-            if fault.kind not in kinds or not fault.meets(method, path, query, principal, now):
+            if fault.kind not in kinds or not fault.meets(method, path, query, principal, now, service):
                 continue
             if fault.rate is not None:
                 drawn.append(fault)

@@ -123,13 +123,13 @@ class RecoveryServicesState:
         if row is not None:
             _note(self._things.setdefault((key(vault_of(row.id)), type_of(row.id).lower()), {}), row_key, new)
 
-    def _index_item(self, row_key: str, old: Item | None, new: Item | None) -> None:
+    def _index_item(self, row_key: str, _old: Item | None, new: Item | None) -> None:
         _note(self._items.setdefault("/" + "/".join(row_key.split("/")[1:9]), {}), row_key, new)
 
-    def _index_plan(self, row_key: str, old: Plan | None, new: Plan | None) -> None:
+    def _index_plan(self, row_key: str, _old: Plan | None, new: Plan | None) -> None:
         _note(self._plans.setdefault("/" + "/".join(row_key.split("/")[1:9]), {}), row_key, new)
 
-    def _index_job(self, row_key: str, old: Job | None, new: Job | None) -> None:
+    def _index_job(self, row_key: str, _old: Job | None, new: Job | None) -> None:
         _note(self._jobs.setdefault("/" + "/".join(row_key.split("/")[1:9]), {}), row_key, new)
 
 

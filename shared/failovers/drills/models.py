@@ -5,7 +5,17 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Any, Self
 
-from pydantic import BeforeValidator, ConfigDict, Field, PlainSerializer, StrictBool, WithJsonSchema, field_serializer, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    StrictBool,
+    WithJsonSchema,
+    field_serializer,
+    model_validator,
+)
 
 from shared.failovers.vault.answers import Failure, Moment
 from shared.failovers.vault.fields import At, NetworkId, ProtectedItemId, RecoveryPlanId, Span, refuse
@@ -131,6 +141,12 @@ class DrillRunBody(Document):
     completed_at: Moment | None = None
     recovery_point_age_seconds: int | None = None
     error: Failure | None = None
+
+
+class DrillsBegun(BaseModel):
+    """The drills that were started; items that are busy are not among them."""
+
+    value: tuple[DrillRunBody, ...] = ()
 
 
 class DrillReport(Document):

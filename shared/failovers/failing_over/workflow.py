@@ -32,8 +32,9 @@ from shared.failovers.vault import jobs
 from shared.failovers.vault.facts import ProtectedItemFacts, moved_item
 from shared.failovers.vault.gateway import SiteRecoveryGateway, vault_of
 from shared.failovers.vault.job_facts import JobFacts
-from shared.failovers.vault.names import Action, ResolvedAs
+from shared.failovers.vault.names import Action
 from shared.operations.accepting.locks import Locks
+from shared.operations.accepting.resolving import ResolvedAs
 from shared.operations.model.models import Actor, Command, PendingCommand, Status
 from shared.operations.model.rows import Active
 from shared.operations.running.claims import Claim
@@ -130,7 +131,7 @@ class FailoverSteps:
         now = self.clock.now()
         return Follow(jobs.next_look(state.started_at or now, now), following.group_of(state.vault_id), step="running")
 
-    async def running(self, claim: Claim) -> Outcome:
+    async def running(self, _claim: Claim) -> Outcome:
         """Read the job now; the checks follow it otherwise."""
         return Next("concluding")
 

@@ -102,12 +102,12 @@ class Planner:
     async def scopes(self, wanted: SetUpChange) -> tuple[str, ...]:
         """Return the ARM ids of the resources that a request changes; an item is found by its name."""
         if wanted.kind is Kind.ITEM and wanted.change is not Change.CREATE:
-            return ((await self._confined(wanted)._item(wanted)).id,)
+            return ((await self._confined(wanted)._item(wanted)).id,)  # noqa: SLF001  # of this class
         return wanted.known_scopes()
 
     async def writes(self, wanted: SetUpChange) -> list[Write]:
         """Return the writes that a request needs, none where everything is as requested."""
-        return await self._confined(wanted)._writes(wanted)
+        return await self._confined(wanted)._writes(wanted)  # noqa: SLF001  # of this class
 
     async def _writes(self, wanted: SetUpChange) -> list[Write]:
         match wanted.kind, wanted.change:

@@ -7,7 +7,8 @@ from pydantic import Field, PlainSerializer, SerializerFunctionWrapHandler, With
 
 from shared.clock import to_text
 from shared.errors import Problem
-from shared.failovers.vault.names import CheckResult, GroupType, JobState
+from shared.failovers.vault.names import GroupType, JobState
+from shared.values.checks import CheckResult
 from shared.values.documents import Document, without_null
 
 Moment = Annotated[

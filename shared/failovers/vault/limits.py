@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from shared.arm.reading import own_id
 from shared.failovers.vault.facts import ProviderFacts
-from shared.failovers.vault.names import CheckResult, Provider
+from shared.failovers.vault.names import Provider
+from shared.values.checks import CheckResult
 from shared.values.reading import Json, an_object, objects, text, whole
 
 LEAST_PROVIDER = (5, 1, 1256, 0)

@@ -149,15 +149,6 @@ class CheckName(StrEnum):
     LAST_TEST_FAILOVER = "lastTestFailover"
 
 
-class CheckResult(StrEnum):
-    """What a check found."""
-
-    PASS = "pass"  # noqa: S105  # the contract's name for a check that passed
-    WARNING = "warning"
-    FAILURE = "failure"
-    UNKNOWN = "unknown"
-
-
 class Approval(StrEnum):
     """Whether a plan needs a second person."""
 
@@ -193,13 +184,6 @@ class GroupType(StrEnum):
     SHUTDOWN = "Shutdown"
     BOOT = "Boot"
     FAILOVER = "Failover"
-
-
-class ResolvedAs(StrEnum):
-    """How a person resolves a start of unknown outcome."""
-
-    STARTED = "started"
-    NOT_STARTED = "notStarted"
 
 
 class Refusal(StrEnum):

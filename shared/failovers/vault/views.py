@@ -28,7 +28,7 @@ from shared.failovers.vault.answers import (
 from shared.failovers.vault.facts import PlanActionFacts, PlanFacts, ProtectedItemFacts, ProviderFacts, RecoveryPointFacts
 from shared.failovers.vault.job_facts import JobFacts
 from shared.failovers.vault.limits import frequency_check, version_check
-from shared.failovers.vault.names import CheckResult
+from shared.values.checks import CheckResult
 from shared.values.reading import Json, an_object, last_segment, objects, text, texts, whole
 
 

@@ -1,6 +1,6 @@
 """The answers about the readiness of a tenant."""
 
-from shared.failovers.vault.names import CheckResult
+from shared.values.checks import CheckResult
 from shared.values.documents import Document
 
 

@@ -1,6 +1,6 @@
 """Capability `toys`: a capability of the tests, as docs/adding-a-capability.md describes one. It is copied to functions/toys/."""
 
-from functions.toys import endpoints, messages
+from functions.toys import endpoints
 from functions.toys.kinds import REQUESTS, TABLE, TOY
 
 from functions.serve import endpoints as declared_in
@@ -10,7 +10,8 @@ from shared.capability import Capability, Core, Parts
 def _assemble(core: Core) -> Parts:
     from functions.toys.service import assemble
 
-    return assemble(core)
+    parts: Parts = assemble(core)
+    return parts
 
 
 CAPABILITY = Capability(
@@ -20,6 +21,5 @@ CAPABILITY = Capability(
     tables=(TABLE,),
     intake=REQUESTS,
     default_kind=TOY.name,
-    messages=messages.MESSAGES,
     endpoints=declared_in(endpoints),
 )

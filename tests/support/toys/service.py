@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from functions.toys.kinds import TABLE, TOY
+from functions.toys.messages import MESSAGES
 
 from shared.capability import Core, Parts
 from shared.operations.accepting.acceptance import Acceptance
@@ -35,4 +36,4 @@ def assemble(core: Core) -> Parts:
     async def count() -> None:
         await table.transact([Change("upsert", {"PartitionKey": "timer", "RowKey": "ran"})])
 
-    return Parts(services=(Toys(core.acceptance),), workflows={TOY.name: Workflow({"making": making})}, timers=(count,))
+    return Parts(services=(Toys(core.acceptance),), workflows={TOY.name: Workflow({"making": making})}, timers=(count,), messages=MESSAGES)

@@ -128,7 +128,7 @@ def _from_hyper_v(call: Call, wanted: Json, given: Json, policy: Thing) -> tuple
     return item, [str(each) for each in machine.properties.get("protectionReadinessErrors") or []]
 
 
-def _from_azure(call: Call, wanted: Json, given: Json, policy: Thing) -> tuple[Item, list[str]]:
+def _from_azure(call: Call, _wanted: Json, given: Json, policy: Thing) -> tuple[Item, list[str]]:
     state, machine_id = call.world.of(RecoveryServicesState), str(given.get("fabricObjectId") or "")
     machine = call.world.of(ComputeState).machines.get(key(machine_id))
     if machine is None:

@@ -104,7 +104,7 @@ def _fabric(call: Call, wanted: Json, member: str) -> str:
 
 
 def _groups(call: Call, given: JsonValue, primary: str, recovery: str) -> tuple[Group, ...]:
-    groups = tuple(_group(call, each, index) for index, each in enumerate(inputs.list_of({"groups": given}, "groups")))
+    groups = tuple(_group(each, index) for index, each in enumerate(inputs.list_of({"groups": given}, "groups")))
     if not groups:
         raise wrong("groups", "A recovery plan needs at least one group.")
     kinds = [group.type for group in groups]
@@ -125,7 +125,7 @@ def _groups(call: Call, given: JsonValue, primary: str, recovery: str) -> tuple[
     return groups
 
 
-def _group(call: Call, given: JsonValue, index: int) -> Group:
+def _group(given: JsonValue, index: int) -> Group:
     if not isinstance(given, dict):
         raise wrong(f"groups[{index}]", "It must be an object.")
     kind = inputs.one_of(given, "groupType", ("Shutdown", "Boot", "Failover"), None)

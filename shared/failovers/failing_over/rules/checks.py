@@ -10,7 +10,8 @@ from shared.failovers.failing_over.requests import FailoverRequest
 from shared.failovers.failing_over.rules.allowed import exists, is_allowed, operations_for, reprotecting, why_not
 from shared.failovers.failing_over.rules.context import FailoverContext, Member, asked_of, out_of_primary
 from shared.failovers.failing_over.rules.points import Chosen
-from shared.failovers.vault.names import VMM_NETWORK_TYPE, Action, CheckName, CheckResult, Health, LatestPoint, Provider, Refusal
+from shared.failovers.vault.names import VMM_NETWORK_TYPE, Action, CheckName, Health, LatestPoint, Provider, Refusal
+from shared.values.checks import CheckResult
 from shared.values.durations import in_words
 
 MAX_MEMBERS = 100
@@ -141,9 +142,11 @@ def _ownership(context: FailoverContext) -> Iterator[Check]:
 
 def _limits(request: FailoverRequest, context: FailoverContext, chosen: dict[str, Chosen]) -> Iterator[Check]:
     faults = [*_of_size(context), *_of_point_kinds(request, context), *_of_names(request, context)]
-    for member in context.members:
-        if (missing := chosen[member.item.key].missing or _unknown_point(request, context, member)) is not None:
-            faults.append(("options.recoveryPoint", f"{_shown(member)}: {missing}"))
+    faults += [
+        ("options.recoveryPoint", f"{_shown(member)}: {missing}")
+        for member in context.members
+        if (missing := chosen[member.item.key].missing or _unknown_point(request, context, member)) is not None
+    ]
     for target, message in faults:
         yield _check(CheckName.LIMITS, target, CheckResult.FAILURE, message)
     if not faults:

@@ -52,28 +52,33 @@ def start_item(action: Action, item: ProtectedItemFacts, options: FailoverOption
     """
     if item.provider is None:
         raise ValueError(f"{item.instance_type or 'this kind of replication'} is not known here")
+    if action in (Action.COMMIT, Action.CANCEL):
+        return Call(_SEGMENTS[action], None)
+    if action is Action.TEST_FAILOVER_CLEANUP:
+        return Call(_SEGMENTS[action], {"properties": {"comments": comments}})
+    if action is Action.APPLY_RECOVERY_POINT:
+        return Call(_SEGMENTS[action], {"properties": _apply(item.provider, point_id)})
+    return Call(_SEGMENTS[action], {"properties": _directed(action, item, item.provider, options, point_id)})
+
+
+def _directed(action: Action, item: ProtectedItemFacts, provider: Provider, options: FailoverOptions, point_id: str | None) -> Body:
+    """Return the properties of an action that has a direction."""
     direction = direction_for(action, item)
-    properties: Body | None = None
+    properties: Body = {"failoverDirection": direction}
     match action:
         case Action.TEST_FAILOVER:
-            properties = {"failoverDirection": direction, **_network(options), **_specific(_point_details(item.provider, point_id))}
-            if item.provider is Provider.IN_MAGE_RCM and options.network is not None:
+            properties |= {**_network(options), **_specific(_point_details(provider, point_id))}
+            if provider is Provider.IN_MAGE_RCM and options.network is not None:
                 properties["providerSpecificDetails"]["networkId"] = options.network
-        case Action.TEST_FAILOVER_CLEANUP:
-            properties = {"comments": comments}
         case Action.PLANNED_FAILOVER:
-            properties = {"failoverDirection": direction, **_specific(_point_details(item.provider, point_id))}
+            properties |= _specific(_point_details(provider, point_id))
         case Action.UNPLANNED_FAILOVER:
-            properties = _unplanned(item.provider, direction, options, point_id)
+            properties = _unplanned(provider, direction, options, point_id)
         case Action.FAILBACK:
-            properties = {"failoverDirection": direction, "providerSpecificDetails": _failback(options)}
-        case Action.REVERSE_REPLICATE | Action.REPROTECT:
-            properties = {"failoverDirection": direction, **_specific(_reverse(item))}
-        case Action.APPLY_RECOVERY_POINT:
-            properties = _apply(item.provider, point_id)
-        case Action.COMMIT | Action.CANCEL:
-            return Call(_SEGMENTS[action], None)
-    return Call(_SEGMENTS[action], {"properties": properties})
+            properties["providerSpecificDetails"] = _failback(options)
+        case _:
+            properties |= _specific(_reverse(item))
+    return properties
 
 
 def start_plan(

@@ -40,25 +40,25 @@ async def echo(req: func.HttpRequest, context: func.Context) -> func.HttpRespons
 
 
 @app.route(route="echo/fixed", methods=["GET"])
-def fixed(req: func.HttpRequest) -> str:
+def fixed(req: func.HttpRequest) -> str:  # noqa: ARG001  # the binding needs it
     """A literal segment, and an answer that is only text, from a function that is not async."""
     return "fixed"
 
 
 @app.route(route="broken", methods=["GET"])
-async def broken(req: func.HttpRequest) -> func.HttpResponse:
+async def broken(req: func.HttpRequest) -> func.HttpResponse:  # noqa: ARG001  # the binding needs it
     """Fail."""
     raise RuntimeError("broken on purpose")
 
 
 @app.route(route="nothing", methods=["GET"])
-async def nothing(req: func.HttpRequest) -> func.HttpResponse:
+async def nothing(req: func.HttpRequest) -> func.HttpResponse:  # noqa: ARG001  # the binding needs it
     """Return what an HTTP function must not return."""
     return None  # type: ignore[return-value]  # on purpose
 
 
 @app.route(route="guarded", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)
-async def guarded(req: func.HttpRequest) -> str:
+async def guarded(req: func.HttpRequest) -> str:  # noqa: ARG001  # the binding needs it
     """Never reached without the key."""
     return "open"
 

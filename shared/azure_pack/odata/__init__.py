@@ -1,0 +1,1 @@
+"""OData as VMM uses it: keys, literals, documents, pages."""

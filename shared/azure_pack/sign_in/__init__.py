@@ -1,0 +1,1 @@
+"""Sign-in: WS-Trust with user name and password, and NTLM."""

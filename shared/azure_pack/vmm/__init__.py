@@ -1,0 +1,1 @@
+"""Virtual machines and networks of a subscription, over VMM."""

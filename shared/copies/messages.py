@@ -1,0 +1,34 @@
+"""Messages of other systems about copies: what carries out each operation (docs/design/queues.md)."""
+
+from shared.access.roles import Role
+from shared.access.sender import message_owner
+from shared.capability import Message, MessageCall
+from shared.copies.copying.models import CopyRequest
+from shared.copies.copying.service import Copies, StartCopy, owned_ids
+from shared.copies.kinds import COPY
+from shared.web.calls import find_by_message
+from shared.web.documents import parse
+
+
+async def _create(call: MessageCall) -> None:
+    """Start a copy."""
+    intake, request = call.intake, parse(CopyRequest, call.intake.body)
+    owner = await message_owner(call.app.registry, owned_ids(request), intake.tenant)
+    await call.app.of(Copies).start(StartCopy(request, intake.body, owner, call.actor, intake.key, intake.trace))
+
+
+async def _cancel(call: MessageCall) -> None:
+    """Cancel a copy before it starts."""
+    await call.app.of(Copies).cancel(await find_by_message(call.app, COPY, call.intake), call.actor)
+
+
+async def _redo(call: MessageCall) -> None:
+    """Start a failed copy again, as a new operation."""
+    failed = await find_by_message(call.app, COPY, call.intake)
+    await call.app.of(Copies).redo(failed, call.actor, call.intake.key)
+
+
+MESSAGES = {
+    (COPY.name, operation): Message(Role.COPIES_WRITE, handler)
+    for operation, handler in (("create", _create), ("cancel", _cancel), ("redo", _redo))
+}

@@ -1,0 +1,45 @@
+"""What a request about copies means: the tenant that it is for, and the values by which lists are filtered."""
+
+from collections.abc import Callable, Mapping
+
+from shared.access.ownership import require_owner
+from shared.access.principal import not_found
+from shared.copies.copying.models import CopyRequest, normal_region
+from shared.operations.model.models import Status
+from shared.web.calls import Call
+from shared.web.requests import QueryParameter
+
+
+def vm_key(text: str) -> str:
+    """Return a VM's ARM id in lower case; raises `ValueError` for another text."""
+    from shared.arm.reading import id_key  # no cold start needs the rules
+
+    key = id_key(text)
+    if key is None or "/virtualmachines/" not in key:
+        raise ValueError("This must be the ARM id of a virtual machine.")
+    return key
+
+
+FILTERS = (
+    QueryParameter("virtualMachineId", "Copies of this VM only.", check=vm_key),
+    QueryParameter("status", "Copies in this state only.", values=tuple(str(status) for status in Status)),
+    QueryParameter("region", "Copies to this region only.", check=normal_region),
+    QueryParameter("policy", "Copies of this policy only.", max_length=80),
+)
+_STORED: Mapping[str, Callable[[str], str]] = {"virtualMachineId": vm_key, "region": normal_region, "policy": str}
+
+
+def filters_of(query: Mapping[str, str]) -> dict[str, str]:
+    """Return the filters of a query as list rows store their values."""
+    return {name: stored(query[name]) for name, stored in _STORED.items() if name in query}
+
+
+async def owner_of_copy(call: Call[CopyRequest]) -> str:
+    """Return the tenant that both the source and the target belong to; refuses with `NotFound` where they are not one tenant's."""
+    from shared.copies.copying.service import owned_ids
+
+    registry, (source, target) = call.app.registry, owned_ids(call.body)
+    owner = await require_owner(registry, call.caller, source, source.type, target="source")
+    if await require_owner(registry, call.caller, target, target.type, target="target") != owner:
+        raise not_found(f"{target.type} '{target}'", target="target")
+    return owner

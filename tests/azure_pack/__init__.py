@@ -1,0 +1,1 @@
+"""The library for Azure Pack, over real TLS against the simulated installation."""

@@ -1,0 +1,58 @@
+"""The running apps of this folder, in the test's own process; each has in Azure the rights that a deployment gives it."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+import pytest
+
+from tests.infra.rights import narrow
+from tests.support.api import Caller
+from tests.support.in_process import in_process
+from tests.support.running import READ_WRITE, Running
+from tests.support.sites import Shelf, Sites
+from tests.support.storage import AzuritePool
+
+
+@pytest.fixture(scope="package")
+def stack(azurites: AzuritePool) -> Iterator[Running]:
+    """An app with many machines to copy."""
+
+    def change(estate: dict[str, Any], _now: datetime) -> None:
+        narrow(estate)
+
+    with azurites.lend() as azurite, in_process(azurite, change=change) as one:
+        yield one
+
+
+@pytest.fixture(scope="package")
+def sites_stack(azurites: AzuritePool) -> Iterator[Sites]:
+    """An app with many protected items."""
+    shelf = Shelf()
+
+    def change(estate: dict[str, Any], now: datetime) -> None:
+        shelf.fill(estate, now)
+        narrow(estate)
+
+    with azurites.lend() as azurite, in_process(azurite, change=change) as one:
+        yield Sites(one, shelf)
+
+
+@pytest.fixture
+def sites(sites_stack: Sites) -> Iterator[Sites]:
+    """The app with many protected items, without faults."""
+    yield sites_stack
+    sites_stack.stack.control("DELETE", "faults")
+
+
+@pytest.fixture
+def contoso(stack: Running) -> Caller:
+    """Somebody of contoso's who may read and write copies."""
+    return stack.caller(*READ_WRITE)
+
+
+@pytest.fixture(autouse=True)
+def _no_faults_left(request: pytest.FixtureRequest) -> Iterator[None]:
+    yield
+    if "stack" in request.fixturenames:
+        request.getfixturevalue("stack").control("DELETE", "faults")

@@ -1,0 +1,460 @@
+"""Setting up protection over real HTTP: each write once, followed to its job's end, and read back."""
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.support.api import Caller, Reply
+from tests.support.running import Running, new_key
+
+ROLES = ("Failovers.Read", "Failovers.Execute")
+
+
+@pytest.fixture(autouse=True)
+def _full_bucket(stack: Running) -> None:
+    """Azure lets so many reads through and no more while its clock stands still."""
+    stack.advance("PT2M")
+
+
+@pytest.fixture
+def provider(stack: Running) -> Caller:
+    """Somebody of the provider's who may set up protection."""
+    return stack.caller(*ROLES, tenant="provider")
+
+
+@pytest.fixture
+def tenant(stack: Running) -> Caller:
+    """Somebody of contoso's who may set up protection."""
+    return stack.caller(*ROLES)
+
+
+def send(caller: Caller, method: str, path: str, body: object = None, key: str | None = None) -> Reply:
+    headers = {"Content-Type": "application/json"} if body is not None else {}
+    headers |= {"Repeatability-Request-ID": key} if key else {}
+    return caller.call(method, path, None if body is None else json.dumps(body).encode(), headers)
+
+
+def done(stack: Running, caller: Caller, method: str, path: str, body: object = None, status: str = "Succeeded") -> Any:
+    reply = send(caller, method, path, body)
+    assert reply.status == 202, reply
+    ended = stack.until_ended(caller, reply.headers["operation-location"], step="PT1M")
+    assert ended.body["status"] == status, ended.body
+    return ended.body
+
+
+def values(caller: Caller, path: str) -> list[dict[str, Any]]:
+    reply = caller.get(path)
+    assert reply.status == 200, reply
+    found: list[dict[str, Any]] = reply.body["value"]
+    return found
+
+
+def cloud(caller: Caller, name: str) -> str:
+    return str(next(one for one in values(caller, "/clouds") if one["name"] == name)["id"])
+
+
+def machine(caller: Caller, name: str) -> dict[str, Any]:
+    return next(one for one in values(caller, "/protectable-items") if one["name"] == name)
+
+
+def writes(stack: Running, path: str) -> list[str]:
+    return [write["method"] for write in stack.writes(path)]
+
+
+POLICY = {"copyFrequencySeconds": 30, "recoveryPointHours": 12, "applicationConsistentSnapshotHours": 4, "startAt": "22:30"}
+
+
+def test_a_policy_is_made_changed_associated_and_deleted(stack: Running, provider: Caller) -> None:
+    gold = cloud(provider, "cloud-gold")
+    path = "/replication-policies/nightly"
+    reply = send(provider, "PUT", path, {**POLICY, "clouds": [{"cloud": gold}]})
+    assert reply.status == 202, reply
+    assert (reply.body["kind"], reply.body["tenant"]) == ("replicationPolicy", "provider")
+    assert reply.headers["location"] == f"{stack.api}{path}"
+    ended = stack.until_ended(provider, reply.headers["operation-location"], step="PT1M").body
+    assert (ended["status"], ended["percentComplete"], ended["error"]) == ("Succeeded", 100, None)
+    made = provider.get(reply.headers["location"]).body
+    assert {name: made[name] for name in POLICY} == POLICY
+    assert [one["cloud"] for one in made["clouds"]] == [gold]
+    assert made["warnings"] == []
+    done(stack, provider, "PUT", path, {**POLICY, "clouds": [{"cloud": gold}]})
+    assert writes(stack, "/replicationPolicies/nightly") == ["PUT"]  # it was so already: nothing is written
+    done(stack, provider, "PUT", path, {**POLICY, "recoveryPointHours": 24, "clouds": []})
+    changed = provider.get(path).body
+    assert (changed["recoveryPointHours"], changed["clouds"]) == (24, [])
+    assert writes(stack, "/replicationPolicies/nightly") == ["PUT", "PATCH"]
+    assert writes(stack, f"{gold}/replicationProtectionContainerMappings/") == ["PUT", "POST"]
+    done(stack, provider, "DELETE", path)
+    assert provider.get(path).status == 404
+    assert send(provider, "DELETE", path).status == 404
+
+
+def test_what_a_request_leaves_out_of_a_policy_stays(stack: Running, provider: Caller) -> None:
+    path = "/replication-policies/fortnight"
+    done(stack, provider, "PUT", path, {"provider": "A2A", "recoveryPointHours": 360, "applicationConsistentSnapshotHours": 4})
+    done(stack, provider, "PUT", path, {"clouds": [], "startAt": None})
+    made = provider.get(path).body
+    assert (made["recoveryPointHours"], made["applicationConsistentSnapshotHours"]) == (360, 4)
+    assert writes(stack, "replicationPolicies/fortnight") == ["PUT"]
+    done(stack, provider, "PUT", path, {"applicationConsistentSnapshotHours": 2})
+    made = provider.get(path).body
+    assert (made["recoveryPointHours"], made["applicationConsistentSnapshotHours"]) == (360, 2)
+
+
+def test_a_copy_frequency_of_15_minutes_is_legacy(stack: Running, provider: Caller) -> None:
+    reply = send(provider, "PUT", "/replication-policies/old", {**POLICY, "copyFrequencySeconds": 900})
+    assert reply.status == 202
+    assert "legacy" in reply.headers["warning"]
+    stack.until_ended(provider, reply.headers["operation-location"], step="PT1M")
+    assert "900" in provider.get("/replication-policies/old").body["warnings"][0]
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"copyFrequencySeconds": 60}, "copyFrequencySeconds"),
+        ({"recoveryPointHours": 25}, "recoveryPointHours"),
+        ({"recoveryPointHours": -1}, "recoveryPointHours"),
+        ({"startAt": "half past ten"}, "startAt"),
+        ({"provider": "Carrier pigeon"}, "provider"),
+        ({"clouds": [{"cloud": "/subscriptions/x"}]}, "clouds[0].cloud"),
+        ({"colour": "red"}, "colour"),
+        ({"provider": "A2A", "recoveryPointHours": 361}, "recoveryPointHours"),
+    ],
+)
+def test_a_policy_that_cannot_be_is_refused_with_the_field(stack: Running, provider: Caller, change: dict[str, Any], field: str) -> None:
+    reply = send(provider, "PUT", "/replication-policies/wrong", {**POLICY, **change})
+    assert (reply.status, reply.targets) == (400, {field})
+    assert not writes(stack, "replicationPolicies/wrong")
+
+
+def test_a_policy_in_use_is_not_deleted(stack: Running, provider: Caller) -> None:
+    reply = send(provider, "DELETE", "/replication-policies/every-5-minutes")
+    assert (reply.status, reply.code) == (409, "ActionNotAllowed")
+    assert "protected items use the policy" in reply.error["message"]
+    assert not writes(stack, "replicationPolicies/every-5-minutes")
+
+
+def test_the_same_key_gives_the_same_operation(stack: Running, provider: Caller) -> None:
+    key = new_key()
+    first = send(provider, "PUT", "/replication-policies/keyed", POLICY, key)
+    again = send(provider, "PUT", "/replication-policies/keyed", POLICY, key)
+    assert first.body["id"] == again.body["id"]
+    other = send(provider, "PUT", "/replication-policies/keyed-too", POLICY, key)
+    assert (other.status, other.code) == (409, "RepeatabilityKeyReused")
+    stack.until_ended(provider, first.headers["operation-location"], step="PT1M")
+    assert writes(stack, "replicationPolicies/keyed") == ["PUT"]
+
+
+def test_two_changes_of_one_thing_exclude_each_other(stack: Running, provider: Caller) -> None:
+    first = send(provider, "PUT", "/replication-policies/contested", POLICY)
+    second = send(provider, "PUT", "/replication-policies/contested", {**POLICY, "recoveryPointHours": 24})
+    assert (second.status, second.code) == (409, "ScopeBusy")
+    stack.until_ended(provider, first.headers["operation-location"], step="PT1M")
+
+
+@pytest.mark.parametrize("fault", ["lostResponse", "errorAfterEffect", "error", "throttle"])
+def test_a_lost_or_late_answer_makes_no_second_write(stack: Running, provider: Caller, fault: str) -> None:
+    name = f"{fault.lower()}-met"
+    stack.fault(fault, method="PUT", path=f"replicationPolicies/{name}$")
+    done(stack, provider, "PUT", f"/replication-policies/{name}", POLICY)
+    assert provider.get(f"/replication-policies/{name}").status == 200
+    assert writes(stack, f"replicationPolicies/{name}") == ["PUT"]
+
+
+def test_azures_refusal_is_told(stack: Running, provider: Caller) -> None:
+    stack.fault("error", method="PUT", path="replicationPolicies/forbidden$", status=403)
+    ended = done(stack, provider, "PUT", "/replication-policies/forbidden", POLICY, status="Failed")
+    assert ended["error"]["code"] == "AuthorizationFailed"
+    assert ended["error"]["details"]
+
+
+def test_a_network_is_mapped_and_given_back(stack: Running, provider: Caller) -> None:
+    mapping = values(provider, "/network-mappings")[0]
+    path = f"/network-mappings/{mapping['id'].rpartition('/')[2]}"
+    done(stack, provider, "DELETE", path)
+    assert provider.get(path).status == 404
+    body = {"primaryNetwork": mapping["primaryNetwork"], "recoveryNetwork": mapping["recoveryNetwork"]}
+    done(stack, provider, "PUT", path, body)
+    again = provider.get(path).body
+    assert (again["primaryNetwork"], again["recoveryNetwork"]) == (mapping["primaryNetwork"], mapping["recoveryNetwork"])
+    wrong = send(provider, "PUT", path, {**body, "recoveryNetwork": f"{mapping['recoveryNetwork']}-not"})
+    assert (wrong.status, wrong.targets) == (400, {"recoveryNetwork"})
+
+
+def test_virtual_networks_are_mapped_changed_and_given_back(stack: Running, tenant: Caller) -> None:
+    names = ("contoso-westeurope", "contoso-northeurope", "drill-contoso-northeurope", "fabrikam-northeurope")
+    known = {one["id"].rpartition("/")[2]: one["id"] for one in stack.control("GET", "estate")["virtualNetworks"]}
+    here, there, drill, theirs = (known[name] for name in names)
+    path, body = "/network-mappings/west-to-north", {"primaryNetwork": here, "recoveryNetwork": there}
+    for change, field in (
+        ({"recoveryNetwork": here}, "recoveryNetwork"),  # the same region
+        ({"recoveryNetwork": f"{there}-not"}, "recoveryNetwork"),
+        ({"recoveryNetwork": theirs}, "recoveryNetwork"),
+        ({"primaryNetwork": f"{here}-not"}, "primaryNetwork"),
+        ({"primaryNetwork": theirs}, "primaryNetwork"),
+        ({"colour": "red"}, "colour"),
+    ):
+        reply = send(tenant, "PUT", path, {**body, **change})
+        assert (reply.status, reply.targets) == (400, {field}), (change, reply)
+    done(stack, tenant, "PUT", path, body)
+    made = tenant.get(path).body
+    assert (made["primaryNetwork"], made["recoveryNetwork"], made["name"]) == (here, there, "west-to-north")
+    assert made["primaryFabric"].endswith("/contoso-westeurope")
+    assert made["recoveryFabric"].endswith("/contoso-northeurope")
+    assert [one["id"] for one in values(tenant, "/network-mappings")] == [made["id"]]
+    done(stack, tenant, "PUT", path, body)
+    assert writes(stack, made["id"]) == ["PUT"]  # it was so already: nothing is written
+    done(stack, tenant, "PUT", path, {**body, "recoveryNetwork": drill})
+    assert tenant.get(path).body["recoveryNetwork"] == drill
+    back = send(tenant, "PUT", path, {"primaryNetwork": there, "recoveryNetwork": here})
+    assert (back.status, back.targets) == (400, {"primaryNetwork"})  # the name is taken in the other region
+    done(stack, tenant, "DELETE", path)
+    assert tenant.get(path).status == 404
+    assert writes(stack, made["id"]) == ["PUT", "PATCH", "DELETE"]
+
+
+def test_machines_are_protected_changed_and_let_go(stack: Running, provider: Caller) -> None:
+    network = values(provider, "/network-mappings")[0]["recoveryNetwork"]
+    wanted = [machine(provider, name) for name in ("intranet01", "intranet02")]
+    body = {
+        "items": [{"protectableItemId": one["id"], "policy": "every-5-minutes", "network": network} for one in wanted],
+    }
+    reply = send(provider, "POST", "/protected-items", body)
+    assert reply.status == 202, reply
+    busy = send(provider, "POST", "/protected-items", body["items"][0])
+    assert (busy.status, busy.code) == (409, "ScopeBusy")
+    ended = stack.until_ended(provider, reply.headers["operation-location"], step="PT1M").body
+    assert ended["status"] == "Succeeded", ended
+    for one in wanted:
+        name = one["id"].rpartition("/")[2]
+        item = provider.get(f"/protected-items/{name}").body
+        assert (item["name"], item["provider"]) == (one["name"], "HyperVReplicaAzure")
+        assert item["target"]["network"].lower() == network.lower()
+        assert writes(stack, f"replicationProtectedItems/{name}") == ["PUT"]
+    again = send(provider, "POST", "/protected-items", body["items"][0])
+    assert (again.status, again.code) == (409, "ActionNotAllowed")
+
+    stack.advance("PT2H")  # the first copy of the data
+    path = f"/protected-items/{wanted[0]['id'].rpartition('/')[2]}"
+    done(stack, provider, "PATCH", path, {"targetVmName": "intranet-dr", "targetVmSize": "Standard_D4s_v3"})
+    target = provider.get(path).body["target"]
+    assert (target["vmName"], target["vmSize"]) == ("intranet-dr", "Standard_D4s_v3")
+    assert target["network"].lower() == network.lower()  # what was not named stays
+
+    assert send(provider, "DELETE", path).targets == {"confirm"}
+    refused = send(provider, "DELETE", f"{path}?confirm=intranet02")
+    assert (refused.status, refused.targets) == (400, {"confirm"})
+    assert provider.get(path).status == 200
+    done(stack, provider, "DELETE", f"{path}?confirm=intranet01")
+    assert provider.get(path).status == 404
+    done(stack, provider, "DELETE", f"/protected-items/{wanted[1]['id'].rpartition('/')[2]}", {"confirm": "intranet02"})
+
+
+def test_machines_that_cannot_be_protected_are_refused_with_the_reason(stack: Running, provider: Caller) -> None:
+    unfit = machine(provider, "cluster01")
+    reply = send(provider, "POST", "/protected-items", {"protectableItemId": unfit["id"], "policy": "every-5-minutes"})
+    assert (reply.status, reply.code) == (409, "ChecksFailed")
+    assert unfit["readinessErrors"][0] in reply.error["message"]
+    fit = {"protectableItemId": machine(provider, "branch03")["id"], "policy": "every-5-minutes"}
+    for change, field in (
+        ({"policy": "nobody-has-this"}, "policy"),
+        ({"policy": "vmware"}, "policy"),
+        ({"policy": "every-30-seconds"}, "policy"),  # not associated with the site
+        ({"targetVmName": "x" * 64}, "targetVmName"),
+        ({"targetVmName": "under_score"}, "targetVmName"),
+    ):
+        for body, prefix in (({**fit, **change}, ""), ({"items": [{**fit, **change}]}, "items[0].")):
+            reply = send(provider, "POST", "/protected-items", body)
+            assert (reply.status, reply.targets) == (400, {f"{prefix}{field}"}), (change, reply)
+    gone = send(provider, "POST", "/protected-items", {**fit, "protectableItemId": f"{fit['protectableItemId']}-not"})
+    assert (gone.status, gone.code) == (404, "SourceNotFound")
+    assert not writes(stack, fit["protectableItemId"].rpartition("/")[2])
+
+
+def test_a_busy_item_cannot_be_changed(stack: Running, provider: Caller) -> None:
+    reply = send(provider, "DELETE", "/protected-items/busy01?confirm=busy01")
+    assert (reply.status, reply.code) == (409, "ActionNotAllowed")
+    assert not writes(stack, "replicationProtectedItems/busy01")
+
+
+def test_a_failover_and_a_change_exclude_each_other(stack: Running, provider: Caller) -> None:
+    item = next(one for one in values(provider, "/protected-items") if one["name"] == "branch02")
+    body = {"scope": {"protectedItemId": item["id"]}, "action": "TestFailover", "options": {"network": None}, "thenCleanup": True}
+    started = provider.post("/failovers", body)
+    assert started.status == 202, started
+    for method, path, change in (
+        ("PATCH", "/protected-items/branch02", {"targetVmName": "other"}),
+        ("DELETE", "/protected-items/branch02?confirm=branch02", None),
+    ):
+        reply = send(provider, method, path, change)
+        assert (reply.status, reply.code) == (409, "ScopeBusy")
+    stack.until_ended(provider, started.headers["location"], step="PT5M")
+    changed = send(provider, "PATCH", "/protected-items/branch02", {"targetVmSize": "Standard_D4s_v3"})
+    assert changed.status == 202
+    busy = provider.post("/failovers", body)
+    assert (busy.status, busy.code) == (409, "ScopeBusy")
+    stack.until_ended(provider, changed.headers["operation-location"], step="PT1M")
+
+
+def test_a_recovery_plan_is_made_reordered_and_deleted(stack: Running, provider: Caller) -> None:
+    items = {one["name"]: one["id"] for one in values(provider, "/protected-items")}
+    groups = [{"members": [items["erp01"]]}, {"members": [items["erp02"], items["mail01"]]}]
+    path = "/recovery-plans/erp"
+    done(stack, provider, "PUT", path, {"groups": groups})
+    plan = provider.get(path).body
+    boot = [group["members"] for group in plan["groups"] if group["type"] == "Boot"]
+    assert boot == [group["members"] for group in groups]
+    assert plan["primary"].endswith("/vmm01")
+    done(stack, provider, "PUT", path, {"groups": groups[::-1]})
+    boot = [group["members"] for group in provider.get(path).body["groups"] if group["type"] == "Boot"]
+    assert boot == [group["members"] for group in groups[::-1]]
+    other = send(provider, "PUT", path, {"groups": groups, "primary": plan["primary"].replace("vmm01", "site01")})
+    assert other.targets == {"primary"}
+    done(stack, provider, "DELETE", path)
+    assert provider.get(path).status == 404
+    assert writes(stack, "replicationRecoveryPlans/erp") == ["PUT", "PATCH", "DELETE"]
+
+
+def test_plans_that_cannot_be_are_refused_with_the_field(stack: Running, provider: Caller) -> None:
+    items = {one["name"]: one["id"] for one in values(provider, "/protected-items")}
+    erp = items["erp01"]
+    for groups, field in (
+        ([], "groups"),
+        ([{"members": [f"{erp}-not"]}], "groups[0].members[0]"),
+        ([{"members": ["erp01"]}], "groups[0].members[0]"),
+        ([{"type": "Nap", "members": [erp]}], "groups[0].type"),
+        ([{"type": "Shutdown", "members": [erp]}], "groups[0]"),
+        ([{"members": [f"{erp}{number}"]} for number in range(8)], "groups"),
+    ):
+        reply = send(provider, "PUT", "/recovery-plans/wrong", {"groups": groups})
+        assert (reply.status, reply.targets) == (400, {field}), (groups, reply)
+    for groups, words in (
+        ([{"members": [erp]}, {"members": [erp]}], "one group"),
+        ([{"members": [f"{erp}{number}" for number in range(101)]}], "100"),
+        ([{"members": [erp, items["branch01"]]}], "fabric"),
+    ):
+        reply = send(provider, "PUT", "/recovery-plans/wrong", {"groups": groups})
+        assert reply.status == 400, reply
+        assert words in reply.error["message"]
+    assert not writes(stack, "replicationRecoveryPlans/wrong")
+
+
+def test_a_machine_in_azure_is_protected_to_the_other_region(stack: Running, tenant: Caller) -> None:
+    vm = stack.machine()
+    group = vm.id.partition("/providers/")[0].replace("production", "recovery")
+    body = {
+        "virtualMachineId": vm.id,
+        "policy": "a2a-day",
+        "availabilityZone": "2",
+        "diskType": "PremiumV2_LRS",
+        "diskEncryptionSetId": f"{group}/providers/Microsoft.Compute/diskEncryptionSets/keys",
+        "resourceGroupId": group,
+        "storageAccountId": f"{group}/providers/Microsoft.Storage/storageAccounts/cache",
+    }
+    done(stack, tenant, "POST", "/protected-items", body)
+    name = vm.id.rpartition("/")[2]
+    (listed,) = [one for one in values(tenant, "/protected-items") if one["name"] == name]
+    item = tenant.get(f"/protected-items/{listed['id'].rpartition('/')[2]}").body
+    assert (item["provider"], item["tenant"]) == ("A2A", "contoso")
+    assert writes(stack, f"replicationProtectedItems/{name}-") == ["PUT"]
+    again = send(tenant, "POST", "/protected-items", body)
+    assert (again.status, again.code) == (409, "ActionNotAllowed")
+
+
+def test_nobody_sets_up_anothers_vault(stack: Running, provider: Caller, tenant: Caller) -> None:
+    vault = values(provider, "/fabrics")[0]["id"].partition("/replicationFabrics/")[0]
+    plan = {"groups": [{"members": [values(provider, "/protected-items")[0]["id"]]}]}
+    calls = (
+        ("PUT", "/replication-policies/stolen", POLICY),
+        ("DELETE", "/replication-policies/every-5-minutes", None),
+        ("DELETE", "/network-mappings/one", None),
+        ("PATCH", "/protected-items/erp01", {"targetVmName": "stolen"}),
+        ("DELETE", "/protected-items/erp01?confirm=erp01", None),
+        ("PUT", "/recovery-plans/shop", plan),
+        ("DELETE", "/recovery-plans/shop", None),
+    )
+    reader = stack.caller("Failovers.Read", tenant="provider")
+    before = len(stack.control("GET", "effects")["value"])
+    for method, path, body in calls:
+        join = "&" if "?" in path else "?"
+        assert send(tenant, method, f"{path}{join}vaultId={vault}", body).status == 404
+        assert send(tenant, method, path, body).status in {400, 404} or path == "/replication-policies/stolen"
+        refused = send(reader, method, path, body)
+        assert (refused.status, refused.code) == (403, "MissingRole")
+    stack.advance("PT10M")
+    now = stack.control("GET", "effects")["value"][before:]
+    assert all("contoso" in effect["path"] for effect in now), now
+
+
+def test_nobody_protects_or_uses_what_is_anothers(stack: Running, provider: Caller, tenant: Caller) -> None:
+    estate = stack.control("GET", "estate")
+    vm = stack.machine()
+    group = vm.id.partition("/providers/")[0].replace("production", "recovery")
+    account = f"{group}/providers/Microsoft.Storage/storageAccounts/cache"
+    network = next(one["id"] for one in estate["virtualNetworks"] if one["id"].endswith("/contoso-northeurope"))
+    good = {"virtualMachineId": vm.id, "policy": "a2a-day", "resourceGroupId": group, "storageAccountId": account, "network": network}
+    theirs = next(one["id"] for one in estate["virtualMachines"] if one["id"].endswith("/fabrikam-web01"))
+    before = len(stack.control("GET", "effects")["value"])
+    answers = [send(tenant, "POST", "/protected-items", {**good, "virtualMachineId": id_}) for id_ in (theirs, f"{theirs}-not")]
+    assert [(reply.status, reply.code, reply.error["target"]) for reply in answers] == [(404, "NotFound", "virtualMachineId")] * 2
+    made = {"provider": "A2A", "recoveryPointHours": 24}
+    done(stack, provider, "PUT", "/replication-policies/a2a-of-provider", made)
+    reply = send(provider, "POST", "/protected-items", {**good, "virtualMachineId": theirs, "policy": "a2a-of-provider"})
+    assert (reply.status, reply.code) == (404, "NotFound"), "nor does the provider, in its own vault"
+    before = len(stack.control("GET", "effects")["value"])
+    subscriptions = {one["name"]: one["subscriptions"][0] for one in estate["tenants"]}
+    for field in ("resourceGroupId", "storageAccountId", "network"):
+        named = str(good[field]).replace(subscriptions["contoso"], subscriptions["fabrikam"]).replace("contoso", "fabrikam")
+        for other in (named, f"{named}-not"):
+            reply = send(tenant, "POST", "/protected-items", {**good, field: other})
+            assert (reply.status, reply.error["target"]) == (404, field), reply
+            assert other in reply.error["message"]
+    policy = {"storageAccountId": account.replace(subscriptions["contoso"], subscriptions["fabrikam"])}
+    assert send(tenant, "PUT", "/replication-policies/borrowed", policy).error["target"] == "storageAccountId"
+    assert len(stack.control("GET", "effects")["value"]) == before
+
+
+def event(kind: str, tenant: str | None = None, **data: object) -> dict[str, object]:
+    told: dict[str, object] = {"specversion": "1.0", "id": new_key(), "source": "tests", "type": f"farshore.{kind}", "data": data}
+    return told | ({"tenant": tenant} if tenant else {})
+
+
+def test_items_and_plans_are_set_up_by_queue_too(stack: Running, provider: Caller) -> None:
+    items = {one["name"]: one["id"] for one in values(provider, "/protected-items")}
+    queue = "failover-requests"
+
+    def told(message: dict[str, object]) -> dict[str, Any]:
+        stack.send(json.dumps(message), queue)
+        for _ in range(20):
+            stack.advance("PT1M")
+        name = str(message["type"]).split(".")[1]
+        ended = provider.get("/operations", kind=name, top=1).body["value"][0]
+        assert ended["status"] == "Succeeded", ended
+        return dict(ended)
+
+    groups = [{"members": [items["mail01"]]}, {"members": [items["mail02"]]}]
+    assert told(event("recoveryPlan.create", name="queued", groups=groups))["tenant"] == "provider"
+    assert provider.get("/recovery-plans/queued").status == 200
+    told(event("recoveryPlan.delete", target="queued"))
+    assert provider.get("/recovery-plans/queued").status == 404
+    told(event("protectedItem.update", target=items["branch01"], targetVmName="branch-dr"))
+    assert provider.get("/protected-items/branch01").body["target"]["vmName"] == "branch-dr"
+    told(event("protectedItem.create", protectableItemId=machine(provider, "branch03")["id"], policy="every-5-minutes"))
+    assert any(one["name"] == "branch03" for one in values(provider, "/protected-items"))
+
+
+def test_a_message_that_cannot_be_carried_out_is_rejected_with_the_reason(stack: Running) -> None:
+    admin = stack.caller("Admin", tenant="provider")
+    item = values(stack.caller(*ROLES, tenant="provider"), "/protected-items")[0]["id"]
+    for message, target in (
+        (event("protectedItem.delete", target=item, confirm="another"), "confirm"),
+        (event("protectedItem.delete", target=item), "confirm"),
+        (event("protectedItem.update", tenant="contoso", target=item, targetVmName="stolen"), None),
+        (event("recoveryPlan.create", groups=[]), "name"),
+        (event("recoveryPlan.dance", target="shop"), "operation"),
+    ):
+        sent = stack.send(json.dumps(message), "failover-requests")
+        rejected = next(one for one in values(admin, "/rejected-messages") if one["messageId"] == sent)
+        assert target is None or rejected["reason"]["target"] == target, rejected
