@@ -11,7 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from shared import telemetry
-from shared.access.registry import TABLE as TENANTS_TABLE
+from shared.access.records.rows import TABLE as TENANTS_TABLE
 from shared.access.registry import Registry
 from shared.capability import Capability, Core, Job, Parts, ReadinessCheck, check_queues, intake_queues, step_queues, tables_of
 from shared.clock import Clock, Ids, RandomIds, RemoteClock, SystemClock
@@ -42,7 +42,7 @@ from shared.operations.timings import Timings
 from shared.settings import Settings
 from shared.storage import blobs, tables
 from shared.storage.blobs import BlobAccount
-from shared.storage.tables import Storage
+from shared.storage.tables import Storage, Table
 from shared.telemetry import Metric
 
 if TYPE_CHECKING:
@@ -192,6 +192,15 @@ def _connect(settings: Settings) -> Storage:
     return tables.connect_with_identity(settings.table_service_uri, settings.queue_service_uri, credential_for(settings.identity_client_id))
 
 
+def _registry_table(settings: Settings, account: Storage) -> Table:
+    """Return the table of the registry: of three apps, two read the one that the tenants' app writes."""
+    if not settings.registry_table_uri or settings.registry_table_uri.rstrip("/") == (settings.table_service_uri or "").rstrip("/"):
+        return account.table(TENANTS_TABLE)
+    from shared.arm.credentials import credential_for
+
+    return tables.connect_table(settings.registry_table_uri, TENANTS_TABLE, credential_for(settings.identity_client_id))
+
+
 def _connect_blobs(settings: Settings) -> BlobAccount:
     if settings.storage_connection:
         return blobs.connect(settings.storage_connection)
@@ -220,7 +229,8 @@ def assemble(
     timings = Timings(settings.lease_seconds)
     operations = Store(account.table(store.TABLE), clock, ids)
     held = Locks(account.table(locks.TABLE), operations, clock, ids)
-    registry = Registry(account.table(TENANTS_TABLE), clock)
+    registry_table = _registry_table(settings, account)
+    registry = Registry(registry_table, clock)
     core = Core(
         settings=settings,
         clock=clock,
@@ -232,6 +242,7 @@ def assemble(
         acceptance=Acceptance(operations, held, account.queues, kinds),
         commands=Commands(operations, account.queues, kinds, clock, ids),
         registry=registry,
+        registry_table=registry_table,
         clients=clients or AzureClients(settings, ids=ids),
         timings=timings,
     )
