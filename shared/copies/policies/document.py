@@ -1,4 +1,4 @@
-"""The document of a copy policy (docs/design/copy-policies.md, "A policy")."""
+"""The document of a copy policy (docs/design/copy-policies.md, "The document")."""
 
 from datetime import timedelta
 from enum import StrEnum
