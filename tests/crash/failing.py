@@ -101,7 +101,7 @@ class Failing:
             await asyncio.sleep(0.2 * attempt)  # real processes come back in real time
         return status
 
-    async def until_ended(self, *, step: str = "PT4M", most: int = 150, watch: Callable[[], None] | None = None) -> None:
+    async def until_ended(self, *, step: str = "PT4M", most: int = 150, watch: Callable[[], object] | None = None) -> None:
         """Advance until all have ended; what nobody can know is looked up in Azure and said by a person, what is suspended is resumed."""
         for _ in range(most):
             await self.fleet.simulation.advance(step)
