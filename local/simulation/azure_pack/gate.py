@@ -11,7 +11,7 @@ from uuid import uuid4
 from local.simulation.arm.access import Principal
 from local.simulation.arm.outcome import Ending
 from local.simulation.arm.tables import Change
-from local.simulation.azure_pack import admin_api, service_api
+from local.simulation.azure_pack import admin_api, service_api, vm_roles, vmm
 from local.simulation.azure_pack.request import (
     Caller,
     Listener,
@@ -54,7 +54,7 @@ class PackGate:
         self._sites = Sites(tokens)
         self._land = land
         self._wall = wall
-        self._routes = Routes((*service_api.ROUTES, *admin_api.ROUTES))
+        self._routes = Routes((*service_api.ROUTES, *admin_api.ROUTES, *vmm.ROUTES, *vm_roles.ROUTES))
         for listener in Listener:
             platform.late_handlers[str(listener)] = self.land
 
