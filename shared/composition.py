@@ -6,7 +6,7 @@ No Azure SDK is imported before that, and nothing of a capability that is not se
 import asyncio
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
@@ -34,6 +34,7 @@ from shared.operations.outside.rejected import RejectedMessages
 from shared.operations.running import budgets
 from shared.operations.running.budgets import Budgets, Observed
 from shared.operations.running.checks import Checks
+from shared.operations.running.pace import Pace
 from shared.operations.running.runner import Runner
 from shared.operations.running.tick import Tick
 from shared.operations.running.workflow import Workflows
@@ -74,6 +75,7 @@ class Runtime:
     gauges: tuple[Job, ...]
     resolvers: Mapping[str, Resolver]
     readiness: tuple[ReadinessCheck, ...]
+    pace: Pace = field(default_factory=Pace)
 
     @property
     def settings(self) -> Settings:
