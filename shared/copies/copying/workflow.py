@@ -238,7 +238,7 @@ class CopySteps:
 
     async def on_finished(self, row: Active) -> None:
         """Give the chain's turn back and wake the next operation; harmless to repeat."""
-        chain = CopyState.read(row.data).chain
+        chain = CopyState.of(row.data).chain
         if chain:
             await self.chains.leave_and_wake_next(chain, row.id)
 
