@@ -19,6 +19,7 @@ from shared.failovers.set_up.planning import SetUpChange
 from shared.failovers.set_up.requests import Change, ConfirmRequest, ProtectManyRequest, RecoveryPlanRequest, UpdateItemRequest
 from shared.failovers.set_up.service import SetUp, StartSetUp
 from shared.failovers.vault.inventory import Inventory
+from shared.values.sent import SentBody
 from shared.web.calls import find_by_message
 from shared.web.documents import parse
 
@@ -30,7 +31,7 @@ async def _start(call: MessageCall) -> None:
     intake, request = call.intake, parse(FailoverRequest, call.intake.body)
     scope = ResourceId.parse(request.scope.id)
     owner = await message_owner(call.app.registry, (scope,), intake.tenant, call.app.of(Inventory).owner_of)
-    await call.app.of(Failovers).start(StartFailover(request, intake.body, owner, call.actor, intake.key, intake.trace))
+    await call.app.of(Failovers).start(StartFailover(request, SentBody(intake.body), owner, call.actor, intake.key, intake.trace))
 
 
 async def _cancel(call: MessageCall) -> None:

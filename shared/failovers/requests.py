@@ -64,7 +64,7 @@ def page_of(call: Call[Any], entries: Sequence[Entry]) -> HttpAnswer:
     """Return the requested page of entries in their order."""
     wanted = call.page
     shown, last = page(entries, wanted.top, wanted.after)
-    return call.listed([entry.body for entry in shown], last)
+    return call.listed([entry.answer.as_json() for entry in shown], last)
 
 
 def item_filter(query: Mapping[str, str]) -> ItemFilter:
