@@ -17,8 +17,8 @@ from itertools import islice
 
 import aiohttp
 
-from shared.clock import to_text
-from shared.operations.model import listing, rows
+from shared.clock import from_text, to_text
+from shared.operations.model import due, listing, rows
 from shared.operations.model.identity import body_hash, operation_id
 from shared.operations.model.models import Actor, JsonObject, NewOperation, Status
 from shared.operations.model.rows import Active, Entity
@@ -84,7 +84,7 @@ def active_operation(shape: Shape, number: int, created: datetime, next_at: date
 
 
 def entities_of(row: Active, *, ended: bool) -> list[Entity]:
-    """Return the rows of an operation as the app leaves them: five while it runs, three once its end has been told."""
+    """Return the rows of an operation as the app leaves them: six while it runs, three once its end has been announced."""
     new = NewOperation(
         kind=KIND,
         tenant=row.tenant,
@@ -101,7 +101,8 @@ def entities_of(row: Active, *, ended: bool) -> list[Entity]:
         return [request | pieces("final", final), *(entity | listing.final_columns(final) for entity in listed)]
     running = tuple(entity | listing.shown_columns(row, {"detail": _detail(row)}) for entity in listed)
     detail = {"PartitionKey": row.partition, "RowKey": f"d|{row.id}", "v": rows.VERSION, **pieces("detail", _detail(row))}
-    return [rows.active_entity(row), request, *running, detail]
+    scheduled, entry = due.scheduled(row, from_text(row.next_at), timedelta())
+    return [rows.active_entity(scheduled), *(dict(change.entity) for change in entry), request, *running, detail]
 
 
 def ended_operation(shape: Shape, number: int, created: datetime) -> list[Entity]:

@@ -70,8 +70,8 @@ def check_ports(options: StackOptions) -> None:
 def app_environment(options: StackOptions, connection_string: str) -> dict[str, str]:
     """Return the environment of the app's workers: where storage, Azure, its clock and its identities are on this machine."""
     azure = options.azure
-    ours = {name: value for name, value in os.environ.items() if not name.startswith(("AZURE_", "AzureWebJobs"))}
-    return ours | {
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("AZURE_", "AzureWebJobs"))}
+    return inherited | {
         "AzureWebJobsStorage": connection_string,
         "AZURE_RESOURCE_MANAGER_URL": azure,
         "FARSHORE_CLOCK_URL": f"{azure}/_simulation/clock",
@@ -133,7 +133,7 @@ class Stack:
     def seed(self) -> None:
         """Put the estate's tenants into the app's registry; a kept one that was seeded before stays as it is.
 
-        Raises `Trouble` for tenants that no registry can hold; an estate that says none has none.
+        Raises `Trouble` for tenants that no registry can hold; an estate without tenants seeds none.
         """
         from shared.access.registry import RegistryError, seed  # needs the SDKs, which a first start may only just have installed
 
@@ -148,7 +148,7 @@ class Stack:
         mark.touch()
 
     def wait_for_api(self, host: processes.Part) -> None:
-        """Wait until the app says that it can accept work."""
+        """Wait until the app can accept work."""
         processes.wait_until(host, lambda: answers(f"{self.options.api}/health"), _START_SECONDS)
 
     def stop(self) -> None:

@@ -13,6 +13,7 @@ from shared.clock import Clock, Ids
 from shared.operations.accepting.acceptance import Acceptance
 from shared.operations.accepting.commands import Commands
 from shared.operations.accepting.locks import Locks
+from shared.operations.accepting.resolving import Resolver
 from shared.operations.model.kinds import Kind
 from shared.operations.model.models import Actor
 from shared.operations.model.store import Store
@@ -99,7 +100,8 @@ class Parts:
 
     `services` are found by type: `call.of(Copies)`. `workflows` has one entry for each of its kinds. `messages` has the handlers of its
     intake queue by kind and operation, such as `("failover", "cancel")`. `timers` run with the timer `schedule`, every minute; `gauges`
-    run with `tick`. `readiness` is what the capability checks of a tenant.
+    run with `tick`. `readiness` is what the capability checks of a tenant. `resolvers` has an entry for each kind that
+    `POST /operations/{id}/resolve` resolves.
     """
 
     services: tuple[object, ...] = ()
@@ -108,6 +110,7 @@ class Parts:
     timers: tuple[Job, ...] = ()
     gauges: tuple[Job, ...] = ()
     readiness: tuple[ReadinessCheck, ...] = ()
+    resolvers: Mapping[str, Resolver] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

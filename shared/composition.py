@@ -6,7 +6,7 @@ No Azure SDK is imported before that, and nothing of a capability that is not se
 import asyncio
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
@@ -20,6 +20,7 @@ from shared.operations.accepting import locks
 from shared.operations.accepting.acceptance import Acceptance
 from shared.operations.accepting.commands import Commands
 from shared.operations.accepting.locks import Locks
+from shared.operations.accepting.resolving import Resolver
 from shared.operations.model import store
 from shared.operations.model.kinds import Kinds
 from shared.operations.model.lists import Lists
@@ -33,6 +34,7 @@ from shared.operations.outside.rejected import RejectedMessages
 from shared.operations.running import budgets
 from shared.operations.running.budgets import Budgets, Observed
 from shared.operations.running.checks import Checks
+from shared.operations.running.pace import Pace
 from shared.operations.running.runner import Runner
 from shared.operations.running.tick import Tick
 from shared.operations.running.workflow import Workflows
@@ -71,7 +73,9 @@ class Runtime:
     services: tuple[object, ...]
     timers: tuple[Job, ...]
     gauges: tuple[Job, ...]
+    resolvers: Mapping[str, Resolver]
     readiness: tuple[ReadinessCheck, ...]
+    pace: Pace = field(default_factory=Pace)
 
     @property
     def settings(self) -> Settings:
@@ -250,6 +254,7 @@ def _assemble(
         services=tuple(service for one in parts for service in one.services),
         timers=tuple(job for one in parts for job in one.timers),
         gauges=tuple(job for one in parts for job in one.gauges),
+        resolvers={kind: resolver for one in parts for kind, resolver in one.resolvers.items()},
         readiness=tuple({check.name: check for one in parts for check in one.readiness}.values()),
     )
 

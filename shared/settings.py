@@ -62,7 +62,7 @@ class Settings(BaseSettings):
         None,
         validation_alias="FARSHORE_CLOCK_URL",
         pattern=r"^(https?://.*)?$",
-        description="Where a simulated Azure tells its time; empty in Azure, where the machine's clock is right.",
+        description="Address of the clock of a simulated Azure; empty in Azure, where the machine's clock is used.",
     )
     auth_audiences: Names = Field(
         (),
@@ -72,7 +72,7 @@ class Settings(BaseSettings):
     auth_issuers: Names = Field(
         ("https://login.microsoftonline.com/{tenantId}/v2.0", "https://sts.windows.net/{tenantId}/"),
         validation_alias="AUTH_ISSUERS",
-        description="Issuers of access tokens, comma-separated; {tenantId} stands for the token's Entra tenant.",
+        description="Issuers of access tokens, comma-separated; {tenantId} is replaced by the token's Entra tenant.",
     )
     auth_keys_url: str = Field(
         "https://login.microsoftonline.com/common/discovery/v2.0/keys",
@@ -86,7 +86,7 @@ class Settings(BaseSettings):
     ] = Field(
         ("Copies.Write", "Failovers.Execute", "Tenants.Write"),
         validation_alias="FARSHORE_QUEUE_ROLES",
-        description="Roles of whoever may send to an intake queue, comma-separated; never an approving role or Admin.",
+        description="Roles that senders to an intake queue have, comma-separated; never an approving role or Admin.",
     )
     application_insights: str | None = Field(
         None,
@@ -115,10 +115,14 @@ class Settings(BaseSettings):
         gt=0,
         le=1,
         validation_alias="FARSHORE_BUDGET_SHARE",
-        description="Our share of Resource Manager's call budget, 0 to 1.",
+        description="Farshore's share of Resource Manager's call budget, 0 to 1.",
     )
     calls_in_flight: int = Field(
-        64, ge=1, le=512, validation_alias="FARSHORE_CALLS_IN_FLIGHT", description="Calls to Azure at one time in one process."
+        64,
+        ge=1,
+        le=512,
+        validation_alias="FARSHORE_CALLS_IN_FLIGHT",
+        description="The most calls to Azure that one process makes at the same time.",
     )
     lease_seconds: float = Field(
         90,

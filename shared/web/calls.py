@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from shared.access.tokens import TokenVerifier
     from shared.capability import ReadinessCheck
     from shared.operations.accepting.commands import Commands
+    from shared.operations.accepting.resolving import Resolver
 
 B = TypeVar("B")
 S = TypeVar("S")
@@ -76,6 +77,11 @@ class App(Protocol):
     @property
     def commands(self) -> "Commands":
         """Cancel and retry."""
+        ...
+
+    @property
+    def resolvers(self) -> "Mapping[str, Resolver]":
+        """What resolves an operation of unknown outcome, by the kind's name."""
         ...
 
     @property

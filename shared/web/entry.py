@@ -40,7 +40,9 @@ async def answer(request: "func.HttpRequest", runtime: Callable[[], Awaitable[Ap
         request_id = app.ids.new()
     except Exception:
         log.exception("request %s: the app did not start", request_id, extra={"request": request_id})
-        down = refusal(Refused(ErrorCode.SERVICE_UNAVAILABLE, "Farshore has not started: a service that it needs does not answer."))
+        down = refusal(
+            Refused(ErrorCode.SERVICE_UNAVAILABLE, "Farshore has not started: a service that it needs does not respond. Try again later.")
+        )
         return to_http(down.with_headers(_always(request, request_id)))
     try:
         with _traced(request):

@@ -1,8 +1,8 @@
 """Lists, page by page: `top`, an opaque `continuation`, a complete `nextLink` (docs/design/http.md, "Lists").
 
-A continuation carries where its page begins, under a digest of that place, the caller and the filters. The digest has no secret: it finds
-a mistake or a link used by somebody else, and it need do no more, for whoever makes one up gets no row that asking from the start would
-not show. Each page is searched with the caller's own rights anew.
+A continuation has the place where its page begins, under a digest of that place, the caller and the filters. The digest has no secret: it
+finds a mistake, or a link that another caller uses. It need do no more: a continuation that is made up shows no row that the list would
+not show from its start. Each page is searched with the caller's own rights.
 """
 
 import base64
@@ -19,8 +19,8 @@ from shared.web.documents import wrong
 from shared.web.requests import QueryParameter
 
 DEFAULT_TOP = 100
-TOP = QueryParameter("top", "How many to give, at most; 100 when it is left out.", minimum=1, maximum=1000)
-CONTINUATION = QueryParameter("continuation", "Where the page begins; only as a nextLink carries it.", max_length=4096)
+TOP = QueryParameter("top", "The most entries of a page; 100 by default.", minimum=1, maximum=1000)
+CONTINUATION = QueryParameter("continuation", "Where the page begins: only a value that a nextLink has.", max_length=4096)
 PAGING = (TOP, CONTINUATION)
 """The query parameters of every list, beside its filters."""
 
@@ -45,9 +45,9 @@ def read_page(query: Mapping[str, str], principal: Principal) -> Page:
         after = base64.b64decode(token.encode("ascii"), altchars=b"-_", validate=True)[_DIGEST:].decode()
     except ValueError:  # other letters, a length that does not fit, no UTF-8
         after = ""
-    # written again and compared as text: base64 lets several texts stand for the same bytes
+    # written again and compared as text: in base64, several texts can decode to the same bytes
     if not after or token != _continuation(after, query, principal):
-        message = "This continuation was changed, or was made for another caller or other filters; take a nextLink as it is, or start over."
+        message = "This continuation was changed, or is of another caller or other filters. Use a nextLink as it is, or start over."
         raise wrong("continuation", message)
     return Page(top, after)
 

@@ -20,7 +20,7 @@ class Owner(StrEnum):
     """What decides whose data a request touches: how one tenant is kept from another's (docs/design/http.md)."""
 
     OPEN = "open"
-    """Nothing of a tenant's is shown; the route is open to all, or shows what belongs to nobody."""
+    """No tenant's data is shown: the route is open to all."""
     PROVIDER = "provider"
     """Only the provider's `Admin` may call."""
     CALLER = "caller"

@@ -241,6 +241,24 @@ def test_every_wait_is_ahead_and_at_most_an_hour(
         assert NOON < decision.at <= NOON + HOUR
 
 
+@given(ahead=st.integers(0, 200), behind=st.integers(0, 5), passed=st.integers(0, 200), live=st.booleans())
+def test_a_waiter_sleeps_by_the_starts_that_azure_allows_before_its_own(ahead: int, behind: int, passed: int, live: bool) -> None:
+    """Never longer than until the hour of its own start, if all before it are copied as fast as Azure allows."""
+    head = ChainHead("other" if live else None, (), taken(passed))
+    waiters = [waiter(number, f"w{number:03}") for number in range(ahead + 1 + behind)]
+    me = waiters[ahead]
+    decision = decide(head, waiters, me, NOON, current_is_live=live)
+    if passed > ahead:
+        assert isinstance(decision, MovedOn)
+        return
+    before = ahead - passed
+    if not live and not before:
+        assert decision == TakeTurn()
+        return
+    assert isinstance(decision, WaitUntil)
+    assert decision.at - NOON == HOUR * (1 + before // 3)
+
+
 @dataclass
 class Point:
     """A copy in the model of Azure."""

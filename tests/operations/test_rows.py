@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from shared.arm.ids import ResourceId
 from shared.copies.copying.rules.naming import chain_key, restore_point_name
 from shared.errors import ErrorCode, Problem, Refused
+from shared.operations.model.due import entry_keys
 from shared.operations.model.identity import operation_id
 from shared.operations.model.models import Actor, Attention, Command, Intent, JsonObject, PendingCommand, Status
 from shared.operations.model.rows import Active, active_entity, read_active
@@ -205,6 +206,8 @@ async def test_an_active_row_of_a_newer_version_is_left_alone(core: Core, where:
     row = await core.row(operation)
     changes: dict[str, dict[str, Any]] = {"a step": {}, "a check": {"group": "one", "dispatched": False}, "its end": {"announce": True}}
     await core.table.upsert({"PartitionKey": row.partition, "RowKey": f"a|{row.id}", "v": 2, **changes[where]})
+    (entry,) = entry_keys(row)
+    await core.table.upsert({**entry, "v": 2})
     before = await core.table.get(row.partition, f"a|{row.id}")
     core.clock.advance(timedelta(hours=1))
     assert (await core.tick.run()).due == 0
@@ -231,9 +234,9 @@ async def test_keys_hold_no_arm_id_and_no_raw_key(core: Core) -> None:
     await core.budgets.release(secret, 1)
     tables = [core.table, *(core.account.table(name + core.suffix) for name in ("locks", "budgets"))]
     keys = [f"{found.entity['PartitionKey']}{found.entity['RowKey']}" for table in tables async for found in table.range("RowKey ne ''")]
-    assert len(keys) == 6
+    assert len(keys) == 7
     assert not any("subscriptions" in key for key in keys)
-    assert sorted(key[2:4] for key in keys if operation.id in key) == ["a|", "o|", "p|", "t|"]
+    assert sorted(key[2:4] for key in keys if operation.id in key) == ["a|", "n|", "o|", "p|", "t|"]
 
 
 @pytest.mark.parametrize("size", [1, 59 * 1024, 61 * 1024, 130 * 1024])

@@ -139,13 +139,13 @@ def changed(**changes: Any) -> dict[str, Any]:
         (changed(target=7), "target", "string"),
         (changed(target=""), "target", "at least 1"),
         (changed(target=None), "target", "string"),
-        (changed(colour="red"), "colour", "known are source, tags, target"),
+        (changed(colour="red"), "colour", "source, tags, target"),
         (changed(tags={"foo": "too long"}), "tags.foo", "at most 5"),
         (changed(source=[]), "source", ""),
         (changed(source={**GOOD["source"], "excludeDisks": ["a", 2]}), "source.excludeDisks[1]", "string"),
         (changed(source={**GOOD["source"], "mode": "Medium"}), "source.mode", "'Fast' or 'Slow'"),
         (changed(source={**GOOD["source"], "size": 1}), "source.size", "virtualMachineId"),
-        (changed(source={**GOOD["source"], "virtual_machine_id": "x"}), "source.virtual_machine_id", "not known here"),
+        (changed(source={**GOOD["source"], "virtual_machine_id": "x"}), "source.virtual_machine_id", "unknown"),
     ],
 )
 def test_each_wrong_field_is_named_as_it_was_written(document: dict[str, Any], target: str | None, words: str) -> None:

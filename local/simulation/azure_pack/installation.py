@@ -34,7 +34,7 @@ class Installation:
     ) -> None:
         keys = keys or make_keys(data, now)
         self.tokens = Tokens(keys.token, now)
-        self.gate = PackGate(platform, self.tokens, land)
+        self.gate = PackGate(platform, self.tokens, land, now)
         self.listeners = Listeners(self.gate, keys)
         self.control = PackControl(self.gate, keys, self.listeners, now)
 

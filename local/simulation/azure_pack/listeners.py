@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from aiohttp import web
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from local.simulation.arm.outcome import Ending
@@ -36,7 +37,7 @@ class Listeners:
 
     def __init__(self, gate: PackGate, keys: Keys) -> None:
         self._gate = gate
-        self._keys = keys
+        self._served = keys.server
         self._runners: list[web.AppRunner] = []
         self._contexts = {
             each: server_context(keys.server, clients=keys.authority if each is Listener.PUBLIC else None) for each in Listener
@@ -67,12 +68,13 @@ class Listeners:
 
     def serve_with(self, issued: Issued) -> None:
         """Let every listener use another server certificate from the next handshake on."""
+        self._served = issued
         for context in self._contexts.values():
             serve_with(context, issued)
 
     def _handler(self, listener: Listener) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
         async def handle(request: web.Request) -> web.StreamResponse:
-            outcome = self._gate.receive(await _received(request, listener))
+            outcome = self._gate.receive(await _received(request, listener, self._served))
             if outcome.ending is Ending.ANSWER:
                 return respond(outcome.answer)
             return await _broken_off(request, hold=outcome.ending is Ending.HOLD)
@@ -80,7 +82,7 @@ class Listeners:
         return handle
 
 
-async def _received(request: web.Request, listener: Listener) -> PackRequest:
+async def _received(request: web.Request, listener: Listener, served: Issued) -> PackRequest:
     return PackRequest(
         listener=listener,
         method=request.method,
@@ -91,6 +93,8 @@ async def _received(request: web.Request, listener: Listener) -> PackRequest:
         body=await request.read() if request.body_exists else b"",
         base_url=f"https://{request.host}",
         thumbprint=_client_thumbprint(request),
+        connection=request.transport,
+        server_hash=served.certificate.fingerprint(hashes.SHA256()),
     )
 
 
@@ -109,6 +113,8 @@ def respond(answer: PackAnswer) -> web.Response:
     else:
         response = web.Response(status=answer.status)
     response.headers.update(answer.headers)
+    for offer in answer.authenticate:
+        response.headers.add("WWW-Authenticate", offer)
     return response
 
 

@@ -1,31 +1,48 @@
 """The table of chains: which operations wait, which has the turn, what was started (docs/design/core.md, "Chains").
 
 One partition per chain: `head`, and a row `w|{takenAt}|{id}` for each waiter. Every write of the head is conditional; taking the turn
-is one transaction with the waiter's row. What the rules decide is in `rules.chain`.
+is one transaction with the waiter's row. What the rules decide is in `rules.chain`. Thousands may wait in a chain: only the first of them
+are read, those that are copied next.
 
 A copy of a restore point joins before it is accepted, or one of a newer restore point, accepted after it, could be begun while it is still
 being prepared, after which Azure never copies the older one. Where Azure does not answer in time when the restore point was taken, it joins
 undated (`w||{id}`), and no copy of the chain begins until that is known.
 """
 
+import asyncio
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from shared.clock import Clock, from_text, to_text
-from shared.copies.copying.rules.chain import HASH_LENGTH, ChainHead, Start, Waiter, next_allowed, next_waiter, release, take_turn
+from shared.copies.copying.rules.chain import (
+    HASH_LENGTH,
+    ChainHead,
+    Start,
+    Waiter,
+    moved_on,
+    next_allowed,
+    next_waiter,
+    release,
+    take_turn,
+)
 from shared.operations.model.store import Store
 from shared.operations.timings import FREE_LOCK_AFTER
 from shared.storage.tables import Change, Conflict, Entity, Found, Table
 
 _TRIES = 8
+_IN_VIEW = 24
+"""How many waiters are read of a chain: more than Azure starts in a working day."""
+_UNDATED = "w||"
+_WOKEN = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Chain:
     """A chain as it was read; `etag` is None while its head has not been written.
 
+    `waiters` are the first that wait, all of them where `whole` is true: some that the chain has passed, and those that are copied next.
     `undated` are operations that joined before it was known when their restore points were taken; `joined` is when each joined, wall time.
     """
 
@@ -35,6 +52,7 @@ class Chain:
     etag: str | None
     undated: tuple[str, ...] = ()
     joined: Mapping[str, datetime] = field(default_factory=dict)
+    whole: bool = True
 
 
 class Chains:
@@ -46,22 +64,20 @@ class Chains:
         self._clock = clock
 
     async def read(self, key: str) -> Chain:
-        """Read a chain's head and waiters in one range."""
-        head, etag, joined = ChainHead(), None, {}
-        waiters: list[Waiter] = []
-        undated: list[str] = []
-        async for found in self._table.range("PartitionKey eq @key", parameters={"key": key}):
-            row = str(found.entity["RowKey"])
-            if row == "head":
-                head, etag = _read_head(found), found.etag
-                continue
-            _, taken_at, operation = row.split("|")
-            joined[operation] = from_text(str(found.entity["joinedAt"]))
-            if taken_at:
-                waiters.append(Waiter(from_text(taken_at), operation))
-            else:
-                undated.append(operation)
-        return Chain(key, head, tuple(waiters), etag, tuple(undated), joined)
+        """Read a chain's head and the first of its waiters: one range, and two more where many wait."""
+        found = await self._range(key, "h", "w}", _IN_VIEW + 1)
+        if len(found) <= _IN_VIEW:
+            return _chain(key, found, whole=True)
+        head = _chain(key, found, whole=False).head
+        first = f"w|{to_text(head.last_taken_at)}" if head.last_taken_at is not None else "w|"
+        next_ones, undated = await asyncio.gather(
+            self._range(key, first, _UNDATED, _IN_VIEW), self._range(key, _UNDATED, f"{_UNDATED}}}", _IN_VIEW)
+        )
+        return _chain(key, [*found, *next_ones, *undated], whole=False)
+
+    async def _range(self, key: str, first: str, last: str, limit: int) -> list[Found]:
+        filters = "PartitionKey eq @key and RowKey ge @first and RowKey lt @last"
+        return [row async for row in self._table.range(filters, parameters={"key": key, "first": first, "last": last}, limit=limit)]
 
     async def head(self, key: str) -> ChainHead:
         """Read a chain's head only."""
@@ -77,11 +93,19 @@ class Chains:
         if taken_at is not None and not first:
             await self._table.delete(key, _waiter_key(operation, None))
 
-    async def leave(self, chain: Chain, operation: str) -> None:
-        """Wait no longer; harmless to repeat."""
-        moments = [waiter.taken_at for waiter in chain.waiters if waiter.operation_id == operation]
-        for taken_at in (*moments, *((None,) if operation in chain.undated else ())):
-            await self._table.delete(chain.key, _waiter_key(operation, taken_at))
+    async def leave(self, chain: Chain, operation: str, taken_at: datetime | None = None) -> None:
+        """Wait no longer; harmless to repeat.
+
+        `taken_at` is when the operation's restore point was taken, where that is known: its row may be out of view.
+        """
+        moments = {waiter.taken_at for waiter in chain.waiters if waiter.operation_id == operation}
+        rows = {_waiter_key(operation, moment) for moment in moments}
+        if operation in chain.undated or not chain.whole:
+            rows.add(_waiter_key(operation, None))
+        if taken_at is not None and not chain.whole:
+            rows.add(_waiter_key(operation, taken_at))
+        for row in sorted(rows):
+            await self._table.delete(chain.key, row)
 
     async def take_turn(self, chain: Chain, waiter: Waiter) -> bool:
         """Give the turn to a waiter and take its row away, in one transaction, unless the head changed since it was read."""
@@ -131,22 +155,31 @@ class Chains:
             return False
         return await self._store.request(operation) is None or await self.is_live(operation)
 
-    async def leave_and_wake_next(self, key: str, operation: str) -> None:
-        """Take the turn and the waiter's row back from an operation that has ended, and wake the next; harmless to repeat."""
+    async def leave_and_wake_next(self, key: str, operation: str, taken_at: datetime | None) -> None:
+        """Take the turn and the waiter's row back from an operation that has ended, and wake the next; harmless to repeat.
+
+        Some that the chain has passed are woken too: each ends, and wakes others.
+        """
         chain = await self.change_head(key, lambda head: release(head, operation))
-        await self.leave(chain, operation)
-        following = next_waiter(chain.head, (waiter for waiter in chain.waiters if waiter.operation_id != operation))
+        await self.leave(chain, operation, taken_at)
+        others = [waiter for waiter in chain.waiters if waiter.operation_id != operation]
+        passed = [waiter for waiter in others if moved_on(chain.head, waiter.taken_at) is not None]
+        for waiter in passed[:_WOKEN]:
+            await self.wake(waiter.operation_id, self._clock.now())
+        following = next_waiter(chain.head, others)
         if following is not None and chain.head.current is None:
             await self.wake(following.operation_id, next_allowed(chain.head, self._clock.now()))
 
     async def wake(self, operation: str, at: datetime) -> None:
-        """Have a waiter looked at from `at` on, if it sleeps longer or is just deciding to; its own fallback covers a lost race."""
-        row = await self._store.active(operation)
-        if row is None or row.announce or (row.next_at <= to_text(at) and not row.lease_until):
-            return
-        try:
-            await self._store.save(replace(row, next_at=to_text(at)))
-        except Conflict:
+        """Have a waiter looked at from `at` on, if it sleeps longer or is just deciding to."""
+        for _ in range(_TRIES):
+            row = await self._store.active(operation)
+            if row is None or row.announce or (row.next_at <= to_text(at) and not row.lease_until):
+                return
+            try:
+                await self._store.save(replace(row, next_at=to_text(at)))
+            except Conflict:
+                continue
             return
 
     def _head_change(self, chain: Chain, head: ChainHead) -> Change:
@@ -163,6 +196,25 @@ class Chains:
         except Conflict:
             return False
         return True
+
+
+def _chain(key: str, found: Iterable[Found], *, whole: bool) -> Chain:
+    """Return the chain of its rows, some of which may have been read twice."""
+    head, etag, joined = ChainHead(), None, {}
+    waiters: set[Waiter] = set()
+    undated: set[str] = set()
+    for item in found:
+        row = str(item.entity["RowKey"])
+        if row == "head":
+            head, etag = _read_head(item), item.etag
+            continue
+        _, taken_at, operation = row.split("|")
+        joined[operation] = from_text(str(item.entity["joinedAt"]))
+        if taken_at:
+            waiters.add(Waiter(from_text(taken_at), operation))
+        else:
+            undated.add(operation)
+    return Chain(key, head, tuple(sorted(waiters)), etag, tuple(sorted(undated)), joined, whole)
 
 
 def _read_head(found: Found) -> ChainHead:

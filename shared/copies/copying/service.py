@@ -82,7 +82,7 @@ class Copies:
             await self.chains.join(key, operation, taken_at, first=True)
 
         async def unclaim(operation: str) -> None:
-            await self.chains.leave(await self.chains.read(key), operation)
+            await self.chains.leave(await self.chains.read(key), operation, taken_at)
             await self.ledger.unclaim(point, region, operation)
 
         return await self.acceptance.accept(replace(new, data={**new.data, "chain": key}), claim=claim, unclaim=unclaim)

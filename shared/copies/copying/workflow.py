@@ -238,9 +238,9 @@ class CopySteps:
 
     async def on_finished(self, row: Active) -> None:
         """Give the chain's turn back and wake the next operation; harmless to repeat."""
-        chain = CopyState.of(row.data).chain
-        if chain:
-            await self.chains.leave_and_wake_next(chain, row.id)
+        state = CopyState.of(row.data)
+        if state.chain:
+            await self.chains.leave_and_wake_next(state.chain, row.id, state.taken_at)
 
 
 def copy_workflow(steps: CopySteps) -> Workflow:

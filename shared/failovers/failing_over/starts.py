@@ -26,7 +26,8 @@ from shared.failovers.vault import jobs
 from shared.failovers.vault.facts import PlanFacts, ProtectedItemFacts
 from shared.failovers.vault.gateway import Call, SiteRecoveryGateway, StartedJob, is_plan, vault_of
 from shared.failovers.vault.job_facts import JobFacts
-from shared.failovers.vault.names import Action, ApprovalState, Provider, ResolvedAs
+from shared.failovers.vault.names import Action, ApprovalState, Provider
+from shared.operations.accepting.resolving import ResolvedAs
 from shared.operations.model.models import Intent, Status
 from shared.operations.running.claims import Claim
 from shared.operations.running.effects import Absent, Effect, Started

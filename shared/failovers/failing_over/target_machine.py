@@ -88,7 +88,8 @@ class TargetMachines:
             return self._job_absent(state)
         state.naming_absent = None
         if not jobs.end_of(job).is_over:
-            return Wait(self.clock.now() + _SOON)
+            now = self.clock.now()
+            return Wait(now + _SOON, attention=jobs.overdue(job.name, job.started_at, now))
         failed = jobs.problem_of(job, request.action)
         if failed is None:
             return None

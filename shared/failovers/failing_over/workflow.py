@@ -33,8 +33,9 @@ from shared.failovers.vault import jobs
 from shared.failovers.vault.facts import ProtectedItemFacts, moved_item
 from shared.failovers.vault.gateway import SiteRecoveryGateway, vault_of
 from shared.failovers.vault.job_facts import JobFacts
-from shared.failovers.vault.names import Action, ResolvedAs
+from shared.failovers.vault.names import Action
 from shared.operations.accepting.locks import Locks
+from shared.operations.accepting.resolving import ResolvedAs
 from shared.operations.model.models import Actor, Command, PendingCommand, Status
 from shared.operations.model.rows import Active
 from shared.operations.running.claims import Claim

@@ -23,7 +23,8 @@ Entity = dict[str, object]
 class Active:
     """The active row: what scheduling needs. Times are texts as `shared.clock.to_text` writes them; leases are wall time, the rest Azure's.
 
-    `dispatched` is true while a message is on its way, sent at `dispatched_at`, so that `next_at` is only the time to look for a lost one.
+    `dispatched` is true while a message is on its way, so that `next_at` is only the time to look for a lost one; `due` is the mark of the
+    entry by which the tick finds the row (`due.py`).
     `group` names what a due check is batched by (empty: a step is due). `announce` is set when only the announcement of the end is left.
     `started` is set from the intent of the operation's own effect on. `pending_events` are yet to be sent, `pending_input` is yet to be
     taken by a step, `pending_commands` are yet to be delivered to the workflow (stored as `tell`, `word` and `said`). `shown_as` is the
@@ -59,7 +60,7 @@ class Active:
     pending_input: JsonObject | None = None
     pending_commands: tuple[PendingCommand, ...] = ()
     busy: Busy | None = None
-    dispatched_at: str = ""
+    due: str = ""
     shown_as: str = ""
     seen_as: str = ""
     version: int = VERSION
@@ -125,7 +126,6 @@ def active_entity(row: Active) -> Entity:
         pending_input=row.pending_input,
         pending_commands=row.pending_commands,
         busy=row.busy,
-        dispatched_at=row.dispatched_at,
         shown_as=row.shown_as,
         seen_as=row.seen_as,
         created_at=row.created_at,
@@ -141,6 +141,7 @@ def active_entity(row: Active) -> Entity:
         "status": str(row.status),
         "step": row.step,
         "nextAt": row.next_at,
+        "due": row.due,
         "dispatched": row.dispatched,
         "group": row.group,
         "attempts": row.attempts,
@@ -188,7 +189,7 @@ def read_active(entity: Mapping[str, object], etag: str) -> Active:
         pending_input=state.pending_input,
         pending_commands=state.pending_commands,
         busy=state.busy,
-        dispatched_at=state.dispatched_at,
+        due=text("due"),
         shown_as=state.shown_as,
         seen_as=state.seen_as,
         version=_integer(entity.get("v")) or VERSION,

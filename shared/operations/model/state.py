@@ -29,7 +29,7 @@ _MEMBERS = frozenset(
         "word",
         "said",
         "busy",
-        "dispatchedAt",
+        "dispatchedAt",  # of version 0.1.0: the entry of `due.py` has it now
         "shownAs",
         "seenAs",
         "createdAt",
@@ -53,7 +53,6 @@ class State:
     pending_input: JsonObject | None
     pending_commands: tuple[PendingCommand, ...]
     busy: Busy | None
-    dispatched_at: str
     shown_as: str
     seen_as: str
     created_at: str
@@ -76,7 +75,6 @@ def pack(state: State) -> bytes:
         "word": state.pending_input,
         "said": [one.as_json() for one in state.pending_commands],
         "busy": {"effect": state.busy.effect, "since": state.busy.since} if state.busy else None,
-        "dispatchedAt": state.dispatched_at,
         "shownAs": state.shown_as,
         "seenAs": state.seen_as,
         "createdAt": state.created_at,
@@ -89,7 +87,7 @@ def pack(state: State) -> bytes:
 def unpack(packed: object) -> State:
     """Read what `pack` wrote; what is missing is read as absent."""
     body = json.loads(zlib.decompress(packed)) if isinstance(packed, bytes) and packed else {}
-    attention, intent, data, word = body.get("attention"), body.get("intent"), body.get("data"), body.get("word")
+    attention, intent, data, pending = body.get("attention"), body.get("intent"), body.get("data"), body.get("word")
     busy = body.get("busy")
     return State(
         nonce=str(body.get("nonce", "")),
@@ -100,10 +98,9 @@ def unpack(packed: object) -> State:
         locks=tuple(body.get("locks", ())),
         data=data if isinstance(data, dict) else {},
         trace=str(body.get("trace", "")),
-        pending_input=word if isinstance(word, dict) else None,
+        pending_input=pending if isinstance(pending, dict) else None,
         pending_commands=tuple(PendingCommand.from_json(one) for one in body.get("said", ())),
         busy=Busy(str(busy["effect"]), str(busy["since"])) if isinstance(busy, dict) else None,
-        dispatched_at=str(body.get("dispatchedAt", "")),
         shown_as=str(body.get("shownAs", "")),
         seen_as=str(body.get("seenAs", "")),
         created_at=str(body.get("createdAt", "")),

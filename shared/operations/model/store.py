@@ -14,13 +14,15 @@ from typing import Any
 from shared.clock import Clock, Ids, to_text
 from shared.errors import ErrorCode, Problem, Refused
 from shared.operations.crash_points import crash_point
-from shared.operations.model import listing, rows
+from shared.operations.model import due, listing, rows
+from shared.operations.model.due_rows import DueRows
 from shared.operations.model.identity import all_partitions, body_hash, operation_id, partition_of
 from shared.operations.model.models import Accepted, JsonObject, NewOperation, Operation, Status
 from shared.operations.model.rows import Active
+from shared.operations.model.writing import Write, groups, is_lost_deletion, list_entities
 from shared.operations.timings import dispatch_hold
 from shared.storage.pieces import from_pieces, pieces
-from shared.storage.tables import MAX_BATCH, Change, Conflict, Found, Table
+from shared.storage.tables import Change, Conflict, Found, Table
 
 TABLE = "operations"
 _KEYS_IN_ONE_FILTER = 12
@@ -47,6 +49,7 @@ class Store:
         self._table = table
         self._clock = clock
         self._ids = ids
+        self.due_rows = DueRows(table, clock, ids)
 
     def id_for(self, new: NewOperation) -> str:
         """Return the id that the request has or, without a key, a new one."""
@@ -72,11 +75,11 @@ class Store:
             trace=new.trace or "",
             stamp=self._ids.new(),
         )
-        row = replace(row, shown_as=listing.shown_as(row))
+        row, entry = self._scheduled(replace(row, shown_as=listing.shown_as(row)))
         request = rows.request_entity(row, new, body_hash(new.body), row.stamp)
         entities = (rows.active_entity(row), request, *listing.list_entities(row, new))
         try:
-            await self._table.transact([Change("insert", entity) for entity in entities])
+            await self._table.transact([*(Change("insert", entity) for entity in entities), *entry])
         except Conflict:
             found = await self._table.get(row.partition, f"o|{operation}")
             if found is None:
@@ -95,7 +98,7 @@ class Store:
         if new.compare_body and found.entity.get("hash") != body_hash(new.body):
             raise Refused(
                 ErrorCode.REPEATABILITY_KEY_REUSED,
-                "The same repeatability key was used before with another body; send a new key for a new request.",
+                "This repeatability key was used before with another body. Send a new key for a new request.",
                 target="Repeatability-Request-ID",
             )
         known = await self.get(str(found.entity["RowKey"]).removeprefix("o|"))
@@ -139,39 +142,55 @@ class Store:
 
         `filters` are values that lists filter by and that were not known before. Raises `Conflict` where another wrote it meanwhile.
         """
-        stamped = self._stamped(row, detail)
-        listed = listed or stamped.shown_as != row.shown_as
-        changes = _changes(stamped, {"detail": detail}, listed=listed, filters=filters)
+        write = self._prepared(row, detail=detail, listed=listed, filters=filters)
         try:
-            if len(changes) == 1:
-                return replace(stamped, etag=await self._table.merge(changes[0].entity, row.etag))
-            return replace(stamped, etag=(await self._table.transact(changes))[0])
+            etags = await self._transact(write.changes())
         except Conflict:
-            return await self._own_write(stamped)
+            return await self._own_write(write.row)
+        return replace(write.row, etag=etags[0])
 
     async def save_all(self, written: Sequence[tuple[Active, JsonObject | None, bool]]) -> list[Active]:
         """Write rows of one partition under their ETags: (row, what a check saw, whether the list rows change), but those that lost a race.
 
         An error of a transaction names one bad row only: it is dropped and the rest repeated, a few times, then row by row.
         """
-        left = []
-        for row, detail, listed in written:
-            stamped = self._stamped(row, detail)
-            left.append((stamped, detail, listed or stamped.shown_as != row.shown_as))
+        writes = [self._prepared(row, seen=seen, listed=listed) for row, seen, listed in written]
         done: list[Active] = []
-        for group in _groups(left):
-            done += await self._save_group(list(group))
+        for group in groups(writes):
+            done += await self._save_group(group)
         return done
 
-    def _stamped(self, row: Active, detail: JsonObject | None) -> Active:
-        has_detail = row.has_detail or detail is not None
-        return replace(row, stamp=self._ids.new(), has_detail=has_detail, shown_as=listing.shown_as(row))
+    def _prepared(
+        self,
+        row: Active,
+        *,
+        listed: bool,
+        detail: JsonObject | None = None,
+        seen: JsonObject | None = None,
+        filters: Mapping[str, str] | None = None,
+    ) -> Write:
+        has_detail = row.has_detail or detail is not None or seen is not None
+        stamped = replace(row, stamp=self._ids.new(), has_detail=has_detail, shown_as=listing.shown_as(row))
+        scheduled, entry = self._scheduled(stamped)
+        return Write(scheduled, tuple(entry), detail, seen, listed or stamped.shown_as != row.shown_as, filters)
 
-    async def _save_group(self, group: list[tuple[Active, JsonObject | None, bool]]) -> list[Active]:
+    def _scheduled(self, row: Active) -> tuple[Active, list[Change]]:
+        return due.scheduled(row, self._clock.now(), dispatch_hold(self._clock.speed))
+
+    async def _transact(self, changes: list[Change]) -> list[str]:
+        """Make the changes of one row and return their ETags; an entry or a detail that is not there counts as deleted."""
+        if len(changes) == 1 and changes[0].etag is not None:
+            return [await self._table.merge(changes[0].entity, changes[0].etag)]
+        try:
+            return await self._table.transact(changes)
+        except Conflict as conflict:
+            if not is_lost_deletion(changes, conflict.index):
+                raise
+        return await self._table.transact([change for change in changes if change.kind != "delete"])
+
+    async def _save_group(self, group: list[Write]) -> list[Active]:
         for _ in range(3):
-            changes = [
-                (index, change) for index, item in enumerate(group) for change in _changes(item[0], {"seen": item[1]}, listed=item[2])
-            ]
+            changes = [(index, change) for index, write in enumerate(group) for change in write.changes()]
             if not changes:
                 return []
             try:
@@ -179,24 +198,27 @@ class Store:
             except Conflict as conflict:
                 if conflict.index is None:
                     break
-                lost = changes[conflict.index][0]
-                if await self._is_written(group[lost][0]):
-                    return await self._as_written([row for row, _, _ in group])
+                lost, change = changes[conflict.index]
+                if change.kind == "delete":
+                    group[lost] = group[lost].without_deletions()
+                    continue
+                if await self._is_written(group[lost].row):
+                    return await self._as_written([write.row for write in group])
                 del group[lost]
                 continue
             first = {index: etag for (index, change), etag in reversed(list(zip(changes, etags, strict=True)))}
-            return [replace(item[0], etag=first[index]) for index, item in enumerate(group)]
+            return [replace(write.row, etag=first[index]) for index, write in enumerate(group)]
         return await self._save_one_by_one(group)
 
-    async def _save_one_by_one(self, group: list[tuple[Active, JsonObject | None, bool]]) -> list[Active]:
+    async def _save_one_by_one(self, group: list[Write]) -> list[Active]:
         done = []
-        for row, detail, listed in group:
+        for write in group:
             try:
-                etags = await self._table.transact(_changes(row, {"seen": detail}, listed=listed))
+                etags = await self._transact(write.changes())
             except Conflict:
-                done += await self._as_written([row])
+                done += await self._as_written([write.row])
                 continue
-            done.append(replace(row, etag=etags[0]))
+            done.append(replace(write.row, etag=etags[0]))
         return done
 
     async def _is_written(self, stamped: Active) -> bool:
@@ -232,31 +254,31 @@ class Store:
             pending_events=("terminal",),
             stamp=self._ids.new(),
         )
+        ended, entry = self._scheduled(ended)
         document = rows.final_document(ended, detail, error)
         final = {"PartitionKey": row.partition, "RowKey": f"o|{row.id}", **pieces("final", document)}
         changes = [
             Change("merge", rows.active_entity(replace(ended, has_detail=False)), row.etag),
+            *entry,
             Change("upsert", final),
-            *(Change("upsert", entity) for entity in _list_keys(ended, rows.list_state(ended) | listing.final_columns(document))),
+            *(Change("upsert", entity) for entity in list_entities(ended, rows.list_state(ended) | listing.final_columns(document))),
         ]
         if row.has_detail:
             changes.append(Change("delete", {"PartitionKey": row.partition, "RowKey": f"d|{row.id}"}))
         try:
-            etag = (await self._table.transact(changes))[0]
+            etag = (await self._transact(changes))[0]
         except Conflict:
             return await self._own_write(ended)
         return replace(ended, has_detail=False, etag=etag)
 
     async def remove(self, row: Active) -> None:
-        """Delete the active row of an operation whose end has been announced."""
-        await self._table.delete(row.partition, rows.active_key(row.id))
-
-    async def due(self, partition: str, limit: int) -> list[Active]:
-        """Return the active rows of a partition that are due, in the order of their ids."""
-        now = to_text(self._clock.now())
-        filters = "PartitionKey eq @partition and RowKey ge 'a|' and RowKey lt 'a}' and nextAt le @now"
-        found = self._table.range(filters, parameters={"partition": partition, "now": now}, limit=limit)
-        return [rows.read_active(item.entity, item.etag) async for item in found]
+        """Delete the active row of an operation whose end has been announced, with its entry among the due."""
+        keys: list[rows.Entity] = [{"PartitionKey": row.partition, "RowKey": rows.active_key(row.id)}, *due.entry_keys(row)]
+        try:
+            await self._table.transact([Change("delete", each) for each in keys])
+        except Conflict:
+            # a tick may have moved the entry; it deletes one that has no row any more
+            await self._table.delete(row.partition, rows.active_key(row.id))
 
     async def batch(self, ids: Sequence[str], *, due_in: str | None = None) -> list[Active]:
         """Return the active rows of ids, with one range read per partition; an id that has none is left out.
@@ -344,37 +366,3 @@ def list_ranges(tenant: str | None, partition: str | None) -> list[tuple[str, st
     if tenant is not None and partition is not None:
         return [(f"t|{tenant}|", partition)]
     return [("p|", number) for number in all_partitions()]
-
-
-def _changes(
-    row: Active, documents: Mapping[str, JsonObject | None], *, listed: bool, filters: Mapping[str, str] | None = None
-) -> list[Change]:
-    """The writes of a row, of the documents beside it (by column, None: as it is), and of the list rows' state."""
-    changes = [Change("merge", rows.active_entity(row), row.etag)]
-    for name, document in documents.items():
-        if document is not None:
-            entity = {"PartitionKey": row.partition, "RowKey": f"d|{row.id}", "v": rows.VERSION, **pieces(name, document)}
-            changes.append(Change("upsert", entity))
-    if listed or filters or any(document is not None for document in documents.values()):
-        columns = rows.list_state(row) | rows.filter_columns(filters or {}) | listing.shown_columns(row, documents)
-        changes += [Change("upsert", entity) for entity in _list_keys(row, columns)]
-    return changes
-
-
-def _list_keys(row: Active, columns: rows.Entity) -> list[rows.Entity]:
-    keys = rows.list_keys(row.tenant, row.created_at, row.id)
-    return [{"PartitionKey": row.partition, "RowKey": key, **columns} for key in keys]
-
-
-def _groups(items: Sequence[tuple[Active, JsonObject | None, bool]]) -> list[list[tuple[Active, JsonObject | None, bool]]]:
-    """Split rows into transactions of at most 100 changes: a row, its detail, its two list rows."""
-    groups: list[list[tuple[Active, JsonObject | None, bool]]] = []
-    room = 0
-    for item in items:
-        size = 1 + (item[1] is not None) + 2 * (item[2] or item[1] is not None)
-        if size > room:
-            groups.append([])
-            room = MAX_BATCH
-        groups[-1].append(item)
-        room -= size
-    return groups

@@ -100,6 +100,7 @@ class Claim:
         return replace(
             self._written,
             etag=row.etag,
+            due=row.due,
             cancel_requested=row.cancel_requested,
             pending_input=self._inbox.input_read,
             pending_events=row.pending_events,

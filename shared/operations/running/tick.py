@@ -1,27 +1,31 @@
 """The tick: finds what is due, and queues it (docs/design/core.md, "Dispatch").
 
-    tick 1                     storage            tick 2 (fired twice)
-    due: row 7 (etag 4)        etag 4             due: row 7 (etag 4)
-    merge nextAt, If 4   ->    etag 5
-                               412  <-            merge nextAt, If 4
-    queue: look at 7                              drops row 7
+    tick 1                        storage            tick 2 (fired twice)
+    due: entry of 7 (etag 4)      etag 4             due: entry of 7 (etag 4)
+    move entry and nextAt    ->   entry later
+                                  404  <-            move entry and nextAt
+    queue: look at 7                                 drops 7
 
-Between the two lines of tick 1 a crash costs the time that the row is held: then it comes due again.
+Between the two lines of tick 1 a crash costs the time that the operation is held: then it comes due again.
+
+Only entries that are due are read (`due.py`). What an older version wrote may have no entry: the first tick of a process, and then one in
+each hold, ranges over the active rows and gives those that are due their entries.
 """
 
 import asyncio
 import logging
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TypeVar
 
 from shared import telemetry
 from shared.clock import Clock, to_text
 from shared.operations.crash_points import crash_point
+from shared.operations.model.due import Due
 from shared.operations.model.identity import all_partitions
 from shared.operations.model.kinds import Kinds
-from shared.operations.model.rows import Active
 from shared.operations.model.store import Store
 from shared.operations.outside.messages import MAX_IDS, send_check, send_step
 from shared.operations.running.budgets import Budgets
@@ -47,6 +51,13 @@ class Ticked:
     held_back: int
 
 
+@dataclass(slots=True)
+class Sweeps:
+    """When this process is to sweep next, Azure's time; None: at once."""
+
+    due_at: datetime | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Tick:
     """Dispatches what is due; a group of checks names the budget that they draw on."""
@@ -56,38 +67,54 @@ class Tick:
     budgets: Budgets
     kinds: Kinds
     clock: Clock
+    sweeps: Sweeps = field(default_factory=Sweeps)
 
     async def run(self) -> Ticked:
         """Look once through all partitions."""
-        found = await _a_few_at_a_time(self.store.due(partition, _DUE_PER_PARTITION) for partition in all_partitions())
+        await self._sweep()
+        found = await _a_few_at_a_time(self.store.due_rows.read(partition, _DUE_PER_PARTITION) for partition in all_partitions())
         # what another app serves, or only a newer version side by side with this one during a deployment, is left to its tick
-        due = [row for rows in found for row in rows if self.kinds.serves(row.kind) and not row.is_newer]
+        due = [entry for entries in found for entry in entries if self.kinds.serves(entry.kind) and not entry.is_newer]
         queued = await self._still_queued(due)
-        steps = [row for row in due if not row.awaits_check and row.id not in queued]
-        checks, held_back = await self._within_budget([row for row in due if row.awaits_check])
-        await self._push([row for row in due if row.id in queued], queued=False)
-        pushed = await self._push([*steps, *checks])
+        steps = [entry for entry in due if not entry.awaits_check and entry.id not in queued]
+        checks, held_back = await self._within_budget([entry for entry in due if entry.awaits_check])
+        await self._hold([entry for entry in due if entry.id in queued], queued=False)
+        held = await self._hold([*steps, *checks])
         crash_point("tick.pushed")
-        await self._queue(pushed)
+        await self._queue(held)
         crash_point("tick.queued")
-        done = sum(row.awaits_check for row in pushed)
-        ticked = Ticked(len(due), len(pushed) - done, done, held_back)
+        done = sum(entry.awaits_check for entry in held)
+        ticked = Ticked(len(due), len(held) - done, done, held_back)
         telemetry.count(Metric.TICK)
         _log.info("tick", extra={"due": ticked.due, "steps": ticked.steps, "checks": ticked.checks, "heldBack": ticked.held_back})
         return ticked
 
-    async def _still_queued(self, due: Sequence[Active]) -> set[str]:
+    async def _sweep(self) -> None:
+        """Give an entry to rows that are due and have none, where that was not done for the time of a hold."""
+        now = self.clock.now()
+        if self.sweeps.due_at is not None and now < self.sweeps.due_at:
+            return
+        found = await _a_few_at_a_time(self.store.due_rows.late(partition, _DUE_PER_PARTITION) for partition in all_partitions())
+        late = [[row for row in rows if self.kinds.serves(row.kind) and not row.is_newer] for rows in found]
+        await _a_few_at_a_time(self.store.save_all([(row, None, False) for row in rows]) for rows in late if rows)
+        self.sweeps.due_at = now + dispatch_hold(self.clock.speed)
+        if count := sum(map(len, late)):
+            _log.info("rows without an entry were due", extra={"rows": count})
+
+    async def _still_queued(self, due: Sequence[Due]) -> set[str]:
         """Return the ids of steps whose message is not lost but waits in its queue, behind one that is older still.
 
         Under a flood a queue may be longer than the hold: a second message for each row would make it longer yet.
         """
-        sent = _by([row for row in due if row.dispatched and not row.awaits_check], lambda row: self.kinds.named(row.kind).step_queue)
+        sent = _by(
+            [entry for entry in due if entry.sent_at and not entry.awaits_check], lambda entry: self.kinds.named(entry.kind).step_queue
+        )
         fronts = await _a_few_at_a_time(self._front(queue) for queue in sent)
         return {
-            row.id
-            for front, rows in zip(fronts, sent.values(), strict=True)
-            for row in rows
-            if front is not None and front <= (row.dispatched_at or row.created_at)
+            entry.id
+            for front, entries in zip(fronts, sent.values(), strict=True)
+            for entry in entries
+            if front is not None and front <= entry.sent_at
         }
 
     async def _front(self, queue: str) -> str | None:
@@ -97,38 +124,32 @@ class Tick:
             return None
         return to_text(self.clock.now() - (self.clock.wall() - inserted) * self.clock.speed)
 
-    async def _within_budget(self, checks: Sequence[Active]) -> tuple[list[Active], int]:
+    async def _within_budget(self, checks: Sequence[Due]) -> tuple[list[Due], int]:
         """Return the checks that each budget lets go now, the longest due first, and how many must wait."""
-        budgets = _by(checks, lambda row: row.group.partition("#")[0])
-        counts = await _a_few_at_a_time(self.budgets.release(budget, len(rows)) for budget, rows in budgets.items())
-        released: list[Active] = []
-        for rows, count in zip(budgets.values(), counts, strict=True):
-            released += sorted(rows, key=lambda row: row.next_at)[:count]
+        budgets = _by(checks, lambda entry: entry.group.partition("#")[0])
+        counts = await _a_few_at_a_time(self.budgets.release(budget, len(entries)) for budget, entries in budgets.items())
+        released: list[Due] = []
+        for entries, count in zip(budgets.values(), counts, strict=True):
+            released += sorted(entries, key=lambda entry: entry.at)[:count]
         return released, len(checks) - len(released)
 
-    async def _push(self, due: Sequence[Active], *, queued: bool = True) -> list[Active]:
-        """Push `next_at` on under each row's ETag, and return the rows that were still as they were read.
+    async def _hold(self, due: Sequence[Due], *, queued: bool = True) -> list[Due]:
+        """Hold operations, and return those whose entries were still as they were read.
 
-        `queued` is false for rows for which no new message is sent.
+        `queued` is false for those for which no new message is sent.
         """
         now = self.clock.now()
-        until, sent = to_text(now + dispatch_hold(self.clock.speed)), to_text(now)
-        written = await _a_few_at_a_time(
-            self.store.save_all(
-                [
-                    (replace(row, next_at=until, dispatched=True, dispatched_at=sent if queued else row.dispatched_at), None, False)
-                    for row in rows
-                ]
-            )
-            for rows in _by(due, lambda row: row.partition).values()
+        until, sent = to_text(now + dispatch_hold(self.clock.speed)), to_text(now) if queued else ""
+        held = await _a_few_at_a_time(
+            self.store.due_rows.hold(entries, until, sent) for entries in _by(due, lambda entry: entry.partition).values()
         )
-        return [row for rows in written for row in rows]
+        return [entry for entries in held for entry in entries]
 
-    async def _queue(self, pushed: Sequence[Active]) -> None:
-        steps = [row for row in pushed if not row.awaits_check]
-        sends = [send_step(self.queues, self.kinds.named(row.kind).step_queue, [row.id]) for row in steps]
-        for (kind, group), rows in _by([row for row in pushed if row.awaits_check], lambda row: (row.kind, row.group)).items():
-            ids = sorted(row.id for row in rows)
+    async def _queue(self, held: Sequence[Due]) -> None:
+        steps = [entry for entry in held if not entry.awaits_check]
+        sends = [send_step(self.queues, self.kinds.named(entry.kind).step_queue, [entry.id]) for entry in steps]
+        for (kind, group), entries in _by([entry for entry in held if entry.awaits_check], lambda entry: (entry.kind, entry.group)).items():
+            ids = sorted(entry.id for entry in entries)
             queue = self.kinds.named(kind).check_queue
             if queue is None:
                 continue  # a newer version of this kind has checks
@@ -147,8 +168,8 @@ async def _a_few_at_a_time(calls: Iterable[Awaitable[T]]) -> list[T]:
     return await asyncio.gather(*(one(call) for call in calls))
 
 
-def _by(rows: Iterable[Active], key: Callable[[Active], K]) -> dict[K, list[Active]]:
-    groups: dict[K, list[Active]] = defaultdict(list)
-    for row in rows:
-        groups[key(row)].append(row)
+def _by(entries: Iterable[Due], key: Callable[[Due], K]) -> dict[K, list[Due]]:
+    groups: dict[K, list[Due]] = defaultdict(list)
+    for entry in entries:
+        groups[key(entry)].append(entry)
     return groups

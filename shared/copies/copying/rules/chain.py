@@ -30,7 +30,10 @@ WINDOW = timedelta(hours=1)
 MARGIN = timedelta(seconds=5)
 """Azure counts its receipt by its own clock: the `Date` of its answer has whole seconds, and the local clock differs."""
 FALLBACK = timedelta(hours=1)
-"""The longest that a waiter sleeps (docs/design/core.md): then it takes the turn without being woken."""
+"""The longest that a waiter sleeps of those that may start in the next hour: then it takes the turn without being woken.
+
+Each further three sleep an hour longer: Azure starts three an hour, so of thousands that wait only those are looked at whose turn may come.
+"""
 HASH_LENGTH = 8
 _MAY_STILL_RUN = 3
 
@@ -97,7 +100,7 @@ class GiveWay:
 
 @dataclass(frozen=True, slots=True)
 class WaitUntil:
-    """Look again at `at` (Azure's time, at most an hour ahead).
+    """Look again at `at` (Azure's time; see `fallback` for the longest).
 
     `reason` is for a person. `behind` is the operation in the way, if one is: when it has no live row, remove its waiter's row (or
     treat the turn as free) and decide again. `for_azure` is true where only Azure can end the wait, which therefore has a limit.
@@ -139,20 +142,29 @@ def decide(
 ) -> Decision:
     """Decide what a waiting copy does now.
 
-    `waiters` are the rows of the chain, with or without `me`, in any order. `current_is_live` is true where the operation that
+    `waiters` are the rows of the chain, with or without `me`, in any order; the first of those that can be copied are enough.
+    `current_is_live` is true where the operation that
     has the turn has a live row. `looked` is true where the target collection was read, and merged into `head`, in this step. Call it only
     while no effect of this copy has an unknown outcome: a copy that may have started keeps the turn.
     """
     if (newer := moved_on(head, me.taken_at)) is not None:
         return newer
-    first = next_waiter(head, [*waiters, me]) or me
+    waiting = list(waiters)
+    first = next_waiter(head, [*waiting, me]) or me
+    later = now + fallback(head, waiting, me)
     if head.current == me.operation_id:
         return GiveWay(first.operation_id) if first != me else _with_the_turn(head, now, looked=looked)
     if head.current is not None and current_is_live:
-        return WaitUntil(now + FALLBACK, "another copy of the chain has its turn; Azure copies one at a time", head.current)
+        return WaitUntil(later, "another copy of the chain has its turn; Azure copies one at a time", head.current)
     if first != me:
-        return WaitUntil(now + FALLBACK, "a restore point taken earlier is copied first", first.operation_id)
+        return WaitUntil(later, "a restore point taken earlier is copied first", first.operation_id)
     return _too_early(head, now) or TakeTurn()
+
+
+def fallback(head: ChainHead, waiters: Iterable[Waiter], me: Waiter) -> timedelta:
+    """Return for how long a waiter sleeps where it is not woken: by how many are copied before it, three an hour."""
+    before = {waiter for waiter in waiters if waiter < me and moved_on(head, waiter.taken_at) is None}
+    return FALLBACK * (1 + len(before) // STARTS_PER_HOUR)
 
 
 def _with_the_turn(head: ChainHead, now: datetime, *, looked: bool) -> Decision:
