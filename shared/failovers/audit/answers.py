@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, SkipValidation, WithJsonSchema
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, PlainValidator, SkipValidation
 from pydantic.alias_generators import to_camel
 
 from shared.failovers.vault.answers import Moment
@@ -39,8 +39,8 @@ def _recorded(detail: AuditDetail) -> dict[str, Any]:
 
 Recorded = Annotated[
     AuditDetail,
+    PlainValidator(AuditDetail.model_validate),
     PlainSerializer(_recorded, return_type=dict[str, Any]),
-    WithJsonSchema({"type": "object", "additionalProperties": True}),
 ]
 """The detail of an entry as it is stored and answered: the members that are set."""
 
