@@ -238,7 +238,7 @@ class CopySteps:
 
     async def on_finished(self, row: Active) -> None:
         """Give the chain's turn back and wake the next operation; harmless to repeat."""
-        state = CopyState.read(row.data)
+        state = CopyState.of(row.data)
         if state.chain:
             await self.chains.leave_and_wake_next(state.chain, row.id, state.taken_at)
 
