@@ -59,9 +59,7 @@ async def test_a_hundred_rows_are_checked_together_and_written_in_few_transactio
     await through.checks.run(CheckMessage("toy", GROUP, tuple(ids)))
     assert [len(checked) for checked in core.toys.checked] == [100]
     calls = [(passed.method, passed.path.partition("?")[0].rpartition("/")[2][:6]) for passed in proxy.requests]
-    assert len([call for call in calls if call == ("POST", "$batch")]) == 4, (
-        "three changes a row: 33 in a transaction"
-    )
+    assert len([call for call in calls if call == ("POST", "$batch")]) == 4, "three changes a row: 33 in a transaction"
     assert len(calls) == 5, "and one range read"
     rows = await core.rows(ids)
     assert {row.next_at for row in rows} == {to_text(core.clock.now() + timedelta(minutes=5))}
