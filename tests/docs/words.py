@@ -34,6 +34,9 @@ KEPT = {
     ("shared/failovers/drills/models.py", "stands"): "the stored name of `keepFor`, and its former name in requests",
     ("shared/failovers/failing_over/state.py", "word"): "the stored key of a person's decision",
     ("shared/failovers/set_up/state.py", "word"): "the stored key of a person's resolution",
+    ("shared/copies/retention/facts.py", "ours"): "the API's code NotOurs",
+    ("shared/copies/retention/copies.py", "ours"): "the API's code NotOurs",
+    ("shared/copies/retention/source_points.py", "ours"): "the API's code NotOurs",
     ("shared/operations/outside/rejected.py", "told"): "the stored key of whether the event of a rejected message was sent",
 }
 """What stored rows have, which no change of names may touch."""
