@@ -135,7 +135,9 @@ class Stack:
 
         Raises `Trouble` for tenants that no registry can hold; an estate without tenants seeds none.
         """
-        from shared.access.registry import RegistryError, seed  # needs the SDKs, which a first start may only just have installed
+        # these need the SDKs, which a first start may only just have installed
+        from shared.access.records.rows import RegistryError
+        from shared.access.records.seeding import seed
 
         mark = self.options.data / "seeded"
         if self.options.keep and mark.exists() and self.options.estate is None:

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.access.registry import Registry, Tenant
+from shared.access.records.tenant import Tenant
+from shared.access.registry import Registry
 from shared.arm.ids import ResourceId
 from shared.errors import ErrorCode, Refused
 from shared.failovers.set_up.tenant_view import TenantView

@@ -22,7 +22,6 @@ from shared.failovers.audit.answers import AuditDetail
 from shared.failovers.audit.trails import AuditTrails
 from shared.failovers.failing_over import following, views
 from shared.failovers.failing_over.context import ContextReader
-from shared.failovers.failing_over.requests import FailoverRequest
 from shared.failovers.failing_over.rules import checks, legs
 from shared.failovers.failing_over.rules.plans import make_plan
 from shared.failovers.failing_over.starts import Starts, leg_request
@@ -69,7 +68,11 @@ class FailoverSteps:
         try:
             context = await self.context.read(request, claim.row.tenant, claim.id)
         except CallFailure as failure:
-            return _unreadable(request, failure)
+            if failure.kind is not FailureKind.NOT_FOUND:
+                raise
+            absent = self.starts.scope_absent(work.state, request)
+            return absent if isinstance(absent, Wait) else End(Status.FAILED, absent)
+        work.state.scope_absent = None
         planned = make_plan(request, context)
         asked = {"action": str(request.action), "reason": request.reason}
         entry = AuditDetail.model_validate({**asked, **sent_of(claim.operation).members})
@@ -83,9 +86,13 @@ class FailoverSteps:
         problem = checks.verdict(planned.plan, request, planned.allowed)
         results = checks.worst_results(planned.plan)
         if problem is not None:
+            wait = self.starts.unready(work.state)
+            if wait is not None:
+                return wait
             found = AuditDetail(code=problem.code, message=problem.message, checks=results)
             await self.audit.append(claim.id, "refused", _SYSTEM, "refused", found)
             return End(Status.FAILED, problem)
+        work.state.unready = None
         detail.approval = record = approval.ask(planned.plan, self.clock.now(), context.rails)
         entry = AuditDetail(plan_hash=planned.plan.hash, checks=results, approval=str(record.state))
         await self.audit.append(claim.id, "planned", _SYSTEM, "planned", entry)
@@ -303,9 +310,3 @@ def failover_workflow(steps: FailoverSteps) -> Workflow:
         on_finished=steps.on_finished,
         on_command=steps.on_command,
     )
-
-
-def _unreadable(request: FailoverRequest, failure: CallFailure) -> Outcome:
-    if failure.kind is FailureKind.NOT_FOUND:
-        return End(Status.FAILED, Problem(ErrorCode.SOURCE_NOT_FOUND, f"{request.scope.id} was not found in Azure.", "scope"))
-    raise failure

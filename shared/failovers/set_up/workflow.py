@@ -102,8 +102,8 @@ class SetUpSteps:
         try:
             begun = await claim.perform(self._effect(claim, write, number, requests))
         except CallFailure as failure:
-            if failure.kind is FailureKind.THROTTLED:
-                raise
+            if failure.kind in {FailureKind.THROTTLED, FailureKind.IN_DOUBT}:
+                raise  # nothing began, or a look had no answer: neither is a refusal of the write
             self._note_failure(write, failure)
         else:
             write.absent = None
