@@ -75,8 +75,11 @@ class History:
         fleet = fleet_of(app)
         failing = Failing(fleet, failovers)
         setting = SettingUp(fleet, [every[number] for number in self.changes], "", "", failing)
-        for wanted in (*failovers, *setting.wanted) if self.early else ():
-            wanted.by_message = type(wanted.by_message)()  # asked over HTTP, until it is accepted
+        if self.early:  # asked over HTTP, until it is accepted
+            for failover in failovers:
+                failover.by_message = False
+            for change in setting.wanted:
+                change.by_message = ""
         if self.early:
             await self._plant(fleet)
         for number, wanted in enumerate((*copies.points, *copies.machines) if self.points else ()):
