@@ -44,8 +44,8 @@ async def test_a_row_is_inserted_once_merged_under_its_etag_and_deleted(table: A
     assert (found.etag, {name: found.entity[name] for name in ("n", "s", "b")}) == (second, {"n": 2, "s": "x", "b": b"12"})
     assert await table.delete("p", "a", first) is False
     assert await table.delete("p", "a", second) is True
-    assert await table.delete("p", "a") is True, "the SDK passes over what is not there, unless an ETag is given"
-    assert await table.delete("p", "a", second) is False
+    for gone in (None, second):
+        assert await table.delete("p", "a", gone) is True, "the SDK passes over what is not there"
     assert await table.get("p", "a") is None
 
 

@@ -97,11 +97,11 @@ class MemoryTable:
         await self.transact([Change("upsert", entity)])
 
     async def delete(self, partition: str, row: str, etag: str | None = None) -> bool:
-        """Delete a row, only as it was under the ETag where one is given; return whether it was there so, True without an ETag."""
+        """Delete a row, only as it was under the ETag where one is given; return False for one that is there otherwise."""
         try:
             await self.transact([Change("delete", {"PartitionKey": partition, "RowKey": row}, etag)])
         except Conflict:
-            return etag is None
+            return (partition, row) not in self.rows
         return True
 
     async def transact(self, changes: Sequence[Change]) -> list[str]:
