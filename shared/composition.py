@@ -11,7 +11,8 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from shared import telemetry
-from shared.access.registry import TABLE as TENANTS_TABLE
+from shared.access.ownership import is_owned
+from shared.access.records.rows import TABLE as TENANTS_TABLE
 from shared.access.registry import Registry
 from shared.capability import Capability, Core, Job, Parts, ReadinessCheck, check_queues, intake_queues, step_queues, tables_of
 from shared.clock import Clock, Ids, RandomIds, RemoteClock, SystemClock
@@ -42,7 +43,7 @@ from shared.operations.timings import Timings
 from shared.settings import Settings
 from shared.storage import blobs, tables
 from shared.storage.blobs import BlobAccount
-from shared.storage.tables import Storage
+from shared.storage.tables import Storage, Table
 from shared.telemetry import Metric
 
 if TYPE_CHECKING:
@@ -192,6 +193,15 @@ def _connect(settings: Settings) -> Storage:
     return tables.connect_with_identity(settings.table_service_uri, settings.queue_service_uri, credential_for(settings.identity_client_id))
 
 
+def _registry_table(settings: Settings, account: Storage) -> Table:
+    """Return the table of the registry: of three apps, two read the one that the tenants' app writes."""
+    if not settings.registry_table_uri or settings.registry_table_uri.rstrip("/") == (settings.table_service_uri or "").rstrip("/"):
+        return account.table(TENANTS_TABLE)
+    from shared.arm.credentials import credential_for
+
+    return tables.connect_table(settings.registry_table_uri, TENANTS_TABLE, credential_for(settings.identity_client_id))
+
+
 def _connect_blobs(settings: Settings) -> BlobAccount:
     if settings.storage_connection:
         return blobs.connect(settings.storage_connection)
@@ -220,7 +230,8 @@ def assemble(
     timings = Timings(settings.lease_seconds)
     operations = Store(account.table(store.TABLE), clock, ids)
     held = Locks(account.table(locks.TABLE), operations, clock, ids)
-    registry = Registry(account.table(TENANTS_TABLE), clock)
+    registry_table = _registry_table(settings, account)
+    registry = Registry(registry_table, clock)
     core = Core(
         settings=settings,
         clock=clock,
@@ -232,6 +243,7 @@ def assemble(
         acceptance=Acceptance(operations, held, account.queues, kinds),
         commands=Commands(operations, account.queues, kinds, clock, ids),
         registry=registry,
+        registry_table=registry_table,
         clients=clients or AzureClients(settings, ids=ids),
         timings=timings,
     )
@@ -244,13 +256,16 @@ def assemble(
     async def provider() -> str:
         return (await registry.provider()).name
 
+    async def owns(tenant: str, resource_id: str) -> bool:
+        return await is_owned(registry.uncached(), tenant, resource_id)
+
     receiver = Receiver(kept, provider)
     own_queues = (*step_queues(capabilities), *check_queues(capabilities))
     return Runtime(
         core=core,
         kinds=kinds,
         tokens=TokenVerifier(settings, registry, SigningKeys(settings.auth_keys_url, clock)),
-        runner=Runner(operations, held, events, workflows, clock, ids, timings),
+        runner=Runner(operations, held, events, workflows, clock, ids, timings, owns),
         tick=Tick(operations, account.queues, spent, kinds, clock),
         checks=Checks(operations, account.queues, events, kinds, workflows, clock),
         lists=Lists(operations),

@@ -80,7 +80,6 @@ class History:
                 failover.by_message = False
             for change in setting.wanted:
                 change.by_message = ""
-        if self.early:
             await self._plant(fleet)
         for number, wanted in enumerate((*copies.points, *copies.machines) if self.points else ()):
             await self._asked(app, partial(fleet.start, wanted, key=derived("copy", self.name, str(number))))

@@ -35,8 +35,8 @@ from local.simulation.faults.fault import Fault
 from local.simulation.platform import Platform
 from local.simulation.services import SERVICES
 from local.simulation.times import duration
-from shared.access import registry
 from shared.access.principal import Principal
+from shared.access.records import seeding
 from shared.access.roles import Role
 from shared.arm.clients import AzureClients
 from shared.arm.credentials import CachedCredential
@@ -196,7 +196,7 @@ class NamedCallers:
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
 
-    async def verify(self, authorization: str | None) -> Principal:
+    async def verify(self, authorization: str | None, *, founding: bool = False) -> Principal:  # noqa: ARG002  # it has a tenant
         """Return the caller that a token names."""
         tenant, person, *roles = (authorization or "").removeprefix("Bearer ").split("|")
         found = await self._runtime.registry.by_name(tenant)
@@ -223,8 +223,8 @@ class MemoryApp:
         platform.clear_faults()
         platform.replace_estate(estate)
         storage, gate = MemoryStorage(), Gate(platform, Routes(SERVICES))
-        with patch.object(registry, "connect", lambda _: storage):
-            await registry.seed("", platform.estate()["tenants"])
+        with patch.object(seeding, "connect", lambda _: storage):
+            await seeding.seed("", platform.estate()["tenants"])
         settings = Settings(AZURE_RESOURCE_MANAGER_URL=AZURE, FARSHORE_QUEUE_ROLES="Copies.Write,Failovers.Execute")
         credential = CachedCredential(cast("Any", IssuedTokens(platform)))
         ids, clock = RandomIds(), HistoryClock(platform)
