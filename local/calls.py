@@ -22,7 +22,7 @@ class Reply:
 
 
 def call(method: str, url: str, body: object = None, *, headers: Mapping[str, str] | None = None, timeout: float = 30) -> Reply:
-    """Make a call and return the reply, whatever its status; raises `OSError` where nobody answers in `timeout` wall-clock seconds."""
+    """Make a call and return the reply, whatever its status; raises `OSError` where no answer comes within `timeout` wall-clock seconds."""
     content = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(url, data=content, method=method, headers=dict(headers or {}))  # noqa: S310  # http to this machine
     if content is not None:

@@ -29,7 +29,7 @@ def main() -> None:
     die_with_parent(signal.SIGTERM)
     if sys.platform == "linux" and os.getppid() != int(sys.argv[1]):
         sys.exit("the process that wanted this is gone")
-    os.execvp(sys.argv[2], sys.argv[2:])  # noqa: S606  # a program of ours, with arguments of ours
+    os.execvp(sys.argv[2], sys.argv[2:])  # noqa: S606  # the project's own program and arguments
 
 
 if __name__ == "__main__":

@@ -51,7 +51,7 @@ class Part:
 
 
 def start(name: str, command: Sequence[str], log: Path, environment: Mapping[str, str] | None = None) -> Part:
-    """Start a part which ends with this process; its output goes to `log`. `environment` is all that it sees, default ours."""
+    """Start a part which ends with this process; its output goes to `log`. `environment` is its whole one, by default this process's."""
     log.parent.mkdir(parents=True, exist_ok=True)
     seen = dict(os.environ if environment is None else environment)
     seen["PYTHONPATH"] = os.pathsep.join([str(ROOT), *filter(None, [seen.get("PYTHONPATH")])])

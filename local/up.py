@@ -22,7 +22,7 @@ class Asked(BaseException):
 
 
 def up(options: StackOptions, *, demo: bool, leave: bool) -> int:
-    """Run the stack; returns the exit code: with `leave` 0 only if the demo's copy is usable, else 0 when told to stop.
+    """Run the stack; returns the exit code: with `leave` 0 only if the demo's copy is usable, else 0 when it is stopped.
 
     Raises `Trouble` where something cannot start. Every process is ended before this returns.
     """

@@ -7,12 +7,14 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from shared.access.registry import Registry, Tenant
+from shared.access.records.tenant import Tenant
+from shared.access.registry import Registry
 from shared.access.roles import Role
 from shared.clock import Clock, Ids
 from shared.operations.accepting.acceptance import Acceptance
 from shared.operations.accepting.commands import Commands
 from shared.operations.accepting.locks import Locks
+from shared.operations.accepting.resolving import Resolver
 from shared.operations.model.kinds import Kind
 from shared.operations.model.models import Actor
 from shared.operations.model.store import Store
@@ -21,7 +23,7 @@ from shared.operations.running.workflow import Workflow
 from shared.operations.timings import Timings
 from shared.settings import Settings
 from shared.storage.blobs import BlobAccount
-from shared.storage.tables import Storage
+from shared.storage.tables import Storage, Table
 from shared.values.checks import CheckResult
 from shared.web.calls import App, Endpoint
 
@@ -46,6 +48,7 @@ class Core:
     acceptance: Acceptance
     commands: Commands
     registry: Registry
+    registry_table: Table
     clients: "AzureClients"
     timings: Timings
 
@@ -99,7 +102,8 @@ class Parts:
 
     `services` are found by type: `call.of(Copies)`. `workflows` has one entry for each of its kinds. `messages` has the handlers of its
     intake queue by kind and operation, such as `("failover", "cancel")`. `timers` run with the timer `schedule`, every minute; `gauges`
-    run with `tick`. `readiness` is what the capability checks of a tenant.
+    run with `tick`. `readiness` is what the capability checks of a tenant. `resolvers` has an entry for each kind that
+    `POST /operations/{id}/resolve` resolves.
     """
 
     services: tuple[object, ...] = ()
@@ -108,6 +112,7 @@ class Parts:
     timers: tuple[Job, ...] = ()
     gauges: tuple[Job, ...] = ()
     readiness: tuple[ReadinessCheck, ...] = ()
+    resolvers: Mapping[str, Resolver] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

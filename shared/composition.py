@@ -11,7 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from shared import telemetry
-from shared.access.registry import TABLE as TENANTS_TABLE
+from shared.access.records.rows import TABLE as TENANTS_TABLE
 from shared.access.registry import Registry
 from shared.capability import Capability, Core, Job, Parts, ReadinessCheck, check_queues, intake_queues, step_queues, tables_of
 from shared.clock import Clock, Ids, RandomIds, RemoteClock, SystemClock
@@ -20,6 +20,7 @@ from shared.operations.accepting import locks
 from shared.operations.accepting.acceptance import Acceptance
 from shared.operations.accepting.commands import Commands
 from shared.operations.accepting.locks import Locks
+from shared.operations.accepting.resolving import Resolver
 from shared.operations.model import store
 from shared.operations.model.kinds import Kinds
 from shared.operations.model.lists import Lists
@@ -41,11 +42,12 @@ from shared.operations.timings import Timings
 from shared.settings import Settings
 from shared.storage import blobs, tables
 from shared.storage.blobs import BlobAccount
-from shared.storage.tables import Storage
+from shared.storage.tables import Storage, Table
 from shared.telemetry import Metric
 
 if TYPE_CHECKING:
     from shared.access.tokens import TokenVerifier
+    from shared.arm.clients import AzureClients
 
 S = TypeVar("S")
 _log = logging.getLogger(__name__)
@@ -72,6 +74,7 @@ class Runtime:
     services: tuple[object, ...]
     timers: tuple[Job, ...]
     gauges: tuple[Job, ...]
+    resolvers: Mapping[str, Resolver]
     readiness: tuple[ReadinessCheck, ...]
     pace: Pace = field(default_factory=Pace)
 
@@ -175,7 +178,7 @@ async def build(settings: Settings, capabilities: Sequence[Capability], *, clock
         made = (blob_account.write_once(name).create_container() for name in containers)
         await asyncio.gather(account.create(tables_needed(capabilities), queues_needed(capabilities)), *made)
     await asyncio.to_thread(telemetry.setup, settings)
-    return await asyncio.to_thread(partial(_assemble, settings, capabilities, clock, ids or RandomIds(), account, blob_account))
+    return await asyncio.to_thread(partial(assemble, settings, capabilities, clock, ids or RandomIds(), account, blob_account))
 
 
 def _connect(settings: Settings) -> Storage:
@@ -189,6 +192,15 @@ def _connect(settings: Settings) -> Storage:
     return tables.connect_with_identity(settings.table_service_uri, settings.queue_service_uri, credential_for(settings.identity_client_id))
 
 
+def _registry_table(settings: Settings, account: Storage) -> Table:
+    """Return the table of the registry: of three apps, two read the one that the tenants' app writes."""
+    if not settings.registry_table_uri or settings.registry_table_uri.rstrip("/") == (settings.table_service_uri or "").rstrip("/"):
+        return account.table(TENANTS_TABLE)
+    from shared.arm.credentials import credential_for
+
+    return tables.connect_table(settings.registry_table_uri, TENANTS_TABLE, credential_for(settings.identity_client_id))
+
+
 def _connect_blobs(settings: Settings) -> BlobAccount:
     if settings.storage_connection:
         return blobs.connect(settings.storage_connection)
@@ -199,9 +211,16 @@ def _connect_blobs(settings: Settings) -> BlobAccount:
     return blobs.connect_with_identity(settings.blob_service_uri, credential_for(settings.identity_client_id))
 
 
-def _assemble(
-    settings: Settings, capabilities: Sequence[Capability], clock: Clock, ids: Ids, account: Storage, blob_account: BlobAccount
+def assemble(
+    settings: Settings,
+    capabilities: Sequence[Capability],
+    clock: Clock,
+    ids: Ids,
+    account: Storage,
+    blob_account: BlobAccount,
+    clients: "AzureClients | None" = None,
 ) -> Runtime:
+    """Assemble the app over these connections, with clients of Azure of its own unless some are given. It imports SDKs."""
     from shared.access.keys import SigningKeys
     from shared.access.tokens import TokenVerifier
     from shared.arm.clients import AzureClients
@@ -210,7 +229,8 @@ def _assemble(
     timings = Timings(settings.lease_seconds)
     operations = Store(account.table(store.TABLE), clock, ids)
     held = Locks(account.table(locks.TABLE), operations, clock, ids)
-    registry = Registry(account.table(TENANTS_TABLE), clock)
+    registry_table = _registry_table(settings, account)
+    registry = Registry(registry_table, clock)
     core = Core(
         settings=settings,
         clock=clock,
@@ -222,7 +242,8 @@ def _assemble(
         acceptance=Acceptance(operations, held, account.queues, kinds),
         commands=Commands(operations, account.queues, kinds, clock, ids),
         registry=registry,
-        clients=AzureClients(settings, ids=ids),
+        registry_table=registry_table,
+        clients=clients or AzureClients(settings, ids=ids),
         timings=timings,
     )
     parts = tuple(one.assemble(core) for one in capabilities)
@@ -252,6 +273,7 @@ def _assemble(
         services=tuple(service for one in parts for service in one.services),
         timers=tuple(job for one in parts for job in one.timers),
         gauges=tuple(job for one in parts for job in one.gauges),
+        resolvers={kind: resolver for one in parts for kind, resolver in one.resolvers.items()},
         readiness=tuple({check.name: check for one in parts for check in one.readiness}.values()),
     )
 

@@ -4,10 +4,21 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import AfterValidator, Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from shared.values.reading import is_guid
+
 Names = Annotated[tuple[str, ...], NoDecode]
+
+
+def _guid_or_none(value: str | None) -> str | None:
+    """Return a GUID in lower case, None for an empty text; raises `ValueError` for another text."""
+    if not value:
+        return None
+    if not is_guid(value):
+        raise ValueError("this must be a GUID, such as 11111111-0000-4000-8000-000000000001")
+    return value.lower()
 
 
 class Destination(StrEnum):
@@ -62,7 +73,7 @@ class Settings(BaseSettings):
         None,
         validation_alias="FARSHORE_CLOCK_URL",
         pattern=r"^(https?://.*)?$",
-        description="Where a simulated Azure tells its time; empty in Azure, where the machine's clock is right.",
+        description="Address of the clock of a simulated Azure; empty in Azure, where the machine's clock is used.",
     )
     auth_audiences: Names = Field(
         (),
@@ -72,7 +83,7 @@ class Settings(BaseSettings):
     auth_issuers: Names = Field(
         ("https://login.microsoftonline.com/{tenantId}/v2.0", "https://sts.windows.net/{tenantId}/"),
         validation_alias="AUTH_ISSUERS",
-        description="Issuers of access tokens, comma-separated; {tenantId} stands for the token's Entra tenant.",
+        description="Issuers of access tokens, comma-separated; {tenantId} is replaced by the token's Entra tenant.",
     )
     auth_keys_url: str = Field(
         "https://login.microsoftonline.com/common/discovery/v2.0/keys",
@@ -80,13 +91,29 @@ class Settings(BaseSettings):
         pattern=r"^https?://",
         description="The issuer's signing keys (JSON Web Key Set).",
     )
+    provider_tenant_id: Annotated[str | None, AfterValidator(_guid_or_none)] = Field(
+        None,
+        validation_alias="FARSHORE_PROVIDER_TENANT_ID",
+        description="Entra tenant, a GUID, whose callers may register the provider; without effect once there is a provider.",
+    )
+    registry_table_uri: str | None = Field(
+        None,
+        validation_alias="FARSHORE_REGISTRY_TABLE_URI",
+        pattern=r"^(https?://.*)?$",
+        description="Table endpoint of the storage account that has the tenant registry; empty: the app's own account.",
+    )
+    key_vault_suffix: str = Field(
+        "vault.azure.net",
+        validation_alias="FARSHORE_KEY_VAULT_SUFFIX",
+        description="End of the host names of key vaults; other clouds have others. On an emulator the whole beginning of their URLs.",
+    )
     queue_roles: Annotated[
         tuple[Literal["Copies.Read", "Copies.Write", "Failovers.Read", "Failovers.Execute", "Tenants.Read", "Tenants.Write"], ...],
         NoDecode,
     ] = Field(
         ("Copies.Write", "Failovers.Execute", "Tenants.Write"),
         validation_alias="FARSHORE_QUEUE_ROLES",
-        description="Roles of whoever may send to an intake queue, comma-separated; never an approving role or Admin.",
+        description="Roles that senders to an intake queue have, comma-separated; never an approving role or Admin.",
     )
     application_insights: str | None = Field(
         None,
@@ -115,10 +142,14 @@ class Settings(BaseSettings):
         gt=0,
         le=1,
         validation_alias="FARSHORE_BUDGET_SHARE",
-        description="Our share of Resource Manager's call budget, 0 to 1.",
+        description="Farshore's share of Resource Manager's call budget, 0 to 1.",
     )
     calls_in_flight: int = Field(
-        64, ge=1, le=512, validation_alias="FARSHORE_CALLS_IN_FLIGHT", description="Calls to Azure at one time in one process."
+        64,
+        ge=1,
+        le=512,
+        validation_alias="FARSHORE_CALLS_IN_FLIGHT",
+        description="The most calls to Azure that one process makes at the same time.",
     )
     lease_seconds: float = Field(
         90,

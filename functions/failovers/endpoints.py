@@ -8,12 +8,13 @@ from shared.access.roles import Role
 from shared.arm.ids import ResourceId
 from shared.failovers.audit.answers import AuditTrail
 from shared.failovers.failing_over.answers import Failover, Plan
-from shared.failovers.failing_over.requests import ApproveRequest, FailoverRequest, RejectRequest, ResolveRequest
+from shared.failovers.failing_over.requests import ApproveRequest, FailoverRequest, RejectRequest
 from shared.failovers.kinds import FAILOVER
 from shared.failovers.requests import DRY_RUN, FAILOVER_FILTERS, inventory_of
 from shared.operations.model.models import JsonObject, Operation
 from shared.web.answers import HttpAnswer
 from shared.web.calls import Call
+from shared.web.operations import ResolveRequest
 from shared.web.routes import Owner, Route
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ async def reject_failover(call: Call[RejectRequest]) -> HttpAnswer:
 @serve(RESOLVE)
 async def resolve_failover(call: Call[ResolveRequest]) -> HttpAnswer:
     """Resolve a failover of unknown outcome."""
-    return _accepted(call, await _failovers(call).resolve(call.operation, call.body, call.caller.actor))
+    return _accepted(call, await _failovers(call).resolve(call.operation, call.body.resolution, call.caller.actor))
 
 
 @serve(RESUME)

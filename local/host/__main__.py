@@ -20,7 +20,7 @@ def main() -> int:
     parser.add_argument("--port", type=int, default=7071, help="HTTP port")
     parser.add_argument("--control-port", type=int, default=0, help="port of /settle and /workers; 0 takes any")
     parser.add_argument("--workers", type=int, default=1, help="worker processes")
-    parser.add_argument("--data", type=Path, help="folder that keeps the timers' standing")
+    parser.add_argument("--data", type=Path, help="folder of the timers' schedule status")
     parser.add_argument("--debug-port", type=int, help="port on which debugpy waits for a debugger of the worker; needs --workers 1")
     given = parser.parse_args()
     die_with_parent(signal.SIGTERM)

@@ -18,7 +18,7 @@ _log = logging.getLogger(__name__)
 
 
 class LineEnded(ConnectionError):  # noqa: N818  # names what happened
-    """The other side is gone: nobody will answer."""
+    """The process at the other end is gone: no answer will come."""
 
 
 class Channel:

@@ -14,11 +14,11 @@ from local.host.schedule import Schedule
 
 
 class IndexRefused(Exception):  # noqa: N818  # read by a person as a sentence
-    """The app cannot be served; the message says which function and why."""
+    """The app cannot be served; the message names the function and the reason."""
 
 
 class SdkFunction(Protocol):
-    """What the SDK tells of one function."""
+    """What the SDK describes of one function."""
 
     def get_function_name(self) -> str: ...
     def get_raw_bindings(self) -> list[str]: ...
@@ -77,7 +77,7 @@ def index_functions(app: SdkApp, settings: Mapping[str, str]) -> FunctionIndex:
     """Index a `FunctionApp`, whose functions can be asked for once only; raises `IndexRefused` as `load_index` does."""
     try:
         listed = app.get_functions()
-    except ValueError as error:  # the SDK's own word for a name used twice or a function without a trigger
+    except ValueError as error:  # the SDK's error for a name used twice or a function without a trigger
         raise IndexRefused(str(error)) from error
     functions: dict[str, Function] = {}
     for item in listed:

@@ -26,18 +26,18 @@ class Activity:
         self._idle.set()
 
     @contextmanager
-    def one(self, *, ours: bool = True) -> Iterator[None]:
-        """Count one invocation for as long as the block runs; its end counts only where the supervisor does not await it (`ours`)."""
+    def one(self, *, counts_end: bool = True) -> Iterator[None]:
+        """Count one invocation for as long as the block runs; its end counts only where the supervisor does not await it (`counts_end`)."""
         self.in_flight += 1
         self.began += 1
         self._idle.clear()
-        if ours:
+        if counts_end:
             self._work.set()
         try:
             yield
         finally:
             self.in_flight -= 1
-            self.ended += ours
+            self.ended += counts_end
             if self.in_flight == 0:
                 self._idle.set()
 

@@ -1,4 +1,4 @@
-"""Lockstep with the simulation's clock: it moves the time, this host says when the work that came due is done.
+"""Lockstep with the simulation's clock: it moves the time, this host reports when the work that came due is done.
 
 The two phases are those of docs/design/simulation.md, "The clock".
 """

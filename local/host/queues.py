@@ -1,4 +1,4 @@
-"""Queue triggers: polling, hiding, renewing, deleting, and the poison queue, as docs/azure/functions-host.md says of the real host."""
+"""Queue triggers: polling, hiding, renewing, deleting, and the poison queue, as the real host does it (docs/azure/functions-host.md)."""
 
 import asyncio
 import base64
@@ -129,7 +129,7 @@ class QueueListener:
                 await self._work(message)
             except (AzureError, OSError) as error:
                 # It shows again when its time is up: delivered at least once.
-                _log.warning("message %s of %s could not be put away: %s", message.id, self._queue.queue_name, error)
+                _log.warning("message %s of %s could not be moved to its poison queue: %s", message.id, self._queue.queue_name, error)
             finally:
                 renewal.cancel()
 

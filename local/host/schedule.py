@@ -25,7 +25,7 @@ _PART: Final = re.compile(r"(?:\*|(?P<first>\w+)(?:-(?P<last>\w+))?)(?:/(?P<step
 class Schedule:
     """The slots of a timer, in UTC: six fields, seconds first; day of month and day of week must both match.
 
-    Raises `ValueError` saying which field is wrong, or that no moment ever matches.
+    Raises `ValueError` that names the wrong field, or that no time ever matches.
     """
 
     text: str
@@ -41,7 +41,7 @@ class Schedule:
         try:
             self.after(datetime(2024, 1, 1, tzinfo=UTC))
         except CroniterBadDateError as error:
-            raise ValueError(f"the schedule {self.text!r} never comes") from error
+            raise ValueError(f"the schedule {self.text!r} matches no time") from error
 
     def after(self, moment: datetime) -> datetime:
         """Return the first slot later than `moment` (aware), in UTC."""

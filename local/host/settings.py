@@ -28,7 +28,7 @@ class QueueSettings:
 
 @dataclass(frozen=True, slots=True)
 class HostSettings:
-    """What host.json says of HTTP, queues and the time-out of a function (wall-clock seconds)."""
+    """What host.json sets for HTTP, queues and the time-out of a function (wall-clock seconds)."""
 
     route_prefix: str = "api"
     function_timeout: float = 1800.0

@@ -23,7 +23,7 @@ _log = logging.getLogger(__name__)
 
 
 class PortBusy(Exception):  # noqa: N818  # read by a person as a sentence
-    """Another process has the port; the message says which, and the option that changes it."""
+    """Another process has the port; the message names it, and the option that changes it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +120,7 @@ async def _simulation(clock_url: str | None, control_port: int) -> AsyncIterator
 
 
 class Register:
-    """Tells the simulation where this host answers `settle`."""
+    """Registers with the simulation the address where this host answers `settle`."""
 
     def __init__(self, session: aiohttp.ClientSession, url: str, control: str) -> None:
         self._session = session
@@ -136,7 +136,7 @@ class Register:
             _log.warning("the simulation did not take this host for its lockstep: %s", error)
 
     async def end(self) -> None:
-        """Take the registration back, if there is still somebody to tell."""
+        """Take the registration back, if the simulation still runs."""
         with contextlib.suppress(OSError, aiohttp.ClientError):
             async with self._session.delete(self._url):
                 pass

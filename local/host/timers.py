@@ -80,7 +80,7 @@ class Timers:
         self._adopted = True
 
     async def run(self, listed: Sequence[dict[str, Any]]) -> None:
-        """Follow the clock and fire what is due, for ever; a clock that stands still fires nothing.
+        """Follow the clock and fire what is due, for ever; a clock that does not move fires nothing.
 
         `listed`: the app's timers, [{"name", "schedule", "runOnStartup"}].
         """

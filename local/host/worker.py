@@ -1,4 +1,4 @@
-"""One worker process: it loads the app, answers HTTP on the supervisor's socket, works queues, and runs timers when told."""
+"""One worker process: it loads the app, answers HTTP on the supervisor's socket, processes queues, and runs timers on request."""
 
 import argparse
 import asyncio
@@ -64,7 +64,7 @@ class Worker:
         frontend = HttpFrontend(self._index, self._settings.route_prefix, self._invoke, self._activity, key)
         self._runner = web.AppRunner(frontend.application(), access_log=None, shutdown_timeout=GRACE)
         await self._runner.setup()
-        # asyncio accepts as many connections in one go as the backlog says: few, so that the other workers get their share.
+        # asyncio accepts as many connections in one go as the backlog has: few, so that the other workers get their share.
         await web.SockSite(self._runner, http, backlog=_ACCEPTED_AT_ONCE).start()
         http.listen(_BACKLOG)
         self._tasks = [asyncio.create_task(listener.run()) for listener in self._listeners] if polls else []
@@ -84,7 +84,7 @@ class Worker:
         """Run a timer function: {"function", "pastDue", "scheduleStatus"} → {"succeeded": bool}."""
         function = self._index.functions[arguments["function"]]
         request = TimerRequest(past_due=arguments["pastDue"], schedule_status=arguments["scheduleStatus"], schedule={"AdjustForDST": True})
-        with self._activity.one(ours=False):
+        with self._activity.one(counts_end=False):
             try:
                 await self._invoke(function, request)
             except Exception:

@@ -56,7 +56,7 @@ class Workers:
         self.timers: asyncio.Future[list[dict[str, Any]]] = asyncio.get_running_loop().create_future()
 
     def start(self) -> None:
-        """Start every worker and keep each alive; `refused` fails with `AppRefused`, `timers` has what the app's index says."""
+        """Start every worker and keep each alive; `refused` fails with `AppRefused`, `timers` has the timers of the app's index."""
         self._keepers = [asyncio.create_task(self._keep(number)) for number in range(1, self._count + 1)]
 
     async def stop(self) -> None:
@@ -129,17 +129,17 @@ class Workers:
                 await asyncio.sleep(min(0.1 * 2**short_lives, _LONGEST_PAUSE))
 
     async def _live(self, number: int) -> int:
-        ours, theirs = socket.socketpair()
+        own, other = socket.socketpair()
         process = await asyncio.create_subprocess_exec(
             sys.executable, *self._program,
             "--app", str(self._folder), "--number", str(number),
-            "--http", str(self._http.fileno()), "--channel", str(theirs.fileno()),
-            pass_fds=(self._http.fileno(), theirs.fileno()),
+            "--http", str(self._http.fileno()), "--channel", str(other.fileno()),
+            pass_fds=(self._http.fileno(), other.fileno()),
             stdin=asyncio.subprocess.DEVNULL,
             env=os.environ | {"PYTHONPATH": _with_this_project()},
         )  # fmt: skip
-        theirs.close()
-        member = _Member(number, process, Channel(ours, {}))
+        other.close()
+        member = _Member(number, process, Channel(own, {}))
         member.channel.handle("ready", lambda index: self._became_ready(member, index))
         member.channel.handle("refused", self._was_refused)
         member.channel.handle("work", self._has_work)

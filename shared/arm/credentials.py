@@ -61,7 +61,9 @@ class CachedCredential:
             if not claims and (token := self._fresh(scopes)) is not None:
                 return token
             if scopes not in self._tokens and self._now() < self._ask_again.get(scopes, 0.0):
-                raise not_sent("no access token could be had a moment ago")  # or each waiting call would ask in its turn
+                raise not_sent(
+                    "the last request for an access token failed; it is repeated after a pause"
+                )  # or each waiting call would ask in its turn
             return await self._renew(scopes, options)
 
     def discard(self, token: str) -> None:
@@ -100,7 +102,7 @@ class CachedCredential:
                 return kept
             self._tokens.pop(scopes, None)
             self._ask_again[scopes] = self._now() + _ASK_AGAIN_WITHOUT
-            raise not_sent(f"no access token could be had ({type(error).__name__})") from error
+            raise not_sent(f"an access token could not be acquired ({type(error).__name__})") from error
         self._tokens[scopes] = token
         self._discarded.discard(scopes)
         self._ask_again[scopes] = self._now() + _ASK_AGAIN_AFTER  # a short-lived token is not asked for with each call
@@ -153,7 +155,7 @@ def authentication_policy(
 
 
 def scope_of(resource_manager_url: str) -> str:
-    """Return the scope of a token for Resource Manager: its own address, and the public cloud's for a stand-in on loopback."""
+    """Return the scope of a token for Resource Manager: its own address, and the public cloud's for a simulated Azure on loopback."""
     return f"{_PUBLIC_CLOUD if is_loopback(resource_manager_url) else resource_manager_url}/.default"
 
 

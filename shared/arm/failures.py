@@ -164,9 +164,9 @@ def _of_additional_info(entry: Mapping[str, object]) -> Problem:
     """Return an entry of `additionalInfo` as a detail: its type as the code, the members of its `info` as the message."""
     info = entry.get("info")
     members = info if isinstance(info, Mapping) else {"info": info}
-    words = "; ".join(f"{name}: {_plain(value)}" for name, value in members.items() if value not in (None, "", [], {}))
+    text = "; ".join(f"{name}: {_plain(value)}" for name, value in members.items() if value not in (None, "", [], {}))
     target = members.get("policyAssignmentId")
-    return Problem(_text(entry.get("type")) or "AdditionalInfo", _text(words), _text(target) or None)
+    return Problem(_text(entry.get("type")) or "AdditionalInfo", _text(text), _text(target) or None)
 
 
 def _plain(value: object) -> str:

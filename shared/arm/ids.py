@@ -25,9 +25,9 @@ _FORBIDDEN = frozenset("?#%\\<>&\"'`{}|^*")
 _FORM = "an ARM resource id has the form /subscriptions/{subscription}/resourceGroups/{group}/providers/{namespace}/{type}/{name}"
 
 # The names whose case ARM's own answers fix; others are kept as they came.
-_WORDS = {
-    word.lower(): word
-    for word in (
+_SPELLINGS = {
+    name.lower(): name
+    for name in (
         "Microsoft.Compute",
         "Microsoft.Network",
         "Microsoft.RecoveryServices",
@@ -95,9 +95,9 @@ class ResourceId:
             raise ValueError(f"a segment is empty; {_FORM}")
         if len(segments) < 8:
             raise ValueError(f"it ends too early; {_FORM}")
-        for position, word in ((0, "subscriptions"), (2, "resourceGroups"), (4, "providers")):
-            if segments[position].lower() != word.lower():
-                raise ValueError(f"'{_shortened(segments[position])}' is not allowed here. Use '{word}'; {_FORM}")
+        for position, name in ((0, "subscriptions"), (2, "resourceGroups"), (4, "providers")):
+            if segments[position].lower() != name.lower():
+                raise ValueError(f"'{_shortened(segments[position])}' is not allowed here. Use '{name}'; {_FORM}")
         return _checked(segments[1], segments[3], segments[5], segments[6::2], segments[7::2])
 
     @property
@@ -211,8 +211,8 @@ def _checked(subscription: str, group: str, provider: str, types: list[str], nam
     return ResourceId(
         subscription.lower(),
         group,
-        _WORDS.get(provider.lower(), provider),
-        tuple(_WORDS.get(type_.lower(), type_) for type_ in types),
+        _SPELLINGS.get(provider.lower(), provider),
+        tuple(_SPELLINGS.get(type_.lower(), type_) for type_ in types),
         tuple(names),
     )
 

@@ -42,7 +42,7 @@ def assemble(core: Core) -> Parts:
     planner = Planner(gateway, registry)
     set_up_steps = SetUpSteps(gateway, planner, core.locks, clock, core.timings)
     failovers = Failovers(core.acceptance, core.commands, context, gateway, trails, core.locks, clock)
-    set_up = SetUp(core.acceptance, planner, Ownership(gateway, registry), core.locks)
+    set_up = SetUp(core.acceptance, planner, Ownership(gateway, registry), core.locks, core.commands, gateway, clock)
     drill_table, protection_table = core.storage.table(kinds.DRILLS), core.storage.table(kinds.PROTECTIONS)
     drills = Drills(PolicyStore(drill_table, DrillPolicy), DrillStore(drill_table), failovers, gateway, core.store, clock, registry)
     protection = Protection(
@@ -55,6 +55,7 @@ def assemble(core: Core) -> Parts:
             **{kind.name: set_up_workflow(set_up_steps) for kind in kinds.SET_UP},
         },
         timers=(drills.run, protection.run),
+        resolvers={kind.name: set_up.resolve for kind in kinds.SET_UP},
         messages=MESSAGES,
         readiness=(readiness_check(gateway, inventory, registry),),
     )

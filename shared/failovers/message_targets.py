@@ -40,17 +40,17 @@ async def _vault(app: App, intake: Intake, target: str) -> Vault:
     """Return the vault, reached as the tenant that owns the ids of the message, or that the message names."""
     ids = tuple(_ids([target, *_texts(intake.body)]))
     vault = _named(intake) or next((_vault_of(one) for one in ids if _in_a_vault(one)), None)
-    sharers = await app.registry.sharers_of(str(vault)) if vault is not None else frozenset()
     # in a vault that several tenants share, the ids of the vault, its policies and its fabrics do not identify the tenant
     narrow = tuple(one for one in ids if not _of_a_whole_vault(one))
-    deciding = narrow if narrow or intake.tenant in sharers else ids
+    sharing = vault is not None and intake.tenant is not None and await app.registry.shares(intake.tenant, str(vault))
+    deciding = narrow if narrow or sharing else ids
     owner = await message_owner(app.registry, deciding, intake.tenant, app.of(Inventory).owner_of)
     if vault is None:
         tenant = await app.registry.by_name(owner)
         if tenant is None or tenant.default_vault is None:
             raise not_found(f"vault of tenant '{owner}'", target="vaultId")
         return Vault(ResourceId.parse(tenant.default_vault), owner)
-    if owner not in {*sharers, await app.of(Inventory).owner_of(vault)}:
+    if owner != await app.of(Inventory).owner_of(vault) and not await app.registry.shares(owner, str(vault)):
         raise not_found(f"vault '{vault}' of tenant '{owner}'", target="vaultId")
     return Vault(vault, owner)
 

@@ -1,4 +1,4 @@
-"""ISO 8601 durations: weeks, days, hours, minutes, seconds. Years and months are refused, for nobody knows how long they are."""
+"""ISO 8601 durations: weeks, days, hours, minutes, seconds. Years and months are refused: their length varies."""
 
 import re
 from datetime import timedelta
@@ -11,10 +11,10 @@ _FORM = re.compile(
 
 
 def parse_duration(text: str) -> timedelta:
-    """Read `PT4H`, `P1DT30M`, `PT90S`; raises `ValueError`, in words, for anything else."""
+    """Read `PT4H`, `P1DT30M`, `PT90S`; raises `ValueError` with a message for the caller."""
     found = _FORM.fullmatch(text)
     if found is None or text == "P":
-        raise ValueError(f"'{text[:40]}' is no duration such as PT30M, PT4H or P1D (ISO 8601, without years and months)")
+        raise ValueError(f"'{text[:40]}' is not a valid duration. Use ISO 8601 without years and months, for example PT30M, PT4H or P1D")
     return timedelta(**{unit: float(value) for unit, value in found.groupdict().items() if value is not None})
 
 
@@ -31,7 +31,7 @@ def duration_text(span: timedelta) -> str:
 
 
 def in_words(span: timedelta) -> str:
-    """Say how long something is for a person: the largest unit of which there are at least two, else the next smaller one."""
+    """Return a duration for people: in the largest unit of which there are at least two, else the next smaller one."""
     seconds = max(int(span.total_seconds()), 0)
     for unit, size in (("days", 86400), ("hours", 3600), ("minutes", 60)):
         if seconds >= 2 * size:

@@ -77,7 +77,7 @@ def flag(holder: Json, *names: str) -> bool | None:
 
 
 def moment(holder: Json, *names: str) -> datetime | None:
-    """Return the first of the named members that is an ISO 8601 time, aware UTC; times before 1970 stand for a missing time."""
+    """Return the first of the named members that is an ISO 8601 time, aware UTC; a time before 1970 counts as missing."""
     return next((value for name in names if (value := _moment(text(holder, name))) is not None), None)
 
 

@@ -58,6 +58,17 @@ STATUS: Mapping[ErrorCode, int] = {
     ErrorCode.OUTCOME_UNKNOWN: 409,
     ErrorCode.NO_PROGRESS: 409,
     ErrorCode.COPY_STUCK: 409,
+    ErrorCode.ALREADY_MAPPED: 409,
+    ErrorCode.JUST_RELEASED: 409,
+    ErrorCode.PROVIDER_EXISTS: 409,
+    ErrorCode.PROVIDER_CANNOT_BE_DELETED: 409,
+    ErrorCode.KIND_FIXED: 409,
+    ErrorCode.TENANT_BUSY: 409,
+    ErrorCode.NAME_TAKEN: 409,
+    ErrorCode.NAME_USED_BEFORE: 409,
+    ErrorCode.PLAN_IN_USE: 409,
+    ErrorCode.CLOUD_IN_USE: 409,
+    ErrorCode.OWNER_CHANGED: 409,
     ErrorCode.LENGTH_REQUIRED: 411,
     ErrorCode.PRECONDITION_FAILED: 412,
     ErrorCode.PAYLOAD_TOO_LARGE: 413,
@@ -67,7 +78,7 @@ STATUS: Mapping[ErrorCode, int] = {
     ErrorCode.INTERNAL_ERROR: 500,
     ErrorCode.SERVICE_UNAVAILABLE: 503,
 }
-"""The HTTP status of each code. `AuthorizationFailed` is what Azure says to *us*: 403 would send the caller to look at its own roles."""
+"""The HTTP status of each code. `AuthorizationFailed` is Azure's answer to the app: 403 would point the caller to its own roles."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +113,7 @@ def error_answer(problem: Problem, status: int, retry_after: float | None = None
 
 
 def refusal(refused: Refused) -> HttpAnswer:
-    """Return the answer to a refusal of our own word; 429 and 503 always say when to come back."""
+    """Return the answer to a refusal; 429 and 503 always have Retry-After."""
     status = STATUS[refused.code]
     wait = RETRY_AFTER_SECONDS if refused.retry_after is None and status in {429, 503} else refused.retry_after
     answer = error_answer(refused.problem, status, wait)
@@ -110,14 +121,14 @@ def refusal(refused: Refused) -> HttpAnswer:
 
 
 def failure(error: Exception) -> HttpAnswer:
-    """Return the answer to an error that nobody foresaw, without a word of its insides: 503 where waiting helps, else 500."""
+    """Return the answer to an unexpected error, without its message: 503 where waiting helps, else 500."""
     if _passes(error):
         return refusal(Refused(ErrorCode.SERVICE_UNAVAILABLE, "A service that this request needs does not respond. Try again later."))
     return refusal(Refused(ErrorCode.INTERNAL_ERROR, "Internal error. Search the log for the x-ms-request-id of this answer."))
 
 
 def absolute(base_url: str, path: str) -> str:
-    """Return the address of a path of ours, such as `/operations/{id}`; `base_url` is scheme and host."""
+    """Return the address of a path of this API, such as `/operations/{id}`; `base_url` is scheme and host."""
     return f"{base_url}{API}{path}"
 
 

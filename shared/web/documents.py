@@ -43,7 +43,7 @@ def parse(model: type[M], document: JsonObject) -> M:
 
 
 def invalid(problems: Sequence[Problem]) -> Refused:
-    """Return the refusal of a request for one or more fields, each a problem with its target; at most 50 are told."""
+    """Return the refusal of a request for one or more fields, each a problem with its target; `details` has at most 50."""
     first = problems[0]
     message = f"{first.target}: {first.message}" if first.target else first.message
     if len(problems) > 1:
@@ -65,7 +65,7 @@ def _problem(model: type[BaseModel], document: JsonObject, error: ErrorDetails) 
 def _path(document: JsonObject, error: ErrorDetails) -> tuple[str | int, ...]:
     """Leave out of pydantic's location what the sender never wrote: the branches of a union, `[key]`, validators.
 
-    A model's own errors of the type `farshore_field` say exactly which field is meant, also one that is missing.
+    A model's own errors of the type `farshore_field` name exactly the field that is meant, also one that is missing.
     """
     if error["type"] == "farshore_field":
         return tuple(error["loc"])
@@ -92,7 +92,7 @@ def _message(model: type[BaseModel], path: tuple[str | int, ...], error: ErrorDe
             return "This field is required."
         case "extra_forbidden":
             known = sorted(_fields(_at(model, path[:-1])))
-            return f"This field is not known here; known are {', '.join(known)}." if known else "This field is not known here."
+            return f"This field is unknown. The known fields are {', '.join(known)}." if known else "This field is unknown."
         case "value_error":
             message = error["msg"].removeprefix("Value error, ")
         case _:

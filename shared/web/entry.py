@@ -40,7 +40,9 @@ async def answer(request: "func.HttpRequest", runtime: Callable[[], Awaitable[Ap
         request_id = app.ids.new()
     except Exception:
         log.exception("request %s: the app did not start", request_id, extra={"request": request_id})
-        down = refusal(Refused(ErrorCode.SERVICE_UNAVAILABLE, "Farshore has not started: a service that it needs does not answer."))
+        down = refusal(
+            Refused(ErrorCode.SERVICE_UNAVAILABLE, "Farshore has not started: a service that it needs does not respond. Try again later.")
+        )
         return to_http(down.with_headers(_always(request, request_id)))
     try:
         with _traced(request):
@@ -93,11 +95,13 @@ async def _caller(request: "func.HttpRequest", app: App, route: Route) -> Princi
     """Return who calls, once the route's role is theirs; None where the route is open to all."""
     if route.needed is None:
         return None
-    principal = await app.tokens.verify(request.headers.get("authorization"))
+    principal = await app.tokens.verify(request.headers.get("authorization"), founding=route.founding)
     if isinstance(route.needed, Role):
         require(principal, route.needed)
     else:
         require_any(principal, route.needed)
+    if route.owner is Owner.PROVIDER:
+        require(principal, Role.ADMIN)
     if route.person:
         require_person(principal)
     return principal

@@ -30,7 +30,7 @@ async def health_answer(app: App, authorization: str | None) -> HttpAnswer:
         body["details"] = _details(app, up)
     if up:
         return HttpAnswer(200, body)
-    refused = Refused(ErrorCode.SERVICE_UNAVAILABLE, "Storage does not answer: no work can be accepted.")
+    refused = Refused(ErrorCode.SERVICE_UNAVAILABLE, "Storage does not respond: no work can be accepted.")
     answer = refusal(refused)
     return HttpAnswer(answer.status, body | {"error": refused.problem.as_json()}, answer.headers)
 

@@ -1,15 +1,16 @@
 """Lists, page by page: `top`, an opaque `continuation`, a complete `nextLink` (docs/design/http.md, "Lists").
 
-A continuation carries where its page begins, under a digest of that place, the caller and the filters. The digest has no secret: it finds
-a mistake or a link used by somebody else, and it need do no more, for whoever makes one up gets no row that asking from the start would
-not show. Each page is searched with the caller's own rights anew.
+A continuation has the place where its page begins, under a digest of that place, the caller and the filters. The digest has no secret: it
+finds a mistake, or a link that another caller uses. It need do no more: a continuation that is made up shows no row that the list would
+not show from its start. Each page is searched with the caller's own rights.
 """
 
 import base64
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 from urllib.parse import urlencode
 
 from shared.access.principal import Principal
@@ -19,12 +20,16 @@ from shared.web.documents import wrong
 from shared.web.requests import QueryParameter
 
 DEFAULT_TOP = 100
-TOP = QueryParameter("top", "How many to give, at most; 100 when it is left out.", minimum=1, maximum=1000)
-CONTINUATION = QueryParameter("continuation", "Where the page begins; only as a nextLink carries it.", max_length=4096)
+TOP = QueryParameter("top", "The most entries of a page; 100 by default.", minimum=1, maximum=1000)
+CONTINUATION = QueryParameter("continuation", "Where the page begins: only a value that a nextLink has.", max_length=4096)
 PAGING = (TOP, CONTINUATION)
 """The query parameters of every list, beside its filters."""
 
+MOST_ROWS = 1000
+"""How many rows of storage one page looks at."""
+
 _DIGEST = 16
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +50,9 @@ def read_page(query: Mapping[str, str], principal: Principal) -> Page:
         after = base64.b64decode(token.encode("ascii"), altchars=b"-_", validate=True)[_DIGEST:].decode()
     except ValueError:  # other letters, a length that does not fit, no UTF-8
         after = ""
-    # written again and compared as text: base64 lets several texts stand for the same bytes
+    # written again and compared as text: in base64, several texts can decode to the same bytes
     if not after or token != _continuation(after, query, principal):
-        message = "This continuation was changed, or was made for another caller or other filters; take a nextLink as it is, or start over."
+        message = "This continuation was changed, or is of another caller or other filters. Use a nextLink as it is, or start over."
         raise wrong("continuation", message)
     return Page(top, after)
 
@@ -64,6 +69,32 @@ def page_body(
         following = {**query, "continuation": _continuation(last, query, principal)}
         body["nextLink"] = f"{absolute(base_url, path)}?{urlencode(following)}"
     return body
+
+
+async def read_rows(
+    read: Callable[[int, str | None], Awaitable[tuple[Sequence[T], str | None]]],
+    page: Page,
+    takes: Callable[[T], bool],
+    name: Callable[[T], str],
+) -> tuple[list[T], str | None]:
+    """Return the rows of a page of a list that storage keeps in order, and the name after which the next page begins, None at the end.
+
+    `read` returns up to so many rows after a name, and the last name where there are more. Rows that `takes` refuses are left out. A page
+    may be short, or empty, and still have a next one: it ends after 1,000 rows, so that no request reads a whole table.
+    """
+    found: list[T] = []
+    after, looked_at = page.after, 0
+    while True:
+        rows, after = await read(min(page.top, MOST_ROWS - looked_at), after)
+        looked_at += len(rows)
+        for number, row in enumerate(rows):
+            if not takes(row):
+                continue
+            found.append(row)
+            if len(found) == page.top:
+                return found, name(row) if after is not None or number + 1 < len(rows) else None
+        if after is None or looked_at >= MOST_ROWS:
+            return found, after
 
 
 def _continuation(after: str, query: Mapping[str, str], principal: Principal) -> str:

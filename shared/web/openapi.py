@@ -72,19 +72,19 @@ def _operation(route: Route, keys: Any) -> Json:  # noqa: ANN401  # pydantic's o
 
 def operation_id(route: Route) -> str:
     """Return a name for generated clients: `getRestorePointCopiesById`, `postRestorePointCopiesByIdCancel`."""
-    words = []
+    parts = []
     for segment in route.path.strip("/").split("/"):
         named = PATH_PARAMETER.fullmatch(segment)
-        words += ["by", named[1]] if named else re.split(r"[-.]", segment)
-    return route.method.lower() + "".join(word[:1].upper() + word[1:] for word in words)
+        parts += ["by", named[1]] if named else re.split(r"[-.]", segment)
+    return route.method.lower() + "".join(part[:1].upper() + part[1:] for part in parts)
 
 
 def _roles(route: Route) -> str:
     if route.needed is None:
         return "Open to all."
     wanted = [route.needed] if isinstance(route.needed, Role) else sorted(route.needed)
-    said = f"Needs the app role {' or '.join(f'`{role}`' for role in wanted)}"
-    return f"{said} (or the provider's `Admin`)." if set(wanted) <= READ_ROLES else f"{said}."
+    text = f"Needs the app role {' or '.join(f'`{role}`' for role in wanted)}"
+    return f"{text} (or the provider's `Admin`)." if set(wanted) <= READ_ROLES else f"{text}."
 
 
 def _parameters(route: Route) -> Iterable[Json]:
@@ -93,6 +93,9 @@ def _parameters(route: Route) -> Iterable[Json]:
     for parameter in route.known_query:
         yield {"name": parameter.name, "in": "query", "description": parameter.description, "schema": _query_schema(parameter)}
     yield {"$ref": "#/components/parameters/ClientRequestId"}
+    if route.conditional:
+        yield {"$ref": "#/components/parameters/IfMatch"}
+        yield {"$ref": "#/components/parameters/IfNoneMatch"}
     if route.repeatable:
         yield {"$ref": "#/components/parameters/RepeatabilityRequestId"}
         yield {"$ref": "#/components/parameters/RepeatabilityFirstSent"}
@@ -108,6 +111,8 @@ def _query_schema(parameter: QueryParameter) -> Json:
 
 def _responses(route: Route, keys: Any) -> Json:  # noqa: ANN401  # pydantic's own mapping type
     success: Json = {"description": route.summary, "headers": _refs("RequestId", "ClientRequestId")}
+    if route.conditional and route.status == 200:
+        success["headers"] |= _refs("ETag")
     if route.response:
         success["content"] = {route.media_type: {"schema": _body_schema(route, keys)}}
     elif route.status != 204:
@@ -116,10 +121,12 @@ def _responses(route: Route, keys: Any) -> Json:  # noqa: ANN401  # pydantic's o
     if route.status == 202 and route.is_operation:
         success["headers"] |= _refs("OperationLocation", "Location", "RetryAfter")
         responses["200"] = {**success, "description": "The same request was accepted before, and its operation has ended."}
+    if route.conditional and route.method == "PUT":
+        responses["201"] = {**success, "description": "It was created."}
     if route.dry:
         either = {"oneOf": [_body_schema(route, keys), keys[(route.dry, "serialization")]]}
         responses["200"] = {
-            "description": "Of a dry run the plan; else the same request was accepted before, and its operation has ended.",
+            "description": "For a dry run, the plan. Otherwise: the same request was accepted before, and its operation has ended.",
             "headers": _refs("RequestId", "ClientRequestId"),
             "content": {route.media_type: {"schema": either}},
         }
@@ -139,7 +146,7 @@ def _body_schema(route: Route, keys: Any) -> Json:  # noqa: ANN401  # pydantic's
     schema: Json = keys[(route.response, "serialization")]
     if not route.is_list:
         return schema
-    following = {"type": "string", "format": "uri", "description": "The next page, complete; absent on the last."}
+    following = {"type": "string", "format": "uri", "description": "The complete address of the next page; absent on the last page."}
     return {"type": "object", "required": ["value"], "properties": {"value": {"type": "array", "items": schema}, "nextLink": following}}
 
 
@@ -149,6 +156,8 @@ def _refusals(route: Route) -> set[int]:
         found |= {400, 401, 403}
     if route.path_parameters:
         found.add(404)
+    if route.conditional:
+        found |= {409, 412} | ({428} if route.method == "PUT" else set())
     if route.request or route.method in {"POST", "PUT", "PATCH"}:
         found |= {400, 413, 415}
     return found - {route.status}
@@ -176,15 +185,17 @@ _HEADER_NAMES = {
     "Location": "Location",
     "RetryAfter": "Retry-After",
     "Challenge": "WWW-Authenticate",
+    "ETag": "ETag",
 }
 _HEADERS: Json = {
-    "RequestId": _header("Names this request in our log.", format="uuid"),
+    "RequestId": _header("Identifies this request in the log.", format="uuid"),
     "ClientRequestId": _header("The request's own x-ms-client-request-id."),
     "ErrorCode": _header("The error's code, as in the body."),
     "OperationLocation": _header("The operation, absolute: /api/operations/{id}.", format="uri"),
     "Location": _header("The resource, absolute.", format="uri"),
-    "RetryAfter": {"description": "When to come back, wall-clock seconds.", "schema": {"type": "integer", "minimum": 1}},
-    "Challenge": _header("What is wrong with the access token (RFC 6750)."),
+    "RetryAfter": {"description": "When to send the request again, in wall-clock seconds.", "schema": {"type": "integer", "minimum": 1}},
+    "ETag": _header("The document's strong tag, for If-Match."),
+    "Challenge": _header("Why the access token was refused (RFC 6750)."),
 }
 
 
@@ -193,13 +204,17 @@ def _header_parameter(name: str, description: str, **schema: object) -> Json:
 
 
 _PARAMETERS: Json = {
+    "IfMatch": _header_parameter("If-Match", "The ETag of the document to change or delete, or * for any."),
+    "IfNoneMatch": _header_parameter("If-None-Match", "Only *: creates the document and replaces none.", enum=["*"]),
     "ClientRequestId": _header_parameter(
-        "x-ms-client-request-id", "Comes back with the answer; 1 to 128 printable ASCII characters, else it is ignored.", maxLength=128
+        "x-ms-client-request-id", "Returned with the answer: 1 to 128 printable ASCII characters; another value is ignored.", maxLength=128
     ),
     "RepeatabilityRequestId": _header_parameter(
         "Repeatability-Request-ID", "Makes the request safe to repeat: the same key and body give the same operation.", format="uuid"
     ),
     "RepeatabilityFirstSent": _header_parameter(
-        "Repeatability-First-Sent", "When it was first sent, such as an HTTP date; only stored.", examples=["Sun, 06 Nov 1994 08:49:37 GMT"]
+        "Repeatability-First-Sent",
+        "When the request was first sent, for example as an HTTP date; it is only stored.",
+        examples=["Sun, 06 Nov 1994 08:49:37 GMT"],
     ),
 }

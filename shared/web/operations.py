@@ -1,17 +1,20 @@
-"""Operations of every kind over HTTP: the models that OpenAPI describes, and the operations that a list may show.
+"""Operations of every kind over HTTP: the models that OpenAPI describes, their resolution, and the operations that a list may show.
 
 `shared.operations.outside.events.as_json` writes the body of an operation.
 """
 
-from typing import Any
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic.alias_generators import to_camel
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from shared.access.principal import not_found
 from shared.access.roles import Role
+from shared.operations.accepting.resolving import Resolution, ResolvedAs
 from shared.operations.model.lists import Query
 from shared.operations.model.models import Status
+from shared.values.nulls import without_nulls
 from shared.web.calls import Call
 from shared.web.documents import wrong
 from shared.web.requests import QueryParameter
@@ -19,25 +22,25 @@ from shared.web.requests import QueryParameter
 OPERATION_FILTERS = (
     QueryParameter("status", "Operations in this state only.", values=tuple(str(status) for status in Status)),
     QueryParameter("kind", "Operations of this kind only.", max_length=40),
-    QueryParameter("tenant", "Operations of this tenant only; another's for the provider's Admin.", max_length=63),
-    QueryParameter("attention", "Operations with attention: the on-call page.", values=("true",)),
+    QueryParameter("tenant", "Operations of this tenant only; another tenant's only for the provider's Admin.", max_length=63),
+    QueryParameter("attention", "Operations that have attention, for the on-call page.", values=("true",)),
 )
 
 
 class ErrorDetail(BaseModel):
     """An error of the Azure REST API guidelines."""
 
-    code: str = Field(description="What went wrong, for a program.")
-    message: str = Field(description="What went wrong and what would be right, for a person.")
-    target: str | None = Field(None, description="The field, header or thing that it is about.")
-    details: list["ErrorDetail"] = Field(default_factory=list, description="Each single thing that is wrong.")
+    code: str = Field(description="The error code, for programs.")
+    message: str = Field(description="What failed and what to do, for people.")
+    target: str | None = Field(None, description="The field, header or resource that the error is about.")
+    details: list["ErrorDetail"] = Field(default_factory=list, description="Each single error.")
 
 
 class ErrorBody(BaseModel):
     """The body of every answer that is no success."""
 
     error: ErrorDetail
-    plan: dict[str, object] | None = Field(None, description="With PlanChanged: the plan as it is by now.")
+    plan: dict[str, object] | None = Field(None, description="With PlanChanged: the new plan.")
 
 
 class AttentionBody(BaseModel):
@@ -55,15 +58,42 @@ class OperationBody(BaseModel):
 
     id: str
     kind: str
-    tenant: str = Field(description="The owner of what it changes.")
+    tenant: str = Field(description="The tenant that owns the resource.")
     status: Status
     step: str
     percent_complete: int = Field(ge=0, le=100)
     attention: AttentionBody | None
     created_at: str = Field(json_schema_extra={"format": "date-time"})
     last_updated_at: str = Field(json_schema_extra={"format": "date-time"})
-    resource_location: str = Field(description="Where its resource is, absolute.")
+    resource_location: str = Field(description="The absolute address of its resource.")
     error: ErrorDetail | None
+
+
+class ResolveRequest(BaseModel):
+    """How a person resolves an unknown outcome; `jobId` is an ARM id or the name of the job."""
+
+    model_config = ConfigDict(frozen=True, defer_build=True, extra="forbid", alias_generator=to_camel)
+
+    outcome: ResolvedAs
+    job_id: Annotated[str, Field(min_length=1, max_length=2048)] | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _null_is_absent(cls, value: object) -> object:
+        return without_nulls(cls, value)
+
+    @model_validator(mode="after")
+    def _no_job_where_none_began(self) -> Self:
+        if self.job_id is not None and self.outcome is ResolvedAs.NOT_STARTED:
+            message = {"message": "what did not start has no job: leave jobId out"}
+            error = PydanticCustomError("farshore_field", "{message}", message)
+            raise ValidationError.from_exception_data("ResolveRequest", [InitErrorDetails(type=error, loc=("jobId",), input=None)])
+        return self
+
+    @property
+    def resolution(self) -> Resolution:
+        """The resolution as the core takes it."""
+        return Resolution(self.outcome, self.job_id)
 
 
 class RejectedMessageBody(BaseModel):

@@ -28,7 +28,7 @@ _UTF8 = frozenset({"utf-8", "utf8"})
 class QueryParameter:
     """A query parameter that a route knows: one of `values`, or a whole number from `minimum` to `maximum`, or any text.
 
-    `check` raises `ValueError`, in words, for a text that is wrong.
+    `check` raises `ValueError`, with a message for the caller, for a text that is wrong.
     """
 
     name: str
@@ -47,7 +47,7 @@ class QueryParameter:
 
 @dataclass(frozen=True, slots=True)
 class Repeatability:
-    """What makes a request repeatable: its key, a GUID in lower case, and when the client first sent it, as it said (only stored)."""
+    """What makes a request repeatable: its key, a GUID in lower case, and when the client first sent it (only stored)."""
 
     key: str | None
     first_sent: str | None
@@ -57,7 +57,7 @@ def read_body(request: "func.HttpRequest", model: type[M]) -> tuple[M, JsonObjec
     """Return the body as a model, and the JSON object as it was sent.
 
     Refuses in this order: 413 over 64 KiB, 415 for another content type than JSON in UTF-8, 400 for what is no JSON object, 400 with one
-    detail per field that is wrong. A body that is empty is 400 whatever its content type says.
+    detail per field that is wrong. An empty body is 400 whatever its content type is.
     """
     document = read_json(request)
     return parse(model, document), document
@@ -134,7 +134,7 @@ def trace_of(request: "func.HttpRequest") -> str | None:
 
 
 def base_url(settings: Settings, request: "func.HttpRequest") -> str:
-    """Return scheme and host under which the caller reaches us, no trailing slash: the setting, else the request's own."""
+    """Return scheme and host under which the caller reaches the app, no trailing slash: the setting, else the request's own."""
     if settings.public_base_url:
         return settings.public_base_url
     parts = urlsplit(request.url)
@@ -155,7 +155,11 @@ def _require_json(content_type: str) -> None:
 
 def _wrong_value(parameter: QueryParameter | None, value: str, known: Sequence[str], times: int) -> str | None:
     if parameter is None:
-        return f"This query parameter is not known here; known are {', '.join(known)}." if known else "This call takes no query parameters."
+        return (
+            f"This query parameter is unknown. The known parameters are {', '.join(known)}."
+            if known
+            else "This call takes no query parameters."
+        )
     if times > 1:
         return f"This query parameter is given {times} times. Give it once."
     if not value:

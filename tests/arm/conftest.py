@@ -79,7 +79,8 @@ class LoopbackAzure:
 
 
 async def _served(app: LoopbackAzure) -> AsyncIterator[LoopbackAzure]:
-    runner = web.ServerRunner(web.Server(app.serve), shutdown_timeout=0.1)
+    server = web.Server(app.serve)  # type: ignore[arg-type]  # it uses only what a BaseRequest has too
+    runner = web.ServerRunner(server, shutdown_timeout=0.1)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()

@@ -1,6 +1,7 @@
 """What each kind of failure means: whether anything can have begun, in whose words, and for how long to wait."""
 
 import asyncio
+import io
 import json
 from datetime import UTC, datetime
 
@@ -124,7 +125,7 @@ def test_the_code_of_a_refusal(status: int, code: str, expected: ErrorCode) -> N
 
 def test_azures_words_are_kept_with_their_details() -> None:
     failure = answer(409, ERROR, Date=DATE)
-    inner = {"code": "Inner", "message": "deep", "target": None, "details": []}
+    inner: dict[str, object] = {"code": "Inner", "message": "deep", "target": None, "details": []}
     assert failure.problem.as_json() == {
         "code": "VMRestorePointClientError",
         "message": "The restore point cannot be created.",
@@ -205,9 +206,9 @@ async def test_an_error_of_the_sdk_says_the_same_as_ours(azure: LoopbackAzure, c
     with pytest.raises(CallFailure) as ours:
         await clients.write("PUT", path, api_version="1", body={})
     with pytest.raises(CallFailure) as of_model:
-        await clients.call(compute.restore_point_collections.create_or_update("g", "c", {"location": "x"}))
+        await clients.call(compute.restore_point_collections.create_or_update("g", "c", io.BytesIO(b'{"location": "x"}')))
     with pytest.raises(CallFailure) as of_start:
-        await clients.call(compute.restore_points.begin_create("g", "c", "p", {}, polling=False))
+        await clients.call(compute.restore_points.begin_create("g", "c", "p", io.BytesIO(b"{}"), polling=False))
     for caught in (of_model, of_start):
         assert caught.value.problem == ours.value.problem
         assert (caught.value.kind, caught.value.status, caught.value.retry_after) == (FailureKind.THROTTLED, 409, 20)

@@ -1,5 +1,7 @@
 """The OpenAPI description against the running app: nothing brings a 5xx, or an answer that is not described."""
 
+from typing import Any
+
 import schemathesis
 from hypothesis import HealthCheck, Phase, assume, settings
 from requests import Request
@@ -42,26 +44,27 @@ BOUNDED = settings(
 
 @schema.parametrize()
 @BOUNDED
-def test_the_provider_gets_what_is_described(case: schemathesis.Case, stack: Running) -> None:
+def test_the_provider_gets_what_is_described(case: schemathesis.Case[Any], stack: Running) -> None:
     hold(case, stack, stack.token(*ROLES, tenant="provider"))
 
 
 @schema.parametrize()
 @BOUNDED
-def test_a_tenant_gets_what_is_described(case: schemathesis.Case, stack: Running) -> None:
+def test_a_tenant_gets_what_is_described(case: schemathesis.Case[Any], stack: Running) -> None:
     hold(case, stack, stack.token(*ROLES, tenant="contoso"))
 
 
 @schema.parametrize()
 @settings(BOUNDED, max_examples=3, phases=(Phase.generate,))
-def test_without_a_token_only_what_is_open_answers(case: schemathesis.Case, stack: Running) -> None:
+def test_without_a_token_only_what_is_open_answers(case: schemathesis.Case[Any], stack: Running) -> None:
     is_open = case.operation.path in {"/health", "/openapi.json", "/docs"}
     assert hold(case, stack, None) == (200 if is_open else 401)
 
 
-def hold(case: schemathesis.Case, stack: Running, token: str | None) -> int:
+def hold(case: schemathesis.Case[Any], stack: Running, token: str | None) -> int:
     """Send the request and check the answer; what no server takes, an address of more than 8 KiB, is left out. Returns the status."""
-    case.headers = {name: value for name, value in (case.headers or {}).items() if name != "Authorization"}
-    case.headers |= {"Authorization": f"Bearer {token}"} if token else {}
+    case.headers.pop("Authorization", None)
+    if token:
+        case.headers["Authorization"] = f"Bearer {token}"
     assume(len(str(Request(**case.as_transport_kwargs(base_url=stack.api)).prepare().url)) < 8000)
     return case.call_and_validate(base_url=stack.api, checks=CHECKS, timeout=30).status_code

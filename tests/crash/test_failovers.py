@@ -34,7 +34,7 @@ async def test_death_at_a_point_starts_nothing_twice(fleet: Fleet, deaths: Death
     died = _dying(deaths, point)
     next(died)
     await failing.ask_all()
-    await failing.until_ended(watch=lambda: next(died) and None)
+    await failing.until_ended(watch=lambda: next(died))
     assert next(died) >= 1, f"{point} was never reached"
     await failing.compare()
 

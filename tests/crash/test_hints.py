@@ -7,6 +7,7 @@ import time
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 
@@ -45,7 +46,7 @@ async def test_every_message_comes_three_times(fleet: Fleet) -> None:
 @asynccontextmanager
 async def _another_app(fleet: Fleet) -> AsyncIterator[Runtime]:
     """The app once more, in this process, on the same storage and the same Azure."""
-    values = {"storage_connection": fleet.running.storage, "clock_url": f"{fleet.running.azure}/_simulation/clock"}
+    values: dict[str, Any] = {"storage_connection": fleet.running.storage, "clock_url": f"{fleet.running.azure}/_simulation/clock"}
     app = await build(Settings(**values, resource_manager_url=fleet.running.azure), load(()))
     try:
         yield app

@@ -8,6 +8,7 @@ import pytest
 
 from shared.arm.ids import ResourceId
 from shared.errors import CallFailure, FailureKind
+from shared.failovers.failing_over import following
 from shared.failovers.failing_over.context import ContextReader
 from shared.failovers.failing_over.starts import Starts
 from shared.failovers.failing_over.state import FailoverInput, FailoverWork, InputName
@@ -16,7 +17,7 @@ from shared.failovers.failing_over.workflow import FailoverSteps
 from shared.operations.model.models import Actor, JsonObject, Operation, Status
 from shared.operations.model.rows import Active
 from shared.operations.running.claims import Claim
-from shared.operations.running.outcomes import Follow, Next, Outcome, Wait
+from shared.operations.running.outcomes import Checked, Follow, Next, Outcome, Wait
 from shared.operations.timings import Timings
 from tests.failovers.samples import ITEM, NOW, VAULT, item_json, job_json, request
 from tests.support.clocks import ManualClock, SequenceIds
@@ -145,6 +146,33 @@ async def test_a_job_that_is_not_found_asks_for_attention_after_ten_minutes_and_
     bench.site.by_id[JOB] = job_json()
     assert isinstance(await bench.after(2), Follow), "it was there all along"
     assert "jobAbsent" not in bench.claim.data
+
+
+@pytest.mark.parametrize("state", ["InProgress", "NotStarted", "Reconciling"])
+async def test_a_job_that_goes_on_for_a_day_asks_for_attention(bench: Bench, state: str) -> None:
+    bench.site.lists["replicationJobs"] = [job_json(state)]
+    for hours, asks in ((1, False), (22, False), (2, True), (48, True)):
+        bench.clock.advance(timedelta(hours=hours))
+        row = replace(bench.claim.row, step="running")
+        found = (await following.check(cast("Any", bench.site), bench.clock, [row]))[row.id]
+        assert isinstance(found, Checked)
+        assert (found.step, found.attention and found.attention[0]) == (None, "NoProgress" if asks else None)
+    bench.site.lists["replicationJobs"] = [job_json("Suspended")]
+    waits = (await following.check(cast("Any", bench.site), bench.clock, [row]))[row.id]
+    assert isinstance(waits, Checked)
+    assert (waits.step, waits.attention) == ("concluding", None), "a person knows of it already"
+
+
+@pytest.mark.parametrize("state", ["InProgress", "Reconciling"])
+async def test_the_naming_of_a_machine_that_goes_on_for_a_day_asks_for_attention(bench: Bench, state: str) -> None:
+    renamed = request("UnplannedFailover", options={"targetVmName": "web-dr"})
+    bench.claim.data["naming"] = "job7"
+    bench.site.by_id[f"{VAULT}/replicationJobs/job7"] = job_json(state, "job7")
+    for hours, asks in ((1, False), (24, True)):
+        bench.clock.advance(timedelta(hours=hours))
+        outcome = await bench.steps.target_machines.set_up(bench.claim, FailoverWork.of(bench.claim).state, renamed)
+        assert isinstance(outcome, Wait)
+        assert (outcome.attention and outcome.attention[0]) == ("NoProgress" if asks else None)
 
 
 async def test_looks_within_seconds_prove_nothing(bench: Bench) -> None:

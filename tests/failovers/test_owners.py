@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.access.registry import Registry, Tenant
+from shared.access.records.tenant import Tenant
+from shared.access.registry import Registry
 from shared.arm.ids import ResourceId
 from shared.errors import ErrorCode, Refused
 from shared.failovers.set_up.tenant_view import TenantView
@@ -30,7 +31,7 @@ clouds = st.sampled_from(sorted(CLOUDS))
 
 
 def registry() -> Registry:
-    return Registry(Rows(*TENANTS), MovedClock())
+    return Registry(Rows(*TENANTS), MovedClock())  # type: ignore[arg-type]  # a stand-in for the table
 
 
 def item(cloud: str, name: str = "web") -> str:
@@ -57,7 +58,7 @@ async def test_a_plan_is_read_only_where_its_vault_is_shared() -> None:
     reads = Reads(plan_json("one", [item("blue")]))
     scope = ResourceId.parse(f"{VAULT}/replicationRecoveryPlans/one")
     assert await owner_of_scope(registry(), reads, scope) == "blue"  # type: ignore[arg-type]  # a stand-in for the gateway's reads
-    alone = Registry(Rows(TENANTS[0]), MovedClock())
+    alone = Registry(Rows(TENANTS[0]), MovedClock())  # type: ignore[arg-type]  # a stand-in for the table
     assert await owner_of_scope(alone, None, scope) == "host"  # type: ignore[arg-type]  # nothing is read
     assert await owner_of_scope(registry(), None, ResourceId.parse(item("green"))) == "green"  # type: ignore[arg-type]  # the same
     nowhere = ResourceId.parse(f"{VAULT}/replicationRecoveryPlans/none")

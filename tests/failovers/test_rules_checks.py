@@ -140,7 +140,7 @@ PLANS_JOB = "9b046cfb-69e2-474a-b62e-025c54e561a7"
 )
 @pytest.mark.parametrize("of_plan", [True, False])
 def test_a_scenario_occupies_its_plan_or_item_until_it_has_ended(status: str | None, listed: str | None, busy: bool, of_plan: bool) -> None:
-    names = {
+    names: dict[str, Any] = {
         "currentScenario": {"scenarioName": "PlannedFailover", "jobId": f"{VAULT}/replicationJobs/j1", "startTime": NOW.isoformat()},
         "currentScenarioStatus": status,
     }

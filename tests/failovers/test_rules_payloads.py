@@ -285,7 +285,8 @@ def fits(specification: Any, model: str, sent: dict[str, Any]) -> None:
 def test_each_body_of_an_item_is_what_the_specification_takes(specification: Any, action: Action, provider: Provider) -> None:
     if (action, provider) in IMPOSSIBLE:
         return
-    sent = body(action, provider, point=POINT, **({"network": NETWORK} if action is Action.TEST_FAILOVER else {}))
+    more: dict[str, Any] = {"network": NETWORK} if action is Action.TEST_FAILOVER else {}
+    sent = body(action, provider, point=POINT, **more)
     envelope, suffix = INPUTS[action]
     fits(specification, f"{envelope}Properties", sent)
     details = sent.get("providerSpecificDetails")

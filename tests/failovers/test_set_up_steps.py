@@ -9,13 +9,15 @@ from typing import Any, cast
 import pytest
 
 from shared.arm.ids import ResourceId
-from shared.errors import CallFailure, ErrorCode, FailureKind
+from shared.errors import CallFailure, ErrorCode, FailureKind, Refused
 from shared.failovers.kinds import NETWORK_MAPPING, PROTECTED_ITEM, RECOVERY_PLAN, REPLICATION_POLICY, SetUpKind
 from shared.failovers.set_up.planning import Planner, SetUpChange
 from shared.failovers.set_up.requests import Change
+from shared.failovers.set_up.service import SetUp
 from shared.failovers.set_up.workflow import SetUpSteps
 from shared.failovers.vault.gateway import StartedJob, job_name
-from shared.operations.model.models import Status
+from shared.operations.accepting.resolving import Resolution, ResolvedAs
+from shared.operations.model.models import Actor, Status
 from shared.operations.running.claims import Claim
 from shared.operations.running.outcomes import End, Next, Outcome, Wait
 from shared.operations.timings import Timings
@@ -76,9 +78,11 @@ def vault(change: SetUpChange, *things: dict[str, Any]) -> Vault:
     async def take(_names: object, _owner: object) -> None:
         return None
 
+    given: list[Any] = []
     stand_in = SimpleNamespace(
-        id="one", data={}, detail={}, percent=0, perform=perform, hold=lambda _name: None, operation=SimpleNamespace(body=change.as_json())
-    )
+        id="one", data={}, detail={}, percent=0, perform=perform, hold=lambda _name: None, operation=SimpleNamespace(body=change.as_json()),
+        given=given, take_input=lambda: given.pop() if given else None,
+    )  # fmt: skip
     planner = Planner(gateway, registry())
     locks = SimpleNamespace(take=take)
     steps = SetUpSteps(gateway, planner, locks, clock, Timings(60))  # type: ignore[arg-type]  # stand-ins
@@ -160,6 +164,106 @@ async def test_a_job_that_stays_absent_asks_for_attention() -> None:
     assert isinstance(outcome, Wait)
     assert outcome.attention is not None
     assert outcome.attention[0] == ErrorCode.OUTCOME_UNKNOWN
+
+
+@pytest.mark.parametrize("state", ["InProgress", "Reconciling"])
+async def test_a_job_that_goes_on_for_a_day_asks_for_attention(state: str) -> None:
+    one = vault(put_policy())
+    await one.run()
+    one.gateway.things.append(job_json(state))
+    for hours, asks in ((1, False), (22, False), (2, True), (48, True)):
+        one.clock.advance(timedelta(hours=hours))
+        outcome = await one.run("following")
+        assert isinstance(outcome, Wait)
+        assert (outcome.attention and outcome.attention[0]) == (ErrorCode.NO_PROGRESS if asks else None)
+    one.gateway.things[-1]["properties"]["state"] = "Succeeded"
+    assert await one.run("following") == End(Status.SUCCEEDED)
+
+
+@dataclass
+class Commands:
+    """The commands of a set-up operation that waits; an input goes to its claim."""
+
+    one: Vault
+    step: str = "following"
+
+    @property
+    def store(self) -> Any:
+        async def active(_id: str) -> Any:
+            return SimpleNamespace(step=self.step)
+
+        return SimpleNamespace(active=active)
+
+    async def submit_input(self, operation: Any, given: Any, guard: Callable[[Any], None]) -> Any:
+        guard(SimpleNamespace(step=self.step))
+        cast("Any", self.one.claim).given.append(given)
+        return operation
+
+
+async def resolve(one: Vault, outcome: ResolvedAs, job: str | None = None, *, step: str = "following") -> None:
+    """Resolve an operation as a person does."""
+    commands = cast("Any", Commands(one, step))
+    nothing = cast("Any", None)
+    set_up = SetUp(nothing, nothing, nothing, nothing, commands, cast("Any", one.gateway), one.clock)
+    operation = cast("Any", SimpleNamespace(id="one", body=one.claim.operation.body, detail=one.claim.detail))
+    await set_up.resolve(operation, Resolution(outcome, job), Actor("user", "olga", "Olga"))
+
+
+async def lost(change: SetUpChange, *things: dict[str, Any]) -> Vault:
+    """Return an operation that asks for attention, because the job of its write is not shown."""
+    one = vault(change, *things)
+    outcome = await one.run(rounds=20)
+    assert isinstance(outcome, Wait)
+    assert outcome.attention is not None
+    return one
+
+
+async def test_a_lost_job_is_resolved_by_another_job_that_the_vault_has() -> None:
+    one = await lost(put_policy())
+    one.gateway.things.append(job_json("Succeeded", name="other"))
+    with pytest.raises(Refused) as refused:
+        await resolve(one, ResolvedAs.STARTED, "unheard-of")
+    assert (refused.value.code, refused.value.problem.target) == (ErrorCode.INVALID_REQUEST, "jobId")
+    await resolve(one, ResolvedAs.STARTED, f"{VAULT}/replicationJobs/other")
+    assert await one.run("following") == End(Status.SUCCEEDED)
+    assert one.write["job"] == "other"
+    assert len(one.gateway.sent) == 1
+
+
+@pytest.mark.parametrize("change", [put_policy(), SetUpChange(SetUpKind.POLICY, Change.DELETE, ResourceId.parse(VAULT), "gold")])
+async def test_a_lost_job_is_resolved_as_done_only_where_the_vault_shows_so(change: SetUpChange) -> None:
+    removes = change.change is Change.DELETE
+    one = await lost(change, *([FORTNIGHT] if removes else []))
+    with pytest.raises(Refused) as refused:
+        await resolve(one, ResolvedAs.STARTED)
+    assert (refused.value.code, refused.value.problem.target) == (ErrorCode.INVALID_REQUEST, "outcome")
+    one.gateway.things = [] if removes else [FORTNIGHT]
+    await resolve(one, ResolvedAs.STARTED)
+    assert await one.run("following") == End(Status.SUCCEEDED)
+    assert len(one.gateway.sent) == 1
+
+
+async def test_a_lost_job_that_is_resolved_as_not_started_ends_the_operation() -> None:
+    one = await lost(put_policy())
+    await resolve(one, ResolvedAs.NOT_STARTED)
+    ended = await one.run("following")
+    assert isinstance(ended, End)
+    assert ended.error is not None
+    assert (ended.status, ended.error.code) == (Status.FAILED, ErrorCode.SET_UP_FAILED)
+    assert len(one.gateway.sent) == 1
+
+
+@pytest.mark.parametrize("step", ["following", "writing"])
+async def test_what_is_not_in_doubt_cannot_be_resolved(step: str) -> None:
+    one = vault(put_policy())
+    if step == "writing":
+        await one.run(rounds=20)
+    else:
+        await one.run()
+    with pytest.raises(Refused) as refused:
+        await resolve(one, ResolvedAs.NOT_STARTED, step=step)
+    assert refused.value.code == ErrorCode.NOT_IN_DOUBT
+    assert cast("Any", one.claim).given == []
 
 
 @pytest.mark.parametrize(("gone", "ends"), [(True, True), (False, False)])

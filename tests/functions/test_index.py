@@ -70,6 +70,7 @@ ALWAYS = {
     ("GET", "operations/{id}"),
     ("POST", "operations/{id}/cancel"),
     ("POST", "operations/{id}/retry"),
+    ("POST", "operations/{id}/resolve"),
     ("GET", "rejected-messages"),
     ("POST", "rejected-messages/{id}/replay"),
     ("GET", "health"),

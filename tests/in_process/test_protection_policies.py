@@ -255,7 +255,7 @@ async def test_a_doubled_timer_on_two_instances_begins_one_operation(clouds: Run
 
 async def another_app(stack: Running, apps: AsyncExitStack) -> Runtime:
     """The app once more, in this process, on the same storage and the same Azure."""
-    values = {"storage_connection": stack.storage, "clock_url": f"{stack.azure}/_simulation/clock"}
+    values: dict[str, Any] = {"storage_connection": stack.storage, "clock_url": f"{stack.azure}/_simulation/clock"}
     app = await build(Settings(**values, resource_manager_url=stack.azure), load(()))
     apps.push_async_callback(app.close)
     return app

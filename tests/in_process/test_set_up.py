@@ -417,7 +417,7 @@ def test_nobody_protects_or_uses_what_is_anothers(stack: Running, provider: Call
 
 
 def event(kind: str, tenant: str | None = None, **data: object) -> dict[str, object]:
-    told = {"specversion": "1.0", "id": new_key(), "source": "tests", "type": f"farshore.{kind}", "data": data}
+    told: dict[str, object] = {"specversion": "1.0", "id": new_key(), "source": "tests", "type": f"farshore.{kind}", "data": data}
     return told | ({"tenant": tenant} if tenant else {})
 
 

@@ -52,7 +52,8 @@ def of_sdk() -> dict[str, str]:
     """Index with the SDK alone, as Azure's engines before Python 3.13 do."""
     import function_app
 
-    return {found.get_function_name(): found.get_trigger().type for found in function_app.app.get_functions()}
+    listed: list[Any] = function_app.app.get_functions()
+    return {found.get_function_name(): found.get_trigger().type for found in listed}
 
 
 async def of_runtime() -> dict[str, str]:

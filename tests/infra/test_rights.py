@@ -176,9 +176,9 @@ def set_up(stack: Running, caller: Caller, tenant: Caller, vault: str) -> None:
     mapped, protected = (
         f"/{what}/{each['id'].rsplit('/', 1)[-1]}" for what, each in (("network-mappings", mapping), ("protected-items", machine))
     )
-    networks = {name: mapping[name] for name in ("primaryNetwork", "recoveryNetwork")}
+    networks: dict[str, object] = {name: mapping[name] for name in ("primaryNetwork", "recoveryNetwork")}
     group = vault.partition("/providers/")[0]
-    in_azure = {
+    in_azure: dict[str, object] = {
         "virtualMachineId": stack.machine().id,
         "policy": "a2a-day",
         "resourceGroupId": group,

@@ -137,8 +137,10 @@ def test_ports_that_overlap_are_refused() -> None:
 
 def test_an_estate_of_ones_own_is_served_and_seeds_the_registry(tmp_path: Path) -> None:
     tenant = {"name": "solo", "displayName": "Solo", "kind": "provider", "tenantId": "0f8fad5b-d9cb-469f-a165-70867728950e"}
-    empty = {name: [] for name in ("subscriptions", "resourceGroups", "virtualMachines", "disks", "virtualNetworks", "principals")}
-    estate = {**empty, "restorePointCollections": [], "vaults": []}
+    empty: dict[str, list[object]] = {
+        name: [] for name in ("subscriptions", "resourceGroups", "virtualMachines", "disks", "virtualNetworks", "principals")
+    }
+    estate: dict[str, object] = {**empty, "restorePointCollections": [], "vaults": []}
     estate["tenants"] = [{**tenant, "subscriptions": [], "vaultId": None, "settings": {}}]
     (tmp_path / "estate.json").write_text(json.dumps(estate))
     ports = Ports()

@@ -66,11 +66,11 @@ def test_refused_in_words(build: Callable[[func.FunctionApp], None], words: str)
     app = func.FunctionApp()
     build(app)
     with pytest.raises(IndexRefused, match=words):
-        index_functions(app, SETTINGS)
+        index_functions(app, SETTINGS)  # type: ignore[arg-type]  # the SDK types a name as optional
 
 
 def test_settings_fill_bindings() -> None:
     app = func.FunctionApp()
     app.queue_trigger("message", "%QUEUE%", "AzureWebJobsStorage")(take)
-    (function,) = index_functions(app, SETTINGS).of(TriggerType.QUEUE)
+    (function,) = index_functions(app, SETTINGS).of(TriggerType.QUEUE)  # type: ignore[arg-type]  # the SDK types a name as optional
     assert function.binding["queueName"] == "work"

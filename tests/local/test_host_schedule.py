@@ -45,7 +45,7 @@ def test_a_slot_is_later_than_the_moment_itself() -> None:
         ("0 0 0 ? * *", "day of the month"),
         ("*/0 * * * * *", "second"),
         ("30-10 * * * * *", "second"),
-        ("0 0 0 30 2 *", "never comes"),
+        ("0 0 0 30 2 *", "matches no time"),
     ],
 )
 def test_what_the_real_host_does_not_understand_is_refused(text: str, words: str) -> None:

@@ -3,7 +3,7 @@
 import concurrent.futures
 import json
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import aiohttp
@@ -39,7 +39,7 @@ async def test_http_as_the_real_host_does_it(sample: StartSample) -> None:
         assert told["url"] == url
         assert (told["body"], told["function"], told["method"]) == ("body", "echo", "POST")
 
-        async def chunks():  # noqa: ANN202
+        async def chunks() -> AsyncIterator[bytes]:
             yield b"body"
 
         async with session.post(f"{api}/echo/x", data=chunks()) as answer:  # no Content-Length

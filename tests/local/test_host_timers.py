@@ -87,7 +87,7 @@ async def following(timers: Timers, *listed: dict[str, object]) -> AsyncIterator
             await asyncio.sleep(0)
         assert not task.done(), task.exception()
 
-    while any(item["name"] not in timers for item in listed):  # what was kept is read in a thread
+    while any(str(item["name"]) not in timers for item in listed):  # what was kept is read in a thread
         await look()
     try:
         yield lambda: asyncio.ensure_future(look())

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from local.journeys import client
 from local.journeys.client import Caller, refusal
 from local.processes import Trouble
 
@@ -18,7 +17,7 @@ Serve = Callable[..., str]
 @pytest.fixture
 def serve(monkeypatch: pytest.MonkeyPatch) -> Iterator[Serve]:
     """Serve answers one after another, the last one again and again; no test waits between two reads."""
-    monkeypatch.setattr(client.time, "sleep", lambda _: None)
+    monkeypatch.setattr("local.journeys.client.time.sleep", lambda _: None)
     servers = []
 
     def start(*answers: tuple[int, Any]) -> str:

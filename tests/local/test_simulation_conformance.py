@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from jsonschema import Draft4Validator
-from referencing import Registry, Resource
+from referencing import Registry
 from referencing.jsonschema import DRAFT4
 
 from tests.local.simulated import DISKS, Azure, azure_running
@@ -43,7 +43,7 @@ def _flat(node: Any) -> Any:
 def _load() -> Registry[Any]:
     folder = Path(SHARED or "") / "spec"
     files = {name: _flat(json.loads((folder / file).read_text())) for name, file in FILES.items()}
-    return Registry().with_resources((name, Resource(contents=body, specification=DRAFT4)) for name, body in files.items())
+    return Registry().with_resources((name, DRAFT4.create_resource(body)) for name, body in files.items())
 
 
 def _known_members(registry: Registry[Any], reference: str) -> dict[str, Any]:

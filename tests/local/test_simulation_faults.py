@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from typing import Any
 
 import aiohttp
 import pytest
@@ -153,7 +154,7 @@ async def test_a_fault_that_nothing_can_be_made_of_is_refused(azure: Azure) -> N
         ("failCopy", {"diskIndex": "first"}),
     ],
 )
-async def test_a_number_that_is_none_is_refused_with_its_member(azure: Azure, fault: str, options: dict[str, object]) -> None:
+async def test_a_number_that_is_none_is_refused_with_its_member(azure: Azure, fault: str, options: dict[str, Any]) -> None:
     with pytest.raises(SimulationError, match=f"{next(iter(options))}: must be a number") as refused:
         await azure.control.add_fault(fault, **options)
     assert refused.value.status == 400

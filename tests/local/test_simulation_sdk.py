@@ -13,9 +13,8 @@ from azure.mgmt.compute.models import (
     ApiEntityReference,
     GrantAccessData,
     RestorePoint,
-    RestorePointCollection,
-    RestorePointCollectionSourceProperties,
     RestorePointCollectionUpdate,
+    RestorePointProperties,
 )
 
 from tests.local.simulated import Azure, azure_running
@@ -38,7 +37,7 @@ class _NoCredential:
 
 
 @asynccontextmanager
-async def compute_client(azure: Azure, subscription: str) -> AsyncIterator[ComputeManagementClient]:
+async def compute_client(azure: Azure, subscription: str) -> AsyncIterator[Any]:  # members of its models are optional
     token = await azure.control.identity_token()
     async with ComputeManagementClient(
         _NoCredential(),  # type: ignore[arg-type]  # never asked: the policy below stands in for it
@@ -64,17 +63,18 @@ async def test_a_copy_from_collection_to_usable(azure: Azure) -> None:
         machine = await client.virtual_machines.get(group, "provider-web01", expand="instanceView")
         assert machine.location == "westeurope"
         collection = await client.restore_point_collections.create_or_update(
-            group, "copies", RestorePointCollection(location="northeurope", source=RestorePointCollectionSourceProperties(id=source["id"]))
+            group, "copies", {"location": "northeurope", "properties": {"source": {"id": source["id"]}}}
         )
         assert collection.source.id == source["id"]
         tagged = await client.restore_point_collections.update(group, "copies", RestorePointCollectionUpdate(tags={"a": "b"}))
         assert tagged.tags == {"a": "b"}
-        body = RestorePoint(source_restore_point=ApiEntityReference(id=source["restorePoints"][0]["id"]))
+        body = RestorePoint(properties=RestorePointProperties(source_restore_point=ApiEntityReference(id=source["restorePoints"][0]["id"])))
         poller = await client.restore_points.begin_create(group, "copies", "first", body)
         made = await poller.result()
         assert (made.provisioning_state, made.source_restore_point.id) == ("Succeeded", source["restorePoints"][0]["id"])
         with pytest.raises(ResourceExistsError) as conflict:
             await client.restore_points.begin_create(group, "copies", "first", body)
+        assert conflict.value.error is not None
         assert conflict.value.error.code == "Conflict"
         await azure.control.advance("PT40M")
         view = (await client.restore_points.get(group, "copies", "first", expand="instanceView")).instance_view
@@ -95,7 +95,9 @@ async def test_a_creation_and_access_to_its_disks(azure: Azure) -> None:
     _, _, subscription, _, group, *_, name = source["id"].split("/")
     async with compute_client(azure, subscription) as client:
         made = await (
-            await client.restore_points.begin_create(group, name, "fresh", RestorePoint(consistency_mode="CrashConsistent"))
+            await client.restore_points.begin_create(
+                group, name, "fresh", RestorePoint(properties=RestorePointProperties(consistency_mode="CrashConsistent"))
+            )
         ).result()
         assert made.provisioning_state == "Succeeded"
         assert made.source_metadata.storage_profile.os_disk.name == "provider-web01-os"
@@ -106,6 +108,7 @@ async def test_a_creation_and_access_to_its_disks(azure: Azure) -> None:
         assert granted.access_sas.startswith("https://")
         with pytest.raises(HttpResponseError) as used:
             await client.restore_points.begin_delete(group, name, "fresh")
+        assert used.value.error is not None
         assert used.value.error.code == "DiskRestorePointUsedByCustomer"
         await (await client.disk_restore_point.begin_revoke_access(group, name, "fresh", disks[0].name)).result()
         await (await client.restore_points.begin_delete(group, name, "fresh")).result()

@@ -58,7 +58,8 @@ def _fields(model: str) -> dict[str, Any]:
 def _concrete(model: str, value: Any) -> str:
     """Return the model that `instanceType` names, among those that are derived from another."""
     kind = value.get("instanceType") if isinstance(value, dict) else None
-    for name, body in contract()["models"].items():
+    models: dict[str, Any] = contract()["models"]
+    for name, body in models.items():
         if kind and body.get("discriminator_value") == kind and model in _lineage(name):
             return name
     return model

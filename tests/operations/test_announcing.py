@@ -35,7 +35,8 @@ class _Dies:
 def _dying(core: Core, part: str, name: str, after: int = 0) -> Any:
     from dataclasses import replace
 
-    return replace(core.runner, **{part: _Dies(getattr(core.runner, part), name, after)})
+    parts: dict[str, Any] = {part: _Dies(getattr(core.runner, part), name, after)}
+    return replace(core.runner, **parts)
 
 
 async def test_an_event_is_a_cloud_event_with_the_operation_as_a_reader_sees_it(core: Core) -> None:

@@ -41,7 +41,7 @@ async def test_a_cancel_that_lands_before_the_intent_wins(core: Core) -> None:
 
 
 async def test_a_cancel_after_the_intent_is_refused_and_the_start_goes_on(core: Core) -> None:
-    refusals = []
+    refusals: list[ErrorCode] = []
 
     async def cancel() -> None:
         with pytest.raises(Refused) as refused:
@@ -70,8 +70,9 @@ async def test_cancel_and_start_at_once_agree_on_who_was_first(core: Core, anoth
             return False
         return True
 
-    canceled, *_ = await asyncio.gather(
-        asyncio.gather(*(cancel(number) for number in range(8))), *(worker.runner.run(operation.id) for operation in operations)
+    canceled, _ = await asyncio.gather(
+        asyncio.gather(*(cancel(number) for number in range(8))),
+        asyncio.gather(*(worker.runner.run(operation.id) for operation in operations)),
     )
     await core.work()
     assert refusals <= {ErrorCode.ALREADY_STARTED, ErrorCode.ALREADY_ENDED}

@@ -83,9 +83,10 @@ def test_a_create_is_the_post_with_id_and_tenant() -> None:
 def test_a_word_on_an_existing_thing_names_it() -> None:
     message: dict[str, object] = {"operation": "resume", "target": "m-1", "with": "care"}
     assert understand(message, KINDS) == Intake("resume", {"with": "care"}, None, None, "m-1")
-    for wrong in ({"operation": "resume"}, {"operation": "resume", "target": {"id": "m-1"}}, {"operation": "resume", "target": ""}):
+    wrongs: list[dict[str, object]] = [{}, {"target": {"id": "m-1"}}, {"target": ""}]
+    for wrong in wrongs:
         with pytest.raises(Refused) as refused:
-            understand(wrong, KINDS)
+            understand({"operation": "resume", **wrong}, KINDS)
         assert refused.value.problem.target == "target"
 
 
@@ -194,7 +195,8 @@ def test_data_that_is_not_one_object_is_named(data: dict[str, object], target: s
 
 
 def test_event_grids_own_schema_is_refused_with_the_one_to_use() -> None:
-    event = {"id": "7", "topic": "t", "subject": "s", "eventType": "x", "eventTime": "2026-01-01T00:00:00Z", "data": {}, "dataVersion": "1"}
+    grid = {"topic": "t", "subject": "s", "eventType": "x", "eventTime": "2026-01-01T00:00:00Z", "dataVersion": "1"}
+    event: dict[str, object] = {"id": "7", "data": {}, **grid}
     with pytest.raises(Refused) as refused:
         understand(event, KINDS)
     assert (refused.value.code, refused.value.problem.target) == (ErrorCode.INVALID_REQUEST, "specversion")

@@ -11,7 +11,7 @@ from shared.operations.model.identity import all_partitions, partition_of
 from shared.operations.model.kinds import Kinds
 from shared.operations.model.models import Status
 from shared.operations.model.rows import Active
-from shared.operations.outside.messages import StepMessage, read_check, read_step
+from shared.operations.outside.messages import CheckMessage, StepMessage, read_check, read_step
 from shared.operations.running.budgets import Observed
 from shared.operations.timings import dispatch_hold
 from shared.storage.tables import Change, Queues
@@ -72,14 +72,16 @@ async def test_checks_go_only_as_far_as_our_share_of_the_budget_and_the_longest_
     await core.budgets.observed(Observed(GROUP, 14, None, core.clock.now()))
     ticked = await core.tick.run()
     assert (ticked.due, ticked.checks, ticked.held_back) == (20, 7, 13)
-    released = [operation for text in await core.take(CHECK_QUEUE) for operation in (read_check(text) or _none()).ids]
+    released = [operation for text in await core.take(CHECK_QUEUE) for operation in _read(text).ids]
     assert sorted(released) == sorted(ids[-7:]), "the last of these are due the longest"
     core.advance(seconds=30)
     assert (await core.tick.run()).checks == 13
 
 
-def _none() -> None:
-    raise AssertionError("no check message")
+def _read(text: str) -> CheckMessage:
+    message = read_check(text)
+    assert message is not None
+    return message
 
 
 async def test_steps_do_not_wait_behind_checks_that_the_budget_holds_back(core: Core) -> None:

@@ -56,7 +56,7 @@ def test_accepted_or_ended_under_the_same_headers(status: Any) -> None:
 def test_a_refusal_in_the_guidelines_shape() -> None:
     answer = refusal(Refused(ErrorCode.SCOPE_BUSY, "busy", target="scope", details=[Problem("X", "y")], retry_after=0.2))
     assert (answer.status, answer.headers) == (409, {"x-ms-error-code": "ScopeBusy", "Retry-After": "1"})
-    detail = {"code": "X", "message": "y", "target": None, "details": []}
+    detail: dict[str, object] = {"code": "X", "message": "y", "target": None, "details": []}
     assert answer.body == {"error": {"code": "ScopeBusy", "message": "busy", "target": "scope", "details": [detail]}}
     assert refusal(Refused(ErrorCode.NOT_FAILED, "no")).body == {
         "error": {"code": "NotFailed", "message": "no", "target": None, "details": []}
@@ -108,5 +108,5 @@ def test_an_operation_reads_as_its_model_says() -> None:
         assert OperationBody.model_validate(body).model_dump(by_alias=True, mode="json").keys() == body.keys()
         assert body["resourceLocation"] == "https://farshore.test/api/restore-point-copies/ab12xyz"
         assert body["createdAt"] == "2025-06-01T12:00:00.000000Z"
-    detail = {"code": "A", "message": "b", "target": None, "details": []}
+    detail: dict[str, object] = {"code": "A", "message": "b", "target": None, "details": []}
     assert body["error"] == {"code": "CopyFailed", "message": "why", "target": None, "details": [detail]}

@@ -62,7 +62,7 @@ def test_a_delete_under_another_tag_is_refused() -> None:
     ("headers", "expected"),
     [({}, NONE), ({"if_match": OLD}, Condition(OLD)), ({"if_match": " * "}, ANY), ({"if_none_match": "*"}, ABSENT)],
 )
-def test_which_conditions_are_read(headers: dict[str, str], expected: Condition) -> None:
+def test_which_conditions_are_read(headers: dict[str, Any], expected: Condition) -> None:
     assert read_condition(request(**headers)) == expected
 
 
@@ -77,7 +77,7 @@ def test_which_conditions_are_read(headers: dict[str, str], expected: Condition)
         ({"if_match": ""}, "If-Match"),
     ],
 )
-def test_which_conditions_are_refused(headers: dict[str, str], target: str) -> None:
+def test_which_conditions_are_refused(headers: dict[str, Any], target: str) -> None:
     with pytest.raises(Refused) as refused:
         read_condition(request(**headers))
     assert (refused.value.code, refused.value.problem.target) == (ErrorCode.INVALID_REQUEST, target)

@@ -18,7 +18,7 @@ from tests.web.kit import App, Issuer, bearer, body_of
 
 EVERY = [*ENDPOINTS, *(one for capability in load(NAMES) for one in capability.endpoints)]
 GUARDED = [endpoint for endpoint in EVERY if endpoint.route.needed is not None]
-IDS = {"ids": lambda endpoint: f"{endpoint.route.method} {endpoint.route.path}"}
+IDS: dict[str, Any] = {"ids": lambda endpoint: f"{endpoint.route.method} {endpoint.route.path}"}
 
 
 async def _never(call: Call[Any]) -> HttpAnswer:
@@ -30,11 +30,11 @@ def _unhandled(endpoint: Endpoint) -> Endpoint:
     return Endpoint(endpoint.route, _never, endpoint.name, endpoint.summary)
 
 
-def _request(endpoint: Endpoint, issuer: Issuer, query: str = "", body: bytes = b"", **headers: str) -> func.HttpRequest:
+def _request(endpoint: Endpoint, issuer: Issuer, query: str = "", body: bytes = b"", *, chunked: bool = False) -> func.HttpRequest:
     """Return a request of the provider's administrator, a person with every role."""
     route = endpoint.route
     token = issuer.token(PROVIDER, roles=[str(role) for role in Role], scp="user_impersonation")
-    sent = {"authorization": bearer(token), "content-type": "application/json", **headers}
+    sent = {"authorization": bearer(token), "content-type": "application/json", **({"transfer-encoding": "chunked"} if chunked else {})}
     path = {name: "fabrikam" if name == "tenant" else "a-name" for name in route.path_parameters}
     return func.HttpRequest(route.method, f"http://localhost/api{route.path}{query}", headers=sent, params={}, route_params=path, body=body)
 
@@ -70,7 +70,7 @@ async def test_a_body_where_none_belongs_is_refused(app: App, issuer: Issuer, en
 
 @pytest.mark.parametrize("endpoint", EVERY, **IDS)
 async def test_a_chunked_body_is_refused(app: App, issuer: Issuer, endpoint: Endpoint) -> None:
-    sent = _request(endpoint, issuer, **{"transfer-encoding": "chunked"})
+    sent = _request(endpoint, issuer, chunked=True)
     assert (await answer(sent, app, _unhandled(endpoint))).status_code == 411
 
 
@@ -83,6 +83,15 @@ async def test_without_a_token_or_its_role_nothing_runs(app: App, issuer: Issuer
     wrong = {"authorization": bearer(issuer.token(FABRIKAM, roles=roles))}
     sent = func.HttpRequest(endpoint.route.method, "http://localhost/api/x", headers=wrong, params={}, route_params={}, body=b"")
     assert (await answer(sent, app, _unhandled(endpoint))).status_code == 403
+
+
+@pytest.mark.parametrize("endpoint", GUARDED, **IDS)
+async def test_an_entra_tenant_that_is_not_registered_gets_nothing(app: App, issuer: Issuer, endpoint: Endpoint) -> None:
+    unregistered = FABRIKAM.model_copy(update={"tenant_id": "00000000-0000-0000-0000-000000000009"})
+    token = {"authorization": bearer(issuer.token(unregistered, roles=[str(role) for role in Role], scp="user_impersonation"))}
+    sent = func.HttpRequest(endpoint.route.method, "http://localhost/api/x", headers=token, params={}, route_params={}, body=b"")
+    reply = await answer(sent, app, _unhandled(endpoint))
+    assert (reply.status_code, body_of(reply)["error"]["code"]) == (401, "Unauthenticated")
 
 
 @pytest.mark.parametrize("endpoint", [one for one in EVERY if one.route.owner is Owner.TENANT], **IDS)

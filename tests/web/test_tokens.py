@@ -104,7 +104,7 @@ async def test_a_key_of_somebody_else(app: App, issuer: Issuer) -> None:
 
 
 async def test_other_algorithms(app: App, issuer: Issuer) -> None:
-    def part(content: dict) -> str:
+    def part(content: dict[str, object]) -> str:
         return base64.urlsafe_b64encode(json.dumps(content).encode()).rstrip(b"=").decode()
 
     unsigned = f"{part({'alg': 'none', 'kid': 'one'})}.{part(issuer.claims())}."

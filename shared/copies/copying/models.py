@@ -220,7 +220,7 @@ class CopyRequest(_Request):
         if len(tags) > MAX_TAGS:
             raise _refuse(f"{len(tags)} tags are given; at most {MAX_TAGS} are possible")
         for name, value in tags.items():
-            _check_tag(name, value)
+            check_tag(name, value)
         if len({name.lower() for name in tags}) < len(tags):
             raise _refuse("two tags differ only in the case of their names; Azure takes them for one")
         return tags
@@ -231,7 +231,8 @@ def request_of(body: JsonObject) -> CopyRequest:
     return CopyRequest.model_validate({name: value for name, value in body.items() if name not in {"id", "tenant"}})
 
 
-def _check_tag(name: str, value: str) -> None:
+def check_tag(name: str, value: str) -> None:
+    """Raise pydantic's error of a value for a tag that Azure or Farshore refuses."""
     shown = name if len(name) <= 40 else f"{name[:40]}…"
     if not name.strip():
         raise _refuse("the name of a tag is empty")

@@ -69,7 +69,7 @@ class CopySteps:
         target, source = _collection_of(copy.target), _collection_of(copy.point)
         region = copy.request.target.region
         try:
-            found = await self.gateway.collection(target)
+            found = await self.gateway.find_collection(target)
             if found is None or copy.intends(_CREATE_COLLECTION):
                 tags = collection_tags(copy.request.tags, _vm_of(copy), source)
                 await copy.perform(collection_effect(self.gateway, self.timings, _CREATE_COLLECTION, target, region, str(source), tags))

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from shared.arm.reading import id_key
 from shared.operations.model.models import Status
+from shared.schedules.every import Every
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +45,13 @@ class DrillState:
 
 def slot_at(policy: DrillPolicy, now: datetime) -> datetime | None:
     """Return the last slot at or before `now`, None before the first; the slot is part of a drill's identity, so that it starts once."""
-    if now < policy.first_at or policy.every <= timedelta():
-        return None
-    return policy.first_at + ((now - policy.first_at) // policy.every) * policy.every
+    return Every(policy.every, policy.first_at).latest(now)
+
+
+def next_slot(policy: DrillPolicy, now: datetime) -> datetime:
+    """Return the first slot later than `now`."""
+    slot = slot_at(policy, now)
+    return policy.first_at if slot is None else slot + policy.every
 
 
 def slot_key(policy: DrillPolicy, slot: datetime, scope: str) -> str:

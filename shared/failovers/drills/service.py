@@ -6,7 +6,7 @@ operation. Where it ended without a cleanup, each round reads the item and start
 
 import logging
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from shared.access.ownership import owner_of
 from shared.access.principal import not_found
@@ -41,11 +41,11 @@ from shared.failovers.vault.names import Action, AllowedOperation
 from shared.failovers.vault.owners import owner_of_plan
 from shared.operations.model.models import Accepted, Actor, JsonObject, Operation, Status
 from shared.operations.model.store import Store
+from shared.schedules.catching_up import is_late
 from shared.values.absence import Absence, not_shown
 from shared.values.durations import duration_text
 
 _log = logging.getLogger(__name__)
-_LATE = timedelta(hours=1)
 _REPORTED = 500
 
 
@@ -140,7 +140,7 @@ class Drills:
         if slot is None:
             return
         for scope in rules.due(rule, [_drilled(run) for run in await self.kept.since(policy, slot)], now):
-            if policy.request.late is Late.SKIP and now - slot > _LATE:
+            if policy.request.late is Late.SKIP and is_late(slot, now):
                 words = "It could not start within an hour of its slot, and the policy has late: Skip."
                 skipped = KeptRun(scope=scope, slot=slot, status=Status.CANCELED, cleaned_up=True, settled=True)
                 problem = Problem(ErrorCode.DRILL_SKIPPED, words)
@@ -276,7 +276,6 @@ class Drills:
 
     async def _body(self, policy: KeptPolicy) -> DrillPolicyBody:
         rule, now = _rule(policy), self.clock.now()
-        slot = rules.slot_at(rule, now)
         request = policy.request
         return DrillPolicyBody(
             name=policy.name,
@@ -290,7 +289,7 @@ class Drills:
             keep_for=request.keep_for,
             late=request.late,
             enabled=request.enabled,
-            next_slot=None if not request.enabled else policy.first_at if slot is None else slot + request.every,
+            next_slot=rules.next_slot(rule, now) if request.enabled else None,
             scopes=self._states(policy, await self.kept.runs(policy, _REPORTED)),
         )
 

@@ -52,4 +52,5 @@ def judge(row: Active, by_name: Mapping[str, JobFacts], clock: Clock) -> Checked
         at=jobs.next_look(state.started_at or now, now),
         detail={"running": running.model_dump(mode="json", by_alias=True)},
         percent=max(row.percent, min(jobs.percent(job), 99)),
+        attention=jobs.overdue(job.name, state.started_at, now),
     )

@@ -40,7 +40,7 @@ from shared.failovers.vault.fields import (
     VmSize,
     refuse,
 )
-from shared.failovers.vault.names import Action, DataSync, LatestPoint, ResolvedAs, SourceSiteOperations, WindowEnd
+from shared.failovers.vault.names import Action, DataSync, LatestPoint, SourceSiteOperations, WindowEnd
 from shared.values.durations import duration_text
 from shared.values.nulls import without_nulls
 
@@ -333,27 +333,3 @@ class RejectRequest(_Request):
     """The end of a failover that waits for approval."""
 
     reason: ReasonGiven
-
-
-class ResolveRequest(_Request):
-    """How a person resolves an unknown outcome; `jobId` is an ARM id or the name of the job."""
-
-    outcome: ResolvedAs
-    job_id: Annotated[str, Field(min_length=1, max_length=2048)] | None = None
-
-    @model_validator(mode="after")
-    def _no_job_where_none_began(self) -> Self:
-        if self.job_id is not None and self.outcome is ResolvedAs.NOT_STARTED:
-            raise ValidationError.from_exception_data(
-                "ResolveRequest",
-                [
-                    InitErrorDetails(
-                        type=PydanticCustomError(
-                            "farshore_field", "{message}", {"message": "what did not start has no job: leave jobId out"}
-                        ),
-                        loc=("jobId",),
-                        input=None,
-                    )
-                ],
-            )
-        return self

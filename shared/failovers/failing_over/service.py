@@ -14,7 +14,7 @@ from shared.failovers.audit.trails import AuditTrails
 from shared.failovers.failing_over.answers import Plan
 from shared.failovers.failing_over.context import ContextReader
 from shared.failovers.failing_over.following import read_job
-from shared.failovers.failing_over.requests import FailoverRequest, ResolveRequest
+from shared.failovers.failing_over.requests import FailoverRequest
 from shared.failovers.failing_over.rules import checks
 from shared.failovers.failing_over.rules.allowed import allowed_actions
 from shared.failovers.failing_over.rules.plans import Planned, make_plan
@@ -25,10 +25,10 @@ from shared.failovers.vault import jobs
 from shared.failovers.vault.facts import PlanFacts, ProtectedItemFacts
 from shared.failovers.vault.gateway import SiteRecoveryGateway, vault_of
 from shared.failovers.vault.job_facts import JobFacts
-from shared.failovers.vault.names import ResolvedAs
 from shared.operations.accepting.acceptance import Acceptance
 from shared.operations.accepting.commands import Commands
 from shared.operations.accepting.locks import Held, Locks
+from shared.operations.accepting.resolving import Resolution, ResolvedAs, not_in_doubt
 from shared.operations.model.models import Accepted, Actor, JsonObject, NewOperation, Operation
 from shared.operations.model.rows import Active
 from shared.values.reading import last_segment
@@ -199,11 +199,11 @@ class Failovers:
             return ()
         return tuple(str(action) for action in allowed_actions(context.subject))
 
-    async def resolve(self, operation: Operation, resolution: ResolveRequest, by: Actor) -> Operation:
+    async def resolve(self, operation: Operation, resolution: Resolution, by: Actor) -> Operation:
         """Resolve a failover whose outcome is unknown: of its start, or of a job that is not found. Raises `Refused` (NotInDoubt, …)."""
         row = await self.commands.store.active(operation.id)
         if row is None or operation.attention is None or operation.attention.code != ErrorCode.OUTCOME_UNKNOWN:
-            raise Refused(ErrorCode.NOT_IN_DOUBT, "The outcome of the failover is not unknown.", target=operation.id)
+            raise not_in_doubt(operation, "failover")
         if row.intent is None:
             return await self._resolve_absent_job(operation, row, resolution, by)
         if not row.intent.own:
@@ -212,20 +212,20 @@ class Failovers:
                 "The outcome of the start is not unknown: the call that prepares it is retried.",
                 target=operation.id,
             )
-        job = resolution.job_id
+        job = resolution.job
         if resolution.outcome is ResolvedAs.STARTED:
             job = await self._named(operation, job) if job else await self._find(operation, row)
         key, entry = f"resolved/{row.intent.client_request_id}", {"outcome": str(resolution.outcome), "job": job}
         await self.audit.append(operation.id, key, by, "resolved", entry)
         return await self._submit(operation, _resolution(resolution.outcome, job, by), "starting")
 
-    async def _resolve_absent_job(self, operation: Operation, row: Active, resolution: ResolveRequest, by: Actor) -> Operation:
+    async def _resolve_absent_job(self, operation: Operation, row: Active, resolution: Resolution, by: Actor) -> Operation:
         """Resolve a leg whose job is not found: follow another job, or end the leg as failed."""
         if row.step != _FOLLOWS:
-            raise Refused(ErrorCode.NOT_IN_DOUBT, "The outcome of the failover is not unknown.", target=operation.id)
-        if resolution.outcome is ResolvedAs.STARTED and not resolution.job_id:
+            raise not_in_doubt(operation, "failover")
+        if resolution.outcome is ResolvedAs.STARTED and not resolution.job:
             raise Refused(ErrorCode.INVALID_REQUEST, "jobId is missing: name the job to follow.", target="jobId")
-        job = await self._named(operation, resolution.job_id) if resolution.job_id else None
+        job = await self._named(operation, resolution.job) if resolution.job else None
         lost = FailoverState.of(row.data).running_leg.job
         await self.audit.append(operation.id, f"resolved/{lost}", by, "resolved", {"outcome": str(resolution.outcome), "job": job})
         return await self._submit(operation, _resolution(resolution.outcome, job, by), _FOLLOWS)

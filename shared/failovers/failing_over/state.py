@@ -58,7 +58,8 @@ class FailoverState(StoredView):
 
     `leg` is the index of the leg that is started or followed, `started_at` when its job was found, `end` the status that the failover will
     end with. `naming` is the job that sets the name and size of the machine, empty where Azure set them without one. The absences count
-    the looks that have not shown the job of the leg, the job of `naming`, and the item or plan itself.
+    the looks that have not shown the job of the leg, the job of `naming`, and the item or plan itself; `unready` those at which a check
+    refused the start.
     """
 
     legs: tuple[StoredLeg, ...] = ()
@@ -70,6 +71,7 @@ class FailoverState(StoredView):
     job_absent: StoredAbsence = None
     naming_absent: StoredAbsence = None
     scope_absent: StoredAbsence = None
+    unready: StoredAbsence = None
 
     @property
     def running_leg(self) -> Leg:

@@ -21,7 +21,6 @@ from shared.failovers.approvals.service import Approvals
 from shared.failovers.audit.trails import AuditTrails
 from shared.failovers.failing_over import following, views
 from shared.failovers.failing_over.context import ContextReader
-from shared.failovers.failing_over.requests import FailoverRequest
 from shared.failovers.failing_over.rules import checks, legs
 from shared.failovers.failing_over.rules.plans import make_plan
 from shared.failovers.failing_over.starts import Starts, leg_request
@@ -32,8 +31,9 @@ from shared.failovers.vault import jobs
 from shared.failovers.vault.facts import ProtectedItemFacts, moved_item
 from shared.failovers.vault.gateway import SiteRecoveryGateway, vault_of
 from shared.failovers.vault.job_facts import JobFacts
-from shared.failovers.vault.names import Action, ResolvedAs
+from shared.failovers.vault.names import Action
 from shared.operations.accepting.locks import Locks
+from shared.operations.accepting.resolving import ResolvedAs
 from shared.operations.model.models import Actor, Command, PendingCommand, Status
 from shared.operations.model.rows import Active
 from shared.operations.running.claims import Claim
@@ -67,7 +67,11 @@ class FailoverSteps:
         try:
             context = await self.context.read(request, claim.row.tenant, claim.id)
         except CallFailure as failure:
-            return _unreadable(request, failure)
+            if failure.kind is not FailureKind.NOT_FOUND:
+                raise
+            absent = self.starts.scope_absent(work.state, request)
+            return absent if isinstance(absent, Wait) else End(Status.FAILED, absent)
+        work.state.scope_absent = None
         planned = make_plan(request, context)
         entry = {"action": str(request.action), "reason": request.reason, **as_sent(claim.operation.body)}
         await self.audit.append(claim.id, "asked", claim.operation.actor, "requested", entry)
@@ -80,9 +84,13 @@ class FailoverSteps:
         problem = checks.verdict(planned.plan, request, planned.allowed)
         results = checks.worst_results(planned.plan)
         if problem is not None:
+            wait = self.starts.unready(work.state)
+            if wait is not None:
+                return wait
             found = {"code": problem.code, "message": problem.message, "checks": results}
             await self.audit.append(claim.id, "refused", _SYSTEM, "refused", found)
             return End(Status.FAILED, problem)
+        work.state.unready = None
         detail.approval = record = approval.ask(planned.plan, self.clock.now(), context.rails)
         entry = {"planHash": planned.plan.hash, "checks": results, "approval": str(record.state)}
         await self.audit.append(claim.id, "planned", _SYSTEM, "planned", entry)
@@ -298,9 +306,3 @@ def failover_workflow(steps: FailoverSteps) -> Workflow:
         on_finished=steps.on_finished,
         on_command=steps.on_command,
     )
-
-
-def _unreadable(request: FailoverRequest, failure: CallFailure) -> Outcome:
-    if failure.kind is FailureKind.NOT_FOUND:
-        return End(Status.FAILED, Problem(ErrorCode.SOURCE_NOT_FOUND, f"{request.scope.id} was not found in Azure.", "scope"))
-    raise failure

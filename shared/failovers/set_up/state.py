@@ -3,13 +3,17 @@
 Members that a newer version has written are kept.
 """
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict
+from pydantic.alias_generators import to_camel
 
 from shared.errors import Problem
-from shared.operations.model.models import JsonObject
+from shared.operations.accepting.resolving import Resolution, ResolvedAs
+from shared.operations.model.models import Actor, JsonObject
+from shared.values.absence import Absence
 
 DONE, FAILED = "done", "failed"
 
@@ -59,11 +63,36 @@ class WriteState(_Stored):
         """Whether it removes a resource."""
         return self.method == "DELETE" or self.segment == "remove"
 
+    def is_lost(self, now: datetime) -> bool:
+        """Return whether its job has been absent long enough to ask for attention."""
+        absence = Absence.from_json(self.absent)
+        return self.is_started and not self.is_over and absence is not None and absence.lasts_long_enough(now)
+
     def fail(self, problem: Problem, code: str | None = None) -> None:
         """Note that it failed; `problem` is Azure's, `code` the operation's where it is not the usual one."""
         self.state, self.error = FAILED, dict(problem.as_json())
         if code is not None:
             self.code = code
+
+
+class SetUpInput(BaseModel):
+    """A person's resolution on its way to the step that follows the jobs; `word` is the stored name of the input."""
+
+    model_config = ConfigDict(frozen=True, extra="allow", alias_generator=to_camel, populate_by_name=True)
+
+    word: Literal["resolve"] = "resolve"
+    outcome: ResolvedAs
+    job_id: str | None = None
+    by: Actor
+
+    @classmethod
+    def of(cls, resolution: Resolution, by: Actor) -> Self:
+        """Return the input of a resolution."""
+        return cls(outcome=resolution.outcome, job_id=resolution.job, by=by)
+
+    def stored(self) -> JsonObject:
+        """Return the stored form."""
+        return self.model_dump(mode="json", by_alias=True)
 
 
 class SetUpState(_Stored):
@@ -82,3 +111,8 @@ def writes_of(detail: Mapping[str, object]) -> list[WriteState] | None:
 def keep_writes(detail: JsonObject, writes: list[WriteState]) -> None:
     """Put the writes into an operation's detail."""
     detail["writes"] = [write.as_json() for write in writes]
+
+
+def lost_writes(writes: Sequence[WriteState], now: datetime) -> list[WriteState]:
+    """Return the writes that Azure accepted and whose jobs it has not shown for long enough."""
+    return [write for write in writes if write.is_lost(now)]

@@ -18,11 +18,12 @@ from shared.errors import CallFailure, ErrorCode, FailureKind, Problem, Refused,
 from shared.failovers.scopes import lock_names
 from shared.failovers.set_up.planning import Planner, SetUpChange
 from shared.failovers.set_up.reads import ListedReads
-from shared.failovers.set_up.state import DONE, FAILED, SetUpState, WriteState, keep_writes, writes_of
+from shared.failovers.set_up.state import DONE, FAILED, SetUpInput, SetUpState, WriteState, keep_writes, lost_writes, writes_of
 from shared.failovers.vault import jobs
 from shared.failovers.vault.gateway import SiteRecoveryGateway, StartedJob
 from shared.failovers.vault.job_facts import JobFacts
 from shared.operations.accepting.locks import Locks
+from shared.operations.accepting.resolving import ResolvedAs
 from shared.operations.model.models import Intent, Status
 from shared.operations.running.claims import Claim
 from shared.operations.running.effects import Absent, Effect, Started
@@ -101,8 +102,8 @@ class SetUpSteps:
         try:
             begun = await claim.perform(self._effect(claim, write, number, requests))
         except CallFailure as failure:
-            if failure.kind is FailureKind.THROTTLED:
-                raise
+            if failure.kind in {FailureKind.THROTTLED, FailureKind.IN_DOUBT}:
+                raise  # nothing began, or a look had no answer: neither is a refusal of the write
             self._note_failure(write, failure)
         else:
             write.absent = None
@@ -145,6 +146,7 @@ class SetUpSteps:
     async def following(self, claim: Claim) -> Outcome:
         """Look which jobs have ended, with one list of the vault's jobs."""
         writes = writes_of(claim.detail) or []
+        self._resolve(claim, writes)
         waiting = [write for write in writes if write.is_started and not write.is_over]
         if waiting:
             vault = SetUpChange.from_json(claim.operation.body).vault
@@ -158,6 +160,22 @@ class SetUpSteps:
         if any(write.state == FAILED for write in writes):
             return Next("finishing")
         return Next("writing")
+
+    def _resolve(self, claim: Claim, writes: list[WriteState]) -> None:
+        """Carry out a person's resolution of the writes whose jobs are not shown: follow another job, or note how they ended."""
+        taken, lost = claim.take_input(), lost_writes(writes, self.clock.now())
+        if taken is None or not lost:
+            return
+        resolution = SetUpInput.model_validate(taken)
+        if resolution.job_id:
+            lost[0].job, lost[0].absent = resolution.job_id, None
+        elif resolution.outcome is ResolvedAs.STARTED:
+            for write in lost:
+                write.state = DONE
+        else:
+            for write in lost:
+                write.fail(Problem(ErrorCode.SET_UP_FAILED, "Azure does not show its job, and it was resolved as not started.", write.job))
+        keep_writes(claim.detail, writes)
 
     async def _follow(self, vault: ResourceId, write: WriteState, known: list[JobFacts]) -> None:
         """Find the job of a write, in the list or by its id, and note its end."""
@@ -184,13 +202,12 @@ class SetUpSteps:
         now, state = self.clock.now(), SetUpState.model_validate(claim.data)
         started = from_text(state.startedAt) if state.startedAt else now
         at = max(jobs.next_look(started, now), now + _SOON)
-        absences = [(write, absence) for write in waiting if not write.is_over and (absence := Absence.from_json(write.absent))]
-        lost = next((write for write, absence in absences if absence.lasts_long_enough(now)), None)
-        if lost is None:
-            return Wait(at)
-        named = f"job {lost.job}" if lost.job else f"the job of request {lost.request}"
-        words = f"The vault does not show {named} of the {lost.what}. Check {lost.path} in Azure; the job is looked for again."
-        return Wait(max(at, now + BETWEEN_LOOKS), attention=(ErrorCode.OUTCOME_UNKNOWN, words))
+        lost, ahead = lost_writes(waiting, now), [write for write in waiting if not write.is_over]
+        if not lost:
+            return Wait(at, attention=jobs.overdue(ahead[0].job, started, now))
+        named = f"job {lost[0].job}" if lost[0].job else f"the job of request {lost[0].request}"
+        message = f"The vault does not show {named} of the {lost[0].what}. Check {lost[0].path} in Azure, then call resolve."
+        return Wait(max(at, now + BETWEEN_LOOKS), attention=(ErrorCode.OUTCOME_UNKNOWN, message))
 
     async def finishing(self, claim: Claim) -> Outcome:
         """End, with each write that failed."""

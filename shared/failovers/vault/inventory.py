@@ -46,7 +46,7 @@ class Inventory:
             raise not_found(f"tenant '{tenant}'", target="tenant")
         if vault_id is not None:
             found = ResourceId.parse(vault_id)
-            if not caller.is_admin and caller.tenant in await self.registry.sharers_of(vault_id):
+            if not caller.is_admin and await self.registry.shares(caller.tenant, vault_id):
                 return Vault(found, caller.tenant)
             owned = require_reach(caller, await owner_of(self.registry, found), f"vault '{found}'", target="vaultId")
             return Vault(found, owned, everything=caller.is_admin)
@@ -183,7 +183,7 @@ class Inventory:
         return await owners_of_jobs(self.registry, vault.id, jobs, items, await self._plan_facts(vault))
 
     async def _is_shared(self, vault: Vault) -> bool:
-        return bool(await self.registry.sharers_of(str(vault.id)))
+        return await self.registry.is_shared(str(vault.id))
 
     async def _protectable(self, cloud: ResourceId) -> list[Json]:
         try:

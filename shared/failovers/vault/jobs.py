@@ -7,15 +7,19 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from shared.errors import Problem
+from shared.errors import ErrorCode, Problem
 from shared.failovers.vault.answers import ErrorView
 from shared.failovers.vault.facts import ScenarioFacts
 from shared.failovers.vault.job_facts import JobFacts
 from shared.failovers.vault.names import Action, JobState, Refusal
+from shared.values.durations import in_words
 from shared.values.reading import last_segment
 
 CLOCKS_DIFFER = timedelta(seconds=5)
 """How much earlier than its intent a job may have begun by Azure's clock."""
+
+PATIENCE = timedelta(hours=24)
+"""How long a job may go on before its operation asks for attention, of Azure's time; a job that waits for a person is not counted."""
 
 _GUID_FIRST = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
@@ -134,6 +138,14 @@ def next_look(started_at: datetime, now: datetime, *, suspended: bool = False) -
     if following - stamp < seconds / 2:
         following += seconds
     return now + timedelta(seconds=following - stamp)
+
+
+def overdue(job: str | None, since: datetime | None, now: datetime) -> tuple[str, str] | None:
+    """Return the attention for a job that has gone on since `since` for too long, as (code, message); None before that."""
+    if since is None or now - since < PATIENCE:
+        return None
+    message = f"Job {job} has not ended for {in_words(now - since)}. Check it in Azure; the operation continues once it ends."
+    return ErrorCode.NO_PROGRESS, message
 
 
 @dataclass(frozen=True, slots=True)

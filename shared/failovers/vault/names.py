@@ -186,13 +186,6 @@ class GroupType(StrEnum):
     FAILOVER = "Failover"
 
 
-class ResolvedAs(StrEnum):
-    """How a person resolves a start of unknown outcome."""
-
-    STARTED = "started"
-    NOT_STARTED = "notStarted"
-
-
 class Refusal(StrEnum):
     """Why a failover is refused, or how it ended: the codes that are Site Recovery's own."""
 

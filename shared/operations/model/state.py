@@ -87,7 +87,7 @@ def pack(state: State) -> bytes:
 def unpack(packed: object) -> State:
     """Read what `pack` wrote; what is missing is read as absent."""
     body = json.loads(zlib.decompress(packed)) if isinstance(packed, bytes) and packed else {}
-    attention, intent, data, word = body.get("attention"), body.get("intent"), body.get("data"), body.get("word")
+    attention, intent, data, pending = body.get("attention"), body.get("intent"), body.get("data"), body.get("word")
     busy = body.get("busy")
     return State(
         nonce=str(body.get("nonce", "")),
@@ -98,7 +98,7 @@ def unpack(packed: object) -> State:
         locks=tuple(body.get("locks", ())),
         data=data if isinstance(data, dict) else {},
         trace=str(body.get("trace", "")),
-        pending_input=word if isinstance(word, dict) else None,
+        pending_input=pending if isinstance(pending, dict) else None,
         pending_commands=tuple(PendingCommand.from_json(one) for one in body.get("said", ())),
         busy=Busy(str(busy["effect"]), str(busy["since"])) if isinstance(busy, dict) else None,
         shown_as=str(body.get("shownAs", "")),

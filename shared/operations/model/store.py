@@ -16,7 +16,7 @@ from shared.errors import ErrorCode, Problem, Refused
 from shared.operations.crash_points import crash_point
 from shared.operations.model import due, listing, rows
 from shared.operations.model.due_rows import DueRows
-from shared.operations.model.identity import all_partitions, body_hash, operation_id, partition_of
+from shared.operations.model.identity import all_partitions, body_hash, operation_id, partition_of, partition_of_tenant
 from shared.operations.model.models import Accepted, JsonObject, NewOperation, Operation, Status
 from shared.operations.model.rows import Active
 from shared.operations.model.writing import Write, asking_keys, groups, list_entities
@@ -96,7 +96,7 @@ class Store:
         if new.compare_body and found.entity.get("hash") != body_hash(new.body):
             raise Refused(
                 ErrorCode.REPEATABILITY_KEY_REUSED,
-                "The same repeatability key was used before with another body; send a new key for a new request.",
+                "This repeatability key was used before with another body. Send a new key for a new request.",
                 target="Repeatability-Request-ID",
             )
         known = await self.get(str(found.entity["RowKey"]).removeprefix("o|"))
@@ -329,6 +329,13 @@ class Store:
             rows_there = self._table.range(filters, select=["PartitionKey", "RowKey", "tenant", "attention"], parameters=parameters)
             found += [(str(item.entity["tenant"]), str(item.entity.get("attention", ""))) async for item in rows_there]
         return found
+
+    async def running_of(self, tenant: str, limit: int) -> list[str]:
+        """Return the ids of up to `limit` operations of a tenant that have not ended."""
+        filters = "PartitionKey eq @partition and RowKey ge 'a|' and RowKey lt 'a}' and tenant eq @tenant and announce eq false"
+        parameters = {"partition": partition_of_tenant(tenant), "tenant": tenant}
+        found = self._table.range(filters, select=["PartitionKey", "RowKey"], parameters=parameters, limit=limit)
+        return [str(item.entity["RowKey"]).removeprefix("a|") async for item in found]
 
     async def mend_asking(self, partition: str, serves: Callable[[str], bool]) -> None:
         """Write the list rows of operations that ask for a person and have none, and delete those of operations that ask no more.

@@ -44,7 +44,7 @@ class Events:
             as_json(operation, self.kinds, self.base_url),
         )
 
-    async def tell_rejected(self, rejected: str, tenant: str, data: JsonObject) -> None:
+    async def publish_rejected(self, rejected: str, tenant: str, data: JsonObject) -> None:
         """Send the event of a message that could not be accepted; of a long body only the beginning, as a queue takes 64 KiB."""
         body = str(data.get("body", ""))
         if len(json.dumps(body)) > _LARGEST_BODY:

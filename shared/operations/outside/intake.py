@@ -59,8 +59,8 @@ def understand(message: JsonObject, kinds: frozenset[str]) -> Intake:
     if "specversion" in message:
         return _cloud_event(message, kinds)
     if "eventType" in message and ("topic" in message or "dataVersion" in message or "eventTime" in message):
-        words = "This is Event Grid's own schema. Deliver the events in the CloudEvents 1.0 schema: CloudEventSchemaV1_0."
-        raise Refused(ErrorCode.INVALID_REQUEST, words, target="specversion")
+        reason = "This is Event Grid's own schema. Deliver the events in the CloudEvents 1.0 schema: CloudEventSchemaV1_0."
+        raise Refused(ErrorCode.INVALID_REQUEST, reason, target="specversion")
     key = _text(message, "id")
     return _plain(message, key=key, tenant=_text(message, "tenant"))
 

@@ -1,6 +1,6 @@
 """Drains the poison queues: one timer for all of them (docs/design/core.md, "Host settings").
 
-What other systems sent becomes a rejected message, and only then is taken off its poison queue. Our own hints are dropped: the row is the
+What other systems sent becomes a rejected message, and only then is taken off its poison queue. Internal hints are dropped: the row is the
 truth, and the tick finds what is due.
 """
 

@@ -55,13 +55,13 @@ class Receiver:
                 raise
             _log.exception("message %s of %s failed for the fifth time", delivery.message_id, delivery.queue)
             last = type(error).__name__
-            words = f"Processing failed {delivery.count} times, the last time with {last}. Search the log for {delivery.message_id}."
-            await self._reject(delivery, intake, Problem(ErrorCode.INTERNAL_ERROR, words), may_have_been_accepted=True)
+            reason = f"Processing failed {delivery.count} times, the last time with {last}. Search the log for {delivery.message_id}."
+            await self._reject(delivery, intake, Problem(ErrorCode.INTERNAL_ERROR, reason), may_have_been_accepted=True)
 
     async def reject_poisoned(self, delivery: Delivery) -> None:
         """Reject a message that the platform moved to a poison queue: its processing never ended."""
-        words = "The message was delivered five times and its processing never ended."
-        await self._reject(delivery, None, Problem(ErrorCode.INTERNAL_ERROR, words), may_have_been_accepted=True)
+        reason = "The message was delivered five times and its processing did not end."
+        await self._reject(delivery, None, Problem(ErrorCode.INTERNAL_ERROR, reason), may_have_been_accepted=True)
 
     async def _understand(self, delivery: Delivery, kinds: frozenset[str]) -> Intake:
         message = decode(delivery.raw)
@@ -70,7 +70,9 @@ class Receiver:
             return intake if intake.key else replace(intake, key=_own_key(delivery))
         kept = await self._replayed(delivery)
         if kept is None:
-            raise Refused(ErrorCode.NOT_FOUND, "It replays a rejected message that is not kept for this queue.", target="farshoreReplay")
+            raise Refused(
+                ErrorCode.NOT_FOUND, "The message replays a rejected message that this queue does not have.", target="farshoreReplay"
+            )
         intake = understand(decode(kept.body.encode()), kinds)
         return intake if intake.key else replace(intake, key=kept.key)
 

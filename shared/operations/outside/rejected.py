@@ -108,7 +108,7 @@ class RejectedMessages:
         crash_point("reject.written")
         kept = await self.get(rejected)
         if kept is not None:
-            await self.events.tell_rejected(rejected, tenant, kept.as_json())
+            await self.events.publish_rejected(rejected, tenant, kept.as_json())
         crash_point("reject.sent")
         await self.table.upsert({"PartitionKey": _PARTITION, "RowKey": rejected, "told": True})
         return rejected
@@ -129,7 +129,7 @@ class RejectedMessages:
         """Queue a rejected message again; its first id stays its key. Raises `Refused` (NotFound, AlreadyReplayed)."""
         found = await self.table.get(_PARTITION, rejected) if rejected.isalnum() else None
         if found is None:
-            raise Refused(ErrorCode.NOT_FOUND, "There is no such rejected message.", target=rejected)
+            raise Refused(ErrorCode.NOT_FOUND, "The rejected message was not found.", target=rejected)
         kept = _read(found)
         if kept.replayed_as is not None:
             raise Refused(ErrorCode.ALREADY_REPLAYED, f"It was replayed already, as {kept.replayed_as}.", target=rejected)

@@ -10,7 +10,8 @@ from shared.capability import Capability, Core, Parts
 def _assemble(core: Core) -> Parts:
     from functions.toys.service import assemble
 
-    return assemble(core)
+    parts: Parts = assemble(core)
+    return parts
 
 
 CAPABILITY = Capability(
