@@ -33,13 +33,13 @@ import function_app
 imported, later, modules = since(began), [name for name in %r if name in sys.modules], len(sys.modules)
 import azure.functions as func
 health = next(one for one in function_app.app.get_functions() if one.get_function_name() == "health").get_user_function()
-async def answer():
+async def request_health():
     request = func.HttpRequest(method="GET", url="http://127.0.0.1/api/health", headers={}, params={}, route_params={}, body=b"")
     assert (await health(request)).status_code == 200
 async def answer():
-    await answer()
+    await request_health()
     first, again = since(began), now()
-    await answer()
+    await request_health()
     return first, since(again)
 first, second = asyncio.run(answer())
 json.dump({"imported": imported, "first": first, "second": second, "modules": modules, "later": later}, sys.stdout)
