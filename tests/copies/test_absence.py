@@ -55,7 +55,7 @@ async def test_one_404_of_a_status_read_changes_nothing() -> None:
     second = await checked(bench, first.data)
     assert second.step == "recording"
     assert second.data is not None
-    assert CopyState.read(second.data).failure is None
+    assert CopyState.of(second.data).failure is None
     assert "absence" not in second.data
     assert bench.azure.writes == []
 
@@ -124,7 +124,7 @@ async def test_a_source_whose_own_read_answers_404_is_found_in_its_collection() 
     bench.azure.put(collection(COLLECTION, VM, "westeurope", restore_point(POINT)), machine())
     claim = BareClaim(of_point())
     assert await run(bench, "preparing", claim) == Next("ensuringTarget")
-    assert CopyState.read(claim.data).disks == 1
+    assert CopyState.of(claim.data).disks == 1
 
 
 async def test_a_source_that_is_not_there_fails_after_several_looks() -> None:
