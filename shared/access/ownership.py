@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from shared.access.principal import Principal, require_reach
 from shared.access.registry import Registry
-from shared.access.vaults import vault_key
+from shared.access.vaults import cloud_key, vault_key
 from shared.arm.ids import subscription_of
 
 if TYPE_CHECKING:
@@ -27,6 +27,17 @@ async def owner_of(registry: Registry, resource_id: "ResourceId | str") -> str |
         return None
     found = await registry.owner_of_subscription(subscription)
     return found.name if found else None
+
+
+async def is_owned(registry: Registry, tenant: str, resource_id: str) -> bool:
+    """Return whether a tenant owns what an ARM id names.
+
+    What lies in a vault and in no cloud of it, such as a recovery plan, may be that of any tenant which has a cloud in the vault: only its
+    members show whose it is.
+    """
+    if await owner_of(registry, resource_id) == tenant:
+        return True
+    return cloud_key(resource_id) is None and await registry.shares(tenant, resource_id)
 
 
 async def require_owner(

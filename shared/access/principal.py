@@ -13,7 +13,8 @@ class Principal:
     """Who asks, for which tenant, with which roles.
 
     `tenant` is the name in the registry, `entra_tenant_id` the token's `tid`, `is_provider` whether that tenant is the provider,
-    `is_person` whether a user stands behind the token (delegated), not an app.
+    `is_person` whether a user stands behind the token (delegated), not an app. `is_founder`: there is no provider yet, and the caller may
+    only register it.
     """
 
     actor: Actor
@@ -22,6 +23,7 @@ class Principal:
     roles: frozenset[Role]
     is_provider: bool
     is_person: bool
+    is_founder: bool = False
 
     @property
     def is_admin(self) -> bool:

@@ -8,10 +8,12 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from shared.access.callers import tenant_of
 from shared.access.keys import SigningKey, SigningKeys
 from shared.access.principal import Principal
-from shared.access.registry import Registry, TenantKind
-from shared.access.roles import known_roles
+from shared.access.records.tenant import TenantKind
+from shared.access.registry import Registry
+from shared.access.roles import Role, known_roles
 from shared.errors import ErrorCode, Refused
 from shared.operations.model.models import Actor
 from shared.settings import Settings
@@ -27,13 +29,14 @@ class TokenVerifier:
     """Turns an `Authorization` header into the caller. Made once per process; lifetimes go by wall time."""
 
     def __init__(self, settings: Settings, registry: Registry, keys: SigningKeys) -> None:
+        self._settings = settings
         self._audiences = settings.auth_audiences
         self._issuers = settings.auth_issuers
         self._registry = registry
         self._keys = keys
 
-    async def verify(self, authorization: str | None) -> Principal:
-        """Return the caller.
+    async def verify(self, authorization: str | None, *, founding: bool = False) -> Principal:
+        """Return the caller; `founding` accepts the one that may register the provider while there is none.
 
         Refuses with `Unauthenticated`, in words, a header that is missing or no bearer token, a token that is not whole, not signed by the
         issuer with RS256, of another issuer or audience, expired or not yet valid, no access token, or of an Entra tenant that the
@@ -45,7 +48,7 @@ class TokenVerifier:
         if found is None:
             raise _refused("The Authorization header holds no bearer token: 'Bearer', a space and a JSON Web Token are expected.")
         claims = await self._claims(found[1])
-        return await self._principal(claims)
+        return await self._principal(claims, founding=founding)
 
     async def _claims(self, token: str) -> Mapping[str, Any]:
         import jwt
@@ -86,19 +89,27 @@ class TokenVerifier:
         if not key.may_sign_for(tid):
             raise _refused("The access token is signed with a key of another Entra tenant.")
 
-    async def _principal(self, claims: Mapping[str, Any]) -> Principal:
-        tenant = await self._registry.by_entra_tenant(claims["tid"])
-        if tenant is None:
+    async def _principal(self, claims: Mapping[str, Any], *, founding: bool) -> Principal:
+        found = await tenant_of(self._registry, claims)
+        actor, roles = _actor(claims), known_roles(claims.get("roles"))
+        if found is None and not (founding and await self._may_found(claims, roles)):
             raise _refused("The access token is of an Entra tenant that is not registered here; the provider registers tenants.")
-        actor = _actor(claims)
         return Principal(
             actor=actor,
-            tenant=tenant.name,
+            tenant=found.tenant.name if found is not None else "",
             entra_tenant_id=str(claims["tid"]).lower(),
-            roles=known_roles(claims.get("roles")),
-            is_provider=tenant.kind is TenantKind.PROVIDER,
+            roles=roles,
+            is_provider=found is None or (found.tenant.kind is TenantKind.PROVIDER and not found.registered),
             is_person=actor.kind == "user",
+            is_founder=found is None,
         )
+
+    async def _may_found(self, claims: Mapping[str, Any], roles: frozenset[Role]) -> bool:
+        """Return whether the token may register the provider: there is none, and the settings name its Entra tenant."""
+        named = self._settings.provider_tenant_id
+        if named is None or str(claims["tid"]).lower() != named or not {Role.TENANTS_WRITE, Role.ADMIN} <= roles:
+            return False
+        return not await self._registry.uncached().has_provider()
 
 
 def challenge(authorization: str | None, message: str) -> str:

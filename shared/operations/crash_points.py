@@ -32,6 +32,9 @@ POINTS: Final = (
     "reject.sent",
 )
 
+REGISTRY_POINTS: Final = ("registry.claimed", "registry.written", "registry.released")
+"""The points of a write of the tenant registry, which is no operation."""
+
 _folder = os.environ.get("FARSHORE_CRASH_POINT", "")
 
 

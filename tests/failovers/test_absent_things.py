@@ -88,7 +88,8 @@ class Bench:
     def resolve(self, outcome: str, job: str | None = None) -> None:
         """Put a person's resolution on the row."""
         decision = FailoverInput(name=InputName.RESOLVE, by=BOB, outcome=outcome, job_id=job)
-        self.claim = _claim(self.clock, replace(self.claim.row, data=self.claim.data, pending_input=decision.stored()), self.claim.detail)
+        given = decision.model_dump(mode="json", by_alias=True, exclude_unset=True)
+        self.claim = _claim(self.clock, replace(self.claim.row, data=self.claim.data, pending_input=given), self.claim.detail)
 
 
 def _claim(clock: ManualClock, row: Active, detail: JsonObject, **options: Any) -> Claim:

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.access.registry import Registry, Tenant
+from shared.access.records.tenant import Tenant
+from shared.access.registry import Registry
 from shared.arm.ids import ResourceId
 from shared.errors import ErrorCode, Refused
 from shared.failovers.set_up.tenant_view import TenantView
@@ -123,7 +124,7 @@ async def test_the_other_side_of_a_pair_is_told_to_who_may_know_of_it() -> None:
 
     async def targets(reader: Vault) -> list[Any]:
         (entry,) = await inventory.clouds(reader)
-        return [policy["target"] for policy in entry.body["policies"]]  # type: ignore[attr-defined]  # a list of objects
+        return [policy["target"] for policy in entry.answer.as_json()["policies"]]
 
     assert await targets(Vault(vault, "blue")) == [None, "Microsoft Azure"]
     assert await targets(Vault(vault, "green")) == [], "that blue's cloud is paired is blue's own affair"

@@ -148,7 +148,7 @@ def _objects() -> list[tuple[str, Json]]:
     ]
     gateway = [
         _entity("VMNetworkGateways", "Office gateway", VMNetworkId=networks[0][1]["ID"]),
-        _entity("NATConnections", "Office NAT", VMNetworkId=networks[0][1]["ID"]),
+        _entity("NATConnections", "Office NAT", VMNetworkGatewayId=derived("azure pack", "VMNetworkGateways", "Office gateway")),
     ]
     clouds = [
         ("Clouds", {"ID": id_, "StampId": STAMP, "Name": name, "Description": ""})

@@ -8,12 +8,10 @@ import re
 from collections.abc import Callable
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any, Self
+from typing import Annotated, Self
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
-    ConfigDict,
     Field,
     PlainSerializer,
     ValidationInfo,
@@ -21,14 +19,14 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
 from shared.arm.ids import resource_id_of
 from shared.clock import to_text
-from shared.errors import Problem
-from shared.operations.model.models import Actor, Attention, JsonObject, Status
-from shared.values.nulls import without_nulls
+from shared.errors import ProblemJson
+from shared.operations.model.models import Actor, Attention, Operation, Status
+from shared.values.documents import Document, Request
+from shared.values.sent import SentBody
 
 DISK_TYPE = "Microsoft.Compute/disks"
 RESTORE_POINT_TYPE = "Microsoft.Compute/restorePointCollections/restorePoints"
@@ -134,26 +132,11 @@ Moment = Annotated[
 """A moment, aware UTC; ISO 8601 with a Z in JSON."""
 
 
-class _Request(BaseModel):
-    # built when first used: a cold start declares many models and uses few
-    model_config = ConfigDict(frozen=True, defer_build=True, extra="forbid", alias_generator=to_camel)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _null_is_absent(cls, value: object) -> object:
-        return without_nulls(cls, value)
-
-
-class _Answer(BaseModel):
-    # built when first used: a cold start declares many models and uses few
-    model_config = ConfigDict(frozen=True, defer_build=True, extra="forbid", alias_generator=to_camel, populate_by_name=True)
-
-
 def _refuse(words: str) -> PydanticCustomError:
     return PydanticCustomError("farshore", "{words}", {"words": words})
 
 
-class CopySource(_Request):
+class CopySource(Request):
     """What to copy: a restore point, or a VM of which one is made first."""
 
     restore_point_id: RestorePointId | None = Field(None, description="The restore point to copy.")
@@ -189,7 +172,7 @@ class CopySource(_Request):
         return self
 
 
-class CopyTarget(_Request):
+class CopyTarget(Request):
     """Where the copy goes. By default the subscription is the source's, and the collection's name is made from the source's."""
 
     region: Region = Field(description="An Azure region other than the source's, by name or display name.")
@@ -198,7 +181,7 @@ class CopyTarget(_Request):
     collection: CollectionName | None = Field(None, description="The target restore point collection; made if it is not there.")
 
 
-class CopyRequest(_Request):
+class CopyRequest(Request):
     """A request to copy a restore point to another region. The reserved members of a queue message are taken out before."""
 
     source: CopySource
@@ -226,9 +209,14 @@ class CopyRequest(_Request):
         return tags
 
 
-def request_of(body: JsonObject) -> CopyRequest:
-    """Read the request in an operation's stored body, which may still hold the reserved members of a queue message."""
-    return CopyRequest.model_validate({name: value for name, value in body.items() if name not in {"id", "tenant"}})
+def request_of(operation: Operation) -> CopyRequest:
+    """Read the request of an operation."""
+    return CopyRequest.model_validate(sent_of(operation).members)
+
+
+def sent_of(operation: Operation) -> SentBody:
+    """Return the request of an operation as it was sent, without the reserved members of a queue message."""
+    return SentBody(operation.body).without("id", "tenant")
 
 
 def check_tag(name: str, value: str) -> None:
@@ -257,7 +245,7 @@ class DiskState(StrEnum):
 Percent = Annotated[int, Field(ge=0, le=100)]
 
 
-class CopiedDisk(_Answer):
+class CopiedDisk(Document):
     """One disk of a copy: the disk restore point in the target region."""
 
     id: str
@@ -265,7 +253,7 @@ class CopiedDisk(_Answer):
     percent_complete: Percent
 
 
-class CopiedFrom(_Answer):
+class CopiedFrom(Document):
     """Where a copy comes from; `restorePointId` and `takenAt` are null until the restore point of a VM is made."""
 
     virtual_machine_id: str | None
@@ -274,18 +262,14 @@ class CopiedFrom(_Answer):
     taken_at: Moment | None
 
 
-class CopiedTo(_Answer):
+class CopiedTo(Document):
     """Where a copy goes; `restorePointId` is the copy's own id in Azure, there once it has been started."""
 
     restore_point_id: str | None
     region: str
 
 
-Failure = Annotated[Problem, PlainSerializer(Problem.as_json, return_type=dict[str, Any])]
-"""The error object of the Azure REST API guidelines: `target` and `details` only where there are any."""
-
-
-class Copy(_Answer):
+class Copy(Document):
     """A copy as callers see it. `usable` is true once every disk has arrived, and only then is `percentComplete` 100."""
 
     id: str
@@ -300,13 +284,9 @@ class Copy(_Answer):
     created_at: Moment
     started_at: Moment | None = Field(None, description="When Azure began to copy.")
     completed_at: Moment | None = None
-    error: Failure | None = None
+    error: ProblemJson | None = None
     checks: int = Field(0, ge=0, description="How often the replication status was read so far.")
     attention: Attention | None = None
     requested_by: Actor
     tags: dict[str, str] = Field(default_factory=dict)
     policy: str | None = Field(None, description="The copy policy that requested it, null where a caller did.")
-
-    def as_json(self) -> dict[str, Any]:
-        """Return the answer's JSON, members in camelCase."""
-        return self.model_dump(mode="json", by_alias=True)

@@ -104,7 +104,7 @@ def collection_effect(
         await gateway.create_collection(collection, region, source, tags, request_id, timings.effect_timeout)
 
     async def look(_intent: Intent) -> Started[None] | Absent:
-        return Started(None) if await gateway.collection(collection) is not None else Absent()
+        return Started(None) if await gateway.find_collection(collection) is not None else Absent()
 
     harmless = "a PUT of an existing collection changes nothing but its tags, to the same ones"
     return Effect(name, send, look, harmless, preparation=True)

@@ -47,7 +47,7 @@ class Ownership:
         several tenants' resources belongs to the owner of the vault and is not confined. Raises `Refused` (NotFound for another tenant's
         resource, InvalidRequest) and `CallFailure`.
         """
-        if everything and await self.registry.sharers_of(str(wanted.vault)):
+        if everything and await self.registry.is_shared(str(wanted.vault)):
             owners = await self._owners(wanted)
             if len(owners) != 1 or wanted.kind not in _IN_CLOUDS:
                 return wanted, tenant
@@ -97,7 +97,7 @@ class Ownership:
         if wanted.kind is Kind.POLICY and wanted.change is Change.PUT and not anywhere:
             account = PolicyRequest.model_validate(wanted.request).storage_account_id
             await self._require_all({"storageAccountId": account}, tenant)
-        if not await self.registry.sharers_of(str(wanted.vault)):
+        if not await self.registry.is_shared(str(wanted.vault)):
             return
         if wanted.kind is Kind.PLAN:
             await TenantView(ListedReads(self.reads), self.registry, tenant).find(_plan(wanted))

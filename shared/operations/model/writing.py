@@ -1,7 +1,7 @@
 """The transactions that write an active row: with its entry among the due, its detail and its list rows. Pure."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Self
 
 from shared.operations.model import listing, rows
@@ -16,7 +16,9 @@ class Write:
     """A row to write under its ETag.
 
     `entry` moves its entry among the due. `detail` is what a step learned, `seen` what a check saw; None leaves either as it is. `filters`
-    are values that lists filter by and that were not known before; `listed` is true where the list rows change.
+    are values that lists filter by and that were not known before; `listed` is true where the list rows change. `began_with` is the list
+    row of which the one among those that ask for a person is made, `stops_asking` is true where that one is deleted. `absent` are row keys
+    of deletions that found nothing.
     """
 
     row: Active
@@ -25,6 +27,9 @@ class Write:
     seen: JsonObject | None = None
     listed: bool = False
     filters: Mapping[str, str] | None = None
+    began_with: Mapping[str, object] = field(default_factory=dict)
+    stops_asking: bool = False
+    absent: frozenset[str] = frozenset()
 
     def changes(self) -> list[Change]:
         """Return the changes, that of the row first."""
@@ -37,11 +42,20 @@ class Write:
         if self.listed or self.filters or any(document is not None for document in documents.values()):
             columns = rows.list_state(row) | rows.filter_columns(self.filters or {}) | listing.shown_columns(row, documents)
             changes += [Change("upsert", entity) for entity in list_entities(row, columns)]
-        return changes
+            if row.asking:
+                changes.append(Change("upsert", {**self.began_with, **columns, **asking_keys(row)}))
+        if self.stops_asking:
+            changes.append(Change("delete", asking_keys(row)))
+        return [change for change in changes if change.kind != "delete" or change.entity["RowKey"] not in self.absent]
 
-    def without_deletions(self) -> Self:
-        """Return the write that leaves an entry which it could not delete."""
-        return replace(self, entry=tuple(change for change in self.entry if change.kind != "delete"))
+    def without(self, change: Change) -> Self:
+        """Return the write without a deletion that found nothing."""
+        return replace(self, absent=self.absent | {str(change.entity["RowKey"])})
+
+
+def asking_keys(row: Active) -> rows.Entity:
+    """Return the keys of the list row among those that ask for a person."""
+    return {"PartitionKey": row.partition, "RowKey": rows.asking_key(row)}
 
 
 def list_entities(row: Active, columns: rows.Entity) -> list[rows.Entity]:
@@ -62,8 +76,3 @@ def groups(writes: Iterable[Write]) -> list[list[Write]]:
         split[-1].append(write)
         room -= size
     return split
-
-
-def is_lost_deletion(changes: Sequence[Change], index: int | None) -> bool:
-    """Whether the change that failed is the deletion of what is not there, which must not keep the row from being written."""
-    return index is not None and index < len(changes) and changes[index].kind == "delete"

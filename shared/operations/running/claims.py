@@ -101,6 +101,7 @@ class Claim:
             self._written,
             etag=row.etag,
             due=row.due,
+            asking=row.asking,
             cancel_requested=row.cancel_requested,
             pending_input=self._inbox.input_read,
             pending_events=row.pending_events,

@@ -26,6 +26,7 @@ BUSY_LIMIT = timedelta(minutes=30)
 BUSY_DELAY = timedelta(seconds=30)
 """The least time between two sends of such an effect."""
 _LOST_BEFORE_ATTENTION = 4
+_CONFLICT = 409
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,11 +177,25 @@ async def perform(claim: ClaimedRow, effect: Effect[T]) -> T:
     """
     intent = claim.row.intent
     if intent is not None and intent.effect == effect.name:
-        found = await effect.look(intent)
+        found = await _look(effect, intent)
         if isinstance(found, Started):
             return _settled(claim, found.evidence)
         _after_absence(claim, effect, intent)
     return await _send(claim, effect)
+
+
+async def _look(effect: Effect[T], intent: Intent) -> Started[T] | Absent:
+    """Look for an effect; a look that Azure refuses shows nothing, and must not count as a refusal of the effect itself.
+
+    A conflict is a result: what is there under the effect's name is something else.
+    """
+    try:
+        return await effect.look(intent)
+    except CallFailure as failure:
+        if failure.kind not in {FailureKind.REFUSED, FailureKind.NOT_FOUND} or failure.status == _CONFLICT:
+            raise
+        code, message, later = failure.code, failure.message, failure.retry_after
+        raise CallFailure(FailureKind.IN_DOUBT, code=code, message=message, status=failure.status, retry_after=later) from failure
 
 
 def _settled(claim: ClaimedRow, evidence: T) -> T:
@@ -232,8 +247,8 @@ def _unknown(claim: ClaimedRow, effect: Effect[T], intent: Intent) -> StepWaits:
 
 
 async def _refused(claim: ClaimedRow, effect: Effect[T], intent: Intent, failure: CallFailure) -> T:
-    if failure.status == 409:
-        found = await effect.look(intent)
+    if failure.status == _CONFLICT:
+        found = await _look(effect, intent)
         if isinstance(found, Started):
             return _settled(claim, found.evidence)
     failure = _within_limit(claim, effect, failure)

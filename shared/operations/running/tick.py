@@ -90,13 +90,16 @@ class Tick:
         return ticked
 
     async def _sweep(self) -> None:
-        """Give an entry to rows that are due and have none, where that was not done for the time of a hold."""
+        """Give rows of an older version what they lack, where that was not done for the time of a hold: the entries of those that are due,
+        and the list rows of those that ask for a person.
+        """
         now = self.clock.now()
         if self.sweeps.due_at is not None and now < self.sweeps.due_at:
             return
         found = await _a_few_at_a_time(self.store.due_rows.late(partition, _DUE_PER_PARTITION) for partition in all_partitions())
         late = [[row for row in rows if self.kinds.serves(row.kind) and not row.is_newer] for rows in found]
         await _a_few_at_a_time(self.store.save_all([(row, None, False) for row in rows]) for rows in late if rows)
+        await _a_few_at_a_time(self.store.mend_asking(partition, self.kinds.serves) for partition in all_partitions())
         self.sweeps.due_at = now + dispatch_hold(self.clock.speed)
         if count := sum(map(len, late)):
             _log.info("rows without an entry were due", extra={"rows": count})

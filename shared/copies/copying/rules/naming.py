@@ -76,9 +76,9 @@ def collection_tags(
     return tags | _split(SOURCE_TAG, str(source_collection)) if source_collection is not None else tags
 
 
-def id_in_tags(tags: Mapping[str, object], tag: str) -> str | None:
+def id_in_tags(tags: Mapping[str, str], tag: str) -> str | None:
     """Read an id that `collection_tags` wrote, `tag` being `VM_TAG` or `SOURCE_TAG`; None when it is not there."""
-    by_name = {name.lower(): str(value) for name, value in tags.items()}
+    by_name = {name.lower(): value for name, value in tags.items()}
     first = by_name.get(tag)
     return first + by_name.get(f"{tag}-2", "") if first else None
 
