@@ -348,10 +348,21 @@ module app 'modules/function-app.bicep' = [
       options: options
       subnetId: isPrivate ? networks!.outputs.appSubnetIds[index] : ''
       reachable: network != 'private'
+      registryTableUri: storage[tenantsApp].outputs.tableUri
       tags: union(allTags, { 'azd-service-name': part.short })
     }
   }
 ]
+
+// Of three apps, two read the registry that the tenants' app writes.
+module registryReaders 'modules/registry-readers.bicep' = if (apps != 'one') {
+  name: 'farshore-registry-readers'
+  scope: group
+  params: {
+    accountName: storage[tenantsApp].outputs.name
+    readers: [identity[copiesApp].outputs.principalId, identity[failoversApp].outputs.principalId]
+  }
+}
 
 module appEndpoints 'modules/private-endpoint.bicep' = [
   for (part, index) in parts: if (network == 'private') {

@@ -7,7 +7,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from shared.access.registry import Registry, Tenant
+from shared.access.records.tenant import Tenant
+from shared.access.registry import Registry
 from shared.access.roles import Role
 from shared.clock import Clock, Ids
 from shared.operations.accepting.acceptance import Acceptance
@@ -22,7 +23,7 @@ from shared.operations.running.workflow import Workflow
 from shared.operations.timings import Timings
 from shared.settings import Settings
 from shared.storage.blobs import BlobAccount
-from shared.storage.tables import Storage
+from shared.storage.tables import Storage, Table
 from shared.values.checks import CheckResult
 from shared.web.calls import App, Endpoint
 
@@ -47,6 +48,7 @@ class Core:
     acceptance: Acceptance
     commands: Commands
     registry: Registry
+    registry_table: Table
     clients: "AzureClients"
     timings: Timings
 

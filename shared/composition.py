@@ -11,7 +11,8 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from shared import telemetry
-from shared.access.registry import TABLE as TENANTS_TABLE
+from shared.access.ownership import is_owned
+from shared.access.records.rows import TABLE as TENANTS_TABLE
 from shared.access.registry import Registry
 from shared.capability import Capability, Core, Job, Parts, ReadinessCheck, check_queues, intake_queues, step_queues, tables_of
 from shared.clock import Clock, Ids, RandomIds, RemoteClock, SystemClock
@@ -42,11 +43,12 @@ from shared.operations.timings import Timings
 from shared.settings import Settings
 from shared.storage import blobs, tables
 from shared.storage.blobs import BlobAccount
-from shared.storage.tables import Storage
+from shared.storage.tables import Storage, Table
 from shared.telemetry import Metric
 
 if TYPE_CHECKING:
     from shared.access.tokens import TokenVerifier
+    from shared.arm.clients import AzureClients
 
 S = TypeVar("S")
 _log = logging.getLogger(__name__)
@@ -177,7 +179,7 @@ async def build(settings: Settings, capabilities: Sequence[Capability], *, clock
         made = (blob_account.write_once(name).create_container() for name in containers)
         await asyncio.gather(account.create(tables_needed(capabilities), queues_needed(capabilities)), *made)
     await asyncio.to_thread(telemetry.setup, settings)
-    return await asyncio.to_thread(partial(_assemble, settings, capabilities, clock, ids or RandomIds(), account, blob_account))
+    return await asyncio.to_thread(partial(assemble, settings, capabilities, clock, ids or RandomIds(), account, blob_account))
 
 
 def _connect(settings: Settings) -> Storage:
@@ -191,6 +193,15 @@ def _connect(settings: Settings) -> Storage:
     return tables.connect_with_identity(settings.table_service_uri, settings.queue_service_uri, credential_for(settings.identity_client_id))
 
 
+def _registry_table(settings: Settings, account: Storage) -> Table:
+    """Return the table of the registry: of three apps, two read the one that the tenants' app writes."""
+    if not settings.registry_table_uri or settings.registry_table_uri.rstrip("/") == (settings.table_service_uri or "").rstrip("/"):
+        return account.table(TENANTS_TABLE)
+    from shared.arm.credentials import credential_for
+
+    return tables.connect_table(settings.registry_table_uri, TENANTS_TABLE, credential_for(settings.identity_client_id))
+
+
 def _connect_blobs(settings: Settings) -> BlobAccount:
     if settings.storage_connection:
         return blobs.connect(settings.storage_connection)
@@ -201,9 +212,16 @@ def _connect_blobs(settings: Settings) -> BlobAccount:
     return blobs.connect_with_identity(settings.blob_service_uri, credential_for(settings.identity_client_id))
 
 
-def _assemble(
-    settings: Settings, capabilities: Sequence[Capability], clock: Clock, ids: Ids, account: Storage, blob_account: BlobAccount
+def assemble(
+    settings: Settings,
+    capabilities: Sequence[Capability],
+    clock: Clock,
+    ids: Ids,
+    account: Storage,
+    blob_account: BlobAccount,
+    clients: "AzureClients | None" = None,
 ) -> Runtime:
+    """Assemble the app over these connections, with clients of Azure of its own unless some are given. It imports SDKs."""
     from shared.access.keys import SigningKeys
     from shared.access.tokens import TokenVerifier
     from shared.arm.clients import AzureClients
@@ -212,7 +230,8 @@ def _assemble(
     timings = Timings(settings.lease_seconds)
     operations = Store(account.table(store.TABLE), clock, ids)
     held = Locks(account.table(locks.TABLE), operations, clock, ids)
-    registry = Registry(account.table(TENANTS_TABLE), clock)
+    registry_table = _registry_table(settings, account)
+    registry = Registry(registry_table, clock)
     core = Core(
         settings=settings,
         clock=clock,
@@ -224,7 +243,8 @@ def _assemble(
         acceptance=Acceptance(operations, held, account.queues, kinds),
         commands=Commands(operations, account.queues, kinds, clock, ids),
         registry=registry,
-        clients=AzureClients(settings, ids=ids),
+        registry_table=registry_table,
+        clients=clients or AzureClients(settings, ids=ids),
         timings=timings,
     )
     parts = tuple(one.assemble(core) for one in capabilities)
@@ -236,13 +256,16 @@ def _assemble(
     async def provider() -> str:
         return (await registry.provider()).name
 
+    async def owns(tenant: str, resource_id: str) -> bool:
+        return await is_owned(registry.uncached(), tenant, resource_id)
+
     receiver = Receiver(kept, provider)
     own_queues = (*step_queues(capabilities), *check_queues(capabilities))
     return Runtime(
         core=core,
         kinds=kinds,
         tokens=TokenVerifier(settings, registry, SigningKeys(settings.auth_keys_url, clock)),
-        runner=Runner(operations, held, events, workflows, clock, ids, timings),
+        runner=Runner(operations, held, events, workflows, clock, ids, timings, owns),
         tick=Tick(operations, account.queues, spent, kinds, clock),
         checks=Checks(operations, account.queues, events, kinds, workflows, clock),
         lists=Lists(operations),

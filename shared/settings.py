@@ -4,10 +4,21 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import AfterValidator, Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from shared.values.reading import is_guid
+
 Names = Annotated[tuple[str, ...], NoDecode]
+
+
+def _guid_or_none(value: str | None) -> str | None:
+    """Return a GUID in lower case, None for an empty text; raises `ValueError` for another text."""
+    if not value:
+        return None
+    if not is_guid(value):
+        raise ValueError("this must be a GUID, such as 11111111-0000-4000-8000-000000000001")
+    return value.lower()
 
 
 class Destination(StrEnum):
@@ -79,6 +90,22 @@ class Settings(BaseSettings):
         validation_alias="AUTH_KEYS_URL",
         pattern=r"^https?://",
         description="The issuer's signing keys (JSON Web Key Set).",
+    )
+    provider_tenant_id: Annotated[str | None, AfterValidator(_guid_or_none)] = Field(
+        None,
+        validation_alias="FARSHORE_PROVIDER_TENANT_ID",
+        description="Entra tenant, a GUID, whose callers may register the provider; without effect once there is a provider.",
+    )
+    registry_table_uri: str | None = Field(
+        None,
+        validation_alias="FARSHORE_REGISTRY_TABLE_URI",
+        pattern=r"^(https?://.*)?$",
+        description="Table endpoint of the storage account that has the tenant registry; empty: the app's own account.",
+    )
+    key_vault_suffix: str = Field(
+        "vault.azure.net",
+        validation_alias="FARSHORE_KEY_VAULT_SUFFIX",
+        description="End of the host names of key vaults; other clouds have others. On an emulator the whole beginning of their URLs.",
     )
     queue_roles: Annotated[
         tuple[Literal["Copies.Read", "Copies.Write", "Failovers.Read", "Failovers.Execute", "Tenants.Read", "Tenants.Write"], ...],

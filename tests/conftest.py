@@ -21,11 +21,10 @@ _TESTS = Path(__file__).parent
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add `--record-stored VERSION` (tests/compatibility/record.py) and `--histories N` (tests/crash)."""
+    """Add `--record-stored VERSION` (tests/compatibility/record.py), `--histories N` and `--first SEED` (tests/crash, tests/histories)."""
     parser.addoption("--record-stored", metavar="VERSION", help="record what this version stores (tests/compatibility/record.py)")
-    parser.addoption(
-        "--histories", type=int, default=30, metavar="N", help="size of the crash tests that draw histories (default: %(default)s)"
-    )
+    parser.addoption("--histories", type=int, metavar="N", help="size of the tests that draw histories (default: as in CI)")
+    parser.addoption("--first", type=int, default=0, metavar="SEED", help="seed of the first history (default: %(default)s)")
 
 
 _STACK_FOLDERS = {"compatibility", "crash", "end_to_end"}

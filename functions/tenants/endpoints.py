@@ -1,17 +1,51 @@
-"""Tenants over HTTP: the registry, and readiness."""
+"""Tenants and hosting plans over HTTP: the registry, and readiness."""
 
 from functions.serve import serve
+from shared.access.records.tenant import Backend, TenantKind
 from shared.access.roles import Role
-from shared.tenants.answers import TenantBody, tenant_body
+from shared.tenants.answers import HostingPlanBody, TenantBody, plan_body, tag_of_plan, tag_of_tenant, tenant_body, written_body
+from shared.tenants.documents import TenantDocuments, TenantFilter
+from shared.tenants.hosting_plans import HostingPlanDocuments
 from shared.tenants.readiness.answers import Readiness
+from shared.tenants.requests import HostingPlanRequest, TenantRequest
 from shared.web.answers import HttpAnswer
 from shared.web.calls import Call
+from shared.web.requests import QueryParameter
 from shared.web.routes import Owner, Route
 
-LIST = Route(
-    "GET", "/tenants", "Tenants that the caller may see, by name", Role.TENANTS_READ, owner=Owner.CALLER, response=TenantBody, is_list=True
+_FILTERS = (
+    QueryParameter("plan", "Only tenants on this hosting plan.", max_length=63),
+    QueryParameter("kind", "Only tenants of this kind.", values=tuple(TenantKind)),
+    QueryParameter("backend", "Only tenants of this backend.", values=tuple(Backend)),
 )
-GET = Route("GET", "/tenants/{tenant}", "One tenant", Role.TENANTS_READ, owner=Owner.TENANT, response=TenantBody)
+_CONFIRM = (QueryParameter("confirm", "The name, once more; may also be a member of the body.", max_length=63),)
+
+LIST = Route(
+    "GET", "/tenants", "Tenants that the caller may see, by name", Role.TENANTS_READ,
+    owner=Owner.CALLER, response=TenantBody, is_list=True, query=_FILTERS,
+)  # fmt: skip
+GET = Route("GET", "/tenants/{tenant}", "One tenant", Role.TENANTS_READ, owner=Owner.SERVICE, response=TenantBody)
+PUT = Route(
+    "PUT", "/tenants/{tenant}", "Create or replace a tenant", Role.TENANTS_WRITE,
+    owner=Owner.PROVIDER, request=TenantRequest, response=TenantBody, conditional=True, founding=True,
+)  # fmt: skip
+DELETE = Route(
+    "DELETE", "/tenants/{tenant}", "Delete a tenant; its name is never used again", Role.TENANTS_WRITE,
+    owner=Owner.PROVIDER, optional_body=True, conditional=True, query=_CONFIRM, status=204,
+)  # fmt: skip
+LIST_PLANS = Route(
+    "GET", "/hosting-plans", "Hosting plans that the caller may see, by name", Role.TENANTS_READ,
+    owner=Owner.CALLER, response=HostingPlanBody, is_list=True,
+)  # fmt: skip
+GET_PLAN = Route("GET", "/hosting-plans/{plan}", "One hosting plan", Role.TENANTS_READ, owner=Owner.SERVICE, response=HostingPlanBody)
+PUT_PLAN = Route(
+    "PUT", "/hosting-plans/{plan}", "Create or replace a hosting plan", Role.TENANTS_WRITE,
+    owner=Owner.PROVIDER, request=HostingPlanRequest, response=HostingPlanBody, conditional=True,
+)  # fmt: skip
+DELETE_PLAN = Route(
+    "DELETE", "/hosting-plans/{plan}", "Delete a hosting plan without tenants", Role.TENANTS_WRITE,
+    owner=Owner.PROVIDER, optional_body=True, conditional=True, query=_CONFIRM, status=204,
+)  # fmt: skip
 READINESS = Route(
     "GET", "/readiness", "Whether each tenant can be protected, by name", Role.ADMIN,
     owner=Owner.PROVIDER, response=Readiness, is_list=True,
@@ -24,27 +58,69 @@ TENANT_READINESS = Route(
 @serve(LIST)
 async def list_tenants(call: Call[None]) -> HttpAnswer:
     """List the tenants that the caller may see, by name."""
-    page = call.page
-    ahead = [one for one in await call.app.registry.all() if call.caller.reaches(one.name) and one.name > (page.after or "")]
-    last = ahead[page.top - 1].name if len(ahead) > page.top else None
-    return call.listed([tenant_body(tenant) for tenant in ahead[: page.top]], last)
+    wanted = TenantFilter(call.query.get("plan"), call.query.get("kind"), call.query.get("backend"))
+    found, last = await call.of(TenantDocuments).page(call.caller, wanted, call.page)
+    return call.listed([tenant_body(record, admin=call.caller.is_admin) for record in found], last)
 
 
 @serve(GET)
 async def get_tenant(call: Call[None]) -> HttpAnswer:
     """Return one tenant; another caller's tenant is answered as one that does not exist."""
-    return call.ok(tenant_body(call.tenant))
+    record = await call.of(TenantDocuments).get(call.caller, call.path["tenant"])
+    return HttpAnswer(200, tenant_body(record, admin=call.caller.is_admin), {"ETag": tag_of_tenant(record.tenant)})
+
+
+@serve(PUT)
+async def put_tenant(call: Call[TenantRequest]) -> HttpAnswer:
+    """Create or replace a tenant."""
+    written = await call.of(TenantDocuments).put(call.caller, call.path["tenant"], call.body, call.condition)
+    body = written_body(written.record, written.warnings)
+    return HttpAnswer(201 if written.created else 200, body, {"ETag": tag_of_tenant(written.record.tenant)})
+
+
+@serve(DELETE)
+async def delete_tenant(call: Call[None]) -> HttpAnswer:
+    """Delete a tenant; its name is never used again."""
+    await call.of(TenantDocuments).delete(call.caller, call.path["tenant"], call.confirmed, call.condition)
+    return HttpAnswer(204)
+
+
+@serve(LIST_PLANS)
+async def list_hosting_plans(call: Call[None]) -> HttpAnswer:
+    """List the hosting plans that the caller may see, by name."""
+    found, last = await call.of(HostingPlanDocuments).page(call.caller, call.page)
+    return call.listed([plan_body(record, admin=call.caller.is_admin) for record in found], last)
+
+
+@serve(GET_PLAN)
+async def get_hosting_plan(call: Call[None]) -> HttpAnswer:
+    """Return one hosting plan; for `Admin` with how many tenants are on it, and which cloud is whose."""
+    record = await call.of(HostingPlanDocuments).get(call.caller, call.path["plan"])
+    usage = await call.of(HostingPlanDocuments).usage(record.plan) if call.caller.is_admin else {}
+    return HttpAnswer(200, plan_body(record, admin=call.caller.is_admin) | usage, {"ETag": tag_of_plan(record.plan)})
+
+
+@serve(PUT_PLAN)
+async def put_hosting_plan(call: Call[HostingPlanRequest]) -> HttpAnswer:
+    """Create or replace a hosting plan."""
+    record, created = await call.of(HostingPlanDocuments).put(call.caller, call.path["plan"], call.body, call.condition)
+    return HttpAnswer(201 if created else 200, plan_body(record, admin=True), {"ETag": tag_of_plan(record.plan)})
+
+
+@serve(DELETE_PLAN)
+async def delete_hosting_plan(call: Call[None]) -> HttpAnswer:
+    """Delete a hosting plan that no tenant is on."""
+    await call.of(HostingPlanDocuments).delete(call.caller, call.path["plan"], call.confirmed, call.condition)
+    return HttpAnswer(204)
 
 
 @serve(READINESS)
 async def list_readiness(call: Call[None]) -> HttpAnswer:
-    """List whether each tenant can be protected; the vaults are read one after another."""
+    """List whether each tenant can be protected."""
     from shared.tenants.readiness.runner import ReadinessRunner
 
-    page = call.page
-    ahead = [tenant for tenant in await call.app.registry.all() if tenant.name > (page.after or "")]
-    last = ahead[page.top - 1].name if len(ahead) > page.top else None
-    return call.listed([(await call.of(ReadinessRunner).of(tenant, call.app.readiness)).as_json() for tenant in ahead[: page.top]], last)
+    found, last = await call.of(ReadinessRunner).page(call.page, call.app.readiness)
+    return call.listed([readiness.as_json() for readiness in found], last)
 
 
 @serve(TENANT_READINESS)

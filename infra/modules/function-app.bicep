@@ -60,6 +60,9 @@ param subnetId string
 @description('Whether callers on the internet reach the app; false leaves the private endpoint only.')
 param reachable bool
 
+@description('Table endpoint of the storage account that has the tenant registry: that of the app which serves tenants.')
+param registryTableUri string
+
 @description('Tags of every resource.')
 param tags object
 
@@ -234,8 +237,11 @@ resource appSettings 'Microsoft.Web/sites/config@2024-11-01' = {
     FARSHORE_BUDGET_SHARE: options.budgetShare
     FARSHORE_CALLS_IN_FLIGHT: string(options.callsInFlight)
     FARSHORE_CAPABILITIES: join(capabilities, ',')
+    FARSHORE_KEY_VAULT_SUFFIX: substring(environment().suffixes.keyvaultDns, 1)
     FARSHORE_LEASE_SECONDS: string(options.leaseSeconds)
+    FARSHORE_PROVIDER_TENANT_ID: tenant().tenantId
     FARSHORE_QUEUE_ROLES: join(options.queueRoles, ',')
+    FARSHORE_REGISTRY_TABLE_URI: registryTableUri
     FARSHORE_TRACE_SHARE: options.traceShare
     OTEL_SERVICE_NAME: name
     PUBLIC_BASE_URL: 'https://${name}.azurewebsites.net'

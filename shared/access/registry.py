@@ -1,276 +1,195 @@
-"""The tenant registry's read side: which tenants there are, and which subscriptions, vaults and clouds are theirs.
+"""The tenant registry's read side: which tenants there are, and which callers, subscriptions, vaults and clouds are theirs.
 
-Table `tenants`: PartitionKey `tenant`, RowKey the tenant's name, the document as UTF-8 JSON bytes. It is small and read with every
-request, so it is kept in memory for a minute of wall time; a change is seen after at most that.
+Each question is one point read of a claim and one of the tenant's document, both kept for almost a minute of wall time, misses included.
+A resource belongs to a tenant if its claim names the tenant, is not released, and the tenant's document lists it (docs/design/tenants.md,
+"Storage"). Until the rows of earlier versions have been claimed, what has no claim is looked for in all of them.
 """
 
-import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+import logging
+from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
-from enum import StrEnum
-from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError, WithJsonSchema, field_validator
-from pydantic.alias_generators import to_camel
+from shared.access.cache import ReadCache
+from shared.access.records.claim_rows import ClaimRows, side_by_side
+from shared.access.records.claims import (
+    PROVIDER_CLAIM,
+    Claim,
+    ClaimKey,
+    ClaimKind,
+    app_claim,
+    cloud_claim,
+    entra_claim,
+    group_claim,
+    range_of,
+    subscription_claim,
+    vault_claim,
+)
+from shared.access.records.fields import is_name
+from shared.access.records.rows import RegistryError, TenantRecord, TenantRows
+from shared.access.records.tenant import Tenant
+from shared.access.vaults import vault_key
+from shared.clock import Clock, RandomIds
+from shared.storage.tables import Table
 
-from shared.access.vaults import CLOUD_TYPE, cloud_key, vault_key
-from shared.arm.ids import ResourceId, resource_id_of
-from shared.clock import Clock
-from shared.storage.pieces import from_pieces, pieces
-from shared.storage.tables import Change, Table, connect
-from shared.values.durations import duration_text, parse_duration
-
-TABLE = "tenants"
-PARTITION = "tenant"
-KEPT_SECONDS = 60.0
-
-
-class RegistryError(Exception):
-    """The registry contradicts itself, in words for whoever keeps it; never shown to a caller, for it names other tenants."""
-
-
-class TenantKind(StrEnum):
-    """The provider runs Farshore; a tenant is a customer of the provider's."""
-
-    PROVIDER = "provider"
-    TENANT = "tenant"
-
-
-def _objective(value: object) -> object:
-    if isinstance(value, timedelta):
-        return value
-    if not isinstance(value, str):
-        raise ValueError("an objective is a text in ISO 8601, such as PT4H")
-    span = parse_duration(value)
-    if not timedelta(minutes=1) <= span <= timedelta(days=366):
-        raise ValueError("it lies between PT1M and P366D")
-    return span
-
-
-Objective = Annotated[
-    timedelta,
-    BeforeValidator(_objective),
-    PlainSerializer(duration_text, return_type=str, when_used="json"),
-    WithJsonSchema({"type": "string", "format": "duration", "examples": ["PT24H"]}),
-]
-
-
-class TenantSettings(BaseModel):
-    """A tenant's own settings; those that this version does not know are kept."""
-
-    model_config = ConfigDict(frozen=True, extra="allow", alias_generator=to_camel, populate_by_name=True)
-
-    two_person_rule: bool = Field(True, description="Whether a failover needs the approval of a second person.")
-    recovery_point_objective: Objective | None = Field(
-        None, description="How old the newest usable copy of a machine may be, from PT1M to P366D; null: there is no objective."
-    )
-
-
-class Tenant(BaseModel):
-    """A customer of the provider, or the provider: what is its own.
-
-    `tenant_id` is the Entra tenant whose tokens speak for it (None: nobody calls for it but the provider's `Admin`); GUIDs are in lower
-    case. `clouds` are ARM ids of protection containers in a vault that is another's: a hoster's VMM server serves many tenants, each with
-    a cloud of its own, and the vault is the provider's (docs/azure/site-recovery.md, "Hosters and CSP partners").
-    """
-
-    model_config = ConfigDict(frozen=True, extra="ignore", alias_generator=to_camel, populate_by_name=True)
-
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")
-    display_name: str = ""
-    kind: TenantKind = TenantKind.TENANT
-    tenant_id: str | None = None
-    subscriptions: tuple[str, ...] = ()
-    vault_id: str | None = None
-    clouds: tuple[Annotated[str, resource_id_of(CLOUD_TYPE)], ...] = ()
-    settings: TenantSettings = TenantSettings()
-
-    @field_validator("tenant_id")
-    @classmethod
-    def _lower(cls, value: str | None) -> str | None:
-        return value.lower() if value else None
-
-    @field_validator("subscriptions")
-    @classmethod
-    def _lower_each(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(subscription.lower() for subscription in value))
-
-    @field_validator("clouds")
-    @classmethod
-    def _each_once(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple({cloud_key(cloud): cloud for cloud in value}.values())
-
-    @property
-    def default_vault(self) -> str | None:
-        """The vault that is meant where none is named: its own, else the one that all its clouds are in; None where that is not one."""
-        if self.vault_id is not None:
-            return self.vault_id
-        vaults = {vault_key(cloud): _vault_of(cloud) for cloud in self.clouds}
-        return next(iter(vaults.values())) if len(vaults) == 1 else None
+KEPT_SECONDS = 58.0
+"""Less than the 60 seconds for which a released claim is kept from other tenants, by what the clocks of two machines may differ."""
+_ALL = "*"
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Snapshot:
-    """The registry as read at one moment, indexed; a thing that two tenants claim stays in the index under both."""
+class Unclaimed:
+    """The tenants of a registry whose rows are not claimed yet, with the names of those that list a thing."""
 
-    tenants: Mapping[str, Tenant]
-    by_entra: Mapping[str, tuple[str, ...]]
-    by_subscription: Mapping[str, tuple[str, ...]]
-    by_vault: Mapping[str, tuple[str, ...]]
-    by_cloud: Mapping[str, tuple[str, ...]]
-    sharers: Mapping[str, frozenset[str]]
-    """The tenants that have clouds in a vault, by the vault."""
+    by_key: Mapping[ClaimKey, tuple[str, ...]]
 
-    def one(self, index: Mapping[str, tuple[str, ...]], key: str, what: str) -> Tenant | None:
-        """Return the one tenant that the index gives for a key, or None; raises `RegistryError` where it gives two."""
-        names = index.get(key, ())
+    def owner_of(self, key: ClaimKey) -> str | None:
+        """Return the one tenant that lists a thing, or None; raises `RegistryError` where two do."""
+        names = self.by_key.get(key, ())
         if len(names) > 1:
-            raise RegistryError(f"the tenant registry gives the {what} {key} to {' and '.join(names)}; it can be one tenant's only")
-        return self.tenants[names[0]] if names else None
+            both = " and ".join(names)
+            raise RegistryError(f"the tenant registry gives the {key.kind} {key.value} to {both}; it can be one tenant's only")
+        return names[0] if names else None
 
 
-def snapshot_of(tenants: Iterable[Tenant]) -> Snapshot:
-    """Index the tenants, in the order of their names."""
-    listed = sorted(tenants, key=lambda tenant: tenant.name)
-    by_entra: dict[str, tuple[str, ...]] = {}
-    by_subscription: dict[str, tuple[str, ...]] = {}
-    by_vault: dict[str, tuple[str, ...]] = {}
-    by_cloud: dict[str, tuple[str, ...]] = {}
-    sharers: dict[str, frozenset[str]] = {}
-    for tenant in listed:
-        if tenant.tenant_id:
-            by_entra[tenant.tenant_id] = (*by_entra.get(tenant.tenant_id, ()), tenant.name)
-        for subscription in tenant.subscriptions:
-            by_subscription[subscription] = (*by_subscription.get(subscription, ()), tenant.name)
-        if vault := vault_key(tenant.vault_id):
-            by_vault[vault] = (*by_vault.get(vault, ()), tenant.name)
-        for cloud in filter(None, map(cloud_key, tenant.clouds)):
-            by_cloud[cloud] = (*by_cloud.get(cloud, ()), tenant.name)
-        for shared in filter(None, map(vault_key, tenant.clouds)):
-            sharers[shared] = sharers.get(shared, frozenset()) | {tenant.name}
-    return Snapshot({tenant.name: tenant for tenant in listed}, by_entra, by_subscription, by_vault, by_cloud, sharers)
+def unclaimed(records: Iterable[TenantRecord]) -> Unclaimed:
+    """Index what the documents of live tenants list."""
+    by_key: dict[ClaimKey, tuple[str, ...]] = {}
+    for record in records:
+        if not record.deleted:
+            for key in record.keys:
+                by_key[key] = (*by_key.get(key, ()), record.tenant.name)
+    return Unclaimed(by_key)
 
 
 class Registry:
-    """Reads the registry through a cache of a minute. Storage's errors come as the SDK raises them, `RegistryError` for a contradiction."""
+    """Reads the registry. Storage's errors come as the SDK raises them, `RegistryError` for a contradiction."""
 
     def __init__(self, table: Table, clock: Clock, kept_seconds: float = KEPT_SECONDS) -> None:
         self._table = table
         self._clock = clock
-        self._kept = kept_seconds
-        self._snapshot: Snapshot | None = None
-        self._read_at = 0.0
-        self._reading = asyncio.Lock()
+        self._tenants = TenantRows(table, RandomIds())
+        self._claims = ClaimRows(table, clock)
+        self._records: ReadCache[TenantRecord | None] = ReadCache(clock, kept_seconds)
+        self._rows: ReadCache[Claim | None] = ReadCache(clock, kept_seconds)
+        self._shared: ReadCache[bool] = ReadCache(clock, kept_seconds)
+        self._unclaimed: ReadCache[Unclaimed | None] = ReadCache(clock, kept_seconds)
+        self._all_claimed = False
 
-    async def snapshot(self) -> Snapshot:
-        """The registry as it was read at most a minute ago."""
-        if found := self._fresh():
-            return found
-        async with self._reading:
-            if found := self._fresh():
-                return found
-            asked_at = self._clock.monotonic()
-            rows = self._table.range("PartitionKey eq @partition", parameters={"partition": PARTITION})
-            self._snapshot = snapshot_of([_read(row.entity) async for row in rows])
-            self._read_at = asked_at
-            return self._snapshot
+    def uncached(self) -> "Registry":
+        """Return the same registry without a cache, for what must not act on a former owner."""
+        return Registry(self._table, self._clock, 0)
 
     def forget(self) -> None:
-        """Read anew at the next question, after a write of our own."""
-        self._snapshot = None
+        """Read everything anew from now on, after a write by this process."""
+        for cache in (self._records, self._rows, self._shared, self._unclaimed):
+            cache.forget()
 
-    async def all(self) -> tuple[Tenant, ...]:
-        """Every tenant, the provider included, by name."""
-        return tuple((await self.snapshot()).tenants.values())
+    # tenants
 
     async def by_name(self, name: str) -> Tenant | None:
-        """The tenant of that name, or None."""
-        return (await self.snapshot()).tenants.get(name)
+        """The tenant of that name, or None; a deleted one is none."""
+        record = await self._record(name)
+        return record.tenant if record is not None and not record.deleted else None
+
+    async def each(self) -> AsyncIterator[Tenant]:
+        """Every tenant, the provider included, by name; read page by page and not kept."""
+        async for record in self._tenants.each():
+            if not record.deleted:
+                yield record.tenant
+
+    async def provider(self) -> Tenant:
+        """The provider; raises `RegistryError` where there is none, or more than one."""
+        found = await self._owner(PROVIDER_CLAIM)
+        if found is None:
+            raise RegistryError("the tenant registry must name exactly one provider; it names none")
+        return found
+
+    async def has_provider(self) -> bool:
+        """Whether there is a provider."""
+        return await self._owner(PROVIDER_CLAIM) is not None
+
+    # callers
 
     async def by_entra_tenant(self, tenant_id: str) -> Tenant | None:
         """The tenant that an Entra tenant's tokens speak for, or None."""
-        found = await self.snapshot()
-        return found.one(found.by_entra, tenant_id.lower(), "Entra tenant")
+        return await self._owner(entra_claim(tenant_id))
 
-    async def provider(self) -> Tenant:
-        """The provider; raises `RegistryError` unless there is exactly one."""
-        providers = [tenant for tenant in await self.all() if tenant.kind is TenantKind.PROVIDER]
-        if len(providers) != 1:
-            names = ", ".join(tenant.name for tenant in providers) or "none"
-            raise RegistryError(f"the tenant registry must name exactly one provider; it names {names}")
-        return providers[0]
+    async def by_app(self, tenant_id: str, app_id: str) -> Tenant | None:
+        """The tenant that an app of an Entra tenant is registered for as a caller, or None."""
+        row = await self._row(entra_claim(tenant_id))
+        return await self._owner(app_claim(tenant_id, app_id)) if row is not None and row.apps else None
+
+    async def has_groups(self, tenant_id: str) -> bool:
+        """Whether groups of an Entra tenant are registered as callers of any tenant."""
+        row = await self._row(entra_claim(tenant_id))
+        return row is not None and row.groups
+
+    async def by_groups(self, tenant_id: str, groups: Iterable[str]) -> tuple[Tenant, ...]:
+        """The tenants that groups of an Entra tenant are registered for as callers, each once."""
+        if not await self.has_groups(tenant_id):
+            return ()
+        keys = dict.fromkeys(group_claim(tenant_id, group) for group in groups)
+        found = [tenant for tenant in await side_by_side([self._owner(key) for key in keys]) if tenant is not None]
+        return tuple({tenant.name: tenant for tenant in found}.values())
+
+    # resources
 
     async def owner_of_subscription(self, subscription_id: str) -> Tenant | None:
         """The tenant that a subscription belongs to, or None."""
-        found = await self.snapshot()
-        return found.one(found.by_subscription, subscription_id.lower(), "subscription")
+        return await self._owner(subscription_claim(subscription_id))
 
     async def owner_of_vault(self, vault_id: str) -> Tenant | None:
-        """The tenant whose own vault that is, or None; the vault's subscription says nothing here."""
-        found = await self.snapshot()
-        key = vault_key(vault_id)
-        return found.one(found.by_vault, key, "vault") if key else None
+        """The tenant whose own vault that is, or None; the vault's subscription is not considered."""
+        return await self._owner(vault_claim(vault_id))
 
     async def owner_of_cloud(self, resource_id: str) -> Tenant | None:
         """The tenant that the cloud which an ARM id names or lies in is mapped to, or None."""
-        found = await self.snapshot()
-        key = cloud_key(resource_id)
-        return found.one(found.by_cloud, key, "cloud") if key else None
+        return await self._owner(cloud_claim(resource_id))
 
-    async def sharers_of(self, resource_id: str) -> frozenset[str]:
-        """The names of the tenants that clouds of the vault which an ARM id names or lies in are mapped to; none where nobody shares it."""
-        return (await self.snapshot()).sharers.get(vault_key(resource_id) or "", frozenset())
+    async def is_shared(self, resource_id: str) -> bool:
+        """Whether clouds of the vault which an ARM id names or lies in are mapped to tenants."""
+        vault = vault_key(resource_id)
+        return vault is not None and await self._shared.get(vault, lambda: self._read_shared(vault))
 
-    def _fresh(self) -> Snapshot | None:
-        return self._snapshot if self._clock.monotonic() - self._read_at < self._kept else None
+    async def shares(self, name: str, resource_id: str) -> bool:
+        """Whether a cloud of the vault which an ARM id names or lies in is mapped to that tenant."""
+        tenant = await self.by_name(name)
+        return tenant is not None and tenant.shares(resource_id)
 
+    # what is read and kept
 
-def read_tenants(documents: Sequence[Mapping[str, object]]) -> tuple[Tenant, ...]:
-    """Read an estate's `tenants` (docs/design/simulation.md); raises `RegistryError` for what is malformed or contradicts itself."""
-    try:
-        tenants = tuple(Tenant.model_validate(document) for document in documents)
-    except ValidationError as error:
-        raise RegistryError(f"a tenant of the registry is malformed: {error.errors(include_input=False, include_url=False)}") from error
-    names = [tenant.name for tenant in tenants]
-    if len(set(names)) != len(names):
-        raise RegistryError("two tenants of the registry have the same name")
-    indexed = snapshot_of(tenants)
-    named = ((indexed.by_entra, "Entra tenant"), (indexed.by_subscription, "subscription"), (indexed.by_vault, "vault"))
-    for index, what in (*named, (indexed.by_cloud, "cloud")):
-        for key in index:
-            indexed.one(index, key, what)
-    return tenants
+    async def _read_shared(self, vault: str) -> bool:
+        async for _ in self._claims.within(range_of(ClaimKind.CLOUD, vault), limit=1):
+            return True
+        listed = await self._not_claimed_yet()
+        return listed is not None and any(key.kind is ClaimKind.CLOUD and key.within == vault for key in listed.by_key)
 
+    async def _owner(self, key: ClaimKey | None) -> Tenant | None:
+        """Return the live tenant that has claimed a thing and whose document lists it, or None."""
+        if key is None:
+            return None
+        row = await self._row(key)
+        if row is not None and row.tenant:
+            record = await self._record(row.tenant) if row.held else None
+            return record.tenant if record is not None and not record.deleted and key in record.keys else None
+        listed = await self._not_claimed_yet()
+        name = listed.owner_of(key) if listed is not None else None
+        return await self.by_name(name) if name is not None else None
 
-async def seed(connection_string: str, tenants: list[dict[str, object]]) -> None:
-    """Put an estate's tenants into the registry of an emulator, over those of the same names; raises `RegistryError` as `read_tenants`.
+    async def _row(self, key: ClaimKey) -> Claim | None:
+        return await self._rows.get(key.row_key, lambda: self._claims.get(key))
 
-    The names are those of the estate: name, displayName, kind, tenantId, subscriptions, vaultId, clouds, settings.
-    """
-    changes = [Change("upsert", _entity(tenant)) for tenant in read_tenants(tenants)]
-    storage = connect(connection_string)
-    try:
-        await storage.create([TABLE], [])
-        for start in range(0, len(changes), 100):
-            await storage.table(TABLE).transact(changes[start : start + 100])
-    finally:
-        await storage.close()
+    async def _record(self, name: str) -> TenantRecord | None:
+        return await self._records.get(name, lambda: self._tenants.get(name)) if is_name(name) else None
 
+    async def _not_claimed_yet(self) -> Unclaimed | None:
+        """Return what the rows of earlier versions list, None once they have been claimed."""
+        return None if self._all_claimed else await self._unclaimed.get(_ALL, self._read_unclaimed)
 
-def _vault_of(cloud: str) -> str:
-    found = ResourceId.parse(cloud)
-    return str(ResourceId(found.subscription_id, found.resource_group, found.provider, found.types[:1], found.names[:1]))
-
-
-def _entity(tenant: Tenant) -> dict[str, object]:
-    document = tenant.model_dump(mode="json", by_alias=True)
-    return {"PartitionKey": PARTITION, "RowKey": tenant.name, "v": 1, **pieces("document", document)}
-
-
-def _read(entity: Mapping[str, object]) -> Tenant:
-    document = from_pieces("document", entity)
-    try:
-        return Tenant.model_validate(document)
-    except ValidationError as error:
-        raise RegistryError(f"the tenant registry's row '{entity.get('RowKey')}' cannot be read") from error
+    async def _read_unclaimed(self) -> Unclaimed | None:
+        self._all_claimed = await self._claims.all_claimed()
+        if self._all_claimed:
+            return None
+        _log.warning("the rows of the registry have not been claimed yet: the whole table is read")
+        return unclaimed([record async for record in self._tenants.each()])

@@ -8,10 +8,12 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from shared.access.callers import tenant_of
 from shared.access.keys import SigningKey, SigningKeys
 from shared.access.principal import Principal
-from shared.access.registry import Registry, TenantKind
-from shared.access.roles import known_roles
+from shared.access.records.tenant import TenantKind
+from shared.access.registry import Registry
+from shared.access.roles import Role, known_roles
 from shared.errors import ErrorCode, Refused
 from shared.operations.model.models import Actor
 from shared.settings import Settings
@@ -27,15 +29,16 @@ class TokenVerifier:
     """Turns an `Authorization` header into the caller. Made once per process; lifetimes go by wall time."""
 
     def __init__(self, settings: Settings, registry: Registry, keys: SigningKeys) -> None:
+        self._settings = settings
         self._audiences = settings.auth_audiences
         self._issuers = settings.auth_issuers
         self._registry = registry
         self._keys = keys
 
-    async def verify(self, authorization: str | None) -> Principal:
-        """Return the caller.
+    async def verify(self, authorization: str | None, *, founding: bool = False) -> Principal:
+        """Return the caller; `founding` accepts the one that may register the provider while there is none.
 
-        Refuses with `Unauthenticated`, in words, a header that is missing or no bearer token, a token that is not whole, not signed by the
+        Refuses with `Unauthenticated` a header that is missing or no bearer token, a token that is not whole, not signed by the
         issuer with RS256, of another issuer or audience, expired or not yet valid, no access token, or of an Entra tenant that the
         registry does not know; with `ServiceUnavailable` while the issuer's keys cannot be read at all.
         """
@@ -45,7 +48,7 @@ class TokenVerifier:
         if found is None:
             raise _refused("The Authorization header holds no bearer token: 'Bearer', a space and a JSON Web Token are expected.")
         claims = await self._claims(found[1])
-        return await self._principal(claims)
+        return await self._principal(claims, founding=founding)
 
     async def _claims(self, token: str) -> Mapping[str, Any]:
         import jwt
@@ -67,7 +70,7 @@ class TokenVerifier:
                 options={"require": ["exp", "iss", "aud"], "verify_iss": False},
             )
         except jwt.PyJWTError as error:
-            raise _refused(_words(error, self._audiences)) from error
+            raise _refused(_message(error, self._audiences)) from error
         self._check_issuer(claims, key)
         return claims
 
@@ -80,40 +83,48 @@ class TokenVerifier:
     def _check_issuer(self, claims: Mapping[str, Any], key: SigningKey) -> None:
         tid = claims.get("tid")
         if not isinstance(tid, str) or not _GUID.fullmatch(tid):
-            raise _refused("The access token does not say which Entra tenant it is of (claim 'tid').")
+            raise _refused("The access token lacks the claim 'tid', its Entra tenant.")
         if claims["iss"] not in {template.replace("{tenantId}", tid) for template in self._issuers}:
             raise _refused("The access token is of an issuer that is not accepted here.")
         if not key.may_sign_for(tid):
             raise _refused("The access token is signed with a key of another Entra tenant.")
 
-    async def _principal(self, claims: Mapping[str, Any]) -> Principal:
-        tenant = await self._registry.by_entra_tenant(claims["tid"])
-        if tenant is None:
+    async def _principal(self, claims: Mapping[str, Any], *, founding: bool) -> Principal:
+        found = await tenant_of(self._registry, claims)
+        actor, roles = _actor(claims), known_roles(claims.get("roles"))
+        if found is None and not (founding and await self._may_found(claims, roles)):
             raise _refused("The access token is of an Entra tenant that is not registered here; the provider registers tenants.")
-        actor = _actor(claims)
         return Principal(
             actor=actor,
-            tenant=tenant.name,
+            tenant=found.tenant.name if found is not None else "",
             entra_tenant_id=str(claims["tid"]).lower(),
-            roles=known_roles(claims.get("roles")),
-            is_provider=tenant.kind is TenantKind.PROVIDER,
+            roles=roles,
+            is_provider=found is None or (found.tenant.kind is TenantKind.PROVIDER and not found.registered),
             is_person=actor.kind == "user",
+            is_founder=found is None,
         )
+
+    async def _may_found(self, claims: Mapping[str, Any], roles: frozenset[Role]) -> bool:
+        """Return whether the token may register the provider: there is none, and the settings name its Entra tenant."""
+        named = self._settings.provider_tenant_id
+        if named is None or str(claims["tid"]).lower() != named or not {Role.TENANTS_WRITE, Role.ADMIN} <= roles:
+            return False
+        return not await self._registry.uncached().has_provider()
 
 
 def challenge(authorization: str | None, message: str) -> str:
     """Return the `WWW-Authenticate` of a 401; the error is named only where a token was sent (RFC 6750, section 3)."""
     if not authorization:
         return 'Bearer realm="farshore"'
-    words = message.replace("\\", "").replace('"', "'")
-    return f'Bearer realm="farshore", error="invalid_token", error_description="{words}"'
+    text = message.replace("\\", "").replace('"', "'")
+    return f'Bearer realm="farshore", error="invalid_token", error_description="{text}"'
 
 
 def _actor(claims: Mapping[str, Any]) -> Actor:
     oid = _text(claims, "oid")
     if _text(claims, "scp"):
         if oid is None:
-            raise _refused("The access token is a user's, but does not say whose (claim 'oid').")
+            raise _refused("The access token is a user's, but lacks the claim 'oid', its user.")
         return Actor("user", oid, _text(claims, "preferred_username", "upn", "unique_name", "name") or oid)
     client = _text(claims, "azp", "appid")
     if client is None:
@@ -127,7 +138,7 @@ def _text(claims: Mapping[str, Any], *names: str) -> str | None:
     return next((value for name in names if isinstance(value := claims.get(name), str) and value), None)
 
 
-def _words(error: Exception, audiences: tuple[str, ...]) -> str:
+def _message(error: Exception, audiences: tuple[str, ...]) -> str:
     import jwt
 
     match error:

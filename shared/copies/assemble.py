@@ -24,7 +24,7 @@ def assemble(core: Core) -> Parts:
     gauges = CopyGauges(core.store, Newest(core.storage.table(LEDGER)), core.clock)
 
     async def record_gauges() -> None:
-        await gauges.record(await core.registry.all())
+        await gauges.record(core.registry.each())
 
     return Parts(
         services=(Copies(core.acceptance, core.commands, gateway, chains, ledger),),

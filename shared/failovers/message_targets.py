@@ -11,13 +11,13 @@ from shared.arm.ids import ResourceId
 from shared.failovers.set_up.requests import thing_name
 from shared.failovers.vault.inventory import Inventory
 from shared.failovers.vault.listing import Vault, vault_id
-from shared.operations.model.models import JsonObject
 from shared.operations.outside.intake import Intake
+from shared.values.sent import SentBody
 from shared.web.calls import App
 from shared.web.documents import wrong
 
 
-async def read_target(app: App, intake: Intake, *, needs_name: bool) -> tuple[JsonObject, Vault, str]:
+async def read_target(app: App, intake: Intake, *, needs_name: bool) -> tuple[SentBody, Vault, str]:
     """Return the body without `vaultId` and `name`, the vault, and the name; refuses with `InvalidRequest` and `NotFound`."""
     body = {member: value for member, value in intake.body.items() if member not in {"vaultId", "name"}}
     name = intake.target or ""
@@ -31,7 +31,7 @@ async def read_target(app: App, intake: Intake, *, needs_name: bool) -> tuple[Js
     vault = await _vault(app, intake, name)
     name = name.rpartition("/")[2]
     try:
-        return body, vault, thing_name(name) if name else ""
+        return SentBody(body), vault, thing_name(name) if name else ""
     except ValueError as error:
         raise wrong("target" if intake.target else "name", str(error)) from error
 
@@ -40,17 +40,17 @@ async def _vault(app: App, intake: Intake, target: str) -> Vault:
     """Return the vault, reached as the tenant that owns the ids of the message, or that the message names."""
     ids = tuple(_ids([target, *_texts(intake.body)]))
     vault = _named(intake) or next((_vault_of(one) for one in ids if _in_a_vault(one)), None)
-    sharers = await app.registry.sharers_of(str(vault)) if vault is not None else frozenset()
     # in a vault that several tenants share, the ids of the vault, its policies and its fabrics do not identify the tenant
     narrow = tuple(one for one in ids if not _of_a_whole_vault(one))
-    deciding = narrow if narrow or intake.tenant in sharers else ids
+    sharing = vault is not None and intake.tenant is not None and await app.registry.shares(intake.tenant, str(vault))
+    deciding = narrow if narrow or sharing else ids
     owner = await message_owner(app.registry, deciding, intake.tenant, app.of(Inventory).owner_of)
     if vault is None:
         tenant = await app.registry.by_name(owner)
         if tenant is None or tenant.default_vault is None:
             raise not_found(f"vault of tenant '{owner}'", target="vaultId")
         return Vault(ResourceId.parse(tenant.default_vault), owner)
-    if owner not in {*sharers, await app.of(Inventory).owner_of(vault)}:
+    if owner != await app.of(Inventory).owner_of(vault) and not await app.registry.shares(owner, str(vault)):
         raise not_found(f"vault '{vault}' of tenant '{owner}'", target="vaultId")
     return Vault(vault, owner)
 

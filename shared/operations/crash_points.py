@@ -20,7 +20,7 @@ POINTS: Final = (
     "step.intended",
     "step.sent",
     "step.ended",
-    "step.told",  # as the crash tests name it
+    "step.delivered",
     "finish.written",
     "announce.released",
     "announce.sent",
@@ -31,6 +31,9 @@ POINTS: Final = (
     "reject.written",
     "reject.sent",
 )
+
+REGISTRY_POINTS: Final = ("registry.claimed", "registry.written", "registry.released")
+"""The points of a write of the tenant registry, which is no operation."""
 
 _folder = os.environ.get("FARSHORE_CRASH_POINT", "")
 

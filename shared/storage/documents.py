@@ -5,8 +5,9 @@ answers is another: it is made of the document's normal form alone (`shared.web.
 conditions"), so that a write which only touches a time or a revision changes the version and not the ETag.
 """
 
-from dataclasses import dataclass
-from typing import Generic, TypeVar
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
 from urllib.parse import quote, unquote
 
 from pydantic import BaseModel
@@ -25,12 +26,16 @@ VERSION = 1
 
 @dataclass(frozen=True, slots=True)
 class Stored(Generic[T]):
-    """A document as it is stored: its owner and name, and the `version` that the next write replaces."""
+    """A document as it is stored: its owner and name, and the `version` that the next write replaces.
+
+    `columns` are the columns of its row that are not the document's.
+    """
 
     owner: str
     name: str
     document: T
     version: str
+    columns: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,66 +53,76 @@ def _whole(document: BaseModel) -> object:
 class DocumentStore(Generic[T]):
     """Reads and writes the documents of one model. Errors of storage are raised as the SDK raises them.
 
-    Names differ by case; a caller whose names do not passes them in lower case.
+    Names differ by case; a caller whose names do not passes them in lower case. Row keys begin with `prefix`; an empty one is for names
+    that begin with a letter or a digit.
     """
 
-    def __init__(self, table: Table, model: type[T], ids: Ids) -> None:
+    def __init__(self, table: Table, model: type[T], ids: Ids, prefix: str = _PREFIX) -> None:
         self._table = table
         self._model = model
         self._ids = ids
+        self._prefix = prefix
 
     async def get(self, owner: str, name: str) -> Stored[T] | None:
         """Return an owner's document of a name, or None."""
-        found = await self._table.get(key_of(owner), _row_key(name))
+        found = await self._table.get(key_of(owner), self._row_key(name))
         return self._read(owner, found) if found is not None else None
 
-    async def insert(self, owner: str, name: str, document: T) -> Stored[T]:
-        """Write a document that must not be there yet; raises `Conflict` where it is."""
-        entity = self._entity(owner, name, document)
+    async def insert(self, owner: str, name: str, document: T, columns: Mapping[str, Any] | None = None) -> Stored[T]:
+        """Write a document that must not be there yet, with further columns of its row; raises `Conflict` where it is."""
+        entity = self._entity(owner, name, document, columns or {})
         try:
             version = await self._table.insert(entity)
         except Conflict:
             version = await self._own_write(owner, name, entity)
-        return Stored(owner, name, document, version)
+        return Stored(owner, name, document, version, columns or {})
 
-    async def replace(self, stored: Stored[T], document: T) -> Stored[T]:
-        """Write a document over the one that was read; raises `Conflict` where that was changed or deleted meanwhile."""
-        entity = self._entity(stored.owner, stored.name, document)
+    async def replace(self, stored: Stored[T], document: T, columns: Mapping[str, Any] | None = None) -> Stored[T]:
+        """Write a document over the one that was read; raises `Conflict` where that was changed or deleted meanwhile.
+
+        Columns of the row that are not given stay.
+        """
+        entity = self._entity(stored.owner, stored.name, document, columns or {})
         try:
             version = await self._table.merge(entity, stored.version)
         except Conflict:
             version = await self._own_write(stored.owner, stored.name, entity)
-        return Stored(stored.owner, stored.name, document, version)
+        return Stored(stored.owner, stored.name, document, version, {**stored.columns, **(columns or {})})
 
     async def delete(self, stored: Stored[T]) -> None:
         """Delete the document that was read; raises `Conflict` where it was changed meanwhile. One that is gone already is deleted."""
-        if await self._table.delete(key_of(stored.owner), _row_key(stored.name), stored.version):
+        if await self._table.delete(key_of(stored.owner), self._row_key(stored.name), stored.version):
             return
-        if await self._table.get(key_of(stored.owner), _row_key(stored.name)) is not None:
+        if await self._table.get(key_of(stored.owner), self._row_key(stored.name)) is not None:
             raise Conflict
 
     async def page(self, owner: str, top: int, after: str | None = None) -> Documents[T]:
         """Return up to `top` documents of an owner after a name, in the order of their keys, by one range read."""
-        parameters = {"partition": key_of(owner), "after": _PREFIX if after is None else _row_key(after), "end": f"{_PREFIX[:-1]}}}"}
+        first = self._prefix if after is None else self._row_key(after)
+        parameters = {"partition": key_of(owner), "after": first, "end": f"{self._prefix[:-1]}}}"}
         filters = "PartitionKey eq @partition and RowKey gt @after and RowKey lt @end"
         found = [self._read(owner, row) async for row in self._table.range(filters, parameters=parameters, limit=top + 1)]
         return Documents(tuple(found[:top]), found[top - 1].name if len(found) > top else None)
 
-    def _entity(self, owner: str, name: str, document: T) -> dict[str, object]:
-        row = {"PartitionKey": key_of(owner), "RowKey": _row_key(name), "v": VERSION, "stamp": self._ids.new()}
-        return row | pieces("document", _whole(document))
+    def _row_key(self, name: str) -> str:
+        return self._prefix + key_of(name)
+
+    def _entity(self, owner: str, name: str, document: T, columns: Mapping[str, Any]) -> dict[str, object]:
+        row = {"PartitionKey": key_of(owner), "RowKey": self._row_key(name), "v": VERSION, "stamp": self._ids.new()}
+        return row | dict(columns) | pieces("document", _whole(document))
 
     async def _own_write(self, owner: str, name: str, entity: dict[str, object]) -> str:
         """Return the version of a write that storage's SDK had repeated against itself; raises `Conflict` where it was another's."""
-        found = await self._table.get(key_of(owner), _row_key(name))
+        found = await self._table.get(key_of(owner), self._row_key(name))
         if found is None or found.entity.get("stamp") != entity["stamp"]:
             raise Conflict
         return found.etag
 
     def _read(self, owner: str, found: Found) -> Stored[T]:
         document = self._model.model_validate(from_pieces("document", found.entity) or {})
-        name = text_of(str(found.entity["RowKey"]).removeprefix(_PREFIX))
-        return Stored(owner, name, document, found.etag)
+        name = text_of(str(found.entity["RowKey"]).removeprefix(self._prefix))
+        columns = {key: value for key, value in found.entity.items() if not key.startswith(("document", "odata."))}
+        return Stored(owner, name, document, found.etag, columns)
 
 
 def key_of(text: str) -> str:

@@ -250,3 +250,11 @@ def connect_with_identity(table_service_uri: str, queue_service_uri: str, creden
         TableServiceClient(table_service_uri, credential=credential, **_RETRIES, **_TIMEOUTS),
         QueueServiceClient(queue_service_uri, credential=credential, **_QUEUE_RETRIES, **_TIMEOUTS),
     )
+
+
+def connect_table(table_service_uri: str, name: str, credential: "AsyncTokenCredential") -> Table:
+    """Reach one table of another storage account with the app's identity."""
+    from azure.data.tables.aio import TableServiceClient
+
+    service = TableServiceClient(table_service_uri, credential=credential, **_RETRIES, **_TIMEOUTS)
+    return Table(service.get_table_client(name))

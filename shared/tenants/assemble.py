@@ -2,10 +2,32 @@
 
 from collections.abc import Sequence
 
+from shared.access.plans import HostingPlans
+from shared.access.records.rows import TenantRows
+from shared.access.registrar import Registrar
+from shared.arm.api_versions import SUBSCRIPTIONS
 from shared.capability import Core, Parts, ReadinessCheck
+from shared.tenants.documents import TenantDocuments
+from shared.tenants.hosting_plans import HostingPlanDocuments
+from shared.tenants.locations import Locations
 from shared.tenants.readiness.runner import ReadinessRunner
+from shared.values.reading import Json
 
 
 def assemble(core: Core, checks: Sequence[ReadinessCheck]) -> Parts:
-    """Return what runs readiness checks; `checks` are those that an app has which serves no other capability."""
-    return Parts(services=(ReadinessRunner(core.registry),), readiness=tuple(checks))
+    """Return what writes the registry, and what runs readiness checks.
+
+    `checks` are those that an app has which serves no other capability.
+    """
+    rows, plans = TenantRows(core.registry_table, core.ids), HostingPlans(core.registry_table, core.clock, core.ids)
+    registrar = Registrar(core.registry_table, core.clock, core.ids)
+
+    async def locations(subscription_id: str) -> Sequence[Json]:
+        return await core.clients.read_all(f"/subscriptions/{subscription_id}/locations", api_version=SUBSCRIPTIONS)
+
+    tenants = TenantDocuments(registrar, core.registry, rows, plans, core.store, Locations(locations), core.settings.key_vault_suffix)
+    return Parts(
+        services=(tenants, HostingPlanDocuments(plans, core.registry), ReadinessRunner(core.registry, rows)),
+        readiness=tuple(checks),
+        timers=(registrar.claim_existing,),
+    )

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from shared.access.principal import Principal, not_found, require
-from shared.access.registry import Registry, Tenant
+from shared.access.records.tenant import Tenant
+from shared.access.registry import Registry
 from shared.access.roles import Role
 from shared.clock import Clock, Ids
 from shared.operations.model.identity import is_operation_id, operation_id
@@ -18,6 +19,7 @@ from shared.operations.outside.rejected import RejectedMessages
 from shared.settings import Settings
 from shared.web.answers import HttpAnswer, accepted
 from shared.web.conditional import Condition
+from shared.web.documents import wrong
 from shared.web.lists import Page, page_body, read_page
 from shared.web.routes import Route
 
@@ -165,6 +167,15 @@ class Call(Generic[B]):
         return accepted(operation, self.app.kinds.path_of(operation) + suffix, self.base_url, body)
 
     @property
+    def confirmed(self) -> str | None:
+        """The confirmation of a deletion: `confirm` in the query or in the body; refuses with 400 other members of the body."""
+        for member in self.document:
+            if member != "confirm":
+                raise wrong(member, "This field is not known here; known are confirm.")
+        sent = self.query.get("confirm", self.document.get("confirm"))
+        return sent if isinstance(sent, str) else None
+
+    @property
     def page(self) -> Page:
         """Which page of a list the query asks for; refuses with 400 a continuation of another list."""
         return read_page(self.query, self.caller)
@@ -228,7 +239,7 @@ def require_kind_role(app: App, caller: Principal, operation: Operation, *, writ
 async def find_by_message(app: App, kind: Kind, intake: Intake) -> Operation:
     """Return the operation that a message is about: by its id, or by the id of the message that created it; refuses with `NotFound`."""
     target = intake.target or ""
-    tenants = [intake.tenant] if intake.tenant else [tenant.name for tenant in await app.registry.all()]
+    tenants = [intake.tenant] if intake.tenant else [tenant.name async for tenant in app.registry.each()]
     ids = [target] if is_operation_id(target) else []
     for candidate in (*ids, *(operation_id(tenant, kind.name, name) for name in intake.names() for tenant in tenants)):
         found = await app.store.get(candidate)

@@ -95,11 +95,13 @@ async def _caller(request: "func.HttpRequest", app: App, route: Route) -> Princi
     """Return who calls, once the route's role is theirs; None where the route is open to all."""
     if route.needed is None:
         return None
-    principal = await app.tokens.verify(request.headers.get("authorization"))
+    principal = await app.tokens.verify(request.headers.get("authorization"), founding=route.founding)
     if isinstance(route.needed, Role):
         require(principal, route.needed)
     else:
         require_any(principal, route.needed)
+    if route.owner is Owner.PROVIDER:
+        require(principal, Role.ADMIN)
     if route.person:
         require_person(principal)
     return principal

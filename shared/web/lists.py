@@ -8,8 +8,9 @@ not show from its start. Each page is searched with the caller's own rights.
 import base64
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 from urllib.parse import urlencode
 
 from shared.access.principal import Principal
@@ -24,7 +25,11 @@ CONTINUATION = QueryParameter("continuation", "Where the page begins: only a val
 PAGING = (TOP, CONTINUATION)
 """The query parameters of every list, beside its filters."""
 
+MOST_ROWS = 1000
+"""How many rows of storage one page looks at."""
+
 _DIGEST = 16
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +69,32 @@ def page_body(
         following = {**query, "continuation": _continuation(last, query, principal)}
         body["nextLink"] = f"{absolute(base_url, path)}?{urlencode(following)}"
     return body
+
+
+async def read_rows(
+    read: Callable[[int, str | None], Awaitable[tuple[Sequence[T], str | None]]],
+    page: Page,
+    takes: Callable[[T], bool],
+    name: Callable[[T], str],
+) -> tuple[list[T], str | None]:
+    """Return the rows of a page of a list that storage keeps in order, and the name after which the next page begins, None at the end.
+
+    `read` returns up to so many rows after a name, and the last name where there are more. Rows that `takes` refuses are left out. A page
+    may be short, or empty, and still have a next one: it ends after 1,000 rows, so that no request reads a whole table.
+    """
+    found: list[T] = []
+    after, looked_at = page.after, 0
+    while True:
+        rows, after = await read(min(page.top, MOST_ROWS - looked_at), after)
+        looked_at += len(rows)
+        for number, row in enumerate(rows):
+            if not takes(row):
+                continue
+            found.append(row)
+            if len(found) == page.top:
+                return found, name(row) if after is not None or number + 1 < len(rows) else None
+        if after is None or looked_at >= MOST_ROWS:
+            return found, after
 
 
 def _continuation(after: str, query: Mapping[str, str], principal: Principal) -> str:

@@ -93,6 +93,9 @@ def _parameters(route: Route) -> Iterable[Json]:
     for parameter in route.known_query:
         yield {"name": parameter.name, "in": "query", "description": parameter.description, "schema": _query_schema(parameter)}
     yield {"$ref": "#/components/parameters/ClientRequestId"}
+    if route.conditional:
+        yield {"$ref": "#/components/parameters/IfMatch"}
+        yield {"$ref": "#/components/parameters/IfNoneMatch"}
     if route.repeatable:
         yield {"$ref": "#/components/parameters/RepeatabilityRequestId"}
         yield {"$ref": "#/components/parameters/RepeatabilityFirstSent"}
@@ -108,6 +111,8 @@ def _query_schema(parameter: QueryParameter) -> Json:
 
 def _responses(route: Route, keys: Any) -> Json:  # noqa: ANN401  # pydantic's own mapping type
     success: Json = {"description": route.summary, "headers": _refs("RequestId", "ClientRequestId")}
+    if route.conditional and route.status == 200:
+        success["headers"] |= _refs("ETag")
     if route.response:
         success["content"] = {route.media_type: {"schema": _body_schema(route, keys)}}
     elif route.status != 204:
@@ -116,6 +121,8 @@ def _responses(route: Route, keys: Any) -> Json:  # noqa: ANN401  # pydantic's o
     if route.status == 202 and route.is_operation:
         success["headers"] |= _refs("OperationLocation", "Location", "RetryAfter")
         responses["200"] = {**success, "description": "The same request was accepted before, and its operation has ended."}
+    if route.conditional and route.method == "PUT":
+        responses["201"] = {**success, "description": "It was created."}
     if route.dry:
         either = {"oneOf": [_body_schema(route, keys), keys[(route.dry, "serialization")]]}
         responses["200"] = {
@@ -149,6 +156,8 @@ def _refusals(route: Route) -> set[int]:
         found |= {400, 401, 403}
     if route.path_parameters:
         found.add(404)
+    if route.conditional:
+        found |= {409, 412} | ({428} if route.method == "PUT" else set())
     if route.request or route.method in {"POST", "PUT", "PATCH"}:
         found |= {400, 413, 415}
     return found - {route.status}
@@ -176,6 +185,7 @@ _HEADER_NAMES = {
     "Location": "Location",
     "RetryAfter": "Retry-After",
     "Challenge": "WWW-Authenticate",
+    "ETag": "ETag",
 }
 _HEADERS: Json = {
     "RequestId": _header("Identifies this request in the log.", format="uuid"),
@@ -184,6 +194,7 @@ _HEADERS: Json = {
     "OperationLocation": _header("The operation, absolute: /api/operations/{id}.", format="uri"),
     "Location": _header("The resource, absolute.", format="uri"),
     "RetryAfter": {"description": "When to send the request again, in wall-clock seconds.", "schema": {"type": "integer", "minimum": 1}},
+    "ETag": _header("The document's strong tag, for If-Match."),
     "Challenge": _header("Why the access token was refused (RFC 6750)."),
 }
 
@@ -193,6 +204,8 @@ def _header_parameter(name: str, description: str, **schema: object) -> Json:
 
 
 _PARAMETERS: Json = {
+    "IfMatch": _header_parameter("If-Match", "The ETag of the document to change or delete, or * for any."),
+    "IfNoneMatch": _header_parameter("If-None-Match", "Only *: creates the document and replaces none.", enum=["*"]),
     "ClientRequestId": _header_parameter(
         "x-ms-client-request-id", "Returned with the answer: 1 to 128 printable ASCII characters; another value is ignored.", maxLength=128
     ),

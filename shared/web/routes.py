@@ -31,6 +31,8 @@ class Owner(StrEnum):
     """The tenant that the path names, found and checked before the handler runs."""
     VAULT = "vault"
     """The vault that `vaultId` names (by default the caller's tenant's), and each thing in it."""
+    SERVICE = "service"
+    """The service that the handler calls finds what the path names, and checks whose it is."""
     BODY = "body"
     """The ARM ids in the body: each must be the caller's to reach."""
 
@@ -42,7 +44,8 @@ class Route:
     `path` is without the prefix `api` ("/restore-point-copies/{id}"). `needed` is a role, a set of which one will do, or None for a route
     that is open to all. `owner` is what decides whose data the route touches; with `kind` the path's `{id}` is an operation of that kind.
     `person` refuses tokens of apps. `optional_body` accepts a JSON object where no model is declared. `request` and `response` are the
-    models of the bodies; `conditional` reads If-Match and If-None-Match; `dry` that of a dry run's 200; `is_list` wraps the response
+    models of the bodies; `conditional` reads If-Match and If-None-Match; `founding` lets in the caller that may register
+    the provider while there is none; `dry` that of a dry run's 200; `is_list` wraps the response
     in `value` and `nextLink` and adds the paging parameters. `status` is the answer when all is well (202 brings the headers of a
     long-running operation and 200 for one that has ended, unless `is_operation` is false); `refusals` are statuses beyond those that
     follow from the rest (400, 401, 403, 404, 413, 415, 500, 503).
@@ -57,6 +60,7 @@ class Route:
     person: bool = False
     optional_body: bool = False
     conditional: bool = False
+    founding: bool = False
     request: type[BaseModel] | None = None
     response: type[BaseModel] | None = None
     dry: type[BaseModel] | None = None

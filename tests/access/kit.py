@@ -1,11 +1,16 @@
 """Callers and tenants for tests of access and of what stands on it."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from shared.access.principal import Principal
-from shared.access.registry import Tenant
+from shared.access.records.claims import caller_flags, claims_of
+from shared.access.records.rows import TenantRows
+from shared.access.records.tenant import Tenant
+from shared.access.registry import Registry
 from shared.access.roles import Role
+from shared.clock import RandomIds
 from shared.operations.model.models import Actor
 from shared.storage.pieces import pieces
 from shared.storage.tables import Found
@@ -62,14 +67,48 @@ class MovedClock:
 
 
 class Rows:
-    """The rows of a registry in memory, in place of the table that `test_registry` reads for real; counts how often it is read."""
+    """The rows of a registry in memory, for tests that only read; `reads` are the keys and ranges that were read.
 
-    def __init__(self, *tenants: Tenant) -> None:
+    `claimed=False` leaves out the claims, as rows that were written by hand have none; `documents` stand in for those of `tenants`.
+    """
+
+    def __init__(self, *tenants: Tenant, claimed: bool = True) -> None:
         self.tenants = tenants
-        self.reads = 0
+        self.documents: tuple[Tenant, ...] | None = None
+        self.claimed = claimed
+        self.reads: list[str] = []
 
-    async def range(self, _filters: str, **_: object) -> AsyncIterator[Found]:
-        self.reads += 1
-        for tenant in self.tenants:
+    async def get(self, partition: str, row: str) -> Found | None:
+        self.reads.append(f"{partition}|{row}")
+        return next((found for found in self._rows() if (found.entity["PartitionKey"], found.entity["RowKey"]) == (partition, row)), None)
+
+    async def range(self, _filters: str, *, parameters: Mapping[str, Any], limit: int | None = None) -> AsyncIterator[Found]:
+        self.reads.append(f"{parameters['partition']}|*")
+        after, end = parameters.get("after", parameters.get("first", "")), parameters.get("end", parameters.get("last", "~"))
+        there = (row for row in self._rows() if row.entity["PartitionKey"] == parameters["partition"])
+        found = sorted((str(row.entity["RowKey"]), number, row) for number, row in enumerate(there))
+        for _, _, row in [one for one in found if after < one[0] < end][:limit]:
+            yield row
+
+    def _rows(self) -> Iterator[Found]:
+        for tenant in self.tenants if self.documents is None else self.documents:
             document = pieces("document", tenant.model_dump(mode="json", by_alias=True))
-            yield Found({"RowKey": tenant.name, **document}, "")
+            yield Found({"PartitionKey": "tenant", "RowKey": tenant.name, **document}, "")
+        if not self.claimed:
+            return
+        yield Found({"PartitionKey": "meta", "RowKey": "claims"}, "")
+        flags = {key.row_key: dict.fromkeys(columns, 1) for one in self.tenants for key, columns in caller_flags(claims_of(one)).items()}
+        owners = {key.row_key: tenant.name for tenant in reversed(self.tenants) for key in claims_of(tenant)}
+        for row in {**flags, **owners}:
+            columns = {"tenant": owners.get(row, ""), "releasedAt": "", **flags.get(row, {})}
+            yield Found({"PartitionKey": "claim", "RowKey": row, **columns}, "")
+
+
+def registry_of(rows: Rows, clock: MovedClock | None = None) -> Registry:
+    """A registry that reads these rows."""
+    return Registry(rows, clock or MovedClock())  # type: ignore[arg-type]  # a stand-in for the table
+
+
+def rows_of(rows: Rows) -> TenantRows:
+    """The rows of tenants, read from these."""
+    return TenantRows(rows, RandomIds())  # type: ignore[arg-type]  # a stand-in for the table

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.access.principal import require, require_any, require_person, require_reach
-from shared.access.registry import Tenant
+from shared.access.records.tenant import Tenant
 from shared.access.roles import READ_ROLES, Role, known_roles
 from shared.errors import ErrorCode, Refused
 from tests.access.kit import FABRIKAM, NORTHWIND, PROVIDER, TENANTS, principal

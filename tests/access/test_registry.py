@@ -1,18 +1,19 @@
 """The tenant registry's read side, against a real table, and what it does when it contradicts itself."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from shared.access.ownership import owner_of, require_owner
-from shared.access.registry import TABLE, Registry, RegistryError, read_tenants, seed
+from shared.access.records.rows import TABLE, RegistryError
+from shared.access.records.seeding import read_tenants, seed
+from shared.access.registry import Registry
 from shared.access.roles import Role
 from shared.errors import ErrorCode, Refused
 from shared.storage.tables import Found, connect
-from tests.access.kit import FABRIKAM, NORTHWIND, PROVIDER, TENANTS, MovedClock, Rows, principal
+from tests.access.kit import FABRIKAM, NORTHWIND, PROVIDER, TENANTS, MovedClock, Rows, principal, registry_of
 
 DOCUMENTS = [tenant.model_dump(mode="json", by_alias=True) for tenant in TENANTS]
 VM = "/subscriptions/{}/resourceGroups/g/providers/Microsoft.Compute/virtualMachines/vm"
@@ -23,7 +24,7 @@ async def test_what_is_seeded_is_read(azurite: Any) -> None:
     storage = connect(azurite.connection_string)
     try:
         registry = Registry(storage.table(TABLE), MovedClock())
-        assert await registry.all() == TENANTS
+        assert tuple([tenant async for tenant in registry.each()]) == TENANTS
         assert await registry.provider() == PROVIDER
         assert await registry.by_name("fabrikam") == FABRIKAM
         assert await registry.by_entra_tenant(str(FABRIKAM.tenant_id).upper()) == FABRIKAM
@@ -43,8 +44,9 @@ async def test_what_is_seeded_is_read(azurite: Any) -> None:
         assert found is not None
         assert found.display_name == "Northwind Traders"
         assert found.settings.recovery_point_objective == timedelta(hours=36)
-        written = {"twoPersonRule": False, "recoveryPointObjective": "P1DT12H", "drillHour": 4}
-        assert found.settings.model_dump(mode="json", by_alias=True) == written
+        written = found.settings.model_dump(mode="json", by_alias=True)
+        expected = {"twoPersonRule": False, "recoveryPointObjective": "P1DT12H", "drillHour": 4}
+        assert {name: written[name] for name in expected} == expected
         assert await registry.by_name("fabrikam") == FABRIKAM
     finally:
         await storage.close()
@@ -62,17 +64,49 @@ def test_an_objective_may_be_absent(none: dict[str, object]) -> None:
     assert tenant.settings.recovery_point_objective is None
 
 
-async def test_it_is_read_once_a_minute_however_many_ask() -> None:
+async def test_a_document_is_read_once_a_minute_however_many_ask() -> None:
     clock, rows = MovedClock(), Rows(*TENANTS)
-    registry = Registry(rows, clock)  # type: ignore[arg-type]  # a stand-in for the table  # type: ignore[arg-type]  # a stand-in for the table
+    registry = registry_of(rows, clock)
     await asyncio.gather(*(registry.by_name("contoso") for _ in range(50)))
-    clock.seconds += 59
-    await registry.all()
-    assert rows.reads == 1
+    clock.seconds += 57
+    assert await registry.by_name("contoso") == PROVIDER
+    assert rows.reads == ["tenant|contoso"]
     clock.seconds += 2
+    rows.tenants = (FABRIKAM,)
+    assert await registry.by_name("contoso") is None
+    assert rows.reads == ["tenant|contoso"] * 2
+
+
+async def test_an_owner_is_two_point_reads_at_first_and_then_none() -> None:
+    rows = Rows(*TENANTS)
+    registry = registry_of(rows)
+    for _ in range(3):
+        assert await registry.owner_of_subscription(NORTHWIND.subscriptions[0]) == NORTHWIND
+    assert [read.partition("|")[0] for read in rows.reads] == ["claim", "tenant"]
+
+
+async def test_that_nobody_owns_a_thing_is_remembered_too() -> None:
+    rows = Rows(*TENANTS)
+    registry = registry_of(rows)
+    for _ in range(3):
+        assert await registry.owner_of_subscription("dddddddd-0000-4000-8000-000000000004") is None
+    assert [read.partition("|")[0] for read in rows.reads] == ["claim", "meta"]
+
+
+async def test_a_claim_without_the_documents_word_gives_no_owner() -> None:
+    rows = Rows(*TENANTS)
+    without = FABRIKAM.model_copy(update={"subscriptions": ()})
+    rows.documents = (PROVIDER, without, NORTHWIND)
+    assert await registry_of(rows).owner_of_subscription(FABRIKAM.subscriptions[0]) is None
+
+
+async def test_without_a_cache_each_question_is_asked_anew() -> None:
+    rows = Rows(*TENANTS)
+    registry = registry_of(rows)
+    assert await registry.by_name("fabrikam") == FABRIKAM
     rows.tenants = (PROVIDER,)
-    assert await registry.all() == (PROVIDER,)
-    assert rows.reads == 2
+    assert await registry.by_name("fabrikam") == FABRIKAM
+    assert await registry.uncached().by_name("fabrikam") is None
 
 
 @pytest.mark.parametrize(
@@ -92,11 +126,11 @@ async def test_it_is_read_once_a_minute_however_many_ask() -> None:
     ],
 )
 async def test_whose_a_resource_is(resource: str, owner: str | None) -> None:
-    assert await owner_of(Registry(Rows(*TENANTS), MovedClock()), resource) == owner  # type: ignore[arg-type]  # a stand-in for the table
+    assert await owner_of(registry_of(Rows(*TENANTS)), resource) == owner
 
 
 async def test_anothers_machine_is_not_found_and_the_answer_says_no_more() -> None:
-    registry, machine = Registry(Rows(*TENANTS), MovedClock()), VM.format(NORTHWIND.subscriptions[0])  # type: ignore[arg-type]  # a stand-in for the table
+    registry, machine = registry_of(Rows(*TENANTS)), VM.format(NORTHWIND.subscriptions[0])
     with pytest.raises(Refused) as refused:
         await require_owner(registry, principal(FABRIKAM, Role.COPIES_WRITE), machine, "virtual machine", target="source.virtualMachineId")
     assert refused.value.code is ErrorCode.NOT_FOUND
@@ -106,27 +140,34 @@ async def test_anothers_machine_is_not_found_and_the_answer_says_no_more() -> No
     assert await require_owner(registry, caller, machine, "virtual machine") == "northwind"
 
 
-async def test_a_subscription_of_two_tenants_is_nobodys_guess() -> None:
+async def test_a_subscription_of_two_unclaimed_tenants_is_not_guessed() -> None:
     both = NORTHWIND.model_copy(update={"subscriptions": FABRIKAM.subscriptions})
-    registry = Registry(Rows(PROVIDER, FABRIKAM, both), MovedClock())  # type: ignore[arg-type]  # a stand-in for the table
+    registry = registry_of(Rows(PROVIDER, FABRIKAM, both, claimed=False))
     with pytest.raises(RegistryError, match="fabrikam and northwind"):
         await registry.owner_of_subscription(FABRIKAM.subscriptions[0])
     assert await registry.owner_of_subscription(PROVIDER.subscriptions[0]) == PROVIDER
 
 
+async def test_rows_without_claims_are_read_as_before() -> None:
+    registry = registry_of(Rows(*TENANTS, claimed=False))
+    assert await registry.provider() == PROVIDER
+    assert await registry.by_entra_tenant(str(FABRIKAM.tenant_id)) == FABRIKAM
+    assert await registry.owner_of_vault(str(FABRIKAM.vault_id)) == FABRIKAM
+
+
 @pytest.mark.parametrize("providers", [0, 2])
 async def test_there_is_exactly_one_provider(providers: int) -> None:
     rows = [PROVIDER.model_copy(update={"name": f"p{number}"}) for number in range(providers)]
-    with pytest.raises(RegistryError, match="exactly one provider"):
-        await Registry(Rows(FABRIKAM, *rows), MovedClock()).provider()  # type: ignore[arg-type]  # a stand-in for the table
+    with pytest.raises(RegistryError, match="provider"):
+        await registry_of(Rows(FABRIKAM, *rows, claimed=False)).provider()
 
 
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"name": "fabrikam"}, "same name"),
+        ({"name": "fabrikam"}, "name fabrikam"),
         ({"subscriptions": [FABRIKAM.subscriptions[0].upper()]}, "subscription .* fabrikam and northwind"),
-        ({"tenantId": FABRIKAM.tenant_id}, "Entra tenant .* fabrikam and northwind"),
+        ({"tenantId": FABRIKAM.tenant_id}, "entra .* fabrikam and northwind"),
         ({"vaultId": str(FABRIKAM.vault_id).upper()}, "vault .* fabrikam and northwind"),
         ({"name": "a/b"}, "malformed"),
         ({"kind": "reseller"}, "malformed"),
@@ -144,9 +185,9 @@ def test_the_two_person_rule_is_on_unless_a_tenant_says_otherwise() -> None:
 
 async def test_a_row_that_cannot_be_read_is_named() -> None:
     class Bad(Rows):
-        async def range(self, _filters: str, **parameters: object) -> AsyncIterator[Found]:
-            async for found in super().range(_filters, **parameters):
-                yield type(found)({"RowKey": found.entity["RowKey"]}, "")
+        async def get(self, partition: str, row: str) -> Found | None:
+            found = await super().get(partition, row)
+            return Found({"RowKey": row}, "") if partition == "tenant" else found
 
     with pytest.raises(RegistryError, match="'contoso'"):
-        await Registry(Bad(PROVIDER), MovedClock()).all()  # type: ignore[arg-type]  # a stand-in for the table
+        await registry_of(Bad(PROVIDER)).by_name("contoso")

@@ -3,7 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from shared.access.registry import Registry, Tenant
+from shared.access.records.tenant import Tenant
+from shared.access.registry import Registry
 from shared.arm.ids import ResourceId
 from shared.errors import CallFailure
 from shared.failovers.vault.gateway import StartedJob

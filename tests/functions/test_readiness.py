@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 import pytest
 
-from shared.access.registry import Registry, Tenant
+from shared.access.records.tenant import Tenant
 from shared.capability import ReadinessCheck, ReadinessFinding
 from shared.tenants.readiness.runner import ReadinessRunner
 from shared.values.checks import CheckResult
-from tests.access.kit import TENANTS, MovedClock, Rows
+from tests.access.kit import TENANTS, Rows, registry_of, rows_of
 from tests.support.assembled import assembled
 
 FAILURE, UNKNOWN, WARNING, PASS = CheckResult.FAILURE, CheckResult.UNKNOWN, CheckResult.WARNING, CheckResult.PASS
@@ -32,10 +32,11 @@ def check(name: str, *findings: tuple[int, CheckResult]) -> ReadinessCheck:
 
 
 async def readiness(*checks: ReadinessCheck) -> dict[str, object]:
-    registry = Registry(Rows(*TENANTS), MovedClock())  # type: ignore[arg-type]  # a stand-in for the table
+    rows = Rows(*TENANTS)
+    registry = registry_of(rows)
     tenant = await registry.by_name("fabrikam")
     assert tenant is not None
-    return (await ReadinessRunner(registry).of(tenant, checks)).as_json()
+    return (await ReadinessRunner(registry, rows_of(rows)).of(tenant, checks)).as_json()
 
 
 async def test_the_findings_of_every_check_are_in_the_order_of_their_numbers() -> None:

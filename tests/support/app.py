@@ -42,7 +42,7 @@ from local.simulation.client import SimulationClient
 from local.simulation.control.clock import Clock as AzureClock
 from local.simulation.platform import Platform
 from local.stack import StackOptions, app_environment
-from shared.access.registry import seed
+from shared.access.records.seeding import seed
 from shared.clock import Ids
 from shared.composition import Runtime, build
 from shared.settings import Settings

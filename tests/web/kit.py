@@ -15,12 +15,19 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from shared.access.keys import SigningKeys
-from shared.access.registry import Registry, Tenant
+from shared.access.plans import HostingPlans
+from shared.access.records.rows import TenantRows
+from shared.access.records.tenant import Tenant
+from shared.access.registrar import Registrar
+from shared.access.registry import Registry
 from shared.access.tokens import TokenVerifier
-from shared.clock import RandomIds
+from shared.clock import Clock, RandomIds
 from shared.operations.model.kinds import Kinds
 from shared.settings import Settings
-from tests.access.kit import FABRIKAM, TENANTS, MovedClock, Rows
+from shared.tenants.documents import TenantDocuments
+from shared.tenants.hosting_plans import HostingPlanDocuments
+from shared.tenants.locations import Locations
+from tests.access.kit import FABRIKAM, TENANTS, MovedClock, Rows, registry_of
 
 AUDIENCES = ("api://farshore", "farshore")
 OID = "0b1ec700-0000-4000-8000-000000000009"
@@ -90,6 +97,19 @@ class Issuer:
             await runner.cleanup()
 
 
+def tenant_services(table: Any, registry: Registry, clock: Clock, store: Any = None) -> tuple[Any, ...]:
+    """Tenants and hosting plans over a table; no subscription's locations can be read."""
+
+    async def locations(subscription_id: str) -> list[dict[str, object]]:  # noqa: ARG001  # as the protocol names it
+        return []
+
+    ids = RandomIds()
+    plans = HostingPlans(table, clock, ids)
+    rows, registrar = TenantRows(table, ids), Registrar(table, clock, ids)
+    documents = TenantDocuments(registrar, registry, rows, plans, store, Locations(locations), "vault.azure.net")
+    return documents, HostingPlanDocuments(plans, registry)
+
+
 class App:
     """The composition, as far as the frame and the tenants' routes need it."""
 
@@ -104,12 +124,18 @@ class App:
         )
         self.clock = MovedClock()
         self.ids = RandomIds()
-        self.registry = Registry(Rows(*TENANTS), self.clock)  # type: ignore[arg-type]  # a stand-in for the table
+        rows = Rows(*TENANTS)
+        self.registry = registry_of(rows, self.clock)
+        self.services = tenant_services(rows, self.registry, self.clock)
         self.keys = SigningKeys(issuer_url, self.clock)
         self.tokens = TokenVerifier(self.settings, self.registry, self.keys)
         self.ready = True
         self.kinds = Kinds()
         self.readiness = ()
+
+    def of(self, service: type[Any]) -> Any:
+        """Return the service of a type."""
+        return next(one for one in self.services if isinstance(one, service))
 
     async def storage_ready(self) -> bool:
         """Whether storage answers."""

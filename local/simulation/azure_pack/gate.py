@@ -11,7 +11,7 @@ from uuid import uuid4
 from local.simulation.arm.access import Principal
 from local.simulation.arm.outcome import Ending
 from local.simulation.arm.tables import Change
-from local.simulation.azure_pack import admin_api, service_api
+from local.simulation.azure_pack import accounts, admin_api, service_api, vm_roles, vmm
 from local.simulation.azure_pack.request import (
     Caller,
     Listener,
@@ -54,7 +54,7 @@ class PackGate:
         self._sites = Sites(tokens)
         self._land = land
         self._wall = wall
-        self._routes = Routes((*service_api.ROUTES, *admin_api.ROUTES))
+        self._routes = Routes((*service_api.ROUTES, *admin_api.ROUTES, *vmm.ROUTES, *vm_roles.ROUTES, *accounts.ROUTES))
         for listener in Listener:
             platform.late_handlers[str(listener)] = self.land
 
@@ -109,6 +109,10 @@ class PackGate:
             if user is None:
                 raise Refusal(401, "Unauthorized", "The token is missing, has ended, or is not of the administrator's site.")
             return Caller(unquote(request.headers.get("x-ms-principal-id", user)), administrator=True)
+        if request.listener is Listener.ACCOUNTS:
+            if authorization != f"Bearer {self.state.setting('accountsToken')}":
+                raise Refusal(401, "Unauthorized", "The token is not the hook's.")
+            return Caller("hook")
         if request.listener is Listener.TENANT:
             return self._tenant(authorization)
         return self._public(request, authorization)

@@ -39,7 +39,7 @@ class Installation:
         self.control = PackControl(self.gate, keys, self.listeners, now)
 
     async def start(self, first_port: int) -> None:
-        """Listen on seven ports from here on, or on free ones with 0; raises `OSError` where one is taken."""
+        """Listen on seven ports from here on, or on free ones with 0; raises `PortError` where one is taken."""
         await self.listeners.start(first_port)
 
     async def stop(self) -> None:

@@ -32,6 +32,15 @@ class Keys:
     token: rsa.RSAPrivateKey
 
 
+class PortError(OSError):
+    """A port that cannot be used; `port` is its number."""
+
+    def __init__(self, port: int, reason: str) -> None:
+        super().__init__(reason)
+        self.port = port
+        self.reason = reason
+
+
 class Listeners:
     """Starts and stops the listeners; `ports` are known once they are started."""
 
@@ -45,7 +54,7 @@ class Listeners:
         self.ports: dict[Listener, int] = {}
 
     async def start(self, first_port: int, host: str = "127.0.0.1") -> None:
-        """Listen on seven ports from `first_port` on, or on free ones with 0; raises `OSError` where one is taken."""
+        """Listen on seven ports from `first_port` on, or on free ones with 0; raises `PortError` where one is taken."""
         for offset, listener in enumerate(Listener):
             app = web.Application(client_max_size=_LARGEST_BODY)
             app.router.add_route("*", "/{path:.*}", self._handler(listener))
@@ -53,7 +62,10 @@ class Listeners:
             self._runners.append(runner)
             await runner.setup()
             port = first_port + offset if first_port else 0
-            await web.TCPSite(runner, host, port, ssl_context=self._contexts[listener]).start()
+            try:
+                await web.TCPSite(runner, host, port, ssl_context=self._contexts[listener]).start()
+            except (OSError, OverflowError) as problem:
+                raise PortError(port, getattr(problem, "strerror", None) or str(problem)) from None
             self.ports[listener] = runner.addresses[0][1]
 
     async def stop(self) -> None:

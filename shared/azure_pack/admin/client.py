@@ -12,8 +12,11 @@ from shared.azure_pack.odata.paging import counted_pages
 from shared.azure_pack.subscriptions import AddOn, AddOnReference, Plan, ServiceQuota, Subscription
 from shared.azure_pack.tenant import subscribe, synchronize, unsubscribe
 from shared.azure_pack.transport import Transport
+from shared.azure_pack.vmm.client import Vmm
+from shared.azure_pack.vmm.machines import Update
 from shared.azure_pack.wire.calls import Endpoint, segment
 
+_ADMIN_VMM: Final = "/services/systemcenter/SC2012R2/VMM/Microsoft.Management.Odata.svc"
 _SYNC: Final = {"sync": "True"}
 
 
@@ -152,6 +155,17 @@ class AdminClient:
     async def synchronize(self, subscription: UUID) -> None:
         """Bring the resource providers up to date with a subscription's quota."""
         await synchronize(self._endpoint, subscription)
+
+    def machines(self, subscription: UUID | None, via: Via = Via.ADMIN_SUBSCRIPTION, *, update: Update = "PUT") -> Vmm:
+        """Return the machines of a subscription, or with `Via.ADMIN` also those of all; raises `ValueError` for none elsewhere.
+
+        `update` is the method that changes a machine (inferred).
+        """
+        if via is Via.ADMIN:
+            return Vmm(self._endpoint.below(_ADMIN_VMM), update=update, owner=subscription, brackets=True)
+        if subscription is None:
+            raise ValueError("Only the admin VMM service shows the machines of all subscriptions.")
+        return Vmm(self._endpoint.below(f"/{subscription}/services/systemcenter/vmm"), update=update)
 
     async def _change(self, subscription: UUID, status: str) -> None:
         body = {"SubscriptionId": str(subscription), "Status": status}

@@ -1,11 +1,11 @@
 """Records the gauges of copies: in flight, stuck, and the age of the newest usable ones; zero included."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import AsyncIterable
 from dataclasses import dataclass, field
 
 from shared import telemetry
-from shared.access.registry import Tenant
+from shared.access.records.tenant import Tenant
 from shared.clock import Clock
 from shared.copies.kinds import COPY
 from shared.copies.protection.newest import Newest
@@ -29,24 +29,26 @@ class CopyGauges:
     clock: Clock
     recorded_at: float = field(default=-EVERY_SECONDS)
 
-    async def record(self, tenants: Sequence[Tenant]) -> None:
-        """Count and record, for these tenants and for any other that has copies."""
+    async def record(self, tenants: AsyncIterable[Tenant]) -> None:
+        """Count and record, for these tenants, which are read one after another, and for any other that has copies."""
         if self.clock.monotonic() - self.recorded_at < EVERY_SECONDS:
             return
         self.recorded_at = self.clock.monotonic()
-        await self._record_copies([tenant.name for tenant in tenants])
-        for tenant in tenants:
+        in_flight, stuck = await self._counted()
+        async for tenant in tenants:
+            _record_copies(tenant.name, in_flight.pop(tenant.name, 0), stuck[tenant.name])
             await self._record_objective(tenant)
+        for name, copies in in_flight.items():
+            _record_copies(name, copies, stuck[name])
 
-    async def _record_copies(self, tenants: Sequence[str]) -> None:
-        in_flight: Counter[str] = Counter(dict.fromkeys(tenants, 0))
-        stuck: Counter[str] = Counter(dict.fromkeys(tenants, 0))
+    async def _counted(self) -> tuple[Counter[str], Counter[str]]:
+        """Return how many copies of each tenant are in flight, and how many of them are stuck."""
+        in_flight: Counter[str] = Counter()
+        stuck: Counter[str] = Counter()
         for tenant, attention in await self.store.followed(COPY.name):
             in_flight[tenant] += 1
             stuck[tenant] += attention == ErrorCode.COPY_STUCK
-        for tenant, copies in in_flight.items():
-            telemetry.gauge(Metric.COPIES_IN_FLIGHT, copies, tenant=tenant)
-            telemetry.gauge(Metric.COPIES_STUCK, stuck[tenant], tenant=tenant)
+        return in_flight, stuck
 
     async def _record_objective(self, tenant: Tenant) -> None:
         """Record whether a tenant meets its objective; nothing without an objective or without a usable copy."""
@@ -58,3 +60,8 @@ class CopyGauges:
         telemetry.gauge(Metric.OBJECTIVE_BREACHED, found.breached, tenant=tenant.name)
         if found.oldest is not None:
             telemetry.gauge(Metric.OBJECTIVE_AGE, found.oldest.total_seconds(), tenant=tenant.name)
+
+
+def _record_copies(tenant: str, in_flight: int, stuck: int) -> None:
+    telemetry.gauge(Metric.COPIES_IN_FLIGHT, in_flight, tenant=tenant)
+    telemetry.gauge(Metric.COPIES_STUCK, stuck, tenant=tenant)

@@ -57,7 +57,7 @@ class ContextReader:
         )
         if plan is None and members[0] is None:
             raise CallFailure(FailureKind.IN_DOUBT, code="NotRead", message=f"{scope} could not be read")
-        if await self.registry.sharers_of(str(scope)):
+        if await self.registry.is_shared(str(scope)):
             members = [_without_anothers_job(member, plan, jobs or ()) if member is not None else None for member in members]
         return FailoverContext(
             now=self.clock.now(),
@@ -99,11 +99,13 @@ class ContextReader:
     async def rails(self, tenant: str) -> GuardRails:
         """Return a tenant's guard rails: its settings in the registry, else the defaults."""
         known = await self.registry.by_name(tenant)
-        settings = (known.settings.model_extra or {}) if known is not None else {}
+        if known is None:
+            return _DEFAULTS
+        settings = known.settings
         return GuardRails(
-            untested_after=timedelta(days=_number(settings.get("testFailoverMaxAgeDays"), _DEFAULTS.untested_after.days)),
-            blast_radius=int(_number(settings.get("blastRadius"), _DEFAULTS.blast_radius)),
-            two_person=known.settings.two_person_rule if known is not None else True,
+            untested_after=timedelta(days=settings.test_failover_max_age_days),
+            blast_radius=settings.blast_radius,
+            two_person=settings.two_person_rule,
         )
 
     async def _member(self, request: FailoverRequest, item: ResourceId, group: int | None, tenant: str) -> Member | None:
@@ -163,7 +165,3 @@ async def _unless_unread(read: Awaitable[T]) -> T | None:
         return await read
     except CallFailure:
         return None
-
-
-def _number(value: object, default: float) -> float:
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else default

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from shared.access.ownership import owner_of
-from shared.access.registry import Registry, Tenant
+from shared.access.records.tenant import Tenant
+from shared.access.registry import Registry
 from shared.access.vaults import cloud_key, vault_key
 from shared.arm.ids import ResourceId
 from shared.arm.reading import id_key, own_id, resource_id
@@ -46,7 +47,7 @@ class ReadinessReader:
 
     async def findings(self, tenant: Tenant) -> tuple[ReadinessFinding, ...]:
         """Run the nine checks for a tenant; none where neither it nor the provider has a vault."""
-        provider, tenants = await self.registry.provider(), await self.registry.all()
+        provider, tenants = await self.registry.provider(), [tenant async for tenant in self.registry.each()]
         vault = tenant.default_vault or provider.vault_id
         others = tuple(_owner(one) for one in tenants if one.name not in {tenant.name, provider.name})
         if vault is None:
@@ -175,5 +176,5 @@ def _cloud(cloud: Json, tenant: Tenant, machines: Iterable[Json]) -> rules.Cloud
 
 def _frequencies(policies: Iterable[Json]) -> list[int]:
     details = [an_object(an_object(policy, "properties"), "providerSpecificDetails") for policy in policies]
-    ours = [one for one in details if text(one, "instanceType") == Provider.HYPER_V_REPLICA_AZURE]
-    return sorted({seconds for one in ours if (seconds := whole(one, "replicationInterval")) is not None})
+    hyper_v = [one for one in details if text(one, "instanceType") == Provider.HYPER_V_REPLICA_AZURE]
+    return sorted({seconds for one in hyper_v if (seconds := whole(one, "replicationInterval")) is not None})

@@ -92,8 +92,8 @@ def _vault(setup: Setup) -> Iterator[ReadinessFinding]:
     elif of_provider:
         yield _check(1, "vault", setup.tenant.name, _PASS, "the vault of the shared server lies in the provider's own subscription")
     else:
-        words = "one server serves several tenants, so its vault must lie in the provider's own subscription, and it does not"
-        yield _check(1, "vault", setup.tenant.name, _FAILURE, words)
+        message = "one server serves several tenants, so its vault must lie in the provider's own subscription, and it does not"
+        yield _check(1, "vault", setup.tenant.name, _FAILURE, message)
 
 
 def _owners(setup: Setup) -> Iterator[ReadinessFinding]:
@@ -136,24 +136,26 @@ def _storage(setup: Setup) -> Iterator[ReadinessFinding]:
     for account in accounts:
         sku, sharing = (account.sku or "").upper(), sorted(set(account.used_by) - {setup.tenant.name})
         if account.classic:
-            result, words = _FAILURE, "it is a classic account: Resource Manager's are needed"
+            result, message = _FAILURE, "it is a classic account: Resource Manager's are needed"
         elif sharing:
-            result, words = _FAILURE, "other tenants use it too: each needs its own"
+            result, message = _FAILURE, "other tenants use it too: each needs its own"
         elif not sku:
-            result, words = _UNKNOWN, "its redundancy is not known"
+            result, message = _UNKNOWN, "its redundancy is not known"
         elif "GRS" in sku or "GZRS" in sku:
-            result, words = _PASS, "only the tenant uses it, and it is geo-redundant"
+            result, message = _PASS, "only the tenant uses it, and it is geo-redundant"
         else:
-            result, words = _WARNING, f"it is {account.sku}, not geo-redundant (an error in the guide of 2015)"
-        yield _check(4, "storage", account.id, result, words)
+            result, message = _WARNING, f"it is {account.sku}, not geo-redundant (an error in the guide of 2015)"
+        yield _check(4, "storage", account.id, result, message)
 
 
 def _clouds(setup: Setup) -> Iterator[ReadinessFinding]:
     if not setup.vmm:
         yield _check(5, "cloud", setup.tenant.name, _PASS, "Hyper-V sites without VMM have no clouds")
         return
-    words = "Microsoft takes no new VMM-to-Azure onboardings since November 2019: existing ones keep working; new ones need a Hyper-V site"
-    yield _check(5, "cloud", setup.tenant.name, _WARNING, words)
+    message = (
+        "Microsoft takes no new VMM-to-Azure onboardings since November 2019: existing ones keep working; new ones need a Hyper-V site"
+    )
+    yield _check(5, "cloud", setup.tenant.name, _WARNING, message)
     own = [cloud for cloud in setup.clouds or () if cloud.tenant == setup.tenant.name]
     if setup.clouds is None:
         yield _check(5, "cloud", setup.tenant.name, _UNKNOWN, "the clouds could not be read")
@@ -175,8 +177,8 @@ def _versions(setup: Setup) -> Iterator[ReadinessFinding]:
     if not setup.on_premises:
         yield _check(6, "providerVersion", setup.tenant.name, _PASS, "its machines run in Azure, and need no provider")
     elif not setup.providers:
-        words = "the providers could not be read" if setup.providers is None else "no provider is registered"
-        yield _check(6, "providerVersion", setup.tenant.name, _UNKNOWN if setup.providers is None else _FAILURE, words)
+        message = "the providers could not be read" if setup.providers is None else "no provider is registered"
+        yield _check(6, "providerVersion", setup.tenant.name, _UNKNOWN if setup.providers is None else _FAILURE, message)
     for provider in setup.providers or ():
         yield _check(6, "providerVersion", provider.name, *version_check(provider))
 
@@ -197,8 +199,15 @@ def _machines(setup: Setup) -> Iterator[ReadinessFinding]:
         yield _check(8, "machines", setup.tenant.name, _UNKNOWN, "no VM is known")
     for machine in setup.machines or ():
         faults = machine_faults(machine)
-        told = (machine.generation, machine.os_disk_gb, machine.data_disks_gb, machine.bitlocker, machine.shared_vhd, machine.fibre_channel)
-        if not faults and None in told:
+        reported = (
+            machine.generation,
+            machine.os_disk_gb,
+            machine.data_disks_gb,
+            machine.bitlocker,
+            machine.shared_vhd,
+            machine.fibre_channel,
+        )
+        if not faults and None in reported:
             yield _check(8, "machines", machine.name, _UNKNOWN, "the host does not report everything that Azure limits")
         else:
             yield _of(8, "machines", machine.name, faults, "it keeps within Azure's limits")
@@ -220,8 +229,8 @@ def _has(owner: Owner, subscription: str) -> bool:
 
 
 def _of(number: int, name: str, target: str, faults: Iterable[str], fine: str) -> ReadinessFinding:
-    words: Sequence[str] = tuple(faults)
-    return _check(number, name, target, _FAILURE if words else _PASS, "; ".join(words) or fine)
+    found: Sequence[str] = tuple(faults)
+    return _check(number, name, target, _FAILURE if found else _PASS, "; ".join(found) or fine)
 
 
 def _check(number: int, name: str, target: str, result: CheckResult, message: str) -> ReadinessFinding:

@@ -47,7 +47,7 @@ class Ownership:
         several tenants' resources belongs to the owner of the vault and is not confined. Raises `Refused` (NotFound for another tenant's
         resource, InvalidRequest) and `CallFailure`.
         """
-        if everything and await self.registry.sharers_of(str(wanted.vault)):
+        if everything and await self.registry.is_shared(str(wanted.vault)):
             owners = await self._owners(wanted)
             if len(owners) != 1 or wanted.kind not in _IN_CLOUDS:
                 return wanted, tenant
@@ -72,8 +72,8 @@ class Ownership:
             named = [own_id(item) for item in items if own_id(item).rpartition("/")[2].lower() == wanted.name.lower()]
         found = frozenset([owner for id_ in named if (owner := await owner_of(self.registry, id_))])
         if len(found) > 1:
-            words = "The machines belong to several tenants. Send one request for each tenant."
-            raise Refused(ErrorCode.INVALID_REQUEST, words, target="items")
+            message = "The machines belong to several tenants. Send one request for each tenant."
+            raise Refused(ErrorCode.INVALID_REQUEST, message, target="items")
         return found
 
     async def _owners_of_plan(self, wanted: SetUpChange) -> set[str | None]:
@@ -97,7 +97,7 @@ class Ownership:
         if wanted.kind is Kind.POLICY and wanted.change is Change.PUT and not anywhere:
             account = PolicyRequest.model_validate(wanted.request).storage_account_id
             await self._require_all({"storageAccountId": account}, tenant)
-        if not await self.registry.sharers_of(str(wanted.vault)):
+        if not await self.registry.is_shared(str(wanted.vault)):
             return
         if wanted.kind is Kind.PLAN:
             await TenantView(ListedReads(self.reads), self.registry, tenant).find(_plan(wanted))
@@ -126,8 +126,8 @@ class Ownership:
         mappings = await self.reads.children(wanted.vault, "replicationProtectionContainerMappings")
         clouds = [own_id(one) for one in mappings if id_key(resource_id(an_object(one, "properties"), "policyId")) == policy]
         if any([await owner_of(self.registry, cloud) != tenant for cloud in clouds]):
-            words = "The policy is associated with clouds of other tenants. Only Admin can delete it."
-            raise Refused(ErrorCode.ACTION_NOT_ALLOWED, words, target=wanted.name)
+            message = "The policy is associated with clouds of other tenants. Only Admin can delete it."
+            raise Refused(ErrorCode.ACTION_NOT_ALLOWED, message, target=wanted.name)
 
 
 def _machines(wanted: SetUpChange) -> tuple[ProtectRequest, ...]:

@@ -24,7 +24,7 @@ async def owner_of_plan(registry: Registry, plan: PlanFacts) -> str | None:
 
 async def owner_of_scope(registry: Registry, gateway: SiteRecoveryGateway, scope: ResourceId) -> str | None:
     """Return whose an item or a plan is; a plan is read only where its vault is shared. Raises `CallFailure`."""
-    if is_plan(scope) and await registry.sharers_of(str(scope)):
+    if is_plan(scope) and await registry.is_shared(str(scope)):
         body = await gateway.find(scope)
         if body is not None:
             return await owner_of_plan(registry, PlanFacts.from_arm(body))

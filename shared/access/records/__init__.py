@@ -1,0 +1,1 @@
+"""What the registry stores: tenants, hosting plans, and the claims that decide which tenant owns what."""
