@@ -1,4 +1,4 @@
-"""Farshore's share of Azure's call budget, over all instances: kept in a row, spent by the tick, fed by the answers' headers.
+"""The app's share of Azure's call budget, over all instances: kept in a row, spent by the tick, updated from the answers' headers.
 
 Source: docs/design/core.md, "Budgets".
 
@@ -49,8 +49,8 @@ def allowance(budget: Budget, now: datetime, share: float) -> int:
         return 0
     own = _filled(budget, now, share)
     if budget.remaining is not None and budget.seen_at is not None and now - budget.seen_at < _BELIEVE_HEADER:
-        theirs = budget.remaining + REFILL_PER_SECOND * max((now - budget.seen_at).total_seconds(), 0)
-        own = min(own, theirs * share)
+        shown = budget.remaining + REFILL_PER_SECOND * max((now - budget.seen_at).total_seconds(), 0)
+        own = min(own, shown * share)
     return max(int(own), 0)
 
 
