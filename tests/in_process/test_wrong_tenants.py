@@ -122,7 +122,10 @@ def theirs(sites_stack: Sites) -> Iterator[Things]:
     )
     drill = json.dumps(BODIES["DrillPolicyRequest"](things)).encode()
     assert owner.call("PUT", "/drill-policies/fabrikam-drill", drill, {"Content-Type": "application/json"}).status == 200
+    provider = sites.stack.caller("Tenants.Write", "Admin", tenant="provider")
+    assert provider.call("PUT", "/hosting-plans/fabrikam", b"{}", {"Content-Type": "application/json"}).status in {200, 201}
     yield things
+    provider.call("DELETE", "/hosting-plans/fabrikam?confirm=fabrikam")
     owner.call("DELETE", "/drill-policies/fabrikam-drill")
     owner.post(f"/failovers/{failover}/cancel")
     sites.stack.advance()
