@@ -245,8 +245,8 @@ def _machines(setup: Setup) -> Iterator[ReadinessFinding]:
         yield _check(8, "machines", name, _UNKNOWN, "no VM is known")
     for machine in setup.machines or ():
         faults = machine_faults(machine)
-        told = (machine.generation, machine.os_disk_gb, machine.data_disks_gb, machine.shared_vhd, machine.fibre_channel)
-        if not faults and None in told:
+        known = (machine.generation, machine.os_disk_gb, machine.data_disks_gb, machine.shared_vhd, machine.fibre_channel)
+        if not faults and None in known:
             message = (
                 "the host does not tell its generation, the sizes of its disks, or whether it has shared VHDs or Fibre Channel adapters"
             )
