@@ -38,7 +38,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """
     for item in items:
         fixtures = set(getattr(item, "fixturenames", ()))
-        if "simulation" in fixtures:
+        if "simulation" in fixtures or item.path.parent.name == "histories":
             item.add_marker("process")
         if "azurites" in fixtures:
             item.add_marker("storage")
