@@ -96,7 +96,7 @@ class Claim:
         return replace(self._row, data=self.data, percent=self.percent, locks=self.locks, updated_at=to_text(self.clock.now()))
 
     def without_progress(self) -> Active:
-        """Return the row for a step without progress: an effect that it settled is looked for again before it is sent again."""
+        """Return the row for a step without progress: an effect that it settled is searched again before it is sent again."""
         return replace(self.current(), intent=self._settled or self._row.intent)
 
     def as_written(self) -> Active:
@@ -106,7 +106,7 @@ class Claim:
             self._written,
             etag=row.etag,
             due=row.due,
-            asking=row.asking,
+            attention_listed=row.attention_listed,
             cancel_requested=row.cancel_requested,
             pending_input=self._inbox.input_read,
             pending_events=row.pending_events,
@@ -235,7 +235,7 @@ class Claim:
         now, before = to_text(self.clock.now()), self._row.intent
         if before is None or before.effect != effect:
             return Intent(effect, self.ids.new(), at=now, last=now, own=own, was_started=self._row.started)
-        # each send counts as lost until it is answered: a crash between the two must not look like a first send
+        # each send counts as lost until it is answered: a crash between the two must not count as a first send
         return replace(before, last=now, lost=before.lost + 1)
 
     def withdraw_intent(self, before: Intent | None) -> None:

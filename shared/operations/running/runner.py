@@ -241,7 +241,7 @@ class Runner:
         operation = await self.store.get(claim.id)
         for what in claim.row.pending_events if operation else ():
             await self.events.publish(operation, what, claim.row.trace)  # type: ignore[arg-type]  # the loop is empty without one
-        crash_point("step.told")
+        crash_point("step.delivered")
         claim.acknowledge_events()
 
     async def _finish(self, claim: Claim, end: End) -> None:
