@@ -56,7 +56,7 @@ class Change(StrEnum):
 
 
 def thing_name(text: str) -> str:
-    """Return a name that a thing of a vault may have; raises `ValueError`, in words."""
+    """Return a name that a thing of a vault may have; raises `ValueError`."""
     if _NAME.fullmatch(text) is None or text.endswith("."):
         raise ValueError("a name has 1 to 80 letters, digits, hyphens, underscores and full stops, and begins with a letter or digit")
     return text
@@ -84,7 +84,7 @@ def _disk_type(text: str) -> str:
 
 def _frequency(seconds: int) -> int:
     if seconds not in {30, 300, LEGACY_FREQUENCY}:
-        raise refuse("changes are copied every 30 or 300 seconds (or 900, which Azure offers no more)")
+        raise refuse("changes are copied every 30 or 300 seconds (or 900, which Azure no longer offers)")
     return seconds
 
 
@@ -136,8 +136,8 @@ class CloudRequest(_Request):
 def faults_of(model: str, found: Sequence[tuple[str, str]]) -> ValidationError:
     """Return the error that names each wrong field of a body with its reason; `found` holds pairs of both, the fields as sent."""
     errors = [
-        InitErrorDetails(type=PydanticCustomError("farshore_field", "{words}", {"words": words}), loc=(field,), input=None)
-        for field, words in found
+        InitErrorDetails(type=PydanticCustomError("farshore_field", "{text}", {"text": message}), loc=(field,), input=None)
+        for field, message in found
     ]
     return ValidationError.from_exception_data(model, errors)
 
@@ -148,18 +148,18 @@ class PolicyRequest(_Request):
     `clouds` are all those that it is to be associated with.
     """
 
-    provider: Literal["HyperVReplicaAzure", "A2A"] | None = Field(None, description="Of a new policy HyperVReplicaAzure where left out.")
+    provider: Literal["HyperVReplicaAzure", "A2A"] | None = Field(None, description="Default for a new policy: HyperVReplicaAzure.")
     copy_frequency_seconds: Annotated[StrictInt, AfterValidator(_frequency)] | None = Field(
-        None, description="30 or 300; 900 is legacy. Of a new policy 300 where left out."
+        None, description="30 or 300; 900 is legacy. Default for a new policy: 300."
     )
     recovery_point_hours: Annotated[StrictInt, Field(ge=0, le=max(MAX_RECOVERY_POINT_HOURS.values()))] | None = Field(
-        None, description="At most 24 for HyperVReplicaAzure, 360 for A2A. Of a new policy 24 where left out."
+        None, description="At most 24 for HyperVReplicaAzure, 360 for A2A. Default for a new policy: 24."
     )
     application_consistent_snapshot_hours: Annotated[StrictInt, Field(ge=0)] | None = Field(
-        None, description="Every so many hours; 0 makes none. Of a new policy 0 where left out."
+        None, description="The hours between them; 0 makes none. Default for a new policy: 0."
     )
     start_at: Annotated[str, AfterValidator(_time_of_day)] | None = Field(
-        None, description="A time of the day, or immediately. Of a new policy immediately where left out."
+        None, description="A time of the day, or immediately. Default for a new policy: immediately."
     )
     storage_account_id: Annotated[str, resource_id_of(STORAGE_ACCOUNT_TYPE)] | None = None
     clouds: Annotated[tuple[CloudRequest, ...], Field(max_length=50)] | None = None
@@ -182,16 +182,16 @@ class PolicyRequest(_Request):
             found.append(("recoveryPointHours", f"A policy of {provider} keeps recovery points for {longest} hours at most, not {hours}."))
         between, most = self.application_consistent_snapshot_hours, MAX_SNAPSHOT_HOURS.get(provider)
         if between is not None and most is not None and between > most:
-            words = f"Application-consistent recovery points of {provider} are {most} hours apart at most, not {between}."
-            found.append(("applicationConsistentSnapshotHours", words))
+            message = f"Application-consistent recovery points of {provider} are {most} hours apart at most, not {between}."
+            found.append(("applicationConsistentSnapshotHours", message))
         if provider is Provider.A2A:
             given = {
                 "copyFrequencySeconds": self.copy_frequency_seconds,
                 "startAt": self.start_at,
                 "storageAccountId": self.storage_account_id,
             }
-            words = "A policy of A2A has no such setting: its machines are replicated continuously."
-            found += [(field, words) for field, value in given.items() if value is not None]
+            message = "A policy of A2A has no such setting: its machines are replicated continuously."
+            found += [(field, message) for field, value in given.items() if value is not None]
         return found
 
 
@@ -283,8 +283,8 @@ class ProtectManyRequest(_Request):
         known = {name for name, field in ProtectRequest.model_fields.items()} | set(machine_fields())
         unknown = [name for name in value if name not in known]
         if unknown:
-            words = f"This field is not known here; known are {', '.join(machine_fields())}, and items for several machines."
-            raise faults_of("ProtectRequest", [(name, words) for name in unknown])
+            message = f"This field is unknown. The known fields are {', '.join(machine_fields())}, and items for several machines."
+            raise faults_of("ProtectRequest", [(name, message) for name in unknown])
         return {"items": [value]}
 
     @model_validator(mode="after")

@@ -17,7 +17,7 @@ from typing import TypeVar
 
 from shared.clock import Clock, Ids, from_text, to_text
 from shared.errors import Problem
-from shared.operations.model.models import Busy, Intent, JsonObject, Operation
+from shared.operations.model.models import Attention, Busy, Intent, JsonObject, Operation
 from shared.operations.model.rows import Active
 from shared.operations.model.store import Store
 from shared.operations.running import effects
@@ -83,6 +83,11 @@ class Claim:
     def row(self) -> Active:
         """The row as it is now, without what the step has changed in `data`, `percent` and `locks`."""
         return self._row
+
+    @property
+    def attention_written(self) -> Attention | None:
+        """The attention of the row as it was last written, and as lists show it."""
+        return self._written.attention
 
     # the row
 
@@ -194,7 +199,9 @@ class Claim:
     def forget_intent(self, *, started: bool) -> None:
         """Settle an effect of unknown outcome as a person resolved it: it began, or it did not and may be sent anew."""
         intent = self._row.intent
-        self._row = replace(self._row, intent=None, started=started or (intent.was_started if intent else self._row.started))
+        self._row = replace(
+            self._row, intent=None, attention=None, started=started or (intent.was_started if intent else self._row.started)
+        )
 
     @property
     def effect_timeout(self) -> float:
