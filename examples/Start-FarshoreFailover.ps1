@@ -115,12 +115,12 @@ if ($DryRun) { return $plan }
 $failover = Invoke-Farshore POST '/failovers' $body @{ 'Repeatability-Request-ID' = "$RequestId" }
 Write-Output "$($failover.id) $($failover.status)"
 
-# 3. An approval, and a suspended failback, are for people to end; this only tells of them.
+# 3. An approval, and a suspended failback, are for people to end; this script only reports them.
 $deadline = (Get-Date).AddMinutes($WaitMinutes)
-$told = ''
+$reported = ''
 while ($failover.status -in 'NotStarted', 'Running' -and (Get-Date) -lt $deadline) {
-    if ($failover.step -ne $told) {
-        $told = $failover.step
+    if ($failover.step -ne $reported) {
+        $reported = $failover.step
         switch ($failover.step) {
             'awaitingApproval' {
                 Write-Warning "A second person must approve it until $($failover.approval.expiresAt)"

@@ -25,7 +25,7 @@ _ATTEMPT_SECONDS = 60
 
 
 class Refused(Exception):  # noqa: N818  # an answer, not a defect
-    """Farshore said no, with its code and its words."""
+    """Farshore refused the request; the message has its code and its message."""
 
 
 def token(audience: str) -> str:
@@ -55,9 +55,9 @@ def call(method: str, url: str, audience: str, body: dict[str, Any] | None = Non
         headers["Repeatability-Request-ID"] = key
     data = None if body is None else json.dumps(body).encode()
     for attempt in range(TRIES):
-        request = urllib.request.Request(url, data=data, method=method, headers=headers)  # noqa: S310  # the address that we were given
+        request = urllib.request.Request(url, data=data, method=method, headers=headers)  # noqa: S310  # the configured address
         try:
-            with urllib.request.urlopen(request, timeout=_ATTEMPT_SECONDS) as answer:  # noqa: S310  # the address that we were given
+            with urllib.request.urlopen(request, timeout=_ATTEMPT_SECONDS) as answer:  # noqa: S310  # the configured address
                 return json.load(answer)
         except urllib.error.HTTPError as error:
             wait = float(error.headers.get("Retry-After") or 2**attempt)

@@ -78,6 +78,6 @@ while :; do
       4[0-9][0-9]) [ "$status" = 429 ] || refused "$status" ;;
     esac
     unreached=$((unreached + 1))
-    [ "$unreached" -lt 30 ] || { echo "Farshore answers $status; $id goes on without us" >&2; exit 3; }
+    [ "$unreached" -lt 30 ] || { echo "Farshore answers $status; $id continues without this script" >&2; exit 3; }
   done
 done

@@ -1,4 +1,4 @@
-"""Verifies the audit trail of a failover by itself, without a word of Farshore's: each entry's hash, the chain, and the anchored heads.
+"""Verifies the audit trail of a failover by itself, without code of Farshore's: each entry's hash, the chain, and the anchored heads.
 
     python3 verify_audit.py <file with the answer of GET /failovers/{id}/audit, or - for standard input> [<folder of anchors>]
 
@@ -6,8 +6,8 @@ Standard library only. The anchors are the write-once blobs `<failover's id>/<se
 
     az storage blob download-batch --auth-mode login --account-name <account> --source audit --pattern '<id>/*' --destination anchors
 
-and give the folder `anchors/<id>`. Without them a trail whose last entries were taken off, or that was written anew, cannot be told apart.
-Exit code: 0 whole, 1 not whole (the words say where it breaks), 2 wrongly called.
+and give the folder `anchors/<id>`. Without them a trail whose last entries were taken off, or that was written anew, is not detected.
+Exit code: 0 whole, 1 not whole (the message names the first broken entry), 2 wrongly called.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ FIRST = "0" * 64
 
 
 class Broken(Exception):  # noqa: N818  # what was found, not a defect
-    """The trail is not whole, in words."""
+    """The trail is not whole; the message names where."""
 
 
 def hash_of(entry: dict[str, Any]) -> str:
@@ -56,7 +56,7 @@ def compare(entries: list[dict[str, Any]], folder: Path) -> int:
 
 
 def main(arguments: list[str]) -> int:
-    """Verify the trail and say what was found."""
+    """Verify the trail and print what was found."""
     if len(arguments) not in {1, 2}:
         print(__doc__, file=sys.stderr)
         return 2

@@ -87,7 +87,9 @@ def _register_http(app: func.FunctionApp, endpoint: Endpoint, assembled: GetRunt
 
 def _register_queue(app: func.FunctionApp, queue: str, work: _Work, assembled: GetRuntime) -> None:
     async def invoke(msg: func.QueueMessage) -> None:
-        await work(await assembled(), msg, queue)
+        app = await assembled()
+        async with app.pace.work():
+            await work(app, msg, queue)
 
     invoke.__name__, invoke.__doc__ = queue.replace("-", "_"), f"Process a message of the queue {queue}."
     app.queue_trigger(arg_name="msg", queue_name=queue, connection=_STORAGE)(invoke)

@@ -66,7 +66,7 @@ async def docs(_call: Call[None]) -> HttpAnswer:
 async def list_operations(call: Call[None]) -> HttpAnswer:
     """List the operations whose kind and tenant the caller may read."""
     page, query = call.page, await readable_operations(call)
-    read = call.app.lists.standing if "attention" in call.query else call.app.lists.page
+    read = call.app.lists.needing_attention if "attention" in call.query else call.app.lists.page
     found = await read(query, page.top, page.after)
     return call.listed([as_json(operation, call.app.kinds, call.base_url) for operation in found.operations], found.last)
 

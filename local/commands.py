@@ -39,6 +39,7 @@ def _up(given: argparse.Namespace) -> int:
         storage_port=given.storage_port,
         workers=given.workers,
         debug_port=given.debug,
+        azure_pack_port=given.azure_pack_port,
         speed=given.speed,
         estate=given.estate.resolve() if given.estate else None,
         keep=given.data is not None,

@@ -14,6 +14,7 @@ from local.calls import answers, call
 HOST_GRACE: Final = 7.5  # wall-clock seconds: the workers' own grace and a little
 _GRACE: Final = 4.0
 _START_SECONDS: Final = 60.0
+_AZURE_PACK_PORTS: Final = 7
 _ISSUERS: Final = ("{tenantId}/v2.0", "{tenantId}/")
 _AUDIENCES: Final = "api://farshore,farshore"
 
@@ -23,6 +24,7 @@ class StackOptions:
     """What to start, and where. `data` keeps everything of it, `keep` False keeps Azurite and the timers in memory only.
 
     `debug_port`: where debugpy waits for a debugger of the one worker.
+    `azure_pack_port`: the first of the seven ports of a simulated Azure Pack; None for none.
     `now` is Azure's time at the start, ISO 8601; by default the machine's.
     """
 
@@ -37,6 +39,7 @@ class StackOptions:
     now: str | None = None
     keep: bool = False
     debug_port: int | None = None
+    azure_pack_port: int | None = None
     app: Path = processes.ROOT
     environment: Mapping[str, str] = field(default_factory=dict)
 
@@ -57,6 +60,7 @@ def check_ports(options: StackOptions) -> None:
         (options.port, "the functions host", "--port"),
         (options.azure_port, "the simulated Azure", "--azure-port"),
         *([(options.debug_port, "debugpy", "--debug")] if options.debug_port else []),
+        *((port, "the simulated Azure Pack", "--azure-pack-port") for port in _azure_pack_ports(options)),
         *((options.storage_port + offset, "Azurite", "--storage-port") for offset in range(3)),
     ]
     seen: dict[int, str] = {}
@@ -65,6 +69,11 @@ def check_ports(options: StackOptions) -> None:
             raise processes.Trouble(f"port {port} is wanted for {seen[port]} and for {what}: choose another with {option}")
         seen[port] = what
         processes.check_free(port, what, option)
+
+
+def _azure_pack_ports(options: StackOptions) -> range:
+    first = options.azure_pack_port
+    return range(0) if first is None else range(first, first + _AZURE_PACK_PORTS)
 
 
 def app_environment(options: StackOptions, connection_string: str) -> dict[str, str]:
@@ -114,6 +123,7 @@ class Stack:
         command += ["--speed", f"{options.speed:g}"] if options.speed is not None else []
         command += ["--estate", str(options.estate)] if options.estate else []
         command += ["--now", options.now] if options.now else []
+        command += ["--azure-pack-port", str(options.azure_pack_port)] if options.azure_pack_port is not None else []
         simulation = processes.start("the simulated Azure", command, self._logs / "simulation.log")
         self.parts.append(simulation)
         return simulation

@@ -6,7 +6,7 @@ No Azure SDK is imported before that, and nothing of a capability that is not se
 import asyncio
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
@@ -35,6 +35,7 @@ from shared.operations.outside.rejected import RejectedMessages
 from shared.operations.running import budgets
 from shared.operations.running.budgets import Budgets, Observed
 from shared.operations.running.checks import Checks
+from shared.operations.running.pace import Pace
 from shared.operations.running.runner import Runner
 from shared.operations.running.tick import Tick
 from shared.operations.running.workflow import Workflows
@@ -47,6 +48,7 @@ from shared.telemetry import Metric
 
 if TYPE_CHECKING:
     from shared.access.tokens import TokenVerifier
+    from shared.arm.clients import AzureClients
 
 S = TypeVar("S")
 _log = logging.getLogger(__name__)
@@ -75,6 +77,7 @@ class Runtime:
     gauges: tuple[Job, ...]
     resolvers: Mapping[str, Resolver]
     readiness: tuple[ReadinessCheck, ...]
+    pace: Pace = field(default_factory=Pace)
 
     @property
     def settings(self) -> Settings:
@@ -176,7 +179,7 @@ async def build(settings: Settings, capabilities: Sequence[Capability], *, clock
         made = (blob_account.write_once(name).create_container() for name in containers)
         await asyncio.gather(account.create(tables_needed(capabilities), queues_needed(capabilities)), *made)
     await asyncio.to_thread(telemetry.setup, settings)
-    return await asyncio.to_thread(partial(_assemble, settings, capabilities, clock, ids or RandomIds(), account, blob_account))
+    return await asyncio.to_thread(partial(assemble, settings, capabilities, clock, ids or RandomIds(), account, blob_account))
 
 
 def _connect(settings: Settings) -> Storage:
@@ -209,9 +212,16 @@ def _connect_blobs(settings: Settings) -> BlobAccount:
     return blobs.connect_with_identity(settings.blob_service_uri, credential_for(settings.identity_client_id))
 
 
-def _assemble(
-    settings: Settings, capabilities: Sequence[Capability], clock: Clock, ids: Ids, account: Storage, blob_account: BlobAccount
+def assemble(
+    settings: Settings,
+    capabilities: Sequence[Capability],
+    clock: Clock,
+    ids: Ids,
+    account: Storage,
+    blob_account: BlobAccount,
+    clients: "AzureClients | None" = None,
 ) -> Runtime:
+    """Assemble the app over these connections, with clients of Azure of its own unless some are given. It imports SDKs."""
     from shared.access.keys import SigningKeys
     from shared.access.tokens import TokenVerifier
     from shared.arm.clients import AzureClients
@@ -234,7 +244,7 @@ def _assemble(
         commands=Commands(operations, account.queues, kinds, clock, ids),
         registry=registry,
         registry_table=registry_table,
-        clients=AzureClients(settings, ids=ids),
+        clients=clients or AzureClients(settings, ids=ids),
         timings=timings,
     )
     parts = tuple(one.assemble(core) for one in capabilities)

@@ -8,6 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, PlainSerializer
 
 
 class ErrorCode(StrEnum):
@@ -104,6 +107,14 @@ class Problem:
             if isinstance(details, Sequence)
             else (),
         )
+
+
+def _problem_of(value: object) -> object:
+    return Problem.from_json(value) if isinstance(value, Mapping) else value
+
+
+ProblemJson = Annotated[Problem, BeforeValidator(_problem_of), PlainSerializer(Problem.as_json, return_type=dict[str, Any])]
+"""A problem as a field of a document: the error object of the Azure REST API guidelines."""
 
 
 class Refused(Exception):  # noqa: N818  # a refusal is an answer, not a defect

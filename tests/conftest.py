@@ -1,4 +1,4 @@
-"""Real parts for tests: Azurite, the simulated Azure and the functions host, each in a process of its own."""
+"""Real parts for tests: Azurite, and stacks of it, the simulated Azure and the functions host, each in a process of its own."""
 
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -21,11 +21,10 @@ _TESTS = Path(__file__).parent
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add `--record-stored VERSION` (tests/compatibility/record.py) and `--histories N` (tests/crash)."""
+    """Add `--record-stored VERSION` (tests/compatibility/record.py), `--histories N` and `--first SEED` (tests/crash, tests/histories)."""
     parser.addoption("--record-stored", metavar="VERSION", help="record what this version stores (tests/compatibility/record.py)")
-    parser.addoption(
-        "--histories", type=int, default=30, metavar="N", help="size of the crash tests that draw histories (default: %(default)s)"
-    )
+    parser.addoption("--histories", type=int, metavar="N", help="size of the tests that draw histories (default: as in CI)")
+    parser.addoption("--first", type=int, default=0, metavar="SEED", help="seed of the first history (default: %(default)s)")
 
 
 _STACK_FOLDERS = {"compatibility", "crash", "end_to_end"}
@@ -33,14 +32,12 @@ _STACK_FIXTURES = {"host"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests that use Azurite (`storage`), the simulated Azure (`process`) or a whole stack (`stack`).
+    """Mark the tests that use Azurite (`storage`) or a whole stack (`stack`).
 
     A module whose own fixtures start a stack marks itself: `pytestmark = pytest.mark.stack`.
     """
     for item in items:
         fixtures = set(getattr(item, "fixturenames", ()))
-        if "simulation" in fixtures:
-            item.add_marker("process")
         if "azurites" in fixtures:
             item.add_marker("storage")
         if item.path.relative_to(_TESTS).parts[0] in _STACK_FOLDERS or fixtures & _STACK_FIXTURES:
@@ -68,20 +65,6 @@ def empty_azurite(azurites: AzuritePool) -> Iterator[Azurite]:
     with azurites.lend() as one:
         clear(one.connection_string)
         yield one
-
-
-@pytest_asyncio.fixture
-async def simulation(tmp_path: Path) -> AsyncIterator[SimulationClient]:
-    """The client of a fresh simulated Azure with the sample estate, at speed 0: `.url`. Only `advance` moves its clock."""
-    port = take_ports()
-    stack = Stack(StackOptions(data=tmp_path, azure_port=port, speed=0))
-    part = stack.start_simulation()
-    try:
-        processes.wait_until(part, lambda: answers(f"http://127.0.0.1:{port}/_simulation/clock"), 30)
-        async with SimulationClient(f"http://127.0.0.1:{port}") as client:
-            yield client
-    finally:
-        stack.stop()
 
 
 @pytest_asyncio.fixture

@@ -9,6 +9,7 @@ from shared.copies.copying.models import Copy, CopyRequest
 from shared.copies.kinds import COPY
 from shared.copies.requests import FILTERS, filters_of, owner_of_copy
 from shared.operations.model.models import JsonObject, Operation
+from shared.values.sent import SentBody
 from shared.web.answers import HttpAnswer
 from shared.web.calls import Call
 from shared.web.routes import Owner, Route
@@ -37,7 +38,7 @@ async def start_restore_point_copy(call: Call[CopyRequest]) -> HttpAnswer:
     from shared.copies.copying.service import StartCopy
 
     owner = await owner_of_copy(call)
-    start = StartCopy(call.body, call.document, owner, call.caller.actor, call.key, call.trace, first_sent=call.first_sent)
+    start = StartCopy(call.body, SentBody(call.document), owner, call.caller.actor, call.key, call.trace, first_sent=call.first_sent)
     return _accepted(call, (await _copies(call).start(start)).operation)
 
 

@@ -12,6 +12,7 @@ from shared.failovers.failing_over.requests import ApproveRequest, FailoverReque
 from shared.failovers.kinds import FAILOVER
 from shared.failovers.requests import DRY_RUN, FAILOVER_FILTERS, inventory_of
 from shared.operations.model.models import JsonObject, Operation
+from shared.values.sent import SentBody
 from shared.web.answers import HttpAnswer
 from shared.web.calls import Call
 from shared.web.operations import ResolveRequest
@@ -48,7 +49,7 @@ async def start_failover(call: Call[FailoverRequest]) -> HttpAnswer:
     owner = await inventory_of(call).require_owner(call.caller, scope, target="scope")
     if call.query.get("dryRun") == "true":
         return call.ok((await failovers.plan(call.body, owner)).as_json())
-    start = StartFailover(call.body, call.document, owner, call.caller.actor, call.key, call.trace, first_sent=call.first_sent)
+    start = StartFailover(call.body, SentBody(call.document), owner, call.caller.actor, call.key, call.trace, first_sent=call.first_sent)
     return _accepted(call, (await failovers.start(start)).operation)
 
 

@@ -29,7 +29,7 @@ _run = partial(_write, "POST", status=202, refusals=(409,), is_operation=False)
 async def list_drill_policies(call: Call[None]) -> HttpAnswer:
     """List the drill policies of a vault, by name."""
     policies = await _drills(call).all(await vault_of(call))
-    return page_of(call, [Entry(one.name.lower(), one.name, one.tenant, one.as_json()) for one in policies])
+    return page_of(call, [Entry(one.name.lower(), one.name, one.tenant, one) for one in policies])
 
 
 @serve(_read("/drill-policies/{name}", "One drill policy", response=DrillPolicyBody))
@@ -68,7 +68,7 @@ async def run_drill_policy(call: Call[None]) -> HttpAnswer:
 async def list_protection_policies(call: Call[None]) -> HttpAnswer:
     """List the protection policies of a vault, by name."""
     policies = await _protection(call).all(await vault_of(call))
-    return page_of(call, [Entry(one.name.lower(), one.name, one.tenant, one.as_json()) for one in policies])
+    return page_of(call, [Entry(one.name.lower(), one.name, one.tenant, one) for one in policies])
 
 
 @serve(_read("/protection-policies/{name}", "One protection policy", response=ProtectionPolicyBody))

@@ -16,6 +16,7 @@ from shared.failovers.set_up.requests import (
     RecoveryPlanRequest,
     UpdateItemRequest,
 )
+from shared.values.sent import SentBody
 from shared.web.answers import HttpAnswer
 from shared.web.calls import Call
 from shared.web.documents import parse
@@ -36,7 +37,7 @@ _write = partial(
 @serve(_write("PUT", "/replication-policies/{name}", "Create or change a replication policy", request=PolicyRequest))
 async def put_replication_policy(call: Call[PolicyRequest]) -> HttpAnswer:
     """Create or change a replication policy; a copy frequency that Azure no longer offers has a warning."""
-    answer = await start_change(call, SetUpKind.POLICY, Change.PUT, call.document)
+    answer = await start_change(call, SetUpKind.POLICY, Change.PUT, SentBody(call.document))
     return answer.with_headers({"Warning": _LEGACY}) if call.body.copy_frequency_seconds == LEGACY_FREQUENCY else answer
 
 
@@ -49,7 +50,7 @@ async def delete_replication_policy(call: Call[None]) -> HttpAnswer:
 @serve(_write("PUT", "/network-mappings/{name}", "Create or change a network mapping", request=NetworkMappingRequest))
 async def put_network_mapping(call: Call[NetworkMappingRequest]) -> HttpAnswer:
     """Create or change a network mapping."""
-    return await start_change(call, SetUpKind.NETWORK_MAPPING, Change.PUT, call.document)
+    return await start_change(call, SetUpKind.NETWORK_MAPPING, Change.PUT, SentBody(call.document))
 
 
 @serve(_write("DELETE", "/network-mappings/{name}", "Delete a network mapping"))
@@ -61,13 +62,13 @@ async def delete_network_mapping(call: Call[None]) -> HttpAnswer:
 @serve(_write("POST", "/protected-items", "Protect a machine, or several (`items`)", request=ProtectManyRequest))
 async def protect_items(call: Call[ProtectManyRequest]) -> HttpAnswer:
     """Protect a machine, or several."""
-    return await start_change(call, SetUpKind.ITEM, Change.CREATE, call.document)
+    return await start_change(call, SetUpKind.ITEM, Change.CREATE, SentBody(call.document))
 
 
 @serve(_write("PATCH", "/protected-items/{id}", "Change the name and size of a failover's target machine", request=UpdateItemRequest))
 async def update_protected_item(call: Call[UpdateItemRequest]) -> HttpAnswer:
     """Change the name and size of a failover's target machine."""
-    return await start_change(call, SetUpKind.ITEM, Change.UPDATE, call.document)
+    return await start_change(call, SetUpKind.ITEM, Change.UPDATE, SentBody(call.document))
 
 
 @serve(_write("DELETE", "/protected-items/{id}", "Disable the protection of an item", query=(_CONFIRM, VAULT), optional_body=True))
@@ -75,13 +76,13 @@ async def unprotect_item(call: Call[None]) -> HttpAnswer:
     """Disable the protection of an item, once its name was given as confirmation."""
     document = call.document | call.given("confirm")
     parse(ConfirmRequest, document)
-    return await start_change(call, SetUpKind.ITEM, Change.DELETE, document)
+    return await start_change(call, SetUpKind.ITEM, Change.DELETE, SentBody(document))
 
 
 @serve(_write("PUT", "/recovery-plans/{name}", "Create or change a recovery plan", request=RecoveryPlanRequest))
 async def put_recovery_plan(call: Call[RecoveryPlanRequest]) -> HttpAnswer:
     """Create or change a recovery plan."""
-    return await start_change(call, SetUpKind.PLAN, Change.PUT, call.document)
+    return await start_change(call, SetUpKind.PLAN, Change.PUT, SentBody(call.document))
 
 
 @serve(_write("DELETE", "/recovery-plans/{name}", "Delete a recovery plan"))

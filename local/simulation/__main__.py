@@ -66,6 +66,10 @@ def main() -> int:
     try:
         asyncio.run(_serve(arguments, platform))
     except OSError as problem:
+        taken = getattr(problem, "port", None)  # of the simulated Azure Pack, whose modules may not be loaded
+        if taken is not None:
+            print(f"simulated Azure: port {taken} cannot be used ({problem}); choose others with --azure-pack-port", file=sys.stderr)
+            return 1
         print(f"simulated Azure: port {arguments.port} cannot be used ({problem.strerror}); choose another with --port", file=sys.stderr)
         return 1
     return 0

@@ -141,7 +141,7 @@ class Registry:
         return await self._owner(subscription_claim(subscription_id))
 
     async def owner_of_vault(self, vault_id: str) -> Tenant | None:
-        """The tenant whose own vault that is, or None; the vault's subscription says nothing here."""
+        """The tenant whose own vault that is, or None; the vault's subscription is not considered."""
         return await self._owner(vault_claim(vault_id))
 
     async def owner_of_cloud(self, resource_id: str) -> Tenant | None:

@@ -20,6 +20,8 @@ from shared.errors import CallFailure, FailureKind
 from shared.settings import Settings
 
 if TYPE_CHECKING:
+    from azure.core.pipeline.transport import AsyncHttpTransport
+    from azure.core.rest import AsyncHttpResponse, HttpRequest
     from azure.mgmt.compute.aio import ComputeManagementClient
     from azure.mgmt.recoveryservicessiterecovery.aio import SiteRecoveryManagementClient
 
@@ -38,15 +40,24 @@ _MAX_URL = 8192
 class AzureClients:
     """Everything that calls Azure Resource Manager in this process; build it once, close it at the end.
 
-    A `credential` that is given stays its giver's to close; else the app's own is made with the first call.
+    A `credential` that is given stays its giver's to close; else the app's own is made with the first call. A `transport` takes the place
+    of HTTP.
 
     All calls share one set of connections, one credential, `settings.calls_in_flight` slots, and one record of call budgets.
     """
 
-    def __init__(self, settings: Settings, *, ids: Ids | None = None, credential: "CachedCredential | None" = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        ids: Ids | None = None,
+        credential: "CachedCredential | None" = None,
+        transport: "AsyncHttpTransport[HttpRequest, AsyncHttpResponse] | None" = None,
+    ) -> None:
         self._settings = settings
         self._ids = ids or RandomIds()
         self._credential = credential
+        self._transport = transport
         self._pipeline: ArmPipeline | None = None
         self._building = asyncio.Lock()
         self._clients: OrderedDict[tuple[str, str], Any] = OrderedDict()
@@ -215,6 +226,7 @@ class AzureClients:
                     credential,
                     principal=self._settings.identity_client_id or "system",
                     slots=self._settings.calls_in_flight,
+                    transport=self._transport,
                 )
             return self._pipeline
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from azure.core.pipeline import AsyncPipeline
 from azure.core.pipeline.policies import CustomHookPolicy, RequestIdPolicy
+from azure.core.pipeline.transport import AsyncHttpTransport
 from azure.core.rest import AsyncHttpResponse, HttpRequest
 
 from shared.arm.answers import ArmResponse
@@ -22,15 +23,23 @@ USER_AGENT = "farshore/0.1.0"
 
 
 class ArmPipeline:
-    """Transport and policies, built inside the event loop that uses them.
+    """Transport (by default the process's own) and policies, built inside the event loop that uses them.
 
     `slots` is the number of calls in flight at one time; raises `ValueError` for http to anywhere but a loopback address.
     """
 
-    def __init__(self, resource_manager_url: str, credential: CachedCredential, *, principal: str, slots: int) -> None:
+    def __init__(
+        self,
+        resource_manager_url: str,
+        credential: CachedCredential,
+        *,
+        principal: str,
+        slots: int,
+        transport: AsyncHttpTransport[HttpRequest, AsyncHttpResponse] | None = None,
+    ) -> None:
         self.credential = credential
         self.budgets = Budgets(principal, {})
-        self._transport = ArmTransport(resource_manager_url, slots)
+        self._transport = transport or ArmTransport(resource_manager_url, slots)
         gate = asyncio.Semaphore(slots)
 
         def essential() -> tuple[Any, ...]:  # a policy object belongs to one pipeline: it knows the next one

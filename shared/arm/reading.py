@@ -3,6 +3,9 @@
 from shared.arm.ids import ResourceId
 from shared.values.reading import Json, text
 
+ArmDocument = Json
+"""A JSON object in the form in which Azure Resource Manager returned it."""
+
 
 def resource_id(holder: Json, *names: str) -> str | None:
     """Return the first of the named members that is a text, in the form in which ARM writes ids if it is one."""

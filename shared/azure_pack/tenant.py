@@ -9,6 +9,9 @@ from shared.azure_pack.odata.documents import read_document, single
 from shared.azure_pack.odata.paging import counted_pages
 from shared.azure_pack.subscriptions import AddOn, AddOnReference, AddOnSubscription, ManagementCertificate, Plan, Subscription, Usage
 from shared.azure_pack.transport import Transport
+from shared.azure_pack.vm_roles import VmRoles
+from shared.azure_pack.vmm.client import Vmm
+from shared.azure_pack.vmm.machines import Update
 from shared.azure_pack.wire.calls import Endpoint, segment
 
 
@@ -67,6 +70,14 @@ class TenantClient:
     async def delete_certificate(self, subscription: UUID, thumbprint: str) -> None:
         """Let the subscription no longer accept a certificate."""
         await self._endpoint.call("DELETE", f"/subscriptions/{subscription}/certificates/{segment(thumbprint)}")
+
+    def machines(self, subscription: UUID, *, update: Update = "PUT") -> Vmm:
+        """Return the machines of a subscription; `update` is the method that changes one (inferred)."""
+        return Vmm(self._endpoint.below(f"/{subscription}/services/systemcenter/vmm"), update=update)
+
+    def vm_roles(self, subscription: UUID) -> VmRoles:
+        """Return the VM roles of a subscription."""
+        return VmRoles(self._endpoint.below(f"/{subscription}"))
 
 
 async def subscribe(endpoint: Endpoint, subscription: UUID, add_on: str) -> AddOnReference:

@@ -14,6 +14,7 @@ from urllib.parse import quote, urlsplit
 
 import aiohttp
 import yarl
+from multidict import CIMultiDictProxy
 
 from shared.azure_pack.certificates import ClientCertificate, ssl_context
 from shared.azure_pack.connection import Proxy, TlsOptions
@@ -30,7 +31,7 @@ class Reply:
     """An answer as it came: any status; header names without regard to case."""
 
     status: int
-    headers: Mapping[str, str]
+    headers: CIMultiDictProxy[str]
     content_type: str
     body: bytes = field(repr=False)
 

@@ -112,6 +112,21 @@ class RestorePointGateway:
         facts = tuple(RestorePointFacts.from_arm(point, body) for point in points)
         return Collection(text(body, "id") or str(collection_id), region_of(body), _source_of(body), facts)
 
+    async def find_collection(self, collection_id: ResourceId) -> Collection | None:
+        """Read a collection without its restore points, by its id or else from the list of its resource group; None where neither shows it.
+
+        A PUT of a collection that exists would replace the tags that others have set on it.
+        """
+        found = await self.collection(collection_id)
+        if found is not None:
+            return found
+        path = f"/subscriptions/{collection_id.subscription_id}/resourceGroups/{collection_id.resource_group}"
+        listed = await self._clients.read_all(
+            f"{path}/providers/Microsoft.Compute/restorePointCollections", api_version=COMPUTE_RESTORE_POINTS
+        )
+        body = next((one for one in listed if id_key(own_id(one)) == collection_id.key), None)
+        return Collection(own_id(body), region_of(body), _source_of(body)) if body is not None else None
+
     async def lists(self, point_id: ResourceId) -> bool:
         """Return whether a restore point's collection lists it; a 404 of the collection lists nothing."""
         collection = await self.collection(_collection_of(point_id), with_points=True)

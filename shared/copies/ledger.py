@@ -140,11 +140,11 @@ class Ledger:
     async def started_at(self, point: ResourceId) -> datetime | None:
         """Return when the operation that a copy is named by started it in Azure, or None where that is unknown."""
         earlier = await self._store.get(point.name) if is_operation_id(point.name) else None
-        return CopyDetail.read(earlier.detail).started_at if earlier is not None else None
+        return CopyDetail.of(earlier.detail).started_at if earlier is not None else None
 
     async def _started_by(self, operation: str) -> list[str]:
         earlier = await self._store.get(operation)
-        target = CopyDetail.read(earlier.detail).target if earlier is not None else None
+        target = CopyDetail.of(earlier.detail).target if earlier is not None else None
         return [target.restore_point_id] if target is not None and target.restore_point_id else []
 
     async def _take_over(self, entity: dict[str, Any], found: Found) -> bool:

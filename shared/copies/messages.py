@@ -6,6 +6,7 @@ from shared.capability import Message, MessageCall
 from shared.copies.copying.models import CopyRequest
 from shared.copies.copying.service import Copies, StartCopy, owned_ids
 from shared.copies.kinds import COPY
+from shared.values.sent import SentBody
 from shared.web.calls import find_by_message
 from shared.web.documents import parse
 
@@ -14,7 +15,7 @@ async def _create(call: MessageCall) -> None:
     """Start a copy."""
     intake, request = call.intake, parse(CopyRequest, call.intake.body)
     owner = await message_owner(call.app.registry, owned_ids(request), intake.tenant)
-    await call.app.of(Copies).start(StartCopy(request, intake.body, owner, call.actor, intake.key, intake.trace))
+    await call.app.of(Copies).start(StartCopy(request, SentBody(intake.body), owner, call.actor, intake.key, intake.trace))
 
 
 async def _cancel(call: MessageCall) -> None:

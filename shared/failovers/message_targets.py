@@ -11,13 +11,13 @@ from shared.arm.ids import ResourceId
 from shared.failovers.set_up.requests import thing_name
 from shared.failovers.vault.inventory import Inventory
 from shared.failovers.vault.listing import Vault, vault_id
-from shared.operations.model.models import JsonObject
 from shared.operations.outside.intake import Intake
+from shared.values.sent import SentBody
 from shared.web.calls import App
 from shared.web.documents import wrong
 
 
-async def read_target(app: App, intake: Intake, *, needs_name: bool) -> tuple[JsonObject, Vault, str]:
+async def read_target(app: App, intake: Intake, *, needs_name: bool) -> tuple[SentBody, Vault, str]:
     """Return the body without `vaultId` and `name`, the vault, and the name; refuses with `InvalidRequest` and `NotFound`."""
     body = {member: value for member, value in intake.body.items() if member not in {"vaultId", "name"}}
     name = intake.target or ""
@@ -31,7 +31,7 @@ async def read_target(app: App, intake: Intake, *, needs_name: bool) -> tuple[Js
     vault = await _vault(app, intake, name)
     name = name.rpartition("/")[2]
     try:
-        return body, vault, thing_name(name) if name else ""
+        return SentBody(body), vault, thing_name(name) if name else ""
     except ValueError as error:
         raise wrong("target" if intake.target else "name", str(error)) from error
 

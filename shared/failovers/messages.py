@@ -19,6 +19,7 @@ from shared.failovers.set_up.planning import SetUpChange
 from shared.failovers.set_up.requests import Change, ConfirmRequest, ProtectManyRequest, RecoveryPlanRequest, UpdateItemRequest
 from shared.failovers.set_up.service import SetUp, StartSetUp
 from shared.failovers.vault.inventory import Inventory
+from shared.values.sent import SentBody
 from shared.web.calls import find_by_message
 from shared.web.documents import parse
 
@@ -30,7 +31,7 @@ async def _start(call: MessageCall) -> None:
     intake, request = call.intake, parse(FailoverRequest, call.intake.body)
     scope = ResourceId.parse(request.scope.id)
     owner = await message_owner(call.app.registry, (scope,), intake.tenant, call.app.of(Inventory).owner_of)
-    await call.app.of(Failovers).start(StartFailover(request, intake.body, owner, call.actor, intake.key, intake.trace))
+    await call.app.of(Failovers).start(StartFailover(request, SentBody(intake.body), owner, call.actor, intake.key, intake.trace))
 
 
 async def _cancel(call: MessageCall) -> None:
@@ -45,17 +46,17 @@ async def _resume(call: MessageCall) -> None:
 
 async def _change(call: MessageCall, *, kind: SetUpKind, change: Change, model: type[BaseModel] | None) -> None:
     """Start a change of a protected item or a recovery plan."""
-    body, vault, name = await read_target(call.app, call.intake, needs_name=kind is SetUpKind.PLAN)
+    sent, vault, name = await read_target(call.app, call.intake, needs_name=kind is SetUpKind.PLAN)
     if model is not None:
-        parse(model, body)
-    wanted = SetUpChange(kind, change, vault.id, name, body if model is not None else None)
+        parse(model, dict(sent.members))
+    wanted = SetUpChange(kind, change, vault.id, name, sent.members if model is not None else None)
     await call.app.of(SetUp).start(StartSetUp(wanted, vault.owner, call.actor, call.intake.key, call.intake.trace))
 
 
 async def _put_drill(call: MessageCall) -> None:
     """Create or change a drill policy."""
-    body, vault, name = await read_target(call.app, call.intake, needs_name=True)
-    await call.app.of(Drills).put(vault, name, parse(DrillPolicyRequest, body))
+    sent, vault, name = await read_target(call.app, call.intake, needs_name=True)
+    await call.app.of(Drills).put(vault, name, parse(DrillPolicyRequest, dict(sent.members)))
 
 
 async def _delete_drill(call: MessageCall) -> None:

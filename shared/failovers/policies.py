@@ -4,33 +4,23 @@ A policy: PartitionKey `policies`, RowKey a hash of its vault and its name.
 """
 
 from dataclasses import dataclass
-from typing import Any, Generic, Protocol, Self, TypeVar
+from typing import Generic, TypeVar
 
 from shared.arm.ids import ResourceId
 from shared.operations.model.identity import short_hash
 from shared.storage.pieces import from_pieces, pieces
 from shared.storage.tables import Table
+from shared.values.documents import Document
 
 _PARTITION = "policies"
 
 
-class Policy(Protocol):
-    """A policy in storage: its vault, its name, and its JSON."""
+class Policy(Document):
+    """A policy in storage: its name, without regard to case, its tenant, and the ARM id of its vault."""
 
-    @property
-    def name(self) -> str:
-        """Its name, without regard to case."""
-
-    @property
-    def vault_id(self) -> str:
-        """The ARM id of its vault."""
-
-    def as_json(self) -> dict[str, Any]:
-        """Return the JSON."""
-
-    @classmethod
-    def model_validate(cls, obj: Any) -> Self:  # noqa: ANN401  # pydantic's own signature
-        """Read the stored form."""
+    name: str
+    tenant: str
+    vault_id: str
 
 
 P = TypeVar("P", bound=Policy)

@@ -29,6 +29,8 @@ _RETRIES: dict[str, Any] = {
 # The queue SDK has options of its own, and would wait 15 seconds and more between two tries: much of a lease.
 _QUEUE_RETRIES: dict[str, Any] = {"retry_total": 3, "initial_backoff": 0, "increment_base": 1, "random_jitter_range": 1}
 _TIMEOUTS: dict[str, Any] = {"connection_timeout": 5, "read_timeout": 10}
+# an emulator is on this machine: aiohttp would look for a proxy in the environment with each request, in two threads
+_NO_PROXY: dict[str, Any] = {"use_env_settings": False}
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,8 +236,8 @@ def connect(connection_string: str) -> Storage:
     from azure.storage.queue.aio import QueueServiceClient
 
     return Storage(
-        TableServiceClient.from_connection_string(connection_string, **_RETRIES, **_TIMEOUTS),
-        QueueServiceClient.from_connection_string(connection_string, **_QUEUE_RETRIES, **_TIMEOUTS),
+        TableServiceClient.from_connection_string(connection_string, **_RETRIES, **_TIMEOUTS, **_NO_PROXY),
+        QueueServiceClient.from_connection_string(connection_string, **_QUEUE_RETRIES, **_TIMEOUTS, **_NO_PROXY),
     )
 
 

@@ -8,7 +8,9 @@ and removes it once the resource is found; where a list or a parent could show t
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Self
+from typing import Annotated, Any, Self
+
+from pydantic import BeforeValidator, PlainSerializer
 
 LASTS = timedelta(minutes=10)
 LOOKS = 3
@@ -59,3 +61,15 @@ def not_shown(before: Absence | None, now: datetime) -> Absence:
 
 def _text(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def _absence_of(value: object) -> object:
+    return value if isinstance(value, Absence) else Absence.from_json(value)
+
+
+def _json_of(value: Absence | None) -> dict[str, Any] | None:
+    return value.as_json() if value is not None else None
+
+
+AbsenceJson = Annotated[Absence | None, BeforeValidator(_absence_of), PlainSerializer(_json_of, return_type=dict[str, Any] | None)]
+"""An absence as a field of a stored document."""

@@ -1,4 +1,4 @@
-"""What the JSON documents of policies have in common: strict to read, camelCase to write."""
+"""What the JSON documents of requests and answers have in common: strict to read, camelCase to write."""
 
 from typing import Any
 
@@ -8,16 +8,22 @@ from pydantic.alias_generators import to_camel
 from shared.values.nulls import without_nulls
 
 
-class Document(BaseModel):
-    """A document: unknown members are refused, null counts as absent where a field is optional, members are written in camelCase."""
+class Request(BaseModel):
+    """The body of a request: members in camelCase, unknown ones are refused, null counts as absent where a field is optional."""
 
     # built when first used: a cold start declares many models and uses few
-    model_config = ConfigDict(frozen=True, defer_build=True, extra="forbid", alias_generator=to_camel, populate_by_name=True)
+    model_config = ConfigDict(frozen=True, defer_build=True, extra="forbid", alias_generator=to_camel)
 
     @model_validator(mode="before")
     @classmethod
     def _null_is_absent(cls, value: object) -> object:
         return without_nulls(cls, value)
+
+
+class Document(Request):
+    """An answer, or a document in storage: built by the names of its fields, written in camelCase."""
+
+    model_config = ConfigDict(populate_by_name=True)
 
     def as_json(self) -> dict[str, Any]:
         """Return the JSON, members in camelCase."""

@@ -24,6 +24,16 @@ class StoredView(BaseModel):
         object.__setattr__(view, "__pydantic_private__", {"_stored": stored})
         return view
 
+    @property
+    def stored(self) -> dict[str, Any]:
+        """The stored document."""
+        return self._stored
+
+    def forget(self, *names: str) -> None:
+        """Remove the members of optional fields, by their names in Python."""
+        for name in names:
+            setattr(self, name, None)
+
     def __setattr__(self, name: str, value: object) -> None:
         super().__setattr__(name, value)
         field = type(self).model_fields.get(name)

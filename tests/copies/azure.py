@@ -103,6 +103,8 @@ class ScriptedAzure:
     writes: list[tuple[str, str, Any]] = field(default_factory=list)
     operation_url: str | None = None
 
+    groups: dict[str, list[Json]] = field(default_factory=dict)
+
     def put(self, *bodies: Json) -> None:
         """Let resources exist."""
         self.things |= {body["id"].lower(): body for body in bodies}
@@ -122,8 +124,10 @@ class ScriptedAzure:
         return ArmResponse(200, found, {})
 
     async def read_all(self, path: str, **_: object) -> list[Json]:
-        """Answer a list: two regions, and no collections."""
-        return [{"name": "westeurope"}, {"name": "northeurope"}] if path.endswith("/locations") else []
+        """Answer a list: two regions, and the collections of `groups` by the path of their resource group."""
+        if path.endswith("/locations"):
+            return [{"name": "westeurope"}, {"name": "northeurope"}]
+        return self.groups.get(path.partition("/providers/")[0].lower(), [])
 
     async def read_link(self, url: str, **_: object) -> ArmResponse:
         """Answer the GET of an operation."""

@@ -55,7 +55,7 @@ async def test_one_404_of_a_status_read_changes_nothing() -> None:
     second = await checked(bench, first.data)
     assert second.step == "recording"
     assert second.data is not None
-    assert CopyState.read(second.data).failure is None
+    assert CopyState.of(second.data).failure is None
     assert "absence" not in second.data
     assert bench.azure.writes == []
 
@@ -124,7 +124,7 @@ async def test_a_source_whose_own_read_answers_404_is_found_in_its_collection() 
     bench.azure.put(collection(COLLECTION, VM, "westeurope", restore_point(POINT)), machine())
     claim = BareClaim(of_point())
     assert await run(bench, "preparing", claim) == Next("ensuringTarget")
-    assert CopyState.read(claim.data).disks == 1
+    assert CopyState.of(claim.data).disks == 1
 
 
 async def test_a_source_that_is_not_there_fails_after_several_looks() -> None:
@@ -167,6 +167,31 @@ async def test_a_write_that_azure_keeps_answering_404_asks_for_attention_while_t
             assert isinstance(last, End)
             assert last.error is not None
             assert last.error.code == ErrorCode.SOURCE_NOT_FOUND
+
+
+@pytest.mark.parametrize("listed", [True, False])
+async def test_a_target_collection_whose_own_read_answers_404_keeps_its_tags(*, listed: bool) -> None:
+    """A PUT would replace the tags that the customer has set on it."""
+    bench = Bench()
+    target = collection(TARGETS, COLLECTION, "northeurope")
+    bench.azure.put(target, collection(COLLECTION, VM, "westeurope", restore_point(POINT)))
+    bench.azure.next_reads[TARGETS.lower()].append(not_found())
+    bench.azure.groups[group_of(TARGETS)] = [{**target, "id": TARGETS.upper()}] if listed else []
+    claim = BareClaim(of_point(), started_data(), {"source": {"virtualMachineId": VM}})
+    assert await run(bench, "ensuringTarget", claim) == Next("waiting")
+    assert bench.azure.sent("PUT") == ([] if listed else ["quay01-copies"])
+
+
+async def test_a_collection_of_a_machine_whose_own_read_answers_404_keeps_its_tags() -> None:
+    bench = Bench()
+    bench.azure.put(machine())
+    bench.azure.groups[group_of(OF_VM)] = [collection(OF_VM, VM, "westeurope")]
+    assert await run(bench, "making", BareClaim(of_machine())) == Next("made")
+    assert bench.azure.sent("PUT") == [ID]
+
+
+def group_of(resource: str) -> str:
+    return resource.lower().partition("/providers/")[0]
 
 
 async def test_the_restore_point_of_a_vm_that_answers_404_once_is_waited_for() -> None:

@@ -278,7 +278,7 @@ async def test_a_canceled_copy_shows_the_restore_point_that_it_created() -> None
     assert (copy.source.restore_point_id, copy.source.virtual_machine_id, copy.source.taken_at) == (MADE, VM, None)
     assert bench.ledger.noted == {ID: MADE}
     # it is not known to be finished: a redo creates a new one
-    assert CopySource.model_validate(same_again(operation(claim, Status.CANCELED))["source"]).virtual_machine_id == VM
+    assert CopySource.model_validate(same_again(operation(claim, Status.CANCELED)).members["source"]).virtual_machine_id == VM
 
 
 @pytest.mark.parametrize("refusal", [answered(403, "AuthorizationFailed"), answered(409, "OperationNotAllowed"), not_found()])

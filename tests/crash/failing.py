@@ -62,7 +62,7 @@ class Failing:
         now, turn = (await fleet.simulation.clock()).now, next(_turn)
         estate: Json = sample_estate(now)
         maker = Maker(estate, now)
-        wanted = [_wanted(maker, kind, f"{kind}{turn}") for kind in kinds]
+        wanted = [wanted_of(maker, kind, f"{kind}{turn}") for kind in kinds]
         await fleet.hold(World(estate, (), ()))
         return Failing(fleet, wanted)
 
@@ -111,11 +111,12 @@ class Failing:
             if not rows and not self.fleet.waiting(REQUESTS):
                 return
             for row in rows:
-                await self._help(row)
+                await self.help(row)
         rows = await self.fleet.active()
         raise AssertionError(f"still active: {[(row['RowKey'], row['step'], row['nextAt'], row.get('attention')) for row in rows]}")
 
-    async def _help(self, row: Any) -> None:
+    async def help(self, row: Any) -> None:
+        """Do as a person does for an operation that waits: resume what is suspended, resolve what nobody can know."""
         found = [one for one in self.wanted if one.failover == row["RowKey"].removeprefix("a|")]
         if not found:
             found = [one for one in self.wanted if not one.failover and (await self.get(one))["id"] == row["RowKey"].removeprefix("a|")]
@@ -223,7 +224,8 @@ class Failing:
         return self._tokens[tenant, person]
 
 
-def _wanted(maker: Maker, kind: str, name: str) -> Wanted:
+def wanted_of(maker: Maker, kind: str, name: str) -> Wanted:
+    """Return a failover of a kind, of items of this name that are put into the estate."""
     match kind:
         case "a2a":
             item = maker.item(name, "A2A", tenant="contoso")

@@ -50,25 +50,9 @@ class SettingUp:
         """Let the simulation hold things of their own for one change of each kind; a machine named `fresh` is nobody's yet."""
         now, turn = (await fleet.simulation.clock()).now, next(_turn)
         estate: Json = sample_estate(now)
-        maker = Maker(estate, now)
-        vault = maker.vault("provider")
-        fabric = next(one for one in vault["fabrics"] if one["id"].endswith("/vmm01"))
-        cloud = next(one["id"] for one in fabric["containers"] if one["id"].endswith("/cloud-silver"))
-        names = [f"{name}{turn}" for name in ("one", "two", "fresh")]
-        machines = [make_unprotected(cloud, name, "VmmVirtualMachine", ()) for name in names]
-        fabric["protectableItems"] += machines
-        wanted = [
-            *(
-                _protected(cloud, machine["id"], by_message=kind)
-                for machine, kind in zip(machines, ("", "protectedItem.create"), strict=False)
-            ),
-            _policy(vault["id"], cloud, f"policy{turn}"),
-            _planned(vault["id"], f"plan{turn}", maker.item(f"member{turn}")),
-            _mapped(estate, maker.vault("contoso")["id"], f"mapping{turn}"),
-            *_changed(maker, turn),
-        ]
+        wanted, cloud, fresh = changes_of(estate, Maker(estate, now), turn)
         await fleet.hold(World(estate, (), ()))
-        return SettingUp(fleet, wanted, cloud, names[2], Failing(fleet, []))
+        return SettingUp(fleet, wanted, cloud, fresh, Failing(fleet, []))
 
     async def ask_all(self) -> None:
         """Ask for each, as a careful sender does: with the same key again where no answer comes."""
@@ -147,6 +131,24 @@ class SettingUp:
         parts = ("containerMappings", "networkMappings")
         things += [thing for vault in vaults for fabric in vault["fabrics"] for part in parts for thing in fabric.get(part, ())]
         return [thing["id"].lower() for thing in things]
+
+
+def changes_of(estate: Json, maker: Maker, turn: int) -> tuple[list[Wanted], str, str]:
+    """Put things into an estate for one change of each kind; return the changes, a cloud and the name of a machine to protect."""
+    vault = maker.vault("provider")
+    fabric = next(one for one in vault["fabrics"] if one["id"].endswith("/vmm01"))
+    cloud = next(one["id"] for one in fabric["containers"] if one["id"].endswith("/cloud-silver"))
+    names = [f"{name}{turn}" for name in ("one", "two", "fresh")]
+    machines = [make_unprotected(cloud, name, "VmmVirtualMachine", ()) for name in names]
+    fabric["protectableItems"] += machines
+    wanted = [
+        *(_protected(cloud, machine["id"], by_message=kind) for machine, kind in zip(machines, ("", "protectedItem.create"), strict=False)),
+        _policy(vault["id"], cloud, f"policy{turn}"),
+        _planned(vault["id"], f"plan{turn}", maker.item(f"member{turn}")),
+        _mapped(estate, maker.vault("contoso")["id"], f"mapping{turn}"),
+        *_changed(maker, turn),
+    ]
+    return wanted, cloud, names[2]
 
 
 def _protected(cloud: str, machine: str, by_message: str = "") -> Wanted:

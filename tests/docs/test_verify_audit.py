@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from local.processes import ROOT
-from shared.failovers.audit.answers import AuditEntry, AuditTrail
+from shared.failovers.audit.answers import AuditDetail, AuditEntry, AuditTrail
 from shared.failovers.audit.chain import append
 from shared.operations.model.models import Actor
 
@@ -26,7 +26,7 @@ def trail() -> Json:
     entries: list[AuditEntry] = []
     for number in range(COUNT):
         time = datetime(2026, 3, 1, 12, tzinfo=UTC) + timedelta(minutes=number)
-        detail = {"reason": "Überflutung", "leg": number}
+        detail = AuditDetail(reason="Überflutung", leg=number)
         entries.append(append(entries[-1] if entries else None, time=time, actor=Actor("user", "a", "Änne"), event="x", detail=detail))
     return AuditTrail(value=tuple(entries), head=entries[-1].hash, verified=True).as_json()
 

@@ -34,10 +34,10 @@ class Kept:
         return [run for run in self.runs.values() if run.slot >= slot]
 
     async def begin(self, _policy: KeptPolicy, run: KeptRun) -> None:
-        self.runs.setdefault((run.slot, run.scope), KeptRun.model_validate(run.stored()))
+        self.runs.setdefault((run.slot, run.scope), KeptRun.model_validate(run.as_json()))
 
     async def change(self, _policy: KeptPolicy, run: KeptRun) -> None:
-        self.runs[run.slot, run.scope] = KeptRun.model_validate(run.stored())
+        self.runs[run.slot, run.scope] = KeptRun.model_validate(run.as_json())
 
 
 @dataclass
@@ -76,7 +76,7 @@ class World:
     async def start(self, asked: Any) -> Any:
         if self.refusal is not None:
             raise self.refusal
-        self.started.append(str(asked.body["action"]))
+        self.started.append(str(asked.sent.members["action"]))
         id_ = f"operation{len(self.started)}"
         return SimpleNamespace(operation=SimpleNamespace(id=id_))
 
@@ -139,7 +139,7 @@ async def test_a_drill_of_an_item_that_stays_absent_fails(world: World) -> None:
     run = await world.rounds(5)
     assert (run.status, run.settled) == (Status.FAILED, True)
     assert run.error is not None
-    assert run.error["code"] == ErrorCode.SOURCE_NOT_FOUND
+    assert run.error.code == ErrorCode.SOURCE_NOT_FOUND
 
 
 async def test_another_refusal_is_a_result_at_once(world: World) -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.failovers.audit.answers import AuditEntry
+from shared.failovers.audit.answers import AuditDetail, AuditEntry
 from shared.failovers.audit.chain import FIRST, append, entry_hash, verify
 from shared.operations.model.models import Actor
 from tests.failovers.samples import NOW
@@ -20,7 +20,13 @@ def trail(count: int) -> list[AuditEntry]:
     for number in range(count):
         time = NOW + timedelta(minutes=number)
         entries.append(
-            append(entries[-1] if entries else None, time=time, actor=ANNA, event=f"event{number}", detail={"ü": [number, None]})
+            append(
+                entries[-1] if entries else None,
+                time=time,
+                actor=ANNA,
+                event=f"event{number}",
+                detail=AuditDetail.model_validate({"ü": [number, None]}),
+            )
         )
     return entries
 
@@ -36,7 +42,14 @@ def test_a_trail_is_whole_and_its_head_is_the_last_hash(count: int) -> None:
 
 @pytest.mark.parametrize(
     "change",
-    [{"event": "other"}, {"detail": {}}, {"actor": Actor("user", "bbbb-2")}, {"time": NOW}, {"previous_hash": FIRST}, {"hash": "0" * 64}],
+    [
+        {"event": "other"},
+        {"detail": AuditDetail()},
+        {"actor": Actor("user", "bbbb-2")},
+        {"time": NOW},
+        {"previous_hash": FIRST},
+        {"hash": "0" * 64},
+    ],
 )
 @pytest.mark.parametrize("at", [1, 2])
 def test_a_change_is_seen_at_its_entry(change: dict[str, Any], at: int) -> None:

@@ -1,6 +1,7 @@
 """A capability is a folder and one line: everything else is derived from what it declares (docs/adding-a-capability.md)."""
 
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -12,6 +13,7 @@ import pytest
 from azure.data.tables import TableServiceClient
 
 from local.calls import call
+from tests.functions.engine_process import Engine, python
 from tests.support.app_with_toys import with_toys
 from tests.support.stacks import RunningHost
 
@@ -38,6 +40,21 @@ def test_its_triggers_and_routes_are_in_the_index(tree: Path) -> None:
     assert {one.get("queueName") for one in bindings} >= {"toy-requests", "toy-steps"}
     assert {one.get("route") for one in bindings} >= {"toys", "toys/{id}"}
     assert {"/toys", "/toys/{id}"} <= set(described)
+
+
+@pytest.mark.process
+def test_microsofts_engine_indexes_its_functions(tree: Path) -> None:
+    """Indexing reads no storage: the connection is only named."""
+    if python() is None:
+        pytest.skip("no Python 3.13 with azure-functions-runtime here: Microsoft's engine cannot be asked")
+    engine = Engine(tree, {**os.environ, "AzureWebJobsStorage": "UseDevelopmentStorage=true"})
+    try:
+        triggers = {name: bindings[0] for name, bindings in engine.index.items()}
+    finally:
+        engine.close()
+    assert (triggers["make_toy"]["route"], triggers["get_toy"]["route"]) == ("toys", "toys/{id}")
+    assert {triggers["toy_requests"]["queueName"], triggers["toy_steps"]["queueName"]} == {"toy-requests", "toy-steps"}
+    assert {"start_restore_point_copy", "start_failover", "list_tenants"} <= set(triggers), "and the others are still there"
 
 
 async def test_it_works_from_request_to_event_without_any_other_change(tree: Path, host: StartHost) -> None:

@@ -317,3 +317,13 @@ async def test_a_poison_queue_that_nobody_has_made_is_empty(core: Core) -> None:
     from dataclasses import replace
 
     assert await replace(core.poisoned, intake=("never-made",)).drain() == 0
+
+
+async def test_a_page_of_rejected_messages_is_one_range_read(core: Core, another: Another, proxy: StorageProxy) -> None:
+    for number in range(12):
+        await core.receiver.receive(_delivery(message=f"message-{number}"), KINDS, _refuse)
+    process = another(proxy.connection_string)
+    proxy.clear()
+    kept, last = await process.rejected.page(10, None)
+    assert (len(kept), last) == (10, kept[-1].id)
+    assert len(proxy.requests) == 1

@@ -85,6 +85,15 @@ async def test_without_a_token_or_its_role_nothing_runs(app: App, issuer: Issuer
     assert (await answer(sent, app, _unhandled(endpoint))).status_code == 403
 
 
+@pytest.mark.parametrize("endpoint", GUARDED, **IDS)
+async def test_an_entra_tenant_that_is_not_registered_gets_nothing(app: App, issuer: Issuer, endpoint: Endpoint) -> None:
+    unregistered = FABRIKAM.model_copy(update={"tenant_id": "00000000-0000-0000-0000-000000000009"})
+    token = {"authorization": bearer(issuer.token(unregistered, roles=[str(role) for role in Role], scp="user_impersonation"))}
+    sent = func.HttpRequest(endpoint.route.method, "http://localhost/api/x", headers=token, params={}, route_params={}, body=b"")
+    reply = await answer(sent, app, _unhandled(endpoint))
+    assert (reply.status_code, body_of(reply)["error"]["code"]) == (401, "Unauthenticated")
+
+
 @pytest.mark.parametrize("endpoint", [one for one in EVERY if one.route.owner is Owner.TENANT], **IDS)
 async def test_another_tenant_in_the_path_is_not_there(app: App, issuer: Issuer, endpoint: Endpoint) -> None:
     token = {"authorization": bearer(issuer.token(FABRIKAM, roles=[str(endpoint.route.needed)]))}

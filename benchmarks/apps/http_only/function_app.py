@@ -4,11 +4,12 @@ import json
 
 import azure.functions as func
 
-from functions import health, restore_points
+from functions import system
+from functions.capabilities import load
+from functions.serve import register
 
 _whole = func.FunctionApp()
-for _module in (restore_points, health):
-    _whole.register_functions(_module.blueprint)
+register(_whole, load(("copies",)), system.ENDPOINTS, ())
 
 
 class _HttpOnly:

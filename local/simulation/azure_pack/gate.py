@@ -11,7 +11,7 @@ from uuid import uuid4
 from local.simulation.arm.access import Principal
 from local.simulation.arm.outcome import Ending
 from local.simulation.arm.tables import Change
-from local.simulation.azure_pack import admin_api, service_api
+from local.simulation.azure_pack import accounts, admin_api, service_api, vm_roles, vmm
 from local.simulation.azure_pack.request import (
     Caller,
     Listener,
@@ -25,6 +25,7 @@ from local.simulation.azure_pack.request import (
 )
 from local.simulation.azure_pack.routes import Routes
 from local.simulation.azure_pack.settling import settle
+from local.simulation.azure_pack.sites import SITES, Sites
 from local.simulation.azure_pack.state import AzurePackState
 from local.simulation.azure_pack.tokens import ADMIN_SITE, TENANT_SITE, Tokens
 from local.simulation.faults.fault import ON_PACK_REQUESTS, Fault, Pick
@@ -47,11 +48,13 @@ class PackOutcome:
 class PackGate:
     """Answers requests to the APIs; without waits, so that requests are handled one after another."""
 
-    def __init__(self, platform: Platform, tokens: Tokens, land: Callable[[], None]) -> None:
+    def __init__(self, platform: Platform, tokens: Tokens, land: Callable[[], None], wall: Callable[[], datetime]) -> None:
         self._platform = platform
         self._tokens = tokens
+        self._sites = Sites(tokens)
         self._land = land
-        self._routes = Routes((*service_api.ROUTES, *admin_api.ROUTES))
+        self._wall = wall
+        self._routes = Routes((*service_api.ROUTES, *admin_api.ROUTES, *vmm.ROUTES, *vm_roles.ROUTES, *accounts.ROUTES))
         for listener in Listener:
             platform.late_handlers[str(listener)] = self.land
 
@@ -98,12 +101,18 @@ class PackGate:
     # who calls
 
     def _caller(self, request: PackRequest) -> Caller:
+        if request.listener in SITES:
+            return Caller("anonymous")
         authorization = request.headers.get("authorization", "")
         if request.listener is Listener.ADMIN:
             user = self._tokens.user(authorization, ADMIN_SITE)
             if user is None:
                 raise Refusal(401, "Unauthorized", "The token is missing, has ended, or is not of the administrator's site.")
             return Caller(unquote(request.headers.get("x-ms-principal-id", user)), administrator=True)
+        if request.listener is Listener.ACCOUNTS:
+            if authorization != f"Bearer {self.state.setting('accountsToken')}":
+                raise Refusal(401, "Unauthorized", "The token is not the hook's.")
+            return Caller("hook")
         if request.listener is Listener.TENANT:
             return self._tenant(authorization)
         return self._public(request, authorization)
@@ -128,7 +137,8 @@ class PackGate:
     # faults
 
     def _outcome(self, request: PackRequest, caller: Caller, now: datetime) -> PackOutcome:
-        pick = self._pick(_ON_REQUESTS, request, caller, now)
+        kinds = _ON_REQUESTS - {"tokenRefused"} if request.listener in SITES else _ON_REQUESTS
+        pick = self._pick(kinds, request, caller, now)
         self._platform.spend(pick)
         fault = pick.fault
         if fault is None:
@@ -173,6 +183,8 @@ class PackGate:
         return route.handle(PackCall(self.state, now, request, caller, names, pick.fault)), pick
 
     def _perform(self, request: PackRequest, caller: Caller, now: datetime) -> PackAnswer:
+        if request.listener in SITES:
+            return self._sites.answer(request, self.state, self._wall())
         answer, pick = self._decide(request, caller, now)
         if answer.changes or (request.method in _WRITES and answer.status < 400):
             effect = {

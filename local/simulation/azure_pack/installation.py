@@ -34,12 +34,12 @@ class Installation:
     ) -> None:
         keys = keys or make_keys(data, now)
         self.tokens = Tokens(keys.token, now)
-        self.gate = PackGate(platform, self.tokens, land)
+        self.gate = PackGate(platform, self.tokens, land, now)
         self.listeners = Listeners(self.gate, keys)
         self.control = PackControl(self.gate, keys, self.listeners, now)
 
     async def start(self, first_port: int) -> None:
-        """Listen on seven ports from here on, or on free ones with 0; raises `OSError` where one is taken."""
+        """Listen on seven ports from here on, or on free ones with 0; raises `PortError` where one is taken."""
         await self.listeners.start(first_port)
 
     async def stop(self) -> None:

@@ -1,6 +1,7 @@
 """VMM's jobs: progress over simulated time, and what becomes of the machine at the end. Pure: returns changes."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from local.simulation.arm.tables import Change, Json
@@ -9,53 +10,56 @@ from local.simulation.faults.fault import Fault
 from local.simulation.ids import derived
 from local.simulation.times import from_text, to_text
 
+FAULTS = frozenset({"failVmmJob", "stallVmmJob", "lateJob"})
 
-def begin(
-    state: AzurePackState,
-    now: datetime,
-    *,
-    name: str,
-    stamp: str,
-    target: Json,
-    target_set: str = "VirtualMachines",
-    becomes: Json | None,
-    fails: Json | None = None,
-    undoes: Json | None = None,
-    fault: Fault | None = None,
-) -> Json:
-    """Return a new job. At its end its target is merged with `becomes` (None: removed); if it fails, with `undoes`.
 
-    `fails` is the error of a job that VMM's rules let fail; a fault may let it fail, stall or be late.
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What a job does to its target at its end: merged with `becomes` (None: removed), or, if it fails, with `undoes`.
+
+    `fails` is the error of a job that VMM's rules let fail.
     """
-    number = len(state.jobs) + 1
+
+    name: str
+    target_set: str
+    target: Json
+    becomes: Json | None
+    undoes: Json
+    fails: Json | None = None
+
+
+def begin(state: AzurePackState, now: datetime, work: Work, subscription: str | None, fault: Fault | None) -> Json:
+    """Return a new job; a fault may let it fail, stall or be late."""
     lasts = timedelta(seconds=float(state.setting("jobSeconds")))
     job: Json = {
-        "ID": derived("job", str(number), str(target["ID"])),
-        "StampId": stamp,
-        "Name": name,
-        "Description": name,
+        "ID": derived("job", str(len(state.jobs)), str(work.target["ID"])),
+        "StampId": work.target["StampId"],
+        "Name": work.name,
+        "Description": work.name,
         "Status": "Running",
         "IsCompleted": False,
         "ProgressValue": "0",
         "StartTime": to_text(now),
         "EndTime": None,
-        "ResultObjectID": target["ID"],
-        "ResultObjectType": "VM",
-        "ResultName": target.get("Name"),
+        "ResultObjectID": work.target["ID"],
+        "ResultName": work.target.get("Name"),
         "ErrorInfo": None,
-        "_set": target_set,
+        "_set": work.target_set,
+        "_subscription": subscription,
         "_ends": to_text(now + lasts),
-        "_becomes": becomes,
-        "_undoes": undoes,
-        "_fails": fails,
+        "_becomes": work.becomes,
+        "_undoes": work.undoes,
+        "_fails": work.fails,
     }
-    if fault is not None and fault.kind == "failVmmJob":
+    if fault is None:
+        return job
+    if fault.kind == "failVmmJob":
         job["_fails"] = error(
             fault.text("code", "2606"), fault.text("problem", "The job failed."), fault.text("recommendedAction", "Try again.")
         )
-    if fault is not None and fault.kind == "stallVmmJob":
+    elif fault.kind == "stallVmmJob":
         job["_stalls"] = to_text(now + lasts / 2)
-    if fault is not None and fault.kind == "lateJob":
+    elif fault.kind == "lateJob":
         job["_hidden"] = to_text(now + fault.length("delay", "PT30S"))
     return job
 
@@ -73,6 +77,11 @@ def view(job: Json, now: datetime) -> Json:
     at = min(now, from_text(job["_stalls"])) if "_stalls" in job else now
     share = (at - begins) / (ends - begins) if ends > begins else 1.0
     return job | {"ProgressValue": str(max(0, min(99, int(share * 100))))}
+
+
+def is_hidden(job: Json, now: datetime) -> bool:
+    """Return whether a job is not there yet."""
+    return "_hidden" in job and now < from_text(job["_hidden"])
 
 
 def settle(state: AzurePackState, now: datetime) -> Iterator[Change]:
@@ -93,4 +102,4 @@ def settle(state: AzurePackState, now: datetime) -> Iterator[Change]:
         if failed is None and becomes is None:
             yield state.remove_entity(job["_set"], target)
         else:
-            yield state.put_entity(job["_set"], target | (becomes or {}) | {"_busy": None})
+            yield state.put_entity(job["_set"], target | (becomes or {}) | {"_busy": False})

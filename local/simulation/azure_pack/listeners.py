@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from aiohttp import web
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from local.simulation.arm.outcome import Ending
@@ -31,12 +32,21 @@ class Keys:
     token: rsa.RSAPrivateKey
 
 
+class PortError(OSError):
+    """A port that cannot be used; `port` is its number."""
+
+    def __init__(self, port: int, reason: str) -> None:
+        super().__init__(reason)
+        self.port = port
+        self.reason = reason
+
+
 class Listeners:
     """Starts and stops the listeners; `ports` are known once they are started."""
 
     def __init__(self, gate: PackGate, keys: Keys) -> None:
         self._gate = gate
-        self._keys = keys
+        self._served = keys.server
         self._runners: list[web.AppRunner] = []
         self._contexts = {
             each: server_context(keys.server, clients=keys.authority if each is Listener.PUBLIC else None) for each in Listener
@@ -44,7 +54,7 @@ class Listeners:
         self.ports: dict[Listener, int] = {}
 
     async def start(self, first_port: int, host: str = "127.0.0.1") -> None:
-        """Listen on seven ports from `first_port` on, or on free ones with 0; raises `OSError` where one is taken."""
+        """Listen on seven ports from `first_port` on, or on free ones with 0; raises `PortError` where one is taken."""
         for offset, listener in enumerate(Listener):
             app = web.Application(client_max_size=_LARGEST_BODY)
             app.router.add_route("*", "/{path:.*}", self._handler(listener))
@@ -52,7 +62,10 @@ class Listeners:
             self._runners.append(runner)
             await runner.setup()
             port = first_port + offset if first_port else 0
-            await web.TCPSite(runner, host, port, ssl_context=self._contexts[listener]).start()
+            try:
+                await web.TCPSite(runner, host, port, ssl_context=self._contexts[listener]).start()
+            except (OSError, OverflowError) as problem:
+                raise PortError(port, getattr(problem, "strerror", None) or str(problem)) from None
             self.ports[listener] = runner.addresses[0][1]
 
     async def stop(self) -> None:
@@ -67,12 +80,13 @@ class Listeners:
 
     def serve_with(self, issued: Issued) -> None:
         """Let every listener use another server certificate from the next handshake on."""
+        self._served = issued
         for context in self._contexts.values():
             serve_with(context, issued)
 
     def _handler(self, listener: Listener) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
         async def handle(request: web.Request) -> web.StreamResponse:
-            outcome = self._gate.receive(await _received(request, listener))
+            outcome = self._gate.receive(await _received(request, listener, self._served))
             if outcome.ending is Ending.ANSWER:
                 return respond(outcome.answer)
             return await _broken_off(request, hold=outcome.ending is Ending.HOLD)
@@ -80,7 +94,7 @@ class Listeners:
         return handle
 
 
-async def _received(request: web.Request, listener: Listener) -> PackRequest:
+async def _received(request: web.Request, listener: Listener, served: Issued) -> PackRequest:
     return PackRequest(
         listener=listener,
         method=request.method,
@@ -91,6 +105,8 @@ async def _received(request: web.Request, listener: Listener) -> PackRequest:
         body=await request.read() if request.body_exists else b"",
         base_url=f"https://{request.host}",
         thumbprint=_client_thumbprint(request),
+        connection=request.transport,
+        server_hash=served.certificate.fingerprint(hashes.SHA256()),
     )
 
 
@@ -109,6 +125,8 @@ def respond(answer: PackAnswer) -> web.Response:
     else:
         response = web.Response(status=answer.status)
     response.headers.update(answer.headers)
+    for offer in answer.authenticate:
+        response.headers.add("WWW-Authenticate", offer)
     return response
 
 

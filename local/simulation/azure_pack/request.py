@@ -33,7 +33,10 @@ APIS = TENANTS | {Listener.ADMIN}
 
 @dataclass(frozen=True, slots=True)
 class PackRequest:
-    """A request as it came in: `path` decoded, `raw_path` as sent, header names in lower case."""
+    """A request as it came in: `path` decoded, `raw_path` as sent, header names in lower case.
+
+    `connection` is its connection, `server_hash` the SHA-256 of the certificate that it was served with: NTLM is bound to both.
+    """
 
     listener: Listener
     method: str
@@ -44,6 +47,8 @@ class PackRequest:
     body: bytes
     base_url: str
     thumbprint: str | None = None
+    connection: object | None = field(default=None, repr=False, compare=False)
+    server_hash: bytes = b""
 
     def as_json(self, caller: "Caller") -> Json:
         """Return what a late effect needs; of its headers none that proves anything."""
@@ -91,7 +96,7 @@ class Caller:
 
 @dataclass(frozen=True, slots=True)
 class PackAnswer:
-    """An answer, and what changes by it. `body` is written as JSON, `text` as it is."""
+    """An answer, and what changes by it. `body` is written as JSON, `text` as it is; `authenticate` are WWW-Authenticate headers."""
 
     status: int = 200
     body: Any = None
@@ -99,6 +104,7 @@ class PackAnswer:
     content_type: str = "application/json; charset=utf-8"
     headers: Mapping[str, str] = field(default_factory=dict)
     changes: tuple[Change, ...] = ()
+    authenticate: tuple[str, ...] = ()
 
 
 class Refusal(Exception):  # noqa: N818  # an answer, not a defect

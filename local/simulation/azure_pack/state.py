@@ -29,6 +29,7 @@ _SETTINGS: Json = {
     "hybridTenant": True,
     "knowsSaveState": True,
     "suspendedAllowsAdmin": True,
+    "accountsToken": "sample-hook-token",
 }
 
 
@@ -49,6 +50,8 @@ class AzurePackState:
         self.accounts = self._tables["accounts"]
         self.objects = self._tables["objects"]
         self.jobs = self._tables["jobs"]
+        self.roles = self._tables["roles"]
+        self.gallery = self._tables["gallery"]
         self._settings = self._tables["settings"]
 
     def tables(self) -> tuple[Table[Any], ...]:

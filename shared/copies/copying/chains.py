@@ -14,13 +14,22 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
 
 from shared.clock import Clock, from_text, to_text
-from shared.copies.copying.rules.chain import ChainHead, Waiter, moved_on, next_allowed, next_waiter, release, take_turn
+from shared.copies.copying.rules.chain import (
+    HASH_LENGTH,
+    ChainHead,
+    Start,
+    Waiter,
+    moved_on,
+    next_allowed,
+    next_waiter,
+    release,
+    take_turn,
+)
 from shared.operations.model.store import Store
 from shared.operations.timings import FREE_LOCK_AFTER
-from shared.storage.tables import Change, Conflict, Found, Table
+from shared.storage.tables import Change, Conflict, Entity, Found, Table
 
 _TRIES = 8
 _IN_VIEW = 24
@@ -174,11 +183,10 @@ class Chains:
             return
 
     def _head_change(self, chain: Chain, head: ChainHead) -> Change:
-        body = head.as_json()
-        entity: dict[str, Any] = {"PartitionKey": chain.key, "RowKey": "head", "v": 1, "head": json.dumps(body).encode()}
+        entity: Entity = {"PartitionKey": chain.key, "RowKey": "head", "v": 1, "head": written_head(head)}
         return Change("insert", entity) if chain.etag is None else Change("merge", entity, chain.etag)
 
-    def _waiter_entity(self, key: str, operation: str, taken_at: datetime | None) -> dict[str, Any]:
+    def _waiter_entity(self, key: str, operation: str, taken_at: datetime | None) -> Entity:
         row = _waiter_key(operation, taken_at)
         return {"PartitionKey": key, "RowKey": row, "v": 1, "joinedAt": to_text(self._clock.wall())}
 
@@ -210,7 +218,35 @@ def _chain(key: str, found: Iterable[Found], *, whole: bool) -> Chain:
 
 
 def _read_head(found: Found) -> ChainHead:
-    return ChainHead.from_json(json.loads(found.entity["head"]))
+    return read_head(found.entity["head"])
+
+
+def read_head(stored: bytes) -> ChainHead:
+    """Read the stored form of a head; an empty object is a chain that has not been used. Raises `ValueError` for anything else."""
+    row = json.loads(stored)
+    taken, current, foreign, started = (row.get(name) for name in ("lastTakenAt", "current", "foreign", "started"))
+    seen = str(row.get("seen") or "")
+    if not isinstance(started, list | None):
+        raise ValueError("the starts of a chain are a list")
+    return ChainHead(
+        current=str(current) if current else None,
+        started=tuple(Start(str(name), from_text(str(at))) for name, at in started or ()),
+        last_taken_at=from_text(str(taken)) if taken else None,
+        foreign=str(foreign) if foreign else None,
+        seen=tuple(seen[at : at + HASH_LENGTH] for at in range(0, len(seen), HASH_LENGTH)),
+    )
+
+
+def written_head(head: ChainHead) -> bytes:
+    """Return the stored form of a head; `seen` is one text of at most about 4,000 characters."""
+    row = {
+        "current": head.current,
+        "started": [[start.name, to_text(start.at)] for start in head.started],
+        "lastTakenAt": to_text(head.last_taken_at) if head.last_taken_at is not None else None,
+        "foreign": head.foreign,
+        "seen": "".join(head.seen),
+    }
+    return json.dumps(row).encode()
 
 
 def _waiter_key(operation: str, taken_at: datetime | None) -> str:

@@ -1,4 +1,4 @@
-"""A claim of a copy: its request, state and detail as typed objects, written back to the row with the claim."""
+"""A claim of a copy: its request, and typed views of its state and detail."""
 
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
@@ -15,13 +15,13 @@ T = TypeVar("T")
 
 
 class CopyClaim:
-    """What a step of a copy works with. Changes of `state` and `detail` are written when the step ends, and with an effect's intent."""
+    """What a step of a copy works with. Changes of `state` and `detail` change the claim."""
 
     def __init__(self, claim: Claim) -> None:
         self._claim = claim
-        self.request: CopyRequest = request_of(claim.operation.body)
-        self.state = CopyState.read(claim.data)
-        self.detail = CopyDetail.read(claim.detail)
+        self.request: CopyRequest = request_of(claim.operation)
+        self.state = CopyState.of(claim.data)
+        self.detail = CopyDetail.of(claim.detail)
 
     @property
     def id(self) -> str:
@@ -55,7 +55,6 @@ class CopyClaim:
 
     async def perform(self, effect: Effect[T]) -> T:
         """Start an effect once, or find its earlier start, and return its evidence; see `Claim.perform` for what is raised."""
-        self.keep()
         return await self._claim.perform(effect)
 
     def intends(self, effect: str) -> bool:
@@ -87,24 +86,12 @@ class CopyClaim:
         """Return the URL of the long-running operation that an effect started, or None."""
         return (self.detail.operations or {}).get(effect)
 
-    def keep(self) -> None:
-        """Copy state and detail to the claim, which writes them with its next write."""
-        data, detail = self.state.written(), self.detail.written()
-        if data != self._claim.data:
-            self._claim.data = data
-        if detail != self._claim.detail:
-            self._claim.detail = detail
-
 
 def step(run: Callable[[CopyClaim], Awaitable[Outcome]]) -> Step:
-    """Return a step of the core's that runs a step of a copy, and keeps what it changed even where it raises."""
+    """Return a step of the core that runs a step of a copy."""
 
     async def run_typed(claim: Claim) -> Outcome:
-        copy = CopyClaim(claim)
-        try:
-            return await run(copy)
-        finally:
-            copy.keep()
+        return await run(CopyClaim(claim))
 
     return run_typed
 

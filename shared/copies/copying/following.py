@@ -34,8 +34,8 @@ def begin(copy: CopyClaim, started: Point) -> Follow:
     at, state, detail = started.date, copy.state, copy.detail
     state.started_at, state.progress_at, state.shown, state.checks = at, at, 0, 0
     state.forget("absence", "wait")
-    detail.target = detail.target or DetailOfTarget(region=copy.request.target.region)
-    detail.target.restore_point_id = started.id
+    target = detail.target or DetailOfTarget(region=copy.request.target.region)
+    detail.target = target.model_copy(update={"restore_point_id": started.id})
     detail.started_at = at
     return Follow(next_check(at, at, 0, _expected(state)), group_of(copy.target.subscription_id), step="copying")
 
@@ -47,7 +47,7 @@ async def check(gateway: RestorePointGateway, clock: Clock, rows: Sequence[Activ
 
 
 async def _check_one(gateway: RestorePointGateway, clock: Clock, row: Active) -> Checked | Unread:
-    state = CopyState.read(row.data)
+    state = CopyState.of(dict(row.data))
     if state.target is None:
         raise ValueError("The copy's state has no 'target' yet.")
     try:
@@ -72,7 +72,8 @@ def judge(state: CopyState, seen: Replication, clock: Clock) -> Checked:
         state.progress_at = now
     state.shown = seen.percent
     disks = tuple(DetailOfDisk(id=disk.id, state=disk.state, percent_complete=disk.percent) for disk in seen.disks)
-    detail = CopyDetail(disks=disks)
+    detail = CopyDetail.of({})
+    detail.disks = disks
     percent = min(seen.percent, 99)
     if seen.state is ReplicationState.USABLE:
         return _ended(state, None, detail, percent)
@@ -81,7 +82,7 @@ def judge(state: CopyState, seen: Replication, clock: Clock) -> Checked:
     if ended_by_azure(started, now):
         return _ended(state, ended_copy((now - started).days), detail, percent)
     at = next_check(started, now, seen.percent, _expected(state))
-    return Checked(at=at, data=state.written(), detail=detail.written(), percent=percent, attention=_attention(state, now))
+    return Checked(at=at, data=state.stored, detail=detail.stored, percent=percent, attention=_attention(state, now))
 
 
 def judge_absence(state: CopyState, clock: Clock, *, listed: bool) -> Checked:
@@ -89,17 +90,17 @@ def judge_absence(state: CopyState, clock: Clock, *, listed: bool) -> Checked:
     now = clock.now()
     if listed:
         state.forget("absence")
-        return Checked(at=now + BETWEEN_LOOKS, data=state.written(), attention=_attention(state, now))
+        return Checked(at=now + BETWEEN_LOOKS, data=state.stored, attention=_attention(state, now))
     state.absence = not_shown(state.absence, now)
     if state.absence.lasts_long_enough(now):
         return _ended(state, deleted_copy(), None, None)
-    return Checked(at=now + BETWEEN_LOOKS, data=state.written(), attention=_attention(state, now))
+    return Checked(at=now + BETWEEN_LOOKS, data=state.stored, attention=_attention(state, now))
 
 
 def _ended(state: CopyState, failure: Problem | None, detail: CopyDetail | None, percent: int | None) -> Checked:
     if failure is not None:
         state.failure = failure
-    return Checked(step="recording", data=state.written(), detail=detail.written() if detail is not None else None, percent=percent)
+    return Checked(step="recording", data=state.stored, detail=detail.stored if detail is not None else None, percent=percent)
 
 
 def _attention(state: CopyState, now: datetime) -> tuple[str, str] | None:

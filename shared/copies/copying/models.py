@@ -8,12 +8,10 @@ import re
 from collections.abc import Callable
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any, Self
+from typing import Annotated, Self
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
-    ConfigDict,
     Field,
     PlainSerializer,
     ValidationInfo,
@@ -21,14 +19,14 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
 from shared.arm.ids import resource_id_of
 from shared.clock import to_text
-from shared.errors import Problem
-from shared.operations.model.models import Actor, Attention, JsonObject, Status
-from shared.values.nulls import without_nulls
+from shared.errors import ProblemJson
+from shared.operations.model.models import Actor, Attention, Operation, Status
+from shared.values.documents import Document, Request
+from shared.values.sent import SentBody
 
 DISK_TYPE = "Microsoft.Compute/disks"
 RESTORE_POINT_TYPE = "Microsoft.Compute/restorePointCollections/restorePoints"
@@ -39,7 +37,7 @@ MAX_COLLECTION = 80
 MAX_TAGS = 15
 MAX_TAG_NAME = 512
 MAX_TAG_VALUE = 256
-OUR_TAG_PREFIX = "farshore-"
+RESERVED_TAG_PREFIX = "farshore-"
 """The prefix of the tags that Farshore writes on collections; a request cannot set them."""
 
 _REGION = re.compile(r"[a-z][a-z0-9]{1,49}")
@@ -70,13 +68,13 @@ def normal_region(text: str) -> str:
     return name
 
 
-def _in_words(check: Callable[[str], str]) -> Callable[[str], str]:
+def _with_message(check: Callable[[str], str]) -> Callable[[str], str]:
     # pydantic puts "Value error, " before the message of a ValueError
     def checked(text: str) -> str:
         try:
             return check(text)
         except ValueError as wrong:
-            raise PydanticCustomError("farshore", "{words}", {"words": str(wrong)}) from None
+            raise PydanticCustomError("farshore", "{text}", {"text": str(wrong)}) from None
 
     return checked
 
@@ -108,7 +106,7 @@ def _subscription(text: str) -> str:
 
 
 def _text(check: Callable[[str], str], **schema: object) -> tuple[AfterValidator, WithJsonSchema]:
-    return AfterValidator(_in_words(check)), WithJsonSchema({"type": "string", **schema})
+    return AfterValidator(_with_message(check)), WithJsonSchema({"type": "string", **schema})
 
 
 _region_rule, _region_schema = _text(normal_region, pattern="^[A-Za-z][A-Za-z0-9 ]{0,48}[A-Za-z0-9]$", examples=["westeurope"])
@@ -134,26 +132,11 @@ Moment = Annotated[
 """A moment, aware UTC; ISO 8601 with a Z in JSON."""
 
 
-class _Request(BaseModel):
-    # built when first used: a cold start declares many models and uses few
-    model_config = ConfigDict(frozen=True, defer_build=True, extra="forbid", alias_generator=to_camel)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _null_is_absent(cls, value: object) -> object:
-        return without_nulls(cls, value)
+def _refuse(message: str) -> PydanticCustomError:
+    return PydanticCustomError("farshore", "{text}", {"text": message})
 
 
-class _Answer(BaseModel):
-    # built when first used: a cold start declares many models and uses few
-    model_config = ConfigDict(frozen=True, defer_build=True, extra="forbid", alias_generator=to_camel, populate_by_name=True)
-
-
-def _refuse(words: str) -> PydanticCustomError:
-    return PydanticCustomError("farshore", "{words}", {"words": words})
-
-
-class CopySource(_Request):
+class CopySource(Request):
     """What to copy: a restore point, or a VM of which one is made first."""
 
     restore_point_id: RestorePointId | None = Field(None, description="The restore point to copy.")
@@ -189,7 +172,7 @@ class CopySource(_Request):
         return self
 
 
-class CopyTarget(_Request):
+class CopyTarget(Request):
     """Where the copy goes. By default the subscription is the source's, and the collection's name is made from the source's."""
 
     region: Region = Field(description="An Azure region other than the source's, by name or display name.")
@@ -198,7 +181,7 @@ class CopyTarget(_Request):
     collection: CollectionName | None = Field(None, description="The target restore point collection; made if it is not there.")
 
 
-class CopyRequest(_Request):
+class CopyRequest(Request):
     """A request to copy a restore point to another region. The reserved members of a queue message are taken out before."""
 
     source: CopySource
@@ -220,18 +203,24 @@ class CopyRequest(_Request):
         if len(tags) > MAX_TAGS:
             raise _refuse(f"{len(tags)} tags are given; at most {MAX_TAGS} are possible")
         for name, value in tags.items():
-            _check_tag(name, value)
+            check_tag(name, value)
         if len({name.lower() for name in tags}) < len(tags):
             raise _refuse("two tags differ only in the case of their names; Azure takes them for one")
         return tags
 
 
-def request_of(body: JsonObject) -> CopyRequest:
-    """Read the request in an operation's stored body, which may still hold the reserved members of a queue message."""
-    return CopyRequest.model_validate({name: value for name, value in body.items() if name not in {"id", "tenant"}})
+def request_of(operation: Operation) -> CopyRequest:
+    """Read the request of an operation."""
+    return CopyRequest.model_validate(sent_of(operation).members)
 
 
-def _check_tag(name: str, value: str) -> None:
+def sent_of(operation: Operation) -> SentBody:
+    """Return the request of an operation as it was sent, without the reserved members of a queue message."""
+    return SentBody(operation.body).without("id", "tenant")
+
+
+def check_tag(name: str, value: str) -> None:
+    """Raise pydantic's error of a value for a tag that Azure or Farshore refuses."""
     shown = name if len(name) <= 40 else f"{name[:40]}…"
     if not name.strip():
         raise _refuse("the name of a tag is empty")
@@ -239,8 +228,8 @@ def _check_tag(name: str, value: str) -> None:
         raise _refuse(f"the name of the tag '{shown}' has {len(name)} characters; at most {MAX_TAG_NAME} are possible")
     if not _NOT_IN_A_TAG_NAME.isdisjoint(name):
         raise _refuse(f"the name of the tag '{shown}' contains one of < > % & \\ ? / which Azure refuses")
-    if name.lower().startswith(OUR_TAG_PREFIX):
-        raise _refuse(f"the tag '{shown}' begins with {OUR_TAG_PREFIX}, which is reserved")
+    if name.lower().startswith(RESERVED_TAG_PREFIX):
+        raise _refuse(f"the tag '{shown}' begins with {RESERVED_TAG_PREFIX}, which is reserved")
     if len(value) > MAX_TAG_VALUE:
         raise _refuse(f"the value of the tag '{shown}' has {len(value)} characters; at most {MAX_TAG_VALUE} are possible")
 
@@ -256,7 +245,7 @@ class DiskState(StrEnum):
 Percent = Annotated[int, Field(ge=0, le=100)]
 
 
-class CopiedDisk(_Answer):
+class CopiedDisk(Document):
     """One disk of a copy: the disk restore point in the target region."""
 
     id: str
@@ -264,7 +253,7 @@ class CopiedDisk(_Answer):
     percent_complete: Percent
 
 
-class CopiedFrom(_Answer):
+class CopiedFrom(Document):
     """Where a copy comes from; `restorePointId` and `takenAt` are null until the restore point of a VM is made."""
 
     virtual_machine_id: str | None
@@ -273,18 +262,14 @@ class CopiedFrom(_Answer):
     taken_at: Moment | None
 
 
-class CopiedTo(_Answer):
+class CopiedTo(Document):
     """Where a copy goes; `restorePointId` is the copy's own id in Azure, there once it has been started."""
 
     restore_point_id: str | None
     region: str
 
 
-Failure = Annotated[Problem, PlainSerializer(Problem.as_json, return_type=dict[str, Any])]
-"""The error object of the Azure REST API guidelines: `target` and `details` only where there are any."""
-
-
-class Copy(_Answer):
+class Copy(Document):
     """A copy as callers see it. `usable` is true once every disk has arrived, and only then is `percentComplete` 100."""
 
     id: str
@@ -299,13 +284,9 @@ class Copy(_Answer):
     created_at: Moment
     started_at: Moment | None = Field(None, description="When Azure began to copy.")
     completed_at: Moment | None = None
-    error: Failure | None = None
+    error: ProblemJson | None = None
     checks: int = Field(0, ge=0, description="How often the replication status was read so far.")
     attention: Attention | None = None
     requested_by: Actor
     tags: dict[str, str] = Field(default_factory=dict)
     policy: str | None = Field(None, description="The copy policy that requested it, null where a caller did.")
-
-    def as_json(self) -> dict[str, Any]:
-        """Return the answer's JSON, members in camelCase."""
-        return self.model_dump(mode="json", by_alias=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from shared.arm.ids import ResourceId
 from shared.copies.copying import admission
 from shared.copies.copying.chains import Chains
-from shared.copies.copying.models import CopyRequest
+from shared.copies.copying.models import CopyRequest, sent_of
 from shared.copies.copying.rules.chain import ChainHead, moved_on
 from shared.copies.copying.rules.failures import azure_problem
 from shared.copies.copying.rules.naming import chain_key
@@ -18,7 +18,8 @@ from shared.copies.ledger import Ledger
 from shared.errors import CallFailure, ErrorCode, FailureKind, Refused, azure_code
 from shared.operations.accepting.acceptance import Acceptance
 from shared.operations.accepting.commands import Commands
-from shared.operations.model.models import Accepted, Actor, JsonObject, NewOperation, Operation, Status
+from shared.operations.model.models import Accepted, Actor, NewOperation, Operation, Status
+from shared.values.sent import SentBody
 
 _READS_SECONDS = 4.5
 """Within the five seconds of docs/design/http.md, and before Node servers, such as Azurite, close connections that idled for five."""
@@ -29,7 +30,7 @@ class StartCopy:
     """A request for a copy: `owner` is the tenant that owns the source, `key` the repeatability key."""
 
     request: CopyRequest
-    body: JsonObject
+    sent: SentBody
     owner: str
     actor: Actor
     key: str | None
@@ -57,7 +58,7 @@ class Copies:
             kind=COPY.name,
             tenant=start.owner,
             key=start.key,
-            body=start.body,
+            body=dict(start.sent.members),
             actor=start.actor,
             first_step="preparing",
             data={"replaces": start.replaces} if start.replaces else {},
@@ -120,9 +121,9 @@ class Copies:
         """Copy again what a failed copy was of, as a new operation; raises `Refused` (NotFailed and those of `start`)."""
         if operation.status not in {Status.FAILED, Status.CANCELED}:
             raise Refused(ErrorCode.NOT_FAILED, f"Only a copy that failed or was canceled can be redone; this one is {operation.status}.")
-        body = same_again(operation)
-        request = CopyRequest.model_validate(body)
-        return await self.start(StartCopy(request, body, operation.tenant, actor, key, replaces=operation.id, first_sent=first_sent))
+        sent = same_again(operation)
+        request = CopyRequest.model_validate(sent.members)
+        return await self.start(StartCopy(request, sent, operation.tenant, actor, key, replaces=operation.id, first_sent=first_sent))
 
 
 def owned_ids(request: CopyRequest) -> tuple[ResourceId, ...]:
@@ -130,12 +131,12 @@ def owned_ids(request: CopyRequest) -> tuple[ResourceId, ...]:
     return (admission.source_id(request), admission.collections(request)[1])
 
 
-def same_again(operation: Operation) -> JsonObject:
+def same_again(operation: Operation) -> SentBody:
     """Return the request of a redo: the same restore point, where the copy of a VM has finished creating one."""
-    source = CopyDetail.read(operation.detail).source
+    source = CopyDetail.of(operation.detail).source
     point = source.restore_point_id if source is not None and source.taken_at is not None else None
-    body = {name: value for name, value in operation.body.items() if name not in {"id", "tenant"}}
-    return {**body, "source": {"restorePointId": point}} if point else body
+    sent = sent_of(operation)
+    return SentBody({**sent.members, "source": {"restorePointId": point}}) if point else sent
 
 
 def _filters(request: CopyRequest, seen: admission.SourceSnapshot | None) -> dict[str, str]:

@@ -97,7 +97,7 @@ class SourceSteps:
         return Next("made")
 
     async def _ensure_collection(self, copy: CopyClaim, vm: ResourceId, collection: ResourceId) -> None:
-        if await self.gateway.collection(collection) is not None and not copy.intends(_CREATE_COLLECTION):
+        if await self.gateway.find_collection(collection) is not None and not copy.intends(_CREATE_COLLECTION):
             return
         region = (await self.gateway.virtual_machine(vm)).region
         tags = collection_tags(copy.request.tags, vm, None)

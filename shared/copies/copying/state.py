@@ -1,10 +1,10 @@
 """The stored state of a copy, typed: what scheduling needs (`CopyState`) and what an answer shows (`CopyDetail`).
 
-Both are written with the members that are set only, and keep members that a newer version wrote.
+Both are views of the stored documents, which keep the members that a newer version wrote.
 """
 
 from datetime import datetime
-from typing import Annotated, Any, Self
+from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer
 from pydantic.alias_generators import to_camel
@@ -13,66 +13,22 @@ from shared.arm.ids import ResourceId
 from shared.clock import to_text
 from shared.copies.copying.models import DiskState
 from shared.copies.copying.rules.waits import Waiting
-from shared.errors import Problem
-from shared.operations.model.models import JsonObject
-from shared.values.absence import Absence
+from shared.errors import ProblemJson
+from shared.values.absence import AbsenceJson
+from shared.values.stored import StoredView
 
 
 def _id_from(value: object) -> object:
     return ResourceId.parse(value) if isinstance(value, str) else value
 
 
-def _problem_from(value: object) -> object:
-    return Problem.from_json(value) if isinstance(value, dict) else value
-
-
-def _absence_from(value: object) -> object:
-    return value if isinstance(value, Absence) else Absence.from_json(value)
-
-
-def _absence_json(value: Absence | None) -> dict[str, object] | None:
-    return value.as_json() if value is not None else None
-
-
 Id = Annotated[ResourceId, BeforeValidator(_id_from), PlainSerializer(str, return_type=str)]
 """An ARM resource id, stored as text."""
 Moment = Annotated[datetime, PlainSerializer(to_text, return_type=str)]
 """Azure's time, aware UTC, stored as ISO 8601 text."""
-StoredProblem = Annotated[Problem, BeforeValidator(_problem_from), PlainSerializer(Problem.as_json, return_type=dict[str, Any])]
 
 
-StoredAbsence = Annotated[Absence | None, BeforeValidator(_absence_from), PlainSerializer(_absence_json, return_type=dict[str, Any] | None)]
-
-
-class Stored(BaseModel):
-    """A document in a row of storage, in camelCase."""
-
-    model_config = ConfigDict(
-        extra="allow",
-        alias_generator=to_camel,
-        populate_by_name=True,
-        validate_assignment=True,
-        arbitrary_types_allowed=True,
-        defer_build=True,
-    )
-
-    @classmethod
-    def read(cls, stored: JsonObject) -> Self:
-        """Read a stored document; raises `pydantic.ValidationError` for a member of another type."""
-        return cls.model_validate(stored)
-
-    def written(self) -> JsonObject:
-        """Return the document to store: the members that are set, with those of a newer version."""
-        return self.model_dump(mode="json", by_alias=True, exclude_unset=True)
-
-    def forget(self, *names: str) -> None:
-        """Remove members, by their names in Python."""
-        for name in names:
-            setattr(self, name, None)
-            self.model_fields_set.discard(name)
-
-
-class CopyState(Stored):
+class CopyState(StoredView):
     """What scheduling and the checks need of a copy, a few hundred bytes.
 
     `point` is the source restore point, `target` the copy, `disks` the number of disks that the source captured. `shown` is the percent of
@@ -94,12 +50,18 @@ class CopyState(Stored):
     shown: int = 0
     checks: int = 0
     not_now: int = 0
-    failure: StoredProblem | None = None
-    absence: StoredAbsence = None
+    failure: ProblemJson | None = None
+    absence: AbsenceJson = None
     wait: Waiting | None = None
 
 
-class DetailOfSource(Stored):
+class _Part(BaseModel):
+    """An object within a stored document; it keeps the members of a newer version, and is assigned whole."""
+
+    model_config = ConfigDict(extra="allow", frozen=True, alias_generator=to_camel, populate_by_name=True, defer_build=True)
+
+
+class DetailOfSource(_Part):
     """The source as an answer shows it; `taken_at` is None until the restore point is finished."""
 
     virtual_machine_id: str | None = None
@@ -108,14 +70,14 @@ class DetailOfSource(Stored):
     taken_at: Moment | None = None
 
 
-class DetailOfTarget(Stored):
+class DetailOfTarget(_Part):
     """The target as an answer shows it; `restore_point_id` is None until the copy has started."""
 
     restore_point_id: str | None = None
     region: str | None = None
 
 
-class DetailOfDisk(Stored):
+class DetailOfDisk(_Part):
     """One disk of a copy."""
 
     id: str = ""
@@ -123,7 +85,7 @@ class DetailOfDisk(Stored):
     percent_complete: int = 0
 
 
-class CopyDetail(Stored):
+class CopyDetail(StoredView):
     """What an answer shows of a copy, and the URLs of Azure's long-running operations by the name of their effect."""
 
     source: DetailOfSource | None = None

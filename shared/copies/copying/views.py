@@ -8,8 +8,8 @@ from shared.operations.model.models import Operation, Status
 
 def copy_of(operation: Operation) -> Copy:
     """Return the copy that an operation is about."""
-    request = request_of(operation.body)
-    detail, state = CopyDetail.read(operation.detail), CopyState.read(operation.data)
+    request = request_of(operation)
+    detail, state = CopyDetail.of(operation.detail), CopyState.of(operation.data)
     usable = operation.status is Status.SUCCEEDED
     return Copy(
         id=operation.id,

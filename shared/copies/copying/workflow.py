@@ -70,7 +70,7 @@ class CopySteps:
         target, source = _collection_of(copy.target), _collection_of(copy.point)
         region = copy.request.target.region
         try:
-            found = await self.gateway.collection(target)
+            found = await self.gateway.find_collection(target)
             if found is None or copy.intends(_CREATE_COLLECTION):
                 tags = collection_tags(copy.request.tags, _vm_of(copy), source)
                 await copy.perform(collection_effect(self.gateway, self.timings, _CREATE_COLLECTION, target, region, str(source), tags))
@@ -239,7 +239,7 @@ class CopySteps:
 
     async def on_finished(self, row: Active) -> None:
         """Give the chain's turn back and wake the next operation; harmless to repeat."""
-        state = CopyState.read(row.data)
+        state = CopyState.of(row.data)
         if state.chain:
             await self.chains.leave_and_wake_next(state.chain, row.id, state.taken_at)
 
@@ -266,7 +266,7 @@ def copy_workflow(steps: CopySteps) -> Workflow:
 
 def _subjects(operation: Operation) -> Sequence[str]:
     """Return the ids of the source and of the target, which belong to the operation's tenant."""
-    request = request_of(operation.body)
+    request = request_of(operation)
     return str(admission.source_id(request)), str(admission.collections(request)[1])
 
 

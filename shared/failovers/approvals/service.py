@@ -6,12 +6,13 @@ from shared.clock import Clock
 from shared.errors import CallFailure, ErrorCode, Problem
 from shared.failovers.approvals import rules as approval
 from shared.failovers.approvals.rules import ApprovalRecord, PlanChanged
+from shared.failovers.audit.answers import AuditDetail
 from shared.failovers.audit.trails import AuditTrails
 from shared.failovers.failing_over.answers import Plan
 from shared.failovers.failing_over.context import ContextReader
 from shared.failovers.failing_over.rules.checks import worst_results
 from shared.failovers.failing_over.rules.plans import make_plan
-from shared.failovers.failing_over.state import FailoverDetail, FailoverInput, FailoverWork, InputName, pending_input
+from shared.failovers.failing_over.state import FailoverDetail, FailoverInput, FailoverWork, InputName, pending_input, return_input
 from shared.failovers.vault.names import ApprovalState
 from shared.operations.model.models import Actor, Status
 from shared.operations.running.claims import Claim
@@ -54,14 +55,14 @@ class Approvals:
         rejected = approval.reject(record, decision.by, reason, self.clock.now())
         if isinstance(rejected, Problem):
             return record
-        await self.audit.append(claim.id, "rejected", decision.by, "rejected", {"reason": reason})
+        await self.audit.append(claim.id, "rejected", decision.by, "rejected", AuditDetail(reason=reason))
         return rejected
 
     async def _approved(self, claim: Claim, work: FailoverWork, record: ApprovalRecord, decision: FailoverInput) -> ApprovalRecord:
         try:
             context = await self.context.read(work.request, claim.row.tenant, claim.id)
         except CallFailure:
-            claim.return_input(decision.stored())
+            return_input(claim, decision)
             raise
         plan = make_plan(work.request, context).plan
         given = decision.plan_hash or ""
@@ -74,12 +75,12 @@ class Approvals:
         if isinstance(taken, PlanChanged):
             await self._changed(claim, work.detail, plan, decision.by)
             return taken.record
-        await self.audit.append(claim.id, "approved", decision.by, "approved", {"planHash": given})
+        await self.audit.append(claim.id, "approved", decision.by, "approved", AuditDetail(plan_hash=given))
         return taken
 
     async def _changed(self, claim: Claim, detail: FailoverDetail, plan: Plan, by: Actor) -> None:
         detail.plan = plan
-        entry = {"planHash": plan.hash, "checks": worst_results(plan)}
+        entry = AuditDetail(plan_hash=plan.hash, checks=worst_results(plan))
         await self.audit.append(claim.id, f"changed/{plan.hash}", by, "planChanged", entry)
 
 

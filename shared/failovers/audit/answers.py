@@ -1,12 +1,48 @@
 """The answers about an audit trail."""
 
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, PlainValidator, SkipValidation
+from pydantic.alias_generators import to_camel
 
 from shared.failovers.vault.answers import Moment
 from shared.operations.model.models import Actor
 from shared.values.documents import Document
+
+
+class AuditDetail(BaseModel):
+    """What an audit entry records beside its event, as far as the event has it; `requested` entries also hold the request as sent.
+
+    `leg` is the index of an action, `checks` the worst result of each check.
+    Members are read as they are stored: `verify` shows which entries were changed.
+    """
+
+    model_config = ConfigDict(extra="allow", frozen=True, alias_generator=to_camel, populate_by_name=True, defer_build=True)
+
+    action: SkipValidation[str | None] = None
+    approval: SkipValidation[str | None] = None
+    checks: SkipValidation[dict[str, str] | None] = None
+    code: SkipValidation[str | None] = None
+    commit: SkipValidation[bool | None] = None
+    job: SkipValidation[str | None] = None
+    leg: SkipValidation[int | None] = None
+    message: SkipValidation[str | None] = None
+    outcome: SkipValidation[str | None] = None
+    plan_hash: SkipValidation[str | None] = None
+    reason: SkipValidation[str | None] = None
+    status: SkipValidation[str | None] = None
+
+
+def _recorded(detail: AuditDetail) -> dict[str, Any]:
+    return detail.model_dump(mode="json", by_alias=True, exclude_unset=True)
+
+
+Recorded = Annotated[
+    AuditDetail,
+    PlainValidator(AuditDetail.model_validate),
+    PlainSerializer(_recorded, return_type=dict[str, Any]),
+]
+"""The detail of an entry as it is stored and answered: the members that are set."""
 
 
 class AuditEntry(Document):
@@ -16,7 +52,7 @@ class AuditEntry(Document):
     time: Moment
     actor: Actor
     event: str
-    detail: dict[str, Any] = Field(default_factory=dict)
+    detail: Recorded = Field(default_factory=AuditDetail)
     previous_hash: str
     hash: str
 

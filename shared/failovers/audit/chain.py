@@ -7,10 +7,9 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from shared.clock import to_text
-from shared.failovers.audit.answers import AuditEntry
+from shared.failovers.audit.answers import AuditDetail, AuditEntry
 from shared.operations.model.models import Actor
 from shared.values.canonical import canonical
 
@@ -20,7 +19,7 @@ FIRST = "0" * 64
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """Whether a trail is whole; `broken_at` is the sequence of the first entry that does not fit, `message` says how."""
+    """Whether a trail is whole; `broken_at` is the sequence of the first entry that does not fit, `message` names the fault."""
 
     ok: bool
     head: str
@@ -28,14 +27,14 @@ class Verification:
     message: str | None = None
 
 
-def append(previous: AuditEntry | None, *, time: datetime, actor: Actor, event: str, detail: dict[str, Any] | None = None) -> AuditEntry:
+def append(previous: AuditEntry | None, *, time: datetime, actor: Actor, event: str, detail: AuditDetail | None = None) -> AuditEntry:
     """Return the entry that comes after `previous`, hashed; `detail` is JSON, without secrets."""
     entry = AuditEntry(
         sequence=1 if previous is None else previous.sequence + 1,
         time=time,
         actor=actor,
         event=event,
-        detail=detail or {},
+        detail=detail or AuditDetail(),
         previous_hash=FIRST if previous is None else previous.hash,
         hash="",
     )
@@ -52,7 +51,7 @@ def entry_hash(entry: AuditEntry) -> str:
         "time": to_text(entry.time),
         "actor": entry.actor.as_json(),
         "event": entry.event,
-        "detail": entry.detail,
+        "detail": entry.as_json()["detail"],
         "previousHash": entry.previous_hash,
     }
     return hashlib.sha256(canonical(body)).hexdigest()

@@ -2,14 +2,13 @@
 
 import json
 from dataclasses import dataclass
-from typing import Any
 
 from shared.clock import Clock
 from shared.failovers.audit import chain
-from shared.failovers.audit.answers import AuditEntry, AuditTrail
+from shared.failovers.audit.answers import AuditDetail, AuditEntry, AuditTrail
 from shared.operations.model.models import Actor
 from shared.storage.blobs import WriteOnceBlobs
-from shared.storage.tables import Conflict, Table
+from shared.storage.tables import Conflict, Entity, Table
 
 CONTAINER = "audit"
 _TRIES = 8
@@ -23,7 +22,7 @@ class AuditTrails:
     blobs: WriteOnceBlobs
     clock: Clock
 
-    async def append(self, operation: str, key: str, actor: Actor, event: str, detail: dict[str, Any] | None = None) -> None:
+    async def append(self, operation: str, key: str, actor: Actor, event: str, detail: AuditDetail | None = None) -> None:
         """Add an entry, once for each `key`, however often the step that adds it is run."""
         for _ in range(_TRIES):
             kept = await self._read(operation)
@@ -64,7 +63,7 @@ class AuditTrails:
         return [(str(row.entity["key"]), AuditEntry.model_validate_json(row.entity["entry"])) async for row in rows]
 
 
-def _entity(operation: str, key: str, entry: AuditEntry) -> dict[str, Any]:
+def _entity(operation: str, key: str, entry: AuditEntry) -> Entity:
     return {
         "PartitionKey": operation,
         "RowKey": f"{entry.sequence:06d}",

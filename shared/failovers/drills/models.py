@@ -17,9 +17,12 @@ from pydantic import (
     model_validator,
 )
 
+from shared.errors import ProblemJson
+from shared.failovers.policies import Policy
 from shared.failovers.vault.answers import Failure, Moment
 from shared.failovers.vault.fields import At, NetworkId, ProtectedItemId, RecoveryPlanId, Span, refuse
 from shared.operations.model.models import Status
+from shared.values.absence import AbsenceJson
 from shared.values.documents import Document
 from shared.values.durations import duration_text, parse_duration
 
@@ -160,15 +163,12 @@ class DrillReport(Document):
     value: tuple[DrillRunBody, ...] = ()
 
 
-class KeptPolicy(Document):
+class KeptPolicy(Policy):
     """A policy in storage. `deleted` is true for one that makes no more drills and remains until its drills are cleaned up.
 
     The stored name of `keepFor` is `stands`: versions that run at the same time read it.
     """
 
-    name: str
-    tenant: str
-    vault_id: str
     request: DrillPolicyRequest
     first_at: Moment
     deleted: bool = False
@@ -199,12 +199,8 @@ class KeptRun(Document):
     started_at: Moment | None = None
     completed_at: Moment | None = None
     point_age: int | None = None
-    error: dict[str, Any] | None = None
-    absent: dict[str, Any] | None = None
-
-    def stored(self) -> dict[str, Any]:
-        """Return the stored form."""
-        return {name: value for name, value in self.as_json().items() if name != "absent" or value is not None}
+    error: ProblemJson | None = None
+    absent: AbsenceJson = None
 
 
 def kept_at(moment: datetime) -> datetime:

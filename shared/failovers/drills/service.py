@@ -39,11 +39,12 @@ from shared.failovers.vault.inventory import asked
 from shared.failovers.vault.listing import Vault
 from shared.failovers.vault.names import Action, AllowedOperation
 from shared.failovers.vault.owners import owner_of_plan
-from shared.operations.model.models import Accepted, Actor, JsonObject, Operation, Status
+from shared.operations.model.models import Accepted, Actor, Operation, Status
 from shared.operations.model.store import Store
 from shared.schedules.catching_up import is_late
-from shared.values.absence import Absence, not_shown
+from shared.values.absence import not_shown
 from shared.values.durations import duration_text
+from shared.values.sent import SentBody
 
 _log = logging.getLogger(__name__)
 _REPORTED = 500
@@ -141,10 +142,10 @@ class Drills:
             return
         for scope in rules.due(rule, [_drilled(run) for run in await self.kept.since(policy, slot)], now):
             if policy.request.late is Late.SKIP and is_late(slot, now):
-                words = "It could not start within an hour of its slot, and the policy has late: Skip."
+                message = "It could not start within an hour of its slot, and the policy has late: Skip."
                 skipped = KeptRun(scope=scope, slot=slot, status=Status.CANCELED, cleaned_up=True, settled=True)
-                problem = Problem(ErrorCode.DRILL_SKIPPED, words)
-                await self.kept.begin(policy, skipped.model_copy(update={"error": problem.as_json()}))
+                problem = Problem(ErrorCode.DRILL_SKIPPED, message)
+                await self.kept.begin(policy, skipped.model_copy(update={"error": problem}))
             else:
                 await self._begin(policy, scope, slot)
 
@@ -160,29 +161,31 @@ class Drills:
 
         A scope that Azure does not show is tried again in later rounds; the drill fails once the scope was absent for long enough.
         """
-        body: JsonObject = {
-            "scope": _scope(run.scope),
-            "action": Action.TEST_FAILOVER.value,
-            "options": {"network": policy.request.network},
-            "thenCleanup": {"after": duration_text(policy.request.keep_for)} if policy.request.keep_for else True,
-        }
+        sent = SentBody(
+            {
+                "scope": _scope(run.scope),
+                "action": Action.TEST_FAILOVER.value,
+                "options": {"network": policy.request.network},
+                "thenCleanup": {"after": duration_text(policy.request.keep_for)} if policy.request.keep_for else True,
+            }
+        )
         try:
-            accepted = await self._start(policy, body, rules.slot_key(_rule(policy), run.slot, run.scope))
+            accepted = await self._start(policy, sent, rules.slot_key(_rule(policy), run.slot, run.scope))
         except Refused as refused:
             if refused.code in {ErrorCode.SCOPE_BUSY, ErrorCode.TOO_MANY_REQUESTS, ErrorCode.SERVICE_UNAVAILABLE}:
                 return None
             if refused.code in {ErrorCode.NOT_FOUND, ErrorCode.SOURCE_NOT_FOUND}:
-                absence = not_shown(Absence.from_json(run.absent), self.clock.now())
+                absence = not_shown(run.absent, self.clock.now())
                 if not absence.lasts_long_enough(self.clock.now()):
-                    return run.model_copy(update={"absent": absence.as_json()})
+                    return run.model_copy(update={"absent": absence})
             ended = {"status": Status.FAILED, "cleaned_up": True, "settled": True, "completed_at": self.clock.now(), "absent": None}
-            return run.model_copy(update={**ended, "error": refused.problem.as_json()})
+            return run.model_copy(update={**ended, "error": refused.problem})
         return run.model_copy(update={"operation": accepted.operation.id, "absent": None})
 
-    async def _start(self, policy: KeptPolicy, body: JsonObject, key: str) -> Accepted:
+    async def _start(self, policy: KeptPolicy, sent: SentBody, key: str) -> Accepted:
         actor = Actor("system", f"drill policy {policy.name}", policy.name)
-        request = FailoverRequest.model_validate(body)
-        return await self.failovers.start(StartFailover(request, body, policy.tenant, actor, key, compare_body=False))
+        request = FailoverRequest.model_validate(sent.members)
+        return await self.failovers.start(StartFailover(request, sent, policy.tenant, actor, key, compare_body=False))
 
     async def _settle(self, policy: KeptPolicy, run: KeptRun) -> KeptRun:
         """Note the state of a drill, and begin its cleanup where that is needed."""
@@ -216,14 +219,14 @@ class Drills:
         if needed is None:
             return run
         if not needed:
-            absence = not_shown(Absence.from_json(run.absent), self.clock.now())
+            absence = not_shown(run.absent, self.clock.now())
             if absence.lasts_long_enough(self.clock.now()):
                 return run.model_copy(update={"cleaned_up": True, "absent": None})
-            return run.model_copy(update={"absent": absence.as_json()})
+            return run.model_copy(update={"absent": absence})
         run = run.model_copy(update={"absent": None})
         key = f"{rules.slot_key(_rule(policy), run.slot, run.scope)}@cleanup/{run.tries + 1}"
         try:
-            accepted = await self._start(policy, {"scope": _scope(run.scope), "action": Action.TEST_FAILOVER_CLEANUP.value}, key)
+            accepted = await self._start(policy, SentBody({"scope": _scope(run.scope), "action": Action.TEST_FAILOVER_CLEANUP.value}), key)
         except Refused as refused:
             about = {"operation": run.operation or "", "tenant": policy.tenant}
             _log.warning("the cleanup of the drill of %s was refused: %s; the next round retries it", run.scope, refused, extra=about)
@@ -335,7 +338,7 @@ def _ended(run: KeptRun, operation: Operation) -> KeptRun:
             "items": failover.protected_item_ids,
             "completed_at": operation.completed_at,
             "point_age": failover.recovery_point.age_seconds if failover.recovery_point is not None else None,
-            "error": operation.error.as_json() if operation.error is not None else None,
+            "error": operation.error,
         }
     )
 
@@ -351,5 +354,5 @@ def _run_body(run: KeptRun) -> DrillRunBody:
         started_at=run.started_at,
         completed_at=run.completed_at,
         recovery_point_age_seconds=run.point_age,
-        error=Problem.from_json(run.error) if run.error is not None else None,
+        error=run.error,
     )

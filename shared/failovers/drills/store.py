@@ -14,6 +14,7 @@ from shared.failovers.policies import policy_key
 from shared.operations.model.identity import inverted, short_hash
 from shared.storage.pieces import from_pieces, pieces
 from shared.storage.tables import Conflict, Entity, Table
+from shared.values.documents import without_null
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,7 @@ def _entity(policy: KeptPolicy, run: KeptRun) -> Entity:
         "RowKey": f"{inverted(run.slot)}|{short_hash(ResourceId.parse(run.scope).key)}",
         "v": 1,
         "settled": run.settled,
-        **pieces("document", run.stored()),
+        **pieces("document", without_null(run.as_json(), "absent")),
     }
 
 

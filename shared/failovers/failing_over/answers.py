@@ -1,9 +1,8 @@
 """The answers about a failover: its plan, its legs, their jobs, its approval (docs/design/failovers.md)."""
 
-from typing import Any
-
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
+from shared.failovers.failing_over.requests import FailoverOptions, GivenOptions
 from shared.failovers.vault.answers import ErrorView, Failure, Moment, RecoveryPoint
 from shared.failovers.vault.names import Action, Approval, ApprovalState, CheckName, JobState
 from shared.failovers.vault.names import Step as FailoverStep
@@ -112,7 +111,7 @@ class Failover(Document):
     action: Action
     scope: dict[str, str]
     protected_item_ids: tuple[str, ...] = ()
-    options: dict[str, Any] = Field(default_factory=dict)
+    options: GivenOptions = Field(default_factory=FailoverOptions)
     reason: str | None = None
     requested_by: Actor
     plan: Plan | None = None

@@ -9,11 +9,10 @@ from datetime import timedelta
 from typing import Annotated, Any, Self
 
 from pydantic import (
-    BaseModel,
-    ConfigDict,
     Field,
     GetJsonSchemaHandler,
     ModelWrapValidatorHandler,
+    PlainSerializer,
     PrivateAttr,
     StrictBool,
     ValidationError,
@@ -41,8 +40,8 @@ from shared.failovers.vault.fields import (
     refuse,
 )
 from shared.failovers.vault.names import Action, DataSync, LatestPoint, SourceSiteOperations, WindowEnd
+from shared.values.documents import Request
 from shared.values.durations import duration_text
-from shared.values.nulls import without_nulls
 
 _OUT_OR_TEST = frozenset({Action.TEST_FAILOVER, Action.PLANNED_FAILOVER, Action.UNPLANNED_FAILOVER})
 _MOVES = frozenset({Action.PLANNED_FAILOVER, Action.UNPLANNED_FAILOVER, Action.FAILBACK})
@@ -59,17 +58,7 @@ _OF_ONE_ITEM = ("targetVmName", "targetVmSize")
 _COMMITTED = _MOVES | {Action.APPLY_RECOVERY_POINT}
 
 
-class _Request(BaseModel):
-    # built when first used: a cold start declares many models and uses few
-    model_config = ConfigDict(frozen=True, defer_build=True, extra="forbid", alias_generator=to_camel)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _null_is_absent(cls, value: object) -> object:
-        return without_nulls(cls, value)
-
-
-class FailoverScope(_Request):
+class FailoverScope(Request):
     """What is failed over: one protected item, or a recovery plan with its members."""
 
     protected_item_id: ProtectedItemId | None = None
@@ -98,7 +87,7 @@ class FailoverScope(_Request):
         return {"recoveryPlanId": self.id} if self.is_plan else {"protectedItemId": self.id}
 
 
-class RecoveryPointChoice(_Request):
+class RecoveryPointChoice(Request):
     """Which recovery point: by what it is (a text such as `Latest`), by `id`, or the newest at or before `at`."""
 
     id: RecoveryPointId | None = None
@@ -152,7 +141,7 @@ class RecoveryPointChoice(_Request):
 LATEST = RecoveryPointChoice.of(LatestPoint.LATEST)
 
 
-class FailoverOptions(_Request):
+class FailoverOptions(Request):
     """How it is done. Only what the sender gave is set; the properties with `effective_` add the defaults."""
 
     recovery_point: RecoveryPointChoice | None = Field(None, description="Which recovery point; without it the latest.")
@@ -182,13 +171,17 @@ class FailoverOptions(_Request):
         """The recovery point, the latest by default."""
         return self.recovery_point or LATEST
 
-    def as_json(self) -> dict[str, Any]:
-        """Return what the sender gave."""
-        body = self.model_dump(mode="json", by_alias=True)
-        return {name: body[name] for name in self.given}
+
+def _as_given(options: FailoverOptions) -> dict[str, Any]:
+    body = options.model_dump(mode="json", by_alias=True)
+    return {name: body[name] for name in options.given}
 
 
-class CommitWindow(_Request):
+GivenOptions = Annotated[FailoverOptions, PlainSerializer(_as_given, return_type=dict[str, Any])]
+"""Options as a field of an answer: those that the sender gave."""
+
+
+class CommitWindow(Request):
     """How long a failover waits for a person's commit, and what happens then."""
 
     duration: Span
@@ -202,7 +195,7 @@ class CommitWindow(_Request):
         return value
 
 
-class ThenCleanup(_Request):
+class ThenCleanup(Request):
     """When a test failover is cleaned up: `true` at once, or `after` a while."""
 
     after: Span
@@ -212,7 +205,7 @@ class ThenCleanup(_Request):
         return {"after": duration_text(self.after)} if self.after else True
 
 
-class FailoverRequest(_Request):
+class FailoverRequest(Request):
     """A request to fail over, test, commit, come back. The reserved members of a queue message are taken out before."""
 
     scope: FailoverScope
@@ -321,7 +314,7 @@ def _listed(actions: frozenset[Action]) -> str:
     return ", ".join(action for action in Action if action in actions)
 
 
-class ApproveRequest(_Request):
+class ApproveRequest(Request):
     """The approval of a plan by its hash; in a commit window an approval to commit now."""
 
     plan_hash: Annotated[str, Field(min_length=1, max_length=128)] | None = Field(
@@ -329,7 +322,7 @@ class ApproveRequest(_Request):
     )
 
 
-class RejectRequest(_Request):
+class RejectRequest(Request):
     """The end of a failover that waits for approval."""
 
     reason: ReasonGiven

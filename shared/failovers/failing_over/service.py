@@ -9,7 +9,7 @@ from shared.clock import Clock, from_text
 from shared.errors import CallFailure, ErrorCode, FailureKind, Problem, Refused, azure_code, refusal_of, sentence
 from shared.failovers.approvals import rules as approval
 from shared.failovers.approvals.rules import ApprovalRecord, PlanChanged
-from shared.failovers.audit.answers import AuditTrail
+from shared.failovers.audit.answers import AuditDetail, AuditTrail
 from shared.failovers.audit.trails import AuditTrails
 from shared.failovers.failing_over.answers import Plan
 from shared.failovers.failing_over.context import ContextReader
@@ -29,9 +29,10 @@ from shared.operations.accepting.acceptance import Acceptance
 from shared.operations.accepting.commands import Commands
 from shared.operations.accepting.locks import Held, Locks
 from shared.operations.accepting.resolving import Resolution, ResolvedAs, not_in_doubt
-from shared.operations.model.models import Accepted, Actor, JsonObject, NewOperation, Operation
+from shared.operations.model.models import Accepted, Actor, NewOperation, Operation
 from shared.operations.model.rows import Active
 from shared.values.reading import last_segment
+from shared.values.sent import SentBody
 
 _READS_SECONDS = 5.0
 _NO_OPERATION = "a" * 26
@@ -47,7 +48,7 @@ class StartFailover:
     """
 
     request: FailoverRequest
-    body: JsonObject
+    sent: SentBody
     owner: str
     actor: Actor
     key: str | None
@@ -81,7 +82,7 @@ class Failovers:
             kind=FAILOVER.name,
             tenant=start.owner,
             key=start.key,
-            body=start.body,
+            body=dict(start.sent.members),
             actor=start.actor,
             first_step="planning",
             filters={"action": str(start.request.action), "scope": ResourceId.parse(start.request.scope.id).key},
@@ -141,7 +142,7 @@ class Failovers:
 
         Raises `Refused` (OwnApproval, PersonRequired, NotAwaitingApproval, ApprovalLapsed, PlanChanged with the new plan).
         """
-        request = request_of(operation.body)
+        request = request_of(operation)
         if operation.step == "commitWindow" and request.commit_window is not None:
             await self._may_commit(operation, by)
             return await self._submit(operation, FailoverInput(name=InputName.APPROVE, by=by), "commitWindow")
@@ -194,7 +195,7 @@ class Failovers:
 
     async def _allowed(self, operation: Operation) -> tuple[str, ...]:
         try:
-            context = await self.context.read(request_of(operation.body), operation.tenant, operation.id)
+            context = await self.context.read(request_of(operation), operation.tenant, operation.id)
         except CallFailure:
             return ()
         return tuple(str(action) for action in allowed_actions(context.subject))
@@ -215,7 +216,7 @@ class Failovers:
         job = resolution.job
         if resolution.outcome is ResolvedAs.STARTED:
             job = await self._named(operation, job) if job else await self._find(operation, row)
-        key, entry = f"resolved/{row.intent.client_request_id}", {"outcome": str(resolution.outcome), "job": job}
+        key, entry = f"resolved/{row.intent.client_request_id}", AuditDetail(outcome=str(resolution.outcome), job=job)
         await self.audit.append(operation.id, key, by, "resolved", entry)
         return await self._submit(operation, _resolution(resolution.outcome, job, by), "starting")
 
@@ -227,13 +228,13 @@ class Failovers:
             raise Refused(ErrorCode.INVALID_REQUEST, "jobId is missing: name the job to follow.", target="jobId")
         job = await self._named(operation, resolution.job) if resolution.job else None
         lost = FailoverState.of(row.data).running_leg.job
-        await self.audit.append(operation.id, f"resolved/{lost}", by, "resolved", {"outcome": str(resolution.outcome), "job": job})
+        await self.audit.append(operation.id, f"resolved/{lost}", by, "resolved", AuditDetail(outcome=str(resolution.outcome), job=job))
         return await self._submit(operation, _resolution(resolution.outcome, job, by), _FOLLOWS)
 
     async def _named(self, operation: Operation, job: str) -> str:
         """Return the name of the job that a person names; raises `Refused` where the vault has no such job."""
         name = last_segment(job)
-        vault = vault_of(ResourceId.parse(request_of(operation.body).scope.id))
+        vault = vault_of(ResourceId.parse(request_of(operation).scope.id))
         try:
             known = await read_job(self.gateway, vault.child("replicationJobs", name))
         except ValueError as wrong:
@@ -244,7 +245,7 @@ class Failovers:
 
     async def _find(self, operation: Operation, row: Active) -> str:
         """Return the name of the job that the unknown start began; raises `Refused` where none is found."""
-        request = request_of(operation.body)
+        request = request_of(operation)
         scope = ResourceId.parse(
             FailoverDetail.of(operation.detail).protected_item_ids[-1] if not request.scope.is_plan else request.scope.id
         )
@@ -265,7 +266,9 @@ class Failovers:
         return await self.audit.trail(operation.id)
 
     async def _submit(self, operation: Operation, decision: FailoverInput, step: str) -> Operation:
-        return await self.commands.submit_input(operation, decision.stored(), _only_at(step, operation))
+        return await self.commands.submit_input(
+            operation, decision.model_dump(mode="json", by_alias=True, exclude_unset=True), _only_at(step, operation)
+        )
 
 
 def _pending_approval(operation: Operation) -> ApprovalRecord:

@@ -63,26 +63,46 @@ class Starts:
         context = await self._context(claim, request)
         if not unknown:
             if context is None:
-                return self._scope_absent(work.state, request)
+                return self.scope_absent(work.state, request)
             work.state.scope_absent = None
             stopped = await self._guard(claim, work, request, context, make_plan(request, context))
             if stopped is not None:
                 return stopped
         try:
             effect = await self._effect(claim, work, request, context, effect_name, unknown=unknown)
-            return (await claim.perform(effect)).job or ""
+            started = await claim.perform(effect)
         except CallFailure as failure:
-            if failure.kind is FailureKind.IN_DOUBT:
-                raise  # a read without an answer: the unknown outcome of the start itself is not raised but waited for
-            if claim.row.intent is None and request.action.leaves_primary:
-                await self.moves.forget(claim.row.tenant, claim.id)
-            if failure.asks_to_wait:
-                return Wait(self.clock.now() + max(timedelta(seconds=failure.retry_after or 0), _RETRY))
-            if failure.kind is FailureKind.THROTTLED:
-                raise
-            return Problem(azure_code(failure), f"Azure refused {request.action}: {failure.message}", None, (failure.problem,))
+            return await self._not_started(claim, work.state, request, failure)
+        work.state.start_absent = None
+        return started.job or ""
 
-    def _scope_absent(self, state: FailoverState, request: FailoverRequest) -> Wait | Problem:
+    async def _not_started(self, claim: Claim, state: FailoverState, request: FailoverRequest, failure: CallFailure) -> Problem | Wait:
+        """Return why a leg was not started, or when to try again; raises the failures that the core handles."""
+        if failure.kind is FailureKind.IN_DOUBT:
+            raise failure  # a read without an answer: the unknown outcome of the start itself is not raised but waited for
+        if claim.row.intent is None and request.action.leaves_primary:
+            await self.moves.forget(claim.row.tenant, claim.id)
+        if failure.asks_to_wait:
+            return Wait(self.clock.now() + max(timedelta(seconds=failure.retry_after or 0), _RETRY))
+        if failure.kind is FailureKind.THROTTLED:
+            raise failure
+        if failure.kind is FailureKind.NOT_FOUND:  # what was read a moment ago is not gone
+            now = self.clock.now()
+            state.start_absent = absence = not_shown(state.start_absent, now)
+            if not absence.lasts_long_enough(now):
+                return Wait(now + BETWEEN_LOOKS)
+        return Problem(azure_code(failure), f"Azure refused {request.action}: {failure.message}", None, (failure.problem,))
+
+    def unready(self, state: FailoverState) -> Wait | None:
+        """Return when to look again after a check refused the start; None once it has done so at several looks over ten minutes.
+
+        A single read may show a value of another region, or one that Farshore does not know.
+        """
+        now = self.clock.now()
+        state.unready = absence = not_shown(state.unready, now)
+        return None if absence.lasts_long_enough(now) else Wait(now + BETWEEN_LOOKS)
+
+    def scope_absent(self, state: FailoverState, request: FailoverRequest) -> Wait | Problem:
         """Return when to look again for an item or plan that was not found, or why the leg ends once it counts as gone."""
         now = self.clock.now()
         state.scope_absent = absence = not_shown(state.scope_absent, now)
@@ -118,13 +138,19 @@ class Starts:
         """Run the checks again right before the start, then count the machines that move."""
         record = work.detail.approval
         if work.state.leg == 0 and record is not None:
-            work.detail.approval = current = approval.before_start(record, planned.plan, self.clock.now())
+            current = approval.before_start(record, planned.plan, self.clock.now())
             if current.state is ApprovalState.LAPSED:
+                wait = self.unready(work.state)
+                if wait is not None:
+                    return wait
+                work.detail.approval = current
                 message = "The approval has lapsed: the plan has changed since, or its time is over. Nothing was started."
                 return End(Status.CANCELED, Problem(ErrorCode.APPROVAL_LAPSED, message))
+            work.detail.approval = current
         problem = checks.verdict(planned.plan, request, planned.allowed)
         if problem is not None:
-            return problem
+            return self.unready(work.state) or problem
+        work.state.unready = None
         leaving = [member for member in context.members if out_of_primary(request.action, member.item)]
         if leaving:
             await self.moves.record(claim.row.tenant, claim.id, len(leaving))
@@ -156,12 +182,7 @@ class Starts:
             return started
 
         async def look(sent: Intent) -> Started[StartedJob] | Absent:
-            try:
-                return await self._look(scope, request.action, sent)
-            except CallFailure as failure:
-                # a failed look, whatever the reason, does not show whether the start began
-                code, message, later = failure.code, failure.message, failure.retry_after
-                raise CallFailure(FailureKind.IN_DOUBT, code=code, message=message, status=failure.status, retry_after=later) from failure
+            return await self._look(scope, request.action, sent)
 
         return Effect(name, send, look, _HARMLESS, repeatable=again)
 

@@ -3,7 +3,6 @@
 The stored form (docs/design/failovers.md) is read and written here only: `data` of a row is the state, the detail is a document beside it.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Self
@@ -12,18 +11,19 @@ from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, PlainValidat
 from pydantic.alias_generators import to_camel
 
 from shared.arm.ids import ResourceId
+from shared.arm.reading import ArmDocument
 from shared.clock import from_text, to_text
-from shared.errors import Problem
+from shared.errors import ProblemJson
 from shared.failovers.approvals.rules import ApprovalRecord
 from shared.failovers.failing_over.answers import JobView, Plan, UsedRecoveryPoint
 from shared.failovers.failing_over.requests import FailoverRequest
 from shared.failovers.failing_over.rules.legs import Leg
 from shared.failovers.vault.answers import Moment
 from shared.failovers.vault.names import Action
-from shared.operations.model.models import Actor, JsonObject, Status
+from shared.operations.model.models import Actor, Operation, Status
 from shared.operations.running.claims import Claim
-from shared.values.absence import Absence
-from shared.values.reading import Json
+from shared.values.absence import AbsenceJson
+from shared.values.sent import SentBody
 from shared.values.stored import StoredView
 
 
@@ -40,17 +40,7 @@ def _leg_json(leg: Leg) -> list[str | None]:
     return [str(leg.action), str(leg.status), leg.job, to_text(leg.ended_at) if leg.ended_at else None]
 
 
-def _problem(stored: object) -> Problem | None:
-    return stored if isinstance(stored, Problem) else Problem.from_json(stored) if isinstance(stored, Mapping) else None
-
-
-def _absence(stored: object) -> Absence | None:
-    return stored if isinstance(stored, Absence) else Absence.from_json(stored)
-
-
 StoredLeg = Annotated[Leg, PlainValidator(_leg), PlainSerializer(_leg_json, return_type=list[str | None])]
-StoredProblem = Annotated[Problem | None, PlainValidator(_problem), PlainSerializer(lambda found: found and found.as_json())]
-StoredAbsence = Annotated[Absence | None, PlainValidator(_absence), PlainSerializer(lambda found: found and found.as_json())]
 
 
 class FailoverState(StoredView):
@@ -58,7 +48,8 @@ class FailoverState(StoredView):
 
     `leg` is the index of the leg that is started or followed, `started_at` when its job was found, `end` the status that the failover will
     end with. `naming` is the job that sets the name and size of the machine, empty where Azure set them without one. The absences count
-    the looks that have not shown the job of the leg, the job of `naming`, and the item or plan itself.
+    the looks that have not shown the job of the leg, the job of `naming`, and the item or plan itself; `unready` those at which a check
+    refused the start, `start_absent` the starts that Azure answered with 404.
     """
 
     legs: tuple[StoredLeg, ...] = ()
@@ -67,9 +58,11 @@ class FailoverState(StoredView):
     started_at: Moment | None = None
     end: Status | None = None
     naming: str | None = None
-    job_absent: StoredAbsence = None
-    naming_absent: StoredAbsence = None
-    scope_absent: StoredAbsence = None
+    job_absent: AbsenceJson = None
+    naming_absent: AbsenceJson = None
+    scope_absent: AbsenceJson = None
+    unready: AbsenceJson = None
+    start_absent: AbsenceJson = None
 
     @property
     def running_leg(self) -> Leg:
@@ -102,11 +95,11 @@ class FailoverDetail(StoredView):
     plan: Plan | None = None
     approval: ApprovalRecord | None = None
     protected_item_ids: tuple[str, ...] = ()
-    items: tuple[Json, ...] = ()
+    items: tuple[ArmDocument, ...] = ()
     jobs: dict[int, JobView] = Field(default_factory=dict)
     running: RunningJob | None = None
     recovery_point: UsedRecoveryPoint | None = None
-    problem: StoredProblem = None
+    problem: ProblemJson | None = None
     legs: tuple[StoredLeg, ...] = ()
     leg: int = 0
 
@@ -136,10 +129,6 @@ class FailoverInput(BaseModel):
     outcome: str | None = None
     job_id: str | None = None
 
-    def stored(self) -> JsonObject:
-        """Return the stored form: the members that are set."""
-        return self.model_dump(mode="json", by_alias=True, exclude_unset=True)
-
 
 @dataclass(frozen=True, slots=True)
 class FailoverWork:
@@ -152,7 +141,7 @@ class FailoverWork:
     @classmethod
     def of(cls, claim: Claim) -> Self:
         """Return the work of a claim; assigning to `state` and `detail` changes the claim."""
-        return cls(request_of(claim.operation.body), FailoverState.of(claim.data), FailoverDetail.of(claim.detail))
+        return cls(request_of(claim.operation), FailoverState.of(claim.data), FailoverDetail.of(claim.detail))
 
 
 def pending_input(claim: Claim, *names: InputName) -> FailoverInput | None:
@@ -164,11 +153,16 @@ def pending_input(claim: Claim, *names: InputName) -> FailoverInput | None:
     return FailoverInput.model_validate(stored)
 
 
-def request_of(body: JsonObject) -> FailoverRequest:
-    """Read the request as it was sent, without the reserved members of a message."""
-    return FailoverRequest.model_validate(as_sent(body))
+def return_input(claim: Claim, decision: FailoverInput) -> None:
+    """Make an input that was taken pending again."""
+    claim.return_input(decision.model_dump(mode="json", by_alias=True, exclude_unset=True))
 
 
-def as_sent(body: JsonObject) -> JsonObject:
-    """Return a body without the reserved members of a message."""
-    return {name: value for name, value in body.items() if name not in {"id", "tenant"}}
+def request_of(operation: Operation) -> FailoverRequest:
+    """Read the request of an operation."""
+    return FailoverRequest.model_validate(sent_of(operation).members)
+
+
+def sent_of(operation: Operation) -> SentBody:
+    """Return the request of an operation as it was sent, without the reserved members of a message."""
+    return SentBody(operation.body).without("id", "tenant")

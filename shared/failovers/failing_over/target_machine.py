@@ -54,17 +54,25 @@ class TargetMachines:
                 return refused
         return await self._ended(state, request) if state.naming else None
 
-    async def _set(self, claim: Claim, state: FailoverState, request: FailoverRequest) -> Problem | None:
+    async def _set(self, claim: Claim, state: FailoverState, request: FailoverRequest) -> Problem | Wait | None:
         scope, options = ResourceId.parse(request.scope.id), request.options
         body = await self.gateway.find(scope)
         item = ProtectedItemFacts.from_arm(body) if body is not None else None
-        if item is None or (claim.row.intent is None and not named_otherwise(item, options.target_vm_name, options.target_vm_size)):
+        if item is None:
+            wait = self._not_found(state)
+            if wait is None:
+                state.naming = ""  # the checks before the start name what is missing
+            return wait
+        if claim.row.intent is None and not named_otherwise(item, options.target_vm_name, options.target_vm_size):
             state.naming = ""
             return None
         update = rename_target(item, options.target_vm_name, options.target_vm_size, provider_details(body))
 
         async def send(request_id: str) -> StartedJob:
-            return await self.gateway.change("PATCH", scope, "", update, request_id, self.timings.effect_timeout)
+            started = await self.gateway.change("PATCH", scope, "", update, request_id, self.timings.effect_timeout)
+            if started.accepted and started.job is None:  # a 202 is not an end: the job is found by its activity id
+                raise CallFailure(FailureKind.IN_DOUBT, code="NoJob", message="Azure accepted the update without naming its job")
+            return started
 
         async def look(sent: Intent) -> Started[StartedJob] | Absent:
             found = [JobFacts.from_arm(job) for job in await self.gateway.children(vault_of(scope), "replicationJobs")]
@@ -76,9 +84,12 @@ class TargetMachines:
         except CallFailure as failure:
             if failure.kind not in {FailureKind.REFUSED, FailureKind.NOT_FOUND}:
                 raise
+            wait = self._not_found(state) if failure.kind is FailureKind.NOT_FOUND else None
+            if wait is not None:
+                return wait
             message = f"Azure refused the name or size of the machine. Nothing was started. {failure.message}"
             return Problem(azure_code(failure), message, "options", (failure.problem,))
-        state.naming = started.job or ""
+        state.naming, state.naming_absent = started.job or "", None
         return None
 
     async def _ended(self, state: FailoverState, request: FailoverRequest) -> Problem | Wait | None:
@@ -97,9 +108,14 @@ class TargetMachines:
 
     def _job_absent(self, state: FailoverState) -> Wait:
         """Return when to look again for the job of the update; once it counts as gone, name and size are set again."""
+        wait = self._not_found(state)
+        if wait is not None:
+            return wait
+        state.naming = state.naming_absent = None
+        return Wait(self.clock.now())
+
+    def _not_found(self, state: FailoverState) -> Wait | None:
+        """Return when to look again for the item, or the job of its update; None once it counts as gone."""
         now = self.clock.now()
         state.naming_absent = absence = not_shown(state.naming_absent, now)
-        if not absence.lasts_long_enough(now):
-            return Wait(now + BETWEEN_LOOKS)
-        state.naming = state.naming_absent = None
-        return Wait(now)
+        return None if absence.lasts_long_enough(now) else Wait(now + BETWEEN_LOOKS)

@@ -16,7 +16,7 @@ _STEPS = {"concluding": Step.RUNNING, "finishing": Step.FINISHED}
 
 def failover_of(operation: Operation) -> Failover:
     """Return the failover that an operation is about."""
-    request, detail = request_of(operation.body), FailoverDetail.of(operation.detail)
+    request, detail = request_of(operation), FailoverDetail.of(operation.detail)
     # the state is removed at the end, and the detail has the legs then
     state = FailoverState.of(operation.data) if operation.data else detail
     jobs = _latest_jobs(detail)
@@ -28,7 +28,7 @@ def failover_of(operation: Operation) -> Failover:
         action=request.action,
         scope=request.scope.as_json(),
         protected_item_ids=detail.protected_item_ids,
-        options=request.options.as_json(),
+        options=request.options,
         reason=request.reason,
         requested_by=operation.actor,
         plan=detail.plan,

@@ -18,14 +18,14 @@ from shared.clock import Clock, to_text
 from shared.errors import CallFailure, ErrorCode, FailureKind, Problem
 from shared.failovers.approvals import rules as approval
 from shared.failovers.approvals.service import Approvals
+from shared.failovers.audit.answers import AuditDetail
 from shared.failovers.audit.trails import AuditTrails
 from shared.failovers.failing_over import following, views
 from shared.failovers.failing_over.context import ContextReader
-from shared.failovers.failing_over.requests import FailoverRequest
 from shared.failovers.failing_over.rules import checks, legs
 from shared.failovers.failing_over.rules.plans import make_plan
 from shared.failovers.failing_over.starts import Starts, leg_request
-from shared.failovers.failing_over.state import FailoverState, FailoverWork, InputName, as_sent, pending_input, request_of
+from shared.failovers.failing_over.state import FailoverState, FailoverWork, InputName, pending_input, request_of, sent_of
 from shared.failovers.failing_over.target_machine import TargetMachines
 from shared.failovers.scopes import lock_names
 from shared.failovers.vault import jobs
@@ -68,9 +68,14 @@ class FailoverSteps:
         try:
             context = await self.context.read(request, claim.row.tenant, claim.id)
         except CallFailure as failure:
-            return _unreadable(request, failure)
+            if failure.kind is not FailureKind.NOT_FOUND:
+                raise
+            absent = self.starts.scope_absent(work.state, request)
+            return absent if isinstance(absent, Wait) else End(Status.FAILED, absent)
+        work.state.scope_absent = None
         planned = make_plan(request, context)
-        entry = {"action": str(request.action), "reason": request.reason, **as_sent(claim.operation.body)}
+        asked = {"action": str(request.action), "reason": request.reason}
+        entry = AuditDetail.model_validate({**asked, **sent_of(claim.operation).members})
         await self.audit.append(claim.id, "asked", claim.operation.actor, "requested", entry)
         detail.plan, detail.protected_item_ids = planned.plan, tuple(member.item.id for member in context.members)
         work.state.legs, work.state.leg = legs.begin(planned.plan.legs), 0
@@ -81,11 +86,15 @@ class FailoverSteps:
         problem = checks.verdict(planned.plan, request, planned.allowed)
         results = checks.worst_results(planned.plan)
         if problem is not None:
-            found = {"code": problem.code, "message": problem.message, "checks": results}
+            wait = self.starts.unready(work.state)
+            if wait is not None:
+                return wait
+            found = AuditDetail(code=problem.code, message=problem.message, checks=results)
             await self.audit.append(claim.id, "refused", _SYSTEM, "refused", found)
             return End(Status.FAILED, problem)
+        work.state.unready = None
         detail.approval = record = approval.ask(planned.plan, self.clock.now(), context.rails)
-        entry = {"planHash": planned.plan.hash, "checks": results, "approval": str(record.state)}
+        entry = AuditDetail(plan_hash=planned.plan.hash, checks=results, approval=str(record.state))
         await self.audit.append(claim.id, "planned", _SYSTEM, "planned", entry)
         if approval.may_start(record):
             return Next("starting")
@@ -123,7 +132,7 @@ class FailoverSteps:
             return outcome
         work.state.legs = legs.started(work.state.legs, work.state.leg, outcome)
         work.state.started_at = self.clock.now()
-        entry = {"leg": work.state.leg, "action": str(leg.action), "job": outcome}
+        entry = AuditDetail(leg=work.state.leg, action=str(leg.action), job=outcome)
         await self.audit.append(claim.id, f"started/{work.state.leg}", _SYSTEM, "started", entry)
         return self._follow(work.state)
 
@@ -214,8 +223,10 @@ class FailoverSteps:
         work.state.legs = legs.ended(work.state.legs, index, status, at)
         if problem is not None and work.detail.problem is None:
             work.detail.problem = problem
-        entry = {"leg": index, "action": str(work.state.legs[index].action), "status": str(status)}
-        await self.audit.append(claim.id, f"ended/{index}", _SYSTEM, "ended", entry | ({"code": problem.code} if problem else {}))
+        entry = AuditDetail(leg=index, action=str(work.state.legs[index].action), status=str(status))
+        if problem is not None:
+            entry = entry.model_copy(update={"code": problem.code})
+        await self.audit.append(claim.id, f"ended/{index}", _SYSTEM, "ended", entry)
         return self._continue(work)
 
     def _continue(self, work: FailoverWork, *, approved: bool = False) -> Outcome:
@@ -243,7 +254,7 @@ class FailoverSteps:
         decision = pending_input(claim, InputName.APPROVE)
         if decision is not None:
             work.state.legs = legs.commit_now(work.state.legs)
-            await self.audit.append(claim.id, "commitNow", decision.by, "approved", {"commit": True})
+            await self.audit.append(claim.id, "commitNow", decision.by, "approved", AuditDetail(commit=True))
         return self._continue(work, approved=decision is not None)
 
     async def suspended(self, claim: Claim) -> Outcome:
@@ -278,7 +289,7 @@ class FailoverSteps:
 
     async def on_finished(self, row: Active) -> None:
         """Close the audit trail, also of a failover that was canceled before it began."""
-        await self.audit.append(row.id, "finished", _SYSTEM, "finished", {"status": str(row.status)})
+        await self.audit.append(row.id, "finished", _SYSTEM, "finished", AuditDetail(status=str(row.status)))
         await self.audit.anchor(row.id)
 
 
@@ -304,10 +315,4 @@ def failover_workflow(steps: FailoverSteps) -> Workflow:
 
 def _subjects(operation: Operation) -> Sequence[str]:
     """Return the id of the item or the plan that is failed over."""
-    return (request_of(operation.body).scope.id,)
-
-
-def _unreadable(request: FailoverRequest, failure: CallFailure) -> Outcome:
-    if failure.kind is FailureKind.NOT_FOUND:
-        return End(Status.FAILED, Problem(ErrorCode.SOURCE_NOT_FOUND, f"{request.scope.id} was not found in Azure.", "scope"))
-    raise failure
+    return (request_of(operation).scope.id,)

@@ -1,15 +1,17 @@
 """The requests, answers and stored documents of protection policies."""
 
 import re
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import AfterValidator, Field, StrictBool
 
+from shared.errors import ProblemJson
+from shared.failovers.policies import Policy
 from shared.failovers.set_up.requests import CloudId, ProtectionOptions, some
 from shared.failovers.vault.answers import Failure, Moment
 from shared.failovers.vault.fields import refuse
 from shared.failovers.vault.names import ProtectionReason, ProtectionState
-from shared.values.documents import Document
+from shared.values.documents import Document, Request
 
 MAX_PATTERNS = 50
 _PATTERN = re.compile(r"[^\[\]/\\\x00-\x1f]{1,80}")
@@ -27,7 +29,7 @@ NamePattern = Annotated[str, AfterValidator(_pattern)]
 Include = Annotated[tuple[NamePattern, ...], AfterValidator(some), Field(max_length=MAX_PATTERNS, json_schema_extra={"minItems": 1})]
 
 
-class ProtectionPolicyRequest(Document):
+class ProtectionPolicyRequest(Request):
     """A protection policy as requested: the cloud whose new machines are protected, which of them, and with which settings.
 
     `include` and `exclude` are patterns of names, `*` for any characters and `?` for one; an exclusion wins. `protection` has the
@@ -90,15 +92,12 @@ class ProtectionPlan(Document):
     value: tuple[PlannedMachine, ...] = ()
 
 
-class KeptPolicy(Document):
+class KeptPolicy(Policy):
     """A policy in storage; `changed_at` is the time of its last change.
 
     `everything` is true where its author reaches every tenant's resources: its protections may have any tenant's targets.
     """
 
-    name: str
-    tenant: str
-    vault_id: str
     request: ProtectionPolicyRequest
     changed_at: Moment
     everything: bool = False
@@ -115,4 +114,4 @@ class KeptNote(Document):
     operation: str | None = None
     attempts: int = 0
     next_at: Moment | None = None
-    error: dict[str, Any] | None = None
+    error: ProblemJson | None = None

@@ -154,8 +154,7 @@ class Protection:
     def _after(self, note: KeptNote, state: State, error: Problem | None) -> KeptNote:
         now = self.clock.now()
         next_at = now + rules.wait_after(note.attempts) if state is State.FAILED else None
-        said = error.as_json() if error is not None else None
-        return note.model_copy(update={"state": state, "since": now, "next_at": next_at, "error": said})
+        return note.model_copy(update={"state": state, "since": now, "next_at": next_at, "error": error})
 
     async def _machines(self, policy: KeptPolicy) -> list[Candidate]:
         found = await self.inventory.gateway.children(ResourceId.parse(policy.request.cloud), "replicationProtectableItems")
@@ -280,5 +279,5 @@ def _machine(note: KeptNote) -> PolicyMachine:
         attempts=note.attempts,
         operation_id=note.operation,
         next_attempt_at=note.next_at,
-        error=Problem.from_json(note.error) if note.error is not None else None,
+        error=note.error,
     )

@@ -259,5 +259,5 @@ def _source_regions(items: Iterable[Json]) -> frozenset[str]:
 
 def _frequencies(policies: Iterable[Json]) -> list[int]:
     details = [an_object(an_object(policy, "properties"), "providerSpecificDetails") for policy in policies]
-    ours = [one for one in details if text(one, "instanceType") == Provider.HYPER_V_REPLICA_AZURE]
-    return sorted({seconds for one in ours if (seconds := whole(one, "replicationInterval")) is not None})
+    hyper_v = [one for one in details if text(one, "instanceType") == Provider.HYPER_V_REPLICA_AZURE]
+    return sorted({seconds for one in hyper_v if (seconds := whole(one, "replicationInterval")) is not None})

@@ -114,16 +114,16 @@ def _vault(setup: Setup) -> Iterator[ReadinessFinding]:
     elif _has(setup.provider, setup.vault_subscription):
         yield from _of_shape(setup, "the vault lies in the provider's own subscription")
     elif setup.shape is Shape.SHARED:
-        words = "one server serves several tenants, so its vault must lie in the provider's own subscription, and it does not"
-        yield _check(1, "vault", name, _FAILURE, words)
+        message = "one server serves several tenants, so its vault must lie in the provider's own subscription, and it does not"
+        yield _check(1, "vault", name, _FAILURE, message)
     else:
         yield from _of_shape(setup, "the tenant has a server of its own: the vault may lie in any subscription")
 
 
 def _of_shape(setup: Setup, fine: str) -> Iterator[ReadinessFinding]:
     if setup.shape is not None and setup.registered not in {None, setup.shape}:
-        words = f"the vault shows the shape '{setup.shape}', the registry has '{setup.registered}'"
-        yield _check(1, "vault", setup.tenant.name, _WARNING, words)
+        message = f"the vault shows the shape '{setup.shape}', the registry has '{setup.registered}'"
+        yield _check(1, "vault", setup.tenant.name, _WARNING, message)
     else:
         yield _check(1, "vault", setup.tenant.name, _PASS, fine)
 
@@ -171,16 +171,16 @@ def _storage(setup: Setup) -> Iterator[ReadinessFinding]:
     for account in accounts:
         sku, sharing = (account.sku or "").upper(), sorted(set(account.used_by) - {setup.tenant.name})
         if account.classic:
-            result, words = _FAILURE, "it is a classic account: Resource Manager's are needed"
+            result, message = _FAILURE, "it is a classic account: Resource Manager's are needed"
         elif sharing:
-            result, words = _FAILURE, "other tenants use it too: each needs its own"
+            result, message = _FAILURE, "other tenants use it too: each needs its own"
         elif not sku:
-            result, words = _UNKNOWN, f"its redundancy was not read{setup.why(account.id)}"
+            result, message = _UNKNOWN, f"its redundancy was not read{setup.why(account.id)}"
         elif "GRS" in sku or "GZRS" in sku:
-            result, words = _PASS, f"only the tenant uses it, and it is geo-redundant ({account.sku})"
+            result, message = _PASS, f"only the tenant uses it, and it is geo-redundant ({account.sku})"
         else:
-            result, words = _WARNING, f"it is {account.sku}, not geo-redundant (an error in the guide of 2015)"
-        yield _check(4, "storage", account.id, result, words)
+            result, message = _WARNING, f"it is {account.sku}, not geo-redundant (an error in the guide of 2015)"
+        yield _check(4, "storage", account.id, result, message)
 
 
 def _clouds(setup: Setup) -> Iterator[ReadinessFinding]:
@@ -193,8 +193,10 @@ def _clouds(setup: Setup) -> Iterator[ReadinessFinding]:
     if not setup.vmm:
         yield _check(5, "cloud", name, _PASS, "there is no VMM, and so there are no clouds")
         return
-    words = "Microsoft takes no new VMM-to-Azure onboardings since November 2019: existing ones keep working; new ones need a Hyper-V site"
-    yield _check(5, "cloud", name, _WARNING, words)
+    message = (
+        "Microsoft takes no new VMM-to-Azure onboardings since November 2019: existing ones keep working; new ones need a Hyper-V site"
+    )
+    yield _check(5, "cloud", name, _WARNING, message)
     if len(setup.clouds) != 1:
         unmapped = ": the registry maps none to it" if setup.shape is Shape.SHARED and not setup.clouds else ""
         yield _check(5, "cloud", name, _FAILURE, f"it has {len(setup.clouds)} clouds; exactly one is needed{unmapped}")
@@ -202,8 +204,8 @@ def _clouds(setup: Setup) -> Iterator[ReadinessFinding]:
         if cloud.machines == 0:
             yield _check(5, "cloud", cloud.name, _FAILURE, "it has no VM")
         else:
-            words = f"it has {cloud.machines} VMs, and so a host in a host group: Site Recovery lists neither"
-            yield _check(5, "cloud", cloud.name, _PASS, words)
+            message = f"it has {cloud.machines} VMs, and so a host in a host group: Site Recovery lists neither"
+            yield _check(5, "cloud", cloud.name, _PASS, message)
 
 
 def _versions(setup: Setup) -> Iterator[ReadinessFinding]:
@@ -245,8 +247,10 @@ def _machines(setup: Setup) -> Iterator[ReadinessFinding]:
         faults = machine_faults(machine)
         told = (machine.generation, machine.os_disk_gb, machine.data_disks_gb, machine.shared_vhd, machine.fibre_channel)
         if not faults and None in told:
-            words = "the host does not tell its generation, the sizes of its disks, or whether it has shared VHDs or Fibre Channel adapters"
-            yield _check(8, "machines", machine.name, _UNKNOWN, words)
+            message = (
+                "the host does not tell its generation, the sizes of its disks, or whether it has shared VHDs or Fibre Channel adapters"
+            )
+            yield _check(8, "machines", machine.name, _UNKNOWN, message)
         else:
             fine = "it keeps within Azure's limits; BitLocker, which the host does not tell, is to be looked for on it"
             yield _of(8, "machines", machine.name, faults, fine)
@@ -259,8 +263,8 @@ def _failover(setup: Setup) -> Iterator[ReadinessFinding]:
     elif setup.plans == 0:
         yield _check(9, "recoveryPlans", name, _WARNING, "it has no recovery plan: each VM is failed over on its own")
     else:
-        words = f"it has {setup.plans} recovery plans, and each VM can be failed over on its own"
-        yield _check(9, "recoveryPlans", name, _PASS, words)
+        message = f"it has {setup.plans} recovery plans, and each VM can be failed over on its own"
+        yield _check(9, "recoveryPlans", name, _PASS, message)
 
 
 def _has(owner: Owner, subscription: str) -> bool:
@@ -268,8 +272,8 @@ def _has(owner: Owner, subscription: str) -> bool:
 
 
 def _of(number: int, name: str, target: str, faults: Iterable[str], fine: str) -> ReadinessFinding:
-    words: Sequence[str] = tuple(faults)
-    return _check(number, name, target, _FAILURE if words else _PASS, "; ".join(words) or fine)
+    message: Sequence[str] = tuple(faults)
+    return _check(number, name, target, _FAILURE if message else _PASS, "; ".join(message) or fine)
 
 
 def _check(number: int, name: str, target: str, result: CheckResult, message: str) -> ReadinessFinding:

@@ -18,16 +18,26 @@ from shared.arm.ids import ResourceId
 from shared.arm.reading import own_id
 from shared.errors import CallFailure, ErrorCode, FailureKind, Refused, azure_code
 from shared.failovers.vault import views
+from shared.failovers.vault.answers import (
+    Cloud,
+    Fabric,
+    NetworkMapping,
+    ProtectableItem,
+    ProtectedItem,
+    RecoveryPlan,
+    RecoveryServicesProvider,
+    ReplicationPolicy,
+)
 from shared.failovers.vault.facts import PlanFacts, ProtectedItemFacts, ProviderFacts, RecoveryPointFacts
 from shared.failovers.vault.gateway import Json, SiteRecoveryGateway
 from shared.failovers.vault.job_facts import JobFacts
 from shared.failovers.vault.listing import Entry, ItemFilter, JobFilter, Vault, one
 from shared.failovers.vault.owners import owner_of_plan, owner_of_scope, owners_of_jobs
 from shared.operations.model.identity import inverted
-from shared.operations.model.models import JsonObject
 from shared.values.reading import an_object, last_segment
 
 T = TypeVar("T")
+_Named = Fabric | Cloud | RecoveryServicesProvider | ReplicationPolicy | NetworkMapping | RecoveryPlan | ProtectedItem | ProtectableItem
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,34 +77,33 @@ class Inventory:
 
     async def fabrics(self, vault: Vault) -> list[Entry]:
         """Read the vault's fabrics."""
-        return await self._entries(vault, "replicationFabrics", lambda body: views.fabric_view(body).as_json())
+        return await self._entries(vault, "replicationFabrics", views.fabric_view)
 
     async def clouds(self, vault: Vault) -> list[Entry]:
         """Read the vault's clouds (protection containers), with the policies that are associated with them."""
         mappings = await self.mappings(vault)
-        return await self._entries(vault, "replicationProtectionContainers", lambda body: views.cloud_view(body, mappings).as_json())
+        return await self._entries(vault, "replicationProtectionContainers", lambda body: views.cloud_view(body, mappings))
 
     async def providers(self, vault: Vault) -> list[Entry]:
         """Read the vault's Recovery Services providers, each with the rule of the least version."""
         return await self._entries(
-            vault, "replicationRecoveryServicesProviders", lambda body: views.provider_view(ProviderFacts.from_arm(body)).as_json()
+            vault, "replicationRecoveryServicesProviders", lambda body: views.provider_view(ProviderFacts.from_arm(body))
         )
 
     async def policies(self, vault: Vault) -> list[Entry]:
         """Read the vault's replication policies, with the clouds that they are associated with."""
         mappings = await self.mappings(vault)
-        return await self._entries(vault, "replicationPolicies", lambda body: views.policy_view(body, mappings).as_json())
+        return await self._entries(vault, "replicationPolicies", lambda body: views.policy_view(body, mappings))
 
     async def network_mappings(self, vault: Vault) -> list[Entry]:
         """Read the vault's network mappings."""
-        return await self._entries(vault, "replicationNetworkMappings", lambda body: views.network_mapping_view(body).as_json())
+        return await self._entries(vault, "replicationNetworkMappings", views.network_mapping_view)
 
     async def plans(self, vault: Vault) -> list[Entry]:
         """Read the vault's recovery plans."""
         plans = await self._plan_facts(vault)
         return [
-            _entry(plan.id, await owner_of_plan(self.registry, plan), views.plan_view(await self._seen_of(plan, vault)).as_json())
-            for plan in plans
+            _entry(plan.id, await owner_of_plan(self.registry, plan), views.plan_view(await self._seen_of(plan, vault))) for plan in plans
         ]
 
     async def _seen_of(self, plan: PlanFacts, vault: Vault) -> PlanFacts:
@@ -123,7 +132,7 @@ class Inventory:
         found = await self._without_others_jobs(await self._item_facts(vault), vault)
         owned = [(item, await self._owner(item.id)) for item in found]
         return [
-            _entry(item.id, owner, views.item_view(item, owner or "", str(vault.id)).as_json())
+            _entry(item.id, owner, views.item_view(item, owner or "", str(vault.id)))
             for item, owner in owned
             if wanted is None or wanted.takes(item, owner)
         ]
@@ -145,12 +154,12 @@ class Inventory:
         found = await asked(self.gateway.children(id_, "recoveryPoints"))
         owner = await self._owner(str(id_))
         points = [RecoveryPointFacts.from_arm(point) for point in found]
-        return [Entry(_newest(point.time, point.id), last_segment(point.id), owner, views.point_view(point).as_json()) for point in points]
+        return [Entry(_newest(point.time, point.id), last_segment(point.id), owner, views.point_view(point)) for point in points]
 
     async def item_id(self, vault: Vault, caller: Principal, item: str) -> ResourceId:
         """Find the ARM id of a protected item that the caller reaches by its last segment; raises `Refused` (NotFound)."""
         found = one(await self.items(vault), caller, item, "protected item")
-        return ResourceId.parse(str(found.body["id"]))
+        return ResourceId.parse(found.id)
 
     async def protectable(self, vault: Vault) -> list[Entry]:
         """Read the machines that can be protected, of all clouds of the vault: Azure lists them cloud by cloud only."""
@@ -158,7 +167,7 @@ class Inventory:
         for number, item in enumerate(found):
             if item.protected_item_id is not None and not vault.sees(await self._owner(item.protected_item_id)):
                 found[number] = item.model_copy(update={"protected_item_id": None})
-        return [_entry(item.id, await self._owner(item.id), item.as_json()) for item in found]
+        return [_entry(item.id, await self._owner(item.id), item) for item in found]
 
     async def protectable_bodies(self, vault: Vault) -> list[Json]:
         """Read the same, as ARM has it."""
@@ -171,7 +180,7 @@ class Inventory:
         found, whole = await self._job_facts(vault), await self._owner(str(vault.id))
         owners = await self._owners_of_jobs(vault, found, await self._item_facts(vault)) if await self._is_shared(vault) else {}
         return [
-            Entry(_newest(job.started_at, job.name), job.name, owners.get(job.name, whole), views.job_row(job).as_json())
+            Entry(_newest(job.started_at, job.name), job.name, owners.get(job.name, whole), views.job_row(job))
             for job in found
             if wanted is None or wanted.takes(job)
         ]
@@ -194,7 +203,7 @@ class Inventory:
                 return []
             raise _refused(failure) from failure
 
-    async def _entries(self, vault: Vault, kind: str, view: Callable[[Json], JsonObject]) -> list[Entry]:
+    async def _entries(self, vault: Vault, kind: str, view: Callable[[Json], _Named]) -> list[Entry]:
         found = await asked(self.gateway.children(vault.id, kind))
         return [_entry(own_id(body), await self._owner(own_id(body)), view(body)) for body in found]
 
@@ -220,9 +229,9 @@ def _refused(failure: CallFailure) -> Exception:
     return failure
 
 
-def _entry(id_: str, owner: str | None, answer: JsonObject) -> Entry:
+def _entry(id_: str, owner: str | None, answer: _Named) -> Entry:
     """Return a thing that is listed by its name."""
-    return Entry(f"{str(answer['name']).lower()}|{id_.lower()}", last_segment(id_), owner, answer)
+    return Entry(f"{answer.name.lower()}|{id_.lower()}", last_segment(id_), owner, answer, id_)
 
 
 def _newest(at: datetime | None, name: str) -> str:

@@ -9,7 +9,7 @@ from shared.access.principal import Principal, not_found
 from shared.arm.ids import ResourceId
 from shared.clock import from_text
 from shared.failovers.vault.names import JobState
-from shared.operations.model.models import JsonObject
+from shared.values.documents import Document
 
 if TYPE_CHECKING:
     from shared.failovers.vault.facts import ProtectedItemFacts
@@ -33,12 +33,13 @@ class Vault:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One thing of a list: `key` is what it is listed by, `name` the last segment of its id, `owner` its tenant, `body` the answer."""
+    """One thing of a list: `key` is what it is listed by, `name` the last segment of its id, `owner` its tenant, `id` its ARM id."""
 
     key: str
     name: str
     owner: str | None
-    body: JsonObject
+    answer: Document
+    id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

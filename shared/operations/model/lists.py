@@ -6,15 +6,12 @@ from a partition only where the merge has used up what was read: for N rows at m
 
 import asyncio
 import heapq
-from collections import defaultdict
 from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from shared.clock import from_text
-from shared.operations.model.identity import all_partitions, inverted, partition_of, partition_of_tenant
+from shared.operations.model.identity import all_partitions, partition_of_tenant
 from shared.operations.model.models import Listed, Operation
-from shared.operations.model.rows import Active
 from shared.operations.model.store import ListRow, Store, list_ranges
 
 _SIDE_BY_SIDE = 16
@@ -56,34 +53,27 @@ class Lists:
     async def page(self, query: Query, top: int, after: str | None) -> Listed:
         """Return up to `top` operations after the list key `after`, newest first."""
         partition = partition_of_tenant(query.tenant) if query.tenant is not None else None
-        ranges = [_Range(prefix, number, top + 1) for prefix, number in list_ranges(query.tenant, partition)]
+        return await self._page(list_ranges(query.tenant, partition), _conditions(query), top, after)
+
+    async def needing_attention(self, query: Query, top: int, after: str | None) -> Listed:
+        """Return the operations that need attention: the on-call page, whose cost is what needs attention."""
+        partitions = all_partitions() if query.tenant is None else (partition_of_tenant(query.tenant),)
+        conditions = _conditions(query) | ({"tenant": (query.tenant,)} if query.tenant is not None else {})
+        page = await self._page([("q|", partition) for partition in partitions], conditions, top, after)
+        return Listed(tuple(operation for operation in page.operations if operation.attention is not None), page.last)
+
+    async def _page(self, keys: Sequence[tuple[str, str]], conditions: Mapping[str, Sequence[str]], top: int, after: str | None) -> Listed:
+        """Return a page of the merge of some ranges, each a prefix in a partition."""
+        ranges = [_Range(prefix, number, top + 1) for prefix, number in keys]
         if len(ranges) > 1 and top > _SMALL_PAGE:
             for one in ranges:
                 one.more = top // len(ranges) * 3 // 2 + _SMALL_PAGE
-        conditions = _conditions(query)
         await _gather([self._read_on(one, after, conditions) for one in ranges])
         while (cut_off := _cut_off(ranges, top + 1)) is not None:
             await self._read_on(cut_off, after, conditions)
         merged = list(heapq.merge(*(one.rows for one in ranges), key=lambda row: row.key))[: top + 1]
         operations = await self._whole(merged[:top])
         return Listed(operations, merged[top - 1].key if len(merged) > top else None)
-
-    async def standing(self, query: Query, top: int, after: str | None) -> Listed:
-        """Return the operations that ask for a person: the on-call page, whose cost is what is active."""
-        partitions = all_partitions() if query.tenant is None else (partition_of_tenant(query.tenant),)
-        found = await _gather([self.store.asking(partition) for partition in partitions])
-        keys = sorted(_key(row) for part in found for row in part if _fits(row, query))
-        # after the key of the last row, not after the row itself: its attention may have ended
-        later = [key for key in keys if after is None or key > after]
-        page = later[:top]
-        by_partition: dict[str, list[str]] = defaultdict(list)
-        for key in page:
-            by_partition[partition_of(key.rpartition("|")[2])].append(key)
-        read = await _gather([self.store.list_rows(partition, chosen) for partition, chosen in by_partition.items()])
-        known = {row.key: row for part in read for row in part}
-        operations = await self._whole([known.get(key) or ListRow(key, None) for key in page])
-        asking = tuple(operation for operation in operations if operation.attention is not None)
-        return Listed(asking, page[-1] if len(later) > top else None)
 
     async def _read_on(self, one: _Range, after: str | None, conditions: Mapping[str, Sequence[str]]) -> None:
         """Read the next rows of a range; each read of it is twice as long as the one before."""
@@ -115,19 +105,6 @@ def _conditions(query: Query) -> dict[str, Sequence[str]]:
     if query.status:
         conditions["status"] = (query.status,)
     return conditions | {f"f_{name}": (value,) for name, value in (query.filters or {}).items()}
-
-
-def _fits(row: Active, query: Query) -> bool:
-    return (
-        row.attention is not None
-        and row.kind in query.kinds
-        and (query.tenant is None or row.tenant == query.tenant)
-        and (query.status is None or row.status == query.status)
-    )
-
-
-def _key(row: Active) -> str:
-    return f"{inverted(from_text(row.created_at))}|{row.id}"
 
 
 async def _gather(calls: Sequence[Awaitable[T]]) -> list[T]:

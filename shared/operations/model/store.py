@@ -7,7 +7,7 @@ after the row was read again and the stamp is another's.
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -19,14 +19,12 @@ from shared.operations.model.due_rows import DueRows
 from shared.operations.model.identity import all_partitions, body_hash, operation_id, partition_of, partition_of_tenant
 from shared.operations.model.models import Accepted, JsonObject, NewOperation, Operation, Status
 from shared.operations.model.rows import Active
-from shared.operations.model.writing import Write, groups, is_lost_deletion, list_entities
+from shared.operations.model.writing import Write, attention_keys, groups, list_entities
 from shared.operations.timings import dispatch_hold
 from shared.storage.pieces import from_pieces, pieces
 from shared.storage.tables import Change, Conflict, Found, Table
 
 TABLE = "operations"
-_KEYS_IN_ONE_FILTER = 12
-"""A filter of table storage has at most 15 comparisons; three of them are the range."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +140,7 @@ class Store:
 
         `filters` are values that lists filter by and that were not known before. Raises `Conflict` where another wrote it meanwhile.
         """
-        write = self._prepared(row, detail=detail, listed=listed, filters=filters)
+        write = await self._prepared(row, detail=detail, listed=listed, filters=filters)
         try:
             etags = await self._transact(write.changes())
         except Conflict:
@@ -154,13 +152,13 @@ class Store:
 
         An error of a transaction names one bad row only: it is dropped and the rest repeated, a few times, then row by row.
         """
-        writes = [self._prepared(row, seen=seen, listed=listed) for row, seen, listed in written]
+        writes = await asyncio.gather(*(self._prepared(row, seen=seen, listed=listed) for row, seen, listed in written))
         done: list[Active] = []
         for group in groups(writes):
             done += await self._save_group(group)
         return done
 
-    def _prepared(
+    async def _prepared(
         self,
         row: Active,
         *,
@@ -171,22 +169,38 @@ class Store:
     ) -> Write:
         has_detail = row.has_detail or detail is not None or seen is not None
         stamped = replace(row, stamp=self._ids.new(), has_detail=has_detail, shown_as=listing.shown_as(row))
-        scheduled, entry = self._scheduled(stamped)
-        return Write(scheduled, tuple(entry), detail, seen, listed or stamped.shown_as != row.shown_as, filters)
+        scheduled, entry = self._scheduled(replace(stamped, attention_listed=row.attention is not None))
+        enters = scheduled.attention_listed and not row.attention_listed
+        return Write(
+            scheduled,
+            tuple(entry),
+            detail,
+            seen,
+            listed or enters or stamped.shown_as != row.shown_as,
+            filters,
+            list_row=await self._list_columns(row) if enters else {},
+            leaves_attention_list=row.attention_listed and not scheduled.attention_listed,
+        )
+
+    async def _list_columns(self, row: Active) -> Mapping[str, Any]:
+        """Return what the provider's list row of an operation holds."""
+        found = await self._table.get(row.partition, rows.list_keys(row.tenant, row.created_at, row.id)[1])
+        return found.entity if found else {}
 
     def _scheduled(self, row: Active) -> tuple[Active, list[Change]]:
         return due.scheduled(row, self._clock.now(), dispatch_hold(self._clock.speed))
 
     async def _transact(self, changes: list[Change]) -> list[str]:
-        """Make the changes of one row and return their ETags; an entry or a detail that is not there counts as deleted."""
+        """Make the changes of one row and return their ETags; what is not there counts as deleted."""
         if len(changes) == 1 and changes[0].etag is not None:
             return [await self._table.merge(changes[0].entity, changes[0].etag)]
-        try:
-            return await self._table.transact(changes)
-        except Conflict as conflict:
-            if not is_lost_deletion(changes, conflict.index):
-                raise
-        return await self._table.transact([change for change in changes if change.kind != "delete"])
+        while True:
+            try:
+                return await self._table.transact(changes)
+            except Conflict as conflict:
+                if conflict.index is None or changes[conflict.index].kind != "delete":
+                    raise
+                del changes[conflict.index]
 
     async def _save_group(self, group: list[Write]) -> list[Active]:
         for _ in range(3):
@@ -200,7 +214,7 @@ class Store:
                     break
                 lost, change = changes[conflict.index]
                 if change.kind == "delete":
-                    group[lost] = group[lost].without_deletions()
+                    group[lost] = group[lost].without(change)
                     continue
                 if await self._is_written(group[lost].row):
                     return await self._as_written([write.row for write in group])
@@ -249,6 +263,7 @@ class Store:
             group="",
             intent=None,
             attention=None,
+            attention_listed=False,
             nonce="",
             lease_until="",
             pending_events=("terminal",),
@@ -265,6 +280,8 @@ class Store:
         ]
         if row.has_detail:
             changes.append(Change("delete", {"PartitionKey": row.partition, "RowKey": f"d|{row.id}"}))
+        if row.attention_listed:
+            changes.append(Change("delete", attention_keys(row)))
         try:
             etag = (await self._transact(changes))[0]
         except Conflict:
@@ -320,11 +337,21 @@ class Store:
         found = self._table.range(filters, select=["PartitionKey", "RowKey"], parameters=parameters, limit=limit)
         return [str(item.entity["RowKey"]).removeprefix("a|") async for item in found]
 
-    async def asking(self, partition: str) -> list[Active]:
-        """Return the active rows of a partition that ask for a person (`attention`)."""
+    async def mend_attention_list(self, partition: str, serves: Callable[[str], bool]) -> None:
+        """Write the list rows of operations that need attention and have none, and delete those of operations that need none any more.
+
+        An older version leaves both. `serves` is true for the kinds whose rows this app may write.
+        """
+        parameters = {"partition": partition}
+        filters = "PartitionKey eq @partition and RowKey ge 'q|' and RowKey lt 'q}'"
+        listed = [item async for item in self._table.range(filters, select=["PartitionKey", "RowKey"], parameters=parameters)]
         filters = "PartitionKey eq @partition and RowKey ge 'a|' and RowKey lt 'a}' and attentions gt 0 and attention ne ''"
-        found = self._table.range(filters, parameters={"partition": partition})
-        return [rows.read_active(item.entity, item.etag) async for item in found]
+        found = [rows.read_active(item.entity, item.etag) async for item in self._table.range(filters, parameters=parameters)]
+        needing, there = {rows.attention_key(row): row for row in found}, {str(item.entity["RowKey"]): item.etag for item in listed}
+        missing = [row for key, row in needing.items() if key not in there and serves(row.kind) and not row.is_newer]
+        await self.save_all([(replace(row, attention_listed=False), None, True) for row in missing])
+        for key in there.keys() - needing.keys():
+            await self._table.delete(partition, key, there[key])
 
     async def list_page(
         self, prefix: str, partition: str, after: str | None, conditions: Mapping[str, Sequence[str]], limit: int
@@ -342,21 +369,6 @@ class Store:
             filters += " and ( " + " or ".join(f"{column} eq @{name}" for name in names) + " )"
         found = self._table.range(filters, select=listing.COLUMNS, parameters=parameters, limit=limit)
         return [_list_row(prefix, item) async for item in found]
-
-    async def list_rows(self, partition: str, keys: Sequence[str]) -> list[ListRow]:
-        """Return the provider's list rows of a partition by their list keys, with one range read for each dozen."""
-        found: list[ListRow] = []
-        ordered = sorted(keys)
-        for start in range(0, len(ordered), _KEYS_IN_ONE_FILTER):
-            chunk = ordered[start : start + _KEYS_IN_ONE_FILTER]
-            names = [f"k{number}" for number in range(len(chunk))]
-            filters = "PartitionKey eq @partition and RowKey ge @first and RowKey le @last and ( "
-            filters += " or ".join(f"RowKey eq @{name}" for name in names) + " )"
-            parameters = {"partition": partition, "first": f"p|{chunk[0]}", "last": f"p|{chunk[-1]}"}
-            parameters |= {name: f"p|{key}" for name, key in zip(names, chunk, strict=True)}
-            page = self._table.range(filters, select=listing.COLUMNS, parameters=parameters)
-            found += [_list_row("p|", item) async for item in page]
-        return found
 
     async def request(self, operation: str) -> Mapping[str, object] | None:
         """Return the request row of an operation, or None."""

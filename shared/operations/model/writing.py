@@ -1,7 +1,7 @@
 """The transactions that write an active row: with its entry among the due, its detail and its list rows. Pure."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Self
 
 from shared.operations.model import listing, rows
@@ -16,7 +16,9 @@ class Write:
     """A row to write under its ETag.
 
     `entry` moves its entry among the due. `detail` is what a step learned, `seen` what a check saw; None leaves either as it is. `filters`
-    are values that lists filter by and that were not known before; `listed` is true where the list rows change.
+    are values that lists filter by and that were not known before; `listed` is true where the list rows change. `list_row` holds columns of
+    a new list row among those that need attention; `leaves_attention_list` is true where that row is deleted. `absent` are the row keys
+    of deletions that found nothing.
     """
 
     row: Active
@@ -25,6 +27,9 @@ class Write:
     seen: JsonObject | None = None
     listed: bool = False
     filters: Mapping[str, str] | None = None
+    list_row: Mapping[str, object] = field(default_factory=dict)
+    leaves_attention_list: bool = False
+    absent: frozenset[str] = frozenset()
 
     def changes(self) -> list[Change]:
         """Return the changes, that of the row first."""
@@ -37,11 +42,20 @@ class Write:
         if self.listed or self.filters or any(document is not None for document in documents.values()):
             columns = rows.list_state(row) | rows.filter_columns(self.filters or {}) | listing.shown_columns(row, documents)
             changes += [Change("upsert", entity) for entity in list_entities(row, columns)]
-        return changes
+            if row.attention_listed:
+                changes.append(Change("upsert", {**self.list_row, **columns, **attention_keys(row)}))
+        if self.leaves_attention_list:
+            changes.append(Change("delete", attention_keys(row)))
+        return [change for change in changes if change.kind != "delete" or change.entity["RowKey"] not in self.absent]
 
-    def without_deletions(self) -> Self:
-        """Return the write that leaves an entry which it could not delete."""
-        return replace(self, entry=tuple(change for change in self.entry if change.kind != "delete"))
+    def without(self, change: Change) -> Self:
+        """Return the write without a deletion that found nothing."""
+        return replace(self, absent=self.absent | {str(change.entity["RowKey"])})
+
+
+def attention_keys(row: Active) -> rows.Entity:
+    """Return the keys of the list row of operations that need attention."""
+    return {"PartitionKey": row.partition, "RowKey": rows.attention_key(row)}
 
 
 def list_entities(row: Active, columns: rows.Entity) -> list[rows.Entity]:
@@ -62,8 +76,3 @@ def groups(writes: Iterable[Write]) -> list[list[Write]]:
         split[-1].append(write)
         room -= size
     return split
-
-
-def is_lost_deletion(changes: Sequence[Change], index: int | None) -> bool:
-    """Whether the change that failed is the deletion of what is not there, which must not keep the row from being written."""
-    return index is not None and index < len(changes) and changes[index].kind == "delete"

@@ -26,6 +26,7 @@ BUSY_LIMIT = timedelta(minutes=30)
 BUSY_DELAY = timedelta(seconds=30)
 """The least time between two sends of such an effect."""
 _LOST_BEFORE_ATTENTION = 4
+_CONFLICT = 409
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,11 +177,25 @@ async def perform(claim: ClaimedRow, effect: Effect[T]) -> T:
     """
     intent = claim.row.intent
     if intent is not None and intent.effect == effect.name:
-        found = await effect.look(intent)
+        found = await _look(effect, intent)
         if isinstance(found, Started):
             return _settled(claim, found.evidence)
         _after_absence(claim, effect, intent)
     return await _send(claim, effect)
+
+
+async def _look(effect: Effect[T], intent: Intent) -> Started[T] | Absent:
+    """Look for an effect; a look that Azure refuses shows nothing, and must not count as a refusal of the effect itself.
+
+    A conflict is a result: what is there under the effect's name is something else.
+    """
+    try:
+        return await effect.look(intent)
+    except CallFailure as failure:
+        if failure.kind not in {FailureKind.REFUSED, FailureKind.NOT_FOUND} or failure.status == _CONFLICT:
+            raise
+        code, message, later = failure.code, failure.message, failure.retry_after
+        raise CallFailure(FailureKind.IN_DOUBT, code=code, message=message, status=failure.status, retry_after=later) from failure
 
 
 def _settled(claim: ClaimedRow, evidence: T) -> T:
@@ -197,10 +212,16 @@ def _after_absence(claim: ClaimedRow, effect: Effect[T], intent: Intent) -> None
     if isinstance(decision, NotStarted):
         claim.clear_intent()
         claim.clear_busy()
-        refusal = decision.refusal
-        raise CallFailure(FailureKind.REFUSED, code=refusal.code, message=refusal.message, target=refusal.target, details=refusal.details)
+        raise _as_failure(decision.refusal)
     message = f"It is unknown whether {effect.name} started. Check in Azure, then call resolve."
     raise StepWaits(Wait(decision.at, attention=(ErrorCode.OUTCOME_UNKNOWN, message) if decision.unknown else None))
+
+
+def _as_failure(refusal: Problem) -> CallFailure:
+    """Return a stored refusal as the failure that it was: a 404, whose codes end in NotFound, may pass, and is the caller's to judge."""
+    absent = str(refusal.code).lower().endswith("notfound")
+    kind, status = (FailureKind.NOT_FOUND, 404) if absent else (FailureKind.REFUSED, None)
+    return CallFailure(kind, code=refusal.code, message=refusal.message, target=refusal.target, details=refusal.details, status=status)
 
 
 async def _send(claim: ClaimedRow, effect: Effect[T]) -> T:
@@ -232,8 +253,8 @@ def _unknown(claim: ClaimedRow, effect: Effect[T], intent: Intent) -> StepWaits:
 
 
 async def _refused(claim: ClaimedRow, effect: Effect[T], intent: Intent, failure: CallFailure) -> T:
-    if failure.status == 409:
-        found = await effect.look(intent)
+    if failure.status == _CONFLICT:
+        found = await _look(effect, intent)
         if isinstance(found, Started):
             return _settled(claim, found.evidence)
     failure = _within_limit(claim, effect, failure)

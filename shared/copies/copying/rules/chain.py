@@ -20,12 +20,9 @@ leave it unchanged. Two names of one hash would hide a foreign copy from the thr
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Self
-
-from shared.clock import from_text, to_text
 
 STARTS_PER_HOUR = 3
 """docs/azure/restore-points.md: "3 copies per hour per target collection"."""
@@ -37,7 +34,7 @@ FALLBACK = timedelta(hours=1)
 
 Each further three sleep an hour longer: Azure starts three an hour, so of thousands that wait only those are looked at whose turn may come.
 """
-_HASH = 8
+HASH_LENGTH = 8
 _MAY_STILL_RUN = 3
 
 REFRESH = timedelta(minutes=10)
@@ -66,31 +63,6 @@ class ChainHead:
     last_taken_at: datetime | None = None
     foreign: str | None = None
     seen: tuple[str, ...] = ()
-
-    def as_json(self) -> dict[str, object]:
-        """Return what `from_json` reads, for a table row; `seen` is one text of at most about 4,000 characters."""
-        return {
-            "current": self.current,
-            "started": [[start.name, to_text(start.at)] for start in self.started],
-            "lastTakenAt": to_text(self.last_taken_at) if self.last_taken_at is not None else None,
-            "foreign": self.foreign,
-            "seen": "".join(self.seen),
-        }
-
-    @classmethod
-    def from_json(cls, row: Mapping[str, object]) -> Self:
-        """Read what `as_json` wrote; an empty mapping is a chain that has not been used. Raises `ValueError` for anything else."""
-        taken, current, foreign, started = (row.get(name) for name in ("lastTakenAt", "current", "foreign", "started"))
-        seen = str(row.get("seen") or "")
-        if not isinstance(started, list | tuple | None):
-            raise ValueError("the starts of a chain are a list")
-        return cls(
-            current=str(current) if current else None,
-            started=tuple(Start(str(name), from_text(str(at))) for name, at in started or ()),
-            last_taken_at=from_text(str(taken)) if taken else None,
-            foreign=str(foreign) if foreign else None,
-            seen=tuple(seen[at : at + _HASH] for at in range(0, len(seen), _HASH)),
-        )
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -306,4 +278,4 @@ def _newest(*moments: datetime | None) -> datetime | None:
 
 
 def _hash(name: str) -> str:
-    return hashlib.sha256(name.lower().encode()).hexdigest()[:_HASH]
+    return hashlib.sha256(name.lower().encode()).hexdigest()[:HASH_LENGTH]

@@ -80,7 +80,7 @@ def plan_hash(plan: Plan, request: FailoverRequest) -> str:
         "action": plan.action,
         "legs": list(plan.legs),
         "approval": plan.approval,
-        "options": effective_options(request.action, request.options),
+        "options": _effective_options(request.action, request.options),
         "follows": _follows(request),
         "members": sorted([_key(member.protected_item_id), member.group] for member in plan.members),
         "checks": sorted([check.name, _key(check.target), check.result] for check in plan.checks),
@@ -88,7 +88,7 @@ def plan_hash(plan: Plan, request: FailoverRequest) -> str:
     return hashlib.sha256(canonical(body)).hexdigest()
 
 
-def effective_options(action: Action, options: FailoverOptions) -> dict[str, Any]:
+def _effective_options(action: Action, options: FailoverOptions) -> dict[str, Any]:
     """Return the options in effect for an action, defaults included, ids in the form that they are compared by."""
     found: dict[str, Any] = {}
     if action in USES_POINT:

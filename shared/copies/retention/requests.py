@@ -1,0 +1,36 @@
+"""What a caller may delete: fewer rules than a policy's retention, because the caller names the copy."""
+
+from collections.abc import Iterable
+from enum import StrEnum
+
+from shared.copies.retention.buckets import newest_first
+from shared.copies.retention.facts import CopyFacts, CopyState
+
+
+class DeletionRefusal(StrEnum):
+    """The code with which the deletion of a copy is refused (409)."""
+
+    NOT_FINISHED = "NotFinished"
+    SCOPE_BUSY = "ScopeBusy"
+    LAST_USABLE_COPY = "LastUsableCopy"
+    CHAIN_NEEDS_IT = "ChainNeedsIt"
+
+
+def refusal_of_deletion(
+    copy: CopyFacts, copies: Iterable[CopyFacts], *, accept_last: bool, accept_full_copy: bool
+) -> DeletionRefusal | None:
+    """Return why a copy cannot be deleted, None where it can; `copies` are those of its place in the ledger, itself among them.
+
+    A failed copy can go. `accept_last` allows the last usable copy of the place, `accept_full_copy` the newest of a chain that has older
+    ones: the next copy then is whole. What the ledger does not know is no copy here, so that it never counts as the last usable one.
+    """
+    if copy.state in {CopyState.WAITING, CopyState.COPYING}:
+        return DeletionRefusal.NOT_FINISHED
+    if copy.in_use:
+        return DeletionRefusal.SCOPE_BUSY
+    if copy.state is CopyState.FAILED:
+        return None
+    usable = newest_first(other for other in copies if other.state is CopyState.USABLE and other.vm_id == copy.vm_id)
+    if len(usable) == 1:
+        return None if accept_last else DeletionRefusal.LAST_USABLE_COPY
+    return DeletionRefusal.CHAIN_NEEDS_IT if usable[0] == copy and not accept_full_copy else None

@@ -1,0 +1,133 @@
+"""One history: what is asked for, what goes wrong, and what must be so at the end."""
+
+import itertools
+import random
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import cache, partial
+from pathlib import Path
+from typing import Any
+
+from local.simulation.ids import derived
+from local.simulation.platform import Platform
+from local.simulation.sample_estate import sample_estate
+from tests.crash.failing import REQUESTS, Failing, wanted_of
+from tests.crash.fleet import Fleet
+from tests.crash.setting_up import SettingUp, changes_of
+from tests.crash.world import Json, world
+from tests.histories.in_memory import MemoryApp, MemoryAzure, MemoryHost, MemoryHttp, MemoryTables
+from tests.support.sites import Maker
+
+STEP = timedelta(minutes=4)
+FAULTY = timedelta(hours=2)
+"""How long faults last at most, of Azure's time."""
+MOST = timedelta(hours=60)
+"""How long a history may take, of Azure's time; a copy takes some hours where a chain waits for its turn."""
+ANY_WRITE = "(any write)"
+_WRITES = ("PUT", "POST", "PATCH", "DELETE")
+_TWICE = {"lostResponse", "lateEffect", "errorAfterEffect", "timeout"}
+"""Faults after which a write of the set-up may be sent again, to the same end."""
+
+
+@cache
+def platform() -> Platform:
+    """Return the simulated Azure of all histories: it makes a key for its tokens, which takes time."""
+    return Platform(speed=0)
+
+
+def fleet_of(app: MemoryApp) -> Fleet:
+    """Return a fleet on an app in memory."""
+    parts: Any = (MemoryHost(app), MemoryAzure(app), MemoryHttp(app), MemoryTables(app.storage))
+    return Fleet(*parts)
+
+
+@dataclass
+class History:
+    """Copies of `points` restore points and `machines` machines, or failovers by kind, or changes of a vault; and the faults they meet.
+
+    The faults are there from the beginning (`early`), or once all is accepted.
+    """
+
+    name: str
+    log: Path
+    chance: random.Random
+    faults: list[Json] = field(default_factory=list)
+    points: int = 0
+    machines: int = 0
+    failovers: tuple[str, ...] = ()
+    changes: tuple[int, ...] = ()
+    early: bool = False
+
+    def __str__(self) -> str:
+        asked = self.failovers or (f"changes {self.changes}" if self.changes else f"copies {self.points} + {self.machines}")
+        return f"{self.name}: {asked}, {'early' if self.early else 'late'} {self.faults}"
+
+    async def run(self) -> None:
+        """Run it, and compare what it leaves with what it should."""
+        now = platform().clock.now()
+        estate: Json = sample_estate(now)
+        maker = Maker(estate, now)
+        failovers = [wanted_of(maker, kind, kind) for kind in self.failovers]
+        every, _, _ = changes_of(estate, maker, 1) if self.changes else ([], "", "")
+        copies = world(self.name, now, chains=1, points=self.points, machines=self.machines, minutes=5)
+        app = await MemoryApp.start(platform(), copies.estate if self.points else estate, self.chance, self.log)
+        fleet = fleet_of(app)
+        failing = Failing(fleet, failovers)
+        setting = SettingUp(fleet, [every[number] for number in self.changes], "", "", failing)
+        if self.early:  # asked over HTTP, until it is accepted
+            for failover in failovers:
+                failover.by_message = False
+            for change in setting.wanted:
+                change.by_message = ""
+            await self._plant(fleet)
+        for number, wanted in enumerate((*copies.points, *copies.machines) if self.points else ()):
+            await self._asked(app, partial(fleet.start, wanted, key=derived("copy", self.name, str(number))))
+        await self._asked(app, failing.ask_all)
+        await self._asked(app, setting.ask_all)
+        await app.advance(timedelta(0))  # messages are taken in; one that a fault refuses would be rejected, and its sender told
+        if not self.early:
+            await self._plant(fleet)
+        await self._until_ended(app, fleet, failing)
+        if self.points:
+            await fleet.compare()
+        elif failovers:
+            await failing.compare()
+        else:
+            await setting.compare(once=not _TWICE & {fault["fault"] for fault in self.faults})
+
+    async def _asked(self, app: MemoryApp, ask: Callable[[], Awaitable[object]]) -> None:
+        """Ask until it is accepted, under the same key, as a careful sender does whose request met a fault."""
+        began = app.platform.clock.now()
+        while True:
+            try:
+                await ask()
+            except AssertionError:
+                if app.platform.clock.now() - began > 2 * FAULTY:
+                    raise
+            else:
+                return
+            app.platform.clock.move(timedelta(minutes=1))
+            if app.platform.clock.now() - began > FAULTY:
+                app.platform.clear_faults()
+
+    async def _plant(self, fleet: Fleet) -> None:
+        for fault in self.faults:
+            for method in _WRITES if fault.get("method") == ANY_WRITE else (fault.get("method"),):
+                await fleet.simulation.add_fault(**{**fault, "method": method})
+
+    async def _until_ended(self, app: MemoryApp, fleet: Fleet, failing: Failing) -> None:
+        began = app.platform.clock.now()
+        for _ in itertools.count():
+            await app.advance(STEP)
+            past = app.platform.clock.now() - began
+            if past > FAULTY:
+                app.platform.clear_faults()
+            rows = await fleet.active()
+            if not rows and not fleet.waiting(REQUESTS):
+                return
+            for row in rows:
+                if failing.wanted:
+                    await failing.help(row)
+            if past > MOST:
+                raise AssertionError(f"has not ended: {[(row['kind'], row['step'], row['nextAt'], row.get('attention')) for row in rows]}")

@@ -1,0 +1,429 @@
+"""The app before a simulated Azure in one process, without a host, sockets or files: for thousands of short histories.
+
+Entry points, core, capabilities and the pipeline to Azure are the real ones; storage is in memory, and requests to Azure are handed to the
+simulation's gate. `MemoryHost`, `MemoryHttp`, `MemoryTables` and `MemoryAzure` stand where a fleet has a host, its API, its tables and the
+simulation.
+"""
+
+import asyncio
+import json
+import random
+import re
+from collections import deque
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+from unittest.mock import patch
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+import azure.functions as func
+from azure.core.credentials import AccessTokenInfo
+from azure.core.exceptions import ServiceResponseError
+from azure.core.rest import AsyncHttpResponse, HttpRequest
+
+from functions.capabilities import NAMES, load
+from functions.system import ENDPOINTS
+from local.simulation.arm.gate import Gate
+from local.simulation.arm.outcome import Ending, Outcome, Received
+from local.simulation.arm.routes import Routes
+from local.simulation.client import ClockReading
+from local.simulation.faults.fault import Fault
+from local.simulation.platform import Platform
+from local.simulation.services import SERVICES
+from local.simulation.times import duration
+from shared.access.principal import Principal
+from shared.access.records import seeding
+from shared.access.roles import Role
+from shared.arm.clients import AzureClients
+from shared.arm.credentials import CachedCredential
+from shared.capability import check_queues, intake_queues, step_queues
+from shared.clock import RandomIds
+from shared.composition import Runtime, assemble
+from shared.operations.model.models import Actor
+from shared.operations.outside.messages import read_check, read_step
+from shared.operations.outside.receiving import Delivery
+from shared.settings import Settings
+from shared.web.calls import Endpoint
+from shared.web.entry import answer
+from tests.support.memory import MemoryBlobs, MemoryStorage, parse_filter
+
+Json = dict[str, Any]
+AZURE = "http://127.0.0.1:1"
+_CAPABILITIES = load(NAMES)
+_STEPS, _CHECKS, _INTAKE = step_queues(_CAPABILITIES), check_queues(_CAPABILITIES), intake_queues(_CAPABILITIES)
+_EVERY: tuple[Endpoint, ...] = (*ENDPOINTS, *(one for capability in _CAPABILITIES for one in capability.endpoints))
+_PATHS = [(one, re.compile(re.sub(r"\\{(\w+)\\}", r"(?P<\1>[^/]+)", re.escape(one.route.path)))) for one in _EVERY]
+_ROUNDS = 400
+
+
+class HistoryClock:
+    """The app's clock: Azure's time is the simulation's; wall time is the loop's, and goes on with Azure's."""
+
+    speed = 0.0
+
+    def __init__(self, platform: Platform) -> None:
+        self._platform = platform
+        self._began = platform.clock.now()
+
+    def now(self) -> datetime:
+        """Azure's time."""
+        return self._platform.clock.now()
+
+    def wall(self) -> datetime:
+        """Wall time."""
+        return datetime.fromtimestamp(self.monotonic(), UTC)
+
+    def monotonic(self) -> float:
+        """Seconds that never go back."""
+        return asyncio.get_running_loop().time() + (self.now() - self._began).total_seconds()
+
+    async def refresh(self) -> None:
+        """Do nothing: there is no copy of the time to renew."""
+
+
+class GateAnswer:
+    """An answer of the gate as azure-core reads one."""
+
+    def __init__(self, request: HttpRequest, outcome: Outcome) -> None:
+        self.request = request
+        self.status_code = outcome.status
+        self.reason = ""
+        self.headers = {name.title(): value for name, value in outcome.headers.items()} | {"Content-Type": "application/json"}
+        self.content_type = "application/json"
+        self.is_closed = self.is_stream_consumed = True
+        self.encoding = "utf-8"
+        self.url = request.url
+        self.content = b"" if outcome.body is None else json.dumps(outcome.body).encode()
+
+    def text(self, encoding: str | None = None) -> str:
+        return self.content.decode(encoding or "utf-8")
+
+    def json(self) -> Any:
+        return json.loads(self.content)
+
+    def body(self) -> bytes:
+        """Return the body, as older generated code asks for it."""
+        return self.content
+
+    def raise_for_status(self) -> None:
+        raise NotImplementedError
+
+    async def read(self) -> bytes:
+        return self.content
+
+    async def iter_raw(self, **_: Any) -> AsyncIterator[bytes]:
+        yield self.content
+
+    async def iter_bytes(self, **_: Any) -> AsyncIterator[bytes]:
+        yield self.content
+
+    async def close(self) -> None:
+        return
+
+    async def __aenter__(self) -> "GateAnswer":
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        return
+
+
+class GateTransport:
+    """Hands requests to the simulation's gate."""
+
+    def __init__(self, gate: Gate) -> None:
+        self._gate = gate
+
+    async def send(self, request: HttpRequest, **_: Any) -> AsyncHttpResponse:
+        """Send a request; a connection that is closed or held is one here too."""
+        parts = urlsplit(request.url)
+        content = request.content or b""
+        received = Received(
+            method=request.method,
+            path=unquote(parts.path),
+            query=dict(parse_qsl(parts.query, keep_blank_values=True)),
+            body=content if isinstance(content, bytes) else str(content).encode(),
+            authorization=request.headers.get("Authorization", ""),
+            client_request_id=request.headers.get("x-ms-client-request-id", ""),
+            base_url=AZURE,
+        )
+        await asyncio.sleep(0)
+        outcome = self._gate.receive(received)
+        await asyncio.sleep(0)
+        if outcome.ending is Ending.HOLD:
+            await asyncio.Event().wait()  # until the caller gives up
+        if outcome.ending is not Ending.ANSWER:
+            raise ServiceResponseError("the connection was closed")
+        return cast("AsyncHttpResponse", GateAnswer(request, outcome))
+
+    async def open(self) -> None:
+        """Do nothing."""
+
+    async def close(self) -> None:
+        """Do nothing."""
+
+    async def __aenter__(self) -> "GateTransport":
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        return
+
+
+class IssuedTokens:
+    """The source of the app's tokens for Resource Manager."""
+
+    def __init__(self, platform: Platform) -> None:
+        self._platform = platform
+
+    async def get_token_info(self, *_scopes: str, options: object = None) -> AccessTokenInfo:
+        """Return a new token."""
+        del options
+        app = self._platform.world.principal("farshore")
+        assert app is not None
+        token = self._platform.issuer.identity_token(AZURE, "t", app.id, "https://management.azure.com")
+        return AccessTokenInfo(token["access_token"], int(token["expires_on"]))
+
+    async def close(self) -> None:
+        """Do nothing."""
+
+
+class NamedCallers:
+    """Verifies tokens that name their caller: tenant, person and roles."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+
+    async def verify(self, authorization: str | None, *, founding: bool = False) -> Principal:  # noqa: ARG002  # it has a tenant
+        """Return the caller that a token names."""
+        tenant, person, *roles = (authorization or "").removeprefix("Bearer ").split("|")
+        found = await self._runtime.registry.by_name(tenant)
+        assert found is not None
+        actor = Actor("user" if person else "app", person or "app", person)
+        granted = frozenset(Role(role) for role in roles)
+        return Principal(actor, tenant, found.tenant_id or "", granted, found.kind == "provider", bool(person))
+
+
+@dataclass
+class MemoryApp:
+    """The app and its Azure; `chance` draws the order of messages, and which of them are lost or come twice."""
+
+    platform: Platform
+    gate: Gate
+    runtime: Runtime
+    storage: MemoryStorage
+    chance: random.Random
+    log: Path
+
+    @staticmethod
+    async def start(platform: Platform, estate: Json, chance: random.Random, log: Path) -> "MemoryApp":
+        """Start an app on empty storage, before an Azure that holds an estate."""
+        platform.clear_faults()
+        platform.replace_estate(estate)
+        storage, gate = MemoryStorage(), Gate(platform, Routes(SERVICES))
+        with patch.object(seeding, "connect", lambda _: storage):
+            await seeding.seed("", platform.estate()["tenants"])
+        settings = Settings(AZURE_RESOURCE_MANAGER_URL=AZURE, FARSHORE_QUEUE_ROLES="Copies.Write,Failovers.Execute")
+        credential = CachedCredential(cast("Any", IssuedTokens(platform)))
+        ids, clock = RandomIds(), HistoryClock(platform)
+        clients = AzureClients(settings, ids=ids, credential=credential, transport=cast("Any", GateTransport(gate)))
+        runtime = assemble(settings, _CAPABILITIES, clock, ids, cast("Any", storage), cast("Any", MemoryBlobs()), clients)
+        for subscription in estate["subscriptions"]:  # imports happen in threads, for which the loop does not wait
+            await clients.compute(subscription["id"])
+            await clients.site_recovery(subscription["id"])
+        runtime = replace(runtime, tokens=cast("Any", NamedCallers(runtime)))
+        return MemoryApp(platform, gate, runtime, storage, chance, log)
+
+    async def request(self, method: str, url: str, body: object, headers: Mapping[str, str]) -> func.HttpResponse:
+        """Send a request to the app."""
+        path = urlsplit(url).path
+        content = b"" if body is None else json.dumps(body).encode()
+        sent = {name.lower(): value for name, value in headers.items()} | ({"content-type": "application/json"} if content else {})
+        for endpoint, pattern in _PATHS:
+            found = pattern.fullmatch(path) if endpoint.route.method == method else None
+            if found is not None:
+                request = func.HttpRequest(
+                    method, f"http://localhost/api{url}", headers=sent, params={}, route_params=found.groupdict(), body=content
+                )
+                return await answer(request, self._assembled, endpoint)
+        raise AssertionError(f"no route for {method} {path}")
+
+    async def _assembled(self) -> Runtime:
+        return self.runtime
+
+    async def advance(self, step: timedelta) -> None:
+        """Move Azure's time, and do what came due."""
+        self.platform.clock.move(step)
+        self.gate.land()
+        for job in self.runtime.timers:
+            await job()
+        for _ in range(_ROUNDS):
+            await self.runtime.tick.run()
+            if not await self._work():
+                return
+        raise AssertionError("what is due never ends")
+
+    async def _work(self) -> int:
+        """Handle the messages that wait, some at a time, in any order; return how many there were."""
+        works = [self._step(text) for queue in _STEPS for text in self._drawn(queue)]
+        works += [self._check(text) for queue in _CHECKS for text in self._drawn(queue)]
+        works += [self._take_in(queue, text) for queue in _INTAKE for text in self._drawn(queue, lose=0.0)]
+        self.chance.shuffle(works)
+        for start in range(0, len(works), 4):
+            await asyncio.gather(*works[start : start + 4])
+        return len(works)
+
+    def _drawn(self, queue: str, lose: float = 0.02) -> Iterable[str]:
+        for text in self.storage.queues.take(queue):
+            drawn = self.chance.random()
+            if drawn >= lose:
+                yield text
+            if drawn > 0.95:
+                yield text
+
+    async def _step(self, text: str) -> None:
+        message = read_step(text)
+        for operation in message.ids if message else ():
+            await self.runtime.runner.run(operation)
+        await self.runtime.feed_budgets()
+
+    async def _check(self, text: str) -> None:
+        message = read_check(text)
+        if message is not None:
+            await self.runtime.checks.run(message)
+
+    async def _take_in(self, queue: str, text: str) -> None:
+        delivery = Delivery(queue, "m", text.encode(), datetime.now(UTC), 1)
+        try:
+            await self.runtime.receive(delivery)
+        except Exception:  # what may pass is delivered again, as the host does
+            self.storage.queues.messages.setdefault(queue, deque()).append(text)
+
+
+class MemoryAzure:
+    """The control surface of the simulation."""
+
+    def __init__(self, app: MemoryApp) -> None:
+        self._app = app
+
+    async def clock(self) -> ClockReading:
+        """Read Azure's time."""
+        return ClockReading(self._app.platform.clock.now(), 0.0, settled=True)
+
+    async def advance(self, step: str) -> ClockReading:
+        """Move Azure's time, and do what came due."""
+        await self._app.advance(duration(step))
+        return await self.clock()
+
+    async def effects(self, since: int = 0) -> list[Json]:
+        """Return the writes that took effect."""
+        return self._app.platform.effects.since(since)
+
+    async def estate(self) -> Json:
+        """Return everything that Azure holds."""
+        return self._app.platform.estate()
+
+    async def put_estate(self, estate: Json) -> None:
+        """Let Azure hold this instead."""
+        self._app.platform.replace_estate(estate)
+
+    async def add_fault(self, fault: str, *, method: str | None = None, path: str | None = None, **options: Any) -> None:
+        """Add a fault."""
+        match = {name: value for name, value in (("method", method), ("path", path)) if value is not None}
+        self._app.platform.add_faults([Fault.read({"match": match, "fault": fault, **options})])
+
+    async def clear_faults(self) -> None:
+        """Remove every fault."""
+        self._app.platform.clear_faults()
+
+    async def token(self, *roles: str, tenant: str, user: str = "", **_: object) -> str:
+        """Return a token that names its caller."""
+        return "|".join((tenant, user, *roles))
+
+    async def close(self) -> None:
+        """Do nothing."""
+
+
+class MemoryHost:
+    """The running host: its queues and log."""
+
+    api = ""
+
+    def __init__(self, app: MemoryApp) -> None:
+        self._app = app
+        self.host = SimpleNamespace(log=app.log, last_lines=lambda: "the captured log has it")
+
+    @contextmanager
+    def queue(self, name: str) -> Any:
+        """Return a client of a queue."""
+        queues = self._app.storage.queues.messages
+        waiting = queues.setdefault(name, deque())
+        yield SimpleNamespace(
+            send_message=waiting.append,
+            get_queue_properties=lambda: SimpleNamespace(approximate_message_count=len(waiting)),
+            clear_messages=waiting.clear,
+        )
+
+    def messages(self, name: str) -> list[str]:
+        """Take all messages off a queue."""
+        return self._app.storage.queues.take(name)
+
+
+class MemoryHttp:
+    """The app's API."""
+
+    def __init__(self, app: MemoryApp) -> None:
+        self._app = app
+
+    @asynccontextmanager
+    async def request(self, method: str, url: str, *, json: object = None, headers: Mapping[str, str]) -> AsyncIterator[Any]:
+        """Send a request."""
+        reply = await self._app.request(method, url, json, headers)
+        content = reply.get_body()
+
+        async def read() -> bytes:
+            return content
+
+        async def document(**_: object) -> Any:
+            return _loads(content)
+
+        yield SimpleNamespace(status=reply.status_code, headers=reply.headers, read=read, json=document)
+
+    def get(self, url: str, **options: Any) -> Any:
+        """Send a GET."""
+        return self.request("GET", url, **options)
+
+    def post(self, url: str, **options: Any) -> Any:
+        """Send a POST."""
+        return self.request("POST", url, **options)
+
+    async def close(self) -> None:
+        """Do nothing."""
+
+
+def _loads(content: bytes) -> Any:
+    return json.loads(content or b"null")
+
+
+@dataclass
+class MemoryTables:
+    """The tables, as a test looks at them."""
+
+    storage: MemoryStorage
+    name: str = field(default="")
+
+    def get_table_client(self, name: str) -> "MemoryTables":
+        """Return a table."""
+        return MemoryTables(self.storage, name)
+
+    async def query_entities(self, filters: str) -> AsyncIterator[Json]:
+        """Return the rows that fit."""
+        fits = parse_filter(filters, {}) if filters else lambda _: True
+        for entity, _ in list(self.storage.table(self.name).rows.values()):
+            if fits(entity):
+                yield dict(entity)
+
+    async def close(self) -> None:
+        """Do nothing."""

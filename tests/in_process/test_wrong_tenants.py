@@ -1,0 +1,239 @@
+"""Every route with every wrong tenant: what is another's is answered as what never was, and nothing happens in Azure.
+
+The routes are those that the app declares. What is tried follows from the owner that a route declares; a route without an owner, or with a
+body that is not in `BODIES`, fails. Whose each thing is, is the sample estate's: fabrikam owns, contoso calls.
+"""
+
+import json
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from functions.capabilities import NAMES
+from functions.system import declared_routes
+from shared.access.roles import Role
+from shared.web.routes import Owner, Route
+from tests.support.api import Caller, Reply
+from tests.support.running import READ_WRITE
+from tests.support.sites import Json, Sites, of_item, start
+
+ROUTES = declared_routes(NAMES)
+GUARDED = [route for route in ROUTES if route.owner is not Owner.OPEN]
+EVERYTHING = tuple(str(role) for role in Role if role is not Role.ADMIN)
+NEVER = "never-was"
+
+
+@dataclass(frozen=True, slots=True)
+class Things:
+    """What a tenant has in the estate, by the names that bodies and paths give it."""
+
+    vault: str
+    item: str
+    machine: str
+    point: str
+    networks: tuple[str, str]
+    cloud: str
+    failover: str
+    copy: str
+    tenant: str
+
+    def never(self) -> "Things":
+        """Return ids of the same shape of things that never were."""
+        networks = (f"{self.networks[0]}-{NEVER}", f"{self.networks[1]}-{NEVER}")
+        return Things(
+            f"{self.vault}-{NEVER}", f"{self.item}-{NEVER}", f"{self.machine}-{NEVER}", f"{self.point}-{NEVER}", networks,
+            f"{self.cloud}-{NEVER}", "a" * 26, "b" * 26, NEVER,
+        )  # fmt: skip
+
+    def blanked(self, text: str, *more: str) -> str:
+        """Return a text in lower case, without the ids and names that the caller itself has sent."""
+        text = text.lower()
+        own = [self.item, self.machine, self.point, *self.networks, self.cloud, self.vault, self.failover, self.copy, self.tenant, *more]
+        for known in sorted((part for one in own for part in (one, one.rpartition("/")[2])), key=len, reverse=True):
+            text = text.replace(known.lower(), "?")
+        return text
+
+
+def group(machine: str) -> str:
+    return machine.partition("/providers/")[0].replace("production", "recovery")
+
+
+BODIES: dict[str, Callable[[Things], Json]] = {
+    "CopyRequest": lambda its: {"source": {"restorePointId": its.point}, "target": {"region": "northeurope", "resourceGroup": "a-group"}},
+    "FailoverRequest": lambda its: of_item(its.item, "Commit"),
+    "ApproveRequest": lambda _: {"planHash": "0" * 64},
+    "RejectRequest": lambda _: {"reason": "mine"},
+    "ResolveRequest": lambda _: {"outcome": "notStarted"},
+    "PolicyRequest": lambda its: {
+        "provider": "A2A", "recoveryPointHours": 24, "clouds": [{"cloud": its.cloud, "target": its.cloud}]
+    },
+    "NetworkMappingRequest": lambda its: {"primaryNetwork": its.networks[0], "recoveryNetwork": its.networks[1]},
+    "ProtectManyRequest": lambda its: {
+        "virtualMachineId": its.machine,
+        "policy": "a2a-day",
+        "resourceGroupId": group(its.machine),
+        "storageAccountId": f"{group(its.machine)}/providers/Microsoft.Storage/storageAccounts/cache",
+    },
+    "UpdateItemRequest": lambda _: {"targetVmName": "stolen"},
+    "RecoveryPlanRequest": lambda its: {"groups": [{"members": [its.item]}]},
+    "DrillPolicyRequest": lambda its: {
+        "protectedItemIds": [its.item],
+        "every": "P7D",
+        "network": its.networks[1],
+        "firstAt": (datetime.now(UTC) + timedelta(days=1)).isoformat(),
+    },
+    "ProtectionPolicyRequest": lambda its: {
+        "cloud": its.cloud,
+        "include": ["*"],
+        "protection": {"policy": "every-5-minutes", "network": its.networks[1], "targetVmSize": "Standard_D4s_v3"},
+    },
+}  # fmt: skip
+"""The body of each model, with the ids of a tenant's things."""
+
+
+@pytest.fixture(scope="module")
+def theirs(sites_stack: Sites) -> Iterator[Things]:
+    """What fabrikam has; its failover waits for approval, its copy is running."""
+    sites = sites_stack
+    estate, item = sites.stack.control("GET", "estate"), sites.a2a("fabrikam")
+    owner = sites.caller("fabrikam", *EVERYTHING, user="owner")
+    failover = start(owner, of_item(item, "UnplannedFailover"))
+    sites.until_step(owner, failover, "awaitingApproval", by="PT1M")
+    points = [point["id"] for one in estate["restorePointCollections"] for point in one["restorePoints"] if "/fabrikam-" in one["id"]]
+    subscription = next(one["subscriptions"][0] for one in estate["tenants"] if one["name"] == "fabrikam")
+    points = [point for point in points if subscription in point]
+    target = {"region": "northeurope", "resourceGroup": "fabrikam-recovery"}
+    copies = [owner.post("/restore-point-copies", {"source": {"restorePointId": point}, "target": target}) for point in points[:2]]
+    assert [reply.status for reply in copies] == [202, 202], copies
+    known = {one["id"].rpartition("/")[2]: one["id"] for one in estate["virtualNetworks"]}
+    things = Things(
+        vault=item.partition("/replicationFabrics/")[0],
+        item=item,
+        machine=next(one["id"] for one in estate["virtualMachines"] if one["id"].endswith("/fabrikam-web01")),
+        point=points[0],
+        networks=(known["fabrikam-westeurope"], known["fabrikam-northeurope"]),
+        cloud=item.partition("/replicationProtectedItems/")[0],
+        failover=failover,
+        copy=copies[0].body["id"],
+        tenant="fabrikam",
+    )
+    drill = json.dumps(BODIES["DrillPolicyRequest"](things)).encode()
+    assert owner.call("PUT", "/drill-policies/fabrikam-drill", drill, {"Content-Type": "application/json"}).status == 200
+    yield things
+    owner.call("DELETE", "/drill-policies/fabrikam-drill")
+    owner.post(f"/failovers/{failover}/cancel")
+    sites.stack.advance()
+
+
+@pytest.fixture(params=["a tenant's caller with every role and Admin", "the provider's with every role but Admin"])
+def stranger(request: pytest.FixtureRequest, sites: Sites) -> Caller:
+    """A person to whom nothing of fabrikam's is there: `Admin` counts in the provider's tenant only."""
+    if request.param.startswith("the provider's"):
+        return sites.caller("provider", *EVERYTHING, user="mallory")
+    return sites.caller("contoso", *EVERYTHING, "Admin", user="eve")
+
+
+def ask(caller: Caller, route: Route, path: str, body: Json | None) -> Reply:
+    headers = {"Content-Type": "application/json"} | ({"Repeatability-Request-ID": str(uuid.uuid4())} if route.repeatable else {})
+    return caller.call(route.method, path, None if body is None else json.dumps(body).encode(), headers)
+
+
+def body_of(route: Route, its: Things) -> Json | None:
+    return None if route.request is None else BODIES[route.request.__name__](its)
+
+
+def operation(route: Route, its: Things) -> str:
+    return its.copy if route.kind is not None and route.kind.resource == "restore-point-copies" else its.failover
+
+
+def filled(route: Route, name: str, query: str = "") -> str:
+    path = route.path
+    for parameter in route.path_parameters:
+        path = path.replace(f"{{{parameter}}}", name)
+    confirm = f"confirm={name}" if any(one.name == "confirm" for one in route.query) else ""
+    return path + ("?" + "&".join(part for part in (query, confirm) if part) if query or confirm else "")
+
+
+def tries(route: Route, its: Things, name: str) -> list[str]:
+    """Return the paths by which a caller can name another's thing; `name` is that of a thing in its vault."""
+    if route.owner is Owner.OPERATION:
+        return [filled(route, operation(route, its))]
+    if route.owner is Owner.TENANT:
+        return [filled(route, its.tenant)]
+    if route.owner is Owner.BODY:
+        return [route.path]
+    assert route.owner is Owner.VAULT, f"{route.method} {route.path} declares no owner that is tried here"
+    vaults = (its.vault, its.vault.upper().replace("/SUBSCRIPTIONS", "/subscriptions"))
+    named = [filled(route, name)] if route.path_parameters and route.method != "PUT" else []
+    return [filled(route, "a-name", f"vaultId={vault}") for vault in vaults] + named
+
+
+def name_of_one(route: Route, owner: Caller, stranger: Caller) -> str:
+    """Return the name of a thing of the owner's that the route could be about, and that the stranger has none of."""
+    if route.owner is not Owner.VAULT or not route.path_parameters:
+        return NEVER
+    names, own = ([str(one.get("id", one["name"])).rpartition("/")[2] for one in listed(caller, route)] for caller in (owner, stranger))
+    return next((name for name in names if name not in own), "theirs")
+
+
+def listed(caller: Caller, route: Route) -> list[Json]:
+    found: list[Json] = caller.get("/" + route.path.split("/")[1], top=1000).body["value"]
+    return found
+
+
+@pytest.mark.parametrize("route", GUARDED, ids=lambda route: f"{route.method} {route.path}")
+def test_what_is_anothers_is_answered_as_what_never_was(sites: Sites, theirs: Things, stranger: Caller, route: Route) -> None:
+    before = len(sites.stack.control("GET", "effects")["value"])
+    owner, never = sites.caller("fabrikam", *EVERYTHING, user="owner"), theirs.never()
+    if route.owner is Owner.PROVIDER:
+        reply = ask(stranger, route, filled(route, theirs.tenant), body_of(route, theirs))
+        assert (reply.status, reply.code) == (403, "MissingRole")
+    elif route.owner is Owner.CALLER:
+        assert "fabrikam" not in ask(stranger, route, f"{route.path}?top=1000", None).text_of_body()
+        more = owner.get(route.path, top=1).body.get("nextLink")
+        if more is not None:
+            reply = stranger.get(more)
+            assert (reply.status, reply.targets) == (400, {"continuation"}), "a page of fabrikam's"
+    else:
+        name = name_of_one(route, owner, stranger)
+        for path, other in zip(tries(route, theirs, name), tries(route, never, NEVER), strict=True):
+            found, none = ask(stranger, route, path, body_of(route, theirs)), ask(stranger, route, other, body_of(route, never))
+            assert (found.status, found.code) == (404, "NotFound"), (path, found)
+            assert (none.status, none.code) == (404, "NotFound"), (other, none)
+            shown = (theirs.blanked(found.text_of_body(), name), never.blanked(none.text_of_body(), NEVER))
+            assert shown[0] == shown[1], "the answer shows whether it is there"
+    assert len(sites.stack.control("GET", "effects")["value"]) == before
+
+
+@pytest.mark.parametrize(
+    "route", [one for one in ROUTES if one.owner is Owner.VAULT and one.request], ids=lambda route: f"{route.method} {route.path}"
+)
+def test_an_id_of_anothers_in_a_body_is_refused_as_one_that_never_was(sites: Sites, theirs: Things, route: Route) -> None:
+    """In the caller's own vault: whatever the body names there must be the caller's."""
+    caller, never = sites.caller("contoso", *EVERYTHING, "Admin", user="eve"), theirs.never()
+    before = len(sites.stack.control("GET", "effects")["value"])
+    found, none = (ask(caller, route, filled(route, "a-name"), body_of(route, its)) for its in (theirs, never))
+    assert (found.status, none.status) in {(400, 400), (404, 404)}, (found, none)
+    assert theirs.blanked(found.text_of_body()) == never.blanked(none.text_of_body())
+    assert len(sites.stack.control("GET", "effects")["value"]) == before
+
+
+def test_every_route_declares_an_owner() -> None:
+    assert [f"{route.method} {route.path}" for route in ROUTES if route.owner is None] == []
+    assert {one.request.__name__ for one in ROUTES if one.request and one.owner is not Owner.PROVIDER} <= set(BODIES)
+
+
+def test_a_key_that_another_has_used_makes_an_operation_of_ones_own(sites: Sites, theirs: Things) -> None:
+    key, machine = str(uuid.uuid4()), sites.stack.machine()
+    owner, caller = sites.stack.caller(*READ_WRITE, tenant="fabrikam"), sites.stack.caller(*READ_WRITE)
+    target = {"region": "northeurope", "resourceGroup": "fabrikam-recovery"}
+    other = owner.post(
+        "/restore-point-copies", {"source": {"restorePointId": theirs.point}, "target": target | {"collection": "again"}}, key=key
+    )
+    mine = caller.post("/restore-point-copies", machine.copy(), key=key)
+    assert (mine.status, mine.body["tenant"]) == (202, "contoso")
+    assert other.status in {202, 409}
+    assert mine.body["id"] != other.body.get("id")

@@ -1,0 +1,214 @@
+"""Storage in memory: tables, queues and write-once blobs with the answers of `shared.storage`, for histories in one process.
+
+What it does is compared with Azurite in `tests/storage/test_memory.py`. Each call lets other tasks run, so that races happen as they do
+over a network.
+"""
+
+import asyncio
+import itertools
+import operator
+import re
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from shared.storage.tables import Change, Conflict, Found
+
+Entity = dict[str, Any]
+Key = tuple[str, str]
+_TOKEN = re.compile(r"\s*(\(|\)|@\w+|'(?:[^']|'')*'|-?\d+|\w+)")
+_COMPARE: dict[str, Callable[[Any, Any], bool]] = {
+    "eq": operator.eq,
+    "ne": operator.ne,
+    "gt": operator.gt,
+    "ge": operator.ge,
+    "lt": operator.lt,
+    "le": operator.le,
+}
+Predicate = Callable[[Mapping[str, Any]], bool]
+
+
+def parse_filter(text: str, parameters: Mapping[str, Any]) -> Predicate:
+    """Return the predicate of an OData filter: comparisons with `and`, `or` and parentheses; a property that is absent fits nothing."""
+    tokens = deque(_TOKEN.findall(text))
+
+    def either() -> Predicate:
+        found = [both()]
+        while tokens and tokens[0] == "or":
+            tokens.popleft()
+            found.append(both())
+        return lambda row: any(one(row) for one in found)
+
+    def both() -> Predicate:
+        found = [term()]
+        while tokens and tokens[0] == "and":
+            tokens.popleft()
+            found.append(term())
+        return lambda row: all(one(row) for one in found)
+
+    def term() -> Predicate:
+        first = tokens.popleft()
+        if first == "(":
+            inner = either()
+            assert tokens.popleft() == ")", text
+            return inner
+        compare, value = _COMPARE[tokens.popleft()], _value(tokens.popleft(), parameters)
+        return lambda row: first in row and compare(row[first], value)
+
+    predicate = either()
+    assert not tokens, text
+    return predicate
+
+
+def _value(token: str, parameters: Mapping[str, Any]) -> Any:  # whatever a property can hold
+    if token.startswith("@"):
+        return parameters[token[1:]]
+    if token.startswith("'"):
+        return token[1:-1].replace("''", "'")
+    return {"true": True, "false": False}.get(token) if token in {"true", "false"} else int(token)
+
+
+class MemoryTable:
+    """One table."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.rows: dict[Key, tuple[Entity, str]] = {}
+        self._numbers = itertools.count(1)
+
+    async def get(self, partition: str, row: str) -> Found | None:
+        """Read one row."""
+        await asyncio.sleep(0)
+        found = self.rows.get((partition, row))
+        return Found(dict(found[0]), found[1]) if found else None
+
+    async def insert(self, entity: Mapping[str, Any]) -> str:
+        """Insert a row that must not be there; raises `Conflict`."""
+        return (await self.transact([Change("insert", entity)]))[0]
+
+    async def merge(self, entity: Mapping[str, Any], etag: str) -> str:
+        """Merge into the row of that ETag; raises `Conflict`."""
+        return (await self.transact([Change("merge", entity, etag)]))[0]
+
+    async def upsert(self, entity: Mapping[str, Any]) -> None:
+        """Write a row, whether or not it is there."""
+        await self.transact([Change("upsert", entity)])
+
+    async def delete(self, partition: str, row: str, etag: str | None = None) -> bool:
+        """Delete a row, only as it was under the ETag where one is given; return False for one that is there otherwise."""
+        try:
+            await self.transact([Change("delete", {"PartitionKey": partition, "RowKey": row}, etag)])
+        except Conflict:
+            return (partition, row) not in self.rows
+        return True
+
+    async def transact(self, changes: Sequence[Change]) -> list[str]:
+        """Make changes in one partition, all or none; raises `Conflict` with the first that failed."""
+        await asyncio.sleep(0)
+        keys = [(str(change.entity["PartitionKey"]), str(change.entity["RowKey"])) for change in changes]
+        assert len({partition for partition, _ in keys}) <= 1, "a transaction has one partition"
+        assert len(set(keys)) == len(keys) <= 100, "a transaction changes each row once, and at most a hundred"
+        for index, (change, key) in enumerate(zip(changes, keys, strict=True)):
+            found = self.rows.get(key)
+            if change.kind == "insert":
+                lost = found is not None
+            elif change.kind == "upsert":
+                lost = False
+            else:
+                lost = found is None or change.etag not in {None, found[1]}
+            if lost:
+                raise Conflict(index)
+        etags = [self._write(change, key) for change, key in zip(changes, keys, strict=True)]
+        await asyncio.sleep(0)
+        return etags
+
+    def _write(self, change: Change, key: Key) -> str:
+        if change.kind == "delete":
+            del self.rows[key]
+            return ""
+        before = self.rows[key][0] if key in self.rows else {}
+        etag = f"W/{next(self._numbers)}"
+        self.rows[key] = ({**before, **{name: value for name, value in change.entity.items() if value is not None}}, etag)
+        return etag
+
+    async def range(
+        self, filters: str, *, select: Sequence[str] | None = None, limit: int | None = None, parameters: Mapping[str, Any] | None = None
+    ) -> AsyncIterator[Found]:
+        """Read the rows that fit a filter, in the order of their keys."""
+        await asyncio.sleep(0)
+        fits = parse_filter(filters, parameters or {})
+        partition = next((value for name, value in (parameters or {}).items() if f"PartitionKey eq @{name}" in filters), None)
+        keys = sorted(key for key in self.rows if partition in {None, key[0]})
+        found = [self.rows[key] for key in keys if fits(self.rows[key][0])]
+        for entity, etag in found[:limit]:
+            yield Found({name: value for name, value in entity.items() if select is None or name in select}, etag)
+
+
+@dataclass
+class MemoryQueues:
+    """The queues: messages wait until a test takes them."""
+
+    messages: dict[str, deque[str]] = field(default_factory=dict)
+
+    async def send(self, queue: str, text: str) -> None:
+        """Put a message on a queue."""
+        await asyncio.sleep(0)
+        self.messages.setdefault(queue, deque()).append(text)
+
+    async def oldest(self, _queue: str) -> datetime | None:
+        """Return None, as where every message is in a worker's hands: the tick then sends another, which does no harm."""
+        await asyncio.sleep(0)
+        return None
+
+    def take(self, queue: str) -> list[str]:
+        """Take every message off a queue."""
+        return list(self.messages.pop(queue, ()))
+
+
+class MemoryStorage:
+    """A storage account: tables by name, and queues."""
+
+    def __init__(self) -> None:
+        self.queues = MemoryQueues()
+        self.tables: dict[str, MemoryTable] = {}
+
+    def table(self, name: str) -> MemoryTable:
+        """Return the table of that name."""
+        return self.tables.setdefault(name, MemoryTable(name))
+
+    async def create(self, tables: Sequence[str], queues: Sequence[str]) -> None:
+        """Do nothing: tables and queues are made when they are first used."""
+
+    async def close(self) -> None:
+        """Do nothing: there is no connection."""
+
+
+class MemoryBlobs:
+    """The blobs of one storage account, and of its containers: each is written once."""
+
+    def __init__(self) -> None:
+        self._blobs: dict[str, bytes] = {}
+
+    def write_once(self, _container: str) -> "MemoryBlobs":
+        """Return the blobs of a container; the names of all containers differ."""
+        return self
+
+    async def create_container(self) -> None:
+        """Do nothing: it is there."""
+
+    async def write(self, name: str, content: bytes) -> bool:
+        """Write a blob unless one of that name is there; return whether it was written."""
+        return self._blobs.setdefault(name, content) is content
+
+    async def read(self, name: str) -> bytes | None:
+        """Read a blob, or None."""
+        return self._blobs.get(name)
+
+    async def names(self, prefix: str) -> list[str]:
+        """List the names that begin with a prefix, in order."""
+        return sorted(name for name in self._blobs if name.startswith(prefix))
+
+    async def close(self) -> None:
+        """Do nothing: there is no connection."""
