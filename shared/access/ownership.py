@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 
 
 async def owner_of(registry: Registry, resource_id: "ResourceId | str") -> str | None:
-    """Return the name of the tenant that an ARM id belongs to: by its cloud, else its vault, else its subscription; None where nobody's.
+    """Return the name of the tenant that an ARM id belongs to: by its cloud, else its vault, else its subscription.
 
-    An id that is none is nobody's. Raises `RegistryError` where the registry gives it to two tenants.
+    None is returned where it has no owner, or is no ARM id. Raises `RegistryError` where the registry gives it to two tenants.
     """
     text = str(resource_id)
     if tenant := await registry.owner_of_cloud(text):
@@ -43,7 +43,7 @@ async def is_owned(registry: Registry, tenant: str, resource_id: str) -> bool:
 async def require_owner(
     registry: Registry, principal: Principal, resource_id: "ResourceId | str", kind: str, *, target: str | None = None
 ) -> str:
-    """Return the owner of an ARM id that the caller named, or refuse with `NotFound` where it is another tenant's or nobody's.
+    """Return the owner of an ARM id that the caller named, or refuse with `NotFound` where it is another tenant's or has no owner.
 
     `kind` is what to call it ("virtual machine"), `target` the field that named it.
     """

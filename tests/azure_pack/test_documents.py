@@ -1,6 +1,7 @@
 """What Azure Pack writes, in each form that it has: lists, entities, keys, times, numbers, enumerations, errors."""
 
 import json
+import time
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta, timezone
 from uuid import UUID
@@ -266,6 +267,13 @@ def test_details_are_read() -> None:
 def test_a_soap_fault_is_read(fault: str) -> None:
     body = f'<s:Envelope xmlns:s="http://www.w3.org/2003/05/soap-envelope"><s:Body>{fault}</s:Body></s:Envelope>'
     assert read_error(body.encode()) == ErrorBody("FailedAuthentication", "Wrong.", is_soap_fault=True)
+
+
+@pytest.mark.parametrize("part", [b"<head>", b"<", b"<script ", b"&lt;"])
+def test_a_hostile_page_is_read_in_time(part: bytes) -> None:
+    began = time.process_time()
+    read_error(part * 500_000)
+    assert time.process_time() - began < 2
 
 
 def test_a_long_page_is_cut() -> None:

@@ -5,6 +5,7 @@ from base64 import b64encode
 from contextlib import suppress
 from datetime import timedelta
 from functools import cache
+from pathlib import Path
 from uuid import UUID
 
 import pytest
@@ -89,6 +90,14 @@ def test_pkcs12_as_windows_writes_it_is_read(algorithm: pkcs12.PBES, password: b
     assert read.thumbprint == issued.thumbprint
     again = ClientCertificate.from_pkcs12(read.to_pkcs12(b"other"), b"other")
     assert again.thumbprint == issued.thumbprint
+
+
+def test_a_pkcs12_of_an_old_windows_is_read() -> None:
+    # RC2 of 40 bits for the certificate, 3DES for the key, SHA-1 for the check, an empty password; made for this test alone
+    data = (Path(__file__).parent / "windows.pfx").read_bytes()
+    assert ClientCertificate.from_pkcs12(data).subject == "CN=Windows Azure Tools"
+    read = read_publish_settings(v1(cert=b64encode(data).decode()), now=NOW)
+    assert read.subscriptions[0].certificate.not_after.year > 2100
 
 
 def without_key() -> str:

@@ -9,11 +9,14 @@ import pytest
 from local.simulation.azure_pack.request import Listener
 from local.simulation.azure_pack.sample import SUBSCRIPTION
 from local.simulation.azure_pack.tokens import TENANT_SITE
+from shared.azure_pack.authorization import CertificateAuthorization
 from shared.azure_pack.connection import TlsOptions
 from shared.azure_pack.errors import AzurePackError, Cause, ErrorKind
 from shared.azure_pack.subscriptions import SubscriptionState, SyncState
+from shared.azure_pack.tenant import TenantClient
+from shared.azure_pack.transport import Transport
 from tests.azure_pack.clients import by_certificate, refused
-from tests.azure_pack.pack import Pack, running_pack
+from tests.azure_pack.pack import Pack, keys, running_pack
 
 ID = UUID(SUBSCRIPTION)
 
@@ -146,6 +149,18 @@ async def test_throttling_has_its_time_and_a_lost_answer_is_in_doubt(pack: Pack)
         await tenant.subscribe(ID, "backup")
     assert (raised.value.kind, raised.value.sent) == (ErrorKind.NO_ANSWER, True)
     assert [method for _, method, _ in pack.effects()] == ["POST"]
+
+
+async def test_a_held_connection_is_no_answer_and_an_error_may_follow_an_effect(pack: Pack) -> None:
+    pack.fault("timeout", method="POST")
+    pack.fault("errorAfterEffect", method="POST", status=502)
+    one = pack.publish_settings().subscriptions[0]
+    impatient = Transport(tls=TlsOptions(keys().authority.pem), certificate=one.certificate, timeout=0.3, now=pack.wall)
+    held = await refused(TenantClient(one.service_url, impatient, CertificateAuthorization()).subscribe(ID, "backup"))
+    await impatient.close()
+    assert (held.kind, held.sent, len(pack.effects())) == (ErrorKind.NO_ANSWER, True, 0)
+    late = await refused(by_certificate(pack, one).subscribe(ID, "backup"))
+    assert (late.kind, late.status, len(pack.effects())) == (ErrorKind.SERVER, 502, 1)
 
 
 async def test_a_late_effect_lands_later(pack: Pack) -> None:

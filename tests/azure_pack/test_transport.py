@@ -74,6 +74,12 @@ async def test_another_host_name_is_refused_and_names_the_certificate_s() -> Non
         assert (await made.request("GET", server.url, headers={})).status == 200
 
 
+async def test_a_certificate_without_key_identifiers_is_good() -> None:
+    issued = authority().server(["localhost"], NOW, identifiers=False)
+    async with serving(hello, server_context(issued)) as server, transport() as made:
+        assert (await made.request("GET", server.url, headers={})).status == 200
+
+
 async def test_a_certificate_without_alternative_names_is_refused_and_the_message_gives_the_reason() -> None:
     issued = authority().server(["localhost"], NOW, alternative_names=False)
     async with serving(hello, server_context(issued)) as server, transport() as made:

@@ -193,6 +193,17 @@ async def test_a_quota_that_is_exceeded_leaves_a_machine_that_failed(pack: Pack)
     assert (await vmm.machine(started.entity.key)).status_string == "Creation Failed"
 
 
+async def test_a_machine_above_the_quota_is_not_started(pack: Pack) -> None:
+    admin = administrator(pack)
+    vmm = admin.machines(ID)
+    row = pack.installation.gate.state.subscriptions.get(SUBSCRIPTION)
+    assert row is not None
+    for limit, starts in ((3, False), (4, True)):
+        lowered = row | {"_inForce": row["_inForce"] | {"VMCount": limit}}
+        pack.installation.gate.apply((pack.installation.gate.state.put("subscriptions", lowered),))
+        assert (await ended(pack, vmm, await vmm.operate((await by_name(vmm))["batch"], "Start"))).succeeded is starts
+
+
 async def test_faults_of_jobs(pack: Pack) -> None:
     vmm = by_certificate(pack).machines(ID)
     machines = await by_name(vmm)

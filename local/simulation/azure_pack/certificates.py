@@ -23,6 +23,17 @@ _KEY_BITS = 2048
 _SERVER_LIFETIME = timedelta(days=825)
 _AUTHORITY_LIFETIME = timedelta(days=3650)
 _BACKDATED = timedelta(days=1)
+_AUTHORITY_USAGE = x509.KeyUsage(
+    digital_signature=False,
+    content_commitment=False,
+    key_encipherment=False,
+    data_encipherment=False,
+    key_agreement=False,
+    key_cert_sign=True,
+    crl_sign=True,
+    encipher_only=False,
+    decipher_only=False,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +81,8 @@ class Authority:
         subject = _name(name)
         builder = _builder(subject, subject, key, now - _BACKDATED, now + _AUTHORITY_LIFETIME)
         builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        builder = builder.add_extension(_AUTHORITY_USAGE, critical=True)
+        builder = builder.add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         return cls(Issued(builder.sign(key, hashes.SHA256()), key))
 
     @classmethod
@@ -99,14 +112,18 @@ class Authority:
         *,
         lifetime: timedelta = _SERVER_LIFETIME,
         alternative_names: bool = True,
+        identifiers: bool = True,
         key_bits: int = _KEY_BITS,
     ) -> Issued:
-        """Issue a server's certificate; a lifetime below zero makes one that has expired."""
+        """Issue a server's certificate; a lifetime below zero makes one that has expired. Those of 2012 often have no key identifiers."""
         key = _new_key(key_bits)
         begins, ends = _validity(now, lifetime)
         builder = _builder(_name(names[0]), self._issued.certificate.subject, key, begins, ends)
         if alternative_names:
             builder = builder.add_extension(x509.SubjectAlternativeName([_alternative(each) for each in names]), critical=False)
+        if identifiers:
+            issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(self._issued.key.public_key())
+            builder = builder.add_extension(issuer, critical=False)
         builder = builder.add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
         return Issued(builder.sign(self._issued.key, hashes.SHA256()), key)
 

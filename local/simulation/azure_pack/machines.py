@@ -12,7 +12,7 @@ from local.simulation.times import to_text
 
 RUNNING, STOPPED, PAUSED, SAVED = "Running", "Stopped", "Paused", "Saved"
 CREATION_FAILED = "Creation Failed"
-#: From which states an operation leads where, and what the machine says meanwhile.
+#: From which states an operation leads where, and what the machine reports meanwhile.
 _OPERATIONS: dict[str, tuple[frozenset[str], str, str]] = {
     "Start": (frozenset({STOPPED, SAVED}), RUNNING, "Starting..."),
     "Stop": (frozenset({RUNNING, PAUSED}), STOPPED, "Stopping..."),
@@ -29,7 +29,7 @@ _STOPPED_ONLY = ("CPUCount", "Memory")
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """A job to begin: its work, and what its target says meanwhile."""
+    """A job to begin: its work, and what its target reports meanwhile."""
 
     work: Work
     now: Json = field(default_factory=dict)
@@ -79,7 +79,7 @@ def create(call: PackCall, subscription: Json | None) -> Begun:
         "VirtualMachineState": RUNNING if body.get("StartVM") else "PowerOff",
     }
     undone = {"StatusString": CREATION_FAILED, "VirtualMachineState": "CreationFailed"}
-    return Begun(Work("Create virtual machine", "VirtualMachines", machine, ready, undone, _over_quota(call, machine, subscription)))
+    return Begun(Work("Create virtual machine", "VirtualMachines", machine, ready, undone, _over_quota(call, subscription, machine)))
 
 
 def _base(call: PackCall, body: Json) -> Json:
@@ -105,12 +105,12 @@ def _owner(call: PackCall, body: Json, subscription: Json | None) -> Json:
     return {"UserName": user, "RoleName": f"{user}_{id_}", "RoleID": id_}
 
 
-def _over_quota(call: PackCall, machine: Json, subscription: Json | None) -> Json | None:
-    """Return the error of a machine that a subscription's quota does not hold."""
+def _over_quota(call: PackCall, subscription: Json | None, *more: Json) -> Json | None:
+    """Return the error where a subscription's machines, with these more, are above the quota that is in force."""
     limits = (subscription or {}).get("_inForce")
     if subscription is None or limits is None:
         return None
-    used = used_by([*call.state.machines_of(subscription["SubscriptionID"]), machine])
+    used = used_by([*call.state.machines_of(subscription["SubscriptionID"]), *more])
     over = [each for each in DIMENSIONS if limits.get(each) is not None and used[each] > limits[each]]
     if not over:
         return None
@@ -144,6 +144,8 @@ def _operate(call: PackCall, machine: Json, operation: str) -> Begun:
         )
     elif operation == "Shutdown" and not machine.get("_integration"):
         fails = error("2625", "The guest operating system cannot be shut down: no integration services.", "Stop the virtual machine.")
+    elif operation == "Start":
+        fails = _over_quota(call, call.state.subscriptions.get(str((machine.get("Owner") or {}).get("RoleID", "")).lower()))
     work = Work(f"{operation} virtual machine", "VirtualMachines", machine, {"StatusString": becomes}, {"StatusString": before}, fails)
     return Begun(work, {} if fails else {"StatusString": meanwhile})
 

@@ -14,6 +14,9 @@ from shared.values import reading
 from shared.values.reading import Json
 
 _LONGEST_TEXT: Final = 200
+_LARGEST_READ: Final = 1 << 20
+_LARGEST_PAGE: Final = 8_000
+"""Characters of a page that are looked at: removing tags takes time that grows with the square."""
 _HIDDEN_PARTS: Final = re.compile(r"<(script|style|head)\b.*?</\1\s*>", re.IGNORECASE | re.DOTALL)
 _TAG: Final = re.compile(r"<[^>]*>")
 _ENVELOPES: Final = ("odata.error", "error", "Error", "DeploymentErrorInfo", "ErrorInfo")
@@ -32,7 +35,7 @@ class ErrorBody:
 
 def read_error(body: bytes) -> ErrorBody:
     """Read an error's body, whatever its content type; text that no form fits becomes the message, its first 200 characters."""
-    text = decoded(body).strip()
+    text = decoded(body[:_LARGEST_READ]).strip()
     if text[:1] in ("{", "["):
         try:
             found = from_json(json.loads(text))
@@ -73,7 +76,7 @@ def from_json(value: object) -> ErrorBody | None:
 
 def plain_text(text: str) -> str | None:
     """Return the beginning of a text or page as plain text: tags removed, white space joined, at most 200 characters."""
-    visible = html.unescape(_TAG.sub(" ", _HIDDEN_PARTS.sub(" ", text)))
+    visible = html.unescape(_TAG.sub(" ", _HIDDEN_PARTS.sub(" ", text[:_LARGEST_PAGE])))
     return " ".join("".join(each if each.isprintable() else " " for each in visible).split())[:_LONGEST_TEXT] or None
 
 

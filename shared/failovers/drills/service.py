@@ -142,9 +142,9 @@ class Drills:
             return
         for scope in rules.due(rule, [_drilled(run) for run in await self.kept.since(policy, slot)], now):
             if policy.request.late is Late.SKIP and is_late(slot, now):
-                words = "It could not start within an hour of its slot, and the policy has late: Skip."
+                message = "It could not start within an hour of its slot, and the policy has late: Skip."
                 skipped = KeptRun(scope=scope, slot=slot, status=Status.CANCELED, cleaned_up=True, settled=True)
-                problem = Problem(ErrorCode.DRILL_SKIPPED, words)
+                problem = Problem(ErrorCode.DRILL_SKIPPED, message)
                 await self.kept.begin(policy, skipped.model_copy(update={"error": problem}))
             else:
                 await self._begin(policy, scope, slot)

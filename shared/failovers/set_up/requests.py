@@ -56,7 +56,7 @@ class Change(StrEnum):
 
 
 def thing_name(text: str) -> str:
-    """Return a name that a thing of a vault may have; raises `ValueError`, in words."""
+    """Return a name that a thing of a vault may have; raises `ValueError`."""
     if _NAME.fullmatch(text) is None or text.endswith("."):
         raise ValueError("a name has 1 to 80 letters, digits, hyphens, underscores and full stops, and begins with a letter or digit")
     return text
@@ -136,8 +136,8 @@ class CloudRequest(_Request):
 def faults_of(model: str, found: Sequence[tuple[str, str]]) -> ValidationError:
     """Return the error that names each wrong field of a body with its reason; `found` holds pairs of both, the fields as sent."""
     errors = [
-        InitErrorDetails(type=PydanticCustomError("farshore_field", "{words}", {"words": words}), loc=(field,), input=None)
-        for field, words in found
+        InitErrorDetails(type=PydanticCustomError("farshore_field", "{text}", {"text": message}), loc=(field,), input=None)
+        for field, message in found
     ]
     return ValidationError.from_exception_data(model, errors)
 
@@ -182,16 +182,16 @@ class PolicyRequest(_Request):
             found.append(("recoveryPointHours", f"A policy of {provider} keeps recovery points for {longest} hours at most, not {hours}."))
         between, most = self.application_consistent_snapshot_hours, MAX_SNAPSHOT_HOURS.get(provider)
         if between is not None and most is not None and between > most:
-            words = f"Application-consistent recovery points of {provider} are {most} hours apart at most, not {between}."
-            found.append(("applicationConsistentSnapshotHours", words))
+            message = f"Application-consistent recovery points of {provider} are {most} hours apart at most, not {between}."
+            found.append(("applicationConsistentSnapshotHours", message))
         if provider is Provider.A2A:
             given = {
                 "copyFrequencySeconds": self.copy_frequency_seconds,
                 "startAt": self.start_at,
                 "storageAccountId": self.storage_account_id,
             }
-            words = "A policy of A2A has no such setting: its machines are replicated continuously."
-            found += [(field, words) for field, value in given.items() if value is not None]
+            message = "A policy of A2A has no such setting: its machines are replicated continuously."
+            found += [(field, message) for field, value in given.items() if value is not None]
         return found
 
 
@@ -283,8 +283,8 @@ class ProtectManyRequest(_Request):
         known = {name for name, field in ProtectRequest.model_fields.items()} | set(machine_fields())
         unknown = [name for name in value if name not in known]
         if unknown:
-            words = f"This field is not known here; known are {', '.join(machine_fields())}, and items for several machines."
-            raise faults_of("ProtectRequest", [(name, words) for name in unknown])
+            message = f"This field is unknown. The known fields are {', '.join(machine_fields())}, and items for several machines."
+            raise faults_of("ProtectRequest", [(name, message) for name in unknown])
         return {"items": [value]}
 
     @model_validator(mode="after")

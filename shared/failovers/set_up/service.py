@@ -137,6 +137,6 @@ class SetUp:
             return None
         except CallFailure as failure:
             if failure.kind is FailureKind.REFUSED:
-                words = f"Azure refused a read that the change needs: {failure.message}"
-                raise Refused(azure_code(failure), words, details=(failure.problem,)) from failure
+                message = f"Azure refused a read that the change needs: {failure.message}"
+                raise Refused(azure_code(failure), message, details=(failure.problem,)) from failure
             return None

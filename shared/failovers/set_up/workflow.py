@@ -247,8 +247,8 @@ def note_end(write: WriteState, job: JobFacts) -> None:
         write.state = DONE
         return
     errors = [Problem(error.code, " ".join(filter(None, (error.message, error.recommended_action)))) for error in job.all_errors]
-    words = errors[0].message if errors else f"its job {job.name} ended {job.state}"
-    write.fail(Problem(ErrorCode.SET_UP_FAILED, words, job.name, tuple(errors)))
+    message = errors[0].message if errors else f"its job {job.name} ended {job.state}"
+    write.fail(Problem(ErrorCode.SET_UP_FAILED, message, job.name, tuple(errors)))
 
 
 def problem_of(failed: list[WriteState], count: int) -> Problem:
@@ -260,6 +260,6 @@ def problem_of(failed: list[WriteState], count: int) -> Problem:
     if count == 1:
         (write, problem), *_ = problems
         return Problem(code, f"The {write.what} failed: {problem.message}", problem.target, (problem,))
-    words = f"{len(failed)} of {count} writes failed; the others were made or not begun."
+    message = f"{len(failed)} of {count} writes failed; the others were made or not begun."
     details = [Problem(problem.code, f"{write.what}: {problem.message}", write.path) for write, problem in problems]
-    return Problem(code, words, None, tuple(details[:_DETAILS]))
+    return Problem(code, message, None, tuple(details[:_DETAILS]))

@@ -77,7 +77,7 @@ def is_vm_name(name: str) -> bool:
 
 
 def machine_faults(machine: Machine) -> tuple[str, ...]:
-    """Return each limit of Azure's that a virtual machine exceeds, in words."""
+    """Return each limit of Azure's that a virtual machine exceeds, as text."""
     faults = []
     if not is_vm_name(machine.name):
         faults.append(f"its name '{machine.name}' has other characters than letters, digits and hyphens, or more than 63")

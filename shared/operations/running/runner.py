@@ -223,7 +223,7 @@ class Runner:
 
     async def _write_and_publish(self, claim: Claim, row: Active) -> None:
         """Write the end of a step; with events to send, the row stays due until they are sent."""
-        listed = _attention_code(row.attention) != _attention_code(claim.row.attention)
+        listed = _attention_code(row.attention) != _attention_code(claim.attention_written)
         meant = row.next_at
         if row.pending_events:
             row = replace(row, next_at=to_text(self.clock.now() + dispatch_hold(self.clock.speed)), dispatched=True)
@@ -241,7 +241,7 @@ class Runner:
         operation = await self.store.get(claim.id)
         for what in claim.row.pending_events if operation else ():
             await self.events.publish(operation, what, claim.row.trace)  # type: ignore[arg-type]  # the loop is empty without one
-        crash_point("step.told")
+        crash_point("step.delivered")
         claim.acknowledge_events()
 
     async def _finish(self, claim: Claim, end: End) -> None:

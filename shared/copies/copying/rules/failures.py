@@ -8,9 +8,9 @@ from shared.errors import ErrorCode, Problem, sentence
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
-    """The meaning of a code: `words` for a person; `retry` is true where the same call may succeed later without a change."""
+    """The meaning of a code: `message` for a person; `retry` is true where the same call may succeed later without a change."""
 
-    words: str
+    message: str
     retry: bool
 
 
@@ -65,7 +65,7 @@ def azure_problem(error: Problem, code: ErrorCode = ErrorCode.AZURE_REFUSED) -> 
     """Return a problem with the advice for an error of Azure's, and with that error as its detail."""
     meaning = meaning_of(error.code)
     own = f" (Azure: {error.message})" if error.message else ""
-    return Problem(code, f"{meaning.words}{own}", error.target, (error,))
+    return Problem(code, f"{meaning.message}{own}", error.target, (error,))
 
 
 def failed_copy(replication: Replication) -> Problem:
