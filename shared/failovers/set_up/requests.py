@@ -84,7 +84,7 @@ def _disk_type(text: str) -> str:
 
 def _frequency(seconds: int) -> int:
     if seconds not in {30, 300, LEGACY_FREQUENCY}:
-        raise refuse("changes are copied every 30 or 300 seconds (or 900, which Azure offers no more)")
+        raise refuse("changes are copied every 30 or 300 seconds (or 900, which Azure no longer offers)")
     return seconds
 
 
@@ -148,18 +148,18 @@ class PolicyRequest(_Request):
     `clouds` are all those that it is to be associated with.
     """
 
-    provider: Literal["HyperVReplicaAzure", "A2A"] | None = Field(None, description="Of a new policy HyperVReplicaAzure where left out.")
+    provider: Literal["HyperVReplicaAzure", "A2A"] | None = Field(None, description="Default for a new policy: HyperVReplicaAzure.")
     copy_frequency_seconds: Annotated[StrictInt, AfterValidator(_frequency)] | None = Field(
-        None, description="30 or 300; 900 is legacy. Of a new policy 300 where left out."
+        None, description="30 or 300; 900 is legacy. Default for a new policy: 300."
     )
     recovery_point_hours: Annotated[StrictInt, Field(ge=0, le=max(MAX_RECOVERY_POINT_HOURS.values()))] | None = Field(
-        None, description="At most 24 for HyperVReplicaAzure, 360 for A2A. Of a new policy 24 where left out."
+        None, description="At most 24 for HyperVReplicaAzure, 360 for A2A. Default for a new policy: 24."
     )
     application_consistent_snapshot_hours: Annotated[StrictInt, Field(ge=0)] | None = Field(
-        None, description="Every so many hours; 0 makes none. Of a new policy 0 where left out."
+        None, description="The hours between them; 0 makes none. Default for a new policy: 0."
     )
     start_at: Annotated[str, AfterValidator(_time_of_day)] | None = Field(
-        None, description="A time of the day, or immediately. Of a new policy immediately where left out."
+        None, description="A time of the day, or immediately. Default for a new policy: immediately."
     )
     storage_account_id: Annotated[str, resource_id_of(STORAGE_ACCOUNT_TYPE)] | None = None
     clouds: Annotated[tuple[CloudRequest, ...], Field(max_length=50)] | None = None
