@@ -87,8 +87,8 @@ class ReadinessFinding:
 
     def as_json(self) -> dict[str, object]:
         """Return the finding as answers contain it."""
-        told = {"result": self.result.value, "message": self.message, "action": self.action}
-        return {"number": self.number, "name": self.name, "target": self.target, **told}
+        found = {"result": self.result.value, "message": self.message, "action": self.action}
+        return {"number": self.number, "name": self.name, "target": self.target, **found}
 
 
 @dataclass(frozen=True, slots=True)

@@ -245,14 +245,14 @@ def _machines(setup: Setup) -> Iterator[ReadinessFinding]:
         yield _check(8, "machines", name, _UNKNOWN, "no VM is known")
     for machine in setup.machines or ():
         faults = machine_faults(machine)
-        told = (machine.generation, machine.os_disk_gb, machine.data_disks_gb, machine.shared_vhd, machine.fibre_channel)
-        if not faults and None in told:
+        reported = (machine.generation, machine.os_disk_gb, machine.data_disks_gb, machine.shared_vhd, machine.fibre_channel)
+        if not faults and None in reported:
             message = (
-                "the host does not tell its generation, the sizes of its disks, or whether it has shared VHDs or Fibre Channel adapters"
+                "the host does not report its generation, the sizes of its disks, or whether it has shared VHDs or Fibre Channel adapters"
             )
             yield _check(8, "machines", machine.name, _UNKNOWN, message)
         else:
-            fine = "it keeps within Azure's limits; BitLocker, which the host does not tell, is to be looked for on it"
+            fine = "it keeps within Azure's limits; BitLocker, which the host does not report, must be checked on it"
             yield _of(8, "machines", machine.name, faults, fine)
 
 
