@@ -53,12 +53,12 @@ def _places_in(path: Path) -> Iterator[str]:
     name, source = path.relative_to(ROOT).as_posix(), path.read_text(encoding="utf-8")
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
         if token.type in {tokenize.NAME, tokenize.STRING, tokenize.COMMENT} or tokenize.tok_name[token.type] == "FSTRING_MIDDLE":
-            found = [word for word in _words(token.string) if word in PLAIN and (name, word) not in KEPT]
+            found = [word for word in words_of(token.string) if word in PLAIN and (name, word) not in KEPT]
             found += [token.string] if token.type == tokenize.NAME and token.string in NAMES else []
             found += [phrase for phrase in PHRASES if token.type != tokenize.NAME and phrase in token.string.lower()]
             yield from (f"{name}:{token.start[0]}: {word}" for word in found)
 
 
-def _words(text: str) -> list[str]:
+def words_of(text: str) -> list[str]:
     """Return the words of a text or a name in snake_case or CamelCase, in lower case."""
     return [word.lower() for word in re.findall(r"[A-Za-z]+", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", text))]

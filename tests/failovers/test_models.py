@@ -96,7 +96,7 @@ def wrong(sent: Any, model: type[BaseModel] = FailoverRequest) -> dict[str, str]
         (body("Commit", commitWindow=WINDOW), "commitWindow", "nothing to commit"),
         (body("UnplannedFailover", commitWindow={"duration": "PT4H"}), "commitWindow.then", "required"),
         (body("UnplannedFailover", commitWindow={"duration": "4 hours", "then": "Alert"}), "commitWindow.duration", "PT4H"),
-        (body("UnplannedFailover", commitWindow={"duration": "PT0S", "then": "Alert"}), "commitWindow.duration", "no time"),
+        (body("UnplannedFailover", commitWindow={"duration": "PT0S", "then": "Alert"}), "commitWindow.duration", "it is zero"),
         (body("UnplannedFailover", commitWindow={"duration": "P1Y", "then": "Alert"}), "commitWindow.duration", "years"),
         (body("UnplannedFailover", commitWindow={"duration": "P31D", "then": "Alert"}), "commitWindow.duration", "30 days"),
         (body("UnplannedFailover", commitWindow=WINDOW, thenCommit=True), "thenCommit", "not together"),

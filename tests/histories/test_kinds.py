@@ -9,6 +9,7 @@ from tests.crash.world import Json
 from tests.histories import virtual
 from tests.histories.history import ANY_WRITE, History
 
+pytestmark = pytest.mark.process
 FAULTS: dict[str, Json] = {
     "2: what exists is hidden once": {"fault": "hide", "method": "GET", "path": ".", "rate": 0.1, "seed": "k", "duration": "PT40M"},
     "2: what exists is hidden for some minutes": {"fault": "hide", "method": "GET", "path": "restorePoint|replication", "duration": "PT6M"},

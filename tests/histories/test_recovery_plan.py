@@ -18,6 +18,7 @@ from tests.histories.history import fleet_of, platform
 from tests.histories.in_memory import MemoryApp
 from tests.support.sites import Maker, of_plan
 
+pytestmark = pytest.mark.process
 Json = dict[str, Any]
 ROLES = "Failovers.Read|Failovers.Execute"
 AS_AZURE_IS: tuple[Json, ...] = (

@@ -199,7 +199,7 @@ def test_a_test_failover_in_anothers_vault(place: Place, blue: Caller) -> None:
     strange = blue.post("/failovers", of_item(item, "TestFailover", options={"network": place.shared.networks["provider"]}))
     assert (strange.status, strange.error["details"][0]["message"]) == (
         409,
-        f"{place.shared.networks['provider']}: there is no such network.",
+        f"{place.shared.networks['provider']}: the network was not found.",
     )
 
 

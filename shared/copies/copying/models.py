@@ -177,8 +177,8 @@ class CopyTarget(Request):
 
     region: Region = Field(description="An Azure region other than the source's, by name or display name.")
     resource_group: ResourceGroupName = Field(description="An existing resource group for the target collection.")
-    subscription_id: SubscriptionId | None = Field(None, description="By default the source's subscription.")
-    collection: CollectionName | None = Field(None, description="The target restore point collection; made if it is not there.")
+    subscription_id: SubscriptionId | None = Field(None, description="Default: the source's subscription.")
+    collection: CollectionName | None = Field(None, description="The target restore point collection; created if it does not exist.")
 
 
 class CopyRequest(Request):
@@ -205,7 +205,7 @@ class CopyRequest(Request):
         for name, value in tags.items():
             check_tag(name, value)
         if len({name.lower() for name in tags}) < len(tags):
-            raise _refuse("two tags differ only in the case of their names; Azure takes them for one")
+            raise _refuse("two tags differ only in the case of their names; Azure treats them as one")
         return tags
 
 

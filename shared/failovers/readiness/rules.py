@@ -252,7 +252,7 @@ def _machines(setup: Setup) -> Iterator[ReadinessFinding]:
             )
             yield _check(8, "machines", machine.name, _UNKNOWN, message)
         else:
-            fine = "it keeps within Azure's limits; BitLocker, which the host does not report, must be checked on it"
+            fine = "it keeps within Azure's limits; check on the host for BitLocker, which it does not report"
             yield _of(8, "machines", machine.name, faults, fine)
 
 

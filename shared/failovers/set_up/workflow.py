@@ -78,7 +78,7 @@ class SetUpSteps:
     async def _hold(self, claim: Claim, names: tuple[str, ...]) -> Problem | None:
         held = await self.locks.take(names, claim.id)
         if held is not None:
-            return Problem(ErrorCode.SCOPE_BUSY, f"Operation {held.owner} works on it; wait for its end.", held.owner)
+            return Problem(ErrorCode.SCOPE_BUSY, f"Operation {held.owner} works on the same resource. Wait until it has ended.", held.owner)
         for name in names:
             claim.hold(name)
         return None

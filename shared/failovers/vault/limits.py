@@ -67,7 +67,7 @@ def frequency_check(seconds: int) -> tuple[CheckResult, str]:
     if seconds in {30, 300}:
         return CheckResult.PASS, f"changes are copied every {seconds} seconds"
     if seconds == 900:
-        return CheckResult.WARNING, "changes are copied every 900 seconds, which Azure offers no more: change it to 30 or 300"
+        return CheckResult.WARNING, "changes are copied every 900 seconds, which Azure no longer offers: change it to 30 or 300"
     return CheckResult.FAILURE, f"Azure has no copy frequency of {seconds} seconds: 30 or 300 are possible"
 
 

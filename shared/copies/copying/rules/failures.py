@@ -31,7 +31,7 @@ _MEANINGS = {
         "or request CrashConsistent, which needs no agent",
         retry=False,
     ),
-    "DiskRestorePointClientError": Meaning("a disk of the restore point cannot be copied as it is", retry=False),
+    "DiskRestorePointClientError": Meaning("a disk of the restore point cannot be copied in its present state", retry=False),
     "DiskRestorePointUsedByCustomer": Meaning(
         "a disk of the restore point has an active SAS: revoke it, then it can be deleted", retry=False
     ),
@@ -40,7 +40,7 @@ _MEANINGS = {
     "InternalOperationError": Meaning("Azure had an internal error", retry=True),
     "BadRequest": Meaning("Azure did not accept the request", retry=False),
     "Conflict": Meaning("a resource of this name exists already, or is being changed", retry=True),
-    "TooManyRequests": Meaning("Azure starts no more at this rate", retry=True),
+    "TooManyRequests": Meaning("Azure limits the rate of starts", retry=True),
     "AuthorizationFailed": Meaning("the app's identity lacks a right: Azure's message names the action and the scope", retry=False),
     "LinkedAuthorizationFailed": Meaning(
         "the app's identity lacks a right on a linked resource: Azure's message names the action and the scope", retry=False

@@ -198,7 +198,7 @@ def _network(request: FailoverRequest, context: FailoverContext) -> Iterator[Che
         yield _check(CheckName.NETWORK, named, CheckResult.UNKNOWN, "the network could not be read")
     else:
         fault = _network_fault(named, context)
-        message = fault or "the network is there, and in the right region"
+        message = fault or "the network exists and is in the right region"
         yield _check(CheckName.NETWORK, named, CheckResult.PASS if fault is None else CheckResult.FAILURE, message)
 
 
@@ -206,7 +206,7 @@ def _network_fault(named: str, context: FailoverContext) -> str | None:
     network = context.network
     if network is None or not network.exists or network.owned is False:
         # another tenant's network is as unknown as one that is not there
-        return "there is no such network"
+        return "the network was not found"
     of_vmm = ResourceId.parse(named).type.lower() == VMM_NETWORK_TYPE.lower()
     between_clouds = Provider.HYPER_V_REPLICA_2012_R2 in context.subject.providers
     if of_vmm != between_clouds:
