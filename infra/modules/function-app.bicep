@@ -61,6 +61,7 @@ param subnetId string
 param reachable bool
 
 @description('Table endpoint of the storage account that has the tenant registry: that of the app which serves tenants.')
+@minLength(1)
 param registryTableUri string
 
 @description('Tags of every resource.')

@@ -6,6 +6,7 @@ metadata description = 'What the other apps may do with the tenant registry: rea
 param accountName string
 
 @description('Object ids of the identities of the apps that read it.')
+@maxLength(2)
 param readers string[]
 
 var tableReader = '76199698-9eea-4c19-bc75-cec21354c6b6' // Storage Table Data Reader
