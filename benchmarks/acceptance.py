@@ -1,7 +1,7 @@
 """What accepting a copy costs: `POST /api/restore-point-copies` through the local host, beside what its parts allow.
 
 `python -m benchmarks.acceptance [--rounds N] [--calls N] [--in-flight N]`. Real Azurite, simulated Azure; each request is a copy that
-nobody asked for before. First it counts, through a proxy before Azurite, what one acceptance asks of storage and of Azure.
+was not requested before. First it counts, through a proxy before Azurite, how many calls one acceptance makes to storage and to Azure.
 
 Then, in turns, round after round: the host with one worker and with two (HTTP functions only, as Azure scales them: queues and timers
 have instances of their own); and from this process the parts of it: the very storage calls of one acceptance through the SDK (Azurite's
@@ -56,7 +56,7 @@ from tests.support.storage_proxy import StorageProxy
 HTTP_ONLY = processes.ROOT / "benchmarks" / "apps" / "http_only"
 STEPS = "restore-point-copy-steps"
 SUBSCRIPTIONS, CHAINS = 24, 384
-REFUSED = 503  # storage did not answer in time: the caller is asked to come again
+REFUSED = 503  # storage did not answer in time: the caller is to send the request again
 Call = Callable[[Point], Awaitable[object]]
 
 
@@ -161,7 +161,7 @@ class Bench:
         return options.api, part.process.pid
 
     def azure_calls(self) -> Counter[str]:
-        """Return how often each operation of Azure was asked for so far, and how many were throttled."""
+        """Return how often each operation of Azure was called so far, and how many were throttled."""
         listed = call("GET", f"{self.options.azure}/_simulation/requests").body["value"]
         calls = Counter({"throttled": 0})
         for item in listed:
@@ -191,7 +191,7 @@ class Bench:
 
 
 def poster(session: aiohttp.ClientSession, api: str, token: str) -> Call:
-    """Return what asks a host for a copy."""
+    """Return the call that requests a copy of a host."""
 
     async def post(point: Point) -> int:
         headers = {"Authorization": f"Bearer {token}"}
@@ -266,7 +266,7 @@ async def script(url: str) -> AsyncIterator[Call]:
 
 
 async def count(bench: Bench, session: aiohttp.ClientSession, points: Iterator[Point]) -> list[dict[str, Cell]]:
-    """Count what one acceptance asks of storage and of Azure, through a proxy before Azurite and a worker of its own."""
+    """Count the calls of one acceptance to storage and to Azure, through a proxy before Azurite and a worker of its own."""
     lines: list[dict[str, Cell]] = []
     with StorageProxy(bench.options.storage_port) as proxy:
         api, _ = await asyncio.to_thread(bench.host, "counted", workers=1, app=HTTP_ONLY, storage_port=proxy.port)
@@ -279,14 +279,14 @@ async def count(bench: Bench, session: aiohttp.ClientSession, points: Iterator[P
             async with session.post(f"{api}/restore-point-copies", json=point.body, headers=sent) as answer:
                 assert answer.status == 202, await answer.text()
             calls = [kind_of(one.method, one.path.partition("?")[0]) for one in proxy.requests]
-            asked = bench.azure_calls() - before
+            made = bench.azure_calls() - before
             lines.append(
                 {
                     "request": what,
                     "storage calls": len(calls),
                     "which": " + ".join(calls) or "none",
-                    "calls to Azure": asked.total(),
-                    "which of Azure": ", ".join(f"{number} {name}" for name, number in sorted(asked.items())) or "none",
+                    "calls to Azure": made.total(),
+                    "which of Azure": ", ".join(f"{number} {name}" for name, number in sorted(made.items())) or "none",
                 }
             )
 
@@ -360,9 +360,9 @@ async def run(bench: Bench, rounds: int, calls: int, in_flight: int) -> Results:
     return Results(counted, at_once, one_by_one, whole, throttled, stored)
 
 
-def tell(results: Results, rounds: int, calls: int, in_flight: int) -> None:
-    """Print and write the figures, and say what they come to."""
-    print(f"\nWhat one acceptance asks of others\n\n{table(results.counted)}")
+def conclude(results: Results, rounds: int, calls: int, in_flight: int) -> None:
+    """Print and write the figures, and their summary."""
+    print(f"\nCalls of one acceptance\n\n{table(results.counted)}")
     print(f"\nOne at a time\n\n{table(results.one_by_one)}")
     facts = {name: value for name, value in dataclasses.asdict(results).items() if name not in {"at_once", "whole"}}
     title = f"{in_flight} in flight, {rounds} rounds of {calls} calls; CPU is per call"
@@ -381,7 +381,7 @@ def tell(results: Results, rounds: int, calls: int, in_flight: int) -> None:
 
 
 def main() -> None:
-    """Start what is needed, measure, tell, stop it."""
+    """Start what is needed, measure, report, stop it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=4)
     parser.add_argument("--calls", type=int, default=96, help="calls in each round of each way")
@@ -396,7 +396,7 @@ def main() -> None:
                 results = asyncio.run(run(bench, options.rounds, options.calls, options.in_flight))
         finally:
             bench.stop()
-    tell(results, options.rounds, options.calls, options.in_flight)
+    conclude(results, options.rounds, options.calls, options.in_flight)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """What a cold start costs: importing the app, and its first answer; beside an app that imports its SDKs at the top of its modules.
 
 `python -m benchmarks.cold_start [--imports N] [--starts N]`. Three apps: `bare` (the SDK of Azure Functions alone: what no Python app
-there can do without), ours, and `naive` (benchmarks/apps/naive). Fresh interpreters and fresh workers, in turns; medians. The target:
-importing ours takes under 0.6 s of CPU, and none of the clients that it may need later is imported.
+there can do without), Farshore, and `naive` (benchmarks/apps/naive). Fresh interpreters and fresh workers, in turns; medians. The target:
+importing Farshore takes under 0.6 s of CPU, and none of the clients that it may need later is imported.
 """
 
 import argparse
@@ -33,13 +33,13 @@ import function_app
 imported, later, modules = since(began), [name for name in %r if name in sys.modules], len(sys.modules)
 import azure.functions as func
 health = next(one for one in function_app.app.get_functions() if one.get_function_name() == "health").get_user_function()
-async def ask():
+async def request_health():
     request = func.HttpRequest(method="GET", url="http://127.0.0.1/api/health", headers={}, params={}, route_params={}, body=b"")
     assert (await health(request)).status_code == 200
 async def answer():
-    await ask()
+    await request_health()
     first, again = since(began), now()
-    await ask()
+    await request_health()
     return first, since(again)
 first, second = asyncio.run(answer())
 json.dump({"imported": imported, "first": first, "second": second, "modules": modules, "later": later}, sys.stdout)
@@ -64,15 +64,15 @@ class Figures:
 
 
 def import_once(folder: Path, environment: dict[str, str], figures: Figures) -> None:
-    """Import an app in a fresh interpreter, ask for its health twice, and add what that took."""
+    """Import an app in a fresh interpreter, request its health twice, and add what that took."""
     command = [sys.executable, "-c", _FRESH % (LATER,)]  # finds modules in its working directory
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder, env=environment)
     if done.returncode:
-        raise processes.Trouble(f"{folder.name} could not be imported and asked:\n{done.stderr}")
-    told = json.loads(done.stdout)
+        raise processes.Trouble(f"{folder.name} could not be imported and called:\n{done.stderr}")
+    found = json.loads(done.stdout)
     for name in ("imported", "first", "second"):
-        getattr(figures, name).append(tuple(told[name]))
-    figures.modules, figures.later = told["modules"], tuple(told["later"])
+        getattr(figures, name).append(tuple(found[name]))
+    figures.modules, figures.later = found["modules"], tuple(found["later"])
 
 
 def start_once(stack: Stack, folder: Path, figures: Figures) -> None:
@@ -97,9 +97,9 @@ def _healthy(api: str) -> bool:
         return False
 
 
-def tell(figures: dict[str, Figures], imports: int, starts: int) -> None:
-    """Print and write the figures, and say whether the target holds."""
-    bare, ours, naive = figures["bare"], figures["farshore"], figures["naive"]
+def conclude(figures: dict[str, Figures], imports: int, starts: int) -> None:
+    """Print and write the figures, and whether the target is met."""
+    bare, own, naive = figures["bare"], figures["farshore"], figures["naive"]
     rows: list[dict[str, Cell]] = [
         {
             "app": name,
@@ -117,15 +117,15 @@ def tell(figures: dict[str, Figures], imports: int, starts: int) -> None:
     ]
     title = f"Cold start: medians of {imports} fresh interpreters and {starts} fresh workers of the local host"
     report("cold_start", title, rows, imports=imports, starts=starts, target_cpu_seconds=TARGET)
-    cpu = ours.median("imported")
+    cpu = own.median("imported")
     verdict(f"import function_app: {cpu:.3f} s of CPU (target: under {TARGET} s)", holds=cpu < TARGET)
-    verdict(f"it imports none of {', '.join(LATER)}", holds=not ours.later)
+    verdict(f"it imports none of {', '.join(LATER)}", holds=not own.later)
     ratio = naive.median("imported") / cpu
     verdict(f"{ratio:.1f} times less CPU than with the SDKs at the top of the modules", holds=ratio > 1)
 
 
 def main() -> None:
-    """Measure and tell."""
+    """Measure and report."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--imports", type=int, default=15, help="fresh interpreters for each app")
     parser.add_argument("--starts", type=int, default=5, help="fresh workers for each app")
@@ -148,7 +148,7 @@ def main() -> None:
                     start_once(stack, APPS[name], one if number else Figures())
         finally:
             stack.stop()
-    tell(figures, options.imports, options.starts)
+    conclude(figures, options.imports, options.starts)
 
 
 if __name__ == "__main__":

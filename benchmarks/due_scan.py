@@ -5,7 +5,7 @@ ended ones (the cost of one tick must stay what it was); then LARGE active ones.
 SMALL operations are due, a tick when nothing is due, one that also sweeps (the first of a process, then one in five minutes), and one
 batched check of 100 rows whose Azure is a function in memory.
 
-Calls and bytes are what storage is asked for, exactly. Time is Azurite's, which reads every row of a table for every query, ended
+Calls and bytes are exact. Time is Azurite's, which reads every row of a table for every query, ended
 ones too; Azure seeks to the range: of the entries that are due for a tick, of the active rows (16 partitions x `a|`) for a sweep.
 """
 

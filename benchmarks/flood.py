@@ -73,10 +73,10 @@ class Host:
     token: str
 
     async def post(self, points: Iterable[Point]) -> None:
-        """Ask for a copy of each restore point, one after another."""
-        ask = poster(self.session, self.api, self.token)
+        """Request a copy of each restore point, one after another."""
+        request = poster(self.session, self.api, self.token)
         for point in points:
-            await ask(point)
+            await request(point)
 
     async def send(self, points: Sequence[Point]) -> None:
         """Put a message for each restore point on the intake queue, and wait until all are taken in."""
@@ -90,7 +90,7 @@ class Host:
         await self.until_empty([REQUESTS])
 
     async def until_empty(self, queues: Sequence[str]) -> None:
-        """Wait until queues hold no message, hidden ones included, at two looks in a row."""
+        """Wait until queues hold no message, hidden ones included, twice in a row."""
         empty = 0
         while empty < 2:
             counts = [await self.queues.client(queue).get_queue_properties() for queue in queues]

@@ -1,7 +1,7 @@
 """What a page of a list costs: storage calls, bytes and CPU, beside one bare range query, on a real Azurite.
 
 `python -m benchmarks.lists [--rounds N] [--rows N ...]`. Pages of 100 and of 1,000 operations, of one tenant and of the provider, of all
-and of those that ask for a person, in tables of 1,000 and of 20,000 operations, half of them ended; and pages of rejected messages. Calls
+and of those that need attention, in tables of 1,000 and of 20,000 operations, half of them ended; and pages of rejected messages. Calls
 and bytes are exact; time is Azurite's, which reads every row of a table for every query. `GET /operations`, `/restore-point-copies` and
 `/failovers` read the same pages, of all kinds or of one.
 """
@@ -38,7 +38,7 @@ from tests.support.ports import take_ports
 
 SHAPE = Shape(tuple(f"tenant-{number}" for number in range(40)))
 PAGES = (100, 1000)
-_ASKS_EVERY = 7
+_NEEDS_EVERY = 7
 _MOST = 17
 
 
@@ -83,7 +83,7 @@ async def run(connection_string: str, rounds: int, sizes: list[int]) -> list[dic
             numbers = range(filled // 2, size // 2)
             active = [active_operation(SHAPE, number, START, START) for number in numbers]
             rows = [
-                replace(row, asking=True).with_attention("Stuck", "It is stuck.", "") if number % _ASKS_EVERY == 0 else row
+                replace(row, attention_listed=True).with_attention("Stuck", "It is stuck.", "") if number % _NEEDS_EVERY == 0 else row
                 for number, row in enumerate(active)
             ]
             entities = [entity for row in rows for entity in entities_of(row, ended=False)]
@@ -100,7 +100,7 @@ async def run(connection_string: str, rounds: int, sizes: list[int]) -> list[dic
                 lines.append(line(size, f"page of {top} rejected messages", cost))
                 for tenant in (SHAPE.tenants[0], None):
                     query = Query(tenant, (KIND,))
-                    for name, read in (("page", lists.page), ("asking", lists.needing_attention)):
+                    for name, read in (("page", lists.page), ("attention", lists.needing_attention)):
                         cost = await measure(traffic, rounds, lambda read=read, query=query, top=top: counted(read(query, top, None)))  # type: ignore[misc]  # as above
                         lines.append(line(size, f"{name} of {top}, {'one tenant' if tenant else 'provider'}", cost))
     return lines
@@ -164,7 +164,7 @@ def main() -> None:
         finally:
             emulator.stop()
     report("lists", f"Pages of lists: medians of {options.rounds} rounds", lines, rounds=options.rounds)
-    for kind in ("page", "asking"):
+    for kind in ("page", "attention"):
         over = [float(one["calls"] or 0) - 0.2 * float(one["rows"] or 0) for one in lines if str(one["what"]).startswith(kind)]
         verdict(f"{kind}: at most 17 calls and 0.2 a row; the most beside 0.2 a row: {max(over):.0f}", holds=max(over) <= _MOST)
 

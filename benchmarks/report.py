@@ -40,7 +40,7 @@ def table(rows: Sequence[Mapping[str, Cell]]) -> str:
 
 
 def verdict(promise: str, *, holds: bool) -> None:
-    """Print whether a target holds; a benchmark tells, it does not fail."""
+    """Print whether a target is met; a benchmark does not fail."""
     print(f"{'holds' if holds else 'DOES NOT HOLD':14}{promise}")
 
 

@@ -102,8 +102,8 @@ def entities_of(row: Active, *, ended: bool) -> list[Entity]:
     running = tuple(entity | listing.shown_columns(row, {"detail": _detail(row)}) for entity in listed)
     detail = {"PartitionKey": row.partition, "RowKey": f"d|{row.id}", "v": rows.VERSION, **pieces("detail", _detail(row))}
     scheduled, entry = due.scheduled(row, from_text(row.next_at), timedelta())
-    asking = [{**running[1], "RowKey": rows.asking_key(row)}] if row.asking else []
-    return [rows.active_entity(scheduled), *(dict(change.entity) for change in entry), request, *running, *asking, detail]
+    needing = [{**running[1], "RowKey": rows.attention_key(row)}] if row.attention_listed else []
+    return [rows.active_entity(scheduled), *(dict(change.entity) for change in entry), request, *running, *needing, detail]
 
 
 def ended_operation(shape: Shape, number: int, created: datetime) -> list[Entity]:

@@ -208,8 +208,8 @@ async def measure(url: str, rounds: int, calls: int) -> list[tuple[str, list[Way
     return [(kind, ways) for kind, _, ways in kinds]
 
 
-def tell(kinds: list[tuple[str, list[Way]]], rounds: int, calls: int) -> None:
-    """Print and write the figures, and say whether the targets hold."""
+def conclude(kinds: list[tuple[str, list[Way]]], rounds: int, calls: int) -> None:
+    """Print and write the figures, and whether the targets are met."""
     rows: list[dict[str, str | int | float | None]] = []
     ratios: dict[str, dict[str, float]] = {}
     for kind, ways in kinds:
@@ -243,7 +243,7 @@ def tell(kinds: list[tuple[str, list[Way]]], rounds: int, calls: int) -> None:
 
 
 class NoToken:
-    """Stands where the sync client demands a credential; its policy does the signing."""
+    """A credential that the sync client requires and does not use: its policy signs."""
 
     def get_token(self, *_: str, **__: object) -> Any:
         """Never called."""
@@ -251,7 +251,7 @@ class NoToken:
 
 
 def main() -> None:
-    """Start the server, measure, tell."""
+    """Start the server, measure, report."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--calls", type=int, default=200, help="calls in each round")
@@ -268,7 +268,7 @@ def main() -> None:
         url = f"http://127.0.0.1:{server.stdout.readline().strip()}"
         os.environ.update(IDENTITY_ENDPOINT=f"{url}/identity", IDENTITY_HEADER="local")
         try:
-            tell(asyncio.run(measure(url, options.rounds, options.calls)), options.rounds, options.calls)
+            conclude(asyncio.run(measure(url, options.rounds, options.calls)), options.rounds, options.calls)
         finally:
             server.terminate()
 

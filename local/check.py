@@ -11,7 +11,7 @@ from local.processes import ROOT
 UNIT: Final = "not (stack or storage or process or slow)"
 _PARALLEL: Final = ("-n", "auto", "--maxprocesses", "4", "--dist", "worksteal")
 # Left to CI: whole stacks, whose collection alone takes as long as many tests, the templates, and the local host and simulation.
-_LEFT_TO_CI: Final = ("compatibility", "contract", "crash", "end_to_end", "infra", "local")
+_LEFT_TO_CI: Final = ("compatibility", "contract", "crash", "end_to_end", "in_process", "infra", "local")
 _ARROWS: Final = "import sys; from importlinter.cli import lint_imports; sys.exit(lint_imports())"
 
 

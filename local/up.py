@@ -17,7 +17,7 @@ from local.stack import Stack, StackOptions, check_ports
 _LOOK: Final = 0.5  # wall-clock seconds
 
 
-class Asked(BaseException):
+class StopRequested(BaseException):
     """SIGINT or SIGTERM came: end everything. Not an `Exception`, so that nothing on the way takes it for a failure."""
 
 
@@ -35,7 +35,7 @@ def up(options: StackOptions, *, demo: bool, leave: bool) -> int:
             if leave:
                 return 0 if usable else 1
             _serve(stack)
-        except (Asked, KeyboardInterrupt):
+        except (StopRequested, KeyboardInterrupt):
             print("\nstopping …", flush=True)
             return 130 if leave else 0
         finally:
@@ -87,7 +87,7 @@ def _data_folder(options: StackOptions) -> Iterator[StackOptions]:
 @contextlib.contextmanager
 def _signals_raise() -> Iterator[None]:
     def ask(_number: int, _frame: FrameType | None) -> None:
-        raise Asked
+        raise StopRequested
 
     before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     try:

@@ -5,9 +5,10 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from shared.access.records.tenant import Tenant
+from shared.access.cache import ReadCache
+from shared.access.records.tenant import Shape, Tenant
 from shared.access.registry import Registry
 from shared.access.roles import Role
 from shared.clock import Clock, Ids
@@ -72,17 +73,34 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class ReadinessFinding:
-    """One result of a readiness check: the number and name of the rule, the resource or tenant that it is about, and what was found."""
+    """One result of a readiness check: the number and name of the rule, the resource or tenant that it is about, and what was found.
+
+    `action` is what to do, None for a pass.
+    """
 
     number: int
     name: str
     target: str
     result: CheckResult
     message: str
+    action: str | None = None
 
     def as_json(self) -> dict[str, object]:
         """Return the finding as answers contain it."""
-        return {"number": self.number, "name": self.name, "target": self.target, "result": self.result.value, "message": self.message}
+        found = {"result": self.result.value, "message": self.message, "action": self.action}
+        return {"number": self.number, "name": self.name, "target": self.target, **found}
+
+
+@dataclass(frozen=True, slots=True)
+class ReadinessReport:
+    """What a check found of a tenant, and how the tenant's machines are protected as its vault shows it (None: not known)."""
+
+    findings: tuple[ReadinessFinding, ...]
+    shape: Shape | None = None
+
+
+Memo = ReadCache[Any]
+"""What one answer has read of Azure so far, by what was read: a vault that several tenants share is read once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +111,7 @@ class ReadinessCheck:
     """
 
     name: str
-    run: Callable[[Tenant], Awaitable[Sequence[ReadinessFinding]]]
+    run: Callable[[Tenant, Memo], Awaitable[ReadinessReport]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from shared import telemetry
+from shared.access.ownership import is_owned
 from shared.access.records.rows import TABLE as TENANTS_TABLE
 from shared.access.registry import Registry
 from shared.capability import Capability, Core, Job, Parts, ReadinessCheck, check_queues, intake_queues, step_queues, tables_of
@@ -255,13 +256,16 @@ def assemble(
     async def provider() -> str:
         return (await registry.provider()).name
 
+    async def owns(tenant: str, resource_id: str) -> bool:
+        return await is_owned(registry.uncached(), tenant, resource_id)
+
     receiver = Receiver(kept, provider)
     own_queues = (*step_queues(capabilities), *check_queues(capabilities))
     return Runtime(
         core=core,
         kinds=kinds,
         tokens=TokenVerifier(settings, registry, SigningKeys(settings.auth_keys_url, clock)),
-        runner=Runner(operations, held, events, workflows, clock, ids, timings),
+        runner=Runner(operations, held, events, workflows, clock, ids, timings, owns),
         tick=Tick(operations, account.queues, spent, kinds, clock),
         checks=Checks(operations, account.queues, events, kinds, workflows, clock),
         lists=Lists(operations),

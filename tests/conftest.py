@@ -1,4 +1,4 @@
-"""Real parts for tests: Azurite, the simulated Azure and the functions host, each in a process of its own."""
+"""Real parts for tests: Azurite, and stacks of it, the simulated Azure and the functions host, each in a process of its own."""
 
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -32,14 +32,12 @@ _STACK_FIXTURES = {"host"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests that use Azurite (`storage`), the simulated Azure (`process`) or a whole stack (`stack`).
+    """Mark the tests that use Azurite (`storage`) or a whole stack (`stack`).
 
     A module whose own fixtures start a stack marks itself: `pytestmark = pytest.mark.stack`.
     """
     for item in items:
         fixtures = set(getattr(item, "fixturenames", ()))
-        if "simulation" in fixtures:
-            item.add_marker("process")
         if "azurites" in fixtures:
             item.add_marker("storage")
         if item.path.relative_to(_TESTS).parts[0] in _STACK_FOLDERS or fixtures & _STACK_FIXTURES:
@@ -67,20 +65,6 @@ def empty_azurite(azurites: AzuritePool) -> Iterator[Azurite]:
     with azurites.lend() as one:
         clear(one.connection_string)
         yield one
-
-
-@pytest_asyncio.fixture
-async def simulation(tmp_path: Path) -> AsyncIterator[SimulationClient]:
-    """The client of a fresh simulated Azure with the sample estate, at speed 0: `.url`. Only `advance` moves its clock."""
-    port = take_ports()
-    stack = Stack(StackOptions(data=tmp_path, azure_port=port, speed=0))
-    part = stack.start_simulation()
-    try:
-        processes.wait_until(part, lambda: answers(f"http://127.0.0.1:{port}/_simulation/clock"), 30)
-        async with SimulationClient(f"http://127.0.0.1:{port}") as client:
-            yield client
-    finally:
-        stack.stop()
 
 
 @pytest_asyncio.fixture

@@ -22,7 +22,7 @@ _LISTS = (*(name for service in SERVICES for name in service.lists), "principals
 
 
 def read_estate(estate: Mapping[str, Any], now: datetime) -> World:
-    """Return the world that an estate describes; raises `ValueError` in words where it cannot be read.
+    """Return the world that an estate describes; raises `ValueError` with the reason where it cannot be read.
 
     Members that no service here knows are kept and written again as they are; so are `tenants`, of which only tokens are made.
     """

@@ -58,6 +58,6 @@ async def _by_groups(registry: Registry, entra: str, claims: Mapping[str, Any]) 
 
 
 def _do_not_fit(claims: Mapping[str, Any]) -> bool:
-    """Return whether a token says that it does not carry its groups (claims `hasgroups` and `_claim_names`)."""
+    """Return whether a token marks that it does not carry its groups (claims `hasgroups` and `_claim_names`)."""
     names = claims.get("_claim_names")
     return claims.get("hasgroups") in {True, "true"} or (isinstance(names, Mapping) and "groups" in names)

@@ -16,19 +16,19 @@ KEPT_SECONDS = 24 * 3600.0
 REFRESH_SECONDS = 60.0
 """At most one fetch in so long: a stream of tokens with made-up key ids must not become one of fetches."""
 FIRST_RETRY_SECONDS = 5.0
-"""... as long as no key is known at all, when nobody can be let in."""
+"""... as long as no key is known, while no token can be verified."""
 TIMEOUT_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
 class SigningKey:
-    """A public key, and the issuer that it belongs to where the set says so (`{tenantid}` in it stands for any)."""
+    """A public key, and the issuer that it belongs to where the set names it (`{tenantid}` in it matches any)."""
 
     key: Any
     issuer: str | None
 
     def may_sign_for(self, tenant_id: str) -> bool:
-        """Say whether tokens of an Entra tenant may be signed with it: a key under one tenant's issuer signs for that one only."""
+        """Return whether tokens of an Entra tenant may be signed with it: a key under one tenant's issuer signs for that one only."""
         if self.issuer is None:
             return True
         return tenant_id.lower() in self.issuer.lower().replace("{tenantid}", tenant_id.lower())
@@ -84,7 +84,7 @@ class SigningKeys:
 
 
 def _read(body: bytes) -> Mapping[str, SigningKey]:
-    """Read a key set; a key that is not for RS256 signatures is left out. Raises `ValueError` for what holds no key of ours."""
+    """Read a key set; a key that is not for RS256 signatures is left out. Raises `ValueError` for what holds no such key."""
     import jwt
 
     document = json.loads(body)

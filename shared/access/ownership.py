@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from shared.access.principal import Principal, require_reach
 from shared.access.registry import Registry
-from shared.access.vaults import vault_key
+from shared.access.vaults import cloud_key, vault_key
 from shared.arm.ids import subscription_of
 
 if TYPE_CHECKING:
@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 
 
 async def owner_of(registry: Registry, resource_id: "ResourceId | str") -> str | None:
-    """Return the name of the tenant that an ARM id belongs to: by its cloud, else its vault, else its subscription; None where nobody's.
+    """Return the name of the tenant that an ARM id belongs to: by its cloud, else its vault, else its subscription.
 
-    An id that is none is nobody's. Raises `RegistryError` where the registry gives it to two tenants.
+    None is returned where it has no owner, or is no ARM id. Raises `RegistryError` where the registry gives it to two tenants.
     """
     text = str(resource_id)
     if tenant := await registry.owner_of_cloud(text):
@@ -29,10 +29,21 @@ async def owner_of(registry: Registry, resource_id: "ResourceId | str") -> str |
     return found.name if found else None
 
 
+async def is_owned(registry: Registry, tenant: str, resource_id: str) -> bool:
+    """Return whether a tenant owns what an ARM id names.
+
+    What lies in a vault and in no cloud of it, such as a recovery plan, may be that of any tenant which has a cloud in the vault: only its
+    members show whose it is.
+    """
+    if await owner_of(registry, resource_id) == tenant:
+        return True
+    return cloud_key(resource_id) is None and await registry.shares(tenant, resource_id)
+
+
 async def require_owner(
     registry: Registry, principal: Principal, resource_id: "ResourceId | str", kind: str, *, target: str | None = None
 ) -> str:
-    """Return the owner of an ARM id that the caller named, or refuse with `NotFound` where it is another tenant's or nobody's.
+    """Return the owner of an ARM id that the caller named, or refuse with `NotFound` where it is another tenant's or has no owner.
 
     `kind` is what to call it ("virtual machine"), `target` the field that named it.
     """

@@ -13,7 +13,7 @@ class Principal:
     """Who asks, for which tenant, with which roles.
 
     `tenant` is the name in the registry, `entra_tenant_id` the token's `tid`, `is_provider` whether that tenant is the provider,
-    `is_person` whether a user stands behind the token (delegated), not an app. `is_founder`: there is no provider yet, and the caller may
+    `is_person` whether the token is a user's (delegated), not an app's. `is_founder`: there is no provider yet, and the caller may
     only register it.
     """
 
@@ -27,17 +27,17 @@ class Principal:
 
     @property
     def is_admin(self) -> bool:
-        """Whether `Admin` counts: only in the provider's tenant, whatever another tenant's token says."""
+        """Whether `Admin` counts: only in the provider's tenant, whatever another tenant's token claims."""
         return self.is_provider and Role.ADMIN in self.roles
 
     def has(self, role: Role) -> bool:
-        """Say whether the caller has a role; `Admin` stands in for every role that reads, and for no other."""
+        """Return whether the caller has a role; `Admin` includes every role that reads, and no other."""
         if role is Role.ADMIN or role in READ_ROLES:
             return self.is_admin or (role is not Role.ADMIN and role in self.roles)
         return role in self.roles
 
     def reaches(self, owner: str | None) -> bool:
-        """Say whether the caller's roles count for that tenant's things; what nobody owns is out of everybody's reach."""
+        """Return whether the caller's roles count for that tenant's things; what has no owner is out of reach for all."""
         return owner is not None and (self.is_admin or owner == self.tenant)
 
 
@@ -56,15 +56,15 @@ def require_any(principal: Principal, roles: Iterable[Role]) -> None:
 
 
 def require_person(principal: Principal) -> None:
-    """Refuse with `MissingRole` unless a user stands behind the token: an app cannot approve."""
+    """Refuse with `MissingRole` unless the token is a user's: an app cannot approve."""
     if not principal.is_person:
         raise Refused(ErrorCode.MISSING_ROLE, "This needs a person: the access token must be a user's (delegated), not an app's.")
 
 
 def require_reach(principal: Principal, owner: str | None, thing: str, *, target: str | None = None) -> str:
-    """Return the owner, or refuse with `NotFound` where the thing is another tenant's or nobody's.
+    """Return the owner, or refuse with `NotFound` where the thing is another tenant's or has no owner.
 
-    `thing` is how the caller named it ("the virtual machine '/subscriptions/…'"): the answer says no more than the caller knew, and is
+    `thing` is how the caller named it ("the virtual machine '/subscriptions/…'"): the answer shows no more than the caller knew, and is
     the same whether the thing is another tenant's or not there at all.
     """
     if owner is None or not principal.reaches(owner):

@@ -21,6 +21,7 @@ from shared.access.records.claims import (
     entra_claim,
     group_claim,
     range_of,
+    storage_claim,
     subscription_claim,
     vault_claim,
 )
@@ -140,12 +141,16 @@ class Registry:
         return await self._owner(subscription_claim(subscription_id))
 
     async def owner_of_vault(self, vault_id: str) -> Tenant | None:
-        """The tenant whose own vault that is, or None; the vault's subscription says nothing here."""
+        """The tenant whose own vault that is, or None; the vault's subscription is not considered."""
         return await self._owner(vault_claim(vault_id))
 
     async def owner_of_cloud(self, resource_id: str) -> Tenant | None:
         """The tenant that the cloud which an ARM id names or lies in is mapped to, or None."""
         return await self._owner(cloud_claim(resource_id))
+
+    async def owner_of_storage(self, account_id: str) -> Tenant | None:
+        """The tenant that has registered a storage account, or None."""
+        return await self._owner(storage_claim(account_id))
 
     async def is_shared(self, resource_id: str) -> bool:
         """Whether clouds of the vault which an ARM id names or lies in are mapped to tenants."""

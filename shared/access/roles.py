@@ -19,7 +19,7 @@ class Role(StrEnum):
 READ_ROLES = frozenset({Role.COPIES_READ, Role.FAILOVERS_READ, Role.TENANTS_READ})
 """The roles that only read; `Admin` in the provider's tenant includes each of them."""
 WRITE_ROLES = frozenset({Role.COPIES_WRITE, Role.FAILOVERS_EXECUTE, Role.TENANTS_WRITE})
-"""The roles of which cancelling or retrying an operation needs one: which, its kind says."""
+"""The roles of which cancelling or retrying an operation needs one: which one depends on its kind."""
 
 
 def known_roles(names: object) -> frozenset[Role]:

@@ -31,10 +31,10 @@ async def message_owner(
     named: str | None,
     whose: Callable[[ResourceId], Awaitable[str | None]] | None = None,
 ) -> str:
-    """Return the tenant that all ids belong to; a message that names another, or an id that is nobody's, is refused with `NotFound`.
+    """Return the tenant that all ids belong to; a message that names another, or an id that has no owner, is refused with `NotFound`.
 
-    A message without any ids belongs to the tenant that it names or, naming none, to the provider. `whose` tells of an id whose it is
-    where the registry alone does not know.
+    A message without any ids belongs to the tenant that it names or, naming none, to the provider. `whose` finds the owner of
+    an id where the registry alone does not know it.
     """
     if named is not None and await registry.by_name(named) is None:
         raise not_found(f"tenant '{named}'", target="tenant")

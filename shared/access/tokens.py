@@ -38,7 +38,7 @@ class TokenVerifier:
     async def verify(self, authorization: str | None, *, founding: bool = False) -> Principal:
         """Return the caller; `founding` accepts the one that may register the provider while there is none.
 
-        Refuses with `Unauthenticated`, in words, a header that is missing or no bearer token, a token that is not whole, not signed by the
+        Refuses with `Unauthenticated` a header that is missing or no bearer token, a token that is not whole, not signed by the
         issuer with RS256, of another issuer or audience, expired or not yet valid, no access token, or of an Entra tenant that the
         registry does not know; with `ServiceUnavailable` while the issuer's keys cannot be read at all.
         """
@@ -70,7 +70,7 @@ class TokenVerifier:
                 options={"require": ["exp", "iss", "aud"], "verify_iss": False},
             )
         except jwt.PyJWTError as error:
-            raise _refused(_words(error, self._audiences)) from error
+            raise _refused(_message(error, self._audiences)) from error
         self._check_issuer(claims, key)
         return claims
 
@@ -83,7 +83,7 @@ class TokenVerifier:
     def _check_issuer(self, claims: Mapping[str, Any], key: SigningKey) -> None:
         tid = claims.get("tid")
         if not isinstance(tid, str) or not _GUID.fullmatch(tid):
-            raise _refused("The access token does not say which Entra tenant it is of (claim 'tid').")
+            raise _refused("The access token lacks the claim 'tid', its Entra tenant.")
         if claims["iss"] not in {template.replace("{tenantId}", tid) for template in self._issuers}:
             raise _refused("The access token is of an issuer that is not accepted here.")
         if not key.may_sign_for(tid):
@@ -116,15 +116,15 @@ def challenge(authorization: str | None, message: str) -> str:
     """Return the `WWW-Authenticate` of a 401; the error is named only where a token was sent (RFC 6750, section 3)."""
     if not authorization:
         return 'Bearer realm="farshore"'
-    words = message.replace("\\", "").replace('"', "'")
-    return f'Bearer realm="farshore", error="invalid_token", error_description="{words}"'
+    text = message.replace("\\", "").replace('"', "'")
+    return f'Bearer realm="farshore", error="invalid_token", error_description="{text}"'
 
 
 def _actor(claims: Mapping[str, Any]) -> Actor:
     oid = _text(claims, "oid")
     if _text(claims, "scp"):
         if oid is None:
-            raise _refused("The access token is a user's, but does not say whose (claim 'oid').")
+            raise _refused("The access token is a user's, but lacks the claim 'oid', its user.")
         return Actor("user", oid, _text(claims, "preferred_username", "upn", "unique_name", "name") or oid)
     client = _text(claims, "azp", "appid")
     if client is None:
@@ -138,7 +138,7 @@ def _text(claims: Mapping[str, Any], *names: str) -> str | None:
     return next((value for name in names if isinstance(value := claims.get(name), str) and value), None)
 
 
-def _words(error: Exception, audiences: tuple[str, ...]) -> str:
+def _message(error: Exception, audiences: tuple[str, ...]) -> str:
     import jwt
 
     match error:

@@ -2,7 +2,7 @@
 
 aiohttp by itself sends PUT and DELETE a second time when the connection is lost before the answer, new connections included:
 that would start an effect twice without anyone having looked. A middleware prevents that. And a write on a kept
-connection that died meanwhile would be in doubt for nothing, so each of the few writes gets a connection of its own.
+connection that died meanwhile would have an unknown outcome without need, so each of the few writes gets a connection of its own.
 """
 
 from types import TracebackType

@@ -1,8 +1,8 @@
 """A client library for Windows Azure Pack: certificate and token sign-in, service API, administrator's API, VMM, VM roles.
 
-It stands on its own: of the project it imports `shared.values` alone, and no Azure SDK. It never sleeps, logs no body and no header, keeps
-tokens in memory only, and repeats nothing but a call whose token was refused, once. `cryptography` and `spnego` are imported when the first
-certificate is read and the first NTLM sign-in is made. How Azure Pack behaves, with sources: docs/azure/azure-pack.md.
+A library of its own: of the project it imports `shared.values` alone, and no Azure SDK. It never sleeps, logs no body and no header,
+keeps tokens in memory only, and repeats nothing but a call whose token was refused, once. `cryptography` and `spnego` are imported when
+the first certificate is read and the first NTLM sign-in is made. How Azure Pack behaves, with sources: docs/azure/azure-pack.md.
 """
 
 from shared.azure_pack.admin.client import AdminClient, Via

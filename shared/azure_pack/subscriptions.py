@@ -20,7 +20,7 @@ class SubscriptionState(StrEnum):
 
 
 class SyncState(StrEnum):
-    """Whether the resource providers have what the service says."""
+    """Whether the resource providers have what the service reports."""
 
     IN_SYNC = "InSync"
     SYNCING = "Syncing"

@@ -57,5 +57,5 @@ def assemble(core: Core) -> Parts:
         timers=(drills.run, protection.run),
         resolvers={kind.name: set_up.resolve for kind in kinds.SET_UP},
         messages=MESSAGES,
-        readiness=(readiness_check(gateway, inventory, registry),),
+        readiness=(readiness_check(gateway, inventory, registry, clock),),
     )

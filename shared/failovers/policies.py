@@ -6,7 +6,9 @@ A policy: PartitionKey `policies`, RowKey a hash of its vault and its name.
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from shared.access.principal import not_found
 from shared.arm.ids import ResourceId
+from shared.failovers.vault.listing import Vault
 from shared.operations.model.identity import short_hash
 from shared.storage.pieces import from_pieces, pieces
 from shared.storage.tables import Table
@@ -61,3 +63,20 @@ class PolicyStore(Generic[P]):
 def policy_key(vault: str, name: str) -> str:
     """Return the row key of a policy."""
     return short_hash(ResourceId.parse(vault).key, name.lower())
+
+
+def stored_name(before: Policy | None, name: str, tenant: str, noun: str) -> str:
+    """Return the name under which a tenant's policy is stored: that of an existing one, which may differ in case.
+
+    Raises `Refused` (NotFound) where the existing policy is another tenant's.
+    """
+    if before is not None and before.tenant != tenant:
+        raise not_found(f"{noun} '{name}'")
+    return before.name if before is not None else name
+
+
+def require_visible(found: P | None, vault: Vault, name: str, noun: str) -> P:
+    """Return a policy that the caller of a vault may see; raises `Refused` (NotFound) where there is none."""
+    if found is None or not vault.sees(found.tenant):
+        raise not_found(f"{noun} '{name}'")
+    return found

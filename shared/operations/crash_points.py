@@ -20,7 +20,7 @@ POINTS: Final = (
     "step.intended",
     "step.sent",
     "step.ended",
-    "step.told",  # as the crash tests name it
+    "step.delivered",
     "finish.written",
     "announce.released",
     "announce.sent",

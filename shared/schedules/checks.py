@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import pairwise
+from itertools import chain, pairwise
 
 from shared.schedules.cron import Cron
 from shared.schedules.errors import ScheduleError
@@ -50,14 +50,15 @@ def check_distance(schedule: Schedule, now: datetime, least: timedelta) -> None:
 def longest_distance(schedule: Schedule, now: datetime) -> Distance | None:
     """Return the longest distance between two slots, the first of them within the next 366 days; of equal ones the first.
 
-    None where only one slot is in sight.
+    None where no slot is within 366 days. A slot after which none comes within two years counts as that far from the next.
     """
     return max(distances(schedule, now), key=lambda distance: distance.span, default=None)
 
 
 def distances(schedule: Schedule, now: datetime) -> Iterator[Distance]:
     """Yield the distances between consecutive slots, the first of each within the next 366 days."""
-    for begin, end in pairwise(schedule.slots(now, now + 2 * HORIZON)):
+    sight = now + 2 * HORIZON
+    for begin, end in pairwise(chain(schedule.slots(now, sight), [sight])):
         if begin > now + HORIZON:
             return
         yield Distance(begin, end)

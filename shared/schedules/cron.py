@@ -63,19 +63,20 @@ class Cron:
         done_until = datetime.min  # wall times before it have had their moment  # noqa: DTZ901  # wall times are naive
         for change in [*changes, None]:
             finish = change.at - _SECOND if change is not None else end
-            for wall in self._walls((begin + offset).replace(tzinfo=None), (finish + offset).replace(tzinfo=None), window):
+            first = max(begin, after.astimezone(UTC))
+            for wall in self._walls((first + offset).replace(tzinfo=None), (finish + offset).replace(tzinfo=None), window):
                 moment = (wall - offset).replace(tzinfo=UTC)
                 if moment > after and wall >= done_until:
                     yield moment
             if change is None:
                 return
             done_until = datetime.min  # noqa: DTZ901  # wall times are naive
-            first, last = ((change.at + one).replace(tzinfo=None) for one in (change.before, change.after))
-            if self._names_hours and last < first:
-                done_until = first
-            elif self._names_hours and change.at > after and self._is_due_at_gap_end(first, last, window):
+            clock, turned = ((change.at + one).replace(tzinfo=None) for one in (change.before, change.after))
+            if self._names_hours and turned < clock:
+                done_until = clock
+            elif self._names_hours and change.at > after and self._is_due_at_gap_end(clock, turned, window):
                 yield change.at
-                done_until = last + _SECOND
+                done_until = turned + _SECOND
             offset, begin = change.after, change.at
 
     def _is_due_at_gap_end(self, first: datetime, last: datetime, window: Window | None) -> bool:

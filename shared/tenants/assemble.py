@@ -27,7 +27,7 @@ def assemble(core: Core, checks: Sequence[ReadinessCheck]) -> Parts:
 
     tenants = TenantDocuments(registrar, core.registry, rows, plans, core.store, Locations(locations), core.settings.key_vault_suffix)
     return Parts(
-        services=(tenants, HostingPlanDocuments(plans, core.registry), ReadinessRunner(core.registry, rows)),
+        services=(tenants, HostingPlanDocuments(plans, core.registry), ReadinessRunner(core.registry, rows, core.clock)),
         readiness=tuple(checks),
         timers=(registrar.claim_existing,),
     )

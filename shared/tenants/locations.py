@@ -1,4 +1,4 @@
-"""What Azure tells of a tenant's subscriptions while its document is written: their locations, and whether they can be read at all."""
+"""What Azure reports of a tenant's subscriptions while its document is written: their locations, and whether they can be read at all."""
 
 import asyncio
 from collections.abc import Sequence

@@ -30,7 +30,7 @@ def duration_text(span: timedelta) -> str:
     return f"P{date}{f'T{time}' if time else ''}" if date or time else "PT0S"
 
 
-def in_words(span: timedelta) -> str:
+def readable_duration(span: timedelta) -> str:
     """Return a duration for people: in the largest unit of which there are at least two, else the next smaller one."""
     seconds = max(int(span.total_seconds()), 0)
     for unit, size in (("days", 86400), ("hours", 3600), ("minutes", 60)):

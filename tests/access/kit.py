@@ -97,11 +97,14 @@ class Rows:
         if not self.claimed:
             return
         yield Found({"PartitionKey": "meta", "RowKey": "claims"}, "")
-        flags = {key.row_key: dict.fromkeys(columns, 1) for one in self.tenants for key, columns in caller_flags(claims_of(one)).items()}
+        flags: dict[str, dict[str, int]] = {}
+        for tenant in self.tenants:
+            for key, columns in caller_flags(claims_of(tenant)).items():
+                flags.setdefault(key.row_key, {}).update(dict.fromkeys(columns, 1))
         owners = {key.row_key: tenant.name for tenant in reversed(self.tenants) for key in claims_of(tenant)}
         for row in {**flags, **owners}:
-            columns = {"tenant": owners.get(row, ""), "releasedAt": "", **flags.get(row, {})}
-            yield Found({"PartitionKey": "claim", "RowKey": row, **columns}, "")
+            claim = {"tenant": owners.get(row, ""), "releasedAt": "", **flags.get(row, {})}
+            yield Found({"PartitionKey": "claim", "RowKey": row, **claim}, "")
 
 
 def registry_of(rows: Rows, clock: MovedClock | None = None) -> Registry:

@@ -5,6 +5,7 @@ import gzip
 import io
 import json
 import re
+from typing import Any
 
 import pytest
 from aiohttp import web
@@ -367,6 +368,22 @@ class TestLists:
         found = await clients.read_all(f"/subscriptions/{SUBSCRIPTION}/locations", api_version="1")
         assert [entry["name"] for entry in found] == ["a", "b", "c"]
         assert azure.seen[1].query == {"page": "2"}
+
+    async def test_a_page_whose_value_is_null_is_empty(self, azure: LoopbackAzure, clients: AzureClients) -> None:
+        azure.script = [
+            answering(200, {"value": None, "nextLink": f"{azure.url}/next"}),
+            answering(200, {"value": [{"name": "a"}], "nextLink": None}),
+        ]
+        assert [entry["name"] for entry in await clients.read_all("/subscriptions", api_version="1")] == ["a"]
+        azure.script = [answering(200, {"value": None})]
+        assert await clients.read_all("/subscriptions", api_version="1") == []
+
+    @pytest.mark.parametrize("body", [{}, {"value": {}}, {"value": "none"}])
+    async def test_a_page_without_a_list_has_no_answer(self, azure: LoopbackAzure, clients: AzureClients, body: dict[str, Any]) -> None:
+        azure.otherwise = answering(200, body)
+        with pytest.raises(CallFailure) as caught:
+            await clients.read_all("/subscriptions", api_version="1")
+        assert caught.value.kind is FailureKind.IN_DOUBT
 
     @pytest.mark.parametrize(
         "link",

@@ -7,7 +7,7 @@ import pytest
 from shared.arm.ids import ResourceId
 from shared.copies.copying.state import CopyState
 from shared.copies.copying.workflow import copy_workflow
-from shared.errors import ErrorCode
+from shared.errors import CallFailure, ErrorCode, FailureKind
 from shared.operations.model.models import Status
 from shared.operations.running.outcomes import Checked, End, Follow, Next, Unread, Wait
 from shared.values.absence import LASTS, LOOKS
@@ -188,6 +188,15 @@ async def test_a_collection_of_a_machine_whose_own_read_answers_404_keeps_its_ta
     bench.azure.groups[group_of(OF_VM)] = [collection(OF_VM, VM, "westeurope")]
     assert await run(bench, "making", BareClaim(of_machine())) == Next("made")
     assert bench.azure.sent("PUT") == [ID]
+
+
+async def test_a_machine_that_shows_no_location_is_read_again_and_ends_no_copy() -> None:
+    bench = Bench()
+    bench.azure.put(machine() | {"location": None})
+    with pytest.raises(CallFailure) as raised:
+        await run(bench, "making", BareClaim(of_machine()))
+    assert raised.value.kind is FailureKind.IN_DOUBT
+    assert bench.azure.writes == []
 
 
 def group_of(resource: str) -> str:

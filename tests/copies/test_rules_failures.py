@@ -23,17 +23,17 @@ DOCUMENTED = {
 @pytest.mark.parametrize(("code", "retry"), DOCUMENTED.items())
 def test_every_documented_code_has_words_and_says_whether_to_ask_again(code: str, retry: bool) -> None:
     assert meaning_of(code).retry is retry
-    assert code not in meaning_of(code).words
+    assert code not in meaning_of(code).message
     assert meaning_of(code.upper()) == meaning_of(code)
 
 
 def test_the_code_with_many_causes_names_that_of_a_copy_too() -> None:
-    assert "copied to that region already" in meaning_of("OperationNotAllowed").words
+    assert "copied to that region already" in meaning_of("OperationNotAllowed").message
 
 
 def test_an_unknown_code_is_named_and_not_asked_again() -> None:
     assert not meaning_of("Surprise").retry
-    assert "Surprise" in meaning_of("Surprise").words
+    assert "Surprise" in meaning_of("Surprise").message
 
 
 def test_azures_own_words_stay() -> None:

@@ -11,7 +11,7 @@ from tests.crash.failing import Failing
 from tests.crash.fleet import Fleet
 from tests.crash.world import Json
 
-ELSEWHERE = ("reject.written", "reject.sent", "step.told")
+ELSEWHERE = ("reject.written", "reject.sent", "step.delivered")
 """Points that a failover passes only when something is refused or told; a test of their own, or the copies', has them."""
 
 
@@ -40,17 +40,17 @@ async def test_death_at_a_point_starts_nothing_twice(fleet: Fleet, deaths: Death
 
 
 async def test_death_while_a_suspended_failback_is_told_and_resumed(fleet: Fleet, deaths: Deaths) -> None:
-    for point in ("step.told", "step.intended", "step.sent", "step.ended"):
+    for point in ("step.delivered", "step.intended", "step.sent", "step.ended"):
         failing = await Failing.of(fleet, "back")
         await failing.ask_all()
         (one,) = failing.wanted
-        if point == "step.told":
+        if point == "step.delivered":
             deaths.arm(point)
         for _ in range(30):
             await fleet.simulation.advance("PT4M")
-            if (await failing.get(one))["step"] == "suspended" and (point != "step.told" or deaths.reached(point)):
+            if (await failing.get(one))["step"] == "suspended" and (point != "step.delivered" or deaths.reached(point)):
                 break
-        if point != "step.told":
+        if point != "step.delivered":
             deaths.arm(point)
         await failing.say(one, "resume")
         await failing.until_ended()

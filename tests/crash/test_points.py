@@ -11,7 +11,7 @@ from tests.crash.fleet import REQUESTS, Fleet
 from tests.crash.world import World, world
 
 REJECTING = ("reject.written", "reject.sent")
-TELLING = "step.told"
+TELLING = "step.delivered"
 DEATHS = 3
 """So often a process dies at the point, each time with another operation or another effect under way."""
 

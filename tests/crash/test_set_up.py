@@ -11,7 +11,7 @@ from tests.crash.fleet import Fleet
 from tests.crash.setting_up import SettingUp
 from tests.crash.world import Json
 
-ELSEWHERE = ("check.read", "check.written", "check.queued", "reject.written", "reject.sent", "step.told")
+ELSEWHERE = ("check.read", "check.written", "check.queued", "reject.written", "reject.sent", "step.delivered")
 """Points that a change of a vault never passes, which is followed by its steps, or only when something is refused or told."""
 DEATHS = 2
 WRITES = {

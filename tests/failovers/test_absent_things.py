@@ -14,12 +14,14 @@ from shared.failovers.failing_over.starts import Starts
 from shared.failovers.failing_over.state import FailoverInput, FailoverWork, InputName
 from shared.failovers.failing_over.target_machine import TargetMachines
 from shared.failovers.failing_over.workflow import FailoverSteps
+from shared.failovers.vault.gateway import StartedJob
 from shared.operations.model.models import Actor, JsonObject, Operation, Status
 from shared.operations.model.rows import Active
 from shared.operations.running.claims import Claim
-from shared.operations.running.outcomes import Checked, Follow, Next, Outcome, Wait
+from shared.operations.running.outcomes import Checked, End, Follow, Next, Outcome, Wait
 from shared.operations.timings import Timings
 from tests.failovers.samples import ITEM, NOW, VAULT, item_json, job_json, request
+from tests.failovers.scripted import registry
 from tests.support.clocks import ManualClock, SequenceIds
 
 BOB = Actor("user", "bob", "Bob")
@@ -251,3 +253,69 @@ async def test_an_item_that_only_the_list_shows_is_not_gone(listed: list[JsonObj
     with pytest.raises(CallFailure) as raised:
         await reader.read(request("UnplannedFailover"), "contoso", "f1")
     assert raised.value.kind is kind
+
+
+async def test_an_item_that_is_not_found_at_planning_ends_the_failover_only_after_ten_minutes(bench: Bench) -> None:
+    for look in range(6):
+        outcome = await bench.after(2, "planning")
+        assert isinstance(outcome, Wait) is (look < 5), look
+    assert isinstance(outcome, End)
+    assert (outcome.error and outcome.error.code, bench.trail.events) == ("SourceNotFound", [])
+
+
+@pytest.mark.parametrize("code", ["ParentResourceNotFound", "ResourceNotFound"])
+async def test_a_start_that_azure_answers_404_is_tried_again_for_ten_minutes(bench: Bench, code: str) -> None:
+    """Nothing began: the region that answered does not have the item yet."""
+    failure = CallFailure(FailureKind.NOT_FOUND, code=code, message="not found", status=404)
+    steps = starts_of(bench, failure)
+    for look in range(6):
+        bench.clock.advance(timedelta(minutes=2))
+        outcome = await steps.start(bench.claim, FailoverWork.of(bench.claim), request("TestFailover"))
+        assert isinstance(outcome, Wait) is (look < 5), look
+    assert getattr(outcome, "code", None) == "AzureRefused"
+
+
+@pytest.mark.parametrize("operations", [(), ("Commit",)])
+async def test_a_check_that_refuses_the_start_counts_once_it_has_done_so_for_ten_minutes(bench: Bench, operations: tuple[str, ...]) -> None:
+    steps = starts_of(bench, None, operations)
+    for look in range(6):
+        bench.clock.advance(timedelta(minutes=2))
+        outcome = await steps.start(bench.claim, FailoverWork.of(bench.claim), request("TestFailover"))
+        assert isinstance(outcome, Wait) is (look < 5), look
+    assert getattr(outcome, "code", None) == "ActionNotAllowed"
+    assert "unready" in bench.claim.data
+
+
+async def test_a_check_that_refused_the_start_once_is_forgotten(bench: Bench) -> None:
+    refusing = starts_of(bench, None, ())
+    bench.clock.advance(timedelta(minutes=2))
+    assert isinstance(await refusing.start(bench.claim, FailoverWork.of(bench.claim), request("TestFailover")), Wait)
+    bench.clock.advance(timedelta(minutes=2))
+    allowing = starts_of(bench, None)
+    assert await allowing.start(bench.claim, FailoverWork.of(bench.claim), request("TestFailover")) == "job9"
+    assert bench.claim.data.get("unready") is None
+
+
+def starts_of(bench: Bench, failure: CallFailure | None, operations: tuple[str, ...] = ("TestFailover",)) -> Starts:
+    """Return starts of an item that allows some operations; a start fails, or begins job9."""
+    item = item_json(allowedOperations=list(operations))
+    site = SiteRecovery(by_id={ITEM: item}, lists={"replicationProtectedItems": [item], "replicationJobs": []})
+
+    async def perform(_effect: object) -> StartedJob:
+        if failure is not None:
+            raise failure
+        return StartedJob("job9", bench.clock.now(), accepted=True)
+
+    row = replace(bench.claim.row, tenant="provider", data=bench.claim.data)
+    bench.claim = _claim(bench.clock, row, bench.claim.detail)
+    cast("Any", bench.claim).perform = perform
+    bench.claim.data |= {"legs": [["TestFailover", "NotStarted", None, None]]}
+    gateway, nothing = cast("Any", site), cast("Any", Nothing())
+    return Starts(gateway, ContextReader(gateway, registry(), nothing, bench.clock), nothing, bench.clock, Timings())
+
+
+async def test_an_item_that_answers_404_once_is_named_before_it_fails_over(bench: Bench) -> None:
+    renamed = request("UnplannedFailover", options={"targetVmName": "web-dr"})
+    outcome = await bench.steps.target_machines.set_up(bench.claim, FailoverWork.of(bench.claim).state, renamed)
+    assert isinstance(outcome, Wait)
+    assert bench.claim.data.get("naming") is None

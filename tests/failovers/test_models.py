@@ -10,7 +10,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from shared.failovers.failing_over.requests import ApproveRequest, FailoverOptions, FailoverRequest, GivenOptions, RejectRequest
 from shared.failovers.vault.names import Action, LatestPoint
-from shared.values.durations import duration_text, in_words, parse_duration
+from shared.values.durations import duration_text, parse_duration, readable_duration
 from shared.web.operations import ResolveRequest
 from tests.failovers.samples import CONTAINER, ITEM, NETWORK, NOW, PLAN, POINT
 
@@ -96,7 +96,7 @@ def wrong(sent: Any, model: type[BaseModel] = FailoverRequest) -> dict[str, str]
         (body("Commit", commitWindow=WINDOW), "commitWindow", "nothing to commit"),
         (body("UnplannedFailover", commitWindow={"duration": "PT4H"}), "commitWindow.then", "required"),
         (body("UnplannedFailover", commitWindow={"duration": "4 hours", "then": "Alert"}), "commitWindow.duration", "PT4H"),
-        (body("UnplannedFailover", commitWindow={"duration": "PT0S", "then": "Alert"}), "commitWindow.duration", "no time"),
+        (body("UnplannedFailover", commitWindow={"duration": "PT0S", "then": "Alert"}), "commitWindow.duration", "it is zero"),
         (body("UnplannedFailover", commitWindow={"duration": "P1Y", "then": "Alert"}), "commitWindow.duration", "years"),
         (body("UnplannedFailover", commitWindow={"duration": "P31D", "then": "Alert"}), "commitWindow.duration", "30 days"),
         (body("UnplannedFailover", commitWindow=WINDOW, thenCommit=True), "thenCommit", "not together"),
@@ -205,4 +205,4 @@ def test_what_is_no_duration_is_refused(text: str) -> None:
 
 def test_spans_are_told_in_the_unit_that_a_person_would_use() -> None:
     spans = [timedelta(seconds=1), timedelta(seconds=119), timedelta(minutes=119), timedelta(hours=47), timedelta(days=90)]
-    assert [in_words(span) for span in spans] == ["1 second", "119 seconds", "119 minutes", "47 hours", "90 days"]
+    assert [readable_duration(span) for span in spans] == ["1 second", "119 seconds", "119 minutes", "47 hours", "90 days"]

@@ -93,6 +93,25 @@ async def test_a_job_is_whose_item_or_plan_it_works_on() -> None:
     }
 
 
+async def test_a_job_with_a_guid_as_target_is_whose_plan_or_machine_its_name_shows() -> None:
+    """Azure gives a job of a recovery plan, and of a machine of Azure to Azure, a GUID as `targetObjectId`."""
+    named = {"scenarioName": "TestFailover", "targetObjectId": "5b3a1c80-3c0e-4d7e-8d5e-6b1f0a7c9d21"}
+    jobs = [
+        job("InProgress", "plan", targetObjectName="web", targetInstanceType="RecoveryPlan", **named),
+        job("InProgress", "machine", targetObjectName="Web-VM", targetInstanceType="ProtectionEntity", **named),
+        job("InProgress", "twin", targetObjectName="twin-vm", targetInstanceType="ProtectionEntity", **named),
+        job("InProgress", "nobodys", targetObjectName="gone", targetInstanceType="RecoveryPlan", **named),
+    ]
+    shown = [("blue", "a1", "web-vm"), ("blue", "b1", "twin-vm"), ("green", "b2", "twin-vm")]
+    items = [
+        ProtectedItemFacts.from_arm({"id": item(cloud, name), "name": name, "properties": {"friendlyName": vm}})
+        for cloud, name, vm in shown
+    ]
+    plans = [PlanFacts.from_arm(plan_json("web", [item("green")]))]
+    found = await owners_of_jobs(registry(), ResourceId.parse(VAULT), jobs, items, plans)
+    assert found == {"plan": "green", "machine": "blue", "twin": "host", "nobodys": "host"}
+
+
 class Reads:
     """The gateway's reads over some things by their ids; counts what is read."""
 

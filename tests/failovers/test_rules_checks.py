@@ -215,8 +215,8 @@ def test_a_kind_of_point_that_the_plan_cannot_use_is_refused() -> None:
     ("network", "result", "word"),
     [
         (NetworkFacts(NETWORK, True, "westeurope", True), "pass", "right region"),
-        (NetworkFacts(NETWORK, False), "failure", "no such network"),
-        (NetworkFacts(NETWORK, True, "westeurope", False), "failure", "no such network"),
+        (NetworkFacts(NETWORK, False), "failure", "network was not found"),
+        (NetworkFacts(NETWORK, True, "westeurope", False), "failure", "network was not found"),
         (NetworkFacts(NETWORK, True, "northeurope", True), "failure", "northeurope"),
         (NetworkFacts(NETWORK, None), "unknown", "could not be read"),
         (None, "unknown", "could not be read"),

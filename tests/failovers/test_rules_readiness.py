@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.access.records.tenant import Backend, Shape
 from shared.failovers.drills.rules import DrillPolicy, DrillRun, due, slot_at, slot_key, states
 from shared.failovers.readiness.rules import Cloud, Owner, Placed, Setup, assess
 from shared.failovers.vault.facts import ProviderFacts
@@ -21,15 +22,14 @@ TENANT = Owner("contoso", "00000000-0000-0000-0000-0000000000aa", (OWN,))
 PROVIDER = Owner("provider", "00000000-0000-0000-0000-0000000000bb", (PROVIDER_SUBSCRIPTION,))
 ACCOUNT = Placed("/account", "storage account", OWN, "westeurope", ("contoso",), "Standard_GRS")
 NETWORK = Placed("/network", "virtual network", OWN, "westeurope")
+CLOUD = Cloud("c", 3)
 MACHINE = Machine("web-1", 1, 127, (100, 200), False, False, False)
 GOOD = Setup(
     tenant=TENANT,
     provider=PROVIDER,
-    others=(Owner("fabrikam", "00000000-0000-0000-0000-0000000000cc", (OTHER,)),),
     vault_subscription=PROVIDER_SUBSCRIPTION.upper(),
     vault_region="westeurope",
-    shared=True,
-    vmm=False,
+    shape=Shape.SITE,
     targets=(ACCOUNT, NETWORK),
     clouds=(),
     providers=(ProviderFacts("/p", "host1", version="5.1.1256.0"),),
@@ -43,41 +43,80 @@ def test_a_good_set_up_passes_all_nine() -> None:
     checks = assess(GOOD)
     assert {check.number for check in checks} == set(range(1, 10))
     assert {check.result for check in checks} == {CheckResult.PASS}
+    assert {check.action for check in checks} == {None}
+
+
+@pytest.mark.parametrize("shape", [Shape.SHARED, Shape.DEDICATED])
+def test_a_good_set_up_on_vmm_has_its_one_warning(shape: Shape) -> None:
+    checks = assess(replace(GOOD, shape=shape, clouds=(CLOUD,)))
+    assert [(check.number, check.result) for check in checks if check.result != CheckResult.PASS] == [(5, CheckResult.WARNING)]
+
+
+@pytest.mark.parametrize(("backend", "result"), [(Backend.RESOURCE_MANAGER, "unknown"), (Backend.AZURE_PACK, "pass")])
+def test_without_a_vault_the_first_two_are_judged(backend: Backend, result: str) -> None:
+    checks = assess(Setup(tenant=TENANT, provider=PROVIDER, vault_subscription=None, backend=backend))
+    assert [check.number for check in checks] == list(range(1, 10))
+    assert {check.result for check in checks[2:]} == {result}
 
 
 @pytest.mark.parametrize(
     ("change", "number", "result", "word"),
     [
-        ({"vault_subscription": OWN}, 1, "failure", "provider's own"),
+        ({"shape": Shape.SHARED, "vault_subscription": OWN, "clouds": (CLOUD,)}, 1, "failure", "provider's own"),
+        ({"registered": Shape.SHARED}, 1, "warning", "shows the shape"),
+        ({"registered": Shape.SITE, "vault_subscription": OWN}, 1, "pass", "a server of its own"),
         ({"tenant": replace(TENANT, tenant_id="contoso.com")}, 2, "failure", "no GUID"),
-        ({"tenant": replace(TENANT, subscriptions=(OWN, OTHER))}, 2, "failure", "another tenant"),
+        ({"claimed_elsewhere": frozenset({OWN})}, 2, "failure", "another tenant"),
+        ({"tenant": replace(TENANT, subscriptions=()), "targets": ()}, 2, "failure", "no subscription"),
+        ({"tenant": replace(TENANT, subscriptions=()), "targets": (), "backend": Backend.AZURE_PACK}, 2, "pass", "its own"),
         ({"targets": (replace(ACCOUNT, subscription=OTHER),)}, 2, "failure", "another subscription"),
         ({"targets": (replace(ACCOUNT, region="northeurope"),)}, 3, "failure", "northeurope"),
-        ({"targets": (replace(ACCOUNT, region=None),)}, 3, "unknown", "not known"),
+        ({"targets": (replace(ACCOUNT, region=None),)}, 3, "unknown", "not read"),
+        ({"targets": ()}, 3, "unknown", "no target"),
+        ({"vault_region": None}, 3, "unknown", "not read"),
+        ({"shape": Shape.AZURE, "targets": (NETWORK, replace(NETWORK, region="northeurope"))}, 3, "failure", "2 regions"),
+        ({"shape": Shape.AZURE, "source_regions": frozenset({"westeurope"})}, 3, "failure", "lost with them"),
+        ({"shape": Shape.AZURE, "vault_region": "northeurope", "source_regions": frozenset({"uksouth"})}, 3, "pass", "one region"),
+        ({"targets": ()}, 4, "unknown", "no storage account"),
+        ({"shape": Shape.AZURE, "targets": ()}, 4, "pass", "no account"),
+        ({"targets": (replace(ACCOUNT, sku=None),), "unread": {"/account": "AuthorizationFailed"}}, 4, "unknown", "AuthorizationFailed"),
         ({"targets": (replace(ACCOUNT, sku="Standard_LRS"),)}, 4, "warning", "geo-redundant"),
         ({"targets": (replace(ACCOUNT, sku="Standard_RAGZRS"),)}, 4, "pass", "only the tenant"),
         ({"targets": (replace(ACCOUNT, classic=True),)}, 4, "failure", "classic"),
         ({"targets": (replace(ACCOUNT, used_by=("contoso", "fabrikam")),)}, 4, "failure", "own"),
-        ({"vmm": True, "clouds": (Cloud("c", "contoso", 1, 1, 1),)}, 5, "warning", "2019"),
-        ({"vmm": True, "clouds": ()}, 5, "failure", "0 clouds"),
-        ({"vmm": True, "clouds": ()}, 5, "failure", "the registry maps none to it"),
-        ({"vmm": True, "clouds": (Cloud("c", "fabrikam", 1, 1, 1),)}, 5, "failure", "0 clouds"),
-        ({"vmm": True, "clouds": (Cloud("c", "contoso", 1, 1, 1), Cloud("d", "contoso", 1, 1, 1))}, 5, "failure", "2 clouds"),
-        ({"vmm": True, "clouds": (), "lost_clouds": ("/gone",)}, 5, "failure", "no such cloud"),
-        ({"vmm": True, "clouds": (Cloud("c", "contoso", 1, 0, 1),)}, 5, "failure", "no Hyper-V host"),
-        ({"vmm": True, "clouds": None}, 5, "unknown", "could not be read"),
+        ({"shape": Shape.DEDICATED, "clouds": (CLOUD,)}, 5, "warning", "2019"),
+        ({"shape": Shape.DEDICATED, "clouds": (CLOUD,)}, 5, "pass", "3 VMs"),
+        ({"shape": Shape.DEDICATED, "clouds": ()}, 5, "failure", "0 clouds"),
+        ({"shape": Shape.SHARED, "clouds": ()}, 5, "failure", "the registry maps none to it"),
+        ({"shape": Shape.SHARED, "clouds": (CLOUD, Cloud("d", 1))}, 5, "failure", "2 clouds"),
+        ({"shape": Shape.SHARED, "clouds": (), "lost_clouds": ("/gone",)}, 5, "failure", "no such cloud"),
+        ({"shape": Shape.DEDICATED, "clouds": (Cloud("c", 0),)}, 5, "failure", "no VM"),
+        ({"clouds": None, "unread": {"clouds": "TooManyRequests"}}, 5, "unknown", "TooManyRequests"),
+        ({"providers": ()}, 6, "failure", "no provider"),
+        ({"providers": (ProviderFacts("/p", "h"),)}, 6, "unknown", "not known"),
+        ({"shape": Shape.AZURE, "providers": ()}, 6, "pass", "no provider"),
         ({"providers": (ProviderFacts("/p", "h", version="5.1.999.0"),)}, 6, "failure", "older"),
-        ({"providers": None}, 6, "unknown", "could not be read"),
+        ({"providers": None, "unread": {"providers": "NotReadInTime"}}, 6, "unknown", "NotReadInTime"),
         ({"frequencies": (900,)}, 7, "warning", "900"),
         ({"frequencies": (60,)}, 7, "failure", "60"),
         ({"machines": (replace(MACHINE, bitlocker=True),)}, 8, "failure", "BitLocker"),
-        ({"machines": (replace(MACHINE, bitlocker=None),)}, 8, "unknown", "does not report"),
+        ({"frequencies": ()}, 7, "unknown", "no replication policy"),
+        ({"frequencies": None}, 7, "unknown", "not read"),
+        ({"shape": Shape.AZURE, "frequencies": ()}, 7, "pass", "all the time"),
+        ({"machines": (replace(MACHINE, bitlocker=None),)}, 8, "pass", "BitLocker"),
+        ({"machines": (replace(MACHINE, generation=None),)}, 8, "unknown", "generation"),
+        ({"machines": ()}, 8, "unknown", "no VM"),
+        ({"machines": None}, 8, "unknown", "not read"),
+        ({"shape": Shape.AZURE, "machines": ()}, 8, "pass", "in Azure"),
+        ({"plans": None, "unread": {"plans": "AuthorizationFailed"}}, 9, "unknown", "AuthorizationFailed"),
         ({"plans": 0}, 9, "warning", "on its own"),
     ],
 )
 def test_what_is_amiss_is_told_by_its_check(change: dict[str, Any], number: int, result: str, word: str) -> None:
     found = [check for check in assess(replace(GOOD, **change)) if check.number == number]
-    assert any(check.result == result and word in check.message for check in found)
+    matching = [check for check in found if check.result == result and word in check.message]
+    assert matching
+    assert all((check.action is None) == (check.result == CheckResult.PASS) for check in found)
 
 
 @pytest.mark.parametrize(

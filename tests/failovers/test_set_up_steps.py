@@ -320,6 +320,14 @@ async def test_a_write_whose_parent_answers_404_is_sent_again() -> None:
     assert outcome.error.details[0].code == "ParentResourceNotFound"
 
 
+async def test_a_look_without_an_answer_is_no_refusal_of_the_write() -> None:
+    one = vault(put_policy())
+    one.gateway.answer = failure(FailureKind.IN_DOUBT, 504, "GatewayTimeout")
+    with pytest.raises(CallFailure):
+        await one.run()
+    assert one.write.get("state") is None
+
+
 @pytest.mark.parametrize(
     ("status", "code", "ends"),
     [

@@ -1,14 +1,12 @@
 """Readiness: which checks an app runs, and what becomes of their findings."""
 
-from collections.abc import Sequence
-
 import pytest
 
 from shared.access.records.tenant import Tenant
-from shared.capability import ReadinessCheck, ReadinessFinding
+from shared.capability import Memo, ReadinessCheck, ReadinessFinding, ReadinessReport
 from shared.tenants.readiness.runner import ReadinessRunner
 from shared.values.checks import CheckResult
-from tests.access.kit import TENANTS, Rows, registry_of, rows_of
+from tests.access.kit import TENANTS, MovedClock, Rows, registry_of, rows_of
 from tests.support.assembled import assembled
 
 FAILURE, UNKNOWN, WARNING, PASS = CheckResult.FAILURE, CheckResult.UNKNOWN, CheckResult.WARNING, CheckResult.PASS
@@ -25,8 +23,8 @@ def test_an_app_of_copies_has_none() -> None:
 
 
 def check(name: str, *findings: tuple[int, CheckResult]) -> ReadinessCheck:
-    async def run(tenant: Tenant) -> Sequence[ReadinessFinding]:
-        return [ReadinessFinding(number, name, tenant.name, result, "found") for number, result in findings]
+    async def run(tenant: Tenant, _memo: Memo) -> ReadinessReport:
+        return ReadinessReport(tuple(ReadinessFinding(number, name, tenant.name, result, "found") for number, result in findings))
 
     return ReadinessCheck(name, run)
 
@@ -36,7 +34,7 @@ async def readiness(*checks: ReadinessCheck) -> dict[str, object]:
     registry = registry_of(rows)
     tenant = await registry.by_name("fabrikam")
     assert tenant is not None
-    return (await ReadinessRunner(registry, rows_of(rows)).of(tenant, checks)).as_json()
+    return (await ReadinessRunner(registry, rows_of(rows), MovedClock()).of(tenant, checks)).as_json()
 
 
 async def test_the_findings_of_every_check_are_in_the_order_of_their_numbers() -> None:

@@ -17,6 +17,7 @@ from tests.crash.world import Json
 from tests.histories import virtual
 from tests.histories.history import ANY_WRITE, History
 
+pytestmark = pytest.mark.process
 IN_CI = 100
 FAILOVERS = ("out", "a2a", "plan", "test", "message", "named", "back")
 CHANGES = 8

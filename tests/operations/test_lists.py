@@ -9,7 +9,7 @@ import pytest
 
 from shared.operations.model.lists import Query
 from shared.operations.model.models import Listed, Status
-from shared.operations.model.rows import asking_key
+from shared.operations.model.rows import attention_key
 from shared.operations.outside.messages import CheckMessage
 from shared.operations.running.claims import Claim
 from shared.operations.running.outcomes import Checked, Follow, Outcome
@@ -131,7 +131,7 @@ async def test_lists_change_with_the_state_that_they_filter_by(core: Core) -> No
 
 
 async def test_a_list_shows_each_operation_as_it_is(core: Core) -> None:
-    """At each stage of its way, in a list of the tenant's, of the provider's and of what asks for a person."""
+    """At each stage of its way, in a list of the tenant's, of the provider's and of what needs attention."""
 
     async def starting(claim: Claim) -> Outcome:
         claim.detail["plan"] = ["one", "ü\ud800"]
@@ -194,7 +194,7 @@ async def test_a_page_costs_what_it_shows(core: Core, another: Another, proxy: S
             assert len(page.operations) == min(top, 150 if tenant is None else len([one for one in requests if one.tenant == tenant]))
 
 
-async def _asking_rows(core: Core) -> list[str]:
+async def _attention_rows(core: Core) -> list[str]:
     return [str(found.entity["RowKey"]).rpartition("|")[2] async for found in core.table.range("RowKey ge 'q' and RowKey lt 'r'")]
 
 
@@ -202,24 +202,24 @@ async def test_what_asks_for_a_person_has_a_list_row_of_its_own_until_it_asks_no
     ids = await _many(core, 4)
     for operation in ids:
         await core.write((await core.row(operation)).with_attention("Stuck", "it does not move", "2026-03-03T10:00:00Z"))
-    assert sorted(await _asking_rows(core)) == sorted(ids)
+    assert sorted(await _attention_rows(core)) == sorted(ids)
     await core.write(await core.row(ids[0]), attention=None)
     row = await core.row(ids[1])
     await core.store.finish(replace(row, status=Status.FAILED), {}, None)
-    assert sorted(await _asking_rows(core)) == sorted(ids[2:])
+    assert sorted(await _attention_rows(core)) == sorted(ids[2:])
 
 
 async def test_an_older_version_leaves_list_rows_to_mend(core: Core) -> None:
-    """It knows nothing of the rows of what asks for a person: neither those that it should write nor those that it should delete."""
+    """It knows nothing of the rows of what needs attention: neither those that it should write nor those that it should delete."""
     ids = await _many(core, 3)
     for operation in ids:
         await core.write((await core.row(operation)).with_attention("Stuck", "it does not move", "2026-03-03T10:00:00Z"))
     missing, ended = await core.row(ids[0]), await core.row(ids[1])
-    await core.table.delete(missing.partition, asking_key(missing))
+    await core.table.delete(missing.partition, attention_key(missing))
     await core.table.delete(ended.partition, f"a|{ended.id}")
     assert await _all(core, Query(None, KINDS), 5, needing=True) != [ids[0], ids[2]]
     await core.tick.run()
-    assert sorted(await _asking_rows(core)) == sorted([ids[0], ids[2]])
+    assert sorted(await _attention_rows(core)) == sorted([ids[0], ids[2]])
     await _same_in_lists(core, ids[0], asks=True, alone=False)
 
 
@@ -227,10 +227,10 @@ async def test_a_row_that_asks_is_written_though_its_list_row_is_missing(core: C
     [operation] = await _many(core, 1)
     await core.write((await core.row(operation)).with_attention("Stuck", "it does not move", "2026-03-03T10:00:00Z"))
     row = await core.row(operation)
-    await core.table.delete(row.partition, asking_key(row))
+    await core.table.delete(row.partition, attention_key(row))
     await core.write(row, attention=None, percent=5)
     assert (await core.get(operation)).attention is None
-    assert await _asking_rows(core) == []
+    assert await _attention_rows(core) == []
 
 
 async def test_rows_of_an_older_version_are_listed(core: Core) -> None:

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 MINUTE = timedelta(minutes=1)
-_WARM_UP = 4 * 60
+_WARM_UP = 3 * 60
 """Minutes that are walked before the first: a clock change repeats at most two hours."""
 
 

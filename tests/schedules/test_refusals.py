@@ -127,3 +127,18 @@ def test_the_longest_distance_of_a_yearly_slot_reaches_beyond_the_horizon() -> N
     longest = longest_distance(Schedule(Cron("0 0 12 1 6 *"), UTC_ZONE), NOW)
     assert longest is not None
     assert longest.span == timedelta(days=365)
+
+
+def test_a_slot_without_a_next_one_in_sight_is_far_from_it() -> None:
+    longest = longest_distance(Schedule(Cron("0 0 12 29 2 *"), UTC_ZONE), datetime(2027, 6, 1, tzinfo=UTC))
+    assert longest is not None
+    assert longest.span > timedelta(days=366)
+
+
+def test_only_slots_are_walked_through() -> None:
+    """A schedule of each second is refused by its first two slots, and one whose window holds none by its windows."""
+    with pytest.raises(ScheduleError):
+        check_distance(Schedule(Cron("* * * * * *"), BERLIN), NOW, THREE_HOURS)
+    assert next(Schedule(Cron("* * * * * *"), BERLIN, Window(time(3), time(4))).slots(NOW, NOW + timedelta(days=2))) == datetime(
+        2026, 1, 2, 2, tzinfo=UTC
+    )

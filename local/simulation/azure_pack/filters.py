@@ -8,7 +8,7 @@ from local.simulation.arm.tables import Json
 
 Condition = Callable[[Json], bool]
 _TOKEN = re.compile(
-    r"\s*(?:(?P<open>\()|(?P<close>\))|(?P<word>and|or|eq)\b|(?P<literal>(?:guid|datetime)?'(?:[^']|'')*'|true\b|false\b|-?\d+(?:\.\d+)?)"
+    r"\s*(?:(?P<open>\()|(?P<close>\))|(?P<keyword>and|or|eq)\b|(?P<literal>(?:guid|datetime)?'(?:[^']|'')*'|true\b|false\b|-?\d+(?:\.\d+)?)"
     r"|(?P<field>[A-Za-z_][\w/]*))",
     re.IGNORECASE,
 )
@@ -31,7 +31,7 @@ def _tokens(text: str) -> list[tuple[str, str]]:
         if match is None or match.lastgroup is None:
             raise ValueError(f"the filter cannot be read at {at}")
         kind = match.lastgroup
-        found.append((kind, match[kind].lower() if kind == "word" else match[kind]))
+        found.append((kind, match[kind].lower() if kind == "keyword" else match[kind]))
         at = match.end()
     return found
 
@@ -45,13 +45,13 @@ class _Reader:
     def either(self) -> Condition:
         """Read conditions that `or` joins."""
         parts = [self._both()]
-        while self._word("or"):
+        while self._keyword("or"):
             parts.append(self._both())
         return lambda entity: any(part(entity) for part in parts)
 
     def _both(self) -> Condition:
         parts = [self._one()]
-        while self._word("and"):
+        while self._keyword("and"):
             parts.append(self._one())
         return lambda entity: all(part(entity) for part in parts)
 
@@ -62,15 +62,15 @@ class _Reader:
             if self._take()[0] != "close":
                 raise ValueError("a parenthesis is not closed")
             return inner
-        if kind != "field" or not self._word("eq"):
+        if kind != "field" or not self._keyword("eq"):
             raise ValueError("a field with eq is expected")
         kind, text = self._take()
         if kind != "literal":
             raise ValueError("a literal is expected")
         return lambda entity: _matches(_member(entity, value), text)
 
-    def _word(self, word: str) -> bool:
-        if self.left and self.left[0] == ("word", word):
+    def _keyword(self, keyword: str) -> bool:
+        if self.left and self.left[0] == ("keyword", keyword):
             self.left = self.left[1:]
             return True
         return False

@@ -12,7 +12,7 @@ from local.simulation.times import to_text
 
 RUNNING, STOPPED, PAUSED, SAVED = "Running", "Stopped", "Paused", "Saved"
 CREATION_FAILED = "Creation Failed"
-#: From which states an operation leads where, and what the machine says meanwhile.
+#: From which states an operation leads where, and what the machine reports meanwhile.
 _OPERATIONS: dict[str, tuple[frozenset[str], str, str]] = {
     "Start": (frozenset({STOPPED, SAVED}), RUNNING, "Starting..."),
     "Stop": (frozenset({RUNNING, PAUSED}), STOPPED, "Stopping..."),
@@ -29,7 +29,7 @@ _STOPPED_ONLY = ("CPUCount", "Memory")
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """A job to begin: its work, and what its target says meanwhile."""
+    """A job to begin: its work, and what its target reports meanwhile."""
 
     work: Work
     now: Json = field(default_factory=dict)

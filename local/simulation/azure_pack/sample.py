@@ -33,7 +33,7 @@ def sample_installation() -> Json:
             _add_on("databases", "Databases", state=1),
             _add_on("northwind", "northwind", state=0, limits=PERSONAL),
         ],
-        "users": [_user(name) for name in (OWNER, "nobody@example.com")],
+        "users": [_user(name) for name in (OWNER, "noone@example.com")],
         "accounts": [
             {"name": OWNER, "password": PASSWORD, "site": "tenant"},
             {"name": "farshore", "password": PASSWORD, "site": "admin"},

@@ -95,11 +95,11 @@ def _source_disk(row: RestorePoint, disk: PointDisk) -> Json:
 
 
 _LEVELS = {State.FAILED: "Error"}
-_WORDS = {State.IN_PROGRESS: "In progress", State.SUCCEEDED: "Succeeded", State.FAILED: "Failed"}
+_DISPLAY = {State.IN_PROGRESS: "In progress", State.SUCCEEDED: "Succeeded", State.FAILED: "Failed"}
 
 
 def _status(prefix: str, state: State) -> Json:
-    return {"code": f"{prefix}/{state}", "level": _LEVELS.get(state, "Info"), "displayStatus": _WORDS[state]}
+    return {"code": f"{prefix}/{state}", "level": _LEVELS.get(state, "Info"), "displayStatus": _DISPLAY[state]}
 
 
 def _instance_view(row: RestorePoint, now: datetime) -> Json:
@@ -137,7 +137,7 @@ def disk_point(row: RestorePoint, disk: PointDisk, now: datetime) -> Json:
         state, percent = disk_state(row, disk, now)
         properties |= {
             "completionPercent": percent,
-            "replicationState": _WORDS[state].replace(" ", ""),
+            "replicationState": _DISPLAY[state].replace(" ", ""),
             "sourceResourceLocation": row.machine.get("location", ""),
         }
     return {"id": disk_point_id(row, disk), "name": disk.name, "type": DISK_POINT, "properties": properties}

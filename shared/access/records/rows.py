@@ -20,7 +20,7 @@ _PAGE = 200
 
 
 class RegistryError(Exception):
-    """The registry contradicts itself, in words for whoever keeps it; never shown to a caller, for it names other tenants."""
+    """The registry contradicts itself, with a message for its operator; never shown to a caller: it names other tenants."""
 
 
 @dataclass(frozen=True, slots=True)

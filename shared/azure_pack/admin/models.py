@@ -31,7 +31,7 @@ class OfferType(IntEnum):
 _USER = choice(UserState, UserState.PENDING_VALIDATION, UserState.ACTIVE, UserState.SUSPENDED, UserState.DELETE_PENDING)
 _USER_NUMBERS = {UserState.PENDING_VALIDATION: 0, UserState.ACTIVE: 1, UserState.SUSPENDED: 2, UserState.DELETE_PENDING: 3}
 _OFFER_NUMBERS = {OfferState.PRIVATE: 0, OfferState.PUBLIC: 1, OfferState.DECOMMISSIONED: 2}
-_NOBODY = UUID(int=0)
+_NO_ACCOUNT = UUID(int=0)
 
 
 class User(Model):
@@ -93,7 +93,7 @@ class NewSubscription(Input):
             "AccountAdminLivePuid": self.account_admin,
             "ServiceAdminLiveEmailId": self.account_admin,
             "ServiceAdminLivePuid": self.account_admin,
-            "AccountId": str(_NOBODY),
+            "AccountId": str(_NO_ACCOUNT),
             "PlanId": self.plan_id,
             "CoAdminNames": list(self.co_admins),
             "OfferCategory": self.offer_category,

@@ -48,7 +48,7 @@ def request(*, to: str, realm: str, message_id: UUID, security: str = "") -> byt
 def credentials(user: str, password: str, now: datetime, *, timestamp: bool = True) -> str:
     """Return the header with user name and password; raises `AzurePackError` for characters that XML cannot hold.
 
-    `timestamp`: the header says when it was made and when it ends, five minutes later. Inferred: WCF's default asks for it.
+    `timestamp`: the header has when it was made and when it ends, five minutes later. Inferred: WCF's default asks for it.
     """
     if _NOT_IN_XML.search(user + password):
         raise refused("The user name or the password has a character that the sign-in site cannot take.")

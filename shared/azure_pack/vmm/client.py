@@ -125,7 +125,7 @@ class Vmm:
 
     # machines
 
-    async def machines(self, *, filter: str | None = None, expand: Sequence[str] = ()) -> AsyncIterator[Machine]:  # OData's word
+    async def machines(self, *, filter: str | None = None, expand: Sequence[str] = ()) -> AsyncIterator[Machine]:  # OData's name
         """Return the machines, or those that a filter lets through (`eq`, `all_of`)."""
         filters = [each for each in (filter, None if self._owner is None else eq("Owner/RoleID", self._owner)) if each is not None]
         params = {"$filter": all_of(*filters)} if filters else {}
@@ -193,7 +193,7 @@ class Vmm:
                 return Job.model_validate({"ID": key.id, "StampId": key.stamp})
             raise
 
-    async def jobs(self, filter: str) -> AsyncIterator[Job]:  # OData's word
+    async def jobs(self, filter: str) -> AsyncIterator[Job]:  # OData's name
         """Return the jobs that a filter lets through."""
         async for entity in pages(self._endpoint, self._set("Jobs"), {"$filter": filter}):
             yield Job.read(entity)

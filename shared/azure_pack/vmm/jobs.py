@@ -14,7 +14,7 @@ _BAD: Final = frozenset({"failed", "canceled", "invalid"})
 
 
 class ErrorInfo(Model):
-    """Why a job failed, in VMM's words."""
+    """Why a job failed, as VMM reports it."""
 
     code: str | None = None
     detailed_error_code: str | None = None

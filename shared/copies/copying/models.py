@@ -37,7 +37,7 @@ MAX_COLLECTION = 80
 MAX_TAGS = 15
 MAX_TAG_NAME = 512
 MAX_TAG_VALUE = 256
-OUR_TAG_PREFIX = "farshore-"
+RESERVED_TAG_PREFIX = "farshore-"
 """The prefix of the tags that Farshore writes on collections; a request cannot set them."""
 
 _REGION = re.compile(r"[a-z][a-z0-9]{1,49}")
@@ -68,13 +68,13 @@ def normal_region(text: str) -> str:
     return name
 
 
-def _in_words(check: Callable[[str], str]) -> Callable[[str], str]:
+def _with_message(check: Callable[[str], str]) -> Callable[[str], str]:
     # pydantic puts "Value error, " before the message of a ValueError
     def checked(text: str) -> str:
         try:
             return check(text)
         except ValueError as wrong:
-            raise PydanticCustomError("farshore", "{words}", {"words": str(wrong)}) from None
+            raise PydanticCustomError("farshore", "{text}", {"text": str(wrong)}) from None
 
     return checked
 
@@ -106,7 +106,7 @@ def _subscription(text: str) -> str:
 
 
 def _text(check: Callable[[str], str], **schema: object) -> tuple[AfterValidator, WithJsonSchema]:
-    return AfterValidator(_in_words(check)), WithJsonSchema({"type": "string", **schema})
+    return AfterValidator(_with_message(check)), WithJsonSchema({"type": "string", **schema})
 
 
 _region_rule, _region_schema = _text(normal_region, pattern="^[A-Za-z][A-Za-z0-9 ]{0,48}[A-Za-z0-9]$", examples=["westeurope"])
@@ -132,8 +132,8 @@ Moment = Annotated[
 """A moment, aware UTC; ISO 8601 with a Z in JSON."""
 
 
-def _refuse(words: str) -> PydanticCustomError:
-    return PydanticCustomError("farshore", "{words}", {"words": words})
+def _refuse(message: str) -> PydanticCustomError:
+    return PydanticCustomError("farshore", "{text}", {"text": message})
 
 
 class CopySource(Request):
@@ -177,8 +177,8 @@ class CopyTarget(Request):
 
     region: Region = Field(description="An Azure region other than the source's, by name or display name.")
     resource_group: ResourceGroupName = Field(description="An existing resource group for the target collection.")
-    subscription_id: SubscriptionId | None = Field(None, description="By default the source's subscription.")
-    collection: CollectionName | None = Field(None, description="The target restore point collection; made if it is not there.")
+    subscription_id: SubscriptionId | None = Field(None, description="Default: the source's subscription.")
+    collection: CollectionName | None = Field(None, description="The target restore point collection; created if it does not exist.")
 
 
 class CopyRequest(Request):
@@ -205,7 +205,7 @@ class CopyRequest(Request):
         for name, value in tags.items():
             check_tag(name, value)
         if len({name.lower() for name in tags}) < len(tags):
-            raise _refuse("two tags differ only in the case of their names; Azure takes them for one")
+            raise _refuse("two tags differ only in the case of their names; Azure treats them as one")
         return tags
 
 
@@ -228,8 +228,8 @@ def check_tag(name: str, value: str) -> None:
         raise _refuse(f"the name of the tag '{shown}' has {len(name)} characters; at most {MAX_TAG_NAME} are possible")
     if not _NOT_IN_A_TAG_NAME.isdisjoint(name):
         raise _refuse(f"the name of the tag '{shown}' contains one of < > % & \\ ? / which Azure refuses")
-    if name.lower().startswith(OUR_TAG_PREFIX):
-        raise _refuse(f"the tag '{shown}' begins with {OUR_TAG_PREFIX}, which is reserved")
+    if name.lower().startswith(RESERVED_TAG_PREFIX):
+        raise _refuse(f"the tag '{shown}' begins with {RESERVED_TAG_PREFIX}, which is reserved")
     if len(value) > MAX_TAG_VALUE:
         raise _refuse(f"the value of the tag '{shown}' has {len(value)} characters; at most {MAX_TAG_VALUE} are possible")
 

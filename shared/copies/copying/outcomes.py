@@ -16,7 +16,7 @@ from shared.operations.running.effects import Absent, Effect, Started
 from shared.operations.running.outcomes import End, Outcome, Wait
 from shared.operations.timings import Timings
 from shared.values.absence import BETWEEN_LOOKS, not_shown
-from shared.values.durations import in_words
+from shared.values.durations import readable_duration
 
 POINT_TYPE = "restorePoints"
 MAKING = timedelta(seconds=30)
@@ -74,7 +74,7 @@ def look_again(clock: Clock, copy: CopyClaim, step: str | None = None) -> Wait |
 def missing_attention(clock: Clock, copy: CopyClaim, failure: CallFailure, step: str) -> Wait:
     """Return the wait for a 404 that persists although the resource exists: a person must look."""
     now = clock.now()
-    lasted = in_words(now - copy.state.absence.since) if copy.state.absence is not None else "some time"
+    lasted = readable_duration(now - copy.state.absence.since) if copy.state.absence is not None else "some time"
     message = f"Azure has answered {failure.code} for {lasted}: {failure.message}. Check in Azure; the copy continues once this changes."
     return Wait(now + SLOW_LOOK, step=step, attention=(str(ErrorCode.NO_PROGRESS), message))
 

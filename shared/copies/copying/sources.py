@@ -100,6 +100,8 @@ class SourceSteps:
         if await self.gateway.find_collection(collection) is not None and not copy.intends(_CREATE_COLLECTION):
             return
         region = (await self.gateway.virtual_machine(vm)).region
+        if not region:
+            raise CallFailure(FailureKind.IN_DOUBT, code="NoLocation", message=f"Azure shows no location of {vm}")
         tags = collection_tags(copy.request.tags, vm, None)
         await copy.perform(collection_effect(self.gateway, self.timings, _CREATE_COLLECTION, collection, region, str(vm), tags))
 

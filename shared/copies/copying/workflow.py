@@ -13,9 +13,10 @@ from shared import telemetry
 from shared.arm.ids import ResourceId
 from shared.arm.reading import id_key
 from shared.clock import Clock, to_text
-from shared.copies.copying import following
+from shared.copies.copying import admission, following
 from shared.copies.copying.chains import Chains
 from shared.copies.copying.claim import CopyClaim, step
+from shared.copies.copying.models import request_of
 from shared.copies.copying.outcomes import (
     collection_effect,
     failed,
@@ -39,7 +40,7 @@ from shared.copies.gateway import Collection, Point, RestorePointGateway
 from shared.copies.ledger import Ledger, LedgerEntry
 from shared.copies.provisioning import ProvisioningState
 from shared.errors import CallFailure, ErrorCode, FailureKind, Problem, Refused
-from shared.operations.model.models import Intent, Status
+from shared.operations.model.models import Intent, Operation, Status
 from shared.operations.model.rows import Active
 from shared.operations.running.effects import Absent, Effect, Started
 from shared.operations.running.outcomes import Checked, End, Follow, Next, Outcome, Unread, Wait
@@ -259,7 +260,14 @@ def copy_workflow(steps: CopySteps) -> Workflow:
         },
         check=steps.check,
         on_finished=steps.on_finished,
+        subjects=_subjects,
     )
+
+
+def _subjects(operation: Operation) -> Sequence[str]:
+    """Return the ids of the source and of the target, which belong to the operation's tenant."""
+    request = request_of(operation)
+    return str(admission.source_id(request)), str(admission.collections(request)[1])
 
 
 def chain_moved_on(moved: MovedOn) -> Refused:

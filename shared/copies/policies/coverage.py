@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from shared.arm.ids import ResourceId
-from shared.copies.policies.selector import Selector, Wanted
+from shared.copies.policies.selector import Selector, WantedTag
 
 RESTORED_TAG = "farshore-restore"
 """The tag of VMs that a restore has made."""
@@ -60,7 +60,7 @@ def _is_in_group(groups: tuple[str, ...], machine: Machine) -> bool:
     return any(one.lower() == group for one in groups)
 
 
-def _has(tags: Mapping[str, str], name: str, wanted: Wanted) -> bool:
+def _has(tags: Mapping[str, str], name: str, wanted: WantedTag) -> bool:
     value = tags.get(name.lower())
     if value is None or wanted is None:
         return value is not None

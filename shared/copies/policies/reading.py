@@ -7,10 +7,10 @@ from typing import Final
 
 from shared.copies.policies.document import Consistency, DrillKind, Fallback, PolicyDocument
 from shared.errors import ErrorCode, Problem
-from shared.operations.model.models import JsonObject
 from shared.schedules.checks import check_distance, check_is_due, longest_distance
 from shared.schedules.errors import ScheduleError
 from shared.values.durations import duration_text
+from shared.values.sent import SentBody
 from shared.web.documents import invalid, parse, wrong
 
 LEAST_DISTANCE: Final = {Consistency.APPLICATION_CONSISTENT: timedelta(hours=3), Consistency.CRASH_CONSISTENT: timedelta(hours=1)}
@@ -33,12 +33,12 @@ def policy_name(text: str) -> str:
     return text
 
 
-def read_policy(body: JsonObject, now: datetime) -> PolicyDocument:
-    """Return a document from its JSON; refuses with `InvalidRequest` and one detail for each field that is wrong.
+def read_policy(sent: SentBody, now: datetime) -> PolicyDocument:
+    """Return a document from its JSON as it was sent; refuses with `InvalidRequest` and one detail for each field that is wrong.
 
     What fields must be together, and by the slots from `now` on, is checked once each field is right.
     """
-    document = parse(PolicyDocument, body)
+    document = parse(PolicyDocument, dict(sent.members))
     problems = list(problems_of(document, now))
     if problems:
         raise invalid(problems)

@@ -96,7 +96,7 @@ class MachineDecision:
 
 
 def bounds_of_run(selected: int, limits: Limits, *, complete: bool) -> Bounds:
-    """Return what a run that selected so many VMs may do; `complete` tells whether the inventory was read to its end.
+    """Return what a run that selected so many VMs may do; `complete` is whether the inventory was read to its end.
 
     With too many VMs a run does nothing; with too few, or an incomplete inventory, it copies what it found and deletes nothing.
     """

@@ -13,11 +13,11 @@ _MAX_VALUES = 100
 
 TagValue = Annotated[str, Field(max_length=MAX_TAG_VALUE)]
 TagValues = Annotated[tuple[TagValue, ...], Field(min_length=1, max_length=_MAX_VALUES), once(str)]
-Wanted = TagValue | TagValues | None
+WantedTag = TagValue | TagValues | None
 """A value, one of several, or null: the tag is there."""
 
 
-def _names_differ(tags: Mapping[str, Wanted]) -> Mapping[str, Wanted]:
+def _names_differ(tags: Mapping[str, WantedTag]) -> Mapping[str, WantedTag]:
     if len(tags) > MAX_TAGS:
         raise refuse(f"{len(tags)} tags are given. Give {MAX_TAGS} at most.")
     for name in tags:
@@ -28,7 +28,7 @@ def _names_differ(tags: Mapping[str, Wanted]) -> Mapping[str, Wanted]:
     return tags
 
 
-Tags = Annotated[dict[str, Wanted], AfterValidator(_names_differ)]
+Tags = Annotated[dict[str, WantedTag], AfterValidator(_names_differ)]
 VirtualMachineIds = Annotated[tuple[VirtualMachineId, ...], Field(max_length=500), once(lowered)]
 ResourceGroupIds = Annotated[tuple[ResourceGroupId, ...], Field(max_length=200), once(lowered)]
 

@@ -19,7 +19,7 @@ FIRST = "0" * 64
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """Whether a trail is whole; `broken_at` is the sequence of the first entry that does not fit, `message` says how."""
+    """Whether a trail is whole; `broken_at` is the sequence of the first entry that does not fit, `message` names the fault."""
 
     ok: bool
     head: str

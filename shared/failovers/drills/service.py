@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from shared.access.ownership import owner_of
-from shared.access.principal import not_found
 from shared.access.registry import Registry
 from shared.arm.ids import ResourceId
 from shared.arm.reading import id_key, own_id
@@ -31,7 +30,7 @@ from shared.failovers.drills.store import DrillStore
 from shared.failovers.failing_over import views
 from shared.failovers.failing_over.requests import FailoverRequest
 from shared.failovers.failing_over.service import Failovers, StartFailover
-from shared.failovers.policies import PolicyStore
+from shared.failovers.policies import PolicyStore, require_visible, stored_name
 from shared.failovers.set_up.reads import ListedReads
 from shared.failovers.vault.facts import PlanFacts, ProtectedItemFacts
 from shared.failovers.vault.gateway import Json, SiteRecoveryGateway, is_plan
@@ -47,6 +46,7 @@ from shared.values.durations import duration_text
 from shared.values.sent import SentBody
 
 _log = logging.getLogger(__name__)
+_NOUN = "drill policy"
 _REPORTED = 500
 
 
@@ -70,15 +70,13 @@ class Drills:
         """
         tenant = await self._owner_of_scopes(vault, request)
         before = await self.policies.get(str(vault.id), name)
-        if before is not None and before.tenant != tenant:
-            raise not_found(f"drill policy '{name}'")
-        standing = before.first_at if before is not None and not before.deleted else kept_at(self.clock.now())
+        first_at = before.first_at if before is not None and not before.deleted else kept_at(self.clock.now())
         policy = KeptPolicy(
-            name=before.name if before is not None else name,
+            name=stored_name(before, name, tenant, _NOUN),
             tenant=tenant,
             vault_id=str(vault.id),
             request=request,
-            first_at=request.first_at or standing,
+            first_at=request.first_at or first_at,
         )
         await self.policies.keep(policy)
         return await self._body(policy)
@@ -142,9 +140,9 @@ class Drills:
             return
         for scope in rules.due(rule, [_drilled(run) for run in await self.kept.since(policy, slot)], now):
             if policy.request.late is Late.SKIP and is_late(slot, now):
-                words = "It could not start within an hour of its slot, and the policy has late: Skip."
+                message = "It could not start within an hour of its slot, and the policy has late: Skip."
                 skipped = KeptRun(scope=scope, slot=slot, status=Status.CANCELED, cleaned_up=True, settled=True)
-                problem = Problem(ErrorCode.DRILL_SKIPPED, words)
+                problem = Problem(ErrorCode.DRILL_SKIPPED, message)
                 await self.kept.begin(policy, skipped.model_copy(update={"error": problem}))
             else:
                 await self._begin(policy, scope, slot)
@@ -250,9 +248,7 @@ class Drills:
 
     async def _find(self, vault: Vault, name: str) -> KeptPolicy:
         found = await self.policies.get(str(vault.id), name)
-        if found is None or found.deleted or not vault.sees(found.tenant):
-            raise not_found(f"drill policy '{name}'")
-        return found
+        return require_visible(None if found is not None and found.deleted else found, vault, name, _NOUN)
 
     async def _owner_of_scopes(self, vault: Vault, request: DrillPolicyRequest) -> str:
         """Return the owner of the items and plans of a policy; those that its author may not know count as absent."""

@@ -128,7 +128,7 @@ class RecoveryPointChoice(Request):
     def __get_pydantic_json_schema__(cls, _schema: CoreSchema, _handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         one = {"type": "object", "additionalProperties": False}
         return {
-            "description": "By what it is, by id, or the newest at or before a time.",
+            "description": "LatestProcessed and the like, an id, or a time: the newest point at or before it.",
             "default": LatestPoint.LATEST.value,
             "oneOf": [
                 {"type": "string", "enum": list(LatestPoint)},
@@ -146,8 +146,8 @@ class FailoverOptions(Request):
 
     recovery_point: RecoveryPointChoice | None = Field(None, description="Which recovery point; without it the latest.")
     network: NetworkId | None = Field(None, description="The network of a test failover, required there; null attaches none.")
-    target_vm_name: VmName | None = Field(None, description="Name of the machine that is made; of one item only.")
-    target_vm_size: VmSize | None = Field(None, description="Size of the machine that is made; of one item only.")
+    target_vm_name: VmName | None = Field(None, description="Name of the machine that the failover creates; for one item only.")
+    target_vm_size: VmSize | None = Field(None, description="Size of the machine that the failover creates; for one item only.")
     source_site_operations: SourceSiteOperations | None = Field(None, description="Unplanned failover only; without it Required.")
     data_sync: DataSync | None = Field(None, description="Failback only; without it ForSynchronization.")
     create_vm_if_missing: StrictBool | None = Field(None, description="Failback only; without it true.")
@@ -191,7 +191,7 @@ class CommitWindow(Request):
     @classmethod
     def _some_time(cls, value: timedelta) -> timedelta:
         if value <= timedelta():
-            raise refuse("it is no time at all: leave commitWindow out, or ask for thenCommit")
+            raise refuse("it is zero: leave commitWindow out, or set thenCommit")
         return value
 
 
@@ -210,9 +210,9 @@ class FailoverRequest(Request):
 
     scope: FailoverScope
     action: Action
-    reason: Reason | None = Field(None, description="Why; required for every action but a test failover and its cleanup.")
-    accept_untested: StrictBool = Field(False, description="Let it leave the primary without a recent successful test failover.")
-    accept_warnings: StrictBool = Field(False, description="Let it go although a check warns or is unknown; never where one fails.")
+    reason: Reason | None = Field(None, description="The reason; required for every action except a test failover and its cleanup.")
+    accept_untested: StrictBool = Field(False, description="Allow the move without a recent successful test failover.")
+    accept_warnings: StrictBool = Field(False, description="Start although a check warns or is unknown; never where one fails.")
     options: FailoverOptions = Field(default_factory=FailoverOptions)
     commit_window: CommitWindow | None = None
     then_commit: StrictBool = False

@@ -156,7 +156,7 @@ class Failovers:
         if isinstance(taken, PlanChanged):
             # the step stores the new plan as the one that waits; the answer has it
             await self._submit(operation, decision, "awaitingApproval")
-            detail = Problem("plan", "The new plan is the member plan beside this error.", planned.plan.hash)
+            detail = Problem("plan", "The member plan of this answer is the new plan.", planned.plan.hash)
             beside = {"plan": planned.plan.as_json()}
             raise Refused(ErrorCode.PLAN_CHANGED, taken.problem.message, target="planHash", details=(detail,), beside=beside)
         if isinstance(taken, Problem):

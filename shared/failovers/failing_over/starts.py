@@ -70,9 +70,11 @@ class Starts:
                 return stopped
         try:
             effect = await self._effect(claim, work, request, context, effect_name, unknown=unknown)
-            return (await claim.perform(effect)).job or ""
+            started = await claim.perform(effect)
         except CallFailure as failure:
             return await self._not_started(claim, work.state, request, failure)
+        work.state.start_absent = None
+        return started.job or ""
 
     async def _not_started(self, claim: Claim, state: FailoverState, request: FailoverRequest, failure: CallFailure) -> Problem | Wait:
         """Return why a leg was not started, or when to try again; raises the failures that the core handles."""
@@ -84,9 +86,11 @@ class Starts:
             return Wait(self.clock.now() + max(timedelta(seconds=failure.retry_after or 0), _RETRY))
         if failure.kind is FailureKind.THROTTLED:
             raise failure
-        absent = self.scope_absent(state, request) if failure.kind is FailureKind.NOT_FOUND else None
-        if isinstance(absent, Wait):
-            return absent
+        if failure.kind is FailureKind.NOT_FOUND:  # what was read a moment ago is not gone
+            now = self.clock.now()
+            state.start_absent = absence = not_shown(state.start_absent, now)
+            if not absence.lasts_long_enough(now):
+                return Wait(now + BETWEEN_LOOKS)
         return Problem(azure_code(failure), f"Azure refused {request.action}: {failure.message}", None, (failure.problem,))
 
     def unready(self, state: FailoverState) -> Wait | None:

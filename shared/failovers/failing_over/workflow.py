@@ -25,7 +25,7 @@ from shared.failovers.failing_over.context import ContextReader
 from shared.failovers.failing_over.rules import checks, legs
 from shared.failovers.failing_over.rules.plans import make_plan
 from shared.failovers.failing_over.starts import Starts, leg_request
-from shared.failovers.failing_over.state import FailoverState, FailoverWork, InputName, pending_input, sent_of
+from shared.failovers.failing_over.state import FailoverState, FailoverWork, InputName, pending_input, request_of, sent_of
 from shared.failovers.failing_over.target_machine import TargetMachines
 from shared.failovers.scopes import lock_names
 from shared.failovers.vault import jobs
@@ -35,7 +35,7 @@ from shared.failovers.vault.job_facts import JobFacts
 from shared.failovers.vault.names import Action
 from shared.operations.accepting.locks import Locks
 from shared.operations.accepting.resolving import ResolvedAs
-from shared.operations.model.models import Actor, Command, PendingCommand, Status
+from shared.operations.model.models import Actor, Command, Operation, PendingCommand, Status
 from shared.operations.model.rows import Active
 from shared.operations.running.claims import Claim
 from shared.operations.running.outcomes import Checked, End, Follow, Next, Outcome, Unread, Wait
@@ -309,4 +309,10 @@ def failover_workflow(steps: FailoverSteps) -> Workflow:
         check=steps.check,
         on_finished=steps.on_finished,
         on_command=steps.on_command,
+        subjects=_subjects,
     )
+
+
+def _subjects(operation: Operation) -> Sequence[str]:
+    """Return the id of the item or the plan that is failed over."""
+    return (request_of(operation).scope.id,)

@@ -11,12 +11,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from shared.access.ownership import owner_of
-from shared.access.principal import not_found
 from shared.arm.ids import ResourceId
 from shared.arm.reading import id_key, own_id
 from shared.clock import Clock
 from shared.errors import ErrorCode, Problem, Refused
-from shared.failovers.policies import PolicyStore, policy_key
+from shared.failovers.policies import PolicyStore, policy_key, require_visible, stored_name
 from shared.failovers.protection import rules
 from shared.failovers.protection.models import (
     KeptNote,
@@ -43,6 +42,7 @@ from shared.operations.model.store import Store
 from shared.values.reading import an_object, text
 
 _log = logging.getLogger(__name__)
+_NOUN = "protection policy"
 EVERY = timedelta(minutes=10)
 """How often the machines of a cloud are listed: one list call for each policy."""
 PER_ROUND, PER_POLICY = 20, 10
@@ -70,10 +70,8 @@ class Protection:
         """
         tenant = await self._check(vault, request)
         before = await self.policies.get(str(vault.id), name)
-        if before is not None and before.tenant != tenant:
-            raise not_found(f"protection policy '{name}'")
         policy = KeptPolicy(
-            name=before.name if before is not None else name,
+            name=stored_name(before, name, tenant, _NOUN),
             tenant=tenant,
             vault_id=str(vault.id),
             request=request,
@@ -204,9 +202,7 @@ class Protection:
 
     async def _find(self, vault: Vault, name: str) -> KeptPolicy:
         found = await self.policies.get(str(vault.id), name)
-        if found is None or not vault.sees(found.tenant):
-            raise not_found(f"protection policy '{name}'")
-        return found
+        return require_visible(found, vault, name, _NOUN)
 
     async def _check(self, vault: Vault, request: ProtectionPolicyRequest) -> str:
         """Refuse settings with which no machine can be protected, and return the owner of the cloud."""

@@ -9,4 +9,4 @@ from shared.failovers.vault.inventory import Inventory
 def readiness_of(core: Core) -> tuple[ReadinessCheck, ...]:
     """Return the readiness checks of Site Recovery."""
     gateway = SiteRecoveryGateway(core.clients, core.clock)
-    return (readiness_check(gateway, Inventory(gateway, core.registry), core.registry),)
+    return (readiness_check(gateway, Inventory(gateway, core.registry), core.registry, core.clock),)

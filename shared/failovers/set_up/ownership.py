@@ -72,8 +72,8 @@ class Ownership:
             named = [own_id(item) for item in items if own_id(item).rpartition("/")[2].lower() == wanted.name.lower()]
         found = frozenset([owner for id_ in named if (owner := await owner_of(self.registry, id_))])
         if len(found) > 1:
-            words = "The machines belong to several tenants. Send one request for each tenant."
-            raise Refused(ErrorCode.INVALID_REQUEST, words, target="items")
+            message = "The machines belong to several tenants. Send one request for each tenant."
+            raise Refused(ErrorCode.INVALID_REQUEST, message, target="items")
         return found
 
     async def _owners_of_plan(self, wanted: SetUpChange) -> set[str | None]:
@@ -126,8 +126,8 @@ class Ownership:
         mappings = await self.reads.children(wanted.vault, "replicationProtectionContainerMappings")
         clouds = [own_id(one) for one in mappings if id_key(resource_id(an_object(one, "properties"), "policyId")) == policy]
         if any([await owner_of(self.registry, cloud) != tenant for cloud in clouds]):
-            words = "The policy is associated with clouds of other tenants. Only Admin can delete it."
-            raise Refused(ErrorCode.ACTION_NOT_ALLOWED, words, target=wanted.name)
+            message = "The policy is associated with clouds of other tenants. Only Admin can delete it."
+            raise Refused(ErrorCode.ACTION_NOT_ALLOWED, message, target=wanted.name)
 
 
 def _machines(wanted: SetUpChange) -> tuple[ProtectRequest, ...]:

@@ -342,32 +342,32 @@ def _require_fits(asked: PolicyRequest, provider: Provider, existing: Json | Non
     if apart is not None and not found:
         found = [apart]
     if found:
-        details = tuple(Problem(ErrorCode.INVALID_REQUEST, words, field) for field, words in found)
+        details = tuple(Problem(ErrorCode.INVALID_REQUEST, message, field) for field, message in found)
         raise Refused(ErrorCode.INVALID_REQUEST, found[0][1], target=found[0][0], details=details)
 
 
 def _loses_actions(plan: str, lost: Sequence[LostAction]) -> Refused:
     names = ", ".join(action.name for action in lost)
-    words = (
+    message = (
         f"{len(lost)} scripts or manual actions of the recovery plan would lose their group: {names}. "
         "Keep the members of each group together, or set dropActions to true to remove these actions."
     )
     details = tuple(Problem("ActionLosesItsGroup", f"'{action.name}' belongs to {action.group}.", action.name) for action in lost)
-    return Refused(ErrorCode.ACTION_NOT_ALLOWED, words, target=plan, details=details)
+    return Refused(ErrorCode.ACTION_NOT_ALLOWED, message, target=plan, details=details)
 
 
-def _require_confirmed(item: ProtectedItemFacts, said: ConfirmRequest) -> None:
+def _require_confirmed(item: ProtectedItemFacts, given: ConfirmRequest) -> None:
     names = {item.name.lower(), item.friendly_name.lower()}
-    if said.confirm.lower() not in names:
-        raise wrong("confirm", f"'{said.confirm}' is not the name of the item. Give the name of the item whose protection is to end.")
+    if given.confirm.lower() not in names:
+        raise wrong("confirm", f"'{given.confirm}' is not the name of the item. Give the name of the item whose protection is to end.")
 
 
 def _require_allowed(item: ProtectedItemFacts) -> None:
     allowed = item.allowed_operations
     if allowed is not None and AllowedOperation.DISABLE_PROTECTION not in allowed:
         details = tuple(Problem(one, f"{one} is allowed now", "action") for one in allowed)
-        words = f"Azure does not allow disabling the protection of {item.friendly_name or item.name} now."
-        raise Refused(ErrorCode.ACTION_NOT_ALLOWED, words, target=item.name, details=details)
+        message = f"Azure does not allow disabling the protection of {item.friendly_name or item.name} now."
+        raise Refused(ErrorCode.ACTION_NOT_ALLOWED, message, target=item.name, details=details)
 
 
 def _require_ready(machine: Json, field: str) -> None:

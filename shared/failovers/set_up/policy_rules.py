@@ -36,7 +36,7 @@ _SWITCHES = {"enabled": "Enable", "disabled": "Disable"}
 def provider_of(request: PolicyRequest, existing: Json | None) -> Provider | None:
     """Return the provider of a policy: the requested one, else that of the existing policy, else Hyper-V.
 
-    None stands for an existing policy of a provider that cannot be set up here.
+    None is an existing policy of a provider that cannot be set up here.
     """
     if request.provider is not None:
         return Provider(request.provider)
@@ -55,8 +55,8 @@ def spacing_fault(request: PolicyRequest, settings: Body) -> tuple[str, str] | N
     if kept is None or every is None or every <= kept or (between is None and request.recovery_point_hours is None):
         return None
     field = "recoveryPointHours" if between is None else "applicationConsistentSnapshotHours"
-    words = f"Application-consistent recovery points every {every} minutes are farther apart than the {kept} minutes that they are kept."
-    return field, words
+    message = f"Application-consistent recovery points every {every} minutes are farther apart than the {kept} minutes that they are kept."
+    return field, message
 
 
 def settings_of(request: PolicyRequest, provider: Provider, existing: Json | None) -> Body:

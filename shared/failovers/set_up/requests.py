@@ -8,8 +8,7 @@ from collections.abc import Sequence
 from enum import StrEnum
 from typing import Annotated, Any, Literal, Self, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, StrictInt, ValidationError, model_validator
-from pydantic.alias_generators import to_camel
+from pydantic import AfterValidator, Field, StrictBool, StrictInt, ValidationError, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from shared.arm.ids import ResourceId, resource_id_of
@@ -17,7 +16,7 @@ from shared.failovers.kinds import SetUpKind
 from shared.failovers.vault.fields import NetworkId, ProtectedItemId, VmName, VmSize, refuse
 from shared.failovers.vault.limits import MAX_BOOT_GROUPS, MAX_RECOVERY_POINT_HOURS, MAX_SNAPSHOT_HOURS
 from shared.failovers.vault.names import GroupType, Provider
-from shared.values.nulls import without_nulls
+from shared.values.documents import Request
 
 T = TypeVar("T")
 Kind = SetUpKind
@@ -56,7 +55,7 @@ class Change(StrEnum):
 
 
 def thing_name(text: str) -> str:
-    """Return a name that a thing of a vault may have; raises `ValueError`, in words."""
+    """Return a name that a thing of a vault may have; raises `ValueError`."""
     if _NAME.fullmatch(text) is None or text.endswith("."):
         raise ValueError("a name has 1 to 80 letters, digits, hyphens, underscores and full stops, and begins with a letter or digit")
     return text
@@ -84,7 +83,7 @@ def _disk_type(text: str) -> str:
 
 def _frequency(seconds: int) -> int:
     if seconds not in {30, 300, LEGACY_FREQUENCY}:
-        raise refuse("changes are copied every 30 or 300 seconds (or 900, which Azure offers no more)")
+        raise refuse("changes are copied every 30 or 300 seconds (or 900, which Azure no longer offers)")
     return seconds
 
 
@@ -117,16 +116,7 @@ def some(found: tuple[T, ...]) -> tuple[T, ...]:
 CloudId = Annotated[str, resource_id_of(CONTAINER_TYPE)]
 
 
-class _Request(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=True)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _null_is_absent(cls, value: object) -> object:
-        return without_nulls(cls, value)
-
-
-class CloudRequest(_Request):
+class CloudRequest(Request):
     """A cloud that a policy is to be associated with; `target` is the container on the other side, by default Azure."""
 
     cloud: CloudId
@@ -136,30 +126,30 @@ class CloudRequest(_Request):
 def faults_of(model: str, found: Sequence[tuple[str, str]]) -> ValidationError:
     """Return the error that names each wrong field of a body with its reason; `found` holds pairs of both, the fields as sent."""
     errors = [
-        InitErrorDetails(type=PydanticCustomError("farshore_field", "{words}", {"words": words}), loc=(field,), input=None)
-        for field, words in found
+        InitErrorDetails(type=PydanticCustomError("farshore_field", "{text}", {"text": message}), loc=(field,), input=None)
+        for field, message in found
     ]
     return ValidationError.from_exception_data(model, errors)
 
 
-class PolicyRequest(_Request):
+class PolicyRequest(Request):
     """A replication policy as requested. What is left out keeps its value where the policy exists.
 
     `clouds` are all those that it is to be associated with.
     """
 
-    provider: Literal["HyperVReplicaAzure", "A2A"] | None = Field(None, description="Of a new policy HyperVReplicaAzure where left out.")
+    provider: Literal["HyperVReplicaAzure", "A2A"] | None = Field(None, description="Default for a new policy: HyperVReplicaAzure.")
     copy_frequency_seconds: Annotated[StrictInt, AfterValidator(_frequency)] | None = Field(
-        None, description="30 or 300; 900 is legacy. Of a new policy 300 where left out."
+        None, description="30 or 300; 900 is legacy. Default for a new policy: 300."
     )
     recovery_point_hours: Annotated[StrictInt, Field(ge=0, le=max(MAX_RECOVERY_POINT_HOURS.values()))] | None = Field(
-        None, description="At most 24 for HyperVReplicaAzure, 360 for A2A. Of a new policy 24 where left out."
+        None, description="At most 24 for HyperVReplicaAzure, 360 for A2A. Default for a new policy: 24."
     )
     application_consistent_snapshot_hours: Annotated[StrictInt, Field(ge=0)] | None = Field(
-        None, description="Every so many hours; 0 makes none. Of a new policy 0 where left out."
+        None, description="The hours between them; 0 makes none. Default for a new policy: 0."
     )
     start_at: Annotated[str, AfterValidator(_time_of_day)] | None = Field(
-        None, description="A time of the day, or immediately. Of a new policy immediately where left out."
+        None, description="A time of the day, or immediately. Default for a new policy: immediately."
     )
     storage_account_id: Annotated[str, resource_id_of(STORAGE_ACCOUNT_TYPE)] | None = None
     clouds: Annotated[tuple[CloudRequest, ...], Field(max_length=50)] | None = None
@@ -182,20 +172,20 @@ class PolicyRequest(_Request):
             found.append(("recoveryPointHours", f"A policy of {provider} keeps recovery points for {longest} hours at most, not {hours}."))
         between, most = self.application_consistent_snapshot_hours, MAX_SNAPSHOT_HOURS.get(provider)
         if between is not None and most is not None and between > most:
-            words = f"Application-consistent recovery points of {provider} are {most} hours apart at most, not {between}."
-            found.append(("applicationConsistentSnapshotHours", words))
+            message = f"Application-consistent recovery points of {provider} are {most} hours apart at most, not {between}."
+            found.append(("applicationConsistentSnapshotHours", message))
         if provider is Provider.A2A:
             given = {
                 "copyFrequencySeconds": self.copy_frequency_seconds,
                 "startAt": self.start_at,
                 "storageAccountId": self.storage_account_id,
             }
-            words = "A policy of A2A has no such setting: its machines are replicated continuously."
-            found += [(field, words) for field, value in given.items() if value is not None]
+            message = "A policy of A2A has no such setting: its machines are replicated continuously."
+            found += [(field, message) for field, value in given.items() if value is not None]
         return found
 
 
-class NetworkMappingRequest(_Request):
+class NetworkMappingRequest(Request):
     """A network of a VMM server, or a virtual network, and the one that its machines are put into on the recovery side."""
 
     primary_network: NetworkId
@@ -213,7 +203,7 @@ class NetworkMappingRequest(_Request):
         return ResourceId.parse(self.primary_network).provider.lower() == _NETWORK_PROVIDER
 
 
-class ProtectionOptions(_Request):
+class ProtectionOptions(Request):
     """The settings with which machines are protected; `policy` is the replication policy's name or ARM id.
 
     `osType` is used for machines of Hyper-V hosts whose operating system Azure does not report. `availabilityZone`,
@@ -270,7 +260,7 @@ class ProtectRequest(ProtectionOptions):
         return self
 
 
-class ProtectManyRequest(_Request):
+class ProtectManyRequest(Request):
     """Machines to protect. A body without `items` is that of one machine."""
 
     items: Annotated[tuple[ProtectRequest, ...], AfterValidator(some), Field(max_length=MAX_AT_ONCE, json_schema_extra={"minItems": 1})]
@@ -283,8 +273,8 @@ class ProtectManyRequest(_Request):
         known = {name for name, field in ProtectRequest.model_fields.items()} | set(machine_fields())
         unknown = [name for name in value if name not in known]
         if unknown:
-            words = f"This field is not known here; known are {', '.join(machine_fields())}, and items for several machines."
-            raise faults_of("ProtectRequest", [(name, words) for name in unknown])
+            message = f"This field is unknown. The known fields are {', '.join(machine_fields())}, and items for several machines."
+            raise faults_of("ProtectRequest", [(name, message) for name in unknown])
         return {"items": [value]}
 
     @model_validator(mode="after")
@@ -300,7 +290,7 @@ def machine_fields() -> list[str]:
     return sorted(field.alias or name for name, field in ProtectRequest.model_fields.items())
 
 
-class UpdateItemRequest(_Request):
+class UpdateItemRequest(Request):
     """What a failover makes: the machine's name and size. What is left out stays."""
 
     target_vm_name: VmName | None = None
@@ -313,13 +303,13 @@ class UpdateItemRequest(_Request):
         return self
 
 
-class ConfirmRequest(_Request):
+class ConfirmRequest(Request):
     """The confirmation of what cannot be undone: the thing's own name."""
 
     confirm: Annotated[str, Field(min_length=1, max_length=260)]
 
 
-class GroupRequest(_Request):
+class GroupRequest(Request):
     """A group of a recovery plan; groups start in their order, the members of one in parallel."""
 
     type: GroupType = GroupType.BOOT
@@ -339,7 +329,7 @@ def _boot_groups(groups: tuple[GroupRequest, ...]) -> tuple[GroupRequest, ...]:
     return groups
 
 
-class RecoveryPlanRequest(_Request):
+class RecoveryPlanRequest(Request):
     """A recovery plan as requested. `primary` and `recovery` are fabric ids (or Microsoft Azure), by default those of its members.
 
     Scripts and manual actions of an existing plan stay with the group that has the members of theirs. Where an action would lose its

@@ -83,7 +83,9 @@ class SetUp:
         # locks with the same id are left by an earlier attempt that ended before it was accepted
         busy = await self.locks.holder(lock_names(*scopes), self.acceptance.store.id_for(new))
         if busy is not None:
-            raise Refused(ErrorCode.SCOPE_BUSY, f"Operation {busy.owner} works on it; wait for its end.", target=busy.owner)
+            raise Refused(
+                ErrorCode.SCOPE_BUSY, f"Operation {busy.owner} works on the same resource. Wait until it has ended.", target=busy.owner
+            )
         writes = await self._in_time(self.planner.writes(asked.wanted)) or []
         return await self.acceptance.accept(replace(new, locks=lock_names(*scopes, *(write.scope for write in writes))))
 
@@ -137,6 +139,6 @@ class SetUp:
             return None
         except CallFailure as failure:
             if failure.kind is FailureKind.REFUSED:
-                words = f"Azure refused a read that the change needs: {failure.message}"
-                raise Refused(azure_code(failure), words, details=(failure.problem,)) from failure
+                message = f"Azure refused a read that the change needs: {failure.message}"
+                raise Refused(azure_code(failure), message, details=(failure.problem,)) from failure
             return None

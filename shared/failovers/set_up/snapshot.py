@@ -40,8 +40,8 @@ class VaultSnapshot:
         """Refuse a machine that is protected already."""
         for item in self.items:
             if machine in {id_key(item.protectable_item_id), id_key(item.source_vm_id)}:
-                words = f"The machine is protected already, as {item.friendly_name or item.name}."
-                raise Refused(ErrorCode.ACTION_NOT_ALLOWED, words, target=field)
+                message = f"The machine is protected already, as {item.friendly_name or item.name}."
+                raise Refused(ErrorCode.ACTION_NOT_ALLOWED, message, target=field)
 
     def require_associated(self, cloud: str, policy: str, field: str) -> None:
         """Refuse a policy that is not associated with the machine's cloud."""
@@ -63,8 +63,8 @@ class VaultSnapshot:
         if machine.cloud is not None:
             fits = [pair for pair in fits if id_key(pair[0]) == id_key(machine.cloud)]
         if len(fits) != 1:
-            words = f"The policy is associated with {len(fits)} containers in {region} that fit; exactly one is needed."
-            raise wrong(f"{at}cloud" if machine.cloud or len(fits) > 1 else f"{at}policy", words)
+            message = f"The policy is associated with {len(fits)} containers in {region} that fit; exactly one is needed."
+            raise wrong(f"{at}cloud" if machine.cloud or len(fits) > 1 else f"{at}policy", message)
         return fits[0]
 
 
@@ -79,9 +79,9 @@ async def read_vault(gateway: Reads, vault: ResourceId) -> VaultSnapshot:
     return VaultSnapshot(vault, policies, mappings, [ProtectedItemFacts.from_arm(item) for item in items], fabrics)
 
 
-def wrong(field: str, words: str) -> Refused:
+def wrong(field: str, message: str) -> Refused:
     """Return the refusal of a field with its reason."""
-    return Refused(ErrorCode.INVALID_REQUEST, words, target=field, details=(Problem(ErrorCode.INVALID_REQUEST, words, field),))
+    return Refused(ErrorCode.INVALID_REQUEST, message, target=field, details=(Problem(ErrorCode.INVALID_REQUEST, message, field),))
 
 
 def cloud_of(mapping: Json) -> str | None:

@@ -9,6 +9,7 @@ it is looked for by the activity id of its job (docs/azure/site-recovery.md). A 
 looked for by the client request id. A single 404 concludes nothing.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -24,7 +25,7 @@ from shared.failovers.vault.gateway import SiteRecoveryGateway, StartedJob
 from shared.failovers.vault.job_facts import JobFacts
 from shared.operations.accepting.locks import Locks
 from shared.operations.accepting.resolving import ResolvedAs
-from shared.operations.model.models import Intent, Status
+from shared.operations.model.models import Intent, Operation, Status
 from shared.operations.running.claims import Claim
 from shared.operations.running.effects import Absent, Effect, Started
 from shared.operations.running.outcomes import End, Next, Outcome, Wait
@@ -77,7 +78,7 @@ class SetUpSteps:
     async def _hold(self, claim: Claim, names: tuple[str, ...]) -> Problem | None:
         held = await self.locks.take(names, claim.id)
         if held is not None:
-            return Problem(ErrorCode.SCOPE_BUSY, f"Operation {held.owner} works on it; wait for its end.", held.owner)
+            return Problem(ErrorCode.SCOPE_BUSY, f"Operation {held.owner} works on the same resource. Wait until it has ended.", held.owner)
         for name in names:
             claim.hold(name)
         return None
@@ -224,8 +225,17 @@ def set_up_workflow(steps: SetUpSteps) -> Workflow:
             "writing": steps.writing,
             "following": steps.following,
             "finishing": steps.finishing,
-        }
+        },
+        subjects=_subjects,
     )
+
+
+def _subjects(operation: Operation) -> Sequence[str]:
+    """Return the id of the vault, and those of the machines that are to be protected."""
+    change = SetUpChange.from_json(operation.body)
+    machines = change.request.get("items", [change.request]) if change.request is not None else []
+    named = [machine.get("protectableItemId") for machine in machines if isinstance(machine, dict)] if isinstance(machines, list) else []
+    return str(change.vault), *(id_ for id_ in named if isinstance(id_, str))
 
 
 def note_end(write: WriteState, job: JobFacts) -> None:
@@ -237,8 +247,8 @@ def note_end(write: WriteState, job: JobFacts) -> None:
         write.state = DONE
         return
     errors = [Problem(error.code, " ".join(filter(None, (error.message, error.recommended_action)))) for error in job.all_errors]
-    words = errors[0].message if errors else f"its job {job.name} ended {job.state}"
-    write.fail(Problem(ErrorCode.SET_UP_FAILED, words, job.name, tuple(errors)))
+    message = errors[0].message if errors else f"its job {job.name} ended {job.state}"
+    write.fail(Problem(ErrorCode.SET_UP_FAILED, message, job.name, tuple(errors)))
 
 
 def problem_of(failed: list[WriteState], count: int) -> Problem:
@@ -250,6 +260,6 @@ def problem_of(failed: list[WriteState], count: int) -> Problem:
     if count == 1:
         (write, problem), *_ = problems
         return Problem(code, f"The {write.what} failed: {problem.message}", problem.target, (problem,))
-    words = f"{len(failed)} of {count} writes failed; the others were made or not begun."
+    message = f"{len(failed)} of {count} writes failed; the others were made or not begun."
     details = [Problem(problem.code, f"{write.what}: {problem.message}", write.path) for write, problem in problems]
-    return Problem(code, words, None, tuple(details[:_DETAILS]))
+    return Problem(code, message, None, tuple(details[:_DETAILS]))

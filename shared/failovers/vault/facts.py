@@ -19,7 +19,7 @@ from shared.values.reading import Json, an_object, last_segment, moment, objects
 class ScenarioFacts:
     """The last scenario that an item or a plan names: its name, the name of its job (not its id), when it began, and its state.
 
-    A recovery plan goes on naming a scenario that has ended; `state` tells, and is None where Azure writes none (of items). `job` is
+    A recovery plan goes on naming a scenario that has ended; `state` shows it, and is None where Azure writes none (of items). `job` is
     empty where Azure names none.
     """
 

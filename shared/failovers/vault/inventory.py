@@ -63,7 +63,7 @@ class Inventory:
         owner = await self.registry.by_name(tenant or caller.tenant)
         if owner is None or owner.default_vault is None:
             raise Refused(
-                ErrorCode.NOT_FOUND, f"The tenant '{tenant or caller.tenant}' has no vault of its own; name one.", target="vaultId"
+                ErrorCode.NOT_FOUND, f"The tenant '{tenant or caller.tenant}' has no vault. Name one with vaultId.", target="vaultId"
             )
         return Vault(ResourceId.parse(owner.default_vault), owner.name, everything=caller.is_admin)
 
@@ -223,7 +223,7 @@ async def asked(call: Awaitable[T]) -> T:
 
 def _refused(failure: CallFailure) -> Exception:
     if failure.kind is FailureKind.NOT_FOUND:
-        return Refused(ErrorCode.NOT_FOUND, "Azure has no such vault.", target="vaultId", details=(failure.problem,))
+        return Refused(ErrorCode.NOT_FOUND, "The vault was not found in Azure.", target="vaultId", details=(failure.problem,))
     if failure.kind is FailureKind.REFUSED:
         return Refused(azure_code(failure), f"Azure refused the read: {failure.message}", details=(failure.problem,))
     return failure

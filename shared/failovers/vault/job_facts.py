@@ -63,7 +63,7 @@ class JobFacts:
     """A job.
 
     `target_id` is the last segment of the id of the item or plan that the job works on, its ARM id, or a GUID of Azure's own: of recovery
-    plans and of A2A items it is such a GUID, and `target_name` names the plan, or the machine. `target_type` is Azure's word for the kind
+    plans and of A2A items it is such a GUID, and `target_name` names the plan, or the machine. `target_type` is Azure's name for the kind
     of the target. `activity_id` begins with the client request id of the start.
     """
 

@@ -12,7 +12,7 @@ from shared.failovers.vault.answers import ErrorView
 from shared.failovers.vault.facts import ScenarioFacts
 from shared.failovers.vault.job_facts import JobFacts
 from shared.failovers.vault.names import Action, JobState, Refusal
-from shared.values.durations import in_words
+from shared.values.durations import readable_duration
 from shared.values.reading import last_segment
 
 CLOCKS_DIFFER = timedelta(seconds=5)
@@ -144,7 +144,7 @@ def overdue(job: str | None, since: datetime | None, now: datetime) -> tuple[str
     """Return the attention for a job that has gone on since `since` for too long, as (code, message); None before that."""
     if since is None or now - since < PATIENCE:
         return None
-    message = f"Job {job} has not ended for {in_words(now - since)}. Check it in Azure; the operation continues once it ends."
+    message = f"Job {job} has not ended for {readable_duration(now - since)}. Check it in Azure; the operation continues once it ends."
     return ErrorCode.NO_PROGRESS, message
 
 

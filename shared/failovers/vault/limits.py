@@ -67,7 +67,7 @@ def frequency_check(seconds: int) -> tuple[CheckResult, str]:
     if seconds in {30, 300}:
         return CheckResult.PASS, f"changes are copied every {seconds} seconds"
     if seconds == 900:
-        return CheckResult.WARNING, "changes are copied every 900 seconds, which Azure offers no more: change it to 30 or 300"
+        return CheckResult.WARNING, "changes are copied every 900 seconds, which Azure no longer offers: change it to 30 or 300"
     return CheckResult.FAILURE, f"Azure has no copy frequency of {seconds} seconds: 30 or 300 are possible"
 
 
@@ -77,7 +77,7 @@ def is_vm_name(name: str) -> bool:
 
 
 def machine_faults(machine: Machine) -> tuple[str, ...]:
-    """Return each limit of Azure's that a virtual machine exceeds, in words."""
+    """Return each limit of Azure's that a virtual machine exceeds, as text."""
     faults = []
     if not is_vm_name(machine.name):
         faults.append(f"its name '{machine.name}' has other characters than letters, digits and hyphens, or more than 63")

@@ -56,7 +56,7 @@ class Lists:
         return await self._page(list_ranges(query.tenant, partition), _conditions(query), top, after)
 
     async def needing_attention(self, query: Query, top: int, after: str | None) -> Listed:
-        """Return the operations that ask for a person: the on-call page, whose cost is what asks."""
+        """Return the operations that need attention: the on-call page, whose cost is what needs attention."""
         partitions = all_partitions() if query.tenant is None else (partition_of_tenant(query.tenant),)
         conditions = _conditions(query) | ({"tenant": (query.tenant,)} if query.tenant is not None else {})
         page = await self._page([("q|", partition) for partition in partitions], conditions, top, after)

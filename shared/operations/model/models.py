@@ -44,7 +44,7 @@ class Intent:
     """What was about to be sent, written before it is sent.
 
     `at` is when it was first meant, `last` when it was last sent, both Azure's time as text; `lost` counts the sends of unknown outcome;
-    `refusal` is a definite no that came while an earlier send was still in doubt; `own` is false for a preparation; `was_started` is
+    `refusal` is a definite no that came while an earlier send had an unknown outcome; `own` is false for a preparation; `was_started` is
     whether an earlier effect of the operation's own had begun before.
     """
 

@@ -24,7 +24,7 @@ class Active:
     """The active row: what scheduling needs. Times are texts as `shared.clock.to_text` writes them; leases are wall time, the rest Azure's.
 
     `dispatched` is true while a message is on its way, so that `next_at` is only the time to look for a lost one; `due` is the mark of the
-    entry by which the tick finds the row (`due.py`). `asking` is true while the row has a list row among those that ask for a person.
+    entry by which the tick finds the row (`due.py`). `attention_listed` is true while it has a list row among those that need attention.
     `group` names what a due check is batched by (empty: a step is due). `announce` is set when only the announcement of the end is left.
     `started` is set from the intent of the operation's own effect on. `pending_events` are yet to be sent, `pending_input` is yet to be
     taken by a step, `pending_commands` are yet to be delivered to the workflow (stored as `tell`, `word` and `said`). `shown_as` is the
@@ -61,7 +61,7 @@ class Active:
     pending_commands: tuple[PendingCommand, ...] = ()
     busy: Busy | None = None
     due: str = ""
-    asking: bool = False
+    attention_listed: bool = False
     shown_as: str = ""
     seen_as: str = ""
     version: int = VERSION
@@ -113,8 +113,8 @@ def list_keys(tenant: str, created_at: str, operation: str) -> tuple[str, str]:
     return f"t|{tenant}|{order}|{operation}", f"p|{order}|{operation}"
 
 
-def asking_key(row: Active) -> str:
-    """The row key of the list row of an operation that asks for a person."""
+def attention_key(row: Active) -> str:
+    """The row key of the list row of an operation that needs attention."""
     return f"q|{inverted(from_text(row.created_at))}|{row.id}"
 
 
@@ -156,7 +156,7 @@ def active_entity(row: Active) -> Entity:
         "cancelRequested": row.cancel_requested,
         "attention": row.attention.code if row.attention else "",
         "attentions": row.attentions,
-        "asking": row.asking,
+        "attentionListed": row.attention_listed,
         "announce": row.announce,
         "hasDetail": row.has_detail,
         "percent": row.percent,
@@ -197,7 +197,7 @@ def read_active(entity: Mapping[str, object], etag: str) -> Active:
         pending_commands=state.pending_commands,
         busy=state.busy,
         due=text("due"),
-        asking=bool(entity.get("asking")),
+        attention_listed=bool(entity.get("attentionListed")),
         shown_as=state.shown_as,
         seen_as=state.seen_as,
         version=_integer(entity.get("v")) or VERSION,

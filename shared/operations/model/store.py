@@ -19,7 +19,7 @@ from shared.operations.model.due_rows import DueRows
 from shared.operations.model.identity import all_partitions, body_hash, operation_id, partition_of, partition_of_tenant
 from shared.operations.model.models import Accepted, JsonObject, NewOperation, Operation, Status
 from shared.operations.model.rows import Active
-from shared.operations.model.writing import Write, asking_keys, groups, list_entities
+from shared.operations.model.writing import Write, attention_keys, groups, list_entities
 from shared.operations.timings import dispatch_hold
 from shared.storage.pieces import from_pieces, pieces
 from shared.storage.tables import Change, Conflict, Found, Table
@@ -169,17 +169,17 @@ class Store:
     ) -> Write:
         has_detail = row.has_detail or detail is not None or seen is not None
         stamped = replace(row, stamp=self._ids.new(), has_detail=has_detail, shown_as=listing.shown_as(row))
-        scheduled, entry = self._scheduled(replace(stamped, asking=row.attention is not None))
-        asks_now = scheduled.asking and not row.asking
+        scheduled, entry = self._scheduled(replace(stamped, attention_listed=row.attention is not None))
+        enters = scheduled.attention_listed and not row.attention_listed
         return Write(
             scheduled,
             tuple(entry),
             detail,
             seen,
-            listed or asks_now or stamped.shown_as != row.shown_as,
+            listed or enters or stamped.shown_as != row.shown_as,
             filters,
-            began_with=await self._list_columns(row) if asks_now else {},
-            stops_asking=row.asking and not scheduled.asking,
+            list_row=await self._list_columns(row) if enters else {},
+            leaves_attention_list=row.attention_listed and not scheduled.attention_listed,
         )
 
     async def _list_columns(self, row: Active) -> Mapping[str, Any]:
@@ -263,7 +263,7 @@ class Store:
             group="",
             intent=None,
             attention=None,
-            asking=False,
+            attention_listed=False,
             nonce="",
             lease_until="",
             pending_events=("terminal",),
@@ -280,8 +280,8 @@ class Store:
         ]
         if row.has_detail:
             changes.append(Change("delete", {"PartitionKey": row.partition, "RowKey": f"d|{row.id}"}))
-        if row.asking:
-            changes.append(Change("delete", asking_keys(row)))
+        if row.attention_listed:
+            changes.append(Change("delete", attention_keys(row)))
         try:
             etag = (await self._transact(changes))[0]
         except Conflict:
@@ -337,8 +337,8 @@ class Store:
         found = self._table.range(filters, select=["PartitionKey", "RowKey"], parameters=parameters, limit=limit)
         return [str(item.entity["RowKey"]).removeprefix("a|") async for item in found]
 
-    async def mend_asking(self, partition: str, serves: Callable[[str], bool]) -> None:
-        """Write the list rows of operations that ask for a person and have none, and delete those of operations that ask no more.
+    async def mend_attention_list(self, partition: str, serves: Callable[[str], bool]) -> None:
+        """Write the list rows of operations that need attention and have none, and delete those of operations that need none any more.
 
         An older version leaves both. `serves` is true for the kinds whose rows this app may write.
         """
@@ -347,10 +347,10 @@ class Store:
         listed = [item async for item in self._table.range(filters, select=["PartitionKey", "RowKey"], parameters=parameters)]
         filters = "PartitionKey eq @partition and RowKey ge 'a|' and RowKey lt 'a}' and attentions gt 0 and attention ne ''"
         found = [rows.read_active(item.entity, item.etag) async for item in self._table.range(filters, parameters=parameters)]
-        asking, there = {rows.asking_key(row): row for row in found}, {str(item.entity["RowKey"]): item.etag for item in listed}
-        missing = [row for key, row in asking.items() if key not in there and serves(row.kind) and not row.is_newer]
-        await self.save_all([(replace(row, asking=False), None, True) for row in missing])
-        for key in there.keys() - asking.keys():
+        needing, there = {rows.attention_key(row): row for row in found}, {str(item.entity["RowKey"]): item.etag for item in listed}
+        missing = [row for key, row in needing.items() if key not in there and serves(row.kind) and not row.is_newer]
+        await self.save_all([(replace(row, attention_listed=False), None, True) for row in missing])
+        for key in there.keys() - needing.keys():
             await self._table.delete(partition, key, there[key])
 
     async def list_page(

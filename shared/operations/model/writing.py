@@ -16,8 +16,8 @@ class Write:
     """A row to write under its ETag.
 
     `entry` moves its entry among the due. `detail` is what a step learned, `seen` what a check saw; None leaves either as it is. `filters`
-    are values that lists filter by and that were not known before; `listed` is true where the list rows change. `began_with` is the list
-    row of which the one among those that ask for a person is made, `stops_asking` is true where that one is deleted. `absent` are row keys
+    are values that lists filter by and that were not known before; `listed` is true where the list rows change. `list_row` holds columns of
+    a new list row among those that need attention; `leaves_attention_list` is true where that row is deleted. `absent` are the row keys
     of deletions that found nothing.
     """
 
@@ -27,8 +27,8 @@ class Write:
     seen: JsonObject | None = None
     listed: bool = False
     filters: Mapping[str, str] | None = None
-    began_with: Mapping[str, object] = field(default_factory=dict)
-    stops_asking: bool = False
+    list_row: Mapping[str, object] = field(default_factory=dict)
+    leaves_attention_list: bool = False
     absent: frozenset[str] = frozenset()
 
     def changes(self) -> list[Change]:
@@ -42,10 +42,10 @@ class Write:
         if self.listed or self.filters or any(document is not None for document in documents.values()):
             columns = rows.list_state(row) | rows.filter_columns(self.filters or {}) | listing.shown_columns(row, documents)
             changes += [Change("upsert", entity) for entity in list_entities(row, columns)]
-            if row.asking:
-                changes.append(Change("upsert", {**self.began_with, **columns, **asking_keys(row)}))
-        if self.stops_asking:
-            changes.append(Change("delete", asking_keys(row)))
+            if row.attention_listed:
+                changes.append(Change("upsert", {**self.list_row, **columns, **attention_keys(row)}))
+        if self.leaves_attention_list:
+            changes.append(Change("delete", attention_keys(row)))
         return [change for change in changes if change.kind != "delete" or change.entity["RowKey"] not in self.absent]
 
     def without(self, change: Change) -> Self:
@@ -53,9 +53,9 @@ class Write:
         return replace(self, absent=self.absent | {str(change.entity["RowKey"])})
 
 
-def asking_keys(row: Active) -> rows.Entity:
-    """Return the keys of the list row among those that ask for a person."""
-    return {"PartitionKey": row.partition, "RowKey": rows.asking_key(row)}
+def attention_keys(row: Active) -> rows.Entity:
+    """Return the keys of the list row of operations that need attention."""
+    return {"PartitionKey": row.partition, "RowKey": rows.attention_key(row)}
 
 
 def list_entities(row: Active, columns: rows.Entity) -> list[rows.Entity]:

@@ -183,13 +183,13 @@ def _shortened(problem: Problem, length: int) -> Problem:
 
 def _redacted(value: object, secret: bool = False) -> object:
     if isinstance(value, dict):
-        return {name: _redacted(item, name != _REFERENCE and (secret or _says_secret(name))) for name, item in value.items()}
+        return {name: _redacted(item, name != _REFERENCE and (secret or _names_secret(name))) for name, item in value.items()}
     if isinstance(value, list):
         return [_redacted(item, secret) for item in value]
     return "(removed)" if secret and value is not None and not isinstance(value, bool) else value
 
 
-def _says_secret(name: str) -> bool:
+def _names_secret(name: str) -> bool:
     return name != "key" and _SECRET.search(name) is not None
 
 

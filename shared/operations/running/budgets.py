@@ -1,4 +1,4 @@
-"""Our share of Azure's call budget, over all instances: kept in a row, spent by the tick, fed by the answers' headers.
+"""The app's share of Azure's call budget, over all instances: kept in a row, spent by the tick, updated from the answers' headers.
 
 Source: docs/design/core.md, "Budgets".
 
@@ -47,11 +47,11 @@ def allowance(budget: Budget, now: datetime, share: float) -> int:
     """Return how many calls may be released now."""
     if budget.blocked_until is not None and now < budget.blocked_until:
         return 0
-    ours = _filled(budget, now, share)
+    own = _filled(budget, now, share)
     if budget.remaining is not None and budget.seen_at is not None and now - budget.seen_at < _BELIEVE_HEADER:
-        theirs = budget.remaining + REFILL_PER_SECOND * max((now - budget.seen_at).total_seconds(), 0)
-        ours = min(ours, theirs * share)
-    return max(int(ours), 0)
+        shown = budget.remaining + REFILL_PER_SECOND * max((now - budget.seen_at).total_seconds(), 0)
+        own = min(own, shown * share)
+    return max(int(own), 0)
 
 
 def spend(budget: Budget, count: int, now: datetime, share: float) -> Budget:

@@ -1,7 +1,7 @@
 """Batched checks: pure reads of the outside that take no lease (docs/design/core.md, "Checks").
 
-Many rows are read in one range, their worlds looked at side by side by the capability, and written back in one ETag batch per
-transaction; a row that changed meanwhile is left out and looked at again when its hold is over.
+Many rows are read in one range, the capability reads their state in Azure side by side, and the results are written in ETag batches; a row
+that changed meanwhile is left out and checked again when its hold is over.
 """
 
 import logging
@@ -77,7 +77,7 @@ class Checks:
         return self._changed(row, after, result.detail)
 
     def _changed(self, row: Active, after: Active, detail: JsonObject | None) -> Written:
-        """Return what is to be written: nothing but when to look next, where the check saw what the one before had seen."""
+        """Return what is to be written: only when to check next, where the result is that of the check before."""
         known = detail is not None and row.has_detail and listing.seen_as(detail, row) == row.seen_as
         if (known or detail is None) and listing.shown_as(after) == listing.shown_as(row):
             return after, None, False
@@ -87,7 +87,7 @@ class Checks:
         return after, None if known else detail, _code(after) != _code(row)
 
     def _unread(self, row: Active, result: Unread) -> Written:
-        """A check that learned nothing is counted, unless it was only asked to wait; after the fifth it gets attention."""
+        """Count a check without a result, unless Azure only asked it to wait; after the fifth the row gets attention."""
         now = self.clock.now()
         attempts = row.attempts if result.throttled else row.attempts + 1
         delay = max(retry_delay(attempts), timedelta(seconds=result.retry_after or 0))
@@ -118,7 +118,7 @@ class Checks:
         return replace(row, next_at=min(row.next_at, hold)) if row.pending_events else row
 
     async def _publish(self, row: Active, next_at: str) -> Active:
-        """Send the events of a row that asks for a person; a crash before they are forgotten sends them again, under the same ids."""
+        """Send the events of a row; a crash before they are removed sends them again, under the same ids."""
         operation = await self.store.get(row.id)
         for what in row.pending_events if operation else ():
             await self.events.publish(operation, what, row.trace)  # type: ignore[arg-type]  # the loop is empty without one

@@ -17,7 +17,7 @@ from typing import TypeVar
 
 from shared.clock import Clock, Ids, from_text, to_text
 from shared.errors import Problem
-from shared.operations.model.models import Busy, Intent, JsonObject, Operation
+from shared.operations.model.models import Attention, Busy, Intent, JsonObject, Operation
 from shared.operations.model.rows import Active
 from shared.operations.model.store import Store
 from shared.operations.running import effects
@@ -84,6 +84,11 @@ class Claim:
         """The row as it is now, without what the step has changed in `data`, `percent` and `locks`."""
         return self._row
 
+    @property
+    def attention_written(self) -> Attention | None:
+        """The attention of the row as it was last written, and as lists show it."""
+        return self._written.attention
+
     # the row
 
     def current(self) -> Active:
@@ -91,7 +96,7 @@ class Claim:
         return replace(self._row, data=self.data, percent=self.percent, locks=self.locks, updated_at=to_text(self.clock.now()))
 
     def without_progress(self) -> Active:
-        """Return the row for a step without progress: an effect that it settled is looked for again before it is sent again."""
+        """Return the row for a step without progress: an effect that it settled is searched again before it is sent again."""
         return replace(self.current(), intent=self._settled or self._row.intent)
 
     def as_written(self) -> Active:
@@ -101,7 +106,7 @@ class Claim:
             self._written,
             etag=row.etag,
             due=row.due,
-            asking=row.asking,
+            attention_listed=row.attention_listed,
             cancel_requested=row.cancel_requested,
             pending_input=self._inbox.input_read,
             pending_events=row.pending_events,
@@ -194,7 +199,9 @@ class Claim:
     def forget_intent(self, *, started: bool) -> None:
         """Settle an effect of unknown outcome as a person resolved it: it began, or it did not and may be sent anew."""
         intent = self._row.intent
-        self._row = replace(self._row, intent=None, started=started or (intent.was_started if intent else self._row.started))
+        self._row = replace(
+            self._row, intent=None, attention=None, started=started or (intent.was_started if intent else self._row.started)
+        )
 
     @property
     def effect_timeout(self) -> float:
@@ -228,7 +235,7 @@ class Claim:
         now, before = to_text(self.clock.now()), self._row.intent
         if before is None or before.effect != effect:
             return Intent(effect, self.ids.new(), at=now, last=now, own=own, was_started=self._row.started)
-        # each send counts as lost until it is answered: a crash between the two must not look like a first send
+        # each send counts as lost until it is answered: a crash between the two must not count as a first send
         return replace(before, last=now, lost=before.lost + 1)
 
     def withdraw_intent(self, before: Intent | None) -> None:

@@ -212,10 +212,16 @@ def _after_absence(claim: ClaimedRow, effect: Effect[T], intent: Intent) -> None
     if isinstance(decision, NotStarted):
         claim.clear_intent()
         claim.clear_busy()
-        refusal = decision.refusal
-        raise CallFailure(FailureKind.REFUSED, code=refusal.code, message=refusal.message, target=refusal.target, details=refusal.details)
+        raise _as_failure(decision.refusal)
     message = f"It is unknown whether {effect.name} started. Check in Azure, then call resolve."
     raise StepWaits(Wait(decision.at, attention=(ErrorCode.OUTCOME_UNKNOWN, message) if decision.unknown else None))
+
+
+def _as_failure(refusal: Problem) -> CallFailure:
+    """Return a stored refusal as the failure that it was: a 404, whose codes end in NotFound, may pass, and is the caller's to judge."""
+    absent = str(refusal.code).lower().endswith("notfound")
+    kind, status = (FailureKind.NOT_FOUND, 404) if absent else (FailureKind.REFUSED, None)
+    return CallFailure(kind, code=refusal.code, message=refusal.message, target=refusal.target, details=refusal.details, status=status)
 
 
 async def _send(claim: ClaimedRow, effect: Effect[T]) -> T:

@@ -49,7 +49,7 @@ def merge(pending: Active, held: Active, found: Active, inbox: Inbox, now: str) 
         "cancel_requested": found.cancel_requested,
         "etag": found.etag,
         "due": found.due,
-        "asking": found.asking,
+        "attention_listed": found.attention_listed,
         "pending_input": found.pending_input if new_input else pending.pending_input,
         "pending_commands": commands,
         "has_detail": pending.has_detail or found.has_detail,

@@ -9,14 +9,14 @@ from shared.operations.model.models import JsonObject, Status
 
 @dataclass(frozen=True, slots=True)
 class Next:
-    """Go on with another step in the same claim."""
+    """Continue with another step in the same claim."""
 
     step: str
 
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Look again at this moment (Azure's time), at `step` or the same one.
+    """Run `step`, or the same one, at this moment (Azure's time).
 
     `attention` is (code, message) for a person; `event` is an event to send (suspended, awaitingApproval).
     """
@@ -41,7 +41,7 @@ class Follow:
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """It has ended."""
+    """The operation has ended."""
 
     status: Status
     error: Problem | None = None
@@ -52,7 +52,7 @@ Outcome = Next | Wait | Follow | End
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """What a check saw: look again at `at`, or hand over to `step` now. None leaves `data`, `detail` or `percent` as they are.
+    """The result of a check: check again at `at`, or hand over to `step` now. None leaves `data`, `detail` or `percent` as they are.
 
     `attention` is (code, message) for a person; None takes an earlier one back.
     """
@@ -67,7 +67,7 @@ class Checked:
 
 @dataclass(frozen=True, slots=True)
 class Unread:
-    """A check that learned nothing: `retry_after` is what the other side asked for, seconds of Azure's time."""
+    """A check without a result: `retry_after` is the delay that Azure asked for, seconds of Azure's time."""
 
     reason: str
     retry_after: float | None = None

@@ -10,8 +10,8 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-LEAST, FIRST, MOST = 4, 8, 64
-LATE_SECONDS = 0.015
+LEAST, FIRST, MOST = 2, 8, 64
+LATE_SECONDS = 0.008
 """The delay from which on the loop counts as late."""
 _LOOK_EVERY = 0.05
 

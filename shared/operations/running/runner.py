@@ -5,12 +5,13 @@ no message is on its way (`dispatched`) is left alone, so that a doubled message
 """
 
 import logging
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from shared import telemetry
 from shared.clock import Clock, Ids, from_text, to_text
-from shared.errors import CallFailure, ErrorCode
+from shared.errors import CallFailure, ErrorCode, Problem
 from shared.operations.accepting.locks import Locks
 from shared.operations.crash_points import crash_point
 from shared.operations.model.models import Attention, Status
@@ -30,6 +31,14 @@ _STEPS_IN_ONE_CLAIM = 20
 RETRIES_CONTINUE = "Retries continue with increasing delay; call retry to run it now."
 
 
+Owns = Callable[[str, str], Awaitable[bool]]
+"""Whether a tenant owns the resource of an ARM id now, by what is stored and not by what is remembered."""
+
+
+async def _owns(_tenant: str, _resource_id: str) -> bool:
+    return True
+
+
 @dataclass(frozen=True, slots=True)
 class Runner:
     """Carries operations forward."""
@@ -41,6 +50,7 @@ class Runner:
     clock: Clock
     ids: Ids
     timings: Timings
+    owns: Owns = _owns
 
     async def run(self, operation: str) -> None:
         """Run what is due of one operation; does nothing where nothing is, or where another worker is at it.
@@ -144,7 +154,8 @@ class Runner:
             return End(Status.CANCELED)
         try:
             with telemetry.span(f"{claim.row.kind} {claim.row.step}", claim.row.trace, operation=claim.id, tenant=claim.row.tenant):
-                return await workflow.steps[claim.row.step](claim)
+                changed = await self._changed_owner(claim, workflow)
+                return changed or await workflow.steps[claim.row.step](claim)
         except StepWaits as waits:
             return waits.wait
         except CanceledFirst:
@@ -155,6 +166,20 @@ class Runner:
             raise
         except Exception as error:
             return self._on_exception(claim, error)
+
+    async def _changed_owner(self, claim: Claim, workflow: Workflow) -> End | None:
+        """Return the end of an operation that is about to start on what its tenant no longer owns: the request was accepted from a cache.
+
+        Only the first step looks: what has started is finished.
+        """
+        row = claim.row
+        if row.step != next(iter(workflow.steps)) or row.started or row.intent is not None:
+            return None
+        for subject in workflow.subjects(claim.operation):
+            if not await self.owns(row.tenant, subject):
+                message = f"{subject} no longer belongs to the tenant '{row.tenant}'. Nothing was started."
+                return End(Status.FAILED, Problem(ErrorCode.OWNER_CHANGED, message, subject))
+        return None
 
     def _on_azure_error(self, claim: Claim, failure: CallFailure) -> "Wait | _NoProgress":
         """Return the outcome of a call that the step did not handle: a wait where Azure asks for one, else an attempt without progress."""
@@ -198,7 +223,7 @@ class Runner:
 
     async def _write_and_publish(self, claim: Claim, row: Active) -> None:
         """Write the end of a step; with events to send, the row stays due until they are sent."""
-        listed = _attention_code(row.attention) != _attention_code(claim.row.attention)
+        listed = _attention_code(row.attention) != _attention_code(claim.attention_written)
         meant = row.next_at
         if row.pending_events:
             row = replace(row, next_at=to_text(self.clock.now() + dispatch_hold(self.clock.speed)), dispatched=True)
@@ -216,7 +241,7 @@ class Runner:
         operation = await self.store.get(claim.id)
         for what in claim.row.pending_events if operation else ():
             await self.events.publish(operation, what, claim.row.trace)  # type: ignore[arg-type]  # the loop is empty without one
-        crash_point("step.told")
+        crash_point("step.delivered")
         claim.acknowledge_events()
 
     async def _finish(self, claim: Claim, end: End) -> None:

@@ -4,7 +4,7 @@
     due: entry of 7 (etag 4)      etag 4             due: entry of 7 (etag 4)
     move entry and nextAt    ->   entry later
                                   404  <-            move entry and nextAt
-    queue: look at 7                                 drops 7
+    queue: step of 7                                 drops 7
 
 Between the two lines of tick 1 a crash costs the time that the operation is held: then it comes due again.
 
@@ -70,7 +70,7 @@ class Tick:
     sweeps: Sweeps = field(default_factory=Sweeps)
 
     async def run(self) -> Ticked:
-        """Look once through all partitions."""
+        """Dispatch once what is due in all partitions."""
         await self._sweep()
         found = await _a_few_at_a_time(self.store.due_rows.read(partition, _DUE_PER_PARTITION) for partition in all_partitions())
         # what another app serves, or only a newer version side by side with this one during a deployment, is left to its tick
@@ -91,7 +91,7 @@ class Tick:
 
     async def _sweep(self) -> None:
         """Give rows of an older version what they lack, where that was not done for the time of a hold: the entries of those that are due,
-        and the list rows of those that ask for a person.
+        and the list rows of those that need attention.
         """
         now = self.clock.now()
         if self.sweeps.due_at is not None and now < self.sweeps.due_at:
@@ -99,7 +99,7 @@ class Tick:
         found = await _a_few_at_a_time(self.store.due_rows.late(partition, _DUE_PER_PARTITION) for partition in all_partitions())
         late = [[row for row in rows if self.kinds.serves(row.kind) and not row.is_newer] for rows in found]
         await _a_few_at_a_time(self.store.save_all([(row, None, False) for row in rows]) for rows in late if rows)
-        await _a_few_at_a_time(self.store.mend_asking(partition, self.kinds.serves) for partition in all_partitions())
+        await _a_few_at_a_time(self.store.mend_attention_list(partition, self.kinds.serves) for partition in all_partitions())
         self.sweeps.due_at = now + dispatch_hold(self.clock.speed)
         if count := sum(map(len, late)):
             _log.info("rows without an entry were due", extra={"rows": count})

@@ -7,7 +7,7 @@ written with the write that ends the step (or with the intent of an effect), nev
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from shared.operations.model.models import PendingCommand
+from shared.operations.model.models import Operation, PendingCommand
 from shared.operations.model.rows import Active
 from shared.operations.running.claims import Claim
 from shared.operations.running.outcomes import Checked, Outcome, Unread
@@ -24,19 +24,25 @@ async def _nothing_to_record(_row: Active, _command: PendingCommand) -> None:
     return None
 
 
+def _no_subjects(_operation: Operation) -> Sequence[str]:
+    return ()
+
+
 @dataclass(frozen=True, slots=True)
 class Workflow:
     """The steps of one kind of operation, by name, and what happens around them.
 
     `check` reads the state of many rows in Azure at once and changes nothing. `on_finished` returns what the operation held beside its
     locks; each repetition of the announcement calls it again. `on_command` records a command (cancel, retry) and who gave it, before the
-    command has any effect; the same command may be delivered again, which `PendingCommand.id` shows.
+    command has any effect; the same command may be delivered again, which `PendingCommand.id` shows. `subjects` are the ARM ids of what an
+    operation changes and its tenant must still own when it starts; the first of `steps` is that of a new operation.
     """
 
     steps: Mapping[str, Step]
     check: Check | None = None
     on_finished: Callable[[Active], Awaitable[None]] = _nothing_to_release
     on_command: Callable[[Active, PendingCommand], Awaitable[None]] = _nothing_to_record
+    subjects: Callable[[Operation], Sequence[str]] = _no_subjects
 
 
 Workflows = Mapping[str, Workflow]

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from shared.copies.policies.document import PolicyDocument
 from shared.copies.policies.reading import policy_name, read_policy
 from shared.errors import ErrorCode, Refused
+from shared.values.sent import SentBody
 from tests.copies.policies.documents import SUBSCRIPTION, document, vm_id
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -18,9 +19,13 @@ PLACE = {"resourceGroup": "drills", "subnetId": None}
 SUBNET = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/net/providers/Microsoft.Network/virtualNetworks/drills/subnets/one"
 
 
+def read(body: dict[str, Any], now: datetime) -> PolicyDocument:
+    return read_policy(SentBody(body), now)
+
+
 def _refused(body: dict[str, Any]) -> Refused:
     with pytest.raises(Refused) as refused:
-        read_policy(body, NOW)
+        read(body, NOW)
     assert refused.value.code is ErrorCode.INVALID_REQUEST
     return refused.value
 
@@ -143,12 +148,12 @@ def test_the_refusal_of_an_objective_has_both_durations_and_the_date(part: str) 
 
 
 def test_an_objective_of_the_longest_distance_and_twenty_minutes_is_enough() -> None:
-    read_policy(document(objective="PT25H20M"), NOW)
+    read(document(objective="PT25H20M"), NOW)
     assert _refused(document(objective="PT25H19M")).problem.target == "objective"
 
 
 def test_crash_consistency_allows_hourly_slots() -> None:
-    read_policy(document(schedule={"every": "PT1H"}, consistency={"mode": "CrashConsistent"}), NOW)
+    read(document(schedule={"every": "PT1H"}, consistency={"mode": "CrashConsistent"}), NOW)
 
 
 @pytest.mark.parametrize("name", ["a", "9.x_y-z", "A" * 63])
@@ -178,7 +183,7 @@ def test_the_normal_form() -> None:
         tags={},
         drill=None,
     )
-    normal = read_policy(body, NOW).as_json()
+    normal = read(body, NOW).as_json()
 
     assert normal["selector"] == {
         "virtualMachineIds": [vm_id("A")],
@@ -226,9 +231,9 @@ OPTIONAL = {
 @settings(max_examples=60, deadline=None)
 @given(st.fixed_dictionaries({"targets": st.just(_targets(drillIn=PLACE))}, optional=OPTIONAL))
 def test_the_normal_form_of_a_normal_form_is_itself(changes: dict[str, Any]) -> None:
-    normal = read_policy(document(**changes), NOW).as_json()
-    again = read_policy(normal, NOW)
+    normal = read(document(**changes), NOW).as_json()
+    again = read(normal, NOW)
 
     assert again.as_json() == normal
     assert PolicyDocument.model_validate(normal).as_json() == normal
-    assert again.schedule.rule() == read_policy(document(**changes), NOW).schedule.rule()
+    assert again.schedule.rule() == read(document(**changes), NOW).schedule.rule()

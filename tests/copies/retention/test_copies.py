@@ -65,6 +65,10 @@ def test_row_5_a_waiting_copy_has_not_passed_a_failed_one() -> None:
     assert names["failed"] == ("Superfluous",)
 
 
+def test_row_5_a_copy_of_the_same_moment_has_not_passed_a_failed_one() -> None:
+    assert _names(NEWEST, _copy("failed", DAY, CopyState.FAILED))["failed"] == ("Superfluous",)
+
+
 def test_row_5_is_not_held() -> None:
     failed = [_copy(f"failed{number}", (2 + number) * DAY, CopyState.FAILED) for number in range(9)]
     assert set(_names(NEWEST, *failed, deletions=1).values()) == {("Newest",), ("FailedAndPassed",)}

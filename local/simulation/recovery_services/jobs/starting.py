@@ -113,7 +113,7 @@ def on_items(state: RecoveryServicesState, job: Job, now: datetime) -> list[Chan
 
 def _of_item(state: RecoveryServicesState, job: Job, effect: Effect, item: Item, task: Task) -> list[Change]:
     row_key = key(item.id)
-    if task.start is None or _broke(task) or task.end is None:
+    if task.start is None or _has_failed(task) or task.end is None:
         if job.ends_at is None:
             return [Change(state.items, row_key, item)]
         members = {**effect.failed, **_left_behind(job, task)}
@@ -129,7 +129,7 @@ def _of_item(state: RecoveryServicesState, job: Job, effect: Effect, item: Item,
     return changes
 
 
-def _broke(task: Task) -> bool:
+def _has_failed(task: Task) -> bool:
     return (task.error is not None and not task.mild) or any(child.fails() for child in task.children)
 
 
@@ -156,7 +156,9 @@ def on_plan(state: RecoveryServicesState, job: Job, plan: Plan, then: Mapping[st
         return Change(state.plans, key(plan.id), busy)
     members = dict(_timed({} if job.failed() else then, job.ends_at))
     moved = {
-        key(each.item): str(each.moves["id"]) for each in job.effects if each.moves is not None and not _broke(_task_of(job, each.item))
+        key(each.item): str(each.moves["id"])
+        for each in job.effects
+        if each.moves is not None and not _has_failed(_task_of(job, each.item))
     }
     if moved:
         members["groups"] = [
@@ -181,7 +183,7 @@ def broken_off(state: RecoveryServicesState, job: Job, now: datetime) -> tuple[J
         if item is None or item.job != job.name:
             continue
         task = _task_of(job, effect.item)
-        through = task.end is not None and task.end <= now and not _broke(task)
+        through = task.end is not None and task.end <= now and not _has_failed(task)
         begun = task.start is not None and task.start <= now
         members = _timed(effect.cancelled if begun and not through else {} if through else effect.failed, now)
         changes.append(Change(state.items, key(item.id), item.becoming(**(members | IDLE | {"ahead": []}))))

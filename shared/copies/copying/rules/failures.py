@@ -8,9 +8,9 @@ from shared.errors import ErrorCode, Problem, sentence
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
-    """The meaning of a code: `words` for a person; `retry` is true where the same call may succeed later without a change."""
+    """The meaning of a code: `message` for a person; `retry` is true where the same call may succeed later without a change."""
 
-    words: str
+    message: str
     retry: bool
 
 
@@ -31,7 +31,7 @@ _MEANINGS = {
         "or request CrashConsistent, which needs no agent",
         retry=False,
     ),
-    "DiskRestorePointClientError": Meaning("a disk of the restore point cannot be copied as it is", retry=False),
+    "DiskRestorePointClientError": Meaning("a disk of the restore point cannot be copied in its present state", retry=False),
     "DiskRestorePointUsedByCustomer": Meaning(
         "a disk of the restore point has an active SAS: revoke it, then it can be deleted", retry=False
     ),
@@ -40,7 +40,7 @@ _MEANINGS = {
     "InternalOperationError": Meaning("Azure had an internal error", retry=True),
     "BadRequest": Meaning("Azure did not accept the request", retry=False),
     "Conflict": Meaning("a resource of this name exists already, or is being changed", retry=True),
-    "TooManyRequests": Meaning("Azure starts no more at this rate", retry=True),
+    "TooManyRequests": Meaning("Azure limits the rate of starts", retry=True),
     "AuthorizationFailed": Meaning("the app's identity lacks a right: Azure's message names the action and the scope", retry=False),
     "LinkedAuthorizationFailed": Meaning(
         "the app's identity lacks a right on a linked resource: Azure's message names the action and the scope", retry=False
@@ -65,7 +65,7 @@ def azure_problem(error: Problem, code: ErrorCode = ErrorCode.AZURE_REFUSED) -> 
     """Return a problem with the advice for an error of Azure's, and with that error as its detail."""
     meaning = meaning_of(error.code)
     own = f" (Azure: {error.message})" if error.message else ""
-    return Problem(code, f"{meaning.words}{own}", error.target, (error,))
+    return Problem(code, f"{meaning.message}{own}", error.target, (error,))
 
 
 def failed_copy(replication: Replication) -> Problem:

@@ -9,16 +9,16 @@ import re
 from collections.abc import Mapping
 
 from shared.arm.ids import ResourceId
-from shared.copies.copying.models import MAX_TAG_VALUE, OUR_TAG_PREFIX
+from shared.copies.copying.models import MAX_TAG_VALUE, RESERVED_TAG_PREFIX
 
 MAX_NAME = 80
 _HASH = 10
 _COLLECTION = "restorePointCollections"
 _PROVIDER = "Microsoft.Compute"
 
-VM_TAG = f"{OUR_TAG_PREFIX}virtual-machine"
+VM_TAG = f"{RESERVED_TAG_PREFIX}virtual-machine"
 """The VM of the copies in a target collection: after the source is deleted Azure does not show it (docs/azure/restore-points.md)."""
-SOURCE_TAG = f"{OUR_TAG_PREFIX}source-collection"
+SOURCE_TAG = f"{RESERVED_TAG_PREFIX}source-collection"
 """The source collection of a target collection."""
 
 

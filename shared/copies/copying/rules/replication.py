@@ -128,11 +128,11 @@ def stuck(started_at: datetime, last_progress_at: datetime, percent: int, now: d
     age, idle = now - started_at, now - last_progress_at
     redo = "Azure ends it after two weeks and cannot resume it. Delete it in Azure, then redo the copy"
     if percent == 0 and age >= max(NO_SIGN, 3 * expected):
-        return f"the copy has shown no progress in the {_in_words(age)} since its start; {redo}"
+        return f"the copy has shown no progress in the {_hours(age)} since its start; {redo}"
     if percent > 0 and idle >= NO_PROGRESS:
-        return f"the copy has been at {percent} % for {_in_words(idle)}; {redo}"
+        return f"the copy has been at {percent} % for {_hours(idle)}; {redo}"
     if age >= TOO_OLD:
-        return f"the copy has been running for {_in_words(age)} and is at {percent} %; {redo}"
+        return f"the copy has been running for {_hours(age)} and is at {percent} %; {redo}"
     return None
 
 
@@ -211,19 +211,19 @@ def _is_failed(disk: DiskReplication) -> bool:
 
 def _why(view: Json) -> str:
     """Return the little that Azure shows of a failed copy, disk by disk."""
-    words = [message for status in objects(view, "statuses") if _failed(status) and (message := _words(status))]
+    messages = [message for status in objects(view, "statuses") if _failed(status) and (message := _message(status))]
     for disk in objects(view, "diskRestorePoints"):
         status = an_object(an_object(disk, "replicationStatus"), "status")
         if _failed(status):
             name = (text(disk, "id") or "").rpartition("/")[2] or "a disk"
-            words.append(f"{name}: {_words(status) or 'failed'}")
-    return "; ".join(words) or "Azure gives no reason"
+            messages.append(f"{name}: {_message(status) or 'failed'}")
+    return "; ".join(messages) or "Azure gives no reason"
 
 
-def _words(status: Json) -> str:
+def _message(status: Json) -> str:
     return text(status, "message", "displayStatus", "code") or ""
 
 
-def _in_words(span: timedelta) -> str:
+def _hours(span: timedelta) -> str:
     hours = int(span.total_seconds() // 3600)
     return f"{hours} hours" if hours < 72 else f"{hours // 24} days"

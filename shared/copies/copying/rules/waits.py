@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from shared.values.durations import in_words
+from shared.values.durations import readable_duration
 
 
 class AzureWait(StrEnum):
@@ -54,4 +54,6 @@ def is_overdue(wait: Waiting, now: datetime) -> bool:
 
 def overdue_message(wait: Waiting, now: datetime, subject: str) -> str:
     """Return the message of the attention; `subject` is a clause with the resource's id and state."""
-    return f"{subject} for {in_words(now - wait.since)}. Check it in Azure. The copy continues once this changes; cancel it to stop."
+    return (
+        f"{subject} for {readable_duration(now - wait.since)}. Check it in Azure. The copy continues once this changes; cancel it to stop."
+    )

@@ -12,7 +12,7 @@ from shared.failovers.failing_over.rules.context import FailoverContext, Member,
 from shared.failovers.failing_over.rules.points import Chosen
 from shared.failovers.vault.names import VMM_NETWORK_TYPE, Action, CheckName, Health, LatestPoint, Provider, Refusal
 from shared.values.checks import CheckResult
-from shared.values.durations import in_words
+from shared.values.durations import readable_duration
 
 MAX_MEMBERS = 100
 """Azure's limit of protected instances per recovery plan (docs/azure/site-recovery.md)."""
@@ -198,7 +198,7 @@ def _network(request: FailoverRequest, context: FailoverContext) -> Iterator[Che
         yield _check(CheckName.NETWORK, named, CheckResult.UNKNOWN, "the network could not be read")
     else:
         fault = _network_fault(named, context)
-        message = fault or "the network is there, and in the right region"
+        message = fault or "the network exists and is in the right region"
         yield _check(CheckName.NETWORK, named, CheckResult.PASS if fault is None else CheckResult.FAILURE, message)
 
 
@@ -206,7 +206,7 @@ def _network_fault(named: str, context: FailoverContext) -> str | None:
     network = context.network
     if network is None or not network.exists or network.owned is False:
         # another tenant's network is as unknown as one that is not there
-        return "there is no such network"
+        return "the network was not found"
     of_vmm = ResourceId.parse(named).type.lower() == VMM_NETWORK_TYPE.lower()
     between_clouds = Provider.HYPER_V_REPLICA_2012_R2 in context.subject.providers
     if of_vmm != between_clouds:
@@ -254,9 +254,9 @@ def _lag(member: Member, context: FailoverContext) -> Check:
     if lag is None:
         return _check(CheckName.REPLICATION_LAG, member.item.id, CheckResult.UNKNOWN, "the lag of its replication is unknown")
     warns = lag > context.rails.lag_warning
-    message = f"its replication is {in_words(lag)} behind"
+    message = f"its replication is {readable_duration(lag)} behind"
     if warns:
-        message += f", more than {in_words(context.rails.lag_warning)}: what was written since would be lost"
+        message += f", more than {readable_duration(context.rails.lag_warning)}: what was written since would be lost"
     return _check(CheckName.REPLICATION_LAG, member.item.id, CheckResult.WARNING if warns else CheckResult.PASS, message)
 
 
@@ -282,19 +282,21 @@ def _point_age(request: FailoverRequest, member: Member, context: FailoverContex
         return _check(CheckName.RECOVERY_POINT_AGE, target, CheckResult.UNKNOWN, chosen.missing or "its recovery points are unknown")
     age = max(context.now - at, timedelta())
     warns = age > context.rails.point_age_warning
-    message = f"the recovery point is {in_words(age)} old" + (f", more than {in_words(context.rails.point_age_warning)}" if warns else "")
+    message = f"the recovery point is {readable_duration(age)} old" + (
+        f", more than {readable_duration(context.rails.point_age_warning)}" if warns else ""
+    )
     return _check(CheckName.RECOVERY_POINT_AGE, target, CheckResult.WARNING if warns else CheckResult.PASS, message)
 
 
 def _last_test(request: FailoverRequest, member: Member, context: FailoverContext) -> Check:
     at, limit = member.item.last_test_failover_at, context.rails.untested_after
     if at is not None and context.now - at <= limit:
-        message = f"its last successful test failover was {in_words(context.now - at)} ago"
+        message = f"its last successful test failover was {readable_duration(context.now - at)} ago"
         return _check(CheckName.LAST_TEST_FAILOVER, member.item.id, CheckResult.PASS, message)
-    found = "it was never tested" if at is None else f"its last successful test failover was {in_words(context.now - at)} ago"
+    found = "it was never tested" if at is None else f"its last successful test failover was {readable_duration(context.now - at)} ago"
     if request.accept_untested and (request.reason or "").strip():
         return _check(CheckName.LAST_TEST_FAILOVER, member.item.id, CheckResult.PASS, f"{found}; acceptUntested accepts that")
-    message = f"{found}, and {in_words(limit)} are the limit: test it first, or set acceptUntested and give the reason"
+    message = f"{found}, and {readable_duration(limit)} are the limit: test it first, or set acceptUntested and give the reason"
     return _check(CheckName.LAST_TEST_FAILOVER, member.item.id, CheckResult.FAILURE, message)
 
 

@@ -11,7 +11,7 @@ from shared.failovers.vault.names import Action
 
 @dataclass(frozen=True, slots=True)
 class GuardRails:
-    """The limits that a provider sets, for everybody or for one tenant.
+    """The limits that a provider sets, for all tenants or for one.
 
     `blast_radius` is how many machines may be moved within an hour; `two_person` asks for a second person's approval.
     """

@@ -49,7 +49,7 @@ def _by_id(wanted: str, points: Sequence[RecoveryPointFacts] | None) -> Chosen:
     key = id_key(wanted)
     found = next((point for point in points if id_key(point.id) == key), None)
     if found is None:
-        return Chosen(missing="Azure keeps no such recovery point of this item (any more)")
+        return Chosen(missing="Azure keeps no such recovery point of this item")
     return Chosen(point=found, send_id=found.id)
 
 

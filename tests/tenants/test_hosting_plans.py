@@ -1,0 +1,109 @@
+"""`PUT`, `GET` and `DELETE` of hosting plans (docs/design/tenants.md, "Hosting plans")."""
+
+from typing import Any
+
+import pytest
+
+from shared.access.roles import Role
+from shared.errors import ErrorCode, Refused
+from shared.web.conditional import Condition
+from shared.web.lists import Page
+from tests.tenants.kit import Documents, caller, refusal
+from tests.tenants.test_tenants import ONE, cloud
+
+IMAGE = {"publisher": "MicrosoftWindowsServer", "offer": "WindowsServer", "sku": "2022-datacenter", "version": "latest"}
+GALLERY = f"/subscriptions/{ONE}/resourceGroups/g/providers/Microsoft.Compute/galleries/g/images/i/versions/1.0.0"
+MANAGED = f"/subscriptions/{ONE}/resourceGroups/g/providers/Microsoft.Compute/images/i"
+
+ACCEPTED: list[dict[str, Any]] = [
+    {},
+    {"displayName": "n" * 128, "description": "d" * 1000, "backend": "azurePack", "shape": "shared", "ports": False},
+    {"clouds": [cloud(number) for number in range(100)]},
+    {"regions": [f"region{number}" for number in range(60)]},
+    {"sizes": [{"name": f"Size {number}", "size": "Standard_D2s_v5"} for number in range(200)]},
+    {"images": [{"name": "win", "label": "Windows", "reference": IMAGE}, {"name": "own", "reference": {"id": GALLERY}}]},
+    {"diskSkus": ["Premium_LRS"]},
+    {"quotas": {"cores": 0, "diskGB": None}},
+]
+REFUSED: list[tuple[dict[str, Any], str]] = [
+    ({"name": "other"}, "name"),
+    ({"unknown": 1}, "unknown"),
+    ({"displayName": "n" * 129}, "displayName"),
+    ({"description": "d" * 1001}, "description"),
+    ({"backend": "aws"}, "backend"),
+    ({"shape": "round"}, "shape"),
+    ({"clouds": [cloud(number) for number in range(101)]}, "clouds"),
+    ({"clouds": ["gold"]}, "clouds[0]"),
+    ({"regions": [f"region{number}" for number in range(61)]}, "regions"),
+    ({"regions": ["West Europe"]}, "regions[0]"),
+    ({"sizes": [{"name": f"s{number}", "size": "S"} for number in range(201)]}, "sizes"),
+    ({"sizes": [{"name": "Small", "size": "A"}, {"name": "SMALL", "size": "B"}]}, "sizes[1].name"),
+    ({"sizes": [{"name": "", "size": "A"}]}, "sizes[0].name"),
+    ({"sizes": [{"name": "n" * 65, "size": "A"}]}, "sizes[0].name"),
+    ({"images": [{"name": "n" * 81, "reference": IMAGE}]}, "images[0].name"),
+    ({"images": [{"name": "a", "reference": {"id": MANAGED}}]}, "images[0].reference.id"),
+    ({"images": [{"name": "a", "reference": IMAGE}, {"name": "A", "reference": IMAGE}]}, "images[1].name"),
+    ({"diskSkus": ["UltraSSD_LRS"]}, "diskSkus[0]"),
+    ({"ports": "yes"}, "ports"),
+    ({"quotas": {"cores": -1}}, "quotas.cores"),
+]
+
+
+@pytest.mark.parametrize("body", ACCEPTED, ids=lambda body: ",".join(body) or "nothing")
+async def test_what_is_within_its_bounds_is_written_and_read_again(documents: Documents, body: dict[str, Any]) -> None:
+    written = await documents.put_plan("gold", **body)
+    assert (await documents.plans.get(caller(), "gold")).plan == written.plan
+
+
+@pytest.mark.parametrize(("body", "target"), REFUSED, ids=[f"{target}-{number}" for number, (_, target) in enumerate(REFUSED)])
+async def test_what_is_wrong_is_refused_with_its_field(documents: Documents, body: dict[str, Any], target: str) -> None:
+    with pytest.raises(Refused) as found:
+        await documents.put_plan("gold", **body)
+    assert found.value.code is ErrorCode.INVALID_REQUEST
+    assert target in {detail.target for detail in found.value.problem.details}
+
+
+async def test_a_plan_with_tenants_is_neither_deleted_nor_moved(documents: Documents) -> None:
+    await documents.put_plan("gold")
+    await documents.put("fabrikam", plan="gold")
+    found = await refusal(documents.plans.delete(caller(), "gold", "gold", Condition()))
+    assert (found.code, [detail.target for detail in found.problem.details]) == (ErrorCode.PLAN_IN_USE, ["fabrikam"])
+    moved = await refusal(documents.put_plan("gold", Condition(tag="*"), backend="azurePack"))
+    assert (moved.code, moved.problem.target) == (ErrorCode.PLAN_IN_USE, "backend")
+    await documents.change("fabrikam")
+    for _ in range(2):
+        await documents.plans.delete(caller(), "gold", "gold", Condition())
+    assert (await refusal(documents.plans.get(caller(), "gold"))).code is ErrorCode.NOT_FOUND
+    assert (await refusal(documents.plans.delete(caller(), "nosuch", "nosuch", Condition()))).code is ErrorCode.NOT_FOUND
+    await documents.put_plan("gold", description="the name of a plan may be used again")
+
+
+async def test_a_cloud_of_a_tenant_is_not_left_out(documents: Documents) -> None:
+    await documents.put_plan("gold", clouds=[cloud(1), cloud(2)])
+    await documents.put("fabrikam", plan="gold", clouds=[cloud(2)])
+    found = await refusal(documents.put_plan("gold", Condition(tag="*"), clouds=[cloud(1)]))
+    assert (found.code, found.problem.target) == (ErrorCode.CLOUD_IN_USE, "clouds")
+    await documents.put_plan("gold", Condition(tag="*"), clouds=[cloud(2), cloud(3)])
+
+
+async def test_the_administrator_sees_which_cloud_is_whose(documents: Documents) -> None:
+    await documents.put_plan("gold", clouds=[cloud(1), cloud(2)])
+    await documents.put("fabrikam", plan="gold", clouds=[cloud(2)])
+    await documents.put("northwind", plan="gold")
+    usage = await documents.plans.usage((await documents.plans.get(caller(), "gold")).plan)
+    assert usage == {
+        "tenants": 2,
+        "mapping": [{"cloud": cloud(1), "tenant": None}, {"cloud": cloud(2), "tenant": "fabrikam"}, {"cloud": None, "tenant": "northwind"}],
+    }
+
+
+async def test_a_tenant_sees_the_plan_that_it_is_on_and_no_other(documents: Documents) -> None:
+    await documents.put_plan("gold")
+    await documents.put_plan("silver")
+    await documents.put("fabrikam", plan="gold")
+    reader = caller("fabrikam", Role.TENANTS_READ, provider=False)
+    assert (await documents.plans.get(reader, "gold")).plan.name == "gold"
+    for name in ("silver", "nosuch"):
+        assert (await refusal(documents.plans.get(reader, name))).code is ErrorCode.NOT_FOUND
+    assert [record.plan.name for record in (await documents.plans.page(reader, Page(10, None)))[0]] == ["gold"]
+    assert [record.plan.name for record in (await documents.plans.page(caller(), Page(10, None)))[0]] == ["gold", "silver"]
