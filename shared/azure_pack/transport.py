@@ -59,7 +59,7 @@ class Transport:
     ) -> None:
         """Take the options. `in_flight` calls run at once, the rest wait; `timeout` seconds are for one call, waiting not included.
 
-        Without `proxy` the environment's `HTTPS_PROXY` and `NO_PROXY` decide. `now` is wall time, for the certificate's validity.
+        Without `proxy` the `HTTPS_PROXY` and `NO_PROXY` of this moment decide. `now` is wall time, for the certificate's validity.
         `tls_object` is the class of TLS objects, for a caller that needs the server's certificate.
         """
         self._tls = tls
@@ -68,6 +68,7 @@ class Transport:
         self._timeout = timeout
         self._now = now
         self._tls_object = tls_object
+        self._environment = urllib.request.getproxies_environment()
         self._slots = asyncio.Semaphore(in_flight)
         self._opening = asyncio.Lock()
         self._session: aiohttp.ClientSession | None = None
@@ -174,7 +175,7 @@ class Transport:
 
     async def _proxy_for(self, url: str) -> tuple[str | None, Mapping[str, str] | None]:
         if self._proxy is None:
-            return _environment_proxy(url), None
+            return _proxy_of(self._environment, url), None
         credentials = await self._proxy.credentials()
         if credentials is None:
             return self._proxy.url, None
@@ -221,12 +222,12 @@ def host_of(url: str) -> str:
         return ""
 
 
-def _environment_proxy(url: str) -> str | None:
-    host = host_of(url)
-    proxies = urllib.request.getproxies_environment()
-    if urllib.request.proxy_bypass_environment(host, proxies):  # type: ignore[attr-defined]  # not in the stubs of every platform
+def _proxy_of(environment: dict[str, str], url: str) -> str | None:
+    """Return the proxy that `HTTPS_PROXY` and `NO_PROXY` name for an address."""
+    proxy = environment.get("https")
+    if proxy is None or urllib.request.proxy_bypass_environment(host_of(url), environment):  # type: ignore[attr-defined]  # not in the stubs of every platform
         return None
-    return proxies.get("https")
+    return proxy
 
 
 def _trace() -> aiohttp.TraceConfig:
@@ -240,7 +241,6 @@ def _trace() -> aiohttp.TraceConfig:
     async def written(_session: aiohttp.ClientSession, context: SimpleNamespace, _params: object) -> None:
         context.trace_request_ctx.sent = True
 
-    trace.on_connection_queued_start.append(connecting)
     trace.on_connection_create_start.append(connecting)
     trace.on_connection_reuseconn.append(connecting)
     trace.on_request_headers_sent.append(written)

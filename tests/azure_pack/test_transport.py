@@ -120,12 +120,11 @@ async def test_an_old_server_is_refused_at_level_two_and_answers_at_level_one(ke
 
 
 async def test_an_address_without_a_server_and_a_name_without_address() -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    async with transport() as made:
-        refused = await failure(made, f"https://localhost:{port}/")
-        unknown = await failure(made, "https://nowhere.invalid/")
+    with socket.socket() as bound:  # and not listening, so that no other process can have the port
+        bound.bind(("127.0.0.1", 0))
+        async with transport(timeout=30) as made:
+            refused = await failure(made, f"https://127.0.0.1:{bound.getsockname()[1]}/")
+            unknown = await failure(made, "https://nowhere.invalid/")
     assert (refused.kind, refused.cause, refused.sent) == (ErrorKind.UNREACHABLE, Cause.CONNECTION, False)
     assert (unknown.kind, unknown.cause, unknown.sent) == (ErrorKind.UNREACHABLE, Cause.NAME, False)
 
@@ -288,7 +287,9 @@ async def test_the_environment_s_proxy_is_used_unless_the_host_is_excluded(monke
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
     monkeypatch.setenv("NO_PROXY", "")
     monkeypatch.delenv("no_proxy", raising=False)
-    async with serving(hello) as server, transport() as made:
-        assert (await failure(made, server.url)).cause is Cause.PROXY
+    async with serving(hello) as server:
+        async with transport() as made:
+            assert (await failure(made, server.url)).cause is Cause.PROXY
         monkeypatch.setenv("NO_PROXY", "localhost")
-        assert (await made.request("GET", server.url, headers={})).status == 200
+        async with transport() as made:
+            assert (await made.request("GET", server.url, headers={})).status == 200

@@ -128,6 +128,14 @@ def test_a_busy_port_is_told_with_its_option(offset: int, option: str) -> None:
     assert ports.all_quiet(), "nothing was started"
 
 
+def test_a_busy_port_of_the_simulated_azure_pack_is_told_with_its_option() -> None:
+    ports, first = Ports(), take_ports(7)
+    with socket.create_server(("127.0.0.1", first + 6)):
+        ended = local("up", "--no-demo", *ports.options, "--azure-pack-port", str(first))
+    assert ended.returncode == 1
+    assert re.search(rf"port {first + 6}, .* is not free .*--azure-pack-port$", ended.stderr.strip())
+
+
 def test_ports_that_overlap_are_refused() -> None:
     first = take_ports(5)
     ended = local("up", "--no-demo", "--port", str(first), "--azure-port", str(first + 1), "--storage-port", str(first - 1))

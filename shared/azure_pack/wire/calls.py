@@ -21,6 +21,7 @@ _KINDS: Final = {
     412: ErrorKind.CONFLICT,
 }
 _THROTTLED: Final = 429
+_JSON: Final = (b"{", b"[", b"")
 
 
 class Endpoint:
@@ -175,6 +176,8 @@ def _error(reply: Reply, body: ErrorBody, kind: ErrorKind, cause: Cause | None =
 
 
 def _is_page(reply: Reply) -> bool:
+    if reply.body[:1] in _JSON:
+        return False
     beginning = reply.body[:2000]
     return bool(beginning) and (reply.content_type == "text/html" or is_html(decoded(beginning)))
 

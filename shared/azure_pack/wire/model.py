@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta, timezone
 from enum import StrEnum
+from functools import cache
 from typing import Annotated, Any, Final, Self, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, model_validator
@@ -28,8 +29,8 @@ class Model(BaseModel):
     def _as_named(cls, value: Any) -> Any:  # noqa: ANN401  # what a validator before gets and returns
         if not isinstance(value, Mapping):
             return value
-        names = {name.lower(): name for name in (field.alias or key for key, field in cls.model_fields.items())}
-        return {names.get(str(key).lower(), str(key)): member for key, member in value.items() if member is not None}
+        names = _names(cls)
+        return {names.get(key) or names.get(str(key).lower(), key): member for key, member in value.items() if member is not None}
 
     @classmethod
     def read(cls, value: object) -> Self:
@@ -40,6 +41,13 @@ class Model(BaseModel):
             first = problem.errors(include_input=False, include_url=False)[0]
             place = ".".join(str(part) for part in first["loc"]) or "the answer"
             raise unreadable(f"{cls.__name__} cannot be read: {place}: {first['type']}.") from None
+
+
+@cache
+def _names(model: type[Model]) -> dict[str, str]:
+    """Return the members of a model by their names, as they are and in lower case."""
+    members = [field.alias or key for key, field in model.model_fields.items()]
+    return {name.lower(): name for name in members} | {name: name for name in members}
 
 
 class Input(BaseModel):
