@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from hypothesis import HealthCheck, settings
 
 from local import processes
 from local.azurite import Azurite
@@ -15,6 +16,10 @@ from local.stack import Stack, StackOptions
 from tests.support.ports import take_ports
 from tests.support.stacks import RunningHost
 from tests.support.storage import AzuritePool, clear
+
+# how fast a machine draws and runs an example is no property of what is tested
+settings.register_profile("farshore", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("farshore")
 
 StartHost = Callable[..., RunningHost]
 _TESTS = Path(__file__).parent
