@@ -29,9 +29,11 @@ def test_a_restore_point_is_copied_and_known_to_be_usable(stack: Running, contos
 
     seen = []
     for _ in range(40):
-        copy = contoso.get(accepted.headers["location"]).body
+        before = contoso.get(accepted.headers["location"]).body
         operation = contoso.get(accepted.headers["operation-location"]).body
-        assert (operation["status"], operation["percentComplete"]) == (copy["status"], copy["percentComplete"])
+        copy = contoso.get(accepted.headers["location"]).body  # a step may end between two reads
+        shown = [(one["status"], one["percentComplete"]) for one in (before, operation, copy)]
+        assert shown[1] in {shown[0], shown[2]}
         assert (copy["percentComplete"] == 100) is copy["usable"]
         seen.append(copy["percentComplete"])
         if copy["usable"]:
