@@ -152,6 +152,20 @@ class Registry:
         """The tenant that has registered a storage account, or None."""
         return await self._owner(storage_claim(account_id))
 
+    async def owner_of(self, key: ClaimKey) -> Tenant | None:
+        """The tenant that owns what a claim is about, or None; what the thing lies in is not considered."""
+        return await self._owner(key)
+
+    async def listed_by(self, key: ClaimKey) -> tuple[str, ...]:
+        """The tenants that list a thing, as far as its row knows: the one that has claimed it, or those that no claim could be made for."""
+        row = await self._row(key)
+        listed = await self._not_claimed_yet()
+        names = listed.by_key.get(key, ()) if listed is not None else ()
+        if row is not None:
+            names = (*([row.tenant] if row.held else []), *row.contested, *names)
+        records = [await self._record(name) for name in dict.fromkeys(names)]
+        return tuple(one.tenant.name for one in records if one is not None and not one.deleted and key in one.keys)
+
     async def is_shared(self, resource_id: str) -> bool:
         """Whether clouds of the vault which an ARM id names or lies in are mapped to tenants."""
         vault = vault_key(resource_id)
