@@ -136,6 +136,7 @@ def _read(found: Found) -> Claim:
         groups=bool(entity.get("groups")),
         etag=found.etag,
         contested=tuple(str(entity.get("contested") or "").split()),
+        value=str(entity.get("value") or ""),
     )
 
 

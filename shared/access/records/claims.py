@@ -67,6 +67,7 @@ class Claim:
     groups: bool
     etag: str
     contested: tuple[str, ...] = ()
+    value: str = ""
 
     @property
     def held(self) -> bool:

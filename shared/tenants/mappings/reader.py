@@ -16,13 +16,12 @@ from shared.access.records.tenant import Tenant
 from shared.access.registry import Registry
 from shared.arm.api_versions import SITE_RECOVERY, STORAGE_ACCOUNTS, VAULTS
 from shared.arm.reading import own_id
-from shared.arm.timed_reads import TimedReads
-from shared.capability import Memo
 from shared.clock import Clock
+from shared.reads.timed import Memo, TimedReads
 from shared.tenants.mappings import rules
 from shared.tenants.mappings.answers import MappingKind, MappingResult, OwnershipMapping
 from shared.tenants.mappings.estate import Estate
-from shared.values.reading import Json, is_guid, text
+from shared.values.reading import Json, is_guid, last_segment, text
 from shared.web.lists import Page
 
 PAGE_SECONDS = 20.0
@@ -98,17 +97,23 @@ class OwnershipMappings:
             yield group
 
     async def _listed_by_azure(self, after: str, reads: TimedReads) -> AsyncIterator[_Group]:
-        listed = await reads.of(_ALL, self.estate.subscriptions)
+        listed = await self._subscriptions(reads)
         if listed is None:
             entry = rules.unknown(_ALL, MappingKind.SUBSCRIPTION, "The subscriptions", reads.codes[_ALL])
             yield _Group(f"{_IN_AZURE}|", [entry], is_late=False)
             return
-        ids = sorted({found.lower() for one in listed if (found := text(one, "subscriptionId")) is not None and is_guid(found)})
-        for subscription in ids:
+        for subscription in sorted(listed):
             name = f"{_IN_AZURE}|{subscription}"
             if f"{name}~" > after:
                 entries = await self._of_subscription(subscription, reads)
                 yield _Group(name, sorted(entries, key=_order), reads.late)
+
+    async def _subscriptions(self, reads: TimedReads) -> frozenset[str] | None:
+        """Read the subscriptions in which this app has any role, None where they were not read."""
+        listed = await reads.of(_ALL, self.estate.subscriptions)
+        if listed is None:
+            return None
+        return frozenset(found.lower() for one in listed if (found := text(one, "subscriptionId")) is not None and is_guid(found))
 
     async def _of_subscription(self, subscription: str, reads: TimedReads) -> list[OwnershipMapping]:
         scope = f"/subscriptions/{subscription}"
@@ -151,7 +156,7 @@ class OwnershipMappings:
 
     async def _read(self, named: "_Named") -> Json:
         if named.kind is MappingKind.SUBSCRIPTION:
-            return await self.estate.subscription(named.id.rpartition("/")[2])
+            return await self.estate.subscription(last_segment(named.id))
         return await self.estate.resource(named.id, named.version)
 
     async def _listing(self, key: ClaimKey | None) -> tuple[str, ...]:
@@ -182,6 +187,8 @@ class OwnershipMappings:
             owner = await self.registry.owner_of(named.claim)
             if owner is not None and owner.name != tenant:
                 return [rules.mapped_twice(id_, kind, (owner.name, tenant))]
+        if kind is MappingKind.SUBSCRIPTION and last_segment(id_) in (await self._subscriptions(reads) or ()):
+            return []
         if await reads.of(id_, partial(self._read, named)) is not None:
             return []
         noun = rules.noun_of(kind)

@@ -1,24 +1,21 @@
 """Reads of Azure for one answer: each until a moment, shared with other answers; one that fails is None, and its code is kept."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from shared.clock import Clock
 from shared.errors import CallFailure, ErrorCode, Refused
+from shared.reads.cache import ReadCache
 
 T = TypeVar("T")
 NOT_IN_TIME = "NotReadInTime"
 """The code of a read that had not ended when its time was over."""
 
 
-class Memo(Protocol):
-    """What has been read so far, by key."""
-
-    async def get(self, key: str, read: Callable[[], Awaitable[Any]]) -> Any:  # noqa: ANN401  # each key has a type of its own
-        """Return the value of a key, by `read` where it is not kept."""
-        ...
+Memo = ReadCache[Any]
+"""What has been read so far, by what was read: what several answers need is read once."""
 
 
 @dataclass(slots=True)
@@ -50,10 +47,6 @@ class TimedReads:
     def late(self) -> bool:
         """Whether a read had not ended in time."""
         return NOT_IN_TIME in self.codes.values()
-
-    def unread(self, keys: Mapping[str, str]) -> dict[str, str]:
-        """Return the code of each thing that was not read, by name; others by their keys."""
-        return {name: self.codes[key] for name, key in keys.items() if key in self.codes} | self.codes
 
 
 def _is_missing(failure: CallFailure | Refused) -> bool:
