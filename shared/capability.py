@@ -21,8 +21,8 @@ from shared.operations.model.store import Store
 from shared.operations.outside.intake import Intake
 from shared.operations.running.workflow import Workflow
 from shared.operations.timings import Timings
-from shared.secrets.keeper import Secrets
 from shared.reads.timed import Memo
+from shared.secrets.keeper import Secrets
 from shared.settings import Settings
 from shared.storage.blobs import BlobAccount
 from shared.storage.tables import Storage, Table
