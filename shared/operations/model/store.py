@@ -252,7 +252,7 @@ class Store:
             raise Conflict
         return replace(stamped, etag=found.etag)
 
-    async def finish(self, row: Active, detail: JsonObject, error: Problem | None) -> Active:
+    async def finish(self, row: Active, detail: JsonObject, error: Problem | None, result: JsonObject | None = None) -> Active:
         """Write the end of an operation in one transaction: the final answer, the list rows, and a row that is yet to be announced.
 
         `row` has the final status. Raises `Conflict` when it was written by another meanwhile.
@@ -270,7 +270,7 @@ class Store:
             stamp=self._ids.new(),
         )
         ended, entry = self._scheduled(ended)
-        document = rows.final_document(ended, detail, error)
+        document = rows.final_document(ended, detail, error, result)
         final = {"PartitionKey": row.partition, "RowKey": f"o|{row.id}", **pieces("final", document)}
         changes = [
             Change("merge", rows.active_entity(replace(ended, has_detail=False)), row.etag),
