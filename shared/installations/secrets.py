@@ -17,6 +17,10 @@ class Secrets(Protocol):
         """Write a secret and return its reference; refuses with `ServiceUnavailable` and, without a vault, `NotOffered`."""
         ...
 
+    async def find(self, name: str) -> tuple[str, Hidden] | None:
+        """Return the reference and the value of a secret of the app's own vault by its name, or None; raises `CallFailure`."""
+        ...
+
     async def read(self, reference: str) -> Hidden | None:
         """Return a secret, None where it is not there; raises `CallFailure`."""
         ...
