@@ -22,6 +22,7 @@ from shared.operations.model.store import Store
 from shared.operations.outside.intake import Intake
 from shared.operations.running.workflow import Workflow
 from shared.operations.timings import Timings
+from shared.secrets.keeper import Secrets
 from shared.settings import Settings
 from shared.storage.blobs import BlobAccount
 from shared.storage.tables import Storage, Table
@@ -51,6 +52,7 @@ class Core:
     registry: Registry
     registry_table: Table
     clients: "AzureClients"
+    secrets: Secrets
     timings: Timings
 
 

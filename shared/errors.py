@@ -19,6 +19,7 @@ class ErrorCode(StrEnum):
     # what the caller sent
     INVALID_REQUEST = "InvalidRequest"
     UNREADABLE_MESSAGE = "UnreadableMessage"
+    SECRET_IN_MESSAGE = "SecretInMessage"  # noqa: S105  # a code
     PRECONDITION_FAILED = "PreconditionFailed"
     PRECONDITION_REQUIRED = "PreconditionRequired"
     LENGTH_REQUIRED = "LengthRequired"
@@ -41,6 +42,10 @@ class ErrorCode(StrEnum):
     NOT_FAILED = "NotFailed"
     SCOPE_BUSY = "ScopeBusy"
     ALREADY_REPLAYED = "AlreadyReplayed"
+    NOT_REPLAYABLE = "NotReplayable"
+    NOT_OFFERED = "NotOffered"
+    AMBIGUOUS_NAME = "AmbiguousName"
+    SECRET_GONE = "SecretGone"  # noqa: S105  # a code
     TOO_MANY_REQUESTS = "TooManyRequests"
     ACTION_NOT_ALLOWED = "ActionNotAllowed"
     CHECKS_FAILED = "ChecksFailed"
@@ -87,6 +92,7 @@ class ErrorCode(StrEnum):
     AZURE_PACK_UNREACHABLE = "AzurePackUnreachable"
     # how an operation ended, or why it waits
     OWNER_CHANGED = "OwnerChanged"
+    SECRET_NOT_READABLE = "SecretNotReadable"  # noqa: S105  # a code
     APPROVAL_LAPSED = "ApprovalLapsed"
     REJECTED = "Rejected"
     FAILOVER_FAILED = "FailoverFailed"
