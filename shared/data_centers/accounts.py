@@ -5,6 +5,7 @@ import string
 from typing import Final
 
 from shared.data_centers.claim import DataCenterClaim
+from shared.data_centers.kinds import Action
 from shared.errors import CallFailure, ErrorCode, FailureKind
 from shared.values.hidden import Hidden
 
@@ -31,7 +32,8 @@ async def keep_password(dc: DataCenterClaim) -> tuple[str, Hidden]:
     known = await vault.find(name)
     if known is not None:
         return known
-    given = dc.state.secret
+    user = dc.order.user if dc.state.action is Action.CREATE else None
+    given = user.password.key_vault_secret_id if user is not None and user.password is not None else None
     password = await vault.read(given) if given is not None else make_password()
     if password is None:
         message = "The password that the order names was not found in Key Vault."

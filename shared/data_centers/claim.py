@@ -21,7 +21,7 @@ from shared.errors import CallFailure, ErrorCode, FailureKind, Problem
 from shared.installations.connections import Connections
 from shared.installations.document import InstallationRequest
 from shared.installations.failures import ATTENTION, refusal_problem
-from shared.installations.secrets import Secrets
+from shared.installations.secrets import Vault
 from shared.operations.accepting.locks import Locks
 from shared.operations.model.models import Intent, Status
 from shared.operations.model.store import Store
@@ -43,7 +43,7 @@ class Tools:
     operations: Store
     subscriptions: AzurePackSubscriptions
     connections: Connections
-    secrets: Secrets
+    secrets: Vault
     locks: Locks
     clock: Clock
     ids: Ids

@@ -16,7 +16,7 @@ from shared.data_centers.record import DataCenter, SecretOf, SecretState
 from shared.data_centers.store import DataCenterStore
 from shared.errors import ErrorCode, Refused
 from shared.installations.connections import Connections
-from shared.installations.secrets import Secrets
+from shared.installations.secrets import Vault
 from shared.operations.model.identity import is_operation_id
 from shared.operations.model.models import JsonObject, Operation
 from shared.operations.model.store import Store
@@ -35,7 +35,7 @@ class OneTimeSecrets:
     store: DataCenterStore
     operations: Store
     connections: Connections
-    secrets: Secrets
+    secrets: Vault
     clock: Clock
     base_url: str
 
@@ -109,13 +109,14 @@ class OneTimeSecrets:
 
     async def _key(self) -> Hidden:
         """Return the key of proofs, which is made when it is first needed."""
-        known = await self.secrets.find(KEY_NAME)
-        if known is None:
-            await self.secrets.put(KEY_NAME, Hidden(secrets.token_urlsafe(_KEY_BYTES)), {"field": KEY_NAME})
-            known = await self.secrets.find(KEY_NAME)
-        if known is None:
+        reference = await self.store.link_key()
+        if reference is None:
+            made = await self.secrets.put(KEY_NAME, Hidden(secrets.token_urlsafe(_KEY_BYTES)), {"field": KEY_NAME})
+            reference = await self.store.keep_link_key(made)
+        found = await self.secrets.read(reference)
+        if found is None:
             raise Refused(ErrorCode.SERVICE_UNAVAILABLE, "The key of one-time links could not be read.")
-        return known[1]
+        return found
 
 
 def _gone() -> Refused:

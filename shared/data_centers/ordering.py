@@ -255,7 +255,6 @@ class OrderSteps:
 async def make_account(dc: DataCenterClaim, lifetime: timedelta, *, preparation: bool) -> None:
     """Put a password into Key Vault and give it to the provider's service: the same call again changes nothing."""
     reference, password = await keep_password(dc)
-    dc.state.secret = reference
     dc.mark("account")
     account = Account(
         email=dc.record.user.email if dc.record.user else "",
@@ -272,6 +271,7 @@ async def make_account(dc: DataCenterClaim, lifetime: timedelta, *, preparation:
     reason = "the same account with the same password again changes nothing"
     await dc.once("putAccount", lambda: dc.gateway.put_account(dc.user, account), there, reason, preparation=preparation)
     expires = to_text(dc.clock.wall() + lifetime)
+    await dc.tools.store.note_secret(dc.record)
     await dc.write(secret=SecretOf(state=SecretState.WAITING, expires_at=expires, operation=dc.id, reference=reference))
 
 

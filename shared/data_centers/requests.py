@@ -6,8 +6,9 @@ from typing import Annotated, Final, Self
 from pydantic import AfterValidator, Field, StrictBool, StrictInt, StrictStr, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError, ValidationError
 
-from shared.installations.document import AfterSuspension, SecretGiven
+from shared.installations.document import AfterSuspension
 from shared.installations.plans import NETWORK_RESOURCES, Resource
+from shared.secrets.requests import SecretInput
 from shared.values.documents import Document, Request
 from shared.values.reading import is_guid
 
@@ -85,13 +86,13 @@ class UserRequest(Document):
     name: Annotated[StrictStr, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._@-]{0,253}$")]
     email: Email | None = None
     existing: StrictBool = False
-    password: SecretGiven | None = None
+    password: SecretInput | None = None
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
         if self.email is None and not _EMAIL.fullmatch(self.name):
             raise field_error("UserRequest", ("email",), "This is required, because the name is not an e-mail address.")
-        if self.password is not None and self.password.value is not None and len(self.password.value) not in _PASSWORD:
+        if self.password is not None and self.password.value is not None and len(self.password.value.reveal()) not in _PASSWORD:
             raise field_error("UserRequest", ("password", "value"), "This must have 12 to 127 characters.")
         return self
 

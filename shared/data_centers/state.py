@@ -65,6 +65,7 @@ class OperationState(StoredView):
     action: Action
     target: str
     installation: str
+    attempt: int = 1
     subscription: str | None = None
     user: str | None = None
     plan: str | None = None
@@ -79,7 +80,6 @@ class OperationState(StoredView):
     limits: dict[str, int] | None = None
     cloud: str | None = None
     recent_task: str | None = None
-    secret: str | None = None
     undone: tuple[str, ...] = ()
 
 

@@ -6,6 +6,8 @@
     all                  , p|{inverted time}|{tenant}|{hash} the provider's list
     installation|{name}  , i|{tenant}|{hash}                 which data centers an installation has
     users                , u|{hash of installation and name} whose a user of an installation is
+    secrets              , w|{tenant}|{hash}                 which data centers have a password that waits to be shown
+    keys                 , one-time-links                    where Key Vault has the key of one-time links
 
 List rows are written before the document; one without a document, or of another time, is left out.
 """
@@ -15,7 +17,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from shared.clock import Clock, Ids, from_text, to_text
-from shared.data_centers.record import DataCenter, DataCenterState, Suspension
+from shared.data_centers.record import DataCenter, DataCenterState, SecretState, Suspension
 from shared.operations.model.identity import inverted, short_hash
 from shared.storage.documents import DocumentStore, Stored
 from shared.storage.tables import Conflict, Found, Table
@@ -23,6 +25,9 @@ from shared.web.lists import Page, read_rows
 
 _ALL: Final = "all"
 _USERS: Final = "users"
+_SECRETS: Final = "secrets"
+_KEYS: Final = "keys"
+_LINKS: Final = "one-time-links"
 _TRIES: Final = 20
 Change = Callable[[DataCenter], DataCenter]
 
@@ -194,6 +199,36 @@ class DataCenterStore:
         found = await self._table.get(_USERS, _user(installation, user))
         if found is not None and found.entity["tenant"] == tenant:
             await self._table.delete(_USERS, _user(installation, user), found.etag)
+
+    # passwords that wait, and the key of their links
+
+    async def note_secret(self, record: DataCenter) -> None:
+        """Note that a data center has a password that waits to be shown."""
+        owner, name = short_hash(record.tenant), _name(record.id)
+        row = {"PartitionKey": _SECRETS, "RowKey": f"w|{owner}|{name}", "v": 1, "owner": owner, "name": name}
+        await self._table.upsert(row | {"createdAt": record.created_at})
+
+    async def with_waiting_secrets(self) -> AsyncIterator[DataCenter]:
+        """Return the data centers whose password waits to be shown; notes of others are removed."""
+        async for row in self._rows(_SECRETS, "w|", None, None):
+            record = await self._document(row)
+            if record is not None and record.secret.state is SecretState.WAITING:
+                yield record
+            else:
+                await self._table.delete(_SECRETS, row.key)
+
+    async def link_key(self) -> str | None:
+        """Return where Key Vault has the key of one-time links, or None."""
+        found = await self._table.get(_KEYS, _LINKS)
+        return str(found.entity["reference"]) if found is not None else None
+
+    async def keep_link_key(self, reference: str) -> str:
+        """Note where the key is, unless that is known, and return where it is: of two that are made at once, one counts."""
+        try:
+            await self._table.insert({"PartitionKey": _KEYS, "RowKey": _LINKS, "v": 1, "reference": reference, "nonce": self._ids.new()})
+        except Conflict:
+            return await self.link_key() or reference
+        return reference
 
 
 def is_active(record: DataCenter) -> bool:

@@ -7,13 +7,13 @@ from typing import Final
 from shared.clock import to_text
 from shared.data_centers.claim import DataCenterClaim, Tools
 from shared.data_centers.kinds import Action
-from shared.data_centers.record import DataCenter, DataCenterState
+from shared.data_centers.record import DataCenter, DataCenterState, Pending
 from shared.data_centers.rules import turns as rules
 from shared.data_centers.state import OperationState
 from shared.errors import ErrorCode, Problem, Refused
-from shared.operations.accepting.locks import FREE_LOCK_AFTER
 from shared.operations.model.rows import Active
 from shared.operations.running.outcomes import Next, Outcome, Wait
+from shared.operations.timings import FREE_LOCK_AFTER
 from shared.storage.tables import Conflict
 
 _FALLBACK: Final = timedelta(minutes=10)
@@ -69,17 +69,17 @@ class Turns:
     async def waiting(self, dc: DataCenterClaim) -> Outcome:
         """Wait for the turn; then begin, or end where the order before it has failed."""
         record = dc.record
+        if record.attempt != dc.state.attempt:  # the order before it failed, and the data center was ordered anew
+            return self._not_found(dc)
         if rules.has_turn(record.pending, dc.id):
             return self._begin(dc)
         live = [one.operation_id for one in record.pending if await self._is_live(one.operation_id)]
         dropped = rules.droppable(record.pending, live, self.tools.clock.wall())
         if dropped:
-            pending = tuple(one for one in record.pending if one.operation_id not in dropped)
-            record = await self.tools.store.change(
-                record.tenant, record.id, lambda now: now.model_copy(update={"pending": rules_without(now, dropped)})
+            dc.record = record = await self.tools.store.change(
+                record.tenant, record.id, lambda now: now.model_copy(update={"pending": _without(now, dropped)})
             )
-            if rules.has_turn(pending, dc.id):
-                dc.record = record
+            if rules.has_turn(record.pending, dc.id):
                 return self._begin(dc)
         if not any(one.operation_id == dc.id for one in record.pending):
             await self.join(record.tenant, record.id, dc.id, dc.state.action)
@@ -88,9 +88,12 @@ class Turns:
 
     def _begin(self, dc: DataCenterClaim) -> Outcome:
         if dc.record.state.gone and dc.state.action is not Action.CREATE:
-            message = f"The data center '{dc.record.id}' was not found: it is {dc.record.state}."
-            return dc.ended(Problem(ErrorCode.NOT_FOUND, message, "target"))
+            return self._not_found(dc)
         return Next(FIRST_STEPS[dc.state.action])
+
+    def _not_found(self, dc: DataCenterClaim) -> Outcome:
+        message = f"The data center '{dc.record.id}' was not found: it is {dc.record.state}."
+        return dc.ended(Problem(ErrorCode.NOT_FOUND, message, "target"))
 
     async def on_finished(self, row: Active) -> None:
         """Remove an operation that has ended from the queue, and wake the next; harmless to repeat."""
@@ -117,8 +120,7 @@ class Turns:
             return
 
 
-def rules_without(record: DataCenter, dropped: tuple[str, ...]) -> tuple[object, ...]:
-    """Return the queue without operations."""
+def _without(record: DataCenter, dropped: tuple[str, ...]) -> tuple[Pending, ...]:
     return tuple(one for one in record.pending if one.operation_id not in dropped)
 
 

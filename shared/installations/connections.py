@@ -24,7 +24,7 @@ from shared.clock import Clock, to_text
 from shared.errors import CallFailure, ErrorCode, FailureKind
 from shared.installations.accounts import AccountsHook
 from shared.installations.document import InstallationRequest, MachinesVia
-from shared.installations.secrets import Secrets
+from shared.installations.secrets import Vault
 from shared.installations.store import InstallationRecord, InstallationStore
 
 KEPT_SECONDS: Final = 50.0
@@ -61,7 +61,7 @@ class Connection:
 class Connections:
     """The connections of this process, by installation."""
 
-    def __init__(self, store: InstallationStore, secrets: Secrets, clock: Clock) -> None:
+    def __init__(self, store: InstallationStore, secrets: Vault, clock: Clock) -> None:
         self._store = store
         self._secrets = secrets
         self._clock = clock

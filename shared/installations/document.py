@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, StrictBool, StrictInt, StrictStr, WithJsonSchema, model_validator
 from pydantic_core import PydanticCustomError
 
+from shared.secrets.requests import SecretInput
 from shared.values.documents import Document
 from shared.values.durations import duration_text, parse_duration
 
@@ -113,19 +114,6 @@ ShutdownTimeout = Annotated[timedelta, _between(timedelta(minutes=1), timedelta(
 MachineTimeout = Annotated[timedelta, _between(timedelta(minutes=5), timedelta(hours=6)), _AS_TEXT, _SCHEMA]
 
 
-class SecretGiven(Document):
-    """A secret: its value, or where Key Vault has it. A value is never stored and never answered."""
-
-    value: StrictStr | None = Field(None, min_length=1, max_length=1024, repr=False)
-    key_vault_secret_id: SecretId | None = None
-
-    @model_validator(mode="after")
-    def _one_of_both(self) -> Self:
-        if (self.value is None) == (self.key_vault_secret_id is None):
-            raise PydanticCustomError("farshore", "{message}", {"message": "Give either value or keyVaultSecretId."})
-        return self
-
-
 class SecretReference(Document):
     """A secret by its reference alone."""
 
@@ -140,7 +128,7 @@ class SignIn(Document):
     realm: Annotated[StrictStr, Field(max_length=300), AfterValidator(_realm)] = ADMIN_REALM
     domain: Annotated[StrictStr, Field(min_length=1, max_length=255), AfterValidator(_printable)] | None = None
     user_name: Annotated[StrictStr, Field(min_length=1, max_length=256), AfterValidator(_printable)]
-    password: SecretGiven
+    password: SecretInput
 
 
 class Tls(Document):

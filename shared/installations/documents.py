@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from shared.access.principal import not_found
 from shared.access.registry import Registry
 from shared.clock import Ids
-from shared.errors import ErrorCode, Problem, Refused
-from shared.installations.document import InstallationRequest, SecretGiven, StoredInstallation, is_installation_name
-from shared.installations.secrets import Secrets
+from shared.errors import ErrorCode, Refused
+from shared.installations.document import InstallationRequest, StoredInstallation, is_installation_name
+from shared.installations.secrets import Vault
 from shared.installations.store import InstallationRecord, InstallationStore
+from shared.secrets.requests import SecretInput
 from shared.storage.tables import Conflict
-from shared.values.hidden import Hidden
 from shared.web.conditional import Condition, Write, check_delete, decide_put, tag_of
 from shared.web.documents import wrong
 
@@ -25,7 +25,7 @@ class Installations:
     """Installations as documents."""
 
     store: InstallationStore
-    secrets: Secrets
+    secrets: Vault
     registry: Registry
     ids: Ids
     in_use: InUse
@@ -100,8 +100,8 @@ class Installations:
         if value is None:
             return request, None
         secret = f"azure-pack-{name}-sign-in-{self.ids.new()[:8]}"
-        reference = await self.secrets.put(secret, Hidden(value), {"installation": name})
-        password = SecretGiven(key_vault_secret_id=reference)
+        reference = await self.secrets.put(secret, value, {"installation": name})
+        password = SecretInput.model_validate({"keyVaultSecretId": reference})
         return request.model_copy(update={"sign_in": request.sign_in.model_copy(update={"password": password})}), reference
 
     async def _drop_former(self, name: str, standing: InstallationRecord | None, record: InstallationRecord | None) -> None:
@@ -125,7 +125,3 @@ def _tag(request: InstallationRequest, standing: InstallationRecord | None) -> s
         return tag_of({"password": "new", "standing": standing.tag if standing is not None else ""})
     return tag_of(request.as_json())
 
-
-def plan_not_found(name: str) -> Problem:
-    """Return the problem of a plan that the installation does not have."""
-    return Problem(ErrorCode.NOT_FOUND, f"The plan '{name}' was not found at the installation.", "plan")
