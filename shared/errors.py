@@ -151,7 +151,8 @@ ProblemJson = Annotated[Problem, BeforeValidator(_problem_of), PlainSerializer(P
 class Refused(Exception):  # noqa: N818  # a refusal is an answer, not a defect
     """The request cannot be carried out, and nothing was begun.
 
-    `retry_after` is in wall-clock seconds; `beside` are further members of the answer, next to the error.
+    `retry_after` is in wall-clock seconds; `beside` are further members of the answer, next to the error. With `may_pass` a message is
+    delivered again before it is rejected.
     """
 
     def __init__(
@@ -163,8 +164,10 @@ class Refused(Exception):  # noqa: N818  # a refusal is an answer, not a defect
         details: Sequence[Problem] = (),
         retry_after: float | None = None,
         beside: Mapping[str, object] | None = None,
+        may_pass: bool = False,
     ) -> None:
         super().__init__(message)
+        self.may_pass = may_pass
         self.beside = dict(beside or {})
         self.problem = Problem(code, message, target, tuple(details))
         self.code = code
