@@ -53,7 +53,9 @@ class AzurePackSubscriptions:
             "PartitionKey": partition, "RowKey": row, "v": 1, "id": mapped.id.lower(), "installation": mapped.installation,
             "tenant": mapped.tenant, "name": mapped.name, "access": str(mapped.access), "dataCenter": mapped.data_center or "",
         }  # fmt: skip
-        await self._table.upsert({"PartitionKey": f"tenant|{short_hash(mapped.tenant)}", "RowKey": f"{partition}|{row}", "v": 1, **_names(entity)})
+        await self._table.upsert(
+            {"PartitionKey": f"tenant|{short_hash(mapped.tenant)}", "RowKey": f"{partition}|{row}", "v": 1, **_names(entity)}
+        )
         try:
             await self._table.insert(entity)
         except Conflict:

@@ -1,4 +1,4 @@
-"""What can be known of an order before anything is sent: plan, limits, user, subscriptions, add-ons; at acceptance and by the first step."""
+"""What can be known of an order before anything is sent: plan, limits, user, subscriptions, add-ons."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -38,7 +38,7 @@ class Admission:
 
     def as_json(self) -> list[dict[str, object]]:
         """Return the checks as a dry run answers them."""
-        shown = []
+        shown: list[dict[str, object]] = []
         for name in CHECKS:
             found = self.problems.get(name)
             message = " ".join(sentence(one.message) for one in found) if found else "Nothing is in the way."

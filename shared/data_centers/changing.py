@@ -1,10 +1,11 @@
 """The steps of a change; a refusal puts the old values back.
 
-    checkingChange ► migrating ► changingQuota ► changingAddOns ► syncing ► changed        (a refusal: restoring ► syncing ► restored)
+checkingChange ► migrating ► changingQuota ► changingAddOns ► syncing ► changed        (a refusal: restoring ► syncing ► restored)
 """
 
 from collections.abc import Mapping
 
+from shared.clock import to_text
 from shared.data_centers.claim import DataCenterClaim, stop
 from shared.data_centers.quota_steps import (
     begin_sync,
@@ -20,7 +21,6 @@ from shared.data_centers.quota_steps import (
 from shared.data_centers.record import AddOnOf, DataCenter, DataCenterState, PlanReference, QuotaSync
 from shared.data_centers.requests import ChangeRequest
 from shared.data_centers.rules.quotas import order_problems, usage_problems
-from shared.clock import to_text
 from shared.errors import ErrorCode, Problem
 from shared.installations.plans import PlanFacts, Resource
 from shared.operations.model.models import Intent
@@ -59,9 +59,7 @@ async def checking(dc: DataCenterClaim) -> Outcome:
     return Next("migrating" if moves else "changingQuota")
 
 
-async def _problem(
-    dc: DataCenterClaim, request: ChangeRequest, plan: PlanFacts, wanted: Mapping[Resource, int]
-) -> Problem | None:
+async def _problem(dc: DataCenterClaim, request: ChangeRequest, plan: PlanFacts, wanted: Mapping[Resource, int]) -> Problem | None:
     """Return why the change is refused before anything is sent."""
     problems = order_problems(wanted, plan, dc.rules)
     if not problems and dc.record.plan is not None and plan.id.lower() != dc.record.plan.id.lower():

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 from uuid import UUID
 
 from pydantic import BaseModel
@@ -144,7 +144,7 @@ class DataCenterClaim:
         """Note that a thing was not made."""
         self.state.made = tuple(one for one in self.state.made if one != thing)
 
-    def ended(self, error: Problem | None = None, **result: Any) -> End:
+    def ended(self, error: Problem | None = None, **result: object) -> End:
         """Return the end of the operation: succeeded, or failed with an error."""
         body = {"dataCenter": self.record.id, "state": str(self.record.state), "changed": self.state.changed} | result
         return End(Status.FAILED if error is not None else Status.SUCCEEDED, error, body)

@@ -1,6 +1,6 @@
 """The steps of a deletion.
 
-    checkingDeletion ► deletingMachines ► deletingSubscription ► deletion ► cleaning
+checkingDeletion ► deletingMachines ► deletingSubscription ► deletion ► cleaning
 """
 
 from shared.data_centers.claim import DataCenterClaim
@@ -13,7 +13,6 @@ from shared.data_centers.rules.suspension import SeenMachine
 from shared.data_centers.state import Watch
 from shared.data_centers.undoing import delete_account, delete_subscription, delete_user
 from shared.errors import CallFailure, ErrorCode, FailureKind, Problem
-from shared.operations.model.models import Intent
 from shared.operations.running.outcomes import Next, Outcome
 
 _MOST_SHOWN = 20

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from shared.azure_pack.quotas import SERVICE
 from shared.azure_pack.subscriptions import Subscription, SubscriptionState, SyncState
+from shared.clock import Clock
 from shared.data_centers.gateway import Gateway
 from shared.data_centers.rules.syncing import LOOKS, InForce, LookAt, Seen, Synchronize, decide
 from shared.data_centers.state import OperationDetail, OperationState, SyncMemory, SyncShown, Watch
@@ -16,7 +17,6 @@ from shared.errors import CallFailure, ErrorCode, FailureKind
 from shared.installations.connections import Connections
 from shared.installations.failures import ATTENTION
 from shared.installations.plans import Resource
-from shared.clock import Clock
 from shared.operations.model.models import JsonObject
 from shared.operations.model.rows import Active
 from shared.operations.running.outcomes import Checked, Unread

@@ -54,7 +54,8 @@ class Gateway:
             with _translated():
                 return await self.connection.admin.user(name)
         except CallFailure as failure:
-            return _none(failure)
+            _require_not_found(failure)
+            return None
 
     async def create_user(self, name: str, email: str) -> None:
         """Create a user."""
@@ -74,7 +75,7 @@ class Gateway:
             with _translated():
                 return facts_of(await self.connection.admin.plan(id_or_name))
         except CallFailure as failure:
-            _none(failure)
+            _require_not_found(failure)
         wanted = id_or_name.lower()
         with _translated():
             named = [plan async for plan in self.connection.admin.plans() if (plan.display_name or "").lower() == wanted]
@@ -88,7 +89,8 @@ class Gateway:
             with _translated():
                 return await self.connection.admin.plan(plan)
         except CallFailure as failure:
-            return _none(failure)
+            _require_not_found(failure)
+            return None
 
     async def add_ons(self) -> tuple[AddOn, ...]:
         """Return all add-ons."""
@@ -101,7 +103,8 @@ class Gateway:
             with _translated():
                 return await self.connection.admin.add_on(add_on)
         except CallFailure as failure:
-            return _none(failure)
+            _require_not_found(failure)
+            return None
 
     async def create_add_on(self, add_on: str, display_name: str) -> None:
         """Create a private add-on."""
@@ -153,7 +156,8 @@ class Gateway:
             with _translated():
                 return await self.connection.admin.subscription(subscription)
         except CallFailure as failure:
-            return _none(failure)
+            _require_not_found(failure)
+            return None
 
     async def create_subscription(self, subscription: UUID, name: str, user: str, plan: str) -> None:
         """Create a subscription."""
@@ -221,7 +225,8 @@ class Gateway:
             with _translated():
                 return await self.connection.machines(subscription, user).machine(key)
         except CallFailure as failure:
-            return _none(failure)
+            _require_not_found(failure)
+            return None
 
     async def operate(self, subscription: UUID, user: str, key: Key, operation: str) -> Started[Machine]:
         """Begin an operation on a machine."""
@@ -239,7 +244,8 @@ class Gateway:
             with _translated():
                 return await self.connection.machines(subscription, user).job(key, age=age)
         except CallFailure as failure:
-            return _none(failure)
+            _require_not_found(failure)
+            return None
 
     # accounts
 
@@ -256,8 +262,8 @@ class Gateway:
                 await self.connection.hook.delete(user)
 
 
-def _none(failure: CallFailure) -> None:
-    """Return None for what is not there; raises any other failure."""
+def _require_not_found(failure: CallFailure) -> None:
+    """Raise any other failure than that something is not there."""
     if failure.kind is not FailureKind.NOT_FOUND:
         raise failure
 

@@ -49,7 +49,7 @@ class OneTimeSecrets:
         return replace(operation, result={**result, "welcome": {**shown, "secretUrl": link}})
 
     async def open(self, token: str) -> JsonObject:
-        """Return what a link opens, and delete it; refuses with `NotFound` a wrong one, with `SecretGone` one that was opened or has ended."""
+        """Return what a link opens, and delete it; refuses with `NotFound` a wrong one, with `SecretGone` one that has ended."""
         operation_id, _, proof = token.partition(".")
         if len(token) > _LONGEST or not is_operation_id(operation_id) or not await self._proves(operation_id, proof):
             raise Refused(ErrorCode.NOT_FOUND, "This link is not known.", target="token")

@@ -1,7 +1,7 @@
 """The steps of an order, each recognised by what it is to bring about (docs/design/data-centers.md, "The steps").
 
-    checking ► user ► account ► subscription ► activation ► addOn ► service ► quota ► link ► subscribe ► syncing ► registering
-        └─────────┴──────┴──────────┴── a refusal, or a cancellation ──┴──────┴───────┴────────┴──► undoing
+checking ► user ► account ► subscription ► activation ► addOn ► service ► quota ► link ► subscribe ► syncing ► registering
+    └─────────┴──────┴──────────┴── a refusal, or a cancellation ──┴──────┴───────┴────────┴──► undoing
 """
 
 from dataclasses import dataclass
@@ -234,9 +234,7 @@ class OrderSteps:
                 personal = adopt.add_on_id is not None and one.id.lower() == adopt.add_on_id.lower()
                 quota = one.service_quotas[0] if personal and one.service_quotas else quota
                 add_ons.append(
-                    AddOnOf(
-                        id=one.id, display_name=one.display_name or one.id, personal=personal, instance_id=reference.add_on_instance_id
-                    )
+                    AddOnOf(id=one.id, display_name=one.display_name or one.id, personal=personal, instance_id=reference.add_on_instance_id)
                 )
         resources = {str(name): number for name, number in resources_of(plan, quota, dc.rules).items()}
         user = await dc.gateway.user(found.account_admin)

@@ -143,7 +143,10 @@ class DataCenter(StoredModel):
 
 
 class RecordedMachine(StoredModel):
-    """A machine of a suspension: `ran` where it was seen running, `before` its state as VMM has it, `started` once a resume is done with it."""
+    """A machine of a suspension.
+
+    `ran` where it was seen running, `before` its state as VMM has it, `started` once a resume is done with it.
+    """
 
     id: str
     stamp_id: str

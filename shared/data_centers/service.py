@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -118,7 +119,9 @@ class DataCenters:
     async def dry_run(self, tenant: str, data_center: str, request: OrderRequest) -> Admission:
         """Return what an order would meet, without effect; refuses with 404 and 409 as an order does before it looks."""
         require_order_number(data_center)
-        await self._require_tenant(tenant, request.model_copy(update={"create_tenant": None}) if request.create_tenant is None else request, None)
+        await self._require_tenant(
+            tenant, request.model_copy(update={"create_tenant": None}) if request.create_tenant is None else request, None
+        )
         connection = await self._connection(request)
         try:
             async with asyncio.timeout(_READS_SECONDS * 4):
@@ -260,10 +263,8 @@ class DataCenters:
             raise name_used_before(tenant)
         if standing is None and actor is not None:
             made = Tenant(name=tenant, display_name=request.create_tenant.display_name, backend=Backend.AZURE_PACK)
-            try:
+            with suppress(Conflict):  # another order of the same tenant came first
                 await self.registrar.put(made, None, actor.id)
-            except Conflict:
-                pass  # another order of the same tenant came first
             self.registry.forget()
 
     async def _connection(self, request: OrderRequest) -> Connection:
@@ -303,7 +304,9 @@ class DataCenters:
 def require_order_number(data_center: str) -> None:
     """Refuse with 400 what cannot be an order number."""
     if not is_order_number(data_center):
-        raise wrong("id", "An order number has 1 to 63 letters, digits, full stops, hyphens and underscores, and begins with a letter or digit.")
+        raise wrong(
+            "id", "An order number has 1 to 63 letters, digits, full stops, hyphens and underscores, and begins with a letter or digit."
+        )
 
 
 def order_hash(body: Mapping[str, Any]) -> str:
@@ -319,4 +322,3 @@ def _known(record: DataCenter) -> JsonObject:
     if record.user is not None:
         found["user"] = record.user.name
     return found
-

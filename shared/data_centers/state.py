@@ -84,7 +84,10 @@ class OperationState(StoredView):
 
 
 class MachineWork(_Part):
-    """What is done with one machine, and how far it is; times are Azure's. `reason` is why the last call failed, `error` why no other follows."""
+    """What is done with one machine, and how far it is; times are Azure's.
+
+    `reason` is why the last call failed, `error` why no other follows.
+    """
 
     id: str
     stamp_id: str

@@ -1,6 +1,6 @@
 """The steps of a suspension and of a resume: exactly the machines that ran are started again.
 
-    recording ► machines ► suspending ► sweeping            activating ► activation ► starting
+recording ► machines ► suspending ► sweeping            activating ► activation ► starting
 """
 
 from dataclasses import dataclass
@@ -99,9 +99,7 @@ class SuspensionSteps:
             if known is not None:
                 return known.document
         actor, request = dc.claim.operation.actor, dc.request(SuspendRequest)
-        begun = Suspension(
-            id=dc.id, begun_at=to_text(dc.clock.now()), by=actor.name or actor.id, reason=request.reason, operation=how
-        )
+        begun = Suspension(id=dc.id, begun_at=to_text(dc.clock.now()), by=actor.name or actor.id, reason=request.reason, operation=how)
         stored = await dc.tools.store.begin_suspension(dc.record, begun)
         await dc.write(suspension_id=stored.document.id)
         return stored.document
@@ -199,7 +197,7 @@ def _finished(dc: DataCenterClaim, record: Suspension | None, code: ErrorCode) -
     failed = [one for one in machines if one.error is not None]
     ran = sum(one.ran for one in record.machines) if record is not None else 0
     total = len(record.machines) if record is not None else 0
-    result = {
+    result: dict[str, object] = {
         "machines": {"total": total, "ran": ran, "done": sum(one.done for one in machines), "left": len(failed)},
         "failed": [_shown(one) for one in failed[:_MOST_SHOWN]],
         "suspension": record.id if record is not None else None,
@@ -207,7 +205,7 @@ def _finished(dc: DataCenterClaim, record: Suspension | None, code: ErrorCode) -
         "notes": list(dc.detail.notes or ()),
     }
     if not failed:
-        return dc.ended(**result)
+        return dc.ended(None, **result)
     names = ", ".join(one.name for one in failed[:10])
     word = "stopped" if code is ErrorCode.MACHINES_NOT_STOPPED else "started"
     details = tuple(one.error for one in failed[:_MOST_SHOWN] if one.error is not None)

@@ -1,4 +1,4 @@
-"""Undoes what an order made, in reverse order: after a refusal, or a cancellation. A user or an account that was there before is not touched.
+"""Undoes what an order made, in reverse order: after a refusal, or a cancellation. What was there before is not touched.
 
 Each undoing is an effect with its own look; what is not there is undone. What Azure Pack refuses to undo stays named in the record, the
 operation has attention, and it is tried again.

@@ -124,4 +124,3 @@ def _tag(request: InstallationRequest, standing: InstallationRecord | None) -> s
     if request.sign_in.password.value is not None:
         return tag_of({"password": "new", "standing": standing.tag if standing is not None else ""})
     return tag_of(request.as_json())
-

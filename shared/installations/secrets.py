@@ -52,7 +52,8 @@ class Vault:
         try:
             found = await self.secrets.vaults.get(SecretId(normal_vault(self.secrets.own), name))
         except CallFailure as failure:
-            return _none(failure)
+            _require_not_found(failure)
+            return None
         return str(found.id), found.value
 
     async def read(self, reference: str) -> Hidden | None:
@@ -60,23 +61,25 @@ class Vault:
         try:
             return (await self.secrets.read(reference)).value
         except CallFailure as failure:
-            return _none(failure)
+            _require_not_found(failure)
+            return None
 
     async def delete(self, reference: str) -> None:
         """Delete a secret; one that is gone is deleted."""
         try:
             await self.secrets.vaults.delete(SecretId.parse(reference, self.secrets.suffix).newest())
         except CallFailure as failure:
-            _none(failure)
+            _require_not_found(failure)
 
     async def _owner(self, secret: SecretId) -> str | None:
         try:
             return (await self.secrets.vaults.get(secret)).tags.get("tenant")
         except CallFailure as failure:
-            return _none(failure)
+            _require_not_found(failure)
+            return None
 
 
-def _none(failure: CallFailure) -> None:
-    """Return None for what is not there; raises any other failure."""
+def _require_not_found(failure: CallFailure) -> None:
+    """Raise any other failure than that something is not there."""
     if failure.kind is not FailureKind.NOT_FOUND:
         raise failure

@@ -81,7 +81,7 @@ class InstallationStore:
         return until if self._clock.wall() < until else None
 
     async def note_refusal(self, name: str, tag: str) -> None:
-        """Note that the credentials of a document were refused, for all instances; where the document changed meanwhile, nothing is noted."""
+        """Note for all instances that the credentials of a document were refused, unless it changed meanwhile."""
         record = await self.get(name)
         if record is None or record.tag != tag:
             return

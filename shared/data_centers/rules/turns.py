@@ -36,6 +36,4 @@ def has_turn(pending: tuple[Pending, ...], operation: str) -> bool:
 
 def droppable(pending: tuple[Pending, ...], live: Collection[str], now: datetime) -> tuple[str, ...]:
     """Return the operations to drop: those that are not live and joined two minutes ago (a crash before the acceptance). Wall time."""
-    return tuple(
-        one.operation_id for one in pending if one.operation_id not in live and now - from_text(one.joined_at) >= FREE_LOCK_AFTER
-    )
+    return tuple(one.operation_id for one in pending if one.operation_id not in live and now - from_text(one.joined_at) >= FREE_LOCK_AFTER)
