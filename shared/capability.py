@@ -67,10 +67,14 @@ class MessageCall:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """How messages of one operation are carried out: the role that senders need in the settings, and the handler."""
+    """How messages of one operation are carried out: the role that senders need in the settings, and the handler.
+
+    On a queue whose messages name their kind, all have a `target` but those with `creates`, which have what they create in their body.
+    """
 
     role: Role
     handler: Callable[[MessageCall], Awaitable[None]]
+    creates: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +140,8 @@ class Capability:
     """One capability, static: known when functions are indexed, without any SDK.
 
     `name` is its value in FARSHORE_CAPABILITIES and the name of its folders. `intake` is the queue of other systems' messages; a
-    message without a kind has `default_kind`. `containers` are the blob containers that it writes. `assemble` imports SDKs and is called
+    message without a kind has `default_kind`; where no capability of the queue has one, each message names its kind and its tenant.
+    `containers` are the blob containers that it writes. `assemble` imports SDKs and is called
     once, at the first invocation.
     """
 

@@ -127,7 +127,7 @@ class Runtime:
     async def receive(self, delivery: Delivery) -> None:
         """Carry out a message of an intake queue, or reject it; raises what may pass, so that the queue delivers it again."""
         dispatch = self.dispatches[delivery.queue]
-        await self.receiver.receive(delivery, dispatch.kinds, partial(dispatch.carry_out, self))
+        await self.receiver.receive(delivery, dispatch.kinds, partial(dispatch.carry_out, self), qualified=dispatch.is_qualified)
 
     async def run_each(self, jobs: Sequence[Job]) -> None:
         """Run jobs one after another; an error of one is logged and does not keep the others from running."""

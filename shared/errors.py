@@ -96,6 +96,31 @@ class ErrorCode(StrEnum):
     POLICY_REFUSED = "PolicyRefused"
     SUBSCRIPTION_DISABLED = "SubscriptionDisabled"
     PROVISIONING_FAILED = "ProvisioningFailed"
+    # installations and data centers of Azure Pack
+    INSTALLATION_IN_USE = "InstallationInUse"
+    PLAN_NOT_SUITABLE = "PlanNotSuitable"
+    BELOW_PLAN = "BelowPlan"
+    BELOW_USAGE = "BelowUsage"
+    RESOURCE_NOT_SUPPORTED = "ResourceNotSupported"
+    MAX_SUBSCRIPTIONS_REACHED = "MaxSubscriptionsReached"
+    USER_EXISTS = "UserExists"
+    USER_NOT_AVAILABLE = "UserNotAvailable"
+    DATA_CENTER_EXISTS = "DataCenterExists"
+    DATA_CENTER_DELETED = "DataCenterDeleted"
+    DATA_CENTER_GONE = "DataCenterGone"
+    DATA_CENTER_SUSPENDED = "DataCenterSuspended"
+    TOO_MANY_PENDING = "TooManyPending"
+    MACHINES_EXIST = "MachinesExist"
+    MACHINES_NOT_STOPPED = "MachinesNotStopped"
+    MACHINES_NOT_STARTED = "MachinesNotStarted"
+    ACTIVATION_STUCK = "ActivationStuck"
+    QUOTA_OUT_OF_SYNC = "QuotaOutOfSync"
+    COMPENSATION_INCOMPLETE = "CompensationIncomplete"
+    DELETION_STUCK = "DeletionStuck"
+    SIGN_IN_FAILED = "SignInFailed"
+    AZURE_PACK_REFUSED = "AzurePackRefused"
+    AZURE_PACK_FORBIDDEN = "AzurePackForbidden"
+    AZURE_PACK_UNREACHABLE = "AzurePackUnreachable"
     # how an operation ended, or why it waits
     OWNER_CHANGED = "OwnerChanged"
     SECRET_NOT_READABLE = "SecretNotReadable"  # noqa: S105  # a code
@@ -157,7 +182,8 @@ ProblemJson = Annotated[Problem, BeforeValidator(_problem_of), PlainSerializer(P
 class Refused(Exception):  # noqa: N818  # a refusal is an answer, not a defect
     """The request cannot be carried out, and nothing was begun.
 
-    `retry_after` is in wall-clock seconds; `beside` are further members of the answer, next to the error.
+    `retry_after` is in wall-clock seconds; `beside` are further members of the answer, next to the error. With `may_pass` a message is
+    delivered again before it is rejected.
     """
 
     def __init__(
@@ -169,8 +195,10 @@ class Refused(Exception):  # noqa: N818  # a refusal is an answer, not a defect
         details: Sequence[Problem] = (),
         retry_after: float | None = None,
         beside: Mapping[str, object] | None = None,
+        may_pass: bool = False,
     ) -> None:
         super().__init__(message)
+        self.may_pass = may_pass
         self.beside = dict(beside or {})
         self.problem = Problem(code, message, target, tuple(details))
         self.code = code
