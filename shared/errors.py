@@ -66,8 +66,6 @@ class ErrorCode(StrEnum):
     PLAN_IN_USE = "PlanInUse"
     CLOUD_IN_USE = "CloudInUse"
     # machines of a tenant
-    AMBIGUOUS_NAME = "AmbiguousName"
-    NOT_OFFERED = "NotOffered"
     NOT_SUPPORTED_BY_BACKEND = "NotSupportedByBackend"
     GENERALIZED = "Generalized"
     NOT_RUNNING = "NotRunning"
@@ -218,7 +216,6 @@ class FailureKind(StrEnum):
     """Refused for its rate: nothing began, ask again later."""
     REFUSED = "refused"
     """A definite no: nothing began."""
-    NOT_FOUND = "notFound"
     """The thing is not there: nothing began."""
     IN_DOUBT = "inDoubt"
     """No answer, or an unclear one: a write may have taken effect or may yet do so."""
