@@ -216,6 +216,7 @@ class FailureKind(StrEnum):
     """Refused for its rate: nothing began, ask again later."""
     REFUSED = "refused"
     """A definite no: nothing began."""
+    NOT_FOUND = "notFound"
     """The thing is not there: nothing began."""
     IN_DOUBT = "inDoubt"
     """No answer, or an unclear one: a write may have taken effect or may yet do so."""

@@ -99,8 +99,6 @@ STATUS: Mapping[ErrorCode, int] = {
     ErrorCode.AZURE_PACK_FORBIDDEN: 409,
     ErrorCode.AZURE_PACK_UNREACHABLE: 409,
     ErrorCode.OWNER_CHANGED: 409,
-    ErrorCode.AMBIGUOUS_NAME: 409,
-    ErrorCode.NOT_OFFERED: 409,
     ErrorCode.NOT_SUPPORTED_BY_BACKEND: 409,
     ErrorCode.GENERALIZED: 409,
     ErrorCode.NOT_RUNNING: 409,
