@@ -60,6 +60,8 @@ class ErrorCode(StrEnum):
     NAME_USED_BEFORE = "NameUsedBefore"
     PLAN_IN_USE = "PlanInUse"
     CLOUD_IN_USE = "CloudInUse"
+    TOO_MANY_POLICIES = "TooManyPolicies"
+    NOT_COVERED = "NotCovered"
     # how an operation ended, or why it waits
     OWNER_CHANGED = "OwnerChanged"
     APPROVAL_LAPSED = "ApprovalLapsed"
@@ -76,6 +78,10 @@ class ErrorCode(StrEnum):
     OUTCOME_UNKNOWN = "OutcomeUnknown"
     NO_PROGRESS = "NoProgress"
     COPY_STUCK = "CopyStuck"
+    SUPERSEDED = "Superseded"
+    SLOT_SKIPPED = "SlotSkipped"
+    SLOT_PASSED = "SlotPassed"
+    POLICY_DELETED = "PolicyDeleted"
     # a fault of Farshore
     INTERNAL_ERROR = "InternalError"
     SERVICE_UNAVAILABLE = "ServiceUnavailable"
