@@ -57,6 +57,7 @@ class ErrorCode(StrEnum):
     KIND_FIXED = "KindFixed"
     TENANT_BUSY = "TenantBusy"
     NAME_TAKEN = "NameTaken"
+    AMBIGUOUS_NAME = "AmbiguousName"
     NAME_USED_BEFORE = "NameUsedBefore"
     PLAN_IN_USE = "PlanInUse"
     CLOUD_IN_USE = "CloudInUse"

@@ -80,6 +80,7 @@ var tableNames = [
   'copies'
   'rejected'
   'budgets'
+  'messageKeys'
   'tenants'
   'audit'
   'moves'

@@ -65,6 +65,7 @@ STATUS: Mapping[ErrorCode, int] = {
     ErrorCode.KIND_FIXED: 409,
     ErrorCode.TENANT_BUSY: 409,
     ErrorCode.NAME_TAKEN: 409,
+    ErrorCode.AMBIGUOUS_NAME: 409,
     ErrorCode.NAME_USED_BEFORE: 409,
     ErrorCode.PLAN_IN_USE: 409,
     ErrorCode.CLOUD_IN_USE: 409,
