@@ -60,6 +60,7 @@ class TenantDocuments:
     store: Store
     locations: Locations
     key_vaults: str
+    own_key_vault: str | None = None
 
     async def get(self, caller: Principal, name: str) -> TenantRecord:
         """Return a tenant as it is now; refuses with `NotFound` another caller's, and a deleted one but for `Admin`."""
@@ -136,7 +137,8 @@ class TenantDocuments:
             raise wrong("name", f"This differs from the name in the path, '{name}'. A name is permanent.")
         plan = await self.plans.get(request.plan) if request.plan is not None else None
         owner = await self._owner_of_vault(name, request.vault_id)
-        problems = check_tenant(request, TenantContext(plan.plan if plan is not None else None, owner, self.key_vaults))
+        context = TenantContext(plan.plan if plan is not None else None, owner, self.key_vaults, self.own_key_vault)
+        problems = check_tenant(request, context)
         if problems:
             raise invalid(problems)
         await self._check_region(request)

@@ -241,6 +241,8 @@ def require_kind_role(app: App, caller: Principal, operation: Operation, *, writ
     """Refuse with `MissingRole` unless the caller has the role that reading or changing operations of this kind needs."""
     kind = app.kinds.named(operation.kind)
     require(caller, Role(kind.write if writes else kind.read))
+    if writes and kind.needs_admin:
+        require(caller, Role.ADMIN)
 
 
 async def find_by_message(app: App, kind: Kind, intake: Intake) -> Operation:
