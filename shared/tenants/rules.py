@@ -65,7 +65,7 @@ def check_tenant(request: TenantRequest, context: TenantContext) -> tuple[Proble
     return tuple(
         Problem(ErrorCode.INVALID_REQUEST, message, target)
         for target, message in (
-            *_provider(request), *_plan(request, context), *_vault(request, context), *_inside(request), *_networks(request),
+            *_provider(request), *_plan(request, context.plan), *_vault(request, context), *_inside(request), *_networks(request),
             *_key_vault(request, context), *_callers(request),
         )
     )  # fmt: skip
@@ -95,10 +95,14 @@ def _provider(request: TenantRequest) -> Iterator[tuple[str, str]]:
             yield field, "The provider has none. Leave it out."
 
 
-def _plan(request: TenantRequest, context: TenantContext) -> Iterator[tuple[str, str]]:
+def check_plan_of(request: TenantRequest, plan: HostingPlan | None) -> tuple[Problem, ...]:
+    """Return in what a tenant's document does not fit its plan, None where there is none of that name."""
+    return tuple(Problem(ErrorCode.INVALID_REQUEST, message, target) for target, message in _plan(request, plan))
+
+
+def _plan(request: TenantRequest, plan: HostingPlan | None) -> Iterator[tuple[str, str]]:
     if request.plan is None or request.kind is TenantKind.PROVIDER:
         return
-    plan = context.plan
     if plan is None:
         yield "plan", f"There is no hosting plan '{request.plan}'."
         return
