@@ -45,13 +45,16 @@ def not_sent(message: str) -> CallFailure:
     return CallFailure(FailureKind.THROTTLED, code="NotSent", message=message)
 
 
-def failure_of(status: int, headers: Mapping[str, str], body: bytes | str) -> CallFailure:
-    """Return what an answer without success means; `headers` must be readable in any case, `body` is as received."""
+def failure_of(status: int, headers: Mapping[str, str], body: bytes | str, *, conditional: bool = False) -> CallFailure:
+    """Return what an answer without success means; `headers` must be readable in any case, `body` is as received.
+
+    `conditional` is true for a call with If-Match or If-None-Match, whose 412 is about that.
+    """
     problem = _problem_in(body)
     code = problem.code or f"Http{status}"
     date = parse_date(headers.get("Date"))
     retry_after = parse_retry_after(headers, date)
-    busy = _is_busy(status, code, retry_after)
+    busy = _is_busy(status, code, retry_after) and not (conditional and status == 412)
     return CallFailure(
         FailureKind.THROTTLED if busy else _kind_of(status, code),
         status=status,
@@ -105,7 +108,7 @@ def parse_retry_after(headers: Mapping[str, str], date: datetime | None) -> floa
 
 
 def _is_busy(status: int, code: str, retry_after: float | None) -> bool:
-    """Whether another operation is in the way: nothing began. No call of this project has a condition, so each 412 is Azure's own."""
+    """Whether another operation is in the way: nothing began. A 412 without a condition of the call's is Azure's own."""
     if status == 429:
         return False
     return code.lower() in _BUSY_CODES or status == 412 or (status in {409, 503} and retry_after is not None)
