@@ -19,6 +19,7 @@ class ErrorCode(StrEnum):
     # what the caller sent
     INVALID_REQUEST = "InvalidRequest"
     UNREADABLE_MESSAGE = "UnreadableMessage"
+    SECRET_IN_MESSAGE = "SecretInMessage"  # noqa: S105  # a code
     PRECONDITION_FAILED = "PreconditionFailed"
     PRECONDITION_REQUIRED = "PreconditionRequired"
     LENGTH_REQUIRED = "LengthRequired"
@@ -41,6 +42,10 @@ class ErrorCode(StrEnum):
     NOT_FAILED = "NotFailed"
     SCOPE_BUSY = "ScopeBusy"
     ALREADY_REPLAYED = "AlreadyReplayed"
+    NOT_REPLAYABLE = "NotReplayable"
+    NOT_OFFERED = "NotOffered"
+    AMBIGUOUS_NAME = "AmbiguousName"
+    SECRET_GONE = "SecretGone"  # noqa: S105  # a code
     TOO_MANY_REQUESTS = "TooManyRequests"
     ACTION_NOT_ALLOWED = "ActionNotAllowed"
     CHECKS_FAILED = "ChecksFailed"
@@ -61,8 +66,6 @@ class ErrorCode(StrEnum):
     PLAN_IN_USE = "PlanInUse"
     CLOUD_IN_USE = "CloudInUse"
     # machines of a tenant
-    AMBIGUOUS_NAME = "AmbiguousName"
-    NOT_OFFERED = "NotOffered"
     NOT_SUPPORTED_BY_BACKEND = "NotSupportedByBackend"
     GENERALIZED = "Generalized"
     NOT_RUNNING = "NotRunning"
@@ -93,6 +96,7 @@ class ErrorCode(StrEnum):
     PROVISIONING_FAILED = "ProvisioningFailed"
     # how an operation ended, or why it waits
     OWNER_CHANGED = "OwnerChanged"
+    SECRET_NOT_READABLE = "SecretNotReadable"  # noqa: S105  # a code
     APPROVAL_LAPSED = "ApprovalLapsed"
     REJECTED = "Rejected"
     FAILOVER_FAILED = "FailoverFailed"
@@ -151,7 +155,8 @@ ProblemJson = Annotated[Problem, BeforeValidator(_problem_of), PlainSerializer(P
 class Refused(Exception):  # noqa: N818  # a refusal is an answer, not a defect
     """The request cannot be carried out, and nothing was begun.
 
-    `retry_after` is in wall-clock seconds; `beside` are further members of the answer, next to the error.
+    `retry_after` is in wall-clock seconds; `beside` are further members of the answer, next to the error. With `may_pass` a message is
+    delivered again before it is rejected.
     """
 
     def __init__(
@@ -163,8 +168,10 @@ class Refused(Exception):  # noqa: N818  # a refusal is an answer, not a defect
         details: Sequence[Problem] = (),
         retry_after: float | None = None,
         beside: Mapping[str, object] | None = None,
+        may_pass: bool = False,
     ) -> None:
         super().__init__(message)
+        self.may_pass = may_pass
         self.beside = dict(beside or {})
         self.problem = Problem(code, message, target, tuple(details))
         self.code = code

@@ -107,6 +107,12 @@ class Settings(BaseSettings):
         validation_alias="FARSHORE_KEY_VAULT_SUFFIX",
         description="End of the host names of key vaults; other clouds have others. On an emulator the whole beginning of their URLs.",
     )
+    key_vault_url: str | None = Field(
+        None,
+        validation_alias="FARSHORE_KEY_VAULT_URL",
+        pattern=r"^(https?://[^?#]+)?$",
+        description="The app's own key vault, where the secrets of requests are stored; empty: plain secrets are refused.",
+    )
     queue_roles: Annotated[
         tuple[Literal["Copies.Read", "Copies.Write", "Failovers.Read", "Failovers.Execute", "Tenants.Read", "Tenants.Write"], ...],
         NoDecode,

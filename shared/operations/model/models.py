@@ -6,13 +6,11 @@ from datetime import datetime
 from enum import StrEnum
 
 from shared.errors import Problem
+from shared.secrets.places import Place
 from shared.values.hidden import Hidden
 
 JsonObject = dict[str, object]
 """A JSON object as `json.loads` gives it."""
-
-SecretPlace = tuple[str | int, ...]
-"""The place of a secret in a request: the names and indices that lead to its object."""
 
 
 class Status(StrEnum):
@@ -125,7 +123,8 @@ class NewOperation:
     the client asked first, as it sent it. `action` is which of its kind's actions was asked for (None: the kind has one only).
 
     `secrets` are the plain secrets of the request by their place in `body` (("user", "password")), where `body` has an empty object: they
-    are stored before the acceptance, and the operation's body has a reference in their place (`shared.secrets.requests`).
+    are stored before the acceptance, and the operation's body has a reference in their place (`shared.secrets.requests`). `compared` is
+    what a repetition is compared with, where it is not the body.
     """
 
     kind: str
@@ -141,7 +140,8 @@ class NewOperation:
     trace: str | None = None
     first_sent: str | None = None
     action: str | None = None
-    secrets: Mapping[SecretPlace, Hidden] = field(default_factory=dict)
+    secrets: Mapping[Place, Hidden] = field(default_factory=dict)
+    compared: JsonObject | None = None
 
 
 @dataclass(frozen=True, slots=True)

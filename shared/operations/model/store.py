@@ -74,7 +74,7 @@ class Store:
             stamp=self._ids.new(),
         )
         row, entry = self._scheduled(replace(row, shown_as=listing.shown_as(row)))
-        request = rows.request_entity(row, new, body_hash(new.body), row.stamp)
+        request = rows.request_entity(row, new, _hash_of(new), row.stamp)
         entities = (rows.active_entity(row), request, *listing.list_entities(row, new))
         try:
             await self._table.transact([*(Change("insert", entity) for entity in entities), *entry])
@@ -93,7 +93,7 @@ class Store:
         return await self._known(new, found) if found else None
 
     async def _known(self, new: NewOperation, found: Found) -> Operation:
-        if new.compare_body and found.entity.get("hash") != body_hash(new.body):
+        if new.compare_body and found.entity.get("hash") != _hash_of(new):
             raise Refused(
                 ErrorCode.REPEATABILITY_KEY_REUSED,
                 "This repeatability key was used before with another body. Send a new key for a new request.",
@@ -374,6 +374,10 @@ class Store:
         """Return the request row of an operation, or None."""
         found = await self._table.get(partition_of(operation), f"o|{operation}")
         return found.entity if found else None
+
+
+def _hash_of(new: NewOperation) -> str:
+    return body_hash(new.body if new.compared is None else new.compared)
 
 
 def _list_row(prefix: str, found: Found) -> ListRow:

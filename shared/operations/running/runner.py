@@ -14,7 +14,7 @@ from shared.clock import Clock, Ids, from_text, to_text
 from shared.errors import CallFailure, ErrorCode, Problem
 from shared.operations.accepting.locks import Locks
 from shared.operations.crash_points import crash_point
-from shared.operations.model.models import Attention, Status
+from shared.operations.model.models import Attention, Operation, Status
 from shared.operations.model.rows import Active
 from shared.operations.model.store import Store
 from shared.operations.outside.events import Events
@@ -35,6 +35,14 @@ Owns = Callable[[str, str], Awaitable[bool]]
 """Whether a tenant owns the resource of an ARM id now, by what is stored and not by what is remembered."""
 
 
+OnEnded = Callable[[Operation], Awaitable[None]]
+"""What is done for an operation of any kind that has ended, before its end is announced; harmless to repeat."""
+
+
+async def _nothing(_operation: Operation) -> None:
+    return None
+
+
 async def _owns(_tenant: str, _resource_id: str) -> bool:
     return True
 
@@ -51,6 +59,7 @@ class Runner:
     ids: Ids
     timings: Timings
     owns: Owns = _owns
+    on_ended: OnEnded = _nothing
 
     async def run(self, operation: str) -> None:
         """Run what is due of one operation; does nothing where nothing is, or where another worker is at it.
@@ -273,6 +282,7 @@ class Runner:
         crash_point("announce.released")
         operation = await self.store.get(row.id)
         if operation is not None:
+            await self.on_ended(operation)
             await self.events.publish(await workflow.announced(operation), "terminal", row.trace)
             code = operation.error.code if operation.error else ""
             telemetry.count(Metric.ENDED, kind=row.kind, status=str(operation.status), tenant=row.tenant, code=str(code))

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from shared.arm.refusals import problem_of_call
+from shared.arm.failures import problem_of_call
 from shared.errors import CallFailure, ErrorCode, FailureKind, Refused, refusal_of
 
 READ_SECONDS = 5.0

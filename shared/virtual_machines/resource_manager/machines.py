@@ -6,10 +6,10 @@ from typing import Any, Final
 
 from shared.arm.api_versions import COMPUTE, DISKS, RESOURCES
 from shared.arm.clients import AzureClients
+from shared.arm.failures import busy_where_another_works
 from shared.arm.ids import ResourceId
 from shared.arm.operations import error_of_operation
 from shared.arm.reading import own_id
-from shared.arm.refusals import busy_where_another_works
 from shared.errors import CallFailure, FailureKind, Problem
 from shared.values.reading import an_object, last_segment, same_text, text
 from shared.virtual_machines.facts import SLOT_TAG, MachineFacts, by_key, tags_of

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from shared.access.records.tenant import Backend
-from shared.arm.refusals import problem_of_call, refusal_problem
+from shared.arm.failures import problem_of_call, refusal_problem
 from shared.clock import Clock, from_text
 from shared.errors import CallFailure, ErrorCode, FailureKind, Problem
 from shared.operations.model.models import Intent, Status
