@@ -3,7 +3,8 @@
 from functions.serve import endpoints as declared_in
 from functions.virtual_machines import machines
 from shared.capability import Capability, Core, Parts
-from shared.virtual_machines.kinds import REQUESTS, VIRTUAL_MACHINE
+from shared.tenant_queues import REQUESTS
+from shared.virtual_machines.kinds import VIRTUAL_MACHINE
 
 
 def _assemble(core: Core) -> Parts:

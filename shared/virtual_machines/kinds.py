@@ -6,9 +6,7 @@ from typing import Final
 from shared.access.roles import Role
 from shared.operations.model.kinds import Kind
 from shared.operations.model.models import Operation
-
-REQUESTS: Final = "tenant-requests"
-"""The queue that takes other systems' messages about what tenants have."""
+from shared.tenant_queues import CHECKS, STEPS
 
 
 class Action(StrEnum):
@@ -30,8 +28,8 @@ VIRTUAL_MACHINE: Final = Kind(
     name="virtualMachine",
     resource="virtual-machines",
     noun="operation on a virtual machine",
-    step_queue="tenant-steps",
-    check_queue="tenant-checks",
+    step_queue=STEPS,
+    check_queue=CHECKS,
     read=Role.TENANTS_READ,
     write=Role.TENANTS_WRITE,
     path=_path,
