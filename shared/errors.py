@@ -119,6 +119,8 @@ class ErrorCode(StrEnum):
     AZURE_PACK_REFUSED = "AzurePackRefused"
     AZURE_PACK_FORBIDDEN = "AzurePackForbidden"
     AZURE_PACK_UNREACHABLE = "AzurePackUnreachable"
+    TOO_MANY_POLICIES = "TooManyPolicies"
+    NOT_COVERED = "NotCovered"
     # how an operation ended, or why it waits
     OWNER_CHANGED = "OwnerChanged"
     SECRET_NOT_READABLE = "SecretNotReadable"  # noqa: S105  # a code
@@ -136,6 +138,10 @@ class ErrorCode(StrEnum):
     OUTCOME_UNKNOWN = "OutcomeUnknown"
     NO_PROGRESS = "NoProgress"
     COPY_STUCK = "CopyStuck"
+    SUPERSEDED = "Superseded"
+    SLOT_SKIPPED = "SlotSkipped"
+    SLOT_PASSED = "SlotPassed"
+    POLICY_DELETED = "PolicyDeleted"
     # a fault of Farshore
     INTERNAL_ERROR = "InternalError"
     SERVICE_UNAVAILABLE = "ServiceUnavailable"

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
-from shared.access.cache import ReadCache
+from shared.reads.cache import ReadCache
 from shared.azure_pack.quotas import SERVICE
 from shared.clock import Clock, to_text
 from shared.data_centers.following import seen_of

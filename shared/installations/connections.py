@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
-from shared.access.cache import ReadCache
+from shared.reads.cache import ReadCache
 from shared.azure_pack.admin.client import AdminClient, Via
 from shared.azure_pack.authorization import BearerAuthorization, SignIn, Token, TokenCache
 from shared.azure_pack.connection import Proxy, TlsOptions

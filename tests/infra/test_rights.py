@@ -68,6 +68,17 @@ def test_every_kind_of_copy_needs_all_of_its_role_and_nothing_else(narrow: Runni
     narrow.fault("failCopy", method="PUT", path="restorePoints/")
     failing = start(caller, machines[2].copy())
     assert narrow.until_ended(caller, failing).body["status"] == "Failed"
+    policy = {
+        "selector": {"virtualMachineIds": [machines[3].id]},
+        "schedule": {"every": "PT6H"},
+        "targets": [machines[3].target()],
+        "retention": {"keepLast": 3},
+        "enabled": False,
+    }
+    written = caller.call("PUT", "/copy-policies/rights", json.dumps(policy).encode(), {"Content-Type": "application/json"})
+    assert (written.status, written.body["warnings"]) == (201, []), written
+    run = caller.post("/copy-policies/rights/run").headers["location"]
+    assert narrow.until_ended(caller, run).body["status"] == "Succeeded"
     again = caller.post(f"{failing}/redo", key=str(uuid.uuid4()))
     assert again.status == 202, again
     assert narrow.until_ended(caller, again.headers["location"]).body["status"] == "Succeeded"
