@@ -102,7 +102,7 @@ def machine_body(
         size=facts.size,
         size_name=label_of(sizes, facts.size),
         os_type=facts.os_type,
-        generation=facts.generation,
+        generation=view.generation if view is not None else None,
         security_type=facts.security_type,
         priority=facts.priority,
         managed_by=facts.managed_by,

@@ -43,6 +43,7 @@ class ViewFacts:
     hibernated: bool = False
     update_domain: int | None = None
     fault_domain: int | None = None
+    generation: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,6 @@ class MachineFacts:
     size: str
     tags: Mapping[str, str]
     os_type: str | None
-    generation: str | None
     security_type: str
     priority: str
     managed_by: str | None
@@ -92,7 +92,6 @@ class MachineFacts:
             size=text(an_object(properties, "hardwareProfile"), "vmSize") or "",
             tags=tags_of(body),
             os_type=text(os_disk, "osType"),
-            generation=text(view, "hyperVGeneration"),
             security_type=text(an_object(properties, "securityProfile"), "securityType") or "Standard",
             priority=text(properties, "priority") or "Regular",
             managed_by=text(body, "managedBy"),
@@ -179,6 +178,7 @@ def view_of(view: Json) -> ViewFacts:
         hibernated="hibernationstate/hibernated" in codes,
         update_domain=whole(view, "platformUpdateDomain"),
         fault_domain=whole(view, "platformFaultDomain"),
+        generation=text(view, "hyperVGeneration"),
     )
 
 
