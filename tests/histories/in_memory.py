@@ -154,6 +154,8 @@ class GateTransport:
             authorization=request.headers.get("Authorization", ""),
             client_request_id=request.headers.get("x-ms-client-request-id", ""),
             base_url=AZURE,
+            if_match=request.headers.get("If-Match", ""),
+            if_none_match=request.headers.get("If-None-Match", ""),
         )
         await asyncio.sleep(0)
         outcome = self._gate.receive(received)
@@ -230,7 +232,7 @@ class MemoryApp:
         storage, gate = MemoryStorage(), Gate(platform, Routes(SERVICES))
         with patch.object(seeding, "connect", lambda _: storage):
             await seeding.seed("", platform.estate()["tenants"])
-        settings = Settings(AZURE_RESOURCE_MANAGER_URL=AZURE, FARSHORE_QUEUE_ROLES="Copies.Write,Failovers.Execute")
+        settings = Settings(AZURE_RESOURCE_MANAGER_URL=AZURE, FARSHORE_QUEUE_ROLES="Copies.Write,Failovers.Execute,Tenants.Write")
         credential = CachedCredential(cast("Any", IssuedTokens(platform)))
         ids, clock = RandomIds(), HistoryClock(platform)
         account, blobs, transport = Outside(storage), Outside(MemoryBlobs()), Outside(GateTransport(gate))
