@@ -349,7 +349,9 @@ class Bench:
         delivery = Delivery(queue, str(body.get("id", "m")), _text(body), self.platform.clock.now(), count)
         try:
             await self.runtime.receive(delivery)
-        except Exception:  # what may pass is delivered again later, as the host does
+        except (Exception, KilledError) as error:  # what may pass is delivered again later, as the host does
+            if isinstance(error, KilledError):
+                self.killed.append(str(error))
             self.refused.append((queue, json.dumps(body | {"deliveries": count})))
 
     def redeliver(self) -> None:
@@ -408,11 +410,17 @@ class Bench:
                 return
 
 
+def _land(platform: Platform) -> None:
+    """Perform the late effects that are due."""
+    for late in platform.due():
+        platform.late_handlers[str(late.request["service"])](late)
+
+
 @asynccontextmanager
 async def bench(*, document: Json | None = None, **settings: Any) -> AsyncIterator[Bench]:
     """Run the app with the installation `pack`; `settings` are the simulated installation's, `document` the one that is put."""
     platform = Platform(speed=0, estate={"azurePack": [sample_installation() | settings], "tenants": TENANTS}, now=START)
-    pack = Installation(platform, lambda: None, keys=keys(), now=platform.clock.now)
+    pack = Installation(platform, lambda: _land(platform), keys=keys(), now=platform.clock.now)
     storage, vaults = MemoryStorage(), MemoryVaults()
     vaults.add(f"{OWN}/secrets/incoming-hook", "sample-hook-token", {"tenant": PROVIDER})
     transport = type("PackTransport", (MemoryTransport,), {"pack": pack})
