@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
-from shared.access.cache import ReadCache
 from shared.azure_pack.quotas import SERVICE
 from shared.clock import Clock, to_text
 from shared.data_centers.following import seen_of
@@ -16,6 +15,7 @@ from shared.data_centers.rules.quotas import Rules, holds, service_quota
 from shared.errors import CallFailure
 from shared.installations.connections import Connections
 from shared.installations.plans import Resource
+from shared.reads.cache import ReadCache
 
 _SECONDS: Final = 5.0
 _KEPT_SECONDS: Final = 15.0

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
-from shared.access.cache import ReadCache
 from shared.azure_pack.admin.client import AdminClient, Via
 from shared.azure_pack.authorization import BearerAuthorization, SignIn, Token, TokenCache
 from shared.azure_pack.connection import Proxy, TlsOptions
@@ -26,6 +25,7 @@ from shared.installations.accounts import AccountsHook
 from shared.installations.document import InstallationRequest, MachinesVia
 from shared.installations.secrets import Vault
 from shared.installations.store import InstallationRecord, InstallationStore
+from shared.reads.cache import ReadCache
 
 KEPT_SECONDS: Final = 50.0
 _TIMEOUT: Final = 25.0
