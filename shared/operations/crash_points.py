@@ -34,6 +34,9 @@ POINTS: Final = (
     "reject.sent",
 )
 
+SECRET_POINTS: Final = ("accept.stored",)
+"""The points of an acceptance that only a request with a secret reaches."""
+
 REGISTRY_POINTS: Final = ("registry.claimed", "registry.written", "registry.released")
 """The points of a write of the tenant registry, which is no operation."""
 
