@@ -3,6 +3,7 @@
 from local.simulation.arm.world import World
 from local.simulation.azure_pack.service import SERVICE as AZURE_PACK
 from local.simulation.compute.service import SERVICE as COMPUTE
+from local.simulation.key_vault.service import SERVICE as KEY_VAULT
 from local.simulation.network.service import SERVICE as NETWORK
 from local.simulation.recovery_services.service import SERVICE as RECOVERY_SERVICES
 from local.simulation.resources.service import SERVICE as RESOURCES
@@ -14,6 +15,7 @@ SERVICES = (
     STORAGE,
     COMPUTE,
     RECOVERY_SERVICES,
+    KEY_VAULT,
     AZURE_PACK,
 )
 
