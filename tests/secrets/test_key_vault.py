@@ -20,8 +20,6 @@ from tests.local.simulated import START, Azure, azure_running
 if TYPE_CHECKING:
     from azure.core.credentials_async import AsyncTokenCredential
 
-pytestmark = pytest.mark.usefixtures("quiet")
-
 
 class _Identity:
     """A token source that asks the simulation; `scopes` are those that were asked for."""
@@ -62,26 +60,16 @@ class _Rewritten(AioHttpTransport):  # type: ignore[misc]  # azure-core imports 
 
 
 @pytest.fixture
-def quiet() -> None:
-    logging.getLogger("azure").setLevel(logging.DEBUG)
-
-
-@pytest.fixture
 async def azure() -> AsyncIterator[Azure]:
     async with azure_running() as running:
         yield running
-
-
-Vaults = Callable[[], AzureKeyVaults]
 
 
 @pytest.fixture(params=["loopback", "https"])
 async def vaults(request: pytest.FixtureRequest, azure: Azure) -> AsyncIterator[tuple[AzureKeyVaults, str]]:
     identity = _Identity(azure)
     loopback = request.param == "loopback"
-    made = AzureKeyVaults(
-        lambda: CachedCredential(cast("AsyncTokenCredential", identity)), None if loopback else lambda: _Rewritten(azure.url, [])
-    )
+    made = AzureKeyVaults(_credential(identity), None if loopback else lambda: _Rewritten(azure.url, []))
     yield made, f"{azure.url}/_keyvault/farshore" if loopback else "https://farshore.vault.azure.net"
     await made.close()
     assert set(identity.scopes) <= {SCOPE}
@@ -89,6 +77,7 @@ async def vaults(request: pytest.FixtureRequest, azure: Azure) -> AsyncIterator[
 
 async def test_a_secret_is_stored_read_listed_and_deleted(vaults: tuple[AzureKeyVaults, str], caplog: pytest.LogCaptureFixture) -> None:
     gateway, vault = vaults
+    caplog.set_level(logging.DEBUG, logger="azure")
     caplog.set_level(logging.DEBUG)
     secret = SecretId(vault, "farshore-x-1")
     written = await gateway.set(secret, Hidden("s3cret!"), {"tenant": "contoso"}, START + timedelta(days=7))
