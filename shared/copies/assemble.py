@@ -16,6 +16,8 @@ from shared.copies.ledger import Ledger
 from shared.copies.messages import MESSAGES
 from shared.copies.policies.management.looks import Looks
 from shared.copies.policies.management.service import Policies
+from shared.copies.policies.plans.chains import ChainForecasts
+from shared.copies.policies.plans.service import Plans
 from shared.copies.policies.records.store import PolicyStore
 from shared.copies.policies.runs.children import Children
 from shared.copies.policies.runs.items import RunItems
@@ -39,13 +41,13 @@ def assemble(core: Core) -> Parts:
     gauges = CopyGauges(core.store, Newest(core.storage.table(LEDGER)), core.clock)
 
     copies = Copies(core.acceptance, core.commands, gateway, chains, ledger)
-    policies = _policies(core, gateway, copies)
+    policies = _policies(core, gateway, copies, ChainForecasts(ledger, chains, core.store, core.clock))
 
     async def record_gauges() -> None:
         await gauges.record(core.registry.each())
 
     return Parts(
-        services=(copies, policies.documents, policies.runs),
+        services=(copies, policies.documents, policies.runs, policies.plans),
         workflows={COPY.name: copy_workflow(steps), RUN.name: run_workflow(policies.steps)},
         timers=(policies.slots.run,),
         gauges=(record_gauges,),
@@ -60,17 +62,20 @@ class _PolicyParts:
     documents: Policies
     runs: Runs
     steps: RunSteps
+    plans: Plans
     slots: Slots
 
 
-def _policies(core: Core, gateway: RestorePointGateway, copies: Copies) -> _PolicyParts:
+def _policies(core: Core, gateway: RestorePointGateway, copies: Copies, forecasts: ChainForecasts) -> _PolicyParts:
     store, items = PolicyStore(core.storage.table(POLICIES), core.ids), RunItems(core.storage.table(RUNS))
     deciding = Deciding(store, Inventories(core.registry, gateway, Listing(gateway, core.clock)))
     looks = Looks(gateway, core.registry, deciding)
     children = Children(copies, core.store)
+    plans = Plans(deciding, forecasts, core.clock, core.settings.budget_share)
     return _PolicyParts(
-        documents=Policies(store, looks, core.registry, core.store, core.clock, core.ids),
+        documents=Policies(store, looks, plans, core.registry, core.store, core.clock, core.ids),
         runs=Runs(store, items, deciding, core.acceptance, core.store),
         steps=RunSteps(store, items, deciding, children, prune_nothing, core.locks, core.clock, core.settings.budget_share),
+        plans=plans,
         slots=Slots(store, core.acceptance, core.registry, core.clock),
     )
