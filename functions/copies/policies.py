@@ -46,7 +46,7 @@ DELETE = _write("DELETE", _PATH, "Delete a copy policy; nothing in Azure is dele
 RUN = _write(
     "POST", f"{_PATH}/run", "Run a copy policy now", response=RunBody, optional_body=True, status=202, refusals=(409,), repeatable=True
 )
-PLAN = _read(f"{_PATH}/plan", "What the next run of a copy policy would do", response=PlanBody, query=(TENANT, *PAGING))
+PLAN = _read(f"{_PATH}/plan", "What the next run of a copy policy would do", response=PlanBody, query=(TENANT, *PAGING.parameters))
 RUNS = _read(f"{_PATH}/runs", "The runs of a copy policy, newest first", response=RunBody, is_list=True, query=(TENANT, *RUN_FILTERS))
 GET_RUN = _read(f"{_PATH}/runs/{{id}}", "One run of a copy policy", response=RunBody, query=(TENANT,))
 MACHINES = _read(

@@ -25,6 +25,7 @@ from shared.copies.policies.runs.reading import Deciding
 from shared.copies.policies.runs.service import Runs
 from shared.copies.policies.runs.slots import Slots
 from shared.copies.policies.runs.workflow import RunSteps, run_workflow
+from shared.copies.policy_messages import POLICY_MESSAGES
 from shared.copies.protection.gauges import CopyGauges
 from shared.copies.protection.newest import Newest
 from shared.copies.retention.pruning import prune_nothing
@@ -51,7 +52,7 @@ def assemble(core: Core) -> Parts:
         workflows={COPY.name: copy_workflow(steps), RUN.name: run_workflow(policies.steps)},
         timers=(policies.slots.run,),
         gauges=(record_gauges,),
-        messages=MESSAGES,
+        messages=MESSAGES | POLICY_MESSAGES,
     )
 
 

@@ -126,6 +126,11 @@ class Policies:
         await require_own(self.registry, tenant, document)
         return document
 
+    async def is_written(self, tenant: str, name: str, sent: SentBody) -> bool:
+        """Return whether a policy is stored as it was sent; refuses a wrong document as `put`."""
+        document, found = await self.read(tenant, name, sent), await self.store.get(tenant, name)
+        return found is not None and etag_of(found.record.document) == etag_of(document)
+
     async def delete(self, tenant: str, name: str, condition: Condition) -> None:
         """Delete a policy; nothing in Azure is deleted. Refuses with `NotFound`, 428 without a condition, 412."""
         for _ in range(_TRIES):
