@@ -3,6 +3,7 @@
 from local.simulation.arm.world import World
 from local.simulation.azure_pack.service import SERVICE as AZURE_PACK
 from local.simulation.compute.service import SERVICE as COMPUTE
+from local.simulation.key_vault.service import SERVICE as KEY_VAULT
 from local.simulation.network.service import SERVICE as NETWORK
 from local.simulation.recovery_services.service import SERVICE as RECOVERY_SERVICES
 from local.simulation.resource_graph.service import SERVICE as RESOURCE_GRAPH
@@ -18,6 +19,7 @@ SERVICES = (
     COMPUTE,
     RESOURCE_GRAPH,
     RECOVERY_SERVICES,
+    KEY_VAULT,
     AZURE_PACK,
 )
 
