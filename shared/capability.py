@@ -5,9 +5,8 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from shared.access.cache import ReadCache
 from shared.access.records.tenant import Shape, Tenant
 from shared.access.registry import Registry
 from shared.access.roles import Role
@@ -22,6 +21,7 @@ from shared.operations.model.store import Store
 from shared.operations.outside.intake import Intake
 from shared.operations.running.workflow import Workflow
 from shared.operations.timings import Timings
+from shared.reads.timed import Memo
 from shared.secrets.keeper import Secrets
 from shared.secrets.references import SecretReferences
 from shared.settings import Settings
@@ -105,10 +105,6 @@ class ReadinessReport:
 
     findings: tuple[ReadinessFinding, ...]
     shape: Shape | None = None
-
-
-Memo = ReadCache[Any]
-"""What one answer has read of Azure so far, by what was read: a vault that several tenants share is read once."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,7 +50,7 @@ def create_app(platform: Platform, base_url: str | None = None, azure_pack: Azur
         if request.path.startswith(PREFIX):
             gate.land()
             return await _ended(request, vaults.receive(await _received(request, base_url)))
-        if not request.path.lower().startswith("/subscriptions"):
+        if not request.path.lower().startswith(("/subscriptions", "/providers/")):
             public = control.public(request)
             if public is not None:
                 return public
@@ -89,6 +89,8 @@ async def _received(request: web.Request, base_url: str | None) -> Received:
         authorization=headers.get("Authorization", ""),
         client_request_id=headers.get("x-ms-client-request-id", ""),
         base_url=base_url or f"http://{request.host}",
+        if_match=headers.get("If-Match", ""),
+        if_none_match=headers.get("If-None-Match", ""),
     )
 
 

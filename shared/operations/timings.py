@@ -11,6 +11,10 @@ DISPATCH_HOLD = timedelta(minutes=5)
 DISPATCH_HOLD_WALL_SECONDS = 30.0
 """... and in wall-clock time at the least, however fast the simulation's clock runs."""
 ATTEMPTS_BEFORE_ATTENTION = 5
+THROTTLED_BEFORE_ATTENTION = timedelta(hours=6)
+"""For how long Azure may refuse all calls of an operation for their rate before a person must look, Azure's time."""
+THROTTLED_DELAY = timedelta(minutes=10)
+"""The least time between two looks from then on."""
 FREE_LOCK_AFTER = timedelta(minutes=2)
 """Wall-clock time after which a lock whose operation was never accepted is free (a crash between lock and acceptance)."""
 

@@ -178,7 +178,7 @@ class Call(Generic[B]):
     @property
     def page(self) -> Page:
         """Which page of a list the query asks for; refuses with 400 a continuation of another list."""
-        return read_page(self.query, self.caller)
+        return read_page(self.query, self.caller, self.route.paging)
 
     def listed(self, values: Sequence[JsonObject], last: str | None) -> HttpAnswer:
         """Return a page of a list; `last` is where the next page begins after."""

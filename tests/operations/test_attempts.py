@@ -1,5 +1,6 @@
 """Attempts without progress are counted, ask for attention after five, and continue with increasing delay."""
 
+import itertools
 from datetime import timedelta
 
 import pytest
@@ -117,6 +118,34 @@ async def test_being_throttled_is_no_failed_attempt_and_waits_as_long_as_asked(c
         assert from_text(row.next_at) - core.clock.now() == timedelta(seconds=77)
         await core.look_when_due(operation)
     assert (await core.get(operation)).attention is None
+
+
+async def test_refusals_for_the_rate_ask_for_a_person_after_six_hours_and_never_wait_longer_than_azure_asks(core: Core) -> None:
+    answers = itertools.cycle([("TooManyRequests", 429)] * 10 + [("InternalServerError", 500)])
+
+    async def throttled(_claim: Claim) -> Outcome:
+        code, status = next(answers)
+        kind = FailureKind.THROTTLED if status == 429 else FailureKind.IN_DOUBT
+        raise CallFailure(kind, code=code, message="later", status=status, retry_after=600)
+
+    core.toys.steps["starting"] = throttled
+    operation = await core.accept()
+    began = core.clock.now()
+    await core.work()
+    while core.clock.now() - began < timedelta(hours=5, minutes=50):
+        await core.look_when_due(operation)
+        assert (await core.get(operation)).attention is None
+    await core.look_when_due(operation)
+    await core.look_when_due(operation)
+    attention = (await core.get(operation)).attention
+    assert attention is not None
+    assert (attention.code, "TooManyRequests" in attention.message) == ("NoProgress", True)
+    for _ in range(9):
+        assert from_text((await core.row(operation)).next_at) - core.clock.now() <= timedelta(minutes=20)
+        await core.look_when_due(operation)
+    del core.toys.steps["starting"]
+    await core.look_when_due(operation)
+    assert (await core.get(operation)).status is Status.SUCCEEDED
 
 
 async def test_what_never_reaches_azure_asks_for_a_person_in_the_end(core: Core) -> None:

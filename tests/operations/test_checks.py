@@ -156,6 +156,25 @@ async def test_a_throttled_check_is_not_counted_and_waits_as_long_as_asked(core:
     assert (row.attempts, row.next_at) == (0, to_text(core.clock.now() + timedelta(seconds=400)))
 
 
+async def test_checks_refused_for_their_rate_ask_for_a_person_after_six_hours(core: Core) -> None:
+    [operation] = await _follow(core, 1)
+    core.toys.seen[operation] = Unread("slow down", retry_after=60, throttled=True)
+    began, waits = core.clock.now(), []
+    while core.clock.now() - began < timedelta(hours=8):
+        await core.checks.run(CheckMessage("toy", GROUP, (operation,)))
+        wait = from_text((await core.row(operation)).next_at) - core.clock.now()
+        waits.append((core.clock.now() - began, wait, (await core.get(operation)).attention))
+        core.clock.advance(wait)
+    assert {attention for past, _, attention in waits if past < timedelta(hours=6)} == {None}
+    assert {attention.code if attention else "" for past, _, attention in waits if past >= timedelta(hours=6)} == {ErrorCode.NO_PROGRESS}
+    assert {wait for _, wait, _ in waits} == {timedelta(minutes=1), timedelta(minutes=10)}
+    assert await core.published() == ["attention/1"]
+    core.toys.seen[operation] = Checked(at=core.clock.now() + timedelta(hours=1))
+    await core.checks.run(CheckMessage("toy", GROUP, (operation,)))
+    row = await core.row(operation)
+    assert (row.attention, row.throttled_since) == (None, "")
+
+
 async def test_a_row_on_which_the_check_itself_fails_stops_no_other_and_is_counted(core: Core) -> None:
     ids = await _follow(core, 5)
 

@@ -5,7 +5,6 @@ begun. This is relied on only for what the stored intent cannot show.
 """
 
 from dataclasses import dataclass
-from datetime import timedelta
 
 from shared.arm.ids import ResourceId
 from shared.clock import Clock, from_text
@@ -37,7 +36,6 @@ from shared.values.absence import BETWEEN_LOOKS, not_shown
 from shared.values.reading import Json, last_segment
 
 _HARMLESS = "Azure runs one job at a time on an item or plan and refuses what allowedOperations no longer names"
-_RETRY = timedelta(seconds=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +80,6 @@ class Starts:
             raise failure  # a read without an answer: the unknown outcome of the start itself is not raised but waited for
         if claim.row.intent is None and request.action.leaves_primary:
             await self.moves.forget(claim.row.tenant, claim.id)
-        if failure.asks_to_wait:
-            return Wait(self.clock.now() + max(timedelta(seconds=failure.retry_after or 0), _RETRY))
         if failure.kind is FailureKind.THROTTLED:
             raise failure
         if failure.kind is FailureKind.NOT_FOUND:  # what was read a moment ago is not gone

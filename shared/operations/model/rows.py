@@ -27,9 +27,10 @@ class Active:
     entry by which the tick finds the row (`due.py`). `attention_listed` is true while it has a list row among those that need attention.
     `group` names what a due check is batched by (empty: a step is due). `announce` is set when only the announcement of the end is left.
     `started` is set from the intent of the operation's own effect on. `pending_events` are yet to be sent, `pending_input` is yet to be
-    taken by a step, `pending_commands` are yet to be delivered to the workflow (stored as `tell`, `word` and `said`). `shown_as` is the
-    digest of what the list rows show, `seen_as` that of what the last check saw. `stamp` is new with each write, so that a write which
-    storage answered twice is recognised; `extra` is what a newer version packed beside it.
+    taken by a step, `pending_commands` are yet to be delivered to the workflow (stored as `tell`, `word` and `said`). `throttled_since` is
+    when the refusals for a rate began, of which the last result is older. `shown_as` is the digest of what the list rows show, `seen_as`
+    that of what the last check saw. `stamp` is new with each write, so that a write which storage answered twice is recognised; `extra` is
+    what a newer version packed beside it.
     """
 
     id: str
@@ -60,6 +61,7 @@ class Active:
     pending_input: JsonObject | None = None
     pending_commands: tuple[PendingCommand, ...] = ()
     busy: Busy | None = None
+    throttled_since: str = ""
     due: str = ""
     attention_listed: bool = False
     shown_as: str = ""
@@ -132,6 +134,7 @@ def active_entity(row: Active) -> Entity:
         pending_input=row.pending_input,
         pending_commands=row.pending_commands,
         busy=row.busy,
+        throttled_since=row.throttled_since,
         shown_as=row.shown_as,
         seen_as=row.seen_as,
         created_at=row.created_at,
@@ -196,6 +199,7 @@ def read_active(entity: Mapping[str, object], etag: str) -> Active:
         pending_input=state.pending_input,
         pending_commands=state.pending_commands,
         busy=state.busy,
+        throttled_since=state.throttled_since,
         due=text("due"),
         attention_listed=bool(entity.get("attentionListed")),
         shown_as=state.shown_as,

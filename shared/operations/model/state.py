@@ -29,6 +29,7 @@ _MEMBERS = frozenset(
         "word",
         "said",
         "busy",
+        "throttledSince",
         "dispatchedAt",  # of version 0.1.0: the entry of `due.py` has it now
         "shownAs",
         "seenAs",
@@ -53,6 +54,7 @@ class State:
     pending_input: JsonObject | None
     pending_commands: tuple[PendingCommand, ...]
     busy: Busy | None
+    throttled_since: str
     shown_as: str
     seen_as: str
     created_at: str
@@ -75,6 +77,7 @@ def pack(state: State) -> bytes:
         "word": state.pending_input,
         "said": [one.as_json() for one in state.pending_commands],
         "busy": {"effect": state.busy.effect, "since": state.busy.since} if state.busy else None,
+        "throttledSince": state.throttled_since,
         "shownAs": state.shown_as,
         "seenAs": state.seen_as,
         "createdAt": state.created_at,
@@ -101,6 +104,7 @@ def unpack(packed: object) -> State:
         pending_input=pending if isinstance(pending, dict) else None,
         pending_commands=tuple(PendingCommand.from_json(one) for one in body.get("said", ())),
         busy=Busy(str(busy["effect"]), str(busy["since"])) if isinstance(busy, dict) else None,
+        throttled_since=str(body.get("throttledSince", "")),
         shown_as=str(body.get("shownAs", "")),
         seen_as=str(body.get("seenAs", "")),
         created_at=str(body.get("createdAt", "")),

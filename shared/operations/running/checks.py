@@ -20,9 +20,9 @@ from shared.operations.model.rows import Active
 from shared.operations.model.store import Store
 from shared.operations.outside.events import Events
 from shared.operations.outside.messages import CheckMessage, send_step
-from shared.operations.running.outcomes import Checked, Unread
+from shared.operations.running.outcomes import Checked, Unread, throttled_message, throttled_since
 from shared.operations.running.workflow import Check, Workflows
-from shared.operations.timings import ATTEMPTS_BEFORE_ATTENTION, dispatch_hold, retry_delay
+from shared.operations.timings import ATTEMPTS_BEFORE_ATTENTION, THROTTLED_DELAY, dispatch_hold, retry_delay
 from shared.storage.tables import Conflict, Queues
 
 _log = logging.getLogger(__name__)
@@ -65,6 +65,7 @@ class Checks:
         after = replace(
             row,
             attempts=0,
+            throttled_since="",
             dispatched=False,
             data=row.data if result.data is None else result.data,
             percent=row.percent if result.percent is None else result.percent,
@@ -87,14 +88,28 @@ class Checks:
         return after, None if known else detail, _code(after) != _code(row)
 
     def _unread(self, row: Active, result: Unread) -> Written:
-        """Count a check without a result, unless Azure only asked it to wait; after the fifth the row gets attention."""
+        """Count a check without a result, unless Azure only asked it to wait; after the fifth, or after hours of these, the row gets
+        attention.
+        """
+        if result.throttled:
+            return self._throttled(row, result)
         now = self.clock.now()
-        attempts = row.attempts if result.throttled else row.attempts + 1
+        attempts = row.attempts + 1
         delay = max(retry_delay(attempts), timedelta(seconds=result.retry_after or 0))
         after = replace(row, attempts=attempts, dispatched=False, next_at=to_text(now + delay))
         if attempts >= ATTEMPTS_BEFORE_ATTENTION:
             message = f"Progress could not be read after {attempts} attempts: {result.reason} Retries continue with increasing delay."
             after = after.with_attention(ErrorCode.NO_PROGRESS, message, to_text(now))
+        return after, None, _code(after) != _code(row)
+
+    def _throttled(self, row: Active, result: Unread) -> Written:
+        now = self.clock.now()
+        since, too_long = throttled_since(row.throttled_since, now)
+        least = THROTTLED_DELAY if too_long else retry_delay(row.attempts)
+        delay = max(least, timedelta(seconds=result.retry_after or 0))
+        after = replace(row, throttled_since=since, dispatched=False, next_at=to_text(now + delay))
+        if too_long:
+            after = after.with_attention(ErrorCode.NO_PROGRESS, throttled_message(result.reason, since), to_text(now))
         return after, None, _code(after) != _code(row)
 
     async def _write(self, written: Sequence[Written]) -> list[Active]:

@@ -115,8 +115,8 @@ class Claim:
         )
 
     def move_to(self, step: str) -> None:
-        """Continue with another step in the same claim."""
-        self._row = replace(self._row, step=step)
+        """Continue with another step in the same claim: the one before had a result."""
+        self._row = replace(self._row, step=step, throttled_since="")
 
     def hold(self, lock: str) -> None:
         """Add a lock that was taken to the row, with its next write: from then on the operation holds it."""

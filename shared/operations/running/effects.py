@@ -15,7 +15,7 @@ from shared.errors import CallFailure, ErrorCode, FailureKind, Problem
 from shared.operations.crash_points import crash_point
 from shared.operations.model.models import Intent
 from shared.operations.model.rows import Active
-from shared.operations.running.outcomes import Wait
+from shared.operations.running.outcomes import Throttled, Wait
 
 T = TypeVar("T")
 
@@ -64,8 +64,8 @@ class Effect(Generic[T]):
 class StepWaits(Exception):  # noqa: N818  # a way out of a step, not a defect
     """The step cannot continue now; `wait` holds the time of the next try."""
 
-    def __init__(self, wait: Wait) -> None:
-        super().__init__(f"wait until {wait.at}")
+    def __init__(self, wait: Wait | Throttled) -> None:
+        super().__init__(str(wait))
         self.wait = wait
 
 
@@ -272,8 +272,11 @@ async def _refused(claim: ClaimedRow, effect: Effect[T], intent: Intent, failure
     # an earlier send may still land: a refusal counts only once that is ruled out
     if failure.kind is not FailureKind.THROTTLED:
         claim.note_refusal(failure.problem)
-    later = claim.clock.now() + timedelta(seconds=failure.retry_after or 0)
-    raise StepWaits(Wait(max(next_look(intent, claim.clock.now()), later)))
+    now = claim.clock.now()
+    delay = max(next_look(intent, now) - now, timedelta(seconds=failure.retry_after or 0))
+    if failure.asks_to_wait:
+        raise StepWaits(Throttled(delay, f"{failure.code}: {failure.message}"))
+    raise StepWaits(Wait(now + delay))
 
 
 def _within_limit(claim: ClaimedRow, effect: Effect[T], failure: CallFailure) -> CallFailure:

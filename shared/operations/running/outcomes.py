@@ -1,10 +1,12 @@
 """The outcomes of a step and of a check."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
+from shared.clock import from_text, to_text
 from shared.errors import Problem
 from shared.operations.model.models import JsonObject, Status
+from shared.operations.timings import THROTTLED_BEFORE_ATTENTION
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,31 @@ class End:
     status: Status
     error: Problem | None = None
     result: JsonObject | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Throttled:
+    """Azure refused a call of the step for its rate: nothing began, run the step again after `delay`.
+
+    It is no attempt without progress; `reason` is Azure's answer, for the attention that a long series of them gets.
+    """
+
+    delay: timedelta
+    reason: str
+
+
+def throttled_since(before: str, now: datetime) -> tuple[str, bool]:
+    """Return when the refusals for a rate began, as a row holds it, and whether they have lasted so long that a person must look.
+
+    `before` is what the row holds, empty where the operation had a result since.
+    """
+    since = before or to_text(now)
+    return since, now - from_text(since) >= THROTTLED_BEFORE_ATTENTION
+
+
+def throttled_message(reason: str, since: str) -> str:
+    """Return the message of the attention for a long series of refusals."""
+    return f"Azure has refused each call for its rate since {since}: {reason} Find what else calls it; the operation continues by itself."
 
 
 Outcome = Next | Wait | Follow | End

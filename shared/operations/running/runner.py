@@ -20,9 +20,9 @@ from shared.operations.model.store import Store
 from shared.operations.outside.events import Events
 from shared.operations.running.claims import CanceledFirst, Claim, ClaimLost
 from shared.operations.running.effects import StepWaits, settled_at
-from shared.operations.running.outcomes import End, Follow, Next, Outcome, Wait
+from shared.operations.running.outcomes import End, Follow, Next, Outcome, Throttled, Wait, throttled_message, throttled_since
 from shared.operations.running.workflow import Workflow, Workflows
-from shared.operations.timings import ATTEMPTS_BEFORE_ATTENTION, Timings, dispatch_hold, retry_delay
+from shared.operations.timings import ATTEMPTS_BEFORE_ATTENTION, THROTTLED_DELAY, Timings, dispatch_hold, retry_delay
 from shared.storage.tables import Conflict
 from shared.telemetry import Metric
 
@@ -157,7 +157,7 @@ class Runner:
         now = to_text(self.clock.now())
         await claim.commit(replace(claim.row, next_at=now, dispatched=False, attempts=0, lease_until=""))
 
-    async def _step(self, claim: Claim, workflow: Workflow) -> "Outcome | _NoProgress":
+    async def _step(self, claim: Claim, workflow: Workflow) -> "Outcome | Throttled | _NoProgress":
         """Run one step and return its outcome, whatever was raised; storage's own errors are raised on."""
         claim.is_tidying = claim.row.step == workflow.tidying
         if claim.row.cancel_requested and not claim.row.started and not claim.is_tidying:
@@ -200,10 +200,10 @@ class Runner:
                 return End(Status.FAILED, Problem(ErrorCode.OWNER_CHANGED, message, subject))
         return None
 
-    def _on_azure_error(self, claim: Claim, failure: CallFailure) -> "Wait | _NoProgress":
+    def _on_azure_error(self, claim: Claim, failure: CallFailure) -> "Throttled | _NoProgress":
         """Return the outcome of a call that the step did not handle: a wait where Azure asks for one, else an attempt without progress."""
         if failure.asks_to_wait:
-            return Wait(self.clock.now() + timedelta(seconds=max(failure.retry_after or 0, 15)))
+            return Throttled(timedelta(seconds=max(failure.retry_after or 0, 15)), f"{failure.code}: {failure.message}")
         _log.warning("a step failed with an error of Azure; it is retried: %s", failure, extra=_about(claim.row))
         attempts = claim.row.attempts
         delay = max(retry_delay(attempts), timedelta(seconds=failure.retry_after or 0))
@@ -219,26 +219,35 @@ class Runner:
         attention = (str(ErrorCode.NO_PROGRESS), message) if attempts >= ATTEMPTS_BEFORE_ATTENTION else None
         return _NoProgress(self.clock.now() + retry_delay(attempts), attention, broken=True)
 
-    async def _end_step(self, claim: Claim, outcome: "Wait | Follow | End | _NoProgress") -> None:
+    async def _end_step(self, claim: Claim, outcome: "Wait | Follow | End | Throttled | _NoProgress") -> None:
         if isinstance(outcome, End):
             await self._finish(claim, outcome)
             return
         now = to_text(self.clock.now())
+        since, too_long = throttled_since(claim.row.throttled_since, self.clock.now())
+        at = outcome.at if not isinstance(outcome, Throttled) else self._after_throttling(outcome, too_long=too_long)
         # an input that arrived while the step ran is handled at once, whatever the step waits for
-        next_at = min(to_text(outcome.at), now) if claim.has_new_input else to_text(outcome.at)
+        next_at = min(to_text(at), now) if claim.has_new_input else to_text(at)
         row = replace(claim.current(), next_at=next_at, dispatched=False, lease_until="")
-        if isinstance(outcome, _NoProgress):
+        if isinstance(outcome, Throttled):
+            row = replace(row, throttled_since=since, attempts=max(row.attempts - 1, 0))
+            row = row.with_attention(ErrorCode.NO_PROGRESS, throttled_message(outcome.reason, since), now) if too_long else row
+        elif isinstance(outcome, _NoProgress):
             known = claim.as_written() if outcome.broken else claim.without_progress()
             row = replace(known, next_at=next_at, dispatched=False, lease_until="")
             row = row.with_attention(*outcome.attention, now) if outcome.attention else row
         else:
             wanted = outcome.attention if isinstance(outcome, Wait) else None
-            row = replace(row, step=outcome.step or row.step, attempts=0, group=outcome.group if isinstance(outcome, Follow) else "")
+            group = outcome.group if isinstance(outcome, Follow) else ""
+            row = replace(row, step=outcome.step or row.step, attempts=0, throttled_since="", group=group)
             row = row.with_attention(*wanted, now) if wanted else replace(row, attention=None)
             if isinstance(outcome, Wait) and outcome.event:
                 row = replace(row, pending_events=(*row.pending_events, outcome.event))
         await self._write_and_publish(claim, row)
         crash_point("step.ended")
+
+    def _after_throttling(self, outcome: Throttled, *, too_long: bool) -> datetime:
+        return self.clock.now() + (max(outcome.delay, THROTTLED_DELAY) if too_long else outcome.delay)
 
     async def _write_and_publish(self, claim: Claim, row: Active) -> None:
         """Write the end of a step; with events to send, the row stays due until they are sent."""

@@ -5,6 +5,8 @@ import pytest
 from tests.crash.fleet import Fleet
 from tests.crash.world import Json, world
 
+pytestmark = pytest.mark.process
+
 FAULTS: dict[str, Json] = {
     "lost": {"fault": "lostResponse"},
     "late": {"fault": "lateEffect", "delay": "PT3M"},

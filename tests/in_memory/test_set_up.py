@@ -1,19 +1,16 @@
-"""A change of a vault takes effect once and only once: whatever process dies where, whatever answer is lost, however often it is asked."""
+"""A change of a vault takes effect once and only once, whatever answer is lost, however often it is requested."""
 
 import asyncio
 
 import pytest
 
-from shared.operations.crash_points import POINTS
-from tests.crash.conftest import Deaths
 from tests.crash.failing import REQUESTS
 from tests.crash.fleet import Fleet
 from tests.crash.setting_up import SettingUp
 from tests.crash.world import Json
 
-ELSEWHERE = ("check.read", "check.written", "check.queued", "reject.written", "reject.sent", "step.delivered")
-"""Points that a change of a vault never passes, which is followed by its steps, or only when something is refused or told."""
-DEATHS = 2
+pytestmark = pytest.mark.process
+
 WRITES = {
     "PUT": (
         ("replicationPolicies/[^/]+$", 1),
@@ -37,18 +34,12 @@ FAULTS: dict[str, Json] = {
 """What goes wrong with a write that a look clears up, or that never began."""
 
 
-async def _until_ended(setting: SettingUp, deaths: Deaths | None = None, point: str = "", *, step: str = "PT1M", most: int = 200) -> int:
-    """Advance until all has ended, with a death at the point each time that it is reached; return how many there were."""
-    died = 0
+async def _until_ended(setting: SettingUp, *, step: str = "PT1M", most: int = 200) -> None:
+    """Advance until all has ended."""
     for _ in range(most):
         await setting.fleet.simulation.advance(step)
-        if deaths is not None and deaths.reached(point):
-            died += 1
-            deaths.disarm()
-            if died < DEATHS:
-                deaths.arm(point)
         if not await setting.fleet.at_work() and not setting.fleet.waiting(REQUESTS):
-            return died
+            return
     rows = await setting.fleet.active()
     raise AssertionError(
         f"still active: {[(row['RowKey'], row['kind'], row['step'], row['nextAt'], row.get('attention')) for row in rows]}"
@@ -59,15 +50,6 @@ async def _faults(fleet: Fleet, fault: Json) -> None:
     for method, paths in WRITES.items():
         for path, times in paths:
             await fleet.simulation.add_fault(method=method, path=path, times=times, **fault)
-
-
-@pytest.mark.parametrize("point", [point for point in POINTS if point not in ELSEWHERE])
-async def test_death_at_a_point_changes_nothing_of_the_end(fleet: Fleet, deaths: Deaths, point: str) -> None:
-    setting = await SettingUp.of(fleet)
-    deaths.arm(point)
-    await setting.ask_all()
-    assert await _until_ended(setting, deaths, point) >= 1, f"{point} was never reached"
-    await setting.compare()
 
 
 @pytest.mark.parametrize("what", FAULTS)
@@ -113,24 +95,3 @@ async def test_every_message_comes_three_times_and_every_request_ten_times_at_on
         if not await fleet.at_work() and not fleet.waiting(REQUESTS):
             break
     await setting.compare()
-
-
-@pytest.mark.parametrize("point", ["accept.locked", "accept.written", "accept.queued"])
-async def test_death_of_the_timer_protects_a_new_machine_once(fleet: Fleet, deaths: Deaths, point: str) -> None:
-    setting = await SettingUp.of(fleet)
-    policy = {"cloud": setting.cloud, "include": [setting.fresh], "protection": {"policy": "every-5-minutes"}}
-    path = f"/protection-policies/{setting.fresh}"
-    await setting.answered("PUT", path, body=policy)
-    deaths.arm(point)
-    for _ in range(60):
-        await fleet.simulation.advance("PT1M")
-        seen = await setting.answered("GET", path)
-        if seen["protected"] and not await fleet.at_work():
-            break
-    assert deaths.reached(point), f"{point} was never reached"
-    assert (seen["protected"], seen["failed"], seen["machines"]) == (1, 0, [])
-    effects = [one for one in await fleet.simulation.effects() if "/replicationprotecteditems/" in one["path"].lower()]
-    assert [one["method"] for one in effects] == ["PUT"]
-    assert len([event for event in fleet.take_events() if event["id"].endswith("/terminal")]) == 1
-    await setting.nothing_left()
-    await setting.answered("DELETE", path)
