@@ -21,6 +21,8 @@ from shared.operations.accepting import locks
 from shared.operations.accepting.acceptance import Acceptance
 from shared.operations.accepting.commands import Commands
 from shared.operations.accepting.locks import Locks
+from shared.operations.accepting.message_keys import TABLE as MESSAGE_KEYS
+from shared.operations.accepting.message_keys import MessageKeys
 from shared.operations.accepting.resolving import Resolver
 from shared.operations.model import store
 from shared.operations.model.identity import is_operation_id
@@ -59,7 +61,7 @@ if TYPE_CHECKING:
 S = TypeVar("S")
 _log = logging.getLogger(__name__)
 _LOCAL_BASE_URL = "http://localhost"
-_CORE_TABLES = (store.TABLE, locks.TABLE, budgets.TABLE, rejected.TABLE, TENANTS_TABLE)
+_CORE_TABLES = (store.TABLE, locks.TABLE, budgets.TABLE, rejected.TABLE, MESSAGE_KEYS, TENANTS_TABLE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +84,7 @@ class Runtime:
     timers: tuple[Job, ...]
     gauges: tuple[Job, ...]
     resolvers: Mapping[str, Resolver]
+    message_keys: MessageKeys
     readiness: tuple[ReadinessCheck, ...]
     pace: Pace = field(default_factory=Pace)
 
@@ -245,6 +248,7 @@ def assemble(
         found = await registry.provider()
         return VaultOwner(found.name, found.key_vault_url)
 
+    message_keys = MessageKeys(account.table(MESSAGE_KEYS))
     core = Core(
         settings=settings,
         clock=clock,
@@ -253,7 +257,7 @@ def assemble(
         blobs=blob_account,
         store=operations,
         locks=held,
-        acceptance=Acceptance(operations, held, account.queues, kinds, secrets),
+        acceptance=Acceptance(operations, held, account.queues, kinds, secrets, message_keys),
         commands=Commands(operations, account.queues, kinds, clock, ids),
         registry=registry,
         registry_table=registry_table,
@@ -301,6 +305,7 @@ def assemble(
         timers=(sweep.run, *(job for one in parts for job in one.timers)),
         gauges=tuple(job for one in parts for job in one.gauges),
         resolvers={kind: resolver for one in parts for kind, resolver in one.resolvers.items()},
+        message_keys=message_keys,
         readiness=tuple({check.name: check for one in parts for check in one.readiness}.values()),
     )
 

@@ -81,6 +81,7 @@ var tableNames = [
   'copyPolicies'
   'copyRuns'
   'rejected'
+  'messageKeys'
   'budgets'
   'tenants'
   'audit'

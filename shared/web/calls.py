@@ -9,6 +9,7 @@ from shared.access.records.tenant import Tenant
 from shared.access.registry import Registry
 from shared.access.roles import Role
 from shared.clock import Clock, Ids
+from shared.errors import ErrorCode, Refused
 from shared.operations.model.identity import is_operation_id, operation_id
 from shared.operations.model.kinds import Kind, Kinds
 from shared.operations.model.lists import Lists, Query
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from shared.access.tokens import TokenVerifier
     from shared.capability import ReadinessCheck
     from shared.operations.accepting.commands import Commands
+    from shared.operations.accepting.message_keys import MessageKeys
     from shared.operations.accepting.resolving import Resolver
 
 B = TypeVar("B")
@@ -84,6 +86,11 @@ class App(Protocol):
     @property
     def resolvers(self) -> "Mapping[str, Resolver]":
         """What resolves an operation of unknown outcome, by the kind's name."""
+        ...
+
+    @property
+    def message_keys(self) -> "MessageKeys":
+        """Which tenants' operations a message's id made."""
         ...
 
     @property
@@ -239,12 +246,20 @@ def require_kind_role(app: App, caller: Principal, operation: Operation, *, writ
 
 
 async def find_by_message(app: App, kind: Kind, intake: Intake) -> Operation:
-    """Return the operation that a message is about: by its id, or by the id of the message that created it; refuses with `NotFound`."""
+    """Return the operation that a message is about: by its id, or by the id of the message that created it.
+
+    Refuses with `NotFound`, and with `AmbiguousName` where messages of two tenants had that id and this one does not name its tenant.
+    """
     target = intake.target or ""
-    tenants = [intake.tenant] if intake.tenant else [tenant.name async for tenant in app.registry.each()]
     ids = [target] if is_operation_id(target) else []
-    for candidate in (*ids, *(operation_id(tenant, kind.name, name) for name in intake.names() for tenant in tenants)):
-        found = await app.store.get(candidate)
-        if found is not None and found.kind == kind.name and (intake.tenant in {None, found.tenant}):
-            return found
-    raise not_found(f"{kind.noun} '{target}'", target="target")
+    for name in intake.names():
+        tenants = (intake.tenant,) if intake.tenant else await app.message_keys.tenants_of(kind.name, name)
+        ids += [operation_id(tenant, kind.name, name) for tenant in tenants]
+    found = [operation for each in dict.fromkeys(ids) if (operation := await app.store.get(each)) is not None]
+    named = [one for one in found if one.kind == kind.name and intake.tenant in {None, one.tenant}]
+    if not named:
+        raise not_found(f"{kind.noun} '{target}'", target="target")
+    if len({one.tenant for one in named}) > 1:
+        message = f"Messages of several tenants had the id '{target}'. Name the tenant of the one that is meant."
+        raise Refused(ErrorCode.AMBIGUOUS_NAME, message, target="tenant")
+    return named[0]

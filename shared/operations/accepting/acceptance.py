@@ -1,7 +1,7 @@
 """Acceptance: from a request found good to an operation, once (docs/design/core.md, "Accept").
 
-Two storage calls where no lock must be taken first: one transaction of four inserts, and one message. A process that dies between the
-two leaves a row that the tick finds.
+Two storage calls where no lock must be taken first: one transaction of four inserts, and one message; a request by queue costs one more. A
+process that dies between the two leaves a row that the tick finds.
 """
 
 import logging
@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from shared import telemetry
 from shared.errors import ErrorCode, Refused
 from shared.operations.accepting.locks import Locks
+from shared.operations.accepting.message_keys import MessageKeys
 from shared.operations.crash_points import crash_point
 from shared.operations.model.kinds import Kinds
 from shared.operations.model.models import Accepted, NewOperation, Operation
@@ -34,6 +35,7 @@ class Acceptance:
     queues: Queues
     kinds: Kinds
     secrets: Secrets | None = None
+    message_keys: MessageKeys | None = None
 
     async def known(self, new: NewOperation) -> Operation | None:
         """Return the operation that a request with this key became earlier; raises `Refused` (RepeatabilityKeyReused) for another body."""
@@ -81,6 +83,8 @@ class Acceptance:
             if claim is not None:
                 await claim(operation)
             crash_point("accept.locked")
+            if self.message_keys is not None:
+                await self.message_keys.note(new)
             accepted = await self.store.insert(new, operation)
         except Refused:
             await self._give_back(new, operation, unclaim)
