@@ -90,7 +90,7 @@ class App(Protocol):
 
     @property
     def message_keys(self) -> "MessageKeys":
-        """Which tenants' operations a message's id made."""
+        """Which tenants have an operation that a message created."""
         ...
 
     @property
@@ -187,11 +187,11 @@ class Call(Generic[B]):
         """Which page of a list the query asks for; refuses with 400 a continuation of another list."""
         return read_page(self.query, self.caller, self.route.paging)
 
-    def listed(self, values: Sequence[JsonObject], last: str | None) -> HttpAnswer:
-        """Return a page of a list; `last` is where the next page begins after."""
+    def listed(self, values: Sequence[JsonObject], last: str | None, beside: JsonObject | None = None) -> HttpAnswer:
+        """Return a page of a list; `last` is where the next page begins after, `beside` further members of the answer."""
         where = self.route.path.format_map(self.path)
         body = page_body(values, last, path=where, query=self.query, principal=self.caller, base_url=self.base_url)
-        return HttpAnswer(200, body)
+        return HttpAnswer(200, {**(beside or {}), **body})
 
     async def list_operations(self, kind: Kind, filters: Mapping[str, str], view: Callable[[Operation], JsonObject]) -> HttpAnswer:
         """Return a page of the operations of a kind that the caller may see; `filters` are values that list rows carry."""
@@ -248,18 +248,21 @@ def require_kind_role(app: App, caller: Principal, operation: Operation, *, writ
 async def find_by_message(app: App, kind: Kind, intake: Intake) -> Operation:
     """Return the operation that a message is about: by its id, or by the id of the message that created it.
 
-    Refuses with `NotFound`, and with `AmbiguousName` where messages of two tenants had that id and this one does not name its tenant.
+    Refuses with `NotFound`, and with `AmbiguousName` where messages of that id created operations of several tenants and it names none.
     """
     target = intake.target or ""
     ids = [target] if is_operation_id(target) else []
     for name in intake.names():
-        tenants = (intake.tenant,) if intake.tenant else await app.message_keys.tenants_of(kind.name, name)
+        tenants = (intake.tenant,) if intake.tenant else await app.message_keys.tenants(kind.name, name)
         ids += [operation_id(tenant, kind.name, name) for tenant in tenants]
-    found = [operation for each in dict.fromkeys(ids) if (operation := await app.store.get(each)) is not None]
-    named = [one for one in found if one.kind == kind.name and intake.tenant in {None, one.tenant}]
-    if not named:
-        raise not_found(f"{kind.noun} '{target}'", target="target")
-    if len({one.tenant for one in named}) > 1:
-        message = f"Messages of several tenants had the id '{target}'. Name the tenant of the one that is meant."
-        raise Refused(ErrorCode.AMBIGUOUS_NAME, message, target="tenant")
-    return named[0]
+    found = {
+        one.id: one
+        for id_ in dict.fromkeys(ids)
+        if (one := await app.store.get(id_)) is not None and one.kind == kind.name and intake.tenant in {None, one.tenant}
+    }
+    if len(found) > 1:
+        message = f"Messages with the id '{target}' created operations of several tenants. Add 'tenant', or send the id of the operation."
+        raise Refused(ErrorCode.AMBIGUOUS_NAME, message, target="target")
+    for one in found.values():
+        return one
+    raise not_found(f"{kind.noun} '{target}'", target="target")

@@ -278,6 +278,6 @@ def unused(stack: Running, role: str) -> list[str]:
 def used(stack: Running) -> set[str]:
     """Return the actions of every operation that was asked for so far."""
     actions = {(route.method, route.operation): route.action for route in simulated_routes()}
-    actions |= {(route.method, route.operation): None for route in SECRETS}  # its role is built in
+    actions |= {(route.method, route.operation): route.action for route in SECRETS}
     found = (actions[(row["method"], row["operation"])] for row in stack.control("GET", "requests")["value"])
     return {action for action in found if action}

@@ -19,7 +19,7 @@ async def azure() -> AsyncIterator[Azure]:
         yield running
 
 
-async def _call(azure: Azure, method: str, path: str, body: Any = None, *, version: str | None = "7.5", **query: str) -> Reply:
+async def _call(azure: Azure, method: str, path: str, body: Any = None, *, version: str | None = "7.5", **query: Any) -> Reply:
     return await azure.call(method, path if path.startswith(("http", "/_")) else VAULT + path, body, version=version, **query)
 
 

@@ -1,6 +1,6 @@
 """Acceptance: from a request found good to an operation, once (docs/design/core.md, "Accept").
 
-Two storage calls where no lock must be taken first: one transaction of four inserts, and one message; a request by queue costs one more. A
+Two storage calls where no lock must be taken first: one transaction of four inserts, and one message; one more for a message's own key. A
 process that dies between the two leaves a row that the tick finds.
 """
 
@@ -34,8 +34,8 @@ class Acceptance:
     locks: Locks
     queues: Queues
     kinds: Kinds
+    message_keys: MessageKeys
     secrets: Secrets | None = None
-    message_keys: MessageKeys | None = None
 
     async def known(self, new: NewOperation) -> Operation | None:
         """Return the operation that a request with this key became earlier; raises `Refused` (RepeatabilityKeyReused) for another body."""
@@ -83,8 +83,8 @@ class Acceptance:
             if claim is not None:
                 await claim(operation)
             crash_point("accept.locked")
-            if self.message_keys is not None:
-                await self.message_keys.note(new)
+            if new.key is not None and new.actor.is_queue:
+                await self.message_keys.note(new.kind, new.key, new.tenant)
             accepted = await self.store.insert(new, operation)
         except Refused:
             await self._give_back(new, operation, unclaim)

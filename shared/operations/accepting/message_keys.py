@@ -1,34 +1,31 @@
-"""Which tenants' operations a message's `id` made: a later message names it without its tenant (docs/design/queues.md, "Intake").
+"""Which tenants have an operation that a message created under an id: the table `messageKeys` (docs/design/queues.md).
 
-One row per kind, id and tenant, written before the operation is accepted: a row without an operation does no harm, an operation without a
-row would not be found.
+A later message can name it by that id alone, without its tenant. A row is written before the operation, so that none is missing where there
+is an operation; one without an operation is found by reading that.
 """
 
-from dataclasses import dataclass
-from typing import Final
-
 from shared.operations.model.identity import short_hash
-from shared.operations.model.models import NewOperation
 from shared.storage.tables import Table
 
-TABLE: Final = "messageKeys"
-_BY_QUEUE: Final = "queue"
+TABLE = "messageKeys"
+MOST_TENANTS = 20
+"""How many tenants of one id are looked at: with two that have an operation, it is ambiguous."""
 
 
-@dataclass(frozen=True, slots=True)
 class MessageKeys:
-    """The rows."""
+    """Reads and writes the keys of messages. Errors of storage are raised as the SDK raises them."""
 
-    table: Table
+    def __init__(self, table: Table) -> None:
+        self._table = table
 
-    async def note(self, new: NewOperation) -> None:
-        """Note the key of a request that came by queue; of any other request nothing."""
-        if new.actor.kind == _BY_QUEUE and new.key is not None:
-            await self.table.upsert({"PartitionKey": short_hash(new.kind, new.key), "RowKey": new.tenant, "v": 1})
+    async def note(self, kind: str, key: str, tenant: str) -> None:
+        """Note that a message with this key is about to become an operation of the kind and the tenant."""
+        row = {"PartitionKey": short_hash(kind, key), "RowKey": short_hash(tenant), "v": 1, "kind": kind, "tenant": tenant}
+        await self._table.upsert(row)
 
-    async def tenants_of(self, kind: str, key: str) -> tuple[str, ...]:
-        """Return the tenants for which a message of this kind and id was accepted."""
-        found = self.table.range(
-            "PartitionKey eq @partition", select=["PartitionKey", "RowKey"], parameters={"partition": short_hash(kind, key)}
+    async def tenants(self, kind: str, key: str) -> tuple[str, ...]:
+        """Return the tenants of which messages with this key may have become operations of the kind: one read."""
+        found = self._table.range(
+            "PartitionKey eq @partition", select=["tenant"], parameters={"partition": short_hash(kind, key)}, limit=MOST_TENANTS
         )
-        return tuple([str(item.entity["RowKey"]) async for item in found])
+        return tuple([str(row.entity["tenant"]) async for row in found])
