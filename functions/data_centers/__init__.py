@@ -4,7 +4,8 @@ from functions.data_centers import endpoints, installations
 from functions.serve import endpoints as declared_in
 from shared.access.azure_pack_subscriptions import TABLE as SUBSCRIPTIONS
 from shared.capability import Capability, Core, Parts
-from shared.data_centers.kinds import DATA_CENTER, REQUESTS, TABLE
+from shared.data_centers.kinds import DATA_CENTER, TABLE
+from shared.tenant_queues import REQUESTS
 
 
 def _assemble(core: Core) -> Parts:

@@ -187,11 +187,11 @@ class Call(Generic[B]):
         """Which page of a list the query asks for; refuses with 400 a continuation of another list."""
         return read_page(self.query, self.caller, self.route.paging)
 
-    def listed(self, values: Sequence[JsonObject], last: str | None) -> HttpAnswer:
-        """Return a page of a list; `last` is where the next page begins after."""
+    def listed(self, values: Sequence[JsonObject], last: str | None, beside: JsonObject | None = None) -> HttpAnswer:
+        """Return a page of a list; `last` is where the next page begins after, `beside` further members of the answer."""
         where = self.route.path.format_map(self.path)
         body = page_body(values, last, path=where, query=self.query, principal=self.caller, base_url=self.base_url)
-        return HttpAnswer(200, body)
+        return HttpAnswer(200, {**(beside or {}), **body})
 
     async def list_operations(self, kind: Kind, filters: Mapping[str, str], view: Callable[[Operation], JsonObject]) -> HttpAnswer:
         """Return a page of the operations of a kind that the caller may see; `filters` are values that list rows carry."""
