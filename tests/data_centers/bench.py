@@ -440,7 +440,6 @@ async def bench(*, document: Json | None = None, **settings: Any) -> AsyncIterat
     with (
         patch.object(seeding, "connect", lambda _: storage),
         patch.object(connections, "Transport", transport),
-        patch.object(crash_points, "_folder", "memory"),
     ):
         await seeding.seed("", TENANTS)
         app = Settings(FARSHORE_KEY_VAULT_URL=OWN, PUBLIC_BASE_URL=BASE_URL)
@@ -448,7 +447,7 @@ async def bench(*, document: Json | None = None, **settings: Any) -> AsyncIterat
         runtime = assemble(app, _CAPABILITIES, clock, RandomIds(), cast("Any", storage), cast("Any", MemoryBlobs()), None, vaults)
         runtime = replace(runtime, tokens=cast("Any", _Callers(runtime)))
         running = Bench(platform, pack, storage, vaults, runtime)
-        with patch.object(crash_points, "_crash", running.reached):
+        with patch.object(crash_points, "reach", running.reached):
             put = await running.request("PUT", "/azure-packs/pack", document or installation())
             assert put.status == 201, put
             yield running

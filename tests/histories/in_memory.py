@@ -46,13 +46,14 @@ from shared.arm.credentials import CachedCredential
 from shared.capability import check_queues, intake_queues, step_queues
 from shared.clock import RandomIds
 from shared.composition import Runtime, assemble
+from shared.operations import crash_points
 from shared.operations.model.models import Actor
 from shared.operations.outside.messages import read_check, read_step
 from shared.operations.outside.receiving import Delivery
 from shared.settings import Settings
 from shared.web.calls import Endpoint
 from shared.web.entry import answer
-from tests.histories.workers import Outside, WorkerLostError, Workers
+from tests.histories.workers import Outside, Points, WorkerLostError, Workers
 from tests.support.memory import MemoryBlobs, MemoryStorage, parse_filter
 
 Json = dict[str, Any]
@@ -154,6 +155,8 @@ class GateTransport:
             authorization=request.headers.get("Authorization", ""),
             client_request_id=request.headers.get("x-ms-client-request-id", ""),
             base_url=AZURE,
+            if_match=request.headers.get("If-Match", ""),
+            if_none_match=request.headers.get("If-None-Match", ""),
         )
         await asyncio.sleep(0)
         outcome = self._gate.receive(received)
@@ -221,6 +224,7 @@ class MemoryApp:
     storage: MemoryStorage
     chance: random.Random
     log: Path
+    points: Points = field(default_factory=Points)
 
     @staticmethod
     async def start(platform: Platform, estate: Json, chance: random.Random, log: Path) -> "MemoryApp":
@@ -230,7 +234,7 @@ class MemoryApp:
         storage, gate = MemoryStorage(), Gate(platform, Routes(SERVICES))
         with patch.object(seeding, "connect", lambda _: storage):
             await seeding.seed("", platform.estate()["tenants"])
-        settings = Settings(AZURE_RESOURCE_MANAGER_URL=AZURE, FARSHORE_QUEUE_ROLES="Copies.Write,Failovers.Execute")
+        settings = Settings(AZURE_RESOURCE_MANAGER_URL=AZURE, FARSHORE_QUEUE_ROLES="Copies.Write,Failovers.Execute,Tenants.Write")
         credential = CachedCredential(cast("Any", IssuedTokens(platform)))
         ids, clock = RandomIds(), HistoryClock(platform)
         account, blobs, transport = Outside(storage), Outside(MemoryBlobs()), Outside(GateTransport(gate))
@@ -256,11 +260,16 @@ class MemoryApp:
                 request = func.HttpRequest(
                     method, f"http://localhost/api{url}", headers=sent, params={}, route_params=found.groupdict(), body=content
                 )
-                return await self.workers.run(partial(_answer, request, endpoint))
+                with patch.object(crash_points, "reach", self.points.reach):
+                    return await self.workers.run(partial(_answer, request, endpoint))
         raise AssertionError(f"no route for {method} {path}")
 
     async def advance(self, step: timedelta) -> None:
         """Move Azure's time, and do what came due."""
+        with patch.object(crash_points, "reach", self.points.reach):
+            await self._advance(step)
+
+    async def _advance(self, step: timedelta) -> None:
         self.platform.clock.move(step)
         self.gate.land()
         for number in range(len(self.workers.runtime.timers)):
