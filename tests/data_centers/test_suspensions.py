@@ -134,13 +134,12 @@ async def test_save_saves_and_resume_starts() -> None:
 async def test_a_subscription_that_was_suspended_by_hand_is_resumed_without_starting_anything() -> None:
     async with bench() as app:
         subscription = await ordered(app, idle="Stopped")
-        row = app.pack.gate.state.subscriptions.get(subscription)
-        app.pack.gate.apply((app.pack.gate.state.put("subscriptions", row | {"State": 2}),))
+        app.change("subscriptions", subscription, State=2)
         await app.advance(timedelta(minutes=1))
         assert (await app.shown())["observed"]["drift"] == ["suspendedElsewhere"]
         operation = await done(app, await app.act("resume", {}))
         assert (operation["status"], len(operation["result"]["notes"]), app.power()["idle"]) == ("Succeeded", 1, "Stopped")
-        assert app.pack.gate.state.subscriptions.get(subscription)["State"] == 1
+        assert app.row("subscriptions", subscription)["State"] == 1
 
 
 async def test_start_on_resume_false_closes_the_record_and_starts_nothing() -> None:

@@ -11,12 +11,12 @@ from shared.azure_pack.quotas import SERVICE
 from shared.azure_pack.subscriptions import Subscription, SubscriptionState, SyncState
 from shared.clock import Clock
 from shared.data_centers.gateway import Gateway
-from shared.data_centers.rules.syncing import LOOKS, InForce, LookAt, Seen, Synchronize, decide
-from shared.data_centers.state import OperationDetail, OperationState, SyncMemory, SyncShown, Watch
+from shared.data_centers.records.state import OperationDetail, OperationState, SyncMemory, SyncShown, Watch
+from shared.data_centers.rules.syncing import LOOKS, InForce, LookAt, QuotaLook, Synchronize, decide
 from shared.errors import CallFailure, ErrorCode, FailureKind
 from shared.installations.connections import Connections
 from shared.installations.failures import ATTENTION
-from shared.installations.plans import Resource
+from shared.installations.resources import Resource
 from shared.operations.model.models import JsonObject
 from shared.operations.model.rows import Active
 from shared.operations.running.outcomes import Checked, Unread
@@ -89,11 +89,11 @@ class Following:
                 return Checked(at=decision.at, data=data, detail=detail, attention=attention)
 
 
-def seen_of(subscription: Subscription) -> Seen:
+def seen_of(subscription: Subscription) -> QuotaLook:
     """Return what a subscription shows of its quota."""
     service = next((one for one in subscription.services if (one.type or "").lower() == SERVICE), None)
     of_service = service.quota_sync_state if service is not None else subscription.quota_sync_state
-    return Seen(subscription.quota_sync_state, of_service, None, subscription.last_error_message)
+    return QuotaLook(subscription.quota_sync_state, of_service, None, subscription.last_error_message)
 
 
 def _activated(found: Subscription | None, state: OperationState, since: datetime, now: datetime) -> Checked:

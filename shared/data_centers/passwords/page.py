@@ -4,7 +4,7 @@ from pathlib import Path
 
 from shared.web.answers import HttpAnswer
 
-_PAGE = Path(__file__).with_name("secret_page.html")
+_PAGE = Path(__file__).with_name("page.html")
 _HEADERS = {
     "Content-Type": "text/html; charset=utf-8",
     "Content-Security-Policy": "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; connect-src 'self'; "

@@ -8,15 +8,15 @@ from uuid import UUID
 
 from pydantic import BaseModel
 
-from shared.access.azure_pack_subscriptions import AzurePackSubscriptions
+from shared.access.records.azure_pack_subscriptions import AzurePackSubscriptions
 from shared.clock import Clock, Ids
 from shared.data_centers.gateway import Gateway
-from shared.data_centers.record import DataCenter
+from shared.data_centers.records.record import DataCenter
+from shared.data_centers.records.state import OperationDetail, OperationState
+from shared.data_centers.records.store import DataCenterStore
 from shared.data_centers.requests import OrderRequest
 from shared.data_centers.rules.naming import add_on_id, subscription_id
 from shared.data_centers.rules.quotas import Rules
-from shared.data_centers.state import OperationDetail, OperationState
-from shared.data_centers.store import DataCenterStore
 from shared.errors import CallFailure, ErrorCode, FailureKind, Problem
 from shared.installations.connections import Connections
 from shared.installations.document import InstallationRequest

@@ -3,15 +3,15 @@
 checkingDeletion ► deletingMachines ► deletingSubscription ► deletion ► cleaning
 """
 
-from shared.data_centers.claim import DataCenterClaim
-from shared.data_centers.machines import seen, work_on, works
-from shared.data_centers.quota_steps import ensure_add_on_deleted, ensure_unlinked, watch
-from shared.data_centers.record import DataCenterState, SecretOf
+from shared.data_centers.records.record import DataCenterState, SecretOf
+from shared.data_centers.records.state import Watch
 from shared.data_centers.requests import DeleteRequest
 from shared.data_centers.rules.power import Goal, PowerCall
 from shared.data_centers.rules.suspension import SeenMachine
-from shared.data_centers.state import Watch
-from shared.data_centers.undoing import delete_account, delete_subscription, delete_user
+from shared.data_centers.steps.claim import DataCenterClaim
+from shared.data_centers.steps.machines import seen, work_on, works
+from shared.data_centers.steps.quotas import ensure_add_on_deleted, ensure_unlinked, watch
+from shared.data_centers.steps.undoing import delete_account, delete_subscription, delete_user
 from shared.errors import CallFailure, ErrorCode, FailureKind, Problem
 from shared.operations.running.outcomes import Next, Outcome
 
@@ -19,7 +19,7 @@ _MOST_SHOWN = 20
 
 
 async def checking(dc: DataCenterClaim) -> Outcome:
-    """Refuse a deletion that would leave machines behind, unless it says so."""
+    """Refuse a deletion that would leave machines behind, unless it is forced."""
     request = dc.request(DeleteRequest)
     if await dc.gateway.subscription(dc.subscription) is None:
         return Next("cleaning")

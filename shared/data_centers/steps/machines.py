@@ -8,11 +8,11 @@ from uuid import UUID
 
 from shared.azure_pack.odata.literals import Key
 from shared.azure_pack.vmm.machines import Machine
-from shared.data_centers.claim import DataCenterClaim
+from shared.data_centers.records.state import MachineWork
 from shared.data_centers.rules import power
 from shared.data_centers.rules.power import Goal, JobState, PowerCall, PowerState, power_state
 from shared.data_centers.rules.suspension import SeenMachine
-from shared.data_centers.state import MachineWork
+from shared.data_centers.steps.claim import DataCenterClaim
 from shared.errors import CallFailure, ErrorCode, FailureKind, Problem
 from shared.installations.failures import refusal_problem
 from shared.operations.model.models import Intent

@@ -6,8 +6,11 @@ checkingChange ► migrating ► changingQuota ► changingAddOns ► syncing �
 from collections.abc import Mapping
 
 from shared.clock import to_text
-from shared.data_centers.claim import DataCenterClaim, stop
-from shared.data_centers.quota_steps import (
+from shared.data_centers.records.record import AddOnOf, DataCenter, DataCenterState, PlanReference, QuotaSync
+from shared.data_centers.requests import ChangeRequest
+from shared.data_centers.rules.quotas import order_problems, usage_problems
+from shared.data_centers.steps.claim import DataCenterClaim, stop
+from shared.data_centers.steps.quotas import (
     begin_sync,
     ensure_link,
     ensure_quota,
@@ -18,11 +21,9 @@ from shared.data_centers.quota_steps import (
     is_linked,
     plan_of,
 )
-from shared.data_centers.record import AddOnOf, DataCenter, DataCenterState, PlanReference, QuotaSync
-from shared.data_centers.requests import ChangeRequest
-from shared.data_centers.rules.quotas import order_problems, usage_problems
 from shared.errors import ErrorCode, Problem
-from shared.installations.plans import PlanFacts, Resource
+from shared.installations.plans import PlanFacts
+from shared.installations.resources import Resource
 from shared.operations.model.models import Intent
 from shared.operations.running.outcomes import Next, Outcome
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from shared.clock import Clock, Ids, from_text, to_text
-from shared.data_centers.record import DataCenter, DataCenterState, SecretState, Suspension
+from shared.data_centers.records.record import DataCenter, SecretState, Suspension
 from shared.operations.model.identity import inverted, short_hash
 from shared.storage.documents import DocumentStore, Stored
 from shared.storage.tables import Conflict, Found, Table
@@ -229,11 +229,6 @@ class DataCenterStore:
         except Conflict:
             return await self.link_key() or reference
         return reference
-
-
-def is_active(record: DataCenter) -> bool:
-    """Return whether a data center is shown where no state is asked for."""
-    return record.state is not DataCenterState.DELETED
 
 
 def _name(data_center: str) -> str:

@@ -6,17 +6,17 @@ from datetime import timedelta
 from functools import partial
 
 from shared.access.registry import Registry
-from shared.data_centers import changing, deleting
 from shared.data_centers.admission import Admitting
-from shared.data_centers.claim import DataCenterClaim, Run, Tools, step
-from shared.data_centers.following import Following
-from shared.data_centers.one_time import OneTimeSecrets
-from shared.data_centers.ordering import UNDOING, OrderSteps, make_account, welcome
-from shared.data_centers.quota_steps import following, watch
-from shared.data_centers.state import Watch
-from shared.data_centers.suspending import SuspensionSteps
-from shared.data_centers.turns import Turns
-from shared.data_centers.undoing import undoing
+from shared.data_centers.passwords.one_time import OneTimeSecrets
+from shared.data_centers.records.state import Watch
+from shared.data_centers.steps import changing, deleting
+from shared.data_centers.steps.claim import DataCenterClaim, Run, Tools, step
+from shared.data_centers.steps.following import Following
+from shared.data_centers.steps.ordering import UNDOING, OrderSteps, make_account, welcome
+from shared.data_centers.steps.quotas import following, watch
+from shared.data_centers.steps.suspending import SuspensionSteps
+from shared.data_centers.steps.turns import Turns
+from shared.data_centers.steps.undoing import undoing
 from shared.operations.model.models import Intent
 from shared.operations.running.outcomes import Outcome
 from shared.operations.running.workflow import Step, Workflow

@@ -12,8 +12,8 @@ from typing import Final
 
 from shared.clock import Clock, from_text
 from shared.data_centers.kinds import DATA_CENTER
-from shared.data_centers.record import DataCenter, SecretOf, SecretState
-from shared.data_centers.store import DataCenterStore
+from shared.data_centers.records.record import DataCenter, SecretOf, SecretState
+from shared.data_centers.records.store import DataCenterStore
 from shared.errors import ErrorCode, Refused
 from shared.installations.connections import Connections
 from shared.installations.secrets import Vault

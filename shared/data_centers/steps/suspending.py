@@ -9,14 +9,14 @@ from typing import Final
 from shared.access.registry import Registry
 from shared.azure_pack.subscriptions import SubscriptionState, SyncState
 from shared.clock import to_text
-from shared.data_centers.claim import DataCenterClaim
-from shared.data_centers.machines import LOOK_AGAIN, seen, work_on, works
-from shared.data_centers.quota_steps import watch
-from shared.data_centers.record import DataCenter, DataCenterState, Suspension
+from shared.data_centers.records.record import DataCenter, DataCenterState, Suspension
+from shared.data_centers.records.state import MachineWork, Watch
 from shared.data_centers.requests import ResumeRequest, SuspendRequest
 from shared.data_centers.rules.power import FIRST, Goal, PowerCall, PowerState
 from shared.data_centers.rules.suspension import SeenMachine, is_complete, to_start, to_stop, with_seen, with_started
-from shared.data_centers.state import MachineWork, Watch
+from shared.data_centers.steps.claim import DataCenterClaim
+from shared.data_centers.steps.machines import LOOK_AGAIN, seen, work_on, works
+from shared.data_centers.steps.quotas import watch
 from shared.errors import CallFailure, ErrorCode, Problem
 from shared.installations.document import AfterSuspension, InstallationRequest
 from shared.operations.model.models import Intent
@@ -113,7 +113,7 @@ class SuspensionSteps:
         return changing and since is not None and dc.clock.now() - since < dc.settings.defaults.machine_timeout
 
     async def after_suspension(self, dc: DataCenterClaim) -> AfterSuspension:
-        """Return what happens to machines: the call's word, the data center's, the tenant's, the installation's."""
+        """Return what happens to machines: as the call has it, else the data center, the tenant, the installation."""
         asked = dc.request(SuspendRequest).operation_after_suspension
         return asked or (await settings_of(dc.record, dc.settings, self.registry))[0]
 
@@ -207,9 +207,9 @@ def _finished(dc: DataCenterClaim, record: Suspension | None, code: ErrorCode) -
     if not failed:
         return dc.ended(None, **result)
     names = ", ".join(one.name for one in failed[:10])
-    word = "stopped" if code is ErrorCode.MACHINES_NOT_STOPPED else "started"
+    done = "stopped" if code is ErrorCode.MACHINES_NOT_STOPPED else "started"
     details = tuple(one.error for one in failed[:_MOST_SHOWN] if one.error is not None)
-    return dc.ended(Problem(code, f"{len(failed)} machines could not be {word}: {names}.", None, details), **result)
+    return dc.ended(Problem(code, f"{len(failed)} machines could not be {done}: {names}.", None, details), **result)
 
 
 def _shown(one: MachineWork) -> dict[str, object]:

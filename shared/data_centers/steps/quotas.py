@@ -5,20 +5,21 @@ from datetime import timedelta
 from typing import Final
 
 from shared.azure_pack.quotas import SERVICE
-from shared.azure_pack.subscriptions import AddOn, ServiceQuota, Subscription
-from shared.data_centers.claim import DataCenterClaim
-from shared.data_centers.record import AddOnOf
+from shared.azure_pack.subscriptions import AddOn, ServiceQuota
+from shared.data_centers.records.record import AddOnOf
+from shared.data_centers.records.state import SyncMemory, Watch
 from shared.data_centers.rules.quotas import holds, service_quota, total_limits
 from shared.data_centers.rules.syncing import LOOKS, Waiting
-from shared.data_centers.state import SyncMemory, Watch
+from shared.data_centers.steps.claim import DataCenterClaim
 from shared.errors import CallFailure, ErrorCode, FailureKind, Problem
-from shared.installations.plans import PlanFacts, Resource
+from shared.installations.plans import PlanFacts
+from shared.installations.resources import Resource
 from shared.operations.model.models import Intent
 from shared.operations.running.outcomes import Follow, Outcome
 
 STEP_OF: Final = {Watch.ACTIVATION: "activation", Watch.SYNC: "syncing", Watch.GONE: "deletion"}
 """The step that an operation is at while its checks look for something."""
-_BY_ID: Final = "the add-on has an id of this order's own, which nobody else chooses"
+_BY_ID: Final = "the add-on's id is made of this order alone"
 
 
 def group_of(dc: DataCenterClaim) -> str:
@@ -166,12 +167,6 @@ def begin_sync(dc: DataCenterClaim, wanted: Mapping[Resource, int], plan: PlanFa
     dc.state.limits = {str(resource): number for resource, number in total_limits(wanted, plan).items()}
     dc.state.cloud = str(plan.cloud) if plan.cloud else None
     return watch(dc, Watch.SYNC, then)
-
-
-def service_state(subscription: Subscription) -> str:
-    """Return the synchronisation of the machines' service of a subscription, else that of the subscription."""
-    one = next((each for each in subscription.services if (each.type or "").lower() == SERVICE), None)
-    return str(one.quota_sync_state if one is not None else subscription.quota_sync_state)
 
 
 def _systemcenter(add_on: AddOn | None) -> ServiceQuota | None:

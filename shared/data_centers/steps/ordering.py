@@ -9,13 +9,16 @@ from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
-from shared.access.azure_pack_subscriptions import Access, MappedSubscription
+from shared.access.records.azure_pack_subscriptions import Access, MappedSubscription
 from shared.azure_pack.subscriptions import Subscription
 from shared.clock import from_text, to_text
-from shared.data_centers.accounts import keep_password
 from shared.data_centers.admission import Admitting, wanted_resources
-from shared.data_centers.claim import DataCenterClaim, stop
-from shared.data_centers.quota_steps import (
+from shared.data_centers.passwords.accounts import keep_password
+from shared.data_centers.records.record import AddOnOf, DataCenterState, PlanReference, QuotaSync, SecretOf, SecretState, UserReference
+from shared.data_centers.records.state import Watch
+from shared.data_centers.rules.quotas import resources_of
+from shared.data_centers.steps.claim import DataCenterClaim, stop
+from shared.data_centers.steps.quotas import (
     CLOCK_MARGIN,
     begin_sync,
     ensure_link,
@@ -25,9 +28,6 @@ from shared.data_centers.quota_steps import (
     plan_of,
     watch,
 )
-from shared.data_centers.record import AddOnOf, DataCenterState, PlanReference, QuotaSync, SecretOf, SecretState, UserReference
-from shared.data_centers.rules.quotas import resources_of
-from shared.data_centers.state import Watch
 from shared.errors import CallFailure, ErrorCode, FailureKind, Problem
 from shared.installations.accounts import Account
 from shared.operations.model.models import Intent

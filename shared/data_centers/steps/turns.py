@@ -5,11 +5,11 @@ from datetime import timedelta
 from typing import Final
 
 from shared.clock import to_text
-from shared.data_centers.claim import DataCenterClaim, Tools
 from shared.data_centers.kinds import Action
-from shared.data_centers.record import DataCenter, DataCenterState, Pending
+from shared.data_centers.records.record import DataCenter, DataCenterState, Pending
+from shared.data_centers.records.state import OperationState
 from shared.data_centers.rules import turns as rules
-from shared.data_centers.state import OperationState
+from shared.data_centers.steps.claim import DataCenterClaim, Tools
 from shared.errors import ErrorCode, Problem, Refused
 from shared.operations.model.rows import Active
 from shared.operations.running.outcomes import Next, Outcome, Wait

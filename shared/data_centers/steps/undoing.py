@@ -9,13 +9,13 @@ from datetime import timedelta
 from typing import Final
 
 from shared.azure_pack.subscriptions import SubscriptionState
-from shared.data_centers.accounts import secret_name
-from shared.data_centers.claim import DataCenterClaim
 from shared.data_centers.kinds import Action
-from shared.data_centers.ordering import is_made_by_us
-from shared.data_centers.quota_steps import ensure_add_on_deleted, ensure_unlinked, ensure_unsubscribed, gone_is_good
-from shared.data_centers.record import DataCenterState, LeftBehind, SecretOf
+from shared.data_centers.passwords.accounts import secret_name
+from shared.data_centers.records.record import DataCenterState, LeftBehind, SecretOf
 from shared.data_centers.rules.compensation import to_undo
+from shared.data_centers.steps.claim import DataCenterClaim
+from shared.data_centers.steps.ordering import is_made_by_us
+from shared.data_centers.steps.quotas import ensure_add_on_deleted, ensure_unlinked, ensure_unsubscribed, gone_is_good
 from shared.errors import CallFailure, ErrorCode, FailureKind, Problem
 from shared.installations.failures import ATTENTION
 from shared.operations.model.models import Intent, Status

@@ -4,8 +4,8 @@ import secrets
 import string
 from typing import Final
 
-from shared.data_centers.claim import DataCenterClaim
 from shared.data_centers.kinds import Action
+from shared.data_centers.steps.claim import DataCenterClaim
 from shared.errors import CallFailure, ErrorCode, FailureKind
 from shared.values.hidden import Hidden
 
