@@ -17,10 +17,11 @@ from shared.access.registry import Registry
 from shared.capability import Capability, Core, Job, Parts, ReadinessCheck, check_queues, intake_queues, step_queues, tables_of
 from shared.clock import Clock, Ids, RandomIds, RemoteClock, SystemClock
 from shared.dispatch import Dispatch, dispatches
-from shared.operations.accepting import locks
+from shared.operations.accepting import locks, message_keys
 from shared.operations.accepting.acceptance import Acceptance
 from shared.operations.accepting.commands import Commands
 from shared.operations.accepting.locks import Locks
+from shared.operations.accepting.message_keys import MessageKeys
 from shared.operations.accepting.resolving import Resolver
 from shared.operations.model import store
 from shared.operations.model.identity import is_operation_id
@@ -59,7 +60,7 @@ if TYPE_CHECKING:
 S = TypeVar("S")
 _log = logging.getLogger(__name__)
 _LOCAL_BASE_URL = "http://localhost"
-_CORE_TABLES = (store.TABLE, locks.TABLE, budgets.TABLE, rejected.TABLE, TENANTS_TABLE)
+_CORE_TABLES = (store.TABLE, locks.TABLE, budgets.TABLE, rejected.TABLE, message_keys.TABLE, TENANTS_TABLE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +110,11 @@ class Runtime:
     def registry(self) -> Registry:
         """The tenant registry."""
         return self.core.registry
+
+    @property
+    def message_keys(self) -> MessageKeys:
+        """Which tenants have an operation that a message created."""
+        return self.core.acceptance.message_keys
 
     @property
     def commands(self) -> Commands:
@@ -253,7 +259,7 @@ def assemble(
         blobs=blob_account,
         store=operations,
         locks=held,
-        acceptance=Acceptance(operations, held, account.queues, kinds, secrets),
+        acceptance=Acceptance(operations, held, account.queues, kinds, MessageKeys(account.table(message_keys.TABLE)), secrets),
         commands=Commands(operations, account.queues, kinds, clock, ids),
         registry=registry,
         registry_table=registry_table,

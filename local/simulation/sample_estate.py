@@ -67,6 +67,13 @@ _HINDERED: dict[str, tuple[tuple[str, Json, Json], tuple[str, Json, Json]]] = {
 }
 
 
+#: What the principal `farshore` may do with secrets: its own vault's are its own, those of the tenants' vaults it reads.
+_SECRETS_OFFICER = "Microsoft.KeyVault/vaults/secrets/*"
+_SECRETS_USER = ("Microsoft.KeyVault/vaults/secrets/getSecret/action", "Microsoft.KeyVault/vaults/secrets/readMetadata/action")
+#: The app's own key vault.
+APP_VAULT = "farshore"
+
+
 def subscription_id(tenant: str) -> str:
     """Return the GUID of a sample tenant's subscription."""
     return derived("sample subscription", tenant)
@@ -86,15 +93,27 @@ def sample_estate(now: datetime) -> Json:
     }
     for name, display_name, kind in TENANTS:
         _add_tenant(estate, name, display_name, kind, now)
+    estate["keyVaults"] = [{"id": key_vault_id(name), "location": LOCATIONS[0]} for name in (APP_VAULT, *(each[0] for each in TENANTS))]
     return estate
+
+
+def key_vault_id(name: str) -> str:
+    """Return the ARM id of a sample key vault: the app's own, or a tenant's by the tenant's name."""
+    owner = TENANTS[0][0] if name == APP_VAULT else name
+    group = f"/subscriptions/{subscription_id(owner)}/resourceGroups/{owner}-production"
+    return f"{group}/providers/Microsoft.KeyVault/vaults/{name if name == APP_VAULT else f'kv-{name}'}"
 
 
 def app_principal(scopes: list[str]) -> Json:
     """Return the principal `farshore`, the app's managed identity, with its actions at these scopes."""
+    vaults = [
+        {"scope": key_vault_id(APP_VAULT), "actions": [], "dataActions": [_SECRETS_OFFICER]},
+        *({"scope": key_vault_id(name), "actions": [], "dataActions": list(_SECRETS_USER)} for name, _, _ in TENANTS),
+    ]
     return {
         "id": derived("sample principal", "farshore"),
         "name": "farshore",
-        "roleAssignments": [{"scope": scope, "actions": list(ACTIONS)} for scope in scopes],
+        "roleAssignments": [*({"scope": scope, "actions": list(ACTIONS)} for scope in scopes), *vaults],
     }
 
 

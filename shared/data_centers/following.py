@@ -45,7 +45,7 @@ class Following:
         state = OperationState.of(data)
         try:
             connection = await self.connections.get(state.installation)
-            if connection is None or state.subscription is None:
+            if connection is None:
                 return Unread(f"the installation '{state.installation}' was not found.")
             return await self._look(Gateway(connection), state, data)
         except CallFailure as failure:

@@ -30,6 +30,7 @@ def watch(dc: DataCenterClaim, what: Watch, then: str) -> Outcome:
     """Leave the operation to the checks until what they look for is there; then the step `then` runs."""
     now = dc.clock.now()
     dc.state.watch, dc.state.watched_since, dc.state.then = what, now, then
+    dc.state.subscription, dc.state.user = str(dc.subscription), dc.user  # not known where it was accepted before the order had them
     return Follow(now + LOOKS[0], group_of(dc), STEP_OF[what])
 
 

@@ -87,7 +87,8 @@ class Turns:
         return Wait(self.tools.clock.now() + near)
 
     def _begin(self, dc: DataCenterClaim) -> Outcome:
-        if dc.record.state.gone and dc.state.action is not Action.CREATE:
+        there = dc.record.state in {DataCenterState.ACTIVE, DataCenterState.SUSPENDED}
+        if not there and dc.state.action is not Action.CREATE:
             return self._not_found(dc)
         return Next(FIRST_STEPS[dc.state.action])
 

@@ -46,13 +46,14 @@ from shared.arm.credentials import CachedCredential
 from shared.capability import check_queues, intake_queues, step_queues
 from shared.clock import RandomIds
 from shared.composition import Runtime, assemble
+from shared.operations import crash_points
 from shared.operations.model.models import Actor
 from shared.operations.outside.messages import read_check, read_step
 from shared.operations.outside.receiving import Delivery
 from shared.settings import Settings
 from shared.web.calls import Endpoint
 from shared.web.entry import answer
-from tests.histories.workers import Outside, WorkerLostError, Workers
+from tests.histories.workers import Outside, Points, WorkerLostError, Workers
 from tests.support.memory import MemoryBlobs, MemoryStorage, parse_filter
 from tests.support.secrets import OWN, MemoryVaults
 
@@ -225,6 +226,7 @@ class MemoryApp:
     chance: random.Random
     log: Path
     vaults: MemoryVaults
+    points: Points = field(default_factory=Points)
 
     @staticmethod
     async def start(platform: Platform, estate: Json, chance: random.Random, log: Path) -> "MemoryApp":
@@ -265,11 +267,16 @@ class MemoryApp:
                 request = func.HttpRequest(
                     method, f"http://localhost/api{url}", headers=sent, params={}, route_params=found.groupdict(), body=content
                 )
-                return await self.workers.run(partial(_answer, request, endpoint))
+                with patch.object(crash_points, "reach", self.points.reach):
+                    return await self.workers.run(partial(_answer, request, endpoint))
         raise AssertionError(f"no route for {method} {path}")
 
     async def advance(self, step: timedelta) -> None:
         """Move Azure's time, and do what came due."""
+        with patch.object(crash_points, "reach", self.points.reach):
+            await self._advance(step)
+
+    async def _advance(self, step: timedelta) -> None:
         self.platform.clock.move(step)
         self.gate.land()
         for number in range(len(self.workers.runtime.timers)):

@@ -92,6 +92,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"keyVaultUrl": "https://contoso.vault.azure.net.evil.example"}, "keyVaultUrl"),
     ({"keyVaultUrl": "https://evil.example/contoso.vault.azure.net"}, "keyVaultUrl"),
     ({"keyVaultUrl": "https://user@contoso.vault.azure.net"}, "keyVaultUrl"),
+    ({"keyVaultUrl": "https://FARSHORE.vault.azure.net"}, "keyVaultUrl"),
     ({"quotas": {"cores": -1}}, "quotas.cores"),
     ({"quotas": {"cores": 10_000_001}}, "quotas.cores"),
     ({"quotas": {"cores": 1.5}}, "quotas.cores"),

@@ -9,10 +9,12 @@ from shared.copies.policies.document import PolicyDocument
 from shared.copies.policies.management.answers import LastRun, PolicyBody, etag_of, policy_body
 from shared.copies.policies.management.looks import Looks
 from shared.copies.policies.management.ownership import require_own
+from shared.copies.policies.plans.answers import PlanBody
+from shared.copies.policies.plans.service import Plans
 from shared.copies.policies.reading import policy_name, read_policy
 from shared.copies.policies.records.record import PolicyRecord
 from shared.copies.policies.records.store import MOST_POLICIES, PolicyStore, StoredPolicy
-from shared.copies.policies.runs.request import stored_run
+from shared.copies.policies.runs.request import RunRequest, stored_run
 from shared.copies.policies.warnings import PolicyWarning
 from shared.errors import ErrorCode, Problem, Refused
 from shared.operations.model.models import Actor
@@ -41,6 +43,7 @@ class Policies:
 
     store: PolicyStore
     looks: Looks
+    plans: Plans
     registry: Registry
     operations: Store
     clock: Clock
@@ -105,12 +108,28 @@ class Policies:
                 continue
         raise _changing()
 
+    async def dry_run(self, tenant: str, name: str, sent: SentBody) -> PlanBody:
+        """Return the plan of a document, and store nothing; refuses as `put`, but for its conditions."""
+        document = await self.read(tenant, name, sent)
+        standing = await self.store.get(tenant, name)
+        shown = standing.record.name if standing is not None else name
+        looked = await self.looks.look(tenant, shown, document)
+        if looked.problems:
+            raise refused_by_azure(looked.problems)
+        decided = looked.decided or await self.looks.deciding.decide(tenant, shown, document, RunRequest())
+        return await self.plans.of_document(shown, standing, document, decided)
+
     async def read(self, tenant: str, name: str, sent: SentBody) -> PolicyDocument:
         """Return the document of a request; refuses with `InvalidRequest`, and `NotFound` for what is another tenant's."""
         policy_name(name)
         document = read_policy(sent, self.clock.now())
         await require_own(self.registry, tenant, document)
         return document
+
+    async def is_written(self, tenant: str, name: str, sent: SentBody) -> bool:
+        """Return whether a policy is stored as it was sent; refuses a wrong document as `put`."""
+        document, found = await self.read(tenant, name, sent), await self.store.get(tenant, name)
+        return found is not None and etag_of(found.record.document) == etag_of(document)
 
     async def delete(self, tenant: str, name: str, condition: Condition) -> None:
         """Delete a policy; nothing in Azure is deleted. Refuses with `NotFound`, 428 without a condition, 412."""
