@@ -93,6 +93,7 @@ BODIES: dict[str, Callable[[Things], Json]] = {
         "network": its.networks[1],
         "firstAt": (datetime.now(UTC) + timedelta(days=1)).isoformat(),
     },
+    "CreateMachine": lambda _: {"name": "a", "service": "s", "size": "x", "osDisk": {"existing": "d"}},
     "ShutDown": lambda _: {"state": "stopped"},
     "ProtectionPolicyRequest": lambda its: {
         "cloud": its.cloud,
