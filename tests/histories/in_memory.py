@@ -6,6 +6,7 @@ simulation.
 """
 
 import asyncio
+import hashlib
 import json
 import random
 import re
@@ -58,6 +59,8 @@ _STEPS, _CHECKS, _INTAKE = step_queues(_CAPABILITIES), check_queues(_CAPABILITIE
 _EVERY: tuple[Endpoint, ...] = (*ENDPOINTS, *(one for capability in _CAPABILITIES for one in capability.endpoints))
 _PATHS = [(one, re.compile(re.sub(r"\\{(\w+)\\}", r"(?P<\1>[^/]+)", re.escape(one.route.path)))) for one in _EVERY]
 _ROUNDS = 400
+REDELIVERY = timedelta(seconds=30)
+"""After how long the host delivers a message again whose handling failed (`visibilityTimeout` of host.json)."""
 
 
 class HistoryClock:
@@ -216,6 +219,7 @@ class MemoryApp:
     storage: MemoryStorage
     chance: random.Random
     log: Path
+    failed: list[Delivery] = field(default_factory=list)
 
     @staticmethod
     async def start(platform: Platform, estate: Json, chance: random.Random, log: Path) -> "MemoryApp":
@@ -254,11 +258,23 @@ class MemoryApp:
         return self.runtime
 
     async def advance(self, step: timedelta) -> None:
-        """Move Azure's time, and do what came due."""
-        self.platform.clock.move(step)
+        """Move Azure's time, and do what came due; in shorter steps while messages wait to be delivered again."""
+        left = step
+        while True:
+            part = min(left, REDELIVERY) if self.failed else left
+            self.platform.clock.move(part)
+            await self._settle()
+            left -= part
+            if not left:
+                return
+
+    async def _settle(self) -> None:
+        again, self.failed = self.failed, []
         self.gate.land()
         for job in self.runtime.timers:
             await job()
+        for delivery in again:
+            await self._take_in(delivery)
         for _ in range(_ROUNDS):
             await self.runtime.tick.run()
             if not await self._work():
@@ -269,7 +285,7 @@ class MemoryApp:
         """Handle the messages that wait, some at a time, in any order; return how many there were."""
         works = [self._step(text) for queue in _STEPS for text in self._drawn(queue)]
         works += [self._check(text) for queue in _CHECKS for text in self._drawn(queue)]
-        works += [self._take_in(queue, text) for queue in _INTAKE for text in self._drawn(queue, lose=0.0)]
+        works += [self._take_in(_first(queue, text)) for queue in _INTAKE for text in self._drawn(queue, lose=0.0)]
         self.chance.shuffle(works)
         for start in range(0, len(works), 4):
             await asyncio.gather(*works[start : start + 4])
@@ -294,12 +310,16 @@ class MemoryApp:
         if message is not None:
             await self.runtime.checks.run(message)
 
-    async def _take_in(self, queue: str, text: str) -> None:
-        delivery = Delivery(queue, "m", text.encode(), datetime.now(UTC), 1)
+    async def _take_in(self, delivery: Delivery) -> None:
         try:
             await self.runtime.receive(delivery)
         except Exception:  # what may pass is delivered again, as the host does
-            self.storage.queues.messages.setdefault(queue, deque()).append(text)
+            self.failed.append(replace(delivery, count=delivery.count + 1))
+
+
+def _first(queue: str, text: str) -> Delivery:
+    """Return the first delivery of a message; its id is made of its text, as that of a message which the queue holds twice."""
+    return Delivery(queue, hashlib.sha256(text.encode()).hexdigest()[:32], text.encode(), datetime.now(UTC), 1)
 
 
 class MemoryAzure:

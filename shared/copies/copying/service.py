@@ -15,7 +15,7 @@ from shared.copies.copying.workflow import chain_moved_on
 from shared.copies.gateway import RestorePointGateway
 from shared.copies.kinds import COPY
 from shared.copies.ledger import Ledger
-from shared.errors import CallFailure, ErrorCode, FailureKind, Refused, azure_code
+from shared.errors import CallFailure, ErrorCode, FailureKind, Refused, as_seen_in_azure, azure_code
 from shared.operations.accepting.acceptance import Acceptance
 from shared.operations.accepting.commands import Commands
 from shared.operations.model.models import Accepted, Actor, NewOperation, Operation, Status
@@ -69,7 +69,8 @@ class Copies:
         known = await self.acceptance.known(new)
         if known is not None:
             return Accepted(known, created=False)
-        seen = await self._look(start.request)
+        with as_seen_in_azure():
+            seen = await self._look(start.request)
         new = replace(new, filters=_filters(start.request, seen))
         if start.request.source.restore_point_id is None:
             return await self.acceptance.accept(new)
