@@ -288,6 +288,7 @@ module keyVault 'modules/key-vault.bicep' = {
     name: 'kv${take(environmentName, 8)}${uniqueString(subscription().id, resourceGroupName, environmentName)}'
     location: place
     private: isPrivate
+    principalId: identity[tenantsApp].outputs.principalId
     workspaceId: monitoring.outputs.workspaceId
     tags: allTags
   }
@@ -348,6 +349,7 @@ module app 'modules/function-app.bicep' = [
       options: options
       subnetId: isPrivate ? networks!.outputs.appSubnetIds[index] : ''
       reachable: network != 'private'
+      keyVaultUrl: contains(part.capabilities, 'tenants') ? keyVault.outputs.url : ''
       registryTableUri: storage[tenantsApp].outputs.tableUri
       tags: union(allTags, { 'azd-service-name': part.short })
     }

@@ -5,9 +5,8 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from shared.access.cache import ReadCache
 from shared.access.records.tenant import Shape, Tenant
 from shared.access.registry import Registry
 from shared.access.roles import Role
@@ -22,6 +21,8 @@ from shared.operations.model.store import Store
 from shared.operations.outside.intake import Intake
 from shared.operations.running.workflow import Workflow
 from shared.operations.timings import Timings
+from shared.reads.timed import Memo
+from shared.secrets.keeper import Secrets
 from shared.settings import Settings
 from shared.storage.blobs import BlobAccount
 from shared.storage.tables import Storage, Table
@@ -51,6 +52,7 @@ class Core:
     registry: Registry
     registry_table: Table
     clients: "AzureClients"
+    secrets: Secrets
     timings: Timings
 
 
@@ -65,10 +67,14 @@ class MessageCall:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """How messages of one operation are carried out: the role that senders need in the settings, and the handler."""
+    """How messages of one operation are carried out: the role that senders need in the settings, and the handler.
+
+    On a queue whose messages name their kind, all have a `target` but those with `creates`, which have what they create in their body.
+    """
 
     role: Role
     handler: Callable[[MessageCall], Awaitable[None]]
+    creates: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,10 +103,6 @@ class ReadinessReport:
 
     findings: tuple[ReadinessFinding, ...]
     shape: Shape | None = None
-
-
-Memo = ReadCache[Any]
-"""What one answer has read of Azure so far, by what was read: a vault that several tenants share is read once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +140,8 @@ class Capability:
     """One capability, static: known when functions are indexed, without any SDK.
 
     `name` is its value in FARSHORE_CAPABILITIES and the name of its folders. `intake` is the queue of other systems' messages; a
-    message without a kind has `default_kind`. `containers` are the blob containers that it writes. `assemble` imports SDKs and is called
+    message without a kind has `default_kind`; where no capability of the queue has one, each message names its kind and its tenant.
+    `containers` are the blob containers that it writes. `assemble` imports SDKs and is called
     once, at the first invocation.
     """
 

@@ -25,6 +25,7 @@ from shared.operations.accepting.resolving import Resolver
 from shared.operations.model import store
 from shared.operations.model.kinds import Kinds
 from shared.operations.model.lists import Lists
+from shared.operations.model.models import Operation
 from shared.operations.model.store import Store
 from shared.operations.outside import rejected
 from shared.operations.outside.events import Events
@@ -40,6 +41,8 @@ from shared.operations.running.runner import Runner
 from shared.operations.running.tick import Tick
 from shared.operations.running.workflow import Workflows
 from shared.operations.timings import Timings
+from shared.secrets.keeper import Secrets
+from shared.secrets.vaults import KeyVaults
 from shared.settings import Settings
 from shared.storage import blobs, tables
 from shared.storage.blobs import BlobAccount
@@ -124,7 +127,7 @@ class Runtime:
     async def receive(self, delivery: Delivery) -> None:
         """Carry out a message of an intake queue, or reject it; raises what may pass, so that the queue delivers it again."""
         dispatch = self.dispatches[delivery.queue]
-        await self.receiver.receive(delivery, dispatch.kinds, partial(dispatch.carry_out, self))
+        await self.receiver.receive(delivery, dispatch.kinds, partial(dispatch.carry_out, self), qualified=dispatch.is_qualified)
 
     async def run_each(self, jobs: Sequence[Job]) -> None:
         """Run jobs one after another; an error of one is logged and does not keep the others from running."""
@@ -153,7 +156,7 @@ class Runtime:
 
     async def close(self) -> None:
         """Close every connection."""
-        await asyncio.gather(self.core.clients.aclose(), self.core.storage.close(), self.core.blobs.close())
+        await asyncio.gather(self.core.clients.aclose(), self.core.secrets.close(), self.core.storage.close(), self.core.blobs.close())
         if isinstance(self.clock, RemoteClock):
             await self.clock.close()
 
@@ -220,8 +223,9 @@ def assemble(
     account: Storage,
     blob_account: BlobAccount,
     clients: "AzureClients | None" = None,
+    vaults: KeyVaults | None = None,
 ) -> Runtime:
-    """Assemble the app over these connections, with clients of Azure of its own unless some are given. It imports SDKs."""
+    """Assemble the app over these connections; without clients of Azure and key vaults it makes its own. It imports SDKs."""
     from shared.access.keys import SigningKeys
     from shared.access.tokens import TokenVerifier
     from shared.arm.clients import AzureClients
@@ -232,6 +236,7 @@ def assemble(
     held = Locks(account.table(locks.TABLE), operations, clock, ids)
     registry_table = _registry_table(settings, account)
     registry = Registry(registry_table, clock)
+    secrets = Secrets(vaults or _key_vaults(settings), settings.key_vault_url or None, settings.key_vault_suffix, clock, ids)
     core = Core(
         settings=settings,
         clock=clock,
@@ -240,11 +245,12 @@ def assemble(
         blobs=blob_account,
         store=operations,
         locks=held,
-        acceptance=Acceptance(operations, held, account.queues, kinds),
+        acceptance=Acceptance(operations, held, account.queues, kinds, secrets),
         commands=Commands(operations, account.queues, kinds, clock, ids),
         registry=registry,
         registry_table=registry_table,
         clients=clients or AzureClients(settings, ids=ids),
+        secrets=secrets,
         timings=timings,
     )
     parts = tuple(one.assemble(core) for one in capabilities)
@@ -259,13 +265,16 @@ def assemble(
     async def owns(tenant: str, resource_id: str) -> bool:
         return await is_owned(registry.uncached(), tenant, resource_id)
 
+    async def delete_secrets(operation: Operation) -> None:
+        await secrets.delete_of_operation(operation.id, operation.body)
+
     receiver = Receiver(kept, provider)
     own_queues = (*step_queues(capabilities), *check_queues(capabilities))
     return Runtime(
         core=core,
         kinds=kinds,
         tokens=TokenVerifier(settings, registry, SigningKeys(settings.auth_keys_url, clock)),
-        runner=Runner(operations, held, events, workflows, clock, ids, timings, owns),
+        runner=Runner(operations, held, events, workflows, clock, ids, timings, owns, delete_secrets),
         tick=Tick(operations, account.queues, spent, kinds, clock),
         checks=Checks(operations, account.queues, events, kinds, workflows, clock),
         lists=Lists(operations),
@@ -280,6 +289,13 @@ def assemble(
         resolvers={kind: resolver for one in parts for kind, resolver in one.resolvers.items()},
         readiness=tuple({check.name: check for one in parts for check in one.readiness}.values()),
     )
+
+
+def _key_vaults(settings: Settings) -> KeyVaults:
+    from shared.arm.credentials import credential_for
+    from shared.secrets.key_vault import AzureKeyVaults
+
+    return AzureKeyVaults(partial(credential_for, settings.identity_client_id))
 
 
 def _workflows(kinds: Kinds, parts: Sequence[Parts]) -> Workflows:

@@ -20,6 +20,7 @@ class ErrorCode(StrEnum):
     # what the caller sent
     INVALID_REQUEST = "InvalidRequest"
     UNREADABLE_MESSAGE = "UnreadableMessage"
+    SECRET_IN_MESSAGE = "SecretInMessage"  # noqa: S105  # a code
     PRECONDITION_FAILED = "PreconditionFailed"
     PRECONDITION_REQUIRED = "PreconditionRequired"
     LENGTH_REQUIRED = "LengthRequired"
@@ -42,6 +43,10 @@ class ErrorCode(StrEnum):
     NOT_FAILED = "NotFailed"
     SCOPE_BUSY = "ScopeBusy"
     ALREADY_REPLAYED = "AlreadyReplayed"
+    NOT_REPLAYABLE = "NotReplayable"
+    NOT_OFFERED = "NotOffered"
+    AMBIGUOUS_NAME = "AmbiguousName"
+    SECRET_GONE = "SecretGone"  # noqa: S105  # a code
     TOO_MANY_REQUESTS = "TooManyRequests"
     ACTION_NOT_ALLOWED = "ActionNotAllowed"
     CHECKS_FAILED = "ChecksFailed"
@@ -61,8 +66,65 @@ class ErrorCode(StrEnum):
     NAME_USED_BEFORE = "NameUsedBefore"
     PLAN_IN_USE = "PlanInUse"
     CLOUD_IN_USE = "CloudInUse"
+    # machines of a tenant
+    NOT_SUPPORTED_BY_BACKEND = "NotSupportedByBackend"
+    GENERALIZED = "Generalized"
+    NOT_RUNNING = "NotRunning"
+    NOT_STOPPED = "NotStopped"
+    DISK_ACCESS_ACTIVE = "DiskAccessActive"
+    DISK_IN_USE = "DiskInUse"
+    DISK_NOT_EXPORTABLE = "DiskNotExportable"
+    NEEDS_INTERRUPTION = "NeedsInterruption"
+    NEEDS_DEALLOCATION = "NeedsDeallocation"
+    NEEDS_DETACH = "NeedsDetach"
+    LUN_TAKEN = "LunTaken"
+    TOO_MANY_DISKS = "TooManyDisks"
+    PORT_TAKEN = "PortTaken"
+    NOT_OURS = "NotOurs"
+    MANAGED_ELSEWHERE = "ManagedElsewhere"
+    CAPTURE_NOT_SUPPORTED = "CaptureNotSupported"
+    DEPLOYMENT_DIFFERS = "DeploymentDiffers"
+    DEPLOYMENT_FULL = "DeploymentFull"
+    SLOT_TAKEN = "SlotTaken"
+    IMAGE_NEEDS_PLAN = "ImageNeedsPlan"
+    NO_NETWORK = "NoNetwork"
+    QUOTA_EXCEEDED = "QuotaExceeded"
+    CAPACITY_UNAVAILABLE = "CapacityUnavailable"
+    AZURE_QUOTA_EXCEEDED = "AzureQuotaExceeded"
+    RESOURCE_LOCKED = "ResourceLocked"
+    POLICY_REFUSED = "PolicyRefused"
+    SUBSCRIPTION_DISABLED = "SubscriptionDisabled"
+    PROVISIONING_FAILED = "ProvisioningFailed"
+    # installations and data centers of Azure Pack
+    INSTALLATION_IN_USE = "InstallationInUse"
+    PLAN_NOT_SUITABLE = "PlanNotSuitable"
+    BELOW_PLAN = "BelowPlan"
+    BELOW_USAGE = "BelowUsage"
+    RESOURCE_NOT_SUPPORTED = "ResourceNotSupported"
+    MAX_SUBSCRIPTIONS_REACHED = "MaxSubscriptionsReached"
+    USER_EXISTS = "UserExists"
+    USER_NOT_AVAILABLE = "UserNotAvailable"
+    DATA_CENTER_EXISTS = "DataCenterExists"
+    DATA_CENTER_DELETED = "DataCenterDeleted"
+    DATA_CENTER_GONE = "DataCenterGone"
+    DATA_CENTER_SUSPENDED = "DataCenterSuspended"
+    TOO_MANY_PENDING = "TooManyPending"
+    MACHINES_EXIST = "MachinesExist"
+    MACHINES_NOT_STOPPED = "MachinesNotStopped"
+    MACHINES_NOT_STARTED = "MachinesNotStarted"
+    ACTIVATION_STUCK = "ActivationStuck"
+    QUOTA_OUT_OF_SYNC = "QuotaOutOfSync"
+    COMPENSATION_INCOMPLETE = "CompensationIncomplete"
+    DELETION_STUCK = "DeletionStuck"
+    SIGN_IN_FAILED = "SignInFailed"
+    AZURE_PACK_REFUSED = "AzurePackRefused"
+    AZURE_PACK_FORBIDDEN = "AzurePackForbidden"
+    AZURE_PACK_UNREACHABLE = "AzurePackUnreachable"
+    TOO_MANY_POLICIES = "TooManyPolicies"
+    NOT_COVERED = "NotCovered"
     # how an operation ended, or why it waits
     OWNER_CHANGED = "OwnerChanged"
+    SECRET_NOT_READABLE = "SecretNotReadable"  # noqa: S105  # a code
     APPROVAL_LAPSED = "ApprovalLapsed"
     REJECTED = "Rejected"
     FAILOVER_FAILED = "FailoverFailed"
@@ -77,6 +139,10 @@ class ErrorCode(StrEnum):
     OUTCOME_UNKNOWN = "OutcomeUnknown"
     NO_PROGRESS = "NoProgress"
     COPY_STUCK = "CopyStuck"
+    SUPERSEDED = "Superseded"
+    SLOT_SKIPPED = "SlotSkipped"
+    SLOT_PASSED = "SlotPassed"
+    POLICY_DELETED = "PolicyDeleted"
     # a fault of Farshore
     INTERNAL_ERROR = "InternalError"
     SERVICE_UNAVAILABLE = "ServiceUnavailable"
@@ -121,8 +187,9 @@ ProblemJson = Annotated[Problem, BeforeValidator(_problem_of), PlainSerializer(P
 class Refused(Exception):  # noqa: N818  # a refusal is an answer, not a defect
     """The request cannot be carried out, and nothing was begun.
 
-    `retry_after` is in wall-clock seconds; `beside` are further members of the answer, next to the error. `may_pass` is true where the
-    refusal rests on what Azure showed at one moment: another look may show otherwise (docs/azure/resource-manager.md).
+    `retry_after` is in wall-clock seconds; `beside` are further members of the answer, next to the error. With `may_pass` a message is
+    delivered again instead of rejected, until its fifth delivery: the refusal rests on what is there at this moment, as Azure shows it
+    (docs/azure/resource-manager.md) or as other messages have left it.
     """
 
     def __init__(
@@ -134,13 +201,14 @@ class Refused(Exception):  # noqa: N818  # a refusal is an answer, not a defect
         details: Sequence[Problem] = (),
         retry_after: float | None = None,
         beside: Mapping[str, object] | None = None,
+        may_pass: bool = False,
     ) -> None:
         super().__init__(message)
         self.beside = dict(beside or {})
         self.problem = Problem(code, message, target, tuple(details))
         self.code = code
         self.retry_after = retry_after
-        self.may_pass = code in _PASSING
+        self.may_pass = may_pass or code in _PASSING
 
 
 _PASSING = frozenset({ErrorCode.TOO_MANY_REQUESTS, ErrorCode.SERVICE_UNAVAILABLE, ErrorCode.SOURCE_NOT_FOUND})

@@ -1,12 +1,14 @@
 """The settings, checked once at the start: a wrong one stops the start with its name and what was expected."""
 
+from datetime import timedelta
 from enum import StrEnum
 from functools import lru_cache
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from shared.values.durations import parse_duration
 from shared.values.reading import is_guid
 
 Names = Annotated[tuple[str, ...], NoDecode]
@@ -19,6 +21,16 @@ def _guid_or_none(value: str | None) -> str | None:
     if not is_guid(value):
         raise ValueError("this must be a GUID, such as 11111111-0000-4000-8000-000000000001")
     return value.lower()
+
+
+def _lifetime(value: object) -> object:
+    """Return a duration from an hour to 30 days; raises `ValueError` for another value."""
+    if isinstance(value, timedelta):
+        return value
+    span = parse_duration(str(value))
+    if not timedelta(hours=1) <= span <= timedelta(days=30):
+        raise ValueError("this must be a duration from PT1H to P30D")
+    return span
 
 
 class Destination(StrEnum):
@@ -106,6 +118,17 @@ class Settings(BaseSettings):
         "vault.azure.net",
         validation_alias="FARSHORE_KEY_VAULT_SUFFIX",
         description="End of the host names of key vaults; other clouds have others. On an emulator the whole beginning of their URLs.",
+    )
+    key_vault_url: str | None = Field(
+        None,
+        validation_alias="FARSHORE_KEY_VAULT_URL",
+        pattern=r"^(https?://[^?#]+)?$",
+        description="The app's own key vault, where the secrets of requests are stored; empty: plain secrets are refused.",
+    )
+    one_time_secret_lifetime: Annotated[timedelta, BeforeValidator(_lifetime)] = Field(
+        timedelta(days=7),
+        validation_alias="FARSHORE_ONE_TIME_SECRET_LIFETIME",
+        description="How long a one-time link of a data center's password can be opened, PT1H to P30D.",
     )
     queue_roles: Annotated[
         tuple[Literal["Copies.Read", "Copies.Write", "Failovers.Read", "Failovers.Execute", "Tenants.Read", "Tenants.Write"], ...],

@@ -26,9 +26,10 @@ _TESTS = Path(__file__).parent
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add `--record-stored VERSION` (tests/compatibility/record.py), `--histories N` and `--first SEED` (tests/crash, tests/histories)."""
+    """Add options: `--record-stored` (tests/compatibility/record.py), and the size of what tests/crash and tests/histories draw."""
     parser.addoption("--record-stored", metavar="VERSION", help="record what this version stores (tests/compatibility/record.py)")
     parser.addoption("--histories", type=int, metavar="N", help="size of the tests that draw histories (default: as in CI)")
+    parser.addoption("--each-point", action="store_true", help="kill a process at each crash point of each capability (tests/crash)")
     parser.addoption("--first", type=int, default=0, metavar="SEED", help="seed of the first history (default: %(default)s)")
 
 

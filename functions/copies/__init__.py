@@ -1,9 +1,9 @@
-"""Capability `copies`: restore points copied to another region, followed until they are usable."""
+"""Capability `copies`: restore points copied to another region, followed until they are usable; policies that do so for many VMs."""
 
-from functions.copies import endpoints
+from functions.copies import endpoints, policies
 from functions.serve import endpoints as declared_in
 from shared.capability import Capability, Core, Parts
-from shared.copies.kinds import CHAINS, COPY, LEDGER, REQUESTS
+from shared.copies.kinds import CHAINS, COPY, LEDGER, POLICIES, REQUESTS, RUN, RUNS
 
 
 def _assemble(core: Core) -> Parts:
@@ -15,9 +15,9 @@ def _assemble(core: Core) -> Parts:
 CAPABILITY = Capability(
     name="copies",
     assemble=_assemble,
-    kinds=(COPY,),
-    tables=(CHAINS, LEDGER),
+    kinds=(COPY, RUN),
+    tables=(CHAINS, LEDGER, POLICIES, RUNS),
     intake=REQUESTS,
     default_kind=COPY.name,
-    endpoints=declared_in(endpoints),
+    endpoints=declared_in(endpoints, policies),
 )

@@ -6,10 +6,12 @@ from shared.access.roles import Role
 from shared.tenants.answers import HostingPlanBody, TenantBody, plan_body, tag_of_plan, tag_of_tenant, tenant_body, written_body
 from shared.tenants.documents import TenantDocuments, TenantFilter
 from shared.tenants.hosting_plans import HostingPlanDocuments
+from shared.tenants.mappings.answers import MappingKind, MappingResult, OwnershipMapping
 from shared.tenants.readiness.answers import Readiness
 from shared.tenants.requests import HostingPlanRequest, TenantRequest
 from shared.web.answers import HttpAnswer
 from shared.web.calls import Call
+from shared.web.lists import Paging
 from shared.web.requests import QueryParameter
 from shared.web.routes import Owner, Route
 
@@ -17,6 +19,10 @@ _FILTERS = (
     QueryParameter("plan", "Only tenants on this hosting plan.", max_length=63),
     QueryParameter("kind", "Only tenants of this kind.", values=tuple(TenantKind)),
     QueryParameter("backend", "Only tenants of this backend.", values=tuple(Backend)),
+)
+_MAPPING_FILTERS = (
+    QueryParameter("result", "Only entries with this result.", values=tuple(MappingResult)),
+    QueryParameter("kind", "Only entries of this kind.", values=tuple(MappingKind)),
 )
 _CONFIRM = (QueryParameter("confirm", "The name, once more; may also be a member of the body.", max_length=63),)
 
@@ -48,7 +54,11 @@ DELETE_PLAN = Route(
 )  # fmt: skip
 READINESS = Route(
     "GET", "/readiness", "Whether each tenant can be protected, by name", Role.ADMIN,
-    owner=Owner.PROVIDER, response=Readiness, is_list=True,
+    owner=Owner.PROVIDER, response=Readiness, is_list=True, paging=Paging(20, 100),
+)  # fmt: skip
+MAPPINGS = Route(
+    "GET", "/readiness/mappings", "What Azure lists, with the tenant that it belongs to", Role.ADMIN,
+    owner=Owner.PROVIDER, response=OwnershipMapping, is_list=True, query=_MAPPING_FILTERS,
 )  # fmt: skip
 TENANT_READINESS = Route(
     "GET", "/tenants/{tenant}/readiness", "Whether a tenant can be protected", Role.TENANTS_READ, owner=Owner.TENANT, response=Readiness
@@ -121,6 +131,17 @@ async def list_readiness(call: Call[None]) -> HttpAnswer:
 
     found, last = await call.of(ReadinessRunner).page(call.page, call.app.readiness)
     return call.listed([readiness.as_json() for readiness in found], last)
+
+
+@serve(MAPPINGS)
+async def list_mappings(call: Call[None]) -> HttpAnswer:
+    """List what Azure has, with the tenant that it belongs to, and what only the registry names."""
+    from shared.tenants.mappings.reader import MappingFilter, OwnershipMappings
+
+    result, kind = call.query.get("result"), call.query.get("kind")
+    wanted = MappingFilter(MappingResult(result) if result else None, MappingKind(kind) if kind else None)
+    found, last = await call.of(OwnershipMappings).page(call.page, wanted)
+    return call.listed([entry.as_json() for entry in found], last)
 
 
 @serve(TENANT_READINESS)

@@ -18,6 +18,10 @@ param location string
 @minLength(1)
 param capabilities ('copies' | 'failovers' | 'tenants')[]
 
+@description('URL of the key vault for the secrets of requests, without a trailing slash; empty where the app takes none.')
+@maxLength(200)
+param keyVaultUrl string
+
 @description('Resource id of the app\'s identity.')
 @minLength(1)
 param identityId string
@@ -239,6 +243,7 @@ resource appSettings 'Microsoft.Web/sites/config@2024-11-01' = {
     FARSHORE_CALLS_IN_FLIGHT: string(options.callsInFlight)
     FARSHORE_CAPABILITIES: join(capabilities, ',')
     FARSHORE_KEY_VAULT_SUFFIX: substring(environment().suffixes.keyvaultDns, 1)
+    FARSHORE_KEY_VAULT_URL: keyVaultUrl
     FARSHORE_LEASE_SECONDS: string(options.leaseSeconds)
     FARSHORE_PROVIDER_TENANT_ID: tenant().tenantId
     FARSHORE_QUEUE_ROLES: join(options.queueRoles, ',')

@@ -1,4 +1,4 @@
-metadata description = 'Where secrets lie that a request brings: rows, messages and events hold references only. Nobody has rights on it by this module.'
+metadata description = 'Where secrets lie that a request brings: rows, messages and events hold references only. The app that serves tenants may set, read and delete them.'
 
 @description('Name of the key vault.')
 @minLength(3)
@@ -11,6 +11,11 @@ param location string
 
 @description('Whether it is reached through its private endpoint only.')
 param private bool
+
+@description('Object id of the identity of the app that serves tenants.')
+@minLength(36)
+@maxLength(36)
+param principalId string
 
 @description('Resource id of the Log Analytics workspace.')
 @minLength(1)
@@ -41,6 +46,18 @@ resource vault 'Microsoft.KeyVault/vaults@2024-11-01' = {
   }
 }
 
+var secretsOfficer = 'b86a8fe4-44ce-4948-aee5-eccb2c155cd7' // Key Vault Secrets Officer
+
+resource appRights 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
+  scope: vault
+  name: guid(vault.id, principalId, secretsOfficer)
+  properties: {
+    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', secretsOfficer)
+    principalId: principalId
+    principalType: 'ServicePrincipal'
+  }
+}
+
 resource vaultDiagnostics 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
   scope: vault
   name: 'to-workspace'
@@ -66,3 +83,6 @@ output id string = vault.id
 
 @description('Where its secrets are read.')
 output uri string = vault.properties.vaultUri
+
+@description('The same without its trailing slash.')
+output url string = take(vault.properties.vaultUri, length(vault.properties.vaultUri) - 1)

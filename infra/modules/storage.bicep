@@ -78,6 +78,8 @@ var tableNames = [
   'locks'
   'chains'
   'copies'
+  'copyPolicies'
+  'copyRuns'
   'rejected'
   'budgets'
   'tenants'

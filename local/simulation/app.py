@@ -46,7 +46,7 @@ def create_app(platform: Platform, base_url: str | None = None, azure_pack: Azur
             if installation is not None and request.path.startswith("/_simulation/azure-pack/"):
                 return await installation.control.answer(request)
             return await control.answer(request)
-        if not request.path.lower().startswith("/subscriptions"):
+        if not request.path.lower().startswith(("/subscriptions", "/providers/")):
             public = control.public(request)
             if public is not None:
                 return public
@@ -88,6 +88,8 @@ async def _received(request: web.Request, base_url: str | None) -> Received:
         authorization=headers.get("Authorization", ""),
         client_request_id=headers.get("x-ms-client-request-id", ""),
         base_url=base_url or f"http://{request.host}",
+        if_match=headers.get("If-Match", ""),
+        if_none_match=headers.get("If-None-Match", ""),
     )
 
 

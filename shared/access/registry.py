@@ -9,7 +9,6 @@ import logging
 from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass
 
-from shared.access.cache import ReadCache
 from shared.access.records.claim_rows import ClaimRows, side_by_side
 from shared.access.records.claims import (
     PROVIDER_CLAIM,
@@ -30,6 +29,7 @@ from shared.access.records.rows import RegistryError, TenantRecord, TenantRows
 from shared.access.records.tenant import Tenant
 from shared.access.vaults import vault_key
 from shared.clock import Clock, RandomIds
+from shared.reads.cache import ReadCache
 from shared.storage.tables import Table
 
 KEPT_SECONDS = 58.0
@@ -151,6 +151,27 @@ class Registry:
     async def owner_of_storage(self, account_id: str) -> Tenant | None:
         """The tenant that has registered a storage account, or None."""
         return await self._owner(storage_claim(account_id))
+
+    async def owner_of(self, key: ClaimKey) -> Tenant | None:
+        """The tenant that owns what a claim is about, or None; what the thing lies in is not considered."""
+        return await self._owner(key)
+
+    async def listed_by(self, key: ClaimKey) -> tuple[str, ...]:
+        """The tenants that list a thing, as far as its row knows: the one that has claimed it, or those that no claim could be made for."""
+        row = await self._row(key)
+        listed = await self._not_claimed_yet()
+        names = listed.by_key.get(key, ()) if listed is not None else ()
+        if row is not None:
+            names = (*([row.tenant] if row.held else []), *row.contested, *names)
+        records = [await self._record(name) for name in dict.fromkeys(names)]
+        return tuple(one.tenant.name for one in records if one is not None and not one.deleted and key in one.keys)
+
+    async def vaults(self, limit: int) -> tuple[str, ...]:
+        """Up to so many vaults that tenants have for their own, by id in lower case; one range of rows, not kept."""
+        listed = await self._not_claimed_yet()
+        if listed is not None:
+            return tuple(key.value for key in listed.by_key if key.kind is ClaimKind.VAULT)[:limit]
+        return tuple([row.value async for row in self._claims.within(f"{ClaimKind.VAULT}|", limit) if row.value])
 
     async def is_shared(self, resource_id: str) -> bool:
         """Whether clouds of the vault which an ARM id names or lies in are mapped to tenants."""

@@ -21,6 +21,9 @@ SUBSCRIPTIONS = "2022-12-01"
 RESOURCE_GROUPS = "2021-04-01"
 """Resource groups."""
 
+RESOURCE_GRAPH = "2022-10-01"
+"""Azure Resource Graph."""
+
 NETWORKS = "2024-05-01"
 """Virtual networks."""
 

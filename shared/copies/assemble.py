@@ -1,17 +1,31 @@
 """Assembles the capability `copies` from the core."""
 
+from dataclasses import dataclass
+
 from shared.capability import Core, Parts
 from shared.copies.copying.chains import Chains
 from shared.copies.copying.service import Copies
 from shared.copies.copying.sources import SourceSteps
-from shared.copies.copying.turns import Turns
+from shared.copies.copying.turns import Superseding, Turns
 from shared.copies.copying.workflow import CopySteps, copy_workflow
 from shared.copies.gateway import RestorePointGateway
-from shared.copies.kinds import CHAINS, COPY, LEDGER
+from shared.copies.inventory.listing import Listing
+from shared.copies.inventory.reader import Inventories
+from shared.copies.kinds import CHAINS, COPY, LEDGER, POLICIES, RUN, RUNS
 from shared.copies.ledger import Ledger
 from shared.copies.messages import MESSAGES
+from shared.copies.policies.management.looks import Looks
+from shared.copies.policies.management.service import Policies
+from shared.copies.policies.records.store import PolicyStore
+from shared.copies.policies.runs.children import Children
+from shared.copies.policies.runs.items import RunItems
+from shared.copies.policies.runs.reading import Deciding
+from shared.copies.policies.runs.service import Runs
+from shared.copies.policies.runs.slots import Slots
+from shared.copies.policies.runs.workflow import RunSteps, run_workflow
 from shared.copies.protection.gauges import CopyGauges
 from shared.copies.protection.newest import Newest
+from shared.copies.retention.pruning import prune_nothing
 
 
 def assemble(core: Core) -> Parts:
@@ -19,16 +33,44 @@ def assemble(core: Core) -> Parts:
     gateway = RestorePointGateway(core.clients, core.clock)
     chains = Chains(core.storage.table(CHAINS), core.store, core.clock)
     ledger = Ledger(core.storage.table(LEDGER), core.store, core.clock, core.ids)
-    sources = SourceSteps(gateway, chains, ledger, core.locks, core.clock, core.timings)
+    superseding = Superseding(chains, core.store, core.commands)
+    sources = SourceSteps(gateway, chains, ledger, core.locks, superseding, core.clock, core.timings)
     steps = CopySteps(sources, gateway, chains, Turns(chains, gateway, core.clock), ledger, core.clock, core.timings)
     gauges = CopyGauges(core.store, Newest(core.storage.table(LEDGER)), core.clock)
+
+    copies = Copies(core.acceptance, core.commands, gateway, chains, ledger)
+    policies = _policies(core, gateway, copies)
 
     async def record_gauges() -> None:
         await gauges.record(core.registry.each())
 
     return Parts(
-        services=(Copies(core.acceptance, core.commands, gateway, chains, ledger),),
-        workflows={COPY.name: copy_workflow(steps)},
+        services=(copies, policies.documents, policies.runs),
+        workflows={COPY.name: copy_workflow(steps), RUN.name: run_workflow(policies.steps)},
+        timers=(policies.slots.run,),
         gauges=(record_gauges,),
         messages=MESSAGES,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _PolicyParts:
+    """What copy policies consist of."""
+
+    documents: Policies
+    runs: Runs
+    steps: RunSteps
+    slots: Slots
+
+
+def _policies(core: Core, gateway: RestorePointGateway, copies: Copies) -> _PolicyParts:
+    store, items = PolicyStore(core.storage.table(POLICIES), core.ids), RunItems(core.storage.table(RUNS))
+    deciding = Deciding(store, Inventories(core.registry, gateway, Listing(gateway, core.clock)))
+    looks = Looks(gateway, core.registry, deciding)
+    children = Children(copies, core.store)
+    return _PolicyParts(
+        documents=Policies(store, looks, core.registry, core.store, core.clock, core.ids),
+        runs=Runs(store, items, deciding, core.acceptance, core.store),
+        steps=RunSteps(store, items, deciding, children, prune_nothing, core.locks, core.clock, core.settings.budget_share),
+        slots=Slots(store, core.acceptance, core.registry, core.clock),
     )

@@ -8,10 +8,11 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 from shared.arm.answers import AnswerHook
-from shared.arm.api_versions import COMPUTE, COMPUTE_RESTORE_POINTS, DISKS, SUBSCRIPTIONS
+from shared.arm.api_versions import COMPUTE, COMPUTE_RESTORE_POINTS, DISKS, RESOURCE_GROUPS, SUBSCRIPTIONS
 from shared.arm.clients import AzureClients
 from shared.arm.ids import ResourceId
 from shared.arm.operations import error_of_operation
@@ -22,10 +23,26 @@ from shared.copies.copying.rules.eligibility import consistency_to_send
 from shared.copies.facts import RestorePointFacts, VirtualMachineFacts, region_of
 from shared.copies.provisioning import ProvisioningState, provisioning_state
 from shared.errors import CallFailure, FailureKind, Problem
-from shared.values.reading import Json, an_object, objects, text
+from shared.values.reading import Json, an_object, objects, same_text, text
 
 _KEPT_SECONDS = 3600.0
 _MOST_COLLECTIONS = 50
+_MOST_RESOURCES = 200_000
+
+
+class ListedResource(StrEnum):
+    """The types of resources that an inventory lists by subscription."""
+
+    VIRTUAL_MACHINES = "Microsoft.Compute/virtualMachines"
+    DISKS = "Microsoft.Compute/disks"
+    COLLECTIONS = "Microsoft.Compute/restorePointCollections"
+
+
+_VERSIONS = {
+    ListedResource.VIRTUAL_MACHINES: COMPUTE,
+    ListedResource.DISKS: DISKS,
+    ListedResource.COLLECTIONS: COMPUTE_RESTORE_POINTS,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +109,40 @@ class RestorePointGateway:
         parsed = [ResourceId.parse(item) for item in of_vm[:_MOST_COLLECTIONS] if id_key(item) is not None]
         collections = await asyncio.gather(*(self.collection(item, with_points=True) for item in parsed))
         return sum(len(collection.points) for collection in collections if collection is not None)
+
+    async def listed(self, subscription_id: str, resource: ListedResource) -> Sequence[Json]:
+        """Return all resources of a type in a subscription, to the end of the list."""
+        path = f"/subscriptions/{subscription_id}/providers/{resource.value}"
+        return await self._clients.read_all(path, api_version=_VERSIONS[resource], limit=_MOST_RESOURCES)
+
+    async def machine(self, vm_id: ResourceId) -> Json | None:
+        """Read a VM, or return None for Resource Manager's own 404."""
+        try:
+            return (await self._clients.read(vm_id, api_version=COMPUTE)).body
+        except CallFailure as failure:
+            if failure.kind is FailureKind.NOT_FOUND:
+                return None
+            raise
+
+    async def disk(self, disk_id: str) -> Json | None:
+        """Read a disk, or return None where it cannot be read."""
+        return await self._disk(disk_id) or None
+
+    async def enabled_subscriptions(self) -> frozenset[str]:
+        """Return the GUIDs, in lower case, of the subscriptions that the identity sees and that are enabled."""
+        found = await self._clients.read_all("/subscriptions", api_version=SUBSCRIPTIONS, limit=_MOST_RESOURCES)
+        enabled = [one for one in found if same_text(text(one, "state"), "Enabled")]
+        return frozenset(subscription.lower() for one in enabled if (subscription := text(one, "subscriptionId")) is not None)
+
+    async def has_resource_group(self, subscription_id: str, name: str) -> bool:
+        """Return whether a resource group is there."""
+        try:
+            await self._clients.read(f"/subscriptions/{subscription_id}/resourceGroups/{name}", api_version=RESOURCE_GROUPS)
+        except CallFailure as failure:
+            if failure.kind is FailureKind.NOT_FOUND:
+                return False
+            raise
+        return True
 
     async def regions(self, subscription_id: str) -> frozenset[str]:
         """Return the names of a subscription's locations; kept for an hour."""

@@ -1,14 +1,22 @@
-"""What copies are called in storage, queues and answers: the kind of operation, its queues and its tables."""
+"""What copies and copy policies are called in storage, queues and answers: the kinds of operations, their queues and their tables."""
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
+from urllib.parse import quote
 
 from shared.access.roles import Role
 from shared.operations.model.kinds import Kind
+
+if TYPE_CHECKING:
+    from shared.operations.model.models import Operation
 
 REQUESTS: Final = "restore-point-copy-requests"
 """The queue that takes other systems' messages."""
 CHAINS: Final = "chains"
 LEDGER: Final = "copies"
+POLICIES: Final = "copyPolicies"
+"""The table of copy policies, and of when each is due."""
+RUNS: Final = "copyRuns"
+"""The table of what each run of a policy decided, VM by VM."""
 COPY: Final = Kind(
     name="restorePointCopy",
     resource="restore-point-copies",
@@ -18,3 +26,21 @@ COPY: Final = Kind(
     read=Role.COPIES_READ,
     write=Role.COPIES_WRITE,
 )
+
+
+def _run_path(operation: "Operation") -> str:
+    """Return the path of a run, which lies below its policy; it reads the stored body without its models."""
+    return f"/{RUN.resource}/{quote(str(operation.body.get('target', '')))}/runs/{operation.id}"
+
+
+RUN: Final = Kind(
+    name="copyPolicy",
+    resource="copy-policies",
+    noun="run",
+    step_queue=COPY.step_queue,
+    check_queue=COPY.check_queue,
+    read=Role.COPIES_READ,
+    write=Role.COPIES_WRITE,
+    path=_run_path,
+)
+"""A run of a copy policy."""

@@ -24,9 +24,10 @@ FILTERS = (
     QueryParameter("virtualMachineId", "Copies of this VM only.", check=vm_key),
     QueryParameter("status", "Copies in this state only.", values=tuple(str(status) for status in Status)),
     QueryParameter("region", "Copies to this region only.", check=normal_region),
-    QueryParameter("policy", "Copies of this policy only.", max_length=80),
+    QueryParameter("policy", "Copies that runs of policies of this name made.", max_length=63),
+    QueryParameter("run", "Copies of this run of a policy only.", max_length=26),
 )
-_STORED: Mapping[str, Callable[[str], str]] = {"virtualMachineId": vm_key, "region": normal_region, "policy": str}
+_STORED: Mapping[str, Callable[[str], str]] = {"virtualMachineId": vm_key, "region": normal_region, "policy": str.lower, "run": str}
 
 
 def filters_of(query: Mapping[str, str]) -> dict[str, str]:

@@ -3,10 +3,12 @@
 `FARSHORE_CRASH_POINT` names a folder: the first process that reaches a point of which a file lies there takes the file away (as
 `<point>.reached`) and ends as SIGKILL would end it, so that the process which takes over lives. Where the file holds `pause`
 it stops as SIGSTOP stops it, until it is continued. Unset, as always in Azure, a point costs one comparison.
+Tests of many workers in one process set `reach` instead.
 """
 
 import os
 import signal
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -32,19 +34,16 @@ POINTS: Final = (
     "reject.sent",
 )
 
+SECRET_POINTS: Final = ("accept.stored",)
+"""The points of an acceptance that only a request with a secret reaches."""
+
 REGISTRY_POINTS: Final = ("registry.claimed", "registry.written", "registry.released")
 """The points of a write of the tenant registry, which is no operation."""
 
 _folder = os.environ.get("FARSHORE_CRASH_POINT", "")
 
 
-def crash_point(name: str) -> None:
-    """End the process here if the point is armed."""
-    if _folder:
-        _crash(name)
-
-
-def _crash(name: str) -> None:
+def _end_or_stop(name: str) -> None:
     try:
         reached = Path(_folder, name).rename(f"{_folder}/{name}.reached")  # whoever takes it away is the one
     except FileNotFoundError:
@@ -53,3 +52,12 @@ def _crash(name: str) -> None:
         os.kill(os.getpid(), signal.SIGSTOP)
     else:
         os._exit(137)
+
+
+reach: Callable[[str], None] | None = _end_or_stop if _folder else None
+
+
+def crash_point(name: str) -> None:
+    """End or stop the process here if the point is armed."""
+    if reach is not None:
+        reach(name)

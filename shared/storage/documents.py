@@ -104,6 +104,15 @@ class DocumentStore(Generic[T]):
         found = [self._read(owner, row) async for row in self._table.range(filters, parameters=parameters, limit=top + 1)]
         return Documents(tuple(found[:top]), found[top - 1].name if len(found) > top else None)
 
+    async def page_of_all(self, top: int, after: tuple[str, str] | None = None) -> tuple[Stored[T], ...]:
+        """Return up to `top` documents of all owners after an owner and name, in the order of their keys."""
+        owner, row = (key_of(after[0]), self._row_key(after[1])) if after is not None else ("", "")
+        parameters = {"owner": owner, "row": row, "first": self._prefix, "end": f"{self._prefix[:-1]}}}"}
+        # the SDK puts parameters in token by token: brackets need spaces around them
+        beyond = "( PartitionKey gt @owner or ( PartitionKey eq @owner and RowKey gt @row ) )"
+        found = self._table.range(f"{beyond} and RowKey ge @first and RowKey lt @end", parameters=parameters, limit=top)
+        return tuple([self._read(text_of(str(one.entity["PartitionKey"])), one) async for one in found])
+
     def _row_key(self, name: str) -> str:
         return self._prefix + key_of(name)
 

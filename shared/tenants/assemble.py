@@ -10,6 +10,8 @@ from shared.capability import Core, Parts, ReadinessCheck
 from shared.tenants.documents import TenantDocuments
 from shared.tenants.hosting_plans import HostingPlanDocuments
 from shared.tenants.locations import Locations
+from shared.tenants.mappings.estate import Estate
+from shared.tenants.mappings.reader import OwnershipMappings
 from shared.tenants.readiness.runner import ReadinessRunner
 from shared.values.reading import Json
 
@@ -26,8 +28,10 @@ def assemble(core: Core, checks: Sequence[ReadinessCheck]) -> Parts:
         return await core.clients.read_all(f"/subscriptions/{subscription_id}/locations", api_version=SUBSCRIPTIONS)
 
     tenants = TenantDocuments(registrar, core.registry, rows, plans, core.store, Locations(locations), core.settings.key_vault_suffix)
+    mappings = OwnershipMappings(Estate(core.clients), core.registry, rows, core.clock)
+    runner = ReadinessRunner(core.registry, rows, core.clock)
     return Parts(
-        services=(tenants, HostingPlanDocuments(plans, core.registry), ReadinessRunner(core.registry, rows, core.clock)),
+        services=(tenants, HostingPlanDocuments(plans, core.registry), runner, mappings),
         readiness=tuple(checks),
         timers=(registrar.claim_existing,),
     )

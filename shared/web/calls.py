@@ -178,7 +178,7 @@ class Call(Generic[B]):
     @property
     def page(self) -> Page:
         """Which page of a list the query asks for; refuses with 400 a continuation of another list."""
-        return read_page(self.query, self.caller)
+        return read_page(self.query, self.caller, self.route.paging)
 
     def listed(self, values: Sequence[JsonObject], last: str | None) -> HttpAnswer:
         """Return a page of a list; `last` is where the next page begins after."""
@@ -234,6 +234,8 @@ def require_kind_role(app: App, caller: Principal, operation: Operation, *, writ
     """Refuse with `MissingRole` unless the caller has the role that reading or changing operations of this kind needs."""
     kind = app.kinds.named(operation.kind)
     require(caller, Role(kind.write if writes else kind.read))
+    if writes and kind.needs_admin:
+        require(caller, Role.ADMIN)
 
 
 async def find_by_message(app: App, kind: Kind, intake: Intake) -> Operation:

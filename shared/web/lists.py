@@ -19,17 +19,30 @@ from shared.web.answers import absolute
 from shared.web.documents import wrong
 from shared.web.requests import QueryParameter
 
-DEFAULT_TOP = 100
-TOP = QueryParameter("top", "The most entries of a page; 100 by default.", minimum=1, maximum=1000)
 CONTINUATION = QueryParameter("continuation", "Where the page begins: only a value that a nextLink has.", max_length=4096)
-PAGING = (TOP, CONTINUATION)
-"""The query parameters of every list, beside its filters."""
 
 MOST_ROWS = 1000
 """How many rows of storage one page looks at."""
 
 _DIGEST = 16
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Paging:
+    """How many entries a page of a list has: `default` where the query names none, and `most`."""
+
+    default: int = 100
+    most: int = 1000
+
+    @property
+    def parameters(self) -> tuple[QueryParameter, ...]:
+        """The query parameters of the list, beside its filters."""
+        top = QueryParameter("top", f"The most entries of a page; {self.default} by default.", minimum=1, maximum=self.most)
+        return top, CONTINUATION
+
+
+PAGING = Paging()
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +53,9 @@ class Page:
     after: str | None
 
 
-def read_page(query: Mapping[str, str], principal: Principal) -> Page:
+def read_page(query: Mapping[str, str], principal: Principal, paging: Paging = PAGING) -> Page:
     """Read the page that a query (as `read_query` gives it) asks for; refuses with 400 a continuation changed or made for another list."""
-    top = int(query.get("top", DEFAULT_TOP))
+    top = int(query.get("top", paging.default))
     token = query.get("continuation")
     if token is None:
         return Page(top, None)

@@ -62,6 +62,8 @@ class OperationBody(BaseModel):
     status: Status
     step: str
     percent_complete: int = Field(ge=0, le=100)
+    action: str | None = Field(description="Which of its kind's actions was asked for; null for kinds with one only.")
+    result: dict[str, object] | None = Field(description="What became of it, once it has ended; null for kinds without one.")
     attention: AttentionBody | None
     created_at: str = Field(json_schema_extra={"format": "date-time"})
     last_updated_at: str = Field(json_schema_extra={"format": "date-time"})

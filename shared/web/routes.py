@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from shared.access.roles import Role
 from shared.operations.model.kinds import Kind
-from shared.web.lists import PAGING
+from shared.web.lists import PAGING, Paging
 from shared.web.requests import QueryParameter
 
 Method = Literal["GET", "PUT", "POST", "PATCH", "DELETE"]
@@ -46,7 +46,7 @@ class Route:
     `person` refuses tokens of apps. `optional_body` accepts a JSON object where no model is declared. `request` and `response` are the
     models of the bodies; `conditional` reads If-Match and If-None-Match; `founding` lets in the caller that may register
     the provider while there is none; `dry` that of a dry run's 200; `is_list` wraps the response
-    in `value` and `nextLink` and adds the paging parameters. `status` is the answer when all is well (202 brings the headers of a
+    in `value` and `nextLink` and adds the parameters of `paging`. `status` is the answer when all is well (202 brings the headers of a
     long-running operation and 200 for one that has ended, unless `is_operation` is false); `refusals` are statuses beyond those that
     follow from the rest (400, 401, 403, 404, 413, 415, 500, 503).
     """
@@ -65,6 +65,7 @@ class Route:
     response: type[BaseModel] | None = None
     dry: type[BaseModel] | None = None
     is_list: bool = False
+    paging: Paging = PAGING
     query: tuple[QueryParameter, ...] = ()
     status: int = 200
     refusals: tuple[int, ...] = ()
@@ -76,7 +77,7 @@ class Route:
     @property
     def known_query(self) -> tuple[QueryParameter, ...]:
         """The query parameters that the route knows, those of paging included: what `read_query` takes."""
-        return (*self.query, *PAGING) if self.is_list else self.query
+        return (*self.query, *self.paging.parameters) if self.is_list else self.query
 
     @property
     def path_parameters(self) -> tuple[str, ...]:

@@ -102,8 +102,9 @@ class Rows:
             for key, columns in caller_flags(claims_of(tenant)).items():
                 flags.setdefault(key.row_key, {}).update(dict.fromkeys(columns, 1))
         owners = {key.row_key: tenant.name for tenant in reversed(self.tenants) for key in claims_of(tenant)}
+        values = {key.row_key: key.value for tenant in self.tenants for key in claims_of(tenant)}
         for row in {**flags, **owners}:
-            claim = {"tenant": owners.get(row, ""), "releasedAt": "", **flags.get(row, {})}
+            claim = {"tenant": owners.get(row, ""), "releasedAt": "", "value": values.get(row, ""), **flags.get(row, {})}
             yield Found({"PartitionKey": "claim", "RowKey": row, **claim}, "")
 
 

@@ -16,7 +16,7 @@ from shared.copies.copying.chains import Chain, Chains
 from shared.copies.copying.rules.chain import ChainHead, Waiter
 from shared.copies.copying.rules.naming import source_collection_id
 from shared.copies.copying.sources import SourceSteps
-from shared.copies.copying.turns import Turns
+from shared.copies.copying.turns import Superseding, Turns
 from shared.copies.copying.workflow import CopySteps
 from shared.copies.gateway import RestorePointGateway
 from shared.copies.ledger import Ledger, LedgerEntry
@@ -178,6 +178,9 @@ class BareClaim:
         self.filters: dict[str, str] = {}
         self.at_send: list[tuple[str, Json]] = []
 
+    def take_input(self) -> None:
+        """Return that nothing is given."""
+
     def intends(self, _effect: str) -> bool:
         """Return that nothing is in doubt."""
         return False
@@ -276,7 +279,7 @@ class Bench:
         """Build the steps."""
         gateway = RestorePointGateway(cast("AzureClients", self.azure), self.clock)
         chains, ledger = cast("Chains", BareChains()), cast("Ledger", self.ledger)
-        sources = SourceSteps(gateway, chains, ledger, cast("Locks", BareLocks()), self.clock, Timings())
+        sources = SourceSteps(gateway, chains, ledger, cast("Locks", BareLocks()), cast("Superseding", None), self.clock, Timings())
         self.gateway = gateway
         self.steps = CopySteps(sources, gateway, chains, Turns(chains, gateway, self.clock), ledger, self.clock, Timings())
 

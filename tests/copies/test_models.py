@@ -168,6 +168,8 @@ def test_an_answer_has_the_contracts_members() -> None:
             "restorePointId": POINT,
             "region": "northeurope",
             "takenAt": "2026-03-01T12:00:00.000000Z",
+            "vmId": None,
+            "consistencyMode": None,
         },
         "target": {"restorePointId": None, "region": "westeurope"},
         "disks": [{"id": DISK, "state": "Replicating", "percentComplete": 42}],
@@ -180,6 +182,9 @@ def test_an_answer_has_the_contracts_members() -> None:
         "requestedBy": {"kind": "app", "id": "7", "name": "billing"},
         "tags": {},
         "policy": None,
+        "run": None,
+        "slot": None,
+        "supersededBy": None,
     }
 
 

@@ -37,6 +37,9 @@ KEPT = {
     ("shared/copies/retention/facts.py", "ours"): "the API's code NotOurs",
     ("shared/copies/retention/copies.py", "ours"): "the API's code NotOurs",
     ("shared/copies/retention/source_points.py", "ours"): "the API's code NotOurs",
+    ("shared/errors.py", "ours"): "the API's code NotOurs",
+    ("shared/web/answers.py", "ours"): "the API's code NotOurs",
+    ("shared/virtual_machines/rules/passwords.py", "word"): "passwords that Azure refuses",
     ("shared/operations/outside/rejected.py", "told"): "the stored key of whether the event of a rejected message was sent",
 }
 """What stored rows have, which no change of names may touch."""

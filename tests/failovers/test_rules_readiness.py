@@ -79,7 +79,7 @@ def test_without_a_vault_the_first_two_are_judged(backend: Backend, result: str)
         ({"shape": Shape.AZURE, "vault_region": "northeurope", "source_regions": frozenset({"uksouth"})}, 3, "pass", "one region"),
         ({"targets": ()}, 4, "unknown", "no storage account"),
         ({"shape": Shape.AZURE, "targets": ()}, 4, "pass", "no account"),
-        ({"targets": (replace(ACCOUNT, sku=None),), "unread": {"/account": "AuthorizationFailed"}}, 4, "unknown", "AuthorizationFailed"),
+        ({"targets": (replace(ACCOUNT, sku=None, code="AuthorizationFailed"),)}, 4, "unknown", "AuthorizationFailed"),
         ({"targets": (replace(ACCOUNT, sku="Standard_LRS"),)}, 4, "warning", "geo-redundant"),
         ({"targets": (replace(ACCOUNT, sku="Standard_RAGZRS"),)}, 4, "pass", "only the tenant"),
         ({"targets": (replace(ACCOUNT, classic=True),)}, 4, "failure", "classic"),

@@ -13,6 +13,7 @@ OF_AZURE = {
     "shared/copies/copying/rules/replication.py": "reads instance views",
     "shared/copies/facts.py": "reads virtual machines, disks and restore points",
     "shared/copies/gateway.py": "calls Compute",
+    "shared/copies/inventory/facts.py": "reads virtual machines, disks and collections",
     "shared/failovers/failing_over/rules/kept_settings.py": "reads an item's settings, and writes them into the bodies of calls",
     "shared/failovers/failing_over/rules/payloads.py": "writes the bodies of calls",
     "shared/failovers/protection/rules.py": "reads protectable items",

@@ -6,21 +6,22 @@ simulation.
 """
 
 import asyncio
-import hashlib
 import json
 import random
 import re
 from collections import deque
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 from unittest.mock import patch
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+import aiohttp
 import azure.functions as func
 from azure.core.credentials import AccessTokenInfo
 from azure.core.exceptions import ServiceResponseError
@@ -33,6 +34,7 @@ from local.simulation.arm.outcome import Ending, Outcome, Received
 from local.simulation.arm.routes import Routes
 from local.simulation.client import ClockReading
 from local.simulation.faults.fault import Fault
+from local.simulation.ids import derived
 from local.simulation.platform import Platform
 from local.simulation.services import SERVICES
 from local.simulation.times import duration
@@ -46,10 +48,11 @@ from shared.clock import RandomIds
 from shared.composition import Runtime, assemble
 from shared.operations.model.models import Actor
 from shared.operations.outside.messages import read_check, read_step
-from shared.operations.outside.receiving import Delivery
+from shared.operations.outside.receiving import MAX_DELIVERIES, Delivery
 from shared.settings import Settings
 from shared.web.calls import Endpoint
 from shared.web.entry import answer
+from tests.histories.workers import Outside, WorkerLostError, Workers
 from tests.support.memory import MemoryBlobs, MemoryStorage, parse_filter
 
 Json = dict[str, Any]
@@ -59,6 +62,7 @@ _STEPS, _CHECKS, _INTAKE = step_queues(_CAPABILITIES), check_queues(_CAPABILITIE
 _EVERY: tuple[Endpoint, ...] = (*ENDPOINTS, *(one for capability in _CAPABILITIES for one in capability.endpoints))
 _PATHS = [(one, re.compile(re.sub(r"\\{(\w+)\\}", r"(?P<\1>[^/]+)", re.escape(one.route.path)))) for one in _EVERY]
 _ROUNDS = 400
+_PUT_ON_QUEUE = datetime(2026, 1, 1, tzinfo=UTC)
 REDELIVERY = timedelta(seconds=30)
 """After how long the host delivers a message again whose handling failed (`visibilityTimeout` of host.json)."""
 
@@ -215,7 +219,7 @@ class MemoryApp:
 
     platform: Platform
     gate: Gate
-    runtime: Runtime
+    workers: Workers
     storage: MemoryStorage
     chance: random.Random
     log: Path
@@ -232,13 +236,17 @@ class MemoryApp:
         settings = Settings(AZURE_RESOURCE_MANAGER_URL=AZURE, FARSHORE_QUEUE_ROLES="Copies.Write,Failovers.Execute")
         credential = CachedCredential(cast("Any", IssuedTokens(platform)))
         ids, clock = RandomIds(), HistoryClock(platform)
-        clients = AzureClients(settings, ids=ids, credential=credential, transport=cast("Any", GateTransport(gate)))
-        runtime = assemble(settings, _CAPABILITIES, clock, ids, cast("Any", storage), cast("Any", MemoryBlobs()), clients)
+        account, blobs, transport = Outside(storage), Outside(MemoryBlobs()), Outside(GateTransport(gate))
+        clients = AzureClients(settings, ids=ids, credential=credential, transport=cast("Any", transport))
         for subscription in estate["subscriptions"]:  # imports happen in threads, for which the loop does not wait
             await clients.compute(subscription["id"])
             await clients.site_recovery(subscription["id"])
-        runtime = replace(runtime, tokens=cast("Any", NamedCallers(runtime)))
-        return MemoryApp(platform, gate, runtime, storage, chance, log)
+
+        def start_worker() -> Runtime:
+            runtime = assemble(settings, _CAPABILITIES, clock, ids, cast("Any", account), cast("Any", blobs), clients)
+            return replace(runtime, tokens=cast("Any", NamedCallers(runtime)))
+
+        return MemoryApp(platform, gate, Workers(start_worker, start_worker()), storage, chance, log)
 
     async def request(self, method: str, url: str, body: object, headers: Mapping[str, str]) -> func.HttpResponse:
         """Send a request to the app."""
@@ -251,11 +259,8 @@ class MemoryApp:
                 request = func.HttpRequest(
                     method, f"http://localhost/api{url}", headers=sent, params={}, route_params=found.groupdict(), body=content
                 )
-                return await answer(request, self._assembled, endpoint)
+                return await self.workers.run(partial(_answer, request, endpoint))
         raise AssertionError(f"no route for {method} {path}")
-
-    async def _assembled(self) -> Runtime:
-        return self.runtime
 
     async def advance(self, step: timedelta) -> None:
         """Move Azure's time, and do what came due; in shorter steps while messages wait to be delivered again."""
@@ -271,20 +276,28 @@ class MemoryApp:
     async def _settle(self) -> None:
         again, self.failed = self.failed, []
         self.gate.land()
-        for job in self.runtime.timers:
-            await job()
+        for number in range(len(self.workers.runtime.timers)):
+            await self._unless_lost(partial(_run_timer, number))
         for delivery in again:
             await self._take_in(delivery)
         for _ in range(_ROUNDS):
-            await self.runtime.tick.run()
-            if not await self._work():
+            ticked = await asyncio.gather(*(self._unless_lost(_tick) for _ in range(self.chance.randint(1, 3))))
+            if not await self._work() and all(ticked):
                 return
         raise AssertionError("what is due never ends")
 
+    async def _unless_lost(self, work: Callable[[Runtime], Awaitable[object]]) -> bool:
+        """Do some work; return False where its worker ended."""
+        try:
+            await self.workers.run(work)
+        except WorkerLostError:
+            return False
+        return True
+
     async def _work(self) -> int:
         """Handle the messages that wait, some at a time, in any order; return how many there were."""
-        works = [self._step(text) for queue in _STEPS for text in self._drawn(queue)]
-        works += [self._check(text) for queue in _CHECKS for text in self._drawn(queue)]
+        works = [self._handle(queue, text, _step) for queue in _STEPS for text in self._drawn(queue)]
+        works += [self._handle(queue, text, _check) for queue in _CHECKS for text in self._drawn(queue)]
         works += [self._take_in(_first(queue, text)) for queue in _INTAKE for text in self._drawn(queue, lose=0.0)]
         self.chance.shuffle(works)
         for start in range(0, len(works), 4):
@@ -299,27 +312,52 @@ class MemoryApp:
             if drawn > 0.95:
                 yield text
 
-    async def _step(self, text: str) -> None:
-        message = read_step(text)
-        for operation in message.ids if message else ():
-            await self.runtime.runner.run(operation)
-        await self.runtime.feed_budgets()
-
-    async def _check(self, text: str) -> None:
-        message = read_check(text)
-        if message is not None:
-            await self.runtime.checks.run(message)
+    async def _handle(self, queue: str, text: str, handler: Callable[[Runtime, str], Awaitable[None]]) -> None:
+        """Handle a message; where the worker ends it is delivered again, as the host does."""
+        if not await self._unless_lost(lambda runtime: handler(runtime, text)):
+            self._return(queue, text)
 
     async def _take_in(self, delivery: Delivery) -> None:
         try:
-            await self.runtime.receive(delivery)
+            await self.workers.run(lambda runtime: runtime.receive(delivery))
         except Exception:  # what may pass is delivered again, as the host does
-            self.failed.append(replace(delivery, count=delivery.count + 1))
+            self.failed.append(replace(delivery, count=min(delivery.count + 1, MAX_DELIVERIES)))
+
+    def _return(self, queue: str, text: str) -> None:
+        self.storage.queues.messages.setdefault(queue, deque()).append(text)
+
+
+async def _answer(request: func.HttpRequest, endpoint: Endpoint, runtime: Runtime) -> func.HttpResponse:
+    async def assembled() -> Runtime:
+        return runtime
+
+    return await answer(request, assembled, endpoint)
+
+
+async def _run_timer(number: int, runtime: Runtime) -> None:
+    await runtime.timers[number]()
+
+
+async def _tick(runtime: Runtime) -> None:
+    await runtime.tick.run()
+
+
+async def _step(runtime: Runtime, text: str) -> None:
+    message = read_step(text)
+    for operation in message.ids if message else ():
+        await runtime.runner.run(operation)
+    await runtime.feed_budgets()
+
+
+async def _check(runtime: Runtime, text: str) -> None:
+    message = read_check(text)
+    if message is not None:
+        await runtime.checks.run(message)
 
 
 def _first(queue: str, text: str) -> Delivery:
     """Return the first delivery of a message; its id is made of its text, as that of a message which the queue holds twice."""
-    return Delivery(queue, hashlib.sha256(text.encode()).hexdigest()[:32], text.encode(), datetime.now(UTC), 1)
+    return Delivery(queue, derived("message", text), text.encode(), _PUT_ON_QUEUE, 1)
 
 
 class MemoryAzure:
@@ -353,6 +391,10 @@ class MemoryAzure:
         """Add a fault."""
         match = {name: value for name, value in (("method", method), ("path", path)) if value is not None}
         self._app.platform.add_faults([Fault.read({"match": match, "fault": fault, **options})])
+
+    async def faults(self) -> list[Json]:
+        """Return the faults and what is left of each."""
+        return [fault.as_json() for fault in self._app.platform.faults.all]
 
     async def clear_faults(self) -> None:
         """Remove every fault."""
@@ -399,8 +441,11 @@ class MemoryHttp:
 
     @asynccontextmanager
     async def request(self, method: str, url: str, *, json: object = None, headers: Mapping[str, str]) -> AsyncIterator[Any]:
-        """Send a request."""
-        reply = await self._app.request(method, url, json, headers)
+        """Send a request; raises `ServerDisconnectedError` where the worker ends."""
+        try:
+            reply = await self._app.request(method, url, json, headers)
+        except WorkerLostError as lost:
+            raise aiohttp.ServerDisconnectedError from lost
         content = reply.get_body()
 
         async def read() -> bytes:

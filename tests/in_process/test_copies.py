@@ -29,7 +29,7 @@ def test_a_vm_gets_a_restore_point_first(stack: Running, contoso: Caller) -> Non
     machine = stack.machine()
     source = {"virtualMachineId": machine.id, "consistencyMode": "CrashConsistent", "excludeDisks": [machine.disks[1].upper()]}
     accepted = start(contoso, {"source": source, "target": machine.target()})
-    assert accepted.body["source"] == {"virtualMachineId": machine.id, "restorePointId": None, "region": None, "takenAt": None}
+    assert {name: value for name, value in accepted.body["source"].items() if value is not None} == {"virtualMachineId": machine.id}
     copy = stack.until_ended(contoso, accepted.headers["location"]).body
     assert copy["usable"], copy
     assert len(copy["disks"]) == 1

@@ -37,3 +37,24 @@ def test_what_cannot_be_read_is_unknown(stack: Running) -> None:
     reply = stack.caller("Tenants.Read").get("/tenants/contoso/readiness")
     plans = next(check for check in reply.body["checks"] if check["name"] == "recoveryPlans")
     assert (reply.status, plans["result"]) == (200, "unknown")
+
+
+def test_a_page_has_at_most_a_hundred_tenants(stack: Running) -> None:
+    admin = stack.caller("Admin", tenant="provider")
+    assert admin.get("/readiness", top=101).status == 400
+    first = admin.get("/readiness", top=2)
+    assert [one["tenant"] for one in first.body["value"]] == ["contoso", "fabrikam"]
+    assert [one["tenant"] for one in admin.get(first.body["nextLink"]).body["value"]] == ["provider"]
+
+
+def test_the_mappings_of_the_sample_estate(stack: Running) -> None:
+    admin = stack.caller("Admin", tenant="provider")
+    found = admin.get("/readiness/mappings")
+    assert found.status == 200, found
+    assert {one["result"] for one in found.body["value"]} == {"mapped"}
+    assert {one["kind"] for one in found.body["value"]} == {"subscription", "vault", "cloud", "storageAccount"}
+    clouds = admin.get("/readiness/mappings", kind="cloud").body["value"]
+    assert {tuple(one["tenants"]) for one in clouds} == {("provider",)}
+    assert admin.get("/readiness/mappings", result="missing").body == {"value": []}
+    assert admin.get("/readiness/mappings", kind="planet").status == 400
+    assert stack.caller("Tenants.Read", "Admin").get("/readiness/mappings").status == 403

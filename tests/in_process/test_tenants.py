@@ -20,7 +20,7 @@ from tests.support.storage import AzuritePool
 
 SUBSCRIPTION = "dddddddd-0000-4000-8000-00000000000d"
 EVERY_ROLE = [str(role) for role in Role]
-PROVIDERS_ONLY = {"/readiness"}
+PROVIDERS_ONLY = {"/readiness", "/readiness/mappings"}
 """Routes of the capability without a tenant or a plan in their path that only the provider's `Admin` may call."""
 LISTS = {"/tenants": "fabrikam", "/hosting-plans": "fabrikams"}
 """Lists, with the name of what a caller of contoso's must not see."""

@@ -63,6 +63,12 @@ def group(machine: str) -> str:
 
 BODIES: dict[str, Callable[[Things], Json]] = {
     "CopyRequest": lambda its: {"source": {"restorePointId": its.point}, "target": {"region": "northeurope", "resourceGroup": "a-group"}},
+    "PolicyDocument": lambda its: {
+        "selector": {"virtualMachineIds": [its.machine]},
+        "schedule": {"every": "PT6H"},
+        "targets": [{"region": "northeurope", "resourceGroup": "a-group"}],
+        "retention": {"keepLast": 3},
+    },
     "FailoverRequest": lambda its: of_item(its.item, "Commit"),
     "ApproveRequest": lambda _: {"planHash": "0" * 64},
     "RejectRequest": lambda _: {"reason": "mine"},
@@ -122,11 +128,15 @@ def theirs(sites_stack: Sites) -> Iterator[Things]:
     )
     drill = json.dumps(BODIES["DrillPolicyRequest"](things)).encode()
     assert owner.call("PUT", "/drill-policies/fabrikam-drill", drill, {"Content-Type": "application/json"}).status == 200
+    policy = {**BODIES["PolicyDocument"](things), "targets": [target], "enabled": False}
+    headers = {"Content-Type": "application/json", "If-None-Match": "*"}
+    assert owner.call("PUT", "/copy-policies/fabrikam", json.dumps(policy).encode(), headers).status == 201
     provider = sites.stack.caller("Tenants.Write", "Admin", tenant="provider")
     assert provider.call("PUT", "/hosting-plans/fabrikam", b"{}", {"Content-Type": "application/json"}).status in {200, 201}
     yield things
     provider.call("DELETE", "/hosting-plans/fabrikam?confirm=fabrikam")
     owner.call("DELETE", "/drill-policies/fabrikam-drill")
+    owner.call("DELETE", "/copy-policies/fabrikam", None, {"If-Match": "*"})
     owner.post(f"/failovers/{failover}/cancel")
     sites.stack.advance()
 
@@ -165,7 +175,8 @@ def tries(route: Route, its: Things, name: str) -> list[str]:
     if route.owner is Owner.OPERATION:
         return [filled(route, operation(route, its))]
     if route.owner in {Owner.TENANT, Owner.SERVICE}:
-        return [filled(route, its.tenant)]
+        of_tenant = any(one.name == "tenant" for one in route.query)
+        return [filled(route, its.tenant)] + ([filled(route, "a-name", f"tenant={its.tenant}")] if of_tenant else [])
     if route.owner is Owner.BODY:
         return [route.path]
     assert route.owner is Owner.VAULT, f"{route.method} {route.path} declares no owner that is tried here"

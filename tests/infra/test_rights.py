@@ -14,7 +14,7 @@ import pytest
 from tests.infra.bicep import tool
 from tests.infra.rights import as_simulated, refused, role_assignments, simulated_routes
 from tests.infra.test_roles import ROLES
-from tests.support.api import Caller
+from tests.support.api import Caller, Reply
 from tests.support.in_process import in_process
 from tests.support.running import READ_WRITE, Machine, Running
 from tests.support.storage import AzuritePool
@@ -68,6 +68,17 @@ def test_every_kind_of_copy_needs_all_of_its_role_and_nothing_else(narrow: Runni
     narrow.fault("failCopy", method="PUT", path="restorePoints/")
     failing = start(caller, machines[2].copy())
     assert narrow.until_ended(caller, failing).body["status"] == "Failed"
+    policy = {
+        "selector": {"virtualMachineIds": [machines[3].id]},
+        "schedule": {"every": "PT6H"},
+        "targets": [machines[3].target()],
+        "retention": {"keepLast": 3},
+        "enabled": False,
+    }
+    written = caller.call("PUT", "/copy-policies/rights", json.dumps(policy).encode(), {"Content-Type": "application/json"})
+    assert (written.status, written.body["warnings"]) == (201, []), written
+    run = caller.post("/copy-policies/rights/run").headers["location"]
+    assert narrow.until_ended(caller, run).body["status"] == "Succeeded"
     again = caller.post(f"{failing}/redo", key=str(uuid.uuid4()))
     assert again.status == 202, again
     assert narrow.until_ended(caller, again.headers["location"]).body["status"] == "Succeeded"
@@ -148,8 +159,7 @@ def test_readiness_needs_all_of_its_roles_and_nothing_else(narrow: Running) -> N
     as_app(narrow, "tenants")
     admin = narrow.caller("Admin", "Tenants.Read", tenant="provider")
     assert admin.get("/tenants").status == 200
-    found = admin.get("/readiness")
-    assert found.status == 200
+    found = read_readiness(narrow)
     storage = [check for one in found.body["value"] for check in one["checks"] if check["name"] == "storage"]
     assert [check["result"] for check in storage if check["target"].endswith("/providerreplicas")] == ["pass"], storage
     assert refused(narrow) == []
@@ -162,9 +172,22 @@ def test_readiness_is_not_known_where_an_action_is_missing(narrow: Running, with
     whole = as_app(narrow, "tenants")
     missing = {without, as_simulated(without)}
     give_rights(narrow, [{**each, "actions": [action for action in each["actions"] if action not in missing]} for each in whole])
-    assert narrow.caller("Admin", tenant="provider").get("/readiness").status == 200
+    read_readiness(narrow)
     actions = {route.operation: str(route.action) for route in simulated_routes()}
     assert {actions[row["operation"]].lower() for row in refused(narrow)} == {as_simulated(without).lower()}
+
+
+def read_readiness(stack: Running) -> Reply:
+    """Read all that the tenants' app reads of Azure: readiness, mappings, and the locations that a tenant's region is checked against."""
+    admin = stack.caller("Admin", "Tenants.Read", "Tenants.Write", tenant="provider")
+    assert admin.get("/readiness/mappings").status == 200
+    contoso = admin.get("/tenants/contoso").body
+    written = {name: contoso[name] for name in ("displayName", "tenantId", "subscriptions", "vaultId", "settings")}
+    body = json.dumps({**written, "region": "northeurope"}).encode()
+    assert admin.call("PUT", "/tenants/contoso", body, {"Content-Type": "application/json", "If-Match": "*"}).status == 200
+    found = admin.get("/readiness")
+    assert found.status == 200
+    return found
 
 
 def set_up(stack: Running, caller: Caller, tenant: Caller, vault: str) -> None:

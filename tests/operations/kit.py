@@ -104,7 +104,7 @@ class World:
                 raise CallFailure(FailureKind.IN_DOUBT, code="NoAnswer", message="the connection broke")
         return f"evidence of {thing}"
 
-    def effect(self, thing: str, *, repeatable: bool = True, preparation: bool = False) -> Effect[str]:
+    def effect(self, thing: str, *, repeatable: bool = True, preparation: bool = False, keeps_request_id: bool = False) -> Effect[str]:
         """The effect that begins a thing."""
 
         async def send(request_id: str) -> str:
@@ -114,12 +114,15 @@ class World:
             self.looks.append(thing)
             return Started(f"evidence of {thing}") if self.has(thing) else Absent()
 
-        return Effect(thing, send, look, "a toy", repeatable=repeatable, preparation=preparation)
+        return Effect(thing, send, look, "a toy", repeatable, preparation, keeps_request_id)
 
 
 @dataclass
 class Toys:
-    """The toy kind: `starting` begins the thing named by the operation and ends; a test may put other steps in their place."""
+    """The toy kinds: `starting` begins the thing named by the operation and ends; a test may put other steps in their place.
+
+    A canceled game is tidied by the step `tidying`, which a test adds.
+    """
 
     world: World = field(default_factory=World)
     repeatable: bool = True
@@ -344,7 +347,7 @@ def make_core(
     clock, toys, ids, timings = clock or ManualClock(), toys or Toys(), SequenceIds(next(_series)), Timings(lease)
     operations = Store(account.table(store.TABLE + suffix), clock, ids)
     held = Locks(account.table(locks.TABLE + suffix), operations, clock, ids)
-    workflows = {name: toys.workflow(clock) for name in KINDS.by_name}
+    workflows = {name: replace(toys.workflow(clock), tidying="tidying" if name == "game" else None) for name in KINDS.by_name}
     events = Events(account.queues, KINDS, clock, BASE)
     spent = Budgets(account.table(budgets.TABLE + suffix), clock, share, "us")
     kept = RejectedMessages(account.table(rejected.TABLE + suffix), account.queues, events, clock)

@@ -71,7 +71,7 @@ async def test_what_may_be_repeated_is_sent_again_once_nothing_is_found_each_tim
             assert before == len(sent_at) - 1, "each further send looks first"
     gaps = [after - before for before, after in pairwise(sent_at)]
     assert gaps == [30, 120, 300, 600]
-    assert len(set(core.toys.world.sends)) == 1, "all under the same client request id"
+    assert len(set(core.toys.world.sends)) == 5, "each send has a client request id of its own"
     assert (await core.get(operation)).status is Status.SUCCEEDED
 
 
@@ -322,3 +322,18 @@ async def test_a_token_that_stays_refused_asks_for_a_person_and_ends_nothing(cor
     await core.look_when_due(operation)
     assert (await core.get(operation)).status is Status.SUCCEEDED
     assert len(core.toys.world.sends) == 7
+
+
+async def test_what_is_found_by_its_client_request_id_is_sent_again_under_the_same(core: Core) -> None:
+    async def starting(claim: Claim) -> Outcome:
+        await claim.perform(core.toys.world.effect("thing", keeps_request_id=True))
+        return End(Status.SUCCEEDED)
+
+    core.toys.steps["starting"] = starting
+    core.toys.world.script = ["vanished"]
+    operation = await core.accept()
+    await core.work()
+    await core.go_on(seconds=30)
+    assert (await core.get(operation)).status is Status.SUCCEEDED
+    first, second = core.toys.world.sends
+    assert first == second

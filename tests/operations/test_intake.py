@@ -201,3 +201,60 @@ def test_event_grids_own_schema_is_refused_with_the_one_to_use() -> None:
         understand(event, KINDS)
     assert (refused.value.code, refused.value.problem.target) == (ErrorCode.INVALID_REQUEST, "specversion")
     assert "CloudEvent" in str(refused.value)
+
+
+TENANTS = frozenset({"virtualMachine", "dataCenter"})
+
+
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [
+        (
+            {"id": "m-1", "tenant": "contoso", "operation": "virtualMachine.start", "target": "web-01", "service": "shop"},
+            Intake("start", {"target": "web-01", "service": "shop"}, "m-1", "contoso", "web-01", "virtualMachine"),
+        ),
+        (
+            {"tenant": "contoso", "operation": "dataCenter.create", "dataCenter": "10042"},
+            Intake("create", {"dataCenter": "10042"}, None, "contoso", None, "dataCenter"),
+        ),
+        (
+            {
+                "specversion": "1.0",
+                "id": "1",
+                "source": "/billing",
+                "type": "farshore.virtualMachine.start",
+                "tenant": "contoso",
+                "data": {"target": "web-01", "operation": "virtualMachine.start"},
+            },
+            Intake("start", {"target": "web-01"}, "/billing 1", "contoso", "web-01", "virtualMachine", source="/billing"),
+        ),
+    ],
+)
+def test_on_a_queue_of_several_kinds_a_message_names_kind_operation_and_tenant(message: dict[str, object], expected: Intake) -> None:
+    assert understand(message, TENANTS, qualified=True) == expected
+
+
+@pytest.mark.parametrize(
+    ("message", "target"),
+    [
+        ({"tenant": "contoso", "target": "web-01"}, "operation"),
+        ({"tenant": "contoso", "operation": "start", "target": "web-01"}, "operation"),
+        ({"tenant": "contoso", "operation": "virtualMachine.", "target": "web-01"}, "operation"),
+        ({"tenant": "contoso", "operation": "tenant.create"}, "operation"),
+        ({"tenant": "contoso", "operation": 7}, "operation"),
+        ({"operation": "virtualMachine.start", "target": "web-01"}, "tenant"),
+        ({"tenant": "contoso", "operation": "virtualMachine.start", "target": {"id": "x"}}, "target"),
+        ({"specversion": "1.0", "id": "1", "source": "/b", "type": "farshore.tenant.create", "tenant": "contoso", "data": {}}, "type"),
+        ({"specversion": "1.0", "id": "1", "source": "/b", "type": "farshore.virtualMachine.start", "data": {"target": "x"}}, "tenant"),
+    ],
+)
+def test_a_message_of_such_a_queue_without_them_is_refused(message: dict[str, object], target: str) -> None:
+    with pytest.raises(Refused) as refused:
+        understand(message, TENANTS, qualified=True)
+    assert (refused.value.code, refused.value.problem.target) == (ErrorCode.INVALID_REQUEST, target)
+
+
+def test_where_no_kind_is_served_each_message_is_refused() -> None:
+    with pytest.raises(Refused) as refused:
+        understand({"tenant": "contoso", "operation": "virtualMachine.start", "target": "x"}, frozenset(), qualified=True)
+    assert refused.value.problem.target == "operation"

@@ -21,8 +21,8 @@ PAGE = 250
 class Call:
     """One request to Resource Manager, decoded; `names` are the path's variable parts in order, `now` is Azure's time of receipt.
 
-    `fate` is what happens to the copy that it starts, `fault` to the restore point or the job; `job_hidden` is how long the job cannot be
-    read. `faults` are all that are on.
+    `fate` is what happens to the copy that it starts, `fault` to the restore point, the job, the machine or the disk; `job_hidden` is how
+    long the job cannot be read. `faults` are all that are on.
     """
 
     world: World
@@ -35,10 +35,16 @@ class Call:
     principal: Principal
     base_url: str
     client_request_id: str
+    if_match: str = ""
+    if_none_match: str = ""
     fate: Fate | None = None
     fault: Fault | None = None
     job_hidden: timedelta | None = None
     faults: Sequence[Fault] = ()
+
+    def may(self, action: str, scope: str) -> bool:
+        """Return whether the caller has an action at a scope."""
+        return self.principal.may(action, scope)
 
     @property
     def api_version(self) -> str:
@@ -77,6 +83,7 @@ class Route:
     """One operation: its id in the specification, the action that a role must give (None: no action is needed), and its handler.
 
     `template` is the path in lower case with `*` for each variable part. A handler only decides: it changes nothing itself.
+    `faults_at` is what faults of machines and disks name it by (`at`): the operation then meets them.
     """
 
     method: str
@@ -86,6 +93,7 @@ class Route:
     handle: Handler
     resource_type: str
     versions: tuple[str, ...]
+    faults_at: str | None = None
 
 
 def page(call: Call, items: Sequence[Any], write: Callable[[Any], Json], *, ends_empty: bool = False) -> Answer:

@@ -15,7 +15,7 @@ from local.simulation.arm.outcome import Ending, Outcome, Received, answered, er
 from local.simulation.arm.routes import Routes
 from local.simulation.arm.tables import Json
 from local.simulation.faults import answers
-from local.simulation.faults.fault import ON_ANSWERS, ON_JOB_READS, ON_JOBS, ON_POINTS, ON_READS, ON_REQUESTS, Fault, Pick
+from local.simulation.faults.fault import ON_ANSWERS, ON_JOB_READS, ON_JOBS, ON_POINTS, ON_READS, ON_REQUESTS, ON_RESOURCES, Fault, Pick
 from local.simulation.ids import key
 from local.simulation.platform import Platform
 from local.simulation.resources.models import ResourcesState
@@ -159,7 +159,9 @@ class Gate:
 
     def _pick(self, kinds: frozenset[str], known: _Known, now: datetime) -> Pick:
         request, faults = known.request, self._platform.faults
-        return faults.pick(kinds, request.method, request.path, request.query_text, known.principal, now) if faults.all else Pick()
+        if not faults.all:
+            return Pick()
+        return faults.pick(kinds, request.method, request.path, request.query_text, known.principal, now, at=known.route.faults_at)
 
     def _postpone(self, fault: Fault, known: _Known, now: datetime) -> None:
         if known.request.method in ("GET", "HEAD"):
@@ -193,6 +195,8 @@ class Gate:
         pick = hiding = Pick()
         if known.route.operation == "RestorePoints_Create":
             pick = self._pick(ON_POINTS, known, now)
+        elif known.route.faults_at is not None:
+            pick = self._pick(ON_RESOURCES, known, now)
         elif request.method != "GET" and known.route.resource_type.startswith("Microsoft.RecoveryServices/"):
             pick, hiding = self._pick(ON_JOBS, known, now), self._pick(ON_JOB_READS, known, now)
         call = Call(
@@ -206,6 +210,8 @@ class Gate:
             principal=known.principal,
             base_url=request.base_url,
             client_request_id=request.client_request_id,
+            if_match=request.if_match,
+            if_none_match=request.if_none_match,
             fate=pick.fate(),
             fault=pick.fault,
             job_hidden=None if hiding.fault is None else hiding.fault.length("duration", "PT1M"),
@@ -220,10 +226,32 @@ class Gate:
         path, action = "/" + known.request.path.strip("/"), known.route.action
         if action is not None and not self._platform.may(known.principal, action, _scope(path, known)):
             raise authorization_failed(known.principal.id, action, _scope(path, known))
+        self._check_subscription(known)
         if len(known.names) > 1 and known.route.template.startswith("/subscriptions/*/resourcegroups/*/"):
             group = "/".join(path.split("/")[:5])
             if resources_state.groups.get(key(group)) is None:
                 raise group_not_found(known.names[1])
+
+    def _check_subscription(self, known: _Known) -> None:
+        """Refuse a write in a disabled subscription, and the creation of a type that a policy of it denies."""
+        subscription = self._platform.world.of(ResourcesState).subscriptions.get(known.subscription)
+        if subscription is None or known.request.method in ("GET", "HEAD"):
+            return
+        if subscription.state != "Enabled" and known.request.method != "DELETE":
+            raise ArmError(
+                409,
+                "ReadOnlyDisabledSubscription",
+                f"The subscription '{subscription.id}' is disabled and therefore marked as read only. You cannot perform any write "
+                "actions on this subscription until it is re-enabled.",
+            )
+        if known.request.method == "PUT" and known.route.resource_type.lower() in {each.lower() for each in subscription.denied_types}:
+            name = known.names[-1]
+            raise ArmError(
+                403,
+                "RequestDisallowedByPolicy",
+                f"Resource '{name}' was disallowed by policy. Policy: '{known.route.resource_type}'.",
+                target=name,
+            )
 
 
 def _scope(path: str, known: _Known) -> str:

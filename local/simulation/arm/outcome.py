@@ -21,6 +21,8 @@ class Received:
     authorization: str
     client_request_id: str
     base_url: str
+    if_match: str = ""
+    if_none_match: str = ""
 
     @property
     def query_text(self) -> str:
@@ -36,6 +38,8 @@ class Received:
             "body": self.body.decode("utf-8", "replace"),
             "client_request_id": self.client_request_id,
             "base_url": self.base_url,
+            "if_match": self.if_match,
+            "if_none_match": self.if_none_match,
         }
 
     @staticmethod

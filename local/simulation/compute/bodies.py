@@ -4,8 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from local.simulation.arm.tables import Json
-from local.simulation.compute.machines import Disk, VirtualMachine
-from local.simulation.compute.models import COLLECTION, DISK_POINT, MACHINE, POINT, Collection, PointDisk, RestorePoint
+from local.simulation.compute.models import COLLECTION, DISK_POINT, POINT, Collection, PointDisk, RestorePoint
 from local.simulation.compute.replication import State, disk_state, state_of
 from local.simulation.compute.state import ComputeState
 from local.simulation.ids import derived, key, name
@@ -70,10 +69,12 @@ def _metadata(row: RestorePoint) -> Json:
         "hardwareProfile": {"vmSize": machine.get("size", "Standard_D2s_v3")},
         "storageProfile": storage,
         "osProfile": {"computerName": machine.get("computerName", ""), "adminUsername": "azureuser"},
-        "vmId": derived("vm", str(machine.get("id", ""))),
+        "vmId": machine.get("vmId") or derived("vm", str(machine.get("id", ""))),
         "location": machine.get("location", ""),
-        "hyperVGeneration": "V2",
+        "hyperVGeneration": machine.get("generation", "V2"),
     }
+    if machine.get("licenseType"):
+        body["licenseType"] = machine["licenseType"]
     if machine.get("securityType"):
         body["securityProfile"] = {"securityType": machine["securityType"]}
     return body
@@ -85,7 +86,7 @@ def _source_disk(row: RestorePoint, disk: PointDisk) -> Json:
         restore_point["sourceDiskRestorePoint"] = {"id": disk.source_point}
     body: Json = {
         "name": name(disk.source_disk),
-        "caching": "ReadWrite" if disk.lun is None else "None",
+        "caching": (row.machine.get("caching") or {}).get(str(disk.lun), "ReadWrite" if disk.lun is None else "None"),
         "diskSizeGB": disk.size_gb,
         "managedDisk": {"id": disk.source_disk, "storageAccountType": disk.sku},
         "diskRestorePoint": restore_point,
@@ -132,7 +133,9 @@ def disk_point(row: RestorePoint, disk: PointDisk, now: datetime) -> Json:
         "publicNetworkAccess": "Enabled",
     }
     if disk.lun is None:
-        properties |= {"osType": row.machine.get("osType", "Windows"), "hyperVGeneration": "V2"}
+        properties |= {"osType": row.machine.get("osType", "Windows"), "hyperVGeneration": row.machine.get("generation", "V2")}
+        if row.machine.get("securityType"):
+            properties["securityProfile"] = {"securityType": row.machine["securityType"]}
     if row.source_point is not None:
         state, percent = disk_state(row, disk, now)
         properties |= {
@@ -141,104 +144,3 @@ def disk_point(row: RestorePoint, disk: PointDisk, now: datetime) -> Json:
             "sourceResourceLocation": row.machine.get("location", ""),
         }
     return {"id": disk_point_id(row, disk), "name": disk.name, "type": DISK_POINT, "properties": properties}
-
-
-def disk(row: Disk, owners: list[str]) -> Json:
-    """Return a `Disk`; `owners` are the ids of the virtual machines that it is attached to."""
-    customer_key = row.disk_encryption_set is not None
-    properties: Json = {
-        "creationData": {"createOption": "FromImage" if row.os_type else "Empty"},
-        "diskSizeGB": row.size_gb,
-        "diskSizeBytes": row.size_gb * 2**30,
-        "uniqueId": derived("disk", row.id),
-        "provisioningState": "Succeeded",
-        "diskState": "Attached" if owners else "Unattached",
-        "encryption": {"type": "EncryptionAtRestWithCustomerKey" if customer_key else _PLATFORM_KEY}
-        | ({"diskEncryptionSetId": row.disk_encryption_set} if customer_key else {}),
-        "networkAccessPolicy": row.network_access,
-        "publicNetworkAccess": "Enabled",
-    }
-    if row.os_type:
-        properties |= {"osType": row.os_type, "hyperVGeneration": "V2"}
-    if row.max_shares > 1:
-        properties |= {"maxShares": row.max_shares, "shareInfo": [{"vmUri": each} for each in owners]}
-    body: Json = {
-        "id": row.id,
-        "name": name(row.id),
-        "type": "Microsoft.Compute/disks",
-        "location": row.location,
-        "tags": dict(row.tags),
-        "sku": {"name": row.sku, "tier": row.sku.split("_", maxsplit=1)[0]},
-        "properties": properties,
-    }
-    return body | ({"managedBy": owners[0]} if owners else {})
-
-
-def machine(row: VirtualMachine, state: ComputeState, *, instance_view: bool = False) -> Json:
-    """Return a `VirtualMachine`."""
-    disks = state.attached(row)
-    storage: Json = {"diskControllerType": "SCSI", "dataDisks": [_data_disk(lun, each) for lun, each in disks if lun is not None]}
-    storage["osDisk"] = next((_os_disk(row, each) for lun, each in disks if lun is None), {"createOption": "FromImage"})
-    properties: Json = {
-        "vmId": derived("vm", row.id),
-        "hardwareProfile": {"vmSize": row.size},
-        "storageProfile": storage,
-        "osProfile": {"computerName": name(row.id), "adminUsername": "azureuser"},
-        "networkProfile": {"networkInterfaces": []},
-        "provisioningState": "Succeeded",
-    }
-    if row.security_type:
-        properties["securityProfile"] = {"securityType": row.security_type}
-    if row.scale_set:
-        properties["virtualMachineScaleSet"] = {
-            "id": f"{row.id.rsplit('/', 2)[0]}/virtualMachineScaleSets/{name(row.id)}-{row.scale_set.lower()}"
-        }
-    if instance_view:
-        properties["instanceView"] = machine_view(row)
-    return {"id": row.id, "name": name(row.id), "type": MACHINE, "location": row.location, "tags": dict(row.tags), "properties": properties}
-
-
-def machine_view(row: VirtualMachine) -> Json:
-    """Return a `VirtualMachineInstanceView`."""
-    ready = {"code": "ProvisioningState/succeeded", "level": "Info", "displayStatus": "Ready"}
-    agent = ready if row.agent else {"code": "ProvisioningState/Unavailable", "level": "Warning", "displayStatus": "Not Ready"}
-    return {
-        "computerName": name(row.id),
-        "hyperVGeneration": "V2",
-        "vmAgent": {"vmAgentVersion": "2.7.41491.1095" if row.agent else "Unknown", "statuses": [agent]},
-        "statuses": [
-            {"code": "ProvisioningState/succeeded", "level": "Info", "displayStatus": "Provisioning succeeded"},
-            {"code": f"PowerState/{row.power_state}", "level": "Info", "displayStatus": f"VM {row.power_state}"},
-        ],
-    }
-
-
-def _os_disk(row: VirtualMachine, disk_row: Disk) -> Json:
-    body = {
-        "osType": row.os_type,
-        "name": name(disk_row.id),
-        "createOption": "FromImage",
-        "caching": "ReadWrite",
-        "diskSizeGB": disk_row.size_gb,
-    }
-    if disk_row.ephemeral:
-        body |= {"diffDiskSettings": {"option": "Local", "placement": "CacheDisk"}, "caching": "ReadOnly"}
-    return body | _managed(disk_row)
-
-
-def _data_disk(lun: int, disk_row: Disk) -> Json:
-    return {
-        "lun": lun,
-        "name": name(disk_row.id),
-        "createOption": "Attach",
-        "caching": "None",
-        "diskSizeGB": disk_row.size_gb,
-        "toBeDetached": False,
-    } | _managed(disk_row)
-
-
-def _managed(disk_row: Disk) -> Json:
-    return {
-        "managedDisk": {"id": disk_row.id, "storageAccountType": disk_row.sku},
-        "writeAcceleratorEnabled": disk_row.write_accelerator,
-    }

@@ -7,11 +7,15 @@ from datetime import datetime
 from typing import Any
 
 from local.simulation.arm.tables import Json
-from local.simulation.compute.machines import Disk, VirtualMachine, disk_id
+from local.simulation.compute.disks.disk import Disk
+from local.simulation.compute.machines import VirtualMachine, disk_id
 from local.simulation.compute.models import PointDisk, RestorePoint
 from local.simulation.compute.replication import scheduled
 from local.simulation.ids import derived, key, name
 from local.simulation.times import moment
+
+#: What a machine says of a disk, and the disk itself does not have.
+_OF_ATTACHMENT = ("name", "lun", "caching", "deleteOption", "createOption")
 
 
 def completed_disks(estate: Mapping[str, Any]) -> list[Json]:
@@ -22,7 +26,7 @@ def completed_disks(estate: Mapping[str, Any]) -> list[Json]:
             full_id = disk_id(item, str(machine["id"]))
             body = found.setdefault(key(full_id), {"location": machine["location"]})
             if isinstance(item, Mapping):
-                body.update({member: value for member, value in item.items() if member != "name"})
+                body.update({member: value for member, value in item.items() if member not in _OF_ATTACHMENT})
             body["id"] = full_id
             if index == 0:
                 body.setdefault("osType", machine.get("osType", "Windows"))

@@ -9,10 +9,14 @@ from local.simulation.arm.call import Answer, Call
 from local.simulation.arm.errors import not_found
 from local.simulation.arm.tables import Change, Json
 from local.simulation.compute import bodies
+from local.simulation.compute.disks import bodies as disk_bodies
 from local.simulation.compute.models import Operation
 from local.simulation.compute.state import ComputeState
 from local.simulation.ids import subscription
 from local.simulation.times import to_text
+
+#: Seconds after which the answer to a write asks for the next look.
+RETRY_AFTER = "10"
 
 
 def begin(
@@ -41,6 +45,20 @@ def begin(
     )
     headers = {"Azure-AsyncOperation": url, "Location": f"{url}&monitor=true"}
     return Change(call.world.of(ComputeState).operations, operation.id, operation), headers
+
+
+def accepted(
+    call: Call,
+    location: str,
+    lasts: timedelta,
+    *,
+    resource: str | None = None,
+    output: Json | None = None,
+    error: Mapping[str, Any] | None = None,
+) -> tuple[Change, dict[str, str]]:
+    """Return what `begin` returns, with the seconds after which the next look is asked for."""
+    operation, headers = begin(call, location, lasts, resource=resource, output=output, error=error)
+    return operation, headers | {"Retry-After": RETRY_AFTER}
 
 
 def get(call: Call) -> Answer:
@@ -74,5 +92,16 @@ def _result(call: Call, operation: Operation) -> Answer:
         return Answer(409, {"error": dict(operation.error)})
     if operation.output is not None:
         return Answer(200, dict(operation.output))
-    point = call.world.of(ComputeState).point(operation.resource, call.now) if operation.resource else None
-    return Answer(204) if point is None else Answer(200, bodies.point(point, call.now))
+    body = None if operation.resource is None else _resource(call, operation.resource)
+    return Answer(204) if body is None else Answer(200, body)
+
+
+def _resource(call: Call, resource_id: str) -> Json | None:
+    state = call.world.of(ComputeState)
+    point = state.point(resource_id, call.now)
+    if point is not None:
+        return bodies.point(point, call.now)
+    disk = state.disk(resource_id, call.now)
+    if disk is not None:
+        return disk_bodies.disk(disk, state.attached_to(disk.id, call.now), call.now)
+    return None

@@ -1,4 +1,4 @@
-"""What Microsoft.Compute does when it is asked for machines, disks, collections and disk restore points."""
+"""What Microsoft.Compute does when it is asked for restore point collections and disk restore points."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -8,11 +8,13 @@ from urllib.parse import quote
 from local.simulation.arm.call import Answer, Call, page
 from local.simulation.arm.errors import ArmError, invalid_parameter, not_found
 from local.simulation.arm.tables import Change
+from local.simulation.common.inputs import tags, text
+from local.simulation.common.listing import within
+from local.simulation.common.locks import check_locks
 from local.simulation.compute import bodies, operations, rules
-from local.simulation.compute.machines import Disk, VirtualMachine
-from local.simulation.compute.models import COLLECTION, DISK_POINT, MACHINE, POINT, Collection, PointDisk, RestorePoint
+from local.simulation.compute.models import COLLECTION, DISK_POINT, POINT, Collection, PointDisk, RestorePoint
 from local.simulation.compute.state import ComputeState
-from local.simulation.ids import derived, group_id, key, name, parent, subscription
+from local.simulation.ids import derived, key, name, parent, subscription
 from local.simulation.resources.models import ResourcesState
 from local.simulation.times import to_text
 
@@ -21,67 +23,12 @@ DELETION = timedelta(seconds=10)
 _ACCESS = timedelta(seconds=2)
 
 
-# virtual machines and disks
-
-
-def get_machine(call: Call) -> Answer:
-    """`VirtualMachines_Get`."""
-    view = call.choice("$expand", "instanceView", "userData") == "instanceView"
-    return Answer(200, bodies.machine(_machine(call), call.world.of(ComputeState), instance_view=view))
-
-
-def get_machine_view(call: Call) -> Answer:
-    """`VirtualMachines_InstanceView`."""
-    return Answer(200, bodies.machine_view(_machine(call)))
-
-
-def list_machines(call: Call) -> Answer:
-    """`VirtualMachines_List` and `VirtualMachines_ListAll`."""
-    view = (call.choice("$expand", "instanceView") or call.choice("statusOnly", "true", "false")) in ("instanceView", "true")
-    state = call.world.of(ComputeState)
-    return page(call, _within(call, list(state.machines.values())), lambda row: bodies.machine(row, state, instance_view=view))
-
-
-def get_disk(call: Call) -> Answer:
-    """`Disks_Get`."""
-    disk = call.world.of(ComputeState).disks.get(key(call.path))
-    if disk is None:
-        raise not_found("Microsoft.Compute/disks", call.names[2], call.names[1])
-    return Answer(200, bodies.disk(disk, _owners(call, disk)))
-
-
-def list_disks(call: Call) -> Answer:
-    """`Disks_List` and `Disks_ListByResourceGroup`."""
-    rows = _within(call, list(call.world.of(ComputeState).disks.values()))
-    return page(call, rows, lambda disk: bodies.disk(disk, _owners(call, disk)))
-
-
-def _machine(call: Call) -> VirtualMachine:
-    machine = call.world.of(ComputeState).machines.get("/" + "/".join(key(call.path).split("/")[1:9]))
-    if machine is None:
-        raise not_found(MACHINE, call.names[2], call.names[1])
-    return machine
-
-
-def _owners(call: Call, disk: Disk) -> list[str]:
-    wanted = key(disk.id)
-    return [each.id for each in call.world.of(ComputeState).machines.values() if any(key(item) == wanted for item in each.disks)]
-
-
-def _within(call: Call, rows: list[Any]) -> list[Any]:
-    """Return the rows of the subscription, or of its resource group, that the path names."""
-    scope = f"/subscriptions/{call.names[0].lower()}/"
-    if len(call.names) > 1:
-        scope += f"resourcegroups/{call.names[1].lower()}/"
-    return [row for row in rows if key(row.id).startswith(scope)]
-
-
 # restore point collections
 
 
 def put_collection(call: Call) -> Answer:
     """`RestorePointCollections_CreateOrUpdate`: 201 where it is new, 200 where only its tags change."""
-    state, location, source = call.world.of(ComputeState), _text(call.body, "location").lower().replace(" ", ""), _source(call.body)
+    state, location, source = call.world.of(ComputeState), text(call.body, "location").lower().replace(" ", ""), _source(call.body)
     there = state.collection(call.path, call.now)
     if there is not None:
         return _update_collection(call, there, location, source)
@@ -97,7 +44,7 @@ def put_collection(call: Call) -> Answer:
         raise invalid_parameter("Required parameter 'properties.source.id' is missing (null).", "properties.source.id")
     rules.check_collection_source(state, source, location, call.now)
     rules.check_collection_quota(state, call.path, location, call.now)
-    row = Collection(id=call.path, location=location, source=source, tags=_tags(call.body))
+    row = Collection(id=call.path, location=location, source=source, tags=tags(call.body))
     return Answer(201, bodies.collection(row, state, call.now), changes=(Change(state.collections, key(row.id), row),))
 
 
@@ -118,7 +65,7 @@ def _update_collection(call: Call, there: Collection, location: str, source: str
             "Changing property 'restorePointCollection.source.id' is not allowed.",
             target="properties.source.id",
         )
-    row = replace(there, tags=_tags(call.body))
+    row = replace(there, tags=tags(call.body))
     state = call.world.of(ComputeState)
     return Answer(200, bodies.collection(row, state, call.now), changes=(Change(state.collections, key(row.id), row),))
 
@@ -134,7 +81,7 @@ def patch_collection(call: Call) -> Answer:
             "Changing property 'restorePointCollection.source.id' is not allowed.",
             target="properties.source.id",
         )
-    row = replace(there, tags=_tags(call.body)) if "tags" in call.body else there
+    row = replace(there, tags=tags(call.body)) if "tags" in call.body else there
     return Answer(200, bodies.collection(row, state, call.now), changes=(Change(state.collections, key(row.id), row),))
 
 
@@ -149,7 +96,7 @@ def get_collection(call: Call) -> Answer:
 def list_collections(call: Call) -> Answer:
     """`RestorePointCollections_List` and `RestorePointCollections_ListAll`."""
     state = call.world.of(ComputeState)
-    rows = [row for row in _within(call, list(state.collections.values())) if not row.gone(call.now)]
+    rows = [row for row in within(call, state.collections.values()) if not row.gone(call.now)]
     return page(call, rows, lambda row: bodies.collection(row, state, call.now))
 
 
@@ -183,19 +130,6 @@ def live_collection(call: Call, collection_id: str) -> Collection:
     if found.deleted_at is not None:
         raise ArmError(409, "Conflict", f"The restore point collection '{name(found.id)}' is being deleted.")
     return found
-
-
-def check_locks(call: Call, resource_id: str) -> None:
-    """Refuse a deletion below a resource group that is locked, with ARM's message."""
-    scope = group_id(resource_id)
-    group = call.world.of(ResourcesState).groups.get(key(scope))
-    if group is not None and group.locks:
-        raise ArmError(
-            409,
-            "ScopeLocked",
-            f"The scope '{resource_id}' cannot perform delete operation because following scope(s) are locked: '{scope}'. "
-            "Please remove the lock and try again.",
-        )
 
 
 # disk restore points
@@ -261,13 +195,6 @@ def _disk_point(call: Call, disk_point_id: str) -> tuple[RestorePoint, PointDisk
 # what a body holds
 
 
-def _text(body: dict[str, Any], member: str) -> str:
-    value = body.get(member)
-    if not isinstance(value, str) or not value:
-        raise ArmError(400, "LocationRequired", f"The {member} property is required for this definition.", target=member)
-    return value
-
-
 def _source(body: dict[str, Any]) -> str | None:
     properties = body.get("properties")
     source = properties.get("source") if isinstance(properties, dict) else None
@@ -275,14 +202,3 @@ def _source(body: dict[str, Any]) -> str | None:
     if found is not None and (not isinstance(found, str) or not subscription(found)):
         raise invalid_parameter(f"'{found}' is not a resource id.", "properties.source.id")
     return found
-
-
-def _tags(body: dict[str, Any]) -> dict[str, str]:
-    tags = body.get("tags")
-    if tags is None:
-        return {}
-    if not isinstance(tags, dict) or not all(isinstance(value, str) for value in tags.values()):
-        raise ArmError(400, "InvalidRequestContent", "The tags must be an object of texts.", target="tags")
-    if len(tags) > 50:
-        raise ArmError(400, "TooManyTags", f"A resource can have at most 50 tags; there are {len(tags)}.", target="tags")
-    return dict(tags)

@@ -11,12 +11,13 @@ from local.simulation.arm.buckets import last_hour
 from local.simulation.arm.call import Answer, Call
 from local.simulation.arm.errors import ArmError, invalid_parameter, not_found
 from local.simulation.arm.tables import Change, JsonValue
+from local.simulation.common.locks import check_locks
 from local.simulation.compute import bodies, operations, rules
 from local.simulation.compute.loading import captured, copied
 from local.simulation.compute.machines import VirtualMachine
 from local.simulation.compute.models import MACHINE, POINT, Allowance, Collection, RestorePoint, collection_key
 from local.simulation.compute.replication import is_coarse, scheduled
-from local.simulation.compute.responses import DELETION, check_locks, existing_point, live_collection
+from local.simulation.compute.responses import DELETION, existing_point, live_collection
 from local.simulation.compute.state import ComputeState
 from local.simulation.ids import is_type, key, name, parent, resource_group, subscription
 
@@ -54,7 +55,7 @@ def put_point(call: Call) -> Answer:
 
 def _create(call: Call, collection: Collection, properties: Mapping[str, Any]) -> Answer:
     state = call.world.of(ComputeState)
-    machine = state.machines.get(key(collection.source))
+    machine = state.machine(collection.source, call.now)
     if machine is None:
         raise not_found(MACHINE, name(collection.source), resource_group(collection.source))
     mode = properties.get("consistencyMode")
@@ -184,7 +185,7 @@ def _excluded(properties: Mapping[str, Any], machine: VirtualMachine) -> tuple[s
         return ()
     if not isinstance(given, list):
         raise invalid_parameter("'excludeDisks' must be a list of references to disks.", where)
-    known, found = {key(each) for each in machine.disks}, []
+    known, found = {key(each.id) for each in machine.disks}, []
     for item in given:
         disk = _reference(item, where)
         if disk is None or key(disk) not in known:

@@ -9,7 +9,8 @@ from datetime import datetime, timedelta
 
 from local.simulation.arm.buckets import last_hour
 from local.simulation.arm.errors import ArmError, invalid_parameter, not_allowed, not_found
-from local.simulation.compute.machines import Disk, VirtualMachine
+from local.simulation.compute.disks.disk import Disk
+from local.simulation.compute.machines import VirtualMachine
 from local.simulation.compute.models import COLLECTION, MACHINE, Collection, RestorePoint, collection_key
 from local.simulation.compute.replication import State, state_of
 from local.simulation.compute.state import ComputeState
@@ -25,7 +26,7 @@ _APPLICATION_ONLY = {"ultrassd_lrs", "premiumv2_lrs"}
 def check_collection_source(state: ComputeState, source_id: str, location: str, now: datetime) -> None:
     """Refuse a new collection whose source is not there, is of another type, or lies where it must not."""
     if is_type(source_id, MACHINE):
-        machine = state.machines.get(key(source_id))
+        machine = state.machine(source_id, now)
         if machine is None:
             raise not_found(MACHINE, name(source_id), resource_group(source_id))
         if machine.location != location:

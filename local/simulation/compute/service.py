@@ -3,7 +3,10 @@
 from local.simulation.arm.call import Handler, Route
 from local.simulation.arm.service import Service
 from local.simulation.compute import operations, responses, restore_points
+from local.simulation.compute.disks import access, making
+from local.simulation.compute.images import managed, platform
 from local.simulation.compute.state import ComputeState
+from local.simulation.compute.virtual_machines import availability_sets, changing, creating, deleting, power, reading
 
 _VERSIONS = (
     *("2021-03-01", "2021-04-01", "2021-07-01", "2021-11-01", "2022-03-01", "2022-08-01", "2022-11-01", "2023-03-01", "2023-07-01"),
@@ -18,41 +21,83 @@ _GROUP = "/subscriptions/*/resourcegroups/*/providers/microsoft.compute"
 _COLLECTIONS = "Microsoft.Compute/restorePointCollections"
 
 
-def _route(method: str, template: str, operation: str, action: str, handle: Handler, *, disks: bool = False) -> Route:
-    kind = action.rsplit("/", 1)[0]
-    return Route(
-        method,
-        template.lower(),
-        operation,
-        action,
-        handle,
-        kind.removesuffix("/beginGetAccess").removesuffix("/endGetAccess"),
-        _DISK_VERSIONS if disks else _VERSIONS,
-    )
+def _route(
+    method: str, template: str, operation: str, action: str, handle: Handler, *, disks: bool = False, faults_at: str | None = None
+) -> Route:
+    kind = action.removesuffix("/action").rsplit("/", 1)[0]
+    return Route(method, template.lower(), operation, action, handle, kind, _DISK_VERSIONS if disks else _VERSIONS, faults_at)
 
 
 _MACHINE = f"{_GROUP}/virtualmachines/*"
 _COLLECTION = f"{_GROUP}/restorepointcollections/*"
 _POINT = f"{_COLLECTION}/restorepoints/*"
 _DISK_POINT = f"{_POINT}/diskrestorepoints/*"
-_MACHINES_READ = "Microsoft.Compute/virtualMachines/read"
 _POINTS = f"{_COLLECTIONS}/restorePoints"
 _DISK_POINTS = f"{_POINTS}/diskRestorePoints"
+_MACHINES = "Microsoft.Compute/virtualMachines"
+_DISKS = "Microsoft.Compute/disks"
+_IMAGES = "Microsoft.Compute/images"
+_SETS = "Microsoft.Compute/availabilitySets"
+_DISK = f"{_GROUP}/disks/*"
+_LOCATION = f"{_SUBSCRIPTION}/locations/*"
+_VERSIONS_OF_IMAGE = f"{_LOCATION}/publishers/*/artifacttypes/*/offers/*/skus/*/versions"
+_READ_VERSIONS = "Microsoft.Compute/locations/publishers/artifacttypes/offers/skus/versions/read"
+
+_OF_MACHINES = (
+    _route("PUT", _MACHINE, "VirtualMachines_CreateOrUpdate", f"{_MACHINES}/write", creating.put_machine, faults_at="create"),
+    _route("PATCH", _MACHINE, "VirtualMachines_Update", f"{_MACHINES}/write", changing.patch_machine),
+    _route("GET", _MACHINE, "VirtualMachines_Get", f"{_MACHINES}/read", reading.get_machine),
+    _route("DELETE", _MACHINE, "VirtualMachines_Delete", f"{_MACHINES}/delete", deleting.delete_machine, faults_at="delete"),
+    _route("GET", f"{_GROUP}/virtualmachines", "VirtualMachines_List", f"{_MACHINES}/read", reading.list_machines),
+    _route("GET", f"{_SUBSCRIPTION}/virtualmachines", "VirtualMachines_ListAll", f"{_MACHINES}/read", reading.list_machines),
+    _route("GET", f"{_MACHINE}/instanceview", "VirtualMachines_InstanceView", f"{_MACHINES}/instanceView/read", reading.get_view),
+    _route("GET", f"{_MACHINE}/vmsizes", "VirtualMachines_ListAvailableSizes", f"{_MACHINES}/vmSizes/read", reading.list_sizes_of),
+    _route("POST", f"{_MACHINE}/start", "VirtualMachines_Start", f"{_MACHINES}/start/action", power.start, faults_at="start"),
+    _route("POST", f"{_MACHINE}/poweroff", "VirtualMachines_PowerOff", f"{_MACHINES}/powerOff/action", power.power_off),
+    _route(
+        *("POST", f"{_MACHINE}/deallocate", "VirtualMachines_Deallocate", f"{_MACHINES}/deallocate/action", power.deallocate),
+        faults_at="deallocate",
+    ),
+    _route("POST", f"{_MACHINE}/restart", "VirtualMachines_Restart", f"{_MACHINES}/restart/action", power.restart),
+    _route("POST", f"{_MACHINE}/generalize", "VirtualMachines_Generalize", f"{_MACHINES}/generalize/action", power.generalize),
+    _route(
+        "POST",
+        f"{_MACHINE}/attachdetachdatadisks",
+        "VirtualMachines_AttachDetachDataDisks",
+        f"{_MACHINES}/attachDetachDataDisks/action",
+        changing.attach_detach,
+    ),
+    _route("GET", f"{_LOCATION}/vmsizes", "VirtualMachineSizes_List", "Microsoft.Compute/locations/vmSizes/read", reading.list_sizes),
+    _route("GET", f"{_SUBSCRIPTION}/skus", "ResourceSkus_List", "Microsoft.Compute/skus/read", reading.list_skus),
+    _route("GET", f"{_LOCATION}/usages", "Usage_List", "Microsoft.Compute/locations/usages/read", reading.list_usages),
+    _route("GET", _VERSIONS_OF_IMAGE, "VirtualMachineImages_List", _READ_VERSIONS, platform.list_versions),
+    _route("GET", f"{_VERSIONS_OF_IMAGE}/*", "VirtualMachineImages_Get", _READ_VERSIONS, platform.get_version),
+    _route("PUT", f"{_GROUP}/availabilitysets/*", "AvailabilitySets_CreateOrUpdate", f"{_SETS}/write", availability_sets.put_set),
+    _route("GET", f"{_GROUP}/availabilitysets/*", "AvailabilitySets_Get", f"{_SETS}/read", availability_sets.get_set),
+    _route("DELETE", f"{_GROUP}/availabilitysets/*", "AvailabilitySets_Delete", f"{_SETS}/delete", availability_sets.delete_set),
+    _route("GET", f"{_GROUP}/availabilitysets", "AvailabilitySets_List", f"{_SETS}/read", availability_sets.list_sets),
+    _route("GET", f"{_SUBSCRIPTION}/availabilitysets", "AvailabilitySets_ListBySubscription", f"{_SETS}/read", availability_sets.list_sets),
+    _route("PUT", f"{_GROUP}/images/*", "Images_CreateOrUpdate", f"{_IMAGES}/write", managed.put_image, faults_at="image"),
+    _route("GET", f"{_GROUP}/images/*", "Images_Get", f"{_IMAGES}/read", managed.get_image),
+    _route("DELETE", f"{_GROUP}/images/*", "Images_Delete", f"{_IMAGES}/delete", managed.delete_image),
+    _route("GET", f"{_GROUP}/images", "Images_ListByResourceGroup", f"{_IMAGES}/read", managed.list_images),
+    _route("GET", f"{_SUBSCRIPTION}/images", "Images_List", f"{_IMAGES}/read", managed.list_images),
+)
+
+_OF_DISKS = (
+    _route("PUT", _DISK, "Disks_CreateOrUpdate", f"{_DISKS}/write", making.put_disk, disks=True, faults_at="disk"),
+    _route("PATCH", _DISK, "Disks_Update", f"{_DISKS}/write", making.patch_disk, disks=True),
+    _route("GET", _DISK, "Disks_Get", f"{_DISKS}/read", making.get_disk, disks=True),
+    _route("DELETE", _DISK, "Disks_Delete", f"{_DISKS}/delete", making.delete_disk, disks=True),
+    _route("GET", f"{_GROUP}/disks", "Disks_ListByResourceGroup", f"{_DISKS}/read", making.list_disks, disks=True),
+    _route("GET", f"{_SUBSCRIPTION}/disks", "Disks_List", f"{_DISKS}/read", making.list_disks, disks=True),
+    _route(*("POST", f"{_DISK}/begingetaccess", "Disks_GrantAccess", f"{_DISKS}/beginGetAccess/action", access.begin_access), disks=True),
+    _route("POST", f"{_DISK}/endgetaccess", "Disks_RevokeAccess", f"{_DISKS}/endGetAccess/action", access.end_access, disks=True),
+)
 
 ROUTES = (
-    _route("GET", _MACHINE, "VirtualMachines_Get", _MACHINES_READ, responses.get_machine),
-    _route(
-        "GET",
-        f"{_MACHINE}/instanceview",
-        "VirtualMachines_InstanceView",
-        "Microsoft.Compute/virtualMachines/instanceView/read",
-        responses.get_machine_view,
-    ),
-    _route("GET", f"{_GROUP}/virtualmachines", "VirtualMachines_List", _MACHINES_READ, responses.list_machines),
-    _route("GET", f"{_SUBSCRIPTION}/virtualmachines", "VirtualMachines_ListAll", _MACHINES_READ, responses.list_machines),
-    _route("GET", f"{_GROUP}/disks/*", "Disks_Get", "Microsoft.Compute/disks/read", responses.get_disk, disks=True),
-    _route("GET", f"{_GROUP}/disks", "Disks_ListByResourceGroup", "Microsoft.Compute/disks/read", responses.list_disks, disks=True),
-    _route("GET", f"{_SUBSCRIPTION}/disks", "Disks_List", "Microsoft.Compute/disks/read", responses.list_disks, disks=True),
+    *_OF_MACHINES,
+    *_OF_DISKS,
     _route("PUT", _COLLECTION, "RestorePointCollections_CreateOrUpdate", f"{_COLLECTIONS}/write", responses.put_collection),
     _route("PATCH", _COLLECTION, "RestorePointCollections_Update", f"{_COLLECTIONS}/write", responses.patch_collection),
     _route("GET", _COLLECTION, "RestorePointCollections_Get", f"{_COLLECTIONS}/read", responses.get_collection),
@@ -104,4 +149,9 @@ ROUTES = (
     ),
 )
 
-SERVICE = Service("Microsoft.Compute", ROUTES, ComputeState, lists=("virtualMachines", "disks", "restorePointCollections"))
+SERVICE = Service(
+    "Microsoft.Compute",
+    ROUTES,
+    ComputeState,
+    lists=("virtualMachines", "disks", "restorePointCollections", "images", "availabilitySets", "snapshots", "skus", "usages"),
+)

@@ -5,8 +5,10 @@ from datetime import datetime
 from typing import Any
 
 from local.simulation.arm.tables import Json, Table
+from local.simulation.common.document import Document
+from local.simulation.compute.disks.disk import Disk
 from local.simulation.compute.loading import completed_disks, completed_point
-from local.simulation.compute.machines import Disk, VirtualMachine
+from local.simulation.compute.machines import VirtualMachine
 from local.simulation.compute.models import Allowance, Collection, Operation, RestorePoint, collection_key
 from local.simulation.compute.replication import state_of
 from local.simulation.ids import key
@@ -14,10 +16,12 @@ from local.simulation.times import to_text
 
 
 class ComputeState:
-    """Tables by ARM id, and two indexes over restore points: by collection, and by the point that they are a copy of."""
+    """Tables by ARM id, with indexes: restore points by collection and by what they are a copy of, machines by what is attached to them."""
 
     def __init__(self) -> None:
-        self.machines: Table[VirtualMachine] = Table("virtualMachines", VirtualMachine.from_json, VirtualMachine.as_json)
+        self.machines: Table[VirtualMachine] = Table(
+            "virtualMachines", VirtualMachine.from_json, VirtualMachine.as_json, self._index_machine
+        )
         self.disks: Table[Disk] = Table("disks", Disk.from_json, Disk.as_json)
         self.collections: Table[Collection] = Table(
             "restorePointCollections", Collection.from_json, Collection.as_json, self._index_collection
@@ -25,13 +29,36 @@ class ComputeState:
         self.points: Table[RestorePoint] = Table("restorePoints", RestorePoint.from_json, RestorePoint.as_json, self._index_point)
         self.allowances: Table[Allowance] = Table("allowances", Allowance.from_json, Allowance.as_json)
         self.operations: Table[Operation] = Table("operations", Operation.from_json, Operation.as_json)
+        self.images: Table[Document] = Table("images", Document.from_json, Document.as_json)
+        self.availability_sets: Table[Document] = Table("availabilitySets", Document.from_json, Document.as_json)
+        self.snapshots: Table[Document] = Table("snapshots", Document.from_json, Document.as_json)
+        self.limits: Table[Json] = Table("usages", dict, dict)
+        self.restrictions: Table[Json] = Table("skus", dict, dict)
+        self._attached_to: dict[str, dict[str, VirtualMachine]] = {}
         self._by_collection: dict[str, dict[str, RestorePoint]] = {}
         self._copies: dict[str, dict[str, RestorePoint]] = {}
         self._by_source: dict[str, dict[str, Collection]] = {}
 
     def tables(self) -> tuple[Table[Any], ...]:
         """Return every table, for the store."""
-        return (self.machines, self.disks, self.collections, self.points, self.allowances, self.operations)
+        return (
+            *(self.machines, self.disks, self.collections, self.points, self.allowances, self.operations),
+            *(self.images, self.availability_sets, self.snapshots, self.limits, self.restrictions),
+        )
+
+    def machine(self, machine_id: str, now: datetime) -> VirtualMachine | None:
+        """Return a machine that is there, or whose deletion still runs."""
+        found = self.machines.get(key(machine_id))
+        return None if found is None or found.gone(now) else found
+
+    def disk(self, disk_id: str, now: datetime) -> Disk | None:
+        """Return a disk that is there, or whose deletion still runs."""
+        found = self.disks.get(key(disk_id))
+        return None if found is None or found.gone(now) else found
+
+    def attached_to(self, resource_id: str, now: datetime) -> list[VirtualMachine]:
+        """Return the machines that a disk, an interface or an availability set belongs to."""
+        return [each for each in self._attached_to.get(key(resource_id), {}).values() if not each.gone(now)]
 
     def collection(self, collection_id: str, now: datetime) -> Collection | None:
         """Return a collection that is there, or whose deletion still runs."""
@@ -68,6 +95,13 @@ class ComputeState:
         for item in estate.get("virtualMachines", []):
             machine = VirtualMachine.from_json(item)
             self.machines.put(key(machine.id), machine)
+        for table in (self.images, self.availability_sets, self.snapshots):
+            for item in estate.get(table.name, []):
+                row = Document.from_json(item)
+                table.put(key(row.id), row)
+        for settings in (self.limits, self.restrictions):
+            for index, item in enumerate(estate.get(settings.name, [])):
+                settings.put(str(index), dict(item))
         bodies = list(estate.get("restorePointCollections", []))
         for item in bodies:
             collection = Collection.from_json(item)
@@ -103,24 +137,37 @@ class ComputeState:
     def dump(self, now: datetime) -> Json:
         """Return the estate's part; `state` and `finishedAt` of a restore point are those of this moment."""
         return {
-            "virtualMachines": [row.as_json() for row in self.machines.values()],
-            "disks": [row.as_json() for row in self.disks.values()],
+            "virtualMachines": [row.as_json() for row in self.machines.values() if not row.gone(now)],
+            "disks": [row.as_json() for row in self.disks.values() if not row.gone(now)],
             "restorePointCollections": [
                 row.as_json() | {"restorePoints": [_shown(point, now) for point in self.points_in(row.id, now)]}
                 for row in self.collections.values()
                 if not row.gone(now)
             ],
+            **{
+                table.name: rows
+                for table in (self.images, self.availability_sets, self.snapshots)
+                if (rows := [row.as_json() for row in table.values() if not row.gone(now)])
+            },
+            **{table.name: list(table.values()) for table in (self.limits, self.restrictions) if len(table)},
         }
 
     def attached(self, machine: VirtualMachine) -> list[tuple[int | None, Disk]]:
         """Return a machine's disks with their LUNs; that of the OS disk is None."""
-        found = ((None if index == 0 else index - 1, self.disks.get(key(each))) for index, each in enumerate(machine.disks))
+        found = ((each.lun, self.disks.get(key(each.id))) for each in machine.disks)
         return [(lun, disk) for lun, disk in found if disk is not None]
 
     def points_of_machine(self, machine_id: str, now: datetime) -> Iterator[RestorePoint]:
         """Return a machine's restore points over all collections of it."""
         for collection in self.collections_of(machine_id, now):
             yield from self.points_in(collection.id, now)
+
+    def _index_machine(self, row_key: str, old: VirtualMachine | None, new: VirtualMachine | None) -> None:
+        for each in _belongings(old):
+            self._attached_to.get(each, {}).pop(row_key, None)
+        if new is not None:
+            for each in _belongings(new):
+                self._attached_to.setdefault(each, {})[row_key] = new
 
     def _index_collection(self, row_key: str, old: Collection | None, new: Collection | None) -> None:
         if old is not None:
@@ -137,6 +184,13 @@ class ComputeState:
             self._by_collection.setdefault(collection_key(new.id), {})[row_key] = new
             if new.source_point is not None:
                 self._copies.setdefault(key(new.source_point), {})[row_key] = new
+
+
+def _belongings(machine: VirtualMachine | None) -> list[str]:
+    if machine is None:
+        return []
+    ids = [*(each.id for each in machine.disks), *(each.id for each in machine.interfaces), machine.availability_set]
+    return [key(each) for each in ids if each is not None]
 
 
 def _shown(point: RestorePoint, now: datetime) -> Json:

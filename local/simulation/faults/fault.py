@@ -29,14 +29,26 @@ ON_POINTS = ON_COPIES | {"failRestorePoint"}
 ON_JOBS = frozenset({"failJob"})
 ON_JOB_READS = frozenset({"hideJob"})
 ON_ITEMS = frozenset({"unhealthy"})
+ON_RESOURCES = frozenset({"failMachine", "stallMachine", "failBoot", "failDisk", "graphLag", "graphPartial"})
 ON_PACK_REQUESTS = frozenset({"loginPage", "tokenRefused"})
 ON_PACK_WORK = frozenset({"failVmmJob", "stallVmmJob", "lateJob", "slowSync", "outOfSync", "stuckDeletion"})
 RESOURCE_MANAGER = "resourceManager"
-_KINDS = ON_REQUESTS | ON_READS | ON_ANSWERS | ON_POINTS | ON_JOBS | ON_JOB_READS | ON_ITEMS | ON_PACK_REQUESTS | ON_PACK_WORK
+_KINDS = (
+    ON_REQUESTS | ON_READS | ON_ANSWERS | ON_POINTS | ON_JOBS | ON_JOB_READS | ON_ITEMS | ON_RESOURCES | ON_PACK_REQUESTS | ON_PACK_WORK
+)
 _MATCH = ("method", "path", "query", "principal", "service")
-_NUMBERS = {"status": (200, 599), "retryAfter": (0, 31_536_000), "diskIndex": (0, 63)}
+#: What an operation on a machine, a disk, or Resource Graph is named by in `at`, and which of them a fault meets without it.
+_PLACES = {
+    "failMachine": ("create", "start", "deallocate", "delete", "image"),
+    "stallMachine": ("create", "start", "deallocate", "delete", "image"),
+    "failBoot": ("create",),
+    "failDisk": ("disk",),
+    "graphLag": ("graph",),
+    "graphPartial": ("graph",),
+}
+_NUMBERS = {"status": (200, 599), "seconds": (0, 31_536_000), "retryAfter": (0, 31_536_000), "diskIndex": (0, 63)}
 _TEXTS = ("code", "message")
-_DURATIONS = ("delay", "duration", "after")
+_DURATIONS = ("delay", "duration", "after", "recoversAfter")
 #: Members of the stored form that are not part of the definition.
 _PROGRESS = ("remaining", "draws", "began", "tokens")
 
@@ -75,6 +87,8 @@ class Fault:
         if unknown:
             raise ValueError(f"match.{sorted(unknown)[0]}: unknown member; known are {', '.join(_MATCH)}")
         _check_values(body)
+        if body.get("at", _PLACES.get(str(kind), ("",))[0]) not in _PLACES.get(str(kind), (body.get("at", ""),)):
+            raise ValueError(f"at: '{body['at']}' is not one of {', '.join(_PLACES[str(kind)])}")
         rate, lasts = body.get("rate"), _lasts(str(kind), body)
         if rate is not None and not 0 <= float(rate) <= 1:
             raise ValueError("rate: must lie between 0 and 1")
@@ -125,6 +139,11 @@ class Fault:
             and (self.query is None or self.query.search(query) is not None)
             and self._lasting(now)
         )
+
+    def happens_at(self, at: str | None) -> bool:
+        """Return whether the fault is for an operation that is named so; one that is for requests is for all."""
+        places = _PLACES.get(self.kind)
+        return places is None or self.text("at", places[0]) == at
 
     def hides_from_lists(self, principal: Principal, now: datetime) -> bool:
         """Return whether the fault leaves resources out of lists now."""
@@ -236,11 +255,13 @@ class Faults:
         principal: Principal,
         now: datetime,
         service: str = RESOURCE_MANAGER,
+        *,
+        at: str | None = None,
     ) -> Pick:
-        """Return what a request meets among faults of these kinds."""
+        """Return what a request meets among faults of these kinds; `at` is what its operation is named by."""
         drawn = []
         for fault in self.all:
-            if fault.kind not in kinds or not fault.meets(method, path, query, principal, now, service):
+            if fault.kind not in kinds or not fault.happens_at(at) or not fault.meets(method, path, query, principal, now, service):
                 continue
             if fault.rate is not None:
                 drawn.append(fault)

@@ -1,1 +1,1 @@
-"""Microsoft.Network: virtual networks, to read."""
+"""Microsoft.Network: virtual networks to read; interfaces, security groups, public addresses and load balancers."""

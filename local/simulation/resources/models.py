@@ -11,12 +11,18 @@ from local.simulation.ids import key
 
 @dataclass(frozen=True, slots=True)
 class Subscription:
-    """A subscription, the Entra tenant it belongs to, and the locations it may use (lower-case names)."""
+    """A subscription, the Entra tenant it belongs to, and the locations it may use (lower-case names).
+
+    `denied_types` are the resource types that a policy of it does not let be created.
+    """
 
     id: str
     tenant_id: str
     locations: tuple[str, ...]
     display_name: str
+    state: str = "Enabled"
+    trusted_launch_by_default: bool = False
+    denied_types: tuple[str, ...] = ()
 
     @staticmethod
     def from_json(body: Mapping[str, Any]) -> "Subscription":
@@ -27,11 +33,20 @@ class Subscription:
             tenant_id=str(body["tenantId"]),
             locations=tuple(str(item).lower() for item in body["locations"]),
             display_name=str(body.get("displayName", guid)),
+            state=str(body.get("state", "Enabled")),
+            trusted_launch_by_default=bool(body.get("trustedLaunchByDefault", False)),
+            denied_types=tuple(str(item) for item in body.get("deniedTypes") or ()),
         )
 
     def as_json(self) -> Json:
         """Write a subscription as the estate has it."""
-        return {"id": self.id, "tenantId": self.tenant_id, "locations": list(self.locations), "displayName": self.display_name}
+        body: Json = {"id": self.id, "tenantId": self.tenant_id, "locations": list(self.locations), "displayName": self.display_name}
+        optional = {
+            "state": None if self.state == "Enabled" else self.state,
+            "trustedLaunchByDefault": self.trusted_launch_by_default or None,
+            "deniedTypes": list(self.denied_types) or None,
+        }
+        return body | {member: value for member, value in optional.items() if value is not None}
 
 
 @dataclass(frozen=True, slots=True)

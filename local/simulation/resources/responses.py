@@ -12,10 +12,11 @@ from local.simulation.ids import key, name, type_of
 from local.simulation.network.models import NetworkState
 from local.simulation.recovery_services.state import RecoveryServicesState
 from local.simulation.resources.models import ResourceGroup, ResourcesState, Subscription
+from local.simulation.storage.models import StorageState
 
 #: Names as people read them; another location is shown by its own name.
 _DISPLAY = {"westeurope": "West Europe", "northeurope": "North Europe", "eastus": "East US", "westus": "West US"}
-_FILTER = re.compile(r"\s*resourceType\s+eq\s+'([^']+)'\s*", re.IGNORECASE)
+_TERM = re.compile(r"\s*(resourceType|name|location)\s+eq\s+'([^']+)'\s*", re.IGNORECASE)
 
 
 def list_subscriptions(call: Call) -> Answer:
@@ -86,24 +87,36 @@ def put_group(call: Call) -> Answer:
 
 
 def list_resources(call: Call) -> Answer:
-    """`Resources_List` and `Resources_ListByResourceGroup`, with a filter on `resourceType`."""
-    wanted = None
-    if "$filter" in call.query:
-        match = _FILTER.fullmatch(call.query["$filter"])
-        if match is None:
-            raise ArmError(
-                400, "InvalidFilterInQueryString", f"The filter '{call.query['$filter']}' is not supported: resourceType eq '…' is."
-            )
-        wanted = match.group(1).lower()
+    """`Resources_List` and `Resources_ListByResourceGroup`, with a filter on type, name and location."""
+    terms = _terms(call.query.get("$filter"))
     scope = f"/subscriptions/{call.names[0].lower()}/"
     if len(call.names) > 1:
         scope += f"resourcegroups/{call.names[1].lower()}/"
     found = [
         (resource_id, location)
         for resource_id, location in _everything(call)
-        if key(resource_id).startswith(scope) and wanted in (None, type_of(resource_id).lower())
+        if key(resource_id).startswith(scope) and all(value == _member(member, resource_id, location) for member, value in terms)
     ]
     return page(call, found, lambda row: {"id": row[0], "name": name(row[0]), "type": type_of(row[0]), "location": row[1]})
+
+
+def _terms(given: str | None) -> list[tuple[str, str]]:
+    """Return the terms of a `$filter`, all of which must be true: members and values in lower case."""
+    terms = []
+    for text in re.split(r"\sand\s", given, flags=re.IGNORECASE) if given is not None else ():
+        match = _TERM.fullmatch(text)
+        if match is None:
+            raise ArmError(
+                400,
+                "InvalidFilterInQueryString",
+                f"The filter '{given}' is not supported: resourceType, name and location with eq, and 'and' between them, are.",
+            )
+        terms.append((match.group(1).lower(), match.group(2).lower()))
+    return terms
+
+
+def _member(member: str, resource_id: str, location: str) -> str:
+    return {"resourcetype": type_of(resource_id).lower(), "location": location, "name": name(resource_id).lower()}[member]
 
 
 def group_not_found(group: str) -> ArmError:
@@ -113,15 +126,18 @@ def group_not_found(group: str) -> ArmError:
 
 def _everything(call: Call) -> Iterator[tuple[str, str]]:
     compute = call.world.of(ComputeState)
-    for machine in compute.machines.values():
-        yield machine.id, machine.location
-    for disk in compute.disks.values():
-        yield disk.id, disk.location
+    for table in (compute.machines, compute.disks, compute.images, compute.availability_sets, compute.snapshots):
+        yield from ((row.id, row.location) for row in table.values() if not row.gone(call.now))
     for collection in compute.collections.values():
         if not collection.gone(call.now):
             yield collection.id, collection.location
-    for network in call.world.of(NetworkState).networks.values():
+    networks = call.world.of(NetworkState)
+    for network in networks.networks.values():
         yield network.id, network.location
+    for kind in networks.documents:
+        yield from ((row.id, row.location) for row in networks.live(kind, call.now))
+    for account in call.world.of(StorageState).accounts.values():
+        yield account.id, account.location
     for vault in call.world.of(RecoveryServicesState).vaults.values():
         yield vault.id, vault.location
 
@@ -139,7 +155,7 @@ def _subscription(row: Subscription) -> Json:
         "subscriptionId": row.id,
         "tenantId": row.tenant_id,
         "displayName": row.display_name,
-        "state": "Enabled",
+        "state": row.state,
         "subscriptionPolicies": {"quotaId": "Internal_2014-09-01", "spendingLimit": "Off"},
         "authorizationSource": "RoleBased",
     }

@@ -11,20 +11,23 @@ from local.simulation.ids import key
 
 @dataclass(frozen=True, slots=True)
 class StorageAccount:
-    """A storage account: `sku` is its redundancy, such as Standard_GRS."""
+    """A storage account: `sku` is its redundancy, such as Standard_GRS; `blobs` are page blobs, each with `uri` and `sizeGB`."""
 
     id: str
     location: str
     sku: str = "Standard_GRS"
+    blobs: tuple[Mapping[str, Any], ...] = ()
 
     @staticmethod
     def from_json(body: Mapping[str, Any]) -> "StorageAccount":
-        """Read a storage account of the estate; the SKU may be left out."""
-        return StorageAccount(str(body["id"]), str(body["location"]).lower(), str(body.get("sku", "Standard_GRS")))
+        """Read a storage account of the estate; SKU and blobs may be left out."""
+        blobs = tuple({"uri": str(item["uri"]), "sizeGB": int(item["sizeGB"])} for item in body.get("blobs") or ())
+        return StorageAccount(str(body["id"]), str(body["location"]).lower(), str(body.get("sku", "Standard_GRS")), blobs)
 
     def as_json(self) -> Json:
         """Write a storage account as the estate has it."""
-        return {"id": self.id, "location": self.location, "sku": self.sku}
+        body: Json = {"id": self.id, "location": self.location, "sku": self.sku}
+        return body | ({"blobs": [dict(blob) for blob in self.blobs]} if self.blobs else {})
 
 
 class StorageState:

@@ -1,6 +1,6 @@
 """What Microsoft.Storage answers."""
 
-from local.simulation.arm.call import Answer, Call
+from local.simulation.arm.call import Answer, Call, page
 from local.simulation.arm.errors import not_found
 from local.simulation.arm.tables import Json
 from local.simulation.ids import key, name
@@ -15,6 +15,12 @@ def get_account(call: Call) -> Answer:
     if found is None:
         raise not_found(STORAGE, call.names[2], call.names[1])
     return Answer(200, body(found))
+
+
+def list_accounts(call: Call) -> Answer:
+    """`StorageAccounts_List`: those of a subscription."""
+    scope = f"/subscriptions/{call.names[0].lower()}/"
+    return page(call, [row for row in call.world.of(StorageState).accounts.values() if key(row.id).startswith(scope)], body)
 
 
 def body(row: StorageAccount) -> Json:

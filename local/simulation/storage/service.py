@@ -17,6 +17,15 @@ ROUTES = (
         responses.STORAGE,
         _VERSIONS,
     ),
+    Route(
+        "GET",
+        "/subscriptions/*/providers/microsoft.storage/storageaccounts",
+        "StorageAccounts_List",
+        f"{responses.STORAGE}/read",
+        responses.list_accounts,
+        responses.STORAGE,
+        _VERSIONS,
+    ),
 )
 
 SERVICE = Service("Microsoft.Storage", ROUTES, StorageState, lists=("storageAccounts",))

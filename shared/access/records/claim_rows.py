@@ -12,6 +12,8 @@ from shared.clock import Clock, from_text, to_text
 from shared.storage.tables import Change, Conflict, Found, Table
 
 _SIDE_BY_SIDE = 16
+_TRIES = 10
+_MOST_CONTESTING = 20
 META = "meta"
 META_ROW = "claims"
 T = TypeVar("T")
@@ -68,6 +70,18 @@ class ClaimRows:
         if entities:
             await self._table.transact([_change(entity, rows[key]) for key, entity in entities.items()])
 
+    async def contest(self, key: ClaimKey, tenants: Sequence[str]) -> None:
+        """Note that several tenants list what none of them can claim; a claim that one of them holds stays."""
+        for _ in range(_TRIES):
+            row = await self.get(key)
+            noted = _entity(key) | {"contested": " ".join(sorted(tenants)[:_MOST_CONTESTING])}
+            free = {"tenant": "", "releasedAt": ""} if row is None else {}
+            try:
+                await self._table.transact([_change(noted | free, row)])
+            except Conflict:
+                continue
+            return
+
     async def release(self, key: ClaimKey, tenant: str, nonce: str) -> None:
         """Release a claim that a tenant took by a write; one that was taken again since stays."""
         while True:
@@ -121,6 +135,8 @@ def _read(found: Found) -> Claim:
         apps=bool(entity.get("apps")),
         groups=bool(entity.get("groups")),
         etag=found.etag,
+        contested=tuple(str(entity.get("contested") or "").split()),
+        value=str(entity.get("value") or ""),
     )
 
 

@@ -54,8 +54,8 @@ class ClaimKey:
 class Claim:
     """A row: which tenant has claimed something, by which write, and when it was taken and released (wall time).
 
-    `apps` and `groups` are set on the row of an Entra tenant of which some tenant has registered apps or groups as callers; such a row
-    may have no tenant.
+    `apps` and `groups` are set on the row of an Entra tenant of which some tenant has registered apps or groups as callers, `contested`
+    are the tenants that all listed something when it was to be claimed: such rows may have no tenant.
     """
 
     row_key: str
@@ -66,6 +66,8 @@ class Claim:
     apps: bool
     groups: bool
     etag: str
+    contested: tuple[str, ...] = ()
+    value: str = ""
 
     @property
     def held(self) -> bool:

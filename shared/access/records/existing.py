@@ -35,6 +35,7 @@ async def claim_existing(tenants: TenantRows, claims: ClaimRows, ids: Ids, *, ag
                 "RegistryError: the %s %s is listed by the tenants %s and belongs to none until all but one of them leave it out",
                 key.kind, key.value, " and ".join(names),
             )  # fmt: skip
+            await claims.contest(key, names)
     for name, keys in by_tenant.items():
         for start in range(0, len(keys), _AT_ONCE):
             await _claim(claims, name, keys[start : start + _AT_ONCE], ids.new(), again=again)

@@ -52,8 +52,10 @@ def collections(request: CopyRequest) -> tuple[ResourceId, ResourceId]:
     return from_collection, into
 
 
-async def look(gateway: RestorePointGateway, request: CopyRequest) -> SourceSnapshot:
+async def look(gateway: RestorePointGateway, request: CopyRequest, *, of_run: bool = False) -> SourceSnapshot:
     """Read, side by side, what can be a reason to refuse. Raises `CallFailure` where a required read was not answered.
+
+    A copy of a run lists nothing of the subscription: the run has its inventory.
 
     A source that is not there raises NOT_FOUND; regions, the target collection, and a VM behind a restore point, are left out where they
     cannot be read.
@@ -66,7 +68,8 @@ async def look(gateway: RestorePointGateway, request: CopyRequest) -> SourceSnap
         vm = await _or_none(gateway.virtual_machine(ResourceId.parse(point.virtual_machine_id))) if point.virtual_machine_id else None
         return SourceSnapshot(point=point, vm=vm, regions=known, copied_as=_copied_as(there, source_id(request)))
     vm_id = source_id(request)
-    vm, known, count = await asyncio.gather(gateway.virtual_machine(vm_id), regions, _or_none(gateway.restore_points_of(vm_id)))
+    points = _points_of_collection(gateway, vm_id) if of_run else gateway.restore_points_of(vm_id)
+    vm, known, count = await asyncio.gather(gateway.virtual_machine(vm_id), regions, _or_none(points))
     return SourceSnapshot(vm=vm, regions=known, restore_points=count)
 
 
@@ -102,6 +105,12 @@ def _against(request: CopyRequest, seen: SourceSnapshot) -> tuple[Problem, ...]:
         return ()
     source = request.source
     return reasons(seen.vm, consistency=source.consistency_mode, exclude=source.exclude_disks, restore_points=seen.restore_points)
+
+
+async def _points_of_collection(gateway: RestorePointGateway, vm_id: ResourceId) -> int:
+    """Count the restore points in the collection that is made for a VM."""
+    collection = await gateway.collection(source_collection_id(vm_id), with_points=True)
+    return len(collection.points) if collection is not None else 0
 
 
 def _copied_as(target: Collection | None, source: ResourceId) -> str | None:

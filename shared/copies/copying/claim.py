@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from shared.arm.ids import ResourceId
-from shared.copies.copying.models import CopyRequest, request_of
+from shared.copies.copying.models import CopyOrigin, CopyRequest, origin_of, request_of
 from shared.copies.copying.state import CopyDetail, CopyState
 from shared.operations.running.claims import Claim
 from shared.operations.running.effects import Effect
@@ -12,6 +12,8 @@ from shared.operations.running.outcomes import Outcome
 from shared.operations.running.workflow import Step
 
 T = TypeVar("T")
+SUPERSEDED_BY = "supersededBy"
+"""The member of an input that names the newer copy."""
 
 
 class CopyClaim:
@@ -20,6 +22,7 @@ class CopyClaim:
     def __init__(self, claim: Claim) -> None:
         self._claim = claim
         self.request: CopyRequest = request_of(claim.operation)
+        self.origin: CopyOrigin | None = origin_of(claim.operation)
         self.state = CopyState.of(claim.data)
         self.detail = CopyDetail.of(claim.detail)
 
@@ -69,6 +72,12 @@ class CopyClaim:
         """Remove a lock from the row, with its next write, after which it is released; a lock that is not held is ignored."""
         if lock in self._claim.locks:
             self._claim.drop(lock)
+
+    def take_superseding(self) -> str | None:
+        """Return the newer copy that takes the place of this one, once, None where there is none; the next write removes it."""
+        given = self._claim.take_input()
+        newer = given.get(SUPERSEDED_BY) if given is not None else None
+        return newer if isinstance(newer, str) else None
 
     def filter_by(self, name: str, value: str) -> None:
         """Set the value by which lists filter."""

@@ -12,6 +12,7 @@ from typing import Annotated, Self
 
 from pydantic import (
     AfterValidator,
+    ConfigDict,
     Field,
     PlainSerializer,
     ValidationInfo,
@@ -37,6 +38,8 @@ MAX_COLLECTION = 80
 MAX_TAGS = 15
 MAX_TAG_NAME = 512
 MAX_TAG_VALUE = 256
+ORIGIN = "policyRun"
+"""The member of a stored request that names the run of a policy; a request that is sent cannot have it."""
 RESERVED_TAG_PREFIX = "farshore-"
 """The prefix of the tags that Farshore writes on collections; a request cannot set them."""
 
@@ -209,14 +212,38 @@ class CopyRequest(Request):
         return tags
 
 
+class CopyOrigin(Document):
+    """The run of a policy that a copy was made by: a member of the stored request, `policyRun`.
+
+    `point` is the name of the restore point, which all copies of the run and VM share; `vm_id` the VM's own id. `slot` is that of the run,
+    None for one that a person started. `fallback`: a crash-consistent restore point is made where the guest fails.
+    """
+
+    model_config = ConfigDict(extra="ignore")
+
+    policy: str
+    policy_id: str
+    run: str
+    slot: Moment | None = None
+    vm_id: str = ""
+    point: str
+    fallback: bool = False
+
+
+def origin_of(operation: Operation) -> CopyOrigin | None:
+    """Return the run that an operation's copy was made by, or None where a caller asked for it."""
+    stored = operation.body.get(ORIGIN)
+    return CopyOrigin.model_validate(stored) if isinstance(stored, dict) else None
+
+
 def request_of(operation: Operation) -> CopyRequest:
     """Read the request of an operation."""
     return CopyRequest.model_validate(sent_of(operation).members)
 
 
 def sent_of(operation: Operation) -> SentBody:
-    """Return the request of an operation as it was sent, without the reserved members of a queue message."""
-    return SentBody(operation.body).without("id", "tenant")
+    """Return the request of an operation as it was sent, without the reserved members of a queue message and the run that made it."""
+    return SentBody(operation.body).without("id", "tenant", ORIGIN)
 
 
 def check_tag(name: str, value: str) -> None:
@@ -260,6 +287,8 @@ class CopiedFrom(Document):
     restore_point_id: str | None
     region: str | None
     taken_at: Moment | None
+    vm_id: str | None = Field(None, description="The VM's own id, where a run of a policy copied it.")
+    consistency_mode: ConsistencyMode | None = Field(None, description="What the restore point promises, once it is made.")
 
 
 class CopiedTo(Document):
@@ -290,3 +319,6 @@ class Copy(Document):
     requested_by: Actor
     tags: dict[str, str] = Field(default_factory=dict)
     policy: str | None = Field(None, description="The copy policy that requested it, null where a caller did.")
+    run: str | None = Field(None, description="The run of the policy that requested it.")
+    slot: Moment | None = Field(None, description="The slot of that run.")
+    superseded_by: str | None = Field(None, description="The newer copy of the chain that took its place before it started.")

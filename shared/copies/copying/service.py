@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from shared.arm.ids import ResourceId
 from shared.copies.copying import admission
 from shared.copies.copying.chains import Chains
-from shared.copies.copying.models import CopyRequest, sent_of
+from shared.copies.copying.models import ORIGIN, CopyOrigin, CopyRequest, origin_of, sent_of
 from shared.copies.copying.rules.chain import ChainHead, moved_on
 from shared.copies.copying.rules.failures import azure_problem
 from shared.copies.copying.rules.naming import chain_key
@@ -18,7 +18,7 @@ from shared.copies.ledger import Ledger
 from shared.errors import CallFailure, ErrorCode, FailureKind, Refused, as_seen_in_azure, azure_code
 from shared.operations.accepting.acceptance import Acceptance
 from shared.operations.accepting.commands import Commands
-from shared.operations.model.models import Accepted, Actor, NewOperation, Operation, Status
+from shared.operations.model.models import Accepted, Actor, JsonObject, NewOperation, Operation, Status
 from shared.values.sent import SentBody
 
 _READS_SECONDS = 4.5
@@ -37,6 +37,7 @@ class StartCopy:
     trace: str | None = None
     replaces: str | None = None
     first_sent: str | None = None
+    origin: CopyOrigin | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +59,11 @@ class Copies:
             kind=COPY.name,
             tenant=start.owner,
             key=start.key,
-            body=dict(start.sent.members),
+            body=_stored(start.sent, start.origin),
             actor=start.actor,
             first_step="preparing",
             data={"replaces": start.replaces} if start.replaces else {},
-            filters=_filters(start.request, None),
+            filters=_filters(start.request, None, start.origin),
             trace=start.trace,
             first_sent=start.first_sent,
         )
@@ -71,7 +72,7 @@ class Copies:
             return Accepted(known, created=False)
         with as_seen_in_azure():
             seen = await self._look(start.request)
-        new = replace(new, filters=_filters(start.request, seen))
+        new = replace(new, filters=_filters(start.request, seen, start.origin))
         if start.request.source.restore_point_id is None:
             return await self.acceptance.accept(new)
         point, region = admission.source_id(start.request), start.request.target.region
@@ -123,8 +124,9 @@ class Copies:
         if operation.status not in {Status.FAILED, Status.CANCELED}:
             raise Refused(ErrorCode.NOT_FAILED, f"Only a copy that failed or was canceled can be redone; this one is {operation.status}.")
         sent = same_again(operation)
-        request = CopyRequest.model_validate(sent.members)
-        return await self.start(StartCopy(request, sent, operation.tenant, actor, key, replaces=operation.id, first_sent=first_sent))
+        request, origin = CopyRequest.model_validate(sent.members), origin_of(operation)
+        start = StartCopy(request, sent, operation.tenant, actor, key, replaces=operation.id, first_sent=first_sent, origin=origin)
+        return await self.start(start)
 
 
 def owned_ids(request: CopyRequest) -> tuple[ResourceId, ...]:
@@ -140,8 +142,28 @@ def same_again(operation: Operation) -> SentBody:
     return SentBody({**sent.members, "source": {"restorePointId": point}}) if point else sent
 
 
-def _filters(request: CopyRequest, seen: admission.SourceSnapshot | None) -> dict[str, str]:
+def new_of_run(request: CopyRequest, origin: CopyOrigin, owner: str, actor: Actor, key: str) -> NewOperation:
+    """Return the copy of a run that is to be accepted; the same key gives the same copy."""
+    return NewOperation(
+        kind=COPY.name,
+        tenant=owner,
+        key=key,
+        body=_stored(SentBody(request.model_dump(mode="json", by_alias=True, exclude_none=True)), origin),
+        actor=actor,
+        first_step="preparing",
+        filters=_filters(request, None, origin),
+        compare_body=False,
+    )
+
+
+def _stored(sent: SentBody, origin: CopyOrigin | None) -> JsonObject:
+    return {**sent.members, **({ORIGIN: origin.as_json()} if origin is not None else {})}
+
+
+def _filters(request: CopyRequest, seen: admission.SourceSnapshot | None, origin: CopyOrigin | None) -> dict[str, str]:
     filters = {"region": request.target.region}
+    if origin is not None:
+        filters |= {"policy": origin.policy.lower(), "run": origin.run}
     vm = request.source.virtual_machine_id
     if seen is not None and seen.point is not None:
         vm = seen.point.virtual_machine_id

@@ -8,6 +8,7 @@ from shared.clock import Clock
 from shared.copies.copying import admission
 from shared.copies.copying.chains import Chains
 from shared.copies.copying.claim import CopyClaim
+from shared.copies.copying.models import ConsistencyMode
 from shared.copies.copying.outcomes import (
     MAKING,
     POINT_TYPE,
@@ -21,16 +22,18 @@ from shared.copies.copying.outcomes import (
     refused,
     wait_for_azure,
 )
-from shared.copies.copying.rules.failures import azure_problem
+from shared.copies.copying.rules.failures import azure_problem, is_of_the_guest
 from shared.copies.copying.rules.naming import chain_key, collection_tags, restore_point_name, source_collection_id
 from shared.copies.copying.rules.waits import AzureWait
 from shared.copies.copying.state import DetailOfSource, DetailOfTarget
+from shared.copies.copying.turns import Superseding
 from shared.copies.facts import RestorePointFacts
 from shared.copies.gateway import Point, RestorePointGateway
 from shared.copies.ledger import Ledger
 from shared.copies.provisioning import ProvisioningState
 from shared.errors import CallFailure, ErrorCode, FailureKind, Problem, Refused, azure_code
 from shared.operations.accepting.locks import Locks
+from shared.operations.crash_points import crash_point
 from shared.operations.model.models import Intent
 from shared.operations.running.effects import Absent, Effect, Started
 from shared.operations.running.outcomes import Next, Outcome, Wait
@@ -38,6 +41,8 @@ from shared.operations.timings import Timings
 
 _CREATE_COLLECTION = "createSourceCollection"
 _CREATE_POINT = "createRestorePoint"
+_CRASH = "-crash"
+"""The end of the name of a crash-consistent restore point that takes the place of one that failed because of the guest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +53,14 @@ class SourceSteps:
     chains: Chains
     ledger: Ledger
     locks: Locks
+    superseding: Superseding
     clock: Clock
     timings: Timings
 
     async def preparing(self, copy: CopyClaim) -> Outcome:
         """Read the source, and fail with the reason where Azure would refuse the copy."""
         try:
-            seen = await admission.look(self.gateway, copy.request)
+            seen = await admission.look(self.gateway, copy.request, of_run=copy.origin is not None)
             copy.state.forget("absence")
             admission.refuse(copy.request, seen)
             if seen.point is not None:
@@ -81,8 +87,10 @@ class SourceSteps:
             return Wait(self.clock.now() + timedelta(minutes=1))
         copy.hold(lock)
         collection = source_collection_id(vm)
-        point = collection.child(POINT_TYPE, restore_point_name(copy.id))
+        point = collection.child(POINT_TYPE, _point_name(copy))
         try:
+            if await self._has_sibling(copy, point):
+                return self._take_over(copy, vm, point)
             await self._ensure_collection(copy, vm, collection)
             await self._note_point(copy, vm, point)
             made = await copy.perform(self._point_effect(copy, point))
@@ -94,6 +102,17 @@ class SourceSteps:
         copy.state.forget("absence", "wait")
         copy.remember_operation(_CREATE_POINT, made.operation_url)
         copy.state.point = point
+        return Next("made")
+
+    async def _has_sibling(self, copy: CopyClaim, point: ResourceId) -> bool:
+        """Return whether another copy of the same run has made the restore point; it made it under the lock that this copy has now."""
+        return copy.origin is not None and not copy.intends(_CREATE_POINT) and await self.gateway.point(point) is not None
+
+    def _take_over(self, copy: CopyClaim, vm: ResourceId, point: ResourceId) -> Next:
+        crash_point("copy.pointFound")
+        copy.state.forget("absence", "wait")
+        copy.state.point = point
+        copy.detail.source = DetailOfSource(virtual_machine_id=str(vm), restore_point_id=str(point), region=None, taken_at=None)
         return Next("made")
 
     async def _ensure_collection(self, copy: CopyClaim, vm: ResourceId, collection: ResourceId) -> None:
@@ -118,6 +137,9 @@ class SourceSteps:
 
     async def _not_made(self, copy: CopyClaim, vm: ResourceId, failure: CallFailure) -> Outcome:
         """Decide on a failure before the restore point was begun; a wait does not keep the VM from other operations."""
+        if _may_fall_back(copy) and is_of_the_guest(failure.problem):
+            copy.state.falls_back = True
+            return Next("making")
         if failure.asks_to_wait:
             copy.drop(_vm_lock(vm))
             return rate_wait(self.clock, copy, failure, "making")
@@ -137,17 +159,16 @@ class SourceSteps:
 
     def _point_effect(self, copy: CopyClaim, point: ResourceId) -> Effect[Point]:
         source = copy.request.source
+        consistency = ConsistencyMode.CRASH_CONSISTENT if copy.state.falls_back else source.consistency_mode
 
         async def send(request_id: str) -> Point:
-            return await self.gateway.create_point(
-                point, source.consistency_mode, source.exclude_disks, request_id, self.timings.effect_timeout
-            )
+            return await self.gateway.create_point(point, consistency, source.exclude_disks, request_id, self.timings.effect_timeout)
 
         async def look(_intent: Intent) -> Started[Point] | Absent:
             found = await self.gateway.point(point)
             return Started(found) if found is not None else Absent()
 
-        harmless = f"the restore point is named by the operation {copy.id}: a second PUT of it answers 409 Conflict"
+        harmless = f"the restore point is named by the operation {copy.id}, or by its run: a second PUT of it answers 409 Conflict"
         return Effect(_CREATE_POINT, send, look, harmless, preparation=True)
 
     async def made(self, copy: CopyClaim) -> Outcome:
@@ -160,7 +181,7 @@ class SourceSteps:
             return refused(failure)
         copy.state.forget("absence")
         if facts.state is ProvisioningState.FAILED:
-            return failed(await self._reason(copy) or _unexplained(copy.point))
+            return await self._failed_point(copy)
         if facts.state is not ProvisioningState.SUCCEEDED:
             return await self._not_finished(copy, facts)
         copy.drop(_vm_lock(admission.source_id(copy.request)))
@@ -169,6 +190,17 @@ class SourceSteps:
         except Refused as refusal:
             return failed(refusal.problem)
         return await self._with_source(copy, facts)
+
+    async def _failed_point(self, copy: CopyClaim) -> Outcome:
+        """Decide on a restore point that Azure could not make: once more, crash-consistent, where the policy asks for that."""
+        reason = await self._reason(copy)
+        if _may_fall_back(copy) and copy.origin is not None:
+            own = reason is not None and any(is_of_the_guest(detail) for detail in reason.details)
+            others = source_collection_id(admission.source_id(copy.request)).child(POINT_TYPE, f"{copy.origin.point}{_CRASH}")
+            if own or (reason is None and await self.gateway.point(others) is not None):
+                copy.state.falls_back = True
+                return Next("making")
+        return failed(reason or _unexplained(copy.point))
 
     async def _not_there(self, copy: CopyClaim) -> Outcome:
         reason = await self._reason(copy)
@@ -216,10 +248,16 @@ class SourceSteps:
         state_of.disks, state_of.size_gb = point.captured, point.size_gb
         # before anything that takes long: from now on no newer one of the chain goes first
         await self.chains.join(copy.chain, copy.id, point.taken_at)
+        if copy.origin is not None:
+            await self.superseding.of_older(copy.chain, copy.id, copy.origin, point.taken_at)
         if point.virtual_machine_id:
             copy.filter_by("virtualMachineId", ResourceId.parse(point.virtual_machine_id).key)
         copy.detail.source = DetailOfSource(
-            virtual_machine_id=point.virtual_machine_id, restore_point_id=str(source), region=point.region, taken_at=point.taken_at
+            virtual_machine_id=point.virtual_machine_id,
+            restore_point_id=str(source),
+            region=point.region,
+            taken_at=point.taken_at,
+            consistency_mode=point.consistency,
         )
         copy.detail.target = DetailOfTarget(restore_point_id=None, region=copy.request.target.region)
         return Next("ensuringTarget")
@@ -228,6 +266,17 @@ class SourceSteps:
 def _unexplained(point: ResourceId) -> Problem:
     message = f"Azure could not create the restore point {point} and gives no reason. Check the activity log of its collection."
     return Problem(ErrorCode.AZURE_REFUSED, message)
+
+
+def _point_name(copy: CopyClaim) -> str:
+    """Return the name of the restore point of a VM: that of the run, which its copies share, or the operation's own."""
+    if copy.origin is None:
+        return restore_point_name(copy.id)
+    return f"{copy.origin.point}{_CRASH}" if copy.state.falls_back else copy.origin.point
+
+
+def _may_fall_back(copy: CopyClaim) -> bool:
+    return copy.origin is not None and copy.origin.fallback and not copy.state.falls_back
 
 
 def _vm_lock(vm: ResourceId) -> str:

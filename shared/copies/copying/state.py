@@ -11,7 +11,7 @@ from pydantic.alias_generators import to_camel
 
 from shared.arm.ids import ResourceId
 from shared.clock import to_text
-from shared.copies.copying.models import DiskState
+from shared.copies.copying.models import ConsistencyMode, DiskState
 from shared.copies.copying.rules.waits import Waiting
 from shared.errors import ProblemJson
 from shared.values.absence import AbsenceJson
@@ -34,7 +34,8 @@ class CopyState(StoredView):
     `point` is the source restore point, `target` the copy, `disks` the number of disks that the source captured. `shown` is the percent of
     the latest read, `progress_at` when it last rose. `not_now` counts refusals that may pass. `replaces` is the copy that this one redoes;
     `failed_before` is true where a failed copy of the same restore point may still be in the target region. `absence` is the series of
-    looks that did not show the resource in question; `wait` is what is waited for in Azure.
+    looks that did not show the resource in question; `wait` is what is waited for in Azure. `falls_back` is true once a crash-consistent
+    restore point takes the place of one that failed because of the guest.
     """
 
     chain: str | None = None
@@ -53,6 +54,7 @@ class CopyState(StoredView):
     failure: ProblemJson | None = None
     absence: AbsenceJson = None
     wait: Waiting | None = None
+    falls_back: bool = False
 
 
 class _Part(BaseModel):
@@ -68,6 +70,7 @@ class DetailOfSource(_Part):
     restore_point_id: str | None = None
     region: str | None = None
     taken_at: Moment | None = None
+    consistency_mode: ConsistencyMode | None = None
 
 
 class DetailOfTarget(_Part):
@@ -95,4 +98,5 @@ class CopyDetail(StoredView):
     disks: tuple[DetailOfDisk, ...] | None = None
     checks: int | None = None
     usable: bool | None = None
+    superseded_by: str | None = None
     operations: dict[str, str] | None = None

@@ -1,13 +1,19 @@
-"""Takes the turn in a chain: carries out what `rules.chain` decides, on the table and the target collection."""
+"""Takes the turn in a chain: carries out what `rules.chain` decides, on the table and the target collection.
+
+Of a policy at most one copy waits in a chain: a newer one takes the place of an older that has not started, so that a chain whose copies
+take longer than its slots are apart copies the newest restore point next.
+"""
 
 import asyncio
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from shared.arm.ids import ResourceId
 from shared.arm.reading import id_key
 from shared.clock import Clock
 from shared.copies.copying.chains import Chain, Chains
+from shared.copies.copying.claim import SUPERSEDED_BY
+from shared.copies.copying.models import CopyOrigin, origin_of
 from shared.copies.copying.rules.chain import (
     GiveWay,
     Look,
@@ -24,7 +30,10 @@ from shared.copies.copying.rules.chain import (
 )
 from shared.copies.copying.rules.replication import still_running
 from shared.copies.gateway import Collection, RestorePointGateway
-from shared.errors import CallFailure, FailureKind
+from shared.errors import CallFailure, ErrorCode, FailureKind, Refused
+from shared.operations.accepting.commands import Commands
+from shared.operations.model.rows import Active
+from shared.operations.model.store import Store
 
 _ROUNDS = 12
 _UNDATED = timedelta(minutes=1)
@@ -120,3 +129,31 @@ def _found(collection: Collection | None, collection_id: ResourceId) -> Collecti
 def _observed(target: Collection, source: Collection) -> list[ObservedPoint]:
     taken = {id_key(point.id): point.taken_at for point in source.points}
     return [ObservedPoint(point.name, taken.get(id_key(point.source_restore_point_id))) for point in target.points]
+
+
+@dataclass(frozen=True, slots=True)
+class Superseding:
+    """Ends older copies of a policy that wait."""
+
+    chains: Chains
+    store: Store
+    commands: Commands
+
+    async def of_older(self, chain: str, newer: str, origin: CopyOrigin, taken_at: datetime) -> None:
+        """Have copies of the same policy that wait in a chain before `newer` end; harmless to repeat. Callers' copies stay."""
+        for waiter in (await self.chains.read(chain)).waiters:
+            if waiter.operation_id == newer or waiter.taken_at >= taken_at:
+                continue
+            operation = await self.store.get(waiter.operation_id)
+            older = origin_of(operation) if operation is not None else None
+            if operation is None or older is None or older.policy_id != origin.policy_id:
+                continue
+            try:
+                await self.commands.submit_input(operation, {SUPERSEDED_BY: newer}, _waits)
+            except Refused:
+                continue  # it has started, or ended
+
+
+def _waits(row: Active) -> None:
+    if row.started:
+        raise Refused(ErrorCode.ALREADY_STARTED, "The copy has started.", target=row.id)

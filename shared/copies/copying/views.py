@@ -1,7 +1,7 @@
 """Builds a copy as callers see it from its operation (docs/design/copies.md)."""
 
 from shared.arm.ids import ResourceId
-from shared.copies.copying.models import CopiedDisk, CopiedFrom, CopiedTo, Copy, CopyRequest, request_of
+from shared.copies.copying.models import CopiedDisk, CopiedFrom, CopiedTo, Copy, CopyOrigin, CopyRequest, origin_of, request_of
 from shared.copies.copying.state import CopyDetail, CopyState, DetailOfSource, DetailOfTarget
 from shared.operations.model.models import Operation, Status
 
@@ -10,7 +10,7 @@ def copy_of(operation: Operation) -> Copy:
     """Return the copy that an operation is about."""
     request = request_of(operation)
     detail, state = CopyDetail.of(operation.detail), CopyState.of(operation.data)
-    usable = operation.status is Status.SUCCEEDED
+    usable, origin = operation.status is Status.SUCCEEDED, origin_of(operation)
     return Copy(
         id=operation.id,
         tenant=operation.tenant,
@@ -18,7 +18,7 @@ def copy_of(operation: Operation) -> Copy:
         step=operation.step,
         percent_complete=100 if usable else min(operation.percent_complete, 99),
         usable=usable,
-        source=_source(request, detail.source or DetailOfSource()),
+        source=_source(request, detail.source or DetailOfSource(), origin),
         target=_target(request, detail.target or DetailOfTarget()),
         disks=tuple(CopiedDisk(id=disk.id, state=disk.state, percent_complete=disk.percent_complete) for disk in detail.disks or ()),
         created_at=operation.created_at,
@@ -29,15 +29,21 @@ def copy_of(operation: Operation) -> Copy:
         attention=operation.attention,
         requested_by=operation.actor,
         tags=request.tags,
+        policy=origin.policy if origin is not None else None,
+        run=origin.run if origin is not None else None,
+        slot=origin.slot if origin is not None else None,
+        superseded_by=detail.superseded_by,
     )
 
 
-def _source(request: CopyRequest, known: DetailOfSource) -> CopiedFrom:
+def _source(request: CopyRequest, known: DetailOfSource, origin: CopyOrigin | None) -> CopiedFrom:
     return CopiedFrom(
         virtual_machine_id=known.virtual_machine_id or request.source.virtual_machine_id,
         restore_point_id=known.restore_point_id or request.source.restore_point_id,
         region=known.region or None,
         taken_at=known.taken_at,
+        vm_id=origin.vm_id or None if origin is not None else None,
+        consistency_mode=known.consistency_mode,
     )
 
 

@@ -98,6 +98,8 @@ class CopySteps:
         """Wait for the chain's turn and for Azure's three starts an hour."""
         if copy.intends(_START):
             return Next("starting")  # an operation that may have started keeps the turn
+        if (newer := copy.take_superseding()) is not None:
+            return _superseded(copy, newer)
         try:
             decision = await self.turns.take(copy.chain, _waiter(copy), copy.target, copy.point)
         except CallFailure as failure:
@@ -207,7 +209,8 @@ class CopySteps:
         return Effect(_START, send, look, f"the copy is named by the operation {copy.id}: a second PUT of it answers 409 Conflict")
 
     async def copying(self, copy: CopyClaim) -> Outcome:
-        """Leave the copy to the checks."""
+        """Leave the copy to the checks; a newer copy that would have taken its place came too late."""
+        copy.take_superseding()
         return Follow(self.clock.now(), following.group_of(copy.target.subscription_id))
 
     async def check(self, rows: Sequence[Active]) -> Mapping[str, Checked | Unread]:
@@ -277,6 +280,12 @@ def chain_moved_on(moved: MovedOn) -> Refused:
         f"Azure copies a chain in order. A restore point taken later, at {to_text(moved.newer)}, has been started, so this one cannot be.",
         target="source.restorePointId",
     )
+
+
+def _superseded(copy: CopyClaim, newer: str) -> End:
+    copy.detail.superseded_by = newer
+    message = f"A newer restore point of the chain is copied by operation {newer} in place of this one, which had not started."
+    return End(Status.CANCELED, Problem(ErrorCode.SUPERSEDED, message, newer))
 
 
 def _wrong_collection(found: Collection, source: ResourceId, target_region: str) -> Problem | None:

@@ -185,7 +185,7 @@ class Starts:
         async def look(sent: Intent) -> Started[StartedJob] | Absent:
             return await self._look(scope, request.action, sent)
 
-        return Effect(name, send, look, _HARMLESS, repeatable=again)
+        return Effect(name, send, look, _HARMLESS, repeatable=again, keeps_request_id=True)
 
     async def _look(self, scope: ResourceId, action: Action, sent: Intent) -> Started[StartedJob] | Absent:
         """Find the job of a start whose answer was lost."""

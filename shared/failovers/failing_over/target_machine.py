@@ -80,7 +80,7 @@ class TargetMachines:
             return Started(StartedJob(job.name, self.clock.now())) if job is not None else Absent()
 
         try:
-            started = await claim.perform(Effect(_EFFECT, send, look, _HARMLESS, preparation=True))
+            started = await claim.perform(Effect(_EFFECT, send, look, _HARMLESS, preparation=True, keeps_request_id=True))
         except CallFailure as failure:
             if failure.kind not in {FailureKind.REFUSED, FailureKind.NOT_FOUND}:
                 raise

@@ -14,6 +14,8 @@ from shared.failovers.vault.limits import Machine, frequency_check, machine_faul
 from shared.values.checks import CheckResult
 
 _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE | re.ASCII)
+ACCOUNT, NETWORK = "storage account", "virtual network"
+"""Kinds of targets, as messages name them."""
 _PASS, _WARNING, _FAILURE, _UNKNOWN = CheckResult.PASS, CheckResult.WARNING, CheckResult.FAILURE, CheckResult.UNKNOWN
 
 
@@ -30,7 +32,7 @@ class Owner:
 class Placed:
     """A resource that is a target: ARM id, subscription, region (ARM's name, None unknown); `used_by` are the tenants that name it.
 
-    `sku` and `classic` are a storage account's.
+    `sku` and `classic` are a storage account's. `code` is Azure's where it was not read, `missing` that Azure does not have it.
     """
 
     id: str
@@ -40,6 +42,18 @@ class Placed:
     used_by: tuple[str, ...] = ()
     sku: str | None = None
     classic: bool = False
+    missing: bool = False
+    code: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A resource group of targets: its path and region; `code` is Azure's where it was not read, `missing` that Azure does not have it."""
+
+    id: str
+    region: str | None
+    code: str | None = None
+    missing: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,19 +69,26 @@ class Setup:
     """The known set-up of a tenant; what is None was not read, and `unread` has Azure's code of it by its name here.
 
     `shape` is what the vault shows, `registered` what the registry has. `claimed_elsewhere` are those of the tenant's ids that another
-    tenant has claimed. `lost_clouds` are ids of clouds that the registry maps to it and the vault has not. `source_regions` are those of
-    machines in Azure. Without a vault (`vault_subscription` None) nothing of it is known.
+    tenant has claimed, `unreadable` those of its subscriptions in which this app has no role. `accounts_unread` is Azure's code where it
+    is not known who else uses the storage accounts. `lost_clouds` are ids of clouds that the registry maps to it and the vault has not.
+    `source_regions` and `target_regions` are those of machines in Azure, and of where they would run. Without a vault
+    (`vault_subscription` None) nothing of it is known.
     """
 
     tenant: Owner
     provider: Owner
     vault_subscription: str | None
     vault_region: str | None = None
+    vault_missing: bool = False
     shape: Shape | None = None
     registered: Shape | None = None
     backend: Backend = Backend.RESOURCE_MANAGER
     claimed_elsewhere: frozenset[str] = frozenset()
+    unreadable: tuple[str, ...] | None = ()
     targets: tuple[Placed, ...] = ()
+    accounts_unread: str | None = None
+    groups: tuple[Group, ...] = ()
+    target_regions: frozenset[str] = frozenset()
     source_regions: frozenset[str] = frozenset()
     clouds: tuple[Cloud, ...] | None = None
     lost_clouds: tuple[str, ...] = ()
@@ -111,11 +132,15 @@ def _vault(setup: Setup) -> Iterator[ReadinessFinding]:
     name = setup.tenant.name
     if setup.vault_subscription is None:
         yield _check(1, "vault", name, _PASS, "no vault is named, so none lies in a wrong subscription")
+    elif setup.vault_missing:
+        yield _check(1, "vault", name, _FAILURE, "Azure does not have the vault")
     elif _has(setup.provider, setup.vault_subscription):
         yield from _of_shape(setup, "the vault lies in the provider's own subscription")
     elif setup.shape is Shape.SHARED:
         message = "one server serves several tenants, so its vault must lie in the provider's own subscription, and it does not"
         yield _check(1, "vault", name, _FAILURE, message)
+    elif setup.shape is None and "fabrics" in setup.unread:
+        yield _check(1, "vault", name, _UNKNOWN, f"how its machines are protected was not read{setup.why('fabrics')}")
     else:
         yield from _of_shape(setup, "the tenant has a server of its own: the vault may lie in any subscription")
 
@@ -140,67 +165,122 @@ def _owners(setup: Setup) -> Iterator[ReadinessFinding]:
     if not tenant.subscriptions and setup.backend is not Backend.AZURE_PACK:
         faults.append("it has no subscription")
     yield _of(2, "owners", tenant.name, faults, "its tenant id and subscriptions are its own, and hold its targets")
+    if setup.unreadable is None:
+        message = f"whether this app can read the tenant's subscriptions was not found out{setup.why('subscriptions')}"
+        yield _check(2, "owners", tenant.name, _UNKNOWN, message)
+    for one in setup.unreadable or ():
+        yield _check(2, "owners", one, _WARNING, "this app has no role in the subscription, and cannot read it")
 
 
 def _regions(setup: Setup) -> Iterator[ReadinessFinding]:
-    name, regions = setup.tenant.name, {target.region for target in setup.targets}
-    if not setup.targets:
+    name, faults = setup.tenant.name, _region_faults(setup)
+    regions = _target_regions(setup)
+    if faults:
+        yield _check(3, "regions", name, _FAILURE, "; ".join(faults))
+    elif "items" in setup.unread:
+        yield _check(3, "regions", name, _UNKNOWN, f"the protected items, which name the targets, were not read{setup.why('items')}")
+    elif not regions:
         yield _check(3, "regions", name, _UNKNOWN, "no target is known yet")
     elif setup.vault_region is None or None in regions:
-        yield _check(3, "regions", name, _UNKNOWN, "the region of the vault or of a target was not read")
+        codes = [code for code in (setup.unread.get("vault"), *(target.code for target in setup.targets)) if code is not None]
+        why = f" ({codes[0]})" if codes else ""
+        yield _check(3, "regions", name, _UNKNOWN, f"the region of the vault or of a target was not read{why}")
     elif setup.in_azure:
-        faults = [f"the targets are in {len(regions)} regions: {', '.join(sorted(filter(None, regions)))}"] if len(regions) > 1 else []
-        if setup.vault_region in setup.source_regions:
-            faults.append(f"the vault is in {setup.vault_region}, where the machines are: it would be lost with them")
-        yield _of(3, "regions", name, faults, "all targets are in one region, and the vault is not where the machines are")
+        yield _check(3, "regions", name, _PASS, "all targets are in one region, and the vault is not where the machines are")
     else:
-        away = [
-            f"the {target.kind} {target.id} is in {target.region}, the vault in {setup.vault_region}"
-            for target in setup.targets
-            if target.region != setup.vault_region
-        ]
-        yield _of(3, "regions", name, away, "the vault and all targets are in one region")
+        yield _check(3, "regions", name, _PASS, "the vault and all targets are in one region")
+    yield from _groups(setup)
+
+
+def _target_regions(setup: Setup) -> set[str | None]:
+    """Return the regions of the targets, None for one that was not read."""
+    return {target.region for target in setup.targets} | (set(setup.target_regions) if setup.in_azure else set())
+
+
+def _region_faults(setup: Setup) -> list[str]:
+    faults = [f"Azure does not have the {target.kind} {target.id}" for target in setup.targets if target.missing]
+    if setup.in_azure:
+        regions = sorted(region for region in _target_regions(setup) if region is not None)
+        faults += [f"the targets are in {len(regions)} regions: {', '.join(regions)}"] if len(regions) > 1 else []
+        if setup.vault_region is not None and setup.vault_region in setup.source_regions:
+            faults.append(f"the vault is in {setup.vault_region}, where the machines are: it would be lost with them")
+        return faults
+    return faults + [
+        f"the {target.kind} {target.id} is in {target.region}, the vault in {setup.vault_region}"
+        for target in setup.targets
+        if target.region is not None and setup.vault_region is not None and target.region != setup.vault_region
+    ]
+
+
+def _groups(setup: Setup) -> Iterator[ReadinessFinding]:
+    regions = {region for region in _target_regions(setup) if region is not None}
+    expected = regions if setup.in_azure else {region for region in (setup.vault_region,) if region is not None}
+    for group in setup.groups:
+        if group.missing:
+            yield _check(3, "regions", group.id, _FAILURE, "Azure does not have the resource group of the targets")
+        elif group.region is None:
+            yield _check(3, "regions", group.id, _UNKNOWN, f"the region of the resource group was not read ({group.code or 'no region'})")
+        elif expected and group.region not in expected:
+            message = f"the resource group is in {group.region}, its machines would be in {', '.join(sorted(expected))}: Azure allows it"
+            yield _check(3, "regions", group.id, _WARNING, message)
 
 
 def _storage(setup: Setup) -> Iterator[ReadinessFinding]:
-    accounts = [target for target in setup.targets if target.kind == "storage account"]
-    if not accounts and setup.in_azure:
+    accounts = [target for target in setup.targets if target.kind == ACCOUNT]
+    if "items" in setup.unread and not setup.in_azure:
+        message = f"the protected items, which name the storage accounts, were not read{setup.why('items')}"
+        yield _check(4, "storage", setup.tenant.name, _UNKNOWN, message)
+    elif not accounts and setup.in_azure:
         yield _check(4, "storage", setup.tenant.name, _PASS, "its machines run in Azure: no account of its own is needed")
     elif not accounts:
         yield _check(4, "storage", setup.tenant.name, _UNKNOWN, "no storage account is known")
     for account in accounts:
-        sku, sharing = (account.sku or "").upper(), sorted(set(account.used_by) - {setup.tenant.name})
-        if account.classic:
-            result, message = _FAILURE, "it is a classic account: Resource Manager's are needed"
-        elif sharing:
-            result, message = _FAILURE, "other tenants use it too: each needs its own"
-        elif not sku:
-            result, message = _UNKNOWN, f"its redundancy was not read{setup.why(account.id)}"
-        elif "GRS" in sku or "GZRS" in sku:
-            result, message = _PASS, f"only the tenant uses it, and it is geo-redundant ({account.sku})"
-        else:
-            result, message = _WARNING, f"it is {account.sku}, not geo-redundant (an error in the guide of 2015)"
-        yield _check(4, "storage", account.id, result, message)
+        yield _check(4, "storage", account.id, *_account(setup, account))
+
+
+def _account(setup: Setup, account: Placed) -> tuple[CheckResult, str]:
+    sku = (account.sku or "").upper()
+    if account.missing:
+        return _FAILURE, "Azure does not have it"
+    if account.classic:
+        return _FAILURE, "it is a classic account: Resource Manager's are needed"
+    if set(account.used_by) - {setup.tenant.name}:
+        return _FAILURE, "other tenants use it too: each needs its own"
+    if not sku:
+        return _UNKNOWN, f"its redundancy was not read ({account.code or 'no SKU'})"
+    if setup.accounts_unread is not None:
+        return _UNKNOWN, f"whether items in the vaults of other tenants name it was not read ({setup.accounts_unread})"
+    if "GRS" in sku or "GZRS" in sku:
+        return _PASS, f"only the tenant uses it, and it is geo-redundant ({account.sku})"
+    return _WARNING, f"it is {account.sku}, not geo-redundant (an error in the guide of 2015)"
 
 
 def _clouds(setup: Setup) -> Iterator[ReadinessFinding]:
     name = setup.tenant.name
-    if setup.clouds is None:
-        yield _check(5, "cloud", name, _UNKNOWN, f"the containers were not read{setup.why('clouds')}")
+    if setup.clouds is None and not setup.in_azure:
+        yield _check(5, "cloud", name, _UNKNOWN, f"the containers or their machines were not read{setup.why('clouds')}")
         return
     for lost in setup.lost_clouds:
         yield _check(5, "cloud", lost, _FAILURE, "the registry maps this cloud to it, and the vault has no such cloud")
     if not setup.vmm:
-        yield _check(5, "cloud", name, _PASS, "there is no VMM, and so there are no clouds")
+        if setup.shape is None and "fabrics" in setup.unread:
+            yield _check(5, "cloud", name, _UNKNOWN, f"whether there is VMM was not read{setup.why('fabrics')}")
+        else:
+            yield _check(5, "cloud", name, _PASS, "there is no VMM, and so there are no clouds")
         return
+    yield from _vmm_clouds(setup, setup.clouds or ())
+
+
+def _vmm_clouds(setup: Setup, clouds: Sequence[Cloud]) -> Iterator[ReadinessFinding]:
+    name = setup.tenant.name
     message = (
         "Microsoft takes no new VMM-to-Azure onboardings since November 2019: existing ones keep working; new ones need a Hyper-V site"
     )
     yield _check(5, "cloud", name, _WARNING, message)
-    if len(setup.clouds) != 1:
-        unmapped = ": the registry maps none to it" if setup.shape is Shape.SHARED and not setup.clouds else ""
-        yield _check(5, "cloud", name, _FAILURE, f"it has {len(setup.clouds)} clouds; exactly one is needed{unmapped}")
-    for cloud in setup.clouds:
+    if len(clouds) != 1:
+        unmapped = ": the registry maps none to it" if setup.shape is Shape.SHARED and not clouds else ""
+        yield _check(5, "cloud", name, _FAILURE, f"it has {len(clouds)} clouds; exactly one is needed{unmapped}")
+    for cloud in clouds:
         if cloud.machines == 0:
             yield _check(5, "cloud", cloud.name, _FAILURE, "it has no VM")
         else:
@@ -215,6 +295,8 @@ def _versions(setup: Setup) -> Iterator[ReadinessFinding]:
         return
     if setup.providers is None:
         yield _check(6, "providerVersion", name, _UNKNOWN, f"the providers were not read{setup.why('providers')}")
+    elif not setup.providers and setup.shape is None and "fabrics" in setup.unread:
+        yield _check(6, "providerVersion", name, _UNKNOWN, f"how its machines are protected was not read{setup.why('fabrics')}")
     elif not setup.providers:
         yield _check(6, "providerVersion", name, _FAILURE, "no provider is registered")
     for provider in setup.providers or ():

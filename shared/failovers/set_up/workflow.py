@@ -142,7 +142,7 @@ class SetUpSteps:
             job = jobs.started_by(sent.client_request_id, found)
             return Started(StartedJob(job.name, self.clock.now())) if job is not None else Absent()
 
-        return Effect(f"write/{number}", send, look, _HARMLESS)
+        return Effect(f"write/{number}", send, look, _HARMLESS, keeps_request_id=True)
 
     async def following(self, claim: Claim) -> Outcome:
         """Look which jobs have ended, with one list of the vault's jobs."""

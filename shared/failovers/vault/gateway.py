@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from shared.arm.answers import AnswerHook
-from shared.arm.api_versions import COMPUTE, NETWORKS, SITE_RECOVERY, STORAGE_ACCOUNTS, VAULTS
+from shared.arm.api_versions import COMPUTE, NETWORKS, RESOURCE_GROUPS, SITE_RECOVERY, STORAGE_ACCOUNTS, SUBSCRIPTIONS, VAULTS
 from shared.arm.clients import AzureClients
 from shared.arm.ids import ResourceId
 from shared.arm.operations import last_segment
@@ -99,6 +99,14 @@ class SiteRecoveryGateway:
             if failure.kind is FailureKind.NOT_FOUND:
                 return None
             raise
+
+    async def resource_group(self, group: str) -> Json:
+        """Read a resource group by its path, for its region."""
+        return (await self._clients.read(group, api_version=RESOURCE_GROUPS)).body
+
+    async def subscriptions(self) -> list[Json]:
+        """Read the list of subscriptions in which this app has any role."""
+        return await self._clients.read_all("/subscriptions", api_version=SUBSCRIPTIONS)
 
     async def children(self, parent: ResourceId, kind: str, *, filters: str | None = None) -> list[Json]:
         """Read a whole list below a resource, such as a vault's `replicationJobs`; `filters` is Site Recovery's own filter."""

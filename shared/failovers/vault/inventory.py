@@ -5,7 +5,7 @@ mapping, is not visible to a caller who does not reach that tenant, nor is its i
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypeVar
@@ -171,7 +171,10 @@ class Inventory:
 
     async def protectable_bodies(self, vault: Vault) -> list[Json]:
         """Read the same, as ARM has it."""
-        clouds = await asked(self.gateway.children(vault.id, "replicationProtectionContainers"))
+        return await self.protectable_in(await asked(self.gateway.children(vault.id, "replicationProtectionContainers")))
+
+    async def protectable_in(self, clouds: Sequence[Mapping[str, object]]) -> list[Json]:
+        """Read the machines that can be protected of some clouds, as ARM has them."""
         lists = await asyncio.gather(*(self._protectable(ResourceId.parse(own_id(cloud))) for cloud in clouds))
         return [body for found in lists for body in found]
 

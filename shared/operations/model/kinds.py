@@ -12,8 +12,8 @@ class Kind:
 
     `name` identifies it in answers and events, `noun` in messages ("copy"); `resource` is the collection's path segment
     (`/{resource}/{id}`). `step_queue` carries its steps, `check_queue` its checks (None: it has none). `read` and `write` are the app
-    roles that reading and changing its operations need. `path` gives the resource's path below `/api` where it does not end in the
-    operation's id.
+    roles that reading and changing its operations need, `Admin` too for changes with `needs_admin`. `path` gives the resource's path below
+    `/api` where it does not end in the operation's id.
     """
 
     name: str
@@ -24,6 +24,7 @@ class Kind:
     read: str
     write: str
     path: Callable[[Operation], str] | None = None
+    needs_admin: bool = False
 
     @property
     def queues(self) -> tuple[str, ...]:

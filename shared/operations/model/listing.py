@@ -26,14 +26,15 @@ _TOO_LARGE = b"-"
 
 def list_entities(row: Active, new: NewOperation) -> tuple[Entity, Entity]:
     """Return the two list rows of an operation that is accepted, the tenant's and the provider's."""
-    columns = request_columns(new.body, new.actor, row.created_at) | shown_columns(row, {"detail": {}, "seen": {}})
+    columns = request_columns(new.body, new.actor, row.created_at, new.action) | shown_columns(row, {"detail": {}, "seen": {}})
     tenants, providers = rows.list_entities(row, new.filters)
     return tenants | columns, providers | columns
 
 
-def request_columns(body: JsonObject, actor: Actor, created_at: str) -> Entity:
+def request_columns(body: JsonObject, actor: Actor, created_at: str, action: str | None = None) -> Entity:
     """Return the columns that are written once, at the acceptance."""
-    return {"createdAt": created_at, "request": _pack({"body": body, "actor": actor.as_json()})}
+    shown = {} if action is None else {"action": action}
+    return {"createdAt": created_at, "request": _pack({"body": body, "actor": actor.as_json(), **shown})}
 
 
 def shown_columns(row: Active, documents: Mapping[str, JsonObject | None]) -> Entity:
@@ -98,6 +99,7 @@ def _operation(
     entity: Mapping[str, object], request: JsonObject, shown: JsonObject, detail: JsonObject, completed: datetime | None
 ) -> Operation:
     attention, error, percent = shown.get("attention"), shown.get("error"), shown.get("percent")
+    action, result = request.get("action"), shown.get("result")
     updated = completed or from_text(str(shown["updatedAt"]))
     return Operation(
         id=str(entity["RowKey"]).rpartition("|")[2],
@@ -118,6 +120,8 @@ def _operation(
         detail=detail,
         data={} if completed else _object(shown.get("data")),
         error=Problem.from_json(error) if isinstance(error, dict) else None,
+        action=action if isinstance(action, str) else None,
+        result=result if isinstance(result, dict) else None,
     )
 
 

@@ -6,6 +6,8 @@ from datetime import datetime
 from enum import StrEnum
 
 from shared.errors import Problem
+from shared.secrets.places import Place
+from shared.values.hidden import Hidden
 
 JsonObject = dict[str, object]
 """A JSON object as `json.loads` gives it."""
@@ -118,7 +120,11 @@ class NewOperation:
     `key` identifies it among its owner's operations of its kind (None: it is the only one of its kind). `body` is the JSON as sent, whose
     hash distinguishes a repetition from another request under the same key; `compare_body` is false for a timer's slot. `filters` are the
     values that lists filter by. `locks` are held already and named in the row. `data` is what the first step finds. `first_sent` is when
-    the client asked first, as it sent it.
+    the client asked first, as it sent it. `action` is which of its kind's actions was asked for (None: the kind has one only).
+
+    `secrets` are the plain secrets of the request by their place in `body` (("user", "password")), where `body` has an empty object: they
+    are stored before the acceptance, and the operation's body has a reference in their place (`shared.secrets.requests`). `compared` is
+    what a repetition is compared with, where it is not the body.
     """
 
     kind: str
@@ -133,6 +139,9 @@ class NewOperation:
     compare_body: bool = True
     trace: str | None = None
     first_sent: str | None = None
+    action: str | None = None
+    secrets: Mapping[Place, Hidden] = field(default_factory=dict)
+    compared: JsonObject | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +149,8 @@ class Operation:
     """One accepted request, from its acceptance to its end, as a reader sees it.
 
     `body` is the request as sent; `detail` is what the steps and checks learned, in the capability's own form, and `data` what
-    scheduling needs of it while it runs. Times are aware UTC.
+    scheduling needs of it while it runs. `action` is which of its kind's actions was asked for, `result` what became of it, once it has
+    ended; other kinds have neither. Times are aware UTC.
     """
 
     id: str
@@ -159,6 +169,8 @@ class Operation:
     detail: JsonObject
     data: JsonObject
     error: Problem | None
+    action: str | None = None
+    result: JsonObject | None = None
 
 
 @dataclass(frozen=True, slots=True)

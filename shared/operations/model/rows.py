@@ -224,6 +224,7 @@ def request_entity(row: Active, new: NewOperation, digest: str, nonce: str) -> E
         "nonce": nonce,
         "actor": compact(new.actor.as_json()),
         **({"firstSent": new.first_sent} if new.first_sent else {}),
+        **({"action": new.action} if new.action else {}),
         **pieces("body", new.body),
     }
 
@@ -268,6 +269,7 @@ def read_operation(active: Active | None, request: Mapping[str, object], detail:
         "created_at": from_text(text("createdAt")),
         "actor": actor,
         "body": body,
+        "action": text("action") or None,
     }
     if final is not None:
         return _ended(common, final)
@@ -288,9 +290,10 @@ def read_operation(active: Active | None, request: Mapping[str, object], detail:
     )
 
 
-def final_document(row: Active, detail: JsonObject, error: Problem | None) -> JsonObject:
+def final_document(row: Active, detail: JsonObject, error: Problem | None, result: JsonObject | None = None) -> JsonObject:
     """Write the final answer of an operation that has ended."""
-    return {
+    shown = {} if result is None else {"result": result}
+    return shown | {
         "status": str(row.status),
         "step": row.step,
         "percent": row.percent,
@@ -303,6 +306,7 @@ def final_document(row: Active, detail: JsonObject, error: Problem | None) -> Js
 
 def _ended(common: Mapping[str, object], final: JsonObject) -> Operation:
     error, detail, completed = final.get("error"), final.get("detail"), from_text(str(final["completedAt"]))
+    result = final.get("result")
     return Operation(
         **common,  # type: ignore[arg-type]  # the fields that both readings share
         status=Status(str(final["status"])),
@@ -315,6 +319,7 @@ def _ended(common: Mapping[str, object], final: JsonObject) -> Operation:
         detail=detail if isinstance(detail, dict) else {},
         data={},
         error=Problem.from_json(error) if isinstance(error, dict) else None,
+        result=result if isinstance(result, dict) else None,
     )
 
 

@@ -74,7 +74,7 @@ class Store:
             stamp=self._ids.new(),
         )
         row, entry = self._scheduled(replace(row, shown_as=listing.shown_as(row)))
-        request = rows.request_entity(row, new, body_hash(new.body), row.stamp)
+        request = rows.request_entity(row, new, _hash_of(new), row.stamp)
         entities = (rows.active_entity(row), request, *listing.list_entities(row, new))
         try:
             await self._table.transact([*(Change("insert", entity) for entity in entities), *entry])
@@ -93,7 +93,7 @@ class Store:
         return await self._known(new, found) if found else None
 
     async def _known(self, new: NewOperation, found: Found) -> Operation:
-        if new.compare_body and found.entity.get("hash") != body_hash(new.body):
+        if new.compare_body and found.entity.get("hash") != _hash_of(new):
             raise Refused(
                 ErrorCode.REPEATABILITY_KEY_REUSED,
                 "This repeatability key was used before with another body. Send a new key for a new request.",
@@ -252,7 +252,7 @@ class Store:
             raise Conflict
         return replace(stamped, etag=found.etag)
 
-    async def finish(self, row: Active, detail: JsonObject, error: Problem | None) -> Active:
+    async def finish(self, row: Active, detail: JsonObject, error: Problem | None, result: JsonObject | None = None) -> Active:
         """Write the end of an operation in one transaction: the final answer, the list rows, and a row that is yet to be announced.
 
         `row` has the final status. Raises `Conflict` when it was written by another meanwhile.
@@ -270,7 +270,7 @@ class Store:
             stamp=self._ids.new(),
         )
         ended, entry = self._scheduled(ended)
-        document = rows.final_document(ended, detail, error)
+        document = rows.final_document(ended, detail, error, result)
         final = {"PartitionKey": row.partition, "RowKey": f"o|{row.id}", **pieces("final", document)}
         changes = [
             Change("merge", rows.active_entity(replace(ended, has_detail=False)), row.etag),
@@ -374,6 +374,10 @@ class Store:
         """Return the request row of an operation, or None."""
         found = await self._table.get(partition_of(operation), f"o|{operation}")
         return found.entity if found else None
+
+
+def _hash_of(new: NewOperation) -> str:
+    return body_hash(new.body if new.compared is None else new.compared)
 
 
 def _list_row(prefix: str, found: Found) -> ListRow:

@@ -77,6 +77,8 @@ def as_json(operation: Operation, kinds: Kinds, base_url: str) -> JsonObject:
         "status": str(operation.status),
         "step": operation.step,
         "percentComplete": operation.percent_complete,
+        "action": operation.action,
+        "result": operation.result,
         "attention": operation.attention.as_json() if operation.attention else None,
         "createdAt": to_text(operation.created_at),
         "lastUpdatedAt": to_text(operation.last_updated_at),

@@ -2,7 +2,7 @@
 
 import base64
 import binascii
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from shared.errors import ErrorCode, Refused
 from shared.operations.model.models import JsonObject
@@ -54,15 +54,22 @@ def decode(raw: bytes) -> JsonObject:
         raise _unreadable(str(error)) from None
 
 
-def understand(message: JsonObject, kinds: frozenset[str]) -> Intake:
-    """Find out what a message asks for; raises `Refused` naming the member that is wrong. `kinds` are those that the queue carries."""
+def understand(message: JsonObject, kinds: frozenset[str], *, qualified: bool = False) -> Intake:
+    """Find out what a message asks for; raises `Refused` naming the member that is wrong. `kinds` are those that the queue carries.
+
+    With `qualified` each message names its kind in `operation` ("virtualMachine.start"), and its tenant; `target` stays in the body,
+    because only its operation shows whether it is about something that exists.
+    """
     if "specversion" in message:
-        return _cloud_event(message, kinds)
+        return _cloud_event(message, kinds, qualified=qualified)
     if "eventType" in message and ("topic" in message or "dataVersion" in message or "eventTime" in message):
         reason = "This is Event Grid's own schema. Deliver the events in the CloudEvents 1.0 schema: CloudEventSchemaV1_0."
         raise Refused(ErrorCode.INVALID_REQUEST, reason, target="specversion")
-    key = _text(message, "id")
-    return _plain(message, key=key, tenant=_text(message, "tenant"))
+    key, tenant = _text(message, "id"), _text(message, "tenant")
+    if qualified:
+        kind, operation = _kind_and_operation(message, kinds)
+        return _qualified(Intake(operation, _body(message), key, tenant, kind=kind))
+    return _plain(message, key=key, tenant=tenant)
 
 
 def replay_of(message: JsonObject) -> str | None:
@@ -73,7 +80,7 @@ def replay_of(message: JsonObject) -> str | None:
 
 def _plain(message: JsonObject, *, key: str | None, tenant: str | None) -> Intake:
     operation = _text(message, "operation") or "create"
-    body = {name: value for name, value in message.items() if name not in RESERVED}
+    body = _body(message)
     if operation == "create":
         return Intake(operation, body, key, tenant)
     target = _text(body, "target")
@@ -83,25 +90,47 @@ def _plain(message: JsonObject, *, key: str | None, tenant: str | None) -> Intak
     return Intake(operation, body, key, tenant, target)
 
 
-def _cloud_event(event: JsonObject, kinds: frozenset[str]) -> Intake:
+def _body(message: JsonObject) -> JsonObject:
+    return {name: value for name, value in message.items() if name not in RESERVED}
+
+
+def _kind_and_operation(message: JsonObject, kinds: frozenset[str]) -> tuple[str, str]:
+    """Return the kind and the operation that a message of a queue with several kinds names together."""
+    kind, dot, operation = (_text(message, "operation") or "").partition(".")
+    if not dot or not operation or kind not in kinds:
+        known = ", ".join(f"{name}.<operation>" for name in sorted(kinds)) or "none in this app"
+        reason = f"'operation' must name the kind and the operation; known on this queue: {known}."
+        raise Refused(ErrorCode.INVALID_REQUEST, reason, target="operation")
+    return kind, operation
+
+
+def _qualified(intake: Intake) -> Intake:
+    if intake.tenant is None:
+        raise Refused(ErrorCode.INVALID_REQUEST, "A message of this queue needs the name of its tenant.", target="tenant")
+    return replace(intake, target=_text(intake.body, "target"))
+
+
+def _cloud_event(event: JsonObject, kinds: frozenset[str], *, qualified: bool) -> Intake:
     if event.get("specversion") != "1.0":
         raise Refused(ErrorCode.INVALID_REQUEST, "Only CloudEvents 1.0 are understood.", target="specversion")
     source, event_id, kind = (_needed(event, name) for name in ("source", "id", "type"))
     parts = kind.split(".")
     if len(parts) != 3 or parts[0] != "farshore" or parts[1] not in kinds:
-        known = ", ".join(f"farshore.{name}.<operation>" for name in sorted(kinds))
+        known = ", ".join(f"farshore.{name}.<operation>" for name in sorted(kinds)) or "none in this app"
         raise Refused(ErrorCode.INVALID_REQUEST, f"The type {kind!r} is none of this queue's: {known}.", target="type")
     data = _event_data(event)
     tenant = _text(event, "tenant") or _text(data, "tenant")
     operation = parts[2]
-    if _text(data, "operation") not in {None, operation}:
+    if _text(data, "operation") not in {None, operation, *([f"{parts[1]}.{operation}"] if qualified else [])}:
         raise Refused(
             ErrorCode.INVALID_REQUEST,
             f"'operation' in the event's data differs from {operation} in its type. Leave it out, or send the same.",
             target="data.operation",
         )
-    intake = _plain({**data, "operation": operation}, key=f"{source} {event_id}", tenant=tenant)
-    trace = _text(event, "traceparent")
+    key, trace = f"{source} {event_id}", _text(event, "traceparent")
+    if qualified:
+        return _qualified(Intake(operation, _body(data), key, tenant, kind=parts[1], trace=trace, source=source))
+    intake = _plain({**data, "operation": operation}, key=key, tenant=tenant)
     return Intake(intake.operation, intake.body, intake.key, intake.tenant, intake.target, parts[1], trace, source)
 
 

@@ -37,11 +37,16 @@ class Receiver:
     rejected: RejectedMessages
     provider: Callable[[], Awaitable[str]]
 
-    async def receive(self, delivery: Delivery, kinds: frozenset[str], carry_out: Callable[[Intake], Awaitable[None]]) -> None:
-        """Carry a message out, or reject it with the reason; raises what may pass, so that the message shows again."""
+    async def receive(
+        self, delivery: Delivery, kinds: frozenset[str], carry_out: Callable[[Intake], Awaitable[None]], *, qualified: bool = False
+    ) -> None:
+        """Carry a message out, or reject it with the reason; raises what may pass, so that the message shows again.
+
+        `kinds` are those of the queue; with `qualified` each message names its kind and its tenant.
+        """
         intake: Intake | None = None
         try:
-            intake = await self._understand(delivery, kinds)
+            intake = await self._understand(delivery, kinds, qualified=qualified)
             with telemetry.span(f"receive {delivery.queue}", intake.trace or ""):
                 await carry_out(replace(intake, trace=telemetry.current_traceparent(intake.trace)))
         except Refused as refused:
@@ -61,17 +66,17 @@ class Receiver:
         reason = "The message was delivered five times and its processing did not end."
         await self._reject(delivery, None, Problem(ErrorCode.INTERNAL_ERROR, reason), may_have_been_accepted=True)
 
-    async def _understand(self, delivery: Delivery, kinds: frozenset[str]) -> Intake:
+    async def _understand(self, delivery: Delivery, kinds: frozenset[str], *, qualified: bool) -> Intake:
         message = decode(delivery.raw)
         if replay_of(message) is None:
-            intake = understand(message, kinds)
+            intake = understand(message, kinds, qualified=qualified)
             return intake if intake.key else replace(intake, key=_own_key(delivery))
         kept = await self._replayed(delivery)
         if kept is None:
             raise Refused(
                 ErrorCode.NOT_FOUND, "The message replays a rejected message that this queue does not have.", target="farshoreReplay"
             )
-        intake = understand(decode(kept.body.encode()), kinds)
+        intake = understand(decode(kept.body.encode()), kinds, qualified=qualified)
         return intake if intake.key else replace(intake, key=kept.key)
 
     async def _reject(self, delivery: Delivery, intake: Intake | None, reason: Problem, *, may_have_been_accepted: bool) -> None:

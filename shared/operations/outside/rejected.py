@@ -23,9 +23,9 @@ from shared.storage.tables import Change, Conflict, Found, Queues, Table
 TABLE = "rejected"
 _PARTITION = "rejected"
 _PIECE = 60 * 1024
-_SECRET = re.compile(r"password|secret|(?<!public)key$|token|credential|connectionstring|sas$", re.IGNORECASE)
+_SECRET = re.compile(r"password|secret|publishsettings|(?<!public)key$|token|credential|connectionstring|sas$", re.IGNORECASE)
 _SECRET_TEXT = re.compile(
-    r'("[^"\n]{0,99}(?:password|secret|[a-z]key|token|credential|connectionstring|sas)[^"\n]{0,99}"\s*:\s*)'
+    r'("(?:value|[^"\n]{0,99}(?:password|secret|publishsettings|[a-z]key|token|credential|connectionstring|sas)[^"\n]{0,99})"\s*:\s*)'
     r'"(?:[^"\\]|\\.)*"?',
     re.IGNORECASE,
 )
@@ -34,7 +34,10 @@ _REFERENCE = "keyVaultSecretId"
 
 @dataclass(frozen=True, slots=True)
 class RejectedMessage:
-    """A message that could not be accepted: `body` is its text, without secrets; `key` is what identifies it when it is replayed."""
+    """A message that could not be accepted: `body` is its text, without secrets; `key` is what identifies it when it is replayed.
+
+    `is_altered`: a secret was removed, so that `body` is not what was sent.
+    """
 
     id: str
     queue: str
@@ -46,6 +49,7 @@ class RejectedMessage:
     key: str
     tenant: str
     replayed_as: str | None = None
+    is_altered: bool = False
 
     def as_json(self) -> JsonObject:
         """Return it as `GET /rejected-messages` answers it."""
@@ -84,6 +88,7 @@ class RejectedMessages:
     ) -> str:
         """Keep a message with the reason and send its event; harmless to repeat. Returns the row's id."""
         rejected = f"{inverted(received_at)}{short_hash(queue, message_id)}"
+        body, altered = without_secrets(raw)
         entity: dict[str, Any] = {
             "PartitionKey": _PARTITION,
             "RowKey": rejected,
@@ -97,7 +102,8 @@ class RejectedMessages:
             "tenant": tenant,
             "replayedAs": "",
             "told": False,  # the stored name for: its event was sent
-            **_body_pieces(without_secrets(raw)),
+            "altered": altered,
+            **_body_pieces(body),
         }
         try:
             await self.table.insert(entity)
@@ -126,13 +132,16 @@ class RejectedMessages:
         return kept[:top], kept[top - 1].id if len(kept) > top else None
 
     async def replay(self, rejected: str) -> RejectedMessage:
-        """Queue a rejected message again; its first id stays its key. Raises `Refused` (NotFound, AlreadyReplayed)."""
+        """Queue a rejected message again; its first id stays its key. Raises `Refused` (NotFound, AlreadyReplayed, NotReplayable)."""
         found = await self.table.get(_PARTITION, rejected) if rejected.isalnum() else None
         if found is None:
             raise Refused(ErrorCode.NOT_FOUND, "The rejected message was not found.", target=rejected)
         kept = _read(found)
         if kept.replayed_as is not None:
             raise Refused(ErrorCode.ALREADY_REPLAYED, f"It was replayed already, as {kept.replayed_as}.", target=rejected)
+        if kept.is_altered:
+            message = "A secret was removed from this message: it is not what was sent. Send it again with a reference to the secret."
+            raise Refused(ErrorCode.NOT_REPLAYABLE, message, target=rejected)
         await self.queues.send(kept.queue, json.dumps({"farshoreReplay": rejected}))
         try:
             mark = {"PartitionKey": _PARTITION, "RowKey": rejected, "replayedAs": kept.key}
@@ -142,17 +151,18 @@ class RejectedMessages:
         return await self.get(rejected) or kept
 
 
-def without_secrets(raw: bytes) -> str:
-    """Return a message's text, read from base64 where it hides a secret there, with every value removed whose name is that of one.
+def without_secrets(raw: bytes) -> tuple[str, bool]:
+    """Return a message's text, read from base64 where it hides a secret there, with every secret removed, and whether one was.
 
-    In text that is no JSON they are found by their look. A reference to Key Vault is no secret; a text without secrets stays as it is.
+    Removed are the values whose name is that of a secret, and of an object with nothing but a `value`; in text that is no JSON they are
+    found by their look. A reference to Key Vault is no secret; a text without secrets stays as it is.
     """
     text = raw.decode("utf-8", "replace")
     for candidate in (text, _from_base64(raw)):
         clean = _without_secrets(candidate)
         if clean != candidate:
-            return clean
-    return text
+            return clean, True
+    return text, False
 
 
 def _without_secrets(text: str) -> str:
@@ -183,6 +193,7 @@ def _shortened(problem: Problem, length: int) -> Problem:
 
 def _redacted(value: object, secret: bool = False) -> object:
     if isinstance(value, dict):
+        secret = secret or set(value) == {"value"}
         return {name: _redacted(item, name != _REFERENCE and (secret or _names_secret(name))) for name, item in value.items()}
     if isinstance(value, list):
         return [_redacted(item, secret) for item in value]
@@ -213,4 +224,5 @@ def _read(found: Found) -> RejectedMessage:
         key=entity["key"],
         tenant=entity["tenant"],
         replayed_as=entity["replayedAs"] or None,
+        is_altered=bool(entity.get("altered")),
     )

@@ -63,6 +63,7 @@ class Claim:
         self.dropped: tuple[str, ...] = ()
         self.filters: dict[str, str] = {}
         self.has_new_input = False
+        self.is_tidying = False
         self.clock = clock
         self.ids = ids
         self._row = row
@@ -140,11 +141,11 @@ class Claim:
             self.filters = {}
             return
 
-    async def finish(self, row: Active, error: Problem | None) -> Active:
+    async def finish(self, row: Active, error: Problem | None, result: JsonObject | None = None) -> Active:
         """Write the end of the operation, with its final detail, and return the row that is to be announced. Raises `ClaimLost`."""
         while True:
             try:
-                return await self._store.finish(row, self.detail, error)
+                return await self._store.finish(row, self.detail, error, result)
             except Conflict:
                 row = await self._merge(row)
 
@@ -212,13 +213,14 @@ class Claim:
         """Whether enough of the lease is left to send an effect."""
         return self.clock.monotonic() - self._held_since <= self._timings.lease - self._timings.least_left
 
-    async def write_intent(self, effect: str, *, own: bool) -> Intent:
+    async def write_intent(self, effect: str, *, own: bool, keeps_request_id: bool = False) -> Intent:
         """Write the intent of an effect, and renew the lease by the same write; raises `CanceledFirst`, `ClaimLost`."""
+        own = own and not self.is_tidying
         while True:
             row = self._row
             if row.cancel_requested and own and not row.started:
                 raise CanceledFirst
-            intent = self._next_intent(effect, own=own)
+            intent = self._next_intent(effect, own=own, keeps_request_id=keeps_request_id)
             held_since = self.clock.monotonic()
             lease_until = to_text(self.clock.wall() + timedelta(seconds=self._timings.lease))
             pending = replace(self.current(), intent=intent, lease_until=lease_until, started=row.started or own)
@@ -231,12 +233,13 @@ class Claim:
             self._held_since = held_since
             return intent
 
-    def _next_intent(self, effect: str, *, own: bool) -> Intent:
+    def _next_intent(self, effect: str, *, own: bool, keeps_request_id: bool) -> Intent:
         now, before = to_text(self.clock.now()), self._row.intent
         if before is None or before.effect != effect:
             return Intent(effect, self.ids.new(), at=now, last=now, own=own, was_started=self._row.started)
         # each send counts as lost until it is answered: a crash between the two must not count as a first send
-        return replace(before, last=now, lost=before.lost + 1)
+        request_id = before.client_request_id if keeps_request_id else self.ids.new()
+        return replace(before, client_request_id=request_id, last=now, lost=before.lost + 1)
 
     def withdraw_intent(self, before: Intent | None) -> None:
         """Undo `write_intent`, because nothing was sent; `before` is the intent that it replaced."""

@@ -47,7 +47,9 @@ class Effect(Generic[T]):
 
     `send` gets the client request id and returns evidence of the start; it raises `CallFailure`. `look` finds what an earlier send began.
     `repeatable` is true where sending again does no harm once nothing is found; `harmless` is the reason why a late or second send does
-    none. `preparation` is true for what comes before the operation's own effect: it does not prevent a cancellation.
+    none. `preparation` is true for what comes before the operation's own effect: it does not prevent a cancellation. What is sent again
+    carries a new client request id, because a service may answer a known one from a cache; `keeps_request_id` is true where the id is
+    what an earlier send is found by.
     """
 
     name: str
@@ -56,6 +58,7 @@ class Effect(Generic[T]):
     harmless: str
     repeatable: bool = True
     preparation: bool = False
+    keeps_request_id: bool = False
 
 
 class StepWaits(Exception):  # noqa: N818  # a way out of a step, not a defect
@@ -93,13 +96,18 @@ def next_look(intent: Intent, now: datetime) -> datetime:
     return next((last + delay for delay in delays if last + delay > now), now + LOOKS[-1])
 
 
+def settled_at(intent: Intent) -> datetime:
+    """Return from when on no earlier send of an effect can still arrive."""
+    return from_text(intent.last) + LOOKS[-1]
+
+
 def decide_absent(intent: Intent, *, repeatable: bool, now: datetime) -> Send | LookAgain | NotStarted:
     """Decide on an effect of unknown outcome of which a look found nothing.
 
     A refusal counts only ten minutes after the last send, when no earlier send can still land. A repeatable effect is sent again at once,
     any other never.
     """
-    waited_long_enough = now >= from_text(intent.last) + LOOKS[-1]
+    waited_long_enough = now >= settled_at(intent)
     if intent.refusal is not None:
         return NotStarted(intent.refusal) if waited_long_enough else LookAgain(next_look(intent, now))
     if repeatable:
@@ -132,7 +140,7 @@ class ClaimedRow(Protocol):
         """Seconds that an effect may take."""
         ...
 
-    async def write_intent(self, effect: str, *, own: bool) -> Intent:
+    async def write_intent(self, effect: str, *, own: bool, keeps_request_id: bool = False) -> Intent:
         """Write the intent and renew the lease; raises `CanceledFirst`, `ClaimLost`."""
         ...
 
@@ -226,7 +234,7 @@ def _as_failure(refusal: Problem) -> CallFailure:
 
 async def _send(claim: ClaimedRow, effect: Effect[T]) -> T:
     before = claim.row.intent
-    intent = await claim.write_intent(effect.name, own=not effect.preparation)
+    intent = await claim.write_intent(effect.name, own=not effect.preparation, keeps_request_id=effect.keeps_request_id)
     crash_point("step.intended")
     if not claim.may_send():
         claim.withdraw_intent(before)

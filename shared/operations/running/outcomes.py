@@ -43,10 +43,11 @@ class Follow:
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """The operation has ended."""
+    """The operation has ended; `result` is what its answer and its event show of what became of it."""
 
     status: Status
     error: Problem | None = None
+    result: JsonObject | None = None
 
 
 @dataclass(frozen=True, slots=True)

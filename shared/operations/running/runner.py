@@ -14,12 +14,12 @@ from shared.clock import Clock, Ids, from_text, to_text
 from shared.errors import CallFailure, ErrorCode, Problem
 from shared.operations.accepting.locks import Locks
 from shared.operations.crash_points import crash_point
-from shared.operations.model.models import Attention, Status
+from shared.operations.model.models import Attention, Operation, Status
 from shared.operations.model.rows import Active
 from shared.operations.model.store import Store
 from shared.operations.outside.events import Events
 from shared.operations.running.claims import CanceledFirst, Claim, ClaimLost
-from shared.operations.running.effects import StepWaits
+from shared.operations.running.effects import StepWaits, settled_at
 from shared.operations.running.outcomes import End, Follow, Next, Outcome, Throttled, Wait, throttled_message, throttled_since
 from shared.operations.running.workflow import Workflow, Workflows
 from shared.operations.timings import ATTEMPTS_BEFORE_ATTENTION, THROTTLED_DELAY, Timings, dispatch_hold, retry_delay
@@ -33,6 +33,14 @@ RETRIES_CONTINUE = "Retries continue with increasing delay; call retry to run it
 
 Owns = Callable[[str, str], Awaitable[bool]]
 """Whether a tenant owns the resource of an ARM id now, by what is stored and not by what is remembered."""
+
+
+OnEnded = Callable[[Operation], Awaitable[None]]
+"""What is done for an operation of any kind that has ended, before its end is announced; harmless to repeat."""
+
+
+async def _nothing(_operation: Operation) -> None:
+    return None
 
 
 async def _owns(_tenant: str, _resource_id: str) -> bool:
@@ -51,6 +59,7 @@ class Runner:
     ids: Ids
     timings: Timings
     owns: Owns = _owns
+    on_ended: OnEnded = _nothing
 
     async def run(self, operation: str) -> None:
         """Run what is due of one operation; does nothing where nothing is, or where another worker is at it.
@@ -150,8 +159,9 @@ class Runner:
 
     async def _step(self, claim: Claim, workflow: Workflow) -> "Outcome | Throttled | _NoProgress":
         """Run one step and return its outcome, whatever was raised; storage's own errors are raised on."""
-        if claim.row.cancel_requested and not claim.row.started:
-            return End(Status.CANCELED)
+        claim.is_tidying = claim.row.step == workflow.tidying
+        if claim.row.cancel_requested and not claim.row.started and not claim.is_tidying:
+            return self._canceled(claim, workflow)
         try:
             with telemetry.span(f"{claim.row.kind} {claim.row.step}", claim.row.trace, operation=claim.id, tenant=claim.row.tenant):
                 changed = await self._changed_owner(claim, workflow)
@@ -159,13 +169,22 @@ class Runner:
         except StepWaits as waits:
             return waits.wait
         except CanceledFirst:
-            return End(Status.CANCELED)
+            return self._canceled(claim, workflow)
         except CallFailure as failure:
             return self._on_azure_error(claim, failure)
         except ClaimLost:
             raise
         except Exception as error:
             return self._on_exception(claim, error)
+
+    def _canceled(self, claim: Claim, workflow: Workflow) -> Outcome:
+        """Return the end of a canceled operation, or the step that removes what it made, once no effect can still arrive."""
+        if workflow.tidying is None:
+            return End(Status.CANCELED)
+        if (intent := claim.row.intent) is not None and self.clock.now() < settled_at(intent):
+            return Wait(settled_at(intent))
+        claim.clear_intent()
+        return Next(workflow.tidying)
 
     async def _changed_owner(self, claim: Claim, workflow: Workflow) -> End | None:
         """Return the end of an operation that is about to start on what its tenant no longer owns: the request was accepted from a cache.
@@ -257,7 +276,7 @@ class Runner:
         row = replace(claim.current(), status=end.status, next_at=to_text(self.clock.now()), dispatched=True)
         if end.status is Status.SUCCEEDED:
             row = replace(row, percent=100)
-        ended = await claim.finish(row, end.error)
+        ended = await claim.finish(row, end.error, end.result)
         crash_point("finish.written")
         if claim.dropped:
             await self.locks.release(claim.dropped, claim.id)
@@ -272,7 +291,8 @@ class Runner:
         crash_point("announce.released")
         operation = await self.store.get(row.id)
         if operation is not None:
-            await self.events.publish(operation, "terminal", row.trace)
+            await self.on_ended(operation)
+            await self.events.publish(await workflow.announced(operation), "terminal", row.trace)
             code = operation.error.code if operation.error else ""
             telemetry.count(Metric.ENDED, kind=row.kind, status=str(operation.status), tenant=row.tenant, code=str(code))
             _log.info("operation ended", extra=_about(row) | {"status": str(operation.status), "code": str(code)})

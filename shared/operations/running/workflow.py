@@ -24,6 +24,10 @@ async def _nothing_to_record(_row: Active, _command: PendingCommand) -> None:
     return None
 
 
+async def _as_it_is(operation: Operation) -> Operation:
+    return operation
+
+
 def _no_subjects(_operation: Operation) -> Sequence[str]:
     return ()
 
@@ -36,6 +40,10 @@ class Workflow:
     locks; each repetition of the announcement calls it again. `on_command` records a command (cancel, retry) and who gave it, before the
     command has any effect; the same command may be delivered again, which `PendingCommand.id` shows. `subjects` are the ARM ids of what an
     operation changes and its tenant must still own when it starts; the first of `steps` is that of a new operation.
+
+    `tidying` names the step that runs before a canceled operation ends, and removes what it made so far; it ends the operation itself. None
+    of its effects counts as the operation's own. It begins once no effect of an earlier step can still arrive. `announced` returns the
+    operation as the event of its end shows it, which may be more than its answer shows.
     """
 
     steps: Mapping[str, Step]
@@ -43,6 +51,8 @@ class Workflow:
     on_finished: Callable[[Active], Awaitable[None]] = _nothing_to_release
     on_command: Callable[[Active, PendingCommand], Awaitable[None]] = _nothing_to_record
     subjects: Callable[[Operation], Sequence[str]] = _no_subjects
+    tidying: str | None = None
+    announced: Callable[[Operation], Awaitable[Operation]] = _as_it_is
 
 
 Workflows = Mapping[str, Workflow]

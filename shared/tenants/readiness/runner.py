@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from shared.access.records.rows import TenantRows
 from shared.access.records.tenant import Tenant
 from shared.access.registry import Registry
-from shared.capability import Memo, ReadinessCheck
+from shared.capability import ReadinessCheck
 from shared.clock import Clock, to_text
+from shared.reads.timed import Memo
 from shared.tenants.readiness.answers import Readiness, ReadinessFinding
 from shared.values.checks import CheckResult, worst
 from shared.web.lists import Page
 
 PAGE_SECONDS = 20.0
-MOST_TENANTS = 100
 _KEPT_SECONDS = 600.0
 _log = logging.getLogger(__name__)
 
@@ -31,17 +31,19 @@ class ReadinessRunner:
     async def page(self, page: Page, checks: Sequence[ReadinessCheck]) -> tuple[list[Readiness], str | None]:
         """Return the readiness of a page of tenants, by name, and the name after which the next page begins or None.
 
-        A page ends after 20 seconds, so that it may be short. A vault that several tenants share is read once. A tenant that cannot be
-        judged is answered as unknown and does not end the page.
+        A page ends after 20 seconds, so that it may be short: a tenant that is not judged by then begins the next page, but for the first
+        of a page. A vault that several tenants share is read once. A tenant that cannot be judged is answered as unknown.
         """
-        memo, began = Memo(self.clock, _KEPT_SECONDS), self.clock.monotonic()
-        records, last = await self.rows.page(min(page.top, MOST_TENANTS), page.after)
+        memo, until = Memo(self.clock, _KEPT_SECONDS), self.clock.monotonic() + PAGE_SECONDS
+        records, last = await self.rows.page(page.top, page.after)
         found: list[Readiness] = []
         for record in records:
-            if found and self.clock.monotonic() - began >= PAGE_SECONDS:
+            if record.deleted:
+                continue
+            judged = await self._judge(record.tenant, checks, memo, until if found else None)
+            if judged is None:
                 return found, found[-1].tenant
-            if not record.deleted:
-                found.append(await self._judge(record.tenant, checks, memo))
+            found.append(judged)
         return found, last
 
     async def of(self, tenant: Tenant, checks: Sequence[ReadinessCheck], memo: Memo | None = None) -> Readiness:
@@ -59,9 +61,13 @@ class ReadinessRunner:
             checks=tuple(ReadinessFinding.model_validate(one.as_json()) for one in findings),
         )
 
-    async def _judge(self, tenant: Tenant, checks: Sequence[ReadinessCheck], memo: Memo) -> Readiness:
+    async def _judge(self, tenant: Tenant, checks: Sequence[ReadinessCheck], memo: Memo, until: float | None) -> Readiness | None:
+        """Judge a tenant, until a moment where one is given; None where that was not enough."""
+        left = None if until is None else max(until - self.clock.monotonic(), 0)
         try:
-            return await self.of(tenant, checks, memo)
+            return await asyncio.wait_for(self.of(tenant, checks, memo), left)
+        except TimeoutError:
+            return None
         except Exception:
             _log.exception("the readiness of the tenant %s could not be judged", tenant.name, extra={"tenant": tenant.name})
             return Readiness(tenant=tenant.name, result=CheckResult.UNKNOWN, checked_at=to_text(self.clock.now()))

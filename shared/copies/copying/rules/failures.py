@@ -68,6 +68,14 @@ def azure_problem(error: Problem, code: ErrorCode = ErrorCode.AZURE_REFUSED) -> 
     return Problem(code, f"{meaning.message}{own}", error.target, (error,))
 
 
+def is_of_the_guest(error: Problem) -> bool:
+    """Return whether Azure could not make an application-consistent restore point because of the guest: its agent, extension or VSS."""
+    code, message = error.code.lower(), error.message.lower()
+    return code == "vmagentstatuscommunicationerror" or (
+        code == "vmrestorepointclienterror" and any(part in message for part in ("vss", "extension", "guest", "agent"))
+    )
+
+
 def failed_copy(replication: Replication) -> Problem:
     """Return why a copy failed, from its instance view, and what to do: Azure cannot resume a copy."""
     reason = (replication.message or "Azure gives no reason").rstrip(".")

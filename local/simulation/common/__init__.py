@@ -1,0 +1,1 @@
+"""What several services do alike: locks, conditional requests, members of a body."""

@@ -1,0 +1,1 @@
+"""Managed disks: made, changed, read, opened with a shared access signature, deleted."""

@@ -1,0 +1,1 @@
+"""Images: those of the platform, and managed ones."""

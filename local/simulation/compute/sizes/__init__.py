@@ -1,0 +1,1 @@
+"""Sizes of virtual machines with their capabilities and restrictions, and the quotas of cores."""

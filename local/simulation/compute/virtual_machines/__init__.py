@@ -1,0 +1,1 @@
+"""Virtual machines and availability sets: made, changed, started and stopped, captured, deleted."""

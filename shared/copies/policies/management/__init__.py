@@ -1,0 +1,1 @@
+"""Copy policies as callers manage them: documents under conditions, what Azure shows of them, plans."""

@@ -1,0 +1,1 @@
+"""Copy policies in storage: rows, and the index of what is due."""

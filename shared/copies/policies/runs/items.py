@@ -1,0 +1,170 @@
+"""What a run decided of each VM, and what became of it: one row per VM in the table of runs.
+
+The rows of a run are in one partition, by the name of the VM. They are written before the first copy is accepted; the ids of the copies
+follow from the run, so that nothing is written while copies are accepted.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from pydantic import ConfigDict
+
+from shared.arm.ids import ResourceId
+from shared.copies.copying.models import DiskId
+from shared.copies.policies.document import PolicyDocument
+from shared.operations.model.identity import short_hash
+from shared.storage.documents import key_of
+from shared.storage.pieces import from_pieces, pieces
+from shared.storage.tables import MAX_BATCH, Change, Conflict, Entity, Found, Table
+from shared.values.documents import Document
+
+_FIRST, _LAST = "i|", "i}"
+_POLICY = "policy"
+
+
+class Decision(StrEnum):
+    """What a run does with a VM, or with a target of it."""
+
+    COPIED = "copied"
+    SKIPPED = "skipped"
+
+
+class Outcome(StrEnum):
+    """How a copy of a run ended."""
+
+    USABLE = "usable"
+    FAILED = "failed"
+    CANCELED = "canceled"
+    SUPERSEDED = "superseded"
+
+
+class TargetItem(Document):
+    """A target of a VM: `code` and `message` are why it is skipped, or why its copy failed; `copy_id` is the last copy of it.
+
+    `outcome` is None while the copy is under way; `redone` is true once the run has redone it.
+    """
+
+    model_config = ConfigDict(extra="ignore")
+
+    region: str
+    decision: Decision
+    code: str | None = None
+    message: str | None = None
+    copy_id: str | None = None
+    outcome: Outcome | None = None
+    redone: bool = False
+
+    @property
+    def is_open(self) -> bool:
+        """Whether its copy has not ended."""
+        return self.decision is Decision.COPIED and self.outcome is None
+
+
+class RunItem(Document):
+    """A VM of a run: what was decided, and its targets. `vm_id` is the VM's own id, `excluded_disks` what its restore point leaves out."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    virtual_machine_id: str
+    vm_id: str = ""
+    decision: Decision
+    code: str | None = None
+    message: str | None = None
+    excluded_disks: tuple[DiskId, ...] = ()
+    targets: tuple[TargetItem, ...] = ()
+
+    @property
+    def vm(self) -> ResourceId:
+        """The VM."""
+        return ResourceId.parse(self.virtual_machine_id)
+
+    @property
+    def key(self) -> str:
+        """The key of its row: by name, and equal only for one VM."""
+        return f"{_FIRST}{key_of(self.vm.name.lower())}|{short_hash(self.vm.key)}"
+
+
+class RunPolicy(Document):
+    """The policy that a run works by, as it was when the run began."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    policy_id: str
+    name: str
+    revision: int
+    document: PolicyDocument
+
+
+@dataclass(frozen=True, slots=True)
+class ItemFilter:
+    """Which items a list shows: with this decision and this code, None for any."""
+
+    decision: str | None = None
+    code: str | None = None
+
+
+class RunItems:
+    """Reads and writes what runs have decided. A lost race is `Conflict`."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    async def keep_policy(self, run: str, policy: RunPolicy) -> RunPolicy:
+        """Write the policy that a run works by, once, and return it: a run keeps the revision that it began with."""
+        row = {"PartitionKey": run, "RowKey": _POLICY, "v": 1, **pieces("policy", policy.as_json())}
+        try:
+            await self._table.insert(row)
+        except Conflict:
+            return await self.policy(run)
+        return policy
+
+    async def policy(self, run: str) -> RunPolicy:
+        """Return the policy that a run works by; raises `LookupError` before it has begun."""
+        found = await self._table.get(run, _POLICY)
+        if found is None:
+            raise LookupError(f"the run {run} has not begun")
+        return RunPolicy.model_validate(from_pieces("policy", found.entity))
+
+    async def replace_all(self, run: str, items: Sequence[RunItem]) -> None:
+        """Write the items of a run, and delete others that an earlier attempt left."""
+        wanted = {item.key: item for item in items}
+        filters = "PartitionKey eq @run and RowKey ge @first and RowKey lt @last"
+        parameters = {"run": run, "first": _FIRST, "last": _LAST}
+        found = self._table.range(filters, parameters=parameters, select=["PartitionKey", "RowKey"])
+        left = [str(row.entity["RowKey"]) async for row in found]
+        changes = [Change("delete", {"PartitionKey": run, "RowKey": key}) for key in left if key not in wanted]
+        changes += [Change("upsert", _entity(run, item)) for item in wanted.values()]
+        for start in range(0, len(changes), MAX_BATCH):
+            await self._table.transact(changes[start : start + MAX_BATCH])
+
+    async def write(self, run: str, items: Sequence[RunItem]) -> None:
+        """Write items that have changed; only the run's own step writes them."""
+        for start in range(0, len(items), MAX_BATCH):
+            await self._table.transact([Change("upsert", _entity(run, item)) for item in items[start : start + MAX_BATCH]])
+
+    async def after(self, run: str, key: str | None, limit: int, only: ItemFilter | None = None) -> list[RunItem]:
+        """Return up to `limit` items after a key, by the names of the VMs."""
+        wanted = only or ItemFilter()
+        filters = "PartitionKey eq @run and RowKey gt @first and RowKey lt @last"
+        parameters = {"run": run, "first": key or _FIRST, "last": _LAST}
+        for column, value in (("decision", wanted.decision), ("code", wanted.code)):
+            if value is not None:
+                filters += f" and {column} eq @{column}"
+                parameters[column] = value
+        return [_item(row) async for row in self._table.range(filters, parameters=parameters, limit=limit)]
+
+    async def all(self, run: str) -> AsyncIterator[RunItem]:
+        """Yield all items of a run."""
+        filters = "PartitionKey eq @run and RowKey ge @first and RowKey lt @last"
+        async for row in self._table.range(filters, parameters={"run": run, "first": _FIRST, "last": _LAST}):
+            yield _item(row)
+
+
+def _entity(run: str, item: RunItem) -> Entity:
+    columns = {"decision": item.decision.value, "code": item.code or ""}
+    return {"PartitionKey": run, "RowKey": item.key, "v": 1, **columns, **pieces("item", item.as_json())}
+
+
+def _item(found: Found) -> RunItem:
+    return RunItem.model_validate(from_pieces("item", found.entity))

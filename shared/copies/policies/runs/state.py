@@ -1,0 +1,85 @@
+"""The stored state of a run, typed: what the steps need (`RunState`) and what an answer shows (`RunDetail`)."""
+
+from datetime import datetime
+from typing import Annotated
+
+from pydantic import ConfigDict, PlainSerializer
+
+from shared.clock import to_text
+from shared.copies.inventory.facts import InventorySource
+from shared.errors import ProblemJson
+from shared.values.documents import Document
+from shared.values.stored import StoredView
+
+Moment = Annotated[datetime, PlainSerializer(to_text, return_type=str)]
+"""Azure's time, aware UTC, stored as ISO 8601 text."""
+
+
+class CopyCounts(Document):
+    """How many copies of a run there are, by how far they are; a redone copy counts once."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    accepted: int = 0
+    waiting: int = 0
+    copying: int = 0
+    usable: int = 0
+    failed: int = 0
+    canceled: int = 0
+    superseded: int = 0
+
+
+class DeletionCounts(Document):
+    """How many deletions of a run there are."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    accepted: int = 0
+    done: int = 0
+    refused: int = 0
+    held: int = 0
+
+
+class RunCounts(Document):
+    """What a run is about, in numbers; at most five minutes old."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    selected: int = 0
+    skipped: int = 0
+    copies: CopyCounts = CopyCounts()
+    deletions: DeletionCounts = DeletionCounts()
+
+
+class RunInventory(Document):
+    """The inventory of a run; `problems` are what was not read to its end."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    source: InventorySource
+    taken_at: Moment
+    complete: bool
+    problems: tuple[ProblemJson, ...] = ()
+
+
+class RunState(StoredView):
+    """What the steps of a run need.
+
+    `after` is the key of the last item whose copies were accepted. `problem` is the error of the selection, with which the run ends
+    although it copies, `deletion_problem` that of retention; `prunes` is whether retention may delete.
+    """
+
+    policy_id: str | None = None
+    after: str | None = None
+    problem: ProblemJson | None = None
+    deletion_problem: ProblemJson | None = None
+    prunes: bool = False
+
+
+class RunDetail(StoredView):
+    """What an answer shows of a run beside its request."""
+
+    policy_id: str | None = None
+    revision: int | None = None
+    inventory: RunInventory | None = None
+    counts: RunCounts | None = None

@@ -1,0 +1,215 @@
+"""The workflow of a run: from the inventory to the end of its last copy. Each step may be run again from its first line.
+
+    selecting ► pruning ► accepting ► following
+
+A slot that is only recorded ends in `selecting`. `RunState` holds what the steps need, `RunDetail` what an answer shows, `RunItems` what
+was decided of each VM.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from shared.clock import Clock, to_text
+from shared.copies.copying.models import CopyOrigin
+from shared.copies.policies.records.store import PolicyStore, StoredPolicy
+from shared.copies.policies.runs.children import Children, RunOf, with_copy_ids, writes_of
+from shared.copies.policies.runs.claim import RunClaim, step
+from shared.copies.policies.runs.counting import problem_at_end, progress_of
+from shared.copies.policies.runs.deciding import Decided, problem_of_run
+from shared.copies.policies.runs.items import RunItem, RunItems, RunPolicy
+from shared.copies.policies.runs.reading import Deciding
+from shared.copies.policies.runs.request import SlotRequest
+from shared.copies.policies.runs.state import DeletionCounts, RunInventory
+from shared.copies.retention.pruning import Prune, PruneRun
+from shared.errors import CallFailure, ErrorCode, FailureKind, Problem
+from shared.operations.accepting.locks import Locks
+from shared.operations.crash_points import crash_point
+from shared.operations.model.models import Command, PendingCommand, Status
+from shared.operations.model.rows import Active
+from shared.operations.running.outcomes import End, Next, Outcome, Wait
+from shared.operations.running.workflow import Workflow
+from shared.schedules.catching_up import Skipped
+
+BETWEEN_LOOKS = timedelta(minutes=5)
+"""How old the counts of a run may be."""
+_AT_ONCE = 25
+"""How many VMs are accepted in one claim."""
+_WRITES_PER_SECOND = 10.0
+"""How fast Azure fills a subscription's writes again (docs/azure/resource-manager.md)."""
+_UNTIL_FREE = timedelta(minutes=1)
+_READS_OF_THE_INVENTORY = 3
+
+
+@dataclass(frozen=True, slots=True)
+class RunSteps:
+    """The steps; `share` is the part of Azure's budget that is spent."""
+
+    policies: PolicyStore
+    items: RunItems
+    deciding: Deciding
+    children: Children
+    prune: Prune
+    locks: Locks
+    clock: Clock
+    share: float
+
+    async def selecting(self, run: RunClaim) -> Outcome:
+        """Decide what is done with each VM, and write it before anything is accepted."""
+        slot = run.request.slot
+        if slot is not None and slot.skipped is not None:
+            return _skipped(slot, slot.skipped)
+        stored = await self._policy(run)
+        if stored is None:
+            return _policy_deleted(run)
+        run.detail.policy_id = run.policy_id
+        held = await self.locks.take([run.lock], run.id)
+        if held is not None:
+            return self._wait_for_lock(run, stored)
+        run.hold(run.lock)
+        record = stored.record
+        begun = RunPolicy(policy_id=record.id, name=record.name, revision=record.revision, document=record.document)
+        policy = await self.items.keep_policy(run.id, begun)
+        run.detail.revision = policy.revision
+        decided = await self.deciding.decide(run.tenant, policy.name, policy.document, run.request.by_hand)
+        if not decided.inventory.complete and run.attempts < _READS_OF_THE_INVENTORY:
+            problem = decided.inventory.problems[0]
+            raise CallFailure(FailureKind.IN_DOUBT, code=problem.code, message=problem.message)
+        return await self._decided(run, policy, stored, decided)
+
+    async def _decided(self, run: RunClaim, policy: RunPolicy, stored: StoredPolicy, decided: Decided) -> Outcome:
+        inventory = decided.inventory
+        run.detail.inventory = RunInventory(
+            source=inventory.source, taken_at=inventory.taken_at, complete=inventory.complete, problems=inventory.problems
+        )
+        if decided.not_covered:
+            return End(Status.FAILED, not_covered(policy.name, decided.not_covered))
+        problem = problem_of_run(decided, run.request.by_hand.limits.over(policy.document.limits))
+        if not decided.bounds.copies:
+            return End(Status.FAILED, problem)
+        items = [with_copy_ids(run.id, run.tenant, item) for item in decided.items]
+        await self.items.replace_all(run.id, items)
+        crash_point("run.itemsWritten")
+        run.state.problem = Problem(problem.code, problem.message) if problem is not None else None
+        run.state.prunes = decided.bounds.prunes and run.request.by_hand.prune and self._is_in_charge(stored)
+        run.detail.counts = progress_of(items, {}, DeletionCounts()).counts
+        return Next("pruning")
+
+    def _is_in_charge(self, stored: StoredPolicy) -> bool:
+        """Return whether retention works: a run by hand of a disabled or paused policy copies as if it were neither, and prunes nothing."""
+        return stored.record.document.enabled and not stored.record.is_paused(self.clock.now())
+
+    def _wait_for_lock(self, run: RunClaim, stored: StoredPolicy) -> Outcome:
+        """Wait for another run of the policy; a slot gives way to its next one."""
+        slot = run.request.slot
+        following = stored.record.document.schedule.rule().next_slot(slot.slot) if slot is not None else None
+        if following is not None and following <= self.clock.now():
+            message = f"Another run of the policy was selecting or accepting until the next slot, {to_text(following)}."
+            return End(Status.CANCELED, Problem(ErrorCode.SLOT_PASSED, message))
+        return Wait(self.clock.now() + _UNTIL_FREE)
+
+    async def pruning(self, run: RunClaim) -> Outcome:
+        """Accept the deletions of retention, before anything is made."""
+        if not run.state.prunes:
+            return Next("accepting")
+        policy = await self.items.policy(run.id)
+        limits = run.request.by_hand.limits.over(policy.document.limits)
+        scope = PruneRun(run.id, run.tenant, policy.name, policy.policy_id, policy.revision, policy.document, limits)
+        pruned = await self.prune(scope)
+        run.state.deletion_problem = pruned.problem
+        counts = run.detail.counts
+        run.detail.counts = counts.model_copy(update={"deletions": pruned.counts}) if counts is not None else None
+        return Next("accepting")
+
+    async def accepting(self, run: RunClaim) -> Outcome:
+        """Accept the copies of some VMs; the writes of each subscription are spread over time."""
+        if await self._policy(run) is None:
+            return _policy_deleted(run)
+        items, of = await self.items.after(run.id, run.state.after, _AT_ONCE), await self._run_of(run)
+        for item in items:
+            await self.children.accept(of, item)
+        if len(items) < _AT_ONCE:
+            run.drop(run.lock)
+            return Next("following")
+        run.state.after = items[-1].key
+        return Wait(self.clock.now() + self._pause(items))
+
+    def _pause(self, items: Sequence[RunItem]) -> timedelta:
+        """Return how long the share of each subscription's writes takes to be filled again."""
+        writes: Counter[str] = Counter()
+        for item in items:
+            writes.update(writes_of(item))
+        return timedelta(seconds=max(writes.values(), default=0) / (self.share * _WRITES_PER_SECOND))
+
+    async def following(self, run: RunClaim) -> Outcome:
+        """Look at the copies until every one has ended."""
+        of = await self._run_of(run)
+        before = [item async for item in self.items.all(run.id)]
+        after, active = await self.children.follow(of, before)
+        await self.items.write(run.id, [item for item, known in zip(after, before, strict=True) if item != known])
+        deletions = run.detail.counts.deletions if run.detail.counts is not None else DeletionCounts()
+        progress = progress_of(after, active, deletions)
+        run.detail.counts = progress.counts
+        run.show_percent(progress.percent)
+        if not progress.ended:
+            return Wait(self.clock.now() + BETWEEN_LOOKS)
+        problem = problem_at_end(after, [one for one in (_with_details(run), run.state.deletion_problem) if one is not None])
+        return End(Status.FAILED, problem) if problem is not None else End(Status.SUCCEEDED)
+
+    async def _run_of(self, run: RunClaim) -> RunOf:
+        policy, slot = await self.items.policy(run.id), run.request.slot
+        origin = CopyOrigin(
+            policy=policy.name, policy_id=policy.policy_id, run=run.id, slot=slot.slot if slot is not None else None, point=""
+        )
+        return RunOf(run.id, run.tenant, policy, origin)
+
+    async def _policy(self, run: RunClaim) -> StoredPolicy | None:
+        """Return the run's policy as it is stored now; None where it was deleted, or deleted and made anew."""
+        stored = await self.policies.get(run.tenant, run.request.policy)
+        return stored if stored is not None and stored.record.id == run.policy_id else None
+
+    async def on_command(self, row: Active, command: PendingCommand) -> None:
+        """With a cancellation, cancel the copies that wait; those that copy go on."""
+        if command.command is Command.CANCEL:
+            await self.children.cancel_waiting(self.items.all(row.id), command.by)
+
+
+def run_workflow(steps: RunSteps) -> Workflow:
+    """Return the workflow of a run."""
+    return Workflow(
+        steps={
+            "selecting": step(steps.selecting),
+            "pruning": step(steps.pruning),
+            "accepting": step(steps.accepting),
+            "following": step(steps.following),
+        },
+        on_command=steps.on_command,
+    )
+
+
+def not_covered(policy: str, machines: Sequence[str]) -> Problem:
+    """Return the error of a run by hand of VMs that its policy does not cover."""
+    details = tuple(Problem(ErrorCode.NOT_COVERED, f"The policy does not cover {one}.", one) for one in machines[:20])
+    return Problem(ErrorCode.NOT_COVERED, f"The policy '{policy}' does not cover each of these VMs.", "virtualMachineIds", details)
+
+
+def _with_details(run: RunClaim) -> Problem | None:
+    """Return the error of the selection with what was not read; the row itself holds no details."""
+    problem, inventory = run.state.problem, run.detail.inventory
+    return replace(problem, details=inventory.problems[:20]) if problem is not None and inventory is not None else problem
+
+
+def _skipped(slot: SlotRequest, why: Skipped) -> End:
+    reasons = {
+        Skipped.BY_SCHEDULE: "the schedule has catchUp: skip",
+        Skipped.NEXT_SLOT_NEAR: "less than an hour is left until the next slot",
+    }
+    count = slot.missed.count if slot.missed is not None else 1
+    message = f"{count} slots were missed, the last one {to_text(slot.slot)}. Nothing was copied for them, because {reasons[why]}."
+    return End(Status.CANCELED, Problem(ErrorCode.SLOT_SKIPPED, message))
+
+
+def _policy_deleted(run: RunClaim) -> End:
+    message = f"The policy '{run.request.policy}' was deleted. What the run had accepted goes on."
+    return End(Status.CANCELED, Problem(ErrorCode.POLICY_DELETED, message))

@@ -1,0 +1,88 @@
+"""Messages of billing systems about data centers (docs/design/data-centers.md, "Messages on tenant-requests").
+
+Queues keep no order: a `target` that is not known yet, and a message that is to come `after` one that was not accepted yet, may pass, and
+are delivered again.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from pydantic import BaseModel
+
+from shared.access.roles import Role
+from shared.capability import Message, MessageCall
+from shared.data_centers.kinds import DATA_CENTER, Action
+from shared.data_centers.requests import ChangeRequest, DeleteRequest, OrderRequest, ResumeRequest, SuspendRequest
+from shared.data_centers.service import Asked, DataCenters
+from shared.errors import ErrorCode, Refused
+from shared.operations.model.identity import operation_id
+from shared.operations.model.models import JsonObject
+from shared.operations.outside.intake import Intake
+from shared.secrets.requests import refuse_plain, separate
+from shared.web.documents import parse, wrong
+
+_AFTER: Final = "after"
+_TARGET: Final = "dataCenter"
+
+
+async def _create(call: MessageCall) -> None:
+    """Order a data center."""
+    intake = call.intake
+    body = await _in_order(call)
+    data_center = body.pop(_TARGET, None)
+    if not isinstance(data_center, str):
+        raise wrong(_TARGET, "This is required: the order number of the data center.")
+    request = parse(OrderRequest, body)
+    refuse_plain(separate(request, body))
+    await call.app.of(DataCenters).order(_asked(call, intake, data_center, body), request)
+
+
+def _acting(action: Action, model: type[BaseModel]) -> Callable[[MessageCall], Awaitable[None]]:
+    async def handle(call: MessageCall) -> None:
+        body = await _in_order(call)
+        request, target = parse(model, body), call.intake.target or ""
+        try:
+            await call.app.of(DataCenters).act(_asked(call, call.intake, target, body), action, request)
+        except Refused as refused:
+            if refused.code is not ErrorCode.NOT_FOUND:
+                raise
+            raise _not_yet(f"Data center '{target}' was not found.", "target") from None
+
+    return handle
+
+
+async def _in_order(call: MessageCall) -> JsonObject:
+    """Return a message's body without `after`, once the message that it names has been accepted."""
+    body = dict(call.intake.body)
+    after = body.pop(_AFTER, None)
+    if after is None:
+        return body
+    if not isinstance(after, str) or not after:
+        raise wrong(_AFTER, "This must be the id of an earlier message about the same data center.")
+    for key in _keys(call.intake, after):
+        found = await call.app.store.get(operation_id(call.intake.tenant or "", DATA_CENTER.name, key))
+        if found is not None:
+            return body
+    raise _not_yet(f"The message '{after}', which this one is to come after, was not found.", _AFTER)
+
+
+def _keys(intake: Intake, after: str) -> tuple[str, ...]:
+    """Return the keys under which the message that `after` names can have been accepted."""
+    return (after, f"{intake.source} {after}") if intake.source else (after,)
+
+
+def _not_yet(message: str, target: str) -> Refused:
+    return Refused(ErrorCode.NOT_FOUND, message, target=target, may_pass=True)
+
+
+def _asked(call: MessageCall, intake: Intake, data_center: str, body: JsonObject) -> Asked:
+    return Asked(intake.tenant or "", data_center, body, call.actor, intake.key, intake.trace)
+
+
+_REQUESTS: Final[tuple[tuple[Action, type[BaseModel]], ...]] = (
+    (Action.CHANGE, ChangeRequest), (Action.SUSPEND, SuspendRequest), (Action.RESUME, ResumeRequest), (Action.DELETE, DeleteRequest),
+)  # fmt: skip
+MESSAGES: Final = {
+    (DATA_CENTER.name, str(Action.CREATE)): Message(Role.TENANTS_WRITE, _create, creates=True),
+    **{(DATA_CENTER.name, str(action)): Message(Role.TENANTS_WRITE, _acting(action, model)) for action, model in _REQUESTS},
+}

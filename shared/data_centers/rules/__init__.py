@@ -1,0 +1,1 @@
+"""Decisions about data centers; no I/O."""

@@ -1,0 +1,107 @@
+"""Whether a plan of Azure Pack can carry what is ordered by its size. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+from uuid import UUID
+
+from shared.azure_pack.errors import AzurePackError
+from shared.azure_pack.quotas import ACTIONS, CLOUDS, SERVICE, CloudQuota, NetworkQuota
+from shared.azure_pack.subscriptions import ConfigState, OfferState, Plan
+
+
+class Resource(StrEnum):
+    """What an order can name."""
+
+    VM_COUNT = "vmCount"
+    CPU_COUNT = "cpuCount"
+    MEMORY_MB = "memoryMB"
+    STORAGE_GB = "storageGB"
+    NETWORKS = "networks"
+    BANDWIDTH_IN = "bandwidthInMbps"
+    BANDWIDTH_OUT = "bandwidthOutMbps"
+    VPN_CONNECTIONS = "vpnConnections"
+    PUBLIC_ADDRESSES = "publicAddresses"
+
+
+CLOUD_RESOURCES: Final = (Resource.VM_COUNT, Resource.CPU_COUNT, Resource.MEMORY_MB, Resource.STORAGE_GB)
+NETWORK_RESOURCES: Final = (
+    Resource.NETWORKS, Resource.BANDWIDTH_IN, Resource.BANDWIDTH_OUT, Resource.VPN_CONNECTIONS, Resource.PUBLIC_ADDRESSES,
+)  # fmt: skip
+Limits = Mapping[Resource, int | None]
+"""A limit for each resource; None is unlimited."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlanFacts:
+    """What an order needs to know of a plan. `cloud` and `stamp` are None where it names no cloud, or more than one.
+
+    `reasons` are why it is not suitable for any order.
+    """
+
+    id: str
+    display_name: str
+    state: str
+    most_subscriptions: int
+    instance: str | None
+    cloud: UUID | None
+    stamp: UUID | None
+    limits: Limits
+    add_ons: tuple[str, ...]
+    reasons: tuple[str, ...]
+
+    @property
+    def suitable(self) -> bool:
+        """Whether an order can use it at all."""
+        return not self.reasons
+
+
+def facts_of(plan: Plan) -> PlanFacts:
+    """Read a plan."""
+    quota = next((one for one in plan.service_quotas if one.service_name.lower() == SERVICE), None)
+    reasons: list[str] = []
+    if plan.config_state is not ConfigState.CONFIGURED:
+        reasons.append("The plan is not configured.")
+    if plan.state is OfferState.DECOMMISSIONED:
+        reasons.append("The plan is decommissioned.")
+    clouds: tuple[CloudQuota, ...] = ()
+    networks: tuple[NetworkQuota, ...] = ()
+    if quota is None:
+        reasons.append(f"The plan does not have the service {SERVICE}.")
+    else:
+        try:
+            clouds = CloudQuota.parse(quota.setting(CLOUDS) or "<Clouds/>")
+            networks = NetworkQuota.parse(quota.setting(ACTIONS) or "<Actions/>")
+        except AzurePackError as error:
+            reasons.append(error.message)
+        if len(clouds) != 1:
+            reasons.append(f"The plan's quota names {len(clouds)} clouds. It must name exactly one.")
+    cloud = clouds[0] if len(clouds) == 1 else None
+    return PlanFacts(
+        id=plan.id,
+        display_name=plan.display_name or plan.id,
+        state=str(plan.state),
+        most_subscriptions=plan.max_subscriptions_per_account,
+        instance=quota.service_instance_id if quota is not None else None,
+        cloud=cloud.cloud if cloud else None,
+        stamp=cloud.stamp if cloud else None,
+        limits=cloud_limits(cloud) | network_limits(networks[0] if networks else None),
+        add_ons=tuple(one.add_on_id for one in plan.add_on_references if one.add_on_id),
+        reasons=tuple(reasons),
+    )
+
+
+def cloud_limits(quota: CloudQuota | None) -> dict[Resource, int | None]:
+    """Return the limits of a cloud, unlimited where there is no quota."""
+    if quota is None:
+        return dict.fromkeys(CLOUD_RESOURCES)
+    return dict(zip(CLOUD_RESOURCES, (quota.vm_count, quota.cpu_count, quota.memory_mb, quota.storage_gb), strict=True))
+
+
+def network_limits(quota: NetworkQuota | None) -> dict[Resource, int | None]:
+    """Return the limits of virtual networks, unlimited where there is no quota."""
+    if quota is None:
+        return dict.fromkeys(NETWORK_RESOURCES)
+    values = (quota.networks, quota.bandwidth_in_mbps, quota.bandwidth_out_mbps, quota.vpn_connections, quota.nat_connections)
+    return dict(zip(NETWORK_RESOURCES, values, strict=True))

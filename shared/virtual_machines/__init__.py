@@ -1,0 +1,1 @@
+"""A tenant's virtual machines, images, disks and services (docs/design/virtual-machines.md)."""

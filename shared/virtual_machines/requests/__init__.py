@@ -1,0 +1,1 @@
+"""The bodies of requests about virtual machines: what each field takes."""

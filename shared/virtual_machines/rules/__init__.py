@@ -1,0 +1,1 @@
+"""Pure rules of virtual machines: no I/O, no SDK."""

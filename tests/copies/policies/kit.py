@@ -1,0 +1,166 @@
+"""The whole app before a simulated Azure in one process, with storage in memory, as tests of policies use it.
+
+async def story(world: World) -> None:
+    await world.put("daily", document(…))
+    await world.advance(hours=6)
+    (run,) = await world.runs("daily")
+
+def test_…(start: StartStory) -> None:
+    start(story)
+"""
+
+import json
+import random
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from local.simulation.faults.fault import Fault
+from local.simulation.sample_estate import LOCATIONS, sample_estate, subscription_id
+from shared.operations.model.models import JsonObject
+from tests.histories import virtual
+from tests.histories.history import platform
+from tests.histories.in_memory import MemoryApp
+
+Json = dict[str, Any]
+ROLES = "Copies.Read|Copies.Write"
+CONTOSO = subscription_id("contoso")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer of the app."""
+
+    status: int
+    body: Any
+    headers: dict[str, str]
+
+    @property
+    def code(self) -> str:
+        """The error's code."""
+        return str(self.body["error"]["code"])
+
+    @property
+    def targets(self) -> set[str]:
+        """The fields that the error's details are about."""
+        return {str(detail["target"]) for detail in self.body["error"]["details"]}
+
+
+@dataclass
+class World:
+    """The app, its Azure and its clock."""
+
+    app: MemoryApp
+    log: Path
+    events: list[Json] = field(default_factory=list)
+
+    @property
+    def now(self) -> datetime:
+        """Azure's time."""
+        return self.app.platform.clock.now()
+
+    async def call(
+        self, method: str, path: str, body: object = None, *, tenant: str = "contoso", roles: str = ROLES, **headers: str
+    ) -> Answer:
+        """Send a request."""
+        sent = {"Authorization": f"Bearer {tenant}||{roles}", **{name.replace("_", "-"): value for name, value in headers.items()}}
+        reply = await self.app.request(method, path, body, sent)
+        content = reply.get_body()
+        return Answer(reply.status_code, json.loads(content) if content else None, dict(reply.headers))
+
+    async def get(self, path: str, **options: Any) -> Any:
+        """Read something that is there."""
+        answer = await self.call("GET", path, **options)
+        assert answer.status == 200, answer
+        return answer.body
+
+    async def put(self, name: str, document: JsonObject, **options: Any) -> Any:
+        """Write a policy, over whatever is there."""
+        headers = {} if (await self.call("GET", f"/copy-policies/{name}")).status == 404 else {"If_Match": "*"}
+        answer = await self.call("PUT", f"/copy-policies/{name}", document, **headers, **options)
+        assert answer.status in {200, 201}, answer
+        return answer.body
+
+    async def advance(self, **step: float) -> None:
+        """Move Azure's time in one step, and do what came due."""
+        await self.app.advance(timedelta(**step))
+
+    async def advance_to(self, moment: datetime) -> None:
+        """Move Azure's time to a moment."""
+        await self.app.advance(moment - self.now)
+
+    async def runs(self, policy: str, **query: str) -> list[Json]:
+        """Return the runs of a policy, newest first."""
+        suffix = "&".join(f"{name}={value}" for name, value in query.items())
+        found: list[Json] = (await self.get(f"/copy-policies/{policy}/runs?top=1000&{suffix}"))["value"]
+        return found
+
+    async def until_ended(self, path: str, *, minutes: float = 30, most: int = 60) -> Json:
+        """Move the time until an operation has ended, and return it."""
+        for _ in range(most):
+            found: Json = await self.get(path)
+            if found["status"] in {"Succeeded", "Failed", "Canceled"}:
+                return found
+            await self.advance(minutes=minutes)
+        raise AssertionError(f"it did not end: {found}")
+
+    async def machines(self, run: Json) -> dict[str, Json]:
+        """Return the VMs of a run by their names."""
+        found = await self.get(f"/copy-policies/{run['policy']}/runs/{run['id']}/machines?top=1000")
+        return {one["virtualMachineId"].rpartition("/")[2]: one for one in found["value"]}
+
+    def take_events(self) -> list[Json]:
+        """Return all events so far."""
+        self.events += [json.loads(text) for text in self.app.storage.queues.take("outcomes")]
+        return self.events
+
+    def fault(self, fault: str, **definition: object) -> None:
+        """Add a fault."""
+        match = {name: definition.pop(name) for name in ("method", "path") if name in definition}
+        self.app.platform.add_faults([Fault.read({"match": match, "fault": fault, **definition})])
+
+    def effects(self, path: str = "") -> list[Json]:
+        """Return Azure's writes whose path contains this."""
+        return [one for one in self.app.platform.effects.since(0) if path.lower() in str(one["path"]).lower()]
+
+
+Story = Callable[[World], Awaitable[None]]
+
+
+def run_story(story: Story, folder: Path, *, machines: int = 0, tags: Sequence[str] = ("env=prod",)) -> None:
+    """Run a story before the sample estate, with so many further machines of contoso's in West Europe, which have tags."""
+    log = folder / "simulation.log"
+    log.touch()
+    virtual.run(_told(story, log, machines, tags))
+
+
+async def _told(story: Story, log: Path, machines: int, tags: Sequence[str]) -> None:
+    estate: Json = sample_estate(platform().clock.now())
+    for number in range(machines):
+        _add_machine(estate, f"fleet{number:03}", dict(tag.split("=") for tag in tags))
+    app = await MemoryApp.start(platform(), estate, random.Random(1), log)  # noqa: S311  # chance that can be repeated, not a secret
+    await story(World(app, log))
+
+
+def machine_id(name: str) -> str:
+    """Return the id of a VM of contoso's."""
+    return f"/subscriptions/{CONTOSO}/resourceGroups/contoso-production/providers/Microsoft.Compute/virtualMachines/{name}"
+
+
+def _add_machine(estate: Json, name: str, tags: dict[str, str]) -> None:
+    disk = machine_id(name).replace("virtualMachines", "disks") + "-os"
+    estate["disks"].append({"id": disk, "location": LOCATIONS[0], "sizeGB": 64, "copyMinutes": 25, "coarse": False})
+    estate["virtualMachines"].append({"id": machine_id(name), "location": LOCATIONS[0], "disks": [disk], "osType": "Windows", "tags": tags})
+
+
+def policy(**changes: Any) -> JsonObject:
+    """Return a document for the further machines, every six hours to North Europe, with members replaced; None takes one out."""
+    body: JsonObject = {
+        "selector": {"tags": {"all": {"env": "prod"}}},
+        "schedule": {"every": "PT6H"},
+        "targets": [{"region": "northeurope", "resourceGroup": "contoso-recovery"}],
+        "retention": {"keepLast": 3},
+    }
+    return {name: value for name, value in (body | changes).items() if value is not None}
