@@ -82,7 +82,8 @@ def installation(**changes: Any) -> Json:
         "adminApi": f"{HOST}:30004",
         "portalUrl": "https://portal.pack.example",
         "signIn": {
-            "mode": "adfs", "windowsAuthEndpoint": f"{HOST}:30009", "domain": "PACK", "userName": "farshore", "password": {"value": PASSWORD},
+            "mode": "adfs", "windowsAuthEndpoint": f"{HOST}:30009", "domain": "PACK", "userName": "farshore",
+            "password": {"value": PASSWORD},
         },
         "accounts": {"mode": "hook", "url": f"{HOST}:30010", "token": {"keyVaultSecretId": f"{OWN}/secrets/incoming-hook"}},
         **changes,
@@ -316,7 +317,9 @@ class Bench:
     async def _messages(self) -> int:
         done = 0
         for queues, handle in (
-            (intake_queues(_CAPABILITIES), self._take_in), (step_queues(_CAPABILITIES), self._step), (check_queues(_CAPABILITIES), self._check),
+            (intake_queues(_CAPABILITIES), self._take_in),
+            (step_queues(_CAPABILITIES), self._step),
+            (check_queues(_CAPABILITIES), self._check),
         ):  # fmt: skip
             for queue in queues:
                 for text in self.storage.queues.take(queue):
@@ -375,6 +378,16 @@ class Bench:
         """Return method and path of each write that took effect, those of the sign-in left out."""
         return [(each["method"], each["path"]) for each in self.platform.effects.since(0)]
 
+    def row(self, member: str, key: str) -> Json:
+        """Return a row of the installation: of `subscriptions`, `plans`, `accounts`."""
+        found = getattr(self.pack.gate.state, member).get(key)
+        assert found is not None, key
+        return cast("Json", found)
+
+    def change(self, member: str, key: str, **members: Any) -> None:
+        """Change a row of the installation, as somebody does by hand."""
+        self.pack.gate.apply((self.pack.gate.state.put(member, self.row(member, key) | members),))
+
     def machine(self, name: str, status: str, subscription: str, **more: Any) -> Json:
         """Put a machine into a subscription."""
         from local.simulation.azure_pack.sample import CLOUDS, STAMP
@@ -427,7 +440,6 @@ async def bench(*, document: Json | None = None, **settings: Any) -> AsyncIterat
     with (
         patch.object(seeding, "connect", lambda _: storage),
         patch.object(connections, "Transport", transport),
-        patch.object(crash_points, "_folder", "memory"),
     ):
         await seeding.seed("", TENANTS)
         app = Settings(FARSHORE_KEY_VAULT_URL=OWN, PUBLIC_BASE_URL=BASE_URL)
@@ -435,7 +447,7 @@ async def bench(*, document: Json | None = None, **settings: Any) -> AsyncIterat
         runtime = assemble(app, _CAPABILITIES, clock, RandomIds(), cast("Any", storage), cast("Any", MemoryBlobs()), None, vaults)
         runtime = replace(runtime, tokens=cast("Any", _Callers(runtime)))
         running = Bench(platform, pack, storage, vaults, runtime)
-        with patch.object(crash_points, "_crash", running.reached):
+        with patch.object(crash_points, "reach", running.reached):
             put = await running.request("PUT", "/azure-packs/pack", document or installation())
             assert put.status == 201, put
             yield running
