@@ -12,7 +12,7 @@ from functions.system import declared_routes
 from shared.access.roles import Role
 from shared.web.routes import PATH_PARAMETER
 from tests.support.api import Caller, Reply
-from tests.support.running import Running
+from tests.support.running import Running, new_key
 from tests.support.secret_audit import Marked, audit, simulated
 
 QUEUES = ("restore-point-copy-requests", "failover-requests", "tenant-requests")
@@ -114,3 +114,66 @@ def test_the_password_of_an_installation_is_in_the_vault_and_nowhere_else(
     assert [one["vault"] for one in stored] == ["farshore"]
     answers = "".join(json.dumps(reply.body, ensure_ascii=False) for reply in (made, shown))
     audit(secrets.values, storage=stack.storage, texts={"answers": answers, "log": caplog.text, **simulated(stack)})
+
+
+WINDOWS = {"publisher": "MicrosoftWindowsServer", "offer": "WindowsServer", "sku": "2022-datacenter-azure-edition", "version": "latest"}
+
+
+def _machine(stack: Running, password: dict[str, str]) -> dict[str, object]:
+    networks = stack.control("GET", "estate")["virtualNetworks"]
+    network = next(one["id"] for one in networks if one["id"].endswith("/contoso-westeurope"))
+    return {
+        "name": f"m-{uuid.uuid4().hex[:8]}",
+        "service": "contoso-production",
+        "size": "Standard_D2s_v3",
+        "image": WINDOWS,
+        "adminUsername": "azureuser",
+        "adminPassword": password,
+        "subnetId": f"{network}/subnets/default",
+    }
+
+
+def _names(stack: Running, prefix: str) -> list[str]:
+    return [one["name"] for one in stack.control("GET", "secrets")["value"] if one["name"].startswith(prefix) and not one["deleted"]]
+
+
+def test_the_password_of_a_machine_is_in_the_vault_until_it_is_made(stack: Running, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    contoso, secrets = stack.caller("Tenants.Read", "Tenants.Write"), Marked()
+    body, key = _machine(stack, {"value": secrets.new()}), new_key()
+    accepted = contoso.post("/tenants/contoso/virtual-machines", body, key=key)
+    assert accepted.status == 202, accepted
+    assert len(_names(stack, f"farshore-{accepted.body['id']}-")) == 1
+    again = contoso.post("/tenants/contoso/virtual-machines", {**body, "adminPassword": {"value": secrets.new()}}, key=key)
+    assert (again.status, again.body["id"]) == (202, accepted.body["id"]), "the values of secrets are not compared"
+    ended = stack.until_ended(contoso, accepted.headers["operation-location"], step="PT1M")
+    assert ended.body["status"] == "Succeeded", ended
+    assert _names(stack, "farshore-") == [], "the end of the operation deletes its secret"
+    shown = json.dumps([accepted.body, again.body, ended.body, stack.events()], ensure_ascii=False)
+    audit(secrets.values, storage=stack.storage, texts={"answers": shown, "log": caplog.text, **simulated(stack)})
+
+
+def test_a_vault_that_does_not_answer_accepts_nothing(stack: Running) -> None:
+    contoso = stack.caller("Tenants.Read", "Tenants.Write")
+    before = contoso.get("/operations", kind="virtualMachine").body
+    stack.fault("secretsDown", method="PUT", path="/secrets/", times=10)
+    try:
+        reply = contoso.post("/tenants/contoso/virtual-machines", _machine(stack, {"value": Marked().new()}))
+    finally:
+        stack.control("DELETE", "faults")
+    assert (reply.status, reply.code, reply.error["target"]) == (503, "ServiceUnavailable", "adminPassword")
+    assert contoso.get("/operations", kind="virtualMachine").body == before
+
+
+@pytest.mark.parametrize("vault", ["kv-fabrikam", "kv-provider", "farshore", "never-was"])
+def test_a_reference_into_anothers_vault_is_one_that_never_was(stack: Running, vault: str) -> None:
+    contoso = stack.caller("Tenants.Read", "Tenants.Write")
+    asked = _vault_requests(stack)
+    given = {"keyVaultSecretId": f"{stack.azure}/_keyvault/{vault}/secrets/farshore-x"}
+    reply = contoso.post("/tenants/contoso/virtual-machines", _machine(stack, given))
+    assert (reply.status, reply.code, reply.error["target"]) == (404, "NotFound", "adminPassword")
+    assert _vault_requests(stack) == asked, "no vault is asked"
+
+
+def _vault_requests(stack: Running) -> int:
+    return sum(row["count"] for row in stack.control("GET", "requests")["value"] if row["operation"].startswith(("Secrets_", "KeyVault")))
