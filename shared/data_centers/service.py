@@ -327,4 +327,3 @@ def _attempt(before: DataCenter | None) -> int:
 def order_hash(body: Mapping[str, Any]) -> str:
     """Return the hash of an order as it was sent, without its secrets."""
     return hashlib.sha256(canonical(dict(body))).hexdigest()
-
