@@ -12,13 +12,17 @@ from local.processes import ROOT
 from shared.capability import intake_queues
 from shared.composition import tables_needed
 from shared.copies.copying.models import CopyRequest
+from shared.data_centers.kinds import DATA_CENTER
+from shared.data_centers.requests import OrderRequest
 from shared.failovers.failing_over.requests import FailoverRequest
 from shared.operations.outside.intake import decode, understand
 from shared.operations.outside.messages import OUTCOME_QUEUE
 
 DOCS = ROOT / "docs"
 ALERTS = sorted((ROOT / "infra" / "alerts").glob("*.kql"))
-MODELS: dict[str, type[BaseModel]] = {"copy": CopyRequest, "restorePointCopy": CopyRequest, "failover": FailoverRequest}
+MODELS: dict[str, type[BaseModel]] = {
+    "copy": CopyRequest, "restorePointCopy": CopyRequest, "failover": FailoverRequest, DATA_CENTER.name: OrderRequest,
+}  # fmt: skip
 JSON_BLOCKS = re.findall(r"^```json ?([\w ]*)\n(.*?)^```", (DOCS / "calling.md").read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
 
 
@@ -27,10 +31,10 @@ def test_a_request_of_the_page_is_accepted(about: str, text: str) -> None:
     body = json.loads(text)
     what, _, kind = about.partition(" ")
     if what == "message":
-        intake = understand(decode(text.encode()), frozenset({kind}))
+        intake = understand(decode(text.encode()), frozenset({kind}), qualified=kind == DATA_CENTER.name)
         if intake.operation == "create":
             assert intake.key
-            MODELS[kind].model_validate(intake.body)
+            MODELS[kind].model_validate({name: value for name, value in intake.body.items() if name != DATA_CENTER.name})
         else:
             assert intake.target
     elif what:
@@ -38,7 +42,8 @@ def test_a_request_of_the_page_is_accepted(about: str, text: str) -> None:
 
 
 def test_the_page_has_requests_of_each_sort() -> None:
-    assert {about for about, _ in JSON_BLOCKS} == {"", "copy", "failover", "message restorePointCopy", "message failover"}
+    messages = {f"message {kind}" for kind in ("restorePointCopy", "failover", DATA_CENTER.name)}
+    assert {about for about, _ in JSON_BLOCKS} == {"", "copy", "failover", *messages}
 
 
 @pytest.mark.parametrize("alert", ALERTS, ids=lambda alert: alert.stem)
