@@ -5,15 +5,17 @@ from typing import TYPE_CHECKING, Any
 
 from functions.serve import serve
 from shared.access.roles import Role
-from shared.operations.model.models import JsonObject
+from shared.operations.model.models import JsonObject, Operation
 from shared.operations.outside.events import as_json
 from shared.virtual_machines.answers import Machine
 from shared.virtual_machines.kinds import Action
 from shared.virtual_machines.reading.places import PLACE
-from shared.virtual_machines.requests.changes import ShutDown
+from shared.virtual_machines.requests.changes import DeleteMachine, ShutDown
+from shared.virtual_machines.requests.machine import CreateMachine
 from shared.virtual_machines.rules.power import PowerState
 from shared.web.answers import HttpAnswer
 from shared.web.calls import Call
+from shared.web.documents import parse
 from shared.web.operations import OperationBody
 from shared.web.requests import QueryParameter
 from shared.web.routes import Owner, Route
@@ -27,6 +29,10 @@ _FILTERS = (
     QueryParameter("deployment", "Machines of this deployment only.", max_length=80),
     QueryParameter("region", "Machines in this region only.", max_length=64),
     QueryParameter("powerState", "Machines in this state only.", values=tuple(PowerState)),
+)
+_DELETION = (
+    QueryParameter("confirm", "The machine's name, once more; may also be a member of the body.", max_length=80),
+    QueryParameter("deleteDisks", "Which disks are deleted too; may also be a member of the body.", values=("none", "os", "all")),
 )
 _read = partial(Route, needed=Role.TENANTS_READ, owner=Owner.TENANT, response=Machine, refusals=(409,))
 _write = partial(
@@ -52,6 +58,27 @@ async def get_virtual_machine(call: Call[None]) -> HttpAnswer:
     return call.ok((await call.of(MachineReader).get(call.tenant, machine_named(call.path["vm"], call.query))).as_json())
 
 
+@serve(_write("POST", _MACHINES, "Create a machine", query=(), request=CreateMachine))
+async def create_virtual_machine(call: Call[CreateMachine]) -> HttpAnswer:
+    """Create a machine."""
+    from shared.secrets.requests import separate
+    from shared.virtual_machines.creating import CreationRequest, MachineCreations
+
+    sent, caller = separate(call.body, call.document), call.caller
+    creation = CreationRequest(
+        call.tenant, call.body, sent, caller.actor, call.key, of_provider=caller.is_admin, trace=call.trace, first_sent=call.first_sent
+    )
+    return _accepted(call, await call.of(MachineCreations).create(creation))
+
+
+@serve(_write("DELETE", f"{_MACHINES}/{{vm}}", "Delete a machine", optional_body=True, query=(*PLACE, *_DELETION)))
+async def delete_virtual_machine(call: Call[None]) -> HttpAnswer:
+    """Delete a machine, once its name was given as confirmation; its disks stay unless asked for."""
+    document = call.document | call.given("confirm", "deleteDisks")
+    confirm = parse(DeleteMachine, document).confirm
+    return _accepted(call, await _changes(call).delete(_request(call, Action.DELETE, document), confirm))
+
+
 @serve(_write("POST", f"{_MACHINES}/{{vm}}/start", "Start a machine"))
 async def start_virtual_machine(call: Call[None]) -> HttpAnswer:
     """Start a machine."""
@@ -71,7 +98,10 @@ async def restart_virtual_machine(call: Call[None]) -> HttpAnswer:
 
 
 async def _power(call: Call[Any], action: Action) -> HttpAnswer:
-    operation = await _changes(call).power(_request(call, action, call.document))
+    return _accepted(call, await _changes(call).power(_request(call, action, call.document)))
+
+
+def _accepted(call: Call[Any], operation: Operation) -> HttpAnswer:
     return call.accepted(operation, as_json(operation, call.app.kinds, call.base_url))
 
 

@@ -98,6 +98,8 @@ def _document(content: bytes) -> dict[str, Any]:
         document = json.loads(content)
     except ValueError as error:
         raise in_doubt("UnreadableAnswer", "the answer of Azure is not JSON") from error
+    if isinstance(document, list):  # some lists of Microsoft.Compute are bare arrays
+        return {"value": document}
     if not isinstance(document, dict):
         raise in_doubt("UnreadableAnswer", "the answer of Azure is not a JSON object")
     return document

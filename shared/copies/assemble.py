@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from shared.audit import AUDIT
+from shared.audit.trails import AuditTrails
 from shared.capability import Core, Parts
 from shared.copies.copying.chains import Chains
 from shared.copies.copying.service import Copies
@@ -16,6 +18,7 @@ from shared.copies.ledger import Ledger
 from shared.copies.messages import MESSAGES
 from shared.copies.policies.management.looks import Looks
 from shared.copies.policies.management.service import Policies
+from shared.copies.policies.management.trail import PolicyTrail
 from shared.copies.policies.plans.chains import ChainForecasts
 from shared.copies.policies.plans.service import Plans
 from shared.copies.policies.records.store import PolicyStore
@@ -72,10 +75,11 @@ def _policies(core: Core, gateway: RestorePointGateway, copies: Copies, forecast
     deciding = Deciding(store, Inventories(core.registry, gateway, Listing(gateway, core.clock)))
     looks = Looks(gateway, core.registry, deciding)
     children = Children(copies, core.store)
+    trail = PolicyTrail(AuditTrails(core.storage.table(AUDIT), core.blobs.write_once(AUDIT), core.clock))
     plans = Plans(deciding, forecasts, core.clock, core.settings.budget_share)
     return _PolicyParts(
-        documents=Policies(store, looks, plans, core.registry, core.store, core.clock, core.ids),
-        runs=Runs(store, items, deciding, core.acceptance, core.store),
+        documents=Policies(store, looks, plans, trail, core.registry, core.store, core.clock, core.ids),
+        runs=Runs(store, items, deciding, core.acceptance, core.store, trail),
         steps=RunSteps(store, items, deciding, children, prune_nothing, core.locks, core.clock, core.settings.budget_share),
         plans=plans,
         slots=Slots(store, core.acceptance, core.registry, core.clock),

@@ -8,10 +8,13 @@ from shared.access.roles import Role
 from shared.capability import Message, MessageCall
 from shared.errors import ErrorCode, Refused
 from shared.operations.model.models import JsonObject
+from shared.secrets.requests import refuse_plain, separate
 from shared.values.documents import Request
+from shared.virtual_machines.creating import CreationRequest, MachineCreations
 from shared.virtual_machines.kinds import VIRTUAL_MACHINE, Action
 from shared.virtual_machines.reading.machines import machine_named
-from shared.virtual_machines.requests.changes import ShutDown
+from shared.virtual_machines.requests.changes import DeleteDisks, ShutDown
+from shared.virtual_machines.requests.machine import CreateMachine
 from shared.virtual_machines.service import ChangeRequest, MachineChanges
 from shared.web.calls import find_by_message
 from shared.web.documents import parse, wrong
@@ -23,6 +26,12 @@ class NoBody(Request):
     """A change without members of its own."""
 
 
+class DeleteByMessage(Request):
+    """The deletion of a machine that `target` names."""
+
+    delete_disks: DeleteDisks = "none"
+
+
 def _power(action: Action, model: type[Request]) -> Callable[[MessageCall], Awaitable[None]]:
     async def carry_out(call: MessageCall) -> None:
         tenant, place, body = await _tenant_of(call), _place_of(call.intake.body), _rest_of(call.intake.body)
@@ -32,6 +41,25 @@ def _power(action: Action, model: type[Request]) -> Callable[[MessageCall], Awai
         await call.app.of(MachineChanges).power(request)
 
     return carry_out
+
+
+async def _create(call: MessageCall) -> None:
+    """Create a machine; its password comes by reference only."""
+    tenant, intake = await _tenant_of(call), call.intake
+    request = parse(CreateMachine, intake.body)
+    separated = separate(request, intake.body)
+    refuse_plain(separated)
+    creation = CreationRequest(tenant, request, separated, call.actor, intake.key, of_provider=True, trace=intake.trace)
+    await call.app.of(MachineCreations).create(creation)
+
+
+async def _delete(call: MessageCall) -> None:
+    """Delete a machine; `target` names it, so that no confirmation is needed."""
+    tenant, place, body = await _tenant_of(call), _place_of(call.intake.body), _rest_of(call.intake.body)
+    parse(DeleteByMessage, body)
+    named = machine_named(call.intake.target or "", place)
+    request = ChangeRequest(tenant, Action.DELETE, named, body, call.actor, call.intake.key, call.intake.trace)
+    await call.app.of(MachineChanges).delete(request, None)
 
 
 async def _cancel(call: MessageCall) -> None:
@@ -71,8 +99,10 @@ def _rest_of(body: JsonObject) -> JsonObject:
 
 
 MESSAGES = {
-    (VIRTUAL_MACHINE.name, operation): Message(Role.TENANTS_WRITE, handler)
+    (VIRTUAL_MACHINE.name, operation): Message(Role.TENANTS_WRITE, handler, creates=operation == Action.CREATE)
     for operation, handler in (
+        (Action.CREATE, _create),
+        (Action.DELETE, _delete),
         (Action.START, _power(Action.START, NoBody)),
         (Action.SHUT_DOWN, _power(Action.SHUT_DOWN, ShutDown)),
         (Action.RESTART, _power(Action.RESTART, NoBody)),

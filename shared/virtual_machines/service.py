@@ -11,6 +11,7 @@ from shared.operations.accepting.locks import Locks
 from shared.operations.accepting.resolving import Resolution, not_in_doubt
 from shared.operations.model.models import Actor, JsonObject, NewOperation, Operation
 from shared.operations.model.rows import Active
+from shared.values.reading import same_text
 from shared.virtual_machines.facts import MachineFacts
 from shared.virtual_machines.gateway import Gateways, MachineGateway, gateway_of
 from shared.virtual_machines.kinds import VIRTUAL_MACHINE, Action
@@ -20,6 +21,7 @@ from shared.virtual_machines.reading.places import Named, locate
 from shared.virtual_machines.rules.power import PowerRefusal
 from shared.virtual_machines.steps.power import RESOLUTION, decision_on, power_action
 from shared.virtual_machines.workflow import BEGINNING
+from shared.web.documents import wrong
 
 _READS_SECONDS = 4.5
 """Within the five seconds of docs/design/http.md, and before Node servers, such as Azurite, close connections that idled for five."""
@@ -78,6 +80,22 @@ class MachineChanges:
         data: JsonObject = {"machine": str(machine), "powerAction": str(action)}
         return (await self.acceptance.accept(replace(new, data=data, locks=(lock_of(machine),)))).operation
 
+    async def delete(self, request: ChangeRequest, confirm: str | None) -> Operation:
+        """Accept a deletion, or find the operation that this request became earlier; `confirm` is None for messages.
+
+        Refuses with 400 a confirmation that is not the machine's name, then with NotFound, AmbiguousName, ScopeBusy, ManagedElsewhere.
+        """
+        new = request.as_operation()
+        known = await self.acceptance.known(new)
+        if known is not None:
+            return known
+        if confirm is not None and not same_text(confirm, request.named.name):
+            raise wrong("confirm", "This must be the machine's name, to confirm its deletion.")
+        machine, facts = await self._look(gateway_of(self.gateways, request.tenant), request)
+        if facts is not None and facts.is_managed_elsewhere:
+            raise managed_elsewhere(facts)
+        return (await self.acceptance.accept(replace(new, data={"machine": str(machine)}, locks=(lock_of(machine),)))).operation
+
     async def _look(self, gateway: MachineGateway, request: ChangeRequest) -> tuple[ResourceId, MachineFacts | None]:
         """Return the machine and what Azure shows of it, None where Azure is silent but the request alone names the machine."""
         async with reading_azure(_READS_SECONDS):
@@ -117,3 +135,10 @@ class MachineChanges:
                 raise not_in_doubt(operation, VIRTUAL_MACHINE.noun)
 
         return await self.commands.submit_input(operation, {RESOLUTION: str(resolution.outcome)}, guard)
+
+
+def managed_elsewhere(facts: MachineFacts) -> Refused:
+    """Return the refusal of a change of a machine that something else manages."""
+    by = facts.scale_set or facts.managed_by or "an unmanaged disk"
+    message = f"The machine is managed elsewhere ({by}). Farshore only starts, shuts down and restarts it."
+    return Refused(ErrorCode.MANAGED_ELSEWHERE, message, target=facts.name)

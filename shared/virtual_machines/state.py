@@ -13,6 +13,7 @@ from shared.clock import to_text
 from shared.errors import ProblemJson
 from shared.values.absence import AbsenceJson
 from shared.values.stored import StoredView
+from shared.virtual_machines.rules.names import OsType
 from shared.virtual_machines.rules.power import PowerAction, PowerState
 
 
@@ -32,6 +33,8 @@ class MachineState(StoredView):
     `machine` is the machine; `changed` whether anything was sent; `url` Azure's operation that the latest effect started, at `started_at`.
     `waiting_since` is since when another operation of Azure works on the machine. `absence` is the series of looks that did not show it.
     `power_action` is what an action on its power sends, `power_state` its power state as read last, `failure` why the operation fails.
+    `vm_id` identifies the machine beyond its name, `os_type` is that of a machine that is made. `tidying_since` is since when something
+    refuses to be deleted.
     """
 
     machine: Id | None = None
@@ -43,6 +46,9 @@ class MachineState(StoredView):
     power_action: PowerAction | None = None
     power_state: PowerState | None = None
     failure: ProblemJson | None = None
+    vm_id: str | None = None
+    os_type: OsType | None = None
+    tidying_since: Moment | None = None
 
     @property
     def target(self) -> ResourceId:

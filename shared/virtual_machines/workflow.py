@@ -17,12 +17,34 @@ from shared.operations.running.workflow import Workflow
 from shared.virtual_machines.gateway import Gateways
 from shared.virtual_machines.kinds import Action
 from shared.virtual_machines.state import MachineState
-from shared.virtual_machines.steps import power
+from shared.virtual_machines.steps import creating, deleting, power
+from shared.virtual_machines.steps.creating import CreationSteps, check_creations
+from shared.virtual_machines.steps.deleting import DeletionSteps, check_deletions
 from shared.virtual_machines.steps.power import PowerSteps, check_power
+from shared.virtual_machines.steps.tidying import TidyingSteps
 
 BEGINNING = "beginning"
-_FIRST: Mapping[Action, str] = {Action.START: power.POWERING, Action.SHUT_DOWN: power.POWERING, Action.RESTART: power.POWERING}
+_FIRST: Mapping[Action, str] = {
+    Action.CREATE: creating.ADMITTING,
+    Action.DELETE: deleting.NOTING,
+    Action.START: power.POWERING,
+    Action.SHUT_DOWN: power.POWERING,
+    Action.RESTART: power.POWERING,
+}
 """The first step of each action."""
+
+
+_CHECKS = {power.FOLLOWING: check_power, creating.PROVISIONING: check_creations, deleting.FOLLOWING: check_deletions}
+
+
+@dataclass(frozen=True, slots=True)
+class MachineSteps:
+    """The steps of all actions."""
+
+    power: PowerSteps
+    creation: CreationSteps
+    deletion: DeletionSteps
+    tidying: TidyingSteps
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,22 +61,31 @@ class MachineChecks:
             by_step[row.step].append(row)
         gateway, found = self.gateways[Backend.RESOURCE_MANAGER], dict[str, Checked | Unread]()
         for step, members in by_step.items():
-            if step == power.FOLLOWING:
-                found |= await check_power(gateway, self.clock, members)
+            found |= await _CHECKS[step](gateway, self.clock, members)
         return found
 
 
-def machine_workflow(steps: PowerSteps, checks: MachineChecks) -> Workflow:
+def machine_workflow(steps: MachineSteps, checks: MachineChecks) -> Workflow:
     """Return the workflow."""
     return Workflow(
         {
             BEGINNING: _beginning,
-            power.POWERING: steps.powering,
-            power.FOLLOWING: steps.following,
-            power.FINISHING: steps.finishing,
+            power.POWERING: steps.power.powering,
+            power.FOLLOWING: steps.power.following,
+            power.FINISHING: steps.power.finishing,
+            creating.ADMITTING: steps.creation.admitting,
+            creating.PREPARING: steps.creation.preparing,
+            creating.CREATING: steps.creation.creating,
+            creating.PROVISIONING: steps.creation.provisioning,
+            creating.FINISHING: steps.creation.finishing,
+            deleting.NOTING: steps.deletion.noting,
+            deleting.DELETING: steps.deletion.deleting,
+            deleting.FOLLOWING: steps.deletion.following,
+            creating.TIDYING: steps.tidying.tidying,
         },
         check=checks.check,
         subjects=_subjects,
+        tidying=creating.TIDYING,
     )
 
 

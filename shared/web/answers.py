@@ -133,6 +133,7 @@ STATUS: Mapping[ErrorCode, int] = {
     ErrorCode.POLICY_REFUSED: 409,
     ErrorCode.SUBSCRIPTION_DISABLED: 409,
     ErrorCode.PROVISIONING_FAILED: 409,
+    ErrorCode.NOT_TIDIED: 409,
     ErrorCode.LENGTH_REQUIRED: 411,
     ErrorCode.PRECONDITION_FAILED: 412,
     ErrorCode.PAYLOAD_TOO_LARGE: 413,

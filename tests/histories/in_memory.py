@@ -55,6 +55,7 @@ from shared.web.calls import Endpoint
 from shared.web.entry import answer
 from tests.histories.workers import Outside, Points, WorkerLostError, Workers
 from tests.support.memory import MemoryBlobs, MemoryStorage, parse_filter
+from tests.support.secrets import OWN, MemoryVaults
 
 Json = dict[str, Any]
 AZURE = "http://127.0.0.1:1"
@@ -224,6 +225,7 @@ class MemoryApp:
     storage: MemoryStorage
     chance: random.Random
     log: Path
+    vaults: MemoryVaults
     points: Points = field(default_factory=Points)
 
     @staticmethod
@@ -234,9 +236,14 @@ class MemoryApp:
         storage, gate = MemoryStorage(), Gate(platform, Routes(SERVICES))
         with patch.object(seeding, "connect", lambda _: storage):
             await seeding.seed("", platform.estate()["tenants"])
-        settings = Settings(AZURE_RESOURCE_MANAGER_URL=AZURE, FARSHORE_QUEUE_ROLES="Copies.Write,Failovers.Execute,Tenants.Write")
+        settings = Settings(
+            AZURE_RESOURCE_MANAGER_URL=AZURE,
+            FARSHORE_QUEUE_ROLES="Copies.Write,Failovers.Execute,Tenants.Write",
+            FARSHORE_KEY_VAULT_URL=OWN,
+        )
         credential = CachedCredential(cast("Any", IssuedTokens(platform)))
         ids, clock = RandomIds(), HistoryClock(platform)
+        vaults = MemoryVaults(clock, ids)
         account, blobs, transport = Outside(storage), Outside(MemoryBlobs()), Outside(GateTransport(gate))
         clients = AzureClients(settings, ids=ids, credential=credential, transport=cast("Any", transport))
         for subscription in estate["subscriptions"]:  # imports happen in threads, for which the loop does not wait
@@ -244,10 +251,10 @@ class MemoryApp:
             await clients.site_recovery(subscription["id"])
 
         def start_worker() -> Runtime:
-            runtime = assemble(settings, _CAPABILITIES, clock, ids, cast("Any", account), cast("Any", blobs), clients)
+            runtime = assemble(settings, _CAPABILITIES, clock, ids, cast("Any", account), cast("Any", blobs), clients, vaults)
             return replace(runtime, tokens=cast("Any", NamedCallers(runtime)))
 
-        return MemoryApp(platform, gate, Workers(start_worker, start_worker()), storage, chance, log)
+        return MemoryApp(platform, gate, Workers(start_worker, start_worker()), storage, chance, log, vaults)
 
     async def request(self, method: str, url: str, body: object, headers: Mapping[str, str]) -> func.HttpResponse:
         """Send a request to the app."""

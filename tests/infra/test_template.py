@@ -174,7 +174,7 @@ def test_everything_that_can_be_logged_is(deployed: list[Resource]) -> None:
 
 
 def test_the_audit_container_is_immutable_and_the_state_is_kept_twice(deployed: list[Resource]) -> None:
-    from shared.failovers.kinds import AUDIT
+    from shared.audit import AUDIT
 
     containers = of_type(deployed, "Microsoft.Storage/storageAccounts/blobServices/containers")
     audits = [item for item in containers if item.body["name"] == AUDIT]

@@ -144,4 +144,4 @@ def run(test: Callable[[Machines], Coroutine[Any, Any, None]], log: Path, change
 
 def in_group(estate: Json, kind: str, group: str) -> list[Json]:
     """Return the things of a kind that lie in a resource group."""
-    return [one for one in estate[kind] if f"/resourcegroups/{group.lower()}/" in one["id"].lower()]
+    return [one for one in estate.get(kind, []) if f"/resourcegroups/{group.lower()}/" in one["id"].lower()]

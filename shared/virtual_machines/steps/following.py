@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from shared.arm.ids import ResourceId
-from shared.errors import CallFailure, ErrorCode, FailureKind, Problem
+from shared.errors import CallFailure, ErrorCode, Problem
 from shared.operations.model.rows import Active
 from shared.operations.running.outcomes import Checked, Unread
 from shared.values.absence import BETWEEN_LOOKS, not_shown
@@ -89,8 +89,3 @@ def gone(machine: ResourceId) -> Problem:
 def state_of(row: Active) -> MachineState:
     """Return a copy of a row's state, which a check may change."""
     return MachineState.of(dict(row.data))
-
-
-def is_absent(failure: CallFailure) -> bool:
-    """Whether Azure answers that something is not there."""
-    return failure.kind is FailureKind.NOT_FOUND

@@ -1,24 +1,36 @@
 """The answers about an audit trail."""
 
+from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, PlainValidator, SkipValidation
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, PlainValidator, SkipValidation, WithJsonSchema
 from pydantic.alias_generators import to_camel
 
-from shared.failovers.vault.answers import Moment
+from shared.clock import to_text
 from shared.operations.model.models import Actor
 from shared.values.documents import Document
+
+Moment = Annotated[
+    datetime, PlainSerializer(to_text, return_type=str, when_used="json"), WithJsonSchema({"type": "string", "format": "date-time"})
+]
+"""A moment, aware UTC; ISO 8601 with a Z in JSON."""
 
 
 class AuditDetail(BaseModel):
     """What an audit entry records beside its event, as far as the event has it; `requested` entries also hold the request as sent.
 
-    `leg` is the index of an action, `checks` the worst result of each check.
+    `leg` is the index of an action, `checks` the worst result of each check; `before` and `after` are a document's, `policy` and `tenant`
+    whose it is.
     Members are read as they are stored: `verify` shows which entries were changed.
     """
 
     model_config = ConfigDict(extra="allow", frozen=True, alias_generator=to_camel, populate_by_name=True, defer_build=True)
 
+    after: SkipValidation[dict[str, Any] | None] = None
+    before: SkipValidation[dict[str, Any] | None] = None
+    policy: SkipValidation[str | None] = None
+    revision: SkipValidation[int | None] = None
+    tenant: SkipValidation[str | None] = None
     action: SkipValidation[str | None] = None
     approval: SkipValidation[str | None] = None
     checks: SkipValidation[dict[str, str] | None] = None

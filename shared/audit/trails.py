@@ -1,16 +1,20 @@
 """The audit trail as it is kept: a row per entry, inserted once, and each new head's hash in a write-once blob (`rules.audit`)."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
+from shared.audit import chain
+from shared.audit.answers import AuditDetail, AuditEntry, AuditTrail
 from shared.clock import Clock
-from shared.failovers.audit import chain
-from shared.failovers.audit.answers import AuditDetail, AuditEntry, AuditTrail
 from shared.operations.model.models import Actor
 from shared.storage.blobs import WriteOnceBlobs
+from shared.storage.pieces import PIECE, from_pieces, pieces
 from shared.storage.tables import Conflict, Entity, Table
 
-CONTAINER = "audit"
+_WHOLE = "whole"
+"""The columns of an entry that one column cannot hold, such as that of two long documents."""
 _TRIES = 8
 
 
@@ -60,14 +64,20 @@ class AuditTrails:
 
     async def _read(self, operation: str) -> list[tuple[str, AuditEntry]]:
         rows = self.table.range("PartitionKey eq @operation", parameters={"operation": operation})
-        return [(str(row.entity["key"]), AuditEntry.model_validate_json(row.entity["entry"])) async for row in rows]
+        return [(str(row.entity["key"]), _entry(row.entity)) async for row in rows]
+
+
+def _entry(row: Mapping[str, Any]) -> AuditEntry:
+    whole = from_pieces(_WHOLE, row)
+    return AuditEntry.model_validate(whole) if whole is not None else AuditEntry.model_validate_json(row["entry"])
 
 
 def _entity(operation: str, key: str, entry: AuditEntry) -> Entity:
+    content = json.dumps(entry.as_json(), ensure_ascii=False).encode()
     return {
         "PartitionKey": operation,
         "RowKey": f"{entry.sequence:06d}",
         "v": 1,
         "key": key,
-        "entry": json.dumps(entry.as_json(), ensure_ascii=False).encode(),
+        **({"entry": content} if len(content) <= PIECE else pieces(_WHOLE, entry.as_json())),
     }

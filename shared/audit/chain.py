@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from shared.audit.answers import AuditDetail, AuditEntry
 from shared.clock import to_text
-from shared.failovers.audit.answers import AuditDetail, AuditEntry
 from shared.operations.model.models import Actor
 from shared.values.canonical import canonical
 
