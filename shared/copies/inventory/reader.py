@@ -20,7 +20,9 @@ class Inventories:
     listing: Listing
 
     async def read(self, tenant: str, selector: Selector) -> TenantInventory:
-        """Return the VMs of a tenant that a selector can cover. Raises `CallFailure` where a VM that it names cannot be read."""
+        """Return the VMs of a tenant that a selector can cover. Raises `CallFailure` where a VM that it names cannot be
+        read, or Azure asks to be called later.
+        """
         found = await self.registry.uncached().by_name(tenant)
         own = set(found.subscriptions) if found is not None else set()
         inventory = await self.listing.read(own & subscriptions_of(selector) if not _needs_all(selector) else own)
