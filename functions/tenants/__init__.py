@@ -15,6 +15,5 @@ def _assemble(core: Core) -> Parts:
 CAPABILITY = Capability(
     name="tenants",
     assemble=_assemble,
-    intake="tenant-requests",  # takes no message yet: each is rejected, and can be replayed once it is understood
     endpoints=declared_in(endpoints),
 )

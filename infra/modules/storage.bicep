@@ -82,6 +82,7 @@ var tableNames = [
   'copyRuns'
   'rejected'
   'budgets'
+  'messageKeys'
   'tenants'
   'audit'
   'moves'

@@ -44,7 +44,7 @@ def assemble(core: Core) -> Parts:
     steps = CopySteps(sources, gateway, chains, Turns(chains, gateway, core.clock), ledger, core.clock, core.timings)
     gauges = CopyGauges(core.store, Newest(core.storage.table(LEDGER)), core.clock)
 
-    copies = Copies(core.acceptance, core.commands, gateway, chains, ledger)
+    copies = Copies(core.acceptance, core.commands, gateway, chains, ledger, core.registry)
     policies = _policies(core, gateway, copies, ChainForecasts(ledger, chains, core.store, core.clock))
 
     async def record_gauges() -> None:

@@ -19,7 +19,8 @@ from shared.errors import CallFailure, FailureKind
 from shared.installations.accounts import Account
 from shared.installations.connections import Connection
 from shared.installations.failures import as_failure
-from shared.installations.plans import CLOUD_RESOURCES, PlanFacts, Resource, facts_of
+from shared.installations.plans import PlanFacts, facts_of
+from shared.installations.resources import CLOUD_RESOURCES, Resource
 
 _DIMENSIONS: Final = dict(zip(("VMCount", "CPUCount", "MemoryMB", "StorageGB"), CLOUD_RESOURCES, strict=True))
 

@@ -1,4 +1,4 @@
-"""What an error of Azure Pack means to the core: which calls are in doubt, refused, to be repeated, or a person's to look at."""
+"""What an error of Azure Pack means to the core: an unknown outcome, a refusal, a call to repeat, or one that a person has to look at."""
 
 from typing import Final
 

@@ -27,7 +27,8 @@ def assemble(core: Core, checks: Sequence[ReadinessCheck]) -> Parts:
     async def locations(subscription_id: str) -> Sequence[Json]:
         return await core.clients.read_all(f"/subscriptions/{subscription_id}/locations", api_version=SUBSCRIPTIONS)
 
-    tenants = TenantDocuments(registrar, core.registry, rows, plans, core.store, Locations(locations), core.settings.key_vault_suffix)
+    key_vaults = (core.settings.key_vault_suffix, core.settings.key_vault_url)
+    tenants = TenantDocuments(registrar, core.registry, rows, plans, core.store, Locations(locations), *key_vaults)
     mappings = OwnershipMappings(Estate(core.clients), core.registry, rows, core.clock)
     runner = ReadinessRunner(core.registry, rows, core.clock)
     return Parts(

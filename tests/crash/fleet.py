@@ -250,7 +250,7 @@ class Fleet:
         self._in_order(copies, effects, await self.simulation.estate())
         doubled = self._told_once(copies)
         await self._nothing_left(copies)
-        assert dead_locks or await self.rows("locks") == [], "locks are left"
+        assert dead_locks or await self.rows("locks") == [], f"locks are left: {await self.rows('locks')}"
         return doubled
 
     def _each_begun_once(self, copies: Sequence[Json], effects: Sequence[Json]) -> None:

@@ -80,6 +80,8 @@ ALWAYS = {
 OF_CAPABILITY = {
     "copies": {("POST", "restore-point-copies"), ("POST", "restore-point-copies/{id}/redo")},
     "failovers": {("POST", "failovers"), ("GET", "protected-items"), ("PUT", "drill-policies/{name}")},
+    "data_centers": {("GET", "tenants/{tenant}/data-centers"), ("GET", "azure-packs")},
+    "virtual_machines": {("GET", "tenants/{tenant}/virtual-machines"), ("POST", "tenants/{tenant}/virtual-machines/{vm}/start")},
     "tenants": {("GET", "tenants"), ("GET", "tenants/{tenant}"), ("GET", "readiness"), ("GET", "tenants/{tenant}/readiness")},
 }
 

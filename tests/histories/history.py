@@ -12,6 +12,7 @@ from typing import Any
 from local.simulation.ids import derived
 from local.simulation.platform import Platform
 from local.simulation.sample_estate import sample_estate
+from shared.operations.crash_points import POINTS
 from tests.crash.failing import REQUESTS, Failing, wanted_of
 from tests.crash.fleet import Fleet
 from tests.crash.setting_up import SettingUp, changes_of
@@ -25,6 +26,8 @@ FAULTY = timedelta(hours=2)
 MOST = timedelta(hours=60)
 """How long a history may take, of Azure's time; a copy takes some hours where a chain waits for its turn."""
 ANY_WRITE = "(any write)"
+_DEADLY = 0.3
+"""The chance that a point is armed before an advance."""
 _WRITES = ("PUT", "POST", "PATCH", "DELETE")
 _TWICE = {"lostResponse", "lateEffect", "errorAfterEffect", "timeout"}
 """Faults after which a write of the set-up may be sent again, to the same end."""
@@ -46,7 +49,7 @@ def fleet_of(app: MemoryApp) -> Fleet:
 class History:
     """Copies of `points` restore points and `machines` machines, or failovers by kind, or changes of a vault; and the faults they meet.
 
-    The faults are there from the beginning (`early`), or once all is accepted.
+    The faults are there from the beginning (`early`), or once all is accepted. `deadly`: workers end at crash points, too.
     """
 
     name: str
@@ -58,10 +61,11 @@ class History:
     failovers: tuple[str, ...] = ()
     changes: tuple[int, ...] = ()
     early: bool = False
+    deadly: bool = False
 
     def __str__(self) -> str:
         asked = self.failovers or (f"changes {self.changes}" if self.changes else f"copies {self.points} + {self.machines}")
-        return f"{self.name}: {asked}, {'early' if self.early else 'late'} {self.faults}"
+        return f"{self.name}: {asked}, {'early' if self.early else 'late'}{', deadly' * self.deadly} {self.faults}"
 
     async def run(self) -> None:
         """Run it, and compare what it leaves with what it should."""
@@ -90,7 +94,7 @@ class History:
             await self._plant(fleet)
         await self._until_ended(app, fleet, failing)
         if self.points:
-            await fleet.compare()
+            await fleet.compare(dead_locks=self.deadly)
         elif failovers:
             await failing.compare()
         else:
@@ -119,6 +123,8 @@ class History:
     async def _until_ended(self, app: MemoryApp, fleet: Fleet, failing: Failing) -> None:
         began = app.platform.clock.now()
         for _ in itertools.count():
+            if self.deadly and self.chance.random() < _DEADLY:
+                app.points.arm(self.chance.choice(POINTS))
             await app.advance(STEP)
             past = app.platform.clock.now() - began
             if past > FAULTY:

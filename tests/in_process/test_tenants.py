@@ -135,4 +135,6 @@ def test_an_operation_accepted_from_an_old_cache_ends_before_anything_is_sent(ap
     ended = app.until_ended(contoso, late.headers["location"])
     assert (ended.body["status"], ended.body["error"]["code"]) == ("Failed", "OwnerChanged")
     assert len(app.control("GET", "effects")["value"]) == effects, "nothing was sent"
+    redo = contoso.call("POST", f"{late.headers['location'].partition('/api')[2]}/redo")
+    assert (redo.status, redo.code) == (409, "OwnerChanged"), "an earlier copy cannot be redone"
     of_another(app, "contoso", subscriptions=tuple(before["subscriptions"]))

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from local.simulation.key_vault.rules import ROUTES as SECRETS
 from tests.infra.bicep import tool
 from tests.infra.rights import as_simulated, refused, role_assignments, simulated_routes
 from tests.infra.test_roles import ROLES
@@ -277,5 +278,6 @@ def unused(stack: Running, role: str) -> list[str]:
 def used(stack: Running) -> set[str]:
     """Return the actions of every operation that was asked for so far."""
     actions = {(route.method, route.operation): route.action for route in simulated_routes()}
+    actions |= {(route.method, route.operation): route.action for route in SECRETS}
     found = (actions[(row["method"], row["operation"])] for row in stack.control("GET", "requests")["value"])
     return {action for action in found if action}

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from functions.capabilities import NAMES, load
-from tests.infra.bicep import INFRA, Resource, main, of_type, resources, tool
+from tests.infra.bicep import INFRA, Resource, deployed_modules, dump, main, of_type, resources, tool
 
 LAYOUTS = {
     "one app": {},
@@ -217,6 +217,17 @@ def test_the_key_vault_cannot_be_purged_and_knows_roles_only(deployed: list[Reso
     assert vault.properties["enableRbacAuthorization"] is True
     assert vault.properties["enablePurgeProtection"] is True
     assert vault.properties["enableSoftDelete"] is True
+
+
+@pytest.mark.parametrize(("layout", "app"), [("one", 0), ("three", 2)])
+def test_the_app_that_serves_tenants_may_use_secrets_and_no_other(layout: str, app: int) -> None:
+    (module,) = [each for each in deployed_modules(main(apps=layout)) if each["symbol"] == "keyVault"]
+    assert module["params"]["principalId"] == f"identity[{app}].outputs.principalId"
+    dumped = dump(INFRA / "modules" / "key-vault.bicep", module["params"])
+    (assignment,) = [each["body"]["properties"] for each in dumped["resources"] if each["type"].endswith("roleAssignments")]
+    assert "b86a8fe4-44ce-4948-aee5-eccb2c155cd7" in str(assignment["roleDefinitionId"])  # Key Vault Secrets Officer
+    urls = {each["params"]["keyVaultUrl"] for each in deployed_modules(main(apps=layout)) if each["symbol"] == "app"}
+    assert urls == {"contains(part.capabilities, 'tenants') ? keyVault.outputs.url : ''"}
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)

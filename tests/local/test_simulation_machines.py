@@ -138,14 +138,10 @@ async def test_a_machine_made_anew_is_another_one(cloud: Cloud) -> None:
 
 async def test_conditions(cloud: Cloud) -> None:
     nic = await cloud.interface()
-    url = f"{cloud.azure.url}{GROUP}/providers/{VM}?api-version=2025-04-01"
-    token = await cloud.azure.control.identity_token()
 
     async def put(**headers: str) -> int:
         names = {name.replace("_", "-"): value for name, value in headers.items()}
-        session = cloud.azure._session  # noqa: SLF001  # the helper of tests has no headers
-        async with session.put(url, json=machine_body(nic), headers={"Authorization": f"Bearer {token}", **names}) as answer:
-            return int(answer.status)
+        return (await cloud.send("PUT", VM, machine_body(nic), headers=names)).status
 
     assert await put(If_Match='"1"') == 412
     assert await put(If_None_Match="*") == 201

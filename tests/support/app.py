@@ -41,7 +41,7 @@ from local.simulation.app import create_app
 from local.simulation.client import SimulationClient
 from local.simulation.control.clock import Clock as AzureClock
 from local.simulation.platform import Platform
-from local.stack import StackOptions, app_environment
+from local.stack import StackOptions, app_environment, registry_documents
 from shared.access.records.seeding import seed
 from shared.clock import Ids
 from shared.composition import Runtime, build
@@ -119,7 +119,7 @@ class InProcessApp:
             first = take_ports(2)
             options = StackOptions(data=ROOT, port=first, azure_port=first + 1, environment=environment or {})
             await _serve(create_app(platform), options.azure_port, ends)
-            await seed(storage, platform.estate().get("tenants", []))
+            await seed(storage, registry_documents(platform.estate(), options.azure))
             clock = SharedClock(platform.clock)
             assembly = _Assembly(app_environment(options, storage), clock, ids)
             await assembly.renew()
@@ -193,7 +193,9 @@ class _Assembly:
         with patch.dict(os.environ, self.environment, clear=True):
             settings = Settings()
             self._runtime = await build(settings, load(settings.capabilities), clock=self._clock, ids=self._ids)
-            await self._runtime.core.clients.compute(_ANY_SUBSCRIPTION)  # makes the credential, whose endpoint the environment names
+            # makes the credentials, whose endpoint the environment names
+            await self._runtime.core.clients.compute(_ANY_SUBSCRIPTION)
+            await self._runtime.core.secrets.vaults.connect()
 
     async def close(self) -> None:
         if self._runtime is not None:

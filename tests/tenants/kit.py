@@ -77,5 +77,7 @@ def make_documents(table: Table, store: Store, clock: ManualClock) -> Documents:
 
     registry, plans = Registry(table, clock, 0), HostingPlans(table, clock, RandomIds())
     rows, registrar = TenantRows(table, RandomIds()), Registrar(table, clock, RandomIds())
-    tenants = TenantDocuments(registrar, registry, rows, plans, store, Locations(locations), "vault.azure.net")
+    tenants = TenantDocuments(
+        registrar, registry, rows, plans, store, Locations(locations), "vault.azure.net", "https://farshore.vault.azure.net/"
+    )
     return Documents(table, tenants, HostingPlanDocuments(plans, registry), store, clock)

@@ -1,7 +1,7 @@
 """What Microsoft.Compute does when it is asked for restore point collections and disk restore points."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
@@ -13,6 +13,7 @@ from local.simulation.common.listing import within
 from local.simulation.common.locks import check_locks
 from local.simulation.compute import bodies, operations, rules
 from local.simulation.compute.models import COLLECTION, DISK_POINT, POINT, Collection, PointDisk, RestorePoint
+from local.simulation.compute.replication import State, state_of, without_source
 from local.simulation.compute.state import ComputeState
 from local.simulation.ids import derived, key, name, parent, subscription
 from local.simulation.resources.models import ResourcesState
@@ -114,7 +115,17 @@ def delete_collection(call: Call) -> Answer:
     operation, headers = operations.begin(call, found.location, DELETION)
     gone = [Change(state.points, key(each.id), replace(each, deleted_at=each.deleted_at or end)) for each in points]
     collection = Change(state.collections, key(found.id), replace(found, deleted_at=found.deleted_at or end))
-    return Answer(202, None, headers, (collection, *gone, operation))
+    return Answer(202, None, headers, (collection, *gone, operation, *copies_without_source(state, points, call.now)))
+
+
+def copies_without_source(state: ComputeState, sources: list[RestorePoint], now: datetime) -> list[Change]:
+    """Return the changes of the copies in progress whose source is deleted: they fail at the next refresh."""
+    return [
+        Change(state.points, key(copy.id), without_source(copy, now))
+        for source in sources
+        for copy in state.copies_of(source.id, now)
+        if state_of(copy, now) is State.IN_PROGRESS
+    ]
 
 
 def _collection(call: Call, collection_id: str) -> Collection:

@@ -162,7 +162,7 @@ def _subscription(row: Subscription) -> Json:
 
 
 def _group(row: ResourceGroup) -> Json:
-    return {
+    body: Json = {
         "id": row.id,
         "name": name(row.id),
         "type": "Microsoft.Resources/resourceGroups",
@@ -170,3 +170,4 @@ def _group(row: ResourceGroup) -> Json:
         "tags": dict(row.tags),
         "properties": {"provisioningState": "Succeeded"},
     }
+    return body | ({"managedBy": row.managed_by} if row.managed_by else {})

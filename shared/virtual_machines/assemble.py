@@ -1,0 +1,43 @@
+"""Assembles the capability `virtual_machines` from the core."""
+
+from shared.access.plans import HostingPlans
+from shared.access.records.tenant import Backend
+from shared.capability import Core, Parts
+from shared.virtual_machines.creating import MachineCreations
+from shared.virtual_machines.creation.reading import CreationReader
+from shared.virtual_machines.kinds import VIRTUAL_MACHINE
+from shared.virtual_machines.messages import MESSAGES
+from shared.virtual_machines.reading.machines import MachineReader
+from shared.virtual_machines.resource_manager.catalogue import Catalogue
+from shared.virtual_machines.resource_manager.machines import ResourceManagerMachines
+from shared.virtual_machines.resource_manager.resources import ResourceManagerResources
+from shared.virtual_machines.service import MachineChanges
+from shared.virtual_machines.steps.creating import CreationSteps
+from shared.virtual_machines.steps.deleting import DeletionSteps
+from shared.virtual_machines.steps.making import Making
+from shared.virtual_machines.steps.power import PowerSteps
+from shared.virtual_machines.steps.tidying import TidyingSteps
+from shared.virtual_machines.workflow import MachineChecks, MachineSteps, machine_workflow
+
+
+def assemble(core: Core) -> Parts:
+    """Return the services, the workflow and the messages of virtual machines."""
+    gateways = {Backend.RESOURCE_MANAGER: ResourceManagerMachines(core.clients)}
+    plans = HostingPlans(core.registry_table, core.clock, core.ids)
+    resources = ResourceManagerResources(core.clients)
+    reader = CreationReader(resources, Catalogue(core.clients, core.clock), plans)
+    making = Making(resources, core.clock, core.timings)
+    steps = MachineSteps(
+        power=PowerSteps(gateways, core.clock, core.timings),
+        creation=CreationSteps(gateways, reader, making, core.registry, core.locks, core.secrets, core.clock, core.timings),
+        deletion=DeletionSteps(gateways, resources, core.clock, core.timings),
+        tidying=TidyingSteps(making, core.locks, core.clock),
+    )
+    changes = MachineChanges(core.acceptance, core.commands, core.locks, gateways)
+    creations = MachineCreations(core.acceptance, core.locks, gateways, reader, core.secret_references)
+    return Parts(
+        services=(MachineReader(gateways, plans, core.locks, core.store), changes, creations),
+        workflows={VIRTUAL_MACHINE.name: machine_workflow(steps, MachineChecks(gateways, core.clock))},
+        messages=MESSAGES,
+        resolvers={VIRTUAL_MACHINE.name: changes.resolve},
+    )

@@ -1,0 +1,36 @@
+"""What virtual machines are called in storage, queues and answers: the kind of operation, its queues and its actions."""
+
+from enum import StrEnum
+from typing import Final
+
+from shared.access.roles import Role
+from shared.operations.model.kinds import Kind
+from shared.operations.model.models import Operation
+from shared.tenant_queues import CHECKS, STEPS
+
+
+class Action(StrEnum):
+    """What an operation of the kind `virtualMachine` does."""
+
+    CREATE = "create"
+    DELETE = "delete"
+    START = "start"
+    SHUT_DOWN = "shutDown"
+    RESTART = "restart"
+
+
+def _path(operation: Operation) -> str:
+    target = str(operation.body.get("target", ""))
+    return f"/tenants/{operation.tenant}/virtual-machines/{target.rpartition('/')[2]}"
+
+
+VIRTUAL_MACHINE: Final = Kind(
+    name="virtualMachine",
+    resource="virtual-machines",
+    noun="operation on a virtual machine",
+    step_queue=STEPS,
+    check_queue=CHECKS,
+    read=Role.TENANTS_READ,
+    write=Role.TENANTS_WRITE,
+    path=_path,
+)

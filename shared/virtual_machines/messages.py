@@ -1,0 +1,112 @@
+"""Messages of other systems about machines: what carries out each operation (docs/design/queues.md)."""
+
+from collections.abc import Awaitable, Callable
+
+from shared.access.principal import not_found
+from shared.access.records.tenant import Tenant
+from shared.access.roles import Role
+from shared.capability import Message, MessageCall
+from shared.errors import ErrorCode, Refused
+from shared.operations.model.models import JsonObject
+from shared.secrets.requests import refuse_plain, separate
+from shared.values.documents import Request
+from shared.virtual_machines.creating import CreationRequest, MachineCreations
+from shared.virtual_machines.kinds import VIRTUAL_MACHINE, Action
+from shared.virtual_machines.reading.machines import machine_named
+from shared.virtual_machines.requests.changes import DeleteDisks, ShutDown
+from shared.virtual_machines.requests.machine import CreateMachine
+from shared.virtual_machines.service import ChangeRequest, MachineChanges
+from shared.web.calls import find_by_message
+from shared.web.documents import parse, wrong
+
+_PLACE = ("service", "subscriptionId")
+
+
+class NoBody(Request):
+    """A change without members of its own."""
+
+
+class DeleteByMessage(Request):
+    """The deletion of a machine that `target` names."""
+
+    delete_disks: DeleteDisks = "none"
+
+
+def _power(action: Action, model: type[Request]) -> Callable[[MessageCall], Awaitable[None]]:
+    async def carry_out(call: MessageCall) -> None:
+        tenant, place, body = await _tenant_of(call), _place_of(call.intake.body), _rest_of(call.intake.body)
+        parse(model, body)
+        named = machine_named(call.intake.target or "", place)
+        request = ChangeRequest(tenant, action, named, body, call.actor, call.intake.key, call.intake.trace)
+        await call.app.of(MachineChanges).power(request)
+
+    return carry_out
+
+
+async def _create(call: MessageCall) -> None:
+    """Create a machine; its password comes by reference only."""
+    tenant, intake = await _tenant_of(call), call.intake
+    request = parse(CreateMachine, intake.body)
+    separated = separate(request, intake.body)
+    refuse_plain(separated)
+    creation = CreationRequest(tenant, request, separated, call.actor, intake.key, of_provider=True, trace=intake.trace)
+    await call.app.of(MachineCreations).create(creation)
+
+
+async def _delete(call: MessageCall) -> None:
+    """Delete a machine; `target` names it, so that no confirmation is needed."""
+    tenant, place, body = await _tenant_of(call), _place_of(call.intake.body), _rest_of(call.intake.body)
+    parse(DeleteByMessage, body)
+    named = machine_named(call.intake.target or "", place)
+    request = ChangeRequest(tenant, Action.DELETE, named, body, call.actor, call.intake.key, call.intake.trace)
+    await call.app.of(MachineChanges).delete(request, None)
+
+
+async def _cancel(call: MessageCall) -> None:
+    """Cancel an operation before it has started."""
+    await call.app.commands.cancel(await find_by_message(call.app, VIRTUAL_MACHINE, call.intake), call.actor)
+
+
+async def _retry(call: MessageCall) -> None:
+    """Look at an operation now."""
+    await call.app.commands.retry(await find_by_message(call.app, VIRTUAL_MACHINE, call.intake), call.actor)
+
+
+async def _tenant_of(call: MessageCall) -> Tenant:
+    """Return the tenant that a message names; refuses with `InvalidRequest` where it names none, with `NotFound` an unknown one."""
+    name = call.intake.tenant
+    if name is None:
+        raise Refused(ErrorCode.INVALID_REQUEST, "Messages on this queue need the name of their tenant.", target="tenant")
+    tenant = await call.app.registry.by_name(name)
+    if tenant is None:
+        raise not_found(f"tenant '{name}'", target="tenant")
+    return tenant
+
+
+def _place_of(body: JsonObject) -> dict[str, str]:
+    place: dict[str, str] = {}
+    for name in _PLACE:
+        value = body.get(name)
+        if value is not None and not isinstance(value, str):
+            raise wrong(name, "This must be a text.")
+        if isinstance(value, str):
+            place[name] = value
+    return place
+
+
+def _rest_of(body: JsonObject) -> JsonObject:
+    return {name: value for name, value in body.items() if name not in _PLACE}
+
+
+MESSAGES = {
+    (VIRTUAL_MACHINE.name, operation): Message(Role.TENANTS_WRITE, handler, creates=operation == Action.CREATE)
+    for operation, handler in (
+        (Action.CREATE, _create),
+        (Action.DELETE, _delete),
+        (Action.START, _power(Action.START, NoBody)),
+        (Action.SHUT_DOWN, _power(Action.SHUT_DOWN, ShutDown)),
+        (Action.RESTART, _power(Action.RESTART, NoBody)),
+        ("cancel", _cancel),
+        ("retry", _retry),
+    )
+}

@@ -1,0 +1,99 @@
+"""The workflow of the kind `virtualMachine`: the steps of its actions, and the checks that follow them.
+
+Every action begins with `beginning`: there the core reads whether the tenant still owns what it is about.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from shared.access.records.tenant import Backend
+from shared.clock import Clock
+from shared.operations.model.models import Operation
+from shared.operations.model.rows import Active
+from shared.operations.running.claims import Claim
+from shared.operations.running.outcomes import Checked, Next, Outcome, Unread
+from shared.operations.running.workflow import Workflow
+from shared.virtual_machines.gateway import Gateways
+from shared.virtual_machines.kinds import Action
+from shared.virtual_machines.state import MachineState
+from shared.virtual_machines.steps import creating, deleting, power
+from shared.virtual_machines.steps.creating import CreationSteps, check_creations
+from shared.virtual_machines.steps.deleting import DeletionSteps, check_deletions
+from shared.virtual_machines.steps.power import PowerSteps, check_power
+from shared.virtual_machines.steps.tidying import TidyingSteps
+
+BEGINNING = "beginning"
+_FIRST: Mapping[Action, str] = {
+    Action.CREATE: creating.ADMITTING,
+    Action.DELETE: deleting.NOTING,
+    Action.START: power.POWERING,
+    Action.SHUT_DOWN: power.POWERING,
+    Action.RESTART: power.POWERING,
+}
+"""The first step of each action."""
+
+
+_CHECKS = {power.FOLLOWING: check_power, creating.PROVISIONING: check_creations, deleting.FOLLOWING: check_deletions}
+
+
+@dataclass(frozen=True, slots=True)
+class MachineSteps:
+    """The steps of all actions."""
+
+    power: PowerSteps
+    creation: CreationSteps
+    deletion: DeletionSteps
+    tidying: TidyingSteps
+
+
+@dataclass(frozen=True, slots=True)
+class MachineChecks:
+    """The checks of operations on machines."""
+
+    gateways: Gateways
+    clock: Clock
+
+    async def check(self, rows: Sequence[Active]) -> Mapping[str, Checked | Unread]:
+        """Check operations side by side, those of one step together."""
+        by_step: dict[str, list[Active]] = defaultdict(list)
+        for row in rows:
+            by_step[row.step].append(row)
+        gateway, found = self.gateways[Backend.RESOURCE_MANAGER], dict[str, Checked | Unread]()
+        for step, members in by_step.items():
+            found |= await _CHECKS[step](gateway, self.clock, members)
+        return found
+
+
+def machine_workflow(steps: MachineSteps, checks: MachineChecks) -> Workflow:
+    """Return the workflow."""
+    return Workflow(
+        {
+            BEGINNING: _beginning,
+            power.POWERING: steps.power.powering,
+            power.FOLLOWING: steps.power.following,
+            power.FINISHING: steps.power.finishing,
+            creating.ADMITTING: steps.creation.admitting,
+            creating.PREPARING: steps.creation.preparing,
+            creating.CREATING: steps.creation.creating,
+            creating.PROVISIONING: steps.creation.provisioning,
+            creating.FINISHING: steps.creation.finishing,
+            deleting.NOTING: steps.deletion.noting,
+            deleting.DELETING: steps.deletion.deleting,
+            deleting.FOLLOWING: steps.deletion.following,
+            creating.TIDYING: steps.tidying.tidying,
+        },
+        check=checks.check,
+        subjects=_subjects,
+        tidying=creating.TIDYING,
+    )
+
+
+async def _beginning(claim: Claim) -> Outcome:
+    """Go on with the first step of the action."""
+    return Next(_FIRST[Action(claim.operation.action or "")])
+
+
+def _subjects(operation: Operation) -> tuple[str, ...]:
+    machine = MachineState.of(dict(operation.data)).machine
+    return (str(machine),) if machine is not None else ()
