@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from shared.arm.reading import id_key, own_id
 from shared.clock import Clock
@@ -32,7 +32,7 @@ class Listing:
             [collection for found, _ in parts for collection in found.collections],
         )
         problems = [*not_enabled, *(problem for _, of_one in parts for problem in of_one)]
-        return inventory_of(InventorySource.LISTING, taken_at, documents, problems)
+        return replace(inventory_of(InventorySource.LISTING, taken_at, documents, problems), listed=tuple(wanted))
 
     async def _subscription(self, subscription: str) -> tuple[Documents, list[Problem]]:
         read = await asyncio.gather(*(self._list(subscription, resource) for resource in ListedResource))

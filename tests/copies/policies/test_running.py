@@ -291,7 +291,7 @@ UNREADABLE = [
 @pytest.mark.parametrize("fault", UNREADABLE, ids=lambda fault: str(fault["path"]).rpartition("/")[2])
 def test_an_inventory_that_is_not_complete_ends_the_run_as_failed_and_deletes_nothing(start: Start, fault: Json) -> None:
     async def story(world: World) -> None:
-        await world.put("daily", policy(enabled=False))
+        await world.put("daily", policy(enabled=False, selector={"virtualMachineIds": [machine_id("fleet000")]}))
         world.fault("error", method="GET", **fault, **LASTS)
         run = await ended(world, await by_hand(world), minutes=10)
         assert (run["status"], run["error"]["code"], run["inventory"]["complete"]) == ("Failed", "InventoryIncomplete", False)
@@ -300,6 +300,32 @@ def test_an_inventory_that_is_not_complete_ends_the_run_as_failed_and_deletes_no
             "InventoryIncomplete"
         ]
         assert [one for one in world.effects() if one["method"] == "DELETE"] == []
+
+    start(story)
+
+
+def test_a_page_of_the_graph_that_is_missing_ends_the_run_as_failed(start: Start) -> None:
+    async def story(world: World) -> None:
+        await world.put("daily", policy(enabled=False))
+        world.fault("graphPartial", path="ResourceGraph", **LASTS)
+        run = await ended(world, await by_hand(world), minutes=10)
+        assert (run["status"], run["error"]["code"]) == ("Failed", "InventoryIncomplete")
+        assert (run["inventory"]["source"], run["inventory"]["complete"]) == ("resourceGraph", False)
+        assert run["counts"]["copies"]["usable"] == 3, "what was found is copied"
+
+    start(story)
+
+
+def test_both_inventories_select_the_same_and_listing_takes_over_where_the_graph_does_not_answer(start: Start) -> None:
+    async def story(world: World) -> None:
+        everything = {"everything": True, "exclude": {"virtualMachineIds": [machine_id("fleet002")]}}
+        await world.put("daily", policy(enabled=False, selector=everything))
+        by_graph = await world.get("/copy-policies/daily/plan")
+        world.fault("error", method="POST", path="ResourceGraph", status=503, **LASTS)
+        by_listing = await world.get("/copy-policies/daily/plan")
+        assert [plan["inventory"]["source"] for plan in (by_graph, by_listing)] == ["resourceGraph", "listing"]
+        assert (by_graph["hash"], by_graph["value"]) == (by_listing["hash"], by_listing["value"])
+        assert (by_graph["forecast"]["calls"]["graphQueries"], by_listing["forecast"]["calls"]["graphQueries"]) == (1, 0)
 
     start(story)
 
