@@ -162,7 +162,7 @@ class History:
                 app.platform.clear_faults()
             await self._replay(app, fleet)
             rows = await fleet.active()
-            if not rows and not app.failed and not any(map(fleet.waiting, (REQUESTS, COPY_REQUESTS))) and not await self._rejected(fleet):
+            if not rows and not any(map(fleet.waiting, (REQUESTS, COPY_REQUESTS))) and not await self._rejected(fleet):
                 return
             for row in rows:
                 if failing.wanted:

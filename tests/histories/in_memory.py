@@ -437,9 +437,12 @@ class MemoryHost:
         waiting = queues.setdefault(name, deque())
         yield SimpleNamespace(
             send_message=waiting.append,
-            get_queue_properties=lambda: SimpleNamespace(approximate_message_count=len(waiting)),
+            get_queue_properties=lambda: SimpleNamespace(approximate_message_count=len(waiting) + self._hidden(name)),
             clear_messages=waiting.clear,
         )
+
+    def _hidden(self, name: str) -> int:
+        return sum(delivery.queue == name for delivery in self._app.failed)
 
     def messages(self, name: str) -> list[str]:
         """Take all messages off a queue."""
