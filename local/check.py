@@ -48,7 +48,7 @@ def left_out(changed: Iterable[str] | None) -> list[str]:
 def steps(changed: Iterable[str] | None) -> tuple[dict[str, Sequence[str]], dict[str, Sequence[str]]]:
     """Return the command of each step, by its name: two rows of steps that run side by side."""
     ignored = tuple(f"--ignore=tests/{folder}" for folder in left_out(changed))
-    static = {
+    static: dict[str, Sequence[str]] = {
         "lint": (sys.executable, "-m", "ruff", "check", "."),
         "format": (sys.executable, "-m", "ruff", "format", "--check", "."),
         "arrows": (sys.executable, "-c", _ARROWS),
