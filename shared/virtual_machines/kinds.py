@@ -17,6 +17,9 @@ class Action(StrEnum):
     START = "start"
     SHUT_DOWN = "shutDown"
     RESTART = "restart"
+    ADD_DATA_DISK = "addDataDisk"
+    MODIFY_DATA_DISK = "modifyDataDisk"
+    REMOVE_DATA_DISK = "removeDataDisk"
 
 
 def _path(operation: Operation) -> str:

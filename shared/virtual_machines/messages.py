@@ -10,12 +10,14 @@ from shared.errors import ErrorCode, Refused
 from shared.operations.model.models import JsonObject
 from shared.secrets.requests import refuse_plain, separate
 from shared.values.documents import Request
-from shared.virtual_machines.creating import CreationRequest, MachineCreations
+from shared.virtual_machines.accepting.changes import ChangeRequest, MachineChanges
+from shared.virtual_machines.accepting.creations import CreationRequest, MachineCreations
+from shared.virtual_machines.accepting.disks import DiskChanges
 from shared.virtual_machines.kinds import VIRTUAL_MACHINE, Action
 from shared.virtual_machines.reading.machines import machine_named
-from shared.virtual_machines.requests.changes import DeleteDisks, ShutDown
-from shared.virtual_machines.requests.machine import CreateMachine
-from shared.virtual_machines.service import ChangeRequest, MachineChanges
+from shared.virtual_machines.requests.changes import DeleteDisks, ModifyDataDisk, RemoveDataDisk, ShutDown
+from shared.virtual_machines.requests.fields import Lun
+from shared.virtual_machines.requests.machine import CreateMachine, DataDisk
 from shared.web.calls import find_by_message
 from shared.web.documents import parse, wrong
 
@@ -24,6 +26,18 @@ _PLACE = ("service", "subscriptionId")
 
 class NoBody(Request):
     """A change without members of its own."""
+
+
+class OnLun(Request):
+    """The LUN that a message names."""
+
+    lun: Lun
+
+
+class RemoveByMessage(Request):
+    """The removal of a data disk that a message names."""
+
+    delete_disk: bool = False
 
 
 class DeleteByMessage(Request):
@@ -60,6 +74,38 @@ async def _delete(call: MessageCall) -> None:
     named = machine_named(call.intake.target or "", place)
     request = ChangeRequest(tenant, Action.DELETE, named, body, call.actor, call.intake.key, call.intake.trace)
     await call.app.of(MachineChanges).delete(request, None)
+
+
+async def _add_disk(call: MessageCall) -> None:
+    """Add a data disk."""
+    request = await _change(call, Action.ADD_DATA_DISK)
+    await call.app.of(DiskChanges).add(request, parse(DataDisk, request.body))
+
+
+async def _modify_disk(call: MessageCall) -> None:
+    """Change the data disk on a LUN."""
+    lun = parse(OnLun, {"lun": call.intake.body.get("lun")}).lun
+    request = await _change(call, Action.MODIFY_DATA_DISK, lun)
+    await call.app.of(DiskChanges).modify(request, lun, parse(ModifyDataDisk, request.body))
+
+
+async def _remove_disk(call: MessageCall) -> None:
+    """Remove the data disk on a LUN; the message names it, so that no confirmation is needed."""
+    lun = parse(OnLun, {"lun": call.intake.body.get("lun")}).lun
+    request = await _change(call, Action.REMOVE_DATA_DISK, lun)
+    removal = parse(RemoveByMessage, request.body)
+    confirmed = RemoveDataDisk.model_validate({"deleteDisk": removal.delete_disk, "confirm": str(lun)})
+    await call.app.of(DiskChanges).remove(request, lun, confirmed, confirmed=True)
+
+
+async def _change(call: MessageCall, action: Action, lun: int | None = None) -> ChangeRequest:
+    """Return the change of a machine that a message asks for; a LUN that the path would have is taken out of its body."""
+    tenant, place, body = await _tenant_of(call), _place_of(call.intake.body), _rest_of(call.intake.body)
+    if lun is not None:
+        body = {name: value for name, value in body.items() if name != "lun"}
+    part = {"lun": str(lun)} if lun is not None else {}
+    named = machine_named(call.intake.target or "", place)
+    return ChangeRequest(tenant, action, named, body, call.actor, call.intake.key, call.intake.trace, part=part)
 
 
 async def _cancel(call: MessageCall) -> None:
@@ -103,6 +149,9 @@ MESSAGES = {
     for operation, handler in (
         (Action.CREATE, _create),
         (Action.DELETE, _delete),
+        (Action.ADD_DATA_DISK, _add_disk),
+        (Action.MODIFY_DATA_DISK, _modify_disk),
+        (Action.REMOVE_DATA_DISK, _remove_disk),
         (Action.START, _power(Action.START, NoBody)),
         (Action.SHUT_DOWN, _power(Action.SHUT_DOWN, ShutDown)),
         (Action.RESTART, _power(Action.RESTART, NoBody)),

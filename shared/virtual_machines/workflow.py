@@ -17,9 +17,10 @@ from shared.operations.running.workflow import Workflow
 from shared.virtual_machines.gateway import Gateways
 from shared.virtual_machines.kinds import Action
 from shared.virtual_machines.state import MachineState
-from shared.virtual_machines.steps import creating, deleting, power
+from shared.virtual_machines.steps import creating, deleting, disks, power
 from shared.virtual_machines.steps.creating import CreationSteps, check_creations
 from shared.virtual_machines.steps.deleting import DeletionSteps, check_deletions
+from shared.virtual_machines.steps.disks import DiskSteps
 from shared.virtual_machines.steps.power import PowerSteps, check_power
 from shared.virtual_machines.steps.tidying import TidyingSteps
 
@@ -30,6 +31,9 @@ _FIRST: Mapping[Action, str] = {
     Action.START: power.POWERING,
     Action.SHUT_DOWN: power.POWERING,
     Action.RESTART: power.POWERING,
+    Action.ADD_DATA_DISK: disks.MAKING,
+    Action.MODIFY_DATA_DISK: disks.MODIFYING,
+    Action.REMOVE_DATA_DISK: disks.DETACHING,
 }
 """The first step of each action."""
 
@@ -45,6 +49,7 @@ class MachineSteps:
     creation: CreationSteps
     deletion: DeletionSteps
     tidying: TidyingSteps
+    disks: DiskSteps
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +86,11 @@ def machine_workflow(steps: MachineSteps, checks: MachineChecks) -> Workflow:
             deleting.NOTING: steps.deletion.noting,
             deleting.DELETING: steps.deletion.deleting,
             deleting.FOLLOWING: steps.deletion.following,
+            disks.MAKING: steps.disks.making_disk,
+            disks.ATTACHING: steps.disks.attaching,
+            disks.MODIFYING: steps.disks.modifying,
+            disks.DETACHING: steps.disks.detaching,
+            disks.DELETING: steps.disks.deleting,
             creating.TIDYING: steps.tidying.tidying,
         },
         check=checks.check,

@@ -92,6 +92,8 @@ BODIES: dict[str, Callable[[Things], Json]] = {
         "firstAt": (datetime.now(UTC) + timedelta(days=1)).isoformat(),
     },
     "CreateMachine": lambda _: {"name": "a", "service": "s", "size": "x", "osDisk": {"existing": "d"}},
+    "DataDisk": lambda _: {"sizeGB": 1},
+    "ModifyDataDisk": lambda _: {"sizeGB": 1},
     "ShutDown": lambda _: {"state": "stopped"},
     "ProtectionPolicyRequest": lambda its: {
         "cloud": its.cloud,

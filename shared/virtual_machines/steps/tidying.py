@@ -41,13 +41,13 @@ class TidyingSteps:
     async def tidying(self, claim: Claim) -> Outcome:
         """Remove what is to go, in its order; what cannot be removed is tried for a day, and named by the result."""
         detail, state = PiecesDetail.of(claim.detail), MachineState.of(claim.data)
-        creation = claim.operation.action == Action.CREATE
-        keep = creation and _keeps(claim)
+        own_only = claim.operation.action != Action.DELETE
+        keep = own_only and _keeps(claim)
         order = [] if keep else _order(detail)
         own, shared = [n for n in order if detail.pieces[n].part not in _SHARED], [n for n in order if detail.pieces[n].part in _SHARED]
-        wait = await self.making.remove(claim, detail, own, own_only=creation)
+        wait = await self.making.remove(claim, detail, own, own_only=own_only)
         if wait is None and shared and not any(detail.pieces[number].reason for number in own):
-            wait = await self._remove_shared(claim, detail, shared, own_only=creation)
+            wait = await self._remove_shared(claim, detail, shared, own_only=own_only)
         if wait is not None:
             return wait
         blocked = [piece for piece in detail.pieces if piece.reason and not piece.gone and not piece.keep]
