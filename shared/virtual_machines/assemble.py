@@ -6,6 +6,7 @@ from shared.capability import Core, Parts
 from shared.virtual_machines.accepting.changes import MachineChanges
 from shared.virtual_machines.accepting.creations import MachineCreations
 from shared.virtual_machines.accepting.disks import DiskChanges
+from shared.virtual_machines.accepting.estate import EstateChanges
 from shared.virtual_machines.creation.reading import CreationReader
 from shared.virtual_machines.kinds import VIRTUAL_MACHINE
 from shared.virtual_machines.messages import MESSAGES
@@ -17,6 +18,7 @@ from shared.virtual_machines.resource_manager.resources import ResourceManagerRe
 from shared.virtual_machines.steps.creating import CreationSteps
 from shared.virtual_machines.steps.deleting import DeletionSteps
 from shared.virtual_machines.steps.disks import DiskSteps
+from shared.virtual_machines.steps.estate import EstateSteps
 from shared.virtual_machines.steps.making import Making
 from shared.virtual_machines.steps.power import PowerSteps
 from shared.virtual_machines.steps.tidying import TidyingSteps
@@ -36,10 +38,12 @@ def assemble(core: Core) -> Parts:
         deletion=DeletionSteps(gateways, resources, core.clock, core.timings),
         tidying=TidyingSteps(making, core.locks, core.clock),
         disks=DiskSteps(gateways, making, core.clock, core.timings),
+        estate=EstateSteps(gateways, making, core.clock, core.timings),
     )
     changes = MachineChanges(core.acceptance, core.commands, core.locks, gateways)
     creations = MachineCreations(core.acceptance, core.locks, gateways, reader, core.secret_references)
     estate = EstateReader(gateways, resources, Catalogue(core.clients, core.clock), plans)
+    estate_changes = EstateChanges(core.acceptance, changes, estate)
     disk_changes = DiskChanges(core.acceptance, changes, resources)
     return Parts(
         services=(
@@ -48,6 +52,7 @@ def assemble(core: Core) -> Parts:
             creations,
             estate,
             disk_changes,
+            estate_changes,
         ),
         workflows={VIRTUAL_MACHINE.name: machine_workflow(steps, MachineChecks(gateways, core.clock))},
         messages=MESSAGES,

@@ -13,9 +13,18 @@ from shared.values.documents import Request
 from shared.virtual_machines.accepting.changes import ChangeRequest, MachineChanges
 from shared.virtual_machines.accepting.creations import CreationRequest, MachineCreations
 from shared.virtual_machines.accepting.disks import DiskChanges
+from shared.virtual_machines.accepting.estate import EstateChanges
 from shared.virtual_machines.kinds import VIRTUAL_MACHINE, Action
 from shared.virtual_machines.reading.machines import machine_named
-from shared.virtual_machines.requests.changes import DeleteDisks, ModifyDataDisk, RemoveDataDisk, ShutDown
+from shared.virtual_machines.requests.changes import (
+    Capture,
+    CreateImage,
+    CreateService,
+    DeleteDisks,
+    ModifyDataDisk,
+    RemoveDataDisk,
+    ShutDown,
+)
 from shared.virtual_machines.requests.fields import Lun
 from shared.virtual_machines.requests.machine import CreateMachine, DataDisk
 from shared.web.calls import find_by_message
@@ -108,6 +117,47 @@ async def _change(call: MessageCall, action: Action, lun: int | None = None) -> 
     return ChangeRequest(tenant, action, named, body, call.actor, call.intake.key, call.intake.trace, part=part)
 
 
+async def _create_service(call: MessageCall) -> None:
+    """Create a service."""
+    service = parse(CreateService, call.intake.body)
+    await call.app.of(EstateChanges).create_service(await _creation(call, Action.CREATE_SERVICE, service.name), service)
+
+
+async def _create_image(call: MessageCall) -> None:
+    """Create an image."""
+    image = parse(CreateImage, call.intake.body)
+    await call.app.of(EstateChanges).create_image(await _creation(call, Action.CREATE_IMAGE, image.name), image)
+
+
+async def _delete_image(call: MessageCall) -> None:
+    """Delete an image; `target` names it, so that no confirmation is needed."""
+    request = await _change(call, Action.DELETE_IMAGE)
+    parse(NoBody, request.body)
+    await call.app.of(EstateChanges).delete_image(request, None, _place_of(call.intake.body))
+
+
+async def _delete_disk(call: MessageCall) -> None:
+    """Delete a disk; `target` names it, so that no confirmation is needed."""
+    request = await _change(call, Action.DELETE_DISK)
+    parse(NoBody, request.body)
+    await call.app.of(EstateChanges).delete_disk(request, None, _place_of(call.intake.body))
+
+
+async def _capture(call: MessageCall) -> None:
+    """Make an image of a machine; `target` names it, so that no confirmation is needed."""
+    request = await _change(call, Action.CAPTURE)
+    capture = parse(Capture, {"confirm": "by message", **request.body})
+    if capture.reprovision is not None:
+        refuse_plain(separate(capture, request.body))
+    await call.app.of(EstateChanges).capture(request, capture, confirmed=True)
+
+
+async def _creation(call: MessageCall, action: Action, name: str) -> ChangeRequest:
+    """Return the creation that a message asks for; all of its body is what it makes."""
+    tenant, intake = await _tenant_of(call), call.intake
+    return ChangeRequest(tenant, action, machine_named(name, {}), intake.body, call.actor, intake.key, intake.trace)
+
+
 async def _cancel(call: MessageCall) -> None:
     """Cancel an operation before it has started."""
     await call.app.commands.cancel(await find_by_message(call.app, VIRTUAL_MACHINE, call.intake), call.actor)
@@ -144,14 +194,20 @@ def _rest_of(body: JsonObject) -> JsonObject:
     return {name: value for name, value in body.items() if name not in _PLACE}
 
 
+_CREATING = frozenset({Action.CREATE, Action.CREATE_SERVICE, Action.CREATE_IMAGE})
 MESSAGES = {
-    (VIRTUAL_MACHINE.name, operation): Message(Role.TENANTS_WRITE, handler, creates=operation == Action.CREATE)
+    (VIRTUAL_MACHINE.name, operation): Message(Role.TENANTS_WRITE, handler, creates=operation in _CREATING)
     for operation, handler in (
         (Action.CREATE, _create),
         (Action.DELETE, _delete),
         (Action.ADD_DATA_DISK, _add_disk),
         (Action.MODIFY_DATA_DISK, _modify_disk),
         (Action.REMOVE_DATA_DISK, _remove_disk),
+        (Action.CREATE_SERVICE, _create_service),
+        (Action.CREATE_IMAGE, _create_image),
+        (Action.DELETE_IMAGE, _delete_image),
+        (Action.DELETE_DISK, _delete_disk),
+        (Action.CAPTURE, _capture),
         (Action.START, _power(Action.START, NoBody)),
         (Action.SHUT_DOWN, _power(Action.SHUT_DOWN, ShutDown)),
         (Action.RESTART, _power(Action.RESTART, NoBody)),

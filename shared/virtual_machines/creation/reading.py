@@ -172,10 +172,16 @@ def require_own(tenant: Tenant, request: CreateMachine) -> None:
 
 def require_own_disk(tenant: Tenant, disk: DataDisk, prefix: str = "") -> None:
     """Refuse with `NotFound` the source of a disk that is not the tenant's; `prefix` is where the disk is in the body."""
-    if isinstance(disk.source, DiskSource):
-        _own(tenant, disk.source.id, f"{prefix}source.id")
-    if isinstance(disk.source, BlobSource):
-        account = disk.source.storage_account_id
+    if disk.source is not None:
+        require_own_source(tenant, disk.source, prefix)
+
+
+def require_own_source(tenant: Tenant, source: BlobSource | DiskSource, prefix: str = "") -> None:
+    """Refuse with `NotFound` a source of a disk or an image that is not the tenant's."""
+    if isinstance(source, DiskSource):
+        _own(tenant, source.id, f"{prefix}source.id")
+    if isinstance(source, BlobSource):
+        account = source.storage_account_id
         if account.lower() not in {one.lower() for one in tenant.storage_accounts}:
             raise not_found(f"storage account '{account}'", target=f"{prefix}source.storageAccountId")
 

@@ -133,11 +133,12 @@ class EstateReader:
         gateway_of(self.gateways, tenant)
         kind, region = query.get("kind"), query.get("region")
         own = subscriptions_of(tenant, query.get("subscriptionId")) if kind != ImageKind.PLAN else ()
-        places = ((_PLAN,) if kind != ImageKind.OWN and "subscriptionId" not in query else ()) + own
+        of_plan = await self._plan_images(tenant) if kind != ImageKind.OWN and "subscriptionId" not in query else []
+        places = ((_PLAN,) if of_plan else ()) + own
 
         async def read(place: str) -> list[Image]:
             if place == _PLAN:
-                return await self._plan_images(tenant)
+                return of_plan
             found = [image_of(one) for one in await self.resources.in_subscription(place, IMAGE_TYPE)]
             return [one for one in found if region is None or one.region == "".join(region.split()).lower()]
 
