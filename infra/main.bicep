@@ -97,6 +97,7 @@ param options optionsType = {
   ]
   budgetShare: '0.5'
   callsInFlight: 64
+  inventory: 'resourceGraph'
   leaseSeconds: 90
   traceShare: '0.1'
 }

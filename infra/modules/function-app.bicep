@@ -120,6 +120,9 @@ type optionsType = {
   @maxValue(512)
   callsInFlight: int
 
+  @description('FARSHORE_INVENTORY: how copy policies find their VMs.')
+  inventory: ('resourceGraph' | 'listing')
+
   @description('FARSHORE_LEASE_SECONDS: how long a step owns its operation.')
   @minValue(60)
   @maxValue(600)
@@ -242,6 +245,7 @@ resource appSettings 'Microsoft.Web/sites/config@2024-11-01' = {
     AzureWebJobsStorage__tableServiceUri: storage.tableUri
     FARSHORE_BUDGET_SHARE: options.budgetShare
     FARSHORE_CALLS_IN_FLIGHT: string(options.callsInFlight)
+    FARSHORE_INVENTORY: options.inventory
     FARSHORE_CAPABILITIES: join(capabilities, ',')
     FARSHORE_KEY_VAULT_SUFFIX: substring(environment().suffixes.keyvaultDns, 1)
     FARSHORE_KEY_VAULT_URL: keyVaultUrl
