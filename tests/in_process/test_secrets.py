@@ -118,17 +118,14 @@ def test_the_password_of_an_installation_is_in_the_vault_and_nowhere_else(
     audit(secrets.values, storage=stack.storage, texts={"answers": answers, "log": caplog.text, **simulated(stack)})
 
 
-WINDOWS = {"publisher": "MicrosoftWindowsServer", "offer": "WindowsServer", "sku": "2022-datacenter-azure-edition", "version": "latest"}
-
-
 def _machine(stack: Running, password: dict[str, str]) -> dict[str, object]:
     networks = stack.control("GET", "estate")["virtualNetworks"]
     network = next(one["id"] for one in networks if one["id"].endswith("/contoso-westeurope"))
     return {
         "name": f"m-{uuid.uuid4().hex[:8]}",
         "service": "contoso-production",
-        "size": "Standard_D2s_v3",
-        "image": WINDOWS,
+        "size": "Small",
+        "image": "windows-2022",
         "adminUsername": "azureuser",
         "adminPassword": password,
         "subnetId": f"{network}/subnets/default",
