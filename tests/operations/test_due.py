@@ -14,6 +14,7 @@ from shared.operations.model.due import entry_keys
 from shared.operations.model.identity import all_partitions
 from shared.operations.model.models import Status
 from shared.operations.model.rows import Active
+from shared.operations.outside.messages import read_check
 from shared.operations.running.budgets import Observed
 from shared.operations.running.outcomes import Checked
 from shared.operations.running.tick import Sweeps
@@ -126,6 +127,18 @@ async def test_a_budget_lets_a_part_of_a_shared_entry_go(core: Core) -> None:
     assert (await core.tick.run()).checks == 13
     await core.work()
     assert sorted(operation for checked in core.toys.checked for operation in checked) == sorted(ids)
+
+
+async def test_checks_of_many_groups_are_held_in_few_transactions_and_all_sent(core: Core, another: Another, proxy: StorageProxy) -> None:
+    def followed(number: int, row: Active) -> Active:
+        return replace(row, group=f"sub-{number // 2}/read", dispatched=False, next_at=to_text(core.clock.now()), status=Status.RUNNING)
+
+    ids = await core.stand([new(f"many-{number}", first_step="followed") for number in range(120)], followed)
+    calls = await _tick(core, another, proxy)
+    assert len([path for method, path in calls if method == "POST" and path.endswith("$batch")]) == 2, "three changes for each two of them"
+    messages = [read_check(text) for text in await core.take(CHECK_QUEUE)]
+    assert sorted(operation for message in messages if message for operation in message.ids) == sorted(ids)
+    assert await _entries(core) == 60
 
 
 async def test_two_ticks_at_once_send_shared_checks_once(core: Core, another: Another) -> None:

@@ -145,13 +145,28 @@ def _waits_longer(first: Active, row: Active, now: datetime) -> bool:
     return from_text(row.next_at) - from_text(first.next_at) > waits / _LATEST_SHARE
 
 
-def held_together(entries: Sequence[Due], until: str, sent_at: str, name: str) -> tuple[Due, list[Change]]:
-    """Return the entry, under a new name, that holds the due checks of entries of one group until a time, and the changes: each of these
-    entries must be as it was read.
+def is_own(entries: Sequence[Due]) -> bool:
+    """Whether entries are one entry of one row."""
+    return len(entries) == 1 and not entries[0].is_shared
+
+
+def held_as(entries: Sequence[Due], until: str, sent_at: str, name: str, stamp: str) -> tuple[Due, list[Change]]:
+    """Return the entry that holds the due operations of entries of one group until a time, and the changes: each must be as it was read.
+
+    An entry of one row moves, and its row with it; others are joined under a new name. `sent_at` is when their message is sent, empty where
+    none is; `stamp` shows who made the changes.
     """
+    first, own = entries[0], is_own(entries)
     ids = tuple(dict.fromkeys(operation for entry in entries for operation in entry.ids))
-    one = replace(entries[0], name=name, ids=ids, at=until, sent_at=sent_at, etag="")
-    return one, [*(Change("delete", _keys(entry), entry.etag) for entry in entries), written(one)]
+    one = replace(first, name=first.name if own else name, ids=ids, at=until, sent_at=sent_at or first.sent_at, etag="")
+    changes = [
+        *(Change("delete", _keys(entry), entry.etag) for entry in entries),
+        Change("upsert", {**_entity(one), "stamp": stamp}),
+    ]
+    if own:
+        row: Entity = {"nextAt": until, "dispatched": True, "due": _mark(until, first.group, first.version)}
+        changes.append(Change("merge", {"PartitionKey": first.partition, "RowKey": rows.active_key(first.id), **row}))
+    return one, changes
 
 
 def written(entry: Due) -> Change:
@@ -162,20 +177,6 @@ def written(entry: Due) -> Change:
 def cut(entry: Due, count: int, name: str) -> tuple[Due, Due]:
     """Return an entry with only its first operations, and one of a new name with the others."""
     return replace(entry, ids=entry.ids[:count]), replace(entry, ids=entry.ids[count:], name=name, etag="")
-
-
-def held(entry: Due, until: str, sent_at: str, stamp: str) -> list[Change]:
-    """Return the changes that hold a due operation until a time: its entry moves if it is as it was read, and its row with it.
-
-    `sent_at` is when its message is sent, empty where none is; `stamp` shows who made the changes.
-    """
-    moved = replace(entry, at=until, sent_at=sent_at or entry.sent_at)
-    row: Entity = {"nextAt": until, "dispatched": True, "due": _mark(until, entry.group, entry.version)}
-    return [
-        Change("delete", _keys(entry), entry.etag),
-        Change("upsert", {**_entity(moved), "stamp": stamp}),
-        Change("merge", {"PartitionKey": entry.partition, "RowKey": rows.active_key(entry.id), **row}),
-    ]
 
 
 def entry_keys(row: Active) -> list[Entity]:

@@ -155,8 +155,8 @@ class Tick:
         """Hold checks, and return the entries that hold those which were still as they were read."""
         now = self.clock.now()
         until, sent = to_text(now + dispatch_hold(self.clock.speed)), to_text(now)
-        groups = _by(due, lambda entry: (entry.partition, entry.kind, entry.group, entry.version))
-        held = await _a_few_at_a_time(self.store.due_rows.hold_checks(entries, until, sent) for entries in groups.values())
+        partitions = _by(due, lambda entry: entry.partition).values()
+        held = await _a_few_at_a_time(self.store.due_rows.hold_checks(entries, until, sent) for entries in partitions)
         return [entry for entries in held for entry in entries]
 
     async def _queue(self, steps: Sequence[Due], checks: Sequence[Due]) -> None:
