@@ -30,7 +30,7 @@ WINDOW = timedelta(hours=1)
 MARGIN = timedelta(seconds=5)
 """Azure counts its receipt by its own clock: the `Date` of its answer has whole seconds, and the local clock differs."""
 FALLBACK = timedelta(hours=1)
-"""The longest that a waiter sleeps: then it looks whether the turn is free without being woken, so that a lost wake costs an hour at most."""
+"""The longest that a waiter sleeps: then it looks by itself whether the turn is free. A lost wake costs an hour at most."""
 HASH_LENGTH = 8
 _MAY_STILL_RUN = 3
 
