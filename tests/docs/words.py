@@ -39,6 +39,7 @@ KEPT = {
     ("shared/copies/retention/source_points.py", "ours"): "the API's code NotOurs",
     ("shared/errors.py", "ours"): "the API's code NotOurs",
     ("shared/web/answers.py", "ours"): "the API's code NotOurs",
+    ("shared/copies/policies/plans/answers.py", "our"): "the API's member secondsAtOurShare",
     ("shared/virtual_machines/rules/passwords.py", "word"): "passwords that Azure refuses",
     ("local/simulation/compute/virtual_machines/names.py", "word"): "passwords that Azure refuses",
     ("shared/operations/outside/rejected.py", "told"): "the stored key of whether the event of a rejected message was sent",
