@@ -4,10 +4,14 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from local.journeys.failover import fail_over_and_back
+from local.journeys.policies import show_policies
 from local.stack import StackOptions
 
 #: Each journey takes the ports of a running stack and returns an exit code.
-JOURNEYS: Final[Mapping[str, Callable[[StackOptions], int]]] = {"failover": fail_over_and_back}
+JOURNEYS: Final[Mapping[str, Callable[[StackOptions], int]]] = {
+    "failover": fail_over_and_back,
+    "policies": show_policies,
+}
 #: Journeys that are named and not built yet.
 TO_COME: Final[Mapping[str, str]] = {
     "tenant": "a tenant's virtual machines",

@@ -44,6 +44,7 @@ def blocks(page: str) -> tuple[Block, ...]:
 
 README, QUICKSTART = blocks("README.md"), blocks("docs/quickstart.md")
 SHOWN: Mapping[tuple[str, int], tuple[str, ...]] = {
+    ("A policy in five commands", 1): ('"generatedAt"', '"nextSlot"', '"trigger": "manual"', '"value"'),
     ("Start a copy", 1): ("202 Accepted",),
     ("Start a copy", 2): ('"usable": false', "contoso-web01"),
     ("Follow it", 1): ('"usable": true',),
