@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 
 from shared.access.plans import HostingPlans
+from shared.access.records.azure_pack_subscriptions import TABLE as AZURE_PACK_SUBSCRIPTIONS
+from shared.access.records.azure_pack_subscriptions import AzurePackSubscriptions
 from shared.access.records.rows import TenantRows
 from shared.access.registrar import Registrar
 from shared.arm.api_versions import SUBSCRIPTIONS
@@ -28,7 +30,8 @@ def assemble(core: Core, checks: Sequence[ReadinessCheck]) -> Parts:
         return await core.clients.read_all(f"/subscriptions/{subscription_id}/locations", api_version=SUBSCRIPTIONS)
 
     key_vaults = (core.settings.key_vault_suffix, core.settings.key_vault_url)
-    tenants = TenantDocuments(registrar, core.registry, rows, plans, core.store, Locations(locations), *key_vaults)
+    packs = AzurePackSubscriptions(core.storage.table(AZURE_PACK_SUBSCRIPTIONS))
+    tenants = TenantDocuments(registrar, core.registry, rows, plans, core.store, Locations(locations), *key_vaults, packs)
     mappings = OwnershipMappings(Estate(core.clients), core.registry, rows, core.clock)
     runner = ReadinessRunner(core.registry, rows, core.clock)
     return Parts(

@@ -6,6 +6,7 @@ from functools import partial
 from shared.access.ownership import owner_of
 from shared.access.plans import HostingPlans
 from shared.access.principal import Principal, not_found
+from shared.access.records.azure_pack_subscriptions import AzurePackSubscriptions
 from shared.access.records.fields import is_name
 from shared.access.records.plan import HostingPlan
 from shared.access.records.rows import TenantRecord, TenantRows
@@ -63,6 +64,7 @@ class TenantDocuments:
     locations: Locations
     key_vaults: str
     own_key_vault: str | None = None
+    azure_packs: AzurePackSubscriptions | None = None
 
     async def get(self, caller: Principal, name: str) -> TenantRecord:
         """Return a tenant as it is now; refuses with `NotFound` another caller's, and a deleted one but for `Admin`."""
@@ -120,6 +122,7 @@ class TenantDocuments:
             if found.tenant.kind is TenantKind.PROVIDER:
                 raise Refused(ErrorCode.PROVIDER_CANNOT_BE_DELETED, "The provider runs Farshore and cannot be deleted.", target="tenant")
             await self._require_idle(name, "tenant")
+            await self._require_no_subscription(name)
             try:
                 await self.registrar.delete(found, caller.actor.id)
             except Conflict:
@@ -205,6 +208,16 @@ class TenantDocuments:
             details = [Problem(ErrorCode.TENANT_BUSY, f"The operation '{one}' has not ended.", one) for one in running]
             message = f"Operations of the tenant '{name}' have not ended. Cancel them, or wait."
             raise Refused(ErrorCode.TENANT_BUSY, message, target=target, details=details)
+
+    async def _require_no_subscription(self, name: str) -> None:
+        """Refuse with `TenantBusy` the deletion of a tenant that has subscriptions of Azure Pack: data centers, or imported ones."""
+        if self.azure_packs is None:
+            return
+        async for one in self.azure_packs.of_tenant(name):
+            message = (
+                f"The tenant '{name}' has the subscription {one.id} at '{one.installation}'. Delete its data centers first."
+            )
+            raise Refused(ErrorCode.TENANT_BUSY, message, target="tenant")
 
     async def _warnings(self, tenant: Tenant) -> tuple[str, ...]:
         """Return what was accepted and looks wrong."""
