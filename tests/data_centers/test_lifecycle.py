@@ -178,6 +178,9 @@ async def test_a_change_below_what_is_used_is_refused_unless_it_is_accepted() ->
         subscription = (await app.shown())["subscriptionId"]
         for number in range(3):
             app.machine(f"vm{number}", "Stopped", subscription)
+        refused = await app.act("change", {"resources": {"vmCount": 2}})
+        assert (refused.status, refused.code, refused.target) == (409, "BelowUsage", "resources.vmCount")
+        app.fault("error", method="GET", path="VirtualMachines|QuotaAndUsage", status=500, times=1)
         (operation,) = await app.until_ended(await app.act("change", {"resources": {"vmCount": 2}}))
         assert (operation["error"]["code"], operation["error"]["target"]) == ("BelowUsage", "resources.vmCount")
         (operation,) = await app.until_ended(await app.act("change", {"resources": {"vmCount": 2}, "acceptBelowUsage": True}))
@@ -201,6 +204,10 @@ async def test_a_change_without_a_difference_ends_unchanged_and_a_suspended_one_
         effects = app.effects()
         (operation,) = await app.until_ended(await app.act("change", {"resources": {"cpuCount": 8}}))
         assert (operation["status"], operation["result"]["changed"]) == ("Succeeded", False)
+        tag = (await app.request("GET", f"/tenants/{TENANT}/data-centers/10042")).headers["ETag"]
+        path, stale = f"/tenants/{TENANT}/data-centers/10042", {"If-Match": '"other"'}
+        assert (await app.request("PATCH", path, {"name": "x"}, headers=stale)).status == 412
+        assert (await app.request("PATCH", path, {"resources": {"cpuCount": 8}}, headers={"If-Match": tag})).status == 202
         (operation,) = await app.until_ended(await app.act("change", {"name": "Renamed"}))
         assert (operation["result"]["changed"], (await app.shown())["name"], app.effects()) == (True, "Renamed", effects)
         await app.until_ended(await app.act("suspend", {}))
@@ -216,9 +223,12 @@ async def test_a_deletion_needs_its_confirmation_and_is_refused_while_there_are_
             app.machine(name, status, subscription)
         path = f"/tenants/{TENANT}/data-centers/10042"
         assert (await app.request("DELETE", path)).target == "confirm"
+        refused = await app.act("delete")
+        assert (refused.status, refused.code) == (409, "MachinesExist")
+        assert {one["target"] for one in refused.body["error"]["details"]} == {"web", "idle"}
+        app.fault("error", method="GET", path="VirtualMachines", status=500, times=1)
         (operation,) = await app.until_ended(await app.act("delete"))
         assert (operation["status"], operation["error"]["code"]) == ("Failed", "MachinesExist")
-        assert {one["target"] for one in operation["error"]["details"]} == {"web", "idle"}
         (operation,) = await app.until_ended(await app.act("delete", {"deleteMachines": True}))
         assert (operation["status"], operation["result"]["machinesDeleted"]) == ("Succeeded", 2), operation
         assert not {"web", "idle"} & set(app.power())
