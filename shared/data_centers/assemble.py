@@ -56,7 +56,7 @@ def assemble(core: Core) -> Parts:
         connections,
         turns,
         admitting,
-        ActingAdmission(connections),
+        acting,
         core.registry,
         registrar,
         tenants,
