@@ -3,13 +3,17 @@
 import json
 import urllib.request
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 
+from local.journeys.data_center import order_and_delete
+from local.processes import ROOT
 from local.simulation.azure_pack.sample import PASSWORD, sample_installation
+from local.stack import StackOptions
 from tests.support.api import Caller, Reply
 from tests.support.in_process import in_process
 from tests.support.running import Running
@@ -98,3 +102,16 @@ def test_a_check_names_the_first_thing_that_is_wrong(pack: Running, provider: Ca
     assert found[failing] == "failure", found
     before = ("address", "tls", "signIn", "adminApi", "plans", "machines")
     assert {found[name] for name in before[before.index(failing) + 1 :]} == {"unknown"}
+
+
+def test_the_demo_of_a_data_center_runs_from_order_to_deletion(pack: Running, capsys: pytest.CaptureFixture[str]) -> None:
+    ports = [urlsplit(address).port or 0 for address in (pack.api, pack.azure)]
+    options = StackOptions(data=ROOT, port=ports[0], azure_port=ports[1])
+    with ThreadPoolExecutor(1) as pool:
+        journey = pool.submit(order_and_delete, options)
+        while not journey.done():
+            pack.advance("PT1M")
+        assert journey.result() == 0
+    shown = capsys.readouterr().out
+    assert [line[:2] for line in shown.splitlines() if line[:1].isdigit()] == [f"{number}." for number in range(1, 8)]
+    assert "1 of 2 machines ran" in shown
