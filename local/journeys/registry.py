@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Final
 
+from local.journeys.data_center import order_and_delete
 from local.journeys.failover import fail_over_and_back
 from local.journeys.policies import show_policies
 from local.journeys.tenant import tenant_and_machine
@@ -13,8 +14,5 @@ JOURNEYS: Final[Mapping[str, Callable[[StackOptions], int]]] = {
     "failover": fail_over_and_back,
     "tenant": tenant_and_machine,
     "policies": show_policies,
-}
-#: Journeys that are named and not built yet.
-TO_COME: Final[Mapping[str, str]] = {
-    "datacenter": "a virtual data center on Azure Pack",
+    "datacenter": order_and_delete,
 }
