@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from functions.serve import serve
 from shared.access.roles import Role
+from shared.audit.answers import AuditTrail
 from shared.copies.policies.document import PolicyDocument
 from shared.copies.policies.management.answers import PolicyBody
 from shared.copies.policies.plans.answers import PlanBody
@@ -13,6 +14,7 @@ from shared.copies.policy_requests import (
     DRY_RUN,
     ENABLED,
     MACHINE_FILTERS,
+    POLICY_ID,
     RUN_FILTERS,
     TENANT,
     item_filter_of,
@@ -42,6 +44,7 @@ PUT = _write(
     "PUT", _PATH, "Create or replace a copy policy", request=PolicyDocument, response=PolicyBody, dry=PlanBody,
     conditional=True, refusals=(409,), query=(TENANT, DRY_RUN),
 )  # fmt: skip
+AUDIT = _read(f"{_PATH}/audit", "The audit trail of a copy policy, which outlives it", response=AuditTrail, query=(TENANT, POLICY_ID))
 DELETE = _write("DELETE", _PATH, "Delete a copy policy; nothing in Azure is deleted", conditional=True, status=204)
 RUN = _write(
     "POST", f"{_PATH}/run", "Run a copy policy now", response=RunBody, optional_body=True, status=202, refusals=(409,), repeatable=True
@@ -82,7 +85,7 @@ async def put_copy_policy(call: Call[PolicyDocument]) -> HttpAnswer:
 @serve(DELETE)
 async def delete_copy_policy(call: Call[None]) -> HttpAnswer:
     """Delete a copy policy; nothing in Azure is deleted."""
-    await _policies(call).delete(await tenant_of(call), call.path["name"], call.condition)
+    await _policies(call).delete(await tenant_of(call), call.path["name"], call.condition, call.caller.actor)
     return HttpAnswer(204)
 
 
@@ -105,6 +108,13 @@ async def plan_copy_policy(call: Call[None]) -> HttpAnswer:
     plan = await call.of(Plans).of(await _policies(call).find(await tenant_of(call), call.path["name"]), call.page)
     body = plan.body.as_json()
     return call.listed(body["value"], plan.last, beside=body)
+
+
+@serve(AUDIT)
+async def get_copy_policy_audit(call: Call[None]) -> HttpAnswer:
+    """Return the audit trail of a copy policy."""
+    trail = await _policies(call).audit(await tenant_of(call), call.path["name"], call.query.get("policyId"))
+    return call.ok(trail.as_json())
 
 
 @serve(RUNS)

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 from functions.serve import serve
 from shared.access.roles import Role
+from shared.data_centers.answers import DataCenterBody, OneTimeSecret, OrderChecks
 from shared.data_centers.kinds import Action
 from shared.data_centers.requests import ChangeRequest, OrderRequest
-from shared.data_centers.views import DataCenterBody, OneTimeSecret, OrderChecks
 from shared.values.documents import Request
 from shared.web.answers import HttpAnswer
 from shared.web.calls import Call
@@ -152,7 +152,7 @@ async def list_data_centers(call: Call[None]) -> HttpAnswer:
 @serve(SECRET_PAGE)
 async def one_time_secret_page(_call: Call[None]) -> HttpAnswer:
     """Return the page of one-time links, which shows nothing before its button is pressed."""
-    from shared.data_centers.secret_page import secret_page
+    from shared.data_centers.passwords.page import secret_page
 
     return secret_page()
 
@@ -160,16 +160,16 @@ async def one_time_secret_page(_call: Call[None]) -> HttpAnswer:
 @serve(OPEN_SECRET)
 async def open_one_time_secret(call: Call[OneTimeToken]) -> HttpAnswer:
     """Show what a one-time link opens, once."""
-    from shared.data_centers.one_time import OneTimeSecrets
+    from shared.data_centers.passwords.one_time import OneTimeSecrets
 
     return call.ok(await call.of(OneTimeSecrets).open(call.body.token))
 
 
 def _asked(call: Call[Any], sent: dict[str, Any] | None = None) -> Any:  # noqa: ANN401  # imported when first needed
-    from shared.data_centers.service import Asked
+    from shared.data_centers.service import Requested
 
     body = call.document if sent is None else sent
-    return Asked(call.path["tenant"], call.path["id"], body, call.caller.actor, call.key, call.trace, call.first_sent)
+    return Requested(call.path["tenant"], call.path["id"], body, call.caller.actor, call.key, call.trace, call.first_sent)
 
 
 async def _act(call: Call[Any], action: Action, request: "BaseModel", sent: dict[str, Any] | None = None) -> HttpAnswer:

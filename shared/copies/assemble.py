@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from shared.audit import AUDIT
+from shared.audit.trails import AuditTrails
 from shared.capability import Core, Parts
 from shared.copies.copying.chains import Chains
 from shared.copies.copying.service import Copies
@@ -9,6 +11,8 @@ from shared.copies.copying.sources import SourceSteps
 from shared.copies.copying.turns import Superseding, Turns
 from shared.copies.copying.workflow import CopySteps, copy_workflow
 from shared.copies.gateway import RestorePointGateway
+from shared.copies.inventory.facts import InventorySource
+from shared.copies.inventory.graph import Graph
 from shared.copies.inventory.listing import Listing
 from shared.copies.inventory.reader import Inventories
 from shared.copies.kinds import CHAINS, COPY, LEDGER, POLICIES, RUN, RUNS
@@ -16,6 +20,7 @@ from shared.copies.ledger import Ledger
 from shared.copies.messages import MESSAGES
 from shared.copies.policies.management.looks import Looks
 from shared.copies.policies.management.service import Policies
+from shared.copies.policies.management.trail import PolicyTrail
 from shared.copies.policies.plans.chains import ChainForecasts
 from shared.copies.policies.plans.service import Plans
 from shared.copies.policies.records.store import PolicyStore
@@ -67,15 +72,22 @@ class _PolicyParts:
     slots: Slots
 
 
+def _inventories(core: Core, gateway: RestorePointGateway) -> Inventories:
+    by_graph = InventorySource(core.settings.inventory) is InventorySource.RESOURCE_GRAPH
+    graph = Graph(gateway, core.clock) if by_graph else None
+    return Inventories(core.registry, gateway, Listing(gateway, core.clock), graph)
+
+
 def _policies(core: Core, gateway: RestorePointGateway, copies: Copies, forecasts: ChainForecasts) -> _PolicyParts:
     store, items = PolicyStore(core.storage.table(POLICIES), core.ids), RunItems(core.storage.table(RUNS))
-    deciding = Deciding(store, Inventories(core.registry, gateway, Listing(gateway, core.clock)))
+    deciding = Deciding(store, _inventories(core, gateway))
     looks = Looks(gateway, core.registry, deciding)
     children = Children(copies, core.store)
+    trail = PolicyTrail(AuditTrails(core.storage.table(AUDIT), core.blobs.write_once(AUDIT), core.clock))
     plans = Plans(deciding, forecasts, core.clock, core.settings.budget_share)
     return _PolicyParts(
-        documents=Policies(store, looks, plans, core.registry, core.store, core.clock, core.ids),
-        runs=Runs(store, items, deciding, core.acceptance, core.store),
+        documents=Policies(store, looks, plans, trail, core.registry, core.store, core.clock, core.ids),
+        runs=Runs(store, items, deciding, core.acceptance, core.store, trail),
         steps=RunSteps(store, items, deciding, children, prune_nothing, core.locks, core.clock, core.settings.budget_share),
         plans=plans,
         slots=Slots(store, core.acceptance, core.registry, core.clock),

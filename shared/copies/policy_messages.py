@@ -44,7 +44,7 @@ async def _delete(call: MessageCall) -> None:
     for member in SentBody(call.intake.body).without(_IF_MATCH).members:
         raise wrong(member, f"This field is unknown. The known fields are {_IF_MATCH}.")
     tenant = await message_owner(call.app.registry, (), call.intake.tenant)
-    await call.app.of(Policies).delete(tenant, call.intake.target or "", _condition(call))
+    await call.app.of(Policies).delete(tenant, call.intake.target or "", _condition(call), call.actor)
 
 
 async def _run(call: MessageCall) -> None:

@@ -4,14 +4,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from shared.data_centers.gateway import Gateway
-from shared.data_centers.quota_steps import pick_add_ons
-from shared.data_centers.record import AddOnOf
+from shared.data_centers.records.record import AddOnOf
+from shared.data_centers.records.store import DataCenterStore
 from shared.data_centers.requests import OrderRequest
 from shared.data_centers.rules.quotas import Rules, order_problems, subscriptions_problem
-from shared.data_centers.store import DataCenterStore
+from shared.data_centers.steps.quotas import pick_add_ons
 from shared.errors import ErrorCode, Problem, sentence
 from shared.installations.document import InstallationRequest
-from shared.installations.plans import PlanFacts, Resource
+from shared.installations.plans import PlanFacts
+from shared.installations.resources import Resource
 
 CHECKS = ("installation", "plan", "limits", "user", "subscriptions", "addOns")
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from shared.access.principal import Principal, not_found
 from shared.data_centers.observing import Observer
-from shared.data_centers.record import DataCenter, DataCenterState
+from shared.data_centers.records.record import DataCenter, DataCenterState
 from shared.data_centers.service import DataCenters
 from shared.data_centers.views import data_center_body
 from shared.installations.store import InstallationStore

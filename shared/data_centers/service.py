@@ -18,12 +18,12 @@ from shared.clock import Clock, from_text, to_text
 from shared.data_centers.admission import Admission, Admitting
 from shared.data_centers.gateway import Gateway
 from shared.data_centers.kinds import DATA_CENTER, Action
-from shared.data_centers.record import DataCenter, DataCenterState, Pending, SecretOf, UserReference
+from shared.data_centers.records.record import DataCenter, DataCenterState, Pending, SecretOf, UserReference
+from shared.data_centers.records.store import DataCenterStore
 from shared.data_centers.requests import OrderRequest, is_order_number
-from shared.data_centers.store import DataCenterStore
-from shared.data_centers.turns import Turns, gone
+from shared.data_centers.steps.turns import Turns, gone
 from shared.errors import CallFailure, ErrorCode, Problem, Refused, refusal_of
-from shared.installations.connections import Connection, Connections
+from shared.installations.reach.connections import Connection, Connections
 from shared.installations.secrets import Vault
 from shared.installations.store import InstallationStore
 from shared.operations.accepting.acceptance import Acceptance
@@ -40,7 +40,7 @@ FIRST_STEP: Final = "waitingForTurn"
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class Requested:
     """Who asks, for which data center, under which key; `sent` is the body as it was sent."""
 
     tenant: str
@@ -78,7 +78,7 @@ class DataCenters:
 
     # orders
 
-    async def order(self, asked: Asked, request: OrderRequest) -> Accepted:
+    async def order(self, asked: Requested, request: OrderRequest) -> Accepted:
         """Accept an order, or find the operation that it became; a late repetition changes nothing.
 
         Refuses with 400, 404 and the codes of what can be known now; what Azure Pack does not answer in 5 s is left to the first step.
@@ -145,7 +145,7 @@ class DataCenters:
             raise Refused(ErrorCode.DATA_CENTER_EXISTS, message, target="id")
         return await self.acceptance.store.get(record.order_operation)
 
-    async def _claim_order(self, asked: Asked, request: OrderRequest, installation: str, digest: str, operation: str) -> None:
+    async def _claim_order(self, asked: Requested, request: OrderRequest, installation: str, digest: str, operation: str) -> None:
         """Write the row of an order, or a new attempt over a failed one: whichever request writes it first counts."""
         for _ in range(_TRIES):
             standing = await self.store.get(asked.tenant, asked.data_center)
@@ -169,7 +169,7 @@ class DataCenters:
         raise Refused(ErrorCode.SERVICE_UNAVAILABLE, "The data center is being changed by others. Send the request again.", retry_after=1)
 
     def _fresh(
-        self, asked: Asked, request: OrderRequest, installation: str, digest: str, operation: str, before: DataCenter | None
+        self, asked: Requested, request: OrderRequest, installation: str, digest: str, operation: str, before: DataCenter | None
     ) -> DataCenter:
         now, user = to_text(self.clock.now()), request.user
         pending = Pending(operation_id=operation, action=Action.CREATE, joined_at=to_text(self.clock.wall()))
@@ -200,7 +200,7 @@ class DataCenters:
         joined = next((one.joined_at for one in record.pending if one.operation_id == record.order_operation), record.created_at)
         return self.clock.wall() - from_text(joined) >= FREE_LOCK_AFTER
 
-    async def _unclaim_order(self, asked: Asked, operation: str) -> None:
+    async def _unclaim_order(self, asked: Requested, operation: str) -> None:
         """Fail the row of an order that was not accepted."""
 
         def change(record: DataCenter) -> DataCenter:
@@ -213,7 +213,7 @@ class DataCenters:
 
     # what is asked of a data center that is there
 
-    async def act(self, asked: Asked, action: Action, request: BaseModel) -> Accepted:
+    async def act(self, asked: Requested, action: Action, request: BaseModel) -> Accepted:
         """Accept an action on a data center; refuses with `NotFound`, `DataCenterGone`, `TooManyPending` and `RepeatabilityKeyReused`."""
         separated = separate(request, asked.sent)
         new = self._new(asked, action, separated)
@@ -241,7 +241,7 @@ class DataCenters:
             raise not_found(f"data center '{data_center}'")
         return found.document
 
-    def _new(self, asked: Asked, action: Action, separated: Separated) -> NewOperation:
+    def _new(self, asked: Requested, action: Action, separated: Separated) -> NewOperation:
         body: JsonObject = {"action": str(action), "target": asked.data_center, "body": separated.body}
         return NewOperation(
             kind=DATA_CENTER.name,
@@ -251,7 +251,7 @@ class DataCenters:
             actor=asked.actor,
             first_step=FIRST_STEP,
             data={"action": str(action), "target": asked.data_center, "installation": ""},
-            filters={"dataCenter": asked.data_center},
+            filters={DATA_CENTER.name: asked.data_center},
             trace=asked.trace,
             first_sent=asked.first_sent,
             action=str(action),
@@ -327,4 +327,3 @@ def _attempt(before: DataCenter | None) -> int:
 def order_hash(body: Mapping[str, Any]) -> str:
     """Return the hash of an order as it was sent, without its secrets."""
     return hashlib.sha256(canonical(dict(body))).hexdigest()
-

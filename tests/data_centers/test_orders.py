@@ -5,7 +5,10 @@ from typing import Any
 
 import pytest
 
+from local.simulation.azure_pack.sample import SUBSCRIPTION
+from local.simulation.azure_pack.settling import syncing
 from tests.data_centers.bench import OTHER, PROVIDER, TENANT, Bench, Json, bench, installation, order
+from tests.support.secrets import OWN
 
 ORDERED = {"vmCount": 4, "cpuCount": 8, "memoryMB": 16384, "storageGB": 500}
 WRITES = (
@@ -40,7 +43,7 @@ async def test_an_order_makes_one_of_each_and_ends_once_the_quota_is_in_force() 
         assert (shown["observed"]["subscriptionState"], shown["observed"]["drift"]) == ("Active", [])
         subscription = next(one for one in app.state()["subscriptions"] if one["SubscriptionID"] == shown["subscriptionId"])
         assert len(subscription["AddOnReferences"]) == 1
-        in_force = app.pack.gate.state.subscriptions.get(shown["subscriptionId"])
+        in_force = app.row("subscriptions", shown["subscriptionId"])
         assert in_force["_inForce"] == {"VMCount": 4, "CPUCount": 8, "MemoryMB": 16384, "StorageGB": 500}
         assert next(one for one in app.state()["addOns"] if one["Id"] == shown["addOns"][0]["id"])["State"] == 0, "it must be private"
         assert operation["result"]["welcome"]["secretUrl"] is None, "the address of the secret is in the event alone"
@@ -131,9 +134,7 @@ async def test_succeeded_waits_for_the_quota_and_out_of_sync_is_named() -> None:
         assert operation["attention"]["message"] == "No storage."
         assert (await app.shown())["quotaSync"]["state"] == "OutOfSync"
         assert sum(path.endswith("/quota") and path.startswith("/subscriptions") for _, path in app.effects()) == 5
-        row = app.pack.gate.state.subscriptions.get((await app.shown())["subscriptionId"])
-        from local.simulation.azure_pack.settling import syncing
-
+        row = app.row("subscriptions", (await app.shown())["subscriptionId"])
         app.pack.gate.apply((app.pack.gate.state.put("subscriptions", syncing(app.pack.gate.state, row, app.platform.clock.now(), None)),))
         (operation,) = await app.until_ended(placed)
         assert operation["status"] == "Succeeded"
@@ -152,17 +153,17 @@ async def test_succeeded_waits_for_the_quota_and_out_of_sync_is_named() -> None:
         ({"user": {"name": "ada"}}, "InvalidRequest", "user.email"),
         ({"user": {"name": "a/b", "email": "ada@example.com"}}, "InvalidRequest", "user.name"),
         ({"installation": "none"}, "NotFound", "installation"),
-        ({"user": {"name": "ada@example.com", "password": {"keyVaultSecretId": "https://farshore.vault.azure.net/secrets/own"}}}, "NotFound", "user.password"),
+        ({"user": {"name": "ada@example.com", "password": {"keyVaultSecretId": f"{OWN}/secrets/own"}}}, "NotFound", "user.password"),
     ],
 )  # fmt: skip
 async def test_an_order_that_cannot_be_carried_out_is_refused_at_once(changes: dict[str, Any], code: str, target: str) -> None:
     async with bench() as app:
-        app.vaults.add("https://farshore.vault.azure.net/secrets/own", "ours")
+        app.vaults.add(f"{OWN}/secrets/own", "ours")
         before, asked = app.effects(), list(app.vaults.asked)
         refused = await app.place(**changes)
         assert (refused.code, refused.target) == (code, target), refused
         assert app.effects() == before
-        if "user.password" == target:
+        if target == "user.password":
             assert app.vaults.asked == asked, "the vault must not be asked"
         assert (await app.request("GET", f"/tenants/{TENANT}/data-centers/10042")).status == 404
 
@@ -172,8 +173,7 @@ async def test_the_limit_of_subscriptions_counts_all_pages() -> None:
         await app.until_ended(await app.place(plan="Single"))
         refused = await app.place("2", plan="Single")
         assert (refused.code, "1" in refused.body["error"]["message"]) == ("MaxSubscriptionsReached", True)
-        row = app.pack.gate.state.plans.get("gold-plan")
-        app.pack.gate.apply((app.pack.gate.state.put("plans", row | {"MaxSubscriptionsPerAccount": 1001}),))
+        app.change("plans", "gold-plan", MaxSubscriptionsPerAccount=1001)
         template = next(iter(app.pack.gate.state.subscriptions.values()))
         many = [
             template | {"SubscriptionID": f"{number:08x}-0000-4000-8000-000000000000", "AccountAdminLiveEmailId": "ada@northwind.example"}
@@ -230,8 +230,6 @@ async def test_create_tenant_makes_a_tenant_once_and_a_deleted_name_is_refused()
 
 
 async def test_a_subscription_that_another_system_made_is_taken_over_without_a_write() -> None:
-    from local.simulation.azure_pack.sample import SUBSCRIPTION
-
     async with bench() as app:
         effects = app.effects()
         body = {"adopt": {"subscriptionId": SUBSCRIPTION, "addOnId": "northwind"}}
@@ -248,8 +246,8 @@ async def test_a_subscription_that_another_system_made_is_taken_over_without_a_w
 
 async def test_a_refused_sign_in_is_attention_and_never_fails_an_order() -> None:
     async with bench() as app:
-        row = app.pack.gate.state.accounts.get("farshore")
-        app.pack.gate.apply((app.pack.gate.state.put("accounts", row | {"password": "changed"}),))
+        password = app.row("accounts", "farshore")["password"]
+        app.change("accounts", "farshore", password="changed")
         placed = await app.place()
         assert placed.status == 202, "what Azure Pack does not answer is left to the first step"
         await app.advance(timedelta(minutes=12))
@@ -258,7 +256,7 @@ async def test_a_refused_sign_in_is_attention_and_never_fails_an_order() -> None
         tried = app.platform.requests.as_json()
         await app.advance(timedelta(minutes=2))
         assert app.platform.requests.as_json() == tried, "a refused password is not tried again for 15 minutes"
-        app.pack.gate.apply((app.pack.gate.state.put("accounts", row),))
+        app.change("accounts", "farshore", password=password)
         put = await app.request("PUT", "/azure-packs/pack", installation(), headers={"If-Match": "*"})
         assert put.status == 200, put
         (operation,) = await app.until_ended(placed)

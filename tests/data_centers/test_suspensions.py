@@ -2,6 +2,7 @@
 
 import random
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -134,13 +135,12 @@ async def test_save_saves_and_resume_starts() -> None:
 async def test_a_subscription_that_was_suspended_by_hand_is_resumed_without_starting_anything() -> None:
     async with bench() as app:
         subscription = await ordered(app, idle="Stopped")
-        row = app.pack.gate.state.subscriptions.get(subscription)
-        app.pack.gate.apply((app.pack.gate.state.put("subscriptions", row | {"State": 2}),))
+        app.change("subscriptions", subscription, State=2)
         await app.advance(timedelta(minutes=1))
         assert (await app.shown())["observed"]["drift"] == ["suspendedElsewhere"]
         operation = await done(app, await app.act("resume", {}))
         assert (operation["status"], len(operation["result"]["notes"]), app.power()["idle"]) == ("Succeeded", 1, "Stopped")
-        assert app.pack.gate.state.subscriptions.get(subscription)["State"] == 1
+        assert app.row("subscriptions", subscription)["State"] == 1
 
 
 async def test_start_on_resume_false_closes_the_record_and_starts_nothing() -> None:
@@ -207,7 +207,8 @@ async def test_a_machine_that_was_never_seen_running_is_never_started(seed: int)
         ran = set(names) - stopped
         for _ in range(chance.randint(0, 3)):
             kind = chance.choice(["lostResponse", "error", "errorAfterEffect", "failVmmJob"])
-            app.fault(kind, method="PUT", path="VirtualMachines", times=1, **({"status": 500} if "rror" in kind else {}))
+            more: Json = {"status": 500} if "rror" in kind else {}
+            app.fault(kind, method="PUT", path="VirtualMachines", times=1, **more)
         for _ in range(chance.randint(1, 2)):
             if chance.random() < 0.5:
                 app.kill_at(chance.choice(["step.sent", "step.intended", "step.ended"]), chance.randint(1, 3))

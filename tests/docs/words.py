@@ -40,6 +40,7 @@ KEPT = {
     ("shared/errors.py", "ours"): "the API's code NotOurs",
     ("shared/web/answers.py", "ours"): "the API's code NotOurs",
     ("shared/virtual_machines/rules/passwords.py", "word"): "passwords that Azure refuses",
+    ("local/simulation/compute/virtual_machines/names.py", "word"): "passwords that Azure refuses",
     ("shared/operations/outside/rejected.py", "told"): "the stored key of whether the event of a rejected message was sent",
 }
 """What stored rows have, which no change of names may touch."""

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.local.machines import GROUP, Cloud, estate, machine_body
+from tests.local.machines import GROUP, Cloud, estate, interface_body, machine_body
 from tests.local.simulated import Reply, azure_running
 
 DISK = "Microsoft.Compute/disks/d"
@@ -204,7 +204,7 @@ async def test_a_disk_that_fails(cloud: Cloud) -> None:
 
 
 async def test_half_a_copy_can_be_restored() -> None:
-    """Azure does not look at the replication; the rules of where and for whom it does keep."""
+    """Azure does not look at the replication; its rules of where, and that the disk is specialized, are kept."""
     async with azure_running() as azure:
         source = await azure.collection()
         target = await azure.target(source)
@@ -212,16 +212,37 @@ async def test_half_a_copy_can_be_restored() -> None:
         assert (await azure.progress(f"{target}/restorePoints/a"))[0] == "inProgress"
         point = (await azure.call("GET", f"{target}/restorePoints/a", version="2024-07-01")).body
         system = point["properties"]["sourceMetadata"]["storageProfile"]["osDisk"]["diskRestorePoint"]["id"]
-        disk = f"{target.split('/providers/')[0]}/providers/Microsoft.Compute/disks/restored"
+        providers = f"{target.split('/providers/')[0]}/providers"
         wanted = body(None, "Restore", creation={"sourceResourceId": system})
-        refused = await azure.call("PUT", disk, wanted, version="2024-03-02", principal="operator")
-        assert refused.code == "InvalidParameter"
-        made = await azure.call("PUT", disk, wanted | {"location": "northeurope"}, version="2024-03-02", principal="operator")
+        disk = f"{providers}/Microsoft.Compute/disks/restored"
+        assert (await azure.call("PUT", disk, wanted, version="2024-03-02")).code == "InvalidParameter"
+        made = await azure.call("PUT", disk, wanted | {"location": "northeurope"}, version="2024-03-02")
         assert made.status == 202, made.body
         await azure.control.advance("PT10S")
-        read = (await azure.call("GET", disk, version="2024-03-02")).body
-        assert (read["properties"]["osType"], read["properties"]["diskSizeGB"]) == ("Windows", 128)
-        attached = machine_body("x", system={"createOption": "Attach", "managedDisk": {"id": disk}}, image=None)
-        vm = f"{target.split('/providers/')[0]}/providers/Microsoft.Compute/virtualMachines/restored"
-        answer = await azure.call("PUT", vm, attached | {"location": "northeurope"}, version="2025-04-01", principal="operator")
-        assert answer.status == 400
+        read = (await azure.call("GET", disk, version="2024-03-02")).body["properties"]
+        assert (read["osType"], read["diskSizeGB"], read["diskState"]) == ("Windows", 128, "Unattached")
+        networks = (await azure.control.estate())["virtualNetworks"]
+        drill = next(each["id"] for each in networks if "drill-provider-northeurope" in each["id"])
+        nic = f"{providers}/Microsoft.Network/networkInterfaces/restored"
+        interface = interface_body(f"{drill}/subnets/default") | {"location": "northeurope"}
+        assert (await azure.call("PUT", nic, interface, version="2024-05-01")).status == 201
+        attached = machine_body(nic, system={"createOption": "Attach", "managedDisk": {"id": disk}}, image=None) | {
+            "location": "northeurope"
+        }
+        vm = f"{providers}/Microsoft.Compute/virtualMachines/restored"
+        refused = await azure.call("PUT", vm, attached, version="2025-04-01")
+        assert (refused.code, refused.body["error"]["target"]) == ("InvalidParameter", "osProfile")
+        del attached["properties"]["osProfile"], attached["properties"]["storageProfile"]["imageReference"]
+        secured = {**attached["properties"], "securityProfile": {"securityType": "TrustedLaunch"}}
+        assert (await azure.call("PUT", vm, attached | {"properties": secured}, version="2025-04-01")).code == "BadRequest"
+        assert (await azure.call("PUT", vm, attached, version="2025-04-01")).status == 201
+        await azure.control.advance("PT3M")
+        read = (await azure.call("GET", vm, version="2025-04-01", _expand="instanceView")).body["properties"]
+        assert [each["code"] for each in read["instanceView"]["statuses"]] == ["ProvisioningState/succeeded", "PowerState/running"]
+        assert "osProfile" not in read
+
+
+async def test_a_state_without_a_model(cloud: Cloud) -> None:
+    await cloud.machine()
+    listed = (await cloud.send("GET", "Microsoft.Compute/virtualMachines", statusOnly="true")).body["value"]
+    assert [set(each["properties"]) for each in listed] == [{"vmId", "provisioningState", "instanceView"}]

@@ -1,5 +1,6 @@
 """`PUT`, `GET` and `DELETE` of tenants: every field, its bounds and its refusals (docs/design/tenants.md)."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -178,6 +179,19 @@ async def test_conditions(documents: Documents) -> None:
     found = await refusal(documents.put("fabrikam", Condition(tag=tag), displayName="G"))
     assert found.code is ErrorCode.PRECONDITION_FAILED
     assert found.beside["etag"] != tag
+
+
+async def test_of_two_puts_under_one_tag_one_is_412(documents: Documents) -> None:
+    tag = tag_of_tenant((await documents.put("fabrikam")).record.tenant)
+    both = [documents.put("fabrikam", Condition(tag=tag), displayName=name, subscriptions=[ONE]) for name in ("A", "B")]
+    ends = await asyncio.gather(*both, return_exceptions=True)
+    refusals = [end for end in ends if isinstance(end, Refused)]
+    assert [found.code for found in refusals] == [ErrorCode.PRECONDITION_FAILED]
+    (won,) = (end for end in ends if not isinstance(end, BaseException))
+    assert (await documents.tenants.get(caller(), "fabrikam")).tenant == won.record.tenant
+    assert refusals[0].beside["etag"] == tag_of_tenant(won.record.tenant)
+    owner = await documents.tenants.registry.owner_of_subscription(ONE)
+    assert owner is not None, "what the loser claimed and released is the winner's"
 
 
 async def test_a_condition_is_judged_before_what_is_in_the_way(documents: Documents) -> None:

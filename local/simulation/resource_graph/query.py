@@ -29,8 +29,9 @@ TYPES = (
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A query: which rows, which columns of each (None: all), in which order."""
+    """A query: of which types (in lower case), which rows, which columns of each (None: all), in which order."""
 
+    types: frozenset[str]
     conditions: tuple[Callable[[Row], bool], ...]
     columns: tuple[tuple[str, str, str], ...] | None
     order: str | None
@@ -59,13 +60,13 @@ def parse(text: str) -> Query:
     conditions, columns, order, descending = [], None, None, False
     named_types: set[str] = set()
     for statement in statements:
-        word = statement.split(None, 1)[0].lower() if statement else ""
-        if word == "where":
+        keyword = statement.split(None, 1)[0].lower() if statement else ""
+        if keyword == "where":
             for part in re.split(r"\s+and\s+", statement.split(None, 1)[1], flags=re.IGNORECASE):
                 condition, types = _condition(f"where {part}")
                 named_types |= types
                 conditions.append(condition)
-        elif word == "project":
+        elif keyword == "project":
             columns = tuple(_column(each) for each in re.split(r",\s*", statement.split(None, 1)[1].strip()))
         elif (ordered := _ORDER.fullmatch(statement)) is not None:
             order, descending = ordered["column"], (ordered["direction"] or "desc").lower() == "desc"
@@ -75,7 +76,7 @@ def parse(text: str) -> Query:
         raise invalid("a query must name the types of its rows: where type =~ '…' or where type in~ ('…')")
     if not named_types <= set(TYPES):
         raise invalid(f"the type '{sorted(named_types - set(TYPES))[0]}' is not simulated: {', '.join(TYPES)} are")
-    return Query(tuple(conditions), columns, order, descending)
+    return Query(frozenset(named_types), tuple(conditions), columns, order, descending)
 
 
 def _condition(text: str) -> tuple[Callable[[Row], bool], set[str]]:

@@ -10,7 +10,7 @@ from local.simulation.arm.call import Call
 from local.simulation.arm.tables import Json
 from local.simulation.compute import bodies as restore_point_bodies
 from local.simulation.compute.disks.bodies import disk as disk_body
-from local.simulation.compute.disks.disk import DISK
+from local.simulation.compute.disks.disk import DISK, Disk
 from local.simulation.compute.models import COLLECTION, MACHINE
 from local.simulation.compute.state import ComputeState
 from local.simulation.compute.virtual_machines.bodies import machine
@@ -24,7 +24,7 @@ from local.simulation.times import from_text
 
 @dataclass(slots=True)
 class Row:
-    """A row of the table: what its id says is at hand, the rest is written when a query needs it."""
+    """A row of the table: what follows from its id is at hand, the rest is written when a query needs it."""
 
     id: str
     kind: str
@@ -72,36 +72,67 @@ class Row:
         }
 
 
-def rows_at(call: Call, subscriptions: set[str], then: datetime) -> list[Row]:
-    """Return the rows of some subscriptions as Resource Graph knows them: what was made since `then` is missing, what was deleted is there.
+def rows_at(call: Call, types: frozenset[str], subscriptions: set[str], then: datetime) -> list[Row]:
+    """Return the rows of some types and subscriptions as Resource Graph knows them, which is how they were at `then`.
 
-    What the caller may not read is left out.
+    What was made since is missing, what was deleted since is there. What the caller may not read is left out.
     """
     seen = replace(call, now=then)
     tenants = {row.id.lower(): row.tenant_id for row in call.world.of(ResourcesState).subscriptions.values()}
-    allowed: dict[tuple[str, str], bool] = {}
     found = []
-    for kind, resource_id, write in _resources(seen, subscriptions):
-        of = subscription(resource_id)
-        if (kind, of) not in allowed:
-            allowed[kind, of] = call.may(f"{kind}/read", f"/subscriptions/{of}")
-        if allowed[kind, of] or call.may(f"{kind}/read", resource_id):
-            found.append(Row(resource_id, kind, tenants.get(of, ""), write))
+    for kind, resources in _KINDS.items():
+        if kind.lower() not in types:
+            continue
+        whole = {each for each in subscriptions if call.may(f"{kind}/read", f"/subscriptions/{each}")}
+        for resource_id, write in resources(seen):
+            of = _subscription(resource_id)
+            if of in whole or (of in subscriptions and call.may(f"{kind}/read", resource_id)):
+                found.append(Row(resource_id, kind, tenants.get(of, ""), write))
     return found
 
 
-def _resources(call: Call, subscriptions: set[str]) -> Iterator[tuple[str, str, Callable[[], Json]]]:
-    compute, now = call.world.of(ComputeState), call.now
+def _subscription(resource_id: str) -> str:
+    return resource_id.split("/", 3)[2].lower()
+
+
+_Rows = Iterator[tuple[str, Callable[[], Json]]]
+
+
+def _machines(call: Call) -> _Rows:
+    compute = call.world.of(ComputeState)
     for row in compute.machines.values():
-        if subscription(row.id) in subscriptions and not row.gone(now) and (row.created_at is None or row.created_at <= now):
-            yield MACHINE, row.id, partial(machine, row, compute, now)
-    for disk in compute.disks.values():
-        if subscription(disk.id) in subscriptions and not disk.gone(now) and (disk.created_at is None or disk.created_at <= now):
-            yield DISK, disk.id, partial(disk_body, disk, compute.attached_to(disk.id, now), now)
-    for collection in compute.collections.values():
-        if subscription(collection.id) in subscriptions and not collection.gone(now):
-            yield COLLECTION, collection.id, partial(restore_point_bodies.collection, collection, compute, now)
-    for interface in call.world.of(NetworkState).live("networkInterfaces", now):
-        made = interface.notes.get("createdAt")
-        if subscription(interface.id) in subscriptions and (made is None or from_text(str(made)) <= now):
-            yield INTERFACES.type, interface.id, partial(document_body, INTERFACES, interface, call)
+        if not row.gone(call.now) and (row.created_at is None or row.created_at <= call.now):
+            yield row.id, partial(machine, row, compute, call.now)
+
+
+def _disks(call: Call) -> _Rows:
+    for row in call.world.of(ComputeState).disks.values():
+        if not row.gone(call.now) and (row.created_at is None or row.created_at <= call.now):
+            yield row.id, partial(_disk, call, row)
+
+
+def _collections(call: Call) -> _Rows:
+    compute = call.world.of(ComputeState)
+    for row in compute.collections.values():
+        if not row.gone(call.now):
+            yield row.id, partial(restore_point_bodies.collection, row, compute, call.now)
+
+
+def _interfaces(call: Call) -> _Rows:
+    for row in call.world.of(NetworkState).live("networkInterfaces", call.now):
+        made = row.notes.get("createdAt")
+        if made is None or from_text(str(made)) <= call.now:
+            yield row.id, partial(document_body, INTERFACES, row, call)
+
+
+#: The rows of each type: the id, and what writes the body.
+_KINDS: dict[str, Callable[[Call], _Rows]] = {
+    MACHINE: _machines,
+    DISK: _disks,
+    COLLECTION: _collections,
+    INTERFACES.type: _interfaces,
+}
+
+
+def _disk(call: Call, row: Disk) -> Json:
+    return disk_body(row, call.world.of(ComputeState).attached_to(row.id, call.now), call.now)

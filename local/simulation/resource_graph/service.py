@@ -29,7 +29,7 @@ def resources(call: Call) -> Answer:
     if options.get("resultFormat", "objectArray") != "objectArray":
         raise invalid("only the result format objectArray is simulated")
     query = parse(text)
-    rows = query.select(rows_at(call, _subscriptions(call, given), _moment(call)))
+    rows = query.select(rows_at(call, query.types, _subscriptions(call, given), _moment(call)))
     top = options.get("$top", _LARGEST_PAGE)
     if not isinstance(top, int) or not 1 <= top <= _LARGEST_PAGE:
         raise invalid(f"$top must be a number from 1 to {_LARGEST_PAGE}")

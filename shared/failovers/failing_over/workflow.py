@@ -14,12 +14,12 @@ from datetime import datetime, timedelta
 
 from shared import telemetry
 from shared.arm.ids import ResourceId
+from shared.audit.answers import AuditDetail
+from shared.audit.trails import AuditTrails
 from shared.clock import Clock, to_text
 from shared.errors import CallFailure, ErrorCode, FailureKind, Problem
 from shared.failovers.approvals import rules as approval
 from shared.failovers.approvals.service import Approvals
-from shared.failovers.audit.answers import AuditDetail
-from shared.failovers.audit.trails import AuditTrails
 from shared.failovers.failing_over import following, views
 from shared.failovers.failing_over.context import ContextReader
 from shared.failovers.failing_over.rules import checks, legs
@@ -86,13 +86,13 @@ class FailoverSteps:
         problem = checks.verdict(planned.plan, request, planned.allowed)
         results = checks.worst_results(planned.plan)
         if problem is not None:
-            wait = self.starts.unready(work.state)
+            wait = self.starts.unready(work.state, checks.refusing(planned.plan))
             if wait is not None:
                 return wait
             found = AuditDetail(code=problem.code, message=problem.message, checks=results)
             await self.audit.append(claim.id, "refused", _SYSTEM, "refused", found)
             return End(Status.FAILED, problem)
-        work.state.unready = None
+        self.starts.ready(work.state)
         detail.approval = record = approval.ask(planned.plan, self.clock.now(), context.rails)
         entry = AuditDetail(plan_hash=planned.plan.hash, checks=results, approval=str(record.state))
         await self.audit.append(claim.id, "planned", _SYSTEM, "planned", entry)

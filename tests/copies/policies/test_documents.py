@@ -1,13 +1,17 @@
 """Copy policies as documents over HTTP: conditions, refusals, warnings, lists, and plans, which write nothing."""
 
+import json
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from local.simulation.sample_estate import subscription_id
 from shared.clock import from_text
+from shared.composition import Runtime
+from shared.operations.outside.receiving import Delivery
 from tests.copies.policies.kit import Json, Story, World, machine_id, policy, run_story
 
 pytestmark = pytest.mark.process
@@ -237,6 +241,7 @@ def test_a_forecast_of_writes_holds_exactly_and_of_reads_within_a_third(start: S
             assert run["status"] == "Succeeded"
             after, calls = requests(world), plan["forecast"]["calls"]
             assert after["writes"] - before["writes"] == calls["writes"]
+            assert after["graphQueries"] - before["graphQueries"] == calls["graphQueries"] == 1
             assert abs(after["reads"] - before["reads"] - calls["reads"]) <= 0.3 * calls["reads"], (after, before, calls)
 
     start(story)
@@ -247,7 +252,8 @@ def requests(world: World) -> dict[str, int]:
     found = world.app.platform.requests.as_json()
     return {
         "reads": sum(int(row["count"]) for row in found if row["method"] == "GET"),
-        "writes": sum(int(row["count"]) for row in found if row["method"] in {"PUT", "POST", "PATCH"}),
+        "graphQueries": sum(int(row["count"]) for row in found if row["method"] == "POST"),
+        "writes": sum(int(row["count"]) for row in found if row["method"] in {"PUT", "PATCH"}),
     }
 
 
@@ -281,5 +287,89 @@ def test_the_forecast_of_a_chain_in_flight_comes_after_what_is_left_of_it(start:
             await world.advance(minutes=1)
         busy = from_text((await world.get("/copy-policies/daily/plan"))["forecast"]["lastChainDone"]["at"]) - world.now
         assert busy > idle + timedelta(minutes=10)
+
+    start(story)
+
+
+# audit, messages
+
+
+def test_the_trail_has_each_change_and_outlives_the_policy(start: Start) -> None:
+    async def story(world: World) -> None:
+        made = await world.put("daily", policy(enabled=False))
+        await world.put("daily", policy(enabled=False, priority=7))
+        await world.put("daily", policy(enabled=False, priority=7))
+        await world.call("POST", "/copy-policies/daily/run", {"reason": "why", "limits": {"virtualMachines": 9}})
+        await world.call("DELETE", "/copy-policies/daily", If_Match="*")
+        assert (await world.call("GET", "/copy-policies/daily/audit")).status == 404
+        trail = await world.get(f"/copy-policies/daily/audit?policyId={made['id']}")
+        assert trail["verified"]
+        assert [entry["event"] for entry in trail["value"]] == ["created", "changed", "run", "deleted"]
+        _, changed, run, _ = (entry["detail"] for entry in trail["value"])
+        assert (changed["before"]["priority"], changed["after"]["priority"]) == (100, 7)
+        assert (run["reason"], run["after"]) == ("why", {"virtualMachines": 9})
+        stranger = await world.call("GET", f"/copy-policies/daily/audit?policyId={made['id']}", tenant="fabrikam")
+        assert stranger.status == 404
+
+    start(story)
+
+
+def event(operation: str, number: int, **data: object) -> Json:
+    head = {"specversion": "1.0", "source": "/billing", "id": f"e{number}", "tenant": "contoso"}
+    return {**head, "type": f"farshore.copyPolicy.{operation}", "data": data}
+
+
+async def receive(delivery: Delivery, runtime: Runtime) -> None:
+    await runtime.receive(delivery)
+
+
+def test_policies_are_made_changed_run_and_deleted_by_message(start: Start) -> None:
+    async def story(world: World) -> None:
+        async def send(message: Json) -> list[Json]:
+            await world.app.storage.queues.send("restore-point-copy-requests", json.dumps(message))
+            await world.advance(minutes=1)
+            rejected = await world.get("/rejected-messages", tenant="provider", roles="Admin")
+            return [one["reason"] for one in rejected["value"]]
+
+        for _ in range(2):  # delivered twice
+            assert await send(event("create", 1, name="daily", **policy(enabled=False))) == []
+        made = await world.get("/copy-policies/daily")
+        assert (made["revision"], made["createdBy"]["kind"]) == (1, "queue")
+        for _ in range(2):
+            assert await send(event("update", 2, target="daily", ifMatch=made["etag"], **policy(enabled=False, priority=7))) == []
+        assert (await world.get("/copy-policies/daily"))["revision"] == 2
+        for _ in range(2):
+            assert await send(event("run", 3, target="daily", reason="by message")) == []
+        (run,) = await world.runs("daily")
+        assert (run["trigger"], run["reason"]) == ("manual", "by message")
+        assert await send(event("delete", 4, target="daily", ifMatch="*")) == []
+        assert (await world.call("GET", "/copy-policies/daily")).status == 404
+
+    start(story)
+
+
+def test_a_wrong_message_about_a_policy_is_rejected_with_the_code_of_the_call(start: Start) -> None:
+    async def story(world: World) -> None:
+        await world.put("daily", policy(enabled=False))
+        theirs = policy(selector={"virtualMachineIds": [THEIRS]})
+        wrong = [
+            (event("create", 1, **policy()), ("InvalidRequest", "name")),
+            (event("create", 2, name="daily", **policy(priority=3)), ("PreconditionRequired", "If-Match")),
+            (event("update", 3, target="daily", **policy()), ("InvalidRequest", "ifMatch")),
+            (event("update", 4, target="daily", ifMatch='"old"', **policy(priority=3)), ("PreconditionFailed", "If-Match")),
+            (
+                event("create", 5, name="a", **theirs),
+                ("NotFound", "selector.virtualMachineIds[0]"),
+            ),
+            (event("delete", 6, target="never", ifMatch="*"), ("NotFound", None)),
+            (event("run", 7, target="daily", prune="no"), ("InvalidRequest", "prune")),
+        ]
+        for message, (code, target) in wrong:
+            world.app.storage.queues.messages.clear()
+            delivery = Delivery("restore-point-copy-requests", str(message["id"]), json.dumps(message).encode(), world.now, 1)
+            await world.app.workers.run(partial(receive, delivery))
+            rejected = await world.get("/rejected-messages?top=1000", tenant="provider", roles="Admin")
+            reasons = {one["messageId"]: (one["reason"]["code"], one["reason"]["target"]) for one in rejected["value"]}
+            assert reasons[message["id"]] == (code, target)
 
     start(story)
