@@ -21,6 +21,8 @@ class Action(StrEnum):
     ADD_DATA_DISK = "addDataDisk"
     MODIFY_DATA_DISK = "modifyDataDisk"
     REMOVE_DATA_DISK = "removeDataDisk"
+    ADD_PORT = "addPort"
+    REMOVE_PORT = "removePort"
     CAPTURE = "capture"
     CREATE_SERVICE = "createService"
     CREATE_IMAGE = "createImage"
