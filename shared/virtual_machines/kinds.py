@@ -14,6 +14,7 @@ class Action(StrEnum):
     """What an operation of the kind `virtualMachine` does."""
 
     CREATE = "create"
+    UPDATE = "update"
     DELETE = "delete"
     START = "start"
     SHUT_DOWN = "shutDown"

@@ -16,6 +16,7 @@ from shared.virtual_machines.accepting.creations import CreationRequest, Machine
 from shared.virtual_machines.accepting.disks import DiskChanges
 from shared.virtual_machines.accepting.estate import EstateChanges
 from shared.virtual_machines.accepting.ports import PortChanges
+from shared.virtual_machines.accepting.updates import MachineUpdates
 from shared.virtual_machines.kinds import VIRTUAL_MACHINE, Action
 from shared.virtual_machines.reading.machines import machine_named
 from shared.virtual_machines.requests.changes import (
@@ -26,6 +27,7 @@ from shared.virtual_machines.requests.changes import (
     ModifyDataDisk,
     RemoveDataDisk,
     ShutDown,
+    UpdateMachine,
 )
 from shared.virtual_machines.requests.fields import Lun, PortName
 from shared.virtual_machines.requests.machine import CreateMachine, DataDisk, Port
@@ -125,6 +127,12 @@ async def _change(call: MessageCall, action: Action, lun: int | None = None) -> 
     return ChangeRequest(tenant, action, named, body, call.actor, call.intake.key, call.intake.trace, part=part)
 
 
+async def _update(call: MessageCall) -> None:
+    """Change a machine's size, OS disk or tags."""
+    request = await _change(call, Action.UPDATE)
+    await call.app.of(MachineUpdates).update(request, parse(UpdateMachine, request.body))
+
+
 async def _add_port(call: MessageCall) -> None:
     """Open a port."""
     request = await _change(call, Action.ADD_PORT)
@@ -221,6 +229,7 @@ MESSAGES = {
     for operation, handler in (
         (Action.CREATE, _create),
         (Action.DELETE, _delete),
+        (Action.UPDATE, _update),
         (Action.ADD_DATA_DISK, _add_disk),
         (Action.MODIFY_DATA_DISK, _modify_disk),
         (Action.REMOVE_DATA_DISK, _remove_disk),
