@@ -85,7 +85,7 @@ class SigningKeys:
 
 
 def _reason(error: Exception) -> str:
-    """Return what an error says; of a proxy's answer its status alone, for aiohttp's own text has the proxy's address."""
+    """Return the text of an error; of a proxy's answer its status alone, for aiohttp's own text has the proxy's address."""
     import aiohttp
 
     if isinstance(error, aiohttp.ClientHttpProxyError):
