@@ -29,7 +29,7 @@ _ARROWS: Final = "import sys; from importlinter.cli import lint_imports; sys.exi
 
 
 def changed_files() -> list[str] | None:
-    """Return the paths that differ from the last commit, None where git cannot tell."""
+    """Return the paths that differ from the last commit, None where git does not answer."""
     try:
         done = subprocess.run(("git", "status", "--porcelain"), cwd=ROOT, capture_output=True, text=True, check=True)
     except (OSError, subprocess.CalledProcessError):

@@ -153,7 +153,7 @@ class Stack:
         return host
 
     def seed(self) -> None:
-        """Put the estate's tenants into the app's registry; a kept one that was seeded before stays as it is.
+        """Put the estate's tenants and hosting plans into the app's registry; a kept one that was seeded before stays as it is.
 
         Raises `Trouble` for tenants that no registry can hold; an estate without tenants seeds none.
         """
@@ -166,7 +166,8 @@ class Stack:
             return
         estate = call("GET", f"{self.options.azure}/_simulation/estate").body
         try:
-            asyncio.run(seed(self.connection_string, registry_documents(estate, self.options.azure)))
+            documents = registry_documents(estate, self.options.azure)
+            asyncio.run(seed(self.connection_string, documents, estate.get("hostingPlans", [])))
         except RegistryError as error:
             raise processes.Trouble(f"the estate cannot be used: {error}") from error
         mark.touch()

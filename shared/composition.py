@@ -277,8 +277,12 @@ def assemble(
     async def provider() -> str:
         return (await registry.provider()).name
 
-    async def owns(tenant: str, resource_id: str) -> bool:
-        return await is_owned(registry.uncached(), tenant, resource_id)
+    async def not_owned(tenant: str, resource_ids: Sequence[str]) -> str | None:
+        now = registry.reread()
+        for resource_id in resource_ids:
+            if not await is_owned(now, tenant, resource_id):
+                return resource_id
+        return None
 
     async def delete_secrets(operation: Operation) -> None:
         await secrets.delete_of_operation(operation.id, operation.body)
@@ -294,7 +298,7 @@ def assemble(
         core=core,
         kinds=kinds,
         tokens=TokenVerifier(settings, registry, SigningKeys(settings.auth_keys_url, clock)),
-        runner=Runner(operations, held, events, workflows, clock, ids, timings, owns, delete_secrets),
+        runner=Runner(operations, held, events, workflows, clock, ids, timings, not_owned, delete_secrets),
         tick=Tick(operations, account.queues, spent, kinds, clock),
         checks=Checks(operations, account.queues, events, kinds, workflows, clock),
         lists=Lists(operations),

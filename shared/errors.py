@@ -4,7 +4,8 @@ The shape is that of the Azure REST API guidelines: code, message, target, detai
 decided in `shared.web.answers`, so that the core and the capabilities know nothing of HTTP.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -188,7 +189,8 @@ class Refused(Exception):  # noqa: N818  # a refusal is an answer, not a defect
     """The request cannot be carried out, and nothing was begun.
 
     `retry_after` is in wall-clock seconds; `beside` are further members of the answer, next to the error. With `may_pass` a message is
-    delivered again before it is rejected.
+    delivered again instead of rejected, until its fifth delivery: the refusal rests on what is there at this moment, as Azure shows it
+    (docs/azure/resource-manager.md) or as other messages have left it.
     """
 
     def __init__(
@@ -203,11 +205,25 @@ class Refused(Exception):  # noqa: N818  # a refusal is an answer, not a defect
         may_pass: bool = False,
     ) -> None:
         super().__init__(message)
-        self.may_pass = may_pass
         self.beside = dict(beside or {})
         self.problem = Problem(code, message, target, tuple(details))
         self.code = code
         self.retry_after = retry_after
+        self.may_pass = may_pass or code in _PASSING
+
+
+_PASSING = frozenset({ErrorCode.TOO_MANY_REQUESTS, ErrorCode.SERVICE_UNAVAILABLE, ErrorCode.SOURCE_NOT_FOUND})
+"""The codes of refusals that may pass, whatever they rest on."""
+
+
+@contextmanager
+def as_seen_in_azure() -> Iterator[None]:
+    """Mark refusals that are raised inside as resting on what Azure shows now; a region that is the source's own stays so."""
+    try:
+        yield
+    except Refused as refused:
+        refused.may_pass = refused.code is not ErrorCode.SAME_REGION
+        raise
 
 
 def refusal_of(problem: Problem) -> Refused:

@@ -21,7 +21,7 @@ from shared.web.requests import QueryParameter
 from shared.web.routes import Owner, Route
 
 if TYPE_CHECKING:
-    from shared.virtual_machines.service import ChangeRequest, MachineChanges
+    from shared.virtual_machines.accepting.changes import ChangeRequest, MachineChanges
 
 _MACHINES = "/tenants/{tenant}/virtual-machines"
 _FILTERS = (
@@ -62,7 +62,7 @@ async def get_virtual_machine(call: Call[None]) -> HttpAnswer:
 async def create_virtual_machine(call: Call[CreateMachine]) -> HttpAnswer:
     """Create a machine."""
     from shared.secrets.requests import separate
-    from shared.virtual_machines.creating import CreationRequest, MachineCreations
+    from shared.virtual_machines.accepting.creations import CreationRequest, MachineCreations
 
     sent, caller = separate(call.body, call.document), call.caller
     creation = CreationRequest(
@@ -106,14 +106,14 @@ def _accepted(call: Call[Any], operation: Operation) -> HttpAnswer:
 
 
 def _request(call: Call[Any], action: Action, body: JsonObject) -> "ChangeRequest":
+    from shared.virtual_machines.accepting.changes import ChangeRequest
     from shared.virtual_machines.reading.machines import machine_named
-    from shared.virtual_machines.service import ChangeRequest
 
     named = machine_named(call.path["vm"], call.query)
     return ChangeRequest(call.tenant, action, named, body, call.caller.actor, call.key, call.trace, call.first_sent)
 
 
 def _changes(call: Call[Any]) -> "MachineChanges":
-    from shared.virtual_machines.service import MachineChanges
+    from shared.virtual_machines.accepting.changes import MachineChanges
 
     return call.of(MachineChanges)

@@ -8,6 +8,8 @@ from local.simulation.sample_vaults import provider_vault, tenant_vault
 from local.simulation.times import to_text
 
 LOCATIONS = ("westeurope", "northeurope")
+#: The hosting plan of the sample.
+PLAN = "standard"
 #: A subscription that no tenant has.
 SPARE = "spare"
 TENANTS = (("provider", "Provider", "provider"), ("contoso", "Contoso", "tenant"), ("fabrikam", "Fabrikam", "tenant"))
@@ -116,6 +118,7 @@ def sample_estate(now: datetime) -> Json:
             for name in ("tenants", "subscriptions", "resourceGroups", "virtualMachines", "disks", "virtualNetworks", "networkInterfaces")
         },
         "storageAccounts": [],
+        "hostingPlans": [_hosting_plan()],
         "restorePointCollections": [],
         "vaults": [],
         "principals": _principals(),
@@ -180,6 +183,14 @@ def _add_tenant(estate: Json, tenant: str, display_name: str, kind: str, now: da
             "settings": {"twoPersonRule": tenant == TENANTS[-1][0], "blastRadius": 250},
         }
     )
+    if kind == "tenant":
+        networks = f"{scope}/{tenant}-recovery/providers/Microsoft.Network/virtualNetworks"
+        estate["tenants"][-1] |= {
+            "plan": PLAN,
+            "region": LOCATIONS[0],
+            "networks": [{"region": each, "subnetId": f"{networks}/{tenant}-{each}/subnets/default"} for each in LOCATIONS],
+            "storageAccounts": [f"{scope}/{tenant}-production/providers/Microsoft.Storage/storageAccounts/{tenant}blobs"],
+        }
     estate["subscriptions"].append({"id": subscription, "tenantId": entra, "locations": list(LOCATIONS), "displayName": display_name})
     estate["vaults"].append(_vault(vault, tenant, kind, f"{scope}/{tenant}-production/providers/Microsoft.Compute", now))
     for group, location in (("production", LOCATIONS[0]), ("recovery", LOCATIONS[1])):
@@ -232,6 +243,22 @@ def _add_spare_subscription(estate: Json) -> None:
         )
     estate["vaults"].append({"id": f"{group}/providers/Microsoft.RecoveryServices/vaults/{SPARE}-vault", "location": LOCATIONS[1]})
     estate["storageAccounts"].append(_account_with_blob(f"{group}/providers/Microsoft.Storage/storageAccounts/{SPARE}blobs"))
+
+
+def _hosting_plan() -> Json:
+    windows = {"publisher": "MicrosoftWindowsServer", "offer": "WindowsServer", "sku": "2022-datacenter-azure-edition", "version": "latest"}
+    ubuntu = {"publisher": "Canonical", "offer": "ubuntu-24_04-lts", "sku": "server", "version": "latest"}
+    return {
+        "name": PLAN,
+        "displayName": "Standard",
+        "regions": list(LOCATIONS),
+        "sizes": [{"name": "Small", "size": "Standard_D2s_v5"}, {"name": "Medium", "size": "Standard_D4s_v5"}],
+        "images": [
+            {"name": "windows-2022", "label": "Windows Server 2022", "reference": windows},
+            {"name": "ubuntu-24", "label": "Ubuntu 24.04", "reference": ubuntu},
+        ],
+        "quotas": {"virtualMachines": 50, "cores": 200},
+    }
 
 
 def _account_with_blob(account_id: str) -> Json:

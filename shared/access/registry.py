@@ -81,6 +81,10 @@ class Registry:
         """Return the same registry without a cache, for what must not act on a former owner."""
         return Registry(self._table, self._clock, 0)
 
+    def reread(self) -> "Registry":
+        """Return the same registry with an empty cache: what it answers is no older than this call, and is read once."""
+        return Registry(self._table, self._clock)
+
     def forget(self) -> None:
         """Read everything anew from now on, after a write by this process."""
         for cache in (self._records, self._rows, self._shared, self._unclaimed):

@@ -138,9 +138,19 @@ def _of_azure_core(error: Exception) -> CallFailure:
     cause = getattr(error, "inner_exception", None) or error
     if isinstance(cause, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError):
         return not_sent("no connection to Azure could be made")
+    if isinstance(cause, aiohttp.ClientHttpProxyError):
+        return _of_proxy(cause.status)
     if isinstance(error, exceptions.AzureError | OSError | aiohttp.ClientError):
         return in_doubt("ConnectionLost", f"the answer of Azure was lost ({type(error).__name__})")
     return in_doubt("UnreadableAnswer", f"the answer of Azure could not be read ({type(error).__name__})")
+
+
+def _of_proxy(status: int) -> CallFailure:
+    """Return the failure of a call that the proxy did not let through: nothing was sent to Azure. The proxy's address is left out."""
+    if status == 407:
+        message = "The proxy of HTTPS_PROXY asks for credentials. Put them into its URL: http://user:password@host:port."
+        return CallFailure(FailureKind.THROTTLED, code="ProxyAuthenticationRequired", message=message)
+    return not_sent(f"the proxy of HTTPS_PROXY answered with status {status}")
 
 
 def _of_answer(error: "HttpResponseError") -> CallFailure:

@@ -11,6 +11,8 @@ from shared.copies.copying.sources import SourceSteps
 from shared.copies.copying.turns import Superseding, Turns
 from shared.copies.copying.workflow import CopySteps, copy_workflow
 from shared.copies.gateway import RestorePointGateway
+from shared.copies.inventory.facts import InventorySource
+from shared.copies.inventory.graph import Graph
 from shared.copies.inventory.listing import Listing
 from shared.copies.inventory.reader import Inventories
 from shared.copies.kinds import CHAINS, COPY, LEDGER, POLICIES, RUN, RUNS
@@ -70,9 +72,15 @@ class _PolicyParts:
     slots: Slots
 
 
+def _inventories(core: Core, gateway: RestorePointGateway) -> Inventories:
+    by_graph = InventorySource(core.settings.inventory) is InventorySource.RESOURCE_GRAPH
+    graph = Graph(gateway, core.clock) if by_graph else None
+    return Inventories(core.registry, gateway, Listing(gateway, core.clock), graph)
+
+
 def _policies(core: Core, gateway: RestorePointGateway, copies: Copies, forecasts: ChainForecasts) -> _PolicyParts:
     store, items = PolicyStore(core.storage.table(POLICIES), core.ids), RunItems(core.storage.table(RUNS))
-    deciding = Deciding(store, Inventories(core.registry, gateway, Listing(gateway, core.clock)))
+    deciding = Deciding(store, _inventories(core, gateway))
     looks = Looks(gateway, core.registry, deciding)
     children = Children(copies, core.store)
     trail = PolicyTrail(AuditTrails(core.storage.table(AUDIT), core.blobs.write_once(AUDIT), core.clock))

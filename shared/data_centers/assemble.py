@@ -17,8 +17,8 @@ from shared.data_centers.steps.claim import Tools
 from shared.data_centers.steps.turns import Turns
 from shared.data_centers.steps.workflow import Steps, data_center_workflow
 from shared.installations import TABLE as INSTALLATIONS
-from shared.installations.connections import Connections
 from shared.installations.documents import Installations
+from shared.installations.reach.connections import Connections
 from shared.installations.reading import InstallationReader
 from shared.installations.secrets import Vault
 from shared.installations.store import InstallationStore

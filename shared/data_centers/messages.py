@@ -22,16 +22,15 @@ from shared.secrets.requests import refuse_plain, separate
 from shared.web.documents import parse, wrong
 
 _AFTER: Final = "after"
-_TARGET: Final = "dataCenter"
 
 
 async def _create(call: MessageCall) -> None:
     """Order a data center."""
     intake = call.intake
     body = await _in_order(call)
-    data_center = body.pop(_TARGET, None)
+    data_center = body.pop(DATA_CENTER.name, None)
     if not isinstance(data_center, str):
-        raise wrong(_TARGET, "This is required: the order number of the data center.")
+        raise wrong(DATA_CENTER.name, "This is required: the order number of the data center.")
     request = parse(OrderRequest, body)
     refuse_plain(separate(request, body))
     await call.app.of(DataCenters).order(_asked(call, intake, data_center, body), request)

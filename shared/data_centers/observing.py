@@ -13,7 +13,7 @@ from shared.data_centers.rules.drift import drift_of
 from shared.data_centers.rules.quotas import Rules, holds, service_quota
 from shared.data_centers.steps.following import seen_of
 from shared.errors import CallFailure
-from shared.installations.connections import Connections
+from shared.installations.reach.connections import Connections
 from shared.installations.resources import Resource
 from shared.reads.cache import ReadCache
 

@@ -23,7 +23,7 @@ from shared.data_centers.records.store import DataCenterStore
 from shared.data_centers.requests import OrderRequest, is_order_number
 from shared.data_centers.steps.turns import Turns, gone
 from shared.errors import CallFailure, ErrorCode, Problem, Refused, refusal_of
-from shared.installations.connections import Connection, Connections
+from shared.installations.reach.connections import Connection, Connections
 from shared.installations.secrets import Vault
 from shared.installations.store import InstallationStore
 from shared.operations.accepting.acceptance import Acceptance
@@ -251,7 +251,7 @@ class DataCenters:
             actor=asked.actor,
             first_step=FIRST_STEP,
             data={"action": str(action), "target": asked.data_center, "installation": ""},
-            filters={"dataCenter": asked.data_center},
+            filters={DATA_CENTER.name: asked.data_center},
             trace=asked.trace,
             first_sent=asked.first_sent,
             action=str(action),

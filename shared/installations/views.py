@@ -12,7 +12,6 @@ def installation_body(record: InstallationRecord) -> JsonObject:
     password = {"keyVaultSecretId": record.installation.settings.sign_in.password.key_vault_secret_id}
     settings["signIn"] |= {"password": password}
     shown: JsonObject = {"name": record.name, **settings}
-    shown["displayName"] = settings["displayName"] or record.name
     return shown | {"createdAt": record.created_at, "lastUpdatedAt": record.updated_at}
 
 

@@ -1,6 +1,6 @@
 """Which references to secrets a request may give: those into its tenant's vault, never into another's (docs/design/secrets.md).
 
-A reference that is not allowed is refused in the same words whether the secret exists or not, and its vault is not asked.
+A reference that is not allowed is refused with the same message whether the secret exists or not, and its vault is not asked.
 """
 
 from collections.abc import Awaitable, Callable, Mapping

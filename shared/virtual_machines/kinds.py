@@ -1,5 +1,6 @@
 """What virtual machines are called in storage, queues and answers: the kind of operation, its queues and its actions."""
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Final
 
@@ -17,11 +18,29 @@ class Action(StrEnum):
     START = "start"
     SHUT_DOWN = "shutDown"
     RESTART = "restart"
+    ADD_DATA_DISK = "addDataDisk"
+    MODIFY_DATA_DISK = "modifyDataDisk"
+    REMOVE_DATA_DISK = "removeDataDisk"
+    CAPTURE = "capture"
+    CREATE_SERVICE = "createService"
+    CREATE_IMAGE = "createImage"
+    DELETE_IMAGE = "deleteImage"
+    DELETE_DISK = "deleteDisk"
+
+
+_COLLECTIONS: Mapping[str, str] = {
+    Action.CREATE_SERVICE: "services",
+    Action.CREATE_IMAGE: "images",
+    Action.DELETE_IMAGE: "images",
+    Action.DELETE_DISK: "disks",
+}
+"""The collection of what an action is about, where that is not a machine."""
 
 
 def _path(operation: Operation) -> str:
     target = str(operation.body.get("target", ""))
-    return f"/tenants/{operation.tenant}/virtual-machines/{target.rpartition('/')[2]}"
+    collection = _COLLECTIONS.get(operation.action or "", "virtual-machines")
+    return f"/tenants/{operation.tenant}/{collection}/{target.rpartition('/')[2]}"
 
 
 VIRTUAL_MACHINE: Final = Kind(

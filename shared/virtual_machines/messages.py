@@ -10,12 +10,23 @@ from shared.errors import ErrorCode, Refused
 from shared.operations.model.models import JsonObject
 from shared.secrets.requests import refuse_plain, separate
 from shared.values.documents import Request
-from shared.virtual_machines.creating import CreationRequest, MachineCreations
+from shared.virtual_machines.accepting.changes import ChangeRequest, MachineChanges
+from shared.virtual_machines.accepting.creations import CreationRequest, MachineCreations
+from shared.virtual_machines.accepting.disks import DiskChanges
+from shared.virtual_machines.accepting.estate import EstateChanges
 from shared.virtual_machines.kinds import VIRTUAL_MACHINE, Action
 from shared.virtual_machines.reading.machines import machine_named
-from shared.virtual_machines.requests.changes import DeleteDisks, ShutDown
-from shared.virtual_machines.requests.machine import CreateMachine
-from shared.virtual_machines.service import ChangeRequest, MachineChanges
+from shared.virtual_machines.requests.changes import (
+    Capture,
+    CreateImage,
+    CreateService,
+    DeleteDisks,
+    ModifyDataDisk,
+    RemoveDataDisk,
+    ShutDown,
+)
+from shared.virtual_machines.requests.fields import Lun
+from shared.virtual_machines.requests.machine import CreateMachine, DataDisk
 from shared.web.calls import find_by_message
 from shared.web.documents import parse, wrong
 
@@ -24,6 +35,18 @@ _PLACE = ("service", "subscriptionId")
 
 class NoBody(Request):
     """A change without members of its own."""
+
+
+class OnLun(Request):
+    """The LUN that a message names."""
+
+    lun: Lun
+
+
+class RemoveByMessage(Request):
+    """The removal of a data disk that a message names."""
+
+    delete_disk: bool = False
 
 
 class DeleteByMessage(Request):
@@ -62,6 +85,79 @@ async def _delete(call: MessageCall) -> None:
     await call.app.of(MachineChanges).delete(request, None)
 
 
+async def _add_disk(call: MessageCall) -> None:
+    """Add a data disk."""
+    request = await _change(call, Action.ADD_DATA_DISK)
+    await call.app.of(DiskChanges).add(request, parse(DataDisk, request.body))
+
+
+async def _modify_disk(call: MessageCall) -> None:
+    """Change the data disk on a LUN."""
+    lun = parse(OnLun, {"lun": call.intake.body.get("lun")}).lun
+    request = await _change(call, Action.MODIFY_DATA_DISK, lun)
+    await call.app.of(DiskChanges).modify(request, lun, parse(ModifyDataDisk, request.body))
+
+
+async def _remove_disk(call: MessageCall) -> None:
+    """Remove the data disk on a LUN; the message names it, so that no confirmation is needed."""
+    lun = parse(OnLun, {"lun": call.intake.body.get("lun")}).lun
+    request = await _change(call, Action.REMOVE_DATA_DISK, lun)
+    removal = parse(RemoveByMessage, request.body)
+    confirmed = RemoveDataDisk.model_validate({"deleteDisk": removal.delete_disk, "confirm": str(lun)})
+    await call.app.of(DiskChanges).remove(request, lun, confirmed, confirmed=True)
+
+
+async def _change(call: MessageCall, action: Action, lun: int | None = None) -> ChangeRequest:
+    """Return the change of a machine that a message asks for; a LUN that the path would have is taken out of its body."""
+    tenant, place, body = await _tenant_of(call), _place_of(call.intake.body), _rest_of(call.intake.body)
+    if lun is not None:
+        body = {name: value for name, value in body.items() if name != "lun"}
+    part = {"lun": str(lun)} if lun is not None else {}
+    named = machine_named(call.intake.target or "", place)
+    return ChangeRequest(tenant, action, named, body, call.actor, call.intake.key, call.intake.trace, part=part)
+
+
+async def _create_service(call: MessageCall) -> None:
+    """Create a service."""
+    service = parse(CreateService, call.intake.body)
+    await call.app.of(EstateChanges).create_service(await _creation(call, Action.CREATE_SERVICE, service.name), service)
+
+
+async def _create_image(call: MessageCall) -> None:
+    """Create an image."""
+    image = parse(CreateImage, call.intake.body)
+    await call.app.of(EstateChanges).create_image(await _creation(call, Action.CREATE_IMAGE, image.name), image)
+
+
+async def _delete_image(call: MessageCall) -> None:
+    """Delete an image; `target` names it, so that no confirmation is needed."""
+    request = await _change(call, Action.DELETE_IMAGE)
+    parse(NoBody, request.body)
+    await call.app.of(EstateChanges).delete_image(request, None, _place_of(call.intake.body))
+
+
+async def _delete_disk(call: MessageCall) -> None:
+    """Delete a disk; `target` names it, so that no confirmation is needed."""
+    request = await _change(call, Action.DELETE_DISK)
+    parse(NoBody, request.body)
+    await call.app.of(EstateChanges).delete_disk(request, None, _place_of(call.intake.body))
+
+
+async def _capture(call: MessageCall) -> None:
+    """Make an image of a machine; `target` names it, so that no confirmation is needed."""
+    request = await _change(call, Action.CAPTURE)
+    capture = parse(Capture, {"confirm": "by message", **request.body})
+    if capture.reprovision is not None:
+        refuse_plain(separate(capture, request.body))
+    await call.app.of(EstateChanges).capture(request, capture, confirmed=True)
+
+
+async def _creation(call: MessageCall, action: Action, name: str) -> ChangeRequest:
+    """Return the creation that a message asks for; all of its body is what it makes."""
+    tenant, intake = await _tenant_of(call), call.intake
+    return ChangeRequest(tenant, action, machine_named(name, {}), intake.body, call.actor, intake.key, intake.trace)
+
+
 async def _cancel(call: MessageCall) -> None:
     """Cancel an operation before it has started."""
     await call.app.commands.cancel(await find_by_message(call.app, VIRTUAL_MACHINE, call.intake), call.actor)
@@ -98,11 +194,20 @@ def _rest_of(body: JsonObject) -> JsonObject:
     return {name: value for name, value in body.items() if name not in _PLACE}
 
 
+_CREATING = frozenset({Action.CREATE, Action.CREATE_SERVICE, Action.CREATE_IMAGE})
 MESSAGES = {
-    (VIRTUAL_MACHINE.name, operation): Message(Role.TENANTS_WRITE, handler, creates=operation == Action.CREATE)
+    (VIRTUAL_MACHINE.name, operation): Message(Role.TENANTS_WRITE, handler, creates=operation in _CREATING)
     for operation, handler in (
         (Action.CREATE, _create),
         (Action.DELETE, _delete),
+        (Action.ADD_DATA_DISK, _add_disk),
+        (Action.MODIFY_DATA_DISK, _modify_disk),
+        (Action.REMOVE_DATA_DISK, _remove_disk),
+        (Action.CREATE_SERVICE, _create_service),
+        (Action.CREATE_IMAGE, _create_image),
+        (Action.DELETE_IMAGE, _delete_image),
+        (Action.DELETE_DISK, _delete_disk),
+        (Action.CAPTURE, _capture),
         (Action.START, _power(Action.START, NoBody)),
         (Action.SHUT_DOWN, _power(Action.SHUT_DOWN, ShutDown)),
         (Action.RESTART, _power(Action.RESTART, NoBody)),

@@ -10,4 +10,6 @@ def result_of(state: MachineState) -> JsonObject:
     result: JsonObject = {"resourceId": resource, "changed": state.changed, "kept": [], "left": [], "warnings": []}
     if state.power_state is not None:
         result["powerState"] = str(state.power_state)
+    if state.image is not None:
+        result["imageId"] = str(state.image)
     return result

@@ -34,7 +34,8 @@ class MachineState(StoredView):
     `waiting_since` is since when another operation of Azure works on the machine. `absence` is the series of looks that did not show it.
     `power_action` is what an action on its power sends, `power_state` its power state as read last, `failure` why the operation fails.
     `vm_id` identifies the machine beyond its name, `os_type` is that of a machine that is made. `tidying_since` is since when something
-    refuses to be deleted.
+    refuses to be deleted. `disk`, `lun` and `caching` are those of a data disk that is added, changed or removed.
+    `subject` is the id of what else is made or deleted, in `region`; `image` is an image that is made.
     """
 
     machine: Id | None = None
@@ -49,6 +50,12 @@ class MachineState(StoredView):
     vm_id: str | None = None
     os_type: OsType | None = None
     tidying_since: Moment | None = None
+    disk: Id | None = None
+    lun: int | None = None
+    caching: str | None = None
+    subject: str | None = None
+    region: str | None = None
+    image: Id | None = None
 
     @property
     def target(self) -> ResourceId:

@@ -17,9 +17,11 @@ from shared.operations.running.workflow import Workflow
 from shared.virtual_machines.gateway import Gateways
 from shared.virtual_machines.kinds import Action
 from shared.virtual_machines.state import MachineState
-from shared.virtual_machines.steps import creating, deleting, power
+from shared.virtual_machines.steps import creating, deleting, disks, estate, power
 from shared.virtual_machines.steps.creating import CreationSteps, check_creations
 from shared.virtual_machines.steps.deleting import DeletionSteps, check_deletions
+from shared.virtual_machines.steps.disks import DiskSteps
+from shared.virtual_machines.steps.estate import EstateSteps
 from shared.virtual_machines.steps.power import PowerSteps, check_power
 from shared.virtual_machines.steps.tidying import TidyingSteps
 
@@ -30,6 +32,14 @@ _FIRST: Mapping[Action, str] = {
     Action.START: power.POWERING,
     Action.SHUT_DOWN: power.POWERING,
     Action.RESTART: power.POWERING,
+    Action.ADD_DATA_DISK: disks.MAKING,
+    Action.MODIFY_DATA_DISK: disks.MODIFYING,
+    Action.REMOVE_DATA_DISK: disks.DETACHING,
+    Action.CAPTURE: estate.DEALLOCATING,
+    Action.CREATE_SERVICE: estate.SERVICE,
+    Action.CREATE_IMAGE: estate.IMAGE,
+    Action.DELETE_IMAGE: estate.REMOVING,
+    Action.DELETE_DISK: estate.REMOVING,
 }
 """The first step of each action."""
 
@@ -45,6 +55,8 @@ class MachineSteps:
     creation: CreationSteps
     deletion: DeletionSteps
     tidying: TidyingSteps
+    disks: DiskSteps
+    estate: EstateSteps
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +93,17 @@ def machine_workflow(steps: MachineSteps, checks: MachineChecks) -> Workflow:
             deleting.NOTING: steps.deletion.noting,
             deleting.DELETING: steps.deletion.deleting,
             deleting.FOLLOWING: steps.deletion.following,
+            disks.MAKING: steps.disks.making_disk,
+            disks.ATTACHING: steps.disks.attaching,
+            disks.MODIFYING: steps.disks.modifying,
+            disks.DETACHING: steps.disks.detaching,
+            disks.DELETING: steps.disks.deleting,
+            estate.SERVICE: steps.estate.creating_service,
+            estate.IMAGE: steps.estate.making_image,
+            estate.REMOVING: steps.estate.removing,
+            estate.DEALLOCATING: steps.estate.deallocating,
+            estate.GENERALIZING: steps.estate.generalizing,
+            estate.IMAGING: steps.estate.imaging,
             creating.TIDYING: steps.tidying.tidying,
         },
         check=checks.check,
@@ -95,5 +118,5 @@ async def _beginning(claim: Claim) -> Outcome:
 
 
 def _subjects(operation: Operation) -> tuple[str, ...]:
-    machine = MachineState.of(dict(operation.data)).machine
-    return (str(machine),) if machine is not None else ()
+    state = MachineState.of(dict(operation.data))
+    return tuple(str(one) for one in (state.machine, state.subject) if one is not None)

@@ -35,7 +35,7 @@ from shared.azure_pack.transport import Reply
 from shared.capability import check_queues, intake_queues, step_queues
 from shared.clock import RandomIds
 from shared.composition import Runtime, assemble
-from shared.installations import connections
+from shared.installations.reach import connections
 from shared.operations import crash_points
 from shared.operations.model.models import Actor
 from shared.operations.outside.messages import OUTCOME_QUEUE, read_check, read_step
@@ -152,6 +152,7 @@ class MemoryTransport:
     """Hands requests to the simulation's gate; a connection that is closed or held is one without an answer."""
 
     pack: Installation
+    sent: list[tuple[str, str]]
 
     def __init__(self, **_: object) -> None:
         """Take the options of a transport, none of which matters here."""
@@ -174,6 +175,7 @@ class MemoryTransport:
             PORTS[parts.port or 0], method, unquote(parts.path), parts.path, query,
             {name.lower(): value for name, value in headers.items()}, body, f"{HOST}:{parts.port}",
         )  # fmt: skip
+        self.sent.append((method, url))
         await asyncio.sleep(0)
         outcome = self.pack.gate.receive(request)
         await asyncio.sleep(0)
@@ -225,6 +227,7 @@ class Bench:
     passed: list[str] = field(default_factory=list)
     events: list[Json] = field(default_factory=list)
     refused: list[tuple[str, str]] = field(default_factory=list)
+    sent: list[tuple[str, str]] = field(default_factory=list)
 
     # HTTP
 
@@ -357,6 +360,10 @@ class Bench:
                 self.killed.append(str(error))
             self.refused.append((queue, json.dumps(body | {"deliveries": count})))
 
+    def calls(self, port: int) -> int:
+        """Return how many requests were sent to a port of the installation."""
+        return sum(f":{port}/" in url for _, url in self.sent)
+
     def redeliver(self) -> None:
         """Show messages again that were not taken in."""
         refused, self.refused = self.refused, []
@@ -436,7 +443,8 @@ async def bench(*, document: Json | None = None, **settings: Any) -> AsyncIterat
     pack = Installation(platform, lambda: _land(platform), keys=keys(), now=platform.clock.now)
     storage, vaults = MemoryStorage(), MemoryVaults()
     vaults.add(f"{OWN}/secrets/incoming-hook", "sample-hook-token", {"tenant": PROVIDER})
-    transport = type("PackTransport", (MemoryTransport,), {"pack": pack})
+    sent: list[tuple[str, str]] = []
+    transport = type("PackTransport", (MemoryTransport,), {"pack": pack, "sent": sent})
     with (
         patch.object(seeding, "connect", lambda _: storage),
         patch.object(connections, "Transport", transport),
@@ -446,7 +454,7 @@ async def bench(*, document: Json | None = None, **settings: Any) -> AsyncIterat
         clock: Any = BenchClock(platform)
         runtime = assemble(app, _CAPABILITIES, clock, RandomIds(), cast("Any", storage), cast("Any", MemoryBlobs()), None, vaults)
         runtime = replace(runtime, tokens=cast("Any", _Callers(runtime)))
-        running = Bench(platform, pack, storage, vaults, runtime)
+        running = Bench(platform, pack, storage, vaults, runtime, sent=sent)
         with patch.object(crash_points, "reach", running.reached):
             put = await running.request("PUT", "/azure-packs/pack", document or installation())
             assert put.status == 201, put

@@ -206,7 +206,7 @@ async def test_a_machine_that_was_never_seen_running_is_never_started(seed: int)
         ran = set(names) - stopped
         for _ in range(chance.randint(0, 3)):
             kind = chance.choice(["lostResponse", "error", "errorAfterEffect", "failVmmJob"])
-            more: dict[str, Any] = {"status": 500} if "rror" in kind else {}
+            more: Json = {"status": 500} if "rror" in kind else {}
             app.fault(kind, method="PUT", path="VirtualMachines", times=1, **more)
         for _ in range(chance.randint(1, 2)):
             if chance.random() < 0.5:

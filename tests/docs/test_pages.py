@@ -15,6 +15,8 @@ from shared.composition import tables_needed
 from shared.copies.copying.models import CopyRequest
 from shared.copies.policies.document import PolicyDocument
 from shared.copies.policies.reading import read_policy
+from shared.data_centers.kinds import DATA_CENTER
+from shared.data_centers.requests import OrderRequest
 from shared.failovers.failing_over.requests import FailoverRequest
 from shared.operations.outside.intake import decode, understand
 from shared.operations.outside.messages import OUTCOME_QUEUE
@@ -27,6 +29,7 @@ MODELS: dict[str, type[BaseModel]] = {
     "restorePointCopy": CopyRequest,
     "failover": FailoverRequest,
     "policy": PolicyDocument,
+    DATA_CENTER.name: OrderRequest,
 }
 JSON_BLOCKS = re.findall(r"^```json ?([\w ]*)\n(.*?)^```", (DOCS / "calling.md").read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
 
@@ -36,10 +39,10 @@ def test_a_request_of_the_page_is_accepted(about: str, text: str) -> None:
     body = json.loads(text)
     what, _, kind = about.partition(" ")
     if what == "message":
-        intake = understand(decode(text.encode()), frozenset({kind}))
+        intake = understand(decode(text.encode()), frozenset({kind}), qualified=kind == DATA_CENTER.name)
         if intake.operation == "create":
             assert intake.key
-            MODELS[kind].model_validate(intake.body)
+            MODELS[kind].model_validate({name: value for name, value in intake.body.items() if name != DATA_CENTER.name})
         else:
             assert intake.target
     elif what:
@@ -48,7 +51,7 @@ def test_a_request_of_the_page_is_accepted(about: str, text: str) -> None:
 
 def test_the_page_has_requests_of_each_sort() -> None:
     assert {about for about, _ in JSON_BLOCKS} == {"", "copy", "policy", "failover"} | {
-        f"message {kind}" for kind in ("restorePointCopy", "copyPolicy", "failover")
+        f"message {kind}" for kind in ("restorePointCopy", "copyPolicy", "failover", DATA_CENTER.name)
     }
 
 

@@ -168,4 +168,4 @@ def test_a_route_is_open_to_all_exactly_where_nothing_of_a_tenant_is_shown() -> 
 def test_open_routes_answer_head_too(index: FunctionIndex) -> None:
     """Front Door's probes send HEAD."""
     heads = {function.binding["route"] for function in index.of(TriggerType.HTTP) if "HEAD" in function.binding["methods"]}
-    assert heads == {"health", "openapi.json", "docs"}
+    assert heads == {"health", "openapi.json", "docs", "one-time-secrets"}

@@ -19,8 +19,8 @@ CAPABILITIES = load(NAMES)
 FUNCTIONS = ROOT / "functions"
 SOURCES = {path: path.read_text(encoding="utf-8") for room in ("functions", "shared") for path in (ROOT / room).rglob("*.py")}
 MOST_MODULES = 12
-MOST_LINES = 900 - 74
-"""Of the entry points of the system, copies and failovers: 900 with the 74 lines that tenants had before their registry was writable."""
+MOST_LINES = 900 - 70
+"""Of the entry points of the system, copies and failovers: 900 with the 70 lines that tenants had before their registry was writable."""
 POLICIES, MOST_LINES_OF_POLICIES = FUNCTIONS / "copies" / "policies.py", 170
 """Copy policies came later, and have a bound of their own."""
 MOST_LINES_OF_A_HANDLER = 10

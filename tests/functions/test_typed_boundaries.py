@@ -17,7 +17,7 @@ OF_AZURE = {
     "shared/failovers/failing_over/rules/kept_settings.py": "reads an item's settings, and writes them into the bodies of calls",
     "shared/failovers/failing_over/rules/payloads.py": "writes the bodies of calls",
     "shared/failovers/protection/rules.py": "reads protectable items",
-    "shared/failovers/readiness/places.py": "reads resource groups",
+    "shared/failovers/readiness/places.py": "reads groups, networks and storage accounts",
     "shared/failovers/set_up/plan_rules.py": "reads and writes recovery plans",
     "shared/failovers/set_up/planning.py": "reads the vault of a change",
     "shared/failovers/set_up/policy_rules.py": "reads and writes replication policies",

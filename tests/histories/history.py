@@ -1,6 +1,7 @@
 """One history: what is asked for, what goes wrong, and what must be so at the end."""
 
 import itertools
+import json
 import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -12,7 +13,10 @@ from typing import Any
 from local.simulation.ids import derived
 from local.simulation.platform import Platform
 from local.simulation.sample_estate import sample_estate
+from shared.copies.kinds import COPY
+from shared.copies.kinds import REQUESTS as COPY_REQUESTS
 from shared.operations.crash_points import POINTS
+from shared.operations.model.identity import operation_id
 from tests.crash.failing import REQUESTS, Failing, wanted_of
 from tests.crash.fleet import Fleet
 from tests.crash.setting_up import SettingUp, changes_of
@@ -25,6 +29,17 @@ FAULTY = timedelta(hours=2)
 """How long faults last at most, of Azure's time."""
 MOST = timedelta(hours=60)
 """How long a history may take, of Azure's time; a copy takes some hours where a chain waits for its turn."""
+MAY_PASS = {
+    "SourceNotFound",
+    "NotFound",
+    "ChecksFailed",
+    "ActionNotAllowed",
+    "CopyNotSupported",
+    "UnknownRegion",
+    "AzureRefused",
+    "InternalError",
+}
+"""Why a message may be rejected at its fifth delivery where nothing is wrong with it: faults lasted for longer than that."""
 ANY_WRITE = "(any write)"
 _DEADLY = 0.3
 """The chance that a point is armed before an advance."""
@@ -49,7 +64,8 @@ def fleet_of(app: MemoryApp) -> Fleet:
 class History:
     """Copies of `points` restore points and `machines` machines, or failovers by kind, or changes of a vault; and the faults they meet.
 
-    The faults are there from the beginning (`early`), or once all is accepted. `deadly`: workers end at crash points, too.
+    The faults are there before anything is asked for (`early`), or once all is asked for, before the messages are taken in. With
+    `by_message` copies are asked for by message too. `deadly`: workers end at crash points, too.
     """
 
     name: str
@@ -62,6 +78,7 @@ class History:
     changes: tuple[int, ...] = ()
     early: bool = False
     deadly: bool = False
+    by_message: bool = False
 
     def __str__(self) -> str:
         asked = self.failovers or (f"changes {self.changes}" if self.changes else f"copies {self.points} + {self.machines}")
@@ -79,19 +96,20 @@ class History:
         fleet = fleet_of(app)
         failing = Failing(fleet, failovers)
         setting = SettingUp(fleet, [every[number] for number in self.changes], "", "", failing)
-        if self.early:  # asked over HTTP, until it is accepted
-            for failover in failovers:
-                failover.by_message = False
-            for change in setting.wanted:
-                change.by_message = ""
+        if self.early:
             await self._plant(fleet)
         for number, wanted in enumerate((*copies.points, *copies.machines) if self.points else ()):
-            await self._asked(app, partial(fleet.start, wanted, key=derived("copy", self.name, str(number))))
+            key = derived("copy", self.name, str(number))
+            if self.by_message:
+                fleet.send({**wanted.body, "id": key, "tenant": wanted.tenant}, COPY_REQUESTS)
+                fleet.remember(wanted, key, operation_id(wanted.tenant, COPY.name, key))
+            else:
+                await self._asked(app, partial(fleet.start, wanted, key=key))
         await self._asked(app, failing.ask_all)
         await self._asked(app, setting.ask_all)
-        await app.advance(timedelta(0))  # messages are taken in; one that a fault refuses would be rejected, and its sender told
         if not self.early:
             await self._plant(fleet)
+        await app.advance(timedelta(0))
         await self._until_ended(app, fleet, failing)
         if self.points:
             await fleet.compare(dead_locks=self.deadly)
@@ -115,6 +133,19 @@ class History:
             if app.platform.clock.now() - began > FAULTY:
                 app.platform.clear_faults()
 
+    async def _replay(self, app: MemoryApp, fleet: Fleet) -> None:
+        """Replay what was rejected at its fifth delivery, once Azure is well again, as a person does; nothing else may be rejected."""
+        for row in await self._rejected(fleet):
+            reason = json.loads(row["reason"])
+            assert reason["code"] in MAY_PASS, reason
+            if not app.platform.faults.all:
+                headers = {"Authorization": "Bearer provider||Admin"}
+                async with fleet.http.request("POST", f"/rejected-messages/{row['RowKey']}/replay", headers=headers) as answer:
+                    assert answer.status == 202, await answer.json()
+
+    async def _rejected(self, fleet: Fleet) -> list[Json]:
+        return [row for row in await fleet.rows("rejected") if not row["replayedAs"]]
+
     async def _plant(self, fleet: Fleet) -> None:
         for fault in self.faults:
             for method in _WRITES if fault.get("method") == ANY_WRITE else (fault.get("method"),):
@@ -129,8 +160,9 @@ class History:
             past = app.platform.clock.now() - began
             if past > FAULTY:
                 app.platform.clear_faults()
+            await self._replay(app, fleet)
             rows = await fleet.active()
-            if not rows and not fleet.waiting(REQUESTS):
+            if not rows and not any(map(fleet.waiting, (REQUESTS, COPY_REQUESTS))) and not await self._rejected(fleet):
                 return
             for row in rows:
                 if failing.wanted:

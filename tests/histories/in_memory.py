@@ -49,7 +49,7 @@ from shared.composition import Runtime, assemble
 from shared.operations import crash_points
 from shared.operations.model.models import Actor
 from shared.operations.outside.messages import read_check, read_step
-from shared.operations.outside.receiving import Delivery
+from shared.operations.outside.receiving import MAX_DELIVERIES, Delivery
 from shared.settings import Settings
 from shared.web.calls import Endpoint
 from shared.web.entry import answer
@@ -65,6 +65,8 @@ _EVERY: tuple[Endpoint, ...] = (*ENDPOINTS, *(one for capability in _CAPABILITIE
 _PATHS = [(one, re.compile(re.sub(r"\\{(\w+)\\}", r"(?P<\1>[^/]+)", re.escape(one.route.path)))) for one in _EVERY]
 _ROUNDS = 400
 _PUT_ON_QUEUE = datetime(2026, 1, 1, tzinfo=UTC)
+REDELIVERY = timedelta(seconds=30)
+"""After how long the host delivers a message again whose handling failed (`visibilityTimeout` of host.json)."""
 
 
 class HistoryClock:
@@ -227,6 +229,7 @@ class MemoryApp:
     log: Path
     vaults: MemoryVaults
     points: Points = field(default_factory=Points)
+    failed: list[Delivery] = field(default_factory=list)
 
     @staticmethod
     async def start(platform: Platform, estate: Json, chance: random.Random, log: Path) -> "MemoryApp":
@@ -272,15 +275,24 @@ class MemoryApp:
         raise AssertionError(f"no route for {method} {path}")
 
     async def advance(self, step: timedelta) -> None:
-        """Move Azure's time, and do what came due."""
-        with patch.object(crash_points, "reach", self.points.reach):
-            await self._advance(step)
+        """Move Azure's time, and do what came due; in shorter steps while messages wait to be delivered again."""
+        left = step
+        while True:
+            part = min(left, REDELIVERY) if self.failed else left
+            self.platform.clock.move(part)
+            with patch.object(crash_points, "reach", self.points.reach):
+                await self._settle()
+            left -= part
+            if not left:
+                return
 
-    async def _advance(self, step: timedelta) -> None:
-        self.platform.clock.move(step)
+    async def _settle(self) -> None:
+        again, self.failed = self.failed, []
         self.gate.land()
         for number in range(len(self.workers.runtime.timers)):
             await self._unless_lost(partial(_run_timer, number))
+        for delivery in again:
+            await self._take_in(delivery)
         for _ in range(_ROUNDS):
             ticked = await asyncio.gather(*(self._unless_lost(_tick) for _ in range(self.chance.randint(1, 3))))
             if not await self._work() and all(ticked):
@@ -299,7 +311,7 @@ class MemoryApp:
         """Handle the messages that wait, some at a time, in any order; return how many there were."""
         works = [self._handle(queue, text, _step) for queue in _STEPS for text in self._drawn(queue)]
         works += [self._handle(queue, text, _check) for queue in _CHECKS for text in self._drawn(queue)]
-        works += [self._take_in(queue, text) for queue in _INTAKE for text in self._drawn(queue, lose=0.0)]
+        works += [self._take_in(_first(queue, text)) for queue in _INTAKE for text in self._drawn(queue, lose=0.0)]
         self.chance.shuffle(works)
         for start in range(0, len(works), 4):
             await asyncio.gather(*works[start : start + 4])
@@ -318,12 +330,11 @@ class MemoryApp:
         if not await self._unless_lost(lambda runtime: handler(runtime, text)):
             self._return(queue, text)
 
-    async def _take_in(self, queue: str, text: str) -> None:
-        delivery = Delivery(queue, derived("message", text), text.encode(), _PUT_ON_QUEUE, 1)  # a message delivered again is the same one
+    async def _take_in(self, delivery: Delivery) -> None:
         try:
             await self.workers.run(lambda runtime: runtime.receive(delivery))
         except Exception:  # what may pass is delivered again, as the host does
-            self._return(queue, text)
+            self.failed.append(replace(delivery, count=min(delivery.count + 1, MAX_DELIVERIES)))
 
     def _return(self, queue: str, text: str) -> None:
         self.storage.queues.messages.setdefault(queue, deque()).append(text)
@@ -355,6 +366,11 @@ async def _check(runtime: Runtime, text: str) -> None:
     message = read_check(text)
     if message is not None:
         await runtime.checks.run(message)
+
+
+def _first(queue: str, text: str) -> Delivery:
+    """Return the first delivery of a message; its id is made of its text, as that of a message which the queue holds twice."""
+    return Delivery(queue, derived("message", text), text.encode(), _PUT_ON_QUEUE, 1)
 
 
 class MemoryAzure:
@@ -421,9 +437,12 @@ class MemoryHost:
         waiting = queues.setdefault(name, deque())
         yield SimpleNamespace(
             send_message=waiting.append,
-            get_queue_properties=lambda: SimpleNamespace(approximate_message_count=len(waiting)),
+            get_queue_properties=lambda: SimpleNamespace(approximate_message_count=len(waiting) + self._hidden(name)),
             clear_messages=waiting.clear,
         )
+
+    def _hidden(self, name: str) -> int:
+        return sum(delivery.queue == name for delivery in self._app.failed)
 
     def messages(self, name: str) -> list[str]:
         """Take all messages off a queue."""

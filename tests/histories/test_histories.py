@@ -87,6 +87,8 @@ def drawn(seed: int, log: Path) -> History:
     match chance.randrange(3):
         case 0:
             history.points, history.machines = chance.randint(1, 3), chance.randint(0, 1)
+            # of several a message may be taken in after a newer one was started, which its chain then passes
+            history.by_message = history.points == 1 and chance.random() < 0.7
         case 1:
             history.failovers = tuple(chance.sample(FAILOVERS, chance.randint(1, 3)))
         case _:

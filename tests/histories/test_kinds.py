@@ -37,7 +37,8 @@ FAULTS: dict[str, Json] = {
 }  # fmt: skip
 ASKED: dict[str, Json] = {
     "copies": {"points": 2, "machines": 1},
-    "failovers": {"failovers": ("named", "a2a", "plan", "test")},
+    "a copy by message": {"points": 1, "by_message": True},
+    "failovers": {"failovers": ("named", "a2a", "plan", "test", "message")},
     "changes": {"changes": tuple(range(8))},
 }
 

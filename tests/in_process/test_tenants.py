@@ -72,7 +72,7 @@ def test_a_hosting_plan_from_its_creation_to_its_end(admin: Caller) -> None:
     assert made.status == 201
     read = admin.get("/hosting-plans/gold")
     assert (read.headers["etag"], read.body["tenants"], read.body["mapping"]) == (made.headers["etag"], 0, [])
-    assert [one["name"] for one in admin.get("/hosting-plans").body["value"]] == ["gold"]
+    assert [one["name"] for one in admin.get("/hosting-plans").body["value"]] == ["gold", "standard"]
     assert admin.call("DELETE", "/hosting-plans/gold?confirm=gold").status == 204
     assert admin.get("/hosting-plans/gold").status == 404
 

@@ -94,6 +94,13 @@ BODIES: dict[str, Callable[[Things], Json]] = {
         "firstAt": (datetime.now(UTC) + timedelta(days=1)).isoformat(),
     },
     "CreateMachine": lambda _: {"name": "a", "service": "s", "size": "x", "osDisk": {"existing": "d"}},
+    "DataDisk": lambda _: {"sizeGB": 1},
+    "ModifyDataDisk": lambda _: {"sizeGB": 1},
+    "CreateService": lambda _: {"name": "a-service"},
+    "CreateImage": lambda its: {
+        "name": "i", "osType": "Windows", "service": "s", "source": {"id": its.machine.replace("virtualMachines", "disks")}
+    },
+    "Capture": lambda _: {"imageName": "i", "after": "delete", "prepared": True, "confirm": "a"},
     "ShutDown": lambda _: {"state": "stopped"},
     "ProtectionPolicyRequest": lambda its: {
         "cloud": its.cloud,

@@ -201,6 +201,12 @@ def test_each_queue_and_table_that_the_code_uses_is_made(deployed: list[Resource
     assert tables == set(tables_needed(load(NAMES)))
 
 
+@pytest.mark.parametrize("layout", ["one", "three"])
+def test_each_capability_is_served_by_one_app(layout: str) -> None:
+    served = [name for each in deployed_modules(main(apps=layout)) if each["symbol"] == "app" for name in each["params"]["capabilities"]]
+    assert sorted(served) == sorted(NAMES)
+
+
 def test_a_vault_of_our_own_keeps_what_is_deleted() -> None:
     tool()
     found = list(resources(main(existingVaultId="")))
@@ -246,7 +252,7 @@ def _app_settings(found: list[Resource]) -> list[Any]:
 def _open_paths() -> list[str]:
     from functions.system import declared_routes
 
-    return [f"/api{route.path}" for route in declared_routes(()) if route.needed is None]
+    return list(dict.fromkeys(f"/api{route.path}" for route in declared_routes(()) if route.needed is None))
 
 
 def _length(name: str) -> int:

@@ -313,3 +313,16 @@ async def test_linked_rights() -> None:
         assert (await cloud.send("PUT", path, interface_body(), principal="operator")).status == 201
         refused = await cloud.send("PUT", VM, machine_body(f"{GROUP}/providers/{path}"))
         assert (refused.code, "networkInterfaces/join/action" in refused.body["error"]["message"]) == ("LinkedAuthorizationFailed", True)
+
+
+async def test_no_restore_point_while_the_machine_changes(cloud: Cloud) -> None:
+    machine = await cloud.machine()
+    points = "Microsoft.Compute/restorePointCollections/points"
+    await cloud.send("PUT", points, {"location": "westeurope", "properties": {"source": {"id": machine["id"]}}})
+    restart = await cloud.act("restart")
+    body = {"properties": {"consistencyMode": "CrashConsistent"}}
+    assert (await cloud.send("PUT", f"{points}/restorePoints/a", body)).code == "OperationNotAllowed"
+    await cloud.ended(restart)
+    made = await cloud.send("PUT", f"{points}/restorePoints/a", body)
+    assert made.status == 201
+    assert made.body["properties"]["sourceMetadata"]["vmId"] == machine["properties"]["vmId"]

@@ -1,5 +1,6 @@
 """The first step of an operation ends it where its tenant no longer owns what it is about; later steps finish what was started."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
@@ -17,15 +18,15 @@ def with_owner(core: Core, owner: str | None) -> tuple[Runner, list[str]]:
     """Return a runner of toys that are about a thing of this owner, and what it asks for."""
     asked: list[str] = []
 
-    async def owns(tenant: str, resource_id: str) -> bool:
-        asked.append(resource_id)
-        return tenant == owner
+    async def not_owned(tenant: str, resource_ids: Sequence[str]) -> str | None:
+        asked.extend(resource_ids)
+        return None if tenant == owner else next(iter(resource_ids), None)
 
     def subjects(_: Operation) -> tuple[str, ...]:
         return (THING,)
 
     workflows = {name: replace(workflow, subjects=subjects) for name, workflow in core.workflows.items()}
-    return replace(core.runner, owns=owns, workflows=workflows), asked
+    return replace(core.runner, not_owned=not_owned, workflows=workflows), asked
 
 
 @pytest.mark.parametrize("owner", ["fabrikam", None])

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.errors import ErrorCode, Problem, Refused
+from shared.errors import ErrorCode, Problem, Refused, as_seen_in_azure
 from shared.operations.outside.intake import Intake
 from shared.operations.outside.receiving import Delivery
 from shared.operations.outside.rejected import RejectedMessage, without_secrets
@@ -94,6 +94,26 @@ async def test_a_refusal_for_now_is_not_yet_a_rejection(core: Core, code: ErrorC
     assert await _kept(core) == []
     await core.receiver.receive(_delivery(count=5), KINDS, later)
     assert [kept.reason.code for kept in await _kept(core)] == [code]
+
+
+@pytest.mark.parametrize("code", [ErrorCode.CHECKS_FAILED, ErrorCode.COPY_NOT_SUPPORTED, ErrorCode.AZURE_REFUSED, ErrorCode.NOT_FOUND])
+async def test_a_refusal_that_rests_on_one_look_at_azure_is_delivered_again_and_the_same_one_of_our_own_is_not(
+    core: Core, code: ErrorCode
+) -> None:
+    async def seen(_intake: Intake) -> None:
+        with as_seen_in_azure():
+            raise Refused(code, "Azure shows it so.")
+
+    async def known(_intake: Intake) -> None:
+        raise Refused(code, "It is so.")
+
+    for count in (1, 4):
+        with pytest.raises(Refused):
+            await core.receiver.receive(_delivery(count=count), KINDS, seen)
+    assert (await core.rejected.page(10, None))[0] == []
+    await core.receiver.receive(_delivery(count=5), KINDS, seen)
+    await core.receiver.receive(_delivery(message="22222222-0000"), KINDS, known)
+    assert [row.reason.code for row in (await core.rejected.page(10, None))[0]] == [code, code]
 
 
 async def test_a_message_delivered_twice_is_one_row_told_of_once(core: Core) -> None:

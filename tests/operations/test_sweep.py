@@ -94,3 +94,30 @@ async def test_without_a_vault_nothing_is_swept(core: Core) -> None:
     with pytest.raises(Refused) as refused:
         await memory_secrets(own=None).store("x", Hidden("a"), {})
     assert refused.value.code is ErrorCode.NOT_OFFERED
+
+
+async def test_a_process_that_ends_between_secret_and_acceptance_leaves_none(core: Core, monkeypatch: pytest.MonkeyPatch) -> None:
+    vaults = MemoryVaults(core.clock)
+    secrets = memory_secrets(vaults)
+    acceptance = replace(core.acceptance, secrets=secrets)
+
+    def end(point: str) -> None:
+        if point == "accept.stored":
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("shared.operations.accepting.acceptance.crash_point", end)
+        with pytest.raises(KeyboardInterrupt):
+            await acceptance.accept(_new("dies"))
+    assert await acceptance.known(_new("dies")) is None
+    again = await acceptance.accept(_new("dies"))
+    assert (again.created, len(vaults.names())) == (True, 2)
+    core.advance(minutes=61)
+    assert await _sweep(core, secrets).sweep() == 0, "both are of an operation that runs"
+
+    async def on_ended(_operation: object) -> None:
+        await secrets.delete_of_operation(again.operation.id, (await core.get(again.operation)).body)
+
+    await replace(core.runner, on_ended=on_ended).run(again.operation.id)
+    assert len(vaults.names()) == 1
+    assert await _sweep(core, secrets).sweep() == 1

@@ -189,8 +189,9 @@ def test_slots_and_what_a_deployment_is(tmp_path: Path) -> None:
     run(test, tmp_path / "log", networks)
 
 
-def without_networks(_estate: Json) -> None:
-    """Leave the registry without networks."""
+def without_networks(estate: Json) -> None:
+    """Leave the registry without networks of contoso."""
+    next(one for one in estate["tenants"] if one["name"] == "contoso").pop("networks")
 
 
 def test_a_tenant_without_a_network_and_one_whose_plan_has_no_ports(tmp_path: Path) -> None:

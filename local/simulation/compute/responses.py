@@ -8,10 +8,11 @@ from urllib.parse import quote
 from local.simulation.arm.call import Answer, Call, page
 from local.simulation.arm.errors import ArmError, invalid_parameter, not_found
 from local.simulation.arm.tables import Change
-from local.simulation.common.inputs import tags, text
+from local.simulation.common.inputs import tags, text, whole
 from local.simulation.common.listing import within
 from local.simulation.common.locks import check_locks
 from local.simulation.compute import bodies, operations, rules
+from local.simulation.compute.disks.access import LONGEST
 from local.simulation.compute.models import COLLECTION, DISK_POINT, POINT, Collection, PointDisk, RestorePoint
 from local.simulation.compute.replication import State, state_of, without_source
 from local.simulation.compute.state import ComputeState
@@ -163,9 +164,7 @@ def begin_access(call: Call) -> Answer:
     point, disk = _disk_point(call, call.path.rsplit("/", 1)[0])
     if call.body.get("access") not in ("Read", "None"):
         raise invalid_parameter("A disk restore point can be accessed with 'Read' only.", "access")
-    seconds = call.body.get("durationInSeconds")
-    if not isinstance(seconds, int) or isinstance(seconds, bool) or seconds < 1:
-        raise invalid_parameter("'durationInSeconds' must be a positive number of seconds.", "durationInSeconds")
+    seconds = whole(call.body.get("durationInSeconds"), "durationInSeconds", 1, LONGEST)
     until = call.now + timedelta(seconds=seconds)
     signature = derived("sas", bodies.disk_point_id(point, disk), to_text(until))
     blob = f"https://md-{derived('blob', disk.name)[:12]}.z1.blob.storage.azure.net/snapshot/abcd"

@@ -9,7 +9,7 @@ from typing import Any
 from local.simulation.arm.access import linked_authorization_failed
 from local.simulation.arm.buckets import last_hour
 from local.simulation.arm.call import Answer, Call
-from local.simulation.arm.errors import ArmError, invalid_parameter, not_found
+from local.simulation.arm.errors import ArmError, invalid_parameter, not_allowed, not_found
 from local.simulation.arm.tables import Change, JsonValue
 from local.simulation.common.locks import check_locks
 from local.simulation.compute import bodies, operations, rules
@@ -58,6 +58,8 @@ def _create(call: Call, collection: Collection, properties: Mapping[str, Any]) -
     machine = state.machine(collection.source, call.now)
     if machine is None:
         raise not_found(MACHINE, name(collection.source), resource_group(collection.source))
+    if machine.busy(call.now) or machine.deleted_at is not None:
+        raise not_allowed(f"Another operation on the virtual machine '{name(machine.id)}' is in progress.")
     mode = properties.get("consistencyMode")
     if mode is not None and mode not in _MODES:
         raise invalid_parameter(f"The consistency mode '{mode}' is not one of {', '.join(_MODES)}.", "properties.consistencyMode")

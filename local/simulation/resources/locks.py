@@ -9,6 +9,7 @@ from local.simulation.arm.call import Answer, Call, Route, page
 from local.simulation.arm.errors import ArmError, invalid_parameter
 from local.simulation.arm.service import Service
 from local.simulation.arm.tables import Change, Json, Table
+from local.simulation.common.inputs import inner
 from local.simulation.ids import group_id, key, name
 from local.simulation.resources.models import Lock, ResourceGroup, ResourcesState
 
@@ -44,7 +45,7 @@ def get_lock(call: Call) -> Answer:
 
 def put_lock(call: Call) -> Answer:
     """`ManagementLocks_CreateOrUpdateAtResourceGroupLevel`."""
-    level = (call.body.get("properties") or {}).get("level")
+    level = inner(call.body, "properties").get("level")
     if level not in _LEVELS:
         raise invalid_parameter(f"The lock level '{level}' is not one of {', '.join(_LEVELS)}.", "properties.level")
     group, lock = _group(call), Lock(name(call.path), level)

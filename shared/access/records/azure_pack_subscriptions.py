@@ -51,7 +51,7 @@ class AzurePackSubscriptions:
         partition, row = _key(mapped.installation, mapped.id)
         entity: dict[str, Any] = {
             "PartitionKey": partition, "RowKey": row, "v": 1, "id": mapped.id.lower(), "installation": mapped.installation,
-            "tenant": mapped.tenant, "name": mapped.name, "access": str(mapped.access), "dataCenter": mapped.data_center or "",
+            "tenant": mapped.tenant, "name": mapped.name, "access": str(mapped.access), "orderedAs": mapped.data_center or "",
         }  # fmt: skip
         await self._table.upsert(
             {"PartitionKey": f"tenant|{short_hash(mapped.tenant)}", "RowKey": f"{partition}|{row}", "v": 1, **_names(entity)}
@@ -95,7 +95,7 @@ def _key(installation: str, subscription: str) -> tuple[str, str]:
 
 
 def _read(found: Found) -> MappedSubscription:
-    text = {name: str(found.entity.get(name) or "") for name in ("id", "installation", "tenant", "name", "access", "dataCenter")}
+    text = {name: str(found.entity.get(name) or "") for name in ("id", "installation", "tenant", "name", "access", "orderedAs")}
     return MappedSubscription(
-        text["id"], text["installation"], text["tenant"], text["name"], Access(text["access"]), text["dataCenter"] or None
+        text["id"], text["installation"], text["tenant"], text["name"], Access(text["access"]), text["orderedAs"] or None
     )

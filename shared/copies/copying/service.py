@@ -17,7 +17,7 @@ from shared.copies.copying.workflow import chain_moved_on
 from shared.copies.gateway import RestorePointGateway
 from shared.copies.kinds import COPY
 from shared.copies.ledger import Ledger
-from shared.errors import CallFailure, ErrorCode, FailureKind, Refused, azure_code
+from shared.errors import CallFailure, ErrorCode, FailureKind, Refused, as_seen_in_azure, azure_code
 from shared.operations.accepting.acceptance import Acceptance
 from shared.operations.accepting.commands import Commands
 from shared.operations.model.models import Accepted, Actor, JsonObject, NewOperation, Operation, Status
@@ -75,7 +75,8 @@ class Copies:
             return Accepted(known, created=False)
         if start.replaces is not None:
             await require_still_owned(self.registry, start.owner, owned_ids(start.request))
-        seen = await self._look(start.request)
+        with as_seen_in_azure():
+            seen = await self._look(start.request)
         new = replace(new, filters=_filters(start.request, seen, start.origin))
         if start.request.source.restore_point_id is None:
             return await self.acceptance.accept(new)

@@ -15,7 +15,7 @@ from shared.data_centers.kinds import DATA_CENTER
 from shared.data_centers.records.record import DataCenter, SecretOf, SecretState
 from shared.data_centers.records.store import DataCenterStore
 from shared.errors import ErrorCode, Refused
-from shared.installations.connections import Connections
+from shared.installations.reach.connections import Connections
 from shared.installations.secrets import Vault
 from shared.operations.model.identity import is_operation_id
 from shared.operations.model.models import JsonObject, Operation

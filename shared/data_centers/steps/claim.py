@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from shared.access.records.azure_pack_subscriptions import AzurePackSubscriptions
 from shared.clock import Clock, Ids
 from shared.data_centers.gateway import Gateway
+from shared.data_centers.kinds import DATA_CENTER
 from shared.data_centers.records.record import DataCenter
 from shared.data_centers.records.state import OperationDetail, OperationState
 from shared.data_centers.records.store import DataCenterStore
@@ -18,9 +19,9 @@ from shared.data_centers.requests import OrderRequest
 from shared.data_centers.rules.naming import add_on_id, subscription_id
 from shared.data_centers.rules.quotas import Rules
 from shared.errors import CallFailure, ErrorCode, FailureKind, Problem
-from shared.installations.connections import Connections
 from shared.installations.document import InstallationRequest
-from shared.installations.failures import ATTENTION, refusal_problem
+from shared.installations.reach.connections import Connections
+from shared.installations.reach.failures import ATTENTION, refusal_problem
 from shared.installations.secrets import Vault
 from shared.operations.accepting.locks import Locks
 from shared.operations.model.models import Intent, Status
@@ -146,7 +147,7 @@ class DataCenterClaim:
 
     def ended(self, error: Problem | None = None, **result: object) -> End:
         """Return the end of the operation: succeeded, or failed with an error."""
-        body = {"dataCenter": self.record.id, "state": str(self.record.state), "changed": self.state.changed} | result
+        body = {DATA_CENTER.name: self.record.id, "state": str(self.record.state), "changed": self.state.changed} | result
         return End(Status.FAILED if error is not None else Status.SUCCEEDED, error, body)
 
     def percent(self, done: int, of: int) -> None:

@@ -14,8 +14,8 @@ from shared.data_centers.gateway import Gateway
 from shared.data_centers.records.state import OperationDetail, OperationState, SyncMemory, SyncShown, Watch
 from shared.data_centers.rules.syncing import LOOKS, InForce, LookAt, QuotaLook, Synchronize, decide
 from shared.errors import CallFailure, ErrorCode, FailureKind
-from shared.installations.connections import Connections
-from shared.installations.failures import ATTENTION
+from shared.installations.reach.connections import Connections
+from shared.installations.reach.failures import ATTENTION
 from shared.installations.resources import Resource
 from shared.operations.model.models import JsonObject
 from shared.operations.model.rows import Active

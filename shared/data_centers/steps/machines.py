@@ -14,7 +14,7 @@ from shared.data_centers.rules.power import Goal, JobState, PowerCall, PowerStat
 from shared.data_centers.rules.suspension import SeenMachine
 from shared.data_centers.steps.claim import DataCenterClaim
 from shared.errors import CallFailure, ErrorCode, FailureKind, Problem
-from shared.installations.failures import refusal_problem
+from shared.installations.reach.failures import refusal_problem
 from shared.operations.model.models import Intent
 from shared.operations.running.outcomes import Wait
 

@@ -29,7 +29,7 @@ from shared.data_centers.steps.quotas import (
     watch,
 )
 from shared.errors import CallFailure, ErrorCode, FailureKind, Problem
-from shared.installations.accounts import Account
+from shared.installations.reach.accounts import Account
 from shared.operations.model.models import Intent
 from shared.operations.running.outcomes import Next, Outcome, Wait
 
@@ -257,7 +257,6 @@ async def make_account(dc: DataCenterClaim, lifetime: timedelta, *, preparation:
     account = Account(
         email=dc.record.user.email if dc.record.user else "",
         display_name=dc.record.name,
-        password=password,
         installation=dc.record.installation,
         tenant=dc.record.tenant,
         data_center=dc.record.id,
@@ -267,7 +266,7 @@ async def make_account(dc: DataCenterClaim, lifetime: timedelta, *, preparation:
         return False  # the same PUT again sets the same password
 
     reason = "the same account with the same password again changes nothing"
-    await dc.once("putAccount", lambda: dc.gateway.put_account(dc.user, account), there, reason, preparation=preparation)
+    await dc.once("putAccount", lambda: dc.gateway.put_account(dc.user, account, password), there, reason, preparation=preparation)
     expires = to_text(dc.clock.wall() + lifetime)
     await dc.tools.store.note_secret(dc.record)
     await dc.write(secret=SecretOf(state=SecretState.WAITING, expires_at=expires, operation=dc.id, reference=reference))

@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Final
 
 from shared.azure_pack.subscriptions import SubscriptionState
-from shared.data_centers.kinds import Action
+from shared.data_centers.kinds import DATA_CENTER, Action
 from shared.data_centers.passwords.accounts import secret_name
 from shared.data_centers.records.record import DataCenterState, LeftBehind, SecretOf
 from shared.data_centers.rules.compensation import to_undo
@@ -17,7 +17,7 @@ from shared.data_centers.steps.claim import DataCenterClaim
 from shared.data_centers.steps.ordering import is_made_by_us
 from shared.data_centers.steps.quotas import ensure_add_on_deleted, ensure_unlinked, ensure_unsubscribed, gone_is_good
 from shared.errors import CallFailure, ErrorCode, FailureKind, Problem
-from shared.installations.failures import ATTENTION
+from shared.installations.reach.failures import ATTENTION
 from shared.operations.model.models import Intent, Status
 from shared.operations.running.outcomes import End, Outcome, Wait
 
@@ -67,7 +67,7 @@ async def _ended(dc: DataCenterClaim) -> End:
 
 def _end(dc: DataCenterClaim) -> End:
     cause = dc.state.cause
-    result = {"dataCenter": dc.record.id, "state": str(dc.record.state), "changed": False}
+    result = {DATA_CENTER.name: dc.record.id, "state": str(dc.record.state), "changed": False}
     if cause is None and dc.claim.row.cancel_requested:
         return End(Status.CANCELED, None, result)
     return End(Status.FAILED, cause or Problem(ErrorCode.AZURE_PACK_REFUSED, "The order could not be carried out."), result)

@@ -264,7 +264,9 @@ class Drills:
                 if not vault.sees(owner):
                     at = f"{field}[{number}]"
                     problem = Problem(ErrorCode.INVALID_REQUEST, f"The vault has no {what} {one}.", at)
-                    raise Refused(ErrorCode.INVALID_REQUEST, problem.message, target=at, details=(problem,))
+                    refusal = Refused(ErrorCode.INVALID_REQUEST, problem.message, target=at, details=(problem,))
+                    refusal.may_pass = body is None  # a list may leave out for a while what exists
+                    raise refusal
         if len(owners) > 1:
             raise Refused(ErrorCode.INVALID_REQUEST, "The items and plans belong to several tenants. Create a policy for each tenant.")
         return owners.pop() or vault.owner

@@ -79,19 +79,28 @@ class ContextReader:
         try:
             return await self.gateway.read(scope)
         except CallFailure as failure:
-            if failure.kind is not FailureKind.NOT_FOUND or not await self._is_listed(scope):
+            if failure.kind is not FailureKind.NOT_FOUND or await self._listed(scope) is None:
                 raise
             message = f"{scope} was not found by its id, but the vault lists it. The read is retried."
             raise CallFailure(FailureKind.IN_DOUBT, code="NotRead", message=message) from failure
 
-    async def _is_listed(self, scope: ResourceId) -> bool:
+    async def _read_member(self, item: ResourceId) -> Json | None:
+        """Read a member of a plan by its id, else from the list of the vault; None where neither shows it."""
+        try:
+            return await self.gateway.read(item)
+        except CallFailure as failure:
+            if failure.kind is not FailureKind.NOT_FOUND:
+                raise
+            return await self._listed(item)
+
+    async def _listed(self, scope: ResourceId) -> Json | None:
         try:
             found = await self.gateway.children(vault_of(scope), scope.types[-1])
         except CallFailure as failure:
             if failure.kind is FailureKind.NOT_FOUND:
-                return False
+                return None
             raise
-        return any(id_key(own_id(body)) == scope.key for body in found)
+        return next((body for body in found if id_key(own_id(body)) == scope.key), None)
 
     async def _jobs(self, vault: ResourceId) -> tuple[JobFacts, ...]:
         return tuple([JobFacts.from_arm(job) for job in await self.gateway.children(vault, "replicationJobs")])
@@ -110,7 +119,7 @@ class ContextReader:
 
     async def _member(self, request: FailoverRequest, item: ResourceId, group: int | None, tenant: str) -> Member | None:
         if request.scope.is_plan:
-            body = await _unless_unread(self.gateway.read(item))
+            body = await _unless_unread(self._read_member(item))
         else:
             body = await self._read_scope(item)
         if body is None:

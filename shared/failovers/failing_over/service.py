@@ -8,7 +8,7 @@ from shared.arm.ids import ResourceId
 from shared.audit.answers import AuditDetail, AuditTrail
 from shared.audit.trails import AuditTrails
 from shared.clock import Clock, from_text
-from shared.errors import CallFailure, ErrorCode, FailureKind, Problem, Refused, azure_code, refusal_of, sentence
+from shared.errors import CallFailure, ErrorCode, FailureKind, Problem, Refused, as_seen_in_azure, azure_code, refusal_of, sentence
 from shared.failovers.approvals import rules as approval
 from shared.failovers.approvals.rules import ApprovalRecord, PlanChanged
 from shared.failovers.failing_over.answers import Plan
@@ -107,14 +107,18 @@ class Failovers:
         busy = await self.locks.holder(names, self.acceptance.store.id_for(new))
         if busy is not None:
             raise _busy(busy)
-        planned = await self._in_time(start.request, start.owner)
+        with as_seen_in_azure():
+            planned = await self._in_time(start.request, start.owner)
         if planned is not None:
             names = lock_names(start.request.scope.id, *(member.protected_item_id for member in planned.plan.members))
             problem = checks.verdict(planned.plan, start.request, planned.allowed)
             if problem is not None:
                 # where an operation works on a member, Azure allows the plan nothing: the answer names that operation
                 busy = await self.locks.holder(names, self.acceptance.store.id_for(new))
-                raise _busy(busy) if busy is not None else refusal_of(problem)
+                if busy is not None:
+                    raise _busy(busy)
+                with as_seen_in_azure():
+                    raise refusal_of(problem)
         return await self.acceptance.accept(replace(new, locks=names))
 
     async def _in_time(self, request: FailoverRequest, owner: str) -> Planned | None:

@@ -4,6 +4,7 @@ A late or second POST is refused by Azure: one job at a time runs on an item or 
 begun. This is relied on only for what the stored intent cannot show.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from shared.arm.ids import ResourceId
@@ -20,6 +21,7 @@ from shared.failovers.failing_over.rules.allowed import is_allowed
 from shared.failovers.failing_over.rules.context import FailoverContext, out_of_primary
 from shared.failovers.failing_over.rules.payloads import start_item, start_plan, switch_protection
 from shared.failovers.failing_over.rules.plans import Planned, for_leg, make_plan
+from shared.failovers.failing_over.rules.unready import Unready, refused
 from shared.failovers.failing_over.state import FailoverState, FailoverWork, InputName, pending_input
 from shared.failovers.vault import jobs
 from shared.failovers.vault.facts import PlanFacts, ProtectedItemFacts
@@ -89,14 +91,17 @@ class Starts:
                 return Wait(now + BETWEEN_LOOKS)
         return Problem(azure_code(failure), f"Azure refused {request.action}: {failure.message}", None, (failure.problem,))
 
-    def unready(self, state: FailoverState) -> Wait | None:
-        """Return when to look again after a check refused the start; None once it has done so at several looks over ten minutes.
+    def unready(self, state: FailoverState, causes: Iterable[str]) -> Wait | None:
+        """Return when to look again after checks refused the start, None once that counts (`rules.unready`); `causes` names the checks."""
+        now, looks = self.clock.now(), state.unready
+        before = Unready(looks, state.unready_causes, state.unready_since or looks.since) if looks is not None else None
+        after = refused(before, causes, now)
+        state.unready, state.unready_causes, state.unready_since = after.looks, after.causes, after.since
+        return None if after.counts(now) else Wait(now + BETWEEN_LOOKS)
 
-        A single read may show a value of another region, or one that Farshore does not know.
-        """
-        now = self.clock.now()
-        state.unready = absence = not_shown(state.unready, now)
-        return None if absence.lasts_long_enough(now) else Wait(now + BETWEEN_LOOKS)
+    def ready(self, state: FailoverState) -> None:
+        """Forget the looks at which checks refused the start."""
+        state.unready, state.unready_causes, state.unready_since = None, (), None
 
     def scope_absent(self, state: FailoverState, request: FailoverRequest) -> Wait | Problem:
         """Return when to look again for an item or plan that was not found, or why the leg ends once it counts as gone."""
@@ -136,7 +141,7 @@ class Starts:
         if work.state.leg == 0 and record is not None:
             current = approval.before_start(record, planned.plan, self.clock.now())
             if current.state is ApprovalState.LAPSED:
-                wait = self.unready(work.state)
+                wait = self.unready(work.state, ["approval"])
                 if wait is not None:
                     return wait
                 work.detail.approval = current
@@ -145,8 +150,8 @@ class Starts:
             work.detail.approval = current
         problem = checks.verdict(planned.plan, request, planned.allowed)
         if problem is not None:
-            return self.unready(work.state) or problem
-        work.state.unready = None
+            return self.unready(work.state, checks.refusing(planned.plan)) or problem
+        self.ready(work.state)
         leaving = [member for member in context.members if out_of_primary(request.action, member.item)]
         if leaving:
             await self.moves.record(claim.row.tenant, claim.id, len(leaving))

@@ -86,13 +86,13 @@ class FailoverSteps:
         problem = checks.verdict(planned.plan, request, planned.allowed)
         results = checks.worst_results(planned.plan)
         if problem is not None:
-            wait = self.starts.unready(work.state)
+            wait = self.starts.unready(work.state, checks.refusing(planned.plan))
             if wait is not None:
                 return wait
             found = AuditDetail(code=problem.code, message=problem.message, checks=results)
             await self.audit.append(claim.id, "refused", _SYSTEM, "refused", found)
             return End(Status.FAILED, problem)
-        work.state.unready = None
+        self.starts.ready(work.state)
         detail.approval = record = approval.ask(planned.plan, self.clock.now(), context.rails)
         entry = AuditDetail(plan_hash=planned.plan.hash, checks=results, approval=str(record.state))
         await self.audit.append(claim.id, "planned", _SYSTEM, "planned", entry)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from shared.arm.ids import ResourceId
 from shared.arm.reading import id_key, own_id, resource_id
-from shared.errors import ErrorCode, Problem, Refused
+from shared.errors import CallFailure, ErrorCode, FailureKind, Problem, Refused
 from shared.failovers.set_up.reads import Reads
 from shared.failovers.set_up.requests import ProtectRequest
 from shared.failovers.vault.facts import ProtectedItemFacts
@@ -52,7 +52,7 @@ class VaultSnapshot:
 
     def pair(self, machine: ProtectRequest, vm: Json, policy: str, at: str) -> tuple[str, str]:
         """Return the container of a machine in Azure and its target container, by the associations of the policy."""
-        region = _location(vm)
+        region = _shown_location(vm, machine.virtual_machine_id or "the machine")
         regions = {id_key(own_id(one)): _region(one) for one in self.fabrics}
         found = [
             (own_id(mapping).rsplit("/", 2)[0], resource_id(an_object(mapping, "properties"), "targetProtectionContainerId") or "")
@@ -102,11 +102,19 @@ def fabric_of(fabrics: Sequence[Json], field: str, network: str, body: Json | No
     """Return the ARM id of the fabric of a virtual network's region; `body` is the network, None where Azure has none of that id."""
     if body is None:
         raise wrong(field, f"Azure has no network {network}.")
-    region = _location(body)
-    found = next((own_id(one) for one in fabrics if region and _region(one) == region), None)
+    region = _shown_location(body, network)
+    found = next((own_id(one) for one in fabrics if _region(one) == region), None)
     if found is None:
         raise wrong(field, f"The vault has no fabric of the region {region}.")
     return found
+
+
+def _shown_location(body: Mapping[str, object], id_: str) -> str:
+    """Return the region of a resource; one that Azure does not show now is no region, and is read again."""
+    region = _location(body)
+    if not region:
+        raise CallFailure(FailureKind.IN_DOUBT, code="NoLocation", message=f"Azure shows no location of {id_}")
+    return region
 
 
 def _location(body: Mapping[str, object]) -> str:

@@ -16,7 +16,7 @@ from shared.access.registry import Registry
 from shared.access.vaults import cloud_key
 from shared.arm.ids import ResourceId
 from shared.arm.reading import own_id
-from shared.errors import CallFailure, ErrorCode, FailureKind, Refused, azure_code
+from shared.errors import CallFailure, ErrorCode, FailureKind, Refused, as_seen_in_azure, azure_code
 from shared.failovers.vault import views
 from shared.failovers.vault.answers import (
     Cloud,
@@ -221,7 +221,8 @@ async def asked(call: Awaitable[T]) -> T:
     except CallFailure as failure:
         if failure.kind in {FailureKind.THROTTLED, FailureKind.IN_DOUBT}:
             raise
-        raise _refused(failure) from failure
+        with as_seen_in_azure():
+            raise _refused(failure) from failure
 
 
 def _refused(failure: CallFailure) -> Exception:

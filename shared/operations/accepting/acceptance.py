@@ -19,7 +19,7 @@ from shared.operations.model.store import Store
 from shared.operations.outside.messages import send_step
 from shared.secrets.ids import SecretId
 from shared.secrets.keeper import Secrets
-from shared.secrets.places import Place, name_of, with_references
+from shared.secrets.places import Place, field_of, with_references
 from shared.storage.tables import Queues
 from shared.telemetry import Metric
 
@@ -103,9 +103,9 @@ class Acceptance:
         stored: dict[Place, SecretId] = {}
         for place, value in new.secrets.items():
             if self.secrets is None:
-                raise Refused(ErrorCode.NOT_OFFERED, "This app stores no secrets. Send a reference instead.", target=name_of(place))
+                raise Refused(ErrorCode.NOT_OFFERED, "This app stores no secrets. Send a reference instead.", target=field_of(place))
             try:
-                stored[place] = await self.secrets.store_of_request(operation, new.tenant, name_of(place), value)
+                stored[place] = await self.secrets.store_of_request(operation, new.tenant, field_of(place), value)
             except Refused:
                 await self._delete_secrets(stored)
                 raise

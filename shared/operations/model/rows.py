@@ -28,9 +28,10 @@ class Active:
     `group` names what a due check is batched by (empty: a step is due). `announce` is set when only the announcement of the end is left.
     `started` is set from the intent of the operation's own effect on. `pending_events` are yet to be sent, `pending_input` is yet to be
     taken by a step, `pending_commands` are yet to be delivered to the workflow (stored as `tell`, `word` and `said`). `throttled_since` is
-    when the refusals for a rate began, of which the last result is older. `shown_as` is the digest of what the list rows show, `seen_as`
-    that of what the last check saw. `stamp` is new with each write, so that a write which storage answered twice is recognised; `extra` is
-    what a newer version packed beside it.
+    when the refusals for a rate began, of which the last result is older. `dropped_locks` are those that steps gave back: the end gives
+    them back again, for a process may have died in between. `shown_as` is the digest of what the list rows show, `seen_as` that of what the
+    last check saw. `stamp` is new with each write, so that a write which storage answered twice is recognised; `extra` is what a newer
+    version packed beside it.
     """
 
     id: str
@@ -62,6 +63,7 @@ class Active:
     pending_commands: tuple[PendingCommand, ...] = ()
     busy: Busy | None = None
     throttled_since: str = ""
+    dropped_locks: tuple[str, ...] = ()
     due: str = ""
     attention_listed: bool = False
     shown_as: str = ""
@@ -135,6 +137,7 @@ def active_entity(row: Active) -> Entity:
         pending_commands=row.pending_commands,
         busy=row.busy,
         throttled_since=row.throttled_since,
+        dropped_locks=row.dropped_locks,
         shown_as=row.shown_as,
         seen_as=row.seen_as,
         created_at=row.created_at,
@@ -200,6 +203,7 @@ def read_active(entity: Mapping[str, object], etag: str) -> Active:
         pending_commands=state.pending_commands,
         busy=state.busy,
         throttled_since=state.throttled_since,
+        dropped_locks=state.dropped_locks,
         due=text("due"),
         attention_listed=bool(entity.get("attentionListed")),
         shown_as=state.shown_as,

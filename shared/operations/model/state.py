@@ -30,6 +30,7 @@ _MEMBERS = frozenset(
         "said",
         "busy",
         "throttledSince",
+        "dropped",
         "dispatchedAt",  # of version 0.1.0: the entry of `due.py` has it now
         "shownAs",
         "seenAs",
@@ -55,6 +56,7 @@ class State:
     pending_commands: tuple[PendingCommand, ...]
     busy: Busy | None
     throttled_since: str
+    dropped_locks: tuple[str, ...]
     shown_as: str
     seen_as: str
     created_at: str
@@ -78,6 +80,7 @@ def pack(state: State) -> bytes:
         "said": [one.as_json() for one in state.pending_commands],
         "busy": {"effect": state.busy.effect, "since": state.busy.since} if state.busy else None,
         "throttledSince": state.throttled_since,
+        "dropped": list(state.dropped_locks),
         "shownAs": state.shown_as,
         "seenAs": state.seen_as,
         "createdAt": state.created_at,
@@ -105,6 +108,7 @@ def unpack(packed: object) -> State:
         pending_commands=tuple(PendingCommand.from_json(one) for one in body.get("said", ())),
         busy=Busy(str(busy["effect"]), str(busy["since"])) if isinstance(busy, dict) else None,
         throttled_since=str(body.get("throttledSince", "")),
+        dropped_locks=tuple(body.get("dropped", ())),
         shown_as=str(body.get("shownAs", "")),
         seen_as=str(body.get("seenAs", "")),
         created_at=str(body.get("createdAt", "")),

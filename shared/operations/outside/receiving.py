@@ -17,8 +17,6 @@ from shared.telemetry import Metric
 
 _log = logging.getLogger(__name__)
 MAX_DELIVERIES = 5
-_PASSING = frozenset({ErrorCode.TOO_MANY_REQUESTS, ErrorCode.SERVICE_UNAVAILABLE, ErrorCode.SOURCE_NOT_FOUND})
-"""Refusals that may pass: Azure also answers 404 for what was made a second ago (docs/azure/resource-manager.md)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +50,7 @@ class Receiver:
             with telemetry.span(f"receive {delivery.queue}", intake.trace or ""):
                 await carry_out(replace(intake, trace=telemetry.current_traceparent(intake.trace)))
         except Refused as refused:
-            if (refused.code in _PASSING or refused.may_pass) and delivery.count < MAX_DELIVERIES:
+            if refused.may_pass and delivery.count < MAX_DELIVERIES:
                 raise
             await self._reject(delivery, intake, _of_a_message(refused.problem), may_have_been_accepted=False)
         except Exception as error:

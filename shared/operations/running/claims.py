@@ -94,7 +94,14 @@ class Claim:
 
     def current(self) -> Active:
         """Return the row with what the step has changed."""
-        return replace(self._row, data=self.data, percent=self.percent, locks=self.locks, updated_at=to_text(self.clock.now()))
+        return replace(
+            self._row,
+            data=self.data,
+            percent=self.percent,
+            locks=self.locks,
+            dropped_locks=tuple(dict.fromkeys((*self._row.dropped_locks, *self.dropped))),
+            updated_at=to_text(self.clock.now()),
+        )
 
     def without_progress(self) -> Active:
         """Return the row for a step without progress: an effect that it settled is searched again before it is sent again."""

@@ -5,7 +5,7 @@ no message is on its way (`dispatched`) is left alone, so that a doubled message
 """
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -31,8 +31,8 @@ _STEPS_IN_ONE_CLAIM = 20
 RETRIES_CONTINUE = "Retries continue with increasing delay; call retry to run it now."
 
 
-Owns = Callable[[str, str], Awaitable[bool]]
-"""Whether a tenant owns the resource of an ARM id now, by what is stored and not by what is remembered."""
+NotOwned = Callable[[str, Sequence[str]], Awaitable[str | None]]
+"""Returns the first of some ARM ids that a tenant does not own now, by what is stored and not by what is remembered; else None."""
 
 
 OnEnded = Callable[[Operation], Awaitable[None]]
@@ -43,8 +43,8 @@ async def _nothing(_operation: Operation) -> None:
     return None
 
 
-async def _owns(_tenant: str, _resource_id: str) -> bool:
-    return True
+async def _all_owned(_tenant: str, _resource_ids: Sequence[str]) -> str | None:
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class Runner:
     clock: Clock
     ids: Ids
     timings: Timings
-    owns: Owns = _owns
+    not_owned: NotOwned = _all_owned
     on_ended: OnEnded = _nothing
 
     async def run(self, operation: str) -> None:
@@ -194,11 +194,11 @@ class Runner:
         row = claim.row
         if row.step != next(iter(workflow.steps)) or row.started or row.intent is not None:
             return None
-        for subject in workflow.subjects(claim.operation):
-            if not await self.owns(row.tenant, subject):
-                message = f"{subject} no longer belongs to the tenant '{row.tenant}'. Nothing was started."
-                return End(Status.FAILED, Problem(ErrorCode.OWNER_CHANGED, message, subject))
-        return None
+        subject = await self.not_owned(row.tenant, workflow.subjects(claim.operation))
+        if subject is None:
+            return None
+        message = f"{subject} no longer belongs to the tenant '{row.tenant}'. Nothing was started."
+        return End(Status.FAILED, Problem(ErrorCode.OWNER_CHANGED, message, subject))
 
     def _on_azure_error(self, claim: Claim, failure: CallFailure) -> "Throttled | _NoProgress":
         """Return the outcome of a call that the step did not handle: a wait where Azure asks for one, else an attempt without progress."""
@@ -285,7 +285,7 @@ class Runner:
     async def announce(self, row: Active) -> None:
         """Release what the operation held, send the event of its end, remove its active row; each harmless to repeat."""
         workflow = self.workflows[row.kind]
-        await self.locks.release(row.locks, row.id)
+        await self.locks.release((*row.locks, *row.dropped_locks), row.id)  # after a crash a dropped one may still be there
         await self._deliver_commands(row)
         await workflow.on_finished(row)
         crash_point("announce.released")

@@ -13,7 +13,7 @@ from shared.errors import ErrorCode, Refused
 from shared.values.reading import Json, an_object, same_text, text
 from shared.virtual_machines.creation.context import FOR_TAG, BalancerFacts, CreationContext, DiskFacts, SetFacts
 from shared.virtual_machines.facts import tags_of
-from shared.virtual_machines.requests.machine import BlobSource, CreateMachine, DiskSource, MarketplaceImage
+from shared.virtual_machines.requests.machine import BlobSource, CreateMachine, DataDisk, DiskSource, MarketplaceImage
 from shared.virtual_machines.resource_manager.catalogue import Catalogue, ImageFacts
 from shared.virtual_machines.resource_manager.resources import ResourceManagerResources
 from shared.virtual_machines.rules.sizes import azure_size
@@ -165,15 +165,25 @@ def subscription_of_body(tenant: Tenant, wanted: str | None) -> str:
 def require_own(tenant: Tenant, request: CreateMachine) -> None:
     """Refuse with `NotFound` what a body names and the tenant does not own: sources of disks, blobs, the subnet."""
     for number, disk in enumerate(request.data_disks):
-        if isinstance(disk.source, DiskSource):
-            _own(tenant, disk.source.id, f"dataDisks[{number}].source.id")
-        if isinstance(disk.source, BlobSource) and disk.source.storage_account_id.lower() not in {
-            account.lower() for account in tenant.storage_accounts
-        }:
-            target = f"dataDisks[{number}].source.storageAccountId"
-            raise not_found(f"storage account '{disk.source.storage_account_id}'", target=target)
+        require_own_disk(tenant, disk, f"dataDisks[{number}].")
     if request.subnet_id is not None:
         _own(tenant, request.subnet_id, "subnetId")
+
+
+def require_own_disk(tenant: Tenant, disk: DataDisk, prefix: str = "") -> None:
+    """Refuse with `NotFound` the source of a disk that is not the tenant's; `prefix` is where the disk is in the body."""
+    if disk.source is not None:
+        require_own_source(tenant, disk.source, prefix)
+
+
+def require_own_source(tenant: Tenant, source: BlobSource | DiskSource, prefix: str = "") -> None:
+    """Refuse with `NotFound` a source of a disk or an image that is not the tenant's."""
+    if isinstance(source, DiskSource):
+        _own(tenant, source.id, f"{prefix}source.id")
+    if isinstance(source, BlobSource):
+        account = source.storage_account_id
+        if account.lower() not in {one.lower() for one in tenant.storage_accounts}:
+            raise not_found(f"storage account '{account}'", target=f"{prefix}source.storageAccountId")
 
 
 def _own(tenant: Tenant, given: str, target: str) -> ResourceId:

@@ -14,6 +14,7 @@ from shared.virtual_machines.answers import Machine, RunningOperation, listed_ma
 from shared.virtual_machines.facts import MachineFacts
 from shared.virtual_machines.gateway import Gateways, MachineGateway, gateway_of
 from shared.virtual_machines.reading.asking import reading_azure
+from shared.virtual_machines.reading.pages import page_of_places
 from shared.virtual_machines.reading.places import Named, locate, subscriptions_of
 from shared.virtual_machines.resource_manager.machines import MACHINE_TYPE
 from shared.web.lists import Page
@@ -63,19 +64,13 @@ class MachineReader:
     async def page(self, tenant: Tenant, wanted: MachineFilter, page: Page) -> tuple[list[dict[str, object]], str | None]:
         """Return a page of a tenant's machines, by name, and where the next one begins or None; a page has one subscription at most."""
         gateway = gateway_of(self.gateways, tenant)
-        subscriptions = subscriptions_of(tenant, wanted.subscription_id)
-        place, after = _read_place(page.after, subscriptions)
-        if place is None:
-            return [], None
-        async with reading_azure():
-            found = await gateway.machines(subscriptions[place])
-        machines = sorted((one for one in found if wanted.takes(one)), key=_order)
-        later = [one for one in machines if after is None or _order(one) > after]
-        shown, sizes = later[: page.top], await self.sizes(tenant)
-        rest = place + 1 < len(subscriptions)
-        last = _place_text(subscriptions[place], shown[-1]) if len(later) > len(shown) else None
-        following = last or (f"{subscriptions[place + 1]}|" if rest else None)
-        return [listed_machine(one, tenant, sizes) for one in shown], following
+
+        async def read(subscription: str) -> list[MachineFacts]:
+            return [one for one in await gateway.machines(subscription) if wanted.takes(one)]
+
+        shown, last = await page_of_places(subscriptions_of(tenant, wanted.subscription_id), read, _order, page)
+        sizes = await self.sizes(tenant)
+        return [listed_machine(one, tenant, sizes) for one in shown], last
 
     async def get(self, tenant: Tenant, named: Named) -> Machine:
         """Return one machine; refuses with `NotFound`, `AmbiguousName`."""
@@ -115,19 +110,3 @@ def machine_named(name: str, query: Mapping[str, str]) -> Named:
 
 def _order(machine: MachineFacts) -> tuple[str, str]:
     return machine.name.lower(), machine.resource.key
-
-
-def _place_text(subscription: str, machine: MachineFacts) -> str:
-    name, key = _order(machine)
-    return f"{subscription}|{name}|{key}"
-
-
-def _read_place(after: str | None, subscriptions: tuple[str, ...]) -> tuple[int | None, tuple[str, str] | None]:
-    """Return the subscription that a page reads, by its place, and the machine that it begins after."""
-    if after is None:
-        return (0 if subscriptions else None), None
-    subscription, _, rest = after.partition("|")
-    if subscription not in subscriptions:
-        return None, None
-    name, _, key = rest.partition("|")
-    return subscriptions.index(subscription), (name, key) if key else None

@@ -37,6 +37,20 @@ class ResourceManagerResources:
                 return None
             raise
 
+    async def get_by_text(self, resource: str) -> Json | None:
+        """Return the document of a resource by its id as text; None for what is no id, and where Azure answers 404."""
+        return await self.get(ResourceId.parse(resource)) if "/" in resource else None
+
+    async def post(self, resource: ResourceId, action: str, body: Json, request_id: str, timeout: float) -> str | None:
+        """POST an action of a resource, and return the URL of the operation."""
+        try:
+            answer = await self._clients.write(
+                "POST", f"{resource}/{action}", api_version=_version(resource), body=body, request_id=request_id, timeout=timeout
+            )
+        except CallFailure as failure:
+            raise busy_where_another_works(failure) from failure
+        return answer.operation_url
+
     async def group(self, subscription_id: str, name: str) -> Json | None:
         """Return a resource group's document; None where Azure answers 404."""
         path = f"/subscriptions/{subscription_id}/resourceGroups/{name}"
@@ -46,6 +60,20 @@ class ResourceManagerResources:
             if failure.kind is FailureKind.NOT_FOUND:
                 return None
             raise
+
+    async def groups(self, subscription_id: str) -> list[Json]:
+        """Return the resource groups of a subscription."""
+        return list(await self._clients.read_all(f"/subscriptions/{subscription_id}/resourceGroups", api_version=RESOURCE_GROUPS))
+
+    async def put_group(self, subscription_id: str, name: str, body: Json, request_id: str, timeout: float) -> None:
+        """PUT a resource group, which is done at once."""
+        path = f"/subscriptions/{subscription_id}/resourceGroups/{name}"
+        await self._clients.write("PUT", path, api_version=RESOURCE_GROUPS, body=body, request_id=request_id, timeout=timeout)
+
+    async def in_subscription(self, subscription_id: str, type_: str) -> list[Json]:
+        """Return the resources of a type in a subscription."""
+        version = _VERSIONS.get(type_.lower(), NETWORKS)
+        return list(await self._clients.read_all(f"/subscriptions/{subscription_id}/providers/{type_}", api_version=version))
 
     async def within(self, sibling: ResourceId) -> list[Json]:
         """Return the resources of a resource group that have the type of one of its resources."""

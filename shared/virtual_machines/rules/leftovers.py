@@ -18,6 +18,7 @@ class Part(StrEnum):
     SET = "set"
     BALANCER = "balancer"
     ADDRESS = "address"
+    IMAGE = "image"
 
 
 _SHARED = frozenset({Part.SET, Part.BALANCER, Part.ADDRESS})

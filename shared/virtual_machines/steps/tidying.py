@@ -13,7 +13,6 @@ from shared.operations.running.claims import Claim
 from shared.operations.running.outcomes import End, Outcome, Wait
 from shared.values.reading import an_object, objects
 from shared.virtual_machines.creation.pieces import Piece, PiecesDetail
-from shared.virtual_machines.kinds import Action
 from shared.virtual_machines.results import result_of
 from shared.virtual_machines.rules.leftovers import Part, after_failure
 from shared.virtual_machines.rules.leftovers import Piece as Leftover
@@ -41,19 +40,21 @@ class TidyingSteps:
     async def tidying(self, claim: Claim) -> Outcome:
         """Remove what is to go, in its order; what cannot be removed is tried for a day, and named by the result."""
         detail, state = PiecesDetail.of(claim.detail), MachineState.of(claim.data)
-        creation = claim.operation.action == Action.CREATE
-        keep = creation and _keeps(claim)
+        own_only = state.vm_id is None  # a deletion has noted the machine, and what it leads to
+        if not own_only and not claim.row.started:
+            return End(Status.CANCELED, None, result_of(state))  # the machine is there: nothing of it goes
+        keep = own_only and _keeps(claim)
         order = [] if keep else _order(detail)
         own, shared = [n for n in order if detail.pieces[n].part not in _SHARED], [n for n in order if detail.pieces[n].part in _SHARED]
-        wait = await self.making.remove(claim, detail, own, own_only=creation)
+        wait = await self.making.remove(claim, detail, own, own_only=own_only)
         if wait is None and shared and not any(detail.pieces[number].reason for number in own):
-            wait = await self._remove_shared(claim, detail, shared, own_only=creation)
+            wait = await self._remove_shared(claim, detail, shared, own_only=own_only)
         if wait is not None:
             return wait
         blocked = [piece for piece in detail.pieces if piece.reason and not piece.gone and not piece.keep]
         if not blocked:
-            return self._end(claim, detail, state, keep=keep)
-        return self._blocked(claim, detail, state, blocked)
+            return self._end(detail, state, keep=keep)
+        return self._blocked(detail, state, blocked)
 
     async def _remove_shared(self, claim: Claim, detail: PiecesDetail, numbers: Sequence[int], *, own_only: bool) -> Wait | None:
         """Remove set, balancer and address while no machine of the deployment is left; the deployment's lock is held meanwhile."""
@@ -76,24 +77,24 @@ class TidyingSteps:
             if used and not piece.gone:
                 detail.replace(number, keep=True)
 
-    def _blocked(self, claim: Claim, detail: PiecesDetail, state: MachineState, blocked: Sequence[Piece]) -> Outcome:
+    def _blocked(self, detail: PiecesDetail, state: MachineState, blocked: Sequence[Piece]) -> Outcome:
         now = self.clock.now()
         since = state.tidying_since = state.tidying_since or now
         if now - since >= _LONGEST:
-            return self._end(claim, detail, state, keep=False)
+            return self._end(detail, state, keep=False)
         ids = ", ".join(piece.id for piece in blocked)
         message = f"These could not be deleted: {ids}. It is tried again for a day; remove what keeps them."
         attention = (str(ErrorCode.NOT_TIDIED), message) if now - since >= _RESERVED_FOR else None
         return Wait(now + _AGAIN, attention=attention)
 
-    def _end(self, claim: Claim, detail: PiecesDetail, state: MachineState, *, keep: bool) -> End:
+    def _end(self, detail: PiecesDetail, state: MachineState, *, keep: bool) -> End:
         left: list[JsonObject] = [{"id": piece.id, "reason": piece.reason} for piece in detail.pieces if piece.reason and not piece.gone]
         result = result_of(state) | {"left": list(left), "kept": [piece.id for piece in detail.pieces if _is_kept(piece, keep=keep)]}
         if state.failure is None and left:
             message = f"{len(left)} resources could not be deleted; the result names them."
             return End(Status.FAILED, Problem(ErrorCode.NOT_TIDIED, message), result)
         if state.failure is None:
-            return End(Status.SUCCEEDED if claim.operation.action == Action.DELETE else Status.CANCELED, None, result)
+            return End(Status.SUCCEEDED if state.vm_id is not None else Status.CANCELED, None, result)
         return End(Status.FAILED, state.failure, result)
 
 

@@ -241,6 +241,7 @@ def test_a_forecast_of_writes_holds_exactly_and_of_reads_within_a_third(start: S
             assert run["status"] == "Succeeded"
             after, calls = requests(world), plan["forecast"]["calls"]
             assert after["writes"] - before["writes"] == calls["writes"]
+            assert after["graphQueries"] - before["graphQueries"] == calls["graphQueries"] == 1
             assert abs(after["reads"] - before["reads"] - calls["reads"]) <= 0.3 * calls["reads"], (after, before, calls)
 
     start(story)
@@ -251,7 +252,8 @@ def requests(world: World) -> dict[str, int]:
     found = world.app.platform.requests.as_json()
     return {
         "reads": sum(int(row["count"]) for row in found if row["method"] == "GET"),
-        "writes": sum(int(row["count"]) for row in found if row["method"] in {"PUT", "POST", "PATCH"}),
+        "graphQueries": sum(int(row["count"]) for row in found if row["method"] == "POST"),
+        "writes": sum(int(row["count"]) for row in found if row["method"] in {"PUT", "PATCH"}),
     }
 
 

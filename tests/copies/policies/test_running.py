@@ -1,5 +1,6 @@
 """Policies from their document to the last copy of a run, in the whole app: slots, runs, what they refuse and how they end."""
 
+from collections import Counter
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from shared.clock import from_text
-from tests.copies.policies.kit import CONTOSO, Json, Story, World, machine_id, policy, run_story
+from tests.copies.policies.kit import CONTOSO, TWO_TARGETS, Json, Story, World, machine_id, policy, run_story
 
 pytestmark = pytest.mark.process
 Start = Callable[[Story], None]
@@ -149,16 +150,58 @@ def test_a_run_of_what_is_not_covered_and_one_beside_another_are_refused(start: 
     start(story)
 
 
-def test_copies_of_one_vm_to_two_regions_share_a_restore_point(start: Start) -> None:
+def test_copies_of_one_vm_to_several_regions_share_a_restore_point(start: Start) -> None:
     async def story(world: World) -> None:
-        for subscription in world.app.platform.estate()["subscriptions"]:
-            assert subscription["locations"]
-        targets = [{"region": region, "resourceGroup": "contoso-recovery"} for region in ("northeurope", "westeurope")]
-        run = await first_slot(world, targets=targets, selector={"virtualMachineIds": [machine_id("fleet000")]})
-        found = await ended(world, run)
-        (machine,) = (await world.machines(found)).values()
-        decisions = {target["region"]: (target["decision"], target["code"]) for target in machine["targets"]}
-        assert decisions == {"northeurope": ("copied", None), "westeurope": ("skipped", "SameRegion")}
+        targets = [*TWO_TARGETS, {"region": "westeurope", "resourceGroup": "contoso-recovery"}]
+        run = await ended(world, await first_slot(world, targets=targets))
+        assert (run["status"], run["counts"]["copies"]["usable"]) == ("Succeeded", 6)
+        decisions = {(target["region"], target["code"]) for one in (await world.machines(run)).values() for target in one["targets"]}
+        assert decisions == {("northeurope", None), ("uksouth", None), ("westeurope", "SameRegion")}
+        copies = (await world.get(f"/restore-point-copies?run={run['id']}&top=1000"))["value"]
+        assert len({one["source"]["restorePointId"] for one in copies}) == 3
+        assert len(world.effects("/restorePoints/")) == 9
+
+    start(story)
+
+
+def test_the_guests_failure_makes_a_crash_consistent_restore_point_where_the_policy_says_so(start: Start) -> None:
+    async def story(world: World) -> None:
+        path = "/restorePointCollections/farshore-fleet00[01]-[^/]*/restorePoints/[^/]*$"
+        for code in ("VMAgentStatusCommunicationError", "InternalError"):
+            world.fault("failRestorePoint", method="PUT", path=path, code=code, times=2)
+            consistency = {"fallback": "CrashConsistent"}
+            await world.put("daily", policy(enabled=False, consistency=consistency, targets=TWO_TARGETS))
+            run = await ended(world, await by_hand(world), minutes=10)
+            copies = (await world.get(f"/restore-point-copies?run={run['id']}&top=1000"))["value"]
+            modes = Counter(one["source"]["consistencyMode"] for one in copies if one["usable"])
+            if code == "InternalError":
+                assert modes == {"ApplicationConsistent": 2}
+            else:
+                assert (run["status"], modes) == ("Succeeded", {"CrashConsistent": 4, "ApplicationConsistent": 2})
+            world.app.platform.clear_faults()
+            await world.advance(hours=2)
+
+    start(story)
+
+
+def test_a_newer_copy_of_the_policy_takes_the_place_of_one_that_waits(start: Start) -> None:
+    async def story(world: World) -> None:
+        await world.put("daily", policy(enabled=False, selector={"virtualMachineIds": [machine_id("fleet000")]}))
+        estate = world.app.platform.estate()
+        for disk in estate["disks"]:
+            disk["copyMinutes"] = 60 * 24
+        world.app.platform.replace_estate(estate)
+        runs = []
+        for _ in range(3):
+            runs.append(await by_hand(world))
+            for _ in range(8):
+                await world.advance(minutes=15)
+        first, second, third = [await ended(world, run, minutes=120) for run in runs]
+        assert [run["status"] for run in (first, second, third)] == ["Succeeded"] * 3
+        assert [run["counts"]["copies"]["superseded"] for run in (first, second, third)] == [0, 1, 0]
+        (older,) = (await world.get(f"/restore-point-copies?run={second['id']}"))["value"]
+        (newer,) = (await world.get(f"/restore-point-copies?run={third['id']}"))["value"]
+        assert (older["status"], older["error"]["code"], older["supersededBy"]) == ("Canceled", "Superseded", newer["id"])
 
     start(story)
 
@@ -248,7 +291,7 @@ UNREADABLE = [
 @pytest.mark.parametrize("fault", UNREADABLE, ids=lambda fault: str(fault["path"]).rpartition("/")[2])
 def test_an_inventory_that_is_not_complete_ends_the_run_as_failed_and_deletes_nothing(start: Start, fault: Json) -> None:
     async def story(world: World) -> None:
-        await world.put("daily", policy(enabled=False))
+        await world.put("daily", policy(enabled=False, selector={"virtualMachineIds": [machine_id("fleet000")]}))
         world.fault("error", method="GET", **fault, **LASTS)
         run = await ended(world, await by_hand(world), minutes=10)
         assert (run["status"], run["error"]["code"], run["inventory"]["complete"]) == ("Failed", "InventoryIncomplete", False)
@@ -257,6 +300,32 @@ def test_an_inventory_that_is_not_complete_ends_the_run_as_failed_and_deletes_no
             "InventoryIncomplete"
         ]
         assert [one for one in world.effects() if one["method"] == "DELETE"] == []
+
+    start(story)
+
+
+def test_a_page_of_the_graph_that_is_missing_ends_the_run_as_failed(start: Start) -> None:
+    async def story(world: World) -> None:
+        await world.put("daily", policy(enabled=False))
+        world.fault("graphPartial", path="ResourceGraph", **LASTS)
+        run = await ended(world, await by_hand(world), minutes=10)
+        assert (run["status"], run["error"]["code"]) == ("Failed", "InventoryIncomplete")
+        assert (run["inventory"]["source"], run["inventory"]["complete"]) == ("resourceGraph", False)
+        assert run["counts"]["copies"]["usable"] == 3, "what was found is copied"
+
+    start(story)
+
+
+def test_both_inventories_select_the_same_and_listing_takes_over_where_the_graph_does_not_answer(start: Start) -> None:
+    async def story(world: World) -> None:
+        everything = {"everything": True, "exclude": {"virtualMachineIds": [machine_id("fleet002")]}}
+        await world.put("daily", policy(enabled=False, selector=everything))
+        by_graph = await world.get("/copy-policies/daily/plan")
+        world.fault("error", method="POST", path="ResourceGraph", status=503, **LASTS)
+        by_listing = await world.get("/copy-policies/daily/plan")
+        assert [plan["inventory"]["source"] for plan in (by_graph, by_listing)] == ["resourceGraph", "listing"]
+        assert (by_graph["hash"], by_graph["value"]) == (by_listing["hash"], by_listing["value"])
+        assert (by_graph["forecast"]["calls"]["graphQueries"], by_listing["forecast"]["calls"]["graphQueries"]) == (1, 0)
 
     start(story)
 

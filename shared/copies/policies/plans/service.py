@@ -4,7 +4,6 @@ Pages of a plan are of one moment: a continuation names the decisions by their d
 world has changed or 15 minutes have passed.
 """
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -197,7 +196,7 @@ def _forecast(forecasts: Sequence[ChainForecast], decided: Decided, share: float
 
 def _calls(forecasts: Sequence[ChainForecast], decided: Decided, share: float) -> ForecastCalls:
     inventory = decided.inventory
-    listed = Counter(dict.fromkeys({machine.machine.id.subscription_id for machine in inventory.machines}, _LISTS))
+    listed = dict.fromkeys(inventory.listed, _LISTS)
     grouped: dict[str, list[ChainForecast]] = {}
     for one in forecasts:
         grouped.setdefault(one.machine.key, []).append(one)
@@ -218,6 +217,6 @@ def _calls(forecasts: Sequence[ChainForecast], decided: Decided, share: float) -
         reads=sum(one.reads for one in by_subscription) + 1,  # the list of the subscriptions
         writes=sum(one.writes for one in by_subscription),
         deletes=sum(one.deletes for one in by_subscription),
-        graph_queries=0,
+        graph_queries=inventory.graph_queries,
         by_subscription=by_subscription,
     )

@@ -68,6 +68,13 @@ def verdict(plan: Plan, request: FailoverRequest, allowed: Sequence[Action]) -> 
     return None
 
 
+def refusing(plan: Plan) -> list[str]:
+    """Return the names of the checks that failed or, where none did, could not be made or warned; each with what it is about."""
+    failed = [check for check in plan.checks if check.result is CheckResult.FAILURE]
+    doubtful = [check for check in plan.checks if check.result is not CheckResult.PASS]
+    return [f"{check.name} {check.target}" for check in failed or doubtful]
+
+
 def worst_results(plan: Plan) -> dict[str, str]:
     """Return the worst result of each check of a plan by the name of the check, for the audit trail."""
     found: dict[str, str] = {}

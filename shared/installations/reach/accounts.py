@@ -6,16 +6,15 @@ from urllib.parse import quote
 from shared.azure_pack.connection import Secret
 from shared.azure_pack.errors import AzurePackError, ErrorKind
 from shared.azure_pack.transport import Reply, Transport
+from shared.values.documents import Document
 from shared.values.hidden import Hidden
 
 
-@dataclass(frozen=True, slots=True)
-class Account:
-    """A sign-in to make, or whose password to set."""
+class Account(Document):
+    """A sign-in to make, or whose password to set; the password comes beside it."""
 
     email: str
     display_name: str
-    password: Hidden
     installation: str
     tenant: str
     data_center: str
@@ -29,16 +28,9 @@ class AccountsHook:
     token: Secret
     transport: Transport
 
-    async def put(self, user: str, account: Account) -> None:
+    async def put(self, user: str, account: Account, password: Hidden) -> None:
         """Make a sign-in, or set its password: the same call again changes nothing. Raises `AzurePackError`."""
-        body = {
-            "email": account.email,
-            "displayName": account.display_name,
-            "password": account.password.reveal(),
-            "installation": account.installation,
-            "tenant": account.tenant,
-            "dataCenter": account.data_center,
-        }
+        body = account.as_json() | {"password": password.reveal()}
         _require(await self._call("PUT", user, body), 200, 201)
 
     async def exists(self, user: str) -> bool:

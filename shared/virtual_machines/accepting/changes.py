@@ -1,6 +1,7 @@
 """Accepts changes of machines, for HTTP and queue alike: what can be refused at once is refused, the rest is the operation's to find."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 from shared.access.records.tenant import Tenant
 from shared.arm.ids import ResourceId
@@ -29,7 +30,10 @@ _READS_SECONDS = 4.5
 
 @dataclass(frozen=True, slots=True)
 class ChangeRequest:
-    """A request for a change of a machine: `body` is the JSON as it was sent, without secrets; `key` is the repeatability key."""
+    """A request for a change of a machine: `body` is the JSON as it was sent, without secrets; `key` is the repeatability key.
+
+    `part` has what the path names below the machine, such as a LUN.
+    """
 
     tenant: Tenant
     action: Action
@@ -39,6 +43,7 @@ class ChangeRequest:
     key: str | None
     trace: str | None = None
     first_sent: str | None = None
+    part: Mapping[str, str] = field(default_factory=dict)
 
     def as_operation(self) -> NewOperation:
         """Return the operation that it becomes."""
@@ -46,7 +51,7 @@ class ChangeRequest:
             kind=VIRTUAL_MACHINE.name,
             tenant=self.tenant.name,
             key=self.key,
-            body={"action": str(self.action), **self.named.as_sent(), "body": self.body},
+            body={"action": str(self.action), **self.named.as_sent(), **self.part, "body": self.body},
             actor=self.actor,
             first_step=BEGINNING,
             trace=self.trace,
@@ -74,7 +79,7 @@ class MachineChanges:
         if known is not None:
             return known
         gateway = gateway_of(self.gateways, request.tenant)
-        machine, facts = await self._look(gateway, request)
+        machine, facts = await self.look(gateway, request)
         if facts is not None:
             await self._require_possible(gateway, facts, request)
         data: JsonObject = {"machine": str(machine), "powerAction": str(action)}
@@ -91,12 +96,12 @@ class MachineChanges:
             return known
         if confirm is not None and not same_text(confirm, request.named.name):
             raise wrong("confirm", "This must be the machine's name, to confirm its deletion.")
-        machine, facts = await self._look(gateway_of(self.gateways, request.tenant), request)
+        machine, facts = await self.look(gateway_of(self.gateways, request.tenant), request)
         if facts is not None and facts.is_managed_elsewhere:
             raise managed_elsewhere(facts)
         return (await self.acceptance.accept(replace(new, data={"machine": str(machine)}, locks=(lock_of(machine),)))).operation
 
-    async def _look(self, gateway: MachineGateway, request: ChangeRequest) -> tuple[ResourceId, MachineFacts | None]:
+    async def look(self, gateway: MachineGateway, request: ChangeRequest) -> tuple[ResourceId, MachineFacts | None]:
         """Return the machine and what Azure shows of it, None where Azure is silent but the request alone names the machine."""
         async with reading_azure(_READS_SECONDS):
             machine = await locate(request.tenant, request.named, gateway.find)

@@ -21,8 +21,8 @@ from shared.azure_pack.transport import Transport
 from shared.azure_pack.vmm.client import Vmm
 from shared.clock import Clock, to_text
 from shared.errors import CallFailure, ErrorCode, FailureKind
-from shared.installations.accounts import AccountsHook
 from shared.installations.document import InstallationRequest, MachinesVia
+from shared.installations.reach.accounts import AccountsHook
 from shared.installations.secrets import Vault
 from shared.installations.store import InstallationRecord, InstallationStore
 from shared.reads.cache import ReadCache
