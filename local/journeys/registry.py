@@ -3,8 +3,9 @@
 from collections.abc import Callable, Mapping
 from typing import Final
 
+from local.journeys.data_center import order_and_delete
 from local.journeys.failover import fail_over_and_back
-from local.journeys.policies import a_week_of_copies
+from local.journeys.policies import show_policies
 from local.journeys.tenant import tenant_and_machine
 from local.stack import StackOptions
 
@@ -12,9 +13,6 @@ from local.stack import StackOptions
 JOURNEYS: Final[Mapping[str, Callable[[StackOptions], int]]] = {
     "failover": fail_over_and_back,
     "tenant": tenant_and_machine,
-    "policies": a_week_of_copies,
-}
-#: Journeys that are named and not built yet.
-TO_COME: Final[Mapping[str, str]] = {
-    "datacenter": "a virtual data center on Azure Pack",
+    "policies": show_policies,
+    "datacenter": order_and_delete,
 }

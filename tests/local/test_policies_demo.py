@@ -1,20 +1,25 @@
-"""`python3 -m local demo policies`: slots and nights without power on a running stack; here two nights instead of a week."""
+"""`python3 -m local demo policies`: the journey on a running stack, with a line for each step."""
 
-import asyncio
+import subprocess
+import sys
 
 import pytest
 
-from local.journeys.policies import a_week_of_copies
+from local.processes import ROOT
 from tests.conftest import StartHost
 from tests.support.stacks import RunningHost
 
 
-async def test_the_journey_runs_to_its_end(host: StartHost, capsys: pytest.CaptureFixture[str]) -> None:
+def demo(port: int, azure_port: int) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-m", "local", "demo", "policies", "--port", str(port), "--azure-port", str(azure_port)]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=240, check=False)
+
+
+@pytest.mark.slow
+async def test_the_journey_runs_to_its_end(host: StartHost) -> None:
     running: RunningHost = host(speed=600)
-    result = await asyncio.to_thread(a_week_of_copies, running.stack.options, 2)
-    shown = capsys.readouterr().out
-    assert (result, shown.count("Night ")) == (0, 2), shown
-    assert shown.rstrip().endswith("The policy is deleted; its copies stay.")
-    assert running.simulation is not None
-    points = [effect["path"] for effect in await running.simulation.effects() if "/restorePoints/" in effect["path"]]
-    assert len(points) == len(set(points)) == 3 * 4, "three runs: of two machines a restore point and a copy each"
+    done = demo(running.stack.options.port, running.stack.options.azure_port)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.count("   slot ") == 3
+    assert "made one run: catchUp" in done.stdout
+    assert "skipped, " in done.stdout
