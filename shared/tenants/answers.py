@@ -10,6 +10,8 @@ from shared.access.records.rows import TenantRecord
 from shared.access.records.tenant import Backend, Quotas, RegisteredCaller, Shape, Tenant, TenantKind, TenantNetwork, TenantSettings
 from shared.clock import from_text, to_text
 from shared.operations.model.models import JsonObject
+from shared.quotas.counting import Dimension
+from shared.quotas.usage import Usage
 from shared.web.conditional import tag_of
 
 _PRIVATE = frozenset({"tenantId", "callers", "keyVaultUrl"})
@@ -18,6 +20,15 @@ _PRIVATE = frozenset({"tenantId", "callers", "keyVaultUrl"})
 
 class _Body(BaseModel):
     model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, defer_build=True)
+
+
+class UsageBody(_Body):
+    """What a tenant has of a quota; `used` is null where it could not be counted, `limit` where there is none."""
+
+    name: Dimension
+    used: int | None
+    reserved: int
+    limit: int | None
 
 
 class TenantBody(_Body):
@@ -44,6 +55,7 @@ class TenantBody(_Body):
     created_at: str | None = None
     last_updated_at: str | None = None
     updated_by: str | None = Field(None, description="Who wrote it last; only for `Admin`.")
+    usage: tuple[UsageBody, ...] | None = Field(None, description="With `include=usage`: what it has of each quota.")
     effective_at: str | None = Field(None, description="Of a PUT: when the change is in effect everywhere.")
     warnings: tuple[str, ...] = Field((), description="Of a PUT: what was accepted and looks wrong.")
 
@@ -95,6 +107,11 @@ def tenant_body(record: TenantRecord, *, admin: bool) -> JsonObject:
     body = {name: value for name, value in body.items() if admin or name not in _PRIVATE}
     body |= {"createdAt": record.created_at, "lastUpdatedAt": record.updated_at}
     return body | ({"updatedBy": record.updated_by} if admin else {})
+
+
+def usage_body(usage: Usage) -> JsonObject:
+    """Write what a tenant has of a quota."""
+    return UsageBody(name=usage.name, used=usage.used, reserved=usage.reserved, limit=usage.limit).model_dump(mode="json", by_alias=True)
 
 
 def written_body(record: TenantRecord, warnings: tuple[str, ...]) -> JsonObject:

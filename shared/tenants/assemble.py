@@ -8,6 +8,7 @@ from shared.access.records.rows import TenantRows
 from shared.access.registrar import Registrar
 from shared.arm.api_versions import SUBSCRIPTIONS
 from shared.capability import Core, Parts, ReadinessCheck
+from shared.quotas.usage import UsageReader
 from shared.tenants.documents import TenantDocuments
 from shared.tenants.hosting_plans import HostingPlanDocuments
 from shared.tenants.locations import Locations
@@ -29,8 +30,10 @@ def assemble(core: Core, checks: Sequence[ReadinessCheck]) -> Parts:
         return await core.clients.read_all(f"/subscriptions/{subscription_id}/locations", api_version=SUBSCRIPTIONS)
 
     azure_pack, settings = AzurePackSubscriptions(core.storage.table(TABLE)), core.settings
-    places, key_vaults = Locations(locations), (settings.key_vault_suffix, settings.key_vault_url)
-    tenants = TenantDocuments(registrar, core.registry, rows, plans, core.store, azure_pack, places, *key_vaults)
+    tenants = TenantDocuments(
+        registrar, core.registry, rows, plans, core.store, azure_pack, Locations(locations),
+        settings.key_vault_suffix, settings.key_vault_url, UsageReader(core.clients, core.clock),
+    )  # fmt: skip
     mappings = OwnershipMappings(Estate(core.clients), core.registry, rows, core.clock)
     runner = ReadinessRunner(core.registry, rows, core.clock)
     return Parts(

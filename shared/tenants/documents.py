@@ -15,6 +15,7 @@ from shared.access.registrar import Registrar, name_used_before
 from shared.access.registry import Registry
 from shared.errors import ErrorCode, Problem, Refused
 from shared.operations.model.store import Store
+from shared.quotas.usage import Usage, UsageReader
 from shared.storage.tables import Conflict
 from shared.tenants.answers import tag_of_tenant
 from shared.tenants.locations import Locations
@@ -65,6 +66,7 @@ class TenantDocuments:
     locations: Locations
     key_vaults: str
     own_key_vault: str | None = None
+    usages: UsageReader | None = None
 
     async def get(self, caller: Principal, name: str) -> TenantRecord:
         """Return a tenant as it is now; refuses with `NotFound` another caller's, and a deleted one but for `Admin`."""
@@ -72,6 +74,13 @@ class TenantDocuments:
         if record is None or (record.deleted and not caller.is_admin):
             raise not_found(f"tenant '{name}'")
         return record
+
+    async def usage(self, tenant: Tenant) -> tuple[Usage, ...]:
+        """Return what a tenant has of each quota, and the limits in force."""
+        if self.usages is None:
+            return ()
+        found = await self.plans.get(tenant.plan) if tenant.plan is not None else None
+        return await self.usages.of(tenant, found.plan if found is not None and not found.deleted else None)
 
     async def page(self, caller: Principal, wanted: TenantFilter, page: Page) -> tuple[list[TenantRecord], str | None]:
         """Return a page of the tenants that the caller may see, by name, and the name after which the next one begins or None."""
