@@ -22,6 +22,7 @@ from shared.tenants.documents import TenantDocuments, WrittenTenant
 from shared.tenants.hosting_plans import HostingPlanDocuments
 from shared.tenants.locations import Locations
 from shared.tenants.requests import HostingPlanRequest, TenantRequest
+from shared.tenants.shapes import VaultShapes
 from shared.values.reading import Json
 from shared.web.conditional import Condition
 from shared.web.documents import parse
