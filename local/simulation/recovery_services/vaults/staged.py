@@ -12,7 +12,6 @@ from local.simulation.arm.tables import Json
 from local.simulation.recovery_services.vaults.models import Stage
 from local.simulation.times import to_text
 
-
 S = TypeVar("S", bound=Any)
 """An item or a plan: mypy cannot check a protocol against a class whose methods these functions are."""
 
