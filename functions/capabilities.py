@@ -6,7 +6,7 @@ from typing import Final
 
 from shared.capability import Capability
 
-NAMES: Final = ("copies", "failovers", "tenants", "data_centers")
+NAMES: Final = ("copies", "failovers", "tenants", "virtual_machines", "data_centers")
 """Every capability, in the order in which they are assembled: the one place to add one."""
 
 

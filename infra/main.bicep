@@ -97,6 +97,7 @@ param options optionsType = {
   ]
   budgetShare: '0.5'
   callsInFlight: 64
+  inventory: 'resourceGraph'
   leaseSeconds: 90
   traceShare: '0.1'
 }
@@ -159,7 +160,7 @@ var parts = apps == 'one'
       {
         name: 'func-farshore-${environmentName}-${suffix}'
         short: 'app'
-        capabilities: ['copies', 'failovers', 'tenants']
+        capabilities: ['copies', 'failovers', 'tenants', 'virtual_machines', 'data_centers']
       }
     ]
   : [
@@ -176,7 +177,7 @@ var parts = apps == 'one'
       {
         name: 'func-farshore-${environmentName}-tenants-${suffix}'
         short: 'tenants'
-        capabilities: ['tenants']
+        capabilities: ['tenants', 'virtual_machines', 'data_centers']
       }
     ]
 var copiesApp = 0
@@ -206,11 +207,13 @@ var listed = map(targets, target => toLower(target.subscriptionId))
 var withVault = map(targets, target => {
   subscriptionId: target.subscriptionId
   copies: target.copies
+  machines: target.?machines ?? false
   vaults: toLower(target.subscriptionId) == vaultSubscription ? union(target.vaults, [vault]) : target.vaults
 })
 var onlyVault = {
   subscriptionId: vaultSubscription
   copies: false
+  machines: false
   vaults: [vault]
 }
 var allTargets = contains(listed, vaultSubscription) ? withVault : concat(withVault, [onlyVault])

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from local import azurite, processes
 from local.calls import answers, call
@@ -91,9 +91,21 @@ def app_environment(options: StackOptions, connection_string: str) -> dict[str, 
         # the managed identity protocol of App Service, which the simulation answers
         "IDENTITY_ENDPOINT": f"{azure}/_simulation/identity",
         "IDENTITY_HEADER": "local",
+        "FARSHORE_KEY_VAULT_SUFFIX": f"{azure}/_keyvault/",
+        "FARSHORE_KEY_VAULT_URL": f"{azure}/_keyvault/farshore",
         "NO_PROXY": "127.0.0.1,localhost",
         **options.environment,
     }
+
+
+def registry_documents(estate: Mapping[str, Any], azure: str) -> list[dict[str, Any]]:
+    """Return the tenants of an estate as the registry has them, with the URLs of their key vaults (`kv-{tenant}`) in the simulation."""
+    vaults = {str(vault["id"]).rpartition("/")[2].lower() for vault in estate.get("keyVaults", [])}
+    documents: list[dict[str, Any]] = []
+    for tenant in estate.get("tenants", []):
+        name = f"kv-{tenant.get('name')}".lower()
+        documents.append(({"keyVaultUrl": f"{azure}/_keyvault/{name}"} if name in vaults else {}) | dict(tenant))
+    return documents
 
 
 class Stack:
@@ -141,7 +153,7 @@ class Stack:
         return host
 
     def seed(self) -> None:
-        """Put the estate's tenants into the app's registry; a kept one that was seeded before stays as it is.
+        """Put the estate's tenants and hosting plans into the app's registry; a kept one that was seeded before stays as it is.
 
         Raises `Trouble` for tenants that no registry can hold; an estate without tenants seeds none.
         """
@@ -154,7 +166,8 @@ class Stack:
             return
         estate = call("GET", f"{self.options.azure}/_simulation/estate").body
         try:
-            asyncio.run(seed(self.connection_string, estate.get("tenants", [])))
+            documents = registry_documents(estate, self.options.azure)
+            asyncio.run(seed(self.connection_string, documents, estate.get("hostingPlans", [])))
         except RegistryError as error:
             raise processes.Trouble(f"the estate cannot be used: {error}") from error
         mark.touch()

@@ -23,6 +23,7 @@ from shared.operations.running.workflow import Workflow
 from shared.operations.timings import Timings
 from shared.reads.timed import Memo
 from shared.secrets.keeper import Secrets
+from shared.secrets.references import SecretReferences
 from shared.settings import Settings
 from shared.storage.blobs import BlobAccount
 from shared.storage.tables import Storage, Table
@@ -53,6 +54,7 @@ class Core:
     registry_table: Table
     clients: "AzureClients"
     secrets: Secrets
+    secret_references: SecretReferences
     timings: Timings
 
 

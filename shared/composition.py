@@ -17,12 +17,14 @@ from shared.access.registry import Registry
 from shared.capability import Capability, Core, Job, Parts, ReadinessCheck, check_queues, intake_queues, step_queues, tables_of
 from shared.clock import Clock, Ids, RandomIds, RemoteClock, SystemClock
 from shared.dispatch import Dispatch, dispatches
-from shared.operations.accepting import locks
+from shared.operations.accepting import locks, message_keys
 from shared.operations.accepting.acceptance import Acceptance
 from shared.operations.accepting.commands import Commands
 from shared.operations.accepting.locks import Locks
+from shared.operations.accepting.message_keys import MessageKeys
 from shared.operations.accepting.resolving import Resolver
 from shared.operations.model import store
+from shared.operations.model.identity import is_operation_id
 from shared.operations.model.kinds import Kinds
 from shared.operations.model.lists import Lists
 from shared.operations.model.models import Operation
@@ -42,6 +44,8 @@ from shared.operations.running.tick import Tick
 from shared.operations.running.workflow import Workflows
 from shared.operations.timings import Timings
 from shared.secrets.keeper import Secrets
+from shared.secrets.references import SecretReferences, VaultOwner
+from shared.secrets.sweeping import Sweep
 from shared.secrets.vaults import KeyVaults
 from shared.settings import Settings
 from shared.storage import blobs, tables
@@ -56,7 +60,7 @@ if TYPE_CHECKING:
 S = TypeVar("S")
 _log = logging.getLogger(__name__)
 _LOCAL_BASE_URL = "http://localhost"
-_CORE_TABLES = (store.TABLE, locks.TABLE, budgets.TABLE, rejected.TABLE, TENANTS_TABLE)
+_CORE_TABLES = (store.TABLE, locks.TABLE, budgets.TABLE, rejected.TABLE, message_keys.TABLE, TENANTS_TABLE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +110,11 @@ class Runtime:
     def registry(self) -> Registry:
         """The tenant registry."""
         return self.core.registry
+
+    @property
+    def message_keys(self) -> MessageKeys:
+        """Which tenants have an operation that a message created."""
+        return self.core.acceptance.message_keys
 
     @property
     def commands(self) -> Commands:
@@ -237,6 +246,11 @@ def assemble(
     registry_table = _registry_table(settings, account)
     registry = Registry(registry_table, clock)
     secrets = Secrets(vaults or _key_vaults(settings), settings.key_vault_url or None, settings.key_vault_suffix, clock, ids)
+
+    async def provider_vault() -> VaultOwner:
+        found = await registry.provider()
+        return VaultOwner(found.name, found.key_vault_url)
+
     core = Core(
         settings=settings,
         clock=clock,
@@ -245,12 +259,13 @@ def assemble(
         blobs=blob_account,
         store=operations,
         locks=held,
-        acceptance=Acceptance(operations, held, account.queues, kinds, secrets),
+        acceptance=Acceptance(operations, held, account.queues, kinds, MessageKeys(account.table(message_keys.TABLE)), secrets),
         commands=Commands(operations, account.queues, kinds, clock, ids),
         registry=registry,
         registry_table=registry_table,
         clients=clients or AzureClients(settings, ids=ids),
         secrets=secrets,
+        secret_references=SecretReferences(secrets, provider_vault),
         timings=timings,
     )
     parts = tuple(one.assemble(core) for one in capabilities)
@@ -272,6 +287,11 @@ def assemble(
     async def delete_secrets(operation: Operation) -> None:
         await secrets.delete_of_operation(operation.id, operation.body)
 
+    async def is_running(operation: str) -> bool:
+        found = await operations.get(operation) if is_operation_id(operation) else None
+        return found is not None and not found.status.ended
+
+    sweep = Sweep(secrets, account.table(locks.TABLE), clock, is_running)
     receiver = Receiver(kept, provider)
     own_queues = (*step_queues(capabilities), *check_queues(capabilities))
     return Runtime(
@@ -288,7 +308,7 @@ def assemble(
         poisoned=PoisonQueues(account.queues, receiver, intake_queues(capabilities), own_queues),
         budgets=spent,
         services=tuple(service for one in parts for service in one.services),
-        timers=tuple(job for one in parts for job in one.timers),
+        timers=(sweep.run, *(job for one in parts for job in one.timers)),
         gauges=tuple(job for one in parts for job in one.gauges),
         resolvers={kind: resolver for one in parts for kind, resolver in one.resolvers.items()},
         readiness=tuple({check.name: check for one in parts for check in one.readiness}.values()),

@@ -95,6 +95,7 @@ class ErrorCode(StrEnum):
     POLICY_REFUSED = "PolicyRefused"
     SUBSCRIPTION_DISABLED = "SubscriptionDisabled"
     PROVISIONING_FAILED = "ProvisioningFailed"
+    NOT_TIDIED = "NotTidied"
     # installations and data centers of Azure Pack
     INSTALLATION_IN_USE = "InstallationInUse"
     PLAN_NOT_SUITABLE = "PlanNotSuitable"

@@ -174,6 +174,11 @@ class Settings(BaseSettings):
         validation_alias="FARSHORE_CALLS_IN_FLIGHT",
         description="The most calls to Azure that one process makes at the same time.",
     )
+    inventory: Literal["resourceGraph", "listing"] = Field(
+        "resourceGraph",
+        validation_alias="FARSHORE_INVENTORY",
+        description="How copy policies find their VMs: by Azure Resource Graph, or by listing each subscription.",
+    )
     lease_seconds: float = Field(
         90,
         gt=0,

@@ -19,6 +19,7 @@ from tests.support.storage import AzuritePool, clear
 
 # how fast a machine draws and runs an example is no property of what is tested
 settings.register_profile("farshore", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("check", settings.get_profile("farshore"), max_examples=20)  # local/check.py
 settings.load_profile("farshore")
 
 StartHost = Callable[..., RunningHost]
@@ -30,24 +31,54 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--record-stored", metavar="VERSION", help="record what this version stores (tests/compatibility/record.py)")
     parser.addoption("--histories", type=int, metavar="N", help="size of the tests that draw histories (default: as in CI)")
     parser.addoption("--each-point", action="store_true", help="kill a process at each crash point of each capability (tests/crash)")
+    parser.addoption("--level", choices=_LEVELS, help="run the tests of one level of cost, and collect no folder that has none")
     parser.addoption("--first", type=int, default=0, metavar="SEED", help="seed of the first history (default: %(default)s)")
 
 
+_STORAGE_FOLDERS = {"contract", "in_process"}
 _STACK_FOLDERS = {"compatibility", "crash", "end_to_end"}
 _STACK_FIXTURES = {"host"}
+_LEVELS = ("unit", "storage", "stack", "slow")
+# What each folder has; a folder that is not named may have any. Collecting takes time: of tests/contract as much as of all others.
+_FOLDERS: dict[str, frozenset[str]] = {
+    **dict.fromkeys(("azure_pack", "histories", "in_memory", "schedules", "values"), frozenset({"unit"})),
+    **dict.fromkeys(("access", "copies", "failovers", "operations", "storage", "tenants", "web"), frozenset({"unit", "storage"})),
+    **dict.fromkeys(_STORAGE_FOLDERS, frozenset({"storage"})),
+    **dict.fromkeys(_STACK_FOLDERS, frozenset({"stack", "slow"})),
+}
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests that use Azurite (`storage`) or a whole stack (`stack`).
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave out a folder without tests of the level that is asked for."""
+    level = config.getoption("level")
+    return True if level and collection_path.parent == _TESTS and level not in _FOLDERS.get(collection_path.name, _LEVELS) else None
 
-    A module whose own fixtures start a stack marks itself: `pytestmark = pytest.mark.stack`.
+
+def pytest_collection_modifyitems(items: list[pytest.Item], config: pytest.Config) -> None:
+    """Mark the tests that use Azurite (`storage`) or a whole stack (`stack`), and keep those of the level that is asked for.
+
+    A module whose own fixtures start a stack marks itself: `pytestmark = pytest.mark.stack`. Raises `UsageError` for a test of a level that
+    its folder has not: no run by levels would find it.
     """
     for item in items:
         fixtures = set(getattr(item, "fixturenames", ()))
-        if "azurites" in fixtures:
+        folder = item.path.relative_to(_TESTS).parts[0]
+        if folder in _STORAGE_FOLDERS or "azurites" in fixtures:
             item.add_marker("storage")
-        if item.path.relative_to(_TESTS).parts[0] in _STACK_FOLDERS or fixtures & _STACK_FIXTURES:
+        if folder in _STACK_FOLDERS or fixtures & _STACK_FIXTURES:
             item.add_marker("stack")
+        if _level(item) not in _FOLDERS.get(folder, _LEVELS):
+            raise pytest.UsageError(f"{item.nodeid} is of level {_level(item)}: add that to its folder in tests/conftest.py")
+    if level := config.getoption("level"):
+        config.hook.pytest_deselected(items=[item for item in items if _level(item) != level])
+        items[:] = [item for item in items if _level(item) == level]
+
+
+def _level(item: pytest.Item) -> str:
+    marks = {mark.name for mark in item.iter_markers()}
+    if "stack" in marks:
+        return "slow" if "slow" in marks else "stack"
+    return "storage" if "storage" in marks else "unit"
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 from functions.copies import endpoints, policies
 from functions.serve import endpoints as declared_in
+from shared.audit import AUDIT
 from shared.capability import Capability, Core, Parts
 from shared.copies.kinds import CHAINS, COPY, LEDGER, POLICIES, REQUESTS, RUN, RUNS
 
@@ -16,7 +17,8 @@ CAPABILITY = Capability(
     name="copies",
     assemble=_assemble,
     kinds=(COPY, RUN),
-    tables=(CHAINS, LEDGER, POLICIES, RUNS),
+    tables=(CHAINS, LEDGER, POLICIES, RUNS, AUDIT),
+    containers=(AUDIT,),
     intake=REQUESTS,
     default_kind=COPY.name,
     endpoints=declared_in(endpoints, policies),

@@ -5,13 +5,27 @@ from typing import TYPE_CHECKING, Any
 
 from functions.serve import serve
 from shared.access.roles import Role
+from shared.audit.answers import AuditTrail
 from shared.copies.policies.document import PolicyDocument
 from shared.copies.policies.management.answers import PolicyBody
+from shared.copies.policies.plans.answers import PlanBody
 from shared.copies.policies.runs.answers import RunBody, RunMachineBody
-from shared.copies.policy_requests import ENABLED, MACHINE_FILTERS, RUN_FILTERS, TENANT, item_filter_of, run_filter_of, run_of, tenant_of
+from shared.copies.policy_requests import (
+    DRY_RUN,
+    ENABLED,
+    MACHINE_FILTERS,
+    POLICY_ID,
+    RUN_FILTERS,
+    TENANT,
+    item_filter_of,
+    run_filter_of,
+    run_of,
+    tenant_of,
+)
 from shared.values.sent import SentBody
 from shared.web.answers import HttpAnswer
 from shared.web.calls import Call
+from shared.web.lists import PAGING
 from shared.web.routes import Owner, Route
 
 if TYPE_CHECKING:
@@ -27,12 +41,15 @@ LIST = Route(
 )  # fmt: skip
 GET = _read(_PATH, "One copy policy", response=PolicyBody, query=(TENANT,))
 PUT = _write(
-    "PUT", _PATH, "Create or replace a copy policy", request=PolicyDocument, response=PolicyBody, conditional=True, refusals=(409,)
-)
+    "PUT", _PATH, "Create or replace a copy policy", request=PolicyDocument, response=PolicyBody, dry=PlanBody,
+    conditional=True, refusals=(409,), query=(TENANT, DRY_RUN),
+)  # fmt: skip
+AUDIT = _read(f"{_PATH}/audit", "The audit trail of a copy policy, which outlives it", response=AuditTrail, query=(TENANT, POLICY_ID))
 DELETE = _write("DELETE", _PATH, "Delete a copy policy; nothing in Azure is deleted", conditional=True, status=204)
 RUN = _write(
     "POST", f"{_PATH}/run", "Run a copy policy now", response=RunBody, optional_body=True, status=202, refusals=(409,), repeatable=True
 )
+PLAN = _read(f"{_PATH}/plan", "What the next run of a copy policy would do", response=PlanBody, query=(TENANT, *PAGING.parameters))
 RUNS = _read(f"{_PATH}/runs", "The runs of a copy policy, newest first", response=RunBody, is_list=True, query=(TENANT, *RUN_FILTERS))
 GET_RUN = _read(f"{_PATH}/runs/{{id}}", "One run of a copy policy", response=RunBody, query=(TENANT,))
 MACHINES = _read(
@@ -59,6 +76,8 @@ async def get_copy_policy(call: Call[None]) -> HttpAnswer:
 async def put_copy_policy(call: Call[PolicyDocument]) -> HttpAnswer:
     """Create or replace a copy policy."""
     sent, tenant = SentBody(call.document), await tenant_of(call)
+    if call.query.get("dryRun") == "true":
+        return call.ok((await _policies(call).dry_run(tenant, call.path["name"], sent)).as_json())
     written = await _policies(call).put(tenant, call.path["name"], sent, call.condition, call.caller.actor)
     return _answer(201 if written.created else 200, written.body)
 
@@ -66,7 +85,7 @@ async def put_copy_policy(call: Call[PolicyDocument]) -> HttpAnswer:
 @serve(DELETE)
 async def delete_copy_policy(call: Call[None]) -> HttpAnswer:
     """Delete a copy policy; nothing in Azure is deleted."""
-    await _policies(call).delete(await tenant_of(call), call.path["name"], call.condition)
+    await _policies(call).delete(await tenant_of(call), call.path["name"], call.condition, call.caller.actor)
     return HttpAnswer(204)
 
 
@@ -79,6 +98,23 @@ async def run_copy_policy(call: Call[None]) -> HttpAnswer:
     start = start_of(call, await _policies(call).find(await tenant_of(call), call.path["name"]))
     operation = (await _runs(call).start(start)).operation
     return call.accepted(operation, run_body(operation).as_json())
+
+
+@serve(PLAN)
+async def plan_copy_policy(call: Call[None]) -> HttpAnswer:
+    """Return what the next run of a copy policy would do, by reads only."""
+    from shared.copies.policies.plans.service import Plans
+
+    plan = await call.of(Plans).of(await _policies(call).find(await tenant_of(call), call.path["name"]), call.page)
+    body = plan.body.as_json()
+    return call.listed(body["value"], plan.last, beside=body)
+
+
+@serve(AUDIT)
+async def get_copy_policy_audit(call: Call[None]) -> HttpAnswer:
+    """Return the audit trail of a copy policy."""
+    trail = await _policies(call).audit(await tenant_of(call), call.path["name"], call.query.get("policyId"))
+    return call.ok(trail.as_json())
 
 
 @serve(RUNS)

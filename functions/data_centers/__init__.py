@@ -2,9 +2,11 @@
 
 from functions.data_centers import endpoints, installations
 from functions.serve import endpoints as declared_in
-from shared.access.azure_pack_subscriptions import TABLE as SUBSCRIPTIONS
+from shared.access.records.azure_pack_subscriptions import TABLE as SUBSCRIPTIONS
 from shared.capability import Capability, Core, Parts
-from shared.data_centers.kinds import DATA_CENTER, REQUESTS, TABLE
+from shared.data_centers.kinds import DATA_CENTER, TABLE
+from shared.installations import TABLE as INSTALLATIONS
+from shared.tenant_queues import REQUESTS
 
 
 def _assemble(core: Core) -> Parts:
@@ -17,7 +19,7 @@ CAPABILITY = Capability(
     name="data_centers",
     assemble=_assemble,
     kinds=(DATA_CENTER,),
-    tables=("azurePacks", SUBSCRIPTIONS, TABLE),
+    tables=(INSTALLATIONS, SUBSCRIPTIONS, TABLE),
     intake=REQUESTS,
     endpoints=declared_in(endpoints, installations),
 )

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 from functions.serve import serve
 from shared.access.roles import Role
+from shared.data_centers.answers import DataCenterBody, OneTimeSecret, OrderChecks
 from shared.data_centers.kinds import Action
 from shared.data_centers.requests import ChangeRequest, OrderRequest
-from shared.data_centers.views import DataCenterBody, OneTimeSecret, OrderChecks
 from shared.values.documents import Request
 from shared.web.answers import HttpAnswer
 from shared.web.calls import Call
@@ -50,7 +50,7 @@ ORDER = _write(
     "PUT", _ONE, "Order a data center; a late repetition changes nothing",
     request=OrderRequest, dry=OrderChecks, query=(QueryParameter("dryRun", "Only check, without effect.", values=("true",)),),
 )  # fmt: skip
-CHANGE = _write("PATCH", _ONE, "Change a data center (JSON merge patch)", request=ChangeRequest)
+CHANGE = _write("PATCH", _ONE, "Change a data center (JSON merge patch)", request=ChangeRequest, conditional=True)
 SUSPEND = _write("POST", f"{_ONE}/suspend", "Suspend a data center: its machines are stopped, then the subscription", optional_body=True)
 RESUME = _write("POST", f"{_ONE}/resume", "Resume a data center: exactly the machines that ran are started", optional_body=True)
 DELETE = _write("DELETE", _ONE, "Delete a data center; its id is never used again", optional_body=True, query=_DELETION)
@@ -88,6 +88,9 @@ async def order_data_center(call: Call[OrderRequest]) -> HttpAnswer:
 @serve(CHANGE)
 async def change_data_center(call: Call[ChangeRequest]) -> HttpAnswer:
     """Change a data center."""
+    from shared.data_centers.reading import DataCenterReader
+
+    await call.of(DataCenterReader).require(call.path["tenant"], call.path["id"], call.condition)
     return await _act(call, Action.CHANGE, call.body)
 
 
@@ -130,7 +133,8 @@ async def get_data_center(call: Call[None]) -> HttpAnswer:
     from shared.data_centers.reading import DataCenterReader
 
     usage = call.query.get("include") == "usage"
-    return call.ok(await call.of(DataCenterReader).one(call.caller, call.path["tenant"], call.path["id"], usage=usage))
+    body, tag = await call.of(DataCenterReader).one(call.caller, call.path["tenant"], call.path["id"], usage=usage)
+    return HttpAnswer(200, body, {"ETag": tag})
 
 
 @serve(LIST)
@@ -152,7 +156,7 @@ async def list_data_centers(call: Call[None]) -> HttpAnswer:
 @serve(SECRET_PAGE)
 async def one_time_secret_page(_call: Call[None]) -> HttpAnswer:
     """Return the page of one-time links, which shows nothing before its button is pressed."""
-    from shared.data_centers.secret_page import secret_page
+    from shared.data_centers.passwords.page import secret_page
 
     return secret_page()
 
@@ -160,16 +164,16 @@ async def one_time_secret_page(_call: Call[None]) -> HttpAnswer:
 @serve(OPEN_SECRET)
 async def open_one_time_secret(call: Call[OneTimeToken]) -> HttpAnswer:
     """Show what a one-time link opens, once."""
-    from shared.data_centers.one_time import OneTimeSecrets
+    from shared.data_centers.passwords.one_time import OneTimeSecrets
 
     return call.ok(await call.of(OneTimeSecrets).open(call.body.token))
 
 
 def _asked(call: Call[Any], sent: dict[str, Any] | None = None) -> Any:  # noqa: ANN401  # imported when first needed
-    from shared.data_centers.service import Asked
+    from shared.data_centers.service import Requested
 
     body = call.document if sent is None else sent
-    return Asked(call.path["tenant"], call.path["id"], body, call.caller.actor, call.key, call.trace, call.first_sent)
+    return Requested(call.path["tenant"], call.path["id"], body, call.caller.actor, call.key, call.trace, call.first_sent)
 
 
 async def _act(call: Call[Any], action: Action, request: "BaseModel", sent: dict[str, Any] | None = None) -> HttpAnswer:

@@ -2,7 +2,7 @@
 
 from functions.serve import serve
 from shared.access.roles import Role
-from shared.installations.answers import AzurePackPlans, InstallationBody, InstallationChecks, checks_body, installation_body, plan_body
+from shared.installations.answers import AzurePackPlans, InstallationBody, InstallationChecks
 from shared.installations.document import InstallationRequest
 from shared.web.answers import HttpAnswer
 from shared.web.calls import Call
@@ -37,6 +37,7 @@ PLANS = Route(
 async def list_installations(call: Call[None]) -> HttpAnswer:
     """List the installations, by name."""
     from shared.installations.documents import Installations
+    from shared.installations.views import installation_body
 
     found, last = await call.of(Installations).store.page(call.page.top, call.page.after)
     return call.listed([installation_body(record) for record in found], last)
@@ -46,6 +47,7 @@ async def list_installations(call: Call[None]) -> HttpAnswer:
 async def get_installation(call: Call[None]) -> HttpAnswer:
     """Return one installation."""
     from shared.installations.documents import Installations
+    from shared.installations.views import installation_body
 
     record = await call.of(Installations).get(call.path["name"])
     return HttpAnswer(200, installation_body(record), {"ETag": record.tag})
@@ -55,6 +57,7 @@ async def get_installation(call: Call[None]) -> HttpAnswer:
 async def put_installation(call: Call[InstallationRequest]) -> HttpAnswer:
     """Create or replace an installation."""
     from shared.installations.documents import Installations
+    from shared.installations.views import installation_body
 
     record, created = await call.of(Installations).put(call.path["name"], call.body, call.condition)
     return HttpAnswer(201 if created else 200, installation_body(record), {"ETag": record.tag})
@@ -73,6 +76,7 @@ async def delete_installation(call: Call[None]) -> HttpAnswer:
 async def check_installation(call: Call[None]) -> HttpAnswer:
     """Check whether an installation can be used; reads only."""
     from shared.installations.reading import InstallationReader
+    from shared.installations.views import checks_body
 
     return call.ok(checks_body(await call.of(InstallationReader).check(call.path["name"])))
 
@@ -81,6 +85,7 @@ async def check_installation(call: Call[None]) -> HttpAnswer:
 async def list_installation_plans(call: Call[None]) -> HttpAnswer:
     """Return the plans of an installation, and whether each can carry an order."""
     from shared.installations.reading import InstallationReader
+    from shared.installations.views import plan_body
 
     facts, names = await call.of(InstallationReader).plans(call.path["name"])
     return call.ok({"value": [plan_body(one, names) for one in facts]})

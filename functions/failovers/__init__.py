@@ -2,6 +2,7 @@
 
 from functions.failovers import endpoints, inventory, policies, set_up
 from functions.serve import endpoints as declared_in
+from shared.audit import AUDIT
 from shared.capability import Capability, Core, Parts
 from shared.failovers import kinds
 
@@ -16,8 +17,8 @@ CAPABILITY = Capability(
     name="failovers",
     assemble=_assemble,
     kinds=kinds.KINDS,
-    tables=(kinds.AUDIT, kinds.BLAST_RADIUS, kinds.DRILLS, kinds.PROTECTIONS),
-    containers=(kinds.AUDIT,),
+    tables=(AUDIT, kinds.BLAST_RADIUS, kinds.DRILLS, kinds.PROTECTIONS),
+    containers=(AUDIT,),
     intake=kinds.REQUESTS,
     default_kind=kinds.FAILOVER.name,
     endpoints=(*declared_in(endpoints, set_up, policies), *inventory.ENDPOINTS),

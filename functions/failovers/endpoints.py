@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from functions.serve import serve
 from shared.access.roles import Role
 from shared.arm.ids import ResourceId
-from shared.failovers.audit.answers import AuditTrail
+from shared.audit.answers import AuditTrail
 from shared.failovers.failing_over.answers import Failover, Plan
 from shared.failovers.failing_over.requests import ApproveRequest, FailoverRequest, RejectRequest
 from shared.failovers.kinds import FAILOVER

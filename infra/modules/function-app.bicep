@@ -16,7 +16,7 @@ param location string
 
 @description('What of the package is loaded: the setting FARSHORE_CAPABILITIES.')
 @minLength(1)
-param capabilities ('copies' | 'failovers' | 'tenants')[]
+param capabilities ('copies' | 'failovers' | 'tenants' | 'virtual_machines' | 'data_centers')[]
 
 @description('URL of the key vault for the secrets of requests, without a trailing slash; empty where the app takes none.')
 @maxLength(200)
@@ -120,6 +120,9 @@ type optionsType = {
   @maxValue(512)
   callsInFlight: int
 
+  @description('FARSHORE_INVENTORY: how copy policies find their VMs.')
+  inventory: ('resourceGraph' | 'listing')
+
   @description('FARSHORE_LEASE_SECONDS: how long a step owns its operation.')
   @minValue(60)
   @maxValue(600)
@@ -141,6 +144,7 @@ var openPaths = [
   '/api/health'
   '/api/openapi.json'
   '/api/docs'
+  '/api/one-time-secrets'
 ]
 
 resource plan 'Microsoft.Web/serverfarms@2024-11-01' = {
@@ -241,10 +245,12 @@ resource appSettings 'Microsoft.Web/sites/config@2024-11-01' = {
     AzureWebJobsStorage__tableServiceUri: storage.tableUri
     FARSHORE_BUDGET_SHARE: options.budgetShare
     FARSHORE_CALLS_IN_FLIGHT: string(options.callsInFlight)
+    FARSHORE_INVENTORY: options.inventory
     FARSHORE_CAPABILITIES: join(capabilities, ',')
     FARSHORE_KEY_VAULT_SUFFIX: substring(environment().suffixes.keyvaultDns, 1)
     FARSHORE_KEY_VAULT_URL: keyVaultUrl
     FARSHORE_LEASE_SECONDS: string(options.leaseSeconds)
+    FARSHORE_ONE_TIME_SECRET_LIFETIME: 'P7D'
     FARSHORE_PROVIDER_TENANT_ID: tenant().tenantId
     FARSHORE_QUEUE_ROLES: join(options.queueRoles, ',')
     FARSHORE_REGISTRY_TABLE_URI: registryTableUri

@@ -69,8 +69,10 @@ var intakeQueues = [
 var triggerQueues = concat(intakeQueues, [
   'restore-point-copy-steps'
   'failover-steps'
+  'tenant-steps'
   'replication-checks'
   'failover-checks'
+  'tenant-checks'
 ])
 var queueNames = concat(triggerQueues, ['outcomes'], map(triggerQueues, queue => '${queue}-poison'))
 var tableNames = [
@@ -82,11 +84,15 @@ var tableNames = [
   'copyRuns'
   'rejected'
   'budgets'
+  'messageKeys'
   'tenants'
   'audit'
   'moves'
   'drills'
   'protections'
+  'azurePacks'
+  'azurePackSubscriptions'
+  'dataCenters'
 ]
 var packageContainer = 'packages'
 var auditContainer = 'audit'

@@ -17,7 +17,7 @@ param copiesPrincipalId string
 @maxLength(36)
 param failoversPrincipalId string
 
-@description('Object id of the identity that says whether tenants can be protected.')
+@description('Object id of the identity that serves tenants: whether they can be protected, and their machines.')
 @minLength(36)
 @maxLength(36)
 param tenantsPrincipalId string
@@ -27,6 +27,8 @@ var failoversRole = loadJsonContent('../roles/failovers.json')
 var networksRole = loadJsonContent('../roles/failover-networks.json')
 var tenantsRole = loadJsonContent('../roles/tenants.json')
 var placesRole = loadJsonContent('../roles/tenant-places.json')
+var machinesRole = loadJsonContent('../roles/tenant-machines.json')
+var hasMachines = target.?machines ?? false
 var hasVaults = !empty(target.vaults)
 
 resource copies 'Microsoft.Authorization/roleDefinitions@2022-04-01' = if (target.copies) {
@@ -116,6 +118,34 @@ resource places 'Microsoft.Authorization/roleDefinitions@2022-04-01' = if (hasVa
       }
     ]
     assignableScopes: [subscription().id]
+  }
+}
+
+resource machines 'Microsoft.Authorization/roleDefinitions@2022-04-01' = if (hasMachines) {
+  name: guid(subscription().id, machinesRole.name)
+  properties: {
+    roleName: '${machinesRole.name} (${subscription().subscriptionId})'
+    description: machinesRole.description
+    type: 'CustomRole'
+    permissions: [
+      {
+        actions: machinesRole.actions
+        notActions: []
+        dataActions: []
+        notDataActions: []
+      }
+    ]
+    assignableScopes: [subscription().id]
+  }
+}
+
+resource mayChangeMachines 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (hasMachines) {
+  name: guid(subscription().id, tenantsPrincipalId, machines.id)
+  properties: {
+    description: 'Farshore makes and changes the virtual machines of the tenants that this subscription belongs to.'
+    roleDefinitionId: machines.id
+    principalId: tenantsPrincipalId
+    principalType: 'ServicePrincipal'
   }
 }
 

@@ -11,6 +11,9 @@ type targetType = {
   @description('Whether restore points of its virtual machines may be copied.')
   copies: bool
 
+  @description('Whether tenants may have virtual machines in it; without the member they may not.')
+  machines: bool?
+
   @description('The Recovery Services vaults in it whose machines may be failed over.')
   vaults: vaultType[]
 }

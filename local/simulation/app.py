@@ -14,6 +14,7 @@ from local.simulation.arm.gate import Gate
 from local.simulation.arm.outcome import Ending, Outcome, Received
 from local.simulation.arm.routes import Routes
 from local.simulation.control.surface import Control
+from local.simulation.key_vault.gate import PREFIX, VaultGate
 from local.simulation.platform import Platform
 from local.simulation.services import SERVICES
 
@@ -37,7 +38,7 @@ class AzurePackOptions:
 
 def create_app(platform: Platform, base_url: str | None = None, azure_pack: AzurePackOptions | None = None) -> web.Application:
     """Return the application; `base_url` is the address that tokens and links carry, by default the one that each request came to."""
-    control, gate = Control(platform, base_url), Gate(platform, Routes(SERVICES))
+    control, gate, vaults = Control(platform, base_url), Gate(platform, Routes(SERVICES)), VaultGate(platform)
     installation = _installation(platform, gate, azure_pack) if azure_pack is not None else None
 
     async def handle(request: web.Request) -> web.StreamResponse:
@@ -46,14 +47,14 @@ def create_app(platform: Platform, base_url: str | None = None, azure_pack: Azur
             if installation is not None and request.path.startswith("/_simulation/azure-pack/"):
                 return await installation.control.answer(request)
             return await control.answer(request)
+        if request.path.startswith(PREFIX):
+            gate.land()
+            return await _ended(request, vaults.receive(await _received(request, base_url)))
         if not request.path.lower().startswith(("/subscriptions", "/providers/")):
             public = control.public(request)
             if public is not None:
                 return public
-        outcome = gate.receive(await _received(request, base_url))
-        if outcome.ending is Ending.ANSWER:
-            return _response(outcome)
-        return await _broken_off(request, hold=outcome.ending is Ending.HOLD)
+        return await _ended(request, gate.receive(await _received(request, base_url)))
 
     async def saving(_: web.Application) -> AsyncIterator[None]:
         task = asyncio.create_task(_save_each_second(platform))
@@ -91,6 +92,12 @@ async def _received(request: web.Request, base_url: str | None) -> Received:
         if_match=headers.get("If-Match", ""),
         if_none_match=headers.get("If-None-Match", ""),
     )
+
+
+async def _ended(request: web.Request, outcome: Outcome) -> web.StreamResponse:
+    if outcome.ending is Ending.ANSWER:
+        return _response(outcome)
+    return await _broken_off(request, hold=outcome.ending is Ending.HOLD)
 
 
 def _response(outcome: Outcome) -> web.Response:

@@ -68,7 +68,7 @@ class SigningKeys:
         try:
             found = _read(await self._fetch())
         except (aiohttp.ClientError, TimeoutError, ValueError) as error:
-            log.warning("the issuer's keys at %s cannot be read: %s", self._url, error or type(error).__name__)
+            log.warning("the issuer's keys at %s cannot be read: %s", self._url, _reason(error))
         else:
             self._keys, self._read_at = found, self._clock.monotonic()
         finally:
@@ -77,10 +77,20 @@ class SigningKeys:
     async def _fetch(self) -> bytes:
         import aiohttp
 
-        # a session for one call: it is made about once a day
+        # a session for one call: it is made about once a day; through the proxy that the environment names
         timeout = aiohttp.ClientTimeout(total=TIMEOUT_SECONDS)
-        async with aiohttp.ClientSession(timeout=timeout, raise_for_status=True) as session, session.get(self._url) as answer:
+        session = aiohttp.ClientSession(timeout=timeout, raise_for_status=True, trust_env=True)
+        async with session, session.get(self._url) as answer:
             return await answer.read()
+
+
+def _reason(error: Exception) -> str:
+    """Return the text of an error; of a proxy's answer its status alone, for aiohttp's own text has the proxy's address."""
+    import aiohttp
+
+    if isinstance(error, aiohttp.ClientHttpProxyError):
+        return f"the proxy answered with status {error.status}"
+    return str(error) or type(error).__name__
 
 
 def _read(body: bytes) -> Mapping[str, SigningKey]:

@@ -1,11 +1,13 @@
 """Whose a resource is: the narrowest mapping of the registry first (docs/design/http.md, "Ownership")."""
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from shared.access.principal import Principal, require_reach
 from shared.access.registry import Registry
 from shared.access.vaults import cloud_key, vault_key
 from shared.arm.ids import subscription_of
+from shared.errors import ErrorCode, Refused
 
 if TYPE_CHECKING:
     from shared.arm.ids import ResourceId
@@ -38,6 +40,15 @@ async def is_owned(registry: Registry, tenant: str, resource_id: str) -> bool:
     if await owner_of(registry, resource_id) == tenant:
         return True
     return cloud_key(resource_id) is None and await registry.shares(tenant, resource_id)
+
+
+async def require_still_owned(registry: Registry, tenant: str, ids: Iterable["ResourceId | str"]) -> None:
+    """Refuse with `OwnerChanged` unless the tenant of an earlier operation owns all that it was about, read without a cache."""
+    fresh = registry.uncached()
+    for id_ in ids:
+        if not await is_owned(fresh, tenant, str(id_)):
+            message = f"'{id_}' is no longer the resource of the tenant '{tenant}', of which this operation is."
+            raise Refused(ErrorCode.OWNER_CHANGED, message, target=str(id_))
 
 
 async def require_owner(

@@ -1,6 +1,8 @@
 """Hosting plans in the registry: read and written, and which tenants are on each (docs/design/tenants.md, "Storage").
 
-A `use` row is written before the tenant that it names, and one that a tenant has left is found by reading the tenant.
+A `use` row is written before the tenant that it names, and one that a tenant has left is found by reading the tenant. A writer of a plan
+writes it and then looks at its tenants, a writer of a tenant writes that and then looks at its plan: the later of the two finds the other,
+and takes its write back.
 """
 
 from collections.abc import AsyncIterator
@@ -15,17 +17,19 @@ from shared.storage.tables import Table
 
 PLANS = "plan"
 USES = "use"
+DELETING = "deleting"
 
 
 @dataclass(frozen=True, slots=True)
 class PlanRecord:
-    """A hosting plan as it is stored; times are wall time."""
+    """A hosting plan as it is stored; times are wall time. One that is being deleted takes no more tenants."""
 
     plan: HostingPlan
     created_at: str | None
     updated_at: str | None
     updated_by: str | None
     deleted: bool
+    deleting: bool
     stored: Stored[HostingPlan]
 
 
@@ -57,6 +61,11 @@ class HostingPlans:
             return _record(await self._documents.insert(PLANS, plan.name, plan, columns))
         return _record(await self._documents.replace(standing.stored, plan, columns))
 
+    async def begin_deletion(self, standing: PlanRecord, by: str) -> PlanRecord:
+        """Mark a plan as being deleted, so that no tenant is put on it any more; raises `Conflict` where it has changed."""
+        columns = {"updatedAt": to_text(self._clock.wall()), "updatedBy": by, "state": DELETING}
+        return _record(await self._documents.replace(standing.stored, standing.plan, columns))
+
     async def delete(self, standing: PlanRecord, by: str) -> None:
         """Shrink the plan that was read to its name, marked as deleted; raises `Conflict` where it has changed."""
         columns = {"updatedAt": to_text(self._clock.wall()), "updatedBy": by, "state": DELETED}
@@ -87,7 +96,8 @@ def _use(plan: str, tenant: str) -> str:
 
 def _record(stored: Stored[HostingPlan]) -> PlanRecord:
     created, updated, by = (_text(stored.columns.get(name)) for name in ("createdAt", "updatedAt", "updatedBy"))
-    return PlanRecord(stored.document, created, updated, by, stored.columns.get("state") == DELETED, stored)
+    state = stored.columns.get("state")
+    return PlanRecord(stored.document, created, updated, by, state == DELETED, state == DELETING, stored)
 
 
 def _text(value: object) -> str | None:

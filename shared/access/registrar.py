@@ -9,7 +9,7 @@ between (docs/design/tenants.md, "Writing").
     B          takes the claim (nonce b)                            fails: reads the document, which lists it: the claim stays
 """
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -59,11 +59,14 @@ class Registrar:
             await claim_existing(self._tenants, self._claims, self._ids)
             self._all_claimed = True
 
-    async def put(self, tenant: Tenant, standing: TenantRecord | None, by: str) -> TenantRecord:
+    async def put(
+        self, tenant: Tenant, standing: TenantRecord | None, by: str, confirm: Callable[[], Awaitable[None]] | None = None
+    ) -> TenantRecord:
         """Write a tenant over the record that was read, None for a new one; `by` is the caller, as it is recorded.
 
-        Raises `Conflict` where the record has changed, and `Refused`: AlreadyMapped and JustReleased with the field, NameTaken,
-        NameUsedBefore, ProviderExists.
+        `confirm` is called once the document is written, and refuses what has come in between: then the write is taken back. Raises
+        `Conflict` where the record has changed, and `Refused`: AlreadyMapped and JustReleased with the field, NameTaken, NameUsedBefore,
+        ProviderExists.
         """
         await self.claim_existing()
         wanted = claims_of(tenant)
@@ -74,6 +77,12 @@ class Registrar:
         if lost := await self._lost(tenant.name, wanted):
             await self._revert(written, standing, taken)
             raise _refusal(lost, wanted)
+        if confirm is not None:
+            try:
+                await confirm()
+            except Refused:
+                await self._revert(written, standing, taken)
+                raise
         await self._release(tenant.name, taken.removed)
         crash_point("registry.released")
         return written

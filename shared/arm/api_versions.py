@@ -32,3 +32,15 @@ VAULTS = "2024-04-01"
 
 STORAGE_ACCOUNTS = "2024-01-01"
 """Storage accounts."""
+
+MACHINE_WRITES = "2025-04-01"
+"""PUT and PATCH of virtual machines: from 2025-11-01 on, trusted launch is the default (docs/azure/restore-points.md)."""
+
+RESOURCES = "2021-04-01"
+"""Lists of all resources of a subscription or a resource group."""
+
+SKUS = "2021-07-01"
+"""The sizes and disk types that a subscription can use."""
+
+IMAGES = "2024-07-01"
+"""Managed images and platform images."""

@@ -113,12 +113,15 @@ class AzureClients:
         params: Mapping[str, str] | None = None,
         request_id: str | None = None,
         timeout: float = WRITE_TIMEOUT,
+        condition: Mapping[str, str] | None = None,
     ) -> ArmResponse:
         """Send PUT, POST, PATCH or DELETE once; raises `CallFailure`, whose `definite` is false where it may have begun.
 
-        `request_id` becomes `x-ms-client-request-id`, by which a lost job is found again.
+        `request_id` becomes `x-ms-client-request-id`, by which a lost job is found again. `condition` has `If-Match` or `If-None-Match`: a
+        412 is then a refusal.
         """
-        return await self._send(method, self._url(path, api_version, params), timeout, request_id or self._ids.new(), body)
+        url = self._url(path, api_version, params)
+        return await self._send(method, url, timeout, request_id or self._ids.new(), body, condition)
 
     async def read_link(self, url: str, *, timeout: float = READ_TIMEOUT) -> ArmResponse:
         """GET an absolute URL that an answer of Azure gave; raises `CallFailure`, REFUSED for one that leads to another host."""
@@ -190,9 +193,11 @@ class AzureClients:
             return parts._replace(netloc=own.netloc).geturl()
         return url
 
-    async def _send(self, method: str, url: str, timeout: float, request_id: str, body: object = None) -> ArmResponse:
+    async def _send(
+        self, method: str, url: str, timeout: float, request_id: str, body: object = None, condition: Mapping[str, str] | None = None
+    ) -> ArmResponse:
         pipeline = self._pipeline or await self._build()
-        return await pipeline.send(method, url, timeout=timeout, request_id=request_id, body=body)
+        return await pipeline.send(method, url, timeout=timeout, request_id=request_id, body=body, condition=condition)
 
     def _url(self, path: str | ResourceId, api_version: str, params: Mapping[str, str] | None) -> str:
         text = str(path)

@@ -8,9 +8,9 @@ import json
 from collections.abc import Mapping
 from datetime import datetime
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from shared.errors import CallFailure, FailureKind, Problem
+from shared.errors import CallFailure, ErrorCode, FailureKind, Problem, azure_code, sentence
 
 if TYPE_CHECKING:
     from azure.core.exceptions import HttpResponseError
@@ -45,13 +45,16 @@ def not_sent(message: str) -> CallFailure:
     return CallFailure(FailureKind.THROTTLED, code="NotSent", message=message)
 
 
-def failure_of(status: int, headers: Mapping[str, str], body: bytes | str) -> CallFailure:
-    """Return what an answer without success means; `headers` must be readable in any case, `body` is as received."""
+def failure_of(status: int, headers: Mapping[str, str], body: bytes | str, *, conditional: bool = False) -> CallFailure:
+    """Return what an answer without success means; `headers` must be readable in any case, `body` is as received.
+
+    `conditional` is true for a call with If-Match or If-None-Match, whose 412 is about that.
+    """
     problem = _problem_in(body)
     code = problem.code or f"Http{status}"
     date = parse_date(headers.get("Date"))
     retry_after = parse_retry_after(headers, date)
-    busy = _is_busy(status, code, retry_after)
+    busy = _is_busy(status, code, retry_after) and not (conditional and status == 412)
     return CallFailure(
         FailureKind.THROTTLED if busy else _kind_of(status, code),
         status=status,
@@ -105,7 +108,7 @@ def parse_retry_after(headers: Mapping[str, str], date: datetime | None) -> floa
 
 
 def _is_busy(status: int, code: str, retry_after: float | None) -> bool:
-    """Whether another operation is in the way: nothing began. No call of this project has a condition, so each 412 is Azure's own."""
+    """Whether another operation is in the way: nothing began. A 412 without a condition of the call's is Azure's own."""
     if status == 429:
         return False
     return code.lower() in _BUSY_CODES or status == 412 or (status in {409, 503} and retry_after is not None)
@@ -135,9 +138,19 @@ def _of_azure_core(error: Exception) -> CallFailure:
     cause = getattr(error, "inner_exception", None) or error
     if isinstance(cause, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError):
         return not_sent("no connection to Azure could be made")
+    if isinstance(cause, aiohttp.ClientHttpProxyError):
+        return _of_proxy(cause.status)
     if isinstance(error, exceptions.AzureError | OSError | aiohttp.ClientError):
         return in_doubt("ConnectionLost", f"the answer of Azure was lost ({type(error).__name__})")
     return in_doubt("UnreadableAnswer", f"the answer of Azure could not be read ({type(error).__name__})")
+
+
+def _of_proxy(status: int) -> CallFailure:
+    """Return the failure of a call that the proxy did not let through: nothing was sent to Azure. The proxy's address is left out."""
+    if status == 407:
+        message = "The proxy of HTTPS_PROXY asks for credentials. Put them into its URL: http://user:password@host:port."
+        return CallFailure(FailureKind.THROTTLED, code="ProxyAuthenticationRequired", message=message)
+    return not_sent(f"the proxy of HTTPS_PROXY answered with status {status}")
 
 
 def _of_answer(error: "HttpResponseError") -> CallFailure:
@@ -175,3 +188,67 @@ def _plain(value: object) -> str:
 
 def _text(value: object) -> str:
     return str(value)[:_MAX_TEXT] if value is not None else ""
+
+
+_CODES: Final[Mapping[str, ErrorCode]] = {
+    code.lower(): found
+    for found, codes in (
+        (
+            ErrorCode.CAPACITY_UNAVAILABLE,
+            ("AllocationFailed", "ZonalAllocationFailed", "OverconstrainedAllocationRequest", "SkuNotAvailable"),
+        ),
+        (ErrorCode.AZURE_QUOTA_EXCEEDED, ("QuotaExceeded", "PublicIPCountLimitReached")),
+        (ErrorCode.RESOURCE_LOCKED, ("ScopeLocked",)),
+        (ErrorCode.POLICY_REFUSED, ("RequestDisallowedByPolicy",)),
+        (ErrorCode.SUBSCRIPTION_DISABLED, ("ReadOnlyDisabledSubscription",)),
+        (ErrorCode.PROVISIONING_FAILED, ("VMStartTimedOut",)),
+        (ErrorCode.AUTHORIZATION_FAILED, ("AuthorizationFailed", "LinkedAuthorizationFailed")),
+    )
+    for code in codes
+}
+_PROVISIONING = "osprovisioning"
+_NOT_ALLOWED = "operationnotallowed"
+_ANOTHER_CODES = frozenset({"attachdiskwhilebeingdetached", "anotheroperationinprogress", "retryableerror"})
+_OTHER_OPERATION = "another operation is in progress"
+
+
+def code_of(problem: Problem) -> ErrorCode:
+    """Return Farshore's code for an error of Azure's; `AzureRefused` for one without a code of its own."""
+    code = str(problem.code).lower()
+    if code.startswith(_PROVISIONING):
+        return ErrorCode.PROVISIONING_FAILED
+    if code == _NOT_ALLOWED and "quota" in problem.message.lower():
+        return ErrorCode.AZURE_QUOTA_EXCEEDED
+    return _CODES.get(code, ErrorCode.AZURE_REFUSED)
+
+
+def refusal_problem(problem: Problem, code: ErrorCode | None = None, target: str | None = None) -> Problem:
+    """Return an error of Azure's as Farshore reports it: with its own code, and Azure's in `details`."""
+    found = code or code_of(problem)
+    return Problem(found, sentence(problem.message or f"Azure answered {problem.code}"), target, (problem,))
+
+
+def problem_of_call(failure: CallFailure, target: str | None = None) -> Problem:
+    """Return a definite refusal of a call as Farshore reports it."""
+    code = code_of(failure.problem)
+    return refusal_problem(failure.problem, azure_code(failure) if code is ErrorCode.AZURE_REFUSED else code, target)
+
+
+def busy_where_another_works(failure: CallFailure) -> CallFailure:
+    """Return a refusal because of another operation on the same resource as one to send again; any other as it is."""
+    code, message = failure.code.lower(), failure.message.lower()
+    another = code in _ANOTHER_CODES or (code in {"conflict", _NOT_ALLOWED} and _OTHER_OPERATION in message)
+    if failure.kind is not FailureKind.REFUSED or not another:
+        return failure
+    problem = failure.problem
+    return CallFailure(
+        FailureKind.THROTTLED,
+        code=problem.code,
+        message=problem.message,
+        status=failure.status,
+        target=problem.target,
+        details=problem.details,
+        retry_after=failure.retry_after,
+        date=failure.date,
+        busy=True,
+    )

@@ -6,6 +6,7 @@ credential, slots and budgets.
 
 import asyncio
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from azure.core.pipeline import AsyncPipeline
@@ -53,9 +54,21 @@ class ArmPipeline:
         self._short = self._pipeline(*essential())
         self.for_sdk = self._pipeline(RequestIdPolicy(), CustomHookPolicy(), *essential())
 
-    async def send(self, method: str, url: str, *, timeout: float, request_id: str, body: object = None) -> ArmResponse:
-        """Send one call and parse its answer; raises `CallFailure` for anything but a 2xx with a JSON object or nothing."""
-        headers = {"x-ms-client-request-id": request_id, "Accept": "application/json"}
+    async def send(
+        self,
+        method: str,
+        url: str,
+        *,
+        timeout: float,
+        request_id: str,
+        body: object = None,
+        condition: Mapping[str, str] | None = None,
+    ) -> ArmResponse:
+        """Send one call and parse its answer; raises `CallFailure` for anything but a 2xx with a JSON object or nothing.
+
+        `condition` has `If-Match` or `If-None-Match`.
+        """
+        headers = {"x-ms-client-request-id": request_id, "Accept": "application/json", **(condition or {})}
         content = None
         if body is not None:
             headers["Content-Type"] = "application/json"
@@ -67,7 +80,7 @@ class ArmPipeline:
         except Exception as error:
             raise classify(error) from error
         if not 200 <= response.status_code < 300:
-            raise failure_of(response.status_code, response.headers, text)
+            raise failure_of(response.status_code, response.headers, text, conditional=bool(condition))
         return ArmResponse(response.status_code, _document(text), response.headers)
 
     async def close(self) -> None:
@@ -85,6 +98,8 @@ def _document(content: bytes) -> dict[str, Any]:
         document = json.loads(content)
     except ValueError as error:
         raise in_doubt("UnreadableAnswer", "the answer of Azure is not JSON") from error
+    if isinstance(document, list):  # some lists of Microsoft.Compute are bare arrays
+        return {"value": document}
     if not isinstance(document, dict):
         raise in_doubt("UnreadableAnswer", "the answer of Azure is not a JSON object")
     return document

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from shared.audit import AUDIT
+from shared.audit.trails import AuditTrails
 from shared.capability import Core, Parts
 from shared.copies.copying.chains import Chains
 from shared.copies.copying.service import Copies
@@ -9,6 +11,8 @@ from shared.copies.copying.sources import SourceSteps
 from shared.copies.copying.turns import Superseding, Turns
 from shared.copies.copying.workflow import CopySteps, copy_workflow
 from shared.copies.gateway import RestorePointGateway
+from shared.copies.inventory.facts import InventorySource
+from shared.copies.inventory.graph import Graph
 from shared.copies.inventory.listing import Listing
 from shared.copies.inventory.reader import Inventories
 from shared.copies.kinds import CHAINS, COPY, LEDGER, POLICIES, RUN, RUNS
@@ -16,6 +20,9 @@ from shared.copies.ledger import Ledger
 from shared.copies.messages import MESSAGES
 from shared.copies.policies.management.looks import Looks
 from shared.copies.policies.management.service import Policies
+from shared.copies.policies.management.trail import PolicyTrail
+from shared.copies.policies.plans.chains import ChainForecasts
+from shared.copies.policies.plans.service import Plans
 from shared.copies.policies.records.store import PolicyStore
 from shared.copies.policies.runs.children import Children
 from shared.copies.policies.runs.items import RunItems
@@ -23,6 +30,7 @@ from shared.copies.policies.runs.reading import Deciding
 from shared.copies.policies.runs.service import Runs
 from shared.copies.policies.runs.slots import Slots
 from shared.copies.policies.runs.workflow import RunSteps, run_workflow
+from shared.copies.policy_messages import POLICY_MESSAGES
 from shared.copies.protection.gauges import CopyGauges
 from shared.copies.protection.newest import Newest
 from shared.copies.retention.pruning import prune_nothing
@@ -38,18 +46,18 @@ def assemble(core: Core) -> Parts:
     steps = CopySteps(sources, gateway, chains, Turns(chains, gateway, core.clock), ledger, core.clock, core.timings)
     gauges = CopyGauges(core.store, Newest(core.storage.table(LEDGER)), core.clock)
 
-    copies = Copies(core.acceptance, core.commands, gateway, chains, ledger)
-    policies = _policies(core, gateway, copies)
+    copies = Copies(core.acceptance, core.commands, gateway, chains, ledger, core.registry)
+    policies = _policies(core, gateway, copies, ChainForecasts(ledger, chains, core.store, core.clock))
 
     async def record_gauges() -> None:
         await gauges.record(core.registry.each())
 
     return Parts(
-        services=(copies, policies.documents, policies.runs),
+        services=(copies, policies.documents, policies.runs, policies.plans),
         workflows={COPY.name: copy_workflow(steps), RUN.name: run_workflow(policies.steps)},
         timers=(policies.slots.run,),
         gauges=(record_gauges,),
-        messages=MESSAGES,
+        messages=MESSAGES | POLICY_MESSAGES,
     )
 
 
@@ -60,17 +68,27 @@ class _PolicyParts:
     documents: Policies
     runs: Runs
     steps: RunSteps
+    plans: Plans
     slots: Slots
 
 
-def _policies(core: Core, gateway: RestorePointGateway, copies: Copies) -> _PolicyParts:
+def _inventories(core: Core, gateway: RestorePointGateway) -> Inventories:
+    by_graph = InventorySource(core.settings.inventory) is InventorySource.RESOURCE_GRAPH
+    graph = Graph(gateway, core.clock) if by_graph else None
+    return Inventories(core.registry, gateway, Listing(gateway, core.clock), graph)
+
+
+def _policies(core: Core, gateway: RestorePointGateway, copies: Copies, forecasts: ChainForecasts) -> _PolicyParts:
     store, items = PolicyStore(core.storage.table(POLICIES), core.ids), RunItems(core.storage.table(RUNS))
-    deciding = Deciding(store, Inventories(core.registry, gateway, Listing(gateway, core.clock)))
+    deciding = Deciding(store, _inventories(core, gateway))
     looks = Looks(gateway, core.registry, deciding)
     children = Children(copies, core.store)
+    trail = PolicyTrail(AuditTrails(core.storage.table(AUDIT), core.blobs.write_once(AUDIT), core.clock))
+    plans = Plans(deciding, forecasts, core.clock, core.settings.budget_share)
     return _PolicyParts(
-        documents=Policies(store, looks, core.registry, core.store, core.clock, core.ids),
-        runs=Runs(store, items, deciding, core.acceptance, core.store),
+        documents=Policies(store, looks, plans, trail, core.registry, core.store, core.clock, core.ids),
+        runs=Runs(store, items, deciding, core.acceptance, core.store, trail),
         steps=RunSteps(store, items, deciding, children, prune_nothing, core.locks, core.clock, core.settings.budget_share),
+        plans=plans,
         slots=Slots(store, core.acceptance, core.registry, core.clock),
     )

@@ -11,8 +11,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from shared.arm.answers import AnswerHook
-from shared.arm.api_versions import COMPUTE, COMPUTE_RESTORE_POINTS, DISKS, RESOURCE_GROUPS, SUBSCRIPTIONS
+from shared.arm.answers import READ_TIMEOUT, AnswerHook
+from shared.arm.api_versions import COMPUTE, COMPUTE_RESTORE_POINTS, DISKS, RESOURCE_GRAPH, RESOURCE_GROUPS, SUBSCRIPTIONS
 from shared.arm.clients import AzureClients
 from shared.arm.ids import ResourceId
 from shared.arm.operations import error_of_operation
@@ -23,11 +23,14 @@ from shared.copies.copying.rules.eligibility import consistency_to_send
 from shared.copies.facts import RestorePointFacts, VirtualMachineFacts, region_of
 from shared.copies.provisioning import ProvisioningState, provisioning_state
 from shared.errors import CallFailure, FailureKind, Problem
-from shared.values.reading import Json, an_object, objects, same_text, text
+from shared.values.reading import Json, an_object, objects, same_text, text, whole
 
 _KEPT_SECONDS = 3600.0
 _MOST_COLLECTIONS = 50
 _MOST_RESOURCES = 200_000
+_GRAPH_PAGE = 1000
+_LONGEST_PAUSE = 5.0
+"""Resource Graph counts queries in windows of five seconds."""
 
 
 class ListedResource(StrEnum):
@@ -67,6 +70,20 @@ class Point:
     source_point_id: str | None
     date: datetime
     operation_url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GraphPage:
+    """A page of a query: its rows, the number of all rows, the token of the next page, and whether the result was cut off.
+
+    `pause` is how many seconds to wait before the next query, where the quota is used up.
+    """
+
+    rows: tuple[Json, ...]
+    total: int | None
+    next: str | None
+    truncated: bool
+    pause: float | None
 
 
 class RestorePointGateway:
@@ -114,6 +131,21 @@ class RestorePointGateway:
         """Return all resources of a type in a subscription, to the end of the list."""
         path = f"/subscriptions/{subscription_id}/providers/{resource.value}"
         return await self._clients.read_all(path, api_version=_VERSIONS[resource], limit=_MOST_RESOURCES)
+
+    async def graph_page(self, query: str, subscriptions: Sequence[str], token: str | None) -> GraphPage:
+        """Return a page of a query of Azure Resource Graph, in the order of ids, and how many rows there are in all."""
+        options = {"resultFormat": "objectArray", "$top": _GRAPH_PAGE, **({"$skipToken": token} if token is not None else {})}
+        body = {"query": query, "subscriptions": list(subscriptions), "options": options}
+        path = "/providers/Microsoft.ResourceGraph/resources"
+        answer = await self._clients.write("POST", path, api_version=RESOURCE_GRAPH, body=body, timeout=READ_TIMEOUT)
+        remaining, resets = answer.headers.get("x-ms-user-quota-remaining"), answer.headers.get("x-ms-user-quota-resets-after")
+        return GraphPage(
+            rows=tuple(objects(answer.body, "data")),
+            total=whole(answer.body, "totalRecords"),
+            next=text(answer.body, "$skipToken"),
+            truncated=same_text(text(answer.body, "resultTruncated"), "true"),
+            pause=_seconds(resets) if remaining == "0" else None,
+        )
 
     async def machine(self, vm_id: ResourceId) -> Json | None:
         """Read a VM, or return None for Resource Manager's own 404."""
@@ -311,6 +343,15 @@ def _collection_of(point_id: ResourceId) -> ResourceId:
     if collection is None:
         raise ValueError(f"'{point_id}' is not the id of a restore point.")
     return collection
+
+
+def _seconds(text: str | None) -> float:
+    """Return the seconds of a `hh:mm:ss`, as Resource Graph writes when its quota resets; five for any other text."""
+    parts = (text or "").split(":")
+    if len(parts) == len(("h", "m", "s")) and all(part.isdigit() for part in parts):
+        hours, minutes, seconds = (int(part) for part in parts)
+        return min(hours * 3600 + minutes * 60 + seconds, _LONGEST_PAUSE)
+    return _LONGEST_PAUSE
 
 
 def _source_of(collection: Json) -> str:

@@ -5,7 +5,7 @@ A unique row per (source restore point, target region) prevents a second request
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from shared.arm.ids import ResourceId
@@ -33,6 +33,16 @@ class LedgerEntry:
     region: str
     taken_at: str
     completed_at: str
+    started_at: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class UsableCopy:
+    """A usable copy of a VM; `duration` is None where it is not known when Azure began to copy it, as of earlier versions."""
+
+    region: str
+    taken_at: datetime
+    duration: timedelta | None
 
 
 class Ledger:
@@ -114,10 +124,16 @@ class Ledger:
                 "region": entry.region,
                 "takenAt": entry.taken_at,
                 "completedAt": entry.completed_at,
+                "startedAt": entry.started_at,
             }
         )
         if entry.virtual_machine_id:
             await self._newest.raise_to(entry.tenant, entry.virtual_machine_id, entry.region, entry.taken_at, entry.operation)
+
+    async def usable_of(self, vm: ResourceId) -> list[UsableCopy]:
+        """Return the usable copies of a VM, the newest first."""
+        rows = self._table.range("PartitionKey eq @machine", parameters={"machine": f"vm-{short_hash(vm.key)}"})
+        return [_usable(row) async for row in rows]
 
     async def note_restore_point(self, tenant: str, vm: ResourceId, point: ResourceId, operation: str) -> None:
         """Record a restore point that is about to be created of a VM, so that it is known as Farshore's own; harmless to repeat."""
@@ -161,6 +177,12 @@ class Ledger:
         if request is not None:
             return rows.failed_before(request)
         return self._clock.wall() - from_text(str(found.entity["takenAt"])) >= FREE_LOCK_AFTER
+
+
+def _usable(row: Found) -> UsableCopy:
+    started, completed = str(row.entity.get("startedAt") or ""), str(row.entity["completedAt"])
+    duration = from_text(completed) - from_text(started) if started else None
+    return UsableCopy(str(row.entity["region"]), from_text(str(row.entity["takenAt"])), duration)
 
 
 def _made_of(vm: ResourceId) -> str:

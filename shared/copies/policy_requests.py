@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 TENANT = QueryParameter(
     "tenant", "The tenant whose policies are meant; another's than the caller's only for the provider's Admin.", max_length=63
 )
+DRY_RUN = QueryParameter("dryRun", "Only plan: answer 200 with the plan of this document, and store nothing.", values=("true", "false"))
+POLICY_ID = QueryParameter("policyId", "The id of the policy, for one that was deleted.", max_length=36)
 ENABLED = QueryParameter("enabled", "Only policies that are enabled, or only those that are not.", values=("true", "false"))
 RUN_FILTERS = (
     QueryParameter("status", "Runs in this state only.", values=tuple(str(status) for status in Status)),

@@ -1,26 +1,26 @@
 """Assembles the capability `data_centers` from the core."""
 
-from shared.access.azure_pack_subscriptions import TABLE as SUBSCRIPTIONS
-from shared.access.azure_pack_subscriptions import AzurePackSubscriptions
+from shared.access.records.azure_pack_subscriptions import TABLE as SUBSCRIPTIONS
+from shared.access.records.azure_pack_subscriptions import AzurePackSubscriptions
 from shared.access.records.rows import TenantRows
 from shared.access.registrar import Registrar
 from shared.capability import Core, Parts
-from shared.data_centers.admission import Admitting
-from shared.data_centers.claim import Tools
+from shared.data_centers.admission import ActingAdmission, Admitting
 from shared.data_centers.kinds import DATA_CENTER, TABLE
 from shared.data_centers.messages import MESSAGES
 from shared.data_centers.observing import Observer
-from shared.data_centers.one_time import OneTimeSecrets
+from shared.data_centers.passwords.one_time import OneTimeSecrets
 from shared.data_centers.reading import DataCenterReader
+from shared.data_centers.records.store import DataCenterStore
 from shared.data_centers.service import DataCenters
-from shared.data_centers.store import DataCenterStore
-from shared.data_centers.turns import Turns
-from shared.data_centers.workflow import Steps, data_center_workflow
-from shared.installations.connections import Connections
+from shared.data_centers.steps.claim import Tools
+from shared.data_centers.steps.turns import Turns
+from shared.data_centers.steps.workflow import Steps, data_center_workflow
+from shared.installations import TABLE as INSTALLATIONS
 from shared.installations.documents import Installations
+from shared.installations.reach.connections import Connections
 from shared.installations.reading import InstallationReader
 from shared.installations.secrets import Vault
-from shared.installations.store import TABLE as INSTALLATIONS
 from shared.installations.store import InstallationStore
 
 _LOCAL_BASE_URL = "http://localhost"
@@ -48,8 +48,20 @@ def assemble(core: Core) -> Parts:
     base_url = core.settings.public_base_url or _LOCAL_BASE_URL
     one_time = OneTimeSecrets(store, core.store, connections, vault, core.clock, base_url)
     steps = Steps(tools, turns, core.registry, one_time, core.settings.one_time_secret_lifetime)
+    acting = ActingAdmission(connections)
     data_centers = DataCenters(
-        core.acceptance, store, installations, connections, turns, admitting, core.registry, registrar, tenants, vault, core.clock
+        core.acceptance,
+        store,
+        installations,
+        connections,
+        turns,
+        admitting,
+        acting,
+        core.registry,
+        registrar,
+        tenants,
+        vault,
+        core.clock,
     )
     reader = DataCenterReader(data_centers, installations, core.store, Observer(connections, core.clock))
     return Parts(

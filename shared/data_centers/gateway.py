@@ -16,10 +16,12 @@ from shared.azure_pack.vmm.jobs import Job
 from shared.azure_pack.vmm.machines import Machine, Started
 from shared.azure_pack.vmm.models import UsageComponent
 from shared.errors import CallFailure, FailureKind
-from shared.installations.accounts import Account
-from shared.installations.connections import Connection
-from shared.installations.failures import as_failure
-from shared.installations.plans import CLOUD_RESOURCES, PlanFacts, Resource, facts_of
+from shared.installations.plans import PlanFacts, facts_of
+from shared.installations.reach.accounts import Account
+from shared.installations.reach.connections import Connection
+from shared.installations.reach.failures import as_failure
+from shared.installations.resources import CLOUD_RESOURCES, Resource
+from shared.values.hidden import Hidden
 
 _DIMENSIONS: Final = dict(zip(("VMCount", "CPUCount", "MemoryMB", "StorageGB"), CLOUD_RESOURCES, strict=True))
 
@@ -249,11 +251,11 @@ class Gateway:
 
     # accounts
 
-    async def put_account(self, user: str, account: Account) -> None:
+    async def put_account(self, user: str, account: Account, password: Hidden) -> None:
         """Make a sign-in, or set its password; without a hook nothing."""
         if self.connection.hook is not None:
             with _translated():
-                await self.connection.hook.put(user, account)
+                await self.connection.hook.put(user, account, password)
 
     async def delete_account(self, user: str) -> None:
         """Delete a sign-in; without a hook nothing."""

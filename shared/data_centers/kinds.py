@@ -6,10 +6,9 @@ from typing import Final
 from shared.access.roles import Role
 from shared.operations.model.kinds import Kind
 from shared.operations.model.models import Operation
+from shared.tenant_queues import CHECKS, STEPS
 
 TABLE: Final = "dataCenters"
-REQUESTS: Final = "tenant-requests"
-"""The queue that takes other systems' messages, shared with a tenant's machines."""
 
 
 class Action(StrEnum):
@@ -31,8 +30,8 @@ DATA_CENTER: Final = Kind(
     name="dataCenter",
     resource="data-centers",
     noun="data center",
-    step_queue="tenant-steps",
-    check_queue="tenant-checks",
+    step_queue=STEPS,
+    check_queue=CHECKS,
     read=Role.TENANTS_READ,
     write=Role.TENANTS_WRITE,
     path=_path,

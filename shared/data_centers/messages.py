@@ -13,7 +13,7 @@ from shared.access.roles import Role
 from shared.capability import Message, MessageCall
 from shared.data_centers.kinds import DATA_CENTER, Action
 from shared.data_centers.requests import ChangeRequest, DeleteRequest, OrderRequest, ResumeRequest, SuspendRequest
-from shared.data_centers.service import Asked, DataCenters
+from shared.data_centers.service import DataCenters, Requested
 from shared.errors import ErrorCode, Refused
 from shared.operations.model.identity import operation_id
 from shared.operations.model.models import JsonObject
@@ -22,16 +22,15 @@ from shared.secrets.requests import refuse_plain, separate
 from shared.web.documents import parse, wrong
 
 _AFTER: Final = "after"
-_TARGET: Final = "dataCenter"
 
 
 async def _create(call: MessageCall) -> None:
     """Order a data center."""
     intake = call.intake
     body = await _in_order(call)
-    data_center = body.pop(_TARGET, None)
+    data_center = body.pop(DATA_CENTER.name, None)
     if not isinstance(data_center, str):
-        raise wrong(_TARGET, "This is required: the order number of the data center.")
+        raise wrong(DATA_CENTER.name, "This is required: the order number of the data center.")
     request = parse(OrderRequest, body)
     refuse_plain(separate(request, body))
     await call.app.of(DataCenters).order(_asked(call, intake, data_center, body), request)
@@ -75,8 +74,8 @@ def _not_yet(message: str, target: str) -> Refused:
     return Refused(ErrorCode.NOT_FOUND, message, target=target, may_pass=True)
 
 
-def _asked(call: MessageCall, intake: Intake, data_center: str, body: JsonObject) -> Asked:
-    return Asked(intake.tenant or "", data_center, body, call.actor, intake.key, intake.trace)
+def _asked(call: MessageCall, intake: Intake, data_center: str, body: JsonObject) -> Requested:
+    return Requested(intake.tenant or "", data_center, body, call.actor, intake.key, intake.trace)
 
 
 _REQUESTS: Final[tuple[tuple[Action, type[BaseModel]], ...]] = (

@@ -7,14 +7,14 @@ from uuid import UUID
 
 from shared.azure_pack.quotas import SERVICE
 from shared.clock import Clock, to_text
-from shared.data_centers.following import seen_of
 from shared.data_centers.gateway import Gateway, Usage
-from shared.data_centers.record import DataCenter, Observed
+from shared.data_centers.records.record import DataCenter, Observed
 from shared.data_centers.rules.drift import drift_of
 from shared.data_centers.rules.quotas import Rules, holds, service_quota
+from shared.data_centers.steps.following import seen_of
 from shared.errors import CallFailure
-from shared.installations.connections import Connections
-from shared.installations.plans import Resource
+from shared.installations.reach.connections import Connections
+from shared.installations.resources import Resource
 from shared.reads.cache import ReadCache
 
 _SECONDS: Final = 5.0
@@ -24,7 +24,7 @@ _KEPT_SECONDS: Final = 15.0
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """One look: what was observed, how the quota's synchronisation stands, and what is used where that was asked for."""
+    """One look: what was observed, how far the quota's synchronisation is, and what is used where that was asked for."""
 
     observed: Observed
     sync_state: str

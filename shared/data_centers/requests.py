@@ -7,7 +7,7 @@ from pydantic import AfterValidator, Field, StrictBool, StrictInt, StrictStr, mo
 from pydantic_core import InitErrorDetails, PydanticCustomError, ValidationError
 
 from shared.installations.document import AfterSuspension
-from shared.installations.plans import NETWORK_RESOURCES, Resource
+from shared.installations.resources import Resource
 from shared.secrets.requests import SecretInput
 from shared.values.documents import Document, Request
 from shared.values.reading import is_guid
@@ -180,8 +180,3 @@ class DeleteRequest(Request):
     delete_machines: StrictBool = False
     keep_user: StrictBool = False
     force: StrictBool = False
-
-
-def network_limits_named(resources: Resources | None) -> tuple[Resource, ...]:
-    """Return the network limits that are named."""
-    return tuple(one for one in NETWORK_RESOURCES if resources is not None and one in resources.named)

@@ -14,32 +14,32 @@ from shared.access.records.rows import TenantRows
 from shared.access.records.tenant import Backend, Tenant
 from shared.access.registrar import Registrar, name_used_before
 from shared.access.registry import Registry
-from shared.clock import Clock, to_text
-from shared.data_centers.admission import Admission, Admitting
+from shared.clock import Clock, from_text, to_text
+from shared.data_centers.admission import READS_SECONDS, ActingAdmission, Admission, Admitting
 from shared.data_centers.gateway import Gateway
 from shared.data_centers.kinds import DATA_CENTER, Action
-from shared.data_centers.record import DataCenter, DataCenterState, Pending, SecretOf, UserReference
+from shared.data_centers.records.record import DataCenter, DataCenterState, Pending, SecretOf, UserReference
+from shared.data_centers.records.store import DataCenterStore
 from shared.data_centers.requests import OrderRequest, is_order_number
-from shared.data_centers.store import DataCenterStore
-from shared.data_centers.turns import Turns, gone
+from shared.data_centers.steps.turns import Turns, gone
 from shared.errors import CallFailure, ErrorCode, Problem, Refused, refusal_of
-from shared.installations.connections import Connection, Connections
+from shared.installations.reach.connections import Connection, Connections
 from shared.installations.secrets import Vault
 from shared.installations.store import InstallationStore
 from shared.operations.accepting.acceptance import Acceptance
 from shared.operations.model.models import Accepted, Actor, JsonObject, NewOperation, Operation
+from shared.operations.timings import FREE_LOCK_AFTER
 from shared.secrets.requests import Separated, separate
 from shared.storage.tables import Conflict
 from shared.values.canonical import canonical
 from shared.web.documents import invalid, wrong
 
-_READS_SECONDS: Final = 4.5
 _TRIES: Final = 10
 FIRST_STEP: Final = "waitingForTurn"
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class Requested:
     """Who asks, for which data center, under which key; `sent` is the body as it was sent."""
 
     tenant: str
@@ -69,6 +69,7 @@ class DataCenters:
     connections: Connections
     turns: Turns
     admitting: Admitting
+    acting: ActingAdmission
     registry: Registry
     registrar: Registrar
     tenants: TenantRows
@@ -77,7 +78,7 @@ class DataCenters:
 
     # orders
 
-    async def order(self, asked: Asked, request: OrderRequest) -> Accepted:
+    async def order(self, asked: Requested, request: OrderRequest) -> Accepted:
         """Accept an order, or find the operation that it became; a late repetition changes nothing.
 
         Refuses with 400, 404 and the codes of what can be known now; what Azure Pack does not answer in 5 s is left to the first step.
@@ -92,11 +93,13 @@ class DataCenters:
         standing = await self.store.get(asked.tenant, asked.data_center)
         digest = order_hash(separated.body)
         if standing is not None and standing.document.state is not DataCenterState.FAILED:
-            return Accepted(await self._standing(standing.document, asked.data_center, digest), created=False)
+            found = await self._standing(standing.document, asked.data_center, digest)
+            if found is not None:
+                return Accepted(found, created=False)
         connection = await self._connection(request)
         await self._admit(separated, asked.tenant)
         await self._look(request, asked.tenant, connection)
-        attempt = standing.document.attempt + 1 if standing is not None else 1
+        attempt = _attempt(standing.document if standing is not None else None)
         key = asked.key or f"order {asked.data_center.lower()} {attempt}"
         place: JsonObject = {"target": asked.data_center, "installation": connection.name, "attempt": attempt}
         new = replace(new, key=key, data={"action": str(Action.CREATE), **place})
@@ -124,7 +127,7 @@ class DataCenters:
         )
         connection = await self._connection(request)
         try:
-            async with asyncio.timeout(_READS_SECONDS * 4):
+            async with asyncio.timeout(READS_SECONDS * 4):
                 return await self.admitting.look(request, tenant, Gateway(connection))
         except (CallFailure, TimeoutError) as error:
             message = error.message if isinstance(error, CallFailure) else "The installation did not answer in time."
@@ -132,20 +135,17 @@ class DataCenters:
             found.problems["installation"] = [Problem(ErrorCode.AZURE_PACK_UNREACHABLE, message, "installation")]
             return found
 
-    async def _standing(self, record: DataCenter, data_center: str, digest: str) -> Operation:
-        """Return the operation of the order that is there; refuses another order, and a deleted id."""
+    async def _standing(self, record: DataCenter, data_center: str, digest: str) -> Operation | None:
+        """Return the operation of the order that is there, None where it was never accepted; refuses another order, and a deleted id."""
         if record.state is DataCenterState.DELETED:
             message = f"The data center '{record.id}' was deleted, and its id is never used again."
             raise Refused(ErrorCode.DATA_CENTER_DELETED, message, target="id")
         if record.order_hash != digest or record.id != data_center:
             message = f"The data center '{record.id}' exists and was ordered otherwise. Change it with PATCH."
             raise Refused(ErrorCode.DATA_CENTER_EXISTS, message, target="id")
-        found = await self.acceptance.store.get(record.order_operation)
-        if found is None:
-            raise Refused(ErrorCode.SERVICE_UNAVAILABLE, "The same order is being accepted. Send the request again.", retry_after=1)
-        return found
+        return await self.acceptance.store.get(record.order_operation)
 
-    async def _claim_order(self, asked: Asked, request: OrderRequest, installation: str, digest: str, operation: str) -> None:
+    async def _claim_order(self, asked: Requested, request: OrderRequest, installation: str, digest: str, operation: str) -> None:
         """Write the row of an order, or a new attempt over a failed one: whichever request writes it first counts."""
         for _ in range(_TRIES):
             standing = await self.store.get(asked.tenant, asked.data_center)
@@ -155,11 +155,12 @@ class DataCenters:
                     await self.store.insert(record)
                     return
                 there = standing.document
-                if there.order_operation == operation and not there.state.gone:
-                    return
                 if there.state is not DataCenterState.FAILED:
-                    await self._standing(there, asked.data_center, digest)
-                    raise AlreadyOrderedError(there.order_operation)
+                    ordered = await self._standing(there, asked.data_center, digest)
+                    if ordered is not None and ordered.id == operation:
+                        return
+                    if ordered is not None or not self._is_abandoned(there, operation):
+                        raise AlreadyOrderedError(there.order_operation)
                 await self.store.replace(standing, record)
                 await self.store.note_installation(record)
             except Conflict:
@@ -168,7 +169,7 @@ class DataCenters:
         raise Refused(ErrorCode.SERVICE_UNAVAILABLE, "The data center is being changed by others. Send the request again.", retry_after=1)
 
     def _fresh(
-        self, asked: Asked, request: OrderRequest, installation: str, digest: str, operation: str, before: DataCenter | None
+        self, asked: Requested, request: OrderRequest, installation: str, digest: str, operation: str, before: DataCenter | None
     ) -> DataCenter:
         now, user = to_text(self.clock.now()), request.user
         pending = Pending(operation_id=operation, action=Action.CREATE, joined_at=to_text(self.clock.wall()))
@@ -178,7 +179,7 @@ class DataCenters:
             name=request.name or asked.data_center,
             installation=installation,
             state=DataCenterState.PROVISIONING,
-            attempt=before.attempt + 1 if before is not None else 1,
+            attempt=_attempt(before),
             order_hash=digest,
             order_operation=operation,
             user=UserReference(name=user.name, email=user.address) if user is not None else None,
@@ -192,7 +193,14 @@ class DataCenters:
             tags=dict(request.tags),
         )
 
-    async def _unclaim_order(self, asked: Asked, operation: str) -> None:
+    def _is_abandoned(self, record: DataCenter, operation: str) -> bool:
+        """Return whether an order whose operation is not there was left by a process that ended before it was accepted."""
+        if record.order_operation == operation:
+            return True
+        joined = next((one.joined_at for one in record.pending if one.operation_id == record.order_operation), record.created_at)
+        return self.clock.wall() - from_text(joined) >= FREE_LOCK_AFTER
+
+    async def _unclaim_order(self, asked: Requested, operation: str) -> None:
         """Fail the row of an order that was not accepted."""
 
         def change(record: DataCenter) -> DataCenter:
@@ -205,7 +213,7 @@ class DataCenters:
 
     # what is asked of a data center that is there
 
-    async def act(self, asked: Asked, action: Action, request: BaseModel) -> Accepted:
+    async def act(self, asked: Requested, action: Action, request: BaseModel) -> Accepted:
         """Accept an action on a data center; refuses with `NotFound`, `DataCenterGone`, `TooManyPending` and `RepeatabilityKeyReused`."""
         separated = separate(request, asked.sent)
         new = self._new(asked, action, separated)
@@ -215,8 +223,10 @@ class DataCenters:
         record = await self.get(asked.tenant, asked.data_center)
         if record.state.gone:
             raise gone(record)
+        if not record.pending:  # what waits before it may change what is there: its first step looks
+            await self.acting.require(record, action, request)
         place: JsonObject = {"target": record.id, "installation": record.installation, "attempt": record.attempt}
-        new = replace(new, data={"action": str(action), **place, **_known(record)})
+        new = replace(new, data={"action": str(action), **place})
 
         async def claim(operation: str) -> None:
             await self.turns.join(asked.tenant, record.id, operation, action)
@@ -233,7 +243,7 @@ class DataCenters:
             raise not_found(f"data center '{data_center}'")
         return found.document
 
-    def _new(self, asked: Asked, action: Action, separated: Separated) -> NewOperation:
+    def _new(self, asked: Requested, action: Action, separated: Separated) -> NewOperation:
         body: JsonObject = {"action": str(action), "target": asked.data_center, "body": separated.body}
         return NewOperation(
             kind=DATA_CENTER.name,
@@ -243,7 +253,7 @@ class DataCenters:
             actor=asked.actor,
             first_step=FIRST_STEP,
             data={"action": str(action), "target": asked.data_center, "installation": ""},
-            filters={"dataCenter": asked.data_center},
+            filters={DATA_CENTER.name: asked.data_center},
             trace=asked.trace,
             first_sent=asked.first_sent,
             action=str(action),
@@ -293,7 +303,7 @@ class DataCenters:
         if request.adopt is not None:
             return
         try:
-            async with asyncio.timeout(_READS_SECONDS):
+            async with asyncio.timeout(READS_SECONDS):
                 refusal = (await self.admitting.look(request, tenant, Gateway(connection))).refusal
         except (TimeoutError, CallFailure):
             return
@@ -309,16 +319,13 @@ def require_order_number(data_center: str) -> None:
         )
 
 
+def _attempt(before: DataCenter | None) -> int:
+    """Return the number of an order's attempt: one more after an order that failed."""
+    if before is None:
+        return 1
+    return before.attempt + 1 if before.state is DataCenterState.FAILED else before.attempt
+
+
 def order_hash(body: Mapping[str, Any]) -> str:
     """Return the hash of an order as it was sent, without its secrets."""
     return hashlib.sha256(canonical(dict(body))).hexdigest()
-
-
-def _known(record: DataCenter) -> JsonObject:
-    """Return what the checks of an operation need of its data center."""
-    found: JsonObject = {}
-    if record.subscription_id is not None:
-        found["subscription"] = record.subscription_id
-    if record.user is not None:
-        found["user"] = record.user.name
-    return found

@@ -1,9 +1,11 @@
 """Assembles the capability `failovers` from the core."""
 
+from shared.access.records.azure_pack_subscriptions import TABLE, AzurePackSubscriptions
+from shared.audit import AUDIT
+from shared.audit.trails import AuditTrails
 from shared.capability import Core, Parts
 from shared.failovers import kinds
 from shared.failovers.approvals.service import Approvals
-from shared.failovers.audit.trails import AuditTrails
 from shared.failovers.drills.models import KeptPolicy as DrillPolicy
 from shared.failovers.drills.service import Drills
 from shared.failovers.drills.store import DrillStore
@@ -34,7 +36,7 @@ def assemble(core: Core) -> Parts:
     inventory = Inventory(gateway, registry)
     moves = BlastRadius(core.storage.table(kinds.BLAST_RADIUS), clock)
     context = ContextReader(gateway, registry, moves, clock)
-    trails = AuditTrails(core.storage.table(kinds.AUDIT), core.blobs.write_once(kinds.AUDIT), clock)
+    trails = AuditTrails(core.storage.table(AUDIT), core.blobs.write_once(AUDIT), clock)
     starts = Starts(gateway, context, moves, clock, core.timings)
     approvals = Approvals(context, trails, clock)
     machines = TargetMachines(gateway, clock, core.timings)
@@ -57,5 +59,5 @@ def assemble(core: Core) -> Parts:
         timers=(drills.run, protection.run),
         resolvers={kind.name: set_up.resolve for kind in kinds.SET_UP},
         messages=MESSAGES,
-        readiness=(readiness_check(gateway, inventory, registry, clock),),
+        readiness=(readiness_check(gateway, inventory, registry, AzurePackSubscriptions(core.storage.table(TABLE)), clock),),
     )

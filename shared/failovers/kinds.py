@@ -13,8 +13,6 @@ if TYPE_CHECKING:
 
 REQUESTS: Final = "failover-requests"
 """The queue that takes other systems' messages."""
-AUDIT: Final = "audit"
-"""The table of audit trails, and the container of their anchors."""
 BLAST_RADIUS: Final = "moves"
 DRILLS: Final = "drills"
 PROTECTIONS: Final = "protections"

@@ -16,9 +16,9 @@ from shared.azure_pack.errors import AzurePackError, Cause, ErrorKind
 from shared.azure_pack.subscriptions import Subscription
 from shared.clock import Clock, to_text
 from shared.errors import CallFailure, sentence
-from shared.installations.connections import Connection
 from shared.installations.document import MachinesVia
 from shared.installations.plans import facts_of
+from shared.installations.reach.connections import Connection
 from shared.operations.model.models import JsonObject
 from shared.values.checks import CheckResult
 

@@ -157,7 +157,7 @@ class ProxyGiven(Document):
 
 
 class MachineAccess(Document):
-    """How machines are reached and changed; inferred where docs/azure-pack.md says so."""
+    """How machines are reached and changed; inferred where docs/azure-pack.md has it so."""
 
     via: MachinesVia = MachinesVia.ADMIN_SUBSCRIPTION
     update: Literal["PUT", "MERGE"] = "PUT"
@@ -165,7 +165,7 @@ class MachineAccess(Document):
 
 
 class Defaults(Document):
-    """What an order that says nothing gets."""
+    """What an order gets that does not name it."""
 
     plan: Annotated[StrictStr, Field(min_length=1, max_length=128), AfterValidator(_printable)] | None = None
     operation_after_suspension: AfterSuspension = AfterSuspension.SHUTDOWN

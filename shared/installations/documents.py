@@ -45,7 +45,8 @@ class Installations:
         """
         if not is_installation_name(name):
             raise wrong("name", "A name has 1 to 31 lower-case letters, digits and hyphens, and begins with a letter or digit.")
-        await self._admit(request)
+        request = request if request.display_name is not None else request.model_copy(update={"display_name": name})
+        await self._admit(request, await self.store.get(name))
         for _ in range(_TRIES):
             standing = await self.store.get(name)
             write = decide_put(condition, standing.tag if standing is not None else None, _tag(request, standing))
@@ -81,14 +82,19 @@ class Installations:
             return
         raise Refused(ErrorCode.SERVICE_UNAVAILABLE, "The installation is being changed by others. Send the request again.", retry_after=1)
 
-    async def _admit(self, request: InstallationRequest) -> None:
-        """Refuse with 404 references that may not be made; of an installation "the tenant" is the provider."""
+    async def _admit(self, request: InstallationRequest, standing: InstallationRecord | None) -> None:
+        """Refuse with 404 references that may not be made; of an installation "the tenant" is the provider.
+
+        A reference that the document has already may stay: whoever reads a document can write it back.
+        """
         given = [("signIn.password.keyVaultSecretId", request.sign_in.password.key_vault_secret_id)]
         if request.proxy is not None and request.proxy.credentials is not None:
             given.append(("proxy.credentials.keyVaultSecretId", request.proxy.credentials.key_vault_secret_id))
         if request.accounts.token is not None:
             given.append(("accounts.token.keyVaultSecretId", request.accounts.token.key_vault_secret_id))
-        if any(reference is not None for _, reference in given):
+        known = _references(standing.installation.settings) if standing is not None else frozenset()
+        given = [(target, reference) for target, reference in given if reference is not None and reference not in known]
+        if given:
             provider = (await self.registry.provider()).name
             for target, reference in given:
                 if reference is not None:
@@ -113,6 +119,19 @@ class Installations:
     async def _drop(self, reference: str | None) -> None:
         if reference is not None:
             await self.secrets.delete(reference)
+
+
+def _references(settings: InstallationRequest) -> frozenset[str | None]:
+    """Return the references of a document."""
+    proxy, token = settings.proxy, settings.accounts.token
+    credentials = proxy.credentials if proxy is not None else None
+    return frozenset(
+        {
+            settings.sign_in.password.key_vault_secret_id,
+            credentials.key_vault_secret_id if credentials is not None else None,
+            token.key_vault_secret_id if token is not None else None,
+        }
+    )
 
 
 def _reference(record: InstallationRecord | None) -> str | None:

@@ -1,36 +1,12 @@
 """Whether a plan of Azure Pack can carry what is ordered by its size. Pure."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
-from typing import Final
 from uuid import UUID
 
 from shared.azure_pack.errors import AzurePackError
 from shared.azure_pack.quotas import ACTIONS, CLOUDS, SERVICE, CloudQuota, NetworkQuota
 from shared.azure_pack.subscriptions import ConfigState, OfferState, Plan
-
-
-class Resource(StrEnum):
-    """What an order can name."""
-
-    VM_COUNT = "vmCount"
-    CPU_COUNT = "cpuCount"
-    MEMORY_MB = "memoryMB"
-    STORAGE_GB = "storageGB"
-    NETWORKS = "networks"
-    BANDWIDTH_IN = "bandwidthInMbps"
-    BANDWIDTH_OUT = "bandwidthOutMbps"
-    VPN_CONNECTIONS = "vpnConnections"
-    PUBLIC_ADDRESSES = "publicAddresses"
-
-
-CLOUD_RESOURCES: Final = (Resource.VM_COUNT, Resource.CPU_COUNT, Resource.MEMORY_MB, Resource.STORAGE_GB)
-NETWORK_RESOURCES: Final = (
-    Resource.NETWORKS, Resource.BANDWIDTH_IN, Resource.BANDWIDTH_OUT, Resource.VPN_CONNECTIONS, Resource.PUBLIC_ADDRESSES,
-)  # fmt: skip
-Limits = Mapping[Resource, int | None]
-"""A limit for each resource; None is unlimited."""
+from shared.installations.resources import CLOUD_RESOURCES, NETWORK_RESOURCES, Limits, Resource
 
 
 @dataclass(frozen=True, slots=True)

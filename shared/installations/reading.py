@@ -7,9 +7,9 @@ from shared.azure_pack.errors import AzurePackError
 from shared.clock import Clock
 from shared.errors import ErrorCode, Refused
 from shared.installations.checking import Checked, check
-from shared.installations.connections import Connection, Connections
 from shared.installations.documents import Installations
 from shared.installations.plans import PlanFacts, facts_of
+from shared.installations.reach.connections import Connection, Connections
 
 _READS_SECONDS = 20.0
 

@@ -11,7 +11,6 @@ from shared.storage.documents import DocumentStore, Stored
 from shared.storage.tables import Conflict, Table
 from shared.web.conditional import tag_of
 
-TABLE: Final = "azurePacks"
 _OWNER: Final = "installation"
 _REFUSED_FOR: Final = timedelta(minutes=15)
 _PAGE: Final = 200

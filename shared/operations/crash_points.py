@@ -40,6 +40,9 @@ SECRET_POINTS: Final = ("accept.stored",)
 REGISTRY_POINTS: Final = ("registry.claimed", "registry.written", "registry.released")
 """The points of a write of the tenant registry, which is no operation."""
 
+RUN_POINTS: Final = ("slot.accepted", "run.itemsWritten", "run.childAccepted", "copy.pointFound")
+"""The points of a run of a copy policy, beside those of its operation."""
+
 _folder = os.environ.get("FARSHORE_CRASH_POINT", "")
 
 

@@ -40,15 +40,23 @@ class ReadCache(Generic[V]):
         self._values.clear()
         self._reading.clear()
 
+    def _drop_old(self) -> None:
+        """Drop what is too old, and the oldest where there is no room for one more: values stand in the order in which they were read."""
+        too_old = self._clock.monotonic() - self._kept
+        while self._values:
+            first = next(iter(self._values))
+            if len(self._values) < self._most and self._values[first][0] > too_old:
+                return
+            del self._values[first]
+
     async def _read(self, key: str, read: Callable[[], Awaitable[V]]) -> V:
         asked_at, mine = self._clock.monotonic(), asyncio.current_task()
         try:
             value = await read()
             if self._reading.get(key) is mine:  # not where `forget` came in between
                 self._values.pop(key, None)
+                self._drop_old()
                 self._values[key] = (asked_at, value)
-                while len(self._values) > self._most:
-                    self._values.pop(next(iter(self._values)))
             return value
         finally:
             if self._reading.get(key) is mine:

@@ -24,6 +24,11 @@ def name_of(place: Place) -> str:
     return text
 
 
+def field_of(place: Place) -> str:
+    """Return the field of a request that a place in an operation's body is about: the body that was sent may be its member `body`."""
+    return name_of(place[1:] if len(place) > 1 and place[0] == "body" else place)
+
+
 def put(body: dict[str, Any], place: Place, value: object) -> None:
     """Put a value in a place of a JSON object."""
     at: Any = body

@@ -49,6 +49,10 @@ class KeyVaults(Protocol):
         """Yield the secrets of a vault, without their values."""
         ...
 
+    async def connect(self) -> None:
+        """Make what the first call would make."""
+        ...
+
     async def close(self) -> None:
         """Close every connection."""
         ...

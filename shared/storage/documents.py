@@ -109,7 +109,7 @@ class DocumentStore(Generic[T]):
         owner, row = (key_of(after[0]), self._row_key(after[1])) if after is not None else ("", "")
         parameters = {"owner": owner, "row": row, "first": self._prefix, "end": f"{self._prefix[:-1]}}}"}
         # the SDK puts parameters in token by token: brackets need spaces around them
-        beyond = "( PartitionKey gt @owner or ( PartitionKey eq @owner and RowKey gt @row ) )"
+        beyond = "PartitionKey ge @owner and ( PartitionKey gt @owner or RowKey gt @row )"
         found = self._table.range(f"{beyond} and RowKey ge @first and RowKey lt @end", parameters=parameters, limit=top)
         return tuple([self._read(text_of(str(one.entity["PartitionKey"])), one) async for one in found])
 

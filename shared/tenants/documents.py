@@ -1,11 +1,14 @@
 """Reads and writes tenants for callers: who may, under which condition, and what the answer shows (docs/design/tenants.md)."""
 
 from dataclasses import dataclass
+from functools import partial
 
 from shared.access.ownership import owner_of
 from shared.access.plans import HostingPlans
 from shared.access.principal import Principal, not_found
+from shared.access.records.azure_pack_subscriptions import AzurePackSubscriptions
 from shared.access.records.fields import is_name
+from shared.access.records.plan import HostingPlan
 from shared.access.records.rows import TenantRecord, TenantRows
 from shared.access.records.tenant import Tenant, TenantKind
 from shared.access.registrar import Registrar, name_used_before
@@ -16,7 +19,7 @@ from shared.storage.tables import Conflict
 from shared.tenants.answers import tag_of_tenant
 from shared.tenants.locations import Locations
 from shared.tenants.requests import TenantRequest
-from shared.tenants.rules import TenantContext, check_tenant, taken_away, tenant_from
+from shared.tenants.rules import TenantContext, check_plan_of, check_tenant, taken_away, tenant_from
 from shared.web.conditional import Condition, Write, check_delete, decide_put
 from shared.web.documents import invalid, wrong
 from shared.web.lists import Page, read_rows
@@ -58,8 +61,10 @@ class TenantDocuments:
     rows: TenantRows
     plans: HostingPlans
     store: Store
+    azure_pack: AzurePackSubscriptions
     locations: Locations
     key_vaults: str
+    own_key_vault: str | None = None
 
     async def get(self, caller: Principal, name: str) -> TenantRecord:
         """Return a tenant as it is now; refuses with `NotFound` another caller's, and a deleted one but for `Admin`."""
@@ -93,7 +98,7 @@ class TenantDocuments:
             if found is not None and found.deleted:
                 raise name_used_before(name)
             try:
-                record = await self._write(caller, tenant, standing, write)
+                record = await self._write(caller, request, tenant, standing, write)
             except Conflict:  # another writer: the condition is judged anew
                 continue
             return WrittenTenant(record, write is Write.CREATE, await self._warnings(tenant))
@@ -117,6 +122,7 @@ class TenantDocuments:
             if found.tenant.kind is TenantKind.PROVIDER:
                 raise Refused(ErrorCode.PROVIDER_CANNOT_BE_DELETED, "The provider runs Farshore and cannot be deleted.", target="tenant")
             await self._require_idle(name, "tenant")
+            await self._require_nothing_on_azure_pack(name)
             try:
                 await self.registrar.delete(found, caller.actor.id)
             except Conflict:
@@ -134,9 +140,9 @@ class TenantDocuments:
             raise wrong("tenant", message)
         if request.name is not None and request.name != name:
             raise wrong("name", f"This differs from the name in the path, '{name}'. A name is permanent.")
-        plan = await self.plans.get(request.plan) if request.plan is not None else None
         owner = await self._owner_of_vault(name, request.vault_id)
-        problems = check_tenant(request, TenantContext(plan.plan if plan is not None else None, owner, self.key_vaults))
+        context = TenantContext(await self._open_plan(request), owner, self.key_vaults, self.own_key_vault)
+        problems = check_tenant(request, context)
         if problems:
             raise invalid(problems)
         await self._check_region(request)
@@ -167,7 +173,19 @@ class TenantDocuments:
             return request.tenant_id
         return (await self.registry.uncached().provider()).tenant_id
 
-    async def _write(self, caller: Principal, tenant: Tenant, standing: TenantRecord | None, write: Write) -> TenantRecord:
+    async def _open_plan(self, request: TenantRequest) -> HostingPlan | None:
+        """Return the plan that a request names, None where there is none, or it is being deleted."""
+        found = await self.plans.get(request.plan) if request.plan is not None else None
+        return found.plan if found is not None and not found.deleted and not found.deleting else None
+
+    async def _require_plan(self, request: TenantRequest) -> None:
+        """Refuse with 400 a document that does not fit its plan, as that is now."""
+        if problems := check_plan_of(request, await self._open_plan(request)):
+            raise invalid(problems)
+
+    async def _write(
+        self, caller: Principal, request: TenantRequest, tenant: Tenant, standing: TenantRecord | None, write: Write
+    ) -> TenantRecord:
         if standing is not None and write is Write.NOTHING:
             await self.registrar.claim(standing)
             return standing
@@ -178,7 +196,7 @@ class TenantDocuments:
                 await self._require_idle(tenant.name, lost[0])
         if tenant.plan is not None:
             await self.plans.note_use(tenant.plan, tenant.name)
-        record = await self.registrar.put(tenant, standing, caller.actor.id)
+        record = await self.registrar.put(tenant, standing, caller.actor.id, partial(self._require_plan, request))
         if standing is not None and standing.tenant.plan not in {None, tenant.plan}:
             await self.plans.forget_use(standing.tenant.plan or "", tenant.name)
         self.registry.forget()
@@ -190,6 +208,14 @@ class TenantDocuments:
             details = [Problem(ErrorCode.TENANT_BUSY, f"The operation '{one}' has not ended.", one) for one in running]
             message = f"Operations of the tenant '{name}' have not ended. Cancel them, or wait."
             raise Refused(ErrorCode.TENANT_BUSY, message, target=target, details=details)
+
+    async def _require_nothing_on_azure_pack(self, name: str) -> None:
+        """Refuse with `TenantBusy` while a tenant has subscriptions of Azure Pack, with up to 20 of them."""
+        found = [one async for one in self.azure_pack.of_tenant(name)][:_MOST_IDS]
+        if found:
+            details = [Problem(ErrorCode.TENANT_BUSY, f"It has the subscription of '{one.installation}'.", one.id) for one in found]
+            message = f"The tenant '{name}' has subscriptions of Azure Pack. Delete its data centers, and remove what was imported."
+            raise Refused(ErrorCode.TENANT_BUSY, message, target="tenant", details=details)
 
     async def _warnings(self, tenant: Tenant) -> tuple[str, ...]:
         """Return what was accepted and looks wrong."""

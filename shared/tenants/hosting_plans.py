@@ -1,5 +1,6 @@
 """Reads and writes hosting plans for callers (docs/design/tenants.md, "Hosting plans")."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 
 from shared.access.plans import HostingPlans, PlanRecord
@@ -10,9 +11,8 @@ from shared.access.records.tenant import Tenant
 from shared.access.registry import Registry
 from shared.access.vaults import cloud_key
 from shared.errors import ErrorCode, Problem, Refused
-from shared.operations.model.models import JsonObject
 from shared.storage.tables import Conflict
-from shared.tenants.answers import tag_of_plan
+from shared.tenants.answers import PlanMapping, PlanUsage, tag_of_plan
 from shared.tenants.requests import HostingPlanRequest
 from shared.tenants.rules import check_plan, clouds_left_out, plan_from
 from shared.web.conditional import Condition, Write, check_delete, decide_put
@@ -46,7 +46,7 @@ class HostingPlanDocuments:
         record = await self.plans.get(tenant.plan) if tenant is not None and tenant.plan is not None else None
         return ([record] if record is not None and not record.deleted and record.plan.name > (page.after or "") else []), None
 
-    async def usage(self, plan: HostingPlan) -> JsonObject:
+    async def usage(self, plan: HostingPlan) -> PlanUsage:
         """Return how many tenants are on a plan, and which cloud of it is whose: at most 1,000 rows."""
         tenants = [record.tenant async for record in self.plans.tenants_on(plan.name)]
         rows: list[tuple[str | None, str | None]] = []
@@ -56,7 +56,8 @@ class HostingPlanDocuments:
         listed = {cloud_key(cloud) for cloud in plan.clouds}
         for tenant in tenants:
             rows += _clouds_beside(tenant, listed)
-        return {"tenants": len(tenants), "mapping": [{"cloud": cloud, "tenant": tenant} for cloud, tenant in rows[:_MOST_MAPPINGS]]}
+        mapping = tuple(PlanMapping(cloud=cloud, tenant=tenant) for cloud, tenant in rows[:_MOST_MAPPINGS])
+        return PlanUsage(tenants=len(tenants), mapping=mapping)
 
     async def put(self, caller: Principal, name: str, request: HostingPlanRequest, condition: Condition) -> tuple[PlanRecord, bool]:
         """Write a plan whole, and return it and whether it was created.
@@ -69,15 +70,27 @@ class HostingPlanDocuments:
             standing = found if found is not None and not found.deleted else None
             plan = plan_from(request, name, standing.plan if standing is not None else None)
             write = decide_put(condition, tag_of_plan(standing.plan) if standing is not None else None, tag_of_plan(plan))
-            if standing is not None and write is Write.NOTHING:
+            if standing is not None and write is Write.NOTHING and not standing.deleting:
                 return standing, False
             if standing is not None:
                 await self._require_fits(plan, standing.plan)
             try:
-                return await self.plans.put(plan, found, caller.actor.id), write is Write.CREATE
+                written = await self.plans.put(plan, found, caller.actor.id)
             except Conflict:
                 continue
+            if standing is not None:
+                await self._confirm(written, standing, caller.actor.id)
+            return written, write is Write.CREATE
         raise _changing()
+
+    async def _confirm(self, written: PlanRecord, standing: PlanRecord, by: str) -> None:
+        """Take a write back where tenants that came on the plan meanwhile do not fit it."""
+        try:
+            await self._require_fits(written.plan, standing.plan)
+        except Refused:
+            with suppress(Conflict):  # another writer has looked at the tenants itself
+                await self.plans.put(standing.plan, written, by)
+            raise
 
     async def delete(self, caller: Principal, name: str, confirm: str | None, condition: Condition) -> None:
         """Delete a plan; one that was deleted before is deleted.
@@ -96,7 +109,11 @@ class HostingPlanDocuments:
             if tenants := await self._some_tenants(name):
                 raise _in_use(f"Tenants are on the hosting plan '{name}'. Move them first.", "plan", tenants)
             try:
-                await self.plans.delete(found, caller.actor.id)
+                closed = await self.plans.begin_deletion(found, caller.actor.id)
+                if tenants := await self._some_tenants(name):  # put on it before it was closed
+                    await self.plans.put(found.plan, closed, caller.actor.id)
+                    raise _in_use(f"Tenants are on the hosting plan '{name}'. Move them first.", "plan", tenants)
+                await self.plans.delete(closed, caller.actor.id)
             except Conflict:
                 continue
             return

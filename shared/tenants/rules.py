@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from shared.access.records.claims import key_vault_claim
 from shared.access.records.plan import HostingPlan
 from shared.access.records.tenant import Backend, Shape, Tenant, TenantKind
 from shared.access.vaults import cloud_key, vault_key
@@ -20,12 +21,14 @@ class TenantContext:
     """What a tenant's document is checked against.
 
     `plan` is the plan that it names, None where there is none of that name; `vault_owner` the kind of the other tenant that owns the
-    subscription of its vault, None where there is none. `key_vaults` is the setting FARSHORE_KEY_VAULT_SUFFIX.
+    subscription of its vault, None where there is none. `key_vaults` is the setting FARSHORE_KEY_VAULT_SUFFIX, `own_key_vault` the URL of
+    the app's own key vault (None: it has none).
     """
 
     plan: HostingPlan | None
     vault_owner: TenantKind | None
     key_vaults: str
+    own_key_vault: str | None = None
 
 
 def tenant_from(request: TenantRequest, name: str, provider_entra: str | None, standing: Tenant | None) -> Tenant:
@@ -62,7 +65,7 @@ def check_tenant(request: TenantRequest, context: TenantContext) -> tuple[Proble
     return tuple(
         Problem(ErrorCode.INVALID_REQUEST, message, target)
         for target, message in (
-            *_provider(request), *_plan(request, context), *_vault(request, context), *_inside(request), *_networks(request),
+            *_provider(request), *_plan(request, context.plan), *_vault(request, context), *_inside(request), *_networks(request),
             *_key_vault(request, context), *_callers(request),
         )
     )  # fmt: skip
@@ -92,10 +95,14 @@ def _provider(request: TenantRequest) -> Iterator[tuple[str, str]]:
             yield field, "The provider has none. Leave it out."
 
 
-def _plan(request: TenantRequest, context: TenantContext) -> Iterator[tuple[str, str]]:
+def check_plan_of(request: TenantRequest, plan: HostingPlan | None) -> tuple[Problem, ...]:
+    """Return in what a tenant's document does not fit its plan, None where there is none of that name."""
+    return tuple(Problem(ErrorCode.INVALID_REQUEST, message, target) for target, message in _plan(request, plan))
+
+
+def _plan(request: TenantRequest, plan: HostingPlan | None) -> Iterator[tuple[str, str]]:
     if request.plan is None or request.kind is TenantKind.PROVIDER:
         return
-    plan = context.plan
     if plan is None:
         yield "plan", f"There is no hosting plan '{request.plan}'."
         return
@@ -139,6 +146,8 @@ def _key_vault(request: TenantRequest, context: TenantContext) -> Iterator[tuple
     url = request.key_vault_url
     if url is not None and not is_key_vault(url, context.key_vaults):
         yield "keyVaultUrl", f"This must be the URL of a key vault, such as https://a-vault.{_suffix(context.key_vaults)}."
+    elif url is not None and context.own_key_vault and key_vault_claim(url) == key_vault_claim(context.own_key_vault):
+        yield "keyVaultUrl", "This is the key vault in which Farshore stores the secrets of requests. Name one of the tenant's own."
 
 
 def _callers(request: TenantRequest) -> Iterator[tuple[str, str]]:

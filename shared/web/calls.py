@@ -9,6 +9,7 @@ from shared.access.records.tenant import Tenant
 from shared.access.registry import Registry
 from shared.access.roles import Role
 from shared.clock import Clock, Ids
+from shared.errors import ErrorCode, Refused
 from shared.operations.model.identity import is_operation_id, operation_id
 from shared.operations.model.kinds import Kind, Kinds
 from shared.operations.model.lists import Lists, Query
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from shared.access.tokens import TokenVerifier
     from shared.capability import ReadinessCheck
     from shared.operations.accepting.commands import Commands
+    from shared.operations.accepting.message_keys import MessageKeys
     from shared.operations.accepting.resolving import Resolver
 
 B = TypeVar("B")
@@ -84,6 +86,11 @@ class App(Protocol):
     @property
     def resolvers(self) -> "Mapping[str, Resolver]":
         """What resolves an operation of unknown outcome, by the kind's name."""
+        ...
+
+    @property
+    def message_keys(self) -> "MessageKeys":
+        """Which tenants have an operation that a message created."""
         ...
 
     @property
@@ -180,11 +187,11 @@ class Call(Generic[B]):
         """Which page of a list the query asks for; refuses with 400 a continuation of another list."""
         return read_page(self.query, self.caller, self.route.paging)
 
-    def listed(self, values: Sequence[JsonObject], last: str | None) -> HttpAnswer:
-        """Return a page of a list; `last` is where the next page begins after."""
+    def listed(self, values: Sequence[JsonObject], last: str | None, beside: JsonObject | None = None) -> HttpAnswer:
+        """Return a page of a list; `last` is where the next page begins after, `beside` further members of the answer."""
         where = self.route.path.format_map(self.path)
         body = page_body(values, last, path=where, query=self.query, principal=self.caller, base_url=self.base_url)
-        return HttpAnswer(200, body)
+        return HttpAnswer(200, {**(beside or {}), **body})
 
     async def list_operations(self, kind: Kind, filters: Mapping[str, str], view: Callable[[Operation], JsonObject]) -> HttpAnswer:
         """Return a page of the operations of a kind that the caller may see; `filters` are values that list rows carry."""
@@ -239,12 +246,23 @@ def require_kind_role(app: App, caller: Principal, operation: Operation, *, writ
 
 
 async def find_by_message(app: App, kind: Kind, intake: Intake) -> Operation:
-    """Return the operation that a message is about: by its id, or by the id of the message that created it; refuses with `NotFound`."""
+    """Return the operation that a message is about: by its id, or by the id of the message that created it.
+
+    Refuses with `NotFound`, and with `AmbiguousName` where messages of that id created operations of several tenants and it names none.
+    """
     target = intake.target or ""
-    tenants = [intake.tenant] if intake.tenant else [tenant.name async for tenant in app.registry.each()]
     ids = [target] if is_operation_id(target) else []
-    for candidate in (*ids, *(operation_id(tenant, kind.name, name) for name in intake.names() for tenant in tenants)):
-        found = await app.store.get(candidate)
-        if found is not None and found.kind == kind.name and (intake.tenant in {None, found.tenant}):
-            return found
+    for name in intake.names():
+        tenants = (intake.tenant,) if intake.tenant else await app.message_keys.tenants(kind.name, name)
+        ids += [operation_id(tenant, kind.name, name) for tenant in tenants]
+    found = {
+        one.id: one
+        for id_ in dict.fromkeys(ids)
+        if (one := await app.store.get(id_)) is not None and one.kind == kind.name and intake.tenant in {None, one.tenant}
+    }
+    if len(found) > 1:
+        message = f"Messages with the id '{target}' created operations of several tenants. Add 'tenant', or send the id of the operation."
+        raise Refused(ErrorCode.AMBIGUOUS_NAME, message, target="target")
+    for one in found.values():
+        return one
     raise not_found(f"{kind.noun} '{target}'", target="target")

@@ -51,8 +51,11 @@ def read_condition(request: "func.HttpRequest") -> Condition:
         if none_match.strip() != "*":
             raise wrong("If-None-Match", "This header must be *: it creates a document and replaces none.")
         return Condition(must_be_absent=True)
-    if match is None:
-        return Condition()
+    return condition_of(match) if match is not None else Condition()
+
+
+def condition_of(match: str) -> Condition:
+    """Return the condition that `If-Match` states; refuses with 400 weak tags, lists of tags and any other text."""
     tag = match.strip()
     if tag != "*" and not _STRONG.fullmatch(tag):
         raise wrong(

@@ -36,9 +36,10 @@ def parse(model: type[M], document: JsonObject) -> M:
     Paths are written as the sender writes the fields: `source.virtualMachineId`, `excludeDisks[2]`. Values are never repeated.
     """
     try:
-        return model.model_validate_json(json.dumps(document))
+        return model.model_validate_json(json.dumps(document), by_alias=True, by_name=False)  # never the spelling of Python
     except ValidationError as error:
-        problems = [_problem(model, document, item) for item in error.errors(include_url=False, include_input=False)]
+        errors = error.errors(include_url=False, include_input=False)
+        problems = [_problem(model, document, item) for item in errors if not _follows(item, errors)]
         raise invalid(list(dict.fromkeys(problems))) from error
 
 
@@ -78,6 +79,12 @@ def _path(document: JsonObject, error: ErrorDetails) -> tuple[str | int, ...]:
             continue
         path.append(part)
     return tuple(path)
+
+
+def _follows(error: ErrorDetails, errors: Sequence[ErrorDetails]) -> bool:
+    """Return whether a list is too short only because items of it are wrong."""
+    where = tuple(error["loc"])
+    return error["type"] == "too_short" and any(len(other["loc"]) > len(where) and other["loc"][: len(where)] == where for other in errors)
 
 
 def _holds(container: object, part: str | int) -> bool:

@@ -54,7 +54,7 @@ class AttentionBody(BaseModel):
 class OperationBody(BaseModel):
     """One accepted request to change something, from its acceptance to its end."""
 
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True)
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, defer_build=True)
 
     id: str
     kind: str
@@ -101,7 +101,7 @@ class ResolveRequest(BaseModel):
 class RejectedMessageBody(BaseModel):
     """A message of an intake queue that could not be accepted."""
 
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True)
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, defer_build=True)
 
     id: str
     queue: str

@@ -179,7 +179,7 @@ class Failing:
         told = Counter(event["id"] for event in self.fleet.take_events() if event["id"].endswith("/terminal"))
         assert set(told) == {f"{one.failover}/terminal" for one in self.wanted}
         assert await self.fleet.rows("operations", "RowKey ge 'a|' and RowKey lt 'e'") == [], "active rows or details are left"
-        assert await self.fleet.rows("locks") == [], "locks are left"
+        assert await self.fleet.locks() == [], "locks are left"
 
     async def _target_name(self, one: Wanted) -> str | None:
         """Return the name that Azure gives the machine of an item's failover."""

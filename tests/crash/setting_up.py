@@ -122,7 +122,7 @@ class SettingUp:
     async def nothing_left(self) -> None:
         """Fail if a row of an operation under way, or a lock, is left."""
         assert await self.fleet.rows("operations", "RowKey ge 'a|' and RowKey lt 'e'") == [], "active rows or details are left"
-        assert await self.fleet.rows("locks") == [], "locks are left"
+        assert await self.fleet.locks() == [], f"locks are left: {await self.fleet.locks()}"
 
     async def ids(self) -> list[str]:
         """Return the ids, in lower case, of everything that Azure holds in vaults; an item's name as its id's end."""

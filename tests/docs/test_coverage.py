@@ -50,7 +50,7 @@ def plain_messages() -> set[tuple[str, str]]:
         (queue, operation)
         for queue, dispatch in assembled().dispatches.items()
         for kind, operation in dispatch.messages
-        if kind == dispatch.default_kind
+        if dispatch.default_kind in {kind, None}
     }
 
 

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from local.processes import ROOT
-from shared.failovers.audit.answers import AuditDetail, AuditEntry, AuditTrail
-from shared.failovers.audit.chain import append
+from shared.audit.answers import AuditDetail, AuditEntry, AuditTrail
+from shared.audit.chain import append
 from shared.operations.model.models import Actor
 
 Json = dict[str, Any]

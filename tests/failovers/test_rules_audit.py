@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.failovers.audit.answers import AuditDetail, AuditEntry
-from shared.failovers.audit.chain import FIRST, append, entry_hash, verify
+from shared.audit.answers import AuditDetail, AuditEntry
+from shared.audit.chain import FIRST, append, entry_hash, verify
 from shared.operations.model.models import Actor
 from tests.failovers.samples import NOW
 

@@ -80,6 +80,8 @@ ALWAYS = {
 OF_CAPABILITY = {
     "copies": {("POST", "restore-point-copies"), ("POST", "restore-point-copies/{id}/redo")},
     "failovers": {("POST", "failovers"), ("GET", "protected-items"), ("PUT", "drill-policies/{name}")},
+    "data_centers": {("GET", "tenants/{tenant}/data-centers"), ("GET", "azure-packs")},
+    "virtual_machines": {("GET", "tenants/{tenant}/virtual-machines"), ("POST", "tenants/{tenant}/virtual-machines/{vm}/start")},
     "tenants": {("GET", "tenants"), ("GET", "tenants/{tenant}"), ("GET", "readiness"), ("GET", "tenants/{tenant}/readiness")},
 }
 
@@ -166,4 +168,4 @@ def test_a_route_is_open_to_all_exactly_where_nothing_of_a_tenant_is_shown() -> 
 def test_open_routes_answer_head_too(index: FunctionIndex) -> None:
     """Front Door's probes send HEAD."""
     heads = {function.binding["route"] for function in index.of(TriggerType.HTTP) if "HEAD" in function.binding["methods"]}
-    assert heads == {"health", "openapi.json", "docs"}
+    assert heads == {"health", "openapi.json", "docs", "one-time-secrets"}

@@ -17,6 +17,7 @@ OF_AZURE = {
     "shared/failovers/failing_over/rules/kept_settings.py": "reads an item's settings, and writes them into the bodies of calls",
     "shared/failovers/failing_over/rules/payloads.py": "writes the bodies of calls",
     "shared/failovers/protection/rules.py": "reads protectable items",
+    "shared/failovers/readiness/places.py": "reads groups, networks and storage accounts",
     "shared/failovers/set_up/plan_rules.py": "reads and writes recovery plans",
     "shared/failovers/set_up/planning.py": "reads the vault of a change",
     "shared/failovers/set_up/policy_rules.py": "reads and writes replication policies",
@@ -31,6 +32,8 @@ OF_AZURE = {
     "shared/failovers/vault/job_facts.py": "reads jobs",
     "shared/failovers/vault/limits.py": "reads machines",
     "shared/failovers/vault/views.py": "reads fabrics, clouds, policies and mappings",
+    "shared/tenants/mappings/estate.py": "lists subscriptions, vaults, storage accounts and containers",
+    "shared/tenants/mappings/rules.py": "reads containers",
 }
 OPEN_NAMES = {"Body", "Json", "JsonObject"}
 OPEN_VALUES = {"Any", "object"}

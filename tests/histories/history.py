@@ -15,6 +15,7 @@ from local.simulation.platform import Platform
 from local.simulation.sample_estate import sample_estate
 from shared.copies.kinds import COPY
 from shared.copies.kinds import REQUESTS as COPY_REQUESTS
+from shared.operations.crash_points import POINTS
 from shared.operations.model.identity import operation_id
 from tests.crash.failing import REQUESTS, Failing, wanted_of
 from tests.crash.fleet import Fleet
@@ -40,6 +41,8 @@ MAY_PASS = {
 }
 """Why a message may be rejected at its fifth delivery where nothing is wrong with it: faults lasted for longer than that."""
 ANY_WRITE = "(any write)"
+_DEADLY = 0.3
+"""The chance that a point is armed before an advance."""
 _WRITES = ("PUT", "POST", "PATCH", "DELETE")
 _TWICE = {"lostResponse", "lateEffect", "errorAfterEffect", "timeout"}
 """Faults after which a write of the set-up may be sent again, to the same end."""
@@ -62,7 +65,7 @@ class History:
     """Copies of `points` restore points and `machines` machines, or failovers by kind, or changes of a vault; and the faults they meet.
 
     The faults are there before anything is asked for (`early`), or once all is asked for, before the messages are taken in. With
-    `by_message` copies are asked for by message too.
+    `by_message` copies are asked for by message too. `deadly`: workers end at crash points, too.
     """
 
     name: str
@@ -74,11 +77,12 @@ class History:
     failovers: tuple[str, ...] = ()
     changes: tuple[int, ...] = ()
     early: bool = False
+    deadly: bool = False
     by_message: bool = False
 
     def __str__(self) -> str:
         asked = self.failovers or (f"changes {self.changes}" if self.changes else f"copies {self.points} + {self.machines}")
-        return f"{self.name}: {asked}, {'early' if self.early else 'late'} {self.faults}"
+        return f"{self.name}: {asked}, {'early' if self.early else 'late'}{', deadly' * self.deadly} {self.faults}"
 
     async def run(self) -> None:
         """Run it, and compare what it leaves with what it should."""
@@ -108,7 +112,7 @@ class History:
         await app.advance(timedelta(0))
         await self._until_ended(app, fleet, failing)
         if self.points:
-            await fleet.compare()
+            await fleet.compare(dead_locks=self.deadly)
         elif failovers:
             await failing.compare()
         else:
@@ -150,6 +154,8 @@ class History:
     async def _until_ended(self, app: MemoryApp, fleet: Fleet, failing: Failing) -> None:
         began = app.platform.clock.now()
         for _ in itertools.count():
+            if self.deadly and self.chance.random() < _DEADLY:
+                app.points.arm(self.chance.choice(POINTS))
             await app.advance(STEP)
             past = app.platform.clock.now() - began
             if past > FAULTY:

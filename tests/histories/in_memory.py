@@ -46,14 +46,16 @@ from shared.arm.credentials import CachedCredential
 from shared.capability import check_queues, intake_queues, step_queues
 from shared.clock import RandomIds
 from shared.composition import Runtime, assemble
+from shared.operations import crash_points
 from shared.operations.model.models import Actor
 from shared.operations.outside.messages import read_check, read_step
 from shared.operations.outside.receiving import MAX_DELIVERIES, Delivery
 from shared.settings import Settings
 from shared.web.calls import Endpoint
 from shared.web.entry import answer
-from tests.histories.workers import Outside, WorkerLostError, Workers
+from tests.histories.workers import Outside, Points, WorkerLostError, Workers
 from tests.support.memory import MemoryBlobs, MemoryStorage, parse_filter
+from tests.support.secrets import OWN, MemoryVaults
 
 Json = dict[str, Any]
 AZURE = "http://127.0.0.1:1"
@@ -156,6 +158,8 @@ class GateTransport:
             authorization=request.headers.get("Authorization", ""),
             client_request_id=request.headers.get("x-ms-client-request-id", ""),
             base_url=AZURE,
+            if_match=request.headers.get("If-Match", ""),
+            if_none_match=request.headers.get("If-None-Match", ""),
         )
         await asyncio.sleep(0)
         outcome = self._gate.receive(received)
@@ -223,6 +227,8 @@ class MemoryApp:
     storage: MemoryStorage
     chance: random.Random
     log: Path
+    vaults: MemoryVaults
+    points: Points = field(default_factory=Points)
     failed: list[Delivery] = field(default_factory=list)
 
     @staticmethod
@@ -233,9 +239,14 @@ class MemoryApp:
         storage, gate = MemoryStorage(), Gate(platform, Routes(SERVICES))
         with patch.object(seeding, "connect", lambda _: storage):
             await seeding.seed("", platform.estate()["tenants"])
-        settings = Settings(AZURE_RESOURCE_MANAGER_URL=AZURE, FARSHORE_QUEUE_ROLES="Copies.Write,Failovers.Execute")
+        settings = Settings(
+            AZURE_RESOURCE_MANAGER_URL=AZURE,
+            FARSHORE_QUEUE_ROLES="Copies.Write,Failovers.Execute,Tenants.Write",
+            FARSHORE_KEY_VAULT_URL=OWN,
+        )
         credential = CachedCredential(cast("Any", IssuedTokens(platform)))
         ids, clock = RandomIds(), HistoryClock(platform)
+        vaults = MemoryVaults(clock, ids)
         account, blobs, transport = Outside(storage), Outside(MemoryBlobs()), Outside(GateTransport(gate))
         clients = AzureClients(settings, ids=ids, credential=credential, transport=cast("Any", transport))
         for subscription in estate["subscriptions"]:  # imports happen in threads, for which the loop does not wait
@@ -243,10 +254,10 @@ class MemoryApp:
             await clients.site_recovery(subscription["id"])
 
         def start_worker() -> Runtime:
-            runtime = assemble(settings, _CAPABILITIES, clock, ids, cast("Any", account), cast("Any", blobs), clients)
+            runtime = assemble(settings, _CAPABILITIES, clock, ids, cast("Any", account), cast("Any", blobs), clients, vaults)
             return replace(runtime, tokens=cast("Any", NamedCallers(runtime)))
 
-        return MemoryApp(platform, gate, Workers(start_worker, start_worker()), storage, chance, log)
+        return MemoryApp(platform, gate, Workers(start_worker, start_worker()), storage, chance, log, vaults)
 
     async def request(self, method: str, url: str, body: object, headers: Mapping[str, str]) -> func.HttpResponse:
         """Send a request to the app."""
@@ -259,7 +270,8 @@ class MemoryApp:
                 request = func.HttpRequest(
                     method, f"http://localhost/api{url}", headers=sent, params={}, route_params=found.groupdict(), body=content
                 )
-                return await self.workers.run(partial(_answer, request, endpoint))
+                with patch.object(crash_points, "reach", self.points.reach):
+                    return await self.workers.run(partial(_answer, request, endpoint))
         raise AssertionError(f"no route for {method} {path}")
 
     async def advance(self, step: timedelta) -> None:
@@ -268,7 +280,8 @@ class MemoryApp:
         while True:
             part = min(left, REDELIVERY) if self.failed else left
             self.platform.clock.move(part)
-            await self._settle()
+            with patch.object(crash_points, "reach", self.points.reach):
+                await self._settle()
             left -= part
             if not left:
                 return

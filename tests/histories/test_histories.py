@@ -1,8 +1,8 @@
 """Histories drawn at random, each in this process: what Azure's own faults leave is what a quiet Azure leaves.
 
-A history draws what is asked for and which faults meet which reads and writes. Nothing ends `Failed` for them, nothing takes effect twice,
-and all ends once they are over, with a person's help only where `attention` asks for it. `--histories 1000` tries more of them than CI
-does; `--first N` begins at another seed.
+A history draws what is asked for, which faults meet which reads and writes, and at which crash points workers end. Nothing ends `Failed`
+for them, nothing takes effect twice, and all ends once they are over, with a person's help only where `attention` asks for it.
+`--histories 1000` tries more of them than CI does; `--first N` begins at another seed.
 """
 
 import logging
@@ -83,7 +83,7 @@ def _fault(chance: random.Random, seed: str) -> Json:
 def drawn(seed: int, log: Path) -> History:
     """Draw the history of a seed."""
     chance = random.Random(f"history {seed}")  # noqa: S311  # chance that can be repeated, not a secret
-    history = History(f"h{seed}", log, chance, list(drawn_faults(chance)), early=chance.random() < 0.3)
+    history = History(f"h{seed}", log, chance, list(drawn_faults(chance)), early=chance.random() < 0.3, deadly=chance.random() < 0.5)
     match chance.randrange(3):
         case 0:
             history.points, history.machines = chance.randint(1, 3), chance.randint(0, 1)

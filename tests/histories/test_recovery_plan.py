@@ -111,5 +111,5 @@ async def _live(log: Path, *, suspends: bool) -> None:
     assert [(run["status"], run["cleanedUp"], len(run["items"])) for run in runs] == [("Succeeded", True, len(items))] * 2
     tests = ["testFailover", "testFailoverCleanup"]
     assert life.deeds() == [*tests, *tests, "unplannedFailover", "failoverCommit", "reProtect", *tests, *tests]
-    assert await life.fleet.rows("locks") == []
+    assert await life.fleet.locks() == []
     assert await life.fleet.active() == []

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import random
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -11,7 +11,6 @@ import pytest_asyncio
 
 from local.simulation.arm.gate import REQUEST_LOG
 from local.simulation.sample_estate import sample_estate
-from shared.operations import crash_points
 from tests.crash.fleet import Fleet
 from tests.histories.history import fleet_of, platform
 from tests.histories.in_memory import MemoryApp
@@ -25,31 +24,36 @@ def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.Abstrac
 
 
 @pytest.fixture
-def deaths(monkeypatch: pytest.MonkeyPatch) -> Points:
-    """Arms the crash points."""
-    points = Points()
-    monkeypatch.setattr(crash_points, "reach", points.reach)
-    return points
-
-
-@pytest.fixture
 def request_log(tmp_path: Path) -> Iterator[Path]:
     """The file to which the simulated Azure writes each request."""
     log = tmp_path / "simulation.log"
     handler = logging.FileHandler(log)
     requests = logging.getLogger(REQUEST_LOG)
-    before = requests.level
+    before = requests.level, requests.propagate
     requests.addHandler(handler)
     requests.setLevel(logging.INFO)
+    requests.propagate = False
     yield log
     requests.removeHandler(handler)
-    requests.setLevel(before)
+    requests.level, requests.propagate = before
     handler.close()
 
 
 @pytest_asyncio.fixture
-async def fleet(request_log: Path) -> AsyncIterator[Fleet]:
-    """A fleet on an app of its own."""
+async def app(request_log: Path) -> MemoryApp:
+    """An app before an Azure of its own."""
     azure = platform()
     chance = random.Random(0)  # noqa: S311  # chance that can be repeated, not a secret
-    yield fleet_of(await MemoryApp.start(azure, sample_estate(azure.clock.now()), chance, request_log))
+    return await MemoryApp.start(azure, sample_estate(azure.clock.now()), chance, request_log)
+
+
+@pytest.fixture
+def fleet(app: MemoryApp) -> Fleet:
+    """A fleet on the app."""
+    return fleet_of(app)
+
+
+@pytest.fixture
+def deaths(app: MemoryApp) -> Points:
+    """Arms the crash points."""
+    return app.points

@@ -51,6 +51,25 @@ def rejection_of(stack: Running, message_id: str) -> dict[str, Any]:
     return row
 
 
+def test_a_message_that_two_tenants_have_sent_is_ambiguous_until_it_names_its_tenant(stack: Running, contoso: Caller) -> None:
+    key, machine = new_id(), stack.machine()
+    theirs = next(
+        point["id"]
+        for one in stack.control("GET", "estate")["restorePointCollections"]
+        for point in one["restorePoints"]
+        if "/fabrikam-production/" in one["id"]
+    )
+    target = {"region": "northeurope", "resourceGroup": "fabrikam-recovery"}
+    send(stack, {**machine.copy(), "id": key})
+    send(stack, {"source": {"restorePointId": theirs}, "target": target, "id": key})
+    row = rejection_of(stack, send(stack, {"operation": "cancel", "target": key}))
+    assert (row["reason"]["code"], row["reason"]["target"]) == ("AmbiguousName", "target")
+    assert "contoso" not in row["reason"]["message"]
+    started = rejection_of(stack, send(stack, {"operation": "cancel", "target": key, "tenant": "contoso"}))
+    assert started["reason"]["code"] == "AlreadyStarted"
+    assert copy_of(stack, contoso, machine.points[0])["status"] in {"Running", "NotStarted"}
+
+
 @pytest.mark.parametrize("form", ["plain", "base64", "cloudEvent", "base64 of a cloudEvent"])
 def test_each_form_of_a_message_starts_a_copy(stack: Running, contoso: Caller, form: str) -> None:
     machine = stack.machine()

@@ -51,7 +51,10 @@ def test_the_mappings_of_the_sample_estate(stack: Running) -> None:
     admin = stack.caller("Admin", tenant="provider")
     found = admin.get("/readiness/mappings")
     assert found.status == 200, found
-    assert {one["result"] for one in found.body["value"]} == {"mapped"}
+    unmapped = [one for one in found.body["value"] if one["result"] != "mapped"]
+    assert {(one["result"], one["tenants"] == []) for one in unmapped} == {("unmapped", True)}
+    assert len([one for one in unmapped if one["kind"] == "subscription"]) == 1
+    assert {one["kind"] for one in unmapped} == {"subscription", "vault", "storageAccount"}, "what the spare subscription has"
     assert {one["kind"] for one in found.body["value"]} == {"subscription", "vault", "cloud", "storageAccount"}
     clouds = admin.get("/readiness/mappings", kind="cloud").body["value"]
     assert {tuple(one["tenants"]) for one in clouds} == {("provider",)}

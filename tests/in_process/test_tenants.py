@@ -72,7 +72,7 @@ def test_a_hosting_plan_from_its_creation_to_its_end(admin: Caller) -> None:
     assert made.status == 201
     read = admin.get("/hosting-plans/gold")
     assert (read.headers["etag"], read.body["tenants"], read.body["mapping"]) == (made.headers["etag"], 0, [])
-    assert [one["name"] for one in admin.get("/hosting-plans").body["value"]] == ["gold"]
+    assert [one["name"] for one in admin.get("/hosting-plans").body["value"]] == ["gold", "standard"]
     assert admin.call("DELETE", "/hosting-plans/gold?confirm=gold").status == 204
     assert admin.get("/hosting-plans/gold").status == 404
 
@@ -135,4 +135,6 @@ def test_an_operation_accepted_from_an_old_cache_ends_before_anything_is_sent(ap
     ended = app.until_ended(contoso, late.headers["location"])
     assert (ended.body["status"], ended.body["error"]["code"]) == ("Failed", "OwnerChanged")
     assert app.writes(collection) == effects, "nothing was sent"
+    redo = contoso.call("POST", f"{late.headers['location'].partition('/api')[2]}/redo")
+    assert (redo.status, redo.code) == (409, "OwnerChanged"), "an earlier copy cannot be redone"
     of_another(app, "contoso", subscriptions=tuple(before["subscriptions"]))

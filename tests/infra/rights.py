@@ -86,6 +86,10 @@ APPS = ("copies", "failovers", "tenants")
 """The apps by their numbers, where there are three."""
 
 
+SECRETS_OFFICER = "Microsoft.KeyVault/vaults/secrets/*"
+"""What Key Vault Secrets Officer may do with what is in a vault."""
+
+
 def role_assignments(estate: Mapping[str, Any], app: str) -> list[dict[str, Any]]:
     """Return the role assignments of one of three apps in an estate whose subscriptions and vaults are all protected."""
     vaults = [vault["id"].split("/") for vault in estate["vaults"]]
@@ -93,13 +97,16 @@ def role_assignments(estate: Mapping[str, Any], app: str) -> list[dict[str, Any]
         {
             "subscriptionId": subscription["id"],
             "copies": True,
+            "machines": True,
             "vaults": [{"resourceGroup": vault[4], "name": vault[8]} for vault in vaults if vault[2] == subscription["id"]],
         }
         for subscription in estate["subscriptions"]
     ]
     given = grants(targets, existingVaultId=estate["vaults"][0]["id"], apps="three")
     own = [grant for grant in given if grant.app == APPS.index(app)]
-    return [{"scope": grant.scope, "actions": [*grant.actions, *map(as_simulated, grant.actions)]} for grant in own]
+    vault = next(str(each["id"]) for each in estate["keyVaults"] if str(each["id"]).endswith("/farshore"))
+    secrets = {"scope": vault, "actions": [], "dataActions": [SECRETS_OFFICER]}  # a built-in role: tests/infra/test_template.py
+    return [*({"scope": grant.scope, "actions": [*grant.actions, *map(as_simulated, grant.actions)]} for grant in own), secrets]
 
 
 def narrow(estate: dict[str, Any]) -> None:

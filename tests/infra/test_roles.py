@@ -10,7 +10,18 @@ from tests.infra.bicep import INFRA, SUBSCRIPTION, VAULT, main, of_type, resourc
 from tests.infra.rights import as_simulated, grants, simulated_routes
 
 ROLES = {file.stem: json.loads(file.read_text(encoding="utf-8")) for file in sorted((INFRA / "roles").glob("*.json"))}
-TARGETS = [{"subscriptionId": SUBSCRIPTION, "copies": True, "vaults": [{"resourceGroup": "recovery", "name": "vault"}]}]
+#: What the simulated Azure asks for of a resource that another one refers to.
+LINKED = frozenset(
+    f"microsoft.network/{kind}/join/action"
+    for kind in (
+        "networkinterfaces",
+        "networksecuritygroups",
+        "publicipaddresses",
+        "loadbalancers/backendaddresspools",
+        "virtualnetworks/subnets",
+    )
+)
+TARGETS = [{"subscriptionId": SUBSCRIPTION, "copies": True, "machines": True, "vaults": [{"resourceGroup": "recovery", "name": "vault"}]}]
 #: Built-in roles, and where each may be assigned: nothing of ours, and nothing at a resource group or above.
 BUILT_IN = {
     "b7e6dc6d-f1e8-4753-8033-0f276bb0955b": "account",  # Storage Blob Data Owner
@@ -19,6 +30,7 @@ BUILT_IN = {
     "3913510d-42f4-4e42-8a64-420c390055eb": "insights",  # Monitoring Metrics Publisher
     "c6a89b2d-59bc-44d0-9896-0f6e12d7b80a": "senderQueues[index]",  # Storage Queue Data Message Sender
     "8a0f0c08-91a1-4084-bc3d-661d67233fed": "outcomes",  # Storage Queue Data Message Processor
+    "b86a8fe4-44ce-4948-aee5-eccb2c155cd7": "vault",  # Key Vault Secrets Officer: the app's own key vault
 }
 OF_THREE = {"76199698-9eea-4c19-bc75-cec21354c6b6": "registry"}  # Storage Table Data Reader: two of three apps read the registry
 
@@ -37,8 +49,8 @@ def test_a_role_names_each_of_its_actions_in_full(role: str) -> None:
 @pytest.mark.parametrize(
     ("apps", "owners"),
     [
-        ("one", {"copies": 0, "failovers": 0, "failover-networks": 0, "tenants": 0, "tenant-places": 0}),
-        ("three", {"copies": 0, "failovers": 1, "failover-networks": 1, "tenants": 2, "tenant-places": 2}),
+        ("one", {"copies": 0, "failovers": 0, "failover-networks": 0, "tenants": 0, "tenant-places": 0, "tenant-machines": 0}),
+        ("three", {"copies": 0, "failovers": 1, "failover-networks": 1, "tenants": 2, "tenant-places": 2, "tenant-machines": 2}),
     ],
 )
 def test_each_identity_has_its_roles_where_it_needs_them_and_no_other(apps: str, owners: dict[str, int]) -> None:
@@ -47,6 +59,13 @@ def test_each_identity_has_its_roles_where_it_needs_them_and_no_other(apps: str,
     scopes = {"failovers": VAULT, "tenants": VAULT}
     wanted = {(owners[name], scopes.get(name, subscription).lower(), tuple(role["actions"])) for name, role in ROLES.items()}
     assert {(grant.app, grant.scope.lower(), grant.actions) for grant in grants(TARGETS, apps=apps)} == wanted
+
+
+def test_a_subscription_without_machines_gives_no_right_to_change_any() -> None:
+    tool()
+    for machines in ({}, {"machines": False}):
+        targets = [{"subscriptionId": SUBSCRIPTION, "copies": True, "vaults": [], **machines}]
+        assert not [grant for grant in grants(targets) if "Microsoft.Compute/virtualMachines/write" in grant.actions]
 
 
 def test_a_subscription_without_copies_or_without_a_vault_gives_no_such_right() -> None:
@@ -77,7 +96,7 @@ def test_built_in_roles_are_assigned_at_single_resources_only(apps: str) -> None
 
 
 def test_each_action_is_one_that_the_simulated_azure_asks_for() -> None:
-    asked = {route.action.lower() for route in simulated_routes() if route.action}
+    asked = {route.action.lower() for route in simulated_routes() if route.action} | LINKED
     assert [action for role in ROLES.values() for action in role["actions"] if as_simulated(action).lower() not in asked] == []
 
 

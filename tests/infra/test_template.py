@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from functions.capabilities import NAMES, load
-from tests.infra.bicep import INFRA, Resource, main, of_type, resources, tool
+from tests.infra.bicep import INFRA, Resource, deployed_modules, dump, main, of_type, resources, tool
 
 LAYOUTS = {
     "one app": {},
@@ -174,7 +174,7 @@ def test_everything_that_can_be_logged_is(deployed: list[Resource]) -> None:
 
 
 def test_the_audit_container_is_immutable_and_the_state_is_kept_twice(deployed: list[Resource]) -> None:
-    from shared.failovers.kinds import AUDIT
+    from shared.audit import AUDIT
 
     containers = of_type(deployed, "Microsoft.Storage/storageAccounts/blobServices/containers")
     audits = [item for item in containers if item.body["name"] == AUDIT]
@@ -201,6 +201,12 @@ def test_each_queue_and_table_that_the_code_uses_is_made(deployed: list[Resource
     assert tables == set(tables_needed(load(NAMES)))
 
 
+@pytest.mark.parametrize("layout", ["one", "three"])
+def test_each_capability_is_served_by_one_app(layout: str) -> None:
+    served = [name for each in deployed_modules(main(apps=layout)) if each["symbol"] == "app" for name in each["params"]["capabilities"]]
+    assert sorted(served) == sorted(NAMES)
+
+
 def test_a_vault_of_our_own_keeps_what_is_deleted() -> None:
     tool()
     found = list(resources(main(existingVaultId="")))
@@ -219,6 +225,17 @@ def test_the_key_vault_cannot_be_purged_and_knows_roles_only(deployed: list[Reso
     assert vault.properties["enableSoftDelete"] is True
 
 
+@pytest.mark.parametrize(("layout", "app"), [("one", 0), ("three", 2)])
+def test_the_app_that_serves_tenants_may_use_secrets_and_no_other(layout: str, app: int) -> None:
+    (module,) = [each for each in deployed_modules(main(apps=layout)) if each["symbol"] == "keyVault"]
+    assert module["params"]["principalId"] == f"identity[{app}].outputs.principalId"
+    dumped = dump(INFRA / "modules" / "key-vault.bicep", module["params"])
+    (assignment,) = [each["body"]["properties"] for each in dumped["resources"] if each["type"].endswith("roleAssignments")]
+    assert "b86a8fe4-44ce-4948-aee5-eccb2c155cd7" in str(assignment["roleDefinitionId"])  # Key Vault Secrets Officer
+    urls = {each["params"]["keyVaultUrl"] for each in deployed_modules(main(apps=layout)) if each["symbol"] == "app"}
+    assert urls == {"contains(part.capabilities, 'tenants') ? keyVault.outputs.url : ''"}
+
+
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_names_fit(layout: str) -> None:
     tool()
@@ -235,7 +252,7 @@ def _app_settings(found: list[Resource]) -> list[Any]:
 def _open_paths() -> list[str]:
     from functions.system import declared_routes
 
-    return [f"/api{route.path}" for route in declared_routes(()) if route.needed is None]
+    return list(dict.fromkeys(f"/api{route.path}" for route in declared_routes(()) if route.needed is None))
 
 
 def _length(name: str) -> int:

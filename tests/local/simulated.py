@@ -51,12 +51,15 @@ class Azure:
         version: str | None = COMPUTE,
         principal: str = "farshore",
         request_id: str = "",
+        headers: dict[str, str] | None = None,
         **query: str,
     ) -> Reply:
         """Send a request; `query` names take `_` for `$`."""
         if principal not in self.tokens:
             self.tokens[principal] = await self.control.identity_token(principal)
-        headers = {"Authorization": f"Bearer {self.tokens[principal]}"} | ({"x-ms-client-request-id": request_id} if request_id else {})
+        headers = {"Authorization": f"Bearer {self.tokens[principal]}", **(headers or {})} | (
+            {"x-ms-client-request-id": request_id} if request_id else {}
+        )
         parameters = {name.replace("_", "$"): value for name, value in query.items()} | ({"api-version": version} if version else {})
         url = path if path.startswith("http") else self.url + path
         async with self._session.request(

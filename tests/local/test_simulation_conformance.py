@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from jsonschema import Draft4Validator
 from referencing import Registry
 from referencing.jsonschema import DRAFT4
 
+from tests.local.conformance import problems
 from tests.local.simulated import DISKS, Azure, azure_running
 
 SHARED = os.environ.get("FARSHORE_SHARED")
@@ -46,53 +46,9 @@ def _load() -> Registry[Any]:
     return Registry().with_resources((name, DRAFT4.create_resource(body)) for name, body in files.items())
 
 
-def _known_members(registry: Registry[Any], reference: str) -> dict[str, Any]:
-    """Return the members of a definition with those that it takes over from others."""
-    resolved = registry.resolver().lookup(reference)
-    body, file = resolved.contents, reference.split("#", maxsplit=1)[0]
-    members = dict(body.get("properties", {}))
-    for each in body.get("allOf", []):
-        members |= _known_members(registry, _absolute(each["$ref"], file))
-    return {
-        name: ({"$ref": _absolute(value["$ref"], file)} if "$ref" in value else {**value, "__file": file})
-        for name, value in members.items()
-    }
-
-
-def _absolute(reference: str, file: str) -> str:
-    return reference if not reference.startswith("#") else file + reference
-
-
-def unknown_members(registry: Registry[Any], reference: str, value: Any, where: str = "$") -> list[str]:
-    """Return the paths of members that the definition does not have."""
-    if not isinstance(value, dict):
-        return []
-    members = _known_members(registry, reference)
-    if not members:
-        return []
-    found = []
-    for name, inner in value.items():
-        path = f"{where}.{name}"
-        if name not in members:
-            found.append(path)
-            continue
-        schema = members[name]
-        items = schema.get("items") if schema.get("type") == "array" else None
-        if "$ref" in schema:
-            found += unknown_members(registry, schema["$ref"], inner, path)
-        elif items and "$ref" in items and isinstance(inner, list):
-            for index, item in enumerate(inner):
-                found += unknown_members(registry, _absolute(items["$ref"], schema["__file"]), item, f"{path}[{index}]")
-    return found
-
-
 def assert_fits(body: Any, reference: str) -> None:
     """Assert that a body has only members of a definition, of the right types, and all that are required."""
-    registry = _load()
-    problems = [
-        f"{error.json_path}: {error.message}" for error in Draft4Validator({"$ref": reference}, registry=registry).iter_errors(body)
-    ]
-    assert problems + [f"{path}: not in the specification" for path in unknown_members(registry, reference, body)] == []
+    assert problems(_load(), reference, body) == []
 
 
 @pytest.fixture

@@ -138,14 +138,10 @@ async def test_a_machine_made_anew_is_another_one(cloud: Cloud) -> None:
 
 async def test_conditions(cloud: Cloud) -> None:
     nic = await cloud.interface()
-    url = f"{cloud.azure.url}{GROUP}/providers/{VM}?api-version=2025-04-01"
-    token = await cloud.azure.control.identity_token()
 
     async def put(**headers: str) -> int:
         names = {name.replace("_", "-"): value for name, value in headers.items()}
-        session = cloud.azure._session  # noqa: SLF001  # the helper of tests has no headers
-        async with session.put(url, json=machine_body(nic), headers={"Authorization": f"Bearer {token}", **names}) as answer:
-            return int(answer.status)
+        return (await cloud.send("PUT", VM, machine_body(nic), headers=names)).status
 
     assert await put(If_Match='"1"') == 412
     assert await put(If_None_Match="*") == 201
@@ -317,3 +313,16 @@ async def test_linked_rights() -> None:
         assert (await cloud.send("PUT", path, interface_body(), principal="operator")).status == 201
         refused = await cloud.send("PUT", VM, machine_body(f"{GROUP}/providers/{path}"))
         assert (refused.code, "networkInterfaces/join/action" in refused.body["error"]["message"]) == ("LinkedAuthorizationFailed", True)
+
+
+async def test_no_restore_point_while_the_machine_changes(cloud: Cloud) -> None:
+    machine = await cloud.machine()
+    points = "Microsoft.Compute/restorePointCollections/points"
+    await cloud.send("PUT", points, {"location": "westeurope", "properties": {"source": {"id": machine["id"]}}})
+    restart = await cloud.act("restart")
+    body = {"properties": {"consistencyMode": "CrashConsistent"}}
+    assert (await cloud.send("PUT", f"{points}/restorePoints/a", body)).code == "OperationNotAllowed"
+    await cloud.ended(restart)
+    made = await cloud.send("PUT", f"{points}/restorePoints/a", body)
+    assert made.status == 201
+    assert made.body["properties"]["sourceMetadata"]["vmId"] == machine["properties"]["vmId"]

@@ -1,14 +1,9 @@
 """Microsoft's own SDK drives the simulated Azure end to end, unchanged but for the plain http of a local endpoint."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import Any
 
 import pytest
 from azure.core.exceptions import HttpResponseError, ResourceExistsError, ResourceNotFoundError
-from azure.core.pipeline import PipelineRequest
-from azure.core.pipeline.policies import SansIOHTTPPolicy
-from azure.mgmt.compute.aio import ComputeManagementClient
 from azure.mgmt.compute.models import (
     ApiEntityReference,
     GrantAccessData,
@@ -17,37 +12,8 @@ from azure.mgmt.compute.models import (
     RestorePointProperties,
 )
 
+from tests.local.sdk import compute_client
 from tests.local.simulated import Azure, azure_running
-
-
-class _Bearer(SansIOHTTPPolicy[Any, Any]):
-    def __init__(self, token: str) -> None:
-        self._token = token
-
-    def on_request(self, request: PipelineRequest[Any]) -> None:
-        request.http_request.headers["Authorization"] = f"Bearer {self._token}"
-
-
-class _NoCredential:
-    async def get_token(self, *_: str, **__: Any) -> Any:
-        raise AssertionError("the policy brings the token")
-
-    async def close(self) -> None:
-        pass
-
-
-@asynccontextmanager
-async def compute_client(azure: Azure, subscription: str) -> AsyncIterator[Any]:  # members of its models are optional
-    token = await azure.control.identity_token()
-    async with ComputeManagementClient(
-        _NoCredential(),  # type: ignore[arg-type]  # never asked: the policy below stands in for it
-        subscription,
-        base_url=azure.url,
-        authentication_policy=_Bearer(token),
-        polling_interval=0,
-        retry_total=0,
-    ) as client:
-        yield client
 
 
 @pytest.fixture

@@ -11,9 +11,9 @@ from azure.core.exceptions import HttpResponseError
 from azure.mgmt.recoveryservicessiterecovery import models
 from azure.mgmt.recoveryservicessiterecovery.aio import SiteRecoveryManagementClient
 
+from tests.local.sdk import Bearer, NoCredential
 from tests.local.simulated import Azure
 from tests.local.site_recovery import Vaults, vaults_running
-from tests.local.test_simulation_sdk import _Bearer, _NoCredential
 
 Start = Callable[..., Awaitable[Any]]
 
@@ -27,10 +27,10 @@ async def vaults() -> AsyncIterator[Vaults]:
 @asynccontextmanager
 async def site_recovery(azure: Azure, resource: str) -> AsyncIterator[Any]:  # members of its models are optional
     async with SiteRecoveryManagementClient(
-        _NoCredential(),  # type: ignore[arg-type]  # never asked: the policy below stands in for it
+        NoCredential(),  # type: ignore[arg-type]  # never asked: the policy below stands in for it
         resource.split("/")[2],
         base_url=azure.url,
-        authentication_policy=_Bearer(await azure.control.identity_token()),
+        authentication_policy=Bearer(await azure.control.identity_token()),
     ) as client:
         yield client
 

@@ -48,7 +48,7 @@ async def test_the_sample_is_as_the_contract_says(vaults: Vaults) -> None:
     assert len([item for item in in_vmm if item["properties"]["currentScenario"]["scenarioName"] != "None"]) == 1
     kinds = [item["properties"]["providerSpecificDetails"]["instanceType"] for item in listed if "/vmm01/" not in item["id"]]
     assert sorted(kinds) == ["HyperVReplica2012R2", "HyperVReplicaAzure", "HyperVReplicaAzure", "InMageRcm"]
-    for vault in vaults.estate["vaults"][1:]:
+    for vault in vaults.estate["vaults"][1:3]:
         own = (await vaults.get(f"{vault['id']}/replicationProtectedItems")).body["value"]
         assert [item["properties"]["providerSpecificDetails"]["instanceType"] for item in own] == ["A2A"] * 3
         assert not any("lastSuccessfulTestFailoverTime" in item["properties"] for item in own)

@@ -12,10 +12,11 @@ from azure.core.exceptions import ResourceNotFoundError
 
 from shared.clock import from_text, to_text
 from shared.errors import CallFailure, FailureKind
-from shared.operations.accepting import locks
+from shared.operations.accepting import locks, message_keys
 from shared.operations.accepting.acceptance import Acceptance
 from shared.operations.accepting.commands import Commands
 from shared.operations.accepting.locks import Locks
+from shared.operations.accepting.message_keys import MessageKeys
 from shared.operations.model import store
 from shared.operations.model.kinds import Kind, Kinds
 from shared.operations.model.lists import Lists
@@ -228,7 +229,7 @@ class Core:
 
     async def prepare(self) -> None:
         """Have its tables and queues, these empty."""
-        tables = [name + self.suffix for name in (store.TABLE, locks.TABLE, budgets.TABLE, rejected.TABLE)]
+        tables = [name + self.suffix for name in (store.TABLE, locks.TABLE, budgets.TABLE, rejected.TABLE, message_keys.TABLE)]
         try:
             await asyncio.gather(self.account.create(tables, ()), *(self.account.queues.client(queue).clear_messages() for queue in QUEUES))
         except ResourceNotFoundError:
@@ -368,7 +369,7 @@ def make_core(
         checks=Checks(operations, account.queues, events, KINDS, workflows, clock),
         commands=Commands(operations, account.queues, KINDS, clock, ids),
         lists=Lists(operations),
-        acceptance=Acceptance(operations, held, account.queues, KINDS),
+        acceptance=Acceptance(operations, held, account.queues, KINDS, MessageKeys(account.table(message_keys.TABLE + suffix))),
         budgets=spent,
         rejected=kept,
         receiver=receiver,

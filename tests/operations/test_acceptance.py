@@ -5,6 +5,7 @@ import json
 
 import pytest
 
+from shared.access.sender import queue_actor
 from shared.errors import ErrorCode, Refused
 from shared.operations.model.models import Status
 from tests.operations.conftest import Another
@@ -29,6 +30,18 @@ async def test_acceptance_costs_one_transaction_and_one_message(another: Another
     calls = [(passed.service, passed.method, passed.path.partition("?")[0].rpartition("/")[2]) for passed in proxy.requests]
     assert calls == [("table", "POST", "$batch"), ("queue", "POST", "messages")]
     assert proxy.requests[0].body.count(b"POST http") == 4
+
+
+async def test_a_message_is_found_by_its_key_and_costs_one_storage_call_more(another: Another, proxy: StorageProxy, core: Core) -> None:
+    through = another(proxy.connection_string)
+    for tenant in ("contoso", "fabrikam"):
+        await through.accept("order-1", tenant=tenant, actor=queue_actor("orders"))
+    calls = [(passed.service, passed.method) for passed in proxy.requests]
+    assert calls == [("table", "PATCH"), ("table", "POST"), ("queue", "POST")] * 2
+    await core.accept("by-http")
+    assert set(await core.acceptance.message_keys.tenants("toy", "order-1")) == {"contoso", "fabrikam"}
+    assert await core.acceptance.message_keys.tenants("game", "order-1") == ()
+    assert await core.acceptance.message_keys.tenants("toy", "by-http") == ()
 
 
 async def test_the_same_request_again_is_answered_with_the_same_operation_and_nothing_is_queued_twice(core: Core) -> None:

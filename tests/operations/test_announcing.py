@@ -1,11 +1,13 @@
 """The end of an operation and its attention are published under ids that a consumer can compare, and never lost."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from shared.errors import Problem
+from shared.operations.model.lists import Lists, Query
 from shared.operations.model.models import Status
 from shared.operations.outside.events import as_json
 from shared.operations.running.claims import Claim
@@ -33,8 +35,6 @@ class _Dies:
 
 
 def _dying(core: Core, part: str, name: str, after: int = 0) -> Any:
-    from dataclasses import replace
-
     parts: dict[str, Any] = {part: _Dies(getattr(core.runner, part), name, after)}
     return replace(core.runner, **parts)
 
@@ -224,3 +224,15 @@ async def test_an_event_is_never_lost_to_a_queue_that_is_away(core: Core, anothe
     await through.go_on(seconds=1)
     assert await core.published() == ["terminal"]
     assert core.clock.now() == START + timedelta(seconds=1)
+
+
+async def test_what_writes_an_ended_row_again_leaves_its_list_rows_as_they_are(core: Core) -> None:
+    operation = await core.accept()
+    with pytest.raises(Killed):
+        await _dying(core, "events", "publish").run(operation.id)
+    ended = await core.row(operation)
+    assert ended.announce
+    await core.store.save_all([(ended, None, False)])
+    listed = (await Lists(core.store).page(Query("contoso", ("toy",)), 10, None)).operations
+    assert [(one.status, one.detail) for one in listed] == [(Status.SUCCEEDED, (await core.get(operation)).detail)]
+    assert listed[0].completed_at is not None

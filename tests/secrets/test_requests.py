@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
 from shared.errors import ErrorCode, Refused
-from shared.secrets.places import name_of, with_references
+from shared.secrets.places import field_of, name_of, with_references
 from shared.secrets.requests import SecretInput, refuse_plain, separate
 from shared.values.hidden import Hidden
 from shared.web.documents import parse
@@ -53,7 +53,7 @@ def test_references_take_the_places_of_plain_secrets() -> None:
     places = separated.below("body")
     filled = with_references({"action": "create", "body": separated.body}, dict.fromkeys(places, REFERENCE))
     assert filled["body"]["users"] == [{"signInPassword": {"keyVaultSecretId": REFERENCE}}]
-    assert [name_of(place) for place in places] == ["body.users[0].signInPassword"]
+    assert [(name_of(place), field_of(place)) for place in places] == [("body.users[0].signInPassword", "users[0].signInPassword")]
 
 
 @pytest.mark.parametrize(

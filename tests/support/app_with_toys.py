@@ -16,7 +16,8 @@ def with_toys(folder: Path) -> Path:
         shutil.copy(ROOT / name, folder / name)
     shutil.copytree(_TOYS, folder / "functions" / "toys", ignore=shutil.ignore_patterns("__pycache__"))
     names = folder / "functions" / "capabilities.py"
-    line, changed = 'NAMES: Final = ("copies", "failovers", "tenants")', 'NAMES: Final = ("copies", "failovers", "tenants", "toys")'
+    line = 'NAMES: Final = ("copies", "failovers", "tenants", "virtual_machines", "data_centers")'
+    changed = line.replace(")", ', "toys")')
     text = names.read_text(encoding="utf-8")
     assert text.count(line) == 1, "the one line that adds a capability is not where it was"
     names.write_text(text.replace(line, changed), encoding="utf-8")

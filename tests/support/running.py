@@ -135,10 +135,14 @@ class Running:
 
     def send(self, content: str, queue: str = REQUESTS) -> str:
         """Put a message on a queue as it stands, have it carried out, and return its id."""
-        with self.queue(queue) as client:
-            message = client.send_message(content)
+        message = self.put(content, queue)
         self.advance()
-        return str(message.id)
+        return message
+
+    def put(self, content: str, queue: str = REQUESTS) -> str:
+        """Put a message on a queue as it stands, and return its id."""
+        with self.queue(queue) as client:
+            return str(client.send_message(content).id)
 
     def queue(self, name: str) -> QueueClient:
         """Return a client of a queue."""

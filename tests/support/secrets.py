@@ -81,6 +81,9 @@ class MemoryVaults:
             if key[0] == vault:
                 yield ListedSecret(versions[-1].id.newest(), self.created[key], versions[-1].tags)
 
+    async def connect(self) -> None:
+        """Do nothing."""
+
     async def close(self) -> None:
         """Do nothing."""
 

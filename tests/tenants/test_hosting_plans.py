@@ -1,9 +1,12 @@
 """`PUT`, `GET` and `DELETE` of hosting plans (docs/design/tenants.md, "Hosting plans")."""
 
+import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
 
+from shared.access.plans import HostingPlans
 from shared.access.roles import Role
 from shared.errors import ErrorCode, Refused
 from shared.web.conditional import Condition
@@ -91,7 +94,7 @@ async def test_the_administrator_sees_which_cloud_is_whose(documents: Documents)
     await documents.put("fabrikam", plan="gold", clouds=[cloud(2)])
     await documents.put("northwind", plan="gold")
     usage = await documents.plans.usage((await documents.plans.get(caller(), "gold")).plan)
-    assert usage == {
+    assert usage.as_json() == {
         "tenants": 2,
         "mapping": [{"cloud": cloud(1), "tenant": None}, {"cloud": cloud(2), "tenant": "fabrikam"}, {"cloud": None, "tenant": "northwind"}],
     }
@@ -107,3 +110,67 @@ async def test_a_tenant_sees_the_plan_that_it_is_on_and_no_other(documents: Docu
         assert (await refusal(documents.plans.get(reader, name))).code is ErrorCode.NOT_FOUND
     assert [record.plan.name for record in (await documents.plans.page(reader, Page(10, None)))[0]] == ["gold"]
     assert [record.plan.name for record in (await documents.plans.page(caller(), Page(10, None)))[0]] == ["gold", "silver"]
+
+
+def before(monkeypatch: pytest.MonkeyPatch, method: str, happens: Callable[[], Awaitable[object]]) -> None:
+    """Let something happen once, right before a call of the store of plans."""
+    original, pending = getattr(HostingPlans, method), [happens]
+
+    async def call(self: HostingPlans, *arguments: object) -> object:
+        while pending:
+            await pending.pop()()
+        return await original(self, *arguments)
+
+    monkeypatch.setattr(HostingPlans, method, call)
+
+
+async def test_a_plan_that_is_deleted_while_a_tenant_is_put_on_it_takes_no_tenant(
+    documents: Documents, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await documents.put_plan("gold")
+    before(monkeypatch, "note_use", lambda: documents.plans.delete(caller(), "gold", "gold", Condition()))
+    found = await refusal(documents.put("fabrikam", plan="gold", subscriptions=[ONE]))
+    assert (found.code, found.problem.target) == (ErrorCode.INVALID_REQUEST, "plan")
+    assert await documents.tenants.registrar.get("fabrikam") is None
+    assert await documents.tenants.registry.owner_of_subscription(ONE) is None
+
+
+async def test_a_tenant_that_is_put_on_a_plan_while_it_is_deleted_keeps_it(documents: Documents, monkeypatch: pytest.MonkeyPatch) -> None:
+    await documents.put_plan("gold")
+    before(monkeypatch, "begin_deletion", lambda: documents.put("fabrikam", plan="gold"))
+    found = await refusal(documents.plans.delete(caller(), "gold", "gold", Condition()))
+    assert (found.code, [one.target for one in found.problem.details]) == (ErrorCode.PLAN_IN_USE, ["fabrikam"])
+    await documents.put("northwind", plan="gold")
+
+
+async def test_a_cloud_that_a_tenant_gets_while_its_plan_leaves_it_out(documents: Documents, monkeypatch: pytest.MonkeyPatch) -> None:
+    await documents.put_plan("gold", clouds=[cloud(1), cloud(2)])
+    before(monkeypatch, "note_use", lambda: documents.put_plan("gold", Condition(tag="*"), clouds=[cloud(2)]))
+    found = await refusal(documents.put("fabrikam", plan="gold", clouds=[cloud(1)]))
+    assert (found.code, found.problem.target) == (ErrorCode.INVALID_REQUEST, "clouds[0]")
+    before(monkeypatch, "put", lambda: documents.put("fabrikam", plan="gold", clouds=[cloud(2)]))
+    refused = await refusal(documents.put_plan("gold", Condition(tag="*"), clouds=[cloud(3)]))
+    assert refused.code is ErrorCode.CLOUD_IN_USE
+    assert (await documents.plans.get(caller(), "gold")).plan.clouds == (cloud(2),)
+
+
+async def test_a_plan_whose_deletion_was_broken_off_takes_no_tenant_until_it_is_deleted_or_written(documents: Documents) -> None:
+    record = await documents.put_plan("gold")
+    await documents.plans.plans.begin_deletion(record, "a worker that ends here")
+    assert (await refusal(documents.put("fabrikam", plan="gold"))).problem.target == "plan"
+    await documents.put_plan("gold")
+    await documents.put("fabrikam", plan="gold")
+
+
+async def test_no_tenant_is_on_a_deleted_plan_whoever_is_first(documents: Documents) -> None:
+    for number in range(10):
+        await documents.put_plan(f"plan-{number}")
+        put, deleted = (
+            documents.put(f"t-{number}", plan=f"plan-{number}"),
+            documents.plans.delete(caller(), f"plan-{number}", f"plan-{number}", Condition()),
+        )
+        await asyncio.gather(put, deleted, return_exceptions=True)
+        tenant = await documents.tenants.registrar.get(f"t-{number}")
+        plan = await documents.plans.plans.get(f"plan-{number}")
+        assert plan is not None
+        assert tenant is None or not plan.deleted

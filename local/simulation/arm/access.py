@@ -13,10 +13,22 @@ from local.simulation.ids import key
 
 @dataclass(frozen=True, slots=True)
 class RoleAssignment:
-    """Actions (with `*` for any text) at a scope and everything below it."""
+    """Actions (with `*` for any text) at a scope and everything below it; `data_actions` are those of what is in a resource."""
 
     scope: str
     actions: tuple[str, ...]
+    data_actions: tuple[str, ...] = ()
+
+    @staticmethod
+    def from_json(body: Mapping[str, Any]) -> "RoleAssignment":
+        """Read a role assignment of the estate."""
+        actions, data = body.get("actions", []), body.get("dataActions", [])
+        return RoleAssignment(str(body["scope"]), tuple(str(action) for action in actions), tuple(str(action) for action in data))
+
+    def as_json(self) -> Json:
+        """Write a role assignment as the estate has it."""
+        data = {"dataActions": list(self.data_actions)} if self.data_actions else {}
+        return {"scope": self.scope, "actions": list(self.actions)} | data
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +45,7 @@ class Principal:
         return Principal(
             id=str(body["id"]),
             name=str(body.get("name", body["id"])),
-            role_assignments=tuple(
-                RoleAssignment(str(item["scope"]), tuple(str(action) for action in item["actions"]))
-                for item in body.get("roleAssignments", [])
-            ),
+            role_assignments=tuple(RoleAssignment.from_json(item) for item in body.get("roleAssignments", [])),
         )
 
     def as_json(self) -> Json:
@@ -44,21 +53,29 @@ class Principal:
         return {
             "id": self.id,
             "name": self.name,
-            "roleAssignments": [{"scope": item.scope, "actions": list(item.actions)} for item in self.role_assignments],
+            "roleAssignments": [item.as_json() for item in self.role_assignments],
         }
 
     def may(self, action: str, scope: str) -> bool:
         """Return whether an assignment at the scope, or above it, has the action."""
-        wanted = key(scope) + "/"
-        return any(
-            wanted.startswith(key(item.scope).rstrip("/") + "/") and any(_pattern(each).fullmatch(action) for each in item.actions)
-            for item in self.role_assignments
-        )
+        return any(_fits(action, item.actions) for item in self.role_assignments if _covers(item, scope))
+
+    def may_data(self, action: str, scope: str) -> bool:
+        """Return whether an assignment at the scope, or above it, has the data action."""
+        return any(_fits(action, item.data_actions) for item in self.role_assignments if _covers(item, scope))
 
     def sees(self, subscription_id: str) -> bool:
         """Return whether the principal has any assignment in, or above, a subscription: then the list of subscriptions shows it."""
         wanted = f"/subscriptions/{subscription_id.lower()}"
         return any(scope == "/" or f"{scope}/".startswith(f"{wanted}/") for scope in (key(item.scope) for item in self.role_assignments))
+
+
+def _covers(assignment: RoleAssignment, scope: str) -> bool:
+    return (key(scope) + "/").startswith(key(assignment.scope).rstrip("/") + "/")
+
+
+def _fits(action: str, actions: tuple[str, ...]) -> bool:
+    return any(_pattern(each).fullmatch(action) for each in actions)
 
 
 @lru_cache(maxsize=4096)

@@ -26,6 +26,9 @@ class Limit:
 #: Of a principal in a subscription; all principals together have `_GLOBAL` times as much.
 LIMITS = {Kind.READS: Limit(250, 25), Kind.WRITES: Limit(200, 10), Kind.DELETES: Limit(200, 10)}
 _GLOBAL = 15
+#: Queries of Resource Graph, of a principal, in each window.
+QUERIES = 15
+_QUERY_WINDOW = timedelta(seconds=5)
 
 #: Compute's own, of a subscription, for reads: calls in three minutes and in thirty.
 _COMPUTE = {"LowCostGet3Min": Limit(4000, 4000 / 180), "LowCostGet30Min": Limit(32000, 32000 / 1800)}
@@ -51,10 +54,12 @@ class Buckets:
 
     def __init__(self) -> None:
         self._buckets: dict[tuple[str, ...], _Bucket] = {}
+        self._queries: dict[str, tuple[datetime, int]] = {}
 
     def clear(self) -> None:
         """Fill every bucket."""
         self._buckets.clear()
+        self._queries.clear()
 
     def take(self, principal: str, subscription: str, kind: Kind, now: datetime, *, compute: bool) -> dict[str, str]:
         """Draw one call, and return the headers with what remains; raises `ArmError` 429 with the seconds to wait."""
@@ -80,6 +85,26 @@ class Buckets:
         headers = {f"x-ms-ratelimit-remaining-subscription-{kind}": str(int(own.left))}
         if resource:
             headers["x-ms-ratelimit-remaining-resource"] = ",".join(f"Microsoft.Compute/{name};{int(b.left)}" for name, b in resource)
+        return headers
+
+    def take_query(self, principal: str, now: datetime) -> dict[str, str]:
+        """Draw one query of Resource Graph: 15 in each 5 seconds of a principal; raises `ArmError` 429."""
+        first, count = self._queries.get(principal, (now, 0))
+        if now - first >= _QUERY_WINDOW:
+            first, count = now, 0
+        resets = max(timedelta(0), first + _QUERY_WINDOW - now)
+        headers = {
+            "x-ms-user-quota-remaining": str(max(0, QUERIES - count - 1)),
+            "x-ms-user-quota-resets-after": f"00:00:{resets.seconds:02}",
+        }
+        if count >= QUERIES:
+            raise ArmError(
+                429,
+                "RateLimiting",
+                "Client application has been throttled and should not attempt to repeat the request until an amount of time has elapsed.",
+                retry_after=max(1.0, resets.total_seconds()),
+            )
+        self._queries[principal] = (first, count + 1)
         return headers
 
     def _bucket(self, key: tuple[str, ...], limit: Limit, now: datetime) -> _Bucket:

@@ -25,6 +25,7 @@ from local.simulation.times import http_date, to_text
 #: One JSON object for each request that came in, in order; `python -m local.simulation --log-requests` shows it.
 REQUEST_LOG = "local.simulation.requests"
 _requests = logging.getLogger(REQUEST_LOG)
+_GRAPH = "Microsoft.ResourceGraph/resources"
 _KINDS = {"GET": Kind.READS, "HEAD": Kind.READS, "DELETE": Kind.DELETES}
 
 
@@ -64,7 +65,10 @@ class Gate:
             known = self._known(request)
             is_compute = known.route.template.find("/microsoft.compute") > 0
             kind = _KINDS.get(request.method, Kind.WRITES)
-            headers |= self._platform.buckets.take(known.principal.id, known.subscription, kind, now, compute=is_compute)
+            if known.route.resource_type == _GRAPH:
+                headers |= self._platform.buckets.take_query(known.principal.id, now)
+            else:
+                headers |= self._platform.buckets.take(known.principal.id, known.subscription, kind, now, compute=is_compute)
             outcome = self._outcome(known, now)
         except ArmError as refusal:
             outcome = refused(refusal)
@@ -186,6 +190,9 @@ class Gate:
                 "subscriptionId": known.subscription,
             }
             self._platform.take_effect(answer.changes, effect, picks if answer.uses_faults else ())
+        elif answer.uses_faults:
+            for pick in picks:
+                self._platform.spend(pick)
         return answer
 
     def _decide(self, known: _Known, now: datetime) -> tuple[Answer, tuple[Pick, ...]]:

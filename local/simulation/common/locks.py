@@ -21,7 +21,7 @@ def check_write_locks(call: Call, resource_id: str, *, operation: str = "write")
 def _check(call: Call, resource_id: str, operation: str, *, deletion: bool) -> None:
     scope = group_id(resource_id)
     group = call.world.of(ResourcesState).groups.get(key(scope))
-    if group is not None and any(deletion or lock == READ_ONLY for lock in group.locks):
+    if group is not None and any(deletion or lock.level == READ_ONLY for lock in group.locks):
         raise ArmError(
             409,
             "ScopeLocked",

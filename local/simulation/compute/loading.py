@@ -14,7 +14,7 @@ from local.simulation.compute.replication import scheduled
 from local.simulation.ids import derived, key, name
 from local.simulation.times import moment
 
-#: What a machine says of a disk, and the disk itself does not have.
+#: Members of a machine's disk that belong to its attachment, not to the disk.
 _OF_ATTACHMENT = ("name", "lun", "caching", "deleteOption", "createOption")
 
 

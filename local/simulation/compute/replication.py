@@ -67,6 +67,15 @@ def scheduled(
     return tuple(planned)
 
 
+def without_source(point: RestorePoint, now: datetime) -> RestorePoint:
+    """Return a copy in progress as it is once its source is deleted: what has not arrived fails at the next refresh."""
+    end = now + REFRESH - (now - point.started_at) % REFRESH
+    disks = tuple(
+        replace(disk, ends_at=end, fails=True) if disk.ends_at is not None and disk.ends_at > now else disk for disk in point.disks
+    )
+    return replace(point, disks=disks)
+
+
 def _refreshed(minutes: float) -> timedelta:
     return REFRESH * max(1, math.ceil(minutes * 60 / REFRESH.total_seconds()))
 

@@ -1,18 +1,20 @@
 """What Microsoft.Compute does when it is asked for restore point collections and disk restore points."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
 from local.simulation.arm.call import Answer, Call, page
 from local.simulation.arm.errors import ArmError, invalid_parameter, not_found
 from local.simulation.arm.tables import Change
-from local.simulation.common.inputs import tags, text
+from local.simulation.common.inputs import tags, text, whole
 from local.simulation.common.listing import within
 from local.simulation.common.locks import check_locks
 from local.simulation.compute import bodies, operations, rules
+from local.simulation.compute.disks.access import LONGEST
 from local.simulation.compute.models import COLLECTION, DISK_POINT, POINT, Collection, PointDisk, RestorePoint
+from local.simulation.compute.replication import State, state_of, without_source
 from local.simulation.compute.state import ComputeState
 from local.simulation.ids import derived, key, name, parent, subscription
 from local.simulation.resources.models import ResourcesState
@@ -114,7 +116,17 @@ def delete_collection(call: Call) -> Answer:
     operation, headers = operations.begin(call, found.location, DELETION)
     gone = [Change(state.points, key(each.id), replace(each, deleted_at=each.deleted_at or end)) for each in points]
     collection = Change(state.collections, key(found.id), replace(found, deleted_at=found.deleted_at or end))
-    return Answer(202, None, headers, (collection, *gone, operation))
+    return Answer(202, None, headers, (collection, *gone, operation, *copies_without_source(state, points, call.now)))
+
+
+def copies_without_source(state: ComputeState, sources: list[RestorePoint], now: datetime) -> list[Change]:
+    """Return the changes of the copies in progress whose source is deleted: they fail at the next refresh."""
+    return [
+        Change(state.points, key(copy.id), without_source(copy, now))
+        for source in sources
+        for copy in state.copies_of(source.id, now)
+        if state_of(copy, now) is State.IN_PROGRESS
+    ]
 
 
 def _collection(call: Call, collection_id: str) -> Collection:
@@ -152,9 +164,7 @@ def begin_access(call: Call) -> Answer:
     point, disk = _disk_point(call, call.path.rsplit("/", 1)[0])
     if call.body.get("access") not in ("Read", "None"):
         raise invalid_parameter("A disk restore point can be accessed with 'Read' only.", "access")
-    seconds = call.body.get("durationInSeconds")
-    if not isinstance(seconds, int) or isinstance(seconds, bool) or seconds < 1:
-        raise invalid_parameter("'durationInSeconds' must be a positive number of seconds.", "durationInSeconds")
+    seconds = whole(call.body.get("durationInSeconds"), "durationInSeconds", 1, LONGEST)
     until = call.now + timedelta(seconds=seconds)
     signature = derived("sas", bodies.disk_point_id(point, disk), to_text(until))
     blob = f"https://md-{derived('blob', disk.name)[:12]}.z1.blob.storage.azure.net/snapshot/abcd"

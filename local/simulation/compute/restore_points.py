@@ -9,7 +9,7 @@ from typing import Any
 from local.simulation.arm.access import linked_authorization_failed
 from local.simulation.arm.buckets import last_hour
 from local.simulation.arm.call import Answer, Call
-from local.simulation.arm.errors import ArmError, invalid_parameter, not_found
+from local.simulation.arm.errors import ArmError, invalid_parameter, not_allowed, not_found
 from local.simulation.arm.tables import Change, JsonValue
 from local.simulation.common.locks import check_locks
 from local.simulation.compute import bodies, operations, rules
@@ -17,7 +17,7 @@ from local.simulation.compute.loading import captured, copied
 from local.simulation.compute.machines import VirtualMachine
 from local.simulation.compute.models import MACHINE, POINT, Allowance, Collection, RestorePoint, collection_key
 from local.simulation.compute.replication import is_coarse, scheduled
-from local.simulation.compute.responses import DELETION, existing_point, live_collection
+from local.simulation.compute.responses import DELETION, copies_without_source, existing_point, live_collection
 from local.simulation.compute.state import ComputeState
 from local.simulation.ids import is_type, key, name, parent, resource_group, subscription
 
@@ -58,6 +58,8 @@ def _create(call: Call, collection: Collection, properties: Mapping[str, Any]) -
     machine = state.machine(collection.source, call.now)
     if machine is None:
         raise not_found(MACHINE, name(collection.source), resource_group(collection.source))
+    if machine.busy(call.now) or machine.deleted_at is not None:
+        raise not_allowed(f"Another operation on the virtual machine '{name(machine.id)}' is in progress.")
     mode = properties.get("consistencyMode")
     if mode is not None and mode not in _MODES:
         raise invalid_parameter(f"The consistency mode '{mode}' is not one of {', '.join(_MODES)}.", "properties.consistencyMode")
@@ -141,17 +143,18 @@ def _failing(row: RestorePoint, call: Call) -> RestorePoint:
 
 
 def delete_point(call: Call) -> Answer:
-    """`RestorePoints_Delete`: refused by a lock or an active access; 204 where there is none."""
+    """`RestorePoints_Delete`: refused by a lock, an active access, another copy of the collection that runs; 204 where there is none."""
     state = call.world.of(ComputeState)
     found = state.point(call.path, call.now)
     if found is None:
         return Answer(204)
     check_locks(call, found.id)
     rules.check_no_access(found, call.now)
+    rules.check_no_other_copy(state, found, call.now)
     collection = live_collection(call, parent(found.id))
     operation, headers = operations.begin(call, collection.location, DELETION)
     row = replace(found, deleted_at=found.deleted_at or call.now + DELETION)
-    changes = [Change(state.points, key(row.id), row), operation]
+    changes = [Change(state.points, key(row.id), row), operation, *copies_without_source(state, [found], call.now)]
     if found.source_point is None and _is_base(found, state.points_in(collection.id, call.now)):
         changes.append(Change(state.collections, key(collection.id), replace(collection, base_lost=True)))
     return Answer(202, None, headers, tuple(changes))

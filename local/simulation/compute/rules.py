@@ -190,6 +190,18 @@ def check_no_access(point: RestorePoint, now: datetime) -> None:
             )
 
 
+def check_no_other_copy(state: ComputeState, point: RestorePoint, now: datetime) -> None:
+    """Refuse the deletion of a copy while another copy to its collection is in progress; one that is in progress itself can be deleted."""
+    if point.source_point is None:
+        return
+    for other in state.points_in(collection_key(point.id), now):
+        if other.id != point.id and other.deleted_at is None and state_of(other, now) is State.IN_PROGRESS:
+            raise not_allowed(
+                f"The restore point '{name(point.id)}' cannot be deleted while the copy of '{name(other.id)}' to its collection "
+                "is in progress."
+            )
+
+
 def needs_full_copy(state: ComputeState, target: Collection, source: Collection, now: datetime) -> bool:
     """Return whether the next copy is a full one: there is no earlier copy, or the source's base has been deleted."""
     arrived = [point for point in state.points_in(target.id, now) if state_of(point, now) is State.SUCCEEDED]

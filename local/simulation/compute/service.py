@@ -3,7 +3,7 @@
 from local.simulation.arm.call import Handler, Route
 from local.simulation.arm.service import Service
 from local.simulation.compute import operations, responses, restore_points
-from local.simulation.compute.disks import access, making
+from local.simulation.compute.disks import access, making, others
 from local.simulation.compute.images import managed, platform
 from local.simulation.compute.state import ComputeState
 from local.simulation.compute.virtual_machines import availability_sets, changing, creating, deleting, power, reading
@@ -84,7 +84,17 @@ _OF_MACHINES = (
     _route("GET", f"{_SUBSCRIPTION}/images", "Images_List", f"{_IMAGES}/read", managed.list_images),
 )
 
+_SNAPSHOTS = "Microsoft.Compute/snapshots"
+_ENCRYPTION_SETS = "Microsoft.Compute/diskEncryptionSets"
+
 _OF_DISKS = (
+    _route("GET", f"{_GROUP}/snapshots/*", "Snapshots_Get", f"{_SNAPSHOTS}/read", others.get_snapshot, disks=True),
+    _route("GET", f"{_GROUP}/snapshots", "Snapshots_ListByResourceGroup", f"{_SNAPSHOTS}/read", others.list_snapshots, disks=True),
+    _route("GET", f"{_SUBSCRIPTION}/snapshots", "Snapshots_List", f"{_SNAPSHOTS}/read", others.list_snapshots, disks=True),
+    _route(
+        *("GET", f"{_GROUP}/diskencryptionsets/*", "DiskEncryptionSets_Get", f"{_ENCRYPTION_SETS}/read", others.get_encryption_set),
+        disks=True,
+    ),
     _route("PUT", _DISK, "Disks_CreateOrUpdate", f"{_DISKS}/write", making.put_disk, disks=True, faults_at="disk"),
     _route("PATCH", _DISK, "Disks_Update", f"{_DISKS}/write", making.patch_disk, disks=True),
     _route("GET", _DISK, "Disks_Get", f"{_DISKS}/read", making.get_disk, disks=True),
@@ -153,5 +163,15 @@ SERVICE = Service(
     "Microsoft.Compute",
     ROUTES,
     ComputeState,
-    lists=("virtualMachines", "disks", "restorePointCollections", "images", "availabilitySets", "snapshots", "skus", "usages"),
+    lists=(
+        "virtualMachines",
+        "disks",
+        "restorePointCollections",
+        "images",
+        "availabilitySets",
+        "snapshots",
+        "diskEncryptionSets",
+        "skus",
+        "usages",
+    ),
 )

@@ -32,6 +32,7 @@ class ComputeState:
         self.images: Table[Document] = Table("images", Document.from_json, Document.as_json)
         self.availability_sets: Table[Document] = Table("availabilitySets", Document.from_json, Document.as_json)
         self.snapshots: Table[Document] = Table("snapshots", Document.from_json, Document.as_json)
+        self.encryption_sets: Table[Document] = Table("diskEncryptionSets", Document.from_json, Document.as_json)
         self.limits: Table[Json] = Table("usages", dict, dict)
         self.restrictions: Table[Json] = Table("skus", dict, dict)
         self._attached_to: dict[str, dict[str, VirtualMachine]] = {}
@@ -43,8 +44,11 @@ class ComputeState:
         """Return every table, for the store."""
         return (
             *(self.machines, self.disks, self.collections, self.points, self.allowances, self.operations),
-            *(self.images, self.availability_sets, self.snapshots, self.limits, self.restrictions),
+            *(self.images, self.availability_sets, self.snapshots, self.encryption_sets, self.limits, self.restrictions),
         )
+
+    def _documents(self) -> tuple[Table[Document], ...]:
+        return (self.images, self.availability_sets, self.snapshots, self.encryption_sets)
 
     def machine(self, machine_id: str, now: datetime) -> VirtualMachine | None:
         """Return a machine that is there, or whose deletion still runs."""
@@ -95,7 +99,7 @@ class ComputeState:
         for item in estate.get("virtualMachines", []):
             machine = VirtualMachine.from_json(item)
             self.machines.put(key(machine.id), machine)
-        for table in (self.images, self.availability_sets, self.snapshots):
+        for table in self._documents():
             for item in estate.get(table.name, []):
                 row = Document.from_json(item)
                 table.put(key(row.id), row)
@@ -144,11 +148,7 @@ class ComputeState:
                 for row in self.collections.values()
                 if not row.gone(now)
             ],
-            **{
-                table.name: rows
-                for table in (self.images, self.availability_sets, self.snapshots)
-                if (rows := [row.as_json() for row in table.values() if not row.gone(now)])
-            },
+            **{table.name: rows for table in self._documents() if (rows := [row.as_json() for row in table.values() if not row.gone(now)])},
             **{table.name: list(table.values()) for table in (self.limits, self.restrictions) if len(table)},
         }
 

@@ -11,6 +11,7 @@ from local.simulation.arm.tables import Json, JsonValue
 from local.simulation.control.lockstep import Lockstep
 from local.simulation.faults.fault import Fault
 from local.simulation.ids import derived
+from local.simulation.key_vault.models import KeyVaultState
 from local.simulation.platform import Platform
 from local.simulation.times import duration, http_date, to_text
 
@@ -35,6 +36,7 @@ class Control:
             ("GET", "requests"): self._requests,
             ("GET", "clock"): self._clock,
             ("POST", "clock"): self._set_clock,
+            ("GET", "secrets"): self._secrets,
             ("GET", "faults"): self._faults,
             ("POST", "faults"): self._add_faults,
             ("DELETE", "faults"): self._clear_faults,
@@ -95,6 +97,13 @@ class Control:
 
     async def _requests(self, _: web.Request) -> Json:
         return {"value": self._platform.requests.as_json()}
+
+    async def _secrets(self, _: web.Request) -> Json:
+        found = self._platform.world.of(KeyVaultState).secrets.values()
+        shown = [
+            {"vault": each.vault, "name": each.name, "tags": dict(each.newest.tags), "deleted": each.deleted is not None} for each in found
+        ]
+        return {"value": shown}
 
     # the clock
 

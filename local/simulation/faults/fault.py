@@ -30,11 +30,12 @@ ON_JOBS = frozenset({"failJob"})
 ON_JOB_READS = frozenset({"hideJob"})
 ON_ITEMS = frozenset({"unhealthy"})
 ON_RESOURCES = frozenset({"failMachine", "stallMachine", "failBoot", "failDisk", "graphLag", "graphPartial"})
+ON_SECRETS = frozenset({"secretsDown"})
 ON_PACK_REQUESTS = frozenset({"loginPage", "tokenRefused"})
 ON_PACK_WORK = frozenset({"failVmmJob", "stallVmmJob", "lateJob", "slowSync", "outOfSync", "stuckDeletion"})
 RESOURCE_MANAGER = "resourceManager"
-_KINDS = (
-    ON_REQUESTS | ON_READS | ON_ANSWERS | ON_POINTS | ON_JOBS | ON_JOB_READS | ON_ITEMS | ON_RESOURCES | ON_PACK_REQUESTS | ON_PACK_WORK
+_KINDS = frozenset().union(
+    ON_REQUESTS, ON_READS, ON_ANSWERS, ON_POINTS, ON_JOBS, ON_JOB_READS, ON_ITEMS, ON_RESOURCES, ON_SECRETS, ON_PACK_REQUESTS, ON_PACK_WORK
 )
 _MATCH = ("method", "path", "query", "principal", "service")
 #: What an operation on a machine, a disk, or Resource Graph is named by in `at`, and which of them a fault meets without it.

@@ -18,7 +18,7 @@ _QUOTA = "PublicIPAddresses"
 
 
 def read(call: Call, row: Document, given: Json) -> Json:
-    """Return the properties of an address; a new one gets the next that nobody has."""
+    """Return the properties of an address; a new one gets the next that is free."""
     sku = str((row.sku or {}).get("name"))
     if sku != "Standard":
         raise ArmError(

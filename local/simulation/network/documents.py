@@ -99,12 +99,12 @@ def put(kind: Kind, call: Call) -> Answer:
     if there is not None:
         check_idle(there, call)
         inputs.check_same_location(call, name(there.id), there.location)
-    sku = dict(inputs.inner(call.body, "sku")) or (None if kind.default_sku is None else {"name": kind.default_sku, "tier": "Regional"})
+    sku = None if kind.default_sku is None else {"name": kind.default_sku, "tier": "Regional", **inputs.inner(call.body, "sku")}
     row = there or Document(
         id=call.path,
         location=inputs.location(call, kind.type),
         properties={},
-        sku=None if sku is None else {"tier": "Regional", **sku},
+        sku=sku,
         zones=inputs.zones(call.body),
         revision=0,
         notes={"createdAt": call.now.isoformat()},

@@ -50,13 +50,22 @@ class Subscription:
 
 
 @dataclass(frozen=True, slots=True)
+class Lock:
+    """A management lock: `CanNotDelete`, or `ReadOnly`, which blocks every write."""
+
+    name: str
+    level: str
+
+
+@dataclass(frozen=True, slots=True)
 class ResourceGroup:
-    """A resource group; `locks` are lock levels, of which `CanNotDelete` and `ReadOnly` block deletions below it."""
+    """A resource group; each lock blocks deletions below it. `managed_by` is the resource that Azure made it for."""
 
     id: str
     location: str
     tags: Mapping[str, str] = field(default_factory=dict)
-    locks: tuple[str, ...] = ()
+    locks: tuple[Lock, ...] = ()
+    managed_by: str | None = None
 
     @staticmethod
     def from_json(body: Mapping[str, Any]) -> "ResourceGroup":
@@ -65,7 +74,8 @@ class ResourceGroup:
             id=str(body["id"]),
             location=str(body["location"]).lower(),
             tags=dict(body.get("tags") or {}),
-            locks=tuple(str(item) for item in body.get("locks") or []),
+            locks=tuple(_lock(item) for item in body.get("locks") or []),
+            managed_by=body.get("managedBy"),
         )
 
     def as_json(self) -> Json:
@@ -74,8 +84,15 @@ class ResourceGroup:
         if self.tags:
             body["tags"] = dict(self.tags)
         if self.locks:
-            body["locks"] = list(self.locks)
+            body["locks"] = [lock.level if lock.name == lock.level else {"name": lock.name, "level": lock.level} for lock in self.locks]
+        if self.managed_by:
+            body["managedBy"] = self.managed_by
         return body
+
+
+def _lock(item: str | Mapping[str, Any]) -> Lock:
+    """Read a lock of the estate: a level, or an object with a name too."""
+    return Lock(item, item) if isinstance(item, str) else Lock(str(item["name"]), str(item["level"]))
 
 
 class ResourcesState:

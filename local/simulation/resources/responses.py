@@ -7,6 +7,7 @@ from dataclasses import replace
 from local.simulation.arm.call import Answer, Call, page
 from local.simulation.arm.errors import ArmError
 from local.simulation.arm.tables import Change, Json
+from local.simulation.common.inputs import tags
 from local.simulation.compute.state import ComputeState
 from local.simulation.ids import key, name, type_of
 from local.simulation.network.models import NetworkState
@@ -81,8 +82,8 @@ def put_group(call: Call) -> Answer:
             "InvalidResourceGroupLocation",
             f"Invalid resource group location '{location}'. The Resource group already exists in location '{there.location}'.",
         )
-    tags = {str(tag): str(value) for tag, value in (call.body.get("tags") or {}).items()}
-    row = replace(there, tags=tags) if there else ResourceGroup(id=call.path, location=location, tags=tags)
+    given = tags(call.body)
+    row = replace(there, tags=given) if there else ResourceGroup(id=call.path, location=location, tags=given)
     return Answer(200 if there else 201, _group(row), changes=(Change(call.world.of(ResourcesState).groups, key(row.id), row),))
 
 
@@ -162,7 +163,7 @@ def _subscription(row: Subscription) -> Json:
 
 
 def _group(row: ResourceGroup) -> Json:
-    return {
+    body: Json = {
         "id": row.id,
         "name": name(row.id),
         "type": "Microsoft.Resources/resourceGroups",
@@ -170,3 +171,4 @@ def _group(row: ResourceGroup) -> Json:
         "tags": dict(row.tags),
         "properties": {"provisioningState": "Succeeded"},
     }
+    return body | ({"managedBy": row.managed_by} if row.managed_by else {})

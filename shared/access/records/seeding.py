@@ -4,9 +4,11 @@ from collections.abc import Mapping, Sequence
 
 from pydantic import ValidationError
 
+from shared.access.plans import HostingPlans
 from shared.access.records.claim_rows import ClaimRows
 from shared.access.records.claims import ClaimKey, claims_of
 from shared.access.records.existing import claim_existing
+from shared.access.records.plan import HostingPlan
 from shared.access.records.rows import PARTITION, TABLE, RegistryError, TenantRows
 from shared.access.records.tenant import Tenant
 from shared.clock import RandomIds, SystemClock
@@ -30,13 +32,16 @@ def read_tenants(documents: Sequence[Mapping[str, object]]) -> tuple[Tenant, ...
     return tenants
 
 
-async def seed(connection_string: str, tenants: list[dict[str, object]]) -> None:
-    """Put an estate's tenants into the registry of an emulator, over those of the same names; raises `RegistryError` as `read_tenants`.
+async def seed(connection_string: str, tenants: Sequence[Mapping[str, object]], hosting_plans: Sequence[Mapping[str, object]] = ()) -> None:
+    """Put an estate's tenants and hosting plans into the registry of an emulator, over those of the same names.
+
+    Raises `RegistryError` as `read_tenants`, and for a plan that is malformed.
 
     The names are those of the estate: name, displayName, kind, tenantId, subscriptions, vaultId, clouds, settings, and the other members
     of a tenant. Claims of what a tenant no longer lists stay behind: they have no owner.
     """
-    changes = [Change("upsert", _entity(tenant)) for tenant in read_tenants(tenants)]
+    read, plans = read_tenants(tenants), _read_plans(hosting_plans)
+    changes = [Change("upsert", _entity(tenant)) for tenant in read]
     storage = connect(connection_string)
     try:
         await storage.create([TABLE], [])
@@ -44,9 +49,22 @@ async def seed(connection_string: str, tenants: list[dict[str, object]]) -> None
         for start in range(0, len(changes), 100):
             await table.transact(changes[start : start + 100])
         ids = RandomIds()
+        registered = HostingPlans(table, SystemClock(), ids)
+        for plan in plans:
+            await registered.put(plan, await registered.get(plan.name), "estate")
+        for tenant in read:
+            if tenant.plan is not None:
+                await registered.note_use(tenant.plan, tenant.name)
         await claim_existing(TenantRows(table, ids), ClaimRows(table, SystemClock()), ids, again=True)
     finally:
         await storage.close()
+
+
+def _read_plans(documents: Sequence[Mapping[str, object]]) -> tuple[HostingPlan, ...]:
+    try:
+        return tuple(HostingPlan.model_validate(document) for document in documents)
+    except ValidationError as error:
+        raise RegistryError(f"a hosting plan is malformed: {error.errors(include_input=False, include_url=False)}") from error
 
 
 def _entity(tenant: Tenant) -> dict[str, object]:

@@ -3,6 +3,8 @@
 import asyncio
 from dataclasses import dataclass, replace
 
+from shared.access.ownership import require_still_owned
+from shared.access.registry import Registry
 from shared.arm.ids import ResourceId
 from shared.copies.copying import admission
 from shared.copies.copying.chains import Chains
@@ -49,6 +51,7 @@ class Copies:
     gateway: RestorePointGateway
     chains: Chains
     ledger: Ledger
+    registry: Registry
 
     async def start(self, start: StartCopy) -> Accepted:
         """Accept a copy, or find the one that this request became earlier.
@@ -70,6 +73,8 @@ class Copies:
         known = await self.acceptance.known(new)
         if known is not None:
             return Accepted(known, created=False)
+        if start.replaces is not None:
+            await require_still_owned(self.registry, start.owner, owned_ids(start.request))
         with as_seen_in_azure():
             seen = await self._look(start.request)
         new = replace(new, filters=_filters(start.request, seen, start.origin))
@@ -120,7 +125,7 @@ class Copies:
         return await self.commands.cancel(operation, by)
 
     async def redo(self, operation: Operation, actor: Actor, key: str | None, first_sent: str | None = None) -> Accepted:
-        """Copy again what a failed copy was of, as a new operation; raises `Refused` (NotFailed and those of `start`)."""
+        """Copy again what a failed copy was of, as a new operation; raises `Refused` (NotFailed, OwnerChanged and those of `start`)."""
         if operation.status not in {Status.FAILED, Status.CANCELED}:
             raise Refused(ErrorCode.NOT_FAILED, f"Only a copy that failed or was canceled can be redone; this one is {operation.status}.")
         sent = same_again(operation)

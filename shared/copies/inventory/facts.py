@@ -50,7 +50,8 @@ class Documents:
 class Inventory:
     """The VMs, the collections by their ids in lower case, and how many there are per subscription and region.
 
-    `problems` are what was not read to its end; without any it is complete.
+    `problems` are what was not read to its end; without any it is complete. `listed` are the subscriptions of which each sort of resource
+    was listed, `graph_queries` the queries that took the place of that.
     """
 
     source: InventorySource
@@ -59,6 +60,8 @@ class Inventory:
     collections: frozenset[str] = frozenset()
     collections_in: Mapping[tuple[str, str], int] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
+    listed: tuple[str, ...] = ()
+    graph_queries: int = 0
 
     @property
     def complete(self) -> bool:

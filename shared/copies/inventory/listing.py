@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from shared.arm.reading import id_key, own_id
 from shared.clock import Clock
@@ -20,7 +20,7 @@ class Listing:
     clock: Clock
 
     async def read(self, subscriptions: Iterable[str]) -> Inventory:
-        """Return the inventory of subscriptions; raises nothing that Azure answers."""
+        """Return the inventory of subscriptions; raises `CallFailure` only where Azure asks to be called later."""
         wanted = sorted(set(subscriptions))
         taken_at = self.clock.now()
         not_enabled, parts = await asyncio.gather(
@@ -32,7 +32,7 @@ class Listing:
             [collection for found, _ in parts for collection in found.collections],
         )
         problems = [*not_enabled, *(problem for _, of_one in parts for problem in of_one)]
-        return inventory_of(InventorySource.LISTING, taken_at, documents, problems)
+        return replace(inventory_of(InventorySource.LISTING, taken_at, documents, problems), listed=tuple(wanted))
 
     async def _subscription(self, subscription: str) -> tuple[Documents, list[Problem]]:
         read = await asyncio.gather(*(self._list(subscription, resource) for resource in ListedResource))
@@ -53,6 +53,8 @@ class Listing:
         try:
             return await self.gateway.listed(subscription, resource), None
         except CallFailure as failure:
+            if failure.asks_to_wait:
+                raise
             message = f"{resource.value} of the subscription {subscription} could not be listed: {failure.message}"
             return [], Problem(failure.code, message, subscription)
 
@@ -62,6 +64,8 @@ async def missing_subscriptions(gateway: RestorePointGateway, subscriptions: Ite
     try:
         enabled = await gateway.enabled_subscriptions()
     except CallFailure as failure:
+        if failure.asks_to_wait:
+            raise
         return [Problem(failure.code, f"The subscriptions could not be listed: {failure.message}", "/subscriptions")]
     return [
         Problem("SubscriptionNotEnabled", f"The subscription {one} is not visible to Farshore, or not enabled.", one)

@@ -1,7 +1,7 @@
-"""What somebody changed of a data center at Azure Pack. It is shown, and repaired by nobody without being asked. Pure."""
+"""What was changed of a data center at Azure Pack by others: it is shown, and never repaired without a request. Pure."""
 
 from shared.azure_pack.subscriptions import Subscription, SubscriptionState
-from shared.data_centers.record import DataCenter, DataCenterState
+from shared.data_centers.records.record import DataCenter, DataCenterState
 
 
 def drift_of(record: DataCenter, found: Subscription | None, *, quota_holds: bool | None) -> tuple[str, ...]:

@@ -82,7 +82,7 @@ class JobState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What was done with a machine so far: the last call and when it was sent, how its job stands, and how often the same call failed."""
+    """What was done with a machine so far: the last call and when it was sent, the state of its job, and how often the same call failed."""
 
     goal: Goal
     how: PowerCall

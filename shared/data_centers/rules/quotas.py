@@ -7,7 +7,8 @@ from typing import Literal
 from shared.azure_pack.quotas import ACTIONS, CLOUDS, SERVICE, CloudQuota, NetworkQuota
 from shared.azure_pack.subscriptions import UNLIMITED, ServiceQuota, ServiceSetting
 from shared.errors import ErrorCode, Problem
-from shared.installations.plans import CLOUD_RESOURCES, NETWORK_RESOURCES, Limits, PlanFacts, Resource, cloud_limits, network_limits
+from shared.installations.plans import PlanFacts, cloud_limits, network_limits
+from shared.installations.resources import CLOUD_RESOURCES, NETWORK_RESOURCES, Limits, Resource
 
 Adding = Literal["adds", "isTotal"]
 

@@ -7,7 +7,7 @@ after the first stop concludes that nothing ran, and a machine that was never se
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from shared.data_centers.record import RecordedMachine, Suspension
+from shared.data_centers.records.record import RecordedMachine, Suspension
 from shared.data_centers.rules.power import PowerState, power_state
 
 MOST_MACHINES = 5000

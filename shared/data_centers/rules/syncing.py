@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from shared.azure_pack.subscriptions import SyncState
-from shared.installations.plans import Resource
+from shared.installations.resources import Resource
 
 LOOKS: Final = tuple(timedelta(seconds=seconds) for seconds in (5, 10, 20, 40))
 """When to look after a write; then each minute."""
@@ -21,7 +21,7 @@ _TWO_LOOKS: Final = timedelta(seconds=30)
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class QuotaLook:
     """What one look showed: the state of the subscription and its service, and the limits of the providers (None: not readable)."""
 
     subscription: SyncState
@@ -72,7 +72,9 @@ def next_look(waiting: Waiting, now: datetime) -> datetime:
     return now + (LOOKS[waiting.looks] if waiting.looks < len(LOOKS) else timedelta(minutes=1))
 
 
-def decide(seen: Seen, wanted: Mapping[Resource, int], waiting: Waiting, now: datetime) -> tuple[InForce | Synchronize | LookAt, Waiting]:
+def decide(
+    seen: QuotaLook, wanted: Mapping[Resource, int], waiting: Waiting, now: datetime
+) -> tuple[InForce | Synchronize | LookAt, Waiting]:
     """Return what to do after a look, and what to remember of it."""
     counted = replace(waiting, looks=waiting.looks + 1)
     late = now - waiting.began >= LONGEST
@@ -86,7 +88,7 @@ def decide(seen: Seen, wanted: Mapping[Resource, int], waiting: Waiting, now: da
 
 
 def _in_sync(
-    seen: Seen, wanted: Mapping[Resource, int], waiting: Waiting, now: datetime, *, late: bool
+    seen: QuotaLook, wanted: Mapping[Resource, int], waiting: Waiting, now: datetime, *, late: bool
 ) -> tuple[InForce | LookAt, Waiting]:
     if seen.limits is not None:
         if all(seen.limits.get(resource) == number for resource, number in wanted.items()):

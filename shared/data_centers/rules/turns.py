@@ -6,7 +6,7 @@ from datetime import datetime
 
 from shared.clock import from_text, to_text
 from shared.data_centers.kinds import Action
-from shared.data_centers.record import MOST_PENDING, Pending
+from shared.data_centers.records.record import MOST_PENDING, Pending
 from shared.operations.timings import FREE_LOCK_AFTER
 
 

@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 
+from shared.audit.answers import AuditDetail
+from shared.audit.trails import AuditTrails
 from shared.clock import Clock
 from shared.errors import CallFailure, ErrorCode, Problem
 from shared.failovers.approvals import rules as approval
 from shared.failovers.approvals.rules import ApprovalRecord, PlanChanged
-from shared.failovers.audit.answers import AuditDetail
-from shared.failovers.audit.trails import AuditTrails
 from shared.failovers.failing_over.answers import Plan
 from shared.failovers.failing_over.context import ContextReader
 from shared.failovers.failing_over.rules.checks import worst_results

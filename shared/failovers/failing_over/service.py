@@ -5,12 +5,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from shared.arm.ids import ResourceId
+from shared.audit.answers import AuditDetail, AuditTrail
+from shared.audit.trails import AuditTrails
 from shared.clock import Clock, from_text
 from shared.errors import CallFailure, ErrorCode, FailureKind, Problem, Refused, as_seen_in_azure, azure_code, refusal_of, sentence
 from shared.failovers.approvals import rules as approval
 from shared.failovers.approvals.rules import ApprovalRecord, PlanChanged
-from shared.failovers.audit.answers import AuditDetail, AuditTrail
-from shared.failovers.audit.trails import AuditTrails
 from shared.failovers.failing_over.answers import Plan
 from shared.failovers.failing_over.context import ContextReader
 from shared.failovers.failing_over.following import read_job

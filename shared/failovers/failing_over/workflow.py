@@ -14,12 +14,12 @@ from datetime import datetime, timedelta
 
 from shared import telemetry
 from shared.arm.ids import ResourceId
+from shared.audit.answers import AuditDetail
+from shared.audit.trails import AuditTrails
 from shared.clock import Clock, to_text
 from shared.errors import CallFailure, ErrorCode, FailureKind, Problem
 from shared.failovers.approvals import rules as approval
 from shared.failovers.approvals.service import Approvals
-from shared.failovers.audit.answers import AuditDetail
-from shared.failovers.audit.trails import AuditTrails
 from shared.failovers.failing_over import following, views
 from shared.failovers.failing_over.context import ContextReader
 from shared.failovers.failing_over.rules import checks, legs

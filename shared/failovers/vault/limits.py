@@ -5,12 +5,15 @@ Sources: docs/azure/site-recovery.md, "Limits" and "Hosters and CSP partners".
 
 import re
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from shared.arm.reading import own_id
-from shared.failovers.vault.facts import ProviderFacts
 from shared.failovers.vault.names import Provider
 from shared.values.checks import CheckResult
 from shared.values.reading import Json, an_object, objects, text, whole
+
+if TYPE_CHECKING:
+    from shared.failovers.vault.facts import ProviderFacts  # requests need the limits, not what is read of a vault
 
 LEAST_PROVIDER = (5, 1, 1256, 0)
 """An older provider fails with "unknown error" when it reads the vault's certificate."""
@@ -42,7 +45,7 @@ class Machine:
     fibre_channel: bool | None = None
 
 
-def version_check(provider: ProviderFacts) -> tuple[CheckResult, str]:
+def version_check(provider: "ProviderFacts") -> tuple[CheckResult, str]:
     """Compare the version of a provider with the least supported one, number by number: 5.1.999 is older than 5.1.1256."""
     least = ".".join(str(number) for number in LEAST_PROVIDER)
     version = version_numbers(provider.version)

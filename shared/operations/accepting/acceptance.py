@@ -1,7 +1,7 @@
 """Acceptance: from a request found good to an operation, once (docs/design/core.md, "Accept").
 
-Two storage calls where no lock must be taken first: one transaction of four inserts, and one message. A process that dies between the
-two leaves a row that the tick finds.
+Two storage calls where no lock must be taken first: one transaction of four inserts, and one message; one more for a message's own key. A
+process that dies between the two leaves a row that the tick finds.
 """
 
 import logging
@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from shared import telemetry
 from shared.errors import ErrorCode, Refused
 from shared.operations.accepting.locks import Locks
+from shared.operations.accepting.message_keys import MessageKeys
 from shared.operations.crash_points import crash_point
 from shared.operations.model.kinds import Kinds
 from shared.operations.model.models import Accepted, NewOperation, Operation
@@ -18,7 +19,7 @@ from shared.operations.model.store import Store
 from shared.operations.outside.messages import send_step
 from shared.secrets.ids import SecretId
 from shared.secrets.keeper import Secrets
-from shared.secrets.places import Place, name_of, with_references
+from shared.secrets.places import Place, field_of, with_references
 from shared.storage.tables import Queues
 from shared.telemetry import Metric
 
@@ -33,6 +34,7 @@ class Acceptance:
     locks: Locks
     queues: Queues
     kinds: Kinds
+    message_keys: MessageKeys
     secrets: Secrets | None = None
 
     async def known(self, new: NewOperation) -> Operation | None:
@@ -81,6 +83,8 @@ class Acceptance:
             if claim is not None:
                 await claim(operation)
             crash_point("accept.locked")
+            if new.key is not None and new.actor.is_queue:
+                await self.message_keys.note(new.kind, new.key, new.tenant)
             accepted = await self.store.insert(new, operation)
         except Refused:
             await self._give_back(new, operation, unclaim)
@@ -99,9 +103,9 @@ class Acceptance:
         stored: dict[Place, SecretId] = {}
         for place, value in new.secrets.items():
             if self.secrets is None:
-                raise Refused(ErrorCode.NOT_OFFERED, "This app stores no secrets. Send a reference instead.", target=name_of(place))
+                raise Refused(ErrorCode.NOT_OFFERED, "This app stores no secrets. Send a reference instead.", target=field_of(place))
             try:
-                stored[place] = await self.secrets.store_of_request(operation, new.tenant, name_of(place), value)
+                stored[place] = await self.secrets.store_of_request(operation, new.tenant, field_of(place), value)
             except Refused:
                 await self._delete_secrets(stored)
                 raise

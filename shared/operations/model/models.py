@@ -77,6 +77,11 @@ class Actor:
     id: str
     name: str = ""
 
+    @property
+    def is_queue(self) -> bool:
+        """Whether a message asked."""
+        return self.kind == "queue"
+
     def as_json(self) -> JsonObject:
         """The `requestedBy` of an answer."""
         return {"kind": self.kind, "id": self.id, "name": self.name}

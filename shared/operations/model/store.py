@@ -276,7 +276,8 @@ class Store:
             pending_events=("terminal",),
             stamp=self._ids.new(),
         )
-        ended, entry = self._scheduled(ended)
+        # what a list shows is final from here on: whatever writes the row once more before it is removed leaves the list rows alone
+        ended, entry = self._scheduled(replace(ended, shown_as=listing.shown_as(ended)))
         document = rows.final_document(ended, detail, error, result)
         final = {"PartitionKey": row.partition, "RowKey": f"o|{row.id}", **pieces("final", document)}
         changes = [

@@ -4,9 +4,11 @@ Source: docs/design/core.md, "Budgets".
 
 A budget is named by its key (principal, subscription and operation type, as the caller names them). Resource Manager's bucket holds 250
 reads and fills by 25 a second (docs/azure/resource-manager.md). The tick plans with the app's share of that, and with its share of what the
-headers show as left where that is less.
+headers show as left where that is less. A key that ends in `:n` is a budget of its own: n calls in any minute, all of them the app's
+(docs/design/data-centers.md, "Installations").
 """
 
+import re
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -17,6 +19,7 @@ from shared.storage.tables import Conflict, Found, Table
 TABLE = "budgets"
 CAPACITY = 250.0
 REFILL_PER_SECOND = 25.0
+_OWN_RATE = re.compile(r":(\d{1,6})$", re.ASCII)
 _BELIEVE_HEADER = timedelta(minutes=1)
 _TRIES = 5
 
@@ -43,21 +46,41 @@ class Budget:
     blocked_until: datetime | None = None
 
 
-def allowance(budget: Budget, now: datetime, share: float) -> int:
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """How many calls a bucket holds, and how many come in a second."""
+
+    capacity: float = CAPACITY
+    refill: float = REFILL_PER_SECOND
+
+
+RESOURCE_MANAGER = Bucket()
+
+
+def bucket_of(key: str) -> Bucket | None:
+    """Return the bucket of a key that names its own rate, None for one of Resource Manager's.
+
+    Half of the calls of a minute are in a full bucket and half come in the minute: together they are what the rate allows.
+    """
+    rate = _OWN_RATE.search(key)
+    return Bucket(int(rate[1]) / 2, int(rate[1]) / 120) if rate else None
+
+
+def allowance(budget: Budget, now: datetime, share: float, bucket: Bucket = RESOURCE_MANAGER) -> int:
     """Return how many calls may be released now."""
     if budget.blocked_until is not None and now < budget.blocked_until:
         return 0
-    own = _filled(budget, now, share)
+    own = _filled(budget, now, share, bucket)
     if budget.remaining is not None and budget.seen_at is not None and now - budget.seen_at < _BELIEVE_HEADER:
-        shown = budget.remaining + REFILL_PER_SECOND * max((now - budget.seen_at).total_seconds(), 0)
+        shown = budget.remaining + bucket.refill * max((now - budget.seen_at).total_seconds(), 0)
         own = min(own, shown * share)
     return max(int(own), 0)
 
 
-def spend(budget: Budget, count: int, now: datetime, share: float) -> Budget:
+def spend(budget: Budget, count: int, now: datetime, share: float, bucket: Bucket = RESOURCE_MANAGER) -> Budget:
     """Return the budget after `count` calls were released; what the header left is spent too, until an answer shows more."""
     left = None if budget.remaining is None else budget.remaining - count / share
-    return replace(budget, available=_filled(budget, now, share) - count, at=max(now, budget.at), remaining=left)
+    return replace(budget, available=_filled(budget, now, share, bucket) - count, at=max(now, budget.at), remaining=left)
 
 
 def observe(budget: Budget, seen: Observed) -> Budget:
@@ -70,10 +93,10 @@ def observe(budget: Budget, seen: Observed) -> Budget:
     return replace(budget, remaining=float(seen.remaining), seen_at=seen.at)
 
 
-def _filled(budget: Budget, now: datetime, share: float) -> float:
+def _filled(budget: Budget, now: datetime, share: float, bucket: Bucket) -> float:
     # what is released is called within seconds: more at once than the share of a full bucket would overdraw it
     passed = max((now - budget.at).total_seconds(), 0)
-    return min(budget.available + passed * REFILL_PER_SECOND * share, CAPACITY * share)
+    return min(budget.available + passed * bucket.refill * share, bucket.capacity * share)
 
 
 class Budgets:
@@ -87,14 +110,16 @@ class Budgets:
 
     async def release(self, key: str, wanted: int) -> int:
         """Spend up to `wanted` calls of a budget and return how many may be made now."""
+        own = bucket_of(key)
+        bucket, share = (RESOURCE_MANAGER, self._share) if own is None else (own, 1.0)
         for _ in range(_TRIES):
             found = await self._table.get(*self._row(key))
             now = self._clock.now()
-            budget = _read(found, now, self._share)
-            count = min(allowance(budget, now, self._share), wanted)
+            budget = _read(found, now, bucket.capacity * share)
+            count = min(allowance(budget, now, share, bucket), wanted)
             if count <= 0:
                 return 0
-            if await self._write(key, spend(budget, count, now, self._share), found):
+            if await self._write(key, spend(budget, count, now, share, bucket), found):
                 return count
         return 0
 
@@ -102,7 +127,7 @@ class Budgets:
         """Add what an answer shows; given up after a few lost races, the next answer shows it again."""
         for _ in range(_TRIES):
             found = await self._table.get(*self._row(seen.key))
-            before = _read(found, self._clock.now(), self._share)
+            before = _read(found, self._clock.now(), CAPACITY * self._share)
             after = observe(before, seen)
             if after == before or await self._write(seen.key, after, found):
                 return
@@ -131,9 +156,9 @@ class Budgets:
         return True
 
 
-def _read(found: Found | None, now: datetime, share: float) -> Budget:
+def _read(found: Found | None, now: datetime, full: float) -> Budget:
     if found is None:
-        return Budget(CAPACITY * share, now)
+        return Budget(full, now)
     entity = found.entity
     return Budget(
         available=float(entity["available"]),

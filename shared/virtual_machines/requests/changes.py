@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, StrictInt, StrictStr, WithJsonSchema, model_validator
 
+from shared.secrets.requests import SecretInput
 from shared.values.documents import Request
 from shared.values.durations import duration_text, parse_duration
 from shared.virtual_machines.requests.fields import (
@@ -18,7 +19,6 @@ from shared.virtual_machines.requests.fields import (
     Path,
     RegionName,
     ResourceName,
-    Secret,
     ServiceName,
     SizeName,
     SshKeys,
@@ -156,7 +156,7 @@ class Reprovision(Request):
     """The administrator of the machine that is made anew from its image."""
 
     admin_username: Annotated[StrictStr, Field(min_length=1, max_length=64)]
-    admin_password: Secret
+    admin_password: SecretInput
     computer_name: MachineName | None = None
     ssh_public_keys: SshKeys = ()
 

@@ -4,12 +4,11 @@ from collections.abc import Callable, Iterable
 from ipaddress import ip_network
 from typing import Annotated
 
-from pydantic import AfterValidator, Field, SecretStr, StrictBool, StrictInt, StrictStr, ValidationError, WithJsonSchema, model_validator
+from pydantic import AfterValidator, Field, StrictBool, StrictInt, StrictStr, ValidationError, WithJsonSchema
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from shared.arm.ids import MAX_LENGTH, ResourceId, resource_id_of
 from shared.errors import sentence
-from shared.values.documents import Request
 from shared.values.reading import is_guid
 from shared.virtual_machines.rules import names
 from shared.virtual_machines.rules.disks import LAST_LUN
@@ -170,16 +169,3 @@ DiskOrSnapshotId = Annotated[
 ]
 Flag = StrictBool
 Confirmation = Annotated[StrictStr, Field(min_length=1, max_length=80)]
-
-
-class Secret(Request):
-    """A secret: its value (over HTTP only), or the id of a secret in a key vault."""
-
-    value: SecretStr | None = Field(None, max_length=1_024)
-    key_vault_secret_id: Annotated[StrictStr, Field(min_length=1, max_length=2_048)] | None = None
-
-    @model_validator(mode="after")
-    def _one_of_both(self) -> "Secret":
-        if (self.value is None) == (self.key_vault_secret_id is None):
-            raise refuse("Give either value or keyVaultSecretId.")
-        return self

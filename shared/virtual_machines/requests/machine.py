@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Discriminator, Field, StrictInt, StrictStr, Tag, model_validator
 
+from shared.secrets.requests import SecretInput
 from shared.values.documents import Request
 from shared.virtual_machines.requests.fields import (
     ANY_SOURCE,
@@ -25,7 +26,6 @@ from shared.virtual_machines.requests.fields import (
     PublicPort,
     RegionName,
     ResourceName,
-    Secret,
     SizeName,
     Sku,
     Source,
@@ -184,7 +184,7 @@ class CreateMachine(Request):
     data_disks: Annotated[tuple[DataDisk, ...], Field(max_length=MOST_DATA_DISKS)] = ()
     computer_name: MachineName | None = None
     admin_username: Annotated[StrictStr, Field(min_length=1, max_length=64)] | None = None
-    admin_password: Secret | None = None
+    admin_password: SecretInput | None = None
     ssh_public_keys: SshKeys = ()
     subnet_id: SubnetId | None = None
     ports: Annotated[tuple[Port, ...], Field(max_length=MOST_PORTS)] = ()
@@ -231,10 +231,10 @@ class CreateMachine(Request):
         yield from secret_problems(("adminPassword",), self.admin_password)
 
 
-def secret_problems(path: Path, password: Secret | None) -> Iterator[tuple[Path, str]]:
+def secret_problems(path: Path, password: SecretInput | None) -> Iterator[tuple[Path, str]]:
     """Yield what is wrong with a password that no operating system takes; a reference is checked when it is read."""
     if password is not None and password.value is not None:
-        problem = common_password_problem(password.value.get_secret_value())
+        problem = common_password_problem(password.value.reveal())
         if problem is not None:
             yield path, problem
 

@@ -130,7 +130,10 @@ Story = Callable[[World], Awaitable[None]]
 
 
 def run_story(story: Story, folder: Path, *, machines: int = 0, tags: Sequence[str] = ("env=prod",)) -> None:
-    """Run a story before the sample estate, with so many further machines of contoso's in West Europe, which have tags."""
+    """Run a story before the sample estate, with so many further machines of contoso's in West Europe, which have tags.
+
+    Contoso's subscription has a third region, uksouth.
+    """
     log = folder / "simulation.log"
     log.touch()
     virtual.run(_told(story, log, machines, tags))
@@ -138,6 +141,7 @@ def run_story(story: Story, folder: Path, *, machines: int = 0, tags: Sequence[s
 
 async def _told(story: Story, log: Path, machines: int, tags: Sequence[str]) -> None:
     estate: Json = sample_estate(platform().clock.now())
+    next(one for one in estate["subscriptions"] if one["id"] == CONTOSO)["locations"].append("uksouth")
     for number in range(machines):
         _add_machine(estate, f"fleet{number:03}", dict(tag.split("=") for tag in tags))
     app = await MemoryApp.start(platform(), estate, random.Random(1), log)  # noqa: S311  # chance that can be repeated, not a secret
@@ -153,6 +157,9 @@ def _add_machine(estate: Json, name: str, tags: dict[str, str]) -> None:
     disk = machine_id(name).replace("virtualMachines", "disks") + "-os"
     estate["disks"].append({"id": disk, "location": LOCATIONS[0], "sizeGB": 64, "copyMinutes": 25, "coarse": False})
     estate["virtualMachines"].append({"id": machine_id(name), "location": LOCATIONS[0], "disks": [disk], "osType": "Windows", "tags": tags})
+
+
+TWO_TARGETS = [{"region": region, "resourceGroup": "contoso-recovery"} for region in ("northeurope", "uksouth")]
 
 
 def policy(**changes: Any) -> JsonObject:

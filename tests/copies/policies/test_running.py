@@ -1,26 +1,369 @@
-"""Policies from their document to the last copy of a run, in the whole app."""
+"""Policies from their document to the last copy of a run, in the whole app: slots, runs, what they refuse and how they end."""
 
+from collections import Counter
+from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
+import pytest
+
 from shared.clock import from_text
-from tests.copies.policies.kit import World, policy, run_story
+from tests.copies.policies.kit import CONTOSO, TWO_TARGETS, Json, Story, World, machine_id, policy, run_story
+
+pytestmark = pytest.mark.process
+Start = Callable[[Story], None]
 
 
-def test_a_slot_copies_each_vm_once_and_the_run_ends(tmp_path: Path) -> None:
+@pytest.fixture
+def start(tmp_path: Path) -> Start:
+    """Runs a story before an estate with three further machines of contoso's."""
+    return lambda story: run_story(story, tmp_path, machines=3)
+
+
+async def first_slot(world: World, name: str = "daily", **changes: object) -> Json:
+    """Write a policy, let its next slot come, and return its run."""
+    written = await world.put(name, policy(**changes))
+    await world.advance_to(from_text(written["nextSlot"]))
+    (run,) = await world.runs(name)
+    return run
+
+
+async def ended(world: World, run: Json, minutes: float = 30) -> Json:
+    """Return a run once it has ended."""
+    return await world.until_ended(f"/copy-policies/{run['policy']}/runs/{run['id']}", minutes=minutes)
+
+
+async def by_hand(world: World, name: str = "daily", body: object = None) -> Json:
+    """Run a policy now."""
+    answer = await world.call("POST", f"/copy-policies/{name}/run", body)
+    assert answer.status == 202, answer
+    run: Json = answer.body
+    return run
+
+
+# slots
+
+
+def test_a_slot_copies_each_vm_once_and_the_run_ends(start: Start) -> None:
+    async def story(world: World) -> None:
+        run = await first_slot(world)
+        assert (run["trigger"], run["missed"], run["requestedBy"]["kind"]) == ("schedule", None, "system")
+        found = await ended(world, run)
+        assert (found["status"], found["error"], found["percentComplete"]) == ("Succeeded", None, 100)
+        assert found["counts"]["copies"] == {
+            "accepted": 3, "waiting": 0, "copying": 0, "usable": 3, "failed": 0, "canceled": 0, "superseded": 0
+        }  # fmt: skip
+        machines = await world.machines(found)
+        copies = (await world.get("/restore-point-copies?policy=DAILY"))["value"]
+        assert {copy["id"] for copy in copies} == {target["copyId"] for one in machines.values() for target in one["targets"]}
+        assert {(one["policy"], one["run"], one["slot"], one["usable"]) for one in copies} == {("daily", run["id"], run["slot"], True)}
+        assert len(world.effects("/restorePoints/")) == 6  # one restore point and one copy for each VM
+        assert (await world.get("/copy-policies/daily"))["lastRun"] == {"id": run["id"], "slot": run["slot"], "status": "Succeeded"}
+
+    start(story)
+
+
+def test_a_slot_that_fires_again_has_one_run(start: Start) -> None:
+    async def story(world: World) -> None:
+        run = await first_slot(world)
+        for _ in range(3):
+            await world.advance(minutes=1)
+        assert [one["id"] for one in await world.runs("daily")] == [run["id"]]
+        await world.advance(hours=6)
+        assert len(await world.runs("daily")) == 2
+
+    start(story)
+
+
+@pytest.mark.parametrize(("catch_up", "trigger", "status"), [("run", "catchUp", "Running"), ("skip", "catchUp", "Canceled")])
+def test_ten_days_without_power_make_one_run_or_one_record(start: Start, catch_up: str, trigger: str, status: str) -> None:
+    async def story(world: World) -> None:
+        written = await world.put("daily", policy(schedule={"every": "PT6H", "catchUp": catch_up}))
+        await world.advance_to(from_text(written["nextSlot"]) + timedelta(days=10, hours=2))
+        (run,) = await world.runs("daily")
+        found = await world.get(f"/copy-policies/daily/runs/{run['id']}")
+        assert (found["trigger"], found["status"], found["missed"]["count"]) == (trigger, status, 41)
+        assert found["missed"]["first"] == written["nextSlot"]
+        assert (found["error"] or {}).get("code") == (None if catch_up == "run" else "SlotSkipped")
+        await world.advance(minutes=5)
+        assert len(await world.runs("daily")) == 1
+
+    start(story)
+
+
+def test_a_slot_missed_less_than_an_hour_before_the_next_is_recorded(start: Start) -> None:
     async def story(world: World) -> None:
         written = await world.put("daily", policy())
-        assert written["nextSlot"] is not None
+        await world.advance_to(from_text(written["nextSlot"]) + timedelta(hours=5, minutes=30))
+        (run,) = await world.runs("daily")
+        assert (run["status"], run["error"]["code"], run["missed"]["count"]) == ("Canceled", "SlotSkipped", 1)
+
+    start(story)
+
+
+def test_a_change_of_the_document_catches_nothing_up_and_a_disabled_or_paused_policy_has_no_slots(start: Start) -> None:
+    async def story(world: World) -> None:
+        await world.put("daily", policy(enabled=False))
+        await world.advance(hours=20)
+        paused = policy(pausedUntil=(world.now + timedelta(hours=20)).isoformat())
+        written = await world.put("daily", paused)
+        assert from_text(written["nextSlot"]) >= world.now + timedelta(hours=20)
+        await world.advance(hours=19)
         assert await world.runs("daily") == []
         await world.advance_to(from_text(written["nextSlot"]))
         (run,) = await world.runs("daily")
         assert (run["trigger"], run["slot"]) == ("schedule", written["nextSlot"])
-        ended = await world.until_ended(f"/copy-policies/daily/runs/{run['id']}")
-        assert (ended["status"], ended["error"]) == ("Succeeded", None)
-        assert ended["counts"]["copies"]["usable"] == 3
-        machines = await world.machines(ended)
-        assert [one["decision"] for one in machines.values()] == ["copied"] * 3
-        copies = (await world.get("/restore-point-copies?policy=DAILY"))["value"]
-        assert {copy["id"] for copy in copies} == {target["copyId"] for one in machines.values() for target in one["targets"]}
-        assert {(copy["policy"], copy["run"], copy["slot"], copy["usable"]) for copy in copies} == {("daily", run["id"], run["slot"], True)}
 
-    run_story(story, tmp_path, machines=3)
+    start(story)
+
+
+# runs
+
+
+def test_a_run_by_hand_copies_what_is_named_and_a_second_one_under_its_key_is_the_same(start: Start) -> None:
+    async def story(world: World) -> None:
+        await world.put("daily", policy(enabled=False))
+        body, key = {"virtualMachineIds": [machine_id("fleet001")], "reason": "before a change"}, "4f3c5d2e-8a53-4a7e-9d0c-3f9f1c1f5a11"
+        first = await world.call("POST", "/copy-policies/daily/run", body, Repeatability_Request_ID=key)
+        again = await world.call("POST", "/copy-policies/daily/run", body, Repeatability_Request_ID=key)
+        assert (first.status, again.status, again.body["id"]) == (202, 202, first.body["id"])
+        other = await world.call("POST", "/copy-policies/daily/run", {}, Repeatability_Request_ID=key)
+        assert (other.status, other.code) == (409, "RepeatabilityKeyReused")
+        run = await ended(world, first.body)
+        assert (run["status"], run["trigger"], run["slot"], run["reason"]) == ("Succeeded", "manual", None, "before a change")
+        assert list(await world.machines(run)) == ["fleet001"]
+
+    start(story)
+
+
+def test_a_run_of_what_is_not_covered_and_one_beside_another_are_refused(start: Start) -> None:
+    async def story(world: World) -> None:
+        await world.put("daily", policy(enabled=False))
+        refused = await world.call("POST", "/copy-policies/daily/run", {"virtualMachineIds": [machine_id("contoso-web01")]})
+        assert (refused.status, refused.code, refused.targets) == (409, "NotCovered", {machine_id("contoso-web01")})
+        await by_hand(world)
+        busy = await world.call("POST", "/copy-policies/daily/run")
+        assert (busy.status, busy.code) == (409, "ScopeBusy")
+        wrong = await world.call("POST", "/copy-policies/daily/run", {"prune": 1, "limits": {"virtualMachines": 0}})
+        assert (wrong.status, wrong.targets) == (400, {"prune", "limits.virtualMachines"})
+
+    start(story)
+
+
+def test_copies_of_one_vm_to_several_regions_share_a_restore_point(start: Start) -> None:
+    async def story(world: World) -> None:
+        targets = [*TWO_TARGETS, {"region": "westeurope", "resourceGroup": "contoso-recovery"}]
+        run = await ended(world, await first_slot(world, targets=targets))
+        assert (run["status"], run["counts"]["copies"]["usable"]) == ("Succeeded", 6)
+        decisions = {(target["region"], target["code"]) for one in (await world.machines(run)).values() for target in one["targets"]}
+        assert decisions == {("northeurope", None), ("uksouth", None), ("westeurope", "SameRegion")}
+        copies = (await world.get(f"/restore-point-copies?run={run['id']}&top=1000"))["value"]
+        assert len({one["source"]["restorePointId"] for one in copies}) == 3
+        assert len(world.effects("/restorePoints/")) == 9
+
+    start(story)
+
+
+def test_the_guests_failure_makes_a_crash_consistent_restore_point_where_the_policy_says_so(start: Start) -> None:
+    async def story(world: World) -> None:
+        path = "/restorePointCollections/farshore-fleet00[01]-[^/]*/restorePoints/[^/]*$"
+        for code in ("VMAgentStatusCommunicationError", "InternalError"):
+            world.fault("failRestorePoint", method="PUT", path=path, code=code, times=2)
+            consistency = {"fallback": "CrashConsistent"}
+            await world.put("daily", policy(enabled=False, consistency=consistency, targets=TWO_TARGETS))
+            run = await ended(world, await by_hand(world), minutes=10)
+            copies = (await world.get(f"/restore-point-copies?run={run['id']}&top=1000"))["value"]
+            modes = Counter(one["source"]["consistencyMode"] for one in copies if one["usable"])
+            if code == "InternalError":
+                assert modes == {"ApplicationConsistent": 2}
+            else:
+                assert (run["status"], modes) == ("Succeeded", {"CrashConsistent": 4, "ApplicationConsistent": 2})
+            world.app.platform.clear_faults()
+            await world.advance(hours=2)
+
+    start(story)
+
+
+def test_a_newer_copy_of_the_policy_takes_the_place_of_one_that_waits(start: Start) -> None:
+    async def story(world: World) -> None:
+        await world.put("daily", policy(enabled=False, selector={"virtualMachineIds": [machine_id("fleet000")]}))
+        estate = world.app.platform.estate()
+        for disk in estate["disks"]:
+            disk["copyMinutes"] = 60 * 24
+        world.app.platform.replace_estate(estate)
+        runs = []
+        for _ in range(3):
+            runs.append(await by_hand(world))
+            for _ in range(8):
+                await world.advance(minutes=15)
+        first, second, third = [await ended(world, run, minutes=120) for run in runs]
+        assert [run["status"] for run in (first, second, third)] == ["Succeeded"] * 3
+        assert [run["counts"]["copies"]["superseded"] for run in (first, second, third)] == [0, 1, 0]
+        (older,) = (await world.get(f"/restore-point-copies?run={second['id']}"))["value"]
+        (newer,) = (await world.get(f"/restore-point-copies?run={third['id']}"))["value"]
+        assert (older["status"], older["error"]["code"], older["supersededBy"]) == ("Canceled", "Superseded", newer["id"])
+
+    start(story)
+
+
+def test_what_azure_would_refuse_is_skipped_with_the_reason(start: Start) -> None:
+    async def story(world: World) -> None:
+        run = await first_slot(world, selector={"virtualMachineIds": [machine_id(f"contoso-{name}") for name in ("web01", "vault01")]})
+        machines = await world.machines(await ended(world, run))
+        assert machines["contoso-web01"]["decision"] == "copied"
+        assert (machines["contoso-vault01"]["decision"], machines["contoso-vault01"]["code"]) == ("skipped", "NotSupported")
+
+    start(story)
+
+
+def test_of_two_policies_the_one_in_charge_copies_and_the_other_skips(start: Start) -> None:
+    async def story(world: World) -> None:
+        await world.put("night", policy(priority=1, enabled=True))
+        written = await world.put("day", policy())
+        assert [(one["code"], one["target"]) for one in written["warnings"]] == [("Overlap", "night")]
+        run = await ended(world, await by_hand(world, "day"))
+        machines = await world.machines(run)
+        assert {target["code"] for one in machines.values() for target in one["targets"]} == {"CoveredByAnotherPolicy"}
+        assert run["counts"]["skipped"] == 3
+
+    start(story)
+
+
+def test_a_copy_that_fails_in_azure_is_redone_once(start: Start) -> None:
+    async def story(world: World) -> None:
+        world.fault("failCopy", method="PUT", path="fleet001.*northeurope.*/restorePoints/", times=1)
+        world.fault("failCopy", method="PUT", path="fleet002.*northeurope.*/restorePoints/", times=2)
+        run = await ended(world, await first_slot(world))
+        copies = run["counts"]["copies"]
+        assert (run["status"], run["error"]["code"], copies["usable"], copies["failed"]) == ("Failed", "CopiesFailed", 2, 1)
+        machines = await world.machines(run)
+        assert machines["fleet001"]["targets"][0]["outcome"] == "usable"
+        failed = machines["fleet002"]["targets"][0]
+        assert (failed["outcome"], failed["code"]) == ("failed", "CopyFailed")
+        assert [detail["target"] for detail in run["error"]["details"]] == [failed["copyId"]]
+
+    start(story)
+
+
+def test_a_canceled_run_accepts_nothing_more_and_cancels_copies_that_wait(start: Start) -> None:
+    async def story(world: World) -> None:
+        world.fault("throttle", method="PUT", path="fleet.*restorePointCollections", retryAfter=3600)
+        run = await first_slot(world)
+        canceled = await world.call("POST", f"/operations/{run['id']}/cancel")
+        assert canceled.status == 202, canceled
+        await world.advance(minutes=1)
+        found = await world.get(f"/copy-policies/daily/runs/{run['id']}")
+        assert found["status"] == "Canceled"
+        world.app.platform.clear_faults()
+        await world.advance(hours=3)
+        statuses = {one["status"] for one in (await world.get(f"/restore-point-copies?run={run['id']}"))["value"]}
+        assert statuses == {"Canceled"}
+
+    start(story)
+
+
+def test_a_deleted_policy_has_no_more_slots_and_its_run_accepts_nothing_more(start: Start) -> None:
+    async def story(world: World) -> None:
+        await world.put("daily", policy(enabled=False))
+        answer = await world.call("POST", "/copy-policies/daily/run")
+        deleted = await world.call("DELETE", "/copy-policies/daily", If_Match="*")
+        assert deleted.status == 204
+        run = await world.until_ended(f"/copy-policies/daily/runs/{answer.body['id']}")
+        assert (run["status"], run["error"]["code"]) == ("Canceled", "PolicyDeleted")
+        anew = await world.put("daily", policy(enabled=False))
+        assert (anew["revision"], anew["lastRun"]) == (1, None)
+
+    start(story)
+
+
+# nothing looks quiet
+
+
+LISTS = f"{CONTOSO}/providers/Microsoft.Compute"
+LASTS = {"rate": 1, "seed": "s", "duration": "PT12H"}
+UNREADABLE = [
+    {"path": f"{LISTS}/virtualMachines$", "status": 500},
+    {"path": f"{LISTS}/disks$", "status": 403},
+    {"path": "^/subscriptions$", "status": 403},
+]
+
+
+@pytest.mark.parametrize("fault", UNREADABLE, ids=lambda fault: str(fault["path"]).rpartition("/")[2])
+def test_an_inventory_that_is_not_complete_ends_the_run_as_failed_and_deletes_nothing(start: Start, fault: Json) -> None:
+    async def story(world: World) -> None:
+        await world.put("daily", policy(enabled=False, selector={"virtualMachineIds": [machine_id("fleet000")]}))
+        world.fault("error", method="GET", **fault, **LASTS)
+        run = await ended(world, await by_hand(world), minutes=10)
+        assert (run["status"], run["error"]["code"], run["inventory"]["complete"]) == ("Failed", "InventoryIncomplete", False)
+        assert run["error"]["details"]
+        assert [event["data"]["error"]["code"] for event in world.take_events() if event["id"] == f"{run['id']}/terminal"] == [
+            "InventoryIncomplete"
+        ]
+        assert [one for one in world.effects() if one["method"] == "DELETE"] == []
+
+    start(story)
+
+
+def test_a_page_of_the_graph_that_is_missing_ends_the_run_as_failed(start: Start) -> None:
+    async def story(world: World) -> None:
+        await world.put("daily", policy(enabled=False))
+        world.fault("graphPartial", path="ResourceGraph", **LASTS)
+        run = await ended(world, await by_hand(world), minutes=10)
+        assert (run["status"], run["error"]["code"]) == ("Failed", "InventoryIncomplete")
+        assert (run["inventory"]["source"], run["inventory"]["complete"]) == ("resourceGraph", False)
+        assert run["counts"]["copies"]["usable"] == 3, "what was found is copied"
+
+    start(story)
+
+
+def test_both_inventories_select_the_same_and_listing_takes_over_where_the_graph_does_not_answer(start: Start) -> None:
+    async def story(world: World) -> None:
+        everything = {"everything": True, "exclude": {"virtualMachineIds": [machine_id("fleet002")]}}
+        await world.put("daily", policy(enabled=False, selector=everything))
+        by_graph = await world.get("/copy-policies/daily/plan")
+        world.fault("error", method="POST", path="ResourceGraph", status=503, **LASTS)
+        by_listing = await world.get("/copy-policies/daily/plan")
+        assert [plan["inventory"]["source"] for plan in (by_graph, by_listing)] == ["resourceGraph", "listing"]
+        assert (by_graph["hash"], by_graph["value"]) == (by_listing["hash"], by_listing["value"])
+        assert (by_graph["forecast"]["calls"]["graphQueries"], by_listing["forecast"]["calls"]["graphQueries"]) == (1, 0)
+
+    start(story)
+
+
+def test_a_subscription_that_the_identity_lost_ends_the_run_as_failed(start: Start) -> None:
+    async def story(world: World) -> None:
+        await world.put("daily", policy(enabled=False))
+        estate = world.app.platform.estate()
+        for principal in estate["principals"]:
+            principal["roleAssignments"] = [one for one in principal["roleAssignments"] if CONTOSO not in one["scope"]]
+        world.app.platform.replace_estate(estate)
+        run = await ended(world, await by_hand(world), minutes=10)
+        assert (run["status"], run["error"]["code"], run["counts"]["selected"]) == ("Failed", "InventoryIncomplete", 0)
+        assert CONTOSO in {detail["target"] for detail in run["error"]["details"]}
+
+    start(story)
+
+
+def test_a_tag_that_was_removed_from_every_vm_ends_the_run_as_failed(start: Start) -> None:
+    async def story(world: World) -> None:
+        await world.put("daily", policy(enabled=False))
+        estate = world.app.platform.estate()
+        for machine in estate["virtualMachines"]:
+            machine["tags"] = {}
+        world.app.platform.replace_estate(estate)
+        run = await ended(world, await by_hand(world))
+        assert (run["status"], run["error"]["code"], run["counts"]["selected"]) == ("Failed", "TooFewVirtualMachines", 0)
+
+    start(story)
+
+
+def test_a_selector_over_its_cap_ends_the_run_as_failed_and_copies_nothing(start: Start) -> None:
+    async def story(world: World) -> None:
+        await world.put("daily", policy(enabled=False, limits={"virtualMachines": 2}))
+        run = await ended(world, await by_hand(world))
+        assert (run["status"], run["error"]["code"]) == ("Failed", "TooManyVirtualMachines")
+        assert "3" in run["error"]["message"]
+        assert "2" in run["error"]["message"]
+        assert world.effects() == []
+
+    start(story)

@@ -7,6 +7,7 @@ from urllib.parse import quote
 from local.simulation.arm.call import Answer, Call
 from local.simulation.arm.errors import ArmError, invalid_parameter, not_allowed
 from local.simulation.arm.tables import Change
+from local.simulation.common import inputs
 from local.simulation.common.locks import check_write_locks
 from local.simulation.compute import operations
 from local.simulation.compute.disks.bodies import disk_state
@@ -17,6 +18,8 @@ from local.simulation.ids import derived, key, name, parent
 from local.simulation.times import to_text
 
 _LASTS = timedelta(seconds=2)
+#: 60 days, which Azure allows at most.
+LONGEST = 60 * 24 * 3600
 
 
 def begin_access(call: Call) -> Answer:
@@ -26,9 +29,7 @@ def begin_access(call: Call) -> Answer:
     check_idle(row, call)
     if call.body.get("access") not in ("Read", "Write"):
         raise invalid_parameter("The parameter 'access' must be 'Read' or 'Write'.", "access")
-    seconds = call.body.get("durationInSeconds")
-    if not isinstance(seconds, int) or isinstance(seconds, bool) or seconds < 1:
-        raise invalid_parameter("'durationInSeconds' must be a positive number of seconds.", "durationInSeconds")
+    seconds = inputs.whole(call.body.get("durationInSeconds"), "durationInSeconds", 1, LONGEST)
     if row.network_access != "AllowAll":
         raise not_allowed(f"The network access policy of the disk '{name(row.id)}' is {row.network_access}: it cannot be exported.")
     shown = disk_state(row, state.attached_to(row.id, call.now), call.now)

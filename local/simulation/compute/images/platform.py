@@ -79,7 +79,7 @@ def get_version(call: Call) -> Answer:
     properties: Json = {
         "hyperVGeneration": image.generation,
         "architecture": "x64",
-        "osDiskImage": {"operatingSystem": image.os_type, "sizeInGb": image.size_gb},
+        "osDiskImage": {"operatingSystem": image.os_type},
         "dataDiskImages": [],
         "features": [{"name": "SecurityType", "value": "TrustedLaunchSupported"}] if image.trusted_launch else [],
     }

@@ -60,6 +60,12 @@ def machine(row: VirtualMachine, state: ComputeState, now: datetime, *, instance
     return body | {member: row.further[member] for member in BESIDE if member in row.further}
 
 
+def state_only(row: VirtualMachine, now: datetime) -> Json:
+    """Return a machine as a list with `statusOnly` has it."""
+    properties = {"vmId": row.vm_id, "provisioningState": row.provisioning_state(now), "instanceView": machine_view(row, now)}
+    return {"id": row.id, "name": name(row.id), "type": MACHINE, "location": row.location, "properties": properties}
+
+
 def os_profile(row: VirtualMachine) -> Json | None:
     """Return the `osProfile`, without a password; None of a machine that was made from a specialized disk."""
     if row.os_profile is None and row.created_at is not None:

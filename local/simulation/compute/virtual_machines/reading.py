@@ -7,7 +7,7 @@ from local.simulation.compute.machines import VirtualMachine
 from local.simulation.compute.sizes.catalogue import availability_set_sku, find, sizes_in, sku, vm_size
 from local.simulation.compute.sizes.usages import usages
 from local.simulation.compute.state import ComputeState
-from local.simulation.compute.virtual_machines.bodies import machine, machine_view
+from local.simulation.compute.virtual_machines.bodies import machine, machine_view, state_only
 from local.simulation.compute.virtual_machines.changing import existing
 from local.simulation.ids import parent
 from local.simulation.resources.models import ResourcesState
@@ -26,11 +26,11 @@ def get_view(call: Call) -> Answer:
 
 
 def list_machines(call: Call) -> Answer:
-    """`VirtualMachines_List` and `VirtualMachines_ListAll`."""
-    view = (call.choice("$expand", "instanceView") or call.choice("statusOnly", "true", "false")) in ("instanceView", "true")
+    """`VirtualMachines_List` and `VirtualMachines_ListAll`; with `statusOnly` the state of each, and nothing of its model."""
+    status, view = call.choice("statusOnly", "true", "false") == "true", call.choice("$expand", "instanceView") is not None
     state = call.world.of(ComputeState)
     rows = [row for row in within(call, state.machines.values()) if not row.gone(call.now)]
-    return page(call, rows, lambda row: machine(row, state, call.now, instance_view=view))
+    return page(call, rows, lambda row: state_only(row, call.now) if status else machine(row, state, call.now, instance_view=view))
 
 
 def list_sizes_of(call: Call) -> Answer:

@@ -43,7 +43,7 @@ class Looks:
         targets, decided = await asyncio.gather(
             _in_time(self._targets(tenant, document)), _in_time(self.deciding.decide(tenant, name, document, RunRequest()))
         )
-        warnings = list(_warnings(document, decided)) if decided is not None else []
+        warnings = list(warnings_of(document, decided)) if decided is not None else []
         if targets is None or decided is None or not decided.inventory.complete:
             message = "Azure did not answer everything in time. The policy is stored; a run reads it again."
             warnings.insert(0, PolicyWarning(code=WarningCode.NOT_CHECKED, message=message))
@@ -80,7 +80,8 @@ class Looks:
         return problems, warnings
 
 
-def _warnings(document: PolicyDocument, decided: Decided) -> Iterator[PolicyWarning]:
+def warnings_of(document: PolicyDocument, decided: Decided) -> Iterator[PolicyWarning]:
+    """Yield the warnings that follow from what a run would do now."""
     if decided.bounds.error is RunError.TOO_MANY_VIRTUAL_MACHINES:
         return  # the plan shows it as the error of the run
     if decided.inventory.complete and not decided.covered:

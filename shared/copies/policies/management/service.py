@@ -4,15 +4,19 @@ from dataclasses import dataclass
 
 from shared.access.principal import Principal, not_found
 from shared.access.registry import Registry
+from shared.audit.answers import AuditTrail
 from shared.clock import Clock, Ids
 from shared.copies.policies.document import PolicyDocument
 from shared.copies.policies.management.answers import LastRun, PolicyBody, etag_of, policy_body
 from shared.copies.policies.management.looks import Looks
 from shared.copies.policies.management.ownership import require_own
+from shared.copies.policies.management.trail import PolicyTrail
+from shared.copies.policies.plans.answers import PlanBody
+from shared.copies.policies.plans.service import Plans
 from shared.copies.policies.reading import policy_name, read_policy
 from shared.copies.policies.records.record import PolicyRecord
 from shared.copies.policies.records.store import MOST_POLICIES, PolicyStore, StoredPolicy
-from shared.copies.policies.runs.request import stored_run
+from shared.copies.policies.runs.request import RunRequest, stored_run
 from shared.copies.policies.warnings import PolicyWarning
 from shared.errors import ErrorCode, Problem, Refused
 from shared.operations.model.models import Actor
@@ -41,6 +45,8 @@ class Policies:
 
     store: PolicyStore
     looks: Looks
+    plans: Plans
+    trail: PolicyTrail
     registry: Registry
     operations: Store
     clock: Clock
@@ -92,6 +98,7 @@ class Policies:
             standing = etag_of(found.record.document) if found is not None else None
             write = decide_put(condition, standing, etag_of(document))
             if found is not None and write is Write.NOTHING:
+                await self.trail.written(None, found.record)  # where a crash came between the two writes
                 return WrittenPolicy(await self.body_of(found), created=False)
             looked = await self.looks.look(tenant, found.record.name if found is not None else name, document)
             if looked.problems:
@@ -100,10 +107,23 @@ class Policies:
                 await self._require_room(tenant)
             record = self._record(found, tenant, name, document, looked.warnings, actor)
             try:
-                return WrittenPolicy(await self.body_of(await self._write(found, record)), created=found is None)
+                written = await self._write(found, record)
             except Conflict:
                 continue
+            await self.trail.written(found.record if found is not None else None, record)
+            return WrittenPolicy(await self.body_of(written), created=found is None)
         raise _changing()
+
+    async def dry_run(self, tenant: str, name: str, sent: SentBody) -> PlanBody:
+        """Return the plan of a document, and store nothing; refuses as `put`, but for its conditions."""
+        document = await self.read(tenant, name, sent)
+        standing = await self.store.get(tenant, name)
+        shown = standing.record.name if standing is not None else name
+        looked = await self.looks.look(tenant, shown, document)
+        if looked.problems:
+            raise refused_by_azure(looked.problems)
+        decided = looked.decided or await self.looks.deciding.decide(tenant, shown, document, RunRequest())
+        return await self.plans.of_document(shown, standing, document, decided)
 
     async def read(self, tenant: str, name: str, sent: SentBody) -> PolicyDocument:
         """Return the document of a request; refuses with `InvalidRequest`, and `NotFound` for what is another tenant's."""
@@ -112,7 +132,12 @@ class Policies:
         await require_own(self.registry, tenant, document)
         return document
 
-    async def delete(self, tenant: str, name: str, condition: Condition) -> None:
+    async def is_written(self, tenant: str, name: str, sent: SentBody) -> bool:
+        """Return whether a policy is stored as it was sent; refuses a wrong document as `put`."""
+        document, found = await self.read(tenant, name, sent), await self.store.get(tenant, name)
+        return found is not None and etag_of(found.record.document) == etag_of(document)
+
+    async def delete(self, tenant: str, name: str, condition: Condition, actor: Actor) -> None:
         """Delete a policy; nothing in Azure is deleted. Refuses with `NotFound`, 428 without a condition, 412."""
         for _ in range(_TRIES):
             found = await self.find(tenant, name)
@@ -121,12 +146,17 @@ class Policies:
                 standing = etag_of(found.record.document)
                 raise Refused(ErrorCode.PRECONDITION_REQUIRED, message, target="If-Match", beside={"etag": standing})
             check_delete(condition, etag_of(found.record.document))
+            await self.trail.deleted(found.record, actor)
             try:
                 await self.store.delete(found)
             except Conflict:
                 continue
             return
         raise _changing()
+
+    async def audit(self, tenant: str, name: str, policy_id: str | None) -> AuditTrail:
+        """Return the trail of a policy, by its id also of one that was deleted; refuses with `NotFound`."""
+        return await self.trail.of(tenant, name, policy_id or (await self.find(tenant, name)).record.id)
 
     async def body_of(self, policy: StoredPolicy) -> PolicyBody:
         """Return a policy as callers see it, with its next slot and its last run."""

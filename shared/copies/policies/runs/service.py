@@ -4,7 +4,9 @@ import asyncio
 from dataclasses import dataclass
 
 from shared.access.principal import not_found
+from shared.audit.answers import AuditDetail
 from shared.copies.kinds import RUN
+from shared.copies.policies.management.trail import PolicyTrail
 from shared.copies.policies.records.store import PolicyStore, StoredPolicy
 from shared.copies.policies.runs.claim import policy_lock
 from shared.copies.policies.runs.items import ItemFilter, RunItem, RunItems
@@ -56,6 +58,7 @@ class Runs:
     deciding: Deciding
     acceptance: Acceptance
     store: Store
+    trail: PolicyTrail
 
     async def start(self, start: StartRun) -> Accepted:
         """Accept a run by hand, or find the one that this request became earlier.
@@ -82,6 +85,8 @@ class Runs:
         await self._require_covered(start)
         accepted = await self.acceptance.accept(new)
         await self._note(start.policy, accepted.operation.id)
+        limits = start.request.limits.model_dump(mode="json", by_alias=True, exclude_none=True)
+        await self.trail.run(record, accepted.operation.id, start.actor, start.request.reason, AuditDetail(after=limits))
         return accepted
 
     async def _require_covered(self, start: StartRun) -> None:

@@ -1,0 +1,1 @@
+"""Key Vault: secrets of the estate's vaults, below `/_keyvault/{name}`."""

@@ -1,0 +1,107 @@
+"""Which Azure Pack subscription is whose: one row for each installation and subscription (docs/design/data-centers.md, "Storage").
+
+The row is inserted if it is absent, so that two tenants never both own a subscription, and a PUT of a tenant never touches it.
+"""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+from shared.operations.model.identity import short_hash
+from shared.storage.tables import Conflict, Found, Table
+
+TABLE: Final = "azurePackSubscriptions"
+
+
+class Access(StrEnum):
+    """How a subscription is reached."""
+
+    PROVIDER = "provider"
+    """With the installation's sign-in."""
+    CERTIFICATE = "certificate"
+    """With an imported certificate."""
+
+
+@dataclass(frozen=True, slots=True)
+class MappedSubscription:
+    """A subscription of an installation that is a tenant's; `data_center` is None where it was imported."""
+
+    id: str
+    installation: str
+    tenant: str
+    name: str
+    access: Access
+    data_center: str | None = None
+
+
+class AzurePackSubscriptions:
+    """Reads and writes the rows. Errors of storage are raised as the SDK raises them."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    async def get(self, installation: str, subscription: str) -> MappedSubscription | None:
+        """Return whose a subscription is, or None."""
+        found = await self._table.get(*_key(installation, subscription))
+        return _read(found) if found is not None else None
+
+    async def add(self, mapped: MappedSubscription) -> MappedSubscription:
+        """Write a row unless there is one, and return what is there."""
+        partition, row = _key(mapped.installation, mapped.id)
+        entity: dict[str, Any] = {
+            "PartitionKey": partition, "RowKey": row, "v": 1, "id": mapped.id.lower(), "installation": mapped.installation,
+            "tenant": mapped.tenant, "name": mapped.name, "access": str(mapped.access), "orderedAs": mapped.data_center or "",
+        }  # fmt: skip
+        await self._table.upsert(
+            {"PartitionKey": f"tenant|{short_hash(mapped.tenant)}", "RowKey": f"{partition}|{row}", "v": 1, **_names(entity)}
+        )
+        try:
+            await self._table.insert(entity)
+        except Conflict:
+            return await self.get(mapped.installation, mapped.id) or mapped
+        return mapped
+
+    async def remove(self, installation: str, subscription: str, tenant: str) -> None:
+        """Remove a tenant's row; one that is gone or another's is left."""
+        partition, row = _key(installation, subscription)
+        found = await self._table.get(partition, row)
+        if found is not None and found.entity["tenant"] == tenant:
+            await self._table.delete(partition, row, found.etag)
+        await self._table.delete(f"tenant|{short_hash(tenant)}", f"{partition}|{row}")
+
+    async def of_tenant(self, tenant: str) -> AsyncIterator[MappedSubscription]:
+        """Return a tenant's subscriptions."""
+        filters, parameters = "PartitionKey eq @partition", {"partition": f"tenant|{short_hash(tenant)}"}
+        async for found in self._table.range(filters, parameters=parameters):
+            mapped = await self.get(str(found.entity["installation"]), str(found.entity["id"]))
+            if mapped is not None and mapped.tenant == tenant:
+                yield mapped
+
+    async def any_of_tenant(self, tenant: str) -> bool:
+        """Return whether a tenant has a subscription."""
+        async for _ in self.of_tenant(tenant):
+            return True
+        return False
+
+    async def any_of_installation(self, installation: str) -> MappedSubscription | None:
+        """Return a subscription of an installation that is somebody's, or None."""
+        filters, parameters = "PartitionKey eq @partition", {"partition": _key(installation, "")[0]}
+        async for found in self._table.range(filters, parameters=parameters, limit=1):
+            return _read(found)
+        return None
+
+
+def _names(entity: dict[str, Any]) -> dict[str, Any]:
+    return {name: entity[name] for name in ("id", "installation")}
+
+
+def _key(installation: str, subscription: str) -> tuple[str, str]:
+    return f"installation|{installation}", subscription.lower()
+
+
+def _read(found: Found) -> MappedSubscription:
+    text = {name: str(found.entity.get(name) or "") for name in ("id", "installation", "tenant", "name", "access", "orderedAs")}
+    return MappedSubscription(
+        text["id"], text["installation"], text["tenant"], text["name"], Access(text["access"]), text["orderedAs"] or None
+    )

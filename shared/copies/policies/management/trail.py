@@ -1,0 +1,46 @@
+"""The audit trail of a policy, by the policy's id: it outlives the policy."""
+
+from dataclasses import dataclass
+
+from shared.access.principal import not_found
+from shared.audit.answers import AuditDetail, AuditTrail
+from shared.audit.trails import AuditTrails
+from shared.copies.policies.records.record import PolicyRecord
+from shared.operations.model.models import Actor
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyTrail:
+    """Appends to and reads the trails of policies."""
+
+    trails: AuditTrails
+
+    async def written(self, before: PolicyRecord | None, after: PolicyRecord) -> None:
+        """Record a change, once for each revision."""
+        detail = AuditDetail(
+            policy=after.name,
+            tenant=after.tenant,
+            revision=after.revision,
+            before=before.document.as_json() if before is not None else None,
+            after=after.document.as_json(),
+        )
+        event = "created" if after.revision == 1 else "changed"
+        await self.trails.append(after.id, f"revision/{after.revision}", after.changed_by, event, detail)
+
+    async def deleted(self, record: PolicyRecord, by: Actor) -> None:
+        """Record a deletion, before it takes effect."""
+        detail = AuditDetail(policy=record.name, tenant=record.tenant, revision=record.revision, before=record.document.as_json())
+        await self.trails.append(record.id, f"deleted/{record.revision}", by, "deleted", detail)
+
+    async def run(self, record: PolicyRecord, run: str, by: Actor, reason: str | None, sent: AuditDetail) -> None:
+        """Record a run that a person started, with its limits."""
+        detail = sent.model_copy(update={"policy": record.name, "tenant": record.tenant, "revision": record.revision, "reason": reason})
+        await self.trails.append(record.id, f"run/{run}", by, "run", detail)
+
+    async def of(self, tenant: str, name: str, policy_id: str) -> AuditTrail:
+        """Return the trail of a policy, also of one that was deleted; refuses with `NotFound` another tenant's, or of another name."""
+        trail = await self.trails.trail(policy_id)
+        first = trail.value[0].detail if trail.value else None
+        if first is None or first.tenant != tenant or (first.policy or "").lower() != name.lower():
+            raise not_found(f"copy policy '{name}'")
+        return trail

@@ -1,0 +1,222 @@
+"""Plans a run: its own code without its writes, and the forecast of what it takes.
+
+Pages of a plan are of one moment: a continuation names the decisions by their digest. The next page decides anew, and is refused where the
+world has changed or 15 minutes have passed.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from shared.arm.reading import id_key
+from shared.clock import Clock, from_text, to_text
+from shared.copies.inventory.facts import InventoryMachine
+from shared.copies.policies.document import PolicyDocument, Target
+from shared.copies.policies.forecast import FullBecause
+from shared.copies.policies.management.answers import etag_of
+from shared.copies.policies.management.looks import warnings_of
+from shared.copies.policies.plans.answers import (
+    Forecast,
+    ForecastCalls,
+    FullCopy,
+    LastChain,
+    PlanBody,
+    PlanLimit,
+    PlannedMachine,
+    PlannedTarget,
+    PlanSummary,
+)
+from shared.copies.policies.plans.chains import ChainForecast, ChainForecasts, by_place
+from shared.copies.policies.plans.counting import MachineCalls, TargetCalls, calls_of
+from shared.copies.policies.records.store import StoredPolicy
+from shared.copies.policies.runs.deciding import Decided
+from shared.copies.policies.runs.items import Decision, RunItem
+from shared.copies.policies.runs.reading import Deciding
+from shared.copies.policies.runs.request import RunRequest
+from shared.copies.policies.runs.state import RunInventory
+from shared.web.documents import wrong
+from shared.web.lists import Page
+
+LIVES = timedelta(minutes=15)
+"""How long the continuation of a plan may be used."""
+_DAY = timedelta(days=1)
+_LISTS = 3
+"""Reads of an inventory by listing, for each subscription: VMs, disks, collections."""
+_LARGEST_PAGE = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A page of a plan, and where the next one begins after, None at the end."""
+
+    body: PlanBody
+    last: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Plans:
+    """Plans runs; `share` is the part of Azure's budget that is spent."""
+
+    deciding: Deciding
+    chains: ChainForecasts
+    clock: Clock
+    share: float
+
+    async def of(self, policy: StoredPolicy, page: Page) -> Plan:
+        """Return a page of the plan of a policy's next run; raises `CallFailure` where a VM that it names cannot be read."""
+        record = policy.record
+        decided = await self.deciding.decide(record.tenant, record.name, record.document, RunRequest())
+        slot = record.next_slot(self.clock.now(), policy.deciding)
+        return await self._plan(record.name, record.id, record.document, etag_of(record.document), slot, decided, page)
+
+    async def of_document(self, name: str, standing: StoredPolicy | None, document: PolicyDocument, decided: Decided) -> PlanBody:
+        """Return the plan of a document that is not stored, as a dry run shows it: its first 1,000 VMs."""
+        etag = etag_of(standing.record.document) if standing is not None else None
+        policy_id = standing.record.id if standing is not None else ""
+        slot = document.schedule.rule().next_slot(self.clock.now()) if document.enabled else None
+        return (await self._plan(name, policy_id, document, etag, slot, decided, Page(_LARGEST_PAGE, None))).body
+
+    async def _plan(
+        self, name: str, policy_id: str, document: PolicyDocument, etag: str | None, slot: datetime | None, decided: Decided, page: Page
+    ) -> Plan:
+        now, inventory = self.clock.now(), decided.inventory
+        after = _after(page.after, decided.hash, now)
+        rest = [item for item in decided.items if after is None or item.key > after]
+        forecasts = await self.chains.of(_copied(document, decided), policy_id)
+        places = by_place(forecasts)
+        body = PlanBody(
+            policy=name,
+            etag=etag,
+            generated_at=now,
+            slot=slot,
+            inventory=RunInventory(
+                source=inventory.source, taken_at=inventory.taken_at, complete=inventory.complete, problems=inventory.problems
+            ),
+            hash=decided.hash,
+            summary=_summary(decided),
+            limits=_limits(document, decided),
+            warnings=tuple(warnings_of(document, decided)),
+            forecast=_forecast(forecasts, decided, self.share),
+            value=tuple(_machine(item, places) for item in rest[: page.top]),
+        )
+        following = rest[page.top - 1] if len(rest) > page.top else None
+        return Plan(body, f"{decided.hash} {to_text(_began(page.after, now))} {following.key}" if following is not None else None)
+
+
+def _after(continuation: str | None, digest: str, now: datetime) -> str | None:
+    """Return the key after which a page begins; refuses with `InvalidRequest` one of other decisions, or of more than 15 minutes ago."""
+    if continuation is None:
+        return None
+    known, began, key = continuation.split(" ", 2)
+    if known != digest or now - from_text(began) > LIVES:
+        raise wrong("continuation", "The plan has changed, or is more than 15 minutes old. Start over.")
+    return key
+
+
+def _began(continuation: str | None, now: datetime) -> datetime:
+    return now if continuation is None else from_text(continuation.split(" ", 2)[1])
+
+
+def _copied(document: PolicyDocument, decided: Decided) -> list[tuple[InventoryMachine, Sequence[Target]]]:
+    """Return the VMs that are copied, each with the targets that it is copied to."""
+    targets, machines = {target.region: target for target in document.targets}, {one.key: one for one in decided.inventory.machines}
+    copied = [item for item in decided.items if item.decision is Decision.COPIED]
+    return [
+        (machines[item.vm.key], [targets[one.region] for one in item.targets if one.decision is Decision.COPIED])
+        for item in copied
+        if item.vm.key in machines
+    ]
+
+
+def _machine(item: RunItem, places: Mapping[tuple[str, str], ChainForecast]) -> PlannedMachine:
+    targets = []
+    for target in item.targets:
+        found = places.get((item.vm.key, target.region))
+        targets.append(
+            PlannedTarget(
+                region=target.region,
+                decision=target.decision,
+                code=target.code,
+                message=target.message,
+                size_gb=found.machine.facts.size_gb if found is not None else None,
+                full=found.full if found is not None else None,
+                because=(FullBecause.FIRST_COPY,) if found is not None and found.full else (),
+                supersedes=found.supersedes if found is not None else None,
+                expected=found.expected if found is not None else None,
+            )
+        )
+    return PlannedMachine(
+        virtual_machine_id=item.virtual_machine_id, decision=item.decision, code=item.code, message=item.message, targets=tuple(targets)
+    )
+
+
+def _summary(decided: Decided) -> PlanSummary:
+    copies = sum(target.decision is Decision.COPIED for item in decided.items for target in item.targets)
+    skipped = sum(item.decision is Decision.SKIPPED for item in decided.items)
+    return PlanSummary(virtual_machines=len(decided.items), copies=copies, skipped=skipped, deletions=0, held=0)
+
+
+def _limits(document: PolicyDocument, decided: Decided) -> tuple[PlanLimit, ...]:
+    limits = document.limits
+    return (
+        PlanLimit(name="virtualMachines", limit=limits.virtual_machines, would=decided.covered),
+        PlanLimit(name="minimumVirtualMachines", limit=limits.minimum_virtual_machines, would=decided.covered),
+    )
+
+
+def _forecast(forecasts: Sequence[ChainForecast], decided: Decided, share: float) -> Forecast:
+    full, incremental = 0, 0
+    whole: list[FullCopy] = []
+    for one in forecasts:
+        for disk in one.machine.facts.disks:
+            full, incremental = (full + (disk.size_gb or 0), incremental) if one.full else (full, incremental + (disk.size_gb or 0))
+            if one.full:
+                whole.append(
+                    FullCopy(
+                        virtual_machine_id=str(one.machine.machine.id),
+                        region=one.target.region,
+                        disk=disk.id or disk.name,
+                        gb=disk.size_gb,
+                        because=FullBecause.FIRST_COPY,
+                    )
+                )
+    last = max(forecasts, key=lambda one: one.done_at, default=None)
+    return Forecast(
+        calls=_calls(forecasts, decided, share),
+        chains=len(forecasts),
+        chain_days=round(sum((one.adds for one in forecasts), timedelta()) / _DAY, 3),
+        last_chain_done=LastChain(virtual_machine_id=str(last.machine.machine.id), region=last.target.region, at=last.done_at)
+        if last is not None
+        else None,
+        full_gb=full,
+        incremental_gb_at_most=incremental,
+        full_copies=tuple(whole[:_LARGEST_PAGE]),
+    )
+
+
+def _calls(forecasts: Sequence[ChainForecast], decided: Decided, share: float) -> ForecastCalls:
+    inventory = decided.inventory
+    listed = dict.fromkeys(inventory.listed, _LISTS)
+    grouped: dict[str, list[ChainForecast]] = {}
+    for one in forecasts:
+        grouped.setdefault(one.machine.key, []).append(one)
+    machines = [
+        MachineCalls(
+            subscription=of_one[0].machine.machine.id.subscription_id,
+            disks=len(of_one[0].machine.facts.disks),
+            has_collection=inventory.has_collection(of_one[0].machine.machine),
+            targets=tuple(
+                TargetCalls(one.collection.subscription_id, id_key(str(one.collection)) in inventory.collections, one.expected)
+                for one in of_one
+            ),
+        )
+        for of_one in grouped.values()
+    ]
+    by_subscription = calls_of(machines, listed, share)
+    return ForecastCalls(
+        reads=sum(one.reads for one in by_subscription) + 1,  # the list of the subscriptions
+        writes=sum(one.writes for one in by_subscription),
+        deletes=sum(one.deletes for one in by_subscription),
+        graph_queries=inventory.graph_queries,
+        by_subscription=by_subscription,
+    )

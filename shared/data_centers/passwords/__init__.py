@@ -1,0 +1,1 @@
+"""The passwords of data centers' users, and the links that show each once."""

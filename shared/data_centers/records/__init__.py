@@ -1,0 +1,1 @@
+"""Data centers as they are stored."""

@@ -1,0 +1,1 @@
+"""The steps of operations on data centers."""

@@ -1,0 +1,1 @@
+"""How installations are reached: connections, the accounts service, and what their errors mean."""

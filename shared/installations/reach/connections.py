@@ -1,0 +1,163 @@
+"""How the app reaches installations: one set of transports and one sign-in for each, made anew when its document changes.
+
+A process reads a document at most once in 50 s, so that a change is used by every instance within a minute. Credentials that a directory
+refused are noted in the installation's row: no instance tries them again for 15 minutes, or until the document changes.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+
+from shared.azure_pack.admin.client import AdminClient, Via
+from shared.azure_pack.authorization import BearerAuthorization, SignIn, Token, TokenCache
+from shared.azure_pack.connection import Proxy, TlsOptions
+from shared.azure_pack.errors import AzurePackError, Cause, ErrorKind
+from shared.azure_pack.sign_in.passwords import AdfsSignIn, qualified
+from shared.azure_pack.sign_in.windows import WindowsSignIn
+from shared.azure_pack.tenant import TenantClient
+from shared.azure_pack.transport import Transport
+from shared.azure_pack.vmm.client import Vmm
+from shared.clock import Clock, to_text
+from shared.errors import CallFailure, ErrorCode, FailureKind
+from shared.installations.document import InstallationRequest, MachinesVia
+from shared.installations.reach.accounts import AccountsHook
+from shared.installations.secrets import Vault
+from shared.installations.store import InstallationRecord, InstallationStore
+from shared.reads.cache import ReadCache
+
+KEPT_SECONDS: Final = 50.0
+_TIMEOUT: Final = 25.0
+"""Seconds for one call: less than an effect may take."""
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """An installation and the clients that reach it."""
+
+    name: str
+    tag: str
+    settings: InstallationRequest
+    admin: AdminClient
+    sign_in: TokenCache
+    transports: tuple[Transport, ...]
+    hook: AccountsHook | None
+
+    def machines(self, subscription: UUID, user: str) -> Vmm:
+        """Return the machines of a subscription, as the document has it; `user` is the subscription's account administrator."""
+        access = self.settings.machines
+        if access.via is MachinesVia.TENANT_API and self.settings.tenant_api is not None:
+            on_behalf = BearerAuthorization(self.sign_in, user)
+            return TenantClient(self.settings.tenant_api, self.transports[0], on_behalf).machines(subscription)
+        via = Via.ADMIN if access.via is MachinesVia.ADMIN else Via.ADMIN_SUBSCRIPTION
+        return self.admin.machines(subscription, via, update=access.update)
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await asyncio.gather(*(one.close() for one in self.transports))
+
+
+class Connections:
+    """The connections of this process, by installation."""
+
+    def __init__(self, store: InstallationStore, secrets: Vault, clock: Clock) -> None:
+        self._store = store
+        self._secrets = secrets
+        self._clock = clock
+        self._records: ReadCache[InstallationRecord | None] = ReadCache(clock, KEPT_SECONDS)
+        self._open: dict[str, Connection] = {}
+
+    async def get(self, name: str) -> Connection | None:
+        """Return the connection of an installation, None where there is no such installation."""
+        record = await self._records.get(name, lambda: self._store.get(name))
+        return await self.of(record) if record is not None else None
+
+    async def of(self, record: InstallationRecord) -> Connection:
+        """Return the connection of a record; a former one of another document is left to the calls that use it."""
+        known = self._open.get(record.name)
+        if known is not None and known.tag == record.tag:
+            return known
+        made = await self._make(record)
+        return self._open.setdefault(record.name, made) if known is None else self._replaced(record.name, made)
+
+    def forget(self) -> None:
+        """Read every document anew, after a write by this process."""
+        self._records.forget()
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await asyncio.gather(*(one.close() for one in self._open.values()))
+        self._open.clear()
+
+    def _replaced(self, name: str, made: Connection) -> Connection:
+        self._open[name] = made
+        return made
+
+    async def _make(self, record: InstallationRecord) -> Connection:
+        settings, proxy = record.installation.settings, await self._proxy(record.installation.settings)
+        tls = TlsOptions(settings.tls.ca_bundle, settings.tls.server_name, 1 if settings.tls.security_level == 1 else 2)
+        elsewhere = TlsOptions(settings.tls.ca_bundle, None, tls.security_level)
+        api = Transport(tls=tls, proxy=proxy, in_flight=settings.calls.in_flight, timeout=_TIMEOUT, now=self._clock.wall)
+        site = Transport(tls=elsewhere, proxy=proxy, in_flight=settings.calls.in_flight, timeout=_TIMEOUT, now=self._clock.wall)
+        sign_in = TokenCache(_Guarded(self._signing_in(settings, site), self._store, record), self._clock.wall)
+        principal = qualified(settings.sign_in.domain, settings.sign_in.user_name)
+        hook = None
+        if settings.accounts.url is not None and settings.accounts.token is not None:
+            hook = AccountsHook(settings.accounts.url, self._fetch(settings.accounts.token.key_vault_secret_id), site)
+        admin = AdminClient(settings.admin_api, api, BearerAuthorization(sign_in, principal))
+        return Connection(record.name, record.tag, settings, admin, sign_in, (api, site), hook)
+
+    def _signing_in(self, settings: InstallationRequest, transport: Transport) -> SignIn:
+        given = settings.sign_in
+        kind = WindowsSignIn if given.mode == "windows" else AdfsSignIn
+        password = self._fetch(given.password.key_vault_secret_id or "")
+        return kind(given.windows_auth_endpoint, given.domain, given.user_name, password, transport, self._clock.wall, given.realm)
+
+    async def _proxy(self, settings: InstallationRequest) -> Proxy | None:
+        if settings.proxy is None:
+            return None
+        if settings.proxy.credentials is None:
+            return Proxy(settings.proxy.url)
+        fetch = self._fetch(settings.proxy.credentials.key_vault_secret_id)
+        user = (await fetch()).partition(":")[0]
+
+        async def password() -> str:
+            return (await fetch()).partition(":")[2]
+
+        return Proxy(settings.proxy.url, user, password)
+
+    def _fetch(self, reference: str) -> Callable[[], Awaitable[str]]:
+        async def fetch() -> str:
+            found = await self._secrets.read(reference)
+            if found is None:
+                message = f"The secret {reference} of the installation was not found in Key Vault. Write the installation anew."
+                raise CallFailure(FailureKind.THROTTLED, code=ErrorCode.SIGN_IN_FAILED, message=message)
+            return found.reveal()
+
+        return fetch
+
+
+@dataclass(frozen=True, slots=True)
+class _Guarded:
+    """A sign-in that no instance repeats while the directory's refusal is fresh: it would lock the account."""
+
+    inner: SignIn
+    store: InstallationStore
+    record: InstallationRecord
+
+    async def issue(self) -> Token:
+        """Sign in; raises `AzurePackError`."""
+        until = await self.store.refused_until(self.record.name, self.record.tag)
+        if until is not None:
+            message = (
+                f"The sign-in at the installation '{self.record.name}' was refused. It is not tried again before {to_text(until)}, "
+                "unless the installation's document changes."
+            )
+            raise AzurePackError(ErrorKind.SIGN_IN, str(Cause.CREDENTIALS), message, sent=False)
+        try:
+            return await self.inner.issue()
+        except AzurePackError as error:
+            if error.cause is Cause.CREDENTIALS:
+                await self.store.note_refusal(self.record.name, self.record.tag)
+            raise

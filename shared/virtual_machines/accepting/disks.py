@@ -1,0 +1,120 @@
+"""Accepts changes of a machine's data disks."""
+
+from dataclasses import dataclass, replace
+
+from shared.access.principal import not_found
+from shared.errors import CallFailure, ErrorCode, FailureKind, Refused, refusal_of
+from shared.operations.accepting.acceptance import Acceptance
+from shared.operations.model.models import JsonObject, Operation
+from shared.virtual_machines.accepting.changes import ChangeRequest, MachineChanges, managed_elsewhere
+from shared.virtual_machines.accepting.creations import disk_lock
+from shared.virtual_machines.creation.context import DiskFacts
+from shared.virtual_machines.creation.reading import require_own_disk
+from shared.virtual_machines.facts import AttachedDisk, MachineFacts
+from shared.virtual_machines.gateway import gateway_of
+from shared.virtual_machines.reading.asking import reading_azure
+from shared.virtual_machines.reading.machines import lock_of
+from shared.virtual_machines.requests.changes import ModifyDataDisk, RemoveDataDisk
+from shared.virtual_machines.requests.machine import DataDisk
+from shared.virtual_machines.resource_manager.resources import ResourceManagerResources
+from shared.virtual_machines.rules.disks import caching_problem
+from shared.virtual_machines.rules.power import PowerState
+from shared.virtual_machines.steps.disks import disk_id_of, growth_problem
+from shared.web.documents import wrong
+
+
+@dataclass(frozen=True, slots=True)
+class DiskChanges:
+    """Accepts data disks that are added, changed and removed."""
+
+    acceptance: Acceptance
+    changes: MachineChanges
+    resources: ResourceManagerResources
+
+    async def add(self, request: ChangeRequest, disk: DataDisk) -> Operation:
+        """Accept a data disk; refuses with `LunTaken`, `DiskInUse`, `NotFound`, `ManagedElsewhere`."""
+        require_own_disk(request.tenant, disk)
+        known = await self.acceptance.known(request.as_operation())
+        if known is not None:
+            return known
+        facts = await self._machine(request)
+        if disk.lun is not None and any(one.lun == disk.lun for one in facts.data_disks):
+            raise Refused(ErrorCode.LUN_TAKEN, f"The LUN {disk.lun} is taken. Choose another one, or leave it out.", target="lun")
+        locks = [lock_of(facts.resource)]
+        if disk.existing is not None:
+            wanted = disk_id_of(disk.existing, facts.resource)
+            if wanted.subscription_id not in request.tenant.subscriptions:
+                raise not_found(f"disk '{disk.existing}'", target="existing")
+            found = await self._disk(str(wanted))
+            if found is None:
+                raise not_found(f"disk '{disk.existing}'", target="existing")
+            if found.attached_to is not None or found.state.lower() not in {"unattached", ""}:
+                raise Refused(ErrorCode.DISK_IN_USE, f"The disk is in use: its state is {found.state}.", target="existing")
+            locks.append(disk_lock(wanted))
+        return await self._accept(request, facts, {}, locks)
+
+    async def modify(self, request: ChangeRequest, lun: int, change: ModifyDataDisk) -> Operation:
+        """Accept a change of a data disk; refuses with `NotFound`, `NeedsInterruption`, `NeedsDetach`, 400 for a smaller size."""
+        known = await self.acceptance.known(request.as_operation())
+        if known is not None:
+            return known
+        facts = await self._machine(request)
+        disk = _on(facts, lun)
+        standing = await self._disk(disk.id or "")
+        now_gb = standing.size_gb if standing is not None else disk.size_gb or 0
+        if change.size_gb is not None:
+            problem = growth_problem(now_gb, change.size_gb)
+            if problem is not None:
+                raise wrong("sizeGB", problem.message) if problem.code == ErrorCode.INVALID_REQUEST else refusal_of(problem)
+        if change.caching is not None and change.caching != disk.caching:
+            if (reason := caching_problem(change.caching, change.size_gb or now_gb)) is not None:
+                raise wrong("caching", reason)
+            if facts.power_state is PowerState.RUNNING and not change.accept_interruption:
+                message = "Changing the caching detaches the disk of the running machine for a moment. Send acceptInterruption to allow it."
+                raise Refused(ErrorCode.NEEDS_INTERRUPTION, message, target="caching")
+        return await self._accept(request, facts, {"lun": lun, "disk": disk.id}, [lock_of(facts.resource)])
+
+    async def remove(self, request: ChangeRequest, lun: int, removal: RemoveDataDisk, *, confirmed: bool = False) -> Operation:
+        """Accept the removal of a data disk; refuses with `NotFound`, and with 400 a confirmation that is not the disk's name.
+
+        Messages are `confirmed`: they name the disk.
+        """
+        known = await self.acceptance.known(request.as_operation())
+        if known is not None:
+            return known
+        facts = await self._machine(request)
+        disk = _on(facts, lun)
+        if removal.delete_disk and not confirmed and (removal.confirm or "").lower() != disk.name.lower():
+            raise wrong("confirm", "This must be the disk's name, to confirm its deletion.")
+        return await self._accept(request, facts, {"lun": lun, "disk": disk.id}, [lock_of(facts.resource)])
+
+    async def _machine(self, request: ChangeRequest) -> MachineFacts:
+        gateway = gateway_of(self.changes.gateways, request.tenant)
+        _, facts = await self.changes.look(gateway, request)
+        if facts is None:
+            raise Refused(ErrorCode.SERVICE_UNAVAILABLE, "Azure does not answer at present. Send the request again later.", retry_after=5)
+        if facts.is_managed_elsewhere:
+            raise managed_elsewhere(facts)
+        return facts
+
+    async def _disk(self, disk: str) -> DiskFacts | None:
+        try:
+            async with reading_azure():
+                body = await self.resources.get_by_text(disk)
+        except CallFailure as failure:
+            if failure.kind is not FailureKind.NOT_FOUND:
+                raise
+            return None
+        return DiskFacts.from_arm(body) if body is not None else None
+
+    async def _accept(self, request: ChangeRequest, facts: MachineFacts, data: JsonObject, locks: list[str]) -> Operation:
+        new = replace(request.as_operation(), data={"machine": facts.id, **data}, locks=tuple(locks))
+        return (await self.acceptance.accept(new)).operation
+
+
+def _on(facts: MachineFacts, lun: int) -> AttachedDisk:
+    """Return the disk on a LUN; refuses with `NotFound`."""
+    found = next((disk for disk in facts.data_disks if disk.lun == lun), None)
+    if found is None:
+        raise not_found(f"data disk '{lun}'")
+    return found

@@ -1,0 +1,73 @@
+"""Assembles the capability `virtual_machines` from the core."""
+
+from shared.access.plans import HostingPlans
+from shared.access.records.tenant import Backend
+from shared.capability import Core, Parts
+from shared.virtual_machines.accepting.changes import MachineChanges
+from shared.virtual_machines.accepting.creations import MachineCreations
+from shared.virtual_machines.accepting.disks import DiskChanges
+from shared.virtual_machines.accepting.estate import EstateChanges
+from shared.virtual_machines.accepting.ports import PortChanges
+from shared.virtual_machines.accepting.updates import MachineUpdates
+from shared.virtual_machines.creation.reading import CreationReader
+from shared.virtual_machines.kinds import VIRTUAL_MACHINE
+from shared.virtual_machines.messages import MESSAGES
+from shared.virtual_machines.reading.estate import EstateReader
+from shared.virtual_machines.reading.machines import MachineReader
+from shared.virtual_machines.reading.ports import PortReader
+from shared.virtual_machines.resource_manager.catalogue import Catalogue
+from shared.virtual_machines.resource_manager.machines import ResourceManagerMachines
+from shared.virtual_machines.resource_manager.resources import ResourceManagerResources
+from shared.virtual_machines.steps.creating import CreationSteps
+from shared.virtual_machines.steps.deleting import DeletionSteps
+from shared.virtual_machines.steps.disks import DiskSteps
+from shared.virtual_machines.steps.estate import EstateSteps
+from shared.virtual_machines.steps.making import Making
+from shared.virtual_machines.steps.ports import PortSteps
+from shared.virtual_machines.steps.power import PowerSteps
+from shared.virtual_machines.steps.tidying import TidyingSteps
+from shared.virtual_machines.steps.updating import UpdateSteps
+from shared.virtual_machines.workflow import MachineChecks, MachineSteps, machine_workflow
+
+
+def assemble(core: Core) -> Parts:
+    """Return the services, the workflow and the messages of virtual machines."""
+    gateways = {Backend.RESOURCE_MANAGER: ResourceManagerMachines(core.clients)}
+    plans = HostingPlans(core.registry_table, core.clock, core.ids)
+    resources = ResourceManagerResources(core.clients)
+    catalogue = Catalogue(core.clients, core.clock)
+    reader = CreationReader(resources, catalogue, plans)
+    machine_reader = MachineReader(gateways, plans, core.locks, core.store)
+    port_reader = PortReader(gateways, resources, machine_reader)
+    making = Making(resources, core.clock, core.timings)
+    steps = MachineSteps(
+        power=PowerSteps(gateways, core.clock, core.timings),
+        creation=CreationSteps(gateways, reader, making, core.registry, core.locks, core.secrets, core.clock, core.timings),
+        deletion=DeletionSteps(gateways, resources, core.clock, core.timings),
+        tidying=TidyingSteps(making, core.locks, core.clock),
+        disks=DiskSteps(gateways, making, core.clock, core.timings),
+        estate=EstateSteps(gateways, making, core.clock, core.timings),
+        updates=UpdateSteps(gateways, making, core.clock, core.timings),
+        ports=PortSteps(gateways, port_reader, making, core.locks, core.clock, core.timings),
+    )
+    changes = MachineChanges(core.acceptance, core.commands, core.locks, gateways)
+    creations = MachineCreations(core.acceptance, core.locks, gateways, reader, core.secret_references)
+    estate = EstateReader(gateways, resources, catalogue, plans)
+    estate_changes = EstateChanges(core.acceptance, changes, estate)
+    disk_changes = DiskChanges(core.acceptance, changes, resources)
+    return Parts(
+        services=(
+            machine_reader,
+            changes,
+            creations,
+            estate,
+            disk_changes,
+            estate_changes,
+            MachineUpdates(core.acceptance, changes, machine_reader, catalogue),
+            port_reader,
+            PortChanges(core.acceptance, changes, machine_reader, port_reader),
+        ),
+        workflows={VIRTUAL_MACHINE.name: machine_workflow(steps, MachineChecks(gateways, core.clock))},
+        messages=MESSAGES,
+        resolvers={VIRTUAL_MACHINE.name: changes.resolve},
+    )

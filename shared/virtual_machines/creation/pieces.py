@@ -1,0 +1,57 @@
+"""The pieces that an operation makes in Azure or removes, as its record keeps them."""
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+from pydantic.alias_generators import to_camel
+
+from shared.arm.ids import ResourceId
+from shared.values.stored import StoredView
+from shared.virtual_machines.rules.leftovers import Part
+
+OPERATION_TAG = "farshore-operation"
+TENANT_TAG = "farshore-tenant"
+
+
+class Piece(BaseModel):
+    """One thing in Azure: `body` is what makes it; pieces of a lower `stage` come first.
+
+    `existing` is true for what was there before: it is changed (`grow_to`, a disk's size in GB), and never deleted. `only_new` makes Azure
+    refuse a PUT over another one. `named` is true where the caller chose the name, so that another's may be there. `tagged` is false for
+    child resources and OS disks, which are known by their name alone. `reason` is why it could not be deleted.
+    """
+
+    model_config = ConfigDict(extra="allow", frozen=True, alias_generator=to_camel, populate_by_name=True, defer_build=True)
+
+    part: Part
+    id: str
+    stage: int = 0
+    body: dict[str, Any] = {}
+    existing: bool = False
+    grow_to: int | None = None
+    only_new: bool = False
+    named: bool = False
+    tagged: bool = True
+    ready: bool = False
+    gone: bool = False
+    keep: bool = False
+    reason: str | None = None
+
+    @property
+    def resource(self) -> ResourceId:
+        """The ARM id."""
+        return ResourceId.parse(self.id)
+
+
+class PiecesDetail(StoredView):
+    """What the record of an operation keeps of its pieces, and of the machine that it makes; no answer shows it."""
+
+    pieces: tuple[Piece, ...] = ()
+    machine: dict[str, Any] | None = None
+    warnings: tuple[str, ...] = ()
+
+    def replace(self, number: int, **changes: object) -> None:
+        """Change one piece."""
+        pieces = list(self.pieces)
+        pieces[number] = pieces[number].model_copy(update=changes)
+        self.pieces = tuple(pieces)

@@ -1,0 +1,215 @@
+"""Reads what a request for a machine is checked against: the registry, the hosting plan, and Azure."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from shared.access.plans import HostingPlans
+from shared.access.principal import not_found
+from shared.access.records.plan import HostingPlan
+from shared.access.records.tenant import Tenant
+from shared.arm.ids import ResourceId
+from shared.errors import ErrorCode, Refused
+from shared.values.reading import Json, an_object, same_text, text
+from shared.virtual_machines.creation.context import FOR_TAG, BalancerFacts, CreationContext, DiskFacts, SetFacts
+from shared.virtual_machines.facts import tags_of
+from shared.virtual_machines.requests.machine import BlobSource, CreateMachine, DataDisk, DiskSource, MarketplaceImage
+from shared.virtual_machines.resource_manager.catalogue import Catalogue, ImageFacts
+from shared.virtual_machines.resource_manager.resources import ResourceManagerResources
+from shared.virtual_machines.rules.sizes import azure_size
+from shared.web.documents import wrong
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a machine is to be: a service of the tenant."""
+
+    subscription_id: str
+    service: str
+    region: str
+
+    def id_of(self, provider: str, kind: str, name: str) -> ResourceId:
+        """Return the id of a resource in the service."""
+        return ResourceId.parse(f"/subscriptions/{self.subscription_id}/resourceGroups/{self.service}/providers/{provider}/{kind}/{name}")
+
+    def machine(self, name: str) -> ResourceId:
+        """Return the id of a machine in the service."""
+        return self.id_of("Microsoft.Compute", "virtualMachines", name)
+
+
+@dataclass(frozen=True, slots=True)
+class CreationReader:
+    """Reads for creations. Failures of Azure are `CallFailure`; what the request names wrongly is `Refused`."""
+
+    resources: ResourceManagerResources
+    catalogue: Catalogue
+    plans: HostingPlans
+
+    async def place(self, tenant: Tenant, request: CreateMachine) -> Place:
+        """Return the service of a request; refuses with 400 a missing subscription, with `NotFound` another's, and a missing service."""
+        subscription = subscription_of_body(tenant, request.subscription_id)
+        body = await self.resources.group(subscription, request.service)
+        if body is None or text(body, "managedBy") is not None:
+            raise not_found(f"service '{request.service}'", target="service")
+        return Place(subscription, text(body, "name") or request.service, _region(body))
+
+    async def plan(self, tenant: Tenant) -> HostingPlan | None:
+        """Return the hosting plan that a tenant is on, or None."""
+        record = await self.plans.get(tenant.plan) if tenant.plan is not None else None
+        return record.plan if record is not None and not record.deleted else None
+
+    async def context(self, tenant: Tenant, request: CreateMachine, place: Place) -> CreationContext:
+        """Return everything that a request is checked against; refuses with `NotFound` what belongs to another tenant."""
+        require_own(tenant, request)
+        plan = await self.plan(tenant)
+        region = request.region or place.region
+        machine = place.machine(request.name)
+        subnet = request.subnet_id or _registered_subnet(tenant, place.subscription_id, region)
+        system = request.os_disk.existing
+        named = [(number, disk.existing) for number, disk in enumerate(request.data_disks) if disk.existing is not None]
+        locations, here, found, network = await asyncio.gather(
+            self.catalogue.locations(place.subscription_id),
+            self.catalogue.region(place.subscription_id, region),
+            self.resources.get(machine),
+            self._network(subnet),
+        )
+        image, os_disk, disks, sets = await asyncio.gather(
+            self.image(tenant, plan, place, region, request),
+            self._disk(tenant, place, system, "osDisk.existing"),
+            asyncio.gather(*(self._disk(tenant, place, name, f"dataDisks[{number}].existing") for number, name in named)),
+            self._sets(place, request),
+        )
+        deployment = next((one for one in sets if request.deployment and _is_named(one, request.deployment.name)), None)
+        owner = deployment.id if deployment is not None else str(machine)
+        subnet_body, subnet_region = network
+        return CreationContext(
+            subscription_id=place.subscription_id,
+            service=place.service,
+            service_region=place.region,
+            region=region,
+            region_known=region in locations,
+            plan=plan,
+            here=here,
+            size=azure_size(plan.sizes if plan is not None else (), request.size),
+            name_taken=found is not None,
+            image=image,
+            os_disk=os_disk,
+            existing={number: disk for (number, _), disk in zip(named, disks, strict=True)},
+            subnet_id=subnet,
+            subnet_region=subnet_region,
+            has_outbound=bool(an_object(subnet_body, "natGateway") or an_object(subnet_body, "routeTable")),
+            deployment=deployment,
+            slot_holder=_holder(sets, request),
+            balancer=await self.balancer(place, owner) if request.ports and (deployment or not request.deployment) else None,
+        )
+
+    async def balancer(self, place: Place, owner: str) -> BalancerFacts | None:
+        """Return the balancer that Farshore made for an availability set or a machine, or None."""
+        listed = await self.resources.within(place.id_of("Microsoft.Network", "loadBalancers", "any"))
+        return next((BalancerFacts.from_arm(one) for one in listed if same_text(tags_of(one).get(FOR_TAG), owner)), None)
+
+    async def image(self, tenant: Tenant, plan: HostingPlan | None, place: Place, region: str, request: CreateMachine) -> ImageFacts | None:
+        """Return the image that a request names, None where there is none, or the request has an existing disk."""
+        wanted = request.image
+        if wanted is None:
+            return None
+        if isinstance(wanted, MarketplaceImage):
+            if plan is not None and plan.images:
+                raise wrong("image", "The hosting plan offers images by name. Send one of their names.")
+            return await self.catalogue.platform_image(place.subscription_id, region, wanted.model_dump())
+        offered = next((one for one in plan.images if same_text(one.name, wanted)), None) if plan is not None else None
+        if offered is not None:
+            if "publisher" not in offered.reference:
+                raise Refused(ErrorCode.NOT_OFFERED, "Images of a gallery are not offered yet. Choose another one.", target="image")
+            return await self.catalogue.platform_image(place.subscription_id, region, dict(offered.reference))
+        if "/" in wanted:
+            return await self.catalogue.managed_image(_own(tenant, wanted, "image"))
+        found = await self.catalogue.images_named(place.subscription_id, wanted)
+        if len(found) > 1:
+            raise Refused(ErrorCode.AMBIGUOUS_NAME, f"Several images have the name '{wanted}'. Send the ARM id of one.", target="image")
+        return await self.catalogue.managed_image(found[0]) if found else None
+
+    async def _disk(self, tenant: Tenant, place: Place, named: str | None, target: str) -> DiskFacts | None:
+        if named is None:
+            return None
+        disk = _own(tenant, named, target) if "/" in named else place.id_of("Microsoft.Compute", "disks", named)
+        body = await self.resources.get(disk)
+        return DiskFacts.from_arm(body) if body is not None else None
+
+    async def _network(self, subnet: str | None) -> tuple[Json, str | None]:
+        """Return a subnet's document and the region of its network; an empty one and None where it does not exist."""
+        if subnet is None:
+            return {}, None
+        found = ResourceId.parse(subnet)
+        network, body = await asyncio.gather(self.resources.get(found.parent or found), self.resources.get(found))
+        return an_object(body or {}, "properties"), _region(network) if network is not None and body is not None else None
+
+    async def _sets(self, place: Place, request: CreateMachine) -> tuple[SetFacts, ...]:
+        if request.deployment is None:
+            return ()
+        listed = await self.resources.within(place.id_of("Microsoft.Compute", "availabilitySets", "any"))
+        return tuple(SetFacts.from_arm(one) for one in listed)
+
+
+def subscription_of_body(tenant: Tenant, wanted: str | None) -> str:
+    """Return the subscription of a request: the one that it names, else the tenant's only one."""
+    if wanted is not None:
+        if wanted not in tenant.subscriptions:
+            raise not_found(f"subscription '{wanted}'", target="subscriptionId")
+        return wanted
+    if len(tenant.subscriptions) != 1:
+        raise wrong("subscriptionId", f"The tenant has {len(tenant.subscriptions)} subscriptions. Name one of them.")
+    return tenant.subscriptions[0]
+
+
+def require_own(tenant: Tenant, request: CreateMachine) -> None:
+    """Refuse with `NotFound` what a body names and the tenant does not own: sources of disks, blobs, the subnet."""
+    for number, disk in enumerate(request.data_disks):
+        require_own_disk(tenant, disk, f"dataDisks[{number}].")
+    if request.subnet_id is not None:
+        _own(tenant, request.subnet_id, "subnetId")
+
+
+def require_own_disk(tenant: Tenant, disk: DataDisk, prefix: str = "") -> None:
+    """Refuse with `NotFound` the source of a disk that is not the tenant's; `prefix` is where the disk is in the body."""
+    if disk.source is not None:
+        require_own_source(tenant, disk.source, prefix)
+
+
+def require_own_source(tenant: Tenant, source: BlobSource | DiskSource, prefix: str = "") -> None:
+    """Refuse with `NotFound` a source of a disk or an image that is not the tenant's."""
+    if isinstance(source, DiskSource):
+        _own(tenant, source.id, f"{prefix}source.id")
+    if isinstance(source, BlobSource):
+        account = source.storage_account_id
+        if account.lower() not in {one.lower() for one in tenant.storage_accounts}:
+            raise not_found(f"storage account '{account}'", target=f"{prefix}source.storageAccountId")
+
+
+def _own(tenant: Tenant, given: str, target: str) -> ResourceId:
+    found = ResourceId.parse(given)
+    if found.subscription_id not in tenant.subscriptions:
+        raise not_found(f"{found.type} '{given}'", target=target)
+    return found
+
+
+def _registered_subnet(tenant: Tenant, subscription: str, region: str) -> str | None:
+    of_region = (one.subnet_id for one in tenant.networks if one.region == region)
+    return next((one for one in of_region if ResourceId.parse(one).subscription_id == subscription), None)
+
+
+def _holder(sets: tuple[SetFacts, ...], request: CreateMachine) -> str | None:
+    """Return the name of another deployment that has the wanted slot; one that exists keeps its own."""
+    wanted = request.deployment
+    if wanted is None or any(_is_named(one, wanted.name) for one in sets):
+        return None
+    slot = wanted.slot or "Production"
+    return next((one.id.rpartition("/")[2] for one in sets if one.slot == slot), None)
+
+
+def _is_named(found: SetFacts, name: str) -> bool:
+    return same_text(found.id.rpartition("/")[2], name)
+
+
+def _region(body: Mapping[str, object]) -> str:
+    return "".join((text(body, "location") or "").split()).lower()

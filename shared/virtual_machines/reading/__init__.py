@@ -1,0 +1,1 @@
+"""Lists and reads of what tenants have: Azure is asked, nothing is stored."""

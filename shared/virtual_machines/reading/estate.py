@@ -1,0 +1,222 @@
+"""Lists and reads of services, deployments, sizes, networks, images and disks."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from shared.access.plans import HostingPlans
+from shared.access.principal import not_found
+from shared.access.records.plan import HostingPlan
+from shared.access.records.tenant import Tenant
+from shared.arm.ids import ResourceId
+from shared.arm.reading import own_id, resource_id
+from shared.errors import ErrorCode, Problem, Refused
+from shared.values.reading import Json, an_object, last_segment, same_text, text
+from shared.virtual_machines.creation.context import FOR_TAG, BalancerFacts, SetFacts
+from shared.virtual_machines.facts import tags_of
+from shared.virtual_machines.gateway import Gateways, gateway_of
+from shared.virtual_machines.listed import (
+    Deployment,
+    Disk,
+    Image,
+    ImageKind,
+    Network,
+    Service,
+    Size,
+    deployment_of,
+    disk_of,
+    image_of,
+    network_of,
+    plan_image,
+    service_of,
+    size_of,
+)
+from shared.virtual_machines.reading.asking import reading_azure
+from shared.virtual_machines.reading.pages import page_of_places
+from shared.virtual_machines.reading.places import subscriptions_of
+from shared.virtual_machines.resource_manager.catalogue import Catalogue
+from shared.virtual_machines.resource_manager.resources import ResourceManagerResources
+from shared.virtual_machines.rules.sizes import offered_sizes
+from shared.web.documents import wrong
+from shared.web.lists import Page
+
+_PLAN = "plan"
+"""The place in a list of images that holds those of the hosting plan."""
+DISK_TYPE = "Microsoft.Compute/disks"
+IMAGE_TYPE = "Microsoft.Compute/images"
+
+
+@dataclass(frozen=True, slots=True)
+class EstateReader:
+    """Reads what tenants have beside machines."""
+
+    gateways: Gateways
+    resources: ResourceManagerResources
+    catalogue: Catalogue
+    plans: HostingPlans
+
+    async def services(self, tenant: Tenant, query: Mapping[str, str], page: Page) -> tuple[list[Service], str | None]:
+        """Return a page of a tenant's services."""
+        gateway_of(self.gateways, tenant)
+
+        async def read(subscription: str) -> list[Service]:
+            return [service_of(one) for one in await self.resources.groups(subscription) if text(one, "managedBy") is None]
+
+        return await page_of_places(subscriptions_of(tenant, query.get("subscriptionId")), read, _by_name, page)
+
+    async def service(self, tenant: Tenant, name: str, query: Mapping[str, str]) -> Service:
+        """Return one service; refuses with `NotFound`, `AmbiguousName`."""
+        gateway_of(self.gateways, tenant)
+        async with reading_azure():
+            return service_of((await self._groups(tenant, name, query))[1])
+
+    async def deployments(self, tenant: Tenant, service: str, query: Mapping[str, str]) -> list[Deployment]:
+        """Return the deployments of a service, by name."""
+        gateway = gateway_of(self.gateways, tenant)
+        async with reading_azure():
+            subscription, group = await self._groups(tenant, service, query)
+            name = text(group, "name") or service
+            sets, balancers, machines = await asyncio.gather(
+                self.resources.within(_in(subscription, name, "Microsoft.Compute/availabilitySets")),
+                self.resources.within(_in(subscription, name, "Microsoft.Network/loadBalancers")),
+                gateway.machines(subscription),
+            )
+            found = []
+            for one in (SetFacts.from_arm(body) for body in sets):
+                if query.get("slot") in {None, one.slot}:
+                    members = tuple(machine for machine in machines if same_text(machine.availability_set, one.id))
+                    balancer = next((b for b in balancers if same_text(tags_of(b).get(FOR_TAG), one.id)), None)
+                    facts = BalancerFacts.from_arm(balancer) if balancer is not None else None
+                    found.append(deployment_of(one, members, facts, await self.public_ip(facts)))
+        return sorted(found, key=lambda one: one.name.lower())
+
+    async def deployment(self, tenant: Tenant, service: str, name: str, query: Mapping[str, str]) -> Deployment:
+        """Return one deployment; refuses with `NotFound`."""
+        found = next((one for one in await self.deployments(tenant, service, query) if same_text(one.name, name)), None)
+        if found is None:
+            raise not_found(f"deployment '{name}'")
+        return found
+
+    async def public_ip(self, balancer: BalancerFacts | None) -> str | None:
+        """Return the public address of a balancer."""
+        if balancer is None or balancer.address is None:
+            return None
+        body = await self.resources.get(ResourceId.parse(balancer.address))
+        return text(an_object(body or {}, "properties"), "ipAddress")
+
+    async def sizes(self, tenant: Tenant, query: Mapping[str, str]) -> list[Size]:
+        """Return the sizes that a tenant can choose in a region, by default its own."""
+        gateway_of(self.gateways, tenant)
+        region = "".join((query.get("region") or tenant.region or "").split()).lower()
+        if not region.isalnum():
+            raise wrong("region", "Name the region whose sizes are listed.")
+        subscriptions = subscriptions_of(tenant, query.get("subscriptionId"))
+        if not subscriptions:
+            return []
+        plan = await self.plan(tenant)
+        async with reading_azure():
+            here = await self.catalogue.region(subscriptions[0], region)
+        found = [size_of(one) for one in offered_sizes(plan.sizes if plan is not None else (), here.sizes)]
+        return sorted(found, key=lambda one: one.name.lower())
+
+    async def networks(self, tenant: Tenant, query: Mapping[str, str]) -> list[Network]:
+        """Return the registry's networks of a tenant, with their free addresses."""
+        gateway_of(self.gateways, tenant)
+        region = query.get("region")
+        wanted = [one for one in tenant.networks if region is None or one.region == "".join(region.split()).lower()]
+        async with reading_azure():
+            bodies = await asyncio.gather(*(self.resources.get(ResourceId.parse(one.subnet_id)) for one in wanted))
+        return [network_of(one.region, one.subnet_id, body) for one, body in zip(wanted, bodies, strict=True)]
+
+    async def images(self, tenant: Tenant, query: Mapping[str, str], page: Page) -> tuple[list[Image], str | None]:
+        """Return a page of the images that a tenant can use: the hosting plan's, then its own by subscription."""
+        gateway_of(self.gateways, tenant)
+        kind, region = query.get("kind"), query.get("region")
+        own = subscriptions_of(tenant, query.get("subscriptionId")) if kind != ImageKind.PLAN else ()
+        of_plan = await self._plan_images(tenant) if kind != ImageKind.OWN and "subscriptionId" not in query else []
+        places = ((_PLAN,) if of_plan else ()) + own
+
+        async def read(place: str) -> list[Image]:
+            if place == _PLAN:
+                return of_plan
+            found = [image_of(one) for one in await self.resources.in_subscription(place, IMAGE_TYPE)]
+            return [one for one in found if region is None or one.region == "".join(region.split()).lower()]
+
+        return await page_of_places(places, read, _by_name, page)
+
+    async def image(self, tenant: Tenant, name: str, query: Mapping[str, str]) -> Image:
+        """Return one image; the hosting plan's comes first. Refuses with `NotFound`, `AmbiguousName`."""
+        gateway_of(self.gateways, tenant)
+        of_plan = next((one for one in await self._plan_images(tenant) if same_text(one.name, name)), None)
+        if of_plan is not None:
+            return of_plan
+        async with reading_azure():
+            return image_of(await self.named(tenant, IMAGE_TYPE, "image", name, query))
+
+    async def disks(self, tenant: Tenant, query: Mapping[str, str], page: Page) -> tuple[list[Disk], str | None]:
+        """Return a page of a tenant's disks."""
+        gateway_of(self.gateways, tenant)
+        state, region = query.get("state"), query.get("region")
+
+        async def read(subscription: str) -> list[Disk]:
+            found = [disk_of(one) for one in await self.resources.in_subscription(subscription, DISK_TYPE)]
+            in_region = [one for one in found if region is None or one.region == "".join(region.split()).lower()]
+            return [one for one in in_region if state is None or same_text(one.state, state)]
+
+        return await page_of_places(subscriptions_of(tenant, query.get("subscriptionId")), read, _by_name, page)
+
+    async def disk(self, tenant: Tenant, name: str, query: Mapping[str, str]) -> Disk:
+        """Return one disk; refuses with `NotFound`, `AmbiguousName`."""
+        gateway_of(self.gateways, tenant)
+        async with reading_azure():
+            return disk_of(await self.named(tenant, DISK_TYPE, "disk", name, query))
+
+    async def named(self, tenant: Tenant, type_: str, kind: str, name: str, query: Mapping[str, str]) -> Json:
+        """Return the document of a tenant's resource of a name; refuses with `NotFound`, `AmbiguousName`."""
+        subscriptions = subscriptions_of(tenant, query.get("subscriptionId"))
+        lists = await asyncio.gather(*(self.resources.in_subscription(one, type_) for one in subscriptions))
+        found = [one for listed in lists for one in listed if same_text(last_segment(own_id(one)), name)]
+        service = query.get("service")
+        found = [one for one in found if service is None or same_text(ResourceId.parse(own_id(one)).resource_group, service)]
+        if not found:
+            raise not_found(f"{kind} '{name}'")
+        return _only(found, name)
+
+    async def plan(self, tenant: Tenant) -> HostingPlan | None:
+        """Return the hosting plan that a tenant is on, or None."""
+        record = await self.plans.get(tenant.plan) if tenant.plan is not None else None
+        return record.plan if record is not None and not record.deleted else None
+
+    async def _plan_images(self, tenant: Tenant) -> list[Image]:
+        plan = await self.plan(tenant)
+        return [plan_image(one.name, one.label, dict(one.reference)) for one in plan.images] if plan is not None else []
+
+    async def _groups(self, tenant: Tenant, name: str, query: Mapping[str, str]) -> tuple[str, Json]:
+        """Return the subscription and the document of the service of a name; refuses with `NotFound`, `AmbiguousName`."""
+        if not all(character.isalnum() or character in "_().-" for character in name):
+            raise not_found(f"service '{name}'")
+        subscriptions = subscriptions_of(tenant, query.get("subscriptionId"))
+        bodies = await asyncio.gather(*(self.resources.group(one, name) for one in subscriptions))
+        found = [(one, body) for one, body in zip(subscriptions, bodies, strict=True) if body is not None and not text(body, "managedBy")]
+        if not found:
+            raise not_found(f"service '{name}'")
+        _only([body for _, body in found], name)
+        return found[0]
+
+
+def _only(found: Sequence[Json], name: str) -> Json:
+    if len(found) > 1:
+        ids = sorted(resource_id(one, "id") or text(one, "id") or "" for one in found)
+        details = [Problem(ErrorCode.AMBIGUOUS_NAME, f"One is {one}.", one) for one in ids]
+        message = f"Several have the name '{name}'. Add service and subscriptionId to the query."
+        raise Refused(ErrorCode.AMBIGUOUS_NAME, message, target=name, details=details)
+    return found[0]
+
+
+def _by_name(row: Service | Image | Disk) -> tuple[str, str]:
+    key = row.subscription_id if isinstance(row, Service) else row.id or row.name
+    return row.name.lower(), key.lower()
+
+
+def _in(subscription: str, group: str, type_: str) -> ResourceId:
+    return ResourceId.parse(f"/subscriptions/{subscription}/resourceGroups/{group}/providers/{type_}/any")

@@ -1,0 +1,265 @@
+"""The creation of a machine (docs/design/virtual-machines.md, "Steps").
+
+beginning ► admitting ► preparing ► creating ► provisioning (checks) ► finishingCreation
+                └───────────┴──────────┴───────────┴► tidying   (what was made is removed)
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from shared.access.principal import not_found
+from shared.access.records.tenant import Backend
+from shared.access.registry import Registry
+from shared.arm.failures import code_of, problem_of_call, refusal_problem
+from shared.clock import Clock
+from shared.errors import CallFailure, ErrorCode, FailureKind, Problem, Refused
+from shared.operations.accepting.locks import Locks
+from shared.operations.model.models import Intent, Operation, Status
+from shared.operations.model.rows import Active
+from shared.operations.running.claims import Claim
+from shared.operations.running.effects import Absent, Effect, Started
+from shared.operations.running.outcomes import Checked, End, Follow, Next, Outcome, Unread, Wait
+from shared.operations.timings import Timings
+from shared.secrets.keeper import Secrets, not_readable
+from shared.values.absence import BETWEEN_LOOKS, not_shown
+from shared.values.hidden import Hidden
+from shared.virtual_machines.creation.checks import check_creation
+from shared.virtual_machines.creation.pieces import OPERATION_TAG, PiecesDetail
+from shared.virtual_machines.creation.planning import LATER, plan_creation
+from shared.virtual_machines.creation.reading import CreationReader, Place
+from shared.virtual_machines.facts import MachineFacts
+from shared.virtual_machines.gateway import Gateways, MachineGateway
+from shared.virtual_machines.requests.machine import CreateMachine
+from shared.virtual_machines.results import result_of
+from shared.virtual_machines.rules.names import OsType
+from shared.virtual_machines.rules.passwords import password_problem
+from shared.virtual_machines.rules.power import Provisioning
+from shared.virtual_machines.state import MachineState
+from shared.virtual_machines.steps.following import group_of, judge_absence, next_read, read_all, state_of, unread
+from shared.virtual_machines.steps.making import Failed, Making
+
+ADMITTING = "admitting"
+PREPARING = "preparing"
+CREATING = "creating"
+PROVISIONING = "provisioning"
+FINISHING = "finishingCreation"
+TIDYING = "tidying"
+_CREATE = "createMachine"
+_LOCK_WAIT = timedelta(seconds=10)
+_TIMED_OUT = "osprovisioningtimedout"
+_STILL_COMES_UP = timedelta(minutes=60)
+"""How long a machine may still come up after OSProvisioningTimedOut (Azure's documentation, "Troubleshoot provisioning")."""
+_HARMLESS = "it is sent with If-None-Match, and what is there under the name is compared by its tag"
+_TARGETS: Mapping[str, str] = {
+    "vmsize": "size", "osdisk.disksizegb": "osDisk.sizeGB", "imagereference": "image", "adminpassword": "adminPassword",
+    "adminusername": "adminUsername", "computername": "computerName", "networkprofile": "subnetId", "zones": "zone",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class CreationSteps:
+    """The steps of a creation, but for `tidying`, which deletions share."""
+
+    gateways: Gateways
+    reader: CreationReader
+    making: Making
+    registry: Registry
+    locks: Locks
+    secrets: Secrets
+    clock: Clock
+    timings: Timings
+
+    async def admitting(self, claim: Claim) -> Outcome:
+        """Check the request against Azure as it is now, and plan what is made; machines of one deployment take turns."""
+        state, request = MachineState.of(claim.data), request_of(claim.operation)
+        tenant = await self.registry.by_name(claim.row.tenant)
+        if tenant is None:
+            return End(Status.FAILED, not_found(f"tenant '{claim.row.tenant}'").problem, result_of(state))
+        try:
+            place = await self.reader.place(tenant, request)
+            for lock in locks_of(request, place):
+                if await self.locks.take([lock], claim.id) is not None:
+                    return Wait(self.clock.now() + _LOCK_WAIT)
+                claim.hold(lock)
+            context = await self.reader.context(tenant, request, place)
+            check_creation(request, context)
+        except Refused as refused:
+            if refused.code is ErrorCode.NOT_FOUND:  # Azure also answers 404 for what is there
+                state.absence = not_shown(state.absence, self.clock.now())
+                if not state.absence.lasts_long_enough(self.clock.now()):
+                    return Wait(self.clock.now() + BETWEEN_LOOKS)
+            return End(Status.FAILED, refused.problem, result_of(state))
+        plan, detail = plan_creation(request, context, claim.id, claim.row.tenant), PiecesDetail.of(claim.detail)
+        detail.pieces, detail.machine, detail.warnings = plan.pieces, plan.machine, plan.warnings
+        state.os_type = os_type_in(plan.machine, context.image.os_type if context.image is not None else None)
+        return Next(PREPARING)
+
+    async def preparing(self, claim: Claim) -> Outcome:
+        """Make everything that the machine needs."""
+        detail, state = PiecesDetail.of(claim.detail), MachineState.of(claim.data)
+        result = await self.making.make(claim, detail, LATER)
+        if isinstance(result, Failed):
+            return self._fail(state, result.problem)
+        if result is not None:
+            return result
+        for lock in claim.locks:
+            if lock.startswith("deployment|"):
+                claim.drop(lock)
+        return Next(CREATING)
+
+    async def creating(self, claim: Claim) -> Outcome:
+        """Make the machine; its password is read just before."""
+        detail, state, request = PiecesDetail.of(claim.detail), MachineState.of(claim.data), request_of(claim.operation)
+        password: Hidden | None = None
+        if request.admin_password is not None and not claim.intends(_CREATE):
+            read = await self._password(request, state)
+            if isinstance(read, Problem):
+                return self._fail(state, read)
+            password = read
+        try:
+            state.url = await claim.perform(self._effect(claim, state, detail.machine or {}, request, password))
+        except CallFailure as failure:
+            if failure.kind in {FailureKind.THROTTLED, FailureKind.IN_DOUBT}:
+                raise
+            code = ErrorCode.NAME_TAKEN if failure.code == ErrorCode.NAME_TAKEN else None
+            problem = Problem(code, failure.message, "name") if code else problem_of_call(failure, target_of(failure.problem))
+            return self._fail(state, problem)
+        now = self.clock.now()
+        state.changed, state.started_at = True, now
+        return Follow(next_read(now, now), group_of(state.target.subscription_id), step=PROVISIONING)
+
+    async def provisioning(self, claim: Claim) -> Outcome:
+        """Leave a creation that was looked at by request to the checks again."""
+        state, now = MachineState.of(claim.data), self.clock.now()
+        return Follow(next_read(state.started_at or now, now), group_of(state.target.subscription_id))
+
+    async def finishing(self, claim: Claim) -> Outcome:
+        """End with the machine's public address and what there is to know."""
+        detail, state = PiecesDetail.of(claim.detail), MachineState.of(claim.data)
+        result = result_of(state) | {"warnings": list(detail.warnings)}
+        return End(Status.SUCCEEDED, None, result)
+
+    def _fail(self, state: MachineState, problem: Problem) -> Next:
+        state.failure = problem
+        return Next(TIDYING)
+
+    async def _password(self, request: CreateMachine, state: MachineState) -> Hidden | Problem:
+        given = request.admin_password
+        try:
+            found = (await self.secrets.read((given.key_vault_secret_id or "") if given is not None else "")).value
+        except ValueError:
+            return not_found("the secret", target="adminPassword").problem
+        except CallFailure as failure:
+            if failure.kind in {FailureKind.THROTTLED, FailureKind.IN_DOUBT}:
+                raise
+            return not_readable("adminPassword", failure)
+        problem = password_problem(found.reveal(), state.os_type or OsType.LINUX)
+        return Problem(ErrorCode.INVALID_REQUEST, problem, "adminPassword") if problem is not None else found
+
+    def _effect(
+        self, claim: Claim, state: MachineState, body: dict[str, Any], request: CreateMachine, password: Hidden | None
+    ) -> Effect[str | None]:
+        resources, machine = self.making.resources, state.target
+
+        async def send(request_id: str) -> str | None:
+            secret = password
+            if secret is None and request.admin_password is not None:
+                read = await self._password(request, state)
+                if isinstance(read, Problem):
+                    raise CallFailure(FailureKind.REFUSED, code=read.code, message=read.message, target="adminPassword")
+                secret = read
+            return await resources.put(machine, with_password(body, secret), request_id, self.timings.effect_timeout, only_new=True)
+
+        async def look(_intent: Intent) -> Started[str | None] | Absent:
+            found = await self.gateways[Backend.RESOURCE_MANAGER].machine(machine)
+            if found is None:
+                return Absent()
+            if found.tags.get(OPERATION_TAG) == claim.id:
+                return Started(None)
+            message = f"The service has another machine '{machine.name}' already."
+            raise CallFailure(FailureKind.REFUSED, code=ErrorCode.NAME_TAKEN, message=message, status=409)
+
+        return Effect(_CREATE, send, look, _HARMLESS)
+
+
+async def check_creations(gateway: MachineGateway, clock: Clock, rows: Sequence[Active]) -> Mapping[str, Checked | Unread]:
+    """Read the machines that are being created, and judge each."""
+    states = {row.id: state_of(row) for row in rows}
+    read = await read_all(gateway, [state.target for state in states.values()])
+    return {row.id: await _judge(gateway, clock, states[row.id], read[states[row.id].target.key]) for row in rows}
+
+
+async def _judge(gateway: MachineGateway, clock: Clock, state: MachineState, found: MachineFacts | CallFailure | None) -> Checked | Unread:
+    now = clock.now()
+    if isinstance(found, CallFailure):
+        return unread(found)
+    if found is None:
+        return judge_absence(state, now, TIDYING)
+    state.forget("absence")
+    state.power_state = found.power_state
+    started = state.started_at or now
+    match found.power.provisioning:
+        case Provisioning.SETTLED:
+            return Checked(step=FINISHING, data=state.stored)
+        case Provisioning.BUSY:
+            return Checked(at=next_read(started, now), data=state.stored)
+        case Provisioning.FAILED:
+            return await _judge_failure(gateway, state, found, clock)
+
+
+async def _judge_failure(gateway: MachineGateway, state: MachineState, found: MachineFacts, clock: Clock) -> Checked | Unread:
+    now = clock.now()
+    try:
+        error = await gateway.error_of_operation(state.url)
+    except CallFailure as failure:
+        return unread(failure)
+    code = (found.view.failure if found.view is not None else None) or "ProvisioningFailed"
+    reason = error or Problem(code, f"The machine's provisioning has failed with {code}.")
+    since = state.waiting_since = state.waiting_since or now
+    if reason.code.lower() == _TIMED_OUT and now - since < _STILL_COMES_UP:
+        return Checked(at=next_read(state.started_at or now, now), data=state.stored)
+    known = code_of(reason) is not ErrorCode.AZURE_REFUSED
+    state.failure = refusal_problem(reason, None if known else ErrorCode.PROVISIONING_FAILED, target_of(reason))
+    return Checked(step=TIDYING, data=state.stored)
+
+
+def request_of(operation: Operation) -> CreateMachine:
+    """Read the request of an operation; its password is a reference by then."""
+    body = operation.body.get("body")
+    return CreateMachine.model_validate(body if isinstance(body, dict) else {})
+
+
+def locks_of(request: CreateMachine, place: Place) -> tuple[str, ...]:
+    """Return the step locks of a creation: of the slot, and of the deployment."""
+    if request.deployment is None:
+        return ()
+    group = f"{place.subscription_id}/{place.service}".lower()
+    slot = (request.deployment.slot or "Production").lower()
+    return (f"deployment|{group}|{request.deployment.name.lower()}", f"deployment|{group}|slot|{slot}")
+
+
+def with_password(body: dict[str, Any], password: Hidden | None) -> dict[str, Any]:
+    """Return a machine's document with its password, for the one call that sends it."""
+    if password is None:
+        return body
+    properties = body["properties"]
+    profile = {**properties["osProfile"], "adminPassword": password.reveal()}
+    return {**body, "properties": {**properties, "osProfile": profile}}
+
+
+def os_type_in(machine: dict[str, Any], of_image: str | None) -> OsType | None:
+    """Return the operating system of a machine's plan."""
+    found = of_image or machine["properties"]["storageProfile"]["osDisk"].get("osType")
+    return OsType(found) if found in set(OsType) else None
+
+
+def target_of(problem: Problem) -> str | None:
+    """Return the field of the request that Azure's error is about, or None."""
+    if problem.code.lower() == "subnetisfull":
+        return "subnetId"
+    target = (problem.target or "").lower()
+    if "smaller than" in problem.message.lower() and "disk" in problem.message.lower():
+        return "osDisk.sizeGB"
+    return next((field for name, field in _TARGETS.items() if name in target), None)

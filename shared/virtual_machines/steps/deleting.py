@@ -1,0 +1,193 @@
+"""The deletion of a machine: what it leads to is noted before, because nothing shows it afterwards.
+
+beginning ► noting ► deleting ► followingDeletion (checks) ► tidying
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from shared.access.records.tenant import Backend
+from shared.arm.failures import problem_of_call, refusal_problem
+from shared.arm.ids import ResourceId
+from shared.arm.reading import resource_id
+from shared.clock import Clock
+from shared.errors import CallFailure, FailureKind
+from shared.operations.model.models import Intent, Status
+from shared.operations.model.rows import Active
+from shared.operations.running.claims import Claim
+from shared.operations.running.effects import Absent, Effect, Started
+from shared.operations.running.outcomes import Checked, End, Follow, Next, Outcome, Unread, Wait
+from shared.operations.timings import Timings
+from shared.values.absence import BETWEEN_LOOKS, not_shown
+from shared.values.reading import Json, an_object, objects, same_text, text
+from shared.virtual_machines.creation.context import FOR_TAG, BalancerFacts
+from shared.virtual_machines.creation.pieces import TENANT_TAG, Piece, PiecesDetail
+from shared.virtual_machines.facts import MachineFacts, tags_of
+from shared.virtual_machines.gateway import Gateways, MachineGateway
+from shared.virtual_machines.resource_manager.resources import ResourceManagerResources
+from shared.virtual_machines.results import result_of
+from shared.virtual_machines.rules.leftovers import Part
+from shared.virtual_machines.rules.power import Provisioning
+from shared.virtual_machines.state import MachineState
+from shared.virtual_machines.steps.creating import TIDYING
+from shared.virtual_machines.steps.following import gone, group_of, next_read, read_all, state_of, unread
+
+NOTING = "noting"
+DELETING = "deleting"
+FOLLOWING = "followingDeletion"
+_DELETE = "deleteMachine"
+_HARMLESS = "the machine is known by its vmId: one that was made anew under the name is not deleted"
+
+
+@dataclass(frozen=True, slots=True)
+class DeletionSteps:
+    """The steps of a deletion, but for `tidying`."""
+
+    gateways: Gateways
+    resources: ResourceManagerResources
+    clock: Clock
+    timings: Timings
+
+    async def noting(self, claim: Claim) -> Outcome:
+        """Note what the machine leads to: adapter, security group, rules, pool, disks, and what its deployment shares."""
+        state, detail = MachineState.of(claim.data), PiecesDetail.of(claim.detail)
+        facts, now = await self.gateways[Backend.RESOURCE_MANAGER].machine(state.target), self.clock.now()
+        if facts is None:
+            state.absence = not_shown(state.absence, now)
+            ends = state.absence.lasts_long_enough(now)
+            return End(Status.FAILED, gone(state.target), result_of(state)) if ends else Wait(now + BETWEEN_LOOKS)
+        state.forget("absence")
+        state.vm_id = facts.vm_id
+        body = claim.operation.body.get("body")
+        disks = str(body.get("deleteDisks", "none")) if isinstance(body, dict) else "none"
+        detail.pieces = (*_disks(facts, disks), *await self._network(facts), *await self._shared(facts))
+        return Next(DELETING)
+
+    async def deleting(self, claim: Claim) -> Outcome:
+        """Delete the machine whose `vmId` was noted."""
+        state = MachineState.of(claim.data)
+        try:
+            state.url = await claim.perform(self._effect(state))
+        except CallFailure as failure:
+            if failure.kind in {FailureKind.THROTTLED, FailureKind.IN_DOUBT}:
+                raise
+            return End(Status.FAILED, problem_of_call(failure), result_of(state))
+        now = self.clock.now()
+        state.changed, state.started_at = True, now
+        return Follow(next_read(now, now), group_of(state.target.subscription_id), step=FOLLOWING)
+
+    async def following(self, claim: Claim) -> Outcome:
+        """Leave a deletion that was looked at by request to the checks again."""
+        state, now = MachineState.of(claim.data), self.clock.now()
+        return Follow(next_read(state.started_at or now, now), group_of(state.target.subscription_id))
+
+    def _effect(self, state: MachineState) -> Effect[str | None]:
+        async def send(request_id: str) -> str | None:
+            if not await self._is_there(state):
+                return None
+            return await self.resources.delete(state.target, request_id, self.timings.effect_timeout)
+
+        async def look(_intent: Intent) -> Started[str | None] | Absent:
+            facts = await self.gateways[Backend.RESOURCE_MANAGER].machine(state.target)
+            ends = facts is None or facts.vm_id != state.vm_id or facts.provisioning.lower() == "deleting"
+            return Started(None) if ends else Absent()
+
+        return Effect(_DELETE, send, look, _HARMLESS)
+
+    async def _is_there(self, state: MachineState) -> bool:
+        facts = await self.gateways[Backend.RESOURCE_MANAGER].machine(state.target)
+        return facts is not None and facts.vm_id == state.vm_id
+
+    async def _network(self, facts: MachineFacts) -> list[Piece]:
+        """Return the pieces of the machine's network; what Farshore did not make is kept."""
+        found: list[Piece] = []
+        for adapter_id in facts.adapters:
+            adapter = await self.resources.get(ResourceId.parse(adapter_id))
+            if adapter is None:
+                continue
+            found.append(_owned(Part.ADAPTER, adapter_id, adapter))
+            properties = an_object(adapter, "properties")
+            group_id = resource_id(an_object(properties, "networkSecurityGroup"), "id")
+            group = await self.resources.get(ResourceId.parse(group_id)) if group_id is not None else None
+            if group_id is not None and group is not None:
+                found.append(_owned(Part.SECURITY_GROUP, group_id, group))
+            for pool in _pools(properties):
+                found += await self._balancer(pool)
+        return found
+
+    async def _balancer(self, pool: str) -> list[Piece]:
+        """Return the pool and its rules, where Farshore made them."""
+        balancer_id = ResourceId.parse(pool).parent
+        body = await self.resources.get(balancer_id) if balancer_id is not None else None
+        if body is None or balancer_id is None or FOR_TAG not in tags_of(body):
+            return [Piece(part=Part.POOL, id=pool, tagged=False, keep=True)]
+        rules = [rule for rule in objects(an_object(body, "properties"), "inboundNatRules") if _leads_to(rule, pool)]
+        pieces = [Piece(part=Part.NAT_RULE, id=str(text(rule, "id")), tagged=False) for rule in rules if text(rule, "id")]
+        return [*pieces, Piece(part=Part.POOL, id=pool, tagged=False)]
+
+    async def _shared(self, facts: MachineFacts) -> list[Piece]:
+        """Return the set, and the balancer with its address that Farshore made for it or for the machine, whether it has ports or not."""
+        found, owner = list[Piece](), facts.availability_set or facts.id
+        body = await self.resources.get(ResourceId.parse(facts.availability_set)) if facts.availability_set is not None else None
+        if facts.availability_set is not None and body is not None:
+            found.append(_owned(Part.SET, facts.availability_set, body))
+        group = str(facts.resource).partition("/providers/")[0]
+        listed = await self.resources.within(ResourceId.parse(f"{group}/providers/Microsoft.Network/loadBalancers/any"))
+        for one in (BalancerFacts.from_arm(body) for body in listed if same_text(tags_of(body).get(FOR_TAG), owner)):
+            found.append(Piece(part=Part.BALANCER, id=one.id))
+            found += [Piece(part=Part.ADDRESS, id=one.address)] if one.address is not None else []
+        return found
+
+
+async def check_deletions(gateway: MachineGateway, clock: Clock, rows: Sequence[Active]) -> Mapping[str, Checked | Unread]:
+    """Read the machines that are being deleted, and judge each."""
+    states = {row.id: state_of(row) for row in rows}
+    read = await read_all(gateway, [state.target for state in states.values()])
+    return {row.id: await _judge(gateway, clock, states[row.id], read[states[row.id].target.key]) for row in rows}
+
+
+async def _judge(gateway: MachineGateway, clock: Clock, state: MachineState, found: MachineFacts | CallFailure | None) -> Checked | Unread:
+    now = clock.now()
+    if isinstance(found, CallFailure):
+        return unread(found)
+    if found is None or (found.vm_id and found.vm_id != state.vm_id):
+        return Checked(step=TIDYING, data=state.stored)
+    started = state.started_at or now
+    if found.power.provisioning is Provisioning.BUSY:
+        return Checked(at=next_read(started, now), data=state.stored)
+    try:
+        error = await gateway.error_of_operation(state.url)
+    except CallFailure as failure:
+        return unread(failure)
+    if error is None:
+        return Checked(at=next_read(started, now), data=state.stored)
+    state.failure = refusal_problem(error)
+    return Checked(step=END_DELETION, data=state.stored)
+
+
+END_DELETION = "finishing"
+"""The step that ends with the failure that a check has found."""
+
+
+def _disks(facts: MachineFacts, delete: str) -> Iterator[Piece]:
+    if facts.os_disk is not None and facts.os_disk.id is not None:
+        yield Piece(part=Part.OS_DISK, id=facts.os_disk.id, tagged=False, keep=delete == "none")
+    for disk in facts.data_disks:
+        if disk.id is not None:
+            yield Piece(part=Part.DATA_DISK, id=disk.id, tagged=False, keep=delete != "all")
+
+
+def _owned(part: Part, id_: str, body: Json) -> Piece:
+    """Return a piece that goes where Farshore made it, and is kept where another did."""
+    return Piece(part=part, id=id_, keep=TENANT_TAG not in tags_of(body))
+
+
+def _pools(adapter: Json) -> Iterator[str]:
+    for configuration in objects(adapter, "ipConfigurations"):
+        for pool in objects(an_object(configuration, "properties"), "loadBalancerBackendAddressPools"):
+            if (found := text(pool, "id")) is not None:
+                yield found
+
+
+def _leads_to(rule: Json, pool: str) -> bool:
+    return same_text(text(an_object(an_object(rule, "properties"), "backendAddressPool"), "id"), pool)

@@ -1,0 +1,282 @@
+"""Data disks of a machine: added, changed, removed (docs/design/virtual-machines.md, "Steps").
+
+beginning ► makingDisk ► attaching
+beginning ► modifyingDisk
+beginning ► detaching ► deletingDisk
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from shared.access.records.tenant import Backend
+from shared.arm.failures import problem_of_call
+from shared.arm.ids import ResourceId, same
+from shared.clock import Clock
+from shared.errors import CallFailure, ErrorCode, FailureKind, Problem
+from shared.operations.model.models import Intent, JsonObject, Operation, Status
+from shared.operations.running.claims import Claim
+from shared.operations.running.effects import Absent, Effect, Started
+from shared.operations.running.outcomes import End, Next, Outcome, Wait
+from shared.operations.timings import Timings
+from shared.values.absence import BETWEEN_LOOKS, not_shown
+from shared.values.reading import an_object, text
+from shared.virtual_machines.creation.context import DiskFacts
+from shared.virtual_machines.creation.pieces import OPERATION_TAG, TENANT_TAG, Piece, PiecesDetail
+from shared.virtual_machines.creation.planning import LATER, new_disk
+from shared.virtual_machines.facts import AttachedDisk, MachineFacts
+from shared.virtual_machines.gateway import Gateways
+from shared.virtual_machines.requests.changes import ModifyDataDisk
+from shared.virtual_machines.requests.machine import DataDisk
+from shared.virtual_machines.results import result_of
+from shared.virtual_machines.rules.disks import Growth, growth, lowest_free_lun
+from shared.virtual_machines.rules.leftovers import Part
+from shared.virtual_machines.rules.names import made_name
+from shared.virtual_machines.rules.power import Provisioning
+from shared.virtual_machines.state import MachineState
+from shared.virtual_machines.steps.creating import TIDYING
+from shared.virtual_machines.steps.following import gone
+from shared.virtual_machines.steps.making import Failed, Making
+
+MAKING = "makingDisk"
+ATTACHING = "attaching"
+MODIFYING = "modifyingDisk"
+DETACHING = "detaching"
+DELETING = "deletingDisk"
+_SOON = timedelta(seconds=5)
+_ATTACH_HARMLESS = "Azure refuses a disk that is attached already, and a LUN that is taken"
+_DETACH_HARMLESS = "Azure refuses to detach a disk that is not attached"
+_CACHING_HARMLESS = "it is sent under the machine's ETag, and the same value changes nothing"
+
+
+@dataclass(frozen=True, slots=True)
+class DiskSteps:
+    """The steps of actions on data disks."""
+
+    gateways: Gateways
+    making: Making
+    clock: Clock
+    timings: Timings
+
+    async def making_disk(self, claim: Claim) -> Outcome:
+        """Make the disk, or let the existing one grow; choose its LUN."""
+        state, detail = MachineState.of(claim.data), PiecesDetail.of(claim.detail)
+        if not detail.pieces:
+            facts = await self._facts(state)
+            if not isinstance(facts, MachineFacts):
+                return facts
+            problem = self._plan(claim, state, detail, facts)
+            if problem is not None:
+                return End(Status.FAILED, problem, _result(state))
+        made = await self.making.make(claim, detail, LATER)
+        if isinstance(made, Failed):
+            state.failure = made.problem
+            return Next(TIDYING)
+        return made or Next(ATTACHING)
+
+    def _plan(self, claim: Claim, state: MachineState, detail: PiecesDetail, facts: MachineFacts) -> Problem | None:
+        request, taken = DataDisk.model_validate(body_of(claim.operation)), {disk.lun for disk in facts.data_disks if disk.lun is not None}
+        lun = request.lun if request.lun is not None else lowest_free_lun(taken)
+        if lun is None or lun in taken:
+            return Problem(ErrorCode.LUN_TAKEN, f"The LUN {lun} is taken. Choose another one, or leave it out.", "lun")
+        state.lun, state.caching = lun, str(request.caching)
+        if request.existing is not None:
+            disk = disk_id_of(request.existing, facts.resource)
+            piece = Piece(part=Part.DATA_DISK, id=str(disk), existing=True, grow_to=request.size_gb)
+        else:
+            name = request.name or made_name(facts.name, f"data{lun}", claim.id)
+            tags = {TENANT_TAG: claim.row.tenant, OPERATION_TAG: claim.id}
+            body = new_disk(request, facts.region, facts.zone, tags)
+            disk = facts.resource.sibling("disks", name)
+            piece = Piece(part=Part.DATA_DISK, id=str(disk), body=body, named=request.name is not None)
+        state.disk, detail.pieces = disk, (piece,)
+        return None
+
+    async def attaching(self, claim: Claim) -> Outcome:
+        """Attach the disk; done once the machine shows it on its LUN."""
+        state = MachineState.of(claim.data)
+        facts = await self._facts(state)
+        if not isinstance(facts, MachineFacts):
+            return facts
+        if _on_lun(facts, state.lun, state.disk):
+            state.changed = True
+            busy = facts.power.provisioning is Provisioning.BUSY
+            return self._wait() if busy else End(Status.SUCCEEDED, None, _result(state))
+        if facts.power.provisioning is Provisioning.BUSY:
+            return self._wait()
+        item = {"diskId": str(state.disk), "lun": state.lun, "caching": state.caching or "None", "deleteOption": "Detach"}
+
+        async def look(_intent: Intent) -> Started[None] | Absent:
+            found = await self._gateway.machine(state.target)
+            return Started(None) if found is not None and _on_lun(found, state.lun, state.disk) else Absent()
+
+        return await self._change(
+            claim, state, Effect("attach", self._sender(state, {"dataDisksToAttach": [item]}), look, _ATTACH_HARMLESS)
+        )
+
+    async def detaching(self, claim: Claim) -> Outcome:
+        """Detach the disk; done once the machine does not list it and the disk is unattached."""
+        state = MachineState.of(claim.data)
+        facts = await self._facts(state)
+        if not isinstance(facts, MachineFacts):
+            return facts
+        if facts.power.provisioning is Provisioning.BUSY:
+            return self._wait()
+        if any(same(disk.id, state.disk) for disk in facts.data_disks):
+            item = {"dataDisksToDetach": [{"diskId": str(state.disk)}]}
+
+            async def look(_intent: Intent) -> Started[None] | Absent:
+                found = await self._gateway.machine(state.target)
+                attached = found is not None and any(same(disk.id, state.disk) for disk in found.data_disks)
+                return Absent() if attached else Started(None)
+
+            return await self._change(claim, state, Effect("detach", self._sender(state, item), look, _DETACH_HARMLESS))
+        disk = await self.making.resources.get(known(state.disk))
+        if disk is not None and (text(an_object(disk, "properties"), "diskState") or "").lower() not in {"unattached", ""}:
+            return self._wait()
+        state.changed = True
+        if body_of(claim.operation).get("deleteDisk") is not True or disk is None:
+            return End(Status.SUCCEEDED, None, _result(state))
+        PiecesDetail.of(claim.detail).pieces = (Piece(part=Part.DATA_DISK, id=str(state.disk), tagged=False),)
+        return Next(DELETING)
+
+    async def deleting(self, claim: Claim) -> Outcome:
+        """Delete the disk that was removed."""
+        state, detail = MachineState.of(claim.data), PiecesDetail.of(claim.detail)
+        wait = await self.making.remove(claim, detail, [0], own_only=False)
+        if wait is not None:
+            return wait
+        piece = detail.pieces[0]
+        result = _result(state) | {"left": [{"id": piece.id, "reason": piece.reason}] if piece.reason else []}
+        if piece.reason is not None:
+            return End(Status.FAILED, Problem(ErrorCode.AZURE_REFUSED, f"The disk could not be deleted: {piece.reason}", piece.id), result)
+        return End(Status.SUCCEEDED, None, result)
+
+    async def modifying(self, claim: Claim) -> Outcome:
+        """Let the disk grow, then change its caching."""
+        state, detail = MachineState.of(claim.data), PiecesDetail.of(claim.detail)
+        request = ModifyDataDisk.model_validate(body_of(claim.operation))
+        facts = await self._facts(state)
+        if not isinstance(facts, MachineFacts):
+            return facts
+        disk = next((one for one in facts.data_disks if one.lun == state.lun), None)
+        if disk is None or disk.id is None:
+            return End(Status.FAILED, Problem(ErrorCode.NOT_FOUND, f"The machine has no disk on LUN {state.lun}.", "lun"), _result(state))
+        if request.size_gb is not None and not detail.pieces:
+            standing = await self.making.resources.get(ResourceId.parse(disk.id))
+            now_gb = DiskFacts.from_arm(standing).size_gb if standing is not None else 0
+            problem = growth_problem(now_gb, request.size_gb)
+            if problem is not None:
+                return End(Status.FAILED, problem, _result(state))
+            state.changed = state.changed or request.size_gb != now_gb
+            detail.pieces = (Piece(part=Part.DATA_DISK, id=disk.id, existing=True, grow_to=request.size_gb),)
+        made = await self.making.make(claim, detail, LATER)
+        if isinstance(made, Failed):
+            return End(Status.FAILED, made.problem, _result(state))
+        return made or await self._cache(claim, state, facts, request)
+
+    async def _cache(self, claim: Claim, state: MachineState, facts: MachineFacts, request: ModifyDataDisk) -> Outcome:
+        if facts.power.provisioning is Provisioning.BUSY:
+            return self._wait()
+        if request.caching is None or _caching(facts, state.lun) == request.caching:
+            return End(Status.SUCCEEDED, None, _result(state))
+        state.changed = True
+        disks = [_model(disk, str(request.caching) if disk.lun == state.lun else disk.caching) for disk in facts.data_disks]
+        body = {"properties": {"storageProfile": {"dataDisks": disks}}}
+
+        async def send(request_id: str) -> None:
+            await self.making.resources.patch(state.target, body, request_id, self.timings.effect_timeout, etag=facts.etag)
+
+        async def look(_intent: Intent) -> Started[None] | Absent:
+            found = await self._gateway.machine(state.target)
+            return Started(None) if found is not None and _caching(found, state.lun) == request.caching else Absent()
+
+        return await self._change(claim, state, Effect("cache", send, look, _CACHING_HARMLESS))
+
+    async def _change(self, claim: Claim, state: MachineState, effect: Effect[None]) -> Outcome:
+        try:
+            await claim.perform(effect)
+        except CallFailure as failure:
+            if failure.kind in {FailureKind.THROTTLED, FailureKind.IN_DOUBT}:
+                raise
+            if failure.status == 412:  # the machine has changed meanwhile: it is read again
+                return self._wait()
+            state.failure = problem_of_call(failure, _field(failure))
+            return Next(TIDYING) if PiecesDetail.of(claim.detail).pieces else End(Status.FAILED, state.failure, _result(state))
+        state.changed = True
+        return self._wait()
+
+    def _sender(self, state: MachineState, body: Mapping[str, Any]) -> Any:  # noqa: ANN401  # the effect's own form
+        async def send(request_id: str) -> None:
+            await self.making.resources.post(state.target, "attachDetachDataDisks", body, request_id, self.timings.effect_timeout)
+
+        return send
+
+    @property
+    def _gateway(self) -> Any:  # noqa: ANN401  # the protocol of the backend
+        return self.gateways[Backend.RESOURCE_MANAGER]
+
+    async def _facts(self, state: MachineState) -> MachineFacts | Wait | End:
+        facts: MachineFacts | None = await self.gateways[Backend.RESOURCE_MANAGER].machine(state.target)
+        if facts is not None:
+            state.forget("absence")
+            return facts
+        now = self.clock.now()
+        state.absence = not_shown(state.absence, now)
+        ends = state.absence.lasts_long_enough(now)
+        return End(Status.FAILED, gone(state.target), _result(state)) if ends else Wait(now + BETWEEN_LOOKS)
+
+    def _wait(self) -> Wait:
+        return Wait(self.clock.now() + _SOON)
+
+
+def growth_problem(now_gb: int, wanted_gb: int) -> Problem | None:
+    """Return why a data disk cannot have a size, or None."""
+    match growth(now_gb, wanted_gb):
+        case Growth.SMALLER:
+            return Problem(ErrorCode.INVALID_REQUEST, f"The disk has {now_gb} GB and cannot shrink.", "sizeGB")
+        case Growth.DETACHED:
+            message = "A disk grows beyond 4,095 GB only while it is detached. Remove it, then add it as existing with the new sizeGB."
+            return Problem(ErrorCode.NEEDS_DETACH, message, "sizeGB")
+        case _:
+            return None
+
+
+def body_of(operation: Operation) -> JsonObject:
+    """Return the body of the request that an operation is."""
+    body = operation.body.get("body")
+    return body if isinstance(body, dict) else {}
+
+
+def disk_id_of(named: str, machine: ResourceId) -> ResourceId:
+    """Return the id of a disk that a request names: by its ARM id, or by name in the machine's service."""
+    return ResourceId.parse(named) if "/" in named else machine.sibling("disks", named)
+
+
+def known(disk: ResourceId | None) -> ResourceId:
+    """Return a disk that is known by now."""
+    if disk is None:
+        raise ValueError("The state has no 'disk' yet.")
+    return disk
+
+
+def _on_lun(facts: MachineFacts, lun: int | None, disk: ResourceId | None) -> bool:
+    return any(one.lun == lun and same(one.id, disk) for one in facts.data_disks)
+
+
+def _caching(facts: MachineFacts, lun: int | None) -> str | None:
+    return next((disk.caching for disk in facts.data_disks if disk.lun == lun), None)
+
+
+def _model(disk: AttachedDisk, caching: str) -> JsonObject:
+    return {"lun": disk.lun, "name": disk.name, "createOption": "Attach", "caching": caching, "managedDisk": {"id": disk.id}}
+
+
+def _field(failure: CallFailure) -> str | None:
+    target = (failure.problem.target or "").lower()
+    return "lun" if "lun" in target else None
+
+
+def _result(state: MachineState) -> JsonObject:
+    return result_of(state) | {"diskId": str(state.disk) if state.disk is not None else None, "lun": state.lun}

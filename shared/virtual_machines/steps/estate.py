@@ -1,0 +1,230 @@
+"""Services and images made, images and disks deleted, machines captured (docs/design/virtual-machines.md, "Steps").
+
+beginning ► creatingService
+beginning ► makingImage
+beginning ► removing
+beginning ► deallocating ► generalizing ► imaging ► noting ► deleting ► tidying
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from shared.access.records.tenant import Backend
+from shared.arm.failures import problem_of_call
+from shared.arm.ids import ResourceId
+from shared.clock import Clock
+from shared.errors import CallFailure, ErrorCode, FailureKind, Problem
+from shared.operations.model.models import Intent, JsonObject, Status
+from shared.operations.running.claims import Claim
+from shared.operations.running.effects import Absent, Effect, Started
+from shared.operations.running.outcomes import End, Next, Outcome, Wait
+from shared.operations.timings import Timings
+from shared.virtual_machines.creation.context import LABEL_TAG
+from shared.virtual_machines.creation.pieces import OPERATION_TAG, TENANT_TAG, Piece, PiecesDetail
+from shared.virtual_machines.creation.planning import LATER
+from shared.virtual_machines.facts import MachineFacts, tags_of
+from shared.virtual_machines.gateway import Gateways, MachineGateway
+from shared.virtual_machines.listed import CATEGORY_TAG, SIZE_TAG, description_tags
+from shared.virtual_machines.requests.changes import Capture, CreateImage, CreateService
+from shared.virtual_machines.requests.machine import BlobSource
+from shared.virtual_machines.results import result_of
+from shared.virtual_machines.rules.leftovers import Part
+from shared.virtual_machines.rules.power import PowerAction, PowerState, Provisioning
+from shared.virtual_machines.state import MachineState
+from shared.virtual_machines.steps.creating import TIDYING
+from shared.virtual_machines.steps.deleting import NOTING
+from shared.virtual_machines.steps.disks import body_of
+from shared.virtual_machines.steps.making import Failed, Making
+
+SERVICE = "creatingService"
+IMAGE = "makingImage"
+REMOVING = "removing"
+DEALLOCATING = "deallocating"
+GENERALIZING = "generalizing"
+IMAGING = "imaging"
+_SOON = timedelta(seconds=10)
+
+
+@dataclass(frozen=True, slots=True)
+class EstateSteps:
+    """The steps of services, images, disks and captures."""
+
+    gateways: Gateways
+    making: Making
+    clock: Clock
+    timings: Timings
+
+    async def creating_service(self, claim: Claim) -> Outcome:
+        """Make the resource group; one of the name that another made is not touched."""
+        state, request = MachineState.of(claim.data), CreateService.model_validate(body_of(claim.operation))
+        resources, subscription = self.making.resources, str(state.subject).split("/")[2]
+        tags = {TENANT_TAG: claim.row.tenant, OPERATION_TAG: claim.id, LABEL_TAG: request.label or request.name}
+        body = {"location": state.region, "tags": {**request.tags, **tags, **description_tags(request.description)}}
+
+        async def send(request_id: str) -> None:
+            if await self._other(claim, subscription, request.name):
+                raise CallFailure(FailureKind.REFUSED, code=ErrorCode.NAME_TAKEN, message=_taken(request.name), status=400)
+            await resources.put_group(subscription, request.name, body, request_id, self.timings.effect_timeout)
+
+        async def look(_intent: Intent) -> Started[None] | Absent:
+            found = await resources.group(subscription, request.name)
+            return Started(None) if found is not None and tags_of(found).get(OPERATION_TAG) == claim.id else Absent()
+
+        try:
+            await claim.perform(Effect("createService", send, look, "a PUT of the same group with the same tags changes nothing"))
+        except CallFailure as failure:
+            if failure.kind in {FailureKind.THROTTLED, FailureKind.IN_DOUBT}:
+                raise
+            named = failure.code == ErrorCode.NAME_TAKEN
+            problem = Problem(ErrorCode.NAME_TAKEN, failure.message, "name") if named else problem_of_call(failure)
+            return End(Status.FAILED, problem, _service_result(state))
+        state.changed = True
+        return End(Status.SUCCEEDED, None, _service_result(state))
+
+    async def _other(self, claim: Claim, subscription: str, name: str) -> bool:
+        found = await self.making.resources.group(subscription, name)
+        return found is not None and tags_of(found).get(OPERATION_TAG) != claim.id
+
+    async def making_image(self, claim: Claim) -> Outcome:
+        """Make an image of a disk, a snapshot or a blob."""
+        state, detail = MachineState.of(claim.data), PiecesDetail.of(claim.detail)
+        if not detail.pieces:
+            detail.pieces = (image_piece(claim, CreateImage.model_validate(body_of(claim.operation)), state),)
+        return await self._made(claim, state, detail) or End(Status.SUCCEEDED, None, _image_result(state, detail))
+
+    async def removing(self, claim: Claim) -> Outcome:
+        """Delete an image or a disk."""
+        state, detail = MachineState.of(claim.data), PiecesDetail.of(claim.detail)
+        if not detail.pieces:
+            detail.pieces = (Piece(part=Part.IMAGE, id=str(state.subject), tagged=False),)
+        wait = await self.making.remove(claim, detail, [0], own_only=False)
+        if wait is not None:
+            state.changed = True
+            return wait
+        result = _service_result(state)
+        reason = detail.pieces[0].reason
+        if reason is None:
+            return End(Status.SUCCEEDED, None, result)
+        return End(Status.FAILED, Problem(ErrorCode.AZURE_REFUSED, f"It could not be deleted: {reason}", str(state.subject)), result)
+
+    async def deallocating(self, claim: Claim) -> Outcome:
+        """Deallocate a stopped machine, of which only then an image can be made."""
+        state = MachineState.of(claim.data)
+        facts = await self._gateway.machine(state.target)
+        if facts is None or facts.power.provisioning is Provisioning.BUSY:
+            return self._wait()
+        state.power_state = facts.power_state
+        if facts.power_state is PowerState.DEALLOCATED:
+            return Next(GENERALIZING)
+        if facts.power_state is PowerState.RUNNING:
+            message = "The machine is running. Shut it down once it is prepared, then capture it."
+            return End(Status.FAILED, Problem(ErrorCode.NOT_STOPPED, message, "powerState"), result_of(state))
+
+        async def send(request_id: str) -> None:
+            await self._gateway.change_power(state.target, PowerAction.DEALLOCATE, request_id, self.timings.effect_timeout)
+
+        async def look(_intent: Intent) -> Started[None] | Absent:
+            found = await self._gateway.machine(state.target)
+            off = found is not None and found.power_state is PowerState.DEALLOCATED
+            busy = found is not None and found.power.provisioning is Provisioning.BUSY
+            return Started(None) if off or busy else Absent()
+
+        harmless = "a machine that is deallocated stays as it is"
+        return await self._sent(claim, state, Effect("deallocate", send, look, harmless, preparation=True))
+
+    async def generalizing(self, claim: Claim) -> Outcome:
+        """Generalize the machine, after which it never starts again."""
+        state = MachineState.of(claim.data)
+        facts = await self._gateway.machine(state.target)
+        if facts is None or facts.power.provisioning is Provisioning.BUSY:
+            return self._wait()
+        if facts.view is not None and facts.view.generalized:
+            return self._image_of(claim, state, facts)
+
+        async def send(request_id: str) -> None:
+            await self.making.resources.post(state.target, "generalize", {}, request_id, self.timings.effect_timeout)
+
+        async def look(_intent: Intent) -> Started[None] | Absent:
+            found = await self._gateway.machine(state.target)
+            return Started(None) if found is not None and found.view is not None and found.view.generalized else Absent()
+
+        outcome = await self._sent(claim, state, Effect("generalize", send, look, "a generalized machine stays as it is"))
+        state.changed = True
+        return outcome
+
+    def _image_of(self, claim: Claim, state: MachineState, facts: MachineFacts) -> Outcome:
+        request, detail = Capture.model_validate(body_of(claim.operation)), PiecesDetail.of(claim.detail)
+        system = facts.os_disk
+        disk: dict[str, Any] = {"osType": facts.os_type, "osState": "Generalized", "managedDisk": {"id": system.id if system else None}}
+        tags = {TENANT_TAG: claim.row.tenant, OPERATION_TAG: claim.id, LABEL_TAG: request.label or request.image_name}
+        properties: dict[str, Any] = {"storageProfile": {"osDisk": disk, "dataDisks": []}}
+        if facts.view is not None and facts.view.generation is not None:
+            properties["hyperVGeneration"] = facts.view.generation
+        image = state.target.sibling("images", request.image_name)
+        body = {"location": facts.region, "tags": tags, "properties": properties}
+        detail.pieces = (Piece(part=Part.IMAGE, id=str(image), body=body, named=True),)
+        state.image = image
+        return Next(IMAGING)
+
+    async def imaging(self, claim: Claim) -> Outcome:
+        """Make the image; the machine is deleted only after the image reads back as Succeeded."""
+        state, detail = MachineState.of(claim.data), PiecesDetail.of(claim.detail)
+        return await self._made(claim, state, detail) or Next(NOTING)
+
+    async def _made(self, claim: Claim, state: MachineState, detail: PiecesDetail) -> Outcome | None:
+        made = await self.making.make(claim, detail, LATER)
+        if isinstance(made, Failed):
+            state.failure = made.problem
+            return Next(TIDYING)
+        state.changed = True
+        return made
+
+    async def _sent(self, claim: Claim, state: MachineState, effect: Effect[None]) -> Outcome:
+        try:
+            await claim.perform(effect)
+        except CallFailure as failure:
+            if failure.kind in {FailureKind.THROTTLED, FailureKind.IN_DOUBT}:
+                raise
+            return End(Status.FAILED, problem_of_call(failure), result_of(state))
+        return self._wait()
+
+    @property
+    def _gateway(self) -> MachineGateway:
+        return self.gateways[Backend.RESOURCE_MANAGER]
+
+    def _wait(self) -> Wait:
+        return Wait(self.clock.now() + _SOON)
+
+
+def image_piece(claim: Claim, request: CreateImage, state: MachineState) -> Piece:
+    """Return the image that a request makes."""
+    source = request.source
+    disk: dict[str, Any] = {"osType": str(request.os_type), "osState": "Generalized"}
+    if isinstance(source, BlobSource):
+        disk["blobUri"] = source.blob_uri
+    else:
+        kind = "snapshot" if "/snapshots/" in source.id.lower() else "managedDisk"
+        disk[kind] = {"id": source.id}
+    tags = {TENANT_TAG: claim.row.tenant, OPERATION_TAG: claim.id, LABEL_TAG: request.label or request.name}
+    more = {CATEGORY_TAG: request.category, SIZE_TAG: request.recommended_size}
+    tags |= {name: value for name, value in more.items() if value is not None}
+    properties: dict[str, Any] = {"storageProfile": {"osDisk": disk}}
+    if request.generation is not None:
+        properties["hyperVGeneration"] = request.generation
+    body = {"location": state.region, "tags": tags, "properties": properties}
+    image = ResourceId.parse(str(state.subject))
+    state.image = image
+    return Piece(part=Part.IMAGE, id=str(image), body=body, named=True)
+
+
+def _taken(name: str) -> str:
+    return f"There is a service '{name}' already. Choose another name."
+
+
+def _service_result(state: MachineState) -> JsonObject:
+    return result_of(state) | {"resourceId": state.subject}
+
+
+def _image_result(state: MachineState, detail: PiecesDetail) -> JsonObject:
+    return _service_result(state) | {"imageId": detail.pieces[0].id}

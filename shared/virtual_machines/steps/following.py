@@ -1,0 +1,91 @@
+"""How operations on machines are followed: when to read, many at once, and what a read means (docs/design/virtual-machines.md)."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+
+from shared.arm.ids import ResourceId
+from shared.errors import CallFailure, ErrorCode, Problem
+from shared.operations.model.rows import Active
+from shared.operations.running.outcomes import Checked, Unread
+from shared.values.absence import BETWEEN_LOOKS, not_shown
+from shared.virtual_machines.facts import MachineFacts, by_key
+from shared.virtual_machines.gateway import MachineGateway
+from shared.virtual_machines.state import MachineState
+
+_FIRST = (timedelta(seconds=5), timedelta(seconds=10), timedelta(seconds=15))
+_NEXT = timedelta(seconds=15)
+_QUICK = timedelta(minutes=3)
+_LATER = timedelta(seconds=60)
+ONE_BY_ONE = 3
+"""How many machines of a subscription are read one by one; of more, one list serves all."""
+
+
+def group_of(subscription_id: str) -> str:
+    """Return the name by which checks of a subscription are batched, and of the budget that they use."""
+    return f"{subscription_id}/read"
+
+
+def next_read(started: datetime, now: datetime) -> datetime:
+    """Return when to read next: 5, 10 and 15 seconds after the start, then every 15, after three minutes every 60."""
+    elapsed = now - started
+    early = next((delay for delay in _FIRST if delay > elapsed), None)
+    if early is not None:
+        return started + early
+    return now + (_NEXT if elapsed < _QUICK else _LATER)
+
+
+async def read_all(gateway: MachineGateway, machines: Sequence[ResourceId]) -> Mapping[str, MachineFacts | CallFailure | None]:
+    """Read machines by the keys of their ids: one by one, or of a subscription with more than three all in one list.
+
+    A machine that a list does not show is read on its own before it counts as missing. A failure takes the place of what it kept from
+    being read.
+    """
+    groups: dict[str, list[ResourceId]] = defaultdict(list)
+    for machine in machines:
+        groups[machine.subscription_id].append(machine)
+    found: dict[str, MachineFacts | CallFailure | None] = {}
+    for subscription, members in groups.items():
+        listed: Mapping[str, MachineFacts] = {}
+        if len(members) > ONE_BY_ONE:
+            try:
+                listed = by_key(await gateway.states(subscription))
+            except CallFailure as failure:
+                found.update({one.key: failure for one in members})
+                continue
+        rest = [one for one in members if one.key not in listed]
+        found.update({one.key: listed[one.key] for one in members if one.key in listed})
+        found.update(dict(zip([one.key for one in rest], await asyncio.gather(*(_read(gateway, one) for one in rest)), strict=True)))
+    return found
+
+
+async def _read(gateway: MachineGateway, machine: ResourceId) -> MachineFacts | CallFailure | None:
+    try:
+        return await gateway.machine(machine)
+    except CallFailure as failure:
+        return failure
+
+
+def unread(failure: CallFailure) -> Unread:
+    """Return a check without a result."""
+    return Unread(f"{failure.code}: {failure.message}", failure.retry_after, throttled=failure.asks_to_wait)
+
+
+def judge_absence(state: MachineState, now: datetime, step: str) -> Checked:
+    """Decide what a 404 of a machine means: read again, or hand over to `step` once it has lasted long enough."""
+    state.absence = not_shown(state.absence, now)
+    if not state.absence.lasts_long_enough(now):
+        return Checked(at=now + BETWEEN_LOOKS, data=state.stored)
+    state.failure = gone(state.target)
+    return Checked(step=step, data=state.stored)
+
+
+def gone(machine: ResourceId) -> Problem:
+    """Return the problem of a machine that is no longer there."""
+    return Problem(ErrorCode.NOT_FOUND, f"The virtual machine {machine} was not found in Azure.", str(machine))
+
+
+def state_of(row: Active) -> MachineState:
+    """Return a copy of a row's state, which a check may change."""
+    return MachineState.of(dict(row.data))

@@ -1,0 +1,463 @@
+"""The app with data centers before a simulated Azure Pack, all in memory: no host, no sockets, no files, and a clock of the test's.
+
+Entry points, core, workflow, library and the simulation's rules are the real ones. Requests of the library are handed to the simulation's
+gate in place of a TLS connection (that is tested in `tests/azure_pack`); a process can be killed at any crash point.
+"""
+
+import asyncio
+import json
+import re
+from collections import deque
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
+from unittest.mock import patch
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+import azure.functions as func
+from multidict import CIMultiDict, CIMultiDictProxy
+
+from functions.capabilities import load
+from functions.system import ENDPOINTS
+from local.simulation.arm.outcome import Ending
+from local.simulation.azure_pack.installation import Installation
+from local.simulation.azure_pack.request import Listener, PackAnswer, PackRequest
+from local.simulation.azure_pack.sample import PASSWORD, sample_installation
+from local.simulation.faults.fault import Fault
+from local.simulation.platform import Platform
+from shared.access.principal import Principal
+from shared.access.records import seeding
+from shared.access.roles import Role
+from shared.azure_pack.errors import AzurePackError, ErrorKind
+from shared.azure_pack.transport import Reply
+from shared.capability import check_queues, intake_queues, step_queues
+from shared.clock import RandomIds
+from shared.composition import Runtime, assemble
+from shared.installations.reach import connections
+from shared.operations import crash_points
+from shared.operations.model.models import Actor
+from shared.operations.outside.messages import OUTCOME_QUEUE, read_check, read_step
+from shared.operations.outside.receiving import Delivery
+from shared.settings import Settings
+from shared.web.calls import Endpoint
+from shared.web.entry import answer
+from tests.azure_pack.pack import keys
+from tests.support.memory import MemoryBlobs, MemoryStorage
+from tests.support.secrets import OWN, MemoryVaults
+
+Json = dict[str, Any]
+START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+PORTS = {30004 + number: listener for number, listener in enumerate(Listener)}
+HOST = "https://pack.local"
+PROVIDER, TENANT, OTHER = "provider", "northwind", "contoso"
+WRITER = (PROVIDER, "Tenants.Write", "Tenants.Read", "Admin")
+BASE_URL = "https://farshore.example"
+_CAPABILITIES = load(("tenants", "data_centers"))
+_EVERY: tuple[Endpoint, ...] = (*ENDPOINTS, *(one for capability in _CAPABILITIES for one in capability.endpoints))
+_PATHS = [(one, re.compile(re.sub(r"\\{(\w+)\\}", r"(?P<\1>[^/]+)", re.escape(one.route.path)))) for one in _EVERY]
+_ROUNDS = 200
+
+
+class KilledError(BaseException):
+    """The process was killed."""
+
+
+def entra(number: int) -> str:
+    """Return the Entra tenant of a tenant of the bench."""
+    return f"{number:08d}-0000-4000-8000-000000000000"
+
+
+TENANTS: list[Json] = [
+    {"name": PROVIDER, "displayName": "Provider", "kind": "provider", "tenantId": entra(1)},
+    {"name": TENANT, "displayName": "Northwind", "kind": "tenant", "tenantId": entra(2), "backend": "azurePack"},
+    {"name": OTHER, "displayName": "Contoso", "kind": "tenant", "tenantId": entra(3)},
+]
+
+
+def installation(**changes: Any) -> Json:
+    """Return the document of the simulated installation, with the accounts service."""
+    return {
+        "adminApi": f"{HOST}:30004",
+        "portalUrl": "https://portal.pack.example",
+        "signIn": {
+            "mode": "adfs", "windowsAuthEndpoint": f"{HOST}:30009", "domain": "PACK", "userName": "farshore",
+            "password": {"value": PASSWORD},
+        },
+        "accounts": {"mode": "hook", "url": f"{HOST}:30010", "token": {"keyVaultSecretId": f"{OWN}/secrets/incoming-hook"}},
+        **changes,
+    }  # fmt: skip
+
+
+def order(**changes: Any) -> Json:
+    """Return an order."""
+    return {
+        "plan": "Gold",
+        "user": {"name": "ada@northwind.example"},
+        "resources": {"vmCount": 4, "cpuCount": 8, "memoryMB": 16384, "storageGB": 500},
+        **changes,
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer of the app."""
+
+    status: int
+    body: Any
+    headers: Mapping[str, str]
+
+    @property
+    def code(self) -> str:
+        """The error's code."""
+        return str(self.body["error"]["code"])
+
+    @property
+    def target(self) -> str | None:
+        """The error's target."""
+        target = self.body["error"]["target"]
+        return None if target is None else str(target)
+
+    @property
+    def operation(self) -> str:
+        """The operation that the answer names."""
+        return self.headers["Operation-Location"].rpartition("/")[2]
+
+
+@dataclass
+class BenchClock:
+    """Azure's time and wall time are the simulation's."""
+
+    platform: Platform
+    speed: float = 0.0
+
+    def now(self) -> datetime:
+        """Azure's time."""
+        return self.platform.clock.now()
+
+    def wall(self) -> datetime:
+        """Wall time."""
+        return self.platform.clock.now()
+
+    def monotonic(self) -> float:
+        """Seconds that never go back."""
+        return self.platform.clock.now().timestamp()
+
+    async def refresh(self) -> None:
+        """Do nothing: there is no copy of the time to renew."""
+
+
+class MemoryTransport:
+    """Hands requests to the simulation's gate; a connection that is closed or held is one without an answer."""
+
+    pack: Installation
+    sent: list[tuple[str, str]]
+
+    def __init__(self, **_: object) -> None:
+        """Take the options of a transport, none of which matters here."""
+
+    async def request(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str],
+        json: object = None,
+        data: bytes | None = None,
+        params: Mapping[str, str] | None = None,
+    ) -> Reply:
+        """Send a request."""
+        parts = urlsplit(url)
+        query = dict(parse_qsl(parts.query, keep_blank_values=True)) | dict(params or {})
+        body = data if data is not None else b"" if json is None else _text(json)
+        request = PackRequest(
+            PORTS[parts.port or 0], method, unquote(parts.path), parts.path, query,
+            {name.lower(): value for name, value in headers.items()}, body, f"{HOST}:{parts.port}",
+        )  # fmt: skip
+        self.sent.append((method, url))
+        await asyncio.sleep(0)
+        outcome = self.pack.gate.receive(request)
+        await asyncio.sleep(0)
+        if outcome.ending is not Ending.ANSWER:
+            raise AzurePackError(ErrorKind.NO_ANSWER, "Connection", "The connection was closed before there was an answer.")
+        return _reply(outcome.answer)
+
+    async def close(self) -> None:
+        """Do nothing."""
+
+
+def _text(body: object) -> bytes:
+    return json.dumps(body).encode()
+
+
+def _reply(given: PackAnswer) -> Reply:
+    headers = CIMultiDictProxy(CIMultiDict(given.headers))
+    if given.body is not None:
+        return Reply(given.status, headers, "application/json", _text(given.body))
+    return Reply(given.status, headers, given.content_type.partition(";")[0], (given.text or "").encode())
+
+
+class _Callers:
+    """Verifies tokens that name their caller: tenant and roles."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+
+    async def verify(self, authorization: str | None, *, founding: bool = False) -> Principal:  # noqa: ARG002  # it has a tenant
+        tenant, *roles = (authorization or "").removeprefix("Bearer ").split("|")
+        found = await self._runtime.registry.by_name(tenant)
+        assert found is not None, tenant
+        return Principal(
+            Actor("app", tenant, tenant), tenant, found.tenant_id or "", frozenset(map(Role, roles)), found.kind == "provider", False
+        )
+
+
+@dataclass
+class Bench:
+    """The running app. `killed` are the crash points at which a process ended, `armed` those at which the next does."""
+
+    platform: Platform
+    pack: Installation
+    storage: MemoryStorage
+    vaults: MemoryVaults
+    runtime: Runtime
+    armed: deque[tuple[str, int]] = field(default_factory=deque)
+    killed: list[str] = field(default_factory=list)
+    passed: list[str] = field(default_factory=list)
+    events: list[Json] = field(default_factory=list)
+    refused: list[tuple[str, str]] = field(default_factory=list)
+    sent: list[tuple[str, str]] = field(default_factory=list)
+
+    # HTTP
+
+    async def request(
+        self, method: str, path: str, body: object = None, *, caller: tuple[str, ...] = WRITER, headers: Mapping[str, str] | None = None
+    ) -> Answer:
+        """Send a request."""
+        name, _, query = path.partition("?")
+        content = b"" if body is None else _text(body)
+        sent = {"authorization": f"Bearer {'|'.join(caller)}", **{key.lower(): value for key, value in (headers or {}).items()}}
+        sent |= {"content-type": "application/json"} if content else {}
+        for endpoint, pattern in _PATHS:
+            found = pattern.fullmatch(name) if endpoint.route.method == method else None
+            if found is not None:
+                request = func.HttpRequest(
+                    method, f"{BASE_URL}/api{path}", headers=sent, params={}, route_params=found.groupdict(), body=content
+                )
+                reply = await answer(request, self._assembled, endpoint)
+                text = reply.get_body().decode()
+                is_json = reply.headers["Content-Type"].startswith("application/json")
+                return Answer(reply.status_code, json.loads(text) if text and is_json else text, dict(reply.headers))
+        raise AssertionError(f"no route for {method} {name}; {query}")
+
+    async def _assembled(self) -> Runtime:
+        return self.runtime
+
+    async def place(self, data_center: str = "10042", *, tenant: str = TENANT, key: str | None = None, **changes: Any) -> Answer:
+        """Order a data center over HTTP."""
+        headers = {"Repeatability-Request-ID": key} if key else None
+        return await self.request("PUT", f"/tenants/{tenant}/data-centers/{data_center}", order(**changes), headers=headers)
+
+    async def act(self, action: str, body: object = None, data_center: str = "10042") -> Answer:
+        """Ask for an action over HTTP: suspend, resume, new-secret; or `change` and `delete`."""
+        path = f"/tenants/{TENANT}/data-centers/{data_center}"
+        if action == "change":
+            return await self.request("PATCH", path, body)
+        if action == "delete":
+            return await self.request("DELETE", path, {"confirm": data_center, **cast("Json", body or {})})
+        return await self.request("POST", f"{path}/{action}", body)
+
+    async def shown(self, data_center: str = "10042", *, caller: tuple[str, ...] = WRITER) -> Json:
+        """Return a data center as the app answers it."""
+        reply = await self.request("GET", f"/tenants/{TENANT}/data-centers/{data_center}", caller=caller)
+        assert reply.status == 200, reply
+        return cast("Json", reply.body)
+
+    async def operation(self, of: Answer | str) -> Json:
+        """Return an operation as the app answers it."""
+        id_ = of if isinstance(of, str) else of.operation
+        reply = await self.request("GET", f"/operations/{id_}")
+        assert reply.status == 200, reply
+        return cast("Json", reply.body)
+
+    # messages, time, work
+
+    def send(self, message: Json, queue: str = "tenant-requests") -> None:
+        """Put a message of another system on its queue."""
+        self.storage.queues.messages.setdefault(queue, deque()).append(json.dumps(message))
+
+    async def advance(self, step: timedelta | float = 0.0, *, every: timedelta = timedelta(seconds=30)) -> None:
+        """Let time pass in small steps, and do what came due; the queue's clients end where a process is killed."""
+        left = step if isinstance(step, timedelta) else timedelta(seconds=step)
+        await self.work()
+        while left > timedelta(0):
+            one = min(left, every)
+            left -= one
+            self.platform.clock.move(one)
+            self.pack.gate.settle()
+            await self.work()
+
+    async def until_ended(self, *answers: Answer | str, longest: timedelta = timedelta(hours=12)) -> list[Json]:
+        """Let time pass until operations have ended, and return them."""
+        began = self.platform.clock.now()
+        while True:
+            await self.advance(timedelta(seconds=30))
+            found = [await self.operation(one) for one in answers]
+            if all(one["status"] in {"Succeeded", "Failed", "Canceled"} for one in found):
+                await self.advance()
+                return found
+            assert self.platform.clock.now() - began < longest, found
+
+    async def work(self) -> None:
+        """Tick, and handle messages, until nothing is due at this moment."""
+        for _ in range(_ROUNDS):
+            await self._alive(self.runtime.tick.run())
+            if not await self._messages():
+                return
+        raise AssertionError("what is due never ends")
+
+    async def _messages(self) -> int:
+        done = 0
+        for queues, handle in (
+            (intake_queues(_CAPABILITIES), self._take_in),
+            (step_queues(_CAPABILITIES), self._step),
+            (check_queues(_CAPABILITIES), self._check),
+        ):  # fmt: skip
+            for queue in queues:
+                for text in self.storage.queues.take(queue):
+                    await self._alive(handle(queue, text))
+                    done += 1
+        self.events += [json.loads(text) for text in self.storage.queues.take(OUTCOME_QUEUE)]
+        return done
+
+    async def _alive(self, work: Any) -> None:  # a coroutine
+        """Do work as a process does; where it is killed, another one goes on."""
+        try:
+            await work
+        except KilledError as killed:
+            self.killed.append(str(killed))
+
+    async def _step(self, _queue: str, text: str) -> None:
+        message = read_step(text)
+        for operation in message.ids if message else ():
+            await self.runtime.runner.run(operation)
+
+    async def _check(self, _queue: str, text: str) -> None:
+        message = read_check(text)
+        if message is not None:
+            await self.runtime.checks.run(message)
+
+    async def _take_in(self, queue: str, text: str) -> None:
+        """Deliver a message, again where it may pass, up to five times."""
+        body = json.loads(text)
+        count = int(body.pop("deliveries", 0)) + 1
+        delivery = Delivery(queue, str(body.get("id", "m")), _text(body), self.platform.clock.now(), count)
+        try:
+            await self.runtime.receive(delivery)
+        except (Exception, KilledError) as error:  # what may pass is delivered again later, as the host does
+            if isinstance(error, KilledError):
+                self.killed.append(str(error))
+            self.refused.append((queue, json.dumps(body | {"deliveries": count})))
+
+    def calls(self, port: int) -> int:
+        """Return how many requests were sent to a port of the installation."""
+        return sum(f":{port}/" in url for _, url in self.sent)
+
+    def redeliver(self) -> None:
+        """Show messages again that were not taken in."""
+        refused, self.refused = self.refused, []
+        for queue, text in refused:
+            self.storage.queues.messages.setdefault(queue, deque()).append(text)
+
+    # the simulation
+
+    def fault(self, kind: str, *, method: str | None = None, path: str = "", service: str = "azurePack", **members: Any) -> None:
+        """Plant a fault."""
+        match = {"path": path, "service": service} | ({"method": method} if method else {})
+        self.platform.add_faults([Fault.read({"fault": kind, "match": match, **members})])
+
+    def state(self) -> Json:
+        """Return what the installation holds."""
+        return self.pack.control.state()
+
+    def effects(self) -> list[tuple[str, str]]:
+        """Return method and path of each write that took effect, those of the sign-in left out."""
+        return [(each["method"], each["path"]) for each in self.platform.effects.since(0)]
+
+    def row(self, member: str, key: str) -> Json:
+        """Return a row of the installation: of `subscriptions`, `plans`, `accounts`."""
+        found = getattr(self.pack.gate.state, member).get(key)
+        assert found is not None, key
+        return cast("Json", found)
+
+    def change(self, member: str, key: str, **members: Any) -> None:
+        """Change a row of the installation, as somebody does by hand."""
+        self.pack.gate.apply((self.pack.gate.state.put(member, self.row(member, key) | members),))
+
+    def machine(self, name: str, status: str, subscription: str, **more: Any) -> Json:
+        """Put a machine into a subscription."""
+        from local.simulation.azure_pack.sample import CLOUDS, STAMP
+        from local.simulation.ids import derived
+
+        entity = {
+            "ID": derived("bench", name), "StampId": STAMP, "Name": name, "StatusString": status, "CloudId": CLOUDS[0], "CPUCount": 1,
+            "Memory": "1024", "TotalSize": str(20 << 30), "Owner": {"RoleID": subscription, "UserName": "", "RoleName": ""},
+            "MostRecentTaskId": None, "_integration": True, **more,
+        }  # fmt: skip
+        self.pack.gate.apply((self.pack.gate.state.put_entity("VirtualMachines", entity),))
+        return entity
+
+    def power(self) -> dict[str, str]:
+        """Return the status of each machine by its name."""
+        return {one["Name"]: one["StatusString"] for one in self.pack.gate.state.entities("VirtualMachines")}
+
+    # killing
+
+    def kill_at(self, point: str, times: int = 1) -> None:
+        """Let the process end when it reaches a crash point for the n-th time."""
+        self.armed.append((point, times))
+
+    def reached(self, point: str) -> None:
+        """Note that a crash point was reached; raises `KilledError` where it is armed."""
+        self.passed.append(point)
+        for number, (name, times) in enumerate(self.armed):
+            if name == point:
+                self.armed[number] = (name, times - 1)
+                if times <= 1:
+                    del self.armed[number]
+                    raise KilledError(point)
+                return
+
+
+def _land(platform: Platform) -> None:
+    """Perform the late effects that are due."""
+    for late in platform.due():
+        platform.late_handlers[str(late.request["service"])](late)
+
+
+@asynccontextmanager
+async def bench(*, document: Json | None = None, **settings: Any) -> AsyncIterator[Bench]:
+    """Run the app with the installation `pack`; `settings` are the simulated installation's, `document` the one that is put."""
+    platform = Platform(speed=0, estate={"azurePack": [sample_installation() | settings], "tenants": TENANTS}, now=START)
+    pack = Installation(platform, lambda: _land(platform), keys=keys(), now=platform.clock.now)
+    storage, vaults = MemoryStorage(), MemoryVaults()
+    vaults.add(f"{OWN}/secrets/incoming-hook", "sample-hook-token", {"tenant": PROVIDER})
+    sent: list[tuple[str, str]] = []
+    transport = type("PackTransport", (MemoryTransport,), {"pack": pack, "sent": sent})
+    with (
+        patch.object(seeding, "connect", lambda _: storage),
+        patch.object(connections, "Transport", transport),
+    ):
+        await seeding.seed("", TENANTS)
+        app = Settings(FARSHORE_KEY_VAULT_URL=OWN, PUBLIC_BASE_URL=BASE_URL)
+        clock: Any = BenchClock(platform)
+        runtime = assemble(app, _CAPABILITIES, clock, RandomIds(), cast("Any", storage), cast("Any", MemoryBlobs()), None, vaults)
+        runtime = replace(runtime, tokens=cast("Any", _Callers(runtime)))
+        running = Bench(platform, pack, storage, vaults, runtime, sent=sent)
+        with patch.object(crash_points, "reach", running.reached):
+            put = await running.request("PUT", "/azure-packs/pack", document or installation())
+            assert put.status == 201, put
+            yield running
+        await runtime.core.clients.aclose()
+    platform.close()

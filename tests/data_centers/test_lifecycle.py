@@ -1,0 +1,351 @@
+"""The life of a data center by messages and over HTTP: order, change, suspend, resume, delete; their turns, repetitions and kills."""
+
+import itertools
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from shared.data_centers.rules.naming import add_on_id
+from tests.data_centers.bench import TENANT, Bench, Json, bench, order
+
+SUCCEEDED = "farshore.dataCenter.succeeded"
+
+
+def messages(*, after: bool = False) -> list[Json]:
+    """Return the five messages of a data center's life."""
+    found: list[Json] = [
+        {"id": "m1", "tenant": TENANT, "operation": "dataCenter.create", "dataCenter": "10042", **order()},
+        {"id": "m2", "tenant": TENANT, "operation": "dataCenter.change", "target": "10042", "resources": {"cpuCount": 12}},
+        {"id": "m3", "tenant": TENANT, "operation": "dataCenter.suspend", "target": "10042", "reason": "unpaid"},
+        {"id": "m4", "tenant": TENANT, "operation": "dataCenter.resume", "target": "10042"},
+        {"id": "m5", "tenant": TENANT, "operation": "dataCenter.delete", "target": "10042", "deleteMachines": True},
+    ]
+    if after:
+        found = [one | ({"after": f"m{number}"} if number else {}) for number, one in enumerate(found)]
+    return found
+
+
+def as_event(message: Json) -> Json:
+    """Return a message as a CloudEvent."""
+    kind, _, operation = message["operation"].partition(".")
+    data = {name: value for name, value in message.items() if name not in {"id", "tenant", "operation"}}
+    head = {"specversion": "1.0", "source": "/billing", "id": message["id"], "type": f"farshore.{kind}.{operation}"}
+    return head | {"tenant": message["tenant"], "data": data}
+
+
+async def all_taken_in(app: Bench, *sent: Json) -> None:
+    """Deliver messages, and again those that may pass, until all have been taken in or rejected."""
+    for message in sent:
+        app.send(message)
+    await app.advance()
+    for _ in range(5):
+        app.redeliver()
+        await app.advance()
+
+
+async def until(app: Bench, count: int) -> list[Json]:
+    """Let time pass until so many events have been sent, and return them."""
+    for _ in range(400):
+        if len(app.events) >= count:
+            return app.events
+        await app.advance(timedelta(seconds=30))
+    raise AssertionError(app.events)
+
+
+def expected(subscription: str) -> list[tuple[str, str]]:
+    """Return the writes of a life: the model of what has to reach Azure Pack, each once."""
+    add_on = add_on_id("pack", TENANT, "10042", 1)
+    return [
+        ("POST", "/users"), ("PUT", "/accounts/ada@northwind.example"), ("POST", "/subscriptions"), ("POST", "/addons"),
+        ("POST", f"/addons/{add_on}/services"), ("PUT", f"/addons/{add_on}/quota"), ("POST", "/plans/gold-plan/addons"),
+        ("POST", f"/subscriptions/{subscription}/addons"), ("PUT", f"/addons/{add_on}/quota"), ("PUT", f"/addons/{add_on}/quota"),
+        ("PATCH", f"/subscriptions/{subscription}"), ("PATCH", f"/subscriptions/{subscription}"),
+        ("DELETE", f"/subscriptions/{subscription}"), ("DELETE", f"/plans/gold-plan/addons/{add_on}"), ("DELETE", f"/addons/{add_on}"),
+        ("DELETE", "/accounts/ada@northwind.example"), ("DELETE", "/users/ada%40northwind.example"),
+    ]  # fmt: skip
+
+
+ACTIONS = ["create", "change", "suspend", "resume", "delete"]
+
+
+@pytest.mark.parametrize("events", [False, True])
+async def test_five_messages_at_once_are_a_life_and_their_events_are_enough_to_bill_by(events: bool) -> None:
+    async with bench() as app:
+        before = app.state()
+        sent = [as_event(one) if events else one for one in messages()]
+        await all_taken_in(app, *sent, *sent)
+        outcomes = await until(app, 5)
+        assert [one["type"] for one in outcomes] == [SUCCEEDED] * 5, outcomes
+        assert [one["data"]["action"] for one in outcomes] == ACTIONS
+        states = [one["data"]["result"]["state"] for one in outcomes]
+        assert states == ["Active", "Active", "Suspended", "Active", "Deleted"]
+        assert [one["data"]["result"]["changed"] for one in outcomes] == [True] * 5
+        assert outcomes[1]["data"]["result"]["resources"]["cpuCount"] == 12
+        assert outcomes[1]["data"]["result"]["previous"]["cpuCount"] == 8
+        assert outcomes[4]["data"]["result"]["userDeleted"] is True
+        after = app.state()
+        assert {name: len(rows) for name, rows in after.items()} == {name: len(rows) for name, rows in before.items()}
+        assert not [name for name in app.vaults.names() if "-password" in name]
+        assert app.effects() == expected(outcomes[0]["data"]["result"]["subscriptionId"])
+
+
+@pytest.mark.parametrize("arrival", [(4, 3, 2, 1, 0), (2, 0, 4, 1, 3), (1, 0, 3, 2, 4)])
+async def test_with_after_the_order_of_arrival_does_not_matter(arrival: tuple[int, ...]) -> None:
+    async with bench() as app:
+        sent = messages(after=True)
+        await all_taken_in(app, *(sent[number] for number in arrival))
+        outcomes = await until(app, 5)
+        assert [one["data"]["action"] for one in outcomes] == ACTIONS, outcomes
+
+
+async def test_a_target_that_never_comes_is_rejected_at_the_fifth_delivery() -> None:
+    async with bench() as app:
+        for message in (messages()[2], messages(after=True)[1]):
+            app.events.clear()
+            await all_taken_in(app, message)
+            (event,) = app.events
+            assert (event["type"], event["data"]["reason"]["code"]) == ("farshore.message.rejected", "NotFound")
+
+
+@pytest.mark.parametrize(
+    ("changes", "target"),
+    [
+        ({"tenant": None}, "tenant"),
+        ({"dataCenter": None}, "dataCenter"),
+        ({"user": {"name": "ada@example.com", "password": {"value": "Sample-Passw0rd!"}}}, "user.password"),
+        ({"resources": {"cpuCount": -1}}, "resources.cpuCount"),
+    ],
+)
+async def test_a_message_that_is_wrong_is_rejected_with_the_field(changes: dict[str, Any], target: str) -> None:
+    async with bench() as app:
+        message = {name: value for name, value in (messages()[0] | changes).items() if value is not None}
+        await all_taken_in(app, message)
+        (event,) = app.events
+        assert (event["type"], event["data"]["reason"]["target"]) == ("farshore.message.rejected", target), event
+        assert "Sample-Passw0rd!" not in str(event)
+
+
+async def test_after_an_order_that_failed_what_waits_behind_it_ends_with_not_found() -> None:
+    async with bench() as app:
+        app.fault("error", method="POST", path="^/subscriptions$", status=400, code="Odd", times=1)
+        await all_taken_in(app, messages()[0], messages()[2])
+        first, second = await until(app, 2)
+        assert (first["type"], second["data"]["error"]["code"]) == ("farshore.dataCenter.failed", "NotFound")
+        refused = await app.act("suspend", {})
+        assert (refused.status, refused.code) == (409, "DataCenterGone")
+
+
+async def test_at_most_twenty_operations_wait() -> None:
+    async with bench() as app:
+        app.fault("slowSync", method="POST", path="addons", delay="PT4H", times=1)
+        await app.place()
+        await app.advance(60)
+        answers = [await app.act("change", {"name": f"name {number}"}) for number in range(20)]
+        assert [one.status for one in answers] == [202] * 19 + [409]
+        assert answers[-1].code == "TooManyPending"
+
+
+async def test_a_change_of_plan_moves_the_subscription_and_keeps_the_add_on() -> None:
+    async with bench() as app:
+        await app.until_ended(await app.place())
+        other = app.row("plans", "gold-plan") | {"Id": "gold-2", "DisplayName": "Gold 2", "AddOnReferences": []}
+        app.pack.gate.apply((app.pack.gate.state.put("plans", other),))
+        (operation,) = await app.until_ended(await app.act("change", {"plan": "Gold 2", "addOns": [], "resources": {"cpuCount": 10}}))
+        assert operation["status"] == "Succeeded", operation
+        shown = await app.shown()
+        assert (shown["plan"]["id"], shown["resources"]["cpuCount"], shown["observed"]["drift"]) == ("gold-2", 10, [])
+        subscription = next(one for one in app.state()["subscriptions"] if one["SubscriptionID"] == shown["subscriptionId"])
+        assert (subscription["PlanId"], len(subscription["AddOnReferences"])) == ("gold-2", 1)
+        refused = await app.until_ended(await app.act("change", {"plan": "Silver"}))
+        assert refused[0]["error"]["code"] == "PlanNotSuitable"
+
+
+async def test_a_change_subscribes_and_unsubscribes_general_add_ons() -> None:
+    async with bench() as app:
+        await app.until_ended(await app.place(addOns=["Backup"]))
+        assert [one["id"] for one in (await app.shown())["addOns"] if not one["personal"]] == ["backup"]
+        await app.until_ended(await app.act("change", {"addOns": ["databases"]}))
+        shown = await app.shown()
+        assert [one["id"] for one in shown["addOns"] if not one["personal"]] == ["databases"]
+        subscription = next(one for one in app.state()["subscriptions"] if one["SubscriptionID"] == shown["subscriptionId"])
+        assert {one["AddOnId"] for one in subscription["AddOnReferences"]} == {one["id"] for one in shown["addOns"]}
+
+
+async def test_a_change_below_what_is_used_is_refused_unless_it_is_accepted() -> None:
+    async with bench() as app:
+        await app.until_ended(await app.place())
+        subscription = (await app.shown())["subscriptionId"]
+        for number in range(3):
+            app.machine(f"vm{number}", "Stopped", subscription)
+        refused = await app.act("change", {"resources": {"vmCount": 2}})
+        assert (refused.status, refused.code, refused.target) == (409, "BelowUsage", "resources.vmCount")
+        app.fault("error", method="GET", path="VirtualMachines|QuotaAndUsage", status=500, times=1)
+        (operation,) = await app.until_ended(await app.act("change", {"resources": {"vmCount": 2}}))
+        assert (operation["error"]["code"], operation["error"]["target"]) == ("BelowUsage", "resources.vmCount")
+        (operation,) = await app.until_ended(await app.act("change", {"resources": {"vmCount": 2}, "acceptBelowUsage": True}))
+        assert (operation["status"], (await app.shown())["resources"]["vmCount"]) == ("Succeeded", 2)
+
+
+async def test_a_refused_change_puts_the_old_values_back() -> None:
+    async with bench() as app:
+        await app.until_ended(await app.place())
+        app.fault("error", method="POST", path="^/subscriptions/.*/addons$", status=400, code="Odd", times=1)
+        (operation,) = await app.until_ended(await app.act("change", {"resources": {"cpuCount": 12}, "addOns": ["backup"]}))
+        assert (operation["status"], operation["error"]["code"]) == ("Failed", "AzurePackRefused"), operation
+        shown = await app.shown()
+        assert (shown["resources"]["cpuCount"], shown["wanted"], shown["observed"]["drift"]) == (8, None, [])
+        assert app.row("subscriptions", shown["subscriptionId"])["_inForce"]["CPUCount"] == 8
+
+
+async def test_a_change_without_a_difference_ends_unchanged_and_a_suspended_one_is_refused() -> None:
+    async with bench() as app:
+        await app.until_ended(await app.place())
+        effects = app.effects()
+        (operation,) = await app.until_ended(await app.act("change", {"resources": {"cpuCount": 8}}))
+        assert (operation["status"], operation["result"]["changed"]) == ("Succeeded", False)
+        tag = (await app.request("GET", f"/tenants/{TENANT}/data-centers/10042")).headers["ETag"]
+        path, stale = f"/tenants/{TENANT}/data-centers/10042", {"If-Match": '"other"'}
+        assert (await app.request("PATCH", path, {"name": "x"}, headers=stale)).status == 412
+        assert (await app.request("PATCH", path, {"resources": {"cpuCount": 8}}, headers={"If-Match": tag})).status == 202
+        (operation,) = await app.until_ended(await app.act("change", {"name": "Renamed"}))
+        assert (operation["result"]["changed"], (await app.shown())["name"], app.effects()) == (True, "Renamed", effects)
+        await app.until_ended(await app.act("suspend", {}))
+        (operation,) = await app.until_ended(await app.act("change", {"name": "Again"}))
+        assert (operation["status"], operation["error"]["code"]) == ("Failed", "DataCenterSuspended")
+
+
+async def test_a_deletion_needs_its_confirmation_and_is_refused_while_there_are_machines() -> None:
+    async with bench() as app:
+        await app.until_ended(await app.place())
+        subscription = (await app.shown())["subscriptionId"]
+        for name, status in (("web", "Running"), ("idle", "Stopped")):
+            app.machine(name, status, subscription)
+        path = f"/tenants/{TENANT}/data-centers/10042"
+        assert (await app.request("DELETE", path)).target == "confirm"
+        refused = await app.act("delete")
+        assert (refused.status, refused.code) == (409, "MachinesExist")
+        assert {one["target"] for one in refused.body["error"]["details"]} == {"web", "idle"}
+        app.fault("error", method="GET", path="VirtualMachines", status=500, times=1)
+        (operation,) = await app.until_ended(await app.act("delete"))
+        assert (operation["status"], operation["error"]["code"]) == ("Failed", "MachinesExist")
+        (operation,) = await app.until_ended(await app.act("delete", {"deleteMachines": True}))
+        assert (operation["status"], operation["result"]["machinesDeleted"]) == ("Succeeded", 2), operation
+        assert not {"web", "idle"} & set(app.power())
+        assert (await app.place()).code == "DataCenterDeleted"
+        assert (await app.shown())["state"] == "Deleted"
+        forced = [path for method, path in app.effects() if method == "DELETE" and "force" in path.lower() and "True" in path]
+        assert forced == [], "force is sent only where it is asked for"
+
+
+async def test_a_tenant_with_a_data_center_cannot_be_deleted() -> None:
+    async with bench() as app:
+        await app.until_ended(await app.place())
+        refused = await app.request("DELETE", f"/tenants/{TENANT}?confirm={TENANT}")
+        assert (refused.status, refused.code) == (409, "TenantBusy")
+        await app.until_ended(await app.act("delete"))
+        assert (await app.request("DELETE", f"/tenants/{TENANT}?confirm={TENANT}")).status == 204
+
+
+async def test_a_forced_deletion_names_the_machines_that_it_leaves_behind() -> None:
+    async with bench() as app:
+        await app.until_ended(await app.place())
+        app.machine("web", "Running", (await app.shown())["subscriptionId"])
+        (operation,) = await app.until_ended(await app.act("delete", {"force": True, "keepUser": True}))
+        assert (operation["status"], len(operation["result"]["leftBehind"])) == ("Succeeded", 1)
+        assert [one["Name"] for one in app.state()["orphans"]] == ["web"]
+        assert any(one["Name"] == "ada@northwind.example" for one in app.state()["users"])
+
+
+async def test_a_deletion_that_is_stuck_is_named() -> None:
+    async with bench() as app:
+        await app.until_ended(await app.place())
+        app.fault("stuckDeletion", method="DELETE", path="^/subscriptions/", times=1)
+        deleting = await app.act("delete")
+        await app.advance(timedelta(hours=2))
+        assert (await app.operation(deleting))["attention"]["code"] == "DeletionStuck"
+        subscription = (await app.shown())["subscriptionId"]
+        app.change("subscriptions", subscription, _deleting=app.row("subscriptions", subscription)["_deleting"] | {"stuck": False})
+        (operation,) = await app.until_ended(deleting)
+        assert operation["status"] == "Succeeded"
+
+
+POINTS = (
+    "accept.locked", "accept.written", "accept.queued", "step.claimed", "step.intended", "step.sent", "step.ended", "check.read",
+    "check.written", "check.queued", "finish.written", "announce.released", "announce.sent", "announce.removed",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("point", POINTS)
+async def test_killed_at_each_point_of_a_life_it_is_lived_once(point: str) -> None:
+    """Every second time that a process reaches the point it is killed; what it was asked is delivered twice."""
+    async with bench() as app:
+        before = {name: len(rows) for name, rows in app.state().items()}
+        for times in (1, 2, 2, 3, 2):
+            app.kill_at(point, times)
+        sent = messages(after=True)
+        for _ in range(3):
+            await all_taken_in(app, *sent)
+            await app.advance(timedelta(minutes=3))
+        await until(app, 5)
+        await app.advance(timedelta(minutes=10))
+        outcomes = list({one["id"]: one for one in app.events}.values())
+        assert [one["data"]["action"] for one in outcomes] == ACTIONS, outcomes
+        assert {one["type"] for one in outcomes} == {SUCCEEDED}, outcomes
+        assert {name: len(rows) for name, rows in app.state().items()} == before
+        posts = [path for method, path in app.effects() if method == "POST"]
+        assert len(posts) == len(set(posts)), "nothing is made twice"
+        assert app.killed
+
+
+LOST = [
+    (method, kind)
+    for method, kind in itertools.product(("POST", "PUT", "PATCH", "DELETE"), ("lostResponse", "lateEffect", "errorAfterEffect"))
+]
+
+
+@pytest.mark.parametrize(("method", "kind"), LOST)
+async def test_with_answers_that_are_lost_or_late_a_life_is_lived_once(method: str, kind: str) -> None:
+    async with bench() as app:
+        before = {name: len(rows) for name, rows in app.state().items()}
+        more = {"status": 500} if kind == "errorAfterEffect" else {"delay": "PT20S"} if kind == "lateEffect" else {}
+        app.fault(kind, method=method, service="azurePack.admin", times=6, **more)
+        await all_taken_in(app, *messages(after=True))
+        outcomes = await until(app, 5)
+        assert {one["type"] for one in outcomes} == {SUCCEEDED}, outcomes
+        assert {name: len(rows) for name, rows in app.state().items()} == before
+        posts = [path for name, path in app.effects() if name == "POST" and "accounts" not in path]
+        assert len(posts) == len(set(posts)), "nothing is made twice"
+
+
+async def test_thirty_orders_at_once_meet_lost_answers_errors_and_kills_and_all_end_as_the_model_has_it() -> None:
+    """One installation, thirty data centers: 10 % of answers lost, 5 % answered with 500, a process killed now and then."""
+    count = 30
+    async with bench() as app:
+        before = {name: len(rows) for name, rows in app.state().items()}
+        app.fault("lostResponse", service="azurePack.admin", rate=0.1)
+        app.fault("error", service="azurePack.admin", status=500, rate=0.05)
+        for number in range(12):
+            app.kill_at(POINTS[number % len(POINTS)], 1 + 3 * number)
+        sent = [
+            {"id": f"m{number}", "tenant": TENANT, "operation": "dataCenter.create", "dataCenter": f"order-{number}", **order()}
+            | {"user": {"name": f"user{number}@northwind.example"}}
+            for number in range(count)
+        ]
+        for _ in range(3):
+            await all_taken_in(app, *sent)
+        for _ in range(120):
+            if len({one["id"] for one in app.events if one["id"].endswith("/terminal")}) >= count:
+                break
+            await app.advance(timedelta(minutes=2), every=timedelta(minutes=1))
+        terminal = {one["id"]: one for one in app.events if one["id"].endswith("/terminal")}
+        assert {one["type"] for one in terminal.values()} == {SUCCEEDED}, [one["data"]["error"] for one in terminal.values()]
+        assert len(terminal) == count
+        after = {name: len(rows) - before[name] for name, rows in app.state().items()}
+        assert after == {**dict.fromkeys(after, 0), "users": count, "subscriptions": count, "addOns": count, "accounts": count}
+        assert all(len(one["AddOnReferences"]) == 1 for one in app.state()["subscriptions"])
+        posts = [path for method, path in app.effects() if method == "POST" and path.startswith("/subscriptions/")]
+        assert len(posts) == len(set(posts)) == count
+        app.sent.clear()
+        listed = await app.request("GET", "/data-centers?top=100")
+        assert (len(listed.body["value"]), app.sent) == (count, []), "a list makes no call to Azure Pack"

@@ -1,0 +1,224 @@
+"""Suspension and resume over the simulated Azure Pack in memory: exactly the machines that ran are started again."""
+
+import random
+from datetime import timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from shared.data_centers.rules.power import PowerState, power_state
+from tests.data_centers.bench import TENANT, Answer, Bench, Json, bench
+
+STATES = ("Running", "Stopped", "Paused", "Saved")
+
+
+async def ordered(app: Bench, **states: str) -> str:
+    """Order a data center with machines in these states, and return its subscription."""
+    await app.until_ended(await app.place(resources={"vmCount": 20, "cpuCount": 40, "memoryMB": 65536, "storageGB": 2000}))
+    subscription = str((await app.shown())["subscriptionId"])
+    for name, status in states.items():
+        app.machine(name, status, subscription)
+    return subscription
+
+
+async def done(app: Bench, answer: Answer) -> Json:
+    """Wait for an operation, and return it."""
+    assert answer.status in {200, 202}, answer
+    (operation,) = await app.until_ended(answer)
+    return operation
+
+
+async def test_exactly_the_machines_that_ran_are_started_again() -> None:
+    async with bench() as app:
+        subscription = await ordered(app, web="Running", db="Running", batch="Stopped", desk="Paused", kept="Saved")
+        app.machine("guestless", "Running", subscription, _integration=False)
+        app.machine("role", "Running", subscription, VirtualMachineRole="web")
+        operation = await done(app, await app.act("suspend", {"reason": "unpaid"}))
+        assert operation["status"] == "Succeeded", operation
+        assert operation["result"]["machines"] == {"total": 7, "ran": 4, "done": 4, "left": 0}
+        assert operation["result"]["how"] == {"guestless": "Stop"}, "without integration services a guest cannot shut down"
+        mine = {name: status for name, status in app.power().items() if name not in {"web-1", "web-2", "batch"} or name == "batch"}
+        assert {name: app.power()[name] for name in ("web", "db", "guestless", "role")} == dict.fromkeys(
+            ("web", "db", "guestless", "role"), "Stopped"
+        )
+        assert (app.power()["desk"], app.power()["kept"], mine["batch"]) == ("Paused", "Saved", "Stopped")
+        shown = await app.shown()
+        assert (shown["state"], shown["suspension"]["reason"], shown["observed"]["subscriptionState"]) == (
+            "Suspended",
+            "unpaid",
+            "Suspended",
+        )
+        again = await done(app, await app.act("suspend", {"reason": "still unpaid"}))
+        assert (again["status"], again["result"]["changed"]) == ("Succeeded", False)
+        app.pack.gate.apply((app.pack.gate.state.remove_entity("VirtualMachines", _machine(app, "role")),))
+        operation = await done(app, await app.act("resume", {}))
+        assert operation["status"] == "Succeeded", operation
+        power = app.power()
+        assert {name: power[name] for name in ("web", "db", "guestless")} == dict.fromkeys(("web", "db", "guestless"), "Running")
+        assert (power["batch"], power["desk"], power["kept"]) == ("Stopped", "Paused", "Saved")
+        assert ((await app.shown())["state"], (await app.shown())["suspension"]) == ("Active", None)
+
+
+def _machine(app: Bench, name: str) -> Json:
+    return next(one for one in app.pack.gate.state.entities("VirtualMachines") if one["Name"] == name)
+
+
+async def test_a_machine_that_was_started_meanwhile_is_stopped_and_recorded() -> None:
+    async with bench() as app:
+        await ordered(app, web="Running", idle="Stopped")
+        suspending = await app.act("suspend", {})
+        await app.advance()
+        machine = _machine(app, "idle")
+        app.pack.gate.apply((app.pack.gate.state.put_entity("VirtualMachines", machine | {"StatusString": "Running"}),))
+        operation = await done(app, suspending)
+        assert (operation["status"], app.power()["idle"]) == ("Succeeded", "Stopped"), operation
+        await done(app, await app.act("resume", {}))
+        assert (app.power()["idle"], app.power()["web"]) == ("Running", "Running")
+
+
+async def test_a_machine_that_cannot_be_stopped_is_named_and_the_data_center_is_suspended_all_the_same() -> None:
+    async with bench() as app:
+        await ordered(app, web="Running", bad="Running")
+        bad = _machine(app, "bad")["ID"]
+        app.fault("failVmmJob", path=bad, code="2606", problem="It is locked.", recommendedAction="Unlock it.", times=20)
+        operation = await done(app, await app.act("suspend", {"operationAfterSuspension": "stop"}))
+        assert (operation["status"], operation["error"]["code"]) == ("Failed", "MachinesNotStopped"), operation
+        (detail,) = operation["error"]["details"]
+        assert (detail["code"], detail["message"], detail["target"]) == ("2606", "It is locked.", "bad")
+        assert detail["details"][0]["message"] == "Unlock it."
+        assert operation["result"]["state"] == "Suspended"
+        assert sum(bad in path for _, path in app.effects()) == 3, "it is tried three times"
+        app.platform.clear_faults()
+        effects = app.effects()
+        operation = await done(app, await app.act("suspend", {"operationAfterSuspension": "stop"}))
+        assert (operation["status"], app.power()["bad"]) == ("Succeeded", "Stopped")
+        assert all(bad in path for _, path in app.effects()[len(effects) :]), "the same call touches only what is left"
+        await done(app, await app.act("resume", {}))
+        assert (app.power()["web"], app.power()["bad"]) == ("Running", "Running")
+
+
+async def test_a_machine_that_cannot_be_started_is_left_and_the_next_resume_starts_it_alone() -> None:
+    async with bench() as app:
+        await ordered(app, web="Running", bad="Running", idle="Stopped")
+        await done(app, await app.act("suspend", {}))
+        bad = _machine(app, "bad")["ID"]
+        app.fault("failVmmJob", path=bad, code="1717", problem="No memory.", times=20)
+        operation = await done(app, await app.act("resume", {}))
+        assert (operation["error"]["code"], operation["result"]["state"]) == ("MachinesNotStarted", "Active")
+        app.platform.clear_faults()
+        effects = len(app.effects())
+        operation = await done(app, await app.act("resume", {}))
+        assert (operation["status"], app.power()["bad"], app.power()["idle"]) == ("Succeeded", "Running", "Stopped")
+        assert [bad in path for _, path in app.effects()[effects:]] == [True]
+        assert (await app.shown())["suspension"] is None
+
+
+async def test_save_on_an_installation_that_does_not_know_it_ends_as_shutdown() -> None:
+    async with bench(knowsSaveState=False) as app:
+        await ordered(app, web="Running")
+        operation = await done(app, await app.act("suspend", {"operationAfterSuspension": "save"}))
+        assert (operation["status"], operation["result"]["how"]) == ("Succeeded", {"web": "Shutdown"}), operation
+        assert app.power()["web"] == "Stopped"
+
+
+async def test_save_saves_and_resume_starts() -> None:
+    async with bench() as app:
+        await ordered(app, web="Running")
+        await done(app, await app.act("suspend", {"operationAfterSuspension": "save"}))
+        assert app.power()["web"] == "Saved"
+        await done(app, await app.act("resume", {}))
+        assert app.power()["web"] == "Running"
+
+
+async def test_a_subscription_that_was_suspended_by_hand_is_resumed_without_starting_anything() -> None:
+    async with bench() as app:
+        subscription = await ordered(app, idle="Stopped")
+        app.change("subscriptions", subscription, State=2)
+        await app.advance(timedelta(minutes=1))
+        assert (await app.shown())["observed"]["drift"] == ["suspendedElsewhere"]
+        operation = await done(app, await app.act("resume", {}))
+        assert (operation["status"], len(operation["result"]["notes"]), app.power()["idle"]) == ("Succeeded", 1, "Stopped")
+        assert app.row("subscriptions", subscription)["State"] == 1
+
+
+async def test_start_on_resume_false_closes_the_record_and_starts_nothing() -> None:
+    async with bench() as app:
+        await ordered(app, web="Running")
+        await done(app, await app.act("suspend", {}))
+        await done(app, await app.act("resume", {"startOnResume": False}))
+        assert (app.power()["web"], (await app.shown())["suspension"]) == ("Stopped", None)
+        await done(app, await app.act("resume", {}))
+        assert app.power()["web"] == "Stopped"
+
+
+async def test_what_is_asked_of_a_machine_in_the_hands_of_another_operation_waits() -> None:
+    async with bench() as app:
+        subscription = await ordered(app, web="Running")
+        lock = f"vm|azurePack/pack/{subscription}/{_machine(app, 'web')['ID']}"
+        assert await app.runtime.core.locks.take([lock], "a" * 26) is None
+        suspending = await app.act("suspend", {})
+        await app.advance(timedelta(minutes=1))
+        assert ((await app.operation(suspending))["status"], app.power()["web"]) == ("Running", "Running")
+        await app.runtime.core.locks.release([lock], "a" * 26)
+        operation = await done(app, suspending)
+        assert (operation["status"], app.power()["web"]) == ("Succeeded", "Stopped")
+
+
+@pytest.mark.parametrize(
+    ("point", "times"),
+    [
+        ("step.claimed", 1),
+        ("step.intended", 1),
+        ("step.intended", 2),
+        ("step.sent", 1),
+        ("step.sent", 3),
+        ("step.ended", 2),
+        ("finish.written", 1),
+    ],
+)
+async def test_killed_at_each_point_a_suspension_and_a_resume_end_as_without(point: str, times: int) -> None:
+    async with bench() as app:
+        await ordered(app, web="Running", db="Running", idle="Stopped", desk="Paused")
+        for action in ("suspend", "resume"):
+            before = len(app.effects())
+            app.kill_at(point, times)
+            operation = await done(app, await app.act(action, {}))
+            assert operation["status"] == "Succeeded", operation
+            writes = [path for _, path in app.effects()[before:]]
+            assert len(writes) == len(set(writes)) == 3, "two machines and the subscription, each once"
+            app.armed.clear()
+        assert {name: app.power()[name] for name in ("web", "db", "idle", "desk")} == {
+            "web": "Running", "db": "Running", "idle": "Stopped", "desk": "Paused",
+        }  # fmt: skip
+        assert app.killed
+
+
+@settings(max_examples=12, deadline=None)
+@given(seed=st.integers(0, 2**32))
+async def test_a_machine_that_was_never_seen_running_is_never_started(seed: int) -> None:
+    """Random histories: machines in any state, faults on any call, kills, further suspensions, machines deleted; then a resume."""
+    chance = random.Random(seed)  # noqa: S311  # a test's draw
+    names = [f"vm{number}" for number in range(chance.randint(1, 5))]
+    async with bench() as app:
+        await ordered(app, **{name: chance.choice(STATES) for name in names})
+        stopped = {name for name in names if power_state(app.power()[name]) is not PowerState.RUNNING}
+        ran = set(names) - stopped
+        for _ in range(chance.randint(0, 3)):
+            kind = chance.choice(["lostResponse", "error", "errorAfterEffect", "failVmmJob"])
+            more: Json = {"status": 500} if "rror" in kind else {}
+            app.fault(kind, method="PUT", path="VirtualMachines", times=1, **more)
+        for _ in range(chance.randint(1, 2)):
+            if chance.random() < 0.5:
+                app.kill_at(chance.choice(["step.sent", "step.intended", "step.ended"]), chance.randint(1, 3))
+            await done(app, await app.act("suspend", {"operationAfterSuspension": chance.choice(["stop", "shutdown", "save"])}))
+        gone = {name for name in names if chance.random() < 0.2}
+        for name in gone:
+            app.pack.gate.apply((app.pack.gate.state.remove_entity("VirtualMachines", _machine(app, name)),))
+        app.platform.clear_faults()
+        app.armed.clear()
+        operation = await done(app, await app.act("resume", {}))
+        assert operation["status"] == "Succeeded", operation
+        running = {name for name, status in app.power().items() if name in names and status == "Running"}
+        assert running == ran - gone, (seed, running, ran, gone)
+        assert TENANT == "northwind"
