@@ -8,7 +8,7 @@ import pytest
 
 from local.processes import ROOT
 
-ROOMS = ("copies", "failovers", "tenants")
+ROOMS = ("copies", "failovers")
 OF_AZURE = {
     "shared/copies/copying/rules/replication.py": "reads instance views",
     "shared/copies/facts.py": "reads virtual machines, disks and restore points",
@@ -32,8 +32,8 @@ OF_AZURE = {
     "shared/failovers/vault/job_facts.py": "reads jobs",
     "shared/failovers/vault/limits.py": "reads machines",
     "shared/failovers/vault/views.py": "reads fabrics, clouds, policies and mappings",
-    "shared/tenants/mappings/estate.py": "reads lists of Resource Manager",
-    "shared/tenants/mappings/rules.py": "reads protection containers",
+    "shared/tenants/mappings/estate.py": "lists subscriptions, vaults, storage accounts and containers",
+    "shared/tenants/mappings/rules.py": "reads containers",
 }
 OPEN_NAMES = {"Body", "Json", "JsonObject"}
 OPEN_VALUES = {"Any", "object"}
