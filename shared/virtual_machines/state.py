@@ -36,6 +36,7 @@ class MachineState(StoredView):
     `vm_id` identifies the machine beyond its name, `os_type` is that of a machine that is made. `tidying_since` is since when something
     refuses to be deleted. `disk`, `lun` and `caching` are those of a data disk that is added, changed or removed.
     `subject` is the id of what else is made or deleted, in `region`; `image` is an image that is made.
+    `size` is Azure's name of the size of an update, which `deallocates` the machine where that is needed; `was_running` before it.
     """
 
     machine: Id | None = None
@@ -56,6 +57,9 @@ class MachineState(StoredView):
     subject: str | None = None
     region: str | None = None
     image: Id | None = None
+    size: str | None = None
+    deallocates: bool = False
+    was_running: bool = False
 
     @property
     def target(self) -> ResourceId:
