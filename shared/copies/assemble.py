@@ -10,12 +10,15 @@ from shared.copies.copying.service import Copies
 from shared.copies.copying.sources import SourceSteps
 from shared.copies.copying.turns import Superseding, Turns
 from shared.copies.copying.workflow import CopySteps, copy_workflow
+from shared.copies.deletions.reading import DeletionReads
+from shared.copies.deletions.service import Deletions
+from shared.copies.deletions.workflow import DeletionSteps, deletion_workflow
 from shared.copies.gateway import RestorePointGateway
 from shared.copies.inventory.facts import InventorySource
 from shared.copies.inventory.graph import Graph
 from shared.copies.inventory.listing import Listing
 from shared.copies.inventory.reader import Inventories
-from shared.copies.kinds import CHAINS, COPY, LEDGER, POLICIES, RUN, RUNS
+from shared.copies.kinds import CHAINS, COPY, DELETION, LEDGER, POLICIES, RUN, RUNS
 from shared.copies.ledger import Ledger
 from shared.copies.messages import MESSAGES
 from shared.copies.policies.management.looks import Looks
@@ -33,7 +36,10 @@ from shared.copies.policies.runs.workflow import RunSteps, run_workflow
 from shared.copies.policy_messages import POLICY_MESSAGES
 from shared.copies.protection.gauges import CopyGauges
 from shared.copies.protection.newest import Newest
+from shared.copies.retention.places import Places
 from shared.copies.retention.pruning import prune_nothing
+from shared.operations.model.amending import Amendments
+from shared.operations.model.store import TABLE as OPERATIONS
 
 
 def assemble(core: Core) -> Parts:
@@ -46,18 +52,38 @@ def assemble(core: Core) -> Parts:
     steps = CopySteps(sources, gateway, chains, Turns(chains, gateway, core.clock), ledger, core.clock, core.timings)
     gauges = CopyGauges(core.store, Newest(core.storage.table(LEDGER)), core.clock)
 
-    copies = Copies(core.acceptance, core.commands, gateway, chains, ledger, core.registry)
+    copies = Copies(core.acceptance, core.commands, gateway, chains, ledger, core.registry, core.locks)
+    places = Places(core.storage.table(LEDGER))
+    deletions = Deletions(core.acceptance, core.store, core.locks, places, ledger, core.registry)
     policies = _policies(core, gateway, copies, ChainForecasts(ledger, chains, core.store, core.clock))
 
     async def record_gauges() -> None:
         await gauges.record(core.registry.each())
 
     return Parts(
-        services=(copies, policies.documents, policies.runs, policies.plans),
-        workflows={COPY.name: copy_workflow(steps), RUN.name: run_workflow(policies.steps)},
+        services=(copies, deletions, policies.documents, policies.runs, policies.plans),
+        workflows={
+            COPY.name: copy_workflow(steps),
+            RUN.name: run_workflow(policies.steps),
+            DELETION.name: deletion_workflow(_deletion_steps(core, gateway, places, ledger)),
+        },
         timers=(policies.slots.run,),
         gauges=(record_gauges,),
         messages=MESSAGES | POLICY_MESSAGES,
+    )
+
+
+def _deletion_steps(core: Core, gateway: RestorePointGateway, places: Places, ledger: Ledger) -> DeletionSteps:
+    return DeletionSteps(
+        gateway,
+        DeletionReads(gateway, core.store),
+        places,
+        ledger,
+        core.store,
+        Amendments(core.storage.table(OPERATIONS)),
+        core.locks,
+        core.clock,
+        core.timings,
     )
 
 
