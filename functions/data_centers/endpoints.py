@@ -50,7 +50,7 @@ ORDER = _write(
     "PUT", _ONE, "Order a data center; a late repetition changes nothing",
     request=OrderRequest, dry=OrderChecks, query=(QueryParameter("dryRun", "Only check, without effect.", values=("true",)),),
 )  # fmt: skip
-CHANGE = _write("PATCH", _ONE, "Change a data center (JSON merge patch)", request=ChangeRequest)
+CHANGE = _write("PATCH", _ONE, "Change a data center (JSON merge patch)", request=ChangeRequest, conditional=True)
 SUSPEND = _write("POST", f"{_ONE}/suspend", "Suspend a data center: its machines are stopped, then the subscription", optional_body=True)
 RESUME = _write("POST", f"{_ONE}/resume", "Resume a data center: exactly the machines that ran are started", optional_body=True)
 DELETE = _write("DELETE", _ONE, "Delete a data center; its id is never used again", optional_body=True, query=_DELETION)
@@ -88,6 +88,9 @@ async def order_data_center(call: Call[OrderRequest]) -> HttpAnswer:
 @serve(CHANGE)
 async def change_data_center(call: Call[ChangeRequest]) -> HttpAnswer:
     """Change a data center."""
+    from shared.data_centers.reading import DataCenterReader
+
+    await call.of(DataCenterReader).require(call.path["tenant"], call.path["id"], call.condition)
     return await _act(call, Action.CHANGE, call.body)
 
 
@@ -130,7 +133,8 @@ async def get_data_center(call: Call[None]) -> HttpAnswer:
     from shared.data_centers.reading import DataCenterReader
 
     usage = call.query.get("include") == "usage"
-    return call.ok(await call.of(DataCenterReader).one(call.caller, call.path["tenant"], call.path["id"], usage=usage))
+    body, tag = await call.of(DataCenterReader).one(call.caller, call.path["tenant"], call.path["id"], usage=usage)
+    return HttpAnswer(200, body, {"ETag": tag})
 
 
 @serve(LIST)

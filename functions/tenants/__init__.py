@@ -2,6 +2,7 @@
 
 from functions.serve import endpoints as declared_in
 from functions.tenants import endpoints
+from shared.access.records.azure_pack_subscriptions import TABLE as AZURE_PACK_SUBSCRIPTIONS
 from shared.capability import Capability, Core, Parts
 
 
@@ -15,5 +16,6 @@ def _assemble(core: Core) -> Parts:
 CAPABILITY = Capability(
     name="tenants",
     assemble=_assemble,
+    tables=(AZURE_PACK_SUBSCRIPTIONS,),
     endpoints=declared_in(endpoints),
 )

@@ -1,19 +1,30 @@
 """What can be known of an order before anything is sent: plan, limits, user, subscriptions, add-ons."""
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import Final
+from uuid import UUID
+
+from pydantic import BaseModel
 
 from shared.data_centers.gateway import Gateway
-from shared.data_centers.records.record import AddOnOf
+from shared.data_centers.kinds import Action
+from shared.data_centers.records.record import AddOnOf, DataCenter
 from shared.data_centers.records.store import DataCenterStore
-from shared.data_centers.requests import OrderRequest
-from shared.data_centers.rules.quotas import Rules, order_problems, subscriptions_problem
+from shared.data_centers.requests import ChangeRequest, DeleteRequest, OrderRequest
+from shared.data_centers.rules.quotas import Rules, order_problems, subscriptions_problem, usage_problems
 from shared.data_centers.steps.quotas import pick_add_ons
-from shared.errors import ErrorCode, Problem, sentence
+from shared.errors import CallFailure, ErrorCode, Problem, Refused, refusal_of, sentence
 from shared.installations.document import InstallationRequest
 from shared.installations.plans import PlanFacts
+from shared.installations.reach.connections import Connections
 from shared.installations.resources import Resource
 
+READS_SECONDS: Final = 4.5
+"""Within the five seconds of docs/design/http.md."""
+_MOST_SHOWN: Final = 20
 CHECKS = ("installation", "plan", "limits", "user", "subscriptions", "addOns")
 
 
@@ -122,3 +133,51 @@ class Admitting:
             problem = subscriptions_problem(count, plan)
             if problem is not None:
                 found.problems["subscriptions"] = [problem]
+
+
+@dataclass(frozen=True, slots=True)
+class ActingAdmission:
+    """Refuses at once what is impossible of a data center that is there; what Azure Pack does not answer is left to the steps."""
+
+    connections: Connections
+
+    async def require(self, record: DataCenter, action: Action, request: BaseModel) -> None:
+        """Refuse with `NotOffered` a new password without an accounts service, with `BelowUsage` and `MachinesExist`."""
+        connection = await self.connections.get(record.installation)
+        if connection is None:
+            return
+        if action is Action.NEW_SECRET and connection.hook is None:
+            message = f"The installation '{record.installation}' has no accounts service: Farshore makes no passwords there."
+            raise Refused(ErrorCode.NOT_OFFERED, message, target="accounts")
+        problem: Problem | None = None
+        with suppress(CallFailure, TimeoutError):
+            async with asyncio.timeout(READS_SECONDS):
+                problem = await self._problem(record, request, Gateway(connection))
+        if problem is not None:
+            raise refusal_of(problem)
+
+    async def _problem(self, record: DataCenter, request: BaseModel, gateway: Gateway) -> Problem | None:
+        if record.subscription_id is None or record.user is None:
+            return None
+        subscription, user = UUID(record.subscription_id), record.user.name
+        if isinstance(request, DeleteRequest) and not (request.delete_machines or request.force):
+            found = await gateway.machines(subscription, user)
+            return machines_exist([one.name or str(one.id) for one in found]) if found else None
+        if (
+            isinstance(request, ChangeRequest)
+            and request.resources is not None
+            and not request.accept_below_usage
+            and record.plan is not None
+        ):
+            plan = await gateway.plan(record.plan.id)
+            usage = await gateway.usage(subscription, user, plan.cloud) if plan is not None and plan.cloud is not None else None
+            problems = usage_problems(request.resources.named, usage.used) if usage is not None else []
+            return Problem(problems[0].code, problems[0].message, problems[0].target, tuple(problems)) if problems else None
+        return None
+
+
+def machines_exist(names: Sequence[str]) -> Problem:
+    """Return the problem of machines that a deletion would leave behind."""
+    details = tuple(Problem(ErrorCode.MACHINES_EXIST, f"The machine '{name}' exists.", name) for name in names[:_MOST_SHOWN])
+    message = f"The data center has {len(names)} machines. Send deleteMachines to delete them with it."
+    return Problem(ErrorCode.MACHINES_EXIST, message, "deleteMachines", details)

@@ -5,7 +5,7 @@ from shared.access.records.azure_pack_subscriptions import AzurePackSubscription
 from shared.access.records.rows import TenantRows
 from shared.access.registrar import Registrar
 from shared.capability import Core, Parts
-from shared.data_centers.admission import Admitting
+from shared.data_centers.admission import ActingAdmission, Admitting
 from shared.data_centers.kinds import DATA_CENTER, TABLE
 from shared.data_centers.messages import MESSAGES
 from shared.data_centers.observing import Observer
@@ -48,8 +48,20 @@ def assemble(core: Core) -> Parts:
     base_url = core.settings.public_base_url or _LOCAL_BASE_URL
     one_time = OneTimeSecrets(store, core.store, connections, vault, core.clock, base_url)
     steps = Steps(tools, turns, core.registry, one_time, core.settings.one_time_secret_lifetime)
+    acting = ActingAdmission(connections)
     data_centers = DataCenters(
-        core.acceptance, store, installations, connections, turns, admitting, core.registry, registrar, tenants, vault, core.clock
+        core.acceptance,
+        store,
+        installations,
+        connections,
+        turns,
+        admitting,
+        acting,
+        core.registry,
+        registrar,
+        tenants,
+        vault,
+        core.clock,
     )
     reader = DataCenterReader(data_centers, installations, core.store, Observer(connections, core.clock))
     return Parts(

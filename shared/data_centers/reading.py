@@ -12,6 +12,7 @@ from shared.data_centers.views import data_center_body
 from shared.installations.store import InstallationStore
 from shared.operations.model.models import JsonObject, Operation
 from shared.operations.model.store import Store
+from shared.web.conditional import Condition, check_delete, tag_of
 from shared.web.lists import Page
 
 
@@ -24,15 +25,19 @@ class DataCenterReader:
     operations: Store
     observer: Observer
 
-    async def one(self, caller: Principal, tenant: str, data_center: str, *, usage: bool = False) -> JsonObject:
-        """Return a data center with what Azure Pack shows of it; refuses with `NotFound` another tenant's."""
+    async def require(self, tenant: str, data_center: str, condition: Condition) -> None:
+        """Refuse with `PreconditionFailed` a change of a data center that was changed since it was read."""
+        check_delete(condition, tag_of_record(await self.data_centers.get(tenant, data_center)))
+
+    async def one(self, caller: Principal, tenant: str, data_center: str, *, usage: bool = False) -> tuple[JsonObject, str]:
+        """Return a data center with what Azure Pack shows of it, and its tag; refuses with `NotFound` another tenant's."""
         if not caller.reaches(tenant):
             raise not_found(f"data center '{data_center}'")
         record = await self.data_centers.get(tenant, data_center)
         look = await self.observer.look(record, usage=usage)
         store = self.data_centers.store
         suspension = await store.suspension(record, record.suspension_id) if record.suspension_id is not None else None
-        return data_center_body(
+        body = data_center_body(
             record,
             await self._pending([record]),
             admin=caller.is_admin,
@@ -40,6 +45,7 @@ class DataCenterReader:
             look=look,
             suspension=suspension.document if suspension is not None else None,
         )
+        return body, tag_of_record(record)
 
     async def of_record(self, record: DataCenter, *, admin: bool) -> JsonObject:
         """Return a data center as its record has it, without a call to Azure Pack."""
@@ -70,6 +76,12 @@ class DataCenterReader:
         names = sorted({record.installation for record in records})
         found = await asyncio.gather(*(self.installations.get(name) for name in names))
         return {one.name: one.installation.settings.portal_url for one in found if one is not None}
+
+
+def tag_of_record(record: DataCenter) -> str:
+    """Return the tag of what a change can change."""
+    members = {"name", "plan", "resources", "wanted", "add_ons", "operation_after_suspension", "start_on_resume", "attempt"}
+    return tag_of(record.model_dump(mode="json", by_alias=True, include=members))
 
 
 def _filter(query: Mapping[str, str]) -> Callable[[DataCenter], bool]:

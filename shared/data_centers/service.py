@@ -15,7 +15,7 @@ from shared.access.records.tenant import Backend, Tenant
 from shared.access.registrar import Registrar, name_used_before
 from shared.access.registry import Registry
 from shared.clock import Clock, from_text, to_text
-from shared.data_centers.admission import Admission, Admitting
+from shared.data_centers.admission import READS_SECONDS, ActingAdmission, Admission, Admitting
 from shared.data_centers.gateway import Gateway
 from shared.data_centers.kinds import DATA_CENTER, Action
 from shared.data_centers.records.record import DataCenter, DataCenterState, Pending, SecretOf, UserReference
@@ -34,7 +34,6 @@ from shared.storage.tables import Conflict
 from shared.values.canonical import canonical
 from shared.web.documents import invalid, wrong
 
-_READS_SECONDS: Final = 4.5
 _TRIES: Final = 10
 FIRST_STEP: Final = "waitingForTurn"
 
@@ -70,6 +69,7 @@ class DataCenters:
     connections: Connections
     turns: Turns
     admitting: Admitting
+    acting: ActingAdmission
     registry: Registry
     registrar: Registrar
     tenants: TenantRows
@@ -127,7 +127,7 @@ class DataCenters:
         )
         connection = await self._connection(request)
         try:
-            async with asyncio.timeout(_READS_SECONDS * 4):
+            async with asyncio.timeout(READS_SECONDS * 4):
                 return await self.admitting.look(request, tenant, Gateway(connection))
         except (CallFailure, TimeoutError) as error:
             message = error.message if isinstance(error, CallFailure) else "The installation did not answer in time."
@@ -223,6 +223,8 @@ class DataCenters:
         record = await self.get(asked.tenant, asked.data_center)
         if record.state.gone:
             raise gone(record)
+        if not record.pending:  # what waits before it may change what is there: its first step looks
+            await self.acting.require(record, action, request)
         place: JsonObject = {"target": record.id, "installation": record.installation, "attempt": record.attempt}
         new = replace(new, data={"action": str(action), **place})
 
@@ -301,7 +303,7 @@ class DataCenters:
         if request.adopt is not None:
             return
         try:
-            async with asyncio.timeout(_READS_SECONDS):
+            async with asyncio.timeout(READS_SECONDS):
                 refusal = (await self.admitting.look(request, tenant, Gateway(connection))).refusal
         except (TimeoutError, CallFailure):
             return

@@ -6,6 +6,7 @@ from functools import partial
 from shared.access.ownership import owner_of
 from shared.access.plans import HostingPlans
 from shared.access.principal import Principal, not_found
+from shared.access.records.azure_pack_subscriptions import AzurePackSubscriptions
 from shared.access.records.fields import is_name
 from shared.access.records.plan import HostingPlan
 from shared.access.records.rows import TenantRecord, TenantRows
@@ -60,6 +61,7 @@ class TenantDocuments:
     rows: TenantRows
     plans: HostingPlans
     store: Store
+    azure_pack: AzurePackSubscriptions
     locations: Locations
     key_vaults: str
     own_key_vault: str | None = None
@@ -120,6 +122,7 @@ class TenantDocuments:
             if found.tenant.kind is TenantKind.PROVIDER:
                 raise Refused(ErrorCode.PROVIDER_CANNOT_BE_DELETED, "The provider runs Farshore and cannot be deleted.", target="tenant")
             await self._require_idle(name, "tenant")
+            await self._require_nothing_on_azure_pack(name)
             try:
                 await self.registrar.delete(found, caller.actor.id)
             except Conflict:
@@ -205,6 +208,14 @@ class TenantDocuments:
             details = [Problem(ErrorCode.TENANT_BUSY, f"The operation '{one}' has not ended.", one) for one in running]
             message = f"Operations of the tenant '{name}' have not ended. Cancel them, or wait."
             raise Refused(ErrorCode.TENANT_BUSY, message, target=target, details=details)
+
+    async def _require_nothing_on_azure_pack(self, name: str) -> None:
+        """Refuse with `TenantBusy` while a tenant has subscriptions of Azure Pack, with up to 20 of them."""
+        found = [one async for one in self.azure_pack.of_tenant(name)][:_MOST_IDS]
+        if found:
+            details = [Problem(ErrorCode.TENANT_BUSY, f"It has the subscription of '{one.installation}'.", one.id) for one in found]
+            message = f"The tenant '{name}' has subscriptions of Azure Pack. Delete its data centers, and remove what was imported."
+            raise Refused(ErrorCode.TENANT_BUSY, message, target="tenant", details=details)
 
     async def _warnings(self, tenant: Tenant) -> tuple[str, ...]:
         """Return what was accepted and looks wrong."""

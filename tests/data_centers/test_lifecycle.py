@@ -178,6 +178,9 @@ async def test_a_change_below_what_is_used_is_refused_unless_it_is_accepted() ->
         subscription = (await app.shown())["subscriptionId"]
         for number in range(3):
             app.machine(f"vm{number}", "Stopped", subscription)
+        refused = await app.act("change", {"resources": {"vmCount": 2}})
+        assert (refused.status, refused.code, refused.target) == (409, "BelowUsage", "resources.vmCount")
+        app.fault("error", method="GET", path="VirtualMachines|QuotaAndUsage", status=500, times=1)
         (operation,) = await app.until_ended(await app.act("change", {"resources": {"vmCount": 2}}))
         assert (operation["error"]["code"], operation["error"]["target"]) == ("BelowUsage", "resources.vmCount")
         (operation,) = await app.until_ended(await app.act("change", {"resources": {"vmCount": 2}, "acceptBelowUsage": True}))
@@ -201,6 +204,10 @@ async def test_a_change_without_a_difference_ends_unchanged_and_a_suspended_one_
         effects = app.effects()
         (operation,) = await app.until_ended(await app.act("change", {"resources": {"cpuCount": 8}}))
         assert (operation["status"], operation["result"]["changed"]) == ("Succeeded", False)
+        tag = (await app.request("GET", f"/tenants/{TENANT}/data-centers/10042")).headers["ETag"]
+        path, stale = f"/tenants/{TENANT}/data-centers/10042", {"If-Match": '"other"'}
+        assert (await app.request("PATCH", path, {"name": "x"}, headers=stale)).status == 412
+        assert (await app.request("PATCH", path, {"resources": {"cpuCount": 8}}, headers={"If-Match": tag})).status == 202
         (operation,) = await app.until_ended(await app.act("change", {"name": "Renamed"}))
         assert (operation["result"]["changed"], (await app.shown())["name"], app.effects()) == (True, "Renamed", effects)
         await app.until_ended(await app.act("suspend", {}))
@@ -216,9 +223,12 @@ async def test_a_deletion_needs_its_confirmation_and_is_refused_while_there_are_
             app.machine(name, status, subscription)
         path = f"/tenants/{TENANT}/data-centers/10042"
         assert (await app.request("DELETE", path)).target == "confirm"
+        refused = await app.act("delete")
+        assert (refused.status, refused.code) == (409, "MachinesExist")
+        assert {one["target"] for one in refused.body["error"]["details"]} == {"web", "idle"}
+        app.fault("error", method="GET", path="VirtualMachines", status=500, times=1)
         (operation,) = await app.until_ended(await app.act("delete"))
         assert (operation["status"], operation["error"]["code"]) == ("Failed", "MachinesExist")
-        assert {one["target"] for one in operation["error"]["details"]} == {"web", "idle"}
         (operation,) = await app.until_ended(await app.act("delete", {"deleteMachines": True}))
         assert (operation["status"], operation["result"]["machinesDeleted"]) == ("Succeeded", 2), operation
         assert not {"web", "idle"} & set(app.power())
@@ -226,6 +236,15 @@ async def test_a_deletion_needs_its_confirmation_and_is_refused_while_there_are_
         assert (await app.shown())["state"] == "Deleted"
         forced = [path for method, path in app.effects() if method == "DELETE" and "force" in path.lower() and "True" in path]
         assert forced == [], "force is sent only where it is asked for"
+
+
+async def test_a_tenant_with_a_data_center_cannot_be_deleted() -> None:
+    async with bench() as app:
+        await app.until_ended(await app.place())
+        refused = await app.request("DELETE", f"/tenants/{TENANT}?confirm={TENANT}")
+        assert (refused.status, refused.code) == (409, "TenantBusy")
+        await app.until_ended(await app.act("delete"))
+        assert (await app.request("DELETE", f"/tenants/{TENANT}?confirm={TENANT}")).status == 204
 
 
 async def test_a_forced_deletion_names_the_machines_that_it_leaves_behind() -> None:
@@ -297,3 +316,36 @@ async def test_with_answers_that_are_lost_or_late_a_life_is_lived_once(method: s
         assert {name: len(rows) for name, rows in app.state().items()} == before
         posts = [path for name, path in app.effects() if name == "POST" and "accounts" not in path]
         assert len(posts) == len(set(posts)), "nothing is made twice"
+
+
+async def test_thirty_orders_at_once_meet_lost_answers_errors_and_kills_and_all_end_as_the_model_has_it() -> None:
+    """One installation, thirty data centers: 10 % of answers lost, 5 % answered with 500, a process killed now and then."""
+    count = 30
+    async with bench() as app:
+        before = {name: len(rows) for name, rows in app.state().items()}
+        app.fault("lostResponse", service="azurePack.admin", rate=0.1)
+        app.fault("error", service="azurePack.admin", status=500, rate=0.05)
+        for number in range(12):
+            app.kill_at(POINTS[number % len(POINTS)], 1 + 3 * number)
+        sent = [
+            {"id": f"m{number}", "tenant": TENANT, "operation": "dataCenter.create", "dataCenter": f"order-{number}", **order()}
+            | {"user": {"name": f"user{number}@northwind.example"}}
+            for number in range(count)
+        ]
+        for _ in range(3):
+            await all_taken_in(app, *sent)
+        for _ in range(120):
+            if len({one["id"] for one in app.events if one["id"].endswith("/terminal")}) >= count:
+                break
+            await app.advance(timedelta(minutes=2), every=timedelta(minutes=1))
+        terminal = {one["id"]: one for one in app.events if one["id"].endswith("/terminal")}
+        assert {one["type"] for one in terminal.values()} == {SUCCEEDED}, [one["data"]["error"] for one in terminal.values()]
+        assert len(terminal) == count
+        after = {name: len(rows) - before[name] for name, rows in app.state().items()}
+        assert after == {**dict.fromkeys(after, 0), "users": count, "subscriptions": count, "addOns": count, "accounts": count}
+        assert all(len(one["AddOnReferences"]) == 1 for one in app.state()["subscriptions"])
+        posts = [path for method, path in app.effects() if method == "POST" and path.startswith("/subscriptions/")]
+        assert len(posts) == len(set(posts)) == count
+        app.sent.clear()
+        listed = await app.request("GET", "/data-centers?top=100")
+        assert (len(listed.body["value"]), app.sent) == (count, []), "a list makes no call to Azure Pack"

@@ -119,5 +119,7 @@ async def test_without_an_accounts_service_there_is_no_link_and_no_password_is_t
         await app.until_ended(await app.place())
         (event,) = app.events
         assert event["data"]["result"]["welcome"]["secretUrl"] is None
+        renewing = await app.act("new-secret")
+        assert (renewing.status, renewing.code) == (409, "NotOffered")
         assert (await app.shown())["secret"] == {"state": "none", "expiresAt": None}
         assert order()["plan"] == "Gold"

@@ -180,7 +180,7 @@ def test_without_a_simulation_a_token_is_refused_in_words() -> None:
     assert "python3 -m local up" in ended.stderr
 
 
-@pytest.mark.parametrize("journey", ["tenant", "datacenter"])
+@pytest.mark.parametrize("journey", ["tenant"])
 def test_a_journey_that_is_not_there_yet_says_so(journey: str) -> None:
     ended = local("demo", journey)
     assert ended.returncode == 2

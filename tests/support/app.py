@@ -37,7 +37,7 @@ from local.host.supervisor import bind
 from local.host.timers import Timers
 from local.host.worker import Worker, timer_of
 from local.processes import ROOT
-from local.simulation.app import create_app
+from local.simulation.app import AzurePackOptions, create_app
 from local.simulation.client import SimulationClient
 from local.simulation.control.clock import Clock as AzureClock
 from local.simulation.platform import Platform
@@ -50,6 +50,7 @@ from tests.support.api import Reply, read_reply
 from tests.support.ports import take_ports
 
 _HOST = "127.0.0.1"
+_PACK_PORTS = 7
 _LONGEST = 120.0  # wall-clock seconds for what came due at one moment, on a machine with much else to do
 _ANY_SUBSCRIPTION = "00000000-0000-0000-0000-000000000000"
 
@@ -109,16 +110,19 @@ class InProcessApp:
         now: datetime | None = None,
         ids: Ids | None = None,
         environment: Mapping[str, str] | None = None,
+        azure_pack: bool = False,
     ) -> AsyncIterator[Self]:
         """Run an app on an empty storage account, with an estate (the sample by default) whose tenants are registered.
 
-        `now` is Azure's time at the start, by default the machine's; `environment` is added to the app's.
+        `now` is Azure's time at the start, by default the machine's; `environment` is added to the app's. With `azure_pack` the estate's
+        installation listens on the seven ports after Azure's.
         """
         async with AsyncExitStack() as ends:
             platform = Platform(speed=0, estate=None if estate is None else dict(estate), now=now)
-            first = take_ports(2)
+            first = take_ports(2 + _PACK_PORTS if azure_pack else 2)
             options = StackOptions(data=ROOT, port=first, azure_port=first + 1, environment=environment or {})
-            await _serve(create_app(platform), options.azure_port, ends)
+            pack = AzurePackOptions(first + 2) if azure_pack else None
+            await _serve(create_app(platform, azure_pack=pack), options.azure_port, ends)
             held = platform.estate()
             await seed(storage, registry_documents(held, options.azure), held.get("hostingPlans", []))
             clock = SharedClock(platform.clock)

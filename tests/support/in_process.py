@@ -20,17 +20,19 @@ _LONGEST = 300.0  # wall-clock seconds for anything that is done in the loop: mo
 
 
 @contextmanager
-def in_process(azurite: Azurite, *, change: Change | None = None, environment: Mapping[str, str] | None = None) -> Iterator[Running]:
+def in_process(
+    azurite: Azurite, *, change: Change | None = None, environment: Mapping[str, str] | None = None, azure_pack: bool = False
+) -> Iterator[Running]:
     """Run the app in this process with the sample estate and many further machines of contoso's, its clock standing still.
 
-    `change` adds to the estate, `environment` to the app's environment.
+    `change` adds to the estate, `environment` to the app's environment; with `azure_pack` the estate's installation listens too.
     """
     now = datetime.now(UTC)
     estate, machines = make_estate(now, change)
     ends = AsyncExitStack()
     with _loop() as run:
         try:
-            starting = InProcessApp.start(azurite.connection_string, estate=estate, now=now, environment=environment)
+            starting = InProcessApp.start(azurite.connection_string, estate=estate, now=now, environment=environment, azure_pack=azure_pack)
             app = run(ends.enter_async_context(starting))
             places = (app.api, app.azure.url, azurite.connection_string)
             yield Running(*places, iter(machines), lambda step: run(app.advance(duration(step))), lambda: run(app.restart()))

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from shared.access.records.azure_pack_subscriptions import Access, MappedSubscription
 from shared.access.records.tenant import Tenant
 from shared.access.roles import Role
 from shared.errors import ErrorCode, Refused
@@ -256,7 +257,7 @@ async def test_a_deletion(documents: Documents) -> None:
     for _ in range(2):
         await documents.tenants.delete(caller(), "fabrikam", "fabrikam", Condition())
     shrunk = await documents.tenants.get(caller(), "fabrikam")
-    assert tenant_body(shrunk, admin=True) == {"name": "fabrikam", "displayName": "", "state": "deleted"}
+    assert tenant_body(shrunk, admin=True).as_json() == {"name": "fabrikam", "displayName": "", "state": "deleted"}
     own = await refusal(documents.tenants.get(caller("fabrikam", Role.TENANTS_READ, provider=False), "fabrikam"))
     assert own.code is ErrorCode.NOT_FOUND
     assert (await refusal(documents.put("fabrikam"))).code is ErrorCode.NAME_USED_BEFORE
@@ -270,10 +271,19 @@ async def test_a_tenant_with_running_operations_is_not_deleted(documents: Docume
     assert (found.code, [detail.target for detail in found.problem.details]) == (ErrorCode.TENANT_BUSY, [operation])
 
 
+async def test_a_tenant_with_subscriptions_of_azure_pack_is_not_deleted(documents: Documents) -> None:
+    await documents.put("fabrikam", backend="azurePack")
+    await documents.packs.add(MappedSubscription(TWO, "pack", "fabrikam", "gold", Access.PROVIDER))
+    found = await refusal(documents.tenants.delete(caller(), "fabrikam", "fabrikam", Condition()))
+    assert (found.code, [detail.target for detail in found.problem.details]) == (ErrorCode.TENANT_BUSY, [TWO])
+    await documents.packs.remove("pack", TWO, "fabrikam")
+    await documents.tenants.delete(caller(), "fabrikam", "fabrikam", Condition())
+
+
 async def test_what_an_answer_to_a_put_adds(documents: Documents) -> None:
     await documents.put_plan("gold", shape="dedicated")
     written = await documents.put("fabrikam", plan="gold", shape="site", subscriptions=[UNREADABLE])
-    body = written_body(written.record, written.warnings)
+    body = written_body(written.record, written.warnings).as_json()
     assert body["effectiveAt"] == "2026-03-03T10:01:00.000000Z"
     assert body["createdAt"] == body["lastUpdatedAt"] == "2026-03-03T10:00:00.000000Z"
     assert body["updatedBy"] == "an-admin"
@@ -283,8 +293,8 @@ async def test_what_an_answer_to_a_put_adds(documents: Documents) -> None:
 async def test_its_own_reader_does_not_get_who_may_call(documents: Documents) -> None:
     written = await documents.put("fabrikam", tenantId=ENTRA, keyVaultUrl="https://fabrikam.vault.azure.net")
     hidden = {"tenantId", "callers", "keyVaultUrl", "updatedBy"}
-    assert hidden <= tenant_body(written.record, admin=True).keys()
-    assert not hidden & tenant_body(written.record, admin=False).keys()
+    assert hidden <= tenant_body(written.record, admin=True).as_json().keys()
+    assert not hidden & tenant_body(written.record, admin=False).as_json().keys()
 
 
 async def test_members_of_a_newer_version_survive_a_put(documents: Documents) -> None:

@@ -113,14 +113,6 @@ class DataCenterStore:
                 return found.document
         return None
 
-    async def any_of_tenant(self, tenant: str) -> DataCenter | None:
-        """Return a data center of a tenant that is neither deleted nor failed, or None."""
-        async for row in self._rows(short_hash(tenant), "t|", None, None):
-            found = await self._documents.get(row.owner, row.name)
-            if found is not None and not found.document.state.gone:
-                return found.document
-        return None
-
     async def _page(
         self, partition: str, prefix: str, page: Page, takes: Callable[[DataCenter], bool]
     ) -> tuple[list[tuple[str, DataCenter]], str | None]:

@@ -3,6 +3,7 @@
 checkingDeletion ► deletingMachines ► deletingSubscription ► deletion ► cleaning
 """
 
+from shared.data_centers.admission import machines_exist
 from shared.data_centers.records.record import DataCenterState, SecretOf
 from shared.data_centers.records.state import Watch
 from shared.data_centers.requests import DeleteRequest
@@ -26,7 +27,7 @@ async def checking(dc: DataCenterClaim) -> Outcome:
     dc.state.changed = True
     found = await _machines(dc)
     if found and not request.delete_machines and not request.force:
-        return dc.ended(machines_exist(found))
+        return dc.ended(machines_exist([one.name for one in found]))
     if found and request.force and not request.delete_machines:
         left = tuple({"kind": "machine", "id": one.id, "reason": f"{one.name}: the deletion was forced"} for one in found)
         dc.detail.left_behind = left
@@ -44,13 +45,6 @@ async def _machines(dc: DataCenterClaim) -> tuple[SeenMachine, ...]:
         if failure.kind is FailureKind.NOT_FOUND:
             return ()
         raise
-
-
-def machines_exist(found: tuple[SeenMachine, ...]) -> Problem:
-    """Return the problem of machines that a deletion would leave behind."""
-    details = tuple(Problem(ErrorCode.MACHINES_EXIST, f"The machine '{one.name}' exists.", one.name) for one in found[:_MOST_SHOWN])
-    message = f"The data center has {len(found)} machines. Send deleteMachines to delete them with it."
-    return Problem(ErrorCode.MACHINES_EXIST, message, "deleteMachines", details)
 
 
 async def machines(dc: DataCenterClaim) -> Outcome:

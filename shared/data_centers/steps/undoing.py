@@ -35,6 +35,8 @@ class _Left:
 async def undoing(dc: DataCenterClaim) -> Outcome:
     """Undo what this attempt made; then the operation ends as failed, or as canceled, with the first cause."""
     if dc.state.action is not Action.CREATE:
+        if dc.record.suspension_id == dc.id:
+            await dc.write(suspension_id=None)  # canceled before the first machine was stopped
         return _end(dc)
     left: list[_Left] = []
     for thing in to_undo(dc.state.made, dc.state.undone):
