@@ -25,6 +25,7 @@ from shared.access.callers import tenant_of
 from shared.access.ownership import owner_of
 from shared.access.plans import HostingPlans
 from shared.access.principal import Principal
+from shared.access.records.azure_pack_subscriptions import AzurePackSubscriptions
 from shared.access.records.claims import claims_of
 from shared.access.records.rows import TenantRows
 from shared.access.records.tenant import Tenant, TenantKind
@@ -105,7 +106,8 @@ class Place:
         keys = MessageKeys(storage.table(message_keys.TABLE))
         self.acceptance = Acceptance(operations, held, storage.queues, Kinds.of([COPY]), keys)
         registrar = Registrar(table, clock, ids)
-        self.documents = TenantDocuments(registrar, self.registry, rows, plans, operations, Locations(no_locations), "vault.azure.net")
+        packs, places = AzurePackSubscriptions(table), Locations(no_locations)
+        self.documents = TenantDocuments(registrar, self.registry, rows, plans, operations, packs, places, "vault.azure.net")
 
     def name(self, number: int) -> str:
         """Return the name of a tenant, numbers beyond the last in turn."""

@@ -82,7 +82,7 @@ def _parse(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
     token.add_argument("--expired", action="store_true", help="a token that has expired, to be refused")
 
     demo = commands.add_parser("demo", parents=[ports], help="another journey, shown step by step")
-    demo.add_argument("journey", choices=("failover", "tenant", "datacenter"))
+    demo.add_argument("journey", choices=("failover", "tenant", "policies", "datacenter"))
 
     given, rest = parser.parse_known_args(arguments)
     if given.command == "test":

@@ -16,6 +16,6 @@ def _assemble(core: Core) -> Parts:
 CAPABILITY = Capability(
     name="tenants",
     assemble=_assemble,
-    tables=(AZURE_PACK_SUBSCRIPTIONS,),  # which subscriptions a tenant that is to be deleted has
+    tables=(AZURE_PACK_SUBSCRIPTIONS,),
     endpoints=declared_in(endpoints),
 )

@@ -1,5 +1,6 @@
 """Assembles the capability `failovers` from the core."""
 
+from shared.access.records.azure_pack_subscriptions import TABLE, AzurePackSubscriptions
 from shared.audit import AUDIT
 from shared.audit.trails import AuditTrails
 from shared.capability import Core, Parts
@@ -58,5 +59,5 @@ def assemble(core: Core) -> Parts:
         timers=(drills.run, protection.run),
         resolvers={kind.name: set_up.resolve for kind in kinds.SET_UP},
         messages=MESSAGES,
-        readiness=(readiness_check(gateway, inventory, registry, clock),),
+        readiness=(readiness_check(gateway, inventory, registry, AzurePackSubscriptions(core.storage.table(TABLE)), clock),),
     )

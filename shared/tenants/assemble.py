@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 
 from shared.access.plans import HostingPlans
-from shared.access.records.azure_pack_subscriptions import TABLE as AZURE_PACK_SUBSCRIPTIONS
-from shared.access.records.azure_pack_subscriptions import AzurePackSubscriptions
+from shared.access.records.azure_pack_subscriptions import TABLE, AzurePackSubscriptions
 from shared.access.records.rows import TenantRows
 from shared.access.registrar import Registrar
 from shared.arm.api_versions import SUBSCRIPTIONS
@@ -29,9 +28,9 @@ def assemble(core: Core, checks: Sequence[ReadinessCheck]) -> Parts:
     async def locations(subscription_id: str) -> Sequence[Json]:
         return await core.clients.read_all(f"/subscriptions/{subscription_id}/locations", api_version=SUBSCRIPTIONS)
 
-    key_vaults = (core.settings.key_vault_suffix, core.settings.key_vault_url)
-    packs = AzurePackSubscriptions(core.storage.table(AZURE_PACK_SUBSCRIPTIONS))
-    tenants = TenantDocuments(registrar, core.registry, rows, plans, core.store, Locations(locations), *key_vaults, packs)
+    azure_pack, settings = AzurePackSubscriptions(core.storage.table(TABLE)), core.settings
+    places, key_vaults = Locations(locations), (settings.key_vault_suffix, settings.key_vault_url)
+    tenants = TenantDocuments(registrar, core.registry, rows, plans, core.store, azure_pack, places, *key_vaults)
     mappings = OwnershipMappings(Estate(core.clients), core.registry, rows, core.clock)
     runner = ReadinessRunner(core.registry, rows, core.clock)
     return Parts(

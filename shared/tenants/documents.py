@@ -61,10 +61,10 @@ class TenantDocuments:
     rows: TenantRows
     plans: HostingPlans
     store: Store
+    azure_pack: AzurePackSubscriptions
     locations: Locations
     key_vaults: str
     own_key_vault: str | None = None
-    azure_packs: AzurePackSubscriptions | None = None
 
     async def get(self, caller: Principal, name: str) -> TenantRecord:
         """Return a tenant as it is now; refuses with `NotFound` another caller's, and a deleted one but for `Admin`."""
@@ -122,7 +122,7 @@ class TenantDocuments:
             if found.tenant.kind is TenantKind.PROVIDER:
                 raise Refused(ErrorCode.PROVIDER_CANNOT_BE_DELETED, "The provider runs Farshore and cannot be deleted.", target="tenant")
             await self._require_idle(name, "tenant")
-            await self._require_no_subscription(name)
+            await self._require_nothing_on_azure_pack(name)
             try:
                 await self.registrar.delete(found, caller.actor.id)
             except Conflict:
@@ -209,15 +209,13 @@ class TenantDocuments:
             message = f"Operations of the tenant '{name}' have not ended. Cancel them, or wait."
             raise Refused(ErrorCode.TENANT_BUSY, message, target=target, details=details)
 
-    async def _require_no_subscription(self, name: str) -> None:
-        """Refuse with `TenantBusy` the deletion of a tenant that has subscriptions of Azure Pack: data centers, or imported ones."""
-        if self.azure_packs is None:
-            return
-        async for one in self.azure_packs.of_tenant(name):
-            message = (
-                f"The tenant '{name}' has the subscription {one.id} at '{one.installation}'. Delete its data centers first."
-            )
-            raise Refused(ErrorCode.TENANT_BUSY, message, target="tenant")
+    async def _require_nothing_on_azure_pack(self, name: str) -> None:
+        """Refuse with `TenantBusy` while a tenant has subscriptions of Azure Pack, with up to 20 of them."""
+        found = [one async for one in self.azure_pack.of_tenant(name)][:_MOST_IDS]
+        if found:
+            details = [Problem(ErrorCode.TENANT_BUSY, f"It has the subscription of '{one.installation}'.", one.id) for one in found]
+            message = f"The tenant '{name}' has subscriptions of Azure Pack. Delete its data centers, and remove what was imported."
+            raise Refused(ErrorCode.TENANT_BUSY, message, target="tenant", details=details)
 
     async def _warnings(self, tenant: Tenant) -> tuple[str, ...]:
         """Return what was accepted and looks wrong."""

@@ -17,7 +17,7 @@ from local.azurite import Azurite
 from local.calls import answers
 from local.simulation.sample_estate import LOCATIONS, sample_estate
 from local.stack import Stack, StackOptions
-from shared.operations.outside.messages import send_check, send_step
+from shared.operations.outside.messages import CheckMessage, send_check, send_step
 from shared.storage.tables import connect
 from tests.compatibility.stored import Json, Stored, dump, write
 from tests.support.api import Caller
@@ -161,7 +161,7 @@ class Scene:
         try:
             await send_step(storage.queues, "restore-point-copy-steps", [names["waiting"]])
             group = f"{self.points['contoso-web01']['id'].split('/')[2]}/read"
-            await send_check(storage.queues, "replication-checks", "restorePointCopy", group, [names["following"]])
+            await send_check(storage.queues, "replication-checks", CheckMessage("restorePointCopy", group, (names["following"],)))
         finally:
             await storage.close()
 

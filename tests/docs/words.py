@@ -33,7 +33,6 @@ KEPT = {
     ("shared/operations/model/rows.py", "tell"): "names the stored keys",
     ("shared/failovers/drills/models.py", "stands"): "the stored name of `keepFor`, and its former name in requests",
     ("shared/copies/policies/plans/answers.py", "our"): "the member `secondsAtOurShare` of the contract",
-    ("shared/copies/policies/plans/counting.py", "our"): "the member `secondsAtOurShare` of the contract",
     ("shared/failovers/failing_over/state.py", "word"): "the stored key of a person's decision",
     ("shared/failovers/set_up/state.py", "word"): "the stored key of a person's resolution",
     ("shared/copies/retention/facts.py", "ours"): "the API's code NotOurs",

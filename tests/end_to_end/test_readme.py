@@ -154,9 +154,12 @@ def test_the_first_command_copies_a_restore_point(started: processes.Part, ports
 
 
 def test_the_quick_start_of_the_readme_works_as_written(started: processes.Part, ports: tuple[int, int, int], tmp_path: Path) -> None:
-    done = Terminal(tmp_path / "state", ports).result(README[1:], len(README) - 2)
-    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}\n{started.last_lines()}"
-    assert "202 Accepted" in done.stdout
+    terminal, of_policies = Terminal(tmp_path / "state", ports), ('"generatedAt"', '"nextSlot"', '"trigger": "manual"', '"value"')
+    for number, texts in enumerate((("202 Accepted",), of_policies)):
+        done = terminal.result(README[1:], number)
+        assert done.returncode == 0, f"{done.stdout}\n{done.stderr}\n{started.last_lines()}"
+        assert [text for text in texts if text not in done.stdout] == []
+    assert len(README) == 3, "each block of the page is run"
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from local.simulation import sample_fabrics as made
+from shared.access.records.azure_pack_subscriptions import AzurePackSubscriptions
 from shared.access.records.tenant import Shape, Tenant, TenantKind
 from shared.arm.ids import ResourceId
 from shared.capability import ReadinessFinding
@@ -13,6 +14,7 @@ from shared.failovers.readiness.reader import ReadinessReader
 from shared.failovers.vault.inventory import Inventory
 from shared.reads.timed import Memo
 from tests.access.kit import MovedClock, Rows, registry_of
+from tests.support.memory import MemoryTable
 
 Json = dict[str, Any]
 OURS, THEIRS, OTHERS = (f"{number * 8}-0000-4000-8000-000000000001" for number in ("a", "b", "c"))
@@ -131,7 +133,8 @@ class Estate:
         clock, judged = MovedClock(), tenant or self.tenant
         registry = registry_of(Rows(PROVIDER, *self.others, self.tenant), clock)
         inventory = Inventory(self.azure, registry)  # type: ignore[arg-type]  # a stand-in for the gateway
-        reader = ReadinessReader(self.azure, inventory, registry, clock)  # type: ignore[arg-type]  # likewise
+        packs = AzurePackSubscriptions(MemoryTable("packs"))  # type: ignore[arg-type]  # likewise
+        reader = ReadinessReader(self.azure, inventory, registry, packs, clock)  # type: ignore[arg-type]  # likewise
         return (await reader.report(judged, memo or Memo(clock, 600))).findings
 
 

@@ -32,6 +32,8 @@ OF_AZURE = {
     "shared/failovers/vault/job_facts.py": "reads jobs",
     "shared/failovers/vault/limits.py": "reads machines",
     "shared/failovers/vault/views.py": "reads fabrics, clouds, policies and mappings",
+    "shared/tenants/mappings/estate.py": "lists subscriptions, vaults, storage accounts and containers",
+    "shared/tenants/mappings/rules.py": "reads containers",
 }
 OPEN_NAMES = {"Body", "Json", "JsonObject"}
 OPEN_VALUES = {"Any", "object"}

@@ -4,11 +4,13 @@ import json
 import logging
 import uuid
 from collections.abc import Iterator
+from urllib.parse import quote
 
 import pytest
 
 from functions.capabilities import NAMES
 from functions.system import declared_routes
+from local.calls import call
 from shared.access.roles import Role
 from shared.web.routes import PATH_PARAMETER
 from tests.support.api import Caller, Reply
@@ -116,17 +118,14 @@ def test_the_password_of_an_installation_is_in_the_vault_and_nowhere_else(
     audit(secrets.values, storage=stack.storage, texts={"answers": answers, "log": caplog.text, **simulated(stack)})
 
 
-WINDOWS = {"publisher": "MicrosoftWindowsServer", "offer": "WindowsServer", "sku": "2022-datacenter-azure-edition", "version": "latest"}
-
-
 def _machine(stack: Running, password: dict[str, str]) -> dict[str, object]:
     networks = stack.control("GET", "estate")["virtualNetworks"]
     network = next(one["id"] for one in networks if one["id"].endswith("/contoso-westeurope"))
     return {
         "name": f"m-{uuid.uuid4().hex[:8]}",
         "service": "contoso-production",
-        "size": "Standard_D2s_v3",
-        "image": WINDOWS,
+        "size": "Small",
+        "image": "windows-2022",
         "adminUsername": "azureuser",
         "adminPassword": password,
         "subnetId": f"{network}/subnets/default",
@@ -173,6 +172,52 @@ def test_a_reference_into_anothers_vault_is_one_that_never_was(stack: Running, v
     reply = contoso.post("/tenants/contoso/virtual-machines", _machine(stack, given))
     assert (reply.status, reply.code, reply.error["target"]) == (404, "NotFound", "adminPassword")
     assert _vault_requests(stack) == asked, "no vault is asked"
+
+
+def _leave(stack: Running, vault: str, name: str, value: str, tags: dict[str, str]) -> str:
+    """Write a secret as another system leaves one, and return its id."""
+    identity = f"{stack.azure}/_simulation/identity?resource={quote('https://vault.azure.net', safe='')}"
+    token = call("GET", identity, headers={"X-IDENTITY-HEADER": "local"}).body["access_token"]
+    secret = f"{stack.azure}/_keyvault/{vault}/secrets/{name}"
+    headers = {"Authorization": f"Bearer {token}"}
+    assert call("PUT", f"{secret}?api-version=7.5", {"value": value, "tags": tags}, headers=headers).status == 200
+    return secret
+
+
+@pytest.mark.parametrize("form", ["plain", "cloudEvent"])
+def test_a_message_refers_to_a_secret_that_was_left_for_its_tenant(stack: Running, caplog: pytest.LogCaptureFixture, form: str) -> None:
+    caplog.set_level(logging.DEBUG)
+    contoso, secrets = stack.caller("Tenants.Read", "Tenants.Write"), Marked()
+    name = f"incoming-{uuid.uuid4().hex[:8]}"
+    reference = _leave(stack, "farshore", name, secrets.new(), {"tenant": "contoso"})
+    body, id_ = _machine(stack, {"keyVaultSecretId": reference}), f"m-{uuid.uuid4()}"
+    event = {
+        "specversion": "1.0",
+        "id": id_,
+        "source": "/billing",
+        "type": "farshore.virtualMachine.create",
+        "tenant": "contoso",
+        "data": body,
+    }
+    plain = {"id": id_, "tenant": "contoso", "operation": "virtualMachine.create", **body}
+    stack.send(json.dumps(plain if form == "plain" else {**event, "data": body}), QUEUES[2])
+    made = f"/tenants/contoso/virtual-machines/{body['name']}"
+    for _ in range(20):
+        reply = contoso.get(made)
+        if reply.status == 200 and reply.body["provisioningState"] == "Succeeded":
+            break
+        stack.advance("PT1M")
+    assert (reply.status, reply.body["provisioningState"]) == (200, "Succeeded"), reply
+    assert _names(stack, name) == [name], "what others left is not deleted"
+    audit(secrets.values, storage=stack.storage, texts={"log": caplog.text, "event": json.dumps(stack.events()), **simulated(stack)})
+
+
+def test_a_message_that_refers_to_anothers_secret_is_rejected(stack: Running, operator: Caller) -> None:
+    reference = _leave(stack, "farshore", f"incoming-{uuid.uuid4().hex[:8]}", Marked().new(), {"tenant": "fabrikam"})
+    body = _machine(stack, {"keyVaultSecretId": reference})
+    message = stack.send(json.dumps({"tenant": "contoso", "operation": "virtualMachine.create", **body}), QUEUES[2])
+    (kept,) = [row for row in operator.get("/rejected-messages", top=1000).body["value"] if row["messageId"] == message]
+    assert (kept["reason"]["code"], kept["reason"]["target"]) == ("NotFound", "adminPassword")
 
 
 def _vault_requests(stack: Running) -> int:

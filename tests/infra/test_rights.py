@@ -99,6 +99,31 @@ def test_a_copy_is_refused_where_an_action_is_missing(narrow: Running, caller: C
         give_rights(narrow, whole)
 
 
+LINKED_ACTIONS = frozenset(action for action in ROLES["tenant-machines"]["actions"] if action.endswith("/join/action"))
+"""What is asked for of a resource that another one refers to: the simulated Azure counts no operation of them."""
+NOT_USED_YET = frozenset(
+    (
+        "Microsoft.Compute/disks/beginGetAccess/action",
+        "Microsoft.Compute/disks/endGetAccess/action",
+        "Microsoft.Compute/images/delete",
+        "Microsoft.Compute/images/read",
+        "Microsoft.Compute/images/write",
+        "Microsoft.Compute/virtualMachines/attachDetachDataDisks/action",
+        "Microsoft.Compute/virtualMachines/generalize/action",
+        "Microsoft.Compute/virtualMachines/instanceView/read",
+        "Microsoft.Compute/virtualMachines/vmSizes/read",
+        "Microsoft.Network/networkInterfaces/delete",
+        "Microsoft.Network/networkSecurityGroups/securityRules/delete",
+        "Microsoft.Network/networkSecurityGroups/securityRules/read",
+        "Microsoft.Network/networkSecurityGroups/securityRules/write",
+        "Microsoft.Resources/subscriptions/read",
+        "Microsoft.Resources/subscriptions/resourceGroups/write",
+        "Microsoft.Storage/storageAccounts/read",
+    )
+)
+"""What only services, images, capture, access to disks, ports of machines that exist, and tidying after a failure need."""
+
+
 INVENTORY = ("fabrics", "clouds", "recovery-services-providers", "protected-items", "protectable-items", "jobs", "recovery-plans",
              "replication-policies", "network-mappings")  # fmt: skip
 
@@ -166,6 +191,46 @@ def test_readiness_needs_all_of_its_roles_and_nothing_else(narrow: Running) -> N
     assert refused(narrow) == []
     assert unused(narrow, "tenants") == []
     assert unused(narrow, "tenant-places") == []
+
+
+def test_machines_need_no_more_than_their_role(narrow: Running) -> None:
+    as_app(narrow, "tenants")
+    contoso = narrow.caller("Tenants.Read", "Tenants.Write")
+    network = next(each["id"] for each in narrow.control("GET", "estate")["virtualNetworks"] if each["id"].endswith("/contoso-westeurope"))
+    body: dict[str, object] = {
+        "name": "rights01",
+        "service": "contoso-production",
+        "size": "Small",
+        "image": "ubuntu-24",
+        "deployment": {"name": "rights", "slot": "Staging"},
+        "adminUsername": "azureuser",
+        "adminPassword": {"value": "myAdminPwd1"},
+        "dataDisks": [{"lun": 0, "sizeGB": 10}],
+        "ports": [{"name": "ssh", "protocol": "tcp", "port": 59919, "localPort": 22}],
+        "subnetId": f"{network}/subnets/default",
+    }
+    machines = "/tenants/contoso/virtual-machines"
+    journey: list[tuple[str, dict[str, object]]] = [
+        (machines, body),
+        (f"{machines}/rights01/restart", {}),
+        (f"{machines}/rights01/shut-down", {"state": "stopped"}),
+        (f"{machines}/rights01/shut-down", {"state": "deallocated"}),
+        (f"{machines}/rights01/start", {}),
+    ]
+    for path, asked in journey:
+        run_machine(narrow, contoso, "POST", path, asked)
+    assert contoso.get(f"{machines}/rights01").status == contoso.get(machines).status == 200
+    run_machine(narrow, contoso, "DELETE", f"{machines}/rights01", {"confirm": "rights01", "deleteDisks": "all"})
+    assert refused(narrow) == []
+    assert set(unused(narrow, "tenant-machines")) - LINKED_ACTIONS <= NOT_USED_YET
+
+
+def run_machine(stack: Running, caller: Caller, method: str, path: str, body: dict[str, object]) -> None:
+    """Run an operation on a machine to its end."""
+    reply = caller.call(method, path, json.dumps(body).encode(), {"Content-Type": "application/json"})
+    assert reply.status in {200, 202}, (path, reply)
+    ended = stack.until_ended(caller, reply.headers["operation-location"], step="PT1M")
+    assert ended.body["status"] == "Succeeded", (path, ended.body, refused(stack))
 
 
 @pytest.mark.parametrize("without", [*ROLES["tenants"]["actions"], *ROLES["tenant-places"]["actions"]])

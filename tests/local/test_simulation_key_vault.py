@@ -1,9 +1,10 @@
 """What the simulated Key Vault answers: its challenge, rights, versions, soft deletion, pages and faults (docs/azure/key-vault.md)."""
 
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Any, Literal
 
 import pytest
+from pydantic import BaseModel, ConfigDict
 
 from local.simulation.sample_estate import key_vault_id
 from tests.local.simulated import START, Azure, Reply, azure_running, no_resending
@@ -146,7 +147,7 @@ async def test_a_list_comes_in_pages(azure: Azure) -> None:
         await _set(azure, f"s{number}")
     page = (await _call(azure, "GET", "/secrets", maxresults="3")).body
     names = [item["id"].rpartition("/")[2] for item in page["value"]]
-    while page["nextLink"]:
+    while "nextLink" in page:
         page = (await azure.call("GET", page["nextLink"])).body
         names += [item["id"].rpartition("/")[2] for item in page["value"]]
     assert names == [f"s{number}" for number in range(7)]
@@ -179,3 +180,76 @@ async def test_vaults_and_secrets_survive_a_restart_and_a_round_trip(azure: Azur
     await azure.control.put_estate(estate)
     assert (await azure.control.estate())["keyVaults"] == estate["keyVaults"]
     assert ((await _call(azure, "GET", "/secrets/admin")).body["value"], (await _set(azure, "gone")).status) == ("s3cret!", 409)
+
+
+class _Answer(BaseModel):
+    """Members of an answer, as the REST reference of api-version 7.5 has them (docs/azure/key-vault.md), and no others."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class _Attributes(_Answer):
+    enabled: bool
+    created: int
+    updated: int
+    exp: int | None = None
+    nbf: int | None = None
+    recoverableDays: int  # noqa: N815  # Key Vault's name
+    recoveryLevel: Literal["Recoverable", "Recoverable+Purgeable", "CustomizedRecoverable", "CustomizedRecoverable+Purgeable"]  # noqa: N815
+
+
+class _Item(_Answer):
+    id: str
+    attributes: _Attributes
+    tags: dict[str, str] = {}
+    contentType: str = ""  # noqa: N815  # Key Vault's name
+
+
+class _Bundle(_Item):
+    value: str = ""
+
+
+class _Deleted(_Bundle):
+    recoveryId: str  # noqa: N815  # Key Vault's name
+    deletedDate: int  # noqa: N815  # Key Vault's name
+    scheduledPurgeDate: int  # noqa: N815  # Key Vault's name
+
+
+class _List(_Answer):
+    value: list[_Item] | list[_Deleted]
+    nextLink: str = ""  # noqa: N815  # Key Vault's name
+
+
+class _Inner(_Answer):
+    code: str
+
+
+class _Error(_Answer):
+    code: str
+    message: str
+    innererror: _Inner | None = None
+
+
+class _Failure(_Answer):
+    error: _Error
+
+
+async def test_answers_have_the_members_of_the_reference(azure: Azure) -> None:
+    await _set(azure, tags={"tenant": "contoso"}, attributes={"exp": 1_900_000_000, "nbf": 1}, contentType="text/plain")
+    await _set(azure, "other")
+    calls: list[tuple[str, str, type[_Answer]]] = [
+        ("GET", "/secrets/admin", _Bundle),
+        ("GET", "/secrets", _List),
+        ("GET", "/secrets?maxresults=1", _List),
+        ("GET", "/secrets/admin/versions", _List),
+        ("DELETE", "/secrets/admin", _Deleted),
+        ("GET", "/deletedsecrets", _List),
+        ("GET", "/deletedsecrets/admin", _Deleted),
+        ("DELETE", "/deletedsecrets/admin", _Failure),
+        ("GET", "/secrets/admin", _Failure),
+        ("POST", "/deletedsecrets/admin/recover", _Bundle),
+    ]
+    for method, path, model in calls:
+        at, _, query = path.partition("?")
+        answer = await _call(azure, method, at, **({"maxresults": "1"} if query else {}))
+        model.model_validate(answer.body)

@@ -1,7 +1,7 @@
 """Batched checks: many rows in few calls, none written over another's write, failures counted."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
@@ -9,9 +9,12 @@ import pytest
 
 from shared.clock import from_text, to_text
 from shared.errors import ErrorCode
+from shared.operations.model import due
+from shared.operations.model.due import Due
 from shared.operations.model.models import NewOperation, Status
 from shared.operations.model.rows import Active
 from shared.operations.outside.messages import CheckMessage, read_check
+from shared.operations.running.budgets import Observed
 from shared.operations.running.outcomes import Checked, Unread
 from tests.operations.conftest import Another
 from tests.operations.kit import ALICE, CHECK_QUEUE, STEPS, Core, new
@@ -51,19 +54,35 @@ async def test_an_operation_is_handed_from_step_to_checks_and_back(core: Core) -
     assert await core.published() == ["terminal"]
 
 
-async def test_a_hundred_rows_are_checked_together_and_written_in_few_transactions(
+async def test_a_hundred_rows_are_checked_together_and_written_in_one_transaction(
     core: Core, another: Another, proxy: StorageProxy
 ) -> None:
     ids = await _follow(core, 100)
     through = another(proxy.connection_string)
-    await through.checks.run(CheckMessage("toy", GROUP, tuple(ids)))
-    assert [len(checked) for checked in core.toys.checked] == [100]
+    await core.budgets.observed(Observed(GROUP, None, 0, core.clock.now()))
+    core.advance(minutes=1)  # the budget's row is there, and our share of it fills
+    await core.go_on()
+    assert sorted(len(checked) for checked in core.toys.checked) == [1, 99], "each had an entry of its own"
+    core.advance(minutes=5)
+    await core.tick.run()
+    (message,) = [read_check(text) for text in await core.take(CHECK_QUEUE)]
+    assert message is not None
+    await through.checks.run(message)
+    assert len(core.toys.checked[-1]) == 100
     calls = [(passed.method, passed.path.partition("?")[0].rpartition("/")[2][:6]) for passed in proxy.requests]
-    assert len([call for call in calls if call == ("POST", "$batch")]) == 4, "three changes a row: 33 in a transaction"
-    assert len(calls) == 5, "and one range read"
+    assert len([call for call in calls if call == ("POST", "$batch")]) == 2, "the entry that they share, then the rows"
+    assert len(calls) == 4, "and one range read, and the entry that held them deleted"
     rows = await core.rows(ids)
     assert {row.next_at for row in rows} == {to_text(core.clock.now() + timedelta(minutes=5))}
     assert not any(row.dispatched for row in rows)
+    assert [entry.ids async for entry in _entries(core)] == [tuple(sorted(ids))], "one entry, that of the next check"
+    core.advance(minutes=5)
+    assert (await core.tick.run()).checks == 100
+
+
+async def _entries(core: Core) -> AsyncIterator[Due]:
+    async for found in core.table.range("RowKey ge 'n|' and RowKey lt 'n}'"):
+        yield due.read(found)
 
 
 async def test_a_row_that_changed_meanwhile_is_left_as_it_is_and_the_others_are_written(core: Core) -> None:

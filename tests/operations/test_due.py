@@ -1,5 +1,6 @@
 """The index of due rows: each active row has one entry, and a tick reads no other row."""
 
+import asyncio
 from dataclasses import replace
 from datetime import timedelta
 
@@ -13,10 +14,13 @@ from shared.operations.model.due import entry_keys
 from shared.operations.model.identity import all_partitions
 from shared.operations.model.models import Status
 from shared.operations.model.rows import Active
+from shared.operations.outside.messages import read_check
+from shared.operations.running.budgets import Observed
+from shared.operations.running.outcomes import Checked
 from shared.operations.running.tick import Sweeps
 from shared.storage.tables import Change
 from tests.operations.conftest import Another
-from tests.operations.kit import STEPS, Core, later, new
+from tests.operations.kit import ALICE, CHECK_QUEUE, STEPS, Core, later, new
 from tests.support.clocks import START
 from tests.support.storage_proxy import AnswerStatus, Rule, StorageProxy
 
@@ -50,6 +54,117 @@ def test_a_row_has_one_entry_that_is_never_late(writes: list[tuple[int, int, boo
         early = from_text(row.next_at) - from_text(key.split("|")[1])
         assert timedelta() <= early <= (HOLD / 5 if dispatched else timedelta())
         assert due.scheduled(row, now, HOLD) == (row, [])
+
+
+@given(st.lists(st.tuples(st.integers(-60, 20_000), st.sampled_from(["sub-1/read", "sub-2/read"])), max_size=130))
+def test_rows_that_share_an_entry_are_all_due_by_its_time_and_none_long_before(waits: list[tuple[int, str]]) -> None:
+    rows = [
+        Active(f"b{number:025d}", "toy", "contoso", "", "", Status.RUNNING, "x", to_text(START + timedelta(seconds=wait)), group=group)
+        for number, (wait, group) in enumerate(waits)
+    ]
+    marked, entries = due.together(rows, START, iter(map(str, range(1000))))
+    by_id = {row.id: row for row in rows}
+    assert sorted(operation for entry in entries for operation in entry.ids) == sorted(by_id) == sorted(row.id for row in marked)
+    for entry in entries:
+        assert 0 < len(entry.ids) <= due.MOST_IDS
+        for row in (by_id[operation] for operation in entry.ids):
+            assert (row.group, row.kind) == (entry.group, entry.kind)
+            early = from_text(entry.at) - from_text(row.next_at)
+            assert timedelta() <= early <= max(from_text(row.next_at) - START, timedelta()) / 16 + timedelta(microseconds=1)
+    for row in marked:
+        assert entry_keys(row) == [], "no write of one of them deletes what the others need"
+        (own,) = due.scheduled(row, START, HOLD)[1]
+        assert (own.kind, own.entity["RowKey"]) == ("upsert", f"n|{row.next_at}|{row.id}")
+
+
+async def _shared(core: Core, count: int) -> list[str]:
+    """Have so many operations that are followed by checks, were checked together once, and are due again now."""
+
+    def followed(_number: int, row: Active) -> Active:
+        return replace(row, group="sub-1/read", dispatched=False, next_at=to_text(core.clock.now()), status=Status.RUNNING)
+
+    ids = await core.stand([new(f"shared-{number}", first_step="followed") for number in range(count)], followed)
+    await core.go_on()
+    assert await _entries(core) == 1
+    core.advance(minutes=5)
+    return ids
+
+
+async def test_checks_whose_message_is_lost_come_due_again_and_leave_one_entry(core: Core) -> None:
+    ids = await _shared(core, 6)
+    core.toys.checked.clear()
+    assert (await core.tick.run()).checks == 6
+    await core.take(CHECK_QUEUE)
+    core.advance(minutes=4)
+    assert (await core.tick.run()).due == 0
+    await core.go_on(minutes=1)
+    assert [sorted(checked) for checked in core.toys.checked] == [sorted(ids)]
+    assert await _entries(core) == 1
+
+
+async def test_a_row_that_a_command_changes_gets_an_entry_of_its_own_and_the_others_keep_theirs(core: Core) -> None:
+    ids = await _shared(core, 4)
+    await core.commands.retry((await core.get(ids[2])), ALICE)
+    assert await _entries(core) == 2
+    core.toys.checked.clear()
+    await core.go_on()
+    assert {operation for checked in core.toys.checked for operation in checked} == set(ids)
+    core.advance(minutes=10)
+    core.toys.checked.clear()
+    await core.go_on()
+    assert sorted(operation for checked in core.toys.checked for operation in checked) == sorted(ids)
+
+
+async def test_a_budget_lets_a_part_of_a_shared_entry_go(core: Core) -> None:
+    ids = await _shared(core, 20)
+    await core.budgets.observed(Observed("sub-1/read", 14, None, core.clock.now()))
+    core.toys.checked.clear()
+    ticked = await core.tick.run()
+    assert (ticked.due, ticked.checks, ticked.held_back) == (20, 7, 13)
+    await core.work()
+    assert await _entries(core) == 2
+    core.advance(seconds=30)
+    assert (await core.tick.run()).checks == 13
+    await core.work()
+    assert sorted(operation for checked in core.toys.checked for operation in checked) == sorted(ids)
+
+
+async def test_checks_of_many_groups_are_held_in_few_transactions_and_all_sent(core: Core, another: Another, proxy: StorageProxy) -> None:
+    def followed(number: int, row: Active) -> Active:
+        return replace(row, group=f"sub-{number // 2}/read", dispatched=False, next_at=to_text(core.clock.now()), status=Status.RUNNING)
+
+    ids = await core.stand([new(f"many-{number}", first_step="followed") for number in range(120)], followed)
+    calls = await _tick(core, another, proxy)
+    assert len([path for method, path in calls if method == "POST" and path.endswith("$batch")]) == 2, "three changes for each two of them"
+    messages = [read_check(text) for text in await core.take(CHECK_QUEUE)]
+    assert sorted(operation for message in messages if message for operation in message.ids) == sorted(ids)
+    assert await _entries(core) == 60
+
+
+async def test_two_ticks_at_once_send_shared_checks_once(core: Core, another: Another) -> None:
+    await _shared(core, 12)
+    ticks = await asyncio.gather(*(worker.tick.run() for worker in (core, another(), another())))
+    assert sum(ticked.checks for ticked in ticks) == 12
+    assert len(await core.take(CHECK_QUEUE)) == 1
+
+
+async def test_a_hold_of_checks_that_storage_answered_with_an_error_after_writing_it_is_queued(
+    core: Core, another: Another, proxy: StorageProxy
+) -> None:
+    await _shared(core, 3)
+    rule = proxy.add(Rule(AnswerStatus(500, after_forwarding=True), service="table", path="batch"))
+    assert (await another(proxy.connection_string).tick.run()).checks == 3
+    assert rule.matched == 1
+    assert len(await core.take(CHECK_QUEUE)) == 1
+
+
+async def test_what_has_ended_leaves_nothing_of_a_shared_entry(core: Core) -> None:
+    ids = await _shared(core, 3)
+    for operation in ids:
+        core.toys.seen[operation] = Checked(step="followed")
+    await core.go_on()
+    await core.go_on(minutes=5)
+    assert await _entries(core) == 0
 
 
 async def _wait(core: Core, count: int, *, due_now: int) -> list[str]:

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from local.azurite import Azurite
+from shared.access.records.azure_pack_subscriptions import AzurePackSubscriptions
 from shared.clock import RandomIds
 from shared.operations.model.store import Store
 from shared.storage.tables import connect
@@ -20,8 +21,8 @@ async def documents(azurite: Azurite) -> AsyncIterator[Documents]:
     """An empty registry."""
     storage = connect(azurite.connection_string)
     number, clock = next(_numbers), ManualClock()
-    names = [f"tenants{number}", f"tenantops{number}"]
+    names = [f"tenants{number}", f"tenantops{number}", f"tenantpacks{number}"]
     await storage.create(names, [])
     store = Store(storage.table(names[1]), clock, RandomIds())
-    yield make_documents(storage.table(names[0]), store, clock)
+    yield make_documents(storage.table(names[0]), store, AzurePackSubscriptions(storage.table(names[2])), clock)
     await storage.close()

@@ -8,6 +8,7 @@ import pytest
 
 from shared.access.plans import HostingPlans, PlanRecord
 from shared.access.principal import Principal
+from shared.access.records.azure_pack_subscriptions import AzurePackSubscriptions
 from shared.access.records.rows import TenantRows
 from shared.access.registrar import Registrar
 from shared.access.registry import Registry
@@ -50,6 +51,7 @@ class Documents:
     tenants: TenantDocuments
     plans: HostingPlanDocuments
     store: Store
+    packs: AzurePackSubscriptions
     clock: ManualClock
 
     async def put(self, name: str, /, condition: Condition | None = None, **body: Any) -> WrittenTenant:
@@ -67,7 +69,7 @@ class Documents:
         return (await self.plans.put(caller(), name, request, condition or Condition()))[0]
 
 
-def make_documents(table: Table, store: Store, clock: ManualClock) -> Documents:
+def make_documents(table: Table, store: Store, packs: AzurePackSubscriptions, clock: ManualClock) -> Documents:
     """Put the services together."""
 
     async def locations(subscription_id: str) -> Sequence[Json]:
@@ -78,6 +80,6 @@ def make_documents(table: Table, store: Store, clock: ManualClock) -> Documents:
     registry, plans = Registry(table, clock, 0), HostingPlans(table, clock, RandomIds())
     rows, registrar = TenantRows(table, RandomIds()), Registrar(table, clock, RandomIds())
     tenants = TenantDocuments(
-        registrar, registry, rows, plans, store, Locations(locations), "vault.azure.net", "https://farshore.vault.azure.net/"
+        registrar, registry, rows, plans, store, packs, Locations(locations), "vault.azure.net", "https://farshore.vault.azure.net/"
     )
-    return Documents(table, tenants, HostingPlanDocuments(plans, registry), store, clock)
+    return Documents(table, tenants, HostingPlanDocuments(plans, registry), store, packs, clock)

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from shared.access.records.azure_pack_subscriptions import Access, MappedSubscription
 from shared.access.records.tenant import Tenant
 from shared.access.roles import Role
 from shared.errors import ErrorCode, Refused
@@ -268,6 +269,15 @@ async def test_a_tenant_with_running_operations_is_not_deleted(documents: Docume
     operation = await running(documents, "fabrikam")
     found = await refusal(documents.tenants.delete(caller(), "fabrikam", "fabrikam", Condition()))
     assert (found.code, [detail.target for detail in found.problem.details]) == (ErrorCode.TENANT_BUSY, [operation])
+
+
+async def test_a_tenant_with_subscriptions_of_azure_pack_is_not_deleted(documents: Documents) -> None:
+    await documents.put("fabrikam", backend="azurePack")
+    await documents.packs.add(MappedSubscription(TWO, "pack", "fabrikam", "gold", Access.PROVIDER))
+    found = await refusal(documents.tenants.delete(caller(), "fabrikam", "fabrikam", Condition()))
+    assert (found.code, [detail.target for detail in found.problem.details]) == (ErrorCode.TENANT_BUSY, [TWO])
+    await documents.packs.remove("pack", TWO, "fabrikam")
+    await documents.tenants.delete(caller(), "fabrikam", "fabrikam", Condition())
 
 
 async def test_what_an_answer_to_a_put_adds(documents: Documents) -> None:

@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from shared.access.keys import SigningKeys
 from shared.access.plans import HostingPlans
+from shared.access.records.azure_pack_subscriptions import AzurePackSubscriptions
 from shared.access.records.rows import TenantRows
 from shared.access.records.tenant import Tenant
 from shared.access.registrar import Registrar
@@ -105,8 +106,8 @@ def tenant_services(table: Any, registry: Registry, clock: Clock, store: Any = N
 
     ids = RandomIds()
     plans = HostingPlans(table, clock, ids)
-    rows, registrar = TenantRows(table, ids), Registrar(table, clock, ids)
-    documents = TenantDocuments(registrar, registry, rows, plans, store, Locations(locations), "vault.azure.net")
+    rows, registrar, packs = TenantRows(table, ids), Registrar(table, clock, ids), AzurePackSubscriptions(table)
+    documents = TenantDocuments(registrar, registry, rows, plans, store, packs, Locations(locations), "vault.azure.net")
     return documents, HostingPlanDocuments(plans, registry)
 
 

@@ -9,6 +9,8 @@ from local.simulation.arm.tables import Json, Table
 from local.simulation.ids import derived, key, name
 from local.simulation.times import from_text, text_or_none, to_text
 
+_LONGEST_RETENTION = 90
+
 
 @dataclass(frozen=True, slots=True)
 class Version:
@@ -106,6 +108,12 @@ class KeyVault:
     def name(self) -> str:
         """The vault's name, unique in Azure."""
         return name(self.id).lower()
+
+    @property
+    def recovery_level(self) -> str:
+        """What can become of a deleted secret, as attributes show it."""
+        level = "Recoverable" if self.retention_days == _LONGEST_RETENTION else "CustomizedRecoverable"
+        return level if self.purge_protection else f"{level}+Purgeable"
 
     @staticmethod
     def from_json(body: Mapping[str, Any]) -> "KeyVault":

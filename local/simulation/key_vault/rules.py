@@ -148,7 +148,7 @@ def recover(call: VaultCall) -> Answer:
     """`RecoverDeletedSecret`."""
     secret = call.deleted()
     row = Secret(secret.vault, secret.name, secret.versions)
-    return Answer(200, _item(call, row, row.newest), changes=(Change(call.state.secrets, row.key, row),))
+    return Answer(200, _item(call, row, row.newest, versioned=True), changes=(Change(call.state.secrets, row.key, row),))
 
 
 def purge(call: VaultCall) -> Answer:
@@ -196,11 +196,11 @@ def _page(call: VaultCall, path: str, items: list[Json]) -> Answer:
     if not size.isdigit() or not 1 <= int(size) <= _PAGE or not skip.isdigit():
         raise VaultError(400, "BadParameter", f"maxresults must be between 1 and {_PAGE}")
     start, end = int(skip), int(skip) + int(size)
-    link = None
+    body: Json = {"value": items[start:end]}
     if len(items) > end:
         query = {"api-version": call.query.get("api-version", ""), "$skiptoken": str(end), "maxresults": size}
-        link = f"{call.base}{path}?{urlencode(query)}"
-    return Answer(200, {"value": items[start:end], "nextLink": link})
+        body["nextLink"] = f"{call.base}{path}?{urlencode(query)}"
+    return Answer(200, body)
 
 
 def _bundle(call: VaultCall, secret: Secret, version: Version) -> Json:
@@ -212,7 +212,7 @@ def _item(call: VaultCall, secret: Secret, version: Version, *, versioned: bool 
         "enabled": version.enabled,
         "created": int(version.created.timestamp()),
         "updated": int(version.created.timestamp()),
-        "recoveryLevel": "Recoverable" if call.vault.purge_protection else "Recoverable+Purgeable",
+        "recoveryLevel": call.vault.recovery_level,
         "recoverableDays": call.vault.retention_days,
     }
     for name, moment in (("exp", version.expires), ("nbf", version.not_before)):

@@ -78,6 +78,12 @@ class AzurePackSubscriptions:
             if mapped is not None and mapped.tenant == tenant:
                 yield mapped
 
+    async def any_of_tenant(self, tenant: str) -> bool:
+        """Return whether a tenant has a subscription."""
+        async for _ in self.of_tenant(tenant):
+            return True
+        return False
+
     async def any_of_installation(self, installation: str) -> MappedSubscription | None:
         """Return a subscription of an installation that is somebody's, or None."""
         filters, parameters = "PartitionKey eq @partition", {"partition": _key(installation, "")[0]}

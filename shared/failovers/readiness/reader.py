@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from shared.access.ownership import owner_of
+from shared.access.records.azure_pack_subscriptions import AzurePackSubscriptions
 from shared.access.records.tenant import Backend, Shape, Tenant
 from shared.access.registry import Registry
 from shared.access.vaults import cloud_key, vault_key
@@ -59,6 +60,7 @@ class ReadinessReader:
     gateway: SiteRecoveryGateway
     inventory: Inventory
     registry: Registry
+    azure_pack: AzurePackSubscriptions
     clock: Clock
 
     async def report(self, tenant: Tenant, memo: Memo) -> ReadinessReport:
@@ -73,6 +75,7 @@ class ReadinessReader:
                 vault_subscription=None,
                 registered=tenant.shape,
                 backend=tenant.backend,
+                azure_pack=await self._has_azure_pack(tenant),
                 claimed_elsewhere=await self._claimed_elsewhere(tenant),
                 unreadable=await Places(self.gateway, self.registry, reads).unreadable(tenant),
                 unread=_codes(None, reads.codes),
@@ -110,6 +113,7 @@ class ReadinessReader:
             shape=_shape(fabrics, shared=shared) or (_shape_of_clouds(vmm, shared=shared) if fabrics is None else None),
             registered=tenant.shape,
             backend=tenant.backend,
+            azure_pack=await self._has_azure_pack(tenant),
             claimed_elsewhere=elsewhere,
             unreadable=unreadable,
             targets=targets.places,
@@ -132,6 +136,10 @@ class ReadinessReader:
             return None
         return await self._owned(tenant, await reads.of(f"{vault.key}/protectable", partial(self.inventory.protectable_in, clouds)))
 
+    async def _has_azure_pack(self, tenant: Tenant) -> bool:
+        """Return whether a tenant on Azure Pack has a subscription there; not looked at for others."""
+        return tenant.backend is Backend.AZURE_PACK and await self.azure_pack.any_of_tenant(tenant.name)
+
     async def _claimed_elsewhere(self, tenant: Tenant) -> frozenset[str]:
         """Return those of a tenant's ids that another tenant has claimed, or that have no owner because two list them."""
         found = {}
@@ -150,9 +158,11 @@ class ReadinessReader:
         return owners.count(tenant.name)
 
 
-def readiness_check(gateway: SiteRecoveryGateway, inventory: Inventory, registry: Registry, clock: Clock) -> ReadinessCheck:
+def readiness_check(
+    gateway: SiteRecoveryGateway, inventory: Inventory, registry: Registry, azure_pack: AzurePackSubscriptions, clock: Clock
+) -> ReadinessCheck:
     """Return the nine checks for hosters as what a capability contributes."""
-    return ReadinessCheck("siteRecovery", ReadinessReader(gateway, inventory, registry, clock).report)
+    return ReadinessCheck("siteRecovery", ReadinessReader(gateway, inventory, registry, azure_pack, clock).report)
 
 
 def _owner(tenant: Tenant) -> rules.Owner:

@@ -68,11 +68,11 @@ class Cloud:
 class Setup:
     """The known set-up of a tenant; what is None was not read, and `unread` has Azure's code of it by its name here.
 
-    `shape` is what the vault shows, `registered` what the registry has. `claimed_elsewhere` are those of the tenant's ids that another
-    tenant has claimed, `unreadable` those of its subscriptions in which this app has no role. `accounts_unread` is Azure's code where it
-    is not known who else uses the storage accounts. `lost_clouds` are ids of clouds that the registry maps to it and the vault has not.
-    `source_regions` and `target_regions` are those of machines in Azure, and of where they would run. Without a vault
-    (`vault_subscription` None) nothing of it is known.
+    `shape` is what the vault shows, `registered` what the registry has, `azure_pack` whether it has a subscription of Azure Pack.
+    `claimed_elsewhere` are those of the tenant's ids that another tenant has claimed, `unreadable` those of its subscriptions in which
+    this app has no role. `accounts_unread` is Azure's code where it is not known who else uses the storage accounts. `lost_clouds` are ids
+    of clouds that the registry maps to it and the vault has not. `source_regions` and `target_regions` are those of machines in Azure, and
+    of where they would run. Without a vault (`vault_subscription` None) nothing of it is known.
     """
 
     tenant: Owner
@@ -83,6 +83,7 @@ class Setup:
     shape: Shape | None = None
     registered: Shape | None = None
     backend: Backend = Backend.RESOURCE_MANAGER
+    azure_pack: bool = False
     claimed_elsewhere: frozenset[str] = frozenset()
     unreadable: tuple[str, ...] | None = ()
     targets: tuple[Placed, ...] = ()
@@ -164,6 +165,8 @@ def _owners(setup: Setup) -> Iterator[ReadinessFinding]:
     ]
     if not tenant.subscriptions and setup.backend is not Backend.AZURE_PACK:
         faults.append("it has no subscription")
+    elif not tenant.subscriptions and not setup.azure_pack:
+        faults.append("it has neither a subscription nor one of Azure Pack")
     yield _of(2, "owners", tenant.name, faults, "its tenant id and subscriptions are its own, and hold its targets")
     if setup.unreadable is None:
         message = f"whether this app can read the tenant's subscriptions was not found out{setup.why('subscriptions')}"

@@ -1,35 +1,50 @@
 """The index by which the tick finds what is due (docs/design/core.md, "The operations table"). Pure.
 
-Each active row has one entry `n|{time}|{id}` in its partition, written in the transactions that write the row. Its time is the row's
-`nextAt`, or a little earlier while a message is on its way. A tick reads the range of entries up to now and no row that waits. An entry
-holds what a tick decides by: kind, version, the group of a due check, and when the message on its way was sent.
+A tick reads the range of entries up to now and no row that waits. An entry holds what a tick decides by: kind, version, the group of a due
+check, and when the message on its way was sent. There are two sorts:
 
-`Active.due` is the mark of the entry that a row has: a write that moves `nextAt` deletes exactly that entry. A row that an older version
-wrote may have none, or one that is too late; the sweep of the tick finds it by its own `nextAt`.
+- `n|{time}|{id}`, of one row, written in the transactions that write the row. Its time is the row's `nextAt`, or a little earlier while a
+  message is on its way.
+- `n|{time}|{number}` with `ids`, of up to 100 rows of one group that checks have written: before the rows, so that these take one change
+  each, a hundred to a transaction. Its time is the latest `nextAt` among them, which are near one another (`together`). It is a hint: a
+  row that something else has written since has an entry of its own, and the check finds nothing due. The check that its message asks for
+  deletes it; where that is lost, it comes due again.
+
+`Active.due` is the mark of the entry that a row has: a write that moves `nextAt` deletes exactly that entry, unless others share it. A row
+that an older version wrote may have none, or one that is too late; the sweep of the tick finds it by its own `nextAt`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from hashlib import blake2b
 
 from shared.clock import from_text, to_text
 from shared.operations.model import rows
-from shared.operations.model.identity import partition_of
 from shared.operations.model.rows import Active, Entity
 from shared.storage.tables import Change, Found
 
 FIRST, AFTER_LAST = "n|", "n}"
-COLUMNS = ("PartitionKey", "RowKey", "v", "kind", "group", "sentAt")
+COLUMNS = ("PartitionKey", "RowKey", "v", "kind", "group", "sentAt", "ids")
+MOST_IDS = 100
+"""The most rows of an entry: as many as a message names."""
 _EARLIEST_SHARE = 5
 """An entry may be early by a fifth of the time for which a dispatched row is held."""
+_LATEST_SHARE = 16
+"""A check may be late by a sixteenth of the time for which its row waits, where it shares an entry."""
+_SHARED = "~"
 
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """An entry: `at` is its time, `group` what a due check is batched by (empty: a step is due), `sent_at` when its message was sent."""
+    """An entry: `at` is its time, `group` what a due check is batched by (empty: a step is due), `sent_at` when its message was sent.
 
-    id: str
+    `ids` are the operations; `name` ends its key: the id of the only one, else a number.
+    """
+
+    partition: str
+    name: str
+    ids: tuple[str, ...]
     at: str
     kind: str
     group: str
@@ -38,14 +53,19 @@ class Due:
     etag: str
 
     @property
-    def partition(self) -> str:
-        """The entry's partition, the operation's."""
-        return partition_of(self.id)
+    def id(self) -> str:
+        """The operation of an entry that is of one only."""
+        return self.ids[0]
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether it is of rows that do not name it as theirs alone."""
+        return self.name != self.ids[0]
 
     @property
     def key(self) -> str:
         """The entry's row key."""
-        return f"{FIRST}{self.at}|{self.id}"
+        return f"{FIRST}{self.at}|{self.name}"
 
     @property
     def awaits_check(self) -> bool:
@@ -60,10 +80,12 @@ class Due:
 
 def read(found: Found) -> Due:
     """Read an entry."""
-    _, at, operation = str(found.entity["RowKey"]).split("|")
+    _, at, name = str(found.entity["RowKey"]).split("|")
     entity = found.entity
     return Due(
-        id=operation,
+        partition=str(entity["PartitionKey"]),
+        name=name,
+        ids=tuple(str(entity.get("ids") or name).split(",")),
         at=at,
         kind=str(entity.get("kind", "")),
         group=str(entity.get("group", "")),
@@ -83,34 +105,90 @@ def scheduled(row: Active, now: datetime, hold: timedelta) -> tuple[Active, list
     if row.due == wanted or (row.dispatched and _is_near(row.due, wanted, now, hold / _EARLIEST_SHARE)):
         return row, []
     sent = to_text(now) if row.dispatched else ""
-    entry = Due(row.id, row.next_at, row.kind, group, sent, row.version, "")
+    entry = Due(row.partition, row.id, (row.id,), row.next_at, row.kind, group, sent, row.version, "")
     changes = [Change("upsert", _entity(entry)), *(Change("delete", keys) for keys in entry_keys(row) if keys["RowKey"] != entry.key)]
     return replace(row, due=wanted), changes
 
 
-def held(entry: Due, until: str, sent_at: str, stamp: str) -> list[Change]:
-    """Return the changes that hold a due operation until a time: its entry moves if it is as it was read, and its row with it.
+def together(rows_of_one: Sequence[Active], now: datetime, names: Iterable[str]) -> tuple[list[Active], list[Due]]:
+    """Return rows of one partition that await checks with the marks of the entries that they share, and these entries.
 
-    `sent_at` is when its message is sent, empty where none is; `stamp` shows who made the changes.
+    `names` are numbers of which each is used once.
     """
-    moved = replace(entry, at=until, sent_at=sent_at or entry.sent_at)
-    row: Entity = {"nextAt": until, "dispatched": True, "due": _mark(until, entry.group, entry.version)}
-    return [
-        Change("delete", _keys(entry), entry.etag),
-        Change("upsert", {**_entity(moved), "stamp": stamp}),
-        Change("merge", {"PartitionKey": entry.partition, "RowKey": rows.active_key(entry.id), **row}),
+    marked: list[Active] = []
+    entries: list[Due] = []
+    for group, name in zip(_near(rows_of_one, now), names, strict=False):
+        last = group[-1]
+        ids = tuple(row.id for row in group)
+        entries.append(Due(last.partition, name, ids, last.next_at, last.kind, last.group, "", last.version, ""))
+        marked += [replace(row, due=f"{_SHARED}{_mark(last.next_at, row.group, row.version)}") for row in group]
+    return marked, entries
+
+
+def _near(found: Sequence[Active], now: datetime) -> list[list[Active]]:
+    """Split rows by kind, version and group, and so that of each part none waits much longer than the first."""
+    parts: list[list[Active]] = []
+    for row in sorted(found, key=lambda row: (row.kind, row.version, row.group, row.next_at)):
+        first = parts[-1][0] if parts else None
+        if first is None or len(parts[-1]) == MOST_IDS or not _alike(first, row) or _waits_longer(first, row, now):
+            parts.append([])
+        parts[-1].append(row)
+    return parts
+
+
+def _alike(one: Active, other: Active) -> bool:
+    return (one.kind, one.version, one.group) == (other.kind, other.version, other.group)
+
+
+def _waits_longer(first: Active, row: Active, now: datetime) -> bool:
+    waits = max(from_text(first.next_at) - now, timedelta())
+    return from_text(row.next_at) - from_text(first.next_at) > waits / _LATEST_SHARE
+
+
+def is_own(entries: Sequence[Due]) -> bool:
+    """Whether entries are one entry of one row."""
+    return len(entries) == 1 and not entries[0].is_shared
+
+
+def held_as(entries: Sequence[Due], until: str, sent_at: str, name: str, stamp: str) -> tuple[Due, list[Change]]:
+    """Return the entry that holds the due operations of entries of one group until a time, and the changes: each must be as it was read.
+
+    An entry of one row moves, and its row with it; others are joined under a new name. `sent_at` is when their message is sent, empty where
+    none is; `stamp` shows who made the changes.
+    """
+    first, own = entries[0], is_own(entries)
+    ids = tuple(dict.fromkeys(operation for entry in entries for operation in entry.ids))
+    one = replace(first, name=first.name if own else name, ids=ids, at=until, sent_at=sent_at or first.sent_at, etag="")
+    changes = [
+        *(Change("delete", _keys(entry), entry.etag) for entry in entries),
+        Change("upsert", {**_entity(one), "stamp": stamp}),
     ]
+    if own:
+        row: Entity = {"nextAt": until, "dispatched": True, "due": _mark(until, first.group, first.version)}
+        changes.append(Change("merge", {"PartitionKey": first.partition, "RowKey": rows.active_key(first.id), **row}))
+    return one, changes
+
+
+def written(entry: Due) -> Change:
+    """Return the change that writes an entry."""
+    return Change("upsert", _entity(entry))
+
+
+def cut(entry: Due, count: int, name: str) -> tuple[Due, Due]:
+    """Return an entry with only its first operations, and one of a new name with the others."""
+    return replace(entry, ids=entry.ids[:count]), replace(entry, ids=entry.ids[count:], name=name, etag="")
 
 
 def entry_keys(row: Active) -> list[Entity]:
     """Return the keys of the entry that a row has, if any."""
-    at = row.due.partition("|")[0]
+    at = row.due.partition("|")[0] if not row.due.startswith(_SHARED) else ""
     return [{"PartitionKey": row.partition, "RowKey": f"{FIRST}{at}|{row.id}"}] if at else []
 
 
 def is_late(row: Active, now: datetime) -> bool:
     """Whether the entry of a due row is missing or yet to come: an older version wrote the row."""
-    return not row.due or row.due > to_text(now)
+    at = row.due.removeprefix(_SHARED).partition("|")[0]
+    return not at or at > to_text(now)
 
 
 def _is_near(mark: str, wanted: str, now: datetime, most: timedelta) -> bool:
@@ -129,4 +207,5 @@ def _keys(entry: Due) -> Entity:
 
 
 def _entity(entry: Due) -> Mapping[str, object]:
-    return _keys(entry) | {"v": entry.version, "kind": entry.kind, "group": entry.group, "sentAt": entry.sent_at}
+    shared = {"ids": ",".join(entry.ids)} if entry.is_shared else {}
+    return _keys(entry) | {"v": entry.version, "kind": entry.kind, "group": entry.group, "sentAt": entry.sent_at, **shared}

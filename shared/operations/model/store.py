@@ -147,12 +147,17 @@ class Store:
             return await self._own_write(write.row)
         return replace(write.row, etag=etags[0])
 
-    async def save_all(self, written: Sequence[tuple[Active, JsonObject | None, bool]]) -> list[Active]:
+    async def save_all(self, written: Sequence[tuple[Active, JsonObject | None, bool]], *, shared: bool = False) -> list[Active]:
         """Write rows of one partition under their ETags: (row, what a check saw, whether the list rows change), but those that lost a race.
 
-        An error of a transaction names one bad row only: it is dropped and the rest repeated, a few times, then row by row.
+        An error of a transaction names one bad row only: it is dropped and the rest repeated, a few times, then row by row. With `shared`
+        the rows were held together: those that go on to await a check share their entries among the due again.
         """
-        writes = await asyncio.gather(*(self._prepared(row, seen=seen, listed=listed) for row, seen, listed in written))
+        awaiting = [row for row, _, _ in written if shared and row.awaits_check and not row.dispatched]
+        marked = {row.id: row for row in await self.due_rows.share(awaiting)}
+        writes = await asyncio.gather(
+            *(self._prepared(marked.get(row.id, row), seen=seen, listed=listed, shares=row.id in marked) for row, seen, listed in written)
+        )
         done: list[Active] = []
         for group in groups(writes):
             done += await self._save_group(group)
@@ -166,10 +171,12 @@ class Store:
         detail: JsonObject | None = None,
         seen: JsonObject | None = None,
         filters: Mapping[str, str] | None = None,
+        shares: bool = False,
     ) -> Write:
         has_detail = row.has_detail or detail is not None or seen is not None
         stamped = replace(row, stamp=self._ids.new(), has_detail=has_detail, shown_as=listing.shown_as(row))
-        scheduled, entry = self._scheduled(replace(stamped, attention_listed=row.attention is not None))
+        stamped = replace(stamped, attention_listed=row.attention is not None)
+        scheduled, entry = self._scheduled(stamped) if not shares else (stamped, [])
         enters = scheduled.attention_listed and not row.attention_listed
         return Write(
             scheduled,

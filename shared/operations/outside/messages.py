@@ -21,11 +21,15 @@ class StepMessage:
 
 @dataclass(frozen=True, slots=True)
 class CheckMessage:
-    """Check these operations, all of one kind and one group (a subscription)."""
+    """Check these operations, all of one kind and one group (a subscription).
+
+    `held` is the entry that holds them until they are checked: partition and row key; None where none does.
+    """
 
     kind: str
     group: str
     ids: tuple[str, ...]
+    held: tuple[str, str] | None = None
 
 
 async def send_step(queues: Queues, queue: str, ids: Sequence[str]) -> None:
@@ -33,9 +37,10 @@ async def send_step(queues: Queues, queue: str, ids: Sequence[str]) -> None:
     await queues.send(queue, json.dumps({"v": VERSION, "ids": list(ids)}))
 
 
-async def send_check(queues: Queues, queue: str, kind: str, group: str, ids: Sequence[str]) -> None:
+async def send_check(queues: Queues, queue: str, message: CheckMessage) -> None:
     """Put a check message of up to 100 ids on a capability's check queue."""
-    await queues.send(queue, json.dumps({"v": VERSION, "kind": kind, "group": group, "ids": list(ids)}))
+    held = {"held": list(message.held)} if message.held else {}
+    await queues.send(queue, json.dumps({"v": VERSION, "kind": message.kind, "group": message.group, "ids": list(message.ids), **held}))
 
 
 def read_step(text: str) -> StepMessage | None:
@@ -49,7 +54,7 @@ def read_check(text: str) -> CheckMessage | None:
     body = _read(text)
     if body is None or not (ids := _ids(body)):
         return None
-    return CheckMessage(str(body.get("kind", "")), str(body.get("group", "")), ids)
+    return CheckMessage(str(body.get("kind", "")), str(body.get("group", "")), ids, _entry(body.get("held")))
 
 
 def _read(text: str) -> dict[str, object] | None:
@@ -58,6 +63,14 @@ def _read(text: str) -> dict[str, object] | None:
     except (ValueError, RecursionError):
         return None
     return body if isinstance(body, dict) else None
+
+
+def _entry(held: object) -> tuple[str, str] | None:
+    """Read the key of an entry among the due; anything else must not be deleted."""
+    if not isinstance(held, list) or len(held) != 2 or not all(isinstance(part, str) for part in held):
+        return None
+    partition, key = held
+    return (partition, key) if key.startswith("n|") else None
 
 
 def _ids(body: dict[str, object]) -> tuple[str, ...]:

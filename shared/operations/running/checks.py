@@ -45,12 +45,18 @@ class Checks:
         found = await self.store.batch(message.ids, due_in=message.group)
         rows = [row for row in found if row.kind == message.kind and row.awaits_check and not row.is_newer]
         check = self.workflows[message.kind].check
-        if not rows or check is None:
+        if check is None:
             return
+        if rows:
+            await self._check(check, rows, held_together=message.held is not None)
+        if message.held and not any(row.is_newer for row in found):
+            await self.store.due_rows.delete([message.held])
+
+    async def _check(self, check: Check, rows: Sequence[Active], *, held_together: bool) -> None:
         results = await _look(check, rows)
         crash_point("check.read")
         after = [self._after(row, results.get(row.id, Unread("no answer."))) for row in rows]
-        written = await self._write([(self._held(row), detail, listed) for row, detail, listed in after])
+        written = await self._write([(self._held(row), detail, listed) for row, detail, listed in after], held_together=held_together)
         crash_point("check.written")
         meant = {row.id: row.next_at for row, _, _ in after}
         written = [await self._publish(row, meant[row.id]) if row.pending_events else row for row in written]
@@ -112,13 +118,13 @@ class Checks:
             after = after.with_attention(ErrorCode.NO_PROGRESS, throttled_message(result.reason, since), to_text(now))
         return after, None, _code(after) != _code(row)
 
-    async def _write(self, written: Sequence[Written]) -> list[Active]:
+    async def _write(self, written: Sequence[Written], *, held_together: bool) -> list[Active]:
         partitions: dict[str, list[Written]] = defaultdict(list)
         for item in written:
             partitions[item[0].partition].append(item)
         done: list[Active] = []
         for items in partitions.values():
-            done += await self.store.save_all(items)
+            done += await self.store.save_all(items, shared=held_together)
         if len(done) < len(written):
             _log.info("rows changed while they were checked", extra={"rows": len(written) - len(done)})
         return done

@@ -27,7 +27,7 @@ from shared.operations.model.due import Due
 from shared.operations.model.identity import all_partitions
 from shared.operations.model.kinds import Kinds
 from shared.operations.model.store import Store
-from shared.operations.outside.messages import MAX_IDS, send_check, send_step
+from shared.operations.outside.messages import CheckMessage, send_check, send_step
 from shared.operations.running.budgets import Budgets
 from shared.operations.timings import dispatch_hold
 from shared.storage.tables import Queues
@@ -78,13 +78,12 @@ class Tick:
         queued = await self._still_queued(due)
         steps = [entry for entry in due if not entry.awaits_check and entry.id not in queued]
         checks, held_back = await self._within_budget([entry for entry in due if entry.awaits_check])
-        await self._hold([entry for entry in due if entry.id in queued], queued=False)
-        held = await self._hold([*steps, *checks])
+        await self._hold([entry for entry in due if not entry.awaits_check and entry.id in queued], queued=False)
+        held_steps, held_checks = await asyncio.gather(self._hold(steps), self._hold_checks(checks))
         crash_point("tick.pushed")
-        await self._queue(held)
+        await self._queue(held_steps, held_checks)
         crash_point("tick.queued")
-        done = sum(entry.awaits_check for entry in held)
-        ticked = Ticked(len(due), len(held) - done, done, held_back)
+        ticked = Ticked(_count(due), len(held_steps), _count(held_checks), held_back)
         telemetry.count(Metric.TICK)
         _log.info("tick", extra={"due": ticked.due, "steps": ticked.steps, "checks": ticked.checks, "heldBack": ticked.held_back})
         return ticked
@@ -130,14 +129,18 @@ class Tick:
     async def _within_budget(self, checks: Sequence[Due]) -> tuple[list[Due], int]:
         """Return the checks that each budget lets go now, the longest due first, and how many must wait."""
         budgets = _by(checks, lambda entry: entry.group.partition("#")[0])
-        counts = await _a_few_at_a_time(self.budgets.release(budget, len(entries)) for budget, entries in budgets.items())
+        counts = await _a_few_at_a_time(self.budgets.release(budget, _count(entries)) for budget, entries in budgets.items())
         released: list[Due] = []
         for entries, count in zip(budgets.values(), counts, strict=True):
-            released += sorted(entries, key=lambda entry: entry.at)[:count]
-        return released, len(checks) - len(released)
+            left = count
+            for entry in sorted(entries, key=lambda entry: entry.at):
+                if left:
+                    released.append(entry if len(entry.ids) <= left else await self.store.due_rows.cut(entry, left))
+                    left -= len(released[-1].ids)
+        return released, _count(checks) - _count(released)
 
     async def _hold(self, due: Sequence[Due], *, queued: bool = True) -> list[Due]:
-        """Hold operations, and return those whose entries were still as they were read.
+        """Hold steps, and return those whose entries were still as they were read.
 
         `queued` is false for those for which no new message is sent.
         """
@@ -148,15 +151,23 @@ class Tick:
         )
         return [entry for entries in held for entry in entries]
 
-    async def _queue(self, held: Sequence[Due]) -> None:
-        steps = [entry for entry in held if not entry.awaits_check]
+    async def _hold_checks(self, due: Sequence[Due]) -> list[Due]:
+        """Hold checks, and return the entries that hold those which were still as they were read."""
+        now = self.clock.now()
+        until, sent = to_text(now + dispatch_hold(self.clock.speed)), to_text(now)
+        partitions = _by(due, lambda entry: entry.partition).values()
+        held = await _a_few_at_a_time(self.store.due_rows.hold_checks(entries, until, sent) for entries in partitions)
+        return [entry for entries in held for entry in entries]
+
+    async def _queue(self, steps: Sequence[Due], checks: Sequence[Due]) -> None:
         sends = [send_step(self.queues, self.kinds.named(entry.kind).step_queue, [entry.id]) for entry in steps]
-        for (kind, group), entries in _by([entry for entry in held if entry.awaits_check], lambda entry: (entry.kind, entry.group)).items():
-            ids = sorted(entry.id for entry in entries)
-            queue = self.kinds.named(kind).check_queue
+        for entry in checks:
+            queue = self.kinds.named(entry.kind).check_queue
             if queue is None:
                 continue  # a newer version of this kind has checks
-            sends += [send_check(self.queues, queue, kind, group, ids[start : start + MAX_IDS]) for start in range(0, len(ids), MAX_IDS)]
+            held = (entry.partition, entry.key) if entry.is_shared else None
+            message = CheckMessage(entry.kind, entry.group, tuple(sorted(entry.ids)), held)
+            sends.append(send_check(self.queues, queue, message))
         await _a_few_at_a_time(sends)
 
 
@@ -169,6 +180,10 @@ async def _a_few_at_a_time(calls: Iterable[Awaitable[T]]) -> list[T]:
             return await call
 
     return await asyncio.gather(*(one(call) for call in calls))
+
+
+def _count(entries: Iterable[Due]) -> int:
+    return sum(len(entry.ids) for entry in entries)
 
 
 def _by(entries: Iterable[Due], key: Callable[[Due], K]) -> dict[K, list[Due]]:

@@ -30,10 +30,7 @@ WINDOW = timedelta(hours=1)
 MARGIN = timedelta(seconds=5)
 """Azure counts its receipt by its own clock: the `Date` of its answer has whole seconds, and the local clock differs."""
 FALLBACK = timedelta(hours=1)
-"""The longest that a waiter sleeps of those that may start in the next hour: then it takes the turn without being woken.
-
-Each further three sleep an hour longer: Azure starts three an hour, so of thousands that wait only those are looked at whose turn may come.
-"""
+"""The longest that a waiter sleeps: then it looks by itself whether the turn is free. A lost wake costs an hour at most."""
 HASH_LENGTH = 8
 _MAY_STILL_RUN = 3
 
@@ -100,7 +97,7 @@ class GiveWay:
 
 @dataclass(frozen=True, slots=True)
 class WaitUntil:
-    """Look again at `at` (Azure's time; see `fallback` for the longest).
+    """Look again at `at` (Azure's time), within an hour.
 
     `reason` is for a person. `behind` is the operation in the way, if one is: when it has no live row, remove its waiter's row (or
     treat the turn as free) and decide again. `for_azure` is true where only Azure can end the wait, which therefore has a limit.
@@ -151,7 +148,7 @@ def decide(
         return newer
     waiting = list(waiters)
     first = next_waiter(head, [*waiting, me]) or me
-    later = now + fallback(head, waiting, me)
+    later = now + FALLBACK
     if head.current == me.operation_id:
         return GiveWay(first.operation_id) if first != me else _with_the_turn(head, now, looked=looked)
     if head.current is not None and current_is_live:
@@ -159,12 +156,6 @@ def decide(
     if first != me:
         return WaitUntil(later, "a restore point taken earlier is copied first", first.operation_id)
     return _too_early(head, now) or TakeTurn()
-
-
-def fallback(head: ChainHead, waiters: Iterable[Waiter], me: Waiter) -> timedelta:
-    """Return for how long a waiter sleeps where it is not woken: by how many are copied before it, three an hour."""
-    before = {waiter for waiter in waiters if waiter < me and moved_on(head, waiter.taken_at) is None}
-    return FALLBACK * (1 + len(before) // STARTS_PER_HOUR)
 
 
 def _with_the_turn(head: ChainHead, now: datetime, *, looked: bool) -> Decision:

@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Annotated
 
-from pydantic import PlainSerializer, WithJsonSchema
+from pydantic import Field, PlainSerializer, WithJsonSchema
 
 from shared.copies.copying.models import Moment
 from shared.copies.policies.forecast import FullBecause
@@ -81,13 +81,13 @@ class PlannedMachine(Document):
 
 
 class SubscriptionCalls(Document):
-    """The calls of a run and its copies in a subscription; `secondsAtOurShare` is how long Azure's budget makes them last."""
+    """The calls of a run and its copies in a subscription; `seconds_at_share` is how long Azure's budget makes them last."""
 
     subscription_id: str
     reads: int
     writes: int
     deletes: int
-    seconds_at_our_share: float
+    seconds_at_share: float = Field(serialization_alias="secondsAtOurShare")
 
 
 class ForecastCalls(Document):

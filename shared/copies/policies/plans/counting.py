@@ -69,7 +69,7 @@ def calls_of(machines: Iterable[MachineCalls], listed: Mapping[str, int], share:
             reads=reads[one],
             writes=writes[one],
             deletes=0,
-            seconds_at_our_share=seconds_at_share([Bucket(reads[one], *_READS), Bucket(writes[one], *_WRITES)], share),
+            seconds_at_share=seconds_at_share([Bucket(reads[one], *_READS), Bucket(writes[one], *_WRITES)], share),
         )
         for one in sorted({*reads, *writes})
     )
