@@ -24,13 +24,14 @@ _MAPPING_FILTERS = (
     QueryParameter("result", "Only entries with this result.", values=tuple(MappingResult)),
     QueryParameter("kind", "Only entries of this kind.", values=tuple(MappingKind)),
 )
+_INCLUDE = (QueryParameter("include", "Also what it has of each quota, counted in Azure.", values=("usage",)),)
 _CONFIRM = (QueryParameter("confirm", "The name, once more; may also be a member of the body.", max_length=63),)
 
 LIST = Route(
     "GET", "/tenants", "Tenants that the caller may see, by name", Role.TENANTS_READ,
     owner=Owner.CALLER, response=TenantBody, is_list=True, query=_FILTERS,
 )  # fmt: skip
-GET = Route("GET", "/tenants/{tenant}", "One tenant", Role.TENANTS_READ, owner=Owner.SERVICE, response=TenantBody)
+GET = Route("GET", "/tenants/{tenant}", "One tenant", Role.TENANTS_READ, owner=Owner.SERVICE, response=TenantBody, query=_INCLUDE)
 PUT = Route(
     "PUT", "/tenants/{tenant}", "Create or replace a tenant", Role.TENANTS_WRITE,
     owner=Owner.PROVIDER, request=TenantRequest, response=TenantBody, conditional=True, founding=True,
@@ -70,21 +71,23 @@ async def list_tenants(call: Call[None]) -> HttpAnswer:
     """List the tenants that the caller may see, by name."""
     wanted = TenantFilter(call.query.get("plan"), call.query.get("kind"), call.query.get("backend"))
     found, last = await call.of(TenantDocuments).page(call.caller, wanted, call.page)
-    return call.listed([tenant_body(record, admin=call.caller.is_admin) for record in found], last)
+    return call.listed([tenant_body(record, admin=call.caller.is_admin).as_json() for record in found], last)
 
 
 @serve(GET)
 async def get_tenant(call: Call[None]) -> HttpAnswer:
     """Return one tenant; another caller's tenant is answered as one that does not exist."""
     record = await call.of(TenantDocuments).get(call.caller, call.path["tenant"])
-    return HttpAnswer(200, tenant_body(record, admin=call.caller.is_admin), {"ETag": tag_of_tenant(record.tenant)})
+    usage = await call.of(TenantDocuments).usage(record.tenant) if "include" in call.query and not record.deleted else None
+    body = tenant_body(record, usage, admin=call.caller.is_admin)
+    return HttpAnswer(200, body.as_json(), {"ETag": tag_of_tenant(record.tenant)})
 
 
 @serve(PUT)
 async def put_tenant(call: Call[TenantRequest]) -> HttpAnswer:
     """Create or replace a tenant."""
     written = await call.of(TenantDocuments).put(call.caller, call.path["tenant"], call.body, call.condition)
-    body = written_body(written.record, written.warnings)
+    body = written_body(written.record, written.warnings).as_json()
     return HttpAnswer(201 if written.created else 200, body, {"ETag": tag_of_tenant(written.record.tenant)})
 
 
@@ -99,22 +102,22 @@ async def delete_tenant(call: Call[None]) -> HttpAnswer:
 async def list_hosting_plans(call: Call[None]) -> HttpAnswer:
     """List the hosting plans that the caller may see, by name."""
     found, last = await call.of(HostingPlanDocuments).page(call.caller, call.page)
-    return call.listed([plan_body(record, admin=call.caller.is_admin) for record in found], last)
+    return call.listed([plan_body(record, admin=call.caller.is_admin).as_json() for record in found], last)
 
 
 @serve(GET_PLAN)
 async def get_hosting_plan(call: Call[None]) -> HttpAnswer:
     """Return one hosting plan; for `Admin` with how many tenants are on it, and which cloud is whose."""
     record = await call.of(HostingPlanDocuments).get(call.caller, call.path["plan"])
-    usage = await call.of(HostingPlanDocuments).usage(record.plan) if call.caller.is_admin else {}
-    return HttpAnswer(200, plan_body(record, admin=call.caller.is_admin) | usage, {"ETag": tag_of_plan(record.plan)})
+    usage = await call.of(HostingPlanDocuments).usage(record.plan) if call.caller.is_admin else None
+    return HttpAnswer(200, plan_body(record, usage, admin=call.caller.is_admin).as_json(), {"ETag": tag_of_plan(record.plan)})
 
 
 @serve(PUT_PLAN)
 async def put_hosting_plan(call: Call[HostingPlanRequest]) -> HttpAnswer:
     """Create or replace a hosting plan."""
     record, created = await call.of(HostingPlanDocuments).put(call.caller, call.path["plan"], call.body, call.condition)
-    return HttpAnswer(201 if created else 200, plan_body(record, admin=True), {"ETag": tag_of_plan(record.plan)})
+    return HttpAnswer(201 if created else 200, plan_body(record, admin=True).as_json(), {"ETag": tag_of_plan(record.plan)})
 
 
 @serve(DELETE_PLAN)

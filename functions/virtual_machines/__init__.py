@@ -1,7 +1,7 @@
 """Capability `virtual_machines`: what tenants have in Azure, read and changed."""
 
 from functions.serve import endpoints as declared_in
-from functions.virtual_machines import changes, disks, estate, machines
+from functions.virtual_machines import changes, disks, estate, machines, ports
 from shared.capability import Capability, Core, Parts
 from shared.tenant_queues import REQUESTS
 from shared.virtual_machines.kinds import VIRTUAL_MACHINE
@@ -18,5 +18,5 @@ CAPABILITY = Capability(
     assemble=_assemble,
     kinds=(VIRTUAL_MACHINE,),
     intake=REQUESTS,
-    endpoints=declared_in(machines, disks, estate, changes),
+    endpoints=declared_in(machines, disks, ports, estate, changes),
 )

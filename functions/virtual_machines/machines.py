@@ -10,7 +10,7 @@ from shared.operations.outside.events import as_json
 from shared.virtual_machines.answers import Machine
 from shared.virtual_machines.kinds import Action
 from shared.virtual_machines.reading.places import PLACE
-from shared.virtual_machines.requests.changes import DeleteMachine, ShutDown
+from shared.virtual_machines.requests.changes import DeleteMachine, ShutDown, UpdateMachine
 from shared.virtual_machines.requests.machine import CreateMachine
 from shared.virtual_machines.rules.power import PowerState
 from shared.web.answers import HttpAnswer
@@ -69,6 +69,14 @@ async def create_virtual_machine(call: Call[CreateMachine]) -> HttpAnswer:
         call.tenant, call.body, sent, caller.actor, call.key, of_provider=caller.is_admin, trace=call.trace, first_sent=call.first_sent
     )
     return _accepted(call, await call.of(MachineCreations).create(creation))
+
+
+@serve(_write("PATCH", f"{_MACHINES}/{{vm}}", "Change a machine's size, OS disk or tags", request=UpdateMachine))
+async def update_virtual_machine(call: Call[UpdateMachine]) -> HttpAnswer:
+    """Change a machine's size, OS disk or tags."""
+    from shared.virtual_machines.accepting.updates import MachineUpdates
+
+    return _accepted(call, await call.of(MachineUpdates).update(_request(call, Action.UPDATE, call.document), call.body))
 
 
 @serve(_write("DELETE", f"{_MACHINES}/{{vm}}", "Delete a machine", optional_body=True, query=(*PLACE, *_DELETION)))

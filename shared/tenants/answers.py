@@ -1,6 +1,8 @@
 """A tenant and a hosting plan as they are answered (docs/design/tenants.md)."""
 
-from pydantic import BaseModel, ConfigDict, Field
+from collections.abc import Sequence
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from pydantic.alias_generators import to_camel
 
 from shared.access.plans import PlanRecord
@@ -10,14 +12,37 @@ from shared.access.records.rows import TenantRecord
 from shared.access.records.tenant import Backend, Quotas, RegisteredCaller, Shape, Tenant, TenantKind, TenantNetwork, TenantSettings
 from shared.clock import from_text, to_text
 from shared.operations.model.models import JsonObject
+from shared.quotas.counting import Dimension
+from shared.quotas.usage import Usage
 from shared.web.conditional import tag_of
 
-_PRIVATE = frozenset({"tenantId", "callers", "keyVaultUrl"})
+_PRIVATE = {"tenant_id", "callers", "key_vault_url"}
 """Members that a tenant's own reader does not get."""
 
 
+def _without_additional(schema: dict[str, JsonValue]) -> None:
+    schema.pop("additionalProperties", None)  # the description names what this version answers
+
+
 class _Body(BaseModel):
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, defer_build=True)
+    """An answer with the members that were set; those of a newer version are kept."""
+
+    model_config = ConfigDict(
+        extra="allow", alias_generator=to_camel, populate_by_name=True, defer_build=True, json_schema_extra=_without_additional
+    )
+
+    def as_json(self) -> JsonObject:
+        """Return the JSON, members in camelCase."""
+        return self.model_dump(mode="json", by_alias=True, exclude_unset=True)
+
+
+class UsageBody(_Body):
+    """What a tenant has of a quota; `used` is null where it could not be counted, `limit` where there is none."""
+
+    name: Dimension
+    used: int | None
+    reserved: int
+    limit: int | None
 
 
 class TenantBody(_Body):
@@ -44,6 +69,7 @@ class TenantBody(_Body):
     created_at: str | None = None
     last_updated_at: str | None = None
     updated_by: str | None = Field(None, description="Who wrote it last; only for `Admin`.")
+    usage: tuple[UsageBody, ...] | None = Field(None, description="With `include=usage`: what it has of each quota.")
     effective_at: str | None = Field(None, description="Of a PUT: when the change is in effect everywhere.")
     warnings: tuple[str, ...] = Field((), description="Of a PUT: what was accepted and looks wrong.")
 
@@ -53,6 +79,13 @@ class PlanMapping(_Body):
 
     cloud: str | None
     tenant: str | None
+
+
+class PlanUsage(_Body):
+    """How many tenants are on a hosting plan, and which cloud of it is whose."""
+
+    tenants: int
+    mapping: tuple[PlanMapping, ...]
 
 
 class HostingPlanBody(_Body):
@@ -87,25 +120,33 @@ def tag_of_plan(plan: HostingPlan) -> str:
     return tag_of(plan.model_dump(mode="json", by_alias=True))
 
 
-def tenant_body(record: TenantRecord, *, admin: bool) -> JsonObject:
-    """Write a tenant as it is answered; `admin` adds what its own readers do not get."""
+def tenant_body(record: TenantRecord, usage: Sequence[Usage] | None = None, *, admin: bool) -> TenantBody:
+    """Return a tenant as it is answered, with its usage where that is given; `admin` adds what its own readers do not get."""
     if record.deleted:
-        return {"name": record.tenant.name, "displayName": record.tenant.display_name, "state": "deleted"}
-    body = record.tenant.model_dump(mode="json", by_alias=True)
-    body = {name: value for name, value in body.items() if admin or name not in _PRIVATE}
-    body |= {"createdAt": record.created_at, "lastUpdatedAt": record.updated_at}
-    return body | ({"updatedBy": record.updated_by} if admin else {})
+        return TenantBody(name=record.tenant.name, display_name=record.tenant.display_name, state="deleted")
+    hidden = set[str]() if admin else _PRIVATE
+    body = record.tenant.model_dump(mode="json", by_alias=True, exclude=hidden) | _written(record, admin=admin)
+    found = TenantBody.model_validate(body)
+    if usage is None:
+        return found
+    counted = tuple(UsageBody(name=one.name, used=one.used, reserved=one.reserved, limit=one.limit) for one in usage)
+    return found.model_copy(update={"usage": counted})
 
 
-def written_body(record: TenantRecord, warnings: tuple[str, ...]) -> JsonObject:
-    """Write the answer to a PUT: the tenant, when it is in effect everywhere, and what looks wrong."""
+def written_body(record: TenantRecord, warnings: tuple[str, ...]) -> TenantBody:
+    """Return the answer to a PUT: the tenant, when it is in effect everywhere, and what looks wrong."""
     updated = from_text(record.updated_at) if record.updated_at else None
     effective = to_text(updated + RELEASE_HOLDS) if updated else None
-    return tenant_body(record, admin=True) | {"effectiveAt": effective, "warnings": list(warnings)}
+    return tenant_body(record, admin=True).model_copy(update={"effective_at": effective, "warnings": warnings})
 
 
-def plan_body(record: PlanRecord, *, admin: bool) -> JsonObject:
-    """Write a hosting plan as it is answered."""
-    body = record.plan.model_dump(mode="json", by_alias=True)
-    body |= {"createdAt": record.created_at, "lastUpdatedAt": record.updated_at}
+def plan_body(record: PlanRecord, usage: PlanUsage | None = None, *, admin: bool) -> HostingPlanBody:
+    """Return a hosting plan as it is answered, with its usage where that is given."""
+    body = record.plan.model_dump(mode="json", by_alias=True) | _written(record, admin=admin)
+    return HostingPlanBody.model_validate(body | (usage.as_json() if usage is not None else {}))
+
+
+def _written(record: TenantRecord | PlanRecord, *, admin: bool) -> JsonObject:
+    """Return when a document was written, and for `admin` by whom."""
+    body: JsonObject = {"createdAt": record.created_at, "lastUpdatedAt": record.updated_at}
     return body | ({"updatedBy": record.updated_by} if admin else {})

@@ -11,9 +11,8 @@ from shared.access.records.tenant import Tenant
 from shared.access.registry import Registry
 from shared.access.vaults import cloud_key
 from shared.errors import ErrorCode, Problem, Refused
-from shared.operations.model.models import JsonObject
 from shared.storage.tables import Conflict
-from shared.tenants.answers import tag_of_plan
+from shared.tenants.answers import PlanMapping, PlanUsage, tag_of_plan
 from shared.tenants.requests import HostingPlanRequest
 from shared.tenants.rules import check_plan, clouds_left_out, plan_from
 from shared.web.conditional import Condition, Write, check_delete, decide_put
@@ -47,7 +46,7 @@ class HostingPlanDocuments:
         record = await self.plans.get(tenant.plan) if tenant is not None and tenant.plan is not None else None
         return ([record] if record is not None and not record.deleted and record.plan.name > (page.after or "") else []), None
 
-    async def usage(self, plan: HostingPlan) -> JsonObject:
+    async def usage(self, plan: HostingPlan) -> PlanUsage:
         """Return how many tenants are on a plan, and which cloud of it is whose: at most 1,000 rows."""
         tenants = [record.tenant async for record in self.plans.tenants_on(plan.name)]
         rows: list[tuple[str | None, str | None]] = []
@@ -57,7 +56,8 @@ class HostingPlanDocuments:
         listed = {cloud_key(cloud) for cloud in plan.clouds}
         for tenant in tenants:
             rows += _clouds_beside(tenant, listed)
-        return {"tenants": len(tenants), "mapping": [{"cloud": cloud, "tenant": tenant} for cloud, tenant in rows[:_MOST_MAPPINGS]]}
+        mapping = tuple(PlanMapping(cloud=cloud, tenant=tenant) for cloud, tenant in rows[:_MOST_MAPPINGS])
+        return PlanUsage(tenants=len(tenants), mapping=mapping)
 
     async def put(self, caller: Principal, name: str, request: HostingPlanRequest, condition: Condition) -> tuple[PlanRecord, bool]:
         """Write a plan whole, and return it and whether it was created.

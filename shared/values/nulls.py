@@ -18,7 +18,7 @@ def without_nulls(model: type[BaseModel], document: object) -> object:
     absent = set()
     for name, field in model.model_fields.items():
         if not field.is_required() and not _has_none(field.annotation):
-            absent |= {name, field.alias or name}
+            absent.add(field.alias or name)
     return {name: value for name, value in document.items() if value is not None or name not in absent}
 
 

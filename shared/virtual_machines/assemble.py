@@ -7,11 +7,14 @@ from shared.virtual_machines.accepting.changes import MachineChanges
 from shared.virtual_machines.accepting.creations import MachineCreations
 from shared.virtual_machines.accepting.disks import DiskChanges
 from shared.virtual_machines.accepting.estate import EstateChanges
+from shared.virtual_machines.accepting.ports import PortChanges
+from shared.virtual_machines.accepting.updates import MachineUpdates
 from shared.virtual_machines.creation.reading import CreationReader
 from shared.virtual_machines.kinds import VIRTUAL_MACHINE
 from shared.virtual_machines.messages import MESSAGES
 from shared.virtual_machines.reading.estate import EstateReader
 from shared.virtual_machines.reading.machines import MachineReader
+from shared.virtual_machines.reading.ports import PortReader
 from shared.virtual_machines.resource_manager.catalogue import Catalogue
 from shared.virtual_machines.resource_manager.machines import ResourceManagerMachines
 from shared.virtual_machines.resource_manager.resources import ResourceManagerResources
@@ -20,8 +23,10 @@ from shared.virtual_machines.steps.deleting import DeletionSteps
 from shared.virtual_machines.steps.disks import DiskSteps
 from shared.virtual_machines.steps.estate import EstateSteps
 from shared.virtual_machines.steps.making import Making
+from shared.virtual_machines.steps.ports import PortSteps
 from shared.virtual_machines.steps.power import PowerSteps
 from shared.virtual_machines.steps.tidying import TidyingSteps
+from shared.virtual_machines.steps.updating import UpdateSteps
 from shared.virtual_machines.workflow import MachineChecks, MachineSteps, machine_workflow
 
 
@@ -30,7 +35,10 @@ def assemble(core: Core) -> Parts:
     gateways = {Backend.RESOURCE_MANAGER: ResourceManagerMachines(core.clients)}
     plans = HostingPlans(core.registry_table, core.clock, core.ids)
     resources = ResourceManagerResources(core.clients)
-    reader = CreationReader(resources, Catalogue(core.clients, core.clock), plans)
+    catalogue = Catalogue(core.clients, core.clock)
+    reader = CreationReader(resources, catalogue, plans)
+    machine_reader = MachineReader(gateways, plans, core.locks, core.store)
+    port_reader = PortReader(gateways, resources, machine_reader)
     making = Making(resources, core.clock, core.timings)
     steps = MachineSteps(
         power=PowerSteps(gateways, core.clock, core.timings),
@@ -39,20 +47,25 @@ def assemble(core: Core) -> Parts:
         tidying=TidyingSteps(making, core.locks, core.clock),
         disks=DiskSteps(gateways, making, core.clock, core.timings),
         estate=EstateSteps(gateways, making, core.clock, core.timings),
+        updates=UpdateSteps(gateways, making, core.clock, core.timings),
+        ports=PortSteps(gateways, port_reader, making, core.locks, core.clock, core.timings),
     )
     changes = MachineChanges(core.acceptance, core.commands, core.locks, gateways)
     creations = MachineCreations(core.acceptance, core.locks, gateways, reader, core.secret_references)
-    estate = EstateReader(gateways, resources, Catalogue(core.clients, core.clock), plans)
+    estate = EstateReader(gateways, resources, catalogue, plans)
     estate_changes = EstateChanges(core.acceptance, changes, estate)
     disk_changes = DiskChanges(core.acceptance, changes, resources)
     return Parts(
         services=(
-            MachineReader(gateways, plans, core.locks, core.store),
+            machine_reader,
             changes,
             creations,
             estate,
             disk_changes,
             estate_changes,
+            MachineUpdates(core.acceptance, changes, machine_reader, catalogue),
+            port_reader,
+            PortChanges(core.acceptance, changes, machine_reader, port_reader),
         ),
         workflows={VIRTUAL_MACHINE.name: machine_workflow(steps, MachineChecks(gateways, core.clock))},
         messages=MESSAGES,

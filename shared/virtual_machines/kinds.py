@@ -14,6 +14,7 @@ class Action(StrEnum):
     """What an operation of the kind `virtualMachine` does."""
 
     CREATE = "create"
+    UPDATE = "update"
     DELETE = "delete"
     START = "start"
     SHUT_DOWN = "shutDown"
@@ -21,6 +22,8 @@ class Action(StrEnum):
     ADD_DATA_DISK = "addDataDisk"
     MODIFY_DATA_DISK = "modifyDataDisk"
     REMOVE_DATA_DISK = "removeDataDisk"
+    ADD_PORT = "addPort"
+    REMOVE_PORT = "removePort"
     CAPTURE = "capture"
     CREATE_SERVICE = "createService"
     CREATE_IMAGE = "createImage"

@@ -1,6 +1,7 @@
 """Messages of other systems about machines: what carries out each operation (docs/design/queues.md)."""
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 from shared.access.principal import not_found
 from shared.access.records.tenant import Tenant
@@ -14,6 +15,8 @@ from shared.virtual_machines.accepting.changes import ChangeRequest, MachineChan
 from shared.virtual_machines.accepting.creations import CreationRequest, MachineCreations
 from shared.virtual_machines.accepting.disks import DiskChanges
 from shared.virtual_machines.accepting.estate import EstateChanges
+from shared.virtual_machines.accepting.ports import PortChanges
+from shared.virtual_machines.accepting.updates import MachineUpdates
 from shared.virtual_machines.kinds import VIRTUAL_MACHINE, Action
 from shared.virtual_machines.reading.machines import machine_named
 from shared.virtual_machines.requests.changes import (
@@ -24,9 +27,10 @@ from shared.virtual_machines.requests.changes import (
     ModifyDataDisk,
     RemoveDataDisk,
     ShutDown,
+    UpdateMachine,
 )
-from shared.virtual_machines.requests.fields import Lun
-from shared.virtual_machines.requests.machine import CreateMachine, DataDisk
+from shared.virtual_machines.requests.fields import Lun, PortName
+from shared.virtual_machines.requests.machine import CreateMachine, DataDisk, Port
 from shared.web.calls import find_by_message
 from shared.web.documents import parse, wrong
 
@@ -41,6 +45,12 @@ class OnLun(Request):
     """The LUN that a message names."""
 
     lun: Lun
+
+
+class OfPort(Request):
+    """The port that a message names."""
+
+    port: PortName
 
 
 class RemoveByMessage(Request):
@@ -115,6 +125,25 @@ async def _change(call: MessageCall, action: Action, lun: int | None = None) -> 
     part = {"lun": str(lun)} if lun is not None else {}
     named = machine_named(call.intake.target or "", place)
     return ChangeRequest(tenant, action, named, body, call.actor, call.intake.key, call.intake.trace, part=part)
+
+
+async def _update(call: MessageCall) -> None:
+    """Change a machine's size, OS disk or tags."""
+    request = await _change(call, Action.UPDATE)
+    await call.app.of(MachineUpdates).update(request, parse(UpdateMachine, request.body))
+
+
+async def _add_port(call: MessageCall) -> None:
+    """Open a port."""
+    request = await _change(call, Action.ADD_PORT)
+    await call.app.of(PortChanges).add(request, parse(Port, request.body))
+
+
+async def _remove_port(call: MessageCall) -> None:
+    """Close the port that a message names."""
+    port = parse(OfPort, {"port": call.intake.body.get("port")}).port
+    request = await _change(call, Action.REMOVE_PORT)
+    await call.app.of(PortChanges).remove(replace(request, body={}, part={"port": port}), port)
 
 
 async def _create_service(call: MessageCall) -> None:
@@ -200,6 +229,7 @@ MESSAGES = {
     for operation, handler in (
         (Action.CREATE, _create),
         (Action.DELETE, _delete),
+        (Action.UPDATE, _update),
         (Action.ADD_DATA_DISK, _add_disk),
         (Action.MODIFY_DATA_DISK, _modify_disk),
         (Action.REMOVE_DATA_DISK, _remove_disk),
@@ -208,6 +238,8 @@ MESSAGES = {
         (Action.DELETE_IMAGE, _delete_image),
         (Action.DELETE_DISK, _delete_disk),
         (Action.CAPTURE, _capture),
+        (Action.ADD_PORT, _add_port),
+        (Action.REMOVE_PORT, _remove_port),
         (Action.START, _power(Action.START, NoBody)),
         (Action.SHUT_DOWN, _power(Action.SHUT_DOWN, ShutDown)),
         (Action.RESTART, _power(Action.RESTART, NoBody)),

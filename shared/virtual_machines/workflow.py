@@ -17,17 +17,20 @@ from shared.operations.running.workflow import Workflow
 from shared.virtual_machines.gateway import Gateways
 from shared.virtual_machines.kinds import Action
 from shared.virtual_machines.state import MachineState
-from shared.virtual_machines.steps import creating, deleting, disks, estate, power
+from shared.virtual_machines.steps import creating, deleting, disks, estate, ports, power, updating
 from shared.virtual_machines.steps.creating import CreationSteps, check_creations
 from shared.virtual_machines.steps.deleting import DeletionSteps, check_deletions
 from shared.virtual_machines.steps.disks import DiskSteps
 from shared.virtual_machines.steps.estate import EstateSteps
+from shared.virtual_machines.steps.ports import PortSteps
 from shared.virtual_machines.steps.power import PowerSteps, check_power
 from shared.virtual_machines.steps.tidying import TidyingSteps
+from shared.virtual_machines.steps.updating import UpdateSteps
 
 BEGINNING = "beginning"
 _FIRST: Mapping[Action, str] = {
     Action.CREATE: creating.ADMITTING,
+    Action.UPDATE: updating.READY,
     Action.DELETE: deleting.NOTING,
     Action.START: power.POWERING,
     Action.SHUT_DOWN: power.POWERING,
@@ -35,6 +38,8 @@ _FIRST: Mapping[Action, str] = {
     Action.ADD_DATA_DISK: disks.MAKING,
     Action.MODIFY_DATA_DISK: disks.MODIFYING,
     Action.REMOVE_DATA_DISK: disks.DETACHING,
+    Action.ADD_PORT: ports.OPENING,
+    Action.REMOVE_PORT: ports.CLOSING,
     Action.CAPTURE: estate.DEALLOCATING,
     Action.CREATE_SERVICE: estate.SERVICE,
     Action.CREATE_IMAGE: estate.IMAGE,
@@ -57,6 +62,8 @@ class MachineSteps:
     tidying: TidyingSteps
     disks: DiskSteps
     estate: EstateSteps
+    ports: PortSteps
+    updates: UpdateSteps
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +111,12 @@ def machine_workflow(steps: MachineSteps, checks: MachineChecks) -> Workflow:
             estate.DEALLOCATING: steps.estate.deallocating,
             estate.GENERALIZING: steps.estate.generalizing,
             estate.IMAGING: steps.estate.imaging,
+            ports.OPENING: steps.ports.opening,
+            ports.CLOSING: steps.ports.closing,
+            ports.LEAVING: steps.ports.leaving,
+            updating.READY: steps.updates.making_ready,
+            updating.UPDATING: steps.updates.updating,
+            updating.STARTING: steps.updates.starting,
             creating.TIDYING: steps.tidying.tidying,
         },
         check=checks.check,

@@ -36,7 +36,7 @@ def parse(model: type[M], document: JsonObject) -> M:
     Paths are written as the sender writes the fields: `source.virtualMachineId`, `excludeDisks[2]`. Values are never repeated.
     """
     try:
-        return model.model_validate_json(json.dumps(document))
+        return model.model_validate_json(json.dumps(document), by_alias=True, by_name=False)  # never the spelling of Python
     except ValidationError as error:
         errors = error.errors(include_url=False, include_input=False)
         problems = [_problem(model, document, item) for item in errors if not _follows(item, errors)]

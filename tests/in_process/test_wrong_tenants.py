@@ -96,6 +96,8 @@ BODIES: dict[str, Callable[[Things], Json]] = {
     "CreateMachine": lambda _: {"name": "a", "service": "s", "size": "x", "osDisk": {"existing": "d"}},
     "DataDisk": lambda _: {"sizeGB": 1},
     "ModifyDataDisk": lambda _: {"sizeGB": 1},
+    "Port": lambda _: {"name": "ssh", "protocol": "tcp", "port": 50_000, "localPort": 22},
+    "UpdateMachine": lambda _: {"tags": {}},
     "CreateService": lambda _: {"name": "a-service"},
     "CreateImage": lambda its: {
         "name": "i", "osType": "Windows", "service": "s", "source": {"id": its.machine.replace("virtualMachines", "disks")}

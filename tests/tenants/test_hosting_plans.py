@@ -94,7 +94,7 @@ async def test_the_administrator_sees_which_cloud_is_whose(documents: Documents)
     await documents.put("fabrikam", plan="gold", clouds=[cloud(2)])
     await documents.put("northwind", plan="gold")
     usage = await documents.plans.usage((await documents.plans.get(caller(), "gold")).plan)
-    assert usage == {
+    assert usage.as_json() == {
         "tenants": 2,
         "mapping": [{"cloud": cloud(1), "tenant": None}, {"cloud": cloud(2), "tenant": "fabrikam"}, {"cloud": None, "tenant": "northwind"}],
     }

@@ -12,6 +12,7 @@ from shared.errors import ErrorCode, Refused
 from shared.operations.model.models import Actor, NewOperation
 from shared.tenants.answers import tag_of_tenant, tenant_body, written_body
 from shared.tenants.documents import TenantFilter
+from shared.tenants.shapes import shape_of
 from shared.web.conditional import Condition
 from shared.web.lists import Page
 from tests.tenants.kit import ENTRA, UNREADABLE, Documents, caller, refusal
@@ -257,7 +258,7 @@ async def test_a_deletion(documents: Documents) -> None:
     for _ in range(2):
         await documents.tenants.delete(caller(), "fabrikam", "fabrikam", Condition())
     shrunk = await documents.tenants.get(caller(), "fabrikam")
-    assert tenant_body(shrunk, admin=True) == {"name": "fabrikam", "displayName": "", "state": "deleted"}
+    assert tenant_body(shrunk, admin=True).as_json() == {"name": "fabrikam", "displayName": "", "state": "deleted"}
     own = await refusal(documents.tenants.get(caller("fabrikam", Role.TENANTS_READ, provider=False), "fabrikam"))
     assert own.code is ErrorCode.NOT_FOUND
     assert (await refusal(documents.put("fabrikam"))).code is ErrorCode.NAME_USED_BEFORE
@@ -283,18 +284,51 @@ async def test_a_tenant_with_subscriptions_of_azure_pack_is_not_deleted(document
 async def test_what_an_answer_to_a_put_adds(documents: Documents) -> None:
     await documents.put_plan("gold", shape="dedicated")
     written = await documents.put("fabrikam", plan="gold", shape="site", subscriptions=[UNREADABLE])
-    body = written_body(written.record, written.warnings)
+    body = written_body(written.record, written.warnings).as_json()
     assert body["effectiveAt"] == "2026-03-03T10:01:00.000000Z"
     assert body["createdAt"] == body["lastUpdatedAt"] == "2026-03-03T10:00:00.000000Z"
     assert body["updatedBy"] == "an-admin"
     assert len(written.warnings) == 2
 
 
+@pytest.mark.parametrize(
+    ("members", "warned"),
+    [
+        ({"shape": "site", "vaultId": vault(ONE)}, False),
+        ({"shape": "azure", "vaultId": vault(ONE)}, True),
+        ({"shape": "site", "vaultId": vault(ONE, "vmm")}, True),
+        ({"shape": "dedicated", "vaultId": vault(ONE, "vmm")}, False),
+        ({"shape": "shared", "clouds": [cloud()]}, True),
+        ({"vaultId": vault(ONE)}, False),
+        ({"shape": "site"}, False),
+    ],
+)
+async def test_a_shape_that_the_vault_contradicts_is_warned_of(documents: Documents, members: dict[str, Any], warned: bool) -> None:
+    written = await documents.put("fabrikam", **members)
+    assert bool(written.warnings) is warned
+    assert all("shape" in one for one in written.warnings)
+
+
+@pytest.mark.parametrize(
+    ("kinds", "shared", "shape"),
+    [
+        (["VMM"], True, "shared"),
+        (["VMM", "Azure"], False, "dedicated"),
+        (["HyperVSite", "Azure"], False, "site"),
+        (["Azure", "Azure"], False, "azure"),
+        ([], False, None),
+        ([None], False, None),
+    ],
+)
+def test_the_shape_that_fabrics_show(kinds: list[str | None], shared: bool, shape: str | None) -> None:
+    assert shape_of([{"properties": {"customDetails": {"instanceType": kind}}} for kind in kinds], shared=shared) == shape
+
+
 async def test_its_own_reader_does_not_get_who_may_call(documents: Documents) -> None:
     written = await documents.put("fabrikam", tenantId=ENTRA, keyVaultUrl="https://fabrikam.vault.azure.net")
     hidden = {"tenantId", "callers", "keyVaultUrl", "updatedBy"}
-    assert hidden <= tenant_body(written.record, admin=True).keys()
-    assert not hidden & tenant_body(written.record, admin=False).keys()
+    assert hidden <= tenant_body(written.record, admin=True).as_json().keys()
+    assert not hidden & tenant_body(written.record, admin=False).as_json().keys()
 
 
 async def test_members_of_a_newer_version_survive_a_put(documents: Documents) -> None:

@@ -101,6 +101,7 @@ def history(seed: int, log: Path) -> None:
         running = {one["id"].rpartition("/")[2] for one in in_group(azure.estate(), "virtualMachines", GROUP)}
         assert {name for name in names if name in running} == set(made), (ends, running)
         assert all(not end["result"]["left"] for end in ends), ends
+        await changes(azure, made, chance)
         azure.app.platform.clear_faults()
         deletions = [await azure.start("DELETE", f"{VMS}/{name}?confirm={name}&deleteDisks=all&service={GROUP}") for name in made]
         gone = await settle(azure, deletions, chance)
@@ -108,6 +109,24 @@ def history(seed: int, log: Path) -> None:
         assert things(azure) == before, things(azure) ^ before
 
     run(test, log, networks)
+
+
+async def changes(azure: Machines, made: list[str], chance: random.Random) -> None:
+    """Add disks and ports to the machines that were made, some at once, with the faults that are left."""
+    if not made:
+        return
+    for fault in draw_faults(chance):
+        azure.fault(str(fault["fault"]), **{name: value for name, value in fault.items() if name != "fault"})
+    started = []
+    for number, name in enumerate(made):
+        place = f"{VMS}/{name}"
+        if chance.random() < 0.6:
+            started.append(await azure.start("POST", f"{place}/data-disks?service={GROUP}", {"sizeGB": 8}))
+        else:
+            port = {"name": "web", "protocol": "tcp", "port": 60_000 + number, "localPort": 443}
+            started.append(await azure.start("POST", f"{place}/ports?service={GROUP}", port))
+    for end in await settle(azure, started, chance):
+        assert end["status"] in {"Succeeded", "Failed"}, end
 
 
 async def settle(azure: Machines, operations: list[str], chance: random.Random) -> list[Json]:

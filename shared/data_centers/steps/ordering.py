@@ -102,7 +102,7 @@ class OrderSteps:
 
         async def there(intent: Intent) -> bool:
             if any(conflicts) and intent.lost == 0:
-                return False  # the first send met a user that somebody else made
+                return False  # the first send met a user that already existed
             return await is_made_by_us(dc, name, email, intent)
 
         reason = "a user's name is unique: a second POST answers 409, and the look compares e-mail and time"

@@ -37,10 +37,6 @@ class Write:
     segment: str = ""
     stage: int = 0
 
-    def as_json(self) -> dict[str, object]:
-        """Write it down, for the operation's detail."""
-        return {name: getattr(self, name) for name in self.__slots__}
-
 
 def mapping_id(cloud: str, policy_id: str) -> str:
     """Return the ARM id of the association of a cloud with a policy: one and the same, whenever it is asked for."""

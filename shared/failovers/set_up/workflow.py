@@ -62,7 +62,7 @@ class SetUpSteps:
             if held is not None:
                 return End(Status.FAILED, held)
             claim.data.pop("absent", None)
-            keep_writes(claim.detail, [WriteState.model_validate(write.as_json()) for write in planned])
+            keep_writes(claim.detail, [WriteState.model_validate(write, from_attributes=True) for write in planned])
         return Next("writing")
 
     def _refused(self, claim: Claim, refused: Refused) -> Outcome:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from shared.arm.api_versions import IMAGES, SKUS, SUBSCRIPTIONS
+from shared.arm.api_versions import COMPUTE, IMAGES, SKUS, SUBSCRIPTIONS
 from shared.arm.clients import AzureClients
 from shared.arm.ids import ResourceId
 from shared.arm.reading import own_id
@@ -76,6 +76,11 @@ class Catalogue:
             self._regions.clear()
         self._regions[key] = (self._clock.monotonic(), found)
         return found
+
+    async def sizes_of(self, machine: ResourceId) -> tuple[str, ...]:
+        """Return the names of the sizes that a machine can have without being deallocated."""
+        listed = await self._clients.read_all(f"{machine}/vmSizes", api_version=COMPUTE)
+        return tuple(name for one in listed if (name := text(one, "name")) is not None)
 
     async def platform_image(self, subscription_id: str, region: str, reference: dict[str, str]) -> ImageFacts | None:
         """Return an image of the marketplace, None where there is none of that reference."""

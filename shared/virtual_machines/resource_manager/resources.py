@@ -80,10 +80,15 @@ class ResourceManagerResources:
         path = str(sibling).rpartition("/")[0]
         return list(await self._clients.read_all(path, api_version=_version(sibling)))
 
-    async def put(self, resource: ResourceId, body: Json, request_id: str, timeout: float, *, only_new: bool = False) -> str | None:
-        """PUT a resource, and return the URL of the operation; with `only_new` one that exists is refused with 409."""
+    async def put(
+        self, resource: ResourceId, body: Json, request_id: str, timeout: float, *, only_new: bool = False, etag: str | None = None
+    ) -> str | None:
+        """PUT a resource, and return the URL of the operation.
+
+        With `only_new` one that exists is refused with 409, with `etag` one that has changed with 412.
+        """
         version = MACHINE_WRITES if resource.type.lower() == _MACHINES else _version(resource)
-        condition = {"If-None-Match": "*"} if only_new else None
+        condition = {"If-None-Match": "*"} if only_new else {"If-Match": etag} if etag is not None else None
         try:
             answer = await self._clients.write(
                 "PUT", resource, api_version=version, body=body, request_id=request_id, timeout=timeout, condition=condition

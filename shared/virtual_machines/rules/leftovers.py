@@ -9,6 +9,7 @@ class Part(StrEnum):
     """What an operation makes for a machine, in the order in which it is deleted."""
 
     MACHINE = "machine"
+    SECURITY_RULE = "securityRule"
     NAT_RULE = "natRule"
     ADAPTER = "adapter"
     POOL = "pool"

@@ -60,7 +60,7 @@ class DeletionSteps:
         state.vm_id = facts.vm_id
         body = claim.operation.body.get("body")
         disks = str(body.get("deleteDisks", "none")) if isinstance(body, dict) else "none"
-        detail.pieces = (*_disks(facts, disks), *await self._network(facts), *await self._set(facts))
+        detail.pieces = (*_disks(facts, disks), *await self._network(facts), *await self._shared(facts))
         return Next(DELETING)
 
     async def deleting(self, claim: Claim) -> Outcome:
@@ -116,23 +116,27 @@ class DeletionSteps:
         return found
 
     async def _balancer(self, pool: str) -> list[Piece]:
-        """Return the pool and its rules, and the balancer with its address, where Farshore made them."""
+        """Return the pool and its rules, where Farshore made them."""
         balancer_id = ResourceId.parse(pool).parent
         body = await self.resources.get(balancer_id) if balancer_id is not None else None
         if body is None or balancer_id is None or FOR_TAG not in tags_of(body):
             return [Piece(part=Part.POOL, id=pool, tagged=False, keep=True)]
-        facts = BalancerFacts.from_arm(body)
         rules = [rule for rule in objects(an_object(body, "properties"), "inboundNatRules") if _leads_to(rule, pool)]
         pieces = [Piece(part=Part.NAT_RULE, id=str(text(rule, "id")), tagged=False) for rule in rules if text(rule, "id")]
-        pieces.append(Piece(part=Part.POOL, id=pool, tagged=False))
-        pieces.append(Piece(part=Part.BALANCER, id=str(balancer_id)))
-        return [*pieces, Piece(part=Part.ADDRESS, id=facts.address)] if facts.address is not None else pieces
+        return [*pieces, Piece(part=Part.POOL, id=pool, tagged=False)]
 
-    async def _set(self, facts: MachineFacts) -> list[Piece]:
-        if facts.availability_set is None:
-            return []
-        body = await self.resources.get(ResourceId.parse(facts.availability_set))
-        return [_owned(Part.SET, facts.availability_set, body)] if body is not None else []
+    async def _shared(self, facts: MachineFacts) -> list[Piece]:
+        """Return the set, and the balancer with its address that Farshore made for it or for the machine, whether it has ports or not."""
+        found, owner = list[Piece](), facts.availability_set or facts.id
+        body = await self.resources.get(ResourceId.parse(facts.availability_set)) if facts.availability_set is not None else None
+        if facts.availability_set is not None and body is not None:
+            found.append(_owned(Part.SET, facts.availability_set, body))
+        group = str(facts.resource).partition("/providers/")[0]
+        listed = await self.resources.within(ResourceId.parse(f"{group}/providers/Microsoft.Network/loadBalancers/any"))
+        for one in (BalancerFacts.from_arm(body) for body in listed if same_text(tags_of(body).get(FOR_TAG), owner)):
+            found.append(Piece(part=Part.BALANCER, id=one.id))
+            found += [Piece(part=Part.ADDRESS, id=one.address)] if one.address is not None else []
+        return found
 
 
 async def check_deletions(gateway: MachineGateway, clock: Clock, rows: Sequence[Active]) -> Mapping[str, Checked | Unread]:

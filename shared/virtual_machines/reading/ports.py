@@ -1,0 +1,165 @@
+"""The public ports of a machine: its adapter, its security group, and the balancer of its deployment or its own."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from shared.access.records.tenant import Tenant
+from shared.arm.ids import ResourceId, same
+from shared.arm.reading import resource_id
+from shared.values.reading import Json, an_object, last_segment, objects, same_text, text, texts, whole
+from shared.virtual_machines.creation.context import FOR_TAG, BalancerFacts
+from shared.virtual_machines.creation.pieces import TENANT_TAG
+from shared.virtual_machines.facts import MachineFacts, tags_of
+from shared.virtual_machines.gateway import Gateways, gateway_of
+from shared.virtual_machines.listed import MachinePort
+from shared.virtual_machines.reading.asking import reading_azure
+from shared.virtual_machines.reading.machines import MachineReader
+from shared.virtual_machines.reading.places import Named
+from shared.virtual_machines.resource_manager.resources import ResourceManagerResources
+from shared.virtual_machines.rules.ports import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class PortSurroundings:
+    """What a port of a machine needs: documents of its adapter and security group, and the balancer that Farshore made for it.
+
+    `pool` is the pool of that balancer which the adapter is in; `rules` are the balancer's NAT rules.
+    """
+
+    machine: MachineFacts
+    adapter_id: ResourceId
+    adapter: Json
+    group_id: ResourceId | None
+    group: Json
+    balancer: BalancerFacts | None
+    pool: str | None
+    rules: tuple[Json, ...]
+    others_balancer: bool
+
+    @property
+    def owner(self) -> str:
+        """Whose the balancer is: the availability set, else the machine."""
+        return self.machine.availability_set or self.machine.id
+
+    @property
+    def is_made_by_farshore(self) -> bool:
+        """Whether Farshore made the adapter and the security group, so that it may change them."""
+        return self.group_id is not None and TENANT_TAG in tags_of(self.adapter) and TENANT_TAG in tags_of(self.group)
+
+    def rules_of_machine(self) -> tuple[Json, ...]:
+        """Return the NAT rules that lead to the machine."""
+        return tuple(rule for rule in self.rules if self.pool is not None and same(pool_of(rule), self.pool))
+
+
+@dataclass(frozen=True, slots=True)
+class PortReader:
+    """Reads ports. Failures of Azure are `CallFailure`."""
+
+    gateways: Gateways
+    resources: ResourceManagerResources
+    machines: MachineReader
+
+    async def ports(self, tenant: Tenant, named: Named) -> list[MachinePort]:
+        """Return a machine's ports, by name; refuses with `NotFound`, `AmbiguousName`."""
+        gateway = gateway_of(self.gateways, tenant)
+        async with reading_azure():
+            found = await self.surroundings(await self.machines.facts(gateway, tenant, named))
+            public_ip = await self.public_ip(found.balancer if found is not None else None)
+        if found is None:
+            return []
+        ports = [_shown(rule, found, public_ip) for rule in found.rules_of_machine()]
+        return sorted((port for port in ports if port is not None), key=lambda port: port.name)
+
+    async def surroundings(self, machine: MachineFacts) -> PortSurroundings | None:
+        """Return what the ports of a machine need; None for a machine without an adapter that can be read."""
+        if not machine.adapters:
+            return None
+        adapter_id = ResourceId.parse(machine.adapters[0])
+        adapter = await self.resources.get(adapter_id)
+        if adapter is None:
+            return None
+        group_text = resource_id(an_object(an_object(adapter, "properties"), "networkSecurityGroup"), "id")
+        group_id = ResourceId.parse(group_text) if group_text is not None else None
+        group = await self.resources.get(group_id) if group_id is not None else None
+        owner = machine.availability_set or machine.id
+        listed = await self.resources.within(ResourceId.parse(_any_balancer(machine)))
+        own = next((one for one in listed if same_text(tags_of(one).get(FOR_TAG), owner)), None)
+        balancer = BalancerFacts.from_arm(own) if own is not None else None
+        pools = pools_of(adapter)
+        pool = next((one for one in pools if balancer is not None and one.lower().startswith(f"{balancer.id.lower()}/")), None)
+        rules = tuple(objects(an_object(own or {}, "properties"), "inboundNatRules"))
+        return PortSurroundings(machine, adapter_id, adapter, group_id, group or {}, balancer, pool, rules, bool(pools) and pool is None)
+
+    async def public_ip(self, balancer: BalancerFacts | None) -> str | None:
+        """Return the public address of a balancer."""
+        if balancer is None or balancer.address is None:
+            return None
+        body = await self.resources.get(ResourceId.parse(balancer.address))
+        return text(an_object(body or {}, "properties"), "ipAddress")
+
+
+def pools_of(adapter: Json) -> tuple[str, ...]:
+    """Return the pools that an adapter is in."""
+    found = [
+        text(pool, "id")
+        for configuration in objects(an_object(adapter, "properties"), "ipConfigurations")
+        for pool in objects(an_object(configuration, "properties"), "loadBalancerBackendAddressPools")
+    ]
+    return tuple(one for one in found if one is not None)
+
+
+def pool_of(rule: Json) -> str | None:
+    """Return the pool that a NAT rule leads to."""
+    return text(an_object(an_object(rule, "properties"), "backendAddressPool"), "id")
+
+
+def with_pools(adapter: Json, pools: tuple[str, ...]) -> dict[str, Any]:
+    """Return an adapter's document as its PUT takes it, its first configuration in these pools."""
+    properties = dict(an_object(adapter, "properties"))
+    configurations = [dict(one) for one in objects(properties, "ipConfigurations")]
+    first = {**an_object(configurations[0], "properties"), "loadBalancerBackendAddressPools": [{"id": one} for one in pools]}
+    configurations[0] = {"name": text(configurations[0], "name") or "primary", "properties": first}
+    kept = {name: properties[name] for name in ("networkSecurityGroup", "dnsSettings", "enableIPForwarding") if name in properties}
+    return {
+        "location": text(adapter, "location"), "tags": dict(tags_of(adapter)), "properties": {**kept, "ipConfigurations": configurations},
+    }  # fmt: skip
+
+
+def _any_balancer(machine: MachineFacts) -> str:
+    found = machine.resource
+    return f"/subscriptions/{found.subscription_id}/resourceGroups/{found.resource_group}/providers/Microsoft.Network/loadBalancers/any"
+
+
+def _shown(rule: Json, found: PortSurroundings, public_ip: str | None) -> MachinePort | None:
+    properties, name = an_object(rule, "properties"), text(rule, "name") or ""
+    public, local = whole(properties, "frontendPortRangeStart", "frontendPort"), whole(properties, "backendPort")
+    protocol = (text(properties, "protocol") or "").lower()
+    if public is None or local is None or protocol not in set(Protocol):
+        return None
+    matching = security_rule_named(found.group, name)
+    allowed = an_object(matching or {}, "properties")
+    sources = texts(allowed, "sourceAddressPrefixes") or tuple(one for one in (text(allowed, "sourceAddressPrefix"),) if one is not None)
+    shown = name.rpartition("-")[0] if matching is not None else name
+    return MachinePort(
+        name=shown or name,
+        protocol=Protocol(protocol),
+        port=public,
+        local_port=local,
+        allowed_sources=tuple(sources),
+        public_ip=public_ip,
+        is_ours=matching is not None,
+    )
+
+
+def security_rule_named(group: Json, name: str) -> Mapping[str, object] | None:
+    """Return the rule of a security group that has a NAT rule's name."""
+    rules = objects(an_object(group, "properties"), "securityRules")
+    return next((one for one in rules if same_text(last_segment(text(one, "name")), name)), None)
+
+
+def free_priority(group: Json) -> int:
+    """Return the lowest priority of inbound rules that is free; Azure takes 100 to 4096."""
+    rules = objects(an_object(group, "properties"), "securityRules")
+    taken = {whole(an_object(one, "properties"), "priority") for one in rules}
+    return next(priority for priority in range(100, 4097) if priority not in taken)

@@ -1,0 +1,222 @@
+"""Public ports of a machine: opened and closed (docs/design/virtual-machines.md, "Ports").
+
+beginning ► openingPort ► (leavingPool ► tidying)
+beginning ► closingPort
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from shared.access.records.tenant import Backend
+from shared.clock import Clock
+from shared.errors import CallFailure, ErrorCode, FailureKind, Problem
+from shared.operations.accepting.locks import Locks
+from shared.operations.model.models import Intent, JsonObject, Status
+from shared.operations.running.claims import Claim
+from shared.operations.running.effects import Absent, Effect, Started
+from shared.operations.running.outcomes import End, Next, Outcome, Wait
+from shared.operations.timings import Timings
+from shared.values.reading import an_object, last_segment, text
+from shared.virtual_machines.creation.context import FOR_TAG
+from shared.virtual_machines.creation.pieces import OPERATION_TAG, TENANT_TAG, Piece, PiecesDetail
+from shared.virtual_machines.creation.planning import LATER, nat_rule, security_rule
+from shared.virtual_machines.facts import settled
+from shared.virtual_machines.gateway import Gateways
+from shared.virtual_machines.reading.ports import (
+    PortReader,
+    PortSurroundings,
+    free_priority,
+    pools_of,
+    security_rule_named,
+    with_pools,
+)
+from shared.virtual_machines.requests.machine import Port
+from shared.virtual_machines.results import result_of
+from shared.virtual_machines.rules.leftovers import Part
+from shared.virtual_machines.rules.names import made_name, suffix_of
+from shared.virtual_machines.rules.power import Provisioning
+from shared.virtual_machines.state import MachineState
+from shared.virtual_machines.steps.creating import TIDYING
+from shared.virtual_machines.steps.disks import body_of
+from shared.virtual_machines.steps.following import gone
+from shared.virtual_machines.steps.making import Failed, Making
+
+OPENING = "openingPort"
+CLOSING = "closingPort"
+LEAVING = "leavingPool"
+_ADAPTER_STAGE = 3
+_SOON = timedelta(seconds=5)
+_LOCK_WAIT = timedelta(seconds=10)
+_TAKEN = frozenset({"rulesusesamefrontendportprotocolandipconfig", "rulesusesamebackendportprotocolandpool"})
+_HARMLESS = "it is sent under the adapter's ETag, and an adapter that is in the pool stays there"
+
+
+@dataclass(frozen=True, slots=True)
+class PortSteps:
+    """The steps of actions on ports."""
+
+    gateways: Gateways
+    reader: PortReader
+    making: Making
+    locks: Locks
+    clock: Clock
+    timings: Timings
+
+    async def opening(self, claim: Claim) -> Outcome:
+        """Make address, balancer and pool where they are missing, let the adapter join, then make both rules."""
+        state, detail = MachineState.of(claim.data), PiecesDetail.of(claim.detail)
+        found = await self._surroundings(claim, state)
+        if not isinstance(found, PortSurroundings):
+            return found
+        request = Port.model_validate(body_of(claim.operation))
+        if not detail.pieces:
+            problem = _refusal(found)
+            if problem is not None:
+                return End(Status.FAILED, problem, result_of(state))
+            detail.pieces = tuple(_pieces(claim, found, request))
+        made = await self.making.make(claim, detail, _ADAPTER_STAGE) or await self._join(claim, detail, found)
+        made = made or await self.making.make(claim, detail, LATER)
+        if isinstance(made, Failed):
+            state.failure = made.problem
+            if str((made.problem.details[:1] or (made.problem,))[0].code).lower() in _TAKEN:
+                state.failure = Problem(ErrorCode.PORT_TAKEN, made.problem.message, "port", made.problem.details)
+            return Next(LEAVING)
+        if made is not None:
+            return made
+        state.changed = True
+        again = await self._surroundings(claim, state)
+        balancer = again.balancer if isinstance(again, PortSurroundings) else found.balancer
+        return End(Status.SUCCEEDED, None, result_of(state) | {"publicIp": await self.reader.public_ip(balancer)})
+
+    async def _join(self, claim: Claim, detail: PiecesDetail, found: PortSurroundings) -> Wait | None:
+        pool = next((piece.id for piece in detail.pieces if piece.part is Part.POOL), None)
+        if pool is None or any(one.lower() == pool.lower() for one in pools_of(found.adapter)):
+            return self._until_settled(found)
+        return await self._change_pools(claim, found, (*pools_of(found.adapter), pool), "joinPool")
+
+    async def leaving(self, claim: Claim) -> Outcome:
+        """Take the adapter out of the pool that a failed opening made, then tidy."""
+        state, detail = MachineState.of(claim.data), PiecesDetail.of(claim.detail)
+        found = await self._surroundings(claim, state)
+        if not isinstance(found, PortSurroundings):
+            return found
+        pool = next((piece.id for piece in detail.pieces if piece.part is Part.POOL), None)
+        wait = await self._leave(claim, found, pool)
+        return wait or Next(TIDYING)
+
+    async def closing(self, claim: Claim) -> Outcome:
+        """Delete the security rule and the NAT rule; with the last port the adapter leaves the pool, and that goes too."""
+        state, detail = MachineState.of(claim.data), PiecesDetail.of(claim.detail)
+        found = await self._surroundings(claim, state)
+        if not isinstance(found, PortSurroundings):
+            return found
+        if not detail.pieces:
+            detail.pieces = tuple(_rules_of(found, str(claim.operation.body.get("port", ""))))
+            if not detail.pieces:
+                message = f"The machine has no port '{claim.operation.body.get('port')}' that Farshore made."
+                return End(Status.FAILED, Problem(ErrorCode.NOT_FOUND, message, "port"), result_of(state))
+        wait = await self.making.remove(claim, detail, [0, 1], own_only=False)
+        state.changed = True
+        last = not [rule for rule in found.rules_of_machine() if text(rule, "id") != detail.pieces[1].id]
+        if wait is None and last and len(detail.pieces) > 2:  # the pool of the machine
+            wait = await self._leave(claim, found, detail.pieces[2].id) or await self.making.remove(claim, detail, [2], own_only=False)
+        if wait is not None:
+            return wait
+        left: list[JsonObject] = [{"id": piece.id, "reason": piece.reason} for piece in detail.pieces if piece.reason]
+        result = result_of(state) | {"left": list(left)}
+        if left:
+            return End(
+                Status.FAILED, Problem(ErrorCode.AZURE_REFUSED, f"The port could not be removed: {left[0]['reason']}", "port"), result
+            )
+        return End(Status.SUCCEEDED, None, result)
+
+    async def _leave(self, claim: Claim, found: PortSurroundings, pool: str | None) -> Wait | None:
+        pools = pools_of(found.adapter)
+        if pool is None or not any(one.lower() == pool.lower() for one in pools):
+            return self._until_settled(found)
+        return await self._change_pools(claim, found, tuple(one for one in pools if one.lower() != pool.lower()), "leavePool")
+
+    def _until_settled(self, found: PortSurroundings) -> Wait | None:
+        state = text(an_object(found.adapter, "properties"), "provisioningState") or ""
+        return Wait(self.clock.now() + _SOON) if settled(state) is Provisioning.BUSY else None
+
+    async def _change_pools(self, claim: Claim, found: PortSurroundings, pools: tuple[str, ...], name: str) -> Wait:
+        body, wanted = with_pools(found.adapter, pools), {one.lower() for one in pools}
+
+        async def send(request_id: str) -> None:
+            etag = text(found.adapter, "etag")
+            await self.making.resources.put(found.adapter_id, body, request_id, self.timings.effect_timeout, etag=etag)
+
+        async def look(_intent: Intent) -> Started[None] | Absent:
+            adapter = await self.making.resources.get(found.adapter_id)
+            return Started(None) if adapter is not None and {one.lower() for one in pools_of(adapter)} == wanted else Absent()
+
+        try:
+            await claim.perform(Effect(name, send, look, _HARMLESS, preparation=True))
+        except CallFailure as failure:
+            if failure.status != 412 or failure.kind in {FailureKind.THROTTLED, FailureKind.IN_DOUBT}:
+                raise
+        return Wait(self.clock.now() + _SOON)
+
+    async def _surroundings(self, claim: Claim, state: MachineState) -> PortSurroundings | Outcome:
+        """Return what ports of the machine need, under the lock of its deployment."""
+        facts = await self.gateways[Backend.RESOURCE_MANAGER].machine(state.target)
+        found = await self.reader.surroundings(facts) if facts is not None else None
+        if found is None:
+            return End(Status.FAILED, gone(state.target), result_of(state))
+        if found.machine.availability_set is not None:
+            group = f"{state.target.subscription_id}/{state.target.resource_group}"
+            lock = f"deployment|{group}|{last_segment(found.machine.availability_set)}".lower()
+            if await self.locks.take([lock], claim.id) is not None:
+                return Wait(self.clock.now() + _LOCK_WAIT)
+            claim.hold(lock)
+        return found
+
+
+def _refusal(found: PortSurroundings) -> Problem | None:
+    if not found.is_made_by_farshore:
+        return Problem(ErrorCode.NOT_OURS, "Farshore did not make the adapter and the security group of this machine.", found.machine.name)
+    if found.others_balancer:
+        return Problem(ErrorCode.NOT_OURS, "The machine is behind a balancer that Farshore did not make.", found.machine.name)
+    return None
+
+
+def _pieces(claim: Claim, found: PortSurroundings, request: Port) -> list[Piece]:
+    tags = {TENANT_TAG: claim.row.tenant, OPERATION_TAG: claim.id}
+    machine, where = found.machine, found.machine.region
+    network = f"{str(machine.resource).partition('/providers/')[0]}/providers/Microsoft.Network"
+    base = last_segment(machine.availability_set) or machine.name
+    pieces: list[Piece] = []
+    balancer_id = found.balancer.id if found.balancer is not None else f"{network}/loadBalancers/{made_name(base, 'lb', claim.id)}"
+    front = found.balancer.front_end if found.balancer is not None else f"{balancer_id}/frontendIPConfigurations/frontend"
+    if found.balancer is None:
+        address = f"{network}/publicIPAddresses/{made_name(base, 'ip', claim.id)}"
+        sku = {"name": "Standard"}
+        static = {"publicIPAllocationMethod": "Static"}
+        pieces.append(Piece(part=Part.ADDRESS, id=address, body={"location": where, "tags": tags, "sku": sku, "properties": static}))
+        fronts = [{"name": "frontend", "properties": {"publicIPAddress": {"id": address}}}]
+        body = {
+            "location": where, "tags": {**tags, FOR_TAG: found.owner}, "sku": sku, "properties": {"frontendIPConfigurations": fronts},
+        }  # fmt: skip
+        pieces.append(Piece(part=Part.BALANCER, id=balancer_id, stage=1, body=body, only_new=True))
+    pool = found.pool
+    if pool is None:
+        pool = f"{balancer_id}/backendAddressPools/{made_name(machine.name, 'pool', claim.id)}"
+        pieces.append(Piece(part=Part.POOL, id=pool, stage=2, body={"properties": {}}, tagged=False))
+    name = f"{request.name}-{suffix_of(claim.id)}"
+    rule = {"properties": nat_rule(request, front, pool)}
+    pieces.append(Piece(part=Part.NAT_RULE, id=f"{balancer_id}/inboundNatRules/{name}", stage=4, body=rule, tagged=False))
+    opened = {"properties": security_rule(request, free_priority(found.group))}
+    pieces.append(Piece(part=Part.SECURITY_RULE, id=f"{found.group_id}/securityRules/{name}", stage=5, body=opened, tagged=False))
+    return pieces
+
+
+def _rules_of(found: PortSurroundings, port: str) -> list[Piece]:
+    """Return the security rule, the NAT rule and the pool of a port that Farshore made."""
+    for rule in found.rules_of_machine():
+        name, rule_id = text(rule, "name") or "", text(rule, "id")
+        if rule_id is not None and name.rpartition("-")[0].lower() == port.lower() and security_rule_named(found.group, name) is not None:
+            opened = Piece(part=Part.SECURITY_RULE, id=f"{found.group_id}/securityRules/{name}", tagged=False)
+            pool = [Piece(part=Part.POOL, id=found.pool, tagged=False)] if found.pool is not None else []
+            return [opened, Piece(part=Part.NAT_RULE, id=rule_id, tagged=False), *pool]
+    return []

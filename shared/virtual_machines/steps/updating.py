@@ -1,0 +1,160 @@
+"""Changes of a machine's size, OS disk and tags.
+
+beginning ► makingReady ► updating ► startingAgain
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from shared.access.records.tenant import Backend
+from shared.arm.failures import problem_of_call
+from shared.clock import Clock
+from shared.errors import CallFailure, FailureKind
+from shared.operations.model.models import Intent, Status
+from shared.operations.running.claims import Claim
+from shared.operations.running.effects import Absent, Effect, Started
+from shared.operations.running.outcomes import End, Next, Outcome, Wait
+from shared.operations.timings import Timings
+from shared.values.reading import same_text
+from shared.virtual_machines.creation.pieces import Piece, PiecesDetail
+from shared.virtual_machines.creation.planning import LATER
+from shared.virtual_machines.facts import MachineFacts
+from shared.virtual_machines.gateway import Gateways, MachineGateway
+from shared.virtual_machines.requests.changes import UpdateMachine
+from shared.virtual_machines.results import result_of
+from shared.virtual_machines.rules.leftovers import Part
+from shared.virtual_machines.rules.power import PowerAction, PowerState, Provisioning
+from shared.virtual_machines.state import MachineState
+from shared.virtual_machines.steps.creating import target_of
+from shared.virtual_machines.steps.disks import body_of
+from shared.virtual_machines.steps.making import Failed, Making
+
+READY = "makingReady"
+UPDATING = "updating"
+STARTING = "startingAgain"
+_SOON = timedelta(seconds=10)
+_HARMLESS = {
+    PowerAction.DEALLOCATE: "a machine that is deallocated stays as it is",
+    PowerAction.START: "a machine that runs stays as it is",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateSteps:
+    """The steps of an update."""
+
+    gateways: Gateways
+    making: Making
+    clock: Clock
+    timings: Timings
+
+    async def making_ready(self, claim: Claim) -> Outcome:
+        """Deallocate the machine where the change needs it, as the request accepted."""
+        state = MachineState.of(claim.data)
+        facts = await self._gateway.machine(state.target)
+        if facts is None or facts.power.provisioning is Provisioning.BUSY:
+            return self._wait()
+        if not state.deallocates or facts.power_state in {PowerState.DEALLOCATED, PowerState.HIBERNATED}:
+            return Next(UPDATING)
+        state.was_running = state.was_running or facts.power_state is PowerState.RUNNING
+        return await self._power(claim, state, PowerAction.DEALLOCATE)
+
+    async def updating(self, claim: Claim) -> Outcome:
+        """Let the OS disk grow, then PATCH the machine under its ETag."""
+        state, detail, request = MachineState.of(claim.data), PiecesDetail.of(claim.detail), request_of(claim)
+        facts = await self._gateway.machine(state.target)
+        if facts is None or facts.power.provisioning is Provisioning.BUSY:
+            return self._wait()
+        wanted = request.os_disk.size_gb if request.os_disk is not None else None
+        if wanted is not None and not detail.pieces and facts.os_disk is not None and facts.os_disk.id is not None:
+            state.changed = state.changed or wanted != facts.os_disk.size_gb
+            detail.pieces = (Piece(part=Part.OS_DISK, id=facts.os_disk.id, existing=True, grow_to=wanted),)
+        made = await self.making.make(claim, detail, LATER)
+        if isinstance(made, Failed):
+            state.failure = made.problem
+            return Next(STARTING)
+        if made is not None:
+            return made
+        body = patch_of(request, state.size, facts)
+        if not body:
+            return Next(STARTING)
+        return await self._patch(claim, state, facts, body, request)
+
+    async def _patch(self, claim: Claim, state: MachineState, facts: MachineFacts, body: dict[str, Any], request: UpdateMachine) -> Outcome:
+        async def send(request_id: str) -> None:
+            await self.making.resources.patch(state.target, body, request_id, self.timings.effect_timeout, etag=facts.etag)
+
+        async def look(_intent: Intent) -> Started[None] | Absent:
+            found = await self._gateway.machine(state.target)
+            return Started(None) if found is not None and not patch_of(request, state.size, found) else Absent()
+
+        try:
+            await claim.perform(Effect("update", send, look, "it is sent under the machine's ETag, and the same values change nothing"))
+        except CallFailure as failure:
+            if failure.kind in {FailureKind.THROTTLED, FailureKind.IN_DOUBT}:
+                raise
+            if failure.status == 412:  # the machine has changed meanwhile: it is read again
+                return self._wait()
+            state.failure = problem_of_call(failure, target_of(failure.problem))
+            return Next(STARTING)
+        state.changed = True
+        return self._wait()
+
+    async def starting(self, claim: Claim) -> Outcome:
+        """Start the machine again where the operation has deallocated it, then end."""
+        state = MachineState.of(claim.data)
+        facts = await self._gateway.machine(state.target)
+        if facts is None or facts.power.provisioning is Provisioning.BUSY:
+            return self._wait()
+        state.power_state = facts.power_state
+        if state.was_running and facts.power_state is not PowerState.RUNNING:
+            return await self._power(claim, state, PowerAction.START)
+        return End(Status.FAILED if state.failure else Status.SUCCEEDED, state.failure, result_of(state))
+
+    async def _power(self, claim: Claim, state: MachineState, action: PowerAction) -> Outcome:
+        async def send(request_id: str) -> None:
+            await self._gateway.change_power(state.target, action, request_id, self.timings.effect_timeout)
+
+        async def look(_intent: Intent) -> Started[None] | Absent:
+            found = await self._gateway.machine(state.target)
+            wanted = PowerState.RUNNING if action is PowerAction.START else PowerState.DEALLOCATED
+            began = found is not None and (found.power_state is wanted or found.power.provisioning is Provisioning.BUSY)
+            return Started(None) if began else Absent()
+
+        try:
+            await claim.perform(Effect(f"update.{action}", send, look, _HARMLESS[action]))
+        except CallFailure as failure:
+            if failure.kind in {FailureKind.THROTTLED, FailureKind.IN_DOUBT}:
+                raise
+            return End(Status.FAILED, state.failure or problem_of_call(failure), result_of(state))
+        state.changed = True
+        return self._wait()
+
+    @property
+    def _gateway(self) -> MachineGateway:
+        return self.gateways[Backend.RESOURCE_MANAGER]
+
+    def _wait(self) -> Wait:
+        return Wait(self.clock.now() + _SOON)
+
+
+def request_of(claim: Claim) -> UpdateMachine:
+    """Return the request of an update."""
+    return UpdateMachine.model_validate(body_of(claim.operation))
+
+
+def patch_of(request: UpdateMachine, size: str | None, facts: MachineFacts) -> dict[str, Any]:
+    """Return what of a request a machine does not have yet, as its PATCH takes it; tags that Farshore wrote stay."""
+    properties: dict[str, Any] = {}
+    if size is not None and not same_text(size, facts.size):
+        properties["hardwareProfile"] = {"vmSize": size}
+    caching = request.os_disk.caching if request.os_disk is not None else None
+    if caching is not None and facts.os_disk is not None and facts.os_disk.caching != caching:
+        properties["storageProfile"] = {"osDisk": {"name": facts.os_disk.name, "createOption": "FromImage", "caching": str(caching)}}
+    body: dict[str, Any] = {"properties": properties} if properties else {}
+    if request.tags is not None:
+        own = {name: value for name, value in facts.tags.items() if name.lower().startswith("farshore-")}
+        if {**request.tags, **own} != dict(facts.tags):
+            body["tags"] = {**request.tags, **own}
+    return body
