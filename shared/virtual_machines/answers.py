@@ -1,23 +1,16 @@
 """What answers show of machines (docs/design/virtual-machines.md, "Answers")."""
 
-from datetime import datetime
-from typing import Annotated
-
-from pydantic import Field, PlainSerializer, WithJsonSchema
+from pydantic import Field
 
 from shared.access.records.plan import PlanSize
 from shared.access.records.tenant import Tenant
-from shared.clock import to_text
+from shared.moments import Moment
 from shared.values.documents import Document
 from shared.values.reading import last_segment
 from shared.virtual_machines.facts import SLOT_TAG, AttachedDisk, MachineFacts, shown_tags
 from shared.virtual_machines.rules.ports import Protocol
 from shared.virtual_machines.rules.power import PowerState
 from shared.virtual_machines.rules.sizes import label_of
-
-Moment = Annotated[
-    datetime, PlainSerializer(to_text, return_type=str, when_used="json"), WithJsonSchema({"type": "string", "format": "date-time"})
-]
 
 
 class OsDiskBody(Document):

@@ -5,9 +5,9 @@ from enum import StrEnum
 from pydantic import Field
 
 from shared.arm.reading import own_id, resource_id
+from shared.moments import Moment
 from shared.values.documents import Document
 from shared.values.reading import Json, an_object, last_segment, moment, objects, text, texts, whole
-from shared.virtual_machines.answers import Moment
 from shared.virtual_machines.creation.context import LABEL_TAG, BalancerFacts, SetFacts
 from shared.virtual_machines.facts import MachineFacts, settled, shown_tags, tags_of
 from shared.virtual_machines.rules.power import PowerState, Provisioning

@@ -12,7 +12,7 @@ ROOMS = ("functions", "shared", "local")
 PLAIN = frozenset(
     {
         *("say", "says", "saying", "said", "tell", "tells", "telling", "told", "hear", "hears", "heard", "word", "words"),
-        *("nobody", "everybody", "stands", "our", "ours"),
+        *("nobody", "everybody", "somebody", "speak", "speaks", "stands", "our", "ours"),
     }
 )
 """Personification, and words with a plain equivalent."""

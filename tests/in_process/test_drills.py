@@ -214,10 +214,11 @@ def test_what_cannot_be_a_policy_is_refused_with_the_field(stack: Running, provi
 def test_policies_are_the_vaults_own(stack: Running, provider: Caller) -> None:
     good = policy(stack, provider, "erp01", enabled=False)
     made = put(provider, "own", good).body
-    assert provider.get("/drill-policies").body["value"] == [provider.get("/drill-policies/own").body] == [made]
+    assert provider.get("/drill-policies/own").body == made
+    assert made in provider.get("/drill-policies").body["value"]
     tenant = stack.caller(*ROLES)
     vault = made["vaultId"]
-    assert tenant.get("/drill-policies").body["value"] == []
+    assert "own" not in {one["name"] for one in tenant.get("/drill-policies").body["value"]}
     for path in ("/drill-policies/own", "/drill-policies/own/report"):
         assert tenant.get(path).status == 404
         assert tenant.get(path, vaultId=vault).status == 404

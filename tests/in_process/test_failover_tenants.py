@@ -42,7 +42,7 @@ def of_one() -> list[tuple[str, str]]:
 
 @pytest.mark.parametrize(("method", "path"), of_one())
 def test_anothers_failover_is_not_there(sites: Sites, stranger: Caller, theirs: tuple[str, str], method: str, path: str) -> None:
-    before = len(sites.stack.control("GET", "effects")["value"])
+    before = sites.stack.writes("fabrikam")
     mine, never = path.replace("{id}", theirs[1]), path.replace("{id}", "a" * 26)
     body = BODIES.get(path.rsplit("/", 1)[-1])
     answers = [ask(stranger, method, where, body) for where in (mine, never)]
@@ -52,7 +52,7 @@ def test_anothers_failover_is_not_there(sites: Sites, stranger: Caller, theirs: 
     sites.stack.advance()
     seen = sites.caller("fabrikam").get(f"/failovers/{theirs[1]}").body
     assert (seen["step"], seen["approval"]["state"]) == ("awaitingApproval", "pending")
-    assert len(sites.stack.control("GET", "effects")["value"]) == before
+    assert sites.stack.writes("fabrikam") == before
 
 
 def ask(caller: Caller, method: str, path: str, body: Json | None = None) -> Reply:
@@ -91,12 +91,12 @@ def test_nothing_of_anothers_can_be_asked_for(sites: Sites, stranger: Caller, ac
     estate = sites.stack.control("GET", "estate")
     vault = next(vault for vault in estate["vaults"] if vault["id"].endswith("/fabrikam-vault"))
     options: Json = {"options": {"network": None}} if action == "TestFailover" else {}
-    before = len(sites.stack.control("GET", "effects")["value"])
+    before = sites.stack.writes("fabrikam")
     asked = [of_item(vault["items"][0]["id"], action, **options), of_plan(vault["plans"][0]["id"], action, **options)]
     for body in (*asked, of_item(vault["items"][0]["id"].upper().replace("/SUBSCRIPTIONS", "/subscriptions"), action, **options)):
         reply = stranger.post(f"/failovers{query}", body)
         assert (reply.status, reply.code) == (404, "NotFound"), reply
-    assert len(sites.stack.control("GET", "effects")["value"]) == before
+    assert sites.stack.writes("fabrikam") == before
 
 
 def test_a_message_of_another_tenant_reaches_nothing(sites: Sites, theirs: tuple[str, str]) -> None:

@@ -159,7 +159,7 @@ def test_the_providers_admin_sees_and_touches_everything(stack: Running, contoso
     machine = stack.machine()
     copy = accepted(stack, contoso, machine.copy()).body["id"]
     assert admin.get(f"{START}/{copy}").body["tenant"] == "contoso"
-    assert admin.get("/operations", top=1, tenant="contoso").body["value"][0]["id"] == copy
+    assert copy in {one["id"] for one in pages(admin, "/operations", top=100, tenant="contoso")}
     assert copy in {one["id"] for one in pages(admin, START, top=7)}
     assert [tenant["name"] for tenant in admin.get("/tenants").body["value"]] == ["contoso", "fabrikam", "provider"]
     refused = admin.post(START, machine.copy(1))  # a role that writes, Admin does not stand in for

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from shared.operations.model.identity import operation_id
 from tests.support.api import Caller, Reply
 from tests.support.running import Running, new_key
 
@@ -430,7 +431,8 @@ def test_items_and_plans_are_set_up_by_queue_too(stack: Running, provider: Calle
         for _ in range(20):
             stack.advance("PT1M")
         name = str(message["type"]).split(".")[1]
-        ended = provider.get("/operations", kind=name, top=1).body["value"][0]
+        key = f"{message['source']} {message['id']}"
+        ended = provider.get(f"/operations/{operation_id('provider', name, key)}").body
         assert ended["status"] == "Succeeded", ended
         return dict(ended)
 

@@ -1,15 +1,16 @@
 """Protected items: their members in the estate, and their state at a moment."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from local.simulation.arm.tables import Json
 from local.simulation.ids import derived, name
 from local.simulation.recovery_services.names import Phase, Provider
+from local.simulation.recovery_services.vaults import staged
 from local.simulation.recovery_services.vaults.models import Stage
-from local.simulation.times import moment, text_or_none, to_text
+from local.simulation.times import moment, text_or_none
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,25 +55,10 @@ class Item:
     deleted_at: datetime | None = None
     ahead: tuple[Stage, ...] = ()
 
-    def there(self, now: datetime) -> bool:
-        """Whether it can be read."""
-        return (self.appears_at is None or self.appears_at <= now) and (self.deleted_at is None or now < self.deleted_at)
-
-    def at(self, now: datetime) -> "Item":
-        """Return what it is by now."""
-        due = [stage for stage in self.ahead if stage.at <= now]
-        if not due:
-            return self
-        later = [stage.as_json() for stage in self.ahead if stage.at > now]
-        return Item.from_json(self.as_json() | merged(due) | {"ahead": later})
-
-    def becoming(self, **members: object) -> "Item":
-        """Return it with members in their JSON form changed."""
-        return Item.from_json(self.as_json() | members)
-
-    def then(self, at: datetime, members: Mapping[str, Any]) -> "Item":
-        """Return it with one stage more ahead."""
-        return replace(self, ahead=tuple(sorted((*self.ahead, Stage(at, dict(members))), key=lambda stage: stage.at)))
+    there = staged.is_there
+    at = staged.at
+    becoming = staged.becoming
+    then = staged.then
 
     @property
     def container(self) -> str:
@@ -170,20 +156,3 @@ def _phase(body: Mapping[str, Any], active: str) -> Phase:
     if active == "Recovery":
         return Phase.COMMITTED
     return Phase.PROTECTED
-
-
-def merged(stages: list[Stage]) -> Json:
-    """Return what several stages make, one after another."""
-    members: Json = {}
-    for stage in stages:
-        members |= stage.members
-    return members
-
-
-def started(job: str, scenario: str, now: datetime) -> Json:
-    """Return the members of an item, or a plan, on which a job begins to work."""
-    return {"job": job, "scenario": scenario, "scenarioStart": to_text(now)}
-
-
-#: The members of an item, or a plan, on which no job works.
-IDLE: Json = {"job": None, "scenario": None, "scenarioStart": None}

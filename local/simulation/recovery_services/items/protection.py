@@ -14,7 +14,7 @@ from local.simulation.ids import is_type, key, name, resource_group
 from local.simulation.recovery_services import inputs
 from local.simulation.recovery_services.inputs import check_network, one_of, properties, wrong
 from local.simulation.recovery_services.items.failovers import check, item_of
-from local.simulation.recovery_services.items.item import IDLE, Item, started
+from local.simulation.recovery_services.items.item import Item
 from local.simulation.recovery_services.jobs.job import Effect
 from local.simulation.recovery_services.jobs.scenarios import Scenario, tasks_for
 from local.simulation.recovery_services.jobs.starting import answered, item_job, on_items
@@ -32,6 +32,7 @@ from local.simulation.recovery_services.names import (
 )
 from local.simulation.recovery_services.state import RecoveryServicesState
 from local.simulation.recovery_services.vaults.models import Thing
+from local.simulation.recovery_services.vaults.staged import IDLE, started
 from local.simulation.times import to_text
 
 #: Azure's time that the first copy of a machine takes.

@@ -10,7 +10,7 @@ from local.simulation.arm.call import Answer, Call
 from local.simulation.arm.tables import Change, Json
 from local.simulation.faults.fault import Fault
 from local.simulation.ids import key, name
-from local.simulation.recovery_services.items.item import IDLE, Item, object_id_of, started
+from local.simulation.recovery_services.items.item import Item, object_id_of
 from local.simulation.recovery_services.jobs.errors import error_of
 from local.simulation.recovery_services.jobs.job import Effect, Job
 from local.simulation.recovery_services.jobs.scenarios import CANCELLABLE, FRIENDLY, TEST_MACHINE, Scenario
@@ -18,6 +18,7 @@ from local.simulation.recovery_services.jobs.tasks import Task, cancelled, lay
 from local.simulation.recovery_services.names import JOB, vault_of
 from local.simulation.recovery_services.plans.plan import Plan
 from local.simulation.recovery_services.state import RecoveryServicesState
+from local.simulation.recovery_services.vaults.staged import IDLE, started
 from local.simulation.times import to_text
 
 RETRY_AFTER = "30"

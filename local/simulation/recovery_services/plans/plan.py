@@ -1,13 +1,13 @@
 """Recovery plans: groups of protected items, and what time makes of them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from local.simulation.arm.tables import Json
 from local.simulation.ids import name
-from local.simulation.recovery_services.items.item import merged
+from local.simulation.recovery_services.vaults import staged
 from local.simulation.recovery_services.vaults.models import Stage
 from local.simulation.times import moment, text_or_none
 
@@ -75,25 +75,10 @@ class Plan:
         """The ids of all members, group by group."""
         return tuple(member for group in self.groups for member in group.members)
 
-    def there(self, now: datetime) -> bool:
-        """Whether it can be read."""
-        return (self.appears_at is None or self.appears_at <= now) and (self.deleted_at is None or now < self.deleted_at)
-
-    def at(self, now: datetime) -> "Plan":
-        """Return what it is by now."""
-        due = [stage for stage in self.ahead if stage.at <= now]
-        if not due:
-            return self
-        later = [stage.as_json() for stage in self.ahead if stage.at > now]
-        return Plan.from_json(self.as_json() | merged(due) | {"ahead": later})
-
-    def becoming(self, **members: object) -> "Plan":
-        """Return it with members in their JSON form changed."""
-        return Plan.from_json(self.as_json() | members)
-
-    def then(self, at: datetime, members: Mapping[str, Any]) -> "Plan":
-        """Return it with one stage more ahead."""
-        return replace(self, ahead=tuple(sorted((*self.ahead, Stage(at, dict(members))), key=lambda stage: stage.at)))
+    there = staged.is_there
+    at = staged.at
+    becoming = staged.becoming
+    then = staged.then
 
     @staticmethod
     def from_json(body: Mapping[str, Any]) -> "Plan":
