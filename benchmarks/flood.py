@@ -20,7 +20,8 @@ from pathlib import Path
 
 import aiohttp
 
-from benchmarks.acceptance import Bench, poster
+from benchmarks.acceptance import Bench
+from benchmarks.acceptance_ways import poster
 from benchmarks.report import Cell, report, verdict
 from benchmarks.small_azure import Point, estate
 from benchmarks.traffic import cpu_seconds, environment

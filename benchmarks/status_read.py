@@ -246,8 +246,8 @@ class NoToken:
     """A credential that the sync client requires and does not use: its policy signs."""
 
     def get_token(self, *_: str, **__: object) -> Any:
-        """Never called."""
-        raise NotImplementedError
+        """Fail: no token is requested."""
+        raise AssertionError("the client requested a token beside its policy")
 
 
 def main() -> None:

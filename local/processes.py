@@ -74,7 +74,7 @@ def wait_until(part: Part, ready: Callable[[], bool], seconds: float) -> None:
 
 
 def listens(port: int) -> bool:
-    """Whether somebody accepts connections on a port of 127.0.0.1."""
+    """Whether a process accepts connections on a port of 127.0.0.1."""
     with socket.socket() as end:
         end.settimeout(1)
         return end.connect_ex(("127.0.0.1", port)) == 0

@@ -118,7 +118,7 @@ class Stack:
         self._logs = options.data / "logs"
 
     def start_azure(self) -> None:
-        """Start Azurite (unless somebody else serves it) and the simulated Azure, and wait for both."""
+        """Start Azurite (unless another process serves it) and the simulated Azure, and wait for both."""
         options = self.options
         location = options.data / "azurite" if options.keep else None
         storage = azurite.start(options.storage_port, self._logs / "azurite.log", location)

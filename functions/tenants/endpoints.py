@@ -24,13 +24,14 @@ _MAPPING_FILTERS = (
     QueryParameter("result", "Only entries with this result.", values=tuple(MappingResult)),
     QueryParameter("kind", "Only entries of this kind.", values=tuple(MappingKind)),
 )
+_INCLUDE = (QueryParameter("include", "Also what it has of each quota, counted in Azure.", values=("usage",)),)
 _CONFIRM = (QueryParameter("confirm", "The name, once more; may also be a member of the body.", max_length=63),)
 
 LIST = Route(
     "GET", "/tenants", "Tenants that the caller may see, by name", Role.TENANTS_READ,
     owner=Owner.CALLER, response=TenantBody, is_list=True, query=_FILTERS,
 )  # fmt: skip
-GET = Route("GET", "/tenants/{tenant}", "One tenant", Role.TENANTS_READ, owner=Owner.SERVICE, response=TenantBody)
+GET = Route("GET", "/tenants/{tenant}", "One tenant", Role.TENANTS_READ, owner=Owner.SERVICE, response=TenantBody, query=_INCLUDE)
 PUT = Route(
     "PUT", "/tenants/{tenant}", "Create or replace a tenant", Role.TENANTS_WRITE,
     owner=Owner.PROVIDER, request=TenantRequest, response=TenantBody, conditional=True, founding=True,
@@ -77,7 +78,9 @@ async def list_tenants(call: Call[None]) -> HttpAnswer:
 async def get_tenant(call: Call[None]) -> HttpAnswer:
     """Return one tenant; another caller's tenant is answered as one that does not exist."""
     record = await call.of(TenantDocuments).get(call.caller, call.path["tenant"])
-    return HttpAnswer(200, tenant_body(record, admin=call.caller.is_admin).as_json(), {"ETag": tag_of_tenant(record.tenant)})
+    usage = await call.of(TenantDocuments).usage(record.tenant) if "include" in call.query and not record.deleted else None
+    body = tenant_body(record, usage, admin=call.caller.is_admin)
+    return HttpAnswer(200, body.as_json(), {"ETag": tag_of_tenant(record.tenant)})
 
 
 @serve(PUT)

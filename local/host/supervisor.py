@@ -1,4 +1,4 @@
-"""The host's first process: it owns the HTTP socket, the timers and the workers, and speaks with the simulation."""
+"""The host's first process: it owns the HTTP socket, the timers and the workers, and calls the simulation."""
 
 import asyncio
 import contextlib

@@ -103,7 +103,7 @@ class Timers:
             await asyncio.wait_for(self._wake.wait(), seconds)
 
     def hold(self, seconds: float) -> None:
-        """Fire nothing by the running clock for so many wall-clock seconds: somebody else leads the time. 0 ends it."""
+        """Fire nothing by the running clock for so many wall-clock seconds, in which the simulation moves the time. 0 ends it."""
         self._held_until = self._clock.monotonic() + seconds
 
     async def idle(self) -> None:

@@ -17,6 +17,8 @@ from local.stack import StackOptions
 _ROLES: Final = ("Tenants.Write", "Tenants.Read", "Admin")
 _SPARE: Final = "Spare"
 _MACHINE: Final = "sampleRole"
+_IMAGE: Final = "sampleImage"
+_MACHINES: Final = "/virtual-machines"
 _SECONDS: Final = 120.0  # wall-clock seconds for one operation; at the usual speed it takes a few
 _RELEASE: Final = 70.0  # wall-clock seconds: a released subscription is kept from other tenants for 60
 _KINDS: Final = (
@@ -39,7 +41,15 @@ def tenant_and_machine(options: StackOptions) -> int:
     before = journey.in_azure()
     try:
         journey.register()
-        if not journey.create_machine() or not journey.stop_and_start() or not journey.delete_machine():
+        steps = (
+            journey.create_service,
+            journey.create_machine,
+            journey.show_deployment,
+            journey.shut_down,
+            journey.capture,
+            journey.use_image,
+        )
+        if not all(step() for step in steps):
             return 1
     finally:
         journey.unregister()
@@ -116,43 +126,70 @@ class _Journey:
             if check["result"] != "pass":
                 print(f"   {check['name']}: {check['message']}", flush=True)
 
+    def create_service(self) -> bool:
+        """Create the service, which is a resource group."""
+        self._announce(f"A service, {self.name}: a resource group for the tenant's machines.")
+        return self._change("POST", "/services", {"name": self.name, "region": self.spare.region})
+
     def create_machine(self) -> bool:
         """Create the machine in the slot Staging, with a data disk and a port."""
         self._announce("A Windows machine in the slot Staging, with a data disk of 10 GB and RDP on port 59919.")
-        body = {
-            "name": _MACHINE,
-            "service": self.spare.group,
-            "deployment": {"name": "sampleDeployment", "slot": "Staging"},
-            "size": "Small",
-            "image": "windows-2022",
-            "computerName": "sampleMach1",
-            "adminUsername": "operator1",
-            "adminPassword": {"value": f"{secrets.token_urlsafe(16)}aA1!"},
-            "dataDisks": [{"lun": 0, "sizeGB": 10}],
-            "ports": [{"name": "rdp", "protocol": "tcp", "port": 59919, "localPort": 3389}],
-        }
-        if not self._change("POST", "", body):
-            return False
-        machine = self._expect(self.caller.send("GET", self._url(f"/{_MACHINE}")), 200).body
-        print(f"   {machine['powerState']} on {machine['size']}, in the slot {machine['slot']}.", flush=True)
-        return True
+        deployment = {"name": "sampleDeployment", "slot": "Staging"}
+        port = {"name": "rdp", "protocol": "tcp", "port": 59919, "localPort": 3389}
+        body = self._machine("windows-2022") | {"deployment": deployment, "dataDisks": [{"lun": 0, "sizeGB": 10}], "ports": [port]}
+        return self._change("POST", _MACHINES, body)
 
-    def stop_and_start(self) -> bool:
-        """Deallocate the machine, start it, and restart it."""
+    def show_deployment(self) -> bool:
+        """Find the deployment by its slot, with its machine and its public address."""
+        self._announce("The deployment of the slot Staging.")
+        found = self._get(f"/services/{self.name}/deployments?slot=Staging")["value"]
+        for one in found:
+            machines = ", ".join(f"{machine['name']} {machine['powerState']}" for machine in one["virtualMachines"])
+            print(f"   {one['name']} is {one['status']}: {machines}, at {one['publicIp']}.", flush=True)
+        return len(found) == 1
+
+    def shut_down(self) -> bool:
+        """Start again what was deallocated, and deallocate it once more."""
         for action, text, body in (
             ("shut-down", "Shut down and deallocated: it is no longer billed.", {"state": "deallocated"}),
             ("start", "Started again.", None),
-            ("restart", "Restarted.", None),
+            ("shut-down", "Shut down for the capture.", {"state": "deallocated"}),
         ):
             self._announce(text)
-            if not self._change("POST", f"/{_MACHINE}/{action}", body):
+            if not self._change("POST", f"{_MACHINES}/{_MACHINE}/{action}", body):
                 return False
         return True
 
-    def delete_machine(self) -> bool:
-        """Delete the machine with its disks; with the deployment's last machine go the set, the balancer and the address."""
-        self._announce("Deleted, with its disks, adapter, rules, balancer, address and availability set.")
-        return self._change("DELETE", f"/{_MACHINE}?confirm={_MACHINE}&deleteDisks=all")
+    def capture(self) -> bool:
+        """Make an image of the machine, which is deleted, and delete the data disk that it leaves."""
+        self._announce("An image of its OS disk; the machine, its adapter, rules, balancer, address and availability set are deleted.")
+        data = [disk["name"] for disk in self._get(f"{_MACHINES}/{_MACHINE}")["dataDisks"]]
+        body = {"imageName": _IMAGE, "after": "delete", "prepared": True, "confirm": _MACHINE, "deleteDisks": "os"}
+        if not self._change("POST", f"{_MACHINES}/{_MACHINE}/capture", body):
+            return False
+        listed = [image["name"] for image in self._get("/images?kind=own")["value"]]
+        print(f"   Images of the tenant: {', '.join(listed)}.", flush=True)
+        return _IMAGE in listed and all(self._change("DELETE", f"/disks/{disk}?confirm={disk}") for disk in data)
+
+    def use_image(self) -> bool:
+        """Create a machine of the image, and delete it with its disks, and the image."""
+        self._announce("A second machine, of the image.")
+        if not self._change("POST", _MACHINES, self._machine(_IMAGE)):
+            return False
+        self._announce("The machine is deleted with its disks, and the image.")
+        paths = (f"{_MACHINES}/{_MACHINE}?confirm={_MACHINE}&deleteDisks=all", f"/images/{_IMAGE}?confirm={_IMAGE}")
+        return all(self._change("DELETE", path) for path in paths)
+
+    def _machine(self, image: str) -> dict[str, Any]:
+        return {
+            "name": _MACHINE,
+            "service": self.name,
+            "size": "Small",
+            "image": image,
+            "computerName": "sampleMach1",
+            "adminUsername": "operator1",
+            "adminPassword": {"value": f"{secrets.token_urlsafe(16)}aA1!"},
+        }
 
     def unregister(self) -> None:
         """Delete the tenant and the hosting plan."""
@@ -169,7 +206,7 @@ class _Journey:
         return {one["id"] for kind in _KINDS for one in estate.get(kind, []) if one["id"].lower().startswith(prefix)}
 
     def _change(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> bool:
-        """Send a change of a machine and follow it; return whether it succeeded."""
+        """Send a change and follow it; return whether it succeeded."""
         accepted = self._expect(self.caller.send(method, self._url(path), body), 202)
         shown: list[str] = []
 
@@ -178,7 +215,7 @@ class _Journey:
                 shown.append(operation["step"])
                 print(f"   {operation['step']} …", flush=True)
 
-        ended = self.caller.follow(accepted.headers["Operation-Location"], path or "the machine", _SECONDS, show)
+        ended = self.caller.follow(accepted.headers["Operation-Location"], path, _SECONDS, show)
         if ended["status"] != "Succeeded":
             error = ended.get("error") or {}
             print(f"   {ended['status']}: {error.get('code', '')}: {error.get('message', 'no reason given')}", flush=True)
@@ -188,7 +225,10 @@ class _Journey:
         return True
 
     def _url(self, path: str) -> str:
-        return f"{self.options.api}/tenants/{self.name}/virtual-machines{path}"
+        return f"{self.options.api}/tenants/{self.name}{path}"
+
+    def _get(self, path: str) -> Mapping[str, Any]:
+        return dict(self._expect(self.caller.send("GET", self._url(path)), 200).body)
 
     def _put(self, path: str, body: Mapping[str, Any]) -> Reply:
         return self.caller.send("PUT", f"{self.options.api}{path}", body, {"If-None-Match": "*"})

@@ -29,7 +29,7 @@ class ClockReading:
 
 
 class SimulationClient:
-    """Speaks to the simulated Azure at `url`; an asynchronous context manager. Every call raises `SimulationError` when refused."""
+    """Calls the simulated Azure at `url`; an asynchronous context manager. Every call raises `SimulationError` when refused."""
 
     def __init__(self, url: str) -> None:
         self.url = url.rstrip("/")

@@ -1,4 +1,4 @@
-"""Which tenant a valid access token speaks for (docs/design/tenants.md, "Callers").
+"""Which tenant a valid access token acts for (docs/design/tenants.md, "Callers").
 
 The first match wins: an app by `callers`, a user's group by `callers`, then the Entra tenant of the token. The client app of a user's token
 is never used: one portal may serve all tenants.
@@ -15,14 +15,14 @@ from shared.errors import ErrorCode, Refused
 
 @dataclass(frozen=True, slots=True)
 class Spoken:
-    """The tenant that a token speaks for; `registered` where its app or group is among the callers: `Admin` has no effect."""
+    """The tenant that a token acts for; `registered` where its app or group is among the callers: `Admin` has no effect."""
 
     tenant: Tenant
     registered: bool
 
 
 async def tenant_of(registry: Registry, claims: Mapping[str, Any]) -> Spoken | None:
-    """Return the tenant that the claims of a valid token speak for, or None.
+    """Return the tenant that the claims of a valid token act for, or None.
 
     Refuses with `Unauthenticated` a user whose groups are registered for two tenants, and a user whose groups did not fit into the token
     where groups of its Entra tenant are registered: it might count as another tenant's.

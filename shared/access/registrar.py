@@ -167,7 +167,7 @@ class Registrar:
         return {key: row for key, row in rows.items() if row is not None and row.tenant != name}
 
     async def _revert(self, written: TenantRecord, standing: TenantRecord | None, taken: _Taken) -> None:
-        """Write the document that was there before; where somebody else has written since, theirs stays."""
+        """Write the document that was there before; a later write of another process stays."""
         try:
             if standing is None:
                 await self._tenants.remove(written)

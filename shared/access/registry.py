@@ -117,7 +117,7 @@ class Registry:
     # callers
 
     async def by_entra_tenant(self, tenant_id: str) -> Tenant | None:
-        """The tenant that an Entra tenant's tokens speak for, or None."""
+        """The tenant that an Entra tenant's tokens act for, or None."""
         return await self._owner(entra_claim(tenant_id))
 
     async def by_app(self, tenant_id: str, app_id: str) -> Tenant | None:
@@ -161,7 +161,7 @@ class Registry:
         return await self._owner(key)
 
     async def listed_by(self, key: ClaimKey) -> tuple[str, ...]:
-        """The tenants that list a thing, as far as its row knows: the one that has claimed it, or those that no claim could be made for."""
+        """The tenants that list a thing, by its row: the one that has claimed it, or those for which no claim could be made."""
         row = await self._row(key)
         listed = await self._not_claimed_yet()
         names = listed.by_key.get(key, ()) if listed is not None else ()

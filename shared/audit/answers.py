@@ -1,19 +1,13 @@
 """The answers about an audit trail."""
 
-from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, PlainValidator, SkipValidation, WithJsonSchema
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, PlainValidator, SkipValidation
 from pydantic.alias_generators import to_camel
 
-from shared.clock import to_text
+from shared.moments import Moment
 from shared.operations.model.models import Actor
 from shared.values.documents import Document
-
-Moment = Annotated[
-    datetime, PlainSerializer(to_text, return_type=str, when_used="json"), WithJsonSchema({"type": "string", "format": "date-time"})
-]
-"""A moment, aware UTC; ISO 8601 with a Z in JSON."""
 
 
 class AuditDetail(BaseModel):

@@ -1,5 +1,7 @@
 """A tenant and a hosting plan as they are answered (docs/design/tenants.md)."""
 
+from collections.abc import Sequence
+
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from pydantic.alias_generators import to_camel
 
@@ -10,6 +12,8 @@ from shared.access.records.rows import TenantRecord
 from shared.access.records.tenant import Backend, Quotas, RegisteredCaller, Shape, Tenant, TenantKind, TenantNetwork, TenantSettings
 from shared.clock import from_text, to_text
 from shared.operations.model.models import JsonObject
+from shared.quotas.counting import Dimension
+from shared.quotas.usage import Usage
 from shared.web.conditional import tag_of
 
 _PRIVATE = {"tenant_id", "callers", "key_vault_url"}
@@ -30,6 +34,15 @@ class _Body(BaseModel):
     def as_json(self) -> JsonObject:
         """Return the JSON, members in camelCase."""
         return self.model_dump(mode="json", by_alias=True, exclude_unset=True)
+
+
+class UsageBody(_Body):
+    """What a tenant has of a quota; `used` is null where it could not be counted, `limit` where there is none."""
+
+    name: Dimension
+    used: int | None
+    reserved: int
+    limit: int | None
 
 
 class TenantBody(_Body):
@@ -56,6 +69,7 @@ class TenantBody(_Body):
     created_at: str | None = None
     last_updated_at: str | None = None
     updated_by: str | None = Field(None, description="Who wrote it last; only for `Admin`.")
+    usage: tuple[UsageBody, ...] | None = Field(None, description="With `include=usage`: what it has of each quota.")
     effective_at: str | None = Field(None, description="Of a PUT: when the change is in effect everywhere.")
     warnings: tuple[str, ...] = Field((), description="Of a PUT: what was accepted and looks wrong.")
 
@@ -106,13 +120,17 @@ def tag_of_plan(plan: HostingPlan) -> str:
     return tag_of(plan.model_dump(mode="json", by_alias=True))
 
 
-def tenant_body(record: TenantRecord, *, admin: bool) -> TenantBody:
-    """Return a tenant as it is answered; `admin` adds what its own readers do not get."""
+def tenant_body(record: TenantRecord, usage: Sequence[Usage] | None = None, *, admin: bool) -> TenantBody:
+    """Return a tenant as it is answered, with its usage where that is given; `admin` adds what its own readers do not get."""
     if record.deleted:
         return TenantBody(name=record.tenant.name, display_name=record.tenant.display_name, state="deleted")
     hidden = set[str]() if admin else _PRIVATE
     body = record.tenant.model_dump(mode="json", by_alias=True, exclude=hidden) | _written(record, admin=admin)
-    return TenantBody.model_validate(body)
+    found = TenantBody.model_validate(body)
+    if usage is None:
+        return found
+    counted = tuple(UsageBody(name=one.name, used=one.used, reserved=one.reserved, limit=one.limit) for one in usage)
+    return found.model_copy(update={"usage": counted})
 
 
 def written_body(record: TenantRecord, warnings: tuple[str, ...]) -> TenantBody:

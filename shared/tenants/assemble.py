@@ -8,12 +8,14 @@ from shared.access.records.rows import TenantRows
 from shared.access.registrar import Registrar
 from shared.arm.api_versions import SUBSCRIPTIONS
 from shared.capability import Core, Parts, ReadinessCheck
+from shared.quotas.usage import UsageReader
 from shared.tenants.documents import TenantDocuments
 from shared.tenants.hosting_plans import HostingPlanDocuments
 from shared.tenants.locations import Locations
 from shared.tenants.mappings.estate import Estate
 from shared.tenants.mappings.reader import OwnershipMappings
 from shared.tenants.readiness.runner import ReadinessRunner
+from shared.tenants.shapes import VaultShapes
 from shared.values.reading import Json
 
 
@@ -29,9 +31,12 @@ def assemble(core: Core, checks: Sequence[ReadinessCheck]) -> Parts:
         return await core.clients.read_all(f"/subscriptions/{subscription_id}/locations", api_version=SUBSCRIPTIONS)
 
     azure_pack, settings = AzurePackSubscriptions(core.storage.table(TABLE)), core.settings
-    places, key_vaults = Locations(locations), (settings.key_vault_suffix, settings.key_vault_url)
-    tenants = TenantDocuments(registrar, core.registry, rows, plans, core.store, azure_pack, places, *key_vaults)
-    mappings = OwnershipMappings(Estate(core.clients), core.registry, rows, core.clock)
+    estate = Estate(core.clients)
+    tenants = TenantDocuments(
+        registrar, core.registry, rows, plans, core.store, azure_pack, Locations(locations),
+        settings.key_vault_suffix, settings.key_vault_url, UsageReader(core.clients, core.clock), VaultShapes(estate.fabrics),
+    )  # fmt: skip
+    mappings = OwnershipMappings(estate, core.registry, rows, core.clock)
     runner = ReadinessRunner(core.registry, rows, core.clock)
     return Parts(
         services=(tenants, HostingPlanDocuments(plans, core.registry), runner, mappings),

@@ -1,5 +1,6 @@
 """Reads and writes tenants for callers: who may, under which condition, and what the answer shows (docs/design/tenants.md)."""
 
+import asyncio
 from dataclasses import dataclass
 from functools import partial
 
@@ -10,16 +11,18 @@ from shared.access.records.azure_pack_subscriptions import AzurePackSubscription
 from shared.access.records.fields import is_name
 from shared.access.records.plan import HostingPlan
 from shared.access.records.rows import TenantRecord, TenantRows
-from shared.access.records.tenant import Tenant, TenantKind
+from shared.access.records.tenant import Shape, Tenant, TenantKind
 from shared.access.registrar import Registrar, name_used_before
 from shared.access.registry import Registry
 from shared.errors import ErrorCode, Problem, Refused
 from shared.operations.model.store import Store
+from shared.quotas.usage import Usage, UsageReader
 from shared.storage.tables import Conflict
 from shared.tenants.answers import tag_of_tenant
 from shared.tenants.locations import Locations
 from shared.tenants.requests import TenantRequest
 from shared.tenants.rules import TenantContext, check_plan_of, check_tenant, taken_away, tenant_from
+from shared.tenants.shapes import VaultShapes
 from shared.web.conditional import Condition, Write, check_delete, decide_put
 from shared.web.documents import invalid, wrong
 from shared.web.lists import Page, read_rows
@@ -65,6 +68,8 @@ class TenantDocuments:
     locations: Locations
     key_vaults: str
     own_key_vault: str | None = None
+    usages: UsageReader | None = None
+    shapes: VaultShapes | None = None
 
     async def get(self, caller: Principal, name: str) -> TenantRecord:
         """Return a tenant as it is now; refuses with `NotFound` another caller's, and a deleted one but for `Admin`."""
@@ -72,6 +77,13 @@ class TenantDocuments:
         if record is None or (record.deleted and not caller.is_admin):
             raise not_found(f"tenant '{name}'")
         return record
+
+    async def usage(self, tenant: Tenant) -> tuple[Usage, ...]:
+        """Return what a tenant has of each quota, and the limits in force."""
+        if self.usages is None:
+            return ()
+        found = await self.plans.get(tenant.plan) if tenant.plan is not None else None
+        return await self.usages.of(tenant, found.plan if found is not None and not found.deleted else None)
 
     async def page(self, caller: Principal, wanted: TenantFilter, page: Page) -> tuple[list[TenantRecord], str | None]:
         """Return a page of the tenants that the caller may see, by name, and the name after which the next one begins or None."""
@@ -219,12 +231,18 @@ class TenantDocuments:
 
     async def _warnings(self, tenant: Tenant) -> tuple[str, ...]:
         """Return what was accepted and looks wrong."""
-        seen = await self.locations.of(tenant.subscriptions)
+        seen, shape = await asyncio.gather(self.locations.of(tenant.subscriptions), self._shape(tenant))
         found = [f"The subscription {one} cannot be read by this app: assign its roles there." for one in seen.refused]
         plan = await self.plans.get(tenant.plan) if tenant.plan is not None else None
         if plan is not None and plan.plan.shape not in {None, tenant.shape}:
             found.append(f"Tenants of the hosting plan '{tenant.plan}' have the shape {plan.plan.shape}.")
+        if shape not in {None, tenant.shape}:
+            found.append(f"The vault shows the shape {shape}, this document has {tenant.shape}.")
         return tuple(found)
+
+    async def _shape(self, tenant: Tenant) -> Shape | None:
+        """Return the shape that the vault of a tenant shows, where its document names one."""
+        return await self.shapes.of(tenant) if self.shapes is not None and tenant.shape is not None else None
 
 
 def _require_founder(caller: Principal, request: TenantRequest) -> None:

@@ -3,14 +3,13 @@
 It is a view of the stored document, which keeps the members that a newer version wrote.
 """
 
-from datetime import datetime
 from typing import Annotated
 
 from pydantic import BeforeValidator, PlainSerializer
 
 from shared.arm.ids import ResourceId
-from shared.clock import to_text
 from shared.errors import ProblemJson
+from shared.moments import StoredMoment
 from shared.values.absence import AbsenceJson
 from shared.values.stored import StoredView
 from shared.virtual_machines.rules.names import OsType
@@ -23,8 +22,6 @@ def _id_from(value: object) -> object:
 
 Id = Annotated[ResourceId, BeforeValidator(_id_from), PlainSerializer(str, return_type=str)]
 """An ARM resource id, stored as text."""
-Moment = Annotated[datetime, PlainSerializer(to_text, return_type=str)]
-"""Azure's time, aware UTC, stored as ISO 8601 text."""
 
 
 class MachineState(StoredView):
@@ -42,15 +39,15 @@ class MachineState(StoredView):
     machine: Id | None = None
     changed: bool = False
     url: str | None = None
-    started_at: Moment | None = None
-    waiting_since: Moment | None = None
+    started_at: StoredMoment | None = None
+    waiting_since: StoredMoment | None = None
     absence: AbsenceJson = None
     power_action: PowerAction | None = None
     power_state: PowerState | None = None
     failure: ProblemJson | None = None
     vm_id: str | None = None
     os_type: OsType | None = None
-    tidying_since: Moment | None = None
+    tidying_since: StoredMoment | None = None
     disk: Id | None = None
     lun: int | None = None
     caching: str | None = None

@@ -26,7 +26,7 @@ _UTF8 = frozenset({"utf-8", "utf8"})
 
 @dataclass(frozen=True, slots=True)
 class QueryParameter:
-    """A query parameter that a route knows: one of `values`, or a whole number from `minimum` to `maximum`, or any text.
+    """A query parameter of a route: one of `values`, or a whole number from `minimum` to `maximum`, or any text.
 
     `check` raises `ValueError`, with a message for the caller, for a text that is wrong.
     """

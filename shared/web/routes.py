@@ -76,7 +76,7 @@ class Route:
 
     @property
     def known_query(self) -> tuple[QueryParameter, ...]:
-        """The query parameters that the route knows, those of paging included: what `read_query` takes."""
+        """The query parameters of the route, those of paging included: what `read_query` takes."""
         return (*self.query, *self.paging.parameters) if self.is_list else self.query
 
     @property

@@ -42,7 +42,7 @@ class Deaths:
         return (self.folder / f"{point}.reached").exists()
 
     def disarm(self) -> None:
-        """Let everybody live."""
+        """Let every process live."""
         for file in self.folder.iterdir():
             file.unlink()
 
@@ -100,7 +100,7 @@ def running(tmp_path_factory: pytest.TempPathFactory, azurites: AzuritePool, dea
 
 @pytest_asyncio.fixture
 async def fleet(running: RunningHost, deaths: Deaths) -> AsyncIterator[Fleet]:
-    """A fleet on the shared stack, without faults and with everybody alive."""
+    """A fleet on the shared stack, without faults and with every worker alive."""
     deaths.disarm()
     running.wait_for_workers(2)
     async with Fleet.of(running) as one:

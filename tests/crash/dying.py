@@ -83,7 +83,7 @@ async def copies_survive(fleet: Fleet, dying: Dying) -> None:
     await _until_ended(fleet, dying, "PT5M", REQUESTS)
     for wanted in small.machines:
         await fleet.adopt(wanted, name)
-    # a copy drops the lock of its machine, then deletes it: a death between the two leaves a row that nobody holds
+    # a copy drops the lock of its machine, then deletes it: a death between the two leaves a row without a holder
     await fleet.compare(dead_locks=True)
 
 

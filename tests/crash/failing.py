@@ -102,7 +102,7 @@ class Failing:
         return status
 
     async def until_ended(self, *, step: str = "PT4M", most: int = 150, watch: Callable[[], object] | None = None) -> None:
-        """Advance until all have ended; what nobody can know is looked up in Azure and said by a person, what is suspended is resumed."""
+        """Advance until all have ended; an unknown outcome is looked up in Azure and resolved, what is suspended is resumed."""
         for _ in range(most):
             await self.fleet.simulation.advance(step)
             if watch is not None:
@@ -116,7 +116,7 @@ class Failing:
         raise AssertionError(f"still active: {[(row['RowKey'], row['step'], row['nextAt'], row.get('attention')) for row in rows]}")
 
     async def help(self, row: Any) -> None:
-        """Do as a person does for an operation that waits: resume what is suspended, resolve what nobody can know."""
+        """Do as a person does for an operation that waits: resume what is suspended, resolve an unknown outcome."""
         found = [one for one in self.wanted if one.failover == row["RowKey"].removeprefix("a|")]
         if not found:
             found = [one for one in self.wanted if not one.failover and (await self.get(one))["id"] == row["RowKey"].removeprefix("a|")]
@@ -132,7 +132,7 @@ class Failing:
     async def _resolve(self, one: Wanted, seen: Json) -> None:
         """Look in Azure, as a person would: did the start that is in doubt take effect? Say so only where it did not.
 
-        Where it did, the machine has to find it: the worker may have died right after sending it anew, and nobody has looked since.
+        Where it did, the machine has to find it: the worker may have died right after it sent the start again, without a look since.
         """
         leg = next(leg for leg in seen["legs"] if leg["status"] == "NotStarted")
         index = seen["legs"].index(leg)

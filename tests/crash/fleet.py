@@ -244,7 +244,7 @@ class Fleet:
         """Fail unless every copy that was asked for is usable, was begun exactly once, was told of once, and nothing is left over.
 
         Returns how often each terminal event was sent beyond once (a consumer may see the same event twice). `dead_locks`: rows of locks
-        may be left that nobody holds, as where storage failed when one was to be given back; whoever wants it takes it over.
+        may be left without a holder, as where storage failed when one was to be released; the next operation takes it over.
         """
         copies = await asyncio.gather(*(self.get(f"/restore-point-copies/{one.operation}", one.wanted.tenant) for one in self.asked))
         for copy in copies:

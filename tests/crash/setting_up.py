@@ -37,7 +37,7 @@ class Wanted:
 
 @dataclass(slots=True)
 class SettingUp:
-    """Changes on the fleet's stack; `caller` speaks to the app."""
+    """Changes on the fleet's stack; `caller` calls the app."""
 
     fleet: Fleet
     wanted: list[Wanted]
@@ -47,7 +47,7 @@ class SettingUp:
 
     @staticmethod
     async def of(fleet: Fleet) -> "SettingUp":
-        """Let the simulation hold things of their own for one change of each kind; a machine named `fresh` is nobody's yet."""
+        """Let the simulation hold things of their own for one change of each kind; a machine named `fresh` is not protected yet."""
         now, turn = (await fleet.simulation.clock()).now, next(_turn)
         estate: Json = sample_estate(now)
         wanted, cloud, fresh = changes_of(estate, Maker(estate, now), turn)

@@ -119,7 +119,7 @@ class GateAnswer:
         return self.content
 
     def raise_for_status(self) -> None:
-        raise NotImplementedError
+        raise AssertionError("the pipeline decides by status, not by exceptions")
 
     async def read(self) -> bytes:
         return self.content

@@ -107,6 +107,21 @@ def test_no_route_shows_a_tenant_what_is_anothers(app: Running, admin: Caller, e
             assert contoso.call("GET", route.path.format(tenant=written, plan=written)).status in {400, 404}
 
 
+def test_what_a_tenant_has_of_each_quota(app: Running) -> None:
+    reader = app.caller("Tenants.Read")
+    assert reader.get("/tenants/contoso").body.get("usage") is None
+    assert reader.get("/tenants/contoso", include="everything").status == 400
+    usage = {one["name"]: one for one in reader.get("/tenants/contoso", include="usage").body["usage"]}
+    assert list(usage) == ["virtualMachines", "cores", "memoryGB", "diskGB", "publicAddresses", "images"]
+    machines = [one for one in app.control("GET", "estate")["virtualMachines"] if "/contoso-production/" in one["id"]]
+    counted = usage["virtualMachines"]
+    assert (counted["used"], counted["reserved"]) == (len(machines), 0)
+    plan = app.caller("Tenants.Read", "Admin", tenant="provider").get(f"/hosting-plans/{reader.get('/tenants/contoso').body['plan']}")
+    assert counted["limit"] == (plan.body["quotas"].get("virtualMachines") if plan.status == 200 else None)
+    assert usage["diskGB"]["used"] > 0
+    assert reader.get("/tenants/fabrikam", include="usage").status == 404
+
+
 def of_another(app: Running, tenant: str, **without: object) -> None:
     """Change a tenant as another worker does: this one's cache knows nothing of it."""
 

@@ -22,6 +22,8 @@ async def test_the_journey_runs_to_its_end(host: StartHost) -> None:
     assert running.simulation is not None
     paths = [(effect["method"], effect["path"].split("/providers/", 1)[-1]) for effect in await running.simulation.effects()]
     machine = "Microsoft.Compute/virtualMachines/sampleRole"
-    assert [method for method, path in paths if path == machine] == ["PUT", "DELETE"]
-    assert [path.rsplit("/", 1)[-1] for method, path in paths if path.startswith(f"{machine}/")] == ["deallocate", "start", "restart"]
+    assert [method for method, path in paths if path == machine] == ["PUT", "DELETE"] * 2
+    actions = [path.rsplit("/", 1)[-1] for _, path in paths if path.startswith(f"{machine}/")]
+    assert actions == ["deallocate", "start", "deallocate", "generalize"]
+    assert [method for method, path in paths if path == "Microsoft.Compute/images/sampleImage"] == ["PUT", "DELETE"]
     assert "adminPassword" not in done.stdout + done.stderr

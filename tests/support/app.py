@@ -169,7 +169,7 @@ class InProcessApp:
             after = await self._lockstep.settle("after", _LONGEST)
         finally:
             azure.thaw()
-        assert (before, after) == (True, True), "what came due was not done in time: the captured log says what went wrong"
+        assert (before, after) == (True, True), "what came due was not done in time: the captured log has the reason"
 
     async def fire(self, timer: str) -> None:
         """Run a timer now (`tick`, `schedule`, `poison`), whatever its schedule."""

@@ -7,7 +7,7 @@ START = datetime(2026, 3, 3, 10, 0, tzinfo=UTC)
 
 
 class ManualClock:
-    """Azure's time, wall time and the monotonic seconds, each moved only by the test; `speed` is what the clock says of itself."""
+    """Azure's time, wall time and the monotonic seconds, each moved only by the test; `speed` is that of the clock."""
 
     def __init__(self, now: datetime = START, *, speed: float = 1.0) -> None:
         self.speed = speed
@@ -29,7 +29,7 @@ class ManualClock:
         return self._monotonic
 
     async def refresh(self) -> None:
-        """Count that somebody wanted to know."""
+        """Count the refreshes."""
         self.refreshes += 1
 
     def advance(self, step: timedelta) -> None:

@@ -55,7 +55,7 @@ class Machine:
 
 @dataclass
 class Running:
-    """The app, and what tests ask of it. Its clock is everybody's: a test may move it, and must not count on where it stands.
+    """The app, and what tests need of it. All tests share its clock: a test may move it, and must not depend on its time.
 
     `api` is the address of its API, `azure` that of its simulated Azure, `storage` its connection string. `move` moves the clock by
     an ISO 8601 duration and does what came due; `restart` replaces what runs the app's functions, abruptly. `stack` is None where all of it
@@ -101,7 +101,7 @@ class Running:
         return self._tokens[known]
 
     def caller(self, *roles: str, tenant: str = "contoso", **options: object) -> Caller:
-        """Return somebody with these roles."""
+        """Return a caller with these roles."""
         return Caller(self.api, self.token(*roles, tenant=tenant, **options), self.description)
 
     def machine(self) -> Machine:

@@ -142,7 +142,7 @@ class Sites:
         return self.shelf.networks[name]
 
     def caller(self, tenant: str = "provider", *roles: str, **options: object) -> Caller:
-        """Return somebody who may start and read failovers, or has these roles."""
+        """Return a caller that may start and read failovers, or has these roles."""
         return self.stack.caller(*(roles or OPERATOR), tenant=tenant, **options)
 
     def ended(self, caller: Caller, failover: str, *, step: str = "PT10M") -> Json:

@@ -22,6 +22,7 @@ from shared.tenants.documents import TenantDocuments, WrittenTenant
 from shared.tenants.hosting_plans import HostingPlanDocuments
 from shared.tenants.locations import Locations
 from shared.tenants.requests import HostingPlanRequest, TenantRequest
+from shared.tenants.shapes import VaultShapes
 from shared.values.reading import Json
 from shared.web.conditional import Condition
 from shared.web.documents import parse
@@ -77,9 +78,14 @@ def make_documents(table: Table, store: Store, packs: AzurePackSubscriptions, cl
             raise CallFailure(FailureKind.REFUSED, code="AuthorizationFailed", message="no", status=403)
         return [{"name": "westeurope"}, {"name": "northeurope"}]
 
+    async def fabrics(vault_id: str) -> Sequence[Json]:
+        kind = "VMM" if vault_id.endswith("/vmm") else "HyperVSite"
+        return [{"properties": {"customDetails": {"instanceType": kind}}}]
+
     registry, plans = Registry(table, clock, 0), HostingPlans(table, clock, RandomIds())
     rows, registrar = TenantRows(table, RandomIds()), Registrar(table, clock, RandomIds())
+    own_key_vault, shapes = "https://farshore.vault.azure.net/", VaultShapes(fabrics)
     tenants = TenantDocuments(
-        registrar, registry, rows, plans, store, packs, Locations(locations), "vault.azure.net", "https://farshore.vault.azure.net/"
+        registrar, registry, rows, plans, store, packs, Locations(locations), "vault.azure.net", own_key_vault, None, shapes
     )
     return Documents(table, tenants, HostingPlanDocuments(plans, registry), store, packs, clock)

@@ -12,6 +12,7 @@ from shared.errors import ErrorCode, Refused
 from shared.operations.model.models import Actor, NewOperation
 from shared.tenants.answers import tag_of_tenant, tenant_body, written_body
 from shared.tenants.documents import TenantFilter
+from shared.tenants.shapes import shape_of
 from shared.web.conditional import Condition
 from shared.web.lists import Page
 from tests.tenants.kit import ENTRA, UNREADABLE, Documents, caller, refusal
@@ -288,6 +289,39 @@ async def test_what_an_answer_to_a_put_adds(documents: Documents) -> None:
     assert body["createdAt"] == body["lastUpdatedAt"] == "2026-03-03T10:00:00.000000Z"
     assert body["updatedBy"] == "an-admin"
     assert len(written.warnings) == 2
+
+
+@pytest.mark.parametrize(
+    ("members", "warned"),
+    [
+        ({"shape": "site", "vaultId": vault(ONE)}, False),
+        ({"shape": "azure", "vaultId": vault(ONE)}, True),
+        ({"shape": "site", "vaultId": vault(ONE, "vmm")}, True),
+        ({"shape": "dedicated", "vaultId": vault(ONE, "vmm")}, False),
+        ({"shape": "shared", "clouds": [cloud()]}, True),
+        ({"vaultId": vault(ONE)}, False),
+        ({"shape": "site"}, False),
+    ],
+)
+async def test_a_shape_that_the_vault_contradicts_is_warned_of(documents: Documents, members: dict[str, Any], warned: bool) -> None:
+    written = await documents.put("fabrikam", **members)
+    assert bool(written.warnings) is warned
+    assert all("shape" in one for one in written.warnings)
+
+
+@pytest.mark.parametrize(
+    ("kinds", "shared", "shape"),
+    [
+        (["VMM"], True, "shared"),
+        (["VMM", "Azure"], False, "dedicated"),
+        (["HyperVSite", "Azure"], False, "site"),
+        (["Azure", "Azure"], False, "azure"),
+        ([], False, None),
+        ([None], False, None),
+    ],
+)
+def test_the_shape_that_fabrics_show(kinds: list[str | None], shared: bool, shape: str | None) -> None:
+    assert shape_of([{"properties": {"customDetails": {"instanceType": kind}}} for kind in kinds], shared=shared) == shape
 
 
 async def test_its_own_reader_does_not_get_who_may_call(documents: Documents) -> None:

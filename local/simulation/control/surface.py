@@ -182,7 +182,7 @@ class Control:
         if isinstance(lifetime, bool) or not isinstance(lifetime, int | float):
             raise BadRequest("lifetime: must be a number of seconds")
         app, audience = str(body.get("app") or "local"), body.get("audience")
-        # to Resource Manager a principal of the estate speaks for itself, by its name
+        # to Resource Manager a principal of the estate calls in its own name
         of_azure = not body.get("user") and str(audience).startswith(("https://management.", self.base_url(request)))
         principal = self._platform.world.principal(app) if of_azure else None
         token = self._platform.issuer.caller_token(

@@ -85,7 +85,7 @@ class AzurePackSubscriptions:
         return False
 
     async def any_of_installation(self, installation: str) -> MappedSubscription | None:
-        """Return a subscription of an installation that is somebody's, or None."""
+        """Return a subscription of an installation that has an owner, or None."""
         filters, parameters = "PartitionKey eq @partition", {"partition": _key(installation, "")[0]}
         async for found in self._table.range(filters, parameters=parameters, limit=1):
             return _read(found)

@@ -104,7 +104,7 @@ class TenantNetwork(StoredModel):
 class Tenant(StoredModel):
     """A customer of the provider, or the provider: what is its own.
 
-    `tenant_id` is the Entra tenant whose tokens speak for it (None: only its `callers` and the provider's `Admin` call for it); GUIDs are
+    `tenant_id` is the Entra tenant whose tokens act for it (None: only its `callers` and the provider's `Admin` call for it); GUIDs are
     in lower case. `clouds` are ARM ids of protection containers in a vault that is another's: a hoster's VMM server serves many tenants,
     each with a cloud of its own, and the vault is the provider's (docs/azure/site-recovery.md, "Hosters and CSP partners").
     """

@@ -6,7 +6,6 @@ A request that is wrong raises `pydantic.ValidationError`, whose errors carry th
 
 import re
 from collections.abc import Callable
-from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Self
 
@@ -14,7 +13,6 @@ from pydantic import (
     AfterValidator,
     ConfigDict,
     Field,
-    PlainSerializer,
     ValidationInfo,
     WithJsonSchema,
     field_validator,
@@ -23,8 +21,8 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from shared.arm.ids import resource_id_of
-from shared.clock import to_text
 from shared.errors import ProblemJson
+from shared.moments import Moment
 from shared.operations.model.models import Actor, Attention, Operation, Status
 from shared.values.documents import Document, Request
 from shared.values.sent import SentBody
@@ -128,11 +126,6 @@ SubscriptionId = Annotated[str, _subscription_rule, _subscription_schema]
 DiskId = Annotated[str, resource_id_of(DISK_TYPE)]
 RestorePointId = Annotated[str, resource_id_of(RESTORE_POINT_TYPE)]
 VirtualMachineId = Annotated[str, resource_id_of(VIRTUAL_MACHINE_TYPE)]
-
-Moment = Annotated[
-    datetime, PlainSerializer(to_text, return_type=str, when_used="json"), WithJsonSchema({"type": "string", "format": "date-time"})
-]
-"""A moment, aware UTC; ISO 8601 with a Z in JSON."""
 
 
 def _refuse(message: str) -> PydanticCustomError:

@@ -3,17 +3,16 @@
 Both are views of the stored documents, which keep the members that a newer version wrote.
 """
 
-from datetime import datetime
 from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer
 from pydantic.alias_generators import to_camel
 
 from shared.arm.ids import ResourceId
-from shared.clock import to_text
 from shared.copies.copying.models import ConsistencyMode, DiskState
 from shared.copies.copying.rules.waits import Waiting
 from shared.errors import ProblemJson
+from shared.moments import StoredMoment
 from shared.values.absence import AbsenceJson
 from shared.values.stored import StoredView
 
@@ -24,8 +23,6 @@ def _id_from(value: object) -> object:
 
 Id = Annotated[ResourceId, BeforeValidator(_id_from), PlainSerializer(str, return_type=str)]
 """An ARM resource id, stored as text."""
-Moment = Annotated[datetime, PlainSerializer(to_text, return_type=str)]
-"""Azure's time, aware UTC, stored as ISO 8601 text."""
 
 
 class CopyState(StoredView):
@@ -43,11 +40,11 @@ class CopyState(StoredView):
     failed_before: bool = False
     point: Id | None = None
     target: Id | None = None
-    taken_at: Moment | None = None
+    taken_at: StoredMoment | None = None
     disks: int | None = None
     size_gb: int | None = None
-    started_at: Moment | None = None
-    progress_at: Moment | None = None
+    started_at: StoredMoment | None = None
+    progress_at: StoredMoment | None = None
     shown: int = 0
     checks: int = 0
     not_now: int = 0
@@ -69,7 +66,7 @@ class DetailOfSource(_Part):
     virtual_machine_id: str | None = None
     restore_point_id: str | None = None
     region: str | None = None
-    taken_at: Moment | None = None
+    taken_at: StoredMoment | None = None
     consistency_mode: ConsistencyMode | None = None
 
 
@@ -93,7 +90,7 @@ class CopyDetail(StoredView):
 
     source: DetailOfSource | None = None
     target: DetailOfTarget | None = None
-    started_at: Moment | None = None
+    started_at: StoredMoment | None = None
     waiting_for: str | None = None
     disks: tuple[DetailOfDisk, ...] | None = None
     checks: int | None = None

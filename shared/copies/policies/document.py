@@ -11,8 +11,8 @@ from shared.copies.policies.fields import (
     DurationSchema,
     DurationText,
     GroupName,
-    Moment,
     Part,
+    SentMoment,
     SubnetId,
     duration_between,
     lowered,
@@ -123,7 +123,7 @@ class PolicyDocument(Part):
 
     description: Annotated[str, Field(max_length=500)] = ""
     enabled: StrictBool = True
-    paused_until: Moment | None = None
+    paused_until: SentMoment | None = None
     priority: Annotated[int, whole(0, 1000)] = 100
     selector: Selector
     schedule: ScheduleDocument

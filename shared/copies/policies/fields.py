@@ -16,8 +16,9 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from shared.arm.ids import ResourceId, resource_id_of
-from shared.clock import from_text, to_text
+from shared.clock import from_text
 from shared.copies.copying.models import ResourceGroupName
+from shared.moments import Moment
 from shared.values.documents import Document
 from shared.values.durations import duration_text, parse_duration
 
@@ -105,12 +106,7 @@ def whole(least: int, most: int) -> Any:  # noqa: ANN401  # what Field returns
     return Field(strict=True, ge=least, le=most)
 
 
-Moment = Annotated[
-    datetime,
-    BeforeValidator(_moment),
-    PlainSerializer(to_text, return_type=str, when_used="json"),
-    WithJsonSchema({"type": "string", "format": "date-time"}),
-]
+SentMoment = Annotated[Moment, BeforeValidator(_moment)]
 DurationSchema = WithJsonSchema({"type": "string", "format": "duration", "examples": ["PT6H"]})
 DurationText = PlainSerializer(duration_text, return_type=str, when_used="json")
 ResourceGroupId = Annotated[str, AfterValidator(_resource_group_id), WithJsonSchema({"type": "string", "format": "arm-id"})]

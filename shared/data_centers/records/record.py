@@ -70,7 +70,7 @@ class QuotaSync(StoredModel):
 
 
 class Observed(StoredModel):
-    """What was last seen at Azure Pack, and when; `drift` is what somebody changed there."""
+    """What was last seen at Azure Pack, and when; `drift` is what was changed there."""
 
     at: str
     subscription_state: str

@@ -1,21 +1,16 @@
 """The stored state of an operation on a data center, typed: what scheduling needs, and what an answer shows."""
 
-from datetime import datetime
 from enum import StrEnum
-from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, PlainSerializer
+from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
-from shared.clock import to_text
 from shared.data_centers.kinds import Action
 from shared.data_centers.rules.power import Goal, JobState, PowerCall, Work
 from shared.data_centers.rules.syncing import Waiting
 from shared.errors import ProblemJson
+from shared.moments import StoredMoment
 from shared.values.stored import StoredView
-
-Moment = Annotated[datetime, PlainSerializer(to_text, return_type=str)]
-"""Azure's time, aware UTC, stored as ISO 8601 text."""
 
 
 class Watch(StrEnum):
@@ -35,11 +30,11 @@ class _Part(BaseModel):
 class SyncMemory(_Part):
     """What is remembered between looks at a quota."""
 
-    began: Moment
+    began: StoredMoment
     looks: int = 0
     resyncs: int = 0
-    resync_at: Moment | None = None
-    in_sync_at: Moment | None = None
+    resync_at: StoredMoment | None = None
+    in_sync_at: StoredMoment | None = None
 
     @property
     def waiting(self) -> Waiting:
@@ -71,10 +66,11 @@ class OperationState(StoredView):
     plan: str | None = None
     made: tuple[str, ...] = ()
     user_was_there: bool = False
+    user_claimed: bool = False
     cause: ProblemJson | None = None
     changed: bool = False
     watch: Watch | None = None
-    watched_since: Moment | None = None
+    watched_since: StoredMoment | None = None
     then: str | None = None
     sync: SyncMemory | None = None
     limits: dict[str, int] | None = None
@@ -94,12 +90,12 @@ class MachineWork(_Part):
     name: str
     goal: Goal
     how: PowerCall
-    since: Moment
+    since: StoredMoment
     last: PowerCall | None = None
-    sent_at: Moment | None = None
+    sent_at: StoredMoment | None = None
     job_id: str | None = None
     job: JobState = JobState.NONE
-    failed_at: Moment | None = None
+    failed_at: StoredMoment | None = None
     tries: int = 0
     percent: int = 0
     reason: ProblemJson | None = None
@@ -122,7 +118,7 @@ class SyncShown(_Part):
     """The quota's synchronisation as an answer shows it."""
 
     state: str
-    since: Moment
+    since: StoredMoment
     message: str | None = None
 
 

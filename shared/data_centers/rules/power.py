@@ -144,7 +144,7 @@ def decide(work: Work, state: PowerState | None, now: datetime, limits: Limits) 
     if work.job is JobState.FAILED:
         return _after_failure(work, state, now)
     if work.job is JobState.GOOD and work.last is not None and work.sent_at is not None and _wanted(work, state) is work.last:
-        # the job ended well, and the machine is as before: what it shows may be late, or somebody changed it back
+        # the job ended well, and the machine is as before: what it shows may be late, or it was changed back
         return Hold() if now - work.sent_at < _LAG else _again(work, state)
     return Call(_wanted(work, state))
 

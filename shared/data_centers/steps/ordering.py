@@ -73,6 +73,8 @@ class OrderSteps:
         if held is not None:
             return Wait(dc.clock.now() + timedelta(seconds=15))
         dc.claim.hold(lock)
+        if await dc.tools.store.owner_of_user(dc.record.installation, name) is None:
+            dc.state.user_claimed = True
         owner = await dc.tools.store.claim_user(dc.record.installation, name, dc.record.tenant)
         if owner != dc.record.tenant:
             dc.claim.drop(lock)
@@ -100,7 +102,7 @@ class OrderSteps:
 
         async def there(intent: Intent) -> bool:
             if any(conflicts) and intent.lost == 0:
-                return False  # the first send met a user that somebody else made
+                return False  # the first send met a user that already existed
             return await is_made_by_us(dc, name, email, intent)
 
         reason = "a user's name is unique: a second POST answers 409, and the look compares e-mail and time"

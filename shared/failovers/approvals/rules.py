@@ -9,8 +9,8 @@ from pydantic.alias_generators import to_camel
 from shared.errors import ErrorCode, Problem
 from shared.failovers.failing_over.answers import Plan
 from shared.failovers.failing_over.rules.context import GuardRails
-from shared.failovers.vault.answers import Moment
 from shared.failovers.vault.names import Approval, ApprovalState, Refusal
+from shared.moments import Moment
 from shared.operations.model.models import Actor
 
 

@@ -19,8 +19,9 @@ from pydantic import (
 
 from shared.errors import ProblemJson
 from shared.failovers.policies import Policy
-from shared.failovers.vault.answers import Failure, Moment
+from shared.failovers.vault.answers import Failure
 from shared.failovers.vault.fields import At, NetworkId, ProtectedItemId, RecoveryPlanId, Span, refuse
+from shared.moments import Moment
 from shared.operations.model.models import Status
 from shared.values.absence import AbsenceJson
 from shared.values.documents import Document

@@ -3,9 +3,10 @@
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
 from shared.failovers.failing_over.requests import FailoverOptions, GivenOptions
-from shared.failovers.vault.answers import ErrorView, Failure, Moment, RecoveryPoint
+from shared.failovers.vault.answers import ErrorView, Failure, RecoveryPoint
 from shared.failovers.vault.names import Action, Approval, ApprovalState, CheckName, JobState
 from shared.failovers.vault.names import Step as FailoverStep
+from shared.moments import Moment
 from shared.operations.model.models import Actor, Attention, Status
 from shared.values.checks import CheckResult
 from shared.values.documents import Document, without_null

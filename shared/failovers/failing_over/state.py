@@ -18,8 +18,8 @@ from shared.failovers.approvals.rules import ApprovalRecord
 from shared.failovers.failing_over.answers import JobView, Plan, UsedRecoveryPoint
 from shared.failovers.failing_over.requests import FailoverRequest
 from shared.failovers.failing_over.rules.legs import Leg
-from shared.failovers.vault.answers import Moment
 from shared.failovers.vault.names import Action
+from shared.moments import Moment
 from shared.operations.model.models import Actor, Operation, Status
 from shared.operations.running.claims import Claim
 from shared.values.absence import AbsenceJson

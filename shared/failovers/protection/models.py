@@ -8,9 +8,10 @@ from pydantic import AfterValidator, Field, StrictBool
 from shared.errors import ProblemJson
 from shared.failovers.policies import Policy
 from shared.failovers.set_up.requests import CloudId, ProtectionOptions, some
-from shared.failovers.vault.answers import Failure, Moment
+from shared.failovers.vault.answers import Failure
 from shared.failovers.vault.fields import refuse
 from shared.failovers.vault.names import ProtectionReason, ProtectionState
+from shared.moments import Moment
 from shared.values.documents import Document, Request
 
 MAX_PATTERNS = 50

@@ -1,20 +1,15 @@
 """The answers about a vault: its items, plans, jobs and set-up (docs/design/inventory.md)."""
 
-from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import Field, PlainSerializer, SerializerFunctionWrapHandler, WithJsonSchema, model_serializer
+from pydantic import Field, PlainSerializer, SerializerFunctionWrapHandler, model_serializer
 
-from shared.clock import to_text
 from shared.errors import Problem
 from shared.failovers.vault.names import GroupType, JobState
+from shared.moments import Moment
 from shared.values.checks import CheckResult
 from shared.values.documents import Document, without_null
 
-Moment = Annotated[
-    datetime, PlainSerializer(to_text, return_type=str, when_used="json"), WithJsonSchema({"type": "string", "format": "date-time"})
-]
-"""A moment, aware UTC; ISO 8601 with a Z in JSON."""
 Failure = Annotated[Problem, PlainSerializer(Problem.as_json, return_type=dict[str, Any])]
 """The error object of the Azure REST API guidelines; `target` and `details` only where there are any."""
 

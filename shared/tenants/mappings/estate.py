@@ -34,6 +34,10 @@ class Estate:
         """List the protection containers of a vault."""
         return await self._clients.read_all(f"{vault_id}/replicationProtectionContainers", api_version=SITE_RECOVERY)
 
+    async def fabrics(self, vault_id: str) -> Sequence[Json]:
+        """List the fabrics of a vault."""
+        return await self._clients.read_all(f"{vault_id}/replicationFabrics", api_version=SITE_RECOVERY)
+
     async def subscription(self, subscription_id: str) -> Json:
         """Read a subscription."""
         return (await self._clients.read(f"/subscriptions/{subscription_id}", api_version=SUBSCRIPTIONS)).body

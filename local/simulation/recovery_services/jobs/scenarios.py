@@ -160,7 +160,7 @@ def tasks_for(scenario: Scenario, item: Item, *, shut_down: bool = True) -> tupl
 
 
 def failback_tasks(item: Item, *, waits: bool) -> tuple[tuple[Task, ...], tuple[Task, ...]]:
-    """Return the tasks of a failback before somebody is waited for, and those after; without waiting they are all in the second."""
+    """Return the tasks of a failback before it waits for a person, and those after; without waiting they are all in the second."""
     begin, end = tuple(_task(each, item.pace) for each in _FAILBACK_BEGIN), tuple(_task(each, item.pace) for each in _FAILBACK_END)
     if waits:
         return (*begin, _task(_SYNC, item.pace)), end

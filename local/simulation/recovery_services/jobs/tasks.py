@@ -72,7 +72,7 @@ class Task:
         return own or (any(each.fails() for each in self.children) and not self.mild)
 
     def waiting(self) -> bool:
-        """Whether it, or a task in it, waits for somebody."""
+        """Whether it, or a task in it, waits for a person."""
         return (self.waits and self.start is not None and self.end is None) or any(each.waiting() for each in self.children)
 
     def tree(self) -> Iterator["Task"]:

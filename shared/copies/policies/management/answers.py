@@ -1,9 +1,9 @@
 """Copy policies as callers see them."""
 
-from shared.copies.copying.models import Moment
 from shared.copies.policies.document import PolicyDocument
 from shared.copies.policies.records.record import PolicyRecord
 from shared.copies.policies.warnings import PolicyWarning
+from shared.moments import Moment
 from shared.operations.model.models import Actor, Status
 from shared.values.documents import Document
 from shared.web.conditional import tag_of

@@ -5,11 +5,11 @@ from typing import Annotated
 
 from pydantic import Field, PlainSerializer, WithJsonSchema
 
-from shared.copies.copying.models import Moment
 from shared.copies.policies.forecast import FullBecause
 from shared.copies.policies.runs.items import Decision
 from shared.copies.policies.runs.state import RunInventory
 from shared.copies.policies.warnings import PolicyWarning
+from shared.moments import Moment
 from shared.values.documents import Document
 from shared.values.durations import duration_text
 

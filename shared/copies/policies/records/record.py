@@ -5,7 +5,7 @@ from datetime import datetime
 from pydantic import ConfigDict
 
 from shared.copies.policies.document import PolicyDocument
-from shared.copies.policies.fields import Moment
+from shared.copies.policies.fields import SentMoment
 from shared.copies.policies.in_charge import NamedPolicy
 from shared.copies.policies.warnings import PolicyWarning
 from shared.operations.model.models import Actor
@@ -27,9 +27,9 @@ class PolicyRecord(Document):
     revision: int
     document: PolicyDocument
     warnings: tuple[PolicyWarning, ...] = ()
-    created_at: Moment
+    created_at: SentMoment
     created_by: Actor
-    changed_at: Moment
+    changed_at: SentMoment
     changed_by: Actor
 
     @property

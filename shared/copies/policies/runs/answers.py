@@ -1,21 +1,14 @@
 """Runs as callers see them."""
 
-from datetime import datetime
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import PlainSerializer, WithJsonSchema
-
-from shared.clock import to_text
 from shared.copies.policies.runs.items import Decision, Outcome, RunItem, TargetItem
 from shared.copies.policies.runs.request import MissedSlots, RunTrigger, stored_run
 from shared.copies.policies.runs.state import RunCounts, RunDetail, RunInventory, RunState
 from shared.errors import ProblemJson
+from shared.moments import Moment
 from shared.operations.model.models import Actor, Attention, Operation, Status
 from shared.values.documents import Document
-
-Moment = Annotated[
-    datetime, PlainSerializer(to_text, return_type=str, when_used="json"), WithJsonSchema({"type": "string", "format": "date-time"})
-]
 
 
 class RunBody(Document):

@@ -8,7 +8,7 @@ from pydantic import ConfigDict, Field, StrictBool
 
 from shared.copies.copying.models import VirtualMachineId
 from shared.copies.policies.document import Limits
-from shared.copies.policies.fields import Moment, Part, lowered, once, whole
+from shared.copies.policies.fields import Part, SentMoment, lowered, once, whole
 from shared.operations.model.models import Operation
 from shared.schedules.catching_up import Missed, Skipped, Trigger
 from shared.values.documents import Document, Request
@@ -51,8 +51,8 @@ class MissedSlots(Document):
     """The slots of a gap, which are recorded with one run."""
 
     count: int
-    first: Moment
-    last: Moment
+    first: SentMoment
+    last: SentMoment
 
 
 class SlotRequest(Document):
@@ -61,7 +61,7 @@ class SlotRequest(Document):
     model_config = ConfigDict(extra="ignore")
 
     policy_id: str
-    slot: Moment
+    slot: SentMoment
     trigger: RunTrigger
     skipped: Skipped | None = None
     missed: MissedSlots | None = None

@@ -1,18 +1,12 @@
 """The stored state of a run, typed: what the steps need (`RunState`) and what an answer shows (`RunDetail`)."""
 
-from datetime import datetime
-from typing import Annotated
+from pydantic import ConfigDict
 
-from pydantic import ConfigDict, PlainSerializer
-
-from shared.clock import to_text
 from shared.copies.inventory.facts import InventorySource
 from shared.errors import ProblemJson
+from shared.moments import StoredMoment
 from shared.values.documents import Document
 from shared.values.stored import StoredView
-
-Moment = Annotated[datetime, PlainSerializer(to_text, return_type=str)]
-"""Azure's time, aware UTC, stored as ISO 8601 text."""
 
 
 class CopyCounts(Document):
@@ -57,7 +51,7 @@ class RunInventory(Document):
     model_config = ConfigDict(extra="ignore")
 
     source: InventorySource
-    taken_at: Moment
+    taken_at: StoredMoment
     complete: bool
     problems: tuple[ProblemJson, ...] = ()
 

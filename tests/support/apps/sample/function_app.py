@@ -103,7 +103,7 @@ def _bring_one_due() -> None:
         try:
             message = due.receive_message()
         except Exception:
-            return  # nobody made the queue: nothing is due
+            return  # the queue was not made: nothing is due
         if message is not None:
             tell("work", json.loads(message.content))
             due.delete_message(message)

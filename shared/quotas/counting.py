@@ -1,0 +1,122 @@
+"""Counts what is in a subscription by the dimensions of quotas (docs/design/tenants.md, "Quotas"); no I/O."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from shared.access.records.plan import HostingPlan
+from shared.access.records.tenant import Quotas, Tenant
+from shared.values.reading import Json, an_object, objects, text, whole
+
+_GIB = 1024**3
+
+
+class Dimension(StrEnum):
+    """What a quota limits."""
+
+    VIRTUAL_MACHINES = "virtualMachines"
+    CORES = "cores"
+    MEMORY_GB = "memoryGB"
+    DISK_GB = "diskGB"
+    PUBLIC_ADDRESSES = "publicAddresses"
+    IMAGES = "images"
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """What a subscription holds, as Azure lists it; None is what was not read. `skus` are the sizes that Azure offers there."""
+
+    machines: Sequence[Json] | None
+    disks: Sequence[Json] | None
+    addresses: Sequence[Json] | None
+    images: Sequence[Json] | None
+    skus: Sequence[Json] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """Cores and memory of a machine's size."""
+
+    cores: int
+    memory_gb: float
+
+
+Counted = Mapping[Dimension, int | None]
+"""How many there are in each dimension, None where it was not counted."""
+
+
+def limits_of(tenant: Tenant, plan: HostingPlan | None) -> Counted:
+    """Return the limits in force: the tenant's member, else its plan's, else none."""
+    return {dimension: _limit(tenant.quotas, plan.quotas if plan is not None else Quotas(), dimension) for dimension in Dimension}
+
+
+def count(listed: Sequence[Listed]) -> Counted:
+    """Return what some subscriptions hold, whoever made it and whether it runs; of a dimension that one was not read for, None."""
+    each = [_count(one) for one in listed]
+    return {dimension: _sum([one[dimension] for one in each]) for dimension in Dimension}
+
+
+def sizes_of(skus: Sequence[Json]) -> dict[str, Size]:
+    """Return the sizes of machines by name in lower case, as far as Azure lists cores and memory."""
+    found: dict[str, Size] = {}
+    for sku in skus:
+        capabilities = {text(one, "name"): text(one, "value") for one in objects(sku, "capabilities")}
+        name, cores, memory = text(sku, "name"), _number(capabilities.get("vCPUs")), _number(capabilities.get("MemoryGB"))
+        if name is not None and cores is not None and memory is not None:
+            found[name.lower()] = Size(int(cores), memory)
+    return found
+
+
+def _count(listed: Listed) -> Counted:
+    sizes = _sizes(listed)
+    return {
+        Dimension.VIRTUAL_MACHINES: _length(listed.machines),
+        Dimension.CORES: None if sizes is None else sum(size.cores for size in sizes),
+        Dimension.MEMORY_GB: None if sizes is None else math.ceil(sum(size.memory_gb for size in sizes)),
+        Dimension.DISK_GB: None if listed.disks is None else _sum([_disk(disk) for disk in listed.disks]),
+        Dimension.PUBLIC_ADDRESSES: _length(listed.addresses),
+        Dimension.IMAGES: _length(listed.images),
+    }
+
+
+def _sizes(listed: Listed) -> list[Size] | None:
+    """Return the size of each machine, None where one is not known."""
+    if listed.machines == []:
+        return []
+    if listed.machines is None or listed.skus is None:
+        return None
+    known = sizes_of(listed.skus)
+    names = [text(an_object(an_object(machine, "properties"), "hardwareProfile"), "vmSize") for machine in listed.machines]
+    found = [known.get((name or "").lower()) for name in names]
+    return None if None in found else [size for size in found if size is not None]
+
+
+def _disk(disk: Json) -> int | None:
+    properties = an_object(disk, "properties")
+    size, size_bytes = whole(properties, "diskSizeGB"), whole(properties, "diskSizeBytes")
+    return size if size is not None else None if size_bytes is None else math.ceil(size_bytes / _GIB)
+
+
+def _limit(own: Quotas, of_plan: Quotas, dimension: Dimension) -> int | None:
+    for quotas in (own, of_plan):
+        name = next(field for field, info in Quotas.model_fields.items() if (info.alias or field) == dimension)
+        if name in quotas.model_fields_set:
+            limit: int | None = getattr(quotas, name)
+            return limit
+    return None
+
+
+def _length(found: Sequence[Json] | None) -> int | None:
+    return None if found is None else len(found)
+
+
+def _sum(numbers: Sequence[int | None]) -> int | None:
+    return None if None in numbers else sum(number for number in numbers if number is not None)
+
+
+def _number(value: str | None) -> float | None:
+    try:
+        return float(value) if value is not None else None
+    except ValueError:
+        return None
