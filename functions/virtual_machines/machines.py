@@ -53,9 +53,10 @@ async def list_virtual_machines(call: Call[None]) -> HttpAnswer:
 @serve(_read("GET", f"{_MACHINES}/{{vm}}", "One machine", query=PLACE))
 async def get_virtual_machine(call: Call[None]) -> HttpAnswer:
     """Return one machine."""
-    from shared.virtual_machines.reading.machines import MachineReader, machine_named
+    from shared.virtual_machines.reading.machines import machine_named
+    from shared.virtual_machines.reading.ports import PortReader
 
-    return call.ok((await call.of(MachineReader).get(call.tenant, machine_named(call.path["vm"], call.query))).as_json())
+    return call.ok((await call.of(PortReader).machine(call.tenant, machine_named(call.path["vm"], call.query))).as_json())
 
 
 @serve(_write("POST", _MACHINES, "Create a machine", query=(), request=CreateMachine))

@@ -7,8 +7,8 @@ from functions.serve import serve
 from shared.access.roles import Role
 from shared.operations.model.models import JsonObject, Operation
 from shared.operations.outside.events import as_json
+from shared.virtual_machines.answers import MachinePort
 from shared.virtual_machines.kinds import Action
-from shared.virtual_machines.listed import MachinePort
 from shared.virtual_machines.reading.places import PLACE
 from shared.virtual_machines.requests.machine import Port
 from shared.web.answers import HttpAnswer

@@ -43,7 +43,10 @@ class Vault:
         if not self.secrets.own:
             message = "This deployment has no key vault for secrets (FARSHORE_KEY_VAULT_URL)."
             raise Refused(ErrorCode.NOT_OFFERED, message)
-        return str(await self.secrets.vaults.set(SecretId(normal_vault(self.secrets.own), name), value, tags, None))
+        try:
+            return str(await self.secrets.vaults.set(SecretId(normal_vault(self.secrets.own), name), value, tags, None))
+        except CallFailure as failure:
+            raise _passing(failure) from failure
 
     async def find(self, name: str) -> tuple[str, Hidden] | None:
         """Return the reference and the value of a secret of the app's own vault by its name, or None."""
@@ -80,6 +83,13 @@ class Vault:
 
 
 def _require_not_found(failure: CallFailure) -> None:
-    """Raise any other failure than that something is not there."""
+    """Raise any other failure than that something is not there, as one that may pass."""
     if failure.kind is not FailureKind.NOT_FOUND:
-        raise failure
+        raise _passing(failure)
+
+
+def _passing(failure: CallFailure) -> CallFailure:
+    """Return a refusal of the vault as an attempt without progress: a missing right is the provider's to mend, and fails no order."""
+    if failure.kind is not FailureKind.REFUSED:
+        return failure
+    return CallFailure(FailureKind.THROTTLED, code=failure.code, message=failure.message)

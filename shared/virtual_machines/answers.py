@@ -8,6 +8,7 @@ from shared.moments import Moment
 from shared.values.documents import Document
 from shared.values.reading import last_segment
 from shared.virtual_machines.facts import SLOT_TAG, AttachedDisk, MachineFacts, shown_tags
+from shared.virtual_machines.rules.ports import Protocol
 from shared.virtual_machines.rules.power import PowerState
 from shared.virtual_machines.rules.sizes import label_of
 
@@ -33,6 +34,18 @@ class DataDiskBody(Document):
     caching: str
 
 
+class MachinePort(Document):
+    """A port of a machine on its public address; `ours` is false for a rule that others made."""
+
+    name: str
+    protocol: Protocol
+    port: int
+    local_port: int
+    allowed_sources: tuple[str, ...]
+    public_ip: str | None
+    is_ours: bool = Field(alias="ours")
+
+
 class RunningOperation(Document):
     """The operation that changes a machine at present."""
 
@@ -41,7 +54,7 @@ class RunningOperation(Document):
 
 
 class Machine(Document):
-    """A machine; a list leaves out what would cost a call for each: the domains and `operation`."""
+    """A machine; a list leaves out what would cost a call for each: domains, addresses, ports and `operation`."""
 
     id: str
     name: str
@@ -69,12 +82,16 @@ class Machine(Document):
     admin_username: str | None
     os_disk: OsDiskBody | None
     data_disks: tuple[DataDiskBody, ...]
+    private_ip: str | None = None
+    public_ip: str | None = None
+    subnet_id: str | None = None
+    ports: tuple[MachinePort, ...] = ()
     tags: dict[str, str]
     created_at: Moment | None
     operation: RunningOperation | None = None
 
 
-_NOT_IN_LISTS = frozenset({"update_domain", "fault_domain", "operation"})
+_NOT_IN_LISTS = frozenset({"update_domain", "fault_domain", "private_ip", "public_ip", "subnet_id", "ports", "operation"})
 
 
 def machine_body(

@@ -10,7 +10,6 @@ from shared.values.documents import Document
 from shared.values.reading import Json, an_object, last_segment, moment, objects, text, texts, whole
 from shared.virtual_machines.creation.context import LABEL_TAG, BalancerFacts, SetFacts
 from shared.virtual_machines.facts import MachineFacts, settled, shown_tags, tags_of
-from shared.virtual_machines.rules.ports import Protocol
 from shared.virtual_machines.rules.power import PowerState, Provisioning
 from shared.virtual_machines.rules.sizes import OfferedSize
 
@@ -53,18 +52,6 @@ class InputPort(Document):
     public_ip: str | None
     port: int
     protocol: str
-
-
-class MachinePort(Document):
-    """A port of a machine on its public address; `ours` is false for a rule that others made."""
-
-    name: str
-    protocol: Protocol
-    port: int
-    local_port: int
-    allowed_sources: tuple[str, ...]
-    public_ip: str | None
-    is_ours: bool = Field(alias="ours")
 
 
 class DeploymentStatus(StrEnum):

@@ -136,6 +136,21 @@ async def test_after_an_order_that_failed_what_waits_behind_it_ends_with_not_fou
         assert (refused.status, refused.code) == (409, "DataCenterGone")
 
 
+async def test_one_id_for_two_actions_is_a_reused_key_and_a_key_answers_for_good() -> None:
+    async with bench() as app:
+        key = "4f3c5d2e-8a53-4a7e-9d0c-3f9f1c1f5a11"
+        placed = await app.place(key=key)
+        await app.until_ended(placed)
+        path, headers = f"/tenants/{TENANT}/data-centers/10042", {"Repeatability-Request-ID": key}
+        reused = await app.request("POST", f"{path}/suspend", {}, headers=headers)
+        assert (reused.status, reused.code) == (409, "RepeatabilityKeyReused")
+        again = await app.place(key=key)
+        assert (again.status, again.operation) == (200, placed.operation)
+        sent = messages()[2]
+        await all_taken_in(app, sent, {**sent, "operation": "dataCenter.resume"})
+        assert [event["data"]["reason"]["code"] for event in app.events if event["type"].endswith("rejected")] == ["RepeatabilityKeyReused"]
+
+
 async def test_at_most_twenty_operations_wait() -> None:
     async with bench() as app:
         app.fault("slowSync", method="POST", path="addons", delay="PT4H", times=1)

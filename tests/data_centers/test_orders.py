@@ -96,6 +96,8 @@ async def test_a_user_that_was_there_stays_and_one_of_another_tenants_is_not_ava
         (operation,) = await app.until_ended(await app.place(user={"name": "noone@example.com", "existing": True}))
         assert operation["status"] == "Failed"
         assert any(one["Name"] == "noone@example.com" for one in app.state()["users"])
+        theirs = await app.place("8", tenant=OTHER, user={"name": "noone@example.com", "existing": True}, resources={"networks": 1})
+        assert theirs.code == "ResourceNotSupported", "an order that failed keeps no user"
         await app.until_ended(await app.place(user={"name": "noone@example.com", "existing": True}))
         assert (await app.shown())["user"] == {"name": "noone@example.com", "email": "noone@example.com", "createdByUs": False}
         other = await app.place("7", tenant=OTHER, user={"name": "noone@example.com", "existing": True})
@@ -201,19 +203,22 @@ async def test_the_same_message_after_its_order_failed_orders_nothing() -> None:
 async def test_an_order_can_be_canceled_before_its_subscription_and_then_leaves_nothing() -> None:
     async with bench() as app:
         before = without_times(app.state())
-        app.fault("throttle", method="POST", path="/subscriptions", retryAfter=60, times=1)
+        app.fault("throttle", method="POST", path="^/subscriptions$", retryAfter=60, times=1)
         placed = await app.place()
         await app.advance()
-        canceled = await app.request("POST", f"/operations/{placed.operation}/cancel")
-        assert canceled.status in {202, 409}
+        assert len(app.state()["users"]) == len(before["users"]) + 1, "the user is made, the subscription is yet to be"
+        assert (await app.request("POST", f"/operations/{placed.operation}/cancel")).status == 202
         (operation,) = await app.until_ended(placed)
-        if canceled.status == 202:
-            assert operation["status"] == "Canceled"
-            assert without_times(app.state()) == before
-        waits = await app.place("11")
-        assert (await app.request("POST", f"/operations/{waits.operation}/cancel")).status == 202
-        (operation,) = await app.until_ended(waits)
-        assert operation["status"] == "Canceled"
+        assert (operation["status"], operation["error"]) == ("Canceled", None)
+        assert without_times(app.state()) == before
+        again = await app.place()
+        await app.advance(10)
+        refused = await app.request("POST", f"/operations/{again.operation}/cancel")
+        assert (refused.status, refused.code) == (409, "AlreadyStarted")
+        waiting = await app.act("suspend", {})
+        assert (await app.request("POST", f"/operations/{waiting.operation}/cancel")).status == 202
+        (first, second) = await app.until_ended(again, waiting)
+        assert (first["status"], second["status"]) == ("Succeeded", "Canceled")
 
 
 async def test_create_tenant_makes_a_tenant_once_and_a_deleted_name_is_refused() -> None:

@@ -38,7 +38,7 @@ KEPT = {
     ("shared/copies/retention/facts.py", "ours"): "the API's code NotOurs",
     ("shared/copies/retention/copies.py", "ours"): "the API's code NotOurs",
     ("shared/copies/retention/source_points.py", "ours"): "the API's code NotOurs",
-    ("shared/virtual_machines/listed.py", "ours"): "a member of the API",
+    ("shared/virtual_machines/answers.py", "ours"): "a member of the API",
     ("shared/virtual_machines/reading/ports.py", "ours"): "a member of the API",
     ("shared/virtual_machines/steps/ports.py", "ours"): "the API's code NotOurs",
     ("shared/virtual_machines/accepting/ports.py", "ours"): "the API's code NotOurs",

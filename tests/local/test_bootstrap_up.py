@@ -180,13 +180,6 @@ def test_without_a_simulation_a_token_is_refused_in_words() -> None:
     assert "python3 -m local up" in ended.stderr
 
 
-@pytest.mark.parametrize("journey", ["tenant"])
-def test_a_journey_that_is_not_there_yet_says_so(journey: str) -> None:
-    ended = local("demo", journey)
-    assert ended.returncode == 2
-    assert "is not there yet" in ended.stderr
-
-
 @pytest.mark.parametrize("options", [("--exit", "--no-demo"), ("--debug", "5678", "--workers", "2")])
 def test_options_that_contradict_each_other_are_refused(options: tuple[str, ...]) -> None:
     ended = local("up", *options)

@@ -56,6 +56,8 @@ def test_CreateDeployment_and_DeleteRole_leave_the_estate_as_it_was(tmp_path: Pa
         )  # fmt: skip
         assert [(disk["lun"], disk["sizeGB"]) for disk in shown["dataDisks"]] == [(0, 10)]
         assert shown["tags"] == {"cost": "42"}
+        assert [(port["name"], port["port"], port["publicIp"]) for port in shown["ports"]] == [("rdp", 59919, shown["publicIp"])]
+        assert shown["privateIp"].startswith("10.10.0.")
         estate = azure.estate()
         assert len(in_group(estate, "loadBalancers", GROUP)) == len(in_group(estate, "publicIPAddresses", GROUP)) == 1
         assert azure.app.vaults.names() == [], "the password is deleted with the end of the operation"

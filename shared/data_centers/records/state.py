@@ -66,6 +66,7 @@ class OperationState(StoredView):
     plan: str | None = None
     made: tuple[str, ...] = ()
     user_was_there: bool = False
+    user_claimed: bool = False
     cause: ProblemJson | None = None
     changed: bool = False
     watch: Watch | None = None

@@ -73,6 +73,8 @@ class OrderSteps:
         if held is not None:
             return Wait(dc.clock.now() + timedelta(seconds=15))
         dc.claim.hold(lock)
+        if await dc.tools.store.owner_of_user(dc.record.installation, name) is None:
+            dc.state.user_claimed = True
         owner = await dc.tools.store.claim_user(dc.record.installation, name, dc.record.tenant)
         if owner != dc.record.tenant:
             dc.claim.drop(lock)

@@ -61,7 +61,7 @@ async def undoing(dc: DataCenterClaim) -> Outcome:
 
 async def _ended(dc: DataCenterClaim) -> End:
     """Write that the order has failed, before the operation ends."""
-    if dc.record.user is not None and "user" in dc.state.made:
+    if dc.record.user is not None and (dc.state.user_claimed or "user" in dc.state.made):
         await dc.tools.store.release_user(dc.record.installation, dc.record.user.name, dc.record.tenant)
     await dc.write(state=DataCenterState.FAILED, wanted=None, secret=SecretOf(), left_behind=())
     return _end(dc)

@@ -78,6 +78,10 @@ class MachineReader:
         async with reading_azure():
             facts = await self.facts(gateway, tenant, named)
             slot = await gateway.slot_of(facts.availability_set) if facts.availability_set is not None else None
+        return await self.shown(tenant, facts, slot)
+
+    async def shown(self, tenant: Tenant, facts: MachineFacts, slot: str | None) -> Machine:
+        """Return a machine as its own answer shows it, without its network."""
         return machine_body(facts, tenant, await self.sizes(tenant), slot, await self._operation(facts.resource))
 
     async def facts(self, gateway: MachineGateway, tenant: Tenant, named: Named) -> MachineFacts:

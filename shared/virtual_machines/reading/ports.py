@@ -8,11 +8,11 @@ from shared.access.records.tenant import Tenant
 from shared.arm.ids import ResourceId, same
 from shared.arm.reading import resource_id
 from shared.values.reading import Json, an_object, last_segment, objects, same_text, text, texts, whole
+from shared.virtual_machines.answers import Machine, MachinePort
 from shared.virtual_machines.creation.context import FOR_TAG, BalancerFacts
 from shared.virtual_machines.creation.pieces import TENANT_TAG
 from shared.virtual_machines.facts import MachineFacts, tags_of
 from shared.virtual_machines.gateway import Gateways, gateway_of
-from shared.virtual_machines.listed import MachinePort
 from shared.virtual_machines.reading.asking import reading_azure
 from shared.virtual_machines.reading.machines import MachineReader
 from shared.virtual_machines.reading.places import Named
@@ -70,6 +70,24 @@ class PortReader:
             return []
         ports = [_shown(rule, found, public_ip) for rule in found.rules_of_machine()]
         return sorted((port for port in ports if port is not None), key=lambda port: port.name)
+
+    async def machine(self, tenant: Tenant, named: Named) -> Machine:
+        """Return one machine with its addresses and ports; refuses with `NotFound`, `AmbiguousName`."""
+        gateway = gateway_of(self.gateways, tenant)
+        async with reading_azure():
+            facts = await self.machines.facts(gateway, tenant, named)
+            slot = await gateway.slot_of(facts.availability_set) if facts.availability_set is not None else None
+            found = await self.surroundings(facts)
+            public_ip = await self.public_ip(found.balancer) if found is not None and found.pool is not None else None
+        shown = await self.machines.shown(tenant, facts, slot)
+        if found is None:
+            return shown
+        first = next(iter(objects(an_object(found.adapter, "properties"), "ipConfigurations")), {})
+        network = an_object(first, "properties")
+        ports = tuple(port for rule in found.rules_of_machine() if (port := _shown(rule, found, public_ip)) is not None)
+        subnet = resource_id(an_object(network, "subnet"), "id")
+        update = {"private_ip": text(network, "privateIPAddress"), "public_ip": public_ip, "subnet_id": subnet, "ports": ports}
+        return shown.model_copy(update=update)
 
     async def surroundings(self, machine: MachineFacts) -> PortSurroundings | None:
         """Return what the ports of a machine need; None for a machine without an adapter that can be read."""
