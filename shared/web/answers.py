@@ -103,6 +103,8 @@ STATUS: Mapping[ErrorCode, int] = {
     ErrorCode.NOT_FINISHED: 409,
     ErrorCode.LAST_USABLE_COPY: 409,
     ErrorCode.CHAIN_NEEDS_IT: 409,
+    ErrorCode.NO_LONGER_DUE: 409,
+    ErrorCode.RETENTION_OFF: 409,
     ErrorCode.SUPERSEDED: 409,
     ErrorCode.SLOT_SKIPPED: 409,
     ErrorCode.SLOT_PASSED: 409,

@@ -13,7 +13,10 @@ from shared.values.stored import StoredView
 
 
 class Retained(Document):
-    """The policy whose retention asks for a deletion: its name, id and revision, and the run that accepted it; `rule` is what decided."""
+    """The policy whose retention asks for a deletion: its name, id and revision, the run that accepted it, and the rule that decided.
+
+    `deletions_per_place` is the most that the run deletes of a place.
+    """
 
     model_config = ConfigDict(extra="ignore")
 
@@ -22,6 +25,7 @@ class Retained(Document):
     revision: int
     run: str
     rule: str
+    deletions_per_place: int
 
 
 class StoredDeletion(Document):

@@ -1,6 +1,6 @@
 """Accepts deletions of copies, for HTTP and queue alike."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from shared.access.ownership import require_still_owned
 from shared.access.registry import Registry
@@ -10,7 +10,7 @@ from shared.copies.copying.models import request_of
 from shared.copies.copying.service import copy_lock
 from shared.copies.copying.state import CopyDetail
 from shared.copies.deletions.decision import refusal_for
-from shared.copies.deletions.request import StoredDeletion, is_deleted, machine_of, point_of
+from shared.copies.deletions.request import Retained, StoredDeletion, is_deleted, machine_of, point_of
 from shared.copies.kinds import DELETION
 from shared.copies.ledger import Ledger
 from shared.copies.retention.places import LedgerCopy, PlaceKey, Places
@@ -32,6 +32,16 @@ class StartDeletion:
     accept_full_copy: bool = False
     trace: str | None = None
     first_sent: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RetainedDeletion:
+    """A deletion that retention asks for."""
+
+    copy: Operation
+    retained: Retained
+    actor: Actor
+    key: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +78,15 @@ class Deletions:
         await self._refuse_redone(copy)
         return await self.acceptance.accept(new)
 
+    async def accept_retained(self, deletion: RetainedDeletion) -> Accepted:
+        """Accept a deletion that retention asks for; the same key gives the same deletion. Raises `Refused` (ScopeBusy)."""
+        retained = deletion.retained
+        start = StartDeletion(deletion.copy, deletion.actor, deletion.key)
+        filters = {"policy": retained.policy.lower(), "run": retained.run}
+        new = replace(_new(start, point_of(deletion.copy), retained), compare_body=False, filters=filters)
+        known = await self.acceptance.known(new)
+        return Accepted(known, created=False) if known is not None else await self.acceptance.accept(new)
+
     async def _running(self, copy: Operation) -> Operation | None:
         """Return the deletion of a copy that runs."""
         held = await self.locks.holder([copy_lock(copy.id)])
@@ -80,7 +99,7 @@ class Deletions:
             raise redone(redo)
 
 
-def _new(start: StartDeletion, point: ResourceId | None) -> NewOperation:
+def _new(start: StartDeletion, point: ResourceId | None, retained: Retained | None = None) -> NewOperation:
     copy = start.copy
     request = StoredDeletion(
         copy_id=copy.id,
@@ -88,6 +107,7 @@ def _new(start: StartDeletion, point: ResourceId | None) -> NewOperation:
         virtual_machine_id=machine_of(copy),
         accept_last=start.accept_last,
         accept_full_copy=start.accept_full_copy,
+        retained=retained,
     )
     return NewOperation(
         kind=DELETION.name,

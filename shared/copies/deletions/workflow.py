@@ -18,11 +18,12 @@ from shared.copies.copying.state import DetailOfDeletion
 from shared.copies.deletions.claim import DeletionClaim, step
 from shared.copies.deletions.decision import refusal_for
 from shared.copies.deletions.reading import DeletionReads, Presence
-from shared.copies.deletions.request import stored_deletion
+from shared.copies.deletions.request import Retained, stored_deletion
 from shared.copies.deletions.service import others_of, place_of, redo_of, redone, subjects_of
 from shared.copies.gateway import RestorePointGateway
 from shared.copies.ledger import Ledger
-from shared.copies.retention.places import Places
+from shared.copies.retention.deciding import DueByRetention, DueCopy
+from shared.copies.retention.places import LedgerCopy, Places
 from shared.errors import CallFailure, ErrorCode, FailureKind, Problem
 from shared.operations.accepting.locks import Locks
 from shared.operations.crash_points import crash_point
@@ -55,11 +56,15 @@ class DeletionSteps:
     store: Store
     amendments: Amendments
     locks: Locks
+    due: DueByRetention
     clock: Clock
     timings: Timings
+    retention_enabled: bool
 
     async def deciding(self, deletion: DeletionClaim) -> Outcome:
         """Take the turn among the deletions of the collection."""
+        if (held := self._held(deletion)) is not None:
+            return held
         lock = f"deletions|{deletion.collection.key}"
         if await self.locks.take([lock], deletion.id) is not None:
             return Wait(self.clock.now() + _UNTIL_FREE)
@@ -72,9 +77,11 @@ class DeletionSteps:
             presence = await self.reads.presence(deletion.point)
             if presence is Presence.THERE:
                 deletion.state.forget("absence")
+                if (held := self._held(deletion)) is not None:
+                    return held
                 problem = await self._refusal(deletion)
                 if problem is not None:
-                    return self._end(deletion, End(Status.FAILED, problem))
+                    return self._end(deletion, End(Status.CANCELED if problem.code == ErrorCode.NO_LONGER_DUE else Status.FAILED, problem))
             elif presence is Presence.ABSENT and deletion.unsettled_until is None:
                 return self._absent(deletion)
         except CallFailure as failure:
@@ -89,6 +96,13 @@ class DeletionSteps:
         deletion.state.forget("wait")
         return Next("ending")
 
+    def _held(self, deletion: DeletionClaim) -> Wait | None:
+        """Return the wait of a deletion of retention while the setting stops all of them; a caller's goes on."""
+        if self.retention_enabled or deletion.request.retained is None:
+            return None
+        message = "FARSHORE_RETENTION is off: no copy is deleted by retention. The deletion continues, and decides anew, once it is on."
+        return Wait(self.clock.now() + SLOW_LOOK, attention=(str(ErrorCode.RETENTION_OFF), message))
+
     def _end(self, deletion: DeletionClaim, end: End) -> Outcome:
         """Return the end without a deletion, once no DELETE of an earlier claim can still arrive."""
         until = deletion.unsettled_until
@@ -101,7 +115,17 @@ class DeletionSteps:
         if redo is not None:
             return redone(redo).problem
         others = await self.reads.usable(await others_of(self.places, copy)) if copy.status is Status.SUCCEEDED else []
+        if deletion.request.retained is not None:
+            return await self._kept(deletion, deletion.request.retained, copy, others)
         return refusal_for(copy, others, deletion.request)
+
+    async def _kept(self, deletion: DeletionClaim, retained: Retained, copy: Operation, others: Sequence[LedgerCopy]) -> Problem | None:
+        """Return why retention keeps the copy now, None where it is still due."""
+        place = place_of(copy)
+        own = next((one for one in await self.places.usable(place) if one.operation == copy.id), None)
+        if own is None:
+            return Problem(ErrorCode.NO_LONGER_DUE, "The ledger has no usable copy of this operation.", copy.id)
+        return await self.due.no_longer_due(deletion.request, retained, DueCopy(copy.tenant, place.region, own, others))
 
     async def _copy(self, deletion: DeletionClaim) -> Operation:
         copy = await self.store.get(deletion.request.copy_id)

@@ -39,6 +39,26 @@ class Outcome(StrEnum):
     SUPERSEDED = "superseded"
 
 
+class DeletionOutcome(StrEnum):
+    """How a deletion of a run ended."""
+
+    DONE = "done"
+    REFUSED = "refused"
+    CANCELED = "canceled"
+
+
+class DeletionItem(Document):
+    """A deletion that a run accepts: its operation's id and key, the copy and the rule; `outcome` is None while it is under way."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    id: str
+    key: str
+    copy_id: str
+    rule: str
+    outcome: DeletionOutcome | None = None
+
+
 class TargetItem(Document):
     """A target of a VM: `code` and `message` are why it is skipped, or why its copy failed; `copy_id` is the last copy of it.
 
@@ -54,6 +74,7 @@ class TargetItem(Document):
     copy_id: str | None = None
     outcome: Outcome | None = None
     redone: bool = False
+    deletions: tuple[DeletionItem, ...] = ()
 
     @property
     def is_open(self) -> bool:

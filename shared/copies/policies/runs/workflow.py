@@ -22,7 +22,7 @@ from shared.copies.policies.runs.items import RunItem, RunItems, RunPolicy
 from shared.copies.policies.runs.reading import Deciding
 from shared.copies.policies.runs.request import SlotRequest
 from shared.copies.policies.runs.state import DeletionCounts, RunInventory
-from shared.copies.retention.pruning import Prune, PruneRun
+from shared.copies.retention.pruning import PruneRun, Pruning
 from shared.errors import CallFailure, ErrorCode, FailureKind, Problem
 from shared.operations.accepting.locks import Locks
 from shared.operations.crash_points import crash_point
@@ -50,7 +50,7 @@ class RunSteps:
     items: RunItems
     deciding: Deciding
     children: Children
-    prune: Prune
+    retention: Pruning
     locks: Locks
     clock: Clock
     share: float
@@ -116,7 +116,7 @@ class RunSteps:
         policy = await self.items.policy(run.id)
         limits = run.request.by_hand.limits.over(policy.document.limits)
         scope = PruneRun(run.id, run.tenant, policy.name, policy.policy_id, policy.revision, policy.document, limits)
-        pruned = await self.prune(scope)
+        pruned = await self.retention.prune(scope)
         run.state.deletion_problem = pruned.problem
         counts = run.detail.counts
         run.detail.counts = counts.model_copy(update={"deletions": pruned.counts}) if counts is not None else None
@@ -146,7 +146,8 @@ class RunSteps:
         """Look at the copies until every one has ended."""
         of = await self._run_of(run)
         before = [item async for item in self.items.all(run.id)]
-        after, active = await self.children.follow(of, before)
+        copied, active = await self.children.follow(of, before)
+        after = await self.retention.follow(copied)
         await self.items.write(run.id, [item for item, known in zip(after, before, strict=True) if item != known])
         deletions = run.detail.counts.deletions if run.detail.counts is not None else DeletionCounts()
         progress = progress_of(after, active, deletions)
