@@ -46,6 +46,9 @@ RUN_POINTS: Final = ("slot.accepted", "run.itemsWritten", "run.childAccepted", "
 DELETION_POINTS: Final = ("deletion.decided", "deletion.recorded")
 """The points of a deletion of a copy, beside those of its operation."""
 
+PRUNING_POINTS: Final = ("run.deletionsWritten",)
+"""The points of a run that deletes by retention."""
+
 _folder = os.environ.get("FARSHORE_CRASH_POINT", "")
 
 

@@ -4,6 +4,7 @@ What is deleted is written into the items of the run before it is accepted, so t
 """
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -14,12 +15,12 @@ from shared.copies.kinds import DELETION
 from shared.copies.policies.document import Limits, PolicyDocument
 from shared.copies.policies.records.store import PolicyStore
 from shared.copies.policies.runs.items import Decision, DeletionItem, DeletionOutcome, RunItem, RunItems, TargetItem
-from shared.copies.policies.runs.state import DeletionCounts
 from shared.copies.policies.selection import RunError
 from shared.copies.retention.copies import Place, decide_copies
 from shared.copies.retention.facts import Rule
 from shared.copies.retention.places import LedgerCopy, PlaceKey, Places
 from shared.errors import Problem, Refused
+from shared.operations.crash_points import crash_point
 from shared.operations.model.identity import operation_id, short_hash
 from shared.operations.model.models import Actor, Operation, Status
 from shared.operations.model.store import Store
@@ -46,14 +47,6 @@ class PruneRun:
 
 
 @dataclass(frozen=True, slots=True)
-class Pruned:
-    """What was accepted; `problem` is why the run ends as failed, `TooManyDeletions`."""
-
-    counts: DeletionCounts
-    problem: Problem | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Pruning:
     """Decides which copies retention deletes, by the ledger, and accepts the deletions; harmless to repeat.
 
@@ -68,23 +61,19 @@ class Pruning:
     clock: Clock
     enabled: bool
 
-    async def prune(self, scope: PruneRun) -> Pruned:
-        """Accept the deletions of a run. Nothing is deleted once the policy is another than the one that the run began with."""
+    async def prune(self, scope: PruneRun, items: Sequence[RunItem]) -> None:
+        """Accept the deletions of some VMs. Nothing is deleted once the policy is another than the one that the run began with."""
         stored = await self.policies.get(scope.tenant, scope.policy)
         if stored is None or (stored.record.id, stored.record.revision) != (scope.policy_id, scope.revision):
-            return Pruned(DeletionCounts())
-        held: list[tuple[str, int]] = []
-        accepted = 0
-        async for item in self.items.all(scope.run):
-            decided = replace_targets(item, [await self._decided(scope, item, target, held) for target in item.targets])
-            if decided != item:
-                await self.items.write(scope.run, [decided])
-            accepted += await self._accept(scope, decided)
-        counts = DeletionCounts(accepted=accepted, held=sum(count for _, count in held))
-        return Pruned(counts, _too_many(held, scope.limits) if held and self.enabled else None)
+            return
+        decided = [replace_targets(item, [await self._decided(scope, item, target) for target in item.targets]) for item in items]
+        await self.items.write(scope.run, [item for item, known in zip(decided, items, strict=True) if item != known])
+        crash_point("run.deletionsWritten")
+        for deletion in _deletions_of(decided):
+            await self._accept(scope, deletion)
 
-    async def _decided(self, scope: PruneRun, item: RunItem, target: TargetItem, held: list[tuple[str, int]]) -> TargetItem:
-        """Return a target with the deletions of its place; what is held is added to `held`."""
+    async def _decided(self, scope: PruneRun, item: RunItem, target: TargetItem) -> TargetItem:
+        """Return a target with the deletions of its place."""
         if target.decision is not Decision.COPIED or target.deletions:
             return target
         copies = await self.places.usable(PlaceKey(item.virtual_machine_id, "", target.region))
@@ -103,32 +92,29 @@ class Pruning:
         found = tuple(_deletion(scope, copy, decisions[copy.point.key].rule) for copy in copies if decisions[copy.point.key].deletes)
         if not self.enabled:
             too_many, found = too_many + len(found), ()
-        if too_many:
-            held.append((f"{item.virtual_machine_id} in {target.region}", too_many))
-        return target.model_copy(update={"deletions": found})
+        return target.model_copy(update={"deletions": found, "held": too_many})
 
-    async def _accept(self, scope: PruneRun, item: RunItem) -> int:
-        """Accept the deletions of an item, and return how many there are; one that something holds now is left to the next run."""
-        accepted = 0
-        for deletion in _deletions_of([item]):
-            copy = await self.store.get(deletion.copy_id)
-            if copy is None:
-                continue
-            retained = Retained(
-                policy=scope.policy,
-                policy_id=scope.policy_id,
-                revision=scope.revision,
-                run=scope.run,
-                rule=deletion.rule,
-                deletions_per_place=scope.limits.deletions_per_place,
-            )
-            actor = Actor("system", f"copy policy {scope.policy}", scope.policy)
-            try:
-                await self.deletions.accept_retained(RetainedDeletion(copy, retained, actor, deletion.key))
-            except Refused:
-                continue
-            accepted += 1
-        return accepted
+    async def _accept(self, scope: PruneRun, deletion: DeletionItem) -> None:
+        """Accept a deletion; one of a copy that something holds now is left to the next run."""
+        copy = await self.store.get(deletion.copy_id)
+        if copy is None:
+            return
+        retained = Retained(
+            policy=scope.policy,
+            policy_id=scope.policy_id,
+            revision=scope.revision,
+            run=scope.run,
+            rule=deletion.rule,
+            deletions_per_place=scope.limits.deletions_per_place,
+        )
+        actor = Actor("system", f"copy policy {scope.policy}", scope.policy)
+        with suppress(Refused):
+            await self.deletions.accept_retained(RetainedDeletion(copy, retained, actor, deletion.key))
+
+    def problem_of(self, items: Iterable[RunItem], limits: Limits) -> Problem | None:
+        """Return why a run ends as failed where deletions are held: `TooManyDeletions`; None where the setting holds all of them."""
+        held = [(f"{item.virtual_machine_id} in {target.region}", target.held) for item in items for target in item.targets if target.held]
+        return _too_many(held, limits) if held and self.enabled else None
 
     async def follow(self, items: Sequence[RunItem]) -> list[RunItem]:
         """Return the items with what has become of their deletions."""

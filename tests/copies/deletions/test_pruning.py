@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.operations.crash_points import DELETION_POINTS
+from shared.operations.crash_points import DELETION_POINTS, PRUNING_POINTS
 from tests.copies.deletions.kit import VM, Start, copy_of, deletes
 from tests.copies.policies.kit import Json, Story, World, policy, run_story
 
@@ -98,13 +98,14 @@ def test_a_deletion_decides_by_the_policy_of_its_moment(start: Start, change: st
         if change == "gone":
             await world.call("DELETE", "/copy-policies/daily", If_Match="*")
         else:
-            changed: Json = {
+            changes: dict[str, Json] = {
                 "disabled": {"enabled": False},
                 "paused": {"pausedUntil": "2026-12-31T00:00:00Z"},
                 "keepsMore": {"retention": {"keepLast": 10}},
                 "covers": {"selector": {"tags": {"all": {"env": "other"}}}},
-            }[change]
-            await world.put("daily", policy(**({"schedule": {"every": "P31D"}, "retention": {"keepLast": 2}} | changed)))
+            }
+            base = {"schedule": {"every": "P31D"}, "retention": {"keepLast": 2}}
+            await world.put("daily", policy(**(base | changes[change])))
         world.app.platform.clear_faults()
         for one in deletions:
             ended = await world.until_ended(f"/operations/{one['id']}")
@@ -147,7 +148,7 @@ def test_no_copy_is_deleted_while_the_setting_is_off(start: Start, monkeypatch: 
     start(story)
 
 
-@pytest.mark.parametrize("point", [*DELETION_POINTS, "accept.written", "step.ended", "step.sent"])
+@pytest.mark.parametrize("point", [*DELETION_POINTS, *PRUNING_POINTS, "accept.written", "step.ended", "step.sent"])
 def test_a_run_that_prunes_goes_on_where_a_worker_ends(start: Start, point: str) -> None:
     async def story(world: World) -> None:
         before = await fill(world, 4)

@@ -23,7 +23,7 @@ class Progress:
     ended: bool
 
 
-def progress_of(items: Iterable[RunItem], active: Mapping[str, Active], deletions: DeletionCounts) -> Progress:
+def progress_of(items: Iterable[RunItem], active: Mapping[str, Active]) -> Progress:
     """Return how far a run is; `active` are the rows of its copies that have not ended."""
     known = list(items)
     copied = [target for item in known for target in item.targets if target.decision is Decision.COPIED]
@@ -39,7 +39,12 @@ def progress_of(items: Iterable[RunItem], active: Mapping[str, Active], deletion
             copying=copying,
             **{outcome.value: outcomes[outcome] for outcome in Outcome},
         ),
-        deletions=deletions.model_copy(update={"done": deleted[DeletionOutcome.DONE], "refused": deleted[DeletionOutcome.REFUSED]}),
+        deletions=DeletionCounts(
+            accepted=deleted.total(),
+            done=deleted[DeletionOutcome.DONE],
+            refused=deleted[DeletionOutcome.REFUSED],
+            held=sum(target.held for item in known for target in item.targets),
+        ),
     )
     children, left = len(copied) + deleted.total(), outcomes[None] + deleted[None]
     return Progress(counts, 100 * (children - left) // children if children else 100, not left)

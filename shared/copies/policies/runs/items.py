@@ -62,7 +62,8 @@ class DeletionItem(Document):
 class TargetItem(Document):
     """A target of a VM: `code` and `message` are why it is skipped, or why its copy failed; `copy_id` is the last copy of it.
 
-    `outcome` is None while the copy is under way; `redone` is true once the run has redone it.
+    `outcome` is None while the copy is under way; `redone` is true once the run has redone it. `deletions` are those that retention asks
+    for in its place, `held` how many it would ask for, but may not.
     """
 
     model_config = ConfigDict(extra="ignore")
@@ -75,6 +76,7 @@ class TargetItem(Document):
     outcome: Outcome | None = None
     redone: bool = False
     deletions: tuple[DeletionItem, ...] = ()
+    held: int = 0
 
     @property
     def is_open(self) -> bool:
