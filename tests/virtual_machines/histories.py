@@ -1,6 +1,6 @@
 """Histories of machines with faults, deaths of workers and cancellations, each drawn from a seed and compared with the estate before.
 
-python3 -m tests.virtual_machines.histories 500
+python3 -m tests.virtual_machines.histories COUNT [FIRST]
 """
 
 import random
@@ -78,8 +78,12 @@ def draw_faults(chance: random.Random) -> Iterator[Json]:
         yield {**chance.choice(FAULTS), "method": method, "path": path, "times": chance.randint(1, 3)}
 
 
-def history(seed: int, log: Path) -> None:
-    """Run one history: machines are made, some canceled, and deleted again; nothing is left that no result names."""
+def history(seed: int, log: Path) -> list[Json]:
+    """Run one history: machines are made, some canceled, and deleted again; nothing is left that no result names.
+
+    Returns Azure's writes in their order.
+    """
+    writes: list[Json] = []
     chance = random.Random(seed)  # noqa: S311  # chance that can be repeated, not a secret
 
     async def test(azure: Machines) -> None:
@@ -107,8 +111,10 @@ def history(seed: int, log: Path) -> None:
         gone = await settle(azure, deletions, chance)
         assert [end["status"] for end in gone] == ["Succeeded"] * len(gone), gone
         assert things(azure) == before, things(azure) ^ before
+        writes.extend({**one, "sequence": None} for one in azure.effects())
 
-    run(test, log, networks)
+    run(test, log, networks, seed=seed)
+    return writes
 
 
 async def changes(azure: Machines, made: list[str], chance: random.Random) -> None:
@@ -142,18 +148,18 @@ async def settle(azure: Machines, operations: list[str], chance: random.Random) 
     raise AssertionError(f"they did not end: {replies}")
 
 
-def main(count: int) -> int:
-    """Run histories of the seeds from 0, and return how many failed."""
-    failed = 0
-    for seed in range(count):
+def main(count: int, first: int = 0) -> int:
+    """Run histories of `count` seeds from `first` on, and return how many failed."""
+    failed: list[int] = []
+    for seed in range(first, first + count):
         try:
             history(seed, Path(tempfile.mkdtemp()) / "log")
         except Exception as error:  # each history is reported
-            failed += 1
-            print(f"seed {seed}: {type(error).__name__}: {str(error)[:600]}")
-    print(f"{count} histories, {failed} failed")
-    return failed
+            failed.append(seed)
+            print(f"seed {seed}: {type(error).__name__}: {str(error)[:600]}", flush=True)
+    print(f"{count} histories, {len(failed)} failed{': seeds ' * bool(failed)}{', '.join(map(str, failed))}")
+    return len(failed)
 
 
 if __name__ == "__main__":
-    sys.exit(1 if main(int(sys.argv[1])) else 0)
+    sys.exit(1 if main(*map(int, sys.argv[1:3])) else 0)
