@@ -40,7 +40,11 @@ ENDINGS: tuple[Json | None, ...] = (
 )  # fmt: skip
 STEP = timedelta(seconds=20)
 DYING = 30
-"""In how many of the first steps a worker may die: what dies at each attempt would never end."""
+"""In how many of the first steps a worker may die.
+
+A point stays armed until a worker reaches it. While an operation waits between attempts all points come to be armed, so without a limit
+every attempt ends at `step.claimed`, the delay doubles, and the operation does not end within `MOST`.
+"""
 MOST = timedelta(hours=8)
 
 
