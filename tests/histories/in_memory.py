@@ -44,7 +44,7 @@ from shared.access.roles import Role
 from shared.arm.clients import AzureClients
 from shared.arm.credentials import CachedCredential
 from shared.capability import check_queues, intake_queues, step_queues
-from shared.clock import RandomIds
+from shared.clock import Ids, RandomIds
 from shared.composition import Runtime, assemble
 from shared.operations import crash_points
 from shared.operations.model.models import Actor
@@ -232,15 +232,15 @@ class MemoryApp:
     failed: list[Delivery] = field(default_factory=list)
 
     @staticmethod
-    async def start(platform: Platform, estate: Json, chance: random.Random, log: Path) -> "MemoryApp":
-        """Start an app on empty storage, before an Azure that holds an estate."""
+    async def start(platform: Platform, estate: Json, chance: random.Random, log: Path, ids: Ids | None = None) -> "MemoryApp":
+        """Start an app on empty storage, before an Azure that holds an estate; `ids` are random unless given."""
         platform.clear_faults()
         platform.replace_estate(estate)
         storage, gate = MemoryStorage(), Gate(platform, Routes(SERVICES))
         with patch.object(seeding, "connect", lambda _: storage):
             await seeding.seed("", platform.estate()["tenants"])
         credential = CachedCredential(cast("Any", IssuedTokens(platform)))
-        ids, clock = RandomIds(), HistoryClock(platform)
+        ids, clock = ids or RandomIds(), HistoryClock(platform)
         vaults = MemoryVaults(clock, ids)
         account, blobs, transport = Outside(storage), Outside(MemoryBlobs()), Outside(GateTransport(gate))
         clients = AzureClients(_settings(), ids=ids, credential=credential, transport=cast("Any", transport))

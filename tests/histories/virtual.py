@@ -3,6 +3,7 @@
 import asyncio
 import selectors
 from collections.abc import Coroutine
+from functools import partial
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -20,18 +21,22 @@ class _Jumping(selectors.DefaultSelector):
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
-    """The event loop; work in threads must be over before a task waits for a time."""
+    """The event loop; work in threads must be over before a task waits for a time.
 
-    def __init__(self) -> None:
+    In a `repeatable` one only jumps take time, so that equal work takes equally long, however fast the machine is.
+    """
+
+    def __init__(self, *, repeatable: bool = False) -> None:
         self._jumping = _Jumping()
+        self._repeatable = repeatable
         super().__init__(self._jumping)
 
     def time(self) -> float:
-        """Return the loop's time: the machine's and what was jumped over."""
-        return super().time() + self._jumping.ahead
+        """Return the loop's time: what was jumped over, and the machine's unless the loop is repeatable."""
+        return self._jumping.ahead + (0.0 if self._repeatable else super().time())
 
 
-def run(work: Coroutine[Any, Any, T]) -> T:
+def run(work: Coroutine[Any, Any, T], *, repeatable: bool = False) -> T:
     """Run a coroutine to its end in a loop of its own."""
-    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+    with asyncio.Runner(loop_factory=partial(VirtualLoop, repeatable=repeatable)) as runner:
         return runner.run(work)

@@ -1,6 +1,8 @@
 """A clock that stands until a test moves it, and identifiers that count."""
 
 import itertools
+import random
+import uuid
 from datetime import UTC, datetime, timedelta
 
 START = datetime(2026, 3, 3, 10, 0, tzinfo=UTC)
@@ -45,6 +47,17 @@ class ManualClock:
         """Let wall time and the monotonic seconds pass, Azure's time standing still."""
         self._wall += step
         self._monotonic += step.total_seconds()
+
+
+class SeededIds:
+    """Version 4 GUIDs that a seed repeats."""
+
+    def __init__(self, seed: int) -> None:
+        self._chance = random.Random(f"ids {seed}")  # noqa: S311  # chance that can be repeated, not a secret
+
+    def new(self) -> str:
+        """The next one."""
+        return str(uuid.UUID(int=self._chance.getrandbits(128), version=4))
 
 
 class SequenceIds:

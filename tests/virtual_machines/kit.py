@@ -5,20 +5,23 @@ import random
 from collections import deque
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from local.simulation.control.clock import Clock
 from local.simulation.faults.fault import Fault
 from local.simulation.sample_estate import sample_estate
 from shared.tenant_queues import REQUESTS
 from tests.histories import virtual
 from tests.histories.history import platform
 from tests.histories.in_memory import MemoryApp
+from tests.support.clocks import SeededIds
 
 Json = dict[str, Any]
 ROLES = ("Tenants.Read", "Tenants.Write")
 STEP = timedelta(seconds=30)
+BEGINNING = datetime(2026, 9, 1, 8, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,16 +133,22 @@ def estate_of(change: Callable[[Json], None] | None = None) -> Json:
     return estate
 
 
-def run(test: Callable[[Machines], Coroutine[Any, Any, None]], log: Path, change: Callable[[Json], None] | None = None) -> None:
-    """Run a test on an app of its own, in a loop whose time jumps to what is due."""
+def run(
+    test: Callable[[Machines], Coroutine[Any, Any, None]], log: Path, change: Callable[[Json], None] | None = None, *, seed: int = 1
+) -> None:
+    """Run a test on an app of its own, in a loop whose time jumps to what is due; a seed repeats order, losses, ids and times."""
 
     log.touch()
+    azure = platform()
+    azure.clock = Clock(BEGINNING, 0)
+    random.seed(seed)  # what spreads the app's repetitions
 
     async def whole() -> None:
-        app = await MemoryApp.start(platform(), estate_of(change), random.Random(1), log)  # noqa: S311  # chance that can be repeated
+        chance = random.Random(seed)  # noqa: S311  # chance that can be repeated, not a secret
+        app = await MemoryApp.start(azure, estate_of(change), chance, log, SeededIds(seed))
         await test(Machines(app))
 
-    virtual.run(whole())
+    virtual.run(whole(), repeatable=True)
 
 
 def in_group(estate: Json, kind: str, group: str) -> list[Json]:

@@ -10,3 +10,7 @@ from tests.virtual_machines.histories import history
 @pytest.mark.parametrize("seed", range(20))
 def test_a_history_leaves_nothing_behind(tmp_path: Path, seed: int) -> None:
     history(seed, tmp_path / "log")
+
+
+def test_a_seed_repeats_its_history(tmp_path: Path) -> None:
+    assert history(3, tmp_path / "log") == history(3, tmp_path / "log")
