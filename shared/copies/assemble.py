@@ -11,10 +11,10 @@ from shared.copies.copying.sources import SourceSteps
 from shared.copies.copying.turns import Superseding, Turns
 from shared.copies.copying.workflow import CopySteps, copy_workflow
 from shared.copies.gateway import RestorePointGateway
-from shared.copies.inventory.facts import InventorySource
 from shared.copies.inventory.graph import Graph
 from shared.copies.inventory.listing import Listing
 from shared.copies.inventory.reader import Inventories
+from shared.copies.inventory.sources import InventorySource
 from shared.copies.kinds import CHAINS, COPY, LEDGER, POLICIES, RUN, RUNS
 from shared.copies.ledger import Ledger
 from shared.copies.messages import MESSAGES
