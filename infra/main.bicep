@@ -98,6 +98,7 @@ param options optionsType = {
   budgetShare: '0.5'
   callsInFlight: 64
   inventory: 'resourceGraph'
+  retention: 'on'
   leaseSeconds: 90
   traceShare: '0.1'
 }

@@ -123,6 +123,12 @@ class ErrorCode(StrEnum):
     AZURE_PACK_UNREACHABLE = "AzurePackUnreachable"
     TOO_MANY_POLICIES = "TooManyPolicies"
     NOT_COVERED = "NotCovered"
+    # deletions of copies
+    NOT_FINISHED = "NotFinished"
+    LAST_USABLE_COPY = "LastUsableCopy"
+    CHAIN_NEEDS_IT = "ChainNeedsIt"
+    NO_LONGER_DUE = "NoLongerDue"
+    RETENTION_OFF = "RetentionOff"
     # how an operation ended, or why it waits
     OWNER_CHANGED = "OwnerChanged"
     SECRET_NOT_READABLE = "SecretNotReadable"  # noqa: S105  # a code

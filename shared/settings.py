@@ -179,6 +179,11 @@ class Settings(BaseSettings):
         validation_alias="FARSHORE_INVENTORY",
         description="How copy policies find their VMs: by Azure Resource Graph, or by listing each subscription.",
     )
+    retention: Literal["on", "off"] = Field(
+        "on",
+        validation_alias="FARSHORE_RETENTION",
+        description="Whether the retention of copy policies deletes copies; off stops every deletion of it.",
+    )
     lease_seconds: float = Field(
         90,
         gt=0,

@@ -123,6 +123,9 @@ type optionsType = {
   @description('FARSHORE_INVENTORY: how copy policies find their VMs.')
   inventory: ('resourceGraph' | 'listing')
 
+  @description('FARSHORE_RETENTION: off stops every deletion by the retention of copy policies.')
+  retention: ('on' | 'off')
+
   @description('FARSHORE_LEASE_SECONDS: how long a step owns its operation.')
   @minValue(60)
   @maxValue(600)
@@ -246,6 +249,7 @@ resource appSettings 'Microsoft.Web/sites/config@2024-11-01' = {
     FARSHORE_BUDGET_SHARE: options.budgetShare
     FARSHORE_CALLS_IN_FLIGHT: string(options.callsInFlight)
     FARSHORE_INVENTORY: options.inventory
+    FARSHORE_RETENTION: options.retention
     FARSHORE_CAPABILITIES: join(capabilities, ',')
     FARSHORE_KEY_VAULT_SUFFIX: substring(environment().suffixes.keyvaultDns, 1)
     FARSHORE_KEY_VAULT_URL: keyVaultUrl

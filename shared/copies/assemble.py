@@ -10,12 +10,15 @@ from shared.copies.copying.service import Copies
 from shared.copies.copying.sources import SourceSteps
 from shared.copies.copying.turns import Superseding, Turns
 from shared.copies.copying.workflow import CopySteps, copy_workflow
+from shared.copies.deletions.reading import DeletionReads
+from shared.copies.deletions.service import Deletions
+from shared.copies.deletions.workflow import DeletionSteps, deletion_workflow
 from shared.copies.gateway import RestorePointGateway
 from shared.copies.inventory.graph import Graph
 from shared.copies.inventory.listing import Listing
 from shared.copies.inventory.reader import Inventories
 from shared.copies.inventory.sources import InventorySource
-from shared.copies.kinds import CHAINS, COPY, LEDGER, POLICIES, RUN, RUNS
+from shared.copies.kinds import CHAINS, COPY, DELETION, LEDGER, POLICIES, RUN, RUNS
 from shared.copies.ledger import Ledger
 from shared.copies.messages import MESSAGES
 from shared.copies.policies.management.looks import Looks
@@ -33,7 +36,11 @@ from shared.copies.policies.runs.workflow import RunSteps, run_workflow
 from shared.copies.policy_messages import POLICY_MESSAGES
 from shared.copies.protection.gauges import CopyGauges
 from shared.copies.protection.newest import Newest
-from shared.copies.retention.pruning import prune_nothing
+from shared.copies.retention.deciding import DueByRetention
+from shared.copies.retention.places import Places
+from shared.copies.retention.pruning import Pruning
+from shared.operations.model.amending import Amendments
+from shared.operations.model.store import TABLE as OPERATIONS
 
 
 def assemble(core: Core) -> Parts:
@@ -46,18 +53,40 @@ def assemble(core: Core) -> Parts:
     steps = CopySteps(sources, gateway, chains, Turns(chains, gateway, core.clock), ledger, core.clock, core.timings)
     gauges = CopyGauges(core.store, Newest(core.storage.table(LEDGER)), core.clock)
 
-    copies = Copies(core.acceptance, core.commands, gateway, chains, ledger, core.registry)
-    policies = _policies(core, gateway, copies, ChainForecasts(ledger, chains, core.store, core.clock))
+    copies = Copies(core.acceptance, core.commands, gateway, chains, ledger, core.registry, core.locks)
+    places = Places(core.storage.table(LEDGER))
+    deletions = Deletions(core.acceptance, core.store, core.locks, places, ledger, core.registry)
+    policies = _policies(core, gateway, copies, deletions, ChainForecasts(ledger, chains, core.store, core.clock))
 
     async def record_gauges() -> None:
         await gauges.record(core.registry.each())
 
     return Parts(
-        services=(copies, policies.documents, policies.runs, policies.plans),
-        workflows={COPY.name: copy_workflow(steps), RUN.name: run_workflow(policies.steps)},
+        services=(copies, deletions, policies.documents, policies.runs, policies.plans),
+        workflows={
+            COPY.name: copy_workflow(steps),
+            RUN.name: run_workflow(policies.steps),
+            DELETION.name: deletion_workflow(_deletion_steps(core, gateway, places, ledger)),
+        },
         timers=(policies.slots.run,),
         gauges=(record_gauges,),
         messages=MESSAGES | POLICY_MESSAGES,
+    )
+
+
+def _deletion_steps(core: Core, gateway: RestorePointGateway, places: Places, ledger: Ledger) -> DeletionSteps:
+    return DeletionSteps(
+        gateway,
+        DeletionReads(gateway, core.store),
+        places,
+        ledger,
+        core.store,
+        Amendments(core.storage.table(OPERATIONS)),
+        core.locks,
+        DueByRetention(PolicyStore(core.storage.table(POLICIES), core.ids), gateway, core.clock),
+        core.clock,
+        core.timings,
+        core.settings.retention == "on",
     )
 
 
@@ -78,17 +107,19 @@ def _inventories(core: Core, gateway: RestorePointGateway) -> Inventories:
     return Inventories(core.registry, gateway, Listing(gateway, core.clock), graph)
 
 
-def _policies(core: Core, gateway: RestorePointGateway, copies: Copies, forecasts: ChainForecasts) -> _PolicyParts:
+def _policies(core: Core, gateway: RestorePointGateway, copies: Copies, deletions: Deletions, forecasts: ChainForecasts) -> _PolicyParts:
     store, items = PolicyStore(core.storage.table(POLICIES), core.ids), RunItems(core.storage.table(RUNS))
     deciding = Deciding(store, _inventories(core, gateway))
     looks = Looks(gateway, core.registry, deciding)
     children = Children(copies, core.store)
     trail = PolicyTrail(AuditTrails(core.storage.table(AUDIT), core.blobs.write_once(AUDIT), core.clock))
+    enabled = core.settings.retention == "on"
+    pruning = Pruning(store, items, deletions.places, deletions, core.store, core.clock, enabled)
     plans = Plans(deciding, forecasts, core.clock, core.settings.budget_share)
     return _PolicyParts(
         documents=Policies(store, looks, plans, trail, core.registry, core.store, core.clock, core.ids),
         runs=Runs(store, items, deciding, core.acceptance, core.store, trail),
-        steps=RunSteps(store, items, deciding, children, prune_nothing, core.locks, core.clock, core.settings.budget_share),
+        steps=RunSteps(store, items, deciding, children, pruning, core.locks, core.clock, core.settings.budget_share),
         plans=plans,
         slots=Slots(store, core.acceptance, core.registry, core.clock),
     )

@@ -44,3 +44,21 @@ RUN: Final = Kind(
     path=_run_path,
 )
 """A run of a copy policy."""
+
+
+def _deleted_path(operation: "Operation") -> str:
+    """Return the path of the copy that is deleted; it reads the stored body without its models."""
+    return f"/{COPY.resource}/{quote(str(operation.body.get('copyId', '')))}"
+
+
+DELETION: Final = Kind(
+    name="restorePointDeletion",
+    resource=COPY.resource,
+    noun="deletion",
+    step_queue=COPY.step_queue,
+    check_queue=None,
+    read=Role.COPIES_READ,
+    write=Role.COPIES_WRITE,
+    path=_deleted_path,
+)
+"""The deletion of a copy."""

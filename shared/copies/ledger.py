@@ -10,6 +10,7 @@ from typing import Any
 
 from shared.arm.ids import ResourceId
 from shared.clock import Clock, Ids, from_text, to_text
+from shared.copies.copying.models import CopyOrigin
 from shared.copies.copying.rules.naming import copy_key
 from shared.copies.copying.state import CopyDetail
 from shared.copies.protection.newest import Newest
@@ -23,7 +24,7 @@ from shared.storage.tables import Change, Conflict, Found, Table
 
 @dataclass(frozen=True, slots=True)
 class LedgerEntry:
-    """A finished copy: ids as ARM writes them, times as ISO 8601 text."""
+    """A finished copy: ids as ARM writes them, times as ISO 8601 text; `origin` is the run of a policy that made it."""
 
     operation: str
     tenant: str
@@ -34,6 +35,7 @@ class LedgerEntry:
     taken_at: str
     completed_at: str
     started_at: str = ""
+    origin: CopyOrigin | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,10 +113,9 @@ class Ledger:
 
     async def record(self, entry: LedgerEntry) -> None:
         """Record a copy that is usable; harmless to repeat."""
-        vm = ResourceId.parse(entry.virtual_machine_id).key if entry.virtual_machine_id else f"unknown of {entry.source_point_id.lower()}"
         await self._table.upsert(
             {
-                "PartitionKey": f"vm-{short_hash(vm)}",
+                "PartitionKey": partition_of_machine(entry.virtual_machine_id, entry.source_point_id),
                 "RowKey": f"{inverted(from_text(entry.taken_at))}|{entry.operation}",
                 "v": 1,
                 "tenant": entry.tenant,
@@ -125,15 +126,16 @@ class Ledger:
                 "takenAt": entry.taken_at,
                 "completedAt": entry.completed_at,
                 "startedAt": entry.started_at,
+                **_columns_of(entry.origin),
             }
         )
         if entry.virtual_machine_id:
             await self._newest.raise_to(entry.tenant, entry.virtual_machine_id, entry.region, entry.taken_at, entry.operation)
 
     async def usable_of(self, vm: ResourceId) -> list[UsableCopy]:
-        """Return the usable copies of a VM, the newest first."""
+        """Return the usable copies of a VM, the newest first; a deleted one is none."""
         rows = self._table.range("PartitionKey eq @machine", parameters={"machine": f"vm-{short_hash(vm.key)}"})
-        return [_usable(row) async for row in rows]
+        return [_usable(row) async for row in rows if not row.entity.get("deletedAt")]
 
     async def note_restore_point(self, tenant: str, vm: ResourceId, point: ResourceId, operation: str) -> None:
         """Record a restore point that is about to be created of a VM, so that it is known as Farshore's own; harmless to repeat."""
@@ -183,6 +185,18 @@ def _usable(row: Found) -> UsableCopy:
     started, completed = str(row.entity.get("startedAt") or ""), str(row.entity["completedAt"])
     duration = from_text(completed) - from_text(started) if started else None
     return UsableCopy(str(row.entity["region"]), from_text(str(row.entity["takenAt"])), duration)
+
+
+def partition_of_machine(virtual_machine_id: str | None, source_point_id: str) -> str:
+    """Return the partition of a VM's copies; where the VM is not known, that of its restore point."""
+    vm = ResourceId.parse(virtual_machine_id).key if virtual_machine_id else f"unknown of {source_point_id.lower()}"
+    return f"vm-{short_hash(vm)}"
+
+
+def _columns_of(origin: CopyOrigin | None) -> dict[str, str]:
+    if origin is None:
+        return {}
+    return {"policy": origin.policy, "policyId": origin.policy_id, "run": origin.run, "vmId": origin.vm_id}
 
 
 def _made_of(vm: ResourceId) -> str:

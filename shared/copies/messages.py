@@ -5,10 +5,13 @@ from shared.access.sender import message_owner
 from shared.capability import Message, MessageCall
 from shared.copies.copying.models import CopyRequest
 from shared.copies.copying.service import Copies, StartCopy, owned_ids
+from shared.copies.deletions.service import Deletions, StartDeletion
 from shared.copies.kinds import COPY
 from shared.values.sent import SentBody
 from shared.web.calls import find_by_message
-from shared.web.documents import parse
+from shared.web.documents import parse, wrong
+
+_ACCEPT_LAST, _ACCEPT_FULL_COPY = "acceptLast", "acceptFullCopy"
 
 
 async def _create(call: MessageCall) -> None:
@@ -29,7 +32,26 @@ async def _redo(call: MessageCall) -> None:
     await call.app.of(Copies).redo(failed, call.actor, call.intake.key)
 
 
+async def _delete(call: MessageCall) -> None:
+    """Delete a copy: the restore point of it."""
+    sent = SentBody(call.intake.body).without("id", "tenant").members
+    for member, value in sent.items():
+        if member not in {_ACCEPT_LAST, _ACCEPT_FULL_COPY}:
+            raise wrong(member, f"This field is unknown. The known fields are {_ACCEPT_LAST} and {_ACCEPT_FULL_COPY}.")
+        if not isinstance(value, bool):
+            raise wrong(member, "This must be true or false.")
+    start = StartDeletion(
+        await find_by_message(call.app, COPY, call.intake),
+        call.actor,
+        call.intake.key,
+        accept_last=sent.get(_ACCEPT_LAST) is True,
+        accept_full_copy=sent.get(_ACCEPT_FULL_COPY) is True,
+        trace=call.intake.trace,
+    )
+    await call.app.of(Deletions).start(start)
+
+
 MESSAGES = {
     (COPY.name, operation): Message(Role.COPIES_WRITE, handler)
-    for operation, handler in (("create", _create), ("cancel", _cancel), ("redo", _redo))
+    for operation, handler in (("create", _create), ("cancel", _cancel), ("redo", _redo), ("delete", _delete))
 }

@@ -1,6 +1,7 @@
 """What a request about copies means: the tenant that it is for, and the values by which lists are filtered."""
 
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 from shared.access.ownership import require_owner
 from shared.access.principal import not_found
@@ -8,6 +9,9 @@ from shared.copies.copying.models import CopyRequest, normal_region
 from shared.operations.model.models import Status
 from shared.web.calls import Call
 from shared.web.requests import QueryParameter
+
+if TYPE_CHECKING:
+    from shared.copies.deletions.service import StartDeletion
 
 
 def vm_key(text: str) -> str:
@@ -27,6 +31,10 @@ FILTERS = (
     QueryParameter("policy", "Copies that runs of policies of this name made.", max_length=63),
     QueryParameter("run", "Copies of this run of a policy only.", max_length=26),
 )
+ACCEPT_LAST = QueryParameter("acceptLast", "Deletes the only usable copy of its VM in the region too.", values=("true", "false"))
+ACCEPT_FULL_COPY = QueryParameter(
+    "acceptFullCopy", "Deletes the newest copy of its chain too: Azure copies the next one whole.", values=("true", "false")
+)
 _STORED: Mapping[str, Callable[[str], str]] = {"virtualMachineId": vm_key, "region": normal_region, "policy": str.lower, "run": str}
 
 
@@ -44,3 +52,18 @@ async def owner_of_copy(call: Call[CopyRequest]) -> str:
     if await require_owner(registry, call.caller, target, target.type, target="target") != owner:
         raise not_found(f"{target.type} '{target}'", target="target")
     return owner
+
+
+def deletion_of(call: Call[None]) -> "StartDeletion":
+    """Return the deletion that a request asks for."""
+    from shared.copies.deletions.service import StartDeletion
+
+    return StartDeletion(
+        call.operation,
+        call.caller.actor,
+        call.key,
+        accept_last=call.query.get(ACCEPT_LAST.name) == "true",
+        accept_full_copy=call.query.get(ACCEPT_FULL_COPY.name) == "true",
+        trace=call.trace,
+        first_sent=call.first_sent,
+    )

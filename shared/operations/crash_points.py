@@ -43,6 +43,12 @@ REGISTRY_POINTS: Final = ("registry.claimed", "registry.written", "registry.rele
 RUN_POINTS: Final = ("slot.accepted", "run.itemsWritten", "run.childAccepted", "copy.pointFound")
 """The points of a run of a copy policy, beside those of its operation."""
 
+DELETION_POINTS: Final = ("deletion.decided", "deletion.recorded")
+"""The points of a deletion of a copy, beside those of its operation."""
+
+PRUNING_POINTS: Final = ("run.deletionsWritten",)
+"""The points of a run that deletes by retention."""
+
 _folder = os.environ.get("FARSHORE_CRASH_POINT", "")
 
 

@@ -121,6 +121,8 @@ def _responses(route: Route, keys: Any) -> Json:  # noqa: ANN401  # pydantic's o
     if route.status == 202 and route.is_operation:
         success["headers"] |= _refs("OperationLocation", "Location", "RetryAfter")
         responses["200"] = {**success, "description": "The same request was accepted before, and its operation has ended."}
+    if route.nothing_left:
+        responses["204"] = {"description": route.nothing_left, "headers": _refs("RequestId", "ClientRequestId")}
     if route.conditional and route.method == "PUT":
         responses["201"] = {**success, "description": "It was created."}
     if route.dry:

@@ -41,14 +41,14 @@ class Owner(StrEnum):
 class Route:
     """One method of one path, as an entry point serves it.
 
-    `path` is without the prefix `api` ("/restore-point-copies/{id}"). `needed` is a role, a set of which one will do, or None for a route
-    that is open to all. `owner` is what decides whose data the route touches; with `kind` the path's `{id}` is an operation of that kind.
-    `person` refuses tokens of apps. `optional_body` accepts a JSON object where no model is declared. `request` and `response` are the
-    models of the bodies; `conditional` reads If-Match and If-None-Match; `founding` lets in the caller that may register
-    the provider while there is none; `dry` that of a dry run's 200; `is_list` wraps the response
-    in `value` and `nextLink` and adds the parameters of `paging`. `status` is the answer when all is well (202 brings the headers of a
-    long-running operation and 200 for one that has ended, unless `is_operation` is false); `refusals` are statuses beyond those that
-    follow from the rest (400, 401, 403, 404, 413, 415, 500, 503).
+    `path` is without the prefix `api` ("/restore-point-copies/{id}"). `needed` is a role, a set of which one will do, or None for a
+    route that is open to all. `owner` is what decides whose data the route touches; with `kind` the path's `{id}` is an operation of
+    that kind. `nothing_left` describes a 204 that is answered beside `status`. `person` refuses tokens of apps. `optional_body` accepts
+    a JSON object where no model is declared. `request` and `response` are the models of the bodies; `conditional` reads If-Match and
+    If-None-Match; `founding` lets in the caller that may register the provider while there is none; `dry` that of a dry run's 200;
+    `is_list` wraps the response in `value` and `nextLink` and adds the parameters of `paging`. `status` is the answer when all is well
+    (202 brings the headers of a long-running operation and 200 for one that has ended, unless `is_operation` is false); `refusals` are
+    statuses beyond those that follow from the rest (400, 401, 403, 404, 413, 415, 500, 503).
     """
 
     method: Method
@@ -72,6 +72,7 @@ class Route:
     description: str = ""
     repeatable: bool = False
     is_operation: bool = True
+    nothing_left: str = ""
     media_type: str = "application/json"
 
     @property

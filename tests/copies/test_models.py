@@ -185,6 +185,9 @@ def test_an_answer_has_the_contracts_members() -> None:
         "run": None,
         "slot": None,
         "supersededBy": None,
+        "deletedAt": None,
+        "deletedBy": None,
+        "deletion": None,
     }
 
 

@@ -239,22 +239,17 @@ class MemoryApp:
         storage, gate = MemoryStorage(), Gate(platform, Routes(SERVICES))
         with patch.object(seeding, "connect", lambda _: storage):
             await seeding.seed("", platform.estate()["tenants"])
-        settings = Settings(
-            AZURE_RESOURCE_MANAGER_URL=AZURE,
-            FARSHORE_QUEUE_ROLES="Copies.Write,Failovers.Execute,Tenants.Write",
-            FARSHORE_KEY_VAULT_URL=OWN,
-        )
         credential = CachedCredential(cast("Any", IssuedTokens(platform)))
         ids, clock = RandomIds(), HistoryClock(platform)
         vaults = MemoryVaults(clock, ids)
         account, blobs, transport = Outside(storage), Outside(MemoryBlobs()), Outside(GateTransport(gate))
-        clients = AzureClients(settings, ids=ids, credential=credential, transport=cast("Any", transport))
+        clients = AzureClients(_settings(), ids=ids, credential=credential, transport=cast("Any", transport))
         for subscription in estate["subscriptions"]:  # imports happen in threads, for which the loop does not wait
             await clients.compute(subscription["id"])
             await clients.site_recovery(subscription["id"])
 
         def start_worker() -> Runtime:
-            runtime = assemble(settings, _CAPABILITIES, clock, ids, cast("Any", account), cast("Any", blobs), clients, vaults)
+            runtime = assemble(_settings(), _CAPABILITIES, clock, ids, cast("Any", account), cast("Any", blobs), clients, vaults)
             return replace(runtime, tokens=cast("Any", NamedCallers(runtime)))
 
         return MemoryApp(platform, gate, Workers(start_worker, start_worker()), storage, chance, log, vaults)
@@ -338,6 +333,15 @@ class MemoryApp:
 
     def _return(self, queue: str, text: str) -> None:
         self.storage.queues.messages.setdefault(queue, deque()).append(text)
+
+
+def _settings() -> Settings:
+    """Return the settings of a worker that starts now; the environment has what a test sets beside these."""
+    return Settings(
+        AZURE_RESOURCE_MANAGER_URL=AZURE,
+        FARSHORE_QUEUE_ROLES="Copies.Write,Failovers.Execute,Tenants.Write",
+        FARSHORE_KEY_VAULT_URL=OWN,
+    )
 
 
 async def _answer(request: func.HttpRequest, endpoint: Endpoint, runtime: Runtime) -> func.HttpResponse:

@@ -291,8 +291,17 @@ class CopiedTo(Document):
     region: str
 
 
+class CopyDeletion(Document):
+    """The operation that deleted a copy; `rule`, `policy` and `revision` are null where a caller asked for it."""
+
+    operation_id: str
+    rule: str | None = None
+    policy: str | None = None
+    revision: int | None = None
+
+
 class Copy(Document):
-    """A copy as callers see it. `usable` is true once every disk has arrived, and only then is `percentComplete` 100."""
+    """A copy as callers see it. `usable` is true once every disk has arrived, until it is deleted."""
 
     id: str
     tenant: str
@@ -315,3 +324,6 @@ class Copy(Document):
     run: str | None = Field(None, description="The run of the policy that requested it.")
     slot: Moment | None = Field(None, description="The slot of that run.")
     superseded_by: str | None = Field(None, description="The newer copy of the chain that took its place before it started.")
+    deleted_at: Moment | None = Field(None, description="When its restore point was deleted by Farshore; the copy stays in lists.")
+    deleted_by: Actor | None = None
+    deletion: CopyDeletion | None = None

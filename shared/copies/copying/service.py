@@ -20,6 +20,7 @@ from shared.copies.ledger import Ledger
 from shared.errors import CallFailure, ErrorCode, FailureKind, Refused, as_seen_in_azure, azure_code
 from shared.operations.accepting.acceptance import Acceptance
 from shared.operations.accepting.commands import Commands
+from shared.operations.accepting.locks import Locks
 from shared.operations.model.models import Accepted, Actor, JsonObject, NewOperation, Operation, Status
 from shared.values.sent import SentBody
 
@@ -52,6 +53,7 @@ class Copies:
     chains: Chains
     ledger: Ledger
     registry: Registry
+    locks: Locks
 
     async def start(self, start: StartCopy) -> Accepted:
         """Accept a copy, or find the one that this request became earlier.
@@ -86,6 +88,7 @@ class Copies:
 
         async def claim(operation: str) -> None:
             await self.ledger.claim(point, region, operation, replaces=start.replaces)
+            await self._refuse_deleted(start.replaces)
             await self.chains.join(key, operation, taken_at, first=True)
 
         async def unclaim(operation: str) -> None:
@@ -93,6 +96,13 @@ class Copies:
             await self.ledger.unclaim(point, region, operation)
 
         return await self.acceptance.accept(replace(new, data={**new.data, "chain": key}), claim=claim, unclaim=unclaim)
+
+    async def _refuse_deleted(self, replaces: str | None) -> None:
+        """Refuse with `ScopeBusy` a redo of a copy whose restore point is being deleted; the deletion looks for a redo in turn."""
+        held = await self.locks.holder([copy_lock(replaces)]) if replaces is not None else None
+        if held is not None:
+            message = f"Operation {held.owner} is deleting what the copy has left in Azure. Wait until it has ended."
+            raise Refused(ErrorCode.SCOPE_BUSY, message, target=held.owner)
 
     async def _look(self, request: CopyRequest) -> admission.SourceSnapshot | None:
         """Refuse what Azure would refuse; return None where Azure does not answer in time."""
@@ -132,6 +142,11 @@ class Copies:
         request, origin = CopyRequest.model_validate(sent.members), origin_of(operation)
         start = StartCopy(request, sent, operation.tenant, actor, key, replaces=operation.id, first_sent=first_sent, origin=origin)
         return await self.start(start)
+
+
+def copy_lock(copy: str) -> str:
+    """Return the lock of a copy, which its deletion holds."""
+    return f"copy|{copy}"
 
 
 def owned_ids(request: CopyRequest) -> tuple[ResourceId, ...]:

@@ -13,6 +13,7 @@ from shared.copies.copying.models import ConsistencyMode, DiskState
 from shared.copies.copying.rules.waits import Waiting
 from shared.errors import ProblemJson
 from shared.moments import StoredMoment
+from shared.operations.model.models import Actor
 from shared.values.absence import AbsenceJson
 from shared.values.documents import without_null
 from shared.values.stored import StoredView
@@ -90,6 +91,17 @@ class DetailOfDisk(_Part):
     percent_complete: int = 0
 
 
+class DetailOfDeletion(_Part):
+    """The deletion of a copy, once it is recorded; `rule`, `policy` and `revision` are those of the retention that asked for it."""
+
+    operation_id: str
+    deleted_at: StoredMoment
+    deleted_by: Actor
+    rule: str | None = None
+    policy: str | None = None
+    revision: int | None = None
+
+
 class CopyDetail(StoredView):
     """What an answer shows of a copy, and the URLs of Azure's long-running operations by the name of their effect."""
 
@@ -102,3 +114,4 @@ class CopyDetail(StoredView):
     usable: bool | None = None
     superseded_by: str | None = None
     operations: dict[str, str] | None = None
+    deletion: DetailOfDeletion | None = None

@@ -1,8 +1,18 @@
 """Builds a copy as callers see it from its operation (docs/design/copies.md)."""
 
 from shared.arm.ids import ResourceId
-from shared.copies.copying.models import CopiedDisk, CopiedFrom, CopiedTo, Copy, CopyOrigin, CopyRequest, origin_of, request_of
-from shared.copies.copying.state import CopyDetail, CopyState, DetailOfSource, DetailOfTarget
+from shared.copies.copying.models import (
+    CopiedDisk,
+    CopiedFrom,
+    CopiedTo,
+    Copy,
+    CopyDeletion,
+    CopyOrigin,
+    CopyRequest,
+    origin_of,
+    request_of,
+)
+from shared.copies.copying.state import CopyDetail, CopyState, DetailOfDeletion, DetailOfSource, DetailOfTarget
 from shared.operations.model.models import Operation, Status
 
 
@@ -10,14 +20,14 @@ def copy_of(operation: Operation) -> Copy:
     """Return the copy that an operation is about."""
     request = request_of(operation)
     detail, state = CopyDetail.of(operation.detail), CopyState.of(operation.data)
-    usable, origin = operation.status is Status.SUCCEEDED, origin_of(operation)
+    arrived, origin, deletion = operation.status is Status.SUCCEEDED, origin_of(operation), detail.deletion
     return Copy(
         id=operation.id,
         tenant=operation.tenant,
         status=operation.status,
         step=operation.step,
-        percent_complete=100 if usable else min(operation.percent_complete, 99),
-        usable=usable,
+        percent_complete=100 if arrived else min(operation.percent_complete, 99),
+        usable=arrived and deletion is None,
         source=_source(request, detail.source or DetailOfSource(), origin),
         target=_target(request, detail.target or DetailOfTarget()),
         disks=tuple(CopiedDisk(id=disk.id, state=disk.state, percent_complete=disk.percent_complete) for disk in detail.disks or ()),
@@ -33,7 +43,14 @@ def copy_of(operation: Operation) -> Copy:
         run=origin.run if origin is not None else None,
         slot=origin.slot if origin is not None else None,
         superseded_by=detail.superseded_by,
+        deleted_at=deletion.deleted_at if deletion is not None else None,
+        deleted_by=deletion.deleted_by if deletion is not None else None,
+        deletion=_deletion(deletion) if deletion is not None else None,
     )
+
+
+def _deletion(known: DetailOfDeletion) -> CopyDeletion:
+    return CopyDeletion(operation_id=known.operation_id, rule=known.rule, policy=known.policy, revision=known.revision)
 
 
 def _source(request: CopyRequest, known: DetailOfSource, origin: CopyOrigin | None) -> CopiedFrom:

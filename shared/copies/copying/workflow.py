@@ -234,6 +234,7 @@ class CopySteps:
                 taken_at=to_text(_waiter(copy).taken_at),
                 completed_at=to_text(now),
                 started_at=to_text(copy.state.started_at) if copy.state.started_at is not None else "",
+                origin=copy.origin,
             )
         )
         copy.detail.usable = True

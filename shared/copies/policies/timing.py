@@ -4,6 +4,7 @@ import re
 from datetime import datetime, time, timedelta
 from enum import StrEnum
 from typing import Annotated
+from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, WithJsonSchema
 
@@ -126,9 +127,14 @@ class ScheduleDocument(Part):
     window: WindowDocument | None = None
     catch_up: CatchUp = CatchUp.RUN
 
+    @property
+    def zone(self) -> ZoneInfo:
+        """The time zone."""
+        return find_zone(self.time_zone)
+
     def rule(self) -> Schedule:
         """Return the schedule; raises `ScheduleError`."""
-        zone = find_zone(self.time_zone)
+        zone = self.zone
         window = self.window.rule() if self.window is not None else None
         if self.cron is not None:
             return Schedule(Cron(self.cron), zone, window)

@@ -50,6 +50,27 @@ class Newest:
                 continue
             return
 
+    async def lower_from(self, tenant: str, virtual_machine_id: str, region: str, deleted: str, left: tuple[str, str] | None) -> None:
+        """Replace a deleted copy, by its operation, with the newest that is left: (taken at, operation), None where none is.
+
+        A row that names another copy stays. Harmless to repeat.
+        """
+        partition, row = _partition(tenant), f"{short_hash(ResourceId.parse(virtual_machine_id).key)}|{region}"
+        while True:
+            found = await self.table.get(partition, row)
+            if found is None or found.entity.get("operation") != deleted:
+                return
+            if left is None:
+                if await self.table.delete(partition, row, found.etag):
+                    return
+                continue
+            taken_at, operation = left
+            try:
+                await self.table.merge({"PartitionKey": partition, "RowKey": row, "takenAt": taken_at, "operation": operation}, found.etag)
+            except Conflict:
+                continue
+            return
+
     async def of(self, tenant: str) -> Mapping[str, datetime]:
         """Return when the newest usable copy of each of a tenant's machines was taken, whatever its region, by the machine's key."""
         found: dict[str, list[datetime]] = defaultdict(list)

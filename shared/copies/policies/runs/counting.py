@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from shared.copies.policies.runs.items import Decision, Outcome, RunItem, TargetItem
+from shared.copies.policies.runs.items import Decision, DeletionOutcome, Outcome, RunItem, TargetItem
 from shared.copies.policies.runs.state import CopyCounts, DeletionCounts, RunCounts
 from shared.copies.policies.selection import RunError, error_of_run
 from shared.errors import Problem
@@ -16,18 +16,19 @@ _MOST_NAMED = 20
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a run is: its counts, the share of its copies that have ended, and whether all have."""
+    """How far a run is: its counts, the share of its copies and deletions that have ended, and whether all have."""
 
     counts: RunCounts
     percent: int
     ended: bool
 
 
-def progress_of(items: Iterable[RunItem], active: Mapping[str, Active], deletions: DeletionCounts) -> Progress:
+def progress_of(items: Iterable[RunItem], active: Mapping[str, Active]) -> Progress:
     """Return how far a run is; `active` are the rows of its copies that have not ended."""
     known = list(items)
     copied = [target for item in known for target in item.targets if target.decision is Decision.COPIED]
     outcomes = Counter(target.outcome for target in copied)
+    deleted = Counter(deletion.outcome for item in known for target in item.targets for deletion in target.deletions)
     copying = sum(target.outcome is None and _is_copying(active.get(target.copy_id or "")) for target in copied)
     counts = RunCounts(
         selected=len(known),
@@ -38,10 +39,15 @@ def progress_of(items: Iterable[RunItem], active: Mapping[str, Active], deletion
             copying=copying,
             **{outcome.value: outcomes[outcome] for outcome in Outcome},
         ),
-        deletions=deletions,
+        deletions=DeletionCounts(
+            accepted=deleted.total(),
+            done=deleted[DeletionOutcome.DONE],
+            refused=deleted[DeletionOutcome.REFUSED],
+            held=sum(target.held for item in known for target in item.targets),
+        ),
     )
-    ended = len(copied) - outcomes[None]
-    return Progress(counts, 100 * ended // len(copied) if copied else 100, not outcomes[None])
+    children, left = len(copied) + deleted.total(), outcomes[None] + deleted[None]
+    return Progress(counts, 100 * (children - left) // children if children else 100, not left)
 
 
 def problem_at_end(items: Iterable[RunItem], problems: Sequence[Problem]) -> Problem | None:

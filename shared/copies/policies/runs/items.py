@@ -39,10 +39,31 @@ class Outcome(StrEnum):
     SUPERSEDED = "superseded"
 
 
+class DeletionOutcome(StrEnum):
+    """How a deletion of a run ended."""
+
+    DONE = "done"
+    REFUSED = "refused"
+    CANCELED = "canceled"
+
+
+class DeletionItem(Document):
+    """A deletion that a run accepts: its operation's id and key, the copy and the rule; `outcome` is None while it is under way."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    id: str
+    key: str
+    copy_id: str
+    rule: str
+    outcome: DeletionOutcome | None = None
+
+
 class TargetItem(Document):
     """A target of a VM: `code` and `message` are why it is skipped, or why its copy failed; `copy_id` is the last copy of it.
 
-    `outcome` is None while the copy is under way; `redone` is true once the run has redone it.
+    `outcome` is None while the copy is under way; `redone` is true once the run has redone it. `deletions` are those that retention asks
+    for in its place, `held` how many it would ask for, but may not.
     """
 
     model_config = ConfigDict(extra="ignore")
@@ -54,6 +75,8 @@ class TargetItem(Document):
     copy_id: str | None = None
     outcome: Outcome | None = None
     redone: bool = False
+    deletions: tuple[DeletionItem, ...] = ()
+    held: int = 0
 
     @property
     def is_open(self) -> bool:

@@ -13,6 +13,7 @@ from datetime import timedelta
 
 from shared.clock import Clock, to_text
 from shared.copies.copying.models import CopyOrigin
+from shared.copies.policies.document import Limits
 from shared.copies.policies.records.store import PolicyStore, StoredPolicy
 from shared.copies.policies.runs.children import Children, RunOf, with_copy_ids, writes_of
 from shared.copies.policies.runs.claim import RunClaim, step
@@ -21,8 +22,8 @@ from shared.copies.policies.runs.deciding import Decided, problem_of_run
 from shared.copies.policies.runs.items import RunItem, RunItems, RunPolicy
 from shared.copies.policies.runs.reading import Deciding
 from shared.copies.policies.runs.request import SlotRequest
-from shared.copies.policies.runs.state import DeletionCounts, RunInventory
-from shared.copies.retention.pruning import Prune, PruneRun
+from shared.copies.policies.runs.state import RunInventory
+from shared.copies.retention.pruning import PruneRun, Pruning
 from shared.errors import CallFailure, ErrorCode, FailureKind, Problem
 from shared.operations.accepting.locks import Locks
 from shared.operations.crash_points import crash_point
@@ -50,7 +51,7 @@ class RunSteps:
     items: RunItems
     deciding: Deciding
     children: Children
-    prune: Prune
+    retention: Pruning
     locks: Locks
     clock: Clock
     share: float
@@ -93,7 +94,7 @@ class RunSteps:
         crash_point("run.itemsWritten")
         run.state.problem = Problem(problem.code, problem.message) if problem is not None else None
         run.state.prunes = decided.bounds.prunes and run.request.by_hand.prune and self._is_in_charge(stored)
-        run.detail.counts = progress_of(items, {}, DeletionCounts()).counts
+        run.detail.counts = progress_of(items, {}).counts
         return Next("pruning")
 
     def _is_in_charge(self, stored: StoredPolicy) -> bool:
@@ -110,17 +111,17 @@ class RunSteps:
         return Wait(self.clock.now() + _UNTIL_FREE)
 
     async def pruning(self, run: RunClaim) -> Outcome:
-        """Accept the deletions of retention, before anything is made."""
+        """Accept the deletions of retention for some VMs, before anything is made."""
         if not run.state.prunes:
             return Next("accepting")
         policy = await self.items.policy(run.id)
-        limits = run.request.by_hand.limits.over(policy.document.limits)
-        scope = PruneRun(run.id, run.tenant, policy.name, policy.policy_id, policy.revision, policy.document, limits)
-        pruned = await self.prune(scope)
-        run.state.deletion_problem = pruned.problem
-        counts = run.detail.counts
-        run.detail.counts = counts.model_copy(update={"deletions": pruned.counts}) if counts is not None else None
-        return Next("accepting")
+        items = await self.items.after(run.id, run.state.pruned, _AT_ONCE)
+        scope = PruneRun(run.id, run.tenant, policy.name, policy.policy_id, policy.revision, policy.document, _limits(run, policy))
+        await self.retention.prune(scope, items)
+        if len(items) < _AT_ONCE:
+            return Next("accepting")
+        run.state.pruned = items[-1].key
+        return Wait(self.clock.now())
 
     async def accepting(self, run: RunClaim) -> Outcome:
         """Accept the copies of some VMs; the writes of each subscription are spread over time."""
@@ -146,15 +147,16 @@ class RunSteps:
         """Look at the copies until every one has ended."""
         of = await self._run_of(run)
         before = [item async for item in self.items.all(run.id)]
-        after, active = await self.children.follow(of, before)
+        copied, active = await self.children.follow(of, before)
+        after = await self.retention.follow(copied)
         await self.items.write(run.id, [item for item, known in zip(after, before, strict=True) if item != known])
-        deletions = run.detail.counts.deletions if run.detail.counts is not None else DeletionCounts()
-        progress = progress_of(after, active, deletions)
+        progress = progress_of(after, active)
         run.detail.counts = progress.counts
         run.show_percent(progress.percent)
         if not progress.ended:
             return Wait(self.clock.now() + BETWEEN_LOOKS)
-        problem = problem_at_end(after, [one for one in (_with_details(run), run.state.deletion_problem) if one is not None])
+        held = self.retention.problem_of(after, _limits(run, of.policy))
+        problem = problem_at_end(after, [one for one in (_with_details(run), held) if one is not None])
         return End(Status.FAILED, problem) if problem is not None else End(Status.SUCCEEDED)
 
     async def _run_of(self, run: RunClaim) -> RunOf:
@@ -192,6 +194,10 @@ def not_covered(policy: str, machines: Sequence[str]) -> Problem:
     """Return the error of a run by hand of VMs that its policy does not cover."""
     details = tuple(Problem(ErrorCode.NOT_COVERED, f"The policy does not cover {one}.", one) for one in machines[:20])
     return Problem(ErrorCode.NOT_COVERED, f"The policy '{policy}' does not cover each of these VMs.", "virtualMachineIds", details)
+
+
+def _limits(run: RunClaim, policy: RunPolicy) -> Limits:
+    return run.request.by_hand.limits.over(policy.document.limits)
 
 
 def _with_details(run: RunClaim) -> Problem | None:

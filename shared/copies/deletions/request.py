@@ -1,0 +1,84 @@
+"""A deletion as it is stored: its request, its state, and what an answer of the copy shows of it once it is done."""
+
+from pydantic import ConfigDict
+
+from shared.arm.ids import ResourceId
+from shared.copies.copying.models import origin_of, request_of
+from shared.copies.copying.rules.waits import Waiting
+from shared.copies.copying.state import CopyDetail
+from shared.operations.model.models import Operation
+from shared.values.absence import AbsenceJson
+from shared.values.documents import Document
+from shared.values.stored import StoredView
+
+
+class Retained(Document):
+    """The policy whose retention asks for a deletion: its name, id and revision, the run that accepted it, and the rule that decided.
+
+    `deletions_per_place` is the most that the run deletes of a place.
+    """
+
+    model_config = ConfigDict(extra="ignore")
+
+    policy: str
+    policy_id: str
+    revision: int
+    run: str
+    rule: str
+    deletions_per_place: int
+
+
+class StoredDeletion(Document):
+    """The request of a deletion: the operation that made the copy, the restore point, the VM that it is of, and what the caller accepts.
+
+    `retained` is None where a caller asked for it.
+    """
+
+    model_config = ConfigDict(extra="ignore")
+
+    copy_id: str
+    restore_point_id: str
+    virtual_machine_id: str | None = None
+    accept_last: bool = False
+    accept_full_copy: bool = False
+    retained: Retained | None = None
+
+
+class DeletionState(StoredView):
+    """What the steps need of a deletion.
+
+    `absence` is the series of looks that did not show the restore point, before a DELETE was sent; `wait` is what is waited for in Azure;
+    `operation_url` is the long-running operation of the DELETE.
+    """
+
+    absence: AbsenceJson = None
+    wait: Waiting | None = None
+    operation_url: str | None = None
+
+
+def stored_deletion(operation: Operation) -> StoredDeletion:
+    """Return the request of a deletion."""
+    return StoredDeletion.model_validate({name: value for name, value in operation.body.items() if name not in {"id", "tenant"}})
+
+
+def point_of(copy: Operation) -> ResourceId | None:
+    """Return the restore point that a copy became; None where it has not been started in Azure."""
+    target = CopyDetail.of(dict(copy.detail)).target
+    return ResourceId.parse(target.restore_point_id) if target is not None and target.restore_point_id else None
+
+
+def is_deleted(copy: Operation) -> bool:
+    """Return whether the deletion of a copy is recorded."""
+    return CopyDetail.of(dict(copy.detail)).deletion is not None
+
+
+def machine_of(copy: Operation) -> str | None:
+    """Return the ARM id of the VM that a copy is of, None where it is not known."""
+    source = CopyDetail.of(dict(copy.detail)).source
+    return (source.virtual_machine_id if source is not None else None) or request_of(copy).source.virtual_machine_id
+
+
+def vm_id_of(copy: Operation) -> str:
+    """Return the VM's own id, empty where no run of a policy made the copy."""
+    origin = origin_of(copy)
+    return origin.vm_id if origin is not None else ""

@@ -1,0 +1,107 @@
+"""The ledger's rows of a place: the usable copies of a VM in a region, and what became of those that were deleted."""
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from shared.arm.ids import ResourceId
+from shared.clock import from_text, to_text
+from shared.copies.ledger import partition_of_machine
+from shared.copies.protection.newest import Newest
+from shared.copies.retention.facts import CopyFacts, CopyState
+from shared.storage.tables import Conflict, Found, Table
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceKey:
+    """A place: a VM's ARM id (None: not known, then the source restore point counts), and a region."""
+
+    virtual_machine_id: str | None
+    source_point: str
+    region: str
+
+    @property
+    def partition(self) -> str:
+        """The partition of its rows."""
+        return partition_of_machine(self.virtual_machine_id, self.source_point)
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerCopy:
+    """A usable copy as the ledger has it; `policy_id` and `vm_id` are empty where no run of a policy made it."""
+
+    operation: str
+    point: ResourceId
+    taken_at: datetime
+    vm_id: str
+    policy_id: str
+    refused_at: datetime | None
+
+    @property
+    def facts(self) -> CopyFacts:
+        """What the rules of retention read."""
+        return CopyFacts(
+            id=self.point.key,
+            taken_at=self.taken_at,
+            vm_id=self.vm_id,
+            state=CopyState.USABLE,
+            by_policy=bool(self.policy_id),
+            refused_at=self.refused_at,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Reads places, and records deletions."""
+
+    table: Table
+
+    async def usable(self, place: PlaceKey) -> list[LedgerCopy]:
+        """Return the usable copies of a place, newest first; a deleted one is none."""
+        return [_read(row) async for row in self._rows(place) if not row.entity.get("deletedAt")]
+
+    async def mark_deleted(self, place: PlaceKey, operation: str, tenant: str, at: datetime, by: Mapping[str, str]) -> None:
+        """Record that a copy is deleted; `by` are further columns. A copy that was never usable has no row. Harmless to repeat."""
+        await self._merge(place, operation, {"deletedAt": to_text(at), **by})
+        if place.virtual_machine_id is None:
+            return
+        left = await self.usable(place)
+        newest = (to_text(left[0].taken_at), left[0].operation) if left else None
+        await Newest(self.table).lower_from(tenant, place.virtual_machine_id, place.region, operation, newest)
+
+    async def mark_refused(self, place: PlaceKey, operation: str, at: datetime, code: str) -> None:
+        """Record that Azure refused to delete a copy, with its code; harmless to repeat."""
+        await self._merge(place, operation, {"refusedAt": to_text(at), "refusedCode": code})
+
+    async def _rows(self, place: PlaceKey) -> AsyncIterator[Found]:
+        filters = "PartitionKey eq @machine and region eq @region"
+        async for row in self.table.range(filters, parameters={"machine": place.partition, "region": place.region}):
+            yield row
+
+    async def _merge(self, place: PlaceKey, operation: str, columns: Mapping[str, str]) -> None:
+        while True:
+            found = [row async for row in self._rows(place) if _operation(row) == operation]
+            if not found:
+                return
+            keys = {"PartitionKey": place.partition, "RowKey": str(found[0].entity["RowKey"])}
+            try:
+                await self.table.merge({**keys, **columns}, found[0].etag)
+            except Conflict:
+                continue
+            return
+
+
+def _read(row: Found) -> LedgerCopy:
+    refused = str(row.entity.get("refusedAt") or "")
+    return LedgerCopy(
+        operation=_operation(row),
+        point=ResourceId.parse(str(row.entity["targetPoint"])),
+        taken_at=from_text(str(row.entity["takenAt"])),
+        vm_id=str(row.entity.get("vmId") or ""),
+        policy_id=str(row.entity.get("policyId") or ""),
+        refused_at=from_text(refused) if refused else None,
+    )
+
+
+def _operation(row: Found) -> str:
+    return str(row.entity["RowKey"]).rpartition("|")[2]

@@ -1,0 +1,162 @@
+"""Runs of a policy that prune: what retention deletes, what it holds, and what decides anew before the DELETE."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from shared.operations.crash_points import DELETION_POINTS, PRUNING_POINTS
+from tests.copies.deletions.kit import VM, Start, copy_of, deletes
+from tests.copies.policies.kit import Json, Story, World, policy, run_story
+
+pytestmark = pytest.mark.process
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Start:
+    """Runs a story before an estate with a further machine of contoso's."""
+
+    def run(story: Story) -> None:
+        run_story(story, tmp_path, machines=1)
+
+    return run
+
+
+async def run_now(world: World, body: Json | None = None) -> Json:
+    """Run the policy to its end, and return the run."""
+    answer = await world.call("POST", "/copy-policies/daily/run", body)
+    assert answer.status == 202, answer
+    return await world.until_ended(f"/copy-policies/daily/runs/{answer.body['id']}")
+
+
+async def fill(world: World, count: int, keep: int = 2, **changes: object) -> list[Json]:
+    """Write the policy and make so many copies by runs that prune nothing; return the copies, the oldest first."""
+    await world.put("daily", policy(schedule={"every": "P31D"}, retention={"keepLast": keep}, **changes))
+    for _ in range(count):
+        assert (await run_now(world, {"prune": False}))["status"] == "Succeeded"
+        await world.advance(hours=4)
+    assert deletes(world) == []
+    return await copies(world)
+
+
+async def copies(world: World) -> list[Json]:
+    """Return the copies of the policy, the oldest first."""
+    found = (await world.get("/restore-point-copies?policy=daily&top=1000"))["value"]
+    return sorted(found, key=lambda copy: str(copy["source"]["takenAt"]))
+
+
+def usable(found: Sequence[Json]) -> list[bool]:
+    return [copy["usable"] for copy in found]
+
+
+def points(found: Sequence[Json]) -> set[str]:
+    return {copy["target"]["restorePointId"].lower() for copy in found}
+
+
+def test_a_run_deletes_what_its_retention_does_not_keep(start: Start) -> None:
+    async def story(world: World) -> None:
+        before = await fill(world, 4)
+        by_a_caller = await copy_of(world)
+        run = await run_now(world)
+        assert (run["status"], run["error"]) == ("Succeeded", None)
+        assert run["counts"]["deletions"] == {"accepted": 2, "done": 2, "refused": 0, "held": 0}
+        assert set(deletes(world)) == points(before[:2])
+        after = await copies(world)
+        assert usable(after) == [False, False, True, True, True]
+        shown = after[0]["deletion"]
+        assert (shown["rule"], shown["policy"], shown["revision"]) == ("Superfluous", "daily", 1)
+        assert after[0]["deletedBy"]["kind"] == "system"
+        assert (await world.get(f"/restore-point-copies/{by_a_caller['id']}"))["usable"]
+        assert (await run_now(world))["counts"]["deletions"]["done"] == 1  # the run before has made one more
+
+    start(story)
+
+
+def test_more_deletions_than_the_policy_allows_are_held(start: Start) -> None:
+    async def story(world: World) -> None:
+        await fill(world, 4, keep=1, limits={"deletionsPerPlace": 2})
+        run = await run_now(world)
+        assert (run["status"], run["error"]["code"], run["counts"]["deletions"]["held"]) == ("Failed", "TooManyDeletions", 3)
+        assert run["error"]["details"][0]["target"] == f"{VM} in northeurope"
+        assert deletes(world) == []
+        allowed = await run_now(world, {"limits": {"deletionsPerPlace": 10}})
+        assert (allowed["status"], allowed["counts"]["deletions"]["done"], len(deletes(world))) == ("Succeeded", 4, 4)
+
+    start(story)
+
+
+@pytest.mark.parametrize("change", ["gone", "disabled", "paused", "keepsMore", "covers"])
+def test_a_deletion_decides_by_the_policy_of_its_moment(start: Start, change: str) -> None:
+    async def story(world: World) -> None:
+        await fill(world, 4)
+        world.fault("error", method="GET", path="restorePointCollections/farshore-", status=503, times=1000)
+        accepted = await world.call("POST", "/copy-policies/daily/run")
+        for _ in range(3):
+            await world.advance(minutes=1)
+        deletions = (await world.get("/operations?kind=restorePointDeletion"))["value"]
+        assert len(deletions) == 2
+        if change == "gone":
+            await world.call("DELETE", "/copy-policies/daily", If_Match="*")
+        else:
+            changes: dict[str, Json] = {
+                "disabled": {"enabled": False},
+                "paused": {"pausedUntil": "2026-12-31T00:00:00Z"},
+                "keepsMore": {"retention": {"keepLast": 10}},
+                "covers": {"selector": {"tags": {"all": {"env": "other"}}}},
+            }
+            base = {"schedule": {"every": "P31D"}, "retention": {"keepLast": 2}}
+            await world.put("daily", policy(**(base | changes[change])))
+        world.app.platform.clear_faults()
+        for one in deletions:
+            ended = await world.until_ended(f"/operations/{one['id']}")
+            assert (ended["status"], ended["error"]["code"]) == ("Canceled", "NoLongerDue")
+        assert deletes(world) == []
+        assert accepted.status == 202
+
+    start(story)
+
+
+def test_no_copy_is_deleted_while_the_setting_is_off(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    def deploy(world: World, retention: str) -> None:
+        monkeypatch.setenv("FARSHORE_RETENTION", retention)
+        world.app.workers.runtime = world.app.workers.assemble()
+
+    async def story(world: World) -> None:
+        before = await fill(world, 4)
+        deploy(world, "off")
+        run = await run_now(world)
+        assert (run["status"], run["counts"]["deletions"]) == ("Succeeded", {"accepted": 0, "done": 0, "refused": 0, "held": 2})
+        deploy(world, "on")
+        accepted = await world.call("POST", "/copy-policies/daily/run")
+        while not (found := (await world.get("/operations?kind=restorePointDeletion"))["value"]):
+            await world.advance(seconds=1)
+        deploy(world, "off")
+        begun = len(deletes(world))
+        for _ in range(6):
+            await world.advance(minutes=10)
+        open_ = [one for one in (await world.get("/operations?kind=restorePointDeletion"))["value"] if one["status"] == "Running"]
+        assert len(open_) >= len(found) - begun - 1
+        assert {one["attention"]["code"] for one in open_} == {"RetentionOff"}
+        held = len(deletes(world))
+        by_a_caller = await world.call("DELETE", f"/restore-point-copies/{before[3]['id']}")
+        assert by_a_caller.status == 202, by_a_caller
+        await world.until_ended(f"/operations/{by_a_caller.body['id']}")
+        assert len(deletes(world)) == held + 1
+        deploy(world, "on")
+        assert (await world.until_ended(f"/copy-policies/daily/runs/{accepted.body['id']}"))["status"] == "Succeeded"
+
+    start(story)
+
+
+@pytest.mark.parametrize("point", [*DELETION_POINTS, *PRUNING_POINTS, "accept.written", "step.ended", "step.sent"])
+def test_a_run_that_prunes_goes_on_where_a_worker_ends(start: Start, point: str) -> None:
+    async def story(world: World) -> None:
+        before = await fill(world, 4)
+        accepted = await world.call("POST", "/copy-policies/daily/run")
+        world.app.points.arm(point)
+        run = await world.until_ended(f"/copy-policies/daily/runs/{accepted.body['id']}")
+        assert (run["status"], run["counts"]["deletions"]) == ("Succeeded", {"accepted": 2, "done": 2, "refused": 0, "held": 0})
+        assert set(deletes(world)) == points(before[:2])
+        assert world.app.points.reached(point)
+
+    start(story)
