@@ -5,24 +5,25 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 import azure.functions as func
 
 from functions.capabilities import load
 from shared.capability import Capability, check_queues, intake_queues, step_queues
-from shared.composition import Runtime, build
-from shared.operations.outside.messages import read_check, read_step
-from shared.operations.outside.receiving import Delivery
 from shared.settings import get_settings
 from shared.web.calls import Endpoint, Handler
 from shared.web.entry import answer
 from shared.web.routes import Route
 
+if TYPE_CHECKING:
+    from shared.composition import Runtime
+
 _STORAGE = "AzureWebJobsStorage"
 _building = asyncio.Lock()
-_runtime: Runtime | None = None
-GetRuntime = Callable[[], Awaitable[Runtime]]
-_Work = Callable[[Runtime, func.QueueMessage, str], Awaitable[None]]
+_runtime: "Runtime | None" = None
+GetRuntime = Callable[[], Awaitable["Runtime"]]
+_Work = Callable[["Runtime", func.QueueMessage, str], Awaitable[None]]
 
 
 def serve(route: Route) -> Callable[[Handler], Endpoint]:
@@ -39,16 +40,18 @@ def endpoints(*modules: ModuleType) -> tuple[Endpoint, ...]:
 class Timer:
     """A timer of the system's: what it runs, named as its function in Azure, and when (NCRONTAB, six fields)."""
 
-    run: Callable[[Runtime], Awaitable[None]]
+    run: "Callable[[Runtime], Awaitable[None]]"
     schedule: str
 
 
-async def runtime() -> Runtime:
+async def runtime() -> "Runtime":
     """Return the process's runtime, with its clock read anew for this invocation."""
     global _runtime  # noqa: PLW0603  # the one place where the process keeps what it has assembled
     if _runtime is None:
         async with _building:
             if _runtime is None:
+                from shared.composition import build  # at the first invocation, not at a cold start
+
                 settings = get_settings()
                 _runtime = await build(settings, load(settings.capabilities))
     await _runtime.clock.refresh()
@@ -103,24 +106,20 @@ def _register_timer(app: func.FunctionApp, of: Timer, assembled: GetRuntime) -> 
     app.timer_trigger(arg_name="timer", schedule=of.schedule, run_on_startup=False, use_monitor=True)(invoke)
 
 
-async def _run_steps(app: Runtime, msg: func.QueueMessage, _queue: str) -> None:
+async def _run_steps(app: "Runtime", msg: func.QueueMessage, _queue: str) -> None:
     """Run the step that is due of each operation that a message names."""
-    message = read_step(msg.get_body().decode("utf-8", "replace"))
-    for operation in message.ids if message else ():
-        await app.runner.run(operation)
-    await app.feed_budgets()
+    await app.run_steps(msg.get_body())
 
 
-async def _run_checks(app: Runtime, msg: func.QueueMessage, _queue: str) -> None:
+async def _run_checks(app: "Runtime", msg: func.QueueMessage, _queue: str) -> None:
     """Check the operations that a message names, side by side."""
-    message = read_check(msg.get_body().decode("utf-8", "replace"))
-    if message is not None:
-        await app.checks.run(message)
-        await app.feed_budgets()
+    await app.run_checks(msg.get_body())
 
 
-async def _receive(app: Runtime, msg: func.QueueMessage, queue: str) -> None:
+async def _receive(app: "Runtime", msg: func.QueueMessage, queue: str) -> None:
     """Carry out a message of another system."""
+    from shared.operations.outside.receiving import Delivery
+
     inserted = msg.insertion_time or datetime.now(UTC)
     inserted = inserted if inserted.tzinfo else inserted.replace(tzinfo=UTC)
     await app.receive(Delivery(queue, str(msg.id or ""), msg.get_body(), inserted, int(msg.dequeue_count or 1)))

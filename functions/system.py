@@ -2,13 +2,12 @@
 
 import sys
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from functions.capabilities import load
 from functions.serve import Timer, endpoints, serve
 from shared.access.principal import not_found
 from shared.access.roles import READ_ROLES, WRITE_ROLES, Role
-from shared.composition import Runtime
 from shared.operations.accepting.resolving import not_in_doubt
 from shared.operations.model.models import Operation
 from shared.operations.outside.events import as_json
@@ -17,6 +16,9 @@ from shared.web.calls import Call, require_kind_role
 from shared.web.health import HealthBody, health_answer
 from shared.web.operations import OPERATION_FILTERS, OperationBody, RejectedMessageBody, ResolveRequest, readable_operations
 from shared.web.routes import Owner, Route
+
+if TYPE_CHECKING:
+    from shared.composition import Runtime
 
 _command = partial(Route, owner=Owner.OPERATION, response=OperationBody, status=202, refusals=(409,))
 _provider = partial(Route, owner=Owner.PROVIDER, response=RejectedMessageBody)
@@ -120,18 +122,18 @@ async def replay_rejected_message(call: Call[None]) -> HttpAnswer:
 ENDPOINTS = endpoints(sys.modules[__name__])
 
 
-async def tick(app: Runtime) -> None:
+async def tick(app: "Runtime") -> None:
     """Find what is due and queue it; a late or doubled tick does no harm."""
     await app.tick.run()
     await app.run_each(app.gauges)
 
 
-async def schedule(app: Runtime) -> None:
+async def schedule(app: "Runtime") -> None:
     """Start what is due of the capabilities' schedules; a slot starts once, however often this fires."""
     await app.run_each(app.timers)
 
 
-async def poison(app: Runtime) -> None:
+async def poison(app: "Runtime") -> None:
     """Drain the poison queues: other systems' messages become rejected messages, internal ones are counted and dropped."""
     await app.poisoned.drain()
 

@@ -7,31 +7,31 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from shared.access.records.tenant import Shape, Tenant
-from shared.access.registry import Registry
-from shared.access.roles import Role
-from shared.clock import Clock, Ids
-from shared.operations.accepting.acceptance import Acceptance
-from shared.operations.accepting.commands import Commands
-from shared.operations.accepting.locks import Locks
-from shared.operations.accepting.resolving import Resolver
 from shared.operations.model.kinds import Kind
-from shared.operations.model.models import Actor
-from shared.operations.model.store import Store
-from shared.operations.outside.intake import Intake
-from shared.operations.running.workflow import Workflow
-from shared.operations.timings import Timings
-from shared.reads.timed import Memo
-from shared.secrets.keeper import Secrets
-from shared.secrets.references import SecretReferences
-from shared.settings import Settings
-from shared.storage.blobs import BlobAccount
-from shared.storage.tables import Storage, Table
-from shared.values.checks import CheckResult
 from shared.web.calls import App, Endpoint
 
 if TYPE_CHECKING:
+    from shared.access.records.tenant import Shape, Tenant
+    from shared.access.registry import Registry
+    from shared.access.roles import Role
     from shared.arm.clients import AzureClients
+    from shared.clock import Clock, Ids
+    from shared.operations.accepting.acceptance import Acceptance
+    from shared.operations.accepting.commands import Commands
+    from shared.operations.accepting.locks import Locks
+    from shared.operations.accepting.resolving import Resolver
+    from shared.operations.model.models import Actor
+    from shared.operations.model.store import Store
+    from shared.operations.outside.intake import Intake
+    from shared.operations.running.workflow import Workflow
+    from shared.operations.timings import Timings
+    from shared.reads.timed import Memo
+    from shared.secrets.keeper import Secrets
+    from shared.secrets.references import SecretReferences
+    from shared.settings import Settings
+    from shared.storage.blobs import BlobAccount
+    from shared.storage.tables import Storage, Table
+    from shared.values.checks import CheckResult
 
 Job = Callable[[], Awaitable[None]]
 """Work that a timer starts; an error of one job does not keep the others from running."""
@@ -41,21 +41,21 @@ Job = Callable[[], Awaitable[None]]
 class Core:
     """What every capability is built from; no capability is in it."""
 
-    settings: Settings
-    clock: Clock
-    ids: Ids
-    storage: Storage
-    blobs: BlobAccount
-    store: Store
-    locks: Locks
-    acceptance: Acceptance
-    commands: Commands
-    registry: Registry
-    registry_table: Table
+    settings: "Settings"
+    clock: "Clock"
+    ids: "Ids"
+    storage: "Storage"
+    blobs: "BlobAccount"
+    store: "Store"
+    locks: "Locks"
+    acceptance: "Acceptance"
+    commands: "Commands"
+    registry: "Registry"
+    registry_table: "Table"
     clients: "AzureClients"
-    secrets: Secrets
-    secret_references: SecretReferences
-    timings: Timings
+    secrets: "Secrets"
+    secret_references: "SecretReferences"
+    timings: "Timings"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +63,8 @@ class MessageCall:
     """One message of an intake queue on its way to its handler; `actor` acts for the queue."""
 
     app: App
-    intake: Intake
-    actor: Actor
+    intake: "Intake"
+    actor: "Actor"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ class Message:
     On a queue whose messages name their kind, all have a `target` but those with `creates`, which have what they create in their body.
     """
 
-    role: Role
+    role: "Role"
     handler: Callable[[MessageCall], Awaitable[None]]
     creates: bool = False
 
@@ -89,7 +89,7 @@ class ReadinessFinding:
     number: int
     name: str
     target: str
-    result: CheckResult
+    result: "CheckResult"
     message: str
     action: str | None = None
 
@@ -104,7 +104,7 @@ class ReadinessReport:
     """What a check found of a tenant, and how the tenant's machines are protected as its vault shows it (None: not known)."""
 
     findings: tuple[ReadinessFinding, ...]
-    shape: Shape | None = None
+    shape: "Shape | None" = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +115,7 @@ class ReadinessCheck:
     """
 
     name: str
-    run: Callable[[Tenant, Memo], Awaitable[ReadinessReport]]
+    run: "Callable[[Tenant, Memo], Awaitable[ReadinessReport]]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,12 +129,12 @@ class Parts:
     """
 
     services: tuple[object, ...] = ()
-    workflows: Mapping[str, Workflow] = field(default_factory=dict)
+    workflows: "Mapping[str, Workflow]" = field(default_factory=dict)
     messages: Mapping[tuple[str, str], Message] = field(default_factory=dict)
     timers: tuple[Job, ...] = ()
     gauges: tuple[Job, ...] = ()
     readiness: tuple[ReadinessCheck, ...] = ()
-    resolvers: Mapping[str, Resolver] = field(default_factory=dict)
+    resolvers: "Mapping[str, Resolver]" = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,7 @@ from shared.operations.model.models import Operation
 from shared.operations.model.store import Store
 from shared.operations.outside import rejected
 from shared.operations.outside.events import Events
-from shared.operations.outside.messages import OUTCOME_QUEUE
+from shared.operations.outside.messages import OUTCOME_QUEUE, read_check, read_step
 from shared.operations.outside.poisoned import PoisonQueues
 from shared.operations.outside.receiving import Delivery, Receiver
 from shared.operations.outside.rejected import RejectedMessages
@@ -137,6 +137,20 @@ class Runtime:
         """Carry out a message of an intake queue, or reject it; raises what may pass, so that the queue delivers it again."""
         dispatch = self.dispatches[delivery.queue]
         await self.receiver.receive(delivery, dispatch.kinds, partial(dispatch.carry_out, self), qualified=dispatch.is_qualified)
+
+    async def run_steps(self, body: bytes) -> None:
+        """Run the step that is due of each operation that a message of a step queue names."""
+        message = read_step(body.decode("utf-8", "replace"))
+        for operation in message.ids if message else ():
+            await self.runner.run(operation)
+        await self.feed_budgets()
+
+    async def run_checks(self, body: bytes) -> None:
+        """Check the operations that a message of a check queue names, side by side."""
+        message = read_check(body.decode("utf-8", "replace"))
+        if message is not None:
+            await self.checks.run(message)
+            await self.feed_budgets()
 
     async def run_each(self, jobs: Sequence[Job]) -> None:
         """Run jobs one after another; an error of one is logged and does not keep the others from running."""

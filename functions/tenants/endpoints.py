@@ -1,11 +1,11 @@
 """Tenants and hosting plans over HTTP: the registry, and readiness."""
 
+from typing import TYPE_CHECKING, Any
+
 from functions.serve import serve
 from shared.access.records.tenant import Backend, TenantKind
 from shared.access.roles import Role
 from shared.tenants.answers import HostingPlanBody, TenantBody, plan_body, tag_of_plan, tag_of_tenant, tenant_body, written_body
-from shared.tenants.documents import TenantDocuments, TenantFilter
-from shared.tenants.hosting_plans import HostingPlanDocuments
 from shared.tenants.mappings.answers import MappingKind, MappingResult, OwnershipMapping
 from shared.tenants.readiness.answers import Readiness
 from shared.tenants.requests import HostingPlanRequest, TenantRequest
@@ -14,6 +14,10 @@ from shared.web.calls import Call
 from shared.web.lists import Paging
 from shared.web.requests import QueryParameter
 from shared.web.routes import Owner, Route
+
+if TYPE_CHECKING:
+    from shared.tenants.documents import TenantDocuments
+    from shared.tenants.hosting_plans import HostingPlanDocuments
 
 _FILTERS = (
     QueryParameter("plan", "Only tenants on this hosting plan.", max_length=63),
@@ -69,16 +73,18 @@ TENANT_READINESS = Route(
 @serve(LIST)
 async def list_tenants(call: Call[None]) -> HttpAnswer:
     """List the tenants that the caller may see, by name."""
+    from shared.tenants.documents import TenantFilter
+
     wanted = TenantFilter(call.query.get("plan"), call.query.get("kind"), call.query.get("backend"))
-    found, last = await call.of(TenantDocuments).page(call.caller, wanted, call.page)
+    found, last = await _tenants(call).page(call.caller, wanted, call.page)
     return call.listed([tenant_body(record, admin=call.caller.is_admin).as_json() for record in found], last)
 
 
 @serve(GET)
 async def get_tenant(call: Call[None]) -> HttpAnswer:
     """Return one tenant; another caller's tenant is answered as one that does not exist."""
-    record = await call.of(TenantDocuments).get(call.caller, call.path["tenant"])
-    usage = await call.of(TenantDocuments).usage(record.tenant) if "include" in call.query and not record.deleted else None
+    record = await _tenants(call).get(call.caller, call.path["tenant"])
+    usage = await _tenants(call).usage(record.tenant) if "include" in call.query and not record.deleted else None
     body = tenant_body(record, usage, admin=call.caller.is_admin)
     return HttpAnswer(200, body.as_json(), {"ETag": tag_of_tenant(record.tenant)})
 
@@ -86,7 +92,7 @@ async def get_tenant(call: Call[None]) -> HttpAnswer:
 @serve(PUT)
 async def put_tenant(call: Call[TenantRequest]) -> HttpAnswer:
     """Create or replace a tenant."""
-    written = await call.of(TenantDocuments).put(call.caller, call.path["tenant"], call.body, call.condition)
+    written = await _tenants(call).put(call.caller, call.path["tenant"], call.body, call.condition)
     body = written_body(written.record, written.warnings).as_json()
     return HttpAnswer(201 if written.created else 200, body, {"ETag": tag_of_tenant(written.record.tenant)})
 
@@ -94,36 +100,36 @@ async def put_tenant(call: Call[TenantRequest]) -> HttpAnswer:
 @serve(DELETE)
 async def delete_tenant(call: Call[None]) -> HttpAnswer:
     """Delete a tenant; its name is never used again."""
-    await call.of(TenantDocuments).delete(call.caller, call.path["tenant"], call.confirmed, call.condition)
+    await _tenants(call).delete(call.caller, call.path["tenant"], call.confirmed, call.condition)
     return HttpAnswer(204)
 
 
 @serve(LIST_PLANS)
 async def list_hosting_plans(call: Call[None]) -> HttpAnswer:
     """List the hosting plans that the caller may see, by name."""
-    found, last = await call.of(HostingPlanDocuments).page(call.caller, call.page)
+    found, last = await _plans(call).page(call.caller, call.page)
     return call.listed([plan_body(record, admin=call.caller.is_admin).as_json() for record in found], last)
 
 
 @serve(GET_PLAN)
 async def get_hosting_plan(call: Call[None]) -> HttpAnswer:
     """Return one hosting plan; for `Admin` with how many tenants are on it, and which cloud is whose."""
-    record = await call.of(HostingPlanDocuments).get(call.caller, call.path["plan"])
-    usage = await call.of(HostingPlanDocuments).usage(record.plan) if call.caller.is_admin else None
+    record = await _plans(call).get(call.caller, call.path["plan"])
+    usage = await _plans(call).usage(record.plan) if call.caller.is_admin else None
     return HttpAnswer(200, plan_body(record, usage, admin=call.caller.is_admin).as_json(), {"ETag": tag_of_plan(record.plan)})
 
 
 @serve(PUT_PLAN)
 async def put_hosting_plan(call: Call[HostingPlanRequest]) -> HttpAnswer:
     """Create or replace a hosting plan."""
-    record, created = await call.of(HostingPlanDocuments).put(call.caller, call.path["plan"], call.body, call.condition)
+    record, created = await _plans(call).put(call.caller, call.path["plan"], call.body, call.condition)
     return HttpAnswer(201 if created else 200, plan_body(record, admin=True).as_json(), {"ETag": tag_of_plan(record.plan)})
 
 
 @serve(DELETE_PLAN)
 async def delete_hosting_plan(call: Call[None]) -> HttpAnswer:
     """Delete a hosting plan that no tenant is on."""
-    await call.of(HostingPlanDocuments).delete(call.caller, call.path["plan"], call.confirmed, call.condition)
+    await _plans(call).delete(call.caller, call.path["plan"], call.confirmed, call.condition)
     return HttpAnswer(204)
 
 
@@ -153,3 +159,15 @@ async def get_readiness(call: Call[None]) -> HttpAnswer:
     from shared.tenants.readiness.runner import ReadinessRunner
 
     return call.ok((await call.of(ReadinessRunner).of(call.tenant, call.app.readiness)).as_json())
+
+
+def _tenants(call: Call[Any]) -> "TenantDocuments":
+    from shared.tenants.documents import TenantDocuments
+
+    return call.of(TenantDocuments)
+
+
+def _plans(call: Call[Any]) -> "HostingPlanDocuments":
+    from shared.tenants.hosting_plans import HostingPlanDocuments
+
+    return call.of(HostingPlanDocuments)

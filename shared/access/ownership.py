@@ -4,16 +4,16 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from shared.access.principal import Principal, require_reach
-from shared.access.registry import Registry
 from shared.access.vaults import cloud_key, vault_key
 from shared.arm.ids import subscription_of
 from shared.errors import ErrorCode, Refused
 
 if TYPE_CHECKING:
+    from shared.access.registry import Registry
     from shared.arm.ids import ResourceId
 
 
-async def owner_of(registry: Registry, resource_id: "ResourceId | str") -> str | None:
+async def owner_of(registry: "Registry", resource_id: "ResourceId | str") -> str | None:
     """Return the name of the tenant that an ARM id belongs to: by its cloud, else its vault, else its subscription.
 
     None is returned where it has no owner, or is no ARM id. Raises `RegistryError` where the registry gives it to two tenants.
@@ -31,7 +31,7 @@ async def owner_of(registry: Registry, resource_id: "ResourceId | str") -> str |
     return found.name if found else None
 
 
-async def is_owned(registry: Registry, tenant: str, resource_id: str) -> bool:
+async def is_owned(registry: "Registry", tenant: str, resource_id: str) -> bool:
     """Return whether a tenant owns what an ARM id names.
 
     What lies in a vault and in no cloud of it, such as a recovery plan, may be that of any tenant which has a cloud in the vault: only its
@@ -42,7 +42,7 @@ async def is_owned(registry: Registry, tenant: str, resource_id: str) -> bool:
     return cloud_key(resource_id) is None and await registry.shares(tenant, resource_id)
 
 
-async def require_still_owned(registry: Registry, tenant: str, ids: Iterable["ResourceId | str"]) -> None:
+async def require_still_owned(registry: "Registry", tenant: str, ids: Iterable["ResourceId | str"]) -> None:
     """Refuse with `OwnerChanged` unless the tenant of an earlier operation owns all that it was about, read without a cache."""
     fresh = registry.uncached()
     for id_ in ids:
@@ -52,7 +52,7 @@ async def require_still_owned(registry: Registry, tenant: str, ids: Iterable["Re
 
 
 async def require_owner(
-    registry: Registry, principal: Principal, resource_id: "ResourceId | str", kind: str, *, target: str | None = None
+    registry: "Registry", principal: Principal, resource_id: "ResourceId | str", kind: str, *, target: str | None = None
 ) -> str:
     """Return the owner of an ARM id that the caller named, or refuse with `NotFound` where it is another tenant's or has no owner.
 

@@ -14,10 +14,10 @@ from shared.copies.deletions.reading import DeletionReads
 from shared.copies.deletions.service import Deletions
 from shared.copies.deletions.workflow import DeletionSteps, deletion_workflow
 from shared.copies.gateway import RestorePointGateway
-from shared.copies.inventory.facts import InventorySource
 from shared.copies.inventory.graph import Graph
 from shared.copies.inventory.listing import Listing
 from shared.copies.inventory.reader import Inventories
+from shared.copies.inventory.sources import InventorySource
 from shared.copies.kinds import CHAINS, COPY, DELETION, LEDGER, POLICIES, RUN, RUNS
 from shared.copies.ledger import Ledger
 from shared.copies.messages import MESSAGES

@@ -4,15 +4,18 @@ A policy: PartitionKey `policies`, RowKey a hash of its vault and its name.
 """
 
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from shared.access.principal import not_found
 from shared.arm.ids import ResourceId
 from shared.failovers.vault.listing import Vault
 from shared.operations.model.identity import short_hash
 from shared.storage.pieces import from_pieces, pieces
-from shared.storage.tables import Table
 from shared.values.documents import Document
+
+if TYPE_CHECKING:
+    from shared.storage.tables import Table
+
 
 _PARTITION = "policies"
 
@@ -32,7 +35,7 @@ P = TypeVar("P", bound=Policy)
 class PolicyStore(Generic[P]):
     """Reads and writes policies of one kind; errors of storage are raised as the SDK raises them."""
 
-    table: Table
+    table: "Table"
     kind: type[P]
 
     async def get(self, vault: str, name: str) -> P | None:

@@ -1,20 +1,23 @@
 """A tenant and a hosting plan as they are answered (docs/design/tenants.md)."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from pydantic.alias_generators import to_camel
 
-from shared.access.plans import PlanRecord
-from shared.access.records.claims import RELEASE_HOLDS
 from shared.access.records.plan import HostingPlan, PlanImage, PlanSize
-from shared.access.records.rows import TenantRecord
 from shared.access.records.tenant import Backend, Quotas, RegisteredCaller, Shape, Tenant, TenantKind, TenantNetwork, TenantSettings
 from shared.clock import from_text, to_text
 from shared.operations.model.models import JsonObject
 from shared.quotas.counting import Dimension
-from shared.quotas.usage import Usage
 from shared.web.conditional import tag_of
+
+if TYPE_CHECKING:
+    from shared.access.plans import PlanRecord
+    from shared.access.records.rows import TenantRecord
+    from shared.quotas.usage import Usage
+
 
 _PRIVATE = {"tenant_id", "callers", "key_vault_url"}
 """Members that a tenant's own reader does not get."""
@@ -120,7 +123,7 @@ def tag_of_plan(plan: HostingPlan) -> str:
     return tag_of(plan.model_dump(mode="json", by_alias=True))
 
 
-def tenant_body(record: TenantRecord, usage: Sequence[Usage] | None = None, *, admin: bool) -> TenantBody:
+def tenant_body(record: "TenantRecord", usage: "Sequence[Usage] | None" = None, *, admin: bool) -> TenantBody:
     """Return a tenant as it is answered, with its usage where that is given; `admin` adds what its own readers do not get."""
     if record.deleted:
         return TenantBody(name=record.tenant.name, display_name=record.tenant.display_name, state="deleted")
@@ -133,20 +136,22 @@ def tenant_body(record: TenantRecord, usage: Sequence[Usage] | None = None, *, a
     return found.model_copy(update={"usage": counted})
 
 
-def written_body(record: TenantRecord, warnings: tuple[str, ...]) -> TenantBody:
+def written_body(record: "TenantRecord", warnings: tuple[str, ...]) -> TenantBody:
     """Return the answer to a PUT: the tenant, when it is in effect everywhere, and what looks wrong."""
+    from shared.access.records.claims import RELEASE_HOLDS
+
     updated = from_text(record.updated_at) if record.updated_at else None
     effective = to_text(updated + RELEASE_HOLDS) if updated else None
     return tenant_body(record, admin=True).model_copy(update={"effective_at": effective, "warnings": warnings})
 
 
-def plan_body(record: PlanRecord, usage: PlanUsage | None = None, *, admin: bool) -> HostingPlanBody:
+def plan_body(record: "PlanRecord", usage: PlanUsage | None = None, *, admin: bool) -> HostingPlanBody:
     """Return a hosting plan as it is answered, with its usage where that is given."""
     body = record.plan.model_dump(mode="json", by_alias=True) | _written(record, admin=admin)
     return HostingPlanBody.model_validate(body | (usage.as_json() if usage is not None else {}))
 
 
-def _written(record: TenantRecord | PlanRecord, *, admin: bool) -> JsonObject:
+def _written(record: "TenantRecord | PlanRecord", *, admin: bool) -> JsonObject:
     """Return when a document was written, and for `admin` by whom."""
     body: JsonObject = {"createdAt": record.created_at, "lastUpdatedAt": record.updated_at}
     return body | ({"updatedBy": record.updated_by} if admin else {})

@@ -9,6 +9,9 @@ from shared.arm.reading import own_id, resource_id
 from shared.values.reading import Json, an_object, last_segment, member, moment, objects, text, texts, whole
 from shared.virtual_machines.rules.power import PowerFacts, PowerState, Provisioning
 
+LABEL_TAG = "farshore-label"
+"""The tag of an availability set: the deployment's label."""
+
 SLOT_TAG = "farshore-slot"
 OWN_TAGS = "farshore-"
 """The prefix of the tags that Farshore writes; answers leave them out."""

@@ -1,6 +1,7 @@
 """What answers show of services, deployments, sizes, networks, images and disks (docs/design/virtual-machines.md, "Answers")."""
 
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from pydantic import Field
 
@@ -8,10 +9,13 @@ from shared.arm.reading import own_id, resource_id
 from shared.moments import Moment
 from shared.values.documents import Document
 from shared.values.reading import Json, an_object, last_segment, moment, objects, text, texts, whole
-from shared.virtual_machines.creation.context import LABEL_TAG, BalancerFacts, SetFacts
-from shared.virtual_machines.facts import MachineFacts, settled, shown_tags, tags_of
+from shared.virtual_machines.facts import LABEL_TAG, MachineFacts, settled, shown_tags, tags_of
 from shared.virtual_machines.rules.power import PowerState, Provisioning
-from shared.virtual_machines.rules.sizes import OfferedSize
+
+if TYPE_CHECKING:
+    from shared.virtual_machines.creation.context import BalancerFacts, SetFacts
+    from shared.virtual_machines.rules.sizes import OfferedSize
+
 
 DESCRIPTION_TAG = "farshore-description"
 CATEGORY_TAG = "farshore-category"
@@ -168,7 +172,12 @@ def description_tags(description: str) -> dict[str, str]:
     return {f"{DESCRIPTION_TAG}-{number}": part for number, part in enumerate(parts)}
 
 
-def deployment_of(found: SetFacts, machines: tuple[MachineFacts, ...], balancer: BalancerFacts | None, public_ip: str | None) -> Deployment:
+def deployment_of(
+    found: "SetFacts",
+    machines: tuple[MachineFacts, ...],
+    balancer: "BalancerFacts | None",
+    public_ip: str | None,
+) -> Deployment:
     """Return a deployment with its machines and ports."""
     name, service = last_segment(found.id), found.id.split("/")[4]
     ports = balancer.ports if balancer is not None else ()
@@ -203,7 +212,7 @@ def status_of(machines: tuple[MachineFacts, ...]) -> DeploymentStatus:
     return DeploymentStatus.RUNNING if True in running else DeploymentStatus.STOPPED
 
 
-def size_of(offered: OfferedSize) -> Size:
+def size_of(offered: "OfferedSize") -> Size:
     """Return a size with Azure's figures."""
     facts = offered.facts
     return Size(

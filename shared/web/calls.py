@@ -5,19 +5,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from shared.access.principal import Principal, not_found, require
-from shared.access.records.tenant import Tenant
-from shared.access.registry import Registry
 from shared.access.roles import Role
-from shared.clock import Clock, Ids
 from shared.errors import ErrorCode, Refused
 from shared.operations.model.identity import is_operation_id, operation_id
 from shared.operations.model.kinds import Kind, Kinds
-from shared.operations.model.lists import Lists, Query
 from shared.operations.model.models import JsonObject, Operation
-from shared.operations.model.store import Store
-from shared.operations.outside.intake import Intake
-from shared.operations.outside.rejected import RejectedMessages
-from shared.settings import Settings
 from shared.web.answers import HttpAnswer, accepted
 from shared.web.conditional import Condition
 from shared.web.documents import wrong
@@ -25,11 +17,19 @@ from shared.web.lists import Page, page_body, read_page
 from shared.web.routes import Route
 
 if TYPE_CHECKING:
+    from shared.access.records.tenant import Tenant
+    from shared.access.registry import Registry
     from shared.access.tokens import TokenVerifier
     from shared.capability import ReadinessCheck
+    from shared.clock import Clock, Ids
     from shared.operations.accepting.commands import Commands
     from shared.operations.accepting.message_keys import MessageKeys
     from shared.operations.accepting.resolving import Resolver
+    from shared.operations.model.lists import Lists
+    from shared.operations.model.store import Store
+    from shared.operations.outside.intake import Intake
+    from shared.operations.outside.rejected import RejectedMessages
+    from shared.settings import Settings
 
 B = TypeVar("B")
 S = TypeVar("S")
@@ -39,17 +39,17 @@ class App(Protocol):
     """The assembled app, as far as requests and messages need it."""
 
     @property
-    def settings(self) -> Settings:
+    def settings(self) -> "Settings":
         """The settings of the process."""
         ...
 
     @property
-    def clock(self) -> Clock:
+    def clock(self) -> "Clock":
         """Azure's time and the machine's."""
         ...
 
     @property
-    def ids(self) -> Ids:
+    def ids(self) -> "Ids":
         """Where request ids come from."""
         ...
 
@@ -59,7 +59,7 @@ class App(Protocol):
         ...
 
     @property
-    def registry(self) -> Registry:
+    def registry(self) -> "Registry":
         """The tenant registry."""
         ...
 
@@ -69,12 +69,12 @@ class App(Protocol):
         ...
 
     @property
-    def store(self) -> Store:
+    def store(self) -> "Store":
         """The operations."""
         ...
 
     @property
-    def lists(self) -> Lists:
+    def lists(self) -> "Lists":
         """Lists of operations."""
         ...
 
@@ -94,7 +94,7 @@ class App(Protocol):
         ...
 
     @property
-    def rejected(self) -> RejectedMessages:
+    def rejected(self) -> "RejectedMessages":
         """Messages that could not be accepted."""
         ...
 
@@ -134,7 +134,7 @@ class Call(Generic[B]):
     condition: Condition = field(default_factory=Condition)
     authorization: str | None = field(default=None, repr=False)
     found_operation: Operation | None = None
-    found_tenant: Tenant | None = None
+    found_tenant: "Tenant | None" = None
 
     @property
     def caller(self) -> Principal:
@@ -151,7 +151,7 @@ class Call(Generic[B]):
         return self.found_operation
 
     @property
-    def tenant(self) -> Tenant:
+    def tenant(self) -> "Tenant":
         """The tenant that the path names (`Owner.TENANT`); raises `LookupError` on other routes."""
         if self.found_tenant is None:
             raise LookupError(f"{self.route.path} names no tenant")
@@ -196,6 +196,8 @@ class Call(Generic[B]):
     async def list_operations(self, kind: Kind, filters: Mapping[str, str], view: Callable[[Operation], JsonObject]) -> HttpAnswer:
         """Return a page of the operations of a kind that the caller may see; `filters` are values that list rows carry."""
         tenant = None if self.caller.is_admin else self.caller.tenant
+        from shared.operations.model.lists import Query
+
         page = self.page
         found = await self.app.lists.page(Query(tenant, (kind.name,), self.query.get("status"), filters), page.top, page.after)
         return self.listed([view(operation) for operation in found.operations], found.last)
@@ -229,7 +231,7 @@ async def find_operation(app: App, caller: Principal, kind: Kind | None, name: s
     return found
 
 
-async def find_tenant(app: App, caller: Principal, name: str) -> Tenant:
+async def find_tenant(app: App, caller: Principal, name: str) -> "Tenant":
     """Return the tenant of a name; refuses with `NotFound` where it is not there or not the caller's to see."""
     tenant = await app.registry.by_name(name) if caller.reaches(name) else None
     if tenant is None:
@@ -245,7 +247,7 @@ def require_kind_role(app: App, caller: Principal, operation: Operation, *, writ
         require(caller, Role.ADMIN)
 
 
-async def find_by_message(app: App, kind: Kind, intake: Intake) -> Operation:
+async def find_by_message(app: App, kind: Kind, intake: "Intake") -> Operation:
     """Return the operation that a message is about: by its id, or by the id of the message that created it.
 
     Refuses with `NotFound`, and with `AmbiguousName` where messages of that id created operations of several tenants and it names none.

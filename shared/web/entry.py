@@ -11,7 +11,6 @@ from pydantic import BaseModel
 from shared import telemetry
 from shared.access.principal import Principal, require, require_any, require_person
 from shared.access.roles import Role
-from shared.access.tokens import challenge
 from shared.clock import RandomIds
 from shared.errors import ErrorCode, Refused
 from shared.operations.model.models import JsonObject
@@ -51,6 +50,8 @@ async def answer(request: "func.HttpRequest", runtime: Callable[[], Awaitable[Ap
         log.info("request %s refused: %s", request_id, refused.code, extra={"request": request_id, "code": str(refused.code)})
         result = refusal(refused)
         if refused.code is ErrorCode.UNAUTHENTICATED:
+            from shared.access.tokens import challenge
+
             result = result.with_headers({"WWW-Authenticate": challenge(request.headers.get("authorization"), str(refused))})
     except Exception as error:
         log.exception("request %s failed", request_id, extra={"request": request_id})

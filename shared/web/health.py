@@ -4,7 +4,7 @@ import logging
 import platform
 from importlib.metadata import version
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from shared.clock import to_text
 from shared.errors import ErrorCode, Refused
@@ -17,6 +17,8 @@ _log = logging.getLogger(__name__)
 
 class HealthBody(BaseModel):
     """Whether work can be accepted; `details` only for the provider's `Admin`."""
+
+    model_config = ConfigDict(defer_build=True)
 
     status: str = Field(description="up or down", json_schema_extra={"enum": ["up", "down"]})
     details: dict[str, object] | None = None

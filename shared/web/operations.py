@@ -3,7 +3,7 @@
 `shared.operations.outside.events.as_json` writes the body of an operation.
 """
 
-from typing import Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic.alias_generators import to_camel
@@ -12,12 +12,15 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 from shared.access.principal import not_found
 from shared.access.roles import Role
 from shared.operations.accepting.resolving import Resolution, ResolvedAs
-from shared.operations.model.lists import Query
 from shared.operations.model.models import Status
 from shared.values.nulls import without_nulls
 from shared.web.calls import Call
 from shared.web.documents import wrong
 from shared.web.requests import QueryParameter
+
+if TYPE_CHECKING:
+    from shared.operations.model.lists import Query
+
 
 OPERATION_FILTERS = (
     QueryParameter("status", "Operations in this state only.", values=tuple(str(status) for status in Status)),
@@ -30,6 +33,8 @@ OPERATION_FILTERS = (
 class ErrorDetail(BaseModel):
     """An error of the Azure REST API guidelines."""
 
+    model_config = ConfigDict(defer_build=True)
+
     code: str = Field(description="The error code, for programs.")
     message: str = Field(description="What failed and what to do, for people.")
     target: str | None = Field(None, description="The field, header or resource that the error is about.")
@@ -39,12 +44,16 @@ class ErrorDetail(BaseModel):
 class ErrorBody(BaseModel):
     """The body of every answer that is no success."""
 
+    model_config = ConfigDict(defer_build=True)
+
     error: ErrorDetail
     plan: dict[str, object] | None = Field(None, description="With PlanChanged: the new plan.")
 
 
 class AttentionBody(BaseModel):
     """Why a person must look."""
+
+    model_config = ConfigDict(defer_build=True)
 
     code: str
     message: str
@@ -113,11 +122,13 @@ class RejectedMessageBody(BaseModel):
     replayed_as: str | None
 
 
-async def readable_operations(call: Call[Any]) -> Query:
+async def readable_operations(call: Call[Any]) -> "Query":
     """Return what the caller may read of the operations that a list asks for; of kinds that it may not read, none.
 
     Refuses with `InvalidRequest` a kind that this app does not serve, with `NotFound` a tenant that the caller does not reach.
     """
+    from shared.operations.model.lists import Query
+
     app, caller, kind, tenant = call.app, call.caller, call.query.get("kind"), call.query.get("tenant")
     if kind is not None and not app.kinds.serves(kind):
         raise wrong("kind", f"This must be one of {', '.join(sorted(app.kinds.by_name))}.")

@@ -6,10 +6,13 @@ The row is inserted if it is absent, so that two tenants never both own a subscr
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from shared.operations.model.identity import short_hash
-from shared.storage.tables import Conflict, Found, Table
+
+if TYPE_CHECKING:
+    from shared.storage.tables import Found, Table
+
 
 TABLE: Final = "azurePackSubscriptions"
 
@@ -38,7 +41,7 @@ class MappedSubscription:
 class AzurePackSubscriptions:
     """Reads and writes the rows. Errors of storage are raised as the SDK raises them."""
 
-    def __init__(self, table: Table) -> None:
+    def __init__(self, table: "Table") -> None:
         self._table = table
 
     async def get(self, installation: str, subscription: str) -> MappedSubscription | None:
@@ -56,6 +59,8 @@ class AzurePackSubscriptions:
         await self._table.upsert(
             {"PartitionKey": f"tenant|{short_hash(mapped.tenant)}", "RowKey": f"{partition}|{row}", "v": 1, **_names(entity)}
         )
+        from shared.storage.tables import Conflict
+
         try:
             await self._table.insert(entity)
         except Conflict:
@@ -100,7 +105,7 @@ def _key(installation: str, subscription: str) -> tuple[str, str]:
     return f"installation|{installation}", subscription.lower()
 
 
-def _read(found: Found) -> MappedSubscription:
+def _read(found: "Found") -> MappedSubscription:
     text = {name: str(found.entity.get(name) or "") for name in ("id", "installation", "tenant", "name", "access", "orderedAs")}
     return MappedSubscription(
         text["id"], text["installation"], text["tenant"], text["name"], Access(text["access"]), text["orderedAs"] or None

@@ -4,22 +4,15 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import StrEnum
 
 from shared.arm.ids import ResourceId
 from shared.arm.reading import id_key, own_id
 from shared.copies.copying.rules.naming import source_collection_id
 from shared.copies.facts import VirtualMachineFacts, region_of
+from shared.copies.inventory.sources import InventorySource
 from shared.copies.policies.coverage import Machine
 from shared.errors import Problem
 from shared.values.reading import Json, an_object, objects, same_text, text
-
-
-class InventorySource(StrEnum):
-    """How an inventory was read."""
-
-    RESOURCE_GRAPH = "resourceGraph"
-    LISTING = "listing"
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 
 from shared.clock import Clock
 from shared.copies.gateway import GraphPage, ListedResource, RestorePointGateway
-from shared.copies.inventory.facts import Documents, Inventory, InventorySource, inventory_of
+from shared.copies.inventory.facts import Documents, Inventory, inventory_of
 from shared.copies.inventory.listing import missing_subscriptions
+from shared.copies.inventory.sources import InventorySource
 from shared.errors import Problem
 from shared.values.reading import Json, same_text, text
 

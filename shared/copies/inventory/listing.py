@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from shared.arm.reading import id_key, own_id
 from shared.clock import Clock
 from shared.copies.gateway import ListedResource, RestorePointGateway
-from shared.copies.inventory.facts import Documents, Inventory, InventorySource, disk_keys, inventory_of
+from shared.copies.inventory.facts import Documents, Inventory, disk_keys, inventory_of
+from shared.copies.inventory.sources import InventorySource
 from shared.errors import CallFailure, Problem
 from shared.values.reading import Json
 

@@ -5,14 +5,18 @@ The id of an event is made of its content, so that a consumer recognises one tha
 
 import json
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from shared import telemetry
 from shared.clock import Clock, to_text
 from shared.operations.model.kinds import Kinds
 from shared.operations.model.models import JsonObject, Operation
 from shared.operations.outside.messages import OUTCOME_QUEUE
-from shared.storage.tables import Queues
 from shared.telemetry import Metric
+
+if TYPE_CHECKING:
+    from shared.storage.tables import Queues
+
 
 PREFIX = "farshore"
 _LARGEST_BODY = 24 * 1024
@@ -23,7 +27,7 @@ _BODY_START = 4 * 1024
 class Events:
     """Sends events. `base_url` is the scheme and host under which the app is reached, without a trailing slash."""
 
-    queues: Queues
+    queues: "Queues"
     kinds: Kinds
     clock: Clock
     base_url: str

@@ -10,7 +10,7 @@ import json
 import re
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from shared.clock import Clock, from_text, to_text
 from shared.errors import ErrorCode, Problem, Refused
@@ -18,7 +18,10 @@ from shared.operations.crash_points import crash_point
 from shared.operations.model.identity import inverted, short_hash
 from shared.operations.model.models import JsonObject
 from shared.operations.outside.events import Events
-from shared.storage.tables import Change, Conflict, Found, Queues, Table
+
+if TYPE_CHECKING:
+    from shared.storage.tables import Found, Queues, Table
+
 
 TABLE = "rejected"
 _PARTITION = "rejected"
@@ -69,8 +72,8 @@ class RejectedMessage:
 class RejectedMessages:
     """Keeps, lists and replays rejected messages."""
 
-    table: Table
-    queues: Queues
+    table: "Table"
+    queues: "Queues"
     events: Events
     clock: Clock
 
@@ -105,6 +108,8 @@ class RejectedMessages:
             "altered": altered,
             **_body_pieces(body),
         }
+        from shared.storage.tables import Conflict
+
         try:
             await self.table.insert(entity)
         except Conflict:
@@ -136,6 +141,8 @@ class RejectedMessages:
         found = await self.table.get(_PARTITION, rejected) if rejected.isalnum() else None
         if found is None:
             raise Refused(ErrorCode.NOT_FOUND, "The rejected message was not found.", target=rejected)
+        from shared.storage.tables import Change, Conflict
+
         kept = _read(found)
         if kept.replayed_as is not None:
             raise Refused(ErrorCode.ALREADY_REPLAYED, f"It was replayed already, as {kept.replayed_as}.", target=rejected)
@@ -210,7 +217,7 @@ def _body_pieces(body: str) -> dict[str, Any]:
     return {f"body{index}": part for index, part in enumerate(parts)} | {"body": len(parts)}
 
 
-def _read(found: Found) -> RejectedMessage:
+def _read(found: "Found") -> RejectedMessage:
     entity = found.entity
     body = b"".join(entity[f"body{index}"] for index in range(entity["body"]))
     return RejectedMessage(

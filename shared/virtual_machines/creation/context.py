@@ -7,16 +7,12 @@ from shared.access.records.plan import HostingPlan
 from shared.arm.ids import ResourceId
 from shared.arm.reading import own_id, resource_id
 from shared.values.reading import Json, an_object, objects, text, texts, whole
-from shared.virtual_machines.facts import SLOT_TAG, tags_of
+from shared.virtual_machines.facts import LABEL_TAG, SLOT_TAG, tags_of
 from shared.virtual_machines.resource_manager.catalogue import ImageFacts, Region
 from shared.virtual_machines.rules.ports import OpenPort, Protocol
 
 FOR_TAG = "farshore-for"
 """The tag of a balancer: the ARM id of the availability set or the machine whose ports it has."""
-
-
-LABEL_TAG = "farshore-label"
-"""The tag of an availability set: the deployment's label."""
 
 
 @dataclass(frozen=True, slots=True)

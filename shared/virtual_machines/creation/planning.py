@@ -6,9 +6,9 @@ from typing import Any, Final
 
 from shared.arm.ids import ResourceId
 from shared.virtual_machines.creation.checks import DEFAULT_OS_SKU, os_type_of, size_of
-from shared.virtual_machines.creation.context import FOR_TAG, LABEL_TAG, CreationContext
+from shared.virtual_machines.creation.context import FOR_TAG, CreationContext
 from shared.virtual_machines.creation.pieces import OPERATION_TAG, TENANT_TAG, Piece
-from shared.virtual_machines.facts import SLOT_TAG
+from shared.virtual_machines.facts import LABEL_TAG, SLOT_TAG
 from shared.virtual_machines.requests.machine import BlobSource, CreateMachine, DataDisk, DiskSource, Port
 from shared.virtual_machines.rules.disks import assign_luns, is_zone_redundant
 from shared.virtual_machines.rules.leftovers import Part

@@ -20,10 +20,9 @@ from shared.operations.running.claims import Claim
 from shared.operations.running.effects import Absent, Effect, Started
 from shared.operations.running.outcomes import End, Next, Outcome, Wait
 from shared.operations.timings import Timings
-from shared.virtual_machines.creation.context import LABEL_TAG
 from shared.virtual_machines.creation.pieces import OPERATION_TAG, TENANT_TAG, Piece, PiecesDetail
 from shared.virtual_machines.creation.planning import LATER
-from shared.virtual_machines.facts import MachineFacts, tags_of
+from shared.virtual_machines.facts import LABEL_TAG, MachineFacts, tags_of
 from shared.virtual_machines.gateway import Gateways, MachineGateway
 from shared.virtual_machines.listed import CATEGORY_TAG, SIZE_TAG, description_tags
 from shared.virtual_machines.requests.changes import Capture, CreateImage, CreateService

@@ -2,7 +2,7 @@
 
 from pydantic import ConfigDict
 
-from shared.copies.inventory.facts import InventorySource
+from shared.copies.inventory.sources import InventorySource
 from shared.errors import ProblemJson
 from shared.moments import StoredMoment
 from shared.values.documents import Document
