@@ -15,7 +15,7 @@ from shared.copies.inventory.facts import InventorySource
 from shared.copies.inventory.graph import Graph
 from shared.copies.inventory.listing import Listing
 from shared.copies.inventory.reader import Inventories
-from shared.copies.kinds import CHAINS, COPY, LEDGER, POLICIES, RUN, RUNS
+from shared.copies.kinds import CHAINS, COPY, LEDGER, POLICIES, PROTECTION, RUN, RUNS
 from shared.copies.ledger import Ledger
 from shared.copies.messages import MESSAGES
 from shared.copies.policies.management.looks import Looks
@@ -33,6 +33,10 @@ from shared.copies.policies.runs.workflow import RunSteps, run_workflow
 from shared.copies.policy_messages import POLICY_MESSAGES
 from shared.copies.protection.gauges import CopyGauges
 from shared.copies.protection.newest import Newest
+from shared.copies.protection.pages import ProtectionPages
+from shared.copies.protection.records.store import ProtectionStore
+from shared.copies.protection.rounds import UNTIL_WRITTEN, ProtectionRounds
+from shared.copies.protection.usable import LedgerReader
 from shared.copies.retention.pruning import prune_nothing
 
 
@@ -43,19 +47,24 @@ def assemble(core: Core) -> Parts:
     ledger = Ledger(core.storage.table(LEDGER), core.store, core.clock, core.ids)
     superseding = Superseding(chains, core.store, core.commands)
     sources = SourceSteps(gateway, chains, ledger, core.locks, superseding, core.clock, core.timings)
-    steps = CopySteps(sources, gateway, chains, Turns(chains, gateway, core.clock), ledger, core.clock, core.timings)
+    protection = ProtectionStore(core.storage.table(PROTECTION))
+
+    async def copy_ended(tenant: str, operation: str) -> None:
+        await protection.note_copy(tenant, operation, core.clock.now())
+
+    steps = CopySteps(sources, gateway, chains, Turns(chains, gateway, core.clock), ledger, core.clock, core.timings, copy_ended)
     gauges = CopyGauges(core.store, Newest(core.storage.table(LEDGER)), core.clock)
 
     copies = Copies(core.acceptance, core.commands, gateway, chains, ledger, core.registry)
-    policies = _policies(core, gateway, copies, ChainForecasts(ledger, chains, core.store, core.clock))
+    policies = _policies(core, gateway, copies, ChainForecasts(ledger, chains, core.store, core.clock), protection)
 
     async def record_gauges() -> None:
         await gauges.record(core.registry.each())
 
     return Parts(
-        services=(copies, policies.documents, policies.runs, policies.plans),
+        services=(copies, policies.documents, policies.runs, policies.plans, policies.pages),
         workflows={COPY.name: copy_workflow(steps), RUN.name: run_workflow(policies.steps)},
-        timers=(policies.slots.run,),
+        timers=(policies.slots.run, policies.rounds.run),
         gauges=(record_gauges,),
         messages=MESSAGES | POLICY_MESSAGES,
     )
@@ -70,6 +79,8 @@ class _PolicyParts:
     steps: RunSteps
     plans: Plans
     slots: Slots
+    pages: ProtectionPages
+    rounds: ProtectionRounds
 
 
 def _inventories(core: Core, gateway: RestorePointGateway) -> Inventories:
@@ -78,17 +89,28 @@ def _inventories(core: Core, gateway: RestorePointGateway) -> Inventories:
     return Inventories(core.registry, gateway, Listing(gateway, core.clock), graph)
 
 
-def _policies(core: Core, gateway: RestorePointGateway, copies: Copies, forecasts: ChainForecasts) -> _PolicyParts:
+def _policies(
+    core: Core, gateway: RestorePointGateway, copies: Copies, forecasts: ChainForecasts, protection: ProtectionStore
+) -> _PolicyParts:
     store, items = PolicyStore(core.storage.table(POLICIES), core.ids), RunItems(core.storage.table(RUNS))
-    deciding = Deciding(store, _inventories(core, gateway))
+    inventories = _inventories(core, gateway)
+    deciding = Deciding(store, inventories)
     looks = Looks(gateway, core.registry, deciding)
     children = Children(copies, core.store)
     trail = PolicyTrail(AuditTrails(core.storage.table(AUDIT), core.blobs.write_once(AUDIT), core.clock))
     plans = Plans(deciding, forecasts, core.clock, core.settings.budget_share)
+
+    async def changed(tenant: str) -> None:
+        await protection.note_tenant(tenant, core.clock.now() + UNTIL_WRITTEN, changed=True)
+
     return _PolicyParts(
-        documents=Policies(store, looks, plans, trail, core.registry, core.store, core.clock, core.ids),
+        documents=Policies(store, looks, plans, trail, core.registry, core.store, core.clock, core.ids, changed),
         runs=Runs(store, items, deciding, core.acceptance, core.store, trail),
         steps=RunSteps(store, items, deciding, children, prune_nothing, core.locks, core.clock, core.settings.budget_share),
         plans=plans,
         slots=Slots(store, core.acceptance, core.registry, core.clock),
+        pages=ProtectionPages(protection, store, items, core.store, core.registry, core.clock),
+        rounds=ProtectionRounds(
+            protection, LedgerReader(core.storage.table(LEDGER)), store, inventories, core.registry, core.store, core.events, core.clock
+        ),
     )

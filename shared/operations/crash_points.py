@@ -43,6 +43,9 @@ REGISTRY_POINTS: Final = ("registry.claimed", "registry.written", "registry.rele
 RUN_POINTS: Final = ("slot.accepted", "run.itemsWritten", "run.childAccepted", "copy.pointFound")
 """The points of a run of a copy policy, beside those of its operation."""
 
+PROTECTION_POINTS: Final = ("protection.written", "protection.told")
+"""The points of the beginning and end of a breach."""
+
 _folder = os.environ.get("FARSHORE_CRASH_POINT", "")
 
 
