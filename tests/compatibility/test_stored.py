@@ -159,7 +159,7 @@ def test_the_request_that_was_left_in_its_queue_is_carried_out(ended: Ended) -> 
 def test_nothing_is_left_over(ended: Ended) -> None:
     active = [row["RowKey"] for row in ended.rows("operations") if row["RowKey"].startswith(("a|", "d|"))]
     assert active == [f"a|{newer(ended.resumed.stored.names)}"]
-    assert ended.rows("locks") == []
+    assert [row for row in ended.rows("locks") if row["PartitionKey"] != "daily"] == []  # the mark of a job that runs once a day
     assert [row["RowKey"] for row in ended.rows("chains") if row["RowKey"] != "head"] == []
     assert [json.loads(row["head"])["current"] for row in ended.rows("chains")] == [None] * len(ended.rows("chains"))
 

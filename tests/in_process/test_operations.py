@@ -66,7 +66,8 @@ def test_operations_are_listed_with_their_filters(stack: Running, contoso: Calle
     listed = contoso.get("/operations", top=1, kind="restorePointCopy").body["value"]
     assert listed == [contoso.get(f"/operations/{copy}").body]
     assert set(listed[0]) == {
-        "id", "kind", "tenant", "status", "step", "percentComplete", "attention", "createdAt", "lastUpdatedAt", "resourceLocation", "error",
+        "id", "kind", "tenant", "status", "step", "percentComplete", "action", "result", "attention", "createdAt", "lastUpdatedAt",
+        "resourceLocation", "error",
     }  # fmt: skip
     assert listed[0]["resourceLocation"] == f"{stack.api}{START}/{copy}"
     stack.until_ended(contoso, f"/operations/{copy}")

@@ -3,9 +3,9 @@
 Both are views of the stored documents, which keep the members that a newer version wrote.
 """
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer
+from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, SerializerFunctionWrapHandler, model_serializer
 from pydantic.alias_generators import to_camel
 
 from shared.arm.ids import ResourceId
@@ -14,6 +14,7 @@ from shared.copies.copying.rules.waits import Waiting
 from shared.errors import ProblemJson
 from shared.moments import StoredMoment
 from shared.values.absence import AbsenceJson
+from shared.values.documents import without_null
 from shared.values.stored import StoredView
 
 
@@ -68,6 +69,10 @@ class DetailOfSource(_Part):
     region: str | None = None
     taken_at: StoredMoment | None = None
     consistency_mode: ConsistencyMode | None = None
+
+    @model_serializer(mode="wrap")
+    def _without_absent_mode(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return without_null(handler(self), "consistencyMode")  # a row of an earlier version is written as it was
 
 
 class DetailOfTarget(_Part):

@@ -71,7 +71,7 @@ class CreationReader:
             self.catalogue.locations(place.subscription_id),
             self.catalogue.region(place.subscription_id, region),
             self.resources.get(machine),
-            self._network(subnet),
+            self._network(tenant, subnet, region),
         )
         image, os_disk, disks, sets = await asyncio.gather(
             self.image(tenant, plan, place, region, request),
@@ -136,13 +136,16 @@ class CreationReader:
         body = await self.resources.get(disk)
         return DiskFacts.from_arm(body) if body is not None else None
 
-    async def _network(self, subnet: str | None) -> tuple[Json, str | None]:
-        """Return a subnet's document and the region of its network; an empty one and None where it does not exist."""
-        if subnet is None:
+    async def _network(self, tenant: Tenant, subnet: str | None, region: str) -> tuple[Json, str | None]:
+        """Return a subnet's document and its region; an empty one and None where it does not exist.
+
+        The region is the registry's. Of another subnet Azure alone knows it: its network may not be read, and Azure refuses a wrong one.
+        """
+        body = await self.resources.get(ResourceId.parse(subnet)) if subnet is not None else None
+        if subnet is None or body is None:
             return {}, None
-        found = ResourceId.parse(subnet)
-        network, body = await asyncio.gather(self.resources.get(found.parent or found), self.resources.get(found))
-        return an_object(body or {}, "properties"), _region(network) if network is not None and body is not None else None
+        registered = next((one.region for one in tenant.networks if same_text(one.subnet_id, subnet)), region)
+        return an_object(body, "properties"), registered
 
     async def _sets(self, place: Place, request: CreateMachine) -> tuple[SetFacts, ...]:
         if request.deployment is None:
