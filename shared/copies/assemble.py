@@ -53,7 +53,7 @@ def assemble(core: Core) -> Parts:
         await protection.note_copy(tenant, operation, core.clock.now())
 
     steps = CopySteps(sources, gateway, chains, Turns(chains, gateway, core.clock), ledger, core.clock, core.timings, copy_ended)
-    gauges = CopyGauges(core.store, Newest(core.storage.table(LEDGER)), core.clock)
+    gauges = CopyGauges(core.store, Newest(core.storage.table(LEDGER)), protection, core.clock)
 
     copies = Copies(core.acceptance, core.commands, gateway, chains, ledger, core.registry)
     policies = _policies(core, gateway, copies, ChainForecasts(ledger, chains, core.store, core.clock), protection)

@@ -7,7 +7,7 @@
     due                  {moment}|c|{operation}           a copy that has ended, or was deleted
     due                  {moment}|t|{tenant}|{reason}     a tenant whose inventory is to be read
 
-A change of a state and of the counts is one transaction. An entry of the index is a hint: it is written before what it is about, and deleted
+A change of a state and of the counts is one transaction. An entry of the index is a hint: it is written before what it is about and deleted
 once everything that follows from it is done, so that another process goes on where one ends in between.
 """
 
