@@ -43,7 +43,7 @@ REGISTRY_POINTS: Final = ("registry.claimed", "registry.written", "registry.rele
 RUN_POINTS: Final = ("slot.accepted", "run.itemsWritten", "run.childAccepted", "copy.pointFound")
 """The points of a run of a copy policy, beside those of its operation."""
 
-PROTECTION_POINTS: Final = ("protection.written", "protection.told")
+PROTECTION_POINTS: Final = ("protection.written", "protection.sent")
 """The points of the beginning and end of a breach."""
 
 _folder = os.environ.get("FARSHORE_CRASH_POINT", "")

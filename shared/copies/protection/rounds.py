@@ -188,7 +188,7 @@ class ProtectionRounds:
         for notice in record.notices:
             data = notice_body(record, notice, self.clock.now()).as_json()
             await self.events.publish_protection(notice.id, notice.kind.value, record.tenant, data)
-        crash_point("protection.told")
+        crash_point("protection.sent")
         sent = {notice.id for notice in record.notices}
         if before is None:
             return None

@@ -39,7 +39,7 @@ async def look(world: World, minutes: int = 2) -> None:
         await world.advance(minutes=1)
 
 
-def told(world: World) -> list[tuple[str, str]]:
+def sent(world: World) -> list[tuple[str, str]]:
     """Return the type and id of each event of protection."""
     events = [one for one in world.take_events() if one["type"].startswith("farshore.protection.")]
     return [(one["type"].rpartition(".")[2], one["id"]) for one in events]
@@ -64,7 +64,7 @@ def test_a_vm_is_pending_then_protected_then_breached_and_recovers_with_one_even
         assert (found["state"], target["breached"], target["usableCopies"], target["inFlight"]) == ("protected", False, 1, None)
         copy = await world.get(f"/restore-point-copies/{target['newestUsable']['copyId']}")
         assert copy["source"]["takenAt"] == target["newestUsable"]["takenAt"]
-        assert told(world) == []
+        assert sent(world) == []
 
         disabled = await world.put("daily", policy(**HOURLY, pausedUntil=to_text(world.now + timedelta(days=2))))
         assert disabled["nextSlot"] is not None
@@ -75,18 +75,18 @@ def test_a_vm_is_pending_then_protected_then_breached_and_recovers_with_one_even
         found = (await fleet(world))["fleet000"]
         assert (found["state"], found["targets"][0]["breachedSince"]) == ("breached", to_text(breach))
         await look(world, 10)
-        assert Counter(kind for kind, _ in told(world)) == {"breached": 2}
+        assert Counter(kind for kind, _ in sent(world)) == {"breached": 2}
 
         answer = await world.call("POST", "/copy-policies/daily/run")
         await world.until_ended(f"/copy-policies/daily/runs/{answer.body['id']}", minutes=5)
         await look(world)
         assert (await fleet(world))["fleet000"]["state"] == "protected"
-        kinds = Counter(kind for kind, _ in told(world))
+        kinds = Counter(kind for kind, _ in sent(world))
         assert kinds == {"breached": 2, "recovered": 2}
         ended = [one for one in world.events if one["type"] == "farshore.protection.recovered"]
         assert {one["data"]["by"] for one in ended} == {"copy"}
-        assert {identity.rpartition("/")[0] for kind, identity in told(world) if kind == "breached"} == {
-            identity.rpartition("/")[0] for kind, identity in told(world) if kind == "recovered"
+        assert {identity.rpartition("/")[0] for kind, identity in sent(world) if kind == "breached"} == {
+            identity.rpartition("/")[0] for kind, identity in sent(world) if kind == "recovered"
         }
 
     start(story)
@@ -104,7 +104,7 @@ def test_a_breach_begins_and_ends_once_where_a_worker_ends(start: Start, point: 
         world.app.points.arm(point)
         await world.put("daily", policy(objective="P9D", pausedUntil=to_text(world.now + timedelta(days=9))))
         await look(world, 4)
-        assert Counter(kind for kind, _ in set(told(world))) == {"breached": 2, "recovered": 2}
+        assert Counter(kind for kind, _ in set(sent(world))) == {"breached": 2, "recovered": 2}
         assert {one["data"]["by"] for one in world.events if one["type"].endswith("recovered")} == {"objective"}
         assert {one["state"] for one in (await fleet(world)).values()} == {"pending"}
 
@@ -125,7 +125,7 @@ def test_a_policy_that_goes_leaves_its_vms_unprotected_with_one_event_each(start
         await look(world)
         after = await protection(world, "")
         assert (after["summary"]["pending"], after["summary"]["unprotected"]) == (0, len(before["value"]))
-        assert Counter(kind for kind, _ in told(world)) == {"unprotected": 2}
+        assert Counter(kind for kind, _ in sent(world)) == {"unprotected": 2}
 
     start(story)
 
