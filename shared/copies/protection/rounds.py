@@ -42,6 +42,8 @@ UNTIL_WRITTEN = timedelta(seconds=30)
 """After which a change of a policy that was noted before it was written is written, or was not."""
 _RETRY = timedelta(minutes=5)
 _MOST_DUE = 1000
+_MOST_CHANGED = 500
+"""How many rows of a tenant are written after an inventory in one round."""
 _TRIES = 10
 Changed = Callable[[ProtectionRecord | None], Awaitable[ProtectionRecord | None]]
 
@@ -79,7 +81,8 @@ class ProtectionRounds:
             case DueKind.COPY:
                 await self._copy(entry)
             case _ if entry.tenant not in read:
-                await self._tenant(entry)
+                if not await self._tenant(entry):
+                    return  # the next round goes on
                 read.add(entry.tenant)
         await self.store.remove_due(entry)
 
@@ -98,40 +101,57 @@ class ProtectionRounds:
 
         await self._update(operation.tenant, source.virtual_machine_id.lower(), change)
 
-    async def _tenant(self, entry: DueEntry) -> None:
-        """Read the inventory of a tenant and decide what covers each of its VMs."""
+    async def _tenant(self, entry: DueEntry) -> bool:
+        """Read the inventory of a tenant and decide what covers each of its VMs; return whether all rows that change are written.
+
+        One round writes a bounded number of rows, so that the slots of policies, which the same timer begins, do not wait.
+        """
         now, tenant = self.clock.now(), await self.registry.uncached().by_name(entry.tenant)
         if tenant is None:
-            return
+            return True
         known = (await self.store.summary(entry.tenant)).inventory
         if entry.kind is DueKind.TENANT and known is not None and now - known < EVERY:
-            return  # it was read meanwhile, and that reading has an entry of its own
+            return True  # it was read meanwhile, and that reading has an entry of its own
         policies = [one.record.named for one in await self.policies.of_tenant(entry.tenant)]
         rows = {row.record.vm.key: row.record async for row in self.store.of_tenant(entry.tenant)}
         if not policies and not rows:
-            return
+            return True
         found = (await self.inventories.read(entry.tenant, Selector(everything=True))).inventory
-        await self.store.note_tenant(entry.tenant, found.taken_at + EVERY, changed=False)
-        shown = {machine.key: machine for machine in found.machines}
+        shown, left = {machine.key for machine in found.machines}, _MOST_CHANGED
         for machine in found.machines:
-            await self._inventory(tenant, policies, machine, found.taken_at)
-        for key in rows.keys() - shown.keys() if found.complete else ():
+            left -= await self._inventory(tenant, policies, machine, rows.get(machine.key), found.taken_at)
+            if left == 0:
+                return False
+        for key in sorted(rows.keys() - shown) if found.complete else ():
             await self._absent(tenant, rows[key])
+        await self.store.note_tenant(entry.tenant, found.taken_at + EVERY, changed=False)
         await self.store.note_inventory(entry.tenant, found.taken_at)
+        return True
 
-    async def _inventory(self, tenant: Tenant, policies: Sequence[NamedPolicy], machine: InventoryMachine, since: datetime) -> None:
+    async def _inventory(
+        self,
+        tenant: Tenant,
+        policies: Sequence[NamedPolicy],
+        machine: InventoryMachine,
+        row: ProtectionRecord | None,
+        since: datetime,
+    ) -> bool:
+        """Decide what covers a VM; return whether its row changes. One that does not is neither read again nor written."""
         coverage = coverage_of(machine, policies, tenant.settings.recovery_point_objective)
-        facts = {"vm_id": machine.vm_id, "region": machine.machine.region, "gone": False}
+        same = row is not None and row.vm_id == machine.vm_id and not row.notices
+        if row is not None and same and look(row, with_coverage(_shown(row, machine), coverage, since), self.clock.now()) == row:
+            return False
 
         async def change(record: ProtectionRecord | None) -> ProtectionRecord | None:
             known = record or ProtectionRecord(tenant=tenant.name, virtual_machine_id=str(machine.machine.id))
             replaced = bool(known.vm_id) and known.vm_id != machine.vm_id
-            fresh = (known.model_copy(update={"targets": ()}) if replaced else known).model_copy(update=facts)
+            fresh = _shown(known.model_copy(update={"targets": ()}) if replaced else known, machine)
             if record is None or replaced:
                 fresh = with_copies(fresh, await self.ledger.usable_of(tenant.name, fresh.vm, fresh.vm_id))
             return with_coverage(fresh, coverage, since)
 
         await self._update(tenant.name, machine.key, change)
+        return True
 
     async def _absent(self, tenant: Tenant, record: ProtectionRecord) -> None:
         """Decide on a VM that a complete inventory does not show: it is gone only where Azure answers 404 for the VM itself.
@@ -199,6 +219,11 @@ class ProtectionRounds:
 
 async def _as_it_is(record: ProtectionRecord | None) -> ProtectionRecord | None:
     return record
+
+
+def _shown(record: ProtectionRecord, machine: InventoryMachine) -> ProtectionRecord:
+    """Return the record of a VM that an inventory shows."""
+    return record.model_copy(update={"vm_id": machine.vm_id, "region": machine.machine.region, "gone": False})
 
 
 def _is_over(record: ProtectionRecord) -> bool:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from shared.clock import from_text, to_text
+from shared.copies.protection import rounds
 from shared.operations.crash_points import PROTECTION_POINTS
 from tests.copies.policies.kit import TWO_TARGETS, Json, Story, World, machine_id, policy, run_story
 
@@ -168,6 +169,22 @@ def test_the_list_is_filtered_paged_and_of_the_callers_tenant(start: Start) -> N
         assert (await world.call("GET", "/protection?state=fine")).status == 400
         assert (await protection(world, "", tenant="fabrikam"))["value"] == []
         assert (await world.call("GET", "/protection?tenant=contoso", tenant="fabrikam")).status == 404
+
+    start(story)
+
+
+def test_rows_beyond_the_most_of_a_round_are_written_by_the_next(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rounds, "_MOST_CHANGED", 2)
+
+    async def story(world: World) -> None:
+        await world.put("daily", policy())
+        await look(world, 1)
+        assert (await protection(world, ""))["summary"]["virtualMachines"] == 2
+        await look(world, 5)
+        found = await protection(world, "")
+        assert found["summary"]["virtualMachines"] == len(found["value"]) > 4
+        assert found["asOf"]["inventory"] is not None
+        assert set(await fleet(world)) == {"fleet000", "fleet001"}
 
     start(story)
 
