@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from shared.operations.accepting.resolving import Resolver
     from shared.operations.model.models import Actor
     from shared.operations.model.store import Store
+    from shared.operations.outside.events import Events
     from shared.operations.outside.intake import Intake
     from shared.operations.running.workflow import Workflow
     from shared.operations.timings import Timings
@@ -56,6 +57,7 @@ class Core:
     secrets: "Secrets"
     secret_references: "SecretReferences"
     timings: "Timings"
+    events: "Events"
 
 
 @dataclass(frozen=True, slots=True)

@@ -265,6 +265,7 @@ def assemble(
         found = await registry.provider()
         return VaultOwner(found.name, found.key_vault_url)
 
+    events = Events(account.queues, kinds, clock, settings.public_base_url or _LOCAL_BASE_URL)
     core = Core(
         settings=settings,
         clock=clock,
@@ -281,10 +282,10 @@ def assemble(
         secrets=secrets,
         secret_references=SecretReferences(secrets, provider_vault),
         timings=timings,
+        events=events,
     )
     parts = tuple(one.assemble(core) for one in capabilities)
     workflows = _workflows(kinds, parts)
-    events = Events(account.queues, kinds, clock, settings.public_base_url or _LOCAL_BASE_URL)
     spent = Budgets(account.table(budgets.TABLE), clock, settings.budget_share, settings.identity_client_id or "system")
     kept = RejectedMessages(account.table(rejected.TABLE), account.queues, events, clock)
 

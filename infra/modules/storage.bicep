@@ -82,6 +82,7 @@ var tableNames = [
   'copies'
   'copyPolicies'
   'copyRuns'
+  'vmProtection'
   'rejected'
   'budgets'
   'messageKeys'

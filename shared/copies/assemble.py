@@ -18,7 +18,7 @@ from shared.copies.inventory.graph import Graph
 from shared.copies.inventory.listing import Listing
 from shared.copies.inventory.reader import Inventories
 from shared.copies.inventory.sources import InventorySource
-from shared.copies.kinds import CHAINS, COPY, DELETION, LEDGER, POLICIES, RUN, RUNS
+from shared.copies.kinds import CHAINS, COPY, DELETION, LEDGER, POLICIES, PROTECTION, RUN, RUNS
 from shared.copies.ledger import Ledger
 from shared.copies.messages import MESSAGES
 from shared.copies.policies.management.looks import Looks
@@ -36,6 +36,10 @@ from shared.copies.policies.runs.workflow import RunSteps, run_workflow
 from shared.copies.policy_messages import POLICY_MESSAGES
 from shared.copies.protection.gauges import CopyGauges
 from shared.copies.protection.newest import Newest
+from shared.copies.protection.pages import ProtectionPages
+from shared.copies.protection.records.store import ProtectionStore
+from shared.copies.protection.rounds import UNTIL_WRITTEN, ProtectionRounds
+from shared.copies.protection.usable import LedgerReader
 from shared.copies.retention.deciding import DueByRetention
 from shared.copies.retention.places import Places
 from shared.copies.retention.pruning import Pruning
@@ -50,25 +54,30 @@ def assemble(core: Core) -> Parts:
     ledger = Ledger(core.storage.table(LEDGER), core.store, core.clock, core.ids)
     superseding = Superseding(chains, core.store, core.commands)
     sources = SourceSteps(gateway, chains, ledger, core.locks, superseding, core.clock, core.timings)
-    steps = CopySteps(sources, gateway, chains, Turns(chains, gateway, core.clock), ledger, core.clock, core.timings)
-    gauges = CopyGauges(core.store, Newest(core.storage.table(LEDGER)), core.clock)
+    protection = ProtectionStore(core.storage.table(PROTECTION))
+
+    async def copy_ended(tenant: str, operation: str) -> None:
+        await protection.note_copy(tenant, operation, core.clock.now())
+
+    steps = CopySteps(sources, gateway, chains, Turns(chains, gateway, core.clock), ledger, core.clock, core.timings, copy_ended)
+    gauges = CopyGauges(core.store, Newest(core.storage.table(LEDGER)), protection, core.clock)
 
     copies = Copies(core.acceptance, core.commands, gateway, chains, ledger, core.registry, core.locks)
     places = Places(core.storage.table(LEDGER))
     deletions = Deletions(core.acceptance, core.store, core.locks, places, ledger, core.registry)
-    policies = _policies(core, gateway, copies, deletions, ChainForecasts(ledger, chains, core.store, core.clock))
+    policies = _policies(core, gateway, copies, deletions, ChainForecasts(ledger, chains, core.store, core.clock), protection)
 
     async def record_gauges() -> None:
         await gauges.record(core.registry.each())
 
     return Parts(
-        services=(copies, deletions, policies.documents, policies.runs, policies.plans),
+        services=(copies, deletions, policies.documents, policies.runs, policies.plans, policies.pages),
         workflows={
             COPY.name: copy_workflow(steps),
             RUN.name: run_workflow(policies.steps),
             DELETION.name: deletion_workflow(_deletion_steps(core, gateway, places, ledger)),
         },
-        timers=(policies.slots.run,),
+        timers=(policies.slots.run, policies.rounds.run),
         gauges=(record_gauges,),
         messages=MESSAGES | POLICY_MESSAGES,
     )
@@ -99,6 +108,8 @@ class _PolicyParts:
     steps: RunSteps
     plans: Plans
     slots: Slots
+    pages: ProtectionPages
+    rounds: ProtectionRounds
 
 
 def _inventories(core: Core, gateway: RestorePointGateway) -> Inventories:
@@ -107,19 +118,35 @@ def _inventories(core: Core, gateway: RestorePointGateway) -> Inventories:
     return Inventories(core.registry, gateway, Listing(gateway, core.clock), graph)
 
 
-def _policies(core: Core, gateway: RestorePointGateway, copies: Copies, deletions: Deletions, forecasts: ChainForecasts) -> _PolicyParts:
+def _policies(
+    core: Core,
+    gateway: RestorePointGateway,
+    copies: Copies,
+    deletions: Deletions,
+    forecasts: ChainForecasts,
+    protection: ProtectionStore,
+) -> _PolicyParts:
     store, items = PolicyStore(core.storage.table(POLICIES), core.ids), RunItems(core.storage.table(RUNS))
-    deciding = Deciding(store, _inventories(core, gateway))
+    inventories = _inventories(core, gateway)
+    deciding = Deciding(store, inventories)
     looks = Looks(gateway, core.registry, deciding)
     children = Children(copies, core.store)
     trail = PolicyTrail(AuditTrails(core.storage.table(AUDIT), core.blobs.write_once(AUDIT), core.clock))
     enabled = core.settings.retention == "on"
     pruning = Pruning(store, items, deletions.places, deletions, core.store, core.clock, enabled)
     plans = Plans(deciding, forecasts, core.clock, core.settings.budget_share)
+
+    async def changed(tenant: str) -> None:
+        await protection.note_tenant(tenant, core.clock.now() + UNTIL_WRITTEN, changed=True)
+
     return _PolicyParts(
-        documents=Policies(store, looks, plans, trail, core.registry, core.store, core.clock, core.ids),
+        documents=Policies(store, looks, plans, trail, core.registry, core.store, core.clock, core.ids, changed),
         runs=Runs(store, items, deciding, core.acceptance, core.store, trail),
         steps=RunSteps(store, items, deciding, children, pruning, core.locks, core.clock, core.settings.budget_share),
         plans=plans,
         slots=Slots(store, core.acceptance, core.registry, core.clock),
+        pages=ProtectionPages(protection, store, items, core.store, core.registry, core.clock),
+        rounds=ProtectionRounds(
+            protection, LedgerReader(core.storage.table(LEDGER)), store, inventories, core.registry, core.store, core.events, core.clock
+        ),
     )

@@ -17,6 +17,8 @@ POLICIES: Final = "copyPolicies"
 """The table of copy policies, and of when each is due."""
 RUNS: Final = "copyRuns"
 """The table of what each run of a policy decided, VM by VM."""
+PROTECTION: Final = "vmProtection"
+"""The table of how well each VM is protected, and of which VMs are to be looked at."""
 COPY: Final = Kind(
     name="restorePointCopy",
     resource="restore-point-copies",

@@ -49,6 +49,9 @@ DELETION_POINTS: Final = ("deletion.decided", "deletion.recorded")
 PRUNING_POINTS: Final = ("run.deletionsWritten",)
 """The points of a run that deletes by retention."""
 
+PROTECTION_POINTS: Final = ("protection.written", "protection.sent")
+"""The points of the beginning and end of a breach."""
+
 _folder = os.environ.get("FARSHORE_CRASH_POINT", "")
 
 

@@ -6,7 +6,7 @@
 `CopyState` holds what scheduling and the check need, `CopyDetail` what an answer shows.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from shared import telemetry
@@ -53,9 +53,13 @@ _DELETE = "deleteFailedCopy"
 _START = "startCopy"
 
 
+async def _nothing(_tenant: str, _operation: str) -> None:
+    """Record nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class CopySteps:
-    """The steps; `sources` has the first ones."""
+    """The steps; `sources` has the first ones. `ended` records the end of a copy, by its tenant and id, for the protection of its VM."""
 
     sources: SourceSteps
     gateway: RestorePointGateway
@@ -64,6 +68,7 @@ class CopySteps:
     ledger: Ledger
     clock: Clock
     timings: Timings
+    ended: Callable[[str, str], Awaitable[None]] = _nothing
 
     async def ensuring_target(self, copy: CopyClaim) -> Outcome:
         """Ensure that the target collection exists and is one of the source's collection."""
@@ -243,7 +248,8 @@ class CopySteps:
         return End(Status.SUCCEEDED)
 
     async def on_finished(self, row: Active) -> None:
-        """Give the chain's turn back and wake the next operation; harmless to repeat."""
+        """Note the end for protection, give the chain's turn back and wake the next operation; harmless to repeat."""
+        await self.ended(row.tenant, row.id)
         state = CopyState.of(row.data)
         if state.chain:
             await self.chains.leave_and_wake_next(state.chain, row.id, state.taken_at)

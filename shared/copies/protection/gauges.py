@@ -10,6 +10,8 @@ from shared.clock import Clock
 from shared.copies.kinds import COPY
 from shared.copies.protection.newest import Newest
 from shared.copies.protection.objective import measure
+from shared.copies.protection.records.store import ProtectionStore
+from shared.copies.protection.states import State
 from shared.errors import ErrorCode
 from shared.operations.model.store import Store
 from shared.telemetry import Metric
@@ -26,6 +28,7 @@ class CopyGauges:
 
     store: Store
     newest: Newest
+    protection: ProtectionStore
     clock: Clock
     recorded_at: float = field(default=-EVERY_SECONDS)
 
@@ -51,13 +54,20 @@ class CopyGauges:
         return in_flight, stuck
 
     async def _record_objective(self, tenant: Tenant) -> None:
-        """Record whether a tenant meets its objective; nothing without an objective or without a usable copy."""
+        """Record whether a tenant meets its objectives.
+
+        Breaches are counted by the rows of protection; before a tenant's inventory has been read, by the newest usable copies.
+        """
+        summary = await self.protection.summary(tenant.name)
+        if summary.inventory is not None:
+            telemetry.gauge(Metric.OBJECTIVE_BREACHED, summary.counts.get(State.BREACHED, 0), tenant=tenant.name)
         objective = tenant.settings.recovery_point_objective
         if objective is None:
             return
         found = measure((await self.newest.of(tenant.name)).values(), objective, self.clock.now())
         telemetry.gauge(Metric.OBJECTIVE_LIMIT, objective.total_seconds(), tenant=tenant.name)
-        telemetry.gauge(Metric.OBJECTIVE_BREACHED, found.breached, tenant=tenant.name)
+        if summary.inventory is None:
+            telemetry.gauge(Metric.OBJECTIVE_BREACHED, found.breached, tenant=tenant.name)
         if found.oldest is not None:
             telemetry.gauge(Metric.OBJECTIVE_AGE, found.oldest.total_seconds(), tenant=tenant.name)
 

@@ -57,6 +57,10 @@ class Events:
             f"rejected/{rejected}", f"{PREFIX}.message.rejected", f"/api/rejected-messages/{rejected}", {"tenant": tenant}, data
         )
 
+    async def publish_protection(self, event: str, what: str, tenant: str, data: JsonObject) -> None:
+        """Send an event of the protection of a VM, which no operation has: breached, recovered, limitNear or unprotected."""
+        await self._send(event, f"{PREFIX}.protection.{what}", "/api/protection", {"tenant": tenant}, data)
+
     async def _send(self, event: str, kind: str, subject: str, extensions: dict[str, str], data: JsonObject) -> None:
         body = {
             "specversion": "1.0",

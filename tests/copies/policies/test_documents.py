@@ -232,6 +232,7 @@ def test_a_forecast_of_writes_holds_exactly_and_of_reads_within_a_third(start: S
     async def story(world: World) -> None:
         await world.put("daily", policy(enabled=False))
         for full in (True, False):
+            await world.advance(minutes=61)  # the hourly inventory of the protection of VMs is read now, and not during the run
             plan = await world.get("/copy-policies/daily/plan")
             targets = [target for one in plan["value"] for target in one["targets"]]
             assert {(target["full"], target["because"] == ["FirstCopy"]) for target in targets} == {(full, full)}

@@ -1,5 +1,6 @@
 """Copy policies as documents: read, written and deleted by callers, over HTTP and by queue."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from shared.access.principal import Principal, not_found
@@ -41,7 +42,7 @@ class WrittenPolicy:
 
 @dataclass(frozen=True, slots=True)
 class Policies:
-    """Copy policies of tenants."""
+    """Copy policies of tenants. `changed` records that those of a tenant are about to change, for the protection of its VMs."""
 
     store: PolicyStore
     looks: Looks
@@ -51,6 +52,7 @@ class Policies:
     operations: Store
     clock: Clock
     ids: Ids
+    changed: Callable[[str], Awaitable[None]]
 
     async def tenant_of(self, caller: Principal, named: str | None) -> str:
         """Return the tenant whose policies a call is about; refuses with `NotFound` another's than the caller's, but for `Admin`."""
@@ -147,6 +149,7 @@ class Policies:
                 raise Refused(ErrorCode.PRECONDITION_REQUIRED, message, target="If-Match", beside={"etag": standing})
             check_delete(condition, etag_of(found.record.document))
             await self.trail.deleted(found.record, actor)
+            await self.changed(tenant)
             try:
                 await self.store.delete(found)
             except Conflict:
@@ -167,6 +170,7 @@ class Policies:
 
     async def _write(self, found: StoredPolicy | None, record: PolicyRecord) -> StoredPolicy:
         """Write when a policy is due, then the policy: an entry of the index without a policy does no harm, the opposite loses a slot."""
+        await self.changed(record.tenant)
         following = record.next_slot(record.changed_at)
         if following is not None:
             await self.store.note_due(record, following)

@@ -105,7 +105,7 @@ class RunItem(Document):
     @property
     def key(self) -> str:
         """The key of its row: by name, and equal only for one VM."""
-        return f"{_FIRST}{key_of(self.vm.name.lower())}|{short_hash(self.vm.key)}"
+        return item_key(self.vm)
 
 
 class RunPolicy(Document):
@@ -177,11 +177,21 @@ class RunItems:
                 parameters[column] = value
         return [_item(row) async for row in self._table.range(filters, parameters=parameters, limit=limit)]
 
+    async def of_machine(self, run: str, vm: ResourceId) -> RunItem | None:
+        """Return the item of a VM, None where the run has none."""
+        found = await self._table.get(run, item_key(vm))
+        return _item(found) if found is not None else None
+
     async def all(self, run: str) -> AsyncIterator[RunItem]:
         """Yield all items of a run."""
         filters = "PartitionKey eq @run and RowKey ge @first and RowKey lt @last"
         async for row in self._table.range(filters, parameters={"run": run, "first": _FIRST, "last": _LAST}):
             yield _item(row)
+
+
+def item_key(vm: ResourceId) -> str:
+    """Return the key of the row of a VM in a run."""
+    return f"{_FIRST}{key_of(vm.name.lower())}|{short_hash(vm.key)}"
 
 
 def _entity(run: str, item: RunItem) -> Entity:
