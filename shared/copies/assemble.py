@@ -1,5 +1,6 @@
 """Assembles the capability `copies` from the core."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from shared.audit import AUDIT
@@ -75,7 +76,7 @@ def assemble(core: Core) -> Parts:
         workflows={
             COPY.name: copy_workflow(steps),
             RUN.name: run_workflow(policies.steps),
-            DELETION.name: deletion_workflow(_deletion_steps(core, gateway, places, ledger)),
+            DELETION.name: deletion_workflow(_deletion_steps(core, gateway, places, ledger, copy_ended)),
         },
         timers=(policies.slots.run, policies.rounds.run),
         gauges=(record_gauges,),
@@ -83,7 +84,9 @@ def assemble(core: Core) -> Parts:
     )
 
 
-def _deletion_steps(core: Core, gateway: RestorePointGateway, places: Places, ledger: Ledger) -> DeletionSteps:
+def _deletion_steps(
+    core: Core, gateway: RestorePointGateway, places: Places, ledger: Ledger, deleted: Callable[[str, str], Awaitable[None]]
+) -> DeletionSteps:
     return DeletionSteps(
         gateway,
         DeletionReads(gateway, core.store),
@@ -96,6 +99,7 @@ def _deletion_steps(core: Core, gateway: RestorePointGateway, places: Places, le
         core.clock,
         core.timings,
         core.settings.retention == "on",
+        deleted,
     )
 
 

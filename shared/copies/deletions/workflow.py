@@ -6,7 +6,7 @@
 nothing. Each step may be run again from its first line.
 """
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -60,6 +60,8 @@ class DeletionSteps:
     clock: Clock
     timings: Timings
     retention_enabled: bool
+    deleted: Callable[[str, str], Awaitable[None]]
+    """Called with the tenant and the id of a copy once its deletion is in the ledger; again after a crash."""
 
     async def deciding(self, deletion: DeletionClaim) -> Outcome:
         """Take the turn among the deletions of the collection."""
@@ -199,6 +201,7 @@ class DeletionSteps:
         why = {"deletedBy": deletion.id} | ({"deletedRule": rule} if rule is not None else {})
         await self.places.mark_deleted(place_of(copy), copy.id, copy.tenant, now, why)
         crash_point("deletion.recorded")
+        await self.deleted(copy.tenant, copy.id)
         shown = DetailOfDeletion(
             operation_id=deletion.id,
             deleted_at=now,
