@@ -103,6 +103,13 @@ class AzureClients:
         """
         return await self._send("GET", self._url(path, api_version, params), timeout, self._ids.new())
 
+    async def read_array(self, path: str, *, api_version: str, params: Mapping[str, str] | None = None) -> list[dict[str, Any]]:
+        """GET a list that Azure answers as a JSON array without pages, as it does versions of images; raises `CallFailure`."""
+        pipeline = self._pipeline or await self._build()
+        url = self._url(path, api_version, params)
+        answer = await pipeline.send("GET", url, timeout=READ_TIMEOUT, request_id=self._ids.new(), array=True)
+        return list(answer.body.get("value", ()))
+
     async def write(
         self,
         method: str,

@@ -63,10 +63,12 @@ class ArmPipeline:
         request_id: str,
         body: object = None,
         condition: Mapping[str, str] | None = None,
+        array: bool = False,
     ) -> ArmResponse:
         """Send one call and parse its answer; raises `CallFailure` for anything but a 2xx with a JSON object or nothing.
 
-        `condition` has `If-Match` or `If-None-Match`.
+        `condition` has `If-Match` or `If-None-Match`. With `array` the answer is a JSON array of objects:
+        the `value` of the body.
         """
         headers = {"x-ms-client-request-id": request_id, "Accept": "application/json", **(condition or {})}
         content = None
@@ -81,7 +83,7 @@ class ArmPipeline:
             raise classify(error) from error
         if not 200 <= response.status_code < 300:
             raise failure_of(response.status_code, response.headers, text, conditional=bool(condition))
-        return ArmResponse(response.status_code, _document(text), response.headers)
+        return ArmResponse(response.status_code, _document(text, array=array), response.headers)
 
     async def close(self) -> None:
         """Close the connections to Resource Manager."""
@@ -91,15 +93,15 @@ class ArmPipeline:
         return AsyncPipeline(self._transport, policies)
 
 
-def _document(content: bytes) -> dict[str, Any]:
+def _document(content: bytes, *, array: bool) -> dict[str, Any]:
     if not content:
         return {}
     try:
         document = json.loads(content)
     except ValueError as error:
         raise in_doubt("UnreadableAnswer", "the answer of Azure is not JSON") from error
-    if isinstance(document, list):  # some lists of Microsoft.Compute are bare arrays
+    if array and isinstance(document, list) and all(isinstance(one, dict) for one in document):
         return {"value": document}
-    if not isinstance(document, dict):
-        raise in_doubt("UnreadableAnswer", "the answer of Azure is not a JSON object")
+    if array or not isinstance(document, dict):
+        raise in_doubt("UnreadableAnswer", f"the answer of Azure is not {'a JSON array of objects' if array else 'a JSON object'}")
     return document

@@ -101,6 +101,23 @@ class TestRead:
             await read(clients)
         assert (caught.value.kind, caught.value.code) == (FailureKind.IN_DOUBT, "UnreadableAnswer")
 
+    @pytest.mark.parametrize("body", ["{}", "[1]", '{"value": []}'])
+    async def test_doubts_a_list_that_is_no_array_of_objects(self, azure: LoopbackAzure, clients: AzureClients, body: str) -> None:
+        async def odd(_: web.Request) -> web.Response:
+            return web.Response(text=body)
+
+        azure.otherwise = odd
+        with pytest.raises(CallFailure) as caught:
+            await clients.read_array(PATH, api_version="2026-04-01")
+        assert (caught.value.kind, caught.value.code) == (FailureKind.IN_DOUBT, "UnreadableAnswer")
+
+    async def test_reads_a_list_that_is_an_array(self, azure: LoopbackAzure, clients: AzureClients) -> None:
+        async def versions(_: web.Request) -> web.Response:
+            return web.Response(text='[{"name": "1.0.0"}]')
+
+        azure.otherwise = versions
+        assert await clients.read_array(PATH, api_version="2026-04-01") == [{"name": "1.0.0"}]
+
     @pytest.mark.parametrize("path", ["", "subscriptions", "//evil.example/x", "/a/../b", "/a?b=c", "/a#b", "/a%2e", "/a\\b", "/a\nb"])
     async def test_takes_no_path_that_could_mean_something_else(self, azure: LoopbackAzure, clients: AzureClients, path: str) -> None:
         with pytest.raises(ValueError, match="path"):

@@ -118,8 +118,8 @@ class Catalogue:
 
     async def _newest(self, path: str) -> str | None:
         """Return the newest version of an image of the platform."""
-        answer = await self._clients.read(path, api_version=IMAGES, params={"$top": "1", "$orderby": "name desc"})
-        return next((name for one in objects(answer.body, "value") if (name := text(one, "name")) is not None), None)
+        found = await self._clients.read_array(path, api_version=IMAGES, params={"$top": "1", "$orderby": "name desc"})
+        return next((name for one in found if (name := text(one, "name")) is not None), None)
 
 
 def region_of(listed: Sequence[Json], region: str) -> Region:
