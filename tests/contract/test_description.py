@@ -58,6 +58,9 @@ def test_a_tenant_gets_what_is_described(case: schemathesis.Case[Any], stack: Ru
 @schema.parametrize()
 @settings(BOUNDED, max_examples=3, phases=(Phase.generate,))
 def test_without_a_token_only_what_is_open_answers(case: schemathesis.Case[Any], stack: Running) -> None:
+    if case.operation.path == "/one-time-secrets":  # the page is open, and what it shows is found by the token in the body
+        assert hold(case, stack, None) in ({200} if case.method == "GET" else {400, 404, 410, 413, 415})
+        return
     is_open = case.operation.path in {"/health", "/openapi.json", "/docs"}
     assert hold(case, stack, None) == (200 if is_open else 401)
 

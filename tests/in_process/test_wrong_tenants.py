@@ -280,7 +280,7 @@ def test_a_planted_route_without_a_row_is_found(route: Route) -> None:
 Members = Callable[[Things], Json]
 MESSAGES: dict[tuple[str, str], Members] = {
     ("restorePointCopy", "create"): BODIES["CopyRequest"],
-    **dict.fromkeys((("restorePointCopy", one) for one in ("cancel", "redo")), lambda its: {"target": its.copy}),
+    **dict.fromkeys((("restorePointCopy", one) for one in ("cancel", "redo", "delete")), lambda its: {"target": its.copy}),
     ("copyPolicy", "create"): lambda its: {"name": "a-name", **BODIES["PolicyDocument"](its)},
     ("copyPolicy", "update"): lambda its: {"target": its.tenant, "ifMatch": "*", **BODIES["PolicyDocument"](its)},
     ("copyPolicy", "delete"): lambda its: {"target": its.tenant, "ifMatch": "*"},
