@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from shared.arm.ids import ResourceId
 from shared.clock import Clock
-from shared.errors import CallFailure, ErrorCode, FailureKind, Refused, azure_code, sentence
+from shared.errors import CallFailure, ErrorCode, FailureKind, Refused, as_seen_in_azure, azure_code, sentence
 from shared.failovers.scopes import lock_names
 from shared.failovers.set_up.ownership import Ownership
 from shared.failovers.set_up.planning import Planner, SetUpChange
@@ -63,7 +63,8 @@ class SetUp:
         Raises `Refused` for what is known to be impossible (ScopeBusy, NotFound, ActionNotAllowed, InvalidRequest with the field …); the
         first step checks what Azure does not answer within five seconds. Raises `CallFailure` where the owner cannot be read.
         """
-        wanted, owner = await self.ownership.confine(asked.wanted, asked.owner, everything=asked.everything)
+        with as_seen_in_azure():
+            wanted, owner = await self.ownership.confine(asked.wanted, asked.owner, everything=asked.everything)
         asked = replace(asked, wanted=wanted, owner=owner)
         new = NewOperation(
             kind=asked.wanted.kind.value,
@@ -133,8 +134,9 @@ class SetUp:
 
     async def _in_time(self, read: Coroutine[object, object, T]) -> T | None:
         try:
-            async with asyncio.timeout(_READS_SECONDS):
-                return await read
+            with as_seen_in_azure():
+                async with asyncio.timeout(_READS_SECONDS):
+                    return await read
         except TimeoutError:
             return None
         except CallFailure as failure:
