@@ -10,7 +10,7 @@ from shared.installations.document import AfterSuspension
 from shared.installations.resources import Resource
 from shared.secrets.requests import SecretInput
 from shared.values.documents import Document, Request
-from shared.values.reading import is_guid
+from shared.values.texts import guid, printable
 
 NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}", re.ASCII)
 _EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s]{1,189}", re.ASCII)
@@ -21,18 +21,6 @@ _PASSWORD = range(12, 128)
 def is_order_number(text: str) -> bool:
     """Return whether a text can be a billing system's order number."""
     return NAME.fullmatch(text) is not None
-
-
-def _printable(value: str) -> str:
-    if not value.isprintable():
-        raise ValueError("This must have printable characters only.")
-    return value
-
-
-def _guid(value: str) -> str:
-    if not is_guid(value):
-        raise ValueError("This must be a GUID, such as 11111111-0000-4000-8000-000000000001.")
-    return value.lower()
 
 
 def _email(value: str) -> str:
@@ -47,9 +35,9 @@ def field_error(model: str, path: tuple[str | int, ...], message: str) -> Valida
     return ValidationError.from_exception_data(model, [InitErrorDetails(type=error, loc=path, input=None)])
 
 
-Named = Annotated[StrictStr, Field(min_length=1, max_length=128), AfterValidator(_printable)]
+Named = Annotated[StrictStr, Field(min_length=1, max_length=128), AfterValidator(printable)]
 Email = Annotated[StrictStr, Field(max_length=254), AfterValidator(_email)]
-Guid = Annotated[StrictStr, AfterValidator(_guid)]
+Guid = Annotated[StrictStr, AfterValidator(guid)]
 Reason = Annotated[StrictStr, Field(max_length=1000)]
 AddOns = Annotated[tuple[Named, ...], Field(max_length=20)]
 Whole = StrictInt | None
@@ -105,7 +93,7 @@ class UserRequest(Document):
 class CreateTenant(Document):
     """A tenant that is made with the order, if there is none of the name."""
 
-    display_name: Annotated[StrictStr, Field(max_length=128), AfterValidator(_printable)] = ""
+    display_name: Annotated[StrictStr, Field(max_length=128), AfterValidator(printable)] = ""
 
 
 class AdoptRequest(Document):
@@ -120,7 +108,7 @@ class OrderRequest(Document):
 
     installation: Annotated[StrictStr, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,30}$")] | None = None
     plan: Named | None = None
-    name: Annotated[StrictStr, Field(min_length=1, max_length=64), AfterValidator(_printable)] | None = None
+    name: Annotated[StrictStr, Field(min_length=1, max_length=64), AfterValidator(printable)] | None = None
     user: UserRequest | None = None
     resources: Resources | None = None
     add_ons: AddOns = ()
@@ -150,7 +138,7 @@ class OrderRequest(Document):
 class ChangeRequest(Request):
     """A JSON merge patch of a data center."""
 
-    name: Annotated[StrictStr, Field(min_length=1, max_length=64), AfterValidator(_printable)] | None = None
+    name: Annotated[StrictStr, Field(min_length=1, max_length=64), AfterValidator(printable)] | None = None
     plan: Named | None = None
     resources: Resources | None = None
     add_ons: AddOns | None = None

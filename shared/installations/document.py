@@ -26,6 +26,7 @@ from pydantic_core import PydanticCustomError
 from shared.secrets.requests import SecretInput
 from shared.values.documents import Document
 from shared.values.durations import duration_text, parse_duration
+from shared.values.texts import printable
 
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,30}", re.ASCII)
 ADMIN_REALM = "http://azureservices/AdminSite"
@@ -84,12 +85,6 @@ def _proxy(value: str) -> str:
     return value
 
 
-def _printable(value: str) -> str:
-    if not value.isprintable():
-        raise ValueError("This must have printable characters only.")
-    return value
-
-
 def _bundle(value: str) -> str:
     count = value.count(_CERTIFICATE)
     if not 1 <= count <= _MOST_CERTIFICATES or len(value.encode()) > _LARGEST_BUNDLE or "PRIVATE KEY" in value:
@@ -119,7 +114,7 @@ _AS_TEXT = PlainSerializer(duration_text, return_type=str, when_used="json")
 _SCHEMA = WithJsonSchema({"type": "string", "format": "duration", "examples": ["PT30M"]})
 Address = Annotated[StrictStr, Field(max_length=300), AfterValidator(_address)]
 Link = Annotated[StrictStr, Field(max_length=500), AfterValidator(_link)]
-SecretId = Annotated[StrictStr, Field(min_length=1, max_length=500), AfterValidator(_printable)]
+SecretId = Annotated[StrictStr, Field(min_length=1, max_length=500), AfterValidator(printable)]
 ShutdownTimeout = Annotated[timedelta, _between(timedelta(minutes=1), timedelta(hours=1)), _AS_TEXT, _SCHEMA]
 MachineTimeout = Annotated[timedelta, _between(timedelta(minutes=5), timedelta(hours=6)), _AS_TEXT, _SCHEMA]
 
@@ -136,8 +131,8 @@ class SignIn(Document):
     mode: Literal["windows", "adfs"] = Field("windows", description="NTLM at the Windows sign-in site, or an AD FS server.")
     windows_auth_endpoint: Address = Field(description="The Windows sign-in site, or the AD FS server.")
     realm: Annotated[StrictStr, Field(max_length=300), AfterValidator(_realm)] = ADMIN_REALM
-    domain: Annotated[StrictStr, Field(min_length=1, max_length=255), AfterValidator(_printable)] | None = None
-    user_name: Annotated[StrictStr, Field(min_length=1, max_length=256), AfterValidator(_printable)]
+    domain: Annotated[StrictStr, Field(min_length=1, max_length=255), AfterValidator(printable)] | None = None
+    user_name: Annotated[StrictStr, Field(min_length=1, max_length=256), AfterValidator(printable)]
     password: SecretInput
 
 
@@ -145,7 +140,7 @@ class Tls(Document):
     """How the servers' certificates are verified; verification is never off."""
 
     ca_bundle: Annotated[StrictStr, AfterValidator(_bundle)] | None = Field(None, description="PEM; replaces the system's authorities.")
-    server_name: Annotated[StrictStr, Field(min_length=1, max_length=253), AfterValidator(_printable)] | None = None
+    server_name: Annotated[StrictStr, Field(min_length=1, max_length=253), AfterValidator(printable)] | None = None
     security_level: Annotated[StrictInt, Field(ge=1, le=2)] = 2
 
 
@@ -167,7 +162,7 @@ class MachineAccess(Document):
 class Defaults(Document):
     """What an order gets that does not name it."""
 
-    plan: Annotated[StrictStr, Field(min_length=1, max_length=128), AfterValidator(_printable)] | None = None
+    plan: Annotated[StrictStr, Field(min_length=1, max_length=128), AfterValidator(printable)] | None = None
     operation_after_suspension: AfterSuspension = AfterSuspension.SHUTDOWN
     start_on_resume: StrictBool = True
     shutdown_timeout: ShutdownTimeout = timedelta(minutes=10)
@@ -198,7 +193,7 @@ class Calls(Document):
 class InstallationRequest(Document):
     """An installation, as `PUT /azure-packs/{name}` takes it."""
 
-    display_name: Annotated[StrictStr, Field(min_length=1, max_length=100), AfterValidator(_printable)] | None = None
+    display_name: Annotated[StrictStr, Field(min_length=1, max_length=100), AfterValidator(printable)] | None = None
     admin_api: Address
     tenant_api: Address | None = None
     tenant_public_apis: Annotated[tuple[Address, ...], Field(max_length=5)] = ()

@@ -13,24 +13,12 @@ from shared.access.records.tenant import Backend, Shape, TenantKind
 from shared.access.vaults import CLOUD_TYPE
 from shared.arm.ids import resource_id_of
 from shared.values.documents import Document
-from shared.values.reading import is_guid
+from shared.values.texts import guid, printable
 
 VAULT_TYPE = "Microsoft.RecoveryServices/vaults"
 STORAGE_TYPE = "Microsoft.Storage/storageAccounts"
 SUBNET_TYPE = "Microsoft.Network/virtualNetworks/subnets"
 GALLERY_IMAGE = "Microsoft.Compute/galleries/images/versions"
-
-
-def _printable(value: str) -> str:
-    if not value.isprintable():
-        raise ValueError("This must have printable characters only.")
-    return value
-
-
-def _guid(value: str) -> str:
-    if not is_guid(value):
-        raise ValueError("This must be a GUID, such as 11111111-0000-4000-8000-000000000001.")
-    return value.lower()
 
 
 def _not_built(value: bool) -> bool:
@@ -53,14 +41,14 @@ def _once(values: tuple[Any, ...]) -> tuple[Any, ...]:
     return values
 
 
-Guid = Annotated[StrictStr, AfterValidator(_guid)]
+Guid = Annotated[StrictStr, AfterValidator(guid)]
 Region = Annotated[StrictStr, Field(pattern=r"^[a-z0-9]{1,64}$")]
 Name = Annotated[StrictStr, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
 VaultId = Annotated[StrictStr, resource_id_of(VAULT_TYPE)]
 CloudId = Annotated[StrictStr, resource_id_of(CLOUD_TYPE)]
 StorageId = Annotated[StrictStr, resource_id_of(STORAGE_TYPE)]
 SubnetId = Annotated[StrictStr, resource_id_of(SUBNET_TYPE)]
-DisplayName = Annotated[StrictStr, Field(max_length=128), AfterValidator(_printable)]
+DisplayName = Annotated[StrictStr, Field(max_length=128), AfterValidator(printable)]
 Quota = Annotated[StrictInt, Field(ge=0, le=QUOTA_LIMIT)]
 
 
@@ -140,7 +128,7 @@ class TenantRequest(Document):
 class SizeRequest(Document):
     """A size that the plan offers under a name of its own."""
 
-    name: Annotated[StrictStr, Field(min_length=1, max_length=64), AfterValidator(_printable)]
+    name: Annotated[StrictStr, Field(min_length=1, max_length=64), AfterValidator(printable)]
     size: Annotated[StrictStr, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 
 
@@ -162,8 +150,8 @@ class GalleryImage(Document):
 class ImageRequest(Document):
     """An image that the plan offers."""
 
-    name: Annotated[StrictStr, Field(min_length=1, max_length=80), AfterValidator(_printable)]
-    label: Annotated[StrictStr, Field(max_length=128), AfterValidator(_printable)] = ""
+    name: Annotated[StrictStr, Field(min_length=1, max_length=80), AfterValidator(printable)]
+    label: Annotated[StrictStr, Field(max_length=128), AfterValidator(printable)] = ""
     reference: MarketplaceImage | GalleryImage
 
 

@@ -31,7 +31,7 @@ from shared.access.principal import Principal
 from shared.access.records import seeding
 from shared.access.roles import Role
 from shared.azure_pack.errors import AzurePackError, ErrorKind
-from shared.azure_pack.transport import Reply
+from shared.azure_pack.transport import Reply as PackReply
 from shared.capability import check_queues, intake_queues, step_queues
 from shared.clock import RandomIds
 from shared.composition import Runtime, assemble
@@ -44,6 +44,7 @@ from shared.settings import Settings
 from shared.web.calls import Endpoint
 from shared.web.entry import answer
 from tests.azure_pack.pack import keys
+from tests.support.api import Reply
 from tests.support.memory import MemoryBlobs, MemoryStorage
 from tests.support.secrets import OWN, MemoryVaults
 
@@ -100,31 +101,6 @@ def order(**changes: Any) -> Json:
     }
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """An answer of the app."""
-
-    status: int
-    body: Any
-    headers: Mapping[str, str]
-
-    @property
-    def code(self) -> str:
-        """The error's code."""
-        return str(self.body["error"]["code"])
-
-    @property
-    def target(self) -> str | None:
-        """The error's target."""
-        target = self.body["error"]["target"]
-        return None if target is None else str(target)
-
-    @property
-    def operation(self) -> str:
-        """The operation that the answer names."""
-        return self.headers["Operation-Location"].rpartition("/")[2]
-
-
 @dataclass
 class BenchClock:
     """Azure's time and wall time are the simulation's."""
@@ -166,7 +142,7 @@ class MemoryTransport:
         json: object = None,
         data: bytes | None = None,
         params: Mapping[str, str] | None = None,
-    ) -> Reply:
+    ) -> PackReply:
         """Send a request."""
         parts = urlsplit(url)
         query = dict(parse_qsl(parts.query, keep_blank_values=True)) | dict(params or {})
@@ -191,11 +167,11 @@ def _text(body: object) -> bytes:
     return json.dumps(body).encode()
 
 
-def _reply(given: PackAnswer) -> Reply:
+def _reply(given: PackAnswer) -> PackReply:
     headers = CIMultiDictProxy(CIMultiDict(given.headers))
     if given.body is not None:
-        return Reply(given.status, headers, "application/json", _text(given.body))
-    return Reply(given.status, headers, given.content_type.partition(";")[0], (given.text or "").encode())
+        return PackReply(given.status, headers, "application/json", _text(given.body))
+    return PackReply(given.status, headers, given.content_type.partition(";")[0], (given.text or "").encode())
 
 
 class _Callers:
@@ -233,7 +209,7 @@ class Bench:
 
     async def request(
         self, method: str, path: str, body: object = None, *, caller: tuple[str, ...] = WRITER, headers: Mapping[str, str] | None = None
-    ) -> Answer:
+    ) -> Reply:
         """Send a request."""
         name, _, query = path.partition("?")
         content = b"" if body is None else _text(body)
@@ -248,18 +224,22 @@ class Bench:
                 reply = await answer(request, self._assembled, endpoint)
                 text = reply.get_body().decode()
                 is_json = reply.headers["Content-Type"].startswith("application/json")
-                return Answer(reply.status_code, json.loads(text) if text and is_json else text, dict(reply.headers))
+                return Reply(
+                    reply.status_code,
+                    {name.lower(): value for name, value in reply.headers.items()},
+                    json.loads(text) if text and is_json else text,
+                )
         raise AssertionError(f"no route for {method} {name}; {query}")
 
     async def _assembled(self) -> Runtime:
         return self.runtime
 
-    async def place(self, data_center: str = "10042", *, tenant: str = TENANT, key: str | None = None, **changes: Any) -> Answer:
+    async def place(self, data_center: str = "10042", *, tenant: str = TENANT, key: str | None = None, **changes: Any) -> Reply:
         """Order a data center over HTTP."""
         headers = {"Repeatability-Request-ID": key} if key else None
         return await self.request("PUT", f"/tenants/{tenant}/data-centers/{data_center}", order(**changes), headers=headers)
 
-    async def act(self, action: str, body: object = None, data_center: str = "10042") -> Answer:
+    async def act(self, action: str, body: object = None, data_center: str = "10042") -> Reply:
         """Ask for an action over HTTP: suspend, resume, new-secret; or `change` and `delete`."""
         path = f"/tenants/{TENANT}/data-centers/{data_center}"
         if action == "change":
@@ -274,7 +254,7 @@ class Bench:
         assert reply.status == 200, reply
         return cast("Json", reply.body)
 
-    async def operation(self, of: Answer | str) -> Json:
+    async def operation(self, of: Reply | str) -> Json:
         """Return an operation as the app answers it."""
         id_ = of if isinstance(of, str) else of.operation
         reply = await self.request("GET", f"/operations/{id_}")
@@ -298,7 +278,7 @@ class Bench:
             self.pack.gate.settle()
             await self.work()
 
-    async def until_ended(self, *answers: Answer | str, longest: timedelta = timedelta(hours=12)) -> list[Json]:
+    async def until_ended(self, *answers: Reply | str, longest: timedelta = timedelta(hours=12)) -> list[Json]:
         """Let time pass until operations have ended, and return them."""
         began = self.platform.clock.now()
         while True:

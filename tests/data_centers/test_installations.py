@@ -26,7 +26,7 @@ async def test_an_installation_is_a_document_with_conditions_and_shows_no_secret
         refused = await app.request("PUT", PATH, changed)
         assert (refused.status, refused.code) == (428, "PreconditionRequired")
         assert (await app.request("PUT", PATH, changed, headers={"If-Match": '"other"'})).status == 412
-        put = await app.request("PUT", PATH, changed, headers={"If-Match": got.headers["ETag"]})
+        put = await app.request("PUT", PATH, changed, headers={"If-Match": got.headers["etag"]})
         assert (put.status, put.body["displayName"]) == (200, "Pack one")
         former = [name for name in app.vaults.names() if "sign-in" in name]
         renewed = changed | {"signIn": body["signIn"] | {"password": {"value": "New-Passw0rd!"}}}

@@ -219,7 +219,7 @@ async def test_a_change_without_a_difference_ends_unchanged_and_a_suspended_one_
         effects = app.effects()
         (operation,) = await app.until_ended(await app.act("change", {"resources": {"cpuCount": 8}}))
         assert (operation["status"], operation["result"]["changed"]) == ("Succeeded", False)
-        tag = (await app.request("GET", f"/tenants/{TENANT}/data-centers/10042")).headers["ETag"]
+        tag = (await app.request("GET", f"/tenants/{TENANT}/data-centers/10042")).headers["etag"]
         path, stale = f"/tenants/{TENANT}/data-centers/10042", {"If-Match": '"other"'}
         assert (await app.request("PATCH", path, {"name": "x"}, headers=stale)).status == 412
         assert (await app.request("PATCH", path, {"resources": {"cpuCount": 8}}, headers={"If-Match": tag})).status == 202

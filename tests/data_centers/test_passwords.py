@@ -5,7 +5,8 @@ import json
 from datetime import timedelta
 from urllib.parse import quote
 
-from tests.data_centers.bench import TENANT, Answer, Bench, bench, order
+from tests.data_centers.bench import TENANT, Bench, bench, order
+from tests.support.api import Reply
 from tests.support.secrets import OWN
 
 
@@ -17,7 +18,7 @@ def link_of(app: Bench) -> str:
     return str(token)
 
 
-async def opened(app: Bench, token: str) -> Answer:
+async def opened(app: Bench, token: str) -> Reply:
     """Press the button of the page."""
     return await app.request("POST", "/one-time-secrets", {"token": token}, caller=())
 
@@ -27,7 +28,7 @@ async def test_a_link_shows_the_password_once_and_its_page_shows_nothing() -> No
         await app.until_ended(await app.place())
         token = link_of(app)
         page = await app.request("GET", "/one-time-secrets", caller=())
-        assert (page.status, page.headers["Cache-Control"]) == (200, "no-store")
+        assert (page.status, page.headers["cache-control"]) == (200, "no-store")
         assert "http" not in page.body.replace("http-equiv", ""), "the page has no outside parts"
         assert (await app.shown())["secret"]["state"] == "waiting"
         first = await opened(app, token)

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.data_centers.rules.power import PowerState, power_state
-from tests.data_centers.bench import TENANT, Answer, Bench, Json, bench
+from tests.data_centers.bench import TENANT, Bench, Json, bench
+from tests.support.api import Reply
 
 STATES = ("Running", "Stopped", "Paused", "Saved")
 
@@ -22,7 +23,7 @@ async def ordered(app: Bench, **states: str) -> str:
     return subscription
 
 
-async def done(app: Bench, answer: Answer) -> Json:
+async def done(app: Bench, answer: Reply) -> Json:
     """Wait for an operation, and return it."""
     assert answer.status in {200, 202}, answer
     (operation,) = await app.until_ended(answer)

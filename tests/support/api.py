@@ -34,6 +34,17 @@ class Reply:
         """The error's code."""
         return str(self.error["code"])
 
+    @property
+    def target(self) -> str | None:
+        """The error's target."""
+        target: str | None = self.error["target"]
+        return target
+
+    @property
+    def operation(self) -> str:
+        """The id of the operation that was accepted."""
+        return self.headers["operation-location"].rpartition("/")[2]
+
     def text_of_body(self) -> str:
         """Return the body as text, to look for what must not stand in it."""
         return json.dumps(self.body)

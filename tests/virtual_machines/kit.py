@@ -3,7 +3,7 @@
 import json
 import random
 from collections import deque
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,37 +16,13 @@ from shared.tenant_queues import REQUESTS
 from tests.histories import virtual
 from tests.histories.history import platform
 from tests.histories.in_memory import MemoryApp
+from tests.support.api import Reply, read_reply
 from tests.support.clocks import SeededIds
 
 Json = dict[str, Any]
 ROLES = ("Tenants.Read", "Tenants.Write")
 STEP = timedelta(seconds=30)
 BEGINNING = datetime(2026, 9, 1, 8, tzinfo=UTC)
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """An answer of the app."""
-
-    status: int
-    body: Any
-    headers: Mapping[str, str]
-
-    @property
-    def code(self) -> str:
-        """The code of a refusal."""
-        return str(self.body["error"]["code"])
-
-    @property
-    def target(self) -> str | None:
-        """The target of a refusal."""
-        target: str | None = self.body["error"]["target"]
-        return target
-
-    @property
-    def operation(self) -> str:
-        """The id of the operation that was accepted."""
-        return self.headers["Operation-Location"].rpartition("/")[2]
 
 
 @dataclass
@@ -66,14 +42,14 @@ class Machines:
         user: str = "alice",
         roles: tuple[str, ...] = ROLES,
         key: str | None = None,
-    ) -> Answer:
+    ) -> Reply:
         """Send a request as a person of a tenant."""
         headers = {"Authorization": "Bearer " + "|".join((tenant, user, *roles))} | ({"Repeatability-Request-ID": key} if key else {})
         reply = await self.app.request(method, path, body, headers)
         content = reply.get_body()
-        return Answer(reply.status_code, json.loads(content) if content else None, dict(reply.headers))
+        return read_reply(reply.status_code, reply.headers, content)
 
-    async def of(self, path: str, **options: Any) -> Answer:
+    async def of(self, path: str, **options: Any) -> Reply:
         """GET something below contoso."""
         return await self.call("GET", f"/tenants/contoso{path}", **options)
 

@@ -73,7 +73,7 @@ def test_azure_that_is_silent_refuses_reads_and_takes_changes(tmp_path: Path) ->
         azure.fault("error", method="GET", path=".", status=500, times=6)
         read = await azure.of(f"{VMS}/contoso-web01?service=contoso-production")
         assert (read.status, read.code) == (503, "ServiceUnavailable")
-        assert read.headers["Retry-After"] == "5"
+        assert read.headers["retry-after"] == "5"
         operation = await azure.start("POST", f"{VMS}/contoso-web01/restart?service=contoso-production")
         assert (await azure.ended(operation))["status"] == "Succeeded"
 

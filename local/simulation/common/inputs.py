@@ -67,7 +67,7 @@ def zones(body: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def inner(body: Mapping[str, Any], *members: str) -> Json:
-    """Return an object within a body; empty where a member on the way is missing or null; raises `ArmError` 400 where it is no object."""
+    """Return an object within a body; empty where a member before it is missing or null; raises `ArmError` 400 for another type."""
     found: JsonValue = body
     for member in members:
         found = found.get(member)

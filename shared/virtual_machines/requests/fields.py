@@ -10,6 +10,7 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 from shared.arm.ids import MAX_LENGTH, ResourceId, resource_id_of
 from shared.errors import sentence
 from shared.values.reading import is_guid
+from shared.values.texts import printable
 from shared.virtual_machines.rules import names
 from shared.virtual_machines.rules.disks import LAST_LUN
 from shared.virtual_machines.rules.ports import LAST_LOCAL_PORT, LAST_PUBLIC_PORT
@@ -67,12 +68,6 @@ def _region(text: str) -> str:
     if not name.isascii() or not name.isalnum():
         raise ValueError("This cannot be the name of an Azure region, such as westeurope or West Europe.")
     return name
-
-
-def _printable(text: str) -> str:
-    if not text.isprintable():
-        raise ValueError("This must have printable characters only.")
-    return text
 
 
 def _ssh_key(text: str) -> str:
@@ -140,10 +135,10 @@ NameOrId = Annotated[StrictStr, _either, _either_schema]
 SubscriptionId = Annotated[StrictStr, _checked(_guid), WithJsonSchema({"type": "string", "format": "uuid"})]
 RegionName = Annotated[StrictStr, Field(min_length=1, max_length=64), _checked(_region)]
 """A region's name or display name; the value is the name that ARM uses."""
-Label = Annotated[StrictStr, Field(max_length=100), _checked(_printable)]
+Label = Annotated[StrictStr, Field(max_length=100), _checked(printable)]
 Description = Annotated[StrictStr, Field(max_length=1_000)]
-SizeName = Annotated[StrictStr, Field(min_length=1, max_length=64), _checked(_printable)]
-Sku = Annotated[StrictStr, Field(min_length=1, max_length=64), _checked(_printable)]
+SizeName = Annotated[StrictStr, Field(min_length=1, max_length=64), _checked(printable)]
+Sku = Annotated[StrictStr, Field(min_length=1, max_length=64), _checked(printable)]
 SshKey = Annotated[StrictStr, _checked(_ssh_key), WithJsonSchema({"type": "string", "maxLength": 8192})]
 SshKeys = Annotated[tuple[SshKey, ...], Field(max_length=MOST_KEYS)]
 Lun = Annotated[StrictInt, Field(ge=0, le=LAST_LUN)]

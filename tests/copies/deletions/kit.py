@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
-from tests.copies.policies.kit import Answer, Json, Story, World, machine_id
+from tests.copies.policies.kit import Json, Story, World, machine_id
+from tests.support.api import Reply
 
 Start = Callable[[Story], None]
 TARGET = {"region": "northeurope", "resourceGroup": "contoso-recovery"}
@@ -20,7 +21,7 @@ async def copy_of(world: World, machine: str = VM, **target: Any) -> Json:
     return copy
 
 
-async def delete(world: World, copy: Json, query: str = "", **options: Any) -> Answer:
+async def delete(world: World, copy: Json, query: str = "", **options: Any) -> Reply:
     """Ask for the deletion of a copy."""
     return await world.call("DELETE", f"/restore-point-copies/{copy['id']}{query}", **options)
 

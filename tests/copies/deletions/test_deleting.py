@@ -26,8 +26,8 @@ def test_an_older_copy_is_deleted_in_azure_and_stays_in_lists(start: Start) -> N
         older, newer = await copy_of(world), await copy_of(world)
         answer = await delete(world, older)
         assert (answer.status, answer.body["kind"]) == (202, "restorePointDeletion"), answer
-        assert answer.headers["Location"].endswith(f"/restore-point-copies/{older['id']}")
-        assert answer.headers["Operation-Location"].endswith(f"/operations/{answer.body['id']}")
+        assert answer.headers["location"].endswith(f"/restore-point-copies/{older['id']}")
+        assert answer.headers["operation-location"].endswith(f"/operations/{answer.body['id']}")
         deletion = await ended(world, answer.body)
         assert (deletion["status"], deletion["error"], deletion["result"]["copyId"]) == ("Succeeded", None, older["id"])
         assert deletes(world) == [older["target"]["restorePointId"].lower()]

@@ -23,29 +23,11 @@ from shared.operations.model.models import JsonObject
 from tests.histories import virtual
 from tests.histories.history import platform
 from tests.histories.in_memory import MemoryApp
+from tests.support.api import Reply, read_reply
 
 Json = dict[str, Any]
 ROLES = "Copies.Read|Copies.Write"
 CONTOSO = subscription_id("contoso")
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """An answer of the app."""
-
-    status: int
-    body: Any
-    headers: dict[str, str]
-
-    @property
-    def code(self) -> str:
-        """The error's code."""
-        return str(self.body["error"]["code"])
-
-    @property
-    def targets(self) -> set[str]:
-        """The fields that the error's details are about."""
-        return {str(detail["target"]) for detail in self.body["error"]["details"]}
 
 
 @dataclass
@@ -63,12 +45,12 @@ class World:
 
     async def call(
         self, method: str, path: str, body: object = None, *, tenant: str = "contoso", roles: str = ROLES, **headers: str
-    ) -> Answer:
+    ) -> Reply:
         """Send a request."""
         sent = {"Authorization": f"Bearer {tenant}||{roles}", **{name.replace("_", "-"): value for name, value in headers.items()}}
         reply = await self.app.request(method, path, body, sent)
         content = reply.get_body()
-        return Answer(reply.status_code, json.loads(content) if content else None, dict(reply.headers))
+        return read_reply(reply.status_code, reply.headers, content)
 
     async def get(self, path: str, **options: Any) -> Any:
         """Read something that is there."""

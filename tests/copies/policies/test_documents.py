@@ -35,7 +35,7 @@ def test_a_policy_is_made_read_replaced_and_deleted_under_conditions(start: Star
     async def story(world: World) -> None:
         made = await world.call("PUT", "/copy-policies/Daily", policy(), If_None_Match="*")
         assert (made.status, made.body["name"], made.body["revision"]) == (201, "Daily", 1)
-        assert made.headers["ETag"] == made.body["etag"]
+        assert made.headers["etag"] == made.body["etag"]
         same = await world.call(
             "PUT", "/copy-policies/daily", policy(targets=[{"region": "North Europe", "resourceGroup": "contoso-recovery"}])
         )

@@ -99,7 +99,7 @@ def _check_linked(call: Call, action: str, scope: str) -> None:
 
 
 def _restore(call: Call, source_id: str, location: str, sku: str) -> Source:
-    """Read a disk restore point. That its replication has not ended is no reason to refuse: Azure restores half a copy."""
+    """Read a disk restore point. One whose replication has not ended is read, too: Azure restores half a copy."""
     if not is_type(source_id, DISK_POINT):
         raise invalid_parameter(f"'{source_id}' is not the id of a disk restore point.", _SOURCE)
     _check_linked(call, f"{DISK_POINT}/beginGetAccess/action", source_id)
