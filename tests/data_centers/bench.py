@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 from unittest.mock import patch
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 
 import azure.functions as func
 from multidict import CIMultiDict, CIMultiDictProxy
@@ -151,7 +151,7 @@ class MemoryTransport:
             PORTS[parts.port or 0], method, unquote(parts.path), parts.path, query,
             {name.lower(): value for name, value in headers.items()}, body, f"{HOST}:{parts.port}",
         )  # fmt: skip
-        self.sent.append((method, url))
+        self.sent.append((method, f"{url.partition('?')[0]}?{urlencode(query)}"))
         await asyncio.sleep(0)
         outcome = self.pack.gate.receive(request)
         await asyncio.sleep(0)
@@ -277,6 +277,12 @@ class Bench:
             self.platform.clock.move(one)
             self.pack.gate.settle()
             await self.work()
+
+    def forced(self) -> list[str]:
+        """Return the addresses of the deletions that were sent with `force`."""
+        deletions = [url for method, url in self.sent if method == "DELETE"]
+        assert deletions, "no deletion was sent"
+        return [url for url in deletions if dict(parse_qsl(urlsplit(url).query.lower())).get("force") == "true"]
 
     async def until_ended(self, *answers: Reply | str, longest: timedelta = timedelta(hours=12)) -> list[Json]:
         """Let time pass until operations have ended, and return them."""

@@ -249,8 +249,7 @@ async def test_a_deletion_needs_its_confirmation_and_is_refused_while_there_are_
         assert not {"web", "idle"} & set(app.power())
         assert (await app.place()).code == "DataCenterDeleted"
         assert (await app.shown())["state"] == "Deleted"
-        forced = [path for method, path in app.effects() if method == "DELETE" and "force" in path.lower() and "True" in path]
-        assert forced == [], "force is sent only where it is asked for"
+        assert app.forced() == [], "force is sent only where it is asked for"
 
 
 async def test_a_tenant_with_a_data_center_cannot_be_deleted() -> None:
@@ -269,6 +268,7 @@ async def test_a_forced_deletion_names_the_machines_that_it_leaves_behind() -> N
         (operation,) = await app.until_ended(await app.act("delete", {"force": True, "keepUser": True}))
         assert (operation["status"], len(operation["result"]["leftBehind"])) == ("Succeeded", 1)
         assert [one["Name"] for one in app.state()["orphans"]] == ["web"]
+        assert len(app.forced()) == 1
         assert any(one["Name"] == "ada@northwind.example" for one in app.state()["users"])
 
 
