@@ -112,7 +112,7 @@ class History:
         await app.advance(timedelta(0))
         await self._until_ended(app, fleet, failing)
         if self.points:
-            await fleet.compare(dead_locks=self.deadly)
+            await fleet.compare()
         elif failovers:
             await failing.compare()
         else:
