@@ -9,7 +9,7 @@ from pydantic import Field
 
 from shared.azure_pack.odata.literals import Key
 from shared.azure_pack.vmm.models import EMPTY, Entity
-from shared.azure_pack.wire.model import Input, Model, Moment
+from shared.azure_pack.wire.model import Input, Model, PackMoment
 from shared.values.hidden import Hidden
 
 T = TypeVar("T")
@@ -60,8 +60,8 @@ class Machine(Entity):
     tag: str | None = None
     cost_center: str | None = None
     owner: Owner | None = None
-    added_time: Moment | None = None
-    modified_time: Moment | None = None
+    added_time: PackMoment | None = None
+    modified_time: PackMoment | None = None
     most_recent_task: UUID | None = Field(default=None, alias="MostRecentTaskId")
     adapters: tuple[NetworkAdapter, ...] = Field(default=(), alias="VirtualNetworkAdapters")
     disks: tuple[DiskDrive, ...] = Field(default=(), alias="VirtualDiskDrives")
