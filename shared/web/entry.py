@@ -66,7 +66,7 @@ async def _read(request: "func.HttpRequest", app: App, route: Route) -> Call[Any
     body: BaseModel | None = None
     document: JsonObject = {}
     if route.request is not None:
-        body, document = read_body(request, route.request)
+        body, document = read_body(request, route.request, route.largest_body)
     elif route.optional_body:
         document = read_optional_body(request)
     else:

@@ -42,6 +42,7 @@ class SuspensionSteps:
             return Wait(dc.clock.now() + LOOK_AGAIN)
         how = await self.after_suspension(dc)
         record = await self._opened(dc, how)
+        await dc.tools.subscriptions.close(dc.record.installation, str(dc.subscription), dc.record.tenant)
         await dc.tools.store.change_suspension(dc.record, record.id, lambda one: with_seen(one, found))
         stopping = [(one.id, one.stamp_id, one.name) for one in to_stop(found)]
         dc.detail.machines = works(stopping, Goal.STOPPED, FIRST[how], dc)
@@ -163,7 +164,7 @@ class SuspensionSteps:
         """Note what was started; the record is closed once nothing is left, or nothing is to be started."""
         if record is None:
             dc.detail.notes = ("There is no record of a suspension: the subscription was made active, and nothing was started.",)
-            await dc.write(state=DataCenterState.ACTIVE)
+            await self._opened_to_tenant(dc)
             return _finished(dc, None, ErrorCode.MACHINES_NOT_STARTED)
         started, all_of_them = [one.id for one in machines if one.done], await self._starts(dc)
         errors = {one.id: one.error for one in machines if one.error is not None}
@@ -177,8 +178,13 @@ class SuspensionSteps:
             return noted.model_copy(update={"closed_at": noted.closed_at or at}) if closed else noted
 
         record = await dc.tools.store.change_suspension(dc.record, record.id, close)
-        await dc.write(state=DataCenterState.ACTIVE, suspension_id=None if record.closed_at else record.id)
+        await self._opened_to_tenant(dc, suspension_id=None if record.closed_at else record.id)
         return _finished(dc, record, ErrorCode.MACHINES_NOT_STARTED)
+
+    async def _opened_to_tenant(self, dc: DataCenterClaim, **changes: object) -> None:
+        """Let the tenant change its machines again; the data center is active."""
+        await dc.tools.subscriptions.open(dc.record.installation, str(dc.subscription), dc.record.tenant)
+        await dc.write(state=DataCenterState.ACTIVE, **changes)
 
 
 async def settings_of(record: DataCenter, settings: InstallationRequest, registry: Registry) -> tuple[AfterSuspension, bool]:
