@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from functions.serve import serve
 from shared.access.roles import Role
 from shared.installations.subscriptions.answers import AzurePackSubscription
-from shared.installations.subscriptions.importing import LARGEST, ImportRequest
+from shared.installations.subscriptions.requests import LARGEST, ImportRequest
 from shared.web.answers import HttpAnswer
 from shared.web.calls import Call
 from shared.web.routes import Owner, Route

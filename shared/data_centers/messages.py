@@ -16,7 +16,8 @@ from shared.data_centers.kinds import DATA_CENTER, Action
 from shared.data_centers.requests import ChangeRequest, DeleteRequest, OrderRequest, ResumeRequest, SuspendRequest
 from shared.data_centers.service import DataCenters, Requested
 from shared.errors import ErrorCode, Refused
-from shared.installations.subscriptions.importing import ImportRequest, Imports
+from shared.installations.subscriptions.importing import Imports
+from shared.installations.subscriptions.requests import ImportRequest
 from shared.operations.model.identity import operation_id
 from shared.operations.model.models import JsonObject
 from shared.operations.outside.intake import Intake

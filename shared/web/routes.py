@@ -49,7 +49,7 @@ class Route:
     If-None-Match; `founding` lets in the caller that may register the provider while there is none; `dry` that of a dry run's 200;
     `is_list` wraps the response in `value` and `nextLink` and adds the parameters of `paging`. `status` is the answer when all is well
     (202 brings the headers of a long-running operation and 200 for one that has ended, unless `is_operation` is false); `largest_body` is
-    how many bytes a body may have; `refusals` are
+    how many bytes a body may have; `other_request` and `other_response` are the bodies for tenants of another backend; `refusals` are
     statuses beyond those that follow from the rest (400, 401, 403, 404, 413, 415, 500, 503).
     """
 
@@ -77,6 +77,8 @@ class Route:
     nothing_left: str = ""
     media_type: str = "application/json"
     largest_body: int = MAX_BYTES
+    other_request: type[BaseModel] | None = None
+    other_response: type[BaseModel] | None = None
 
     @property
     def known_query(self) -> tuple[QueryParameter, ...]:

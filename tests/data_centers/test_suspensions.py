@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.data_centers.rules.power import PowerState, power_state
+from shared.installations.machine_states import PowerState, power_state
 from tests.data_centers.bench import Bench, bench
 from tests.data_centers.documents import TENANT, Json
 from tests.support.api import Reply

@@ -12,13 +12,14 @@ from shared.clock import to_text
 from shared.data_centers.records.record import DataCenter, DataCenterState, Suspension
 from shared.data_centers.records.state import MachineWork, Watch
 from shared.data_centers.requests import ResumeRequest, SuspendRequest
-from shared.data_centers.rules.power import FIRST, Goal, PowerCall, PowerState
+from shared.data_centers.rules.power import FIRST, Goal, PowerCall
 from shared.data_centers.rules.suspension import SeenMachine, is_complete, to_start, to_stop, with_seen, with_started
 from shared.data_centers.steps.claim import DataCenterClaim
 from shared.data_centers.steps.machines import LOOK_AGAIN, seen, work_on, works
 from shared.data_centers.steps.quotas import watch
 from shared.errors import CallFailure, ErrorCode, Problem
 from shared.installations.document import AfterSuspension, InstallationRequest
+from shared.installations.machine_states import PowerState
 from shared.operations.model.models import Intent
 from shared.operations.running.outcomes import Next, Outcome, Wait
 

@@ -10,8 +10,8 @@ from shared.access.records.azure_pack_subscriptions import AzurePackSubscription
 from shared.clock import Clock, from_text, to_text
 from shared.errors import CallFailure
 from shared.installations.store import InstallationStore
-from shared.installations.subscriptions.answers import subscription_body
 from shared.installations.subscriptions.certificates import PREFIX, CertificateStore
+from shared.installations.subscriptions.views import subscription_body
 from shared.operations.outside.events import Events
 from shared.secrets.ids import normal_vault
 from shared.storage.tables import Conflict, Table

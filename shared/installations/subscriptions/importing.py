@@ -7,10 +7,8 @@ before anything is sent (docs/design/azure-pack.md, "Import").
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Final, Self
+from typing import Final
 from urllib.parse import urlsplit
-
-from pydantic import Field, model_validator
 
 from shared.access.records.azure_pack_subscriptions import Access, AzurePackSubscriptions, ImportedCertificate, MappedSubscription
 from shared.access.records.tenant import Tenant
@@ -23,38 +21,15 @@ from shared.installations.reach.failures import as_failure
 from shared.installations.store import InstallationRecord, InstallationStore
 from shared.installations.subscriptions.certificates import CertificateStore
 from shared.installations.subscriptions.reach import SubscriptionReach
+from shared.installations.subscriptions.requests import ImportRequest, PublishSettingsInput
 from shared.secrets.references import SecretReferences, VaultOwner
-from shared.secrets.requests import IN_SCHEMA, hidden_text
-from shared.values.documents import Request
 from shared.values.hidden import Hidden
-from shared.web.documents import invalid, wrong
+from shared.web.documents import invalid
 
-LARGEST: Final = 256 * 1024
 _PROOF_SECONDS: Final = 4.5
-_MOST: Final = 100
 _PASSING: Final = frozenset({ErrorKind.UNREACHABLE, ErrorKind.NO_ANSWER, ErrorKind.THROTTLED, ErrorKind.SERVER, ErrorKind.UNREADABLE})
-"""Kinds of errors that say nothing of the certificate."""
+"""Kinds of errors that show nothing of the certificate."""
 _FILE: Final = "publishSettings"
-
-
-class PublishSettingsInput(Request):
-    """A publishsettings file: its text, over HTTP only, or the id of a Key Vault secret."""
-
-    value: Annotated[Hidden, hidden_text(LARGEST), IN_SCHEMA] | None = None
-    key_vault_secret_id: Annotated[str, Field(min_length=1, max_length=2048)] | None = None
-
-    @model_validator(mode="after")
-    def _one_of_both(self) -> Self:
-        if (self.value is None) == (self.key_vault_secret_id is None):
-            raise ValueError("give either value or keyVaultSecretId")
-        return self
-
-
-class ImportRequest(Request):
-    """What is imported of a file: all of its subscriptions, or those that are named."""
-
-    publish_settings: PublishSettingsInput
-    subscription_ids: Annotated[tuple[Annotated[str, Field(max_length=36)], ...], Field(min_length=1, max_length=_MOST)] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,12 +242,3 @@ def _not_available(published: PublishedSubscription) -> Refused:
 def _silent() -> Refused:
     message = "The installation does not answer, and nothing was imported. Send the request again later."
     return Refused(ErrorCode.SERVICE_UNAVAILABLE, message, retry_after=30)
-
-
-def require_subscription_id(text: str) -> str:
-    """Return a subscription's id in lower case; refuses with 400 what is none."""
-    from shared.values.reading import is_guid
-
-    if not is_guid(text):
-        raise wrong("subscriptionId", "A subscription's id is a GUID.")
-    return text.lower()

@@ -11,9 +11,10 @@ from shared.azure_pack.subscriptions import Usage
 from shared.clock import Clock
 from shared.errors import CallFailure, ErrorCode, FailureKind, Refused, refusal_of
 from shared.installations.reach.failures import refusal_problem
-from shared.installations.subscriptions.answers import AzurePackSubscription, observed_body, subscription_body
+from shared.installations.subscriptions.answers import AzurePackSubscription
 from shared.installations.subscriptions.importing import Imports
 from shared.installations.subscriptions.reach import SubscriptionReach
+from shared.installations.subscriptions.views import observed_body, subscription_body
 from shared.values.reading import is_guid
 from shared.web.lists import Page
 
