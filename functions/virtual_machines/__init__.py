@@ -6,8 +6,10 @@ from dataclasses import replace
 from functions.serve import endpoints as declared_in
 from functions.virtual_machines import changes, checkpoints, disks, estate, machines, ports
 from functions.virtual_machines.variants import ON_AZURE_PACK, OTHERWISE
+from shared.access.records.azure_pack_subscriptions import TABLE as SUBSCRIPTIONS
 from shared.access.records.tenant import Backend
 from shared.capability import Capability, Core, Parts
+from shared.installations import TABLE as INSTALLATIONS
 from shared.tenant_queues import REQUESTS
 from shared.virtual_machines.kinds import VIRTUAL_MACHINE
 from shared.web.calls import Endpoint
@@ -34,6 +36,7 @@ CAPABILITY = Capability(
     name="virtual_machines",
     assemble=_assemble,
     kinds=(VIRTUAL_MACHINE,),
+    tables=(INSTALLATIONS, SUBSCRIPTIONS),
     intake=REQUESTS,
     endpoints=_of_both_backends(declared_in(machines, disks, ports, estate, changes, checkpoints)),
 )

@@ -51,6 +51,8 @@ _CAPABILITIES = load(("tenants", "data_centers", "virtual_machines"))
 _EVERY: tuple[Endpoint, ...] = (*ENDPOINTS, *(one for capability in _CAPABILITIES for one in capability.endpoints))
 _PATHS = [(one, re.compile(re.sub(r"\\{(\w+)\\}", r"(?P<\1>[^/]+)", re.escape(one.route.path)))) for one in _EVERY]
 _ROUNDS = 200
+PERSON = "person"
+"""Among the roles of a caller: its token is a user's."""
 
 
 class KilledError(BaseException):
@@ -90,9 +92,9 @@ class _Callers:
         tenant, *roles = (authorization or "").removeprefix("Bearer ").split("|")
         found = await self._runtime.registry.by_name(tenant)
         assert found is not None, tenant
-        return Principal(
-            Actor("app", tenant, tenant), tenant, found.tenant_id or "", frozenset(map(Role, roles)), found.kind == "provider", False
-        )
+        person, given = PERSON in roles, frozenset(Role(role) for role in roles if role != PERSON)
+        actor = Actor("user" if person else "app", tenant, tenant)
+        return Principal(actor, tenant, found.tenant_id or "", given, found.kind == "provider", person)
 
 
 @dataclass

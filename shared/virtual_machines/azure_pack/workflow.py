@@ -131,17 +131,17 @@ def is_on_azure_pack(data: JsonObject) -> bool:
 def with_azure_pack(workflow: Workflow, steps: PackSteps) -> Workflow:
     """Return the workflow with the steps of both backends: each row goes to its own."""
     tidying, check, subjects = workflow.tidying or "", workflow.check, workflow.subjects
-    tidy = workflow.steps[tidying]
+    tidy, of_pack = workflow.steps[tidying], steps.all()
 
     async def tidying_of_both(claim: Claim) -> Outcome:
-        return Next(names.TIDYING) if is_on_azure_pack(claim.data) else await tidy(claim)
+        return await (of_pack[names.TIDYING] if is_on_azure_pack(claim.data) else tidy)(claim)
 
     def subjects_of_both(operation: Operation) -> Sequence[str]:
         return () if is_on_azure_pack(dict(operation.data)) else subjects(operation)
 
     return replace(
         workflow,
-        steps={**workflow.steps, tidying: tidying_of_both, **steps.all()},
+        steps={**workflow.steps, tidying: tidying_of_both, **of_pack},
         check=_both(check, steps.check) if check is not None else steps.check,
         subjects=subjects_of_both,
     )
