@@ -47,7 +47,7 @@ async def test_a_quota_that_does_not_come_into_force(app: Bench, measured: list[
     app.fault("outOfSync", method="POST", path="/addons", message="No storage.", times=1)
     app.fault("outOfSync", method="PUT", path="/subscriptions/", message="No storage.", times=9)
     await app.place()
-    await app.advance(timedelta(hours=2), every=timedelta(minutes=1))
+    await app.advance(timedelta(hours=2), every=timedelta(minutes=5))
     assert firing(app, measured) == {"quota-out-of-sync": [{"Kind": "dataCenter", "Tenant": TENANT, "Operations": 1}]}
 
 
@@ -63,7 +63,7 @@ async def test_a_deletion_that_is_stuck(app: Bench, measured: list[Any]) -> None
     await app.until_ended(await app.place())
     app.fault("stuckDeletion", method="DELETE", path="^/subscriptions/", times=1)
     await app.act("delete")
-    await app.advance(timedelta(hours=2), every=timedelta(minutes=1))
+    await app.advance(timedelta(hours=2), every=timedelta(minutes=5))
     assert firing(app, measured) == {"deletion-stuck": [{"Kind": "dataCenter", "Tenant": TENANT, "Operations": 1}]}
 
 
