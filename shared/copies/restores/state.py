@@ -166,5 +166,4 @@ def detail_of(operation: Operation) -> RestoreDetail:
 
 def left_behind(machines: Sequence[MachineDetail]) -> list[str]:
     """Return the ids of what is in Azure, or may be, as the record has it."""
-    made = {ResourceState.MADE}
-    return [resource.id for machine in machines for resource in machine.resources if resource.state in made or resource.deleting]
+    return [resource.id for machine in machines for resource in machine.resources if resource.state is ResourceState.MADE]

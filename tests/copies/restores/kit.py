@@ -83,3 +83,29 @@ def lock_recovery(world: World, *, locked: bool) -> None:
     group = next(one for one in estate["resourceGroups"] if str(one["id"]).lower() == RECOVERY.lower())
     group["locks"] = [{"name": "keep", "level": "CanNotDelete"}] if locked else []
     world.app.platform.replace_estate(estate)
+
+
+def add_application(world: World) -> list[str]:
+    """Add six machines of several generations, security types, sizes, cachings and LUNs to contoso's; return their names."""
+    estate = world.app.platform.estate()
+    looks: list[Json] = [
+        {"size": "Standard_D4s_v3", "securityType": "TrustedLaunch", "osType": "Windows"},
+        {"size": "Standard_D2s_v3", "generation": "V1", "osType": "Linux"},
+        {"size": "Standard_D2s_v3", "osType": "Linux", "further": {"licenseType": "RHEL_BYOS"}},
+        {"size": "Standard_D4s_v3", "osType": "Windows", "further": {"licenseType": "Windows_Server"}},
+        {"size": "Standard_D2s_v3", "securityType": "TrustedLaunch", "osType": "Linux"},
+        {"size": "Standard_D2s_v3", "osType": "Windows"},
+    ]
+    names = [f"shop{number}" for number in range(len(looks))]
+    for name, look in zip(names, looks, strict=True):
+        vm = machine_id(name)
+        disks = vm.replace("virtualMachines", "disks")
+        parts = [(f"{disks}-os", None, "ReadWrite", 128), (f"{disks}-a", 3, "ReadOnly", 256), (f"{disks}-b", 7, "None", 64)]
+        for disk, lun, _, size in parts:
+            of_system = {"osType": look["osType"], "generation": look.get("generation"), "securityType": look.get("securityType")}
+            known = {member: value for member, value in of_system.items() if value is not None and lun is None}
+            estate["disks"].append({"id": disk, "location": "westeurope", "sizeGB": size, "copyMinutes": 25, "coarse": False, **known})
+        attached = [{"id": disk, "caching": caching, **({"lun": lun} if lun is not None else {})} for disk, lun, caching, _ in parts]
+        estate["virtualMachines"].append({"id": vm, "location": "westeurope", "disks": attached, **look})
+    world.app.platform.replace_estate(estate)
+    return names
