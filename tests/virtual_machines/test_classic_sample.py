@@ -63,7 +63,7 @@ def test_the_classic_sample(tmp_path: Path) -> None:
     ({"powerState": "stopped"}, {"prepared": False}, "InvalidRequest", "prepared"),
     ({"powerState": "stopped", "scaleSet": "Flexible"}, {}, "ManagedElsewhere", "contoso-web01"),
 ])  # fmt: skip
-def test_CaptureRoleInstance_is_refused(tmp_path: Path, members: Json, changed: Json, code: str, target: str) -> None:  # noqa: N802
+def test_CaptureRoleInstance_is_refused(tmp_path: Path, members: Json, changed: Json, code: str, target: str) -> None:
     async def test(azure: Machines) -> None:
         body = {"imageName": "golden", "after": "delete", "prepared": True, "confirm": "contoso-web01", **changed}
         answer = await azure.call("POST", f"/tenants/contoso{VM}/capture", body)
@@ -85,7 +85,7 @@ def test_a_failed_image_leaves_the_machine_and_no_image(tmp_path: Path) -> None:
     run(test, tmp_path / "log", with_power(powerState="deallocated"))
 
 
-def test_CreateOSImage_of_a_disk(tmp_path: Path) -> None:  # noqa: N802  # the operation's name
+def test_CreateOSImage_of_a_disk(tmp_path: Path) -> None:
     async def test(azure: Machines) -> None:
         disk = (await azure.of(VM)).body["osDisk"]["id"]
         body = {"name": "golden", "source": {"id": disk}, "osType": "Windows", "service": "contoso-production", "category": "mine"}
