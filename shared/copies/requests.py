@@ -35,6 +35,11 @@ ACCEPT_LAST = QueryParameter("acceptLast", "Deletes the only usable copy of its 
 ACCEPT_FULL_COPY = QueryParameter(
     "acceptFullCopy", "Deletes the newest copy of its chain too: Azure copies the next one whole.", values=("true", "false")
 )
+INCLUDE_SOURCE = QueryParameter(
+    "includeSource", "Deletes the restore point of the VM that the copy's operation has made too.", values=("true", "false")
+)
+ABANDON = QueryParameter("abandon", "Ends a copy that Azure is making, by deleting its restore point.", values=("true", "false"))
+DELETION_QUERY = (ACCEPT_LAST, ACCEPT_FULL_COPY, INCLUDE_SOURCE, ABANDON)
 _STORED: Mapping[str, Callable[[str], str]] = {"virtualMachineId": vm_key, "region": normal_region, "policy": str.lower, "run": str}
 
 
@@ -64,6 +69,8 @@ def deletion_of(call: Call[None]) -> "StartDeletion":
         call.key,
         accept_last=call.query.get(ACCEPT_LAST.name) == "true",
         accept_full_copy=call.query.get(ACCEPT_FULL_COPY.name) == "true",
+        include_source=call.query.get(INCLUDE_SOURCE.name) == "true",
+        abandon=call.query.get(ABANDON.name) == "true",
         trace=call.trace,
         first_sent=call.first_sent,
     )

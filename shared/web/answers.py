@@ -106,6 +106,7 @@ STATUS: Mapping[ErrorCode, int] = {
     ErrorCode.NO_LONGER_DUE: 409,
     ErrorCode.RETENTION_OFF: 409,
     ErrorCode.SUPERSEDED: 409,
+    ErrorCode.ABANDONED: 409,
     ErrorCode.SLOT_SKIPPED: 409,
     ErrorCode.SLOT_PASSED: 409,
     ErrorCode.POLICY_DELETED: 409,
