@@ -27,6 +27,7 @@ from shared.copies.policies.management.looks import Looks
 from shared.copies.policies.management.service import Policies
 from shared.copies.policies.management.trail import PolicyTrail
 from shared.copies.policies.plans.chains import ChainForecasts
+from shared.copies.policies.plans.retained import RetentionPlans
 from shared.copies.policies.plans.service import Plans
 from shared.copies.policies.records.store import PolicyStore
 from shared.copies.policies.runs.children import Children
@@ -136,7 +137,9 @@ def _policies(
     enabled = core.settings.retention == "on"
     retention = MachineRetention(deletions.pictures, core.locks, core.clock)
     pruning = Pruning(store, items, retention, deletions, core.store, enabled)
-    plans = Plans(deciding, forecasts, core.clock, core.settings.budget_share)
+    plans = Plans(
+        deciding, forecasts, RetentionPlans(retention, core.clock, enabled), core.registry, core.clock, core.settings.budget_share
+    )
 
     async def changed(tenant: str) -> None:
         await protection.note_tenant(tenant, core.clock.now() + UNTIL_WRITTEN, changed=True)
