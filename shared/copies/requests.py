@@ -30,6 +30,7 @@ FILTERS = (
     QueryParameter("region", "Copies to this region only.", check=normal_region),
     QueryParameter("policy", "Copies that runs of policies of this name made.", max_length=63),
     QueryParameter("run", "Copies of this run of a policy only.", max_length=26),
+    QueryParameter("usable", "Copies that are usable only, or those that are not.", values=("true", "false")),
 )
 ACCEPT_LAST = QueryParameter("acceptLast", "Deletes the only usable copy of its VM in the region too.", values=("true", "false"))
 ACCEPT_FULL_COPY = QueryParameter(
@@ -40,7 +41,13 @@ INCLUDE_SOURCE = QueryParameter(
 )
 ABANDON = QueryParameter("abandon", "Ends a copy that Azure is making, by deleting its restore point.", values=("true", "false"))
 DELETION_QUERY = (ACCEPT_LAST, ACCEPT_FULL_COPY, INCLUDE_SOURCE, ABANDON)
-_STORED: Mapping[str, Callable[[str], str]] = {"virtualMachineId": vm_key, "region": normal_region, "policy": str.lower, "run": str}
+_STORED: Mapping[str, Callable[[str], str]] = {
+    "virtualMachineId": vm_key,
+    "region": normal_region,
+    "policy": str.lower,
+    "run": str,
+    "usable": str,
+}
 
 
 def filters_of(query: Mapping[str, str]) -> dict[str, str]:

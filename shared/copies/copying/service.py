@@ -191,7 +191,7 @@ def _stored(sent: SentBody, origin: CopyOrigin | None) -> JsonObject:
 
 
 def _filters(request: CopyRequest, seen: admission.SourceSnapshot | None, origin: CopyOrigin | None) -> dict[str, str]:
-    filters = {"region": request.target.region}
+    filters = {"region": request.target.region, "usable": "false"}
     if origin is not None:
         filters |= {"policy": origin.policy.lower(), "run": origin.run}
     vm = request.source.virtual_machine_id

@@ -245,6 +245,7 @@ class CopySteps:
             )
         )
         copy.detail.usable = True
+        copy.filter_by("usable", "true")
         seconds = (now - (copy.state.started_at or now)).total_seconds()
         telemetry.record(Metric.COPY_DURATION, seconds, tenant=copy.tenant, region=region)
         return End(Status.SUCCEEDED)

@@ -127,7 +127,7 @@ class CopySubject:
         await self.places.mark_deleted(place_of(copy), copy.id, copy.tenant, at, _columns(deletion))
         await self.deleted(copy.tenant, copy.id)
         shown = detail_of_deletion(deletion, at)
-        await self.amendments.add_to_detail(copy.id, {"deletion": shown.model_dump(mode="json", by_alias=True)})
+        await self.amendments.add_to_detail(copy.id, {"deletion": shown.model_dump(mode="json", by_alias=True)}, {"usable": "false"})
         result: JsonObject = {"copyId": copy.id, "restorePointId": request.restore_point_id, "deletedAt": to_text(at)}
         source = own_source_of(copy) if request.include_source else None
         if source is None or request.virtual_machine_id is None:

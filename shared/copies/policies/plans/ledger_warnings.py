@@ -37,6 +37,7 @@ def _unlikely(objective: timedelta, distance: timedelta, forecasts: Sequence[Cha
         slowest = max(late, key=lambda one: one.expected)
         message = (
             f"{len(late)} chains usually take too long for the objective {duration_text(objective)}: a copy of "
-            f"{slowest.machine.machine.id} to {slowest.target.region} takes {duration_text(slowest.expected)}, and slots are up to {duration_text(distance)} apart."
+            f"{slowest.machine.machine.id} to {slowest.target.region} takes {duration_text(slowest.expected)}, "
+            f"and slots are up to {duration_text(distance)} apart."
         )
         yield PolicyWarning(code=WarningCode.OBJECTIVE_UNLIKELY, message=message, target="objective")
