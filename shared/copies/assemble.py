@@ -43,6 +43,7 @@ from shared.copies.protection.pages import ProtectionPages
 from shared.copies.protection.records.store import ProtectionStore
 from shared.copies.protection.rounds import UNTIL_WRITTEN, ProtectionRounds
 from shared.copies.protection.usable import LedgerReader
+from shared.copies.reconciling.service import Reconciling
 from shared.copies.retention.deciding import DueByRetention
 from shared.copies.retention.machines import MachineRetention
 from shared.copies.retention.pictures import Pictures
@@ -73,6 +74,23 @@ def assemble(core: Core) -> Parts:
     deletions = Deletions(core.acceptance, core.store, core.locks, places, pictures, ledger, core.registry)
     policies = _policies(core, gateway, copies, deletions, ChainForecasts(ledger, chains, core.store, core.clock), protection)
 
+    async def reconciled(tenant: str, vm_key: str) -> None:
+        await protection.note_machine(tenant, vm_key, core.clock.now())
+        await protection.note_reconciled(tenant, core.clock.now())
+
+    reconciling = Reconciling(
+        ledger.reconciling,
+        pictures,
+        places,
+        ledger.points,
+        Amendments(core.storage.table(OPERATIONS)),
+        gateway,
+        core.registry,
+        core.clock,
+        core.settings.reconcile,
+        reconciled,
+    )
+
     async def record_gauges() -> None:
         await gauges.record(core.registry.each())
 
@@ -83,7 +101,7 @@ def assemble(core: Core) -> Parts:
             RUN.name: run_workflow(policies.steps),
             DELETION.name: deletion_workflow(_deletion_steps(core, gateway, deletions, copy_ended)),
         },
-        timers=(policies.slots.run, policies.rounds.run),
+        timers=(policies.slots.run, policies.rounds.run, reconciling.run),
         gauges=(record_gauges,),
         messages=MESSAGES | POLICY_MESSAGES,
     )
@@ -152,6 +170,13 @@ def _policies(
         slots=Slots(store, core.acceptance, core.registry, core.clock),
         pages=ProtectionPages(protection, store, items, core.store, core.registry, core.clock),
         rounds=ProtectionRounds(
-            protection, LedgerReader(core.storage.table(LEDGER)), store, inventories, core.registry, core.store, core.events, core.clock
+            protection,
+            LedgerReader(core.storage.table(LEDGER), deletions.ledger.reconciling),
+            store,
+            inventories,
+            core.registry,
+            core.store,
+            core.events,
+            core.clock,
         ),
     )

@@ -15,6 +15,8 @@ from shared.copies.copying.rules.naming import copy_key
 from shared.copies.copying.state import CopyDetail
 from shared.copies.points.records import PointLedger
 from shared.copies.protection.newest import Newest
+from shared.copies.reconciling.records import ReconcileStore
+from shared.copies.reconciling.rules import spread_over_a_day
 from shared.errors import ErrorCode, Refused
 from shared.operations.model import rows
 from shared.operations.model.identity import inverted, is_operation_id, short_hash
@@ -55,6 +57,7 @@ class Ledger:
         self._table = table
         self._newest = Newest(table)
         self.points = PointLedger(table, clock)
+        self.reconciling = ReconcileStore(table)
         self._store = store
         self._clock = clock
         self._ids = ids
@@ -145,6 +148,8 @@ class Ledger:
         )
         if entry.virtual_machine_id:
             await self._newest.raise_to(entry.tenant, entry.virtual_machine_id, entry.region, entry.taken_at, entry.operation)
+            vm = ResourceId.parse(entry.virtual_machine_id)
+            await self.reconciling.begin(entry.tenant, vm, self._clock.now() + spread_over_a_day(vm.key))
 
     async def usable_of(self, vm: ResourceId) -> list[UsableCopy]:
         """Return the usable copies of a VM, the newest first; a deleted one is none."""

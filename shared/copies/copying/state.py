@@ -116,3 +116,4 @@ class CopyDetail(StoredView):
     superseded_by: str | None = None
     operations: dict[str, str] | None = None
     deletion: DetailOfDeletion | None = None
+    gone_at: StoredMoment | None = None

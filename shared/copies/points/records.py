@@ -1,16 +1,18 @@
 """The rows of a VM's restore points, in the table `copies`: one partition per VM, `points-` and the hash of its ARM id.
 
 `p|{hash of the restore point}` is a restore point that Farshore has made, `c|{hash of the restore point}|{region}` the last operation that
-was to copy one to a region. Restore points of earlier versions have no row, so that retention never deletes them.
+was to copy one to a region; those of reconciliation are in the partition too. Restore points of earlier versions have no row, so that
+retention never deletes them.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
 from shared.arm.ids import ResourceId
 from shared.clock import Clock, from_text, to_text
+from shared.copies.reconciling.records import Reconciled, partition_of, reconciled
 from shared.operations.model.identity import short_hash
 from shared.operations.timings import FREE_LOCK_AFTER
 from shared.storage.pieces import from_pieces, pieces
@@ -58,6 +60,7 @@ class PointsOfMachine:
 
     points: tuple[MadePoint, ...] = ()
     copies: tuple[CopyNote, ...] = ()
+    reconciled: Reconciled = field(default_factory=Reconciled)
 
 
 class PointLedger:
@@ -69,14 +72,11 @@ class PointLedger:
 
     async def of_machine(self, vm: ResourceId) -> PointsOfMachine:
         """Return what is known of a VM, by one range read."""
-        points: list[MadePoint] = []
-        copies: list[CopyNote] = []
-        async for row in self._table.range("PartitionKey eq @machine", parameters={"machine": _partition(vm)}):
-            if str(row.entity["RowKey"]).startswith(_COPY):
-                copies.append(self._note(row))
-            elif not row.entity.get("deletedAt"):
-                points.append(_point(row))
-        return PointsOfMachine(tuple(points), tuple(copies))
+        found = self._table.range("PartitionKey eq @machine", parameters={"machine": _partition(vm)})
+        rows = [row async for row in found]
+        copies = tuple(self._note(row) for row in rows if _is(row, _COPY))
+        points = tuple(_point(row) for row in rows if _is(row, _POINT) and not row.entity.get("deletedAt"))
+        return PointsOfMachine(points, copies, reconciled(rows))
 
     async def record(self, made: MadePoint) -> None:
         """Record a restore point that is finished; of several copies of one run each writes the same."""
@@ -153,6 +153,10 @@ class PointLedger:
         )
 
 
+def _is(row: Found, prefix: str) -> bool:
+    return str(row.entity["RowKey"]).startswith(prefix)
+
+
 def _point(row: Found) -> MadePoint:
     disks = (from_pieces("disks", row.entity) or {}).get("ids")
     text = {name: str(row.entity.get(name) or "") for name in _TEXTS}
@@ -177,7 +181,7 @@ def _moment(row: Found, column: str) -> datetime | None:
 
 
 def _partition(vm: ResourceId) -> str:
-    return f"points-{short_hash(vm.key)}"
+    return partition_of(vm)
 
 
 def _copy_key(point: ResourceId, region: str) -> str:

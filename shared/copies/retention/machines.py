@@ -76,7 +76,7 @@ class MachineRetention:
     async def _copies(self, scope: RetentionScope, item: RunItem, region: str, picture: Picture) -> DecidedPlace:
         place = Place(
             copies=picture.facts_in(region, scope.tenant),
-            whole=True,
+            whole=picture.is_whole(region, self.clock.now()),
             vm_id=item.vm_id,
             retention=scope.document.retention,
             zone=scope.document.schedule.zone,
@@ -107,7 +107,7 @@ class MachineRetention:
         ids = {made.point.key: (str(made.point), None) for made in picture.points}
         place = SourcePlace(
             points=tuple(facts_of_point(made, scope.tenant, picture.needed) for made in picture.points),
-            whole=True,
+            whole=picture.is_whole(None, self.clock.now()),
             vm_id=item.vm_id,
             disks=frozenset(item.disks),
             newest_copied=newest_copied(picture.copies.usable),

@@ -2,8 +2,8 @@
 
 import asyncio
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 
 from shared.arm.ids import ResourceId
 from shared.copies.copying import admission
@@ -14,11 +14,13 @@ from shared.copies.copying.rules.chain import moved_on
 from shared.copies.copying.rules.naming import chain_key
 from shared.copies.copying.state import CopyDetail
 from shared.copies.points.records import CopyNote, MadePoint, PointLedger
+from shared.copies.reconciling.records import Reconciled
 from shared.copies.retention.facts import CopyFacts, CopyState, PointFacts
 from shared.copies.retention.places import CopiesOfMachine, LedgerCopy, Places
 from shared.operations.model.models import Operation, Status
 from shared.operations.model.store import Store
 
+_TRUSTED_FOR = timedelta(days=2)
 _COPYING = frozenset({COPYING, "recording"})
 
 
@@ -47,11 +49,22 @@ class Picture:
     points: tuple[MadePoint, ...]
     open_copies: tuple[OpenCopy, ...]
     over: tuple[CopyNote, ...] = ()
+    reconciled: Reconciled = field(default_factory=Reconciled)
 
     @property
     def needed(self) -> frozenset[str]:
         """The restore points, in lower case, of which a copy waits, is copied, or may be redone."""
         return frozenset(copy.source_point.key for copy in self.open_copies if copy.needs_its_source)
+
+    def is_whole(self, region: str | None, now: datetime) -> bool:
+        """Return whether the ledger of a place can be trusted: it was reconciled in the last two days, and no look misses a copy there.
+
+        A region of None are the restore points of the VM. What is younger than two days need not have been reconciled.
+        """
+        known = [copy.taken_at for copy in self.copies.usable] + [made.taken_at for made in self.points]
+        at = self.reconciled.at or min(known, default=now)
+        points = {copy.point.key for copy in self.usable_in(region)} if region is not None else {made.point.key for made in self.points}
+        return now - at <= _TRUSTED_FOR and not points & self.reconciled.unsure
 
     def usable_in(self, region: str) -> list[LedgerCopy]:
         """Return the usable copies in a region, newest first."""
@@ -106,7 +119,7 @@ class Pictures:
         notes = [note for note in known.copies if note.operation not in copies.operations]
         read = [await self._open(note, tenant) for note in notes]
         over = tuple(note for note, found in zip(notes, read, strict=True) if found is None)
-        return Picture(copies, known.points, tuple(found for found in read if found is not None), over)
+        return Picture(copies, known.points, tuple(found for found in read if found is not None), over, known.reconciled)
 
     async def forget(self, vm: ResourceId, notes: Sequence[CopyNote]) -> None:
         """Remove the rows of copies of which nothing is left."""

@@ -59,10 +59,15 @@ class LedgerCopy:
 
 @dataclass(frozen=True, slots=True)
 class CopiesOfMachine:
-    """The copies of a VM in the ledger, in all regions: the usable ones, newest first, and the operations of all that it has had."""
+    """The copies of a VM in the ledger, in all regions: the usable ones, newest first.
+
+    Of all that it has had, deleted ones too: `operations`, `points` by their ids in lower case, and `collections` that they lie in.
+    """
 
     usable: tuple[LedgerCopy, ...]
     operations: frozenset[str]
+    points: frozenset[str] = frozenset()
+    collections: tuple[ResourceId, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +85,10 @@ class Places:
         rows = self.table.range("PartitionKey eq @machine", parameters={"machine": partition_of_machine(str(vm), "")})
         found = [row async for row in rows]
         usable = tuple(_read(row) for row in found if not row.entity.get("deletedAt"))
-        return CopiesOfMachine(usable, frozenset(_operation(row) for row in found))
+        points = [ResourceId.parse(str(row.entity["targetPoint"])) for row in found]
+        collections = {point.parent.key: point.parent for point in points if point.parent is not None}
+        operations, keys = frozenset(_operation(row) for row in found), frozenset(point.key for point in points)
+        return CopiesOfMachine(usable, operations, keys, tuple(collections.values()))
 
     async def mark_deleted(self, place: PlaceKey, operation: str, tenant: str, at: datetime, by: Mapping[str, str]) -> None:
         """Record that a copy is deleted; `by` are further columns. A copy that was never usable has no row. Harmless to repeat."""
