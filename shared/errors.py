@@ -134,6 +134,16 @@ class ErrorCode(StrEnum):
     CHAIN_NEEDS_IT = "ChainNeedsIt"
     NO_LONGER_DUE = "NoLongerDue"
     RETENTION_OFF = "RetentionOff"
+    # restores
+    COPY_NOT_USABLE = "CopyNotUsable"
+    COPY_GONE = "CopyGone"
+    RESTORE_NOT_SUPPORTED = "RestoreNotSupported"
+    SIZE_NOT_AVAILABLE = "SizeNotAvailable"
+    NETWORK_NOT_ISOLATED = "NetworkNotIsolated"
+    NOT_A_DRILL = "NotADrill"
+    MACHINES_NOT_READY = "MachinesNotReady"
+    PARTIALLY_RESTORED = "PartiallyRestored"
+    CLEAN_UP_BLOCKED = "CleanUpBlocked"
     # how an operation ended, or why it waits
     OWNER_CHANGED = "OwnerChanged"
     SECRET_NOT_READABLE = "SecretNotReadable"  # noqa: S105  # a code
@@ -152,6 +162,7 @@ class ErrorCode(StrEnum):
     NO_PROGRESS = "NoProgress"
     COPY_STUCK = "CopyStuck"
     SUPERSEDED = "Superseded"
+    ABANDONED = "Abandoned"
     SLOT_SKIPPED = "SlotSkipped"
     SLOT_PASSED = "SlotPassed"
     POLICY_DELETED = "PolicyDeleted"

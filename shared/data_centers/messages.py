@@ -22,6 +22,7 @@ from shared.operations.model.identity import operation_id
 from shared.operations.model.models import JsonObject
 from shared.operations.outside.intake import Intake
 from shared.secrets.requests import refuse_plain, separate
+from shared.values.sent import SentBody
 from shared.web.documents import parse, wrong
 
 _AFTER: Final = "after"
@@ -35,7 +36,7 @@ async def _create(call: MessageCall) -> None:
     if not isinstance(data_center, str):
         raise wrong(DATA_CENTER.name, "This is required: the order number of the data center.")
     request = parse(OrderRequest, body)
-    refuse_plain(separate(request, body))
+    refuse_plain(separate(request, SentBody(body)))
     await call.app.of(DataCenters).order(_asked(call, intake, data_center, body), request)
 
 
@@ -90,7 +91,7 @@ def _not_yet(message: str, target: str) -> Refused:
 
 
 def _asked(call: MessageCall, intake: Intake, data_center: str, body: JsonObject) -> Requested:
-    return Requested(intake.tenant or "", data_center, body, call.actor, intake.key, intake.trace)
+    return Requested(intake.tenant or "", data_center, SentBody(body), call.actor, intake.key, intake.trace)
 
 
 _REQUESTS: Final[tuple[tuple[Action, type[BaseModel]], ...]] = (
