@@ -121,6 +121,11 @@ class ErrorCode(StrEnum):
     AZURE_PACK_REFUSED = "AzurePackRefused"
     AZURE_PACK_FORBIDDEN = "AzurePackForbidden"
     AZURE_PACK_UNREACHABLE = "AzurePackUnreachable"
+    # tenants on Azure Pack
+    UNKNOWN_ENDPOINT = "UnknownEndpoint"
+    SUBSCRIPTION_NOT_AVAILABLE = "SubscriptionNotAvailable"
+    NETWORK_WITHOUT_GATEWAY = "NetworkWithoutGateway"
+    BELONGS_TO_VM_ROLE = "BelongsToVmRole"
     TOO_MANY_POLICIES = "TooManyPolicies"
     NOT_COVERED = "NotCovered"
     # deletions of copies
