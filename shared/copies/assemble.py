@@ -42,7 +42,8 @@ from shared.copies.protection.records.store import ProtectionStore
 from shared.copies.protection.rounds import UNTIL_WRITTEN, ProtectionRounds
 from shared.copies.protection.usable import LedgerReader
 from shared.copies.restores.accepting.messages import RESTORE_MESSAGES
-from shared.copies.restores.assemble import restores_of
+from shared.copies.restores.assemble import RestoreParts, restores_of
+from shared.copies.restores.drills.rounds import PolicyDrills
 from shared.copies.retention.deciding import DueByRetention
 from shared.copies.retention.places import Places
 from shared.copies.retention.pruning import Pruning
@@ -68,9 +69,9 @@ def assemble(core: Core) -> Parts:
     copies = Copies(core.acceptance, core.commands, gateway, chains, ledger, core.registry, core.locks)
     places = Places(core.storage.table(LEDGER))
     deletions = Deletions(core.acceptance, core.store, core.locks, places, ledger, core.registry)
-    policies = _policies(core, gateway, copies, deletions, ChainForecasts(ledger, chains, core.store, core.clock), protection)
-
     restores = restores_of(core, places)
+    forecasts = ChainForecasts(ledger, chains, core.store, core.clock)
+    policies = _policies(core, gateway, copies, deletions, forecasts, protection, restores)
 
     async def record_gauges() -> None:
         await gauges.record(core.registry.each())
@@ -134,11 +135,13 @@ def _policies(
     deletions: Deletions,
     forecasts: ChainForecasts,
     protection: ProtectionStore,
+    restores: RestoreParts,
 ) -> _PolicyParts:
     store, items = PolicyStore(core.storage.table(POLICIES), core.ids), RunItems(core.storage.table(RUNS))
     inventories = _inventories(core, gateway)
     deciding = Deciding(store, inventories)
-    looks = Looks(gateway, core.registry, deciding)
+    looks = Looks(gateway, core.registry, deciding, restores.gateway)
+    drills = PolicyDrills(restores.service, protection, restores.evidence, core.clock)
     children = Children(copies, core.store)
     trail = PolicyTrail(AuditTrails(core.storage.table(AUDIT), core.blobs.write_once(AUDIT), core.clock))
     enabled = core.settings.retention == "on"
@@ -153,8 +156,8 @@ def _policies(
         runs=Runs(store, items, deciding, core.acceptance, core.store, trail),
         steps=RunSteps(store, items, deciding, children, pruning, core.locks, core.clock, core.settings.budget_share),
         plans=plans,
-        slots=Slots(store, core.acceptance, core.registry, core.clock),
-        pages=ProtectionPages(protection, store, items, core.store, core.registry, core.clock),
+        slots=Slots(store, core.acceptance, core.registry, core.clock, drills.begin),
+        pages=ProtectionPages(protection, store, items, core.store, core.registry, core.clock, restores.evidence),
         rounds=ProtectionRounds(
             protection, LedgerReader(core.storage.table(LEDGER)), store, inventories, core.registry, core.store, core.events, core.clock
         ),
