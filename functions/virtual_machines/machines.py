@@ -28,7 +28,7 @@ _FILTERS = (
     *PLACE,
     QueryParameter("deployment", "Machines of this deployment only.", max_length=80),
     QueryParameter("region", "Machines in this region only.", max_length=64),
-    QueryParameter("powerState", "Machines in this state only.", values=tuple(PowerState)),
+    QueryParameter("powerState", "Machines in this state only.", values=(*PowerState, "paused", "saved")),
 )
 _DELETION = (
     QueryParameter("confirm", "The machine's name, once more; may also be a member of the body.", max_length=80),

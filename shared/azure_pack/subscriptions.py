@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import BeforeValidator, Field
 
-from shared.azure_pack.wire.model import Input, Model, PackMoment, choice
+from shared.azure_pack.wire.model import Input, Model, Moment, choice
 
 
 class SubscriptionState(StrEnum):
@@ -69,7 +69,7 @@ class AddOnReference(Model):
 
     add_on_id: str | None = None
     add_on_instance_id: str | None = None
-    acquisition_time: PackMoment | None = None
+    acquisition_time: Moment | None = None
 
 
 class SubscriptionService(Model):
@@ -98,7 +98,7 @@ class Subscription(Model):
     last_error_message: str | None = None
     offer_friendly_name: str | None = None
     offer_category: str | None = None
-    created: PackMoment | None = None
+    created: Moment | None = None
 
 
 class ServiceSetting(Model):
@@ -176,7 +176,7 @@ class ManagementCertificate(Model):
     thumbprint: str = Field(alias="SubscriptionCertificateThumbprint")
     public_key: str | None = Field(default=None, alias="SubscriptionCertificatePublicKey")
     data: str | None = Field(default=None, alias="SubscriptionCertificateData")
-    created: PackMoment | None = None
+    created: Moment | None = None
 
 
 class AddOnSubscription(Input):

@@ -25,16 +25,18 @@ def _as_hidden(value: object, read: Callable[[object], Hidden]) -> Hidden:
     return value if isinstance(value, Hidden) else read(value)
 
 
-_HIDDEN = core_schema.no_info_after_validator_function(Hidden, core_schema.str_schema(strict=True, min_length=1, max_length=_LONGEST))
-HiddenText = Annotated[
-    Hidden,
-    GetPydanticSchema(
-        lambda _type, _handler: core_schema.json_or_python_schema(
-            json_schema=_HIDDEN, python_schema=core_schema.no_info_wrap_validator_function(_as_hidden, _HIDDEN)
-        )
-    ),
-    Field(json_schema_extra={"format": "password", "writeOnly": True}),
-]
+def hidden_text(longest: int) -> GetPydanticSchema:
+    """Return the schema of a text of at most `longest` characters that is hidden as soon as it has been read."""
+    hidden = core_schema.no_info_after_validator_function(Hidden, core_schema.str_schema(strict=True, min_length=1, max_length=longest))
+    either = core_schema.json_or_python_schema(
+        json_schema=hidden, python_schema=core_schema.no_info_wrap_validator_function(_as_hidden, hidden)
+    )
+    return GetPydanticSchema(lambda _type, _handler: either)
+
+
+IN_SCHEMA = Field(json_schema_extra={"format": "password", "writeOnly": True})
+"""How a hidden text is described."""
+HiddenText = Annotated[Hidden, hidden_text(_LONGEST), IN_SCHEMA]
 """A text that is hidden as soon as it has been read."""
 
 

@@ -4,6 +4,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
+from pydantic import BaseModel
+
 from shared.access.principal import Principal, not_found, require
 from shared.access.roles import Role
 from shared.errors import ErrorCode, Refused
@@ -219,17 +221,35 @@ Handler = Callable[[Call[Any]], Awaitable[HttpAnswer]]
 
 
 @dataclass(frozen=True, slots=True)
+class Variant:
+    """How a route is served for tenants of another backend. Its handler reads the body; `request` and `response` describe the bodies."""
+
+    handler: Handler
+    request: type[BaseModel] | None = None
+    response: type[BaseModel] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Endpoint:
-    """A handler and the route that it serves; `name` is the name of its function in Azure."""
+    """A handler and the route that it serves; `name` is the name of its function in Azure.
+
+    `variants` are the handlers for tenants of other backends, by the backend's name; only routes whose path names a tenant have any.
+    """
 
     route: Route
     handler: Handler
     name: str
     summary: str
+    variants: Mapping[str, Variant] = field(default_factory=dict)
+
+    def variant_for(self, tenant: "Tenant | None") -> Variant | None:
+        """Return how the route is served for a tenant, None where it is as for every other."""
+        return self.variants.get(str(tenant.backend)) if tenant is not None else None
 
     async def __call__(self, call: Call[Any]) -> HttpAnswer:
-        """Run the handler."""
-        return await self.handler(call)
+        """Run the handler of the tenant's backend."""
+        variant = self.variant_for(call.found_tenant)
+        return await (variant.handler if variant is not None else self.handler)(call)
 
 
 async def find_operation(app: App, caller: Principal, kind: Kind | None, name: str) -> Operation:

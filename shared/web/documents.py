@@ -18,10 +18,10 @@ MAX_DETAILS = 50
 M = TypeVar("M", bound=BaseModel)
 
 
-def read_object(body: bytes) -> JsonObject:
-    """Read a body as one JSON object; refuses with `PayloadTooLarge` beyond 64 KiB, and with `InvalidRequest` what is not one."""
-    if len(body) > MAX_BYTES:
-        raise Refused(ErrorCode.PAYLOAD_TOO_LARGE, f"The body has {len(body)} bytes. At most {MAX_BYTES} are read.")
+def read_object(body: bytes, most: int = MAX_BYTES) -> JsonObject:
+    """Read a body as one JSON object; refuses with `PayloadTooLarge` beyond `most` bytes, and with `InvalidRequest` what is not one."""
+    if len(body) > most:
+        raise Refused(ErrorCode.PAYLOAD_TOO_LARGE, f"The body has {len(body)} bytes. At most {most} are read.")
     try:
         return json_objects.read_object(body)
     except InvalidJsonError as error:

@@ -8,7 +8,7 @@ from uuid import UUID
 from pydantic import BeforeValidator, Field
 
 from shared.azure_pack.subscriptions import OfferState, SyncState, SyncStateField
-from shared.azure_pack.wire.model import Input, Model, PackMoment, choice
+from shared.azure_pack.wire.model import Input, Model, Moment, choice
 
 
 class UserState(StrEnum):
@@ -40,7 +40,7 @@ class User(Model):
     name: str
     email: str | None = None
     state: Annotated[UserState, BeforeValidator(_USER)] = UserState.UNKNOWN
-    created_date: PackMoment | None = None
+    created_date: Moment | None = None
     activation_sync_state: SyncStateField = SyncState.UNKNOWN
     last_error_message: str | None = None
     subscription_count: int | None = None

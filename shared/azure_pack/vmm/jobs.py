@@ -7,7 +7,7 @@ from pydantic import Field
 
 from shared.azure_pack.errors import AzurePackError, ErrorKind
 from shared.azure_pack.odata.literals import Key
-from shared.azure_pack.wire.model import Model, PackMoment
+from shared.azure_pack.wire.model import Model, Moment
 
 _GOOD: Final = frozenset({"completed", "succeedwithinfo"})
 _BAD: Final = frozenset({"failed", "canceled", "invalid"})
@@ -32,8 +32,8 @@ class Job(Model):
     status: str | None = None
     is_completed: bool | None = None
     progress_value: int | None = None
-    start_time: PackMoment | None = None
-    end_time: PackMoment | None = None
+    start_time: Moment | None = None
+    end_time: Moment | None = None
     result_object: UUID | None = Field(default=None, alias="ResultObjectID")
     error_info: ErrorInfo | None = None
 

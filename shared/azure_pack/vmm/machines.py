@@ -9,7 +9,7 @@ from pydantic import Field
 
 from shared.azure_pack.odata.literals import Key
 from shared.azure_pack.vmm.models import EMPTY, Entity
-from shared.azure_pack.wire.model import Input, Model, PackMoment
+from shared.azure_pack.wire.model import Input, Model, Moment
 from shared.values.hidden import Hidden
 
 T = TypeVar("T")
@@ -47,7 +47,7 @@ class DiskDrive(Entity):
 
 
 class Machine(Entity):
-    """A virtual machine; memory in MB, `total_size` in bytes."""
+    """A virtual machine; memory in MB, `total_size` in bytes. `role` is the VM role that it belongs to (inferred: the member's name)."""
 
     status_string: str | None = None
     cloud_id: UUID | None = None
@@ -60,8 +60,9 @@ class Machine(Entity):
     tag: str | None = None
     cost_center: str | None = None
     owner: Owner | None = None
-    added_time: PackMoment | None = None
-    modified_time: PackMoment | None = None
+    role: str | None = Field(default=None, alias="CloudVMRoleName")
+    added_time: Moment | None = None
+    modified_time: Moment | None = None
     most_recent_task: UUID | None = Field(default=None, alias="MostRecentTaskId")
     adapters: tuple[NetworkAdapter, ...] = Field(default=(), alias="VirtualNetworkAdapters")
     disks: tuple[DiskDrive, ...] = Field(default=(), alias="VirtualDiskDrives")

@@ -6,7 +6,7 @@ from uuid import UUID
 from pydantic import Field
 
 from shared.azure_pack.odata.literals import Key
-from shared.azure_pack.wire.model import Input, Model, PackMoment
+from shared.azure_pack.wire.model import Input, Model, Moment
 
 EMPTY: Final = UUID(int=0)
 
@@ -129,7 +129,7 @@ class Checkpoint(Entity):
 
     description: str | None = None
     machine: UUID | None = Field(default=None, alias="VMId")
-    added_time: PackMoment | None = None
+    added_time: Moment | None = None
 
 
 class NewNetwork(Input):

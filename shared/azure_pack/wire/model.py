@@ -97,5 +97,5 @@ def _from_milliseconds(milliseconds: int, zone: str | None) -> datetime:
         raise ValueError("a time out of range") from None
 
 
-PackMoment = Annotated[datetime, BeforeValidator(moment)]
+Moment = Annotated[datetime, BeforeValidator(moment)]
 """A time as Azure Pack writes it, aware."""
