@@ -10,7 +10,7 @@ from shared.copies.copying.rules.chain import REFRESH
 from shared.copies.copying.rules.failures import azure_problem, meaning_of
 from shared.copies.copying.rules.waits import SLOW_LOOK, AzureWait, is_overdue, overdue_message, waiting
 from shared.copies.gateway import RestorePointGateway
-from shared.errors import CallFailure, ErrorCode, FailureKind, Problem, azure_code
+from shared.errors import CallFailure, ErrorCode, Problem, azure_code
 from shared.operations.model.models import Intent, Status
 from shared.operations.running.effects import Absent, Effect, Started
 from shared.operations.running.outcomes import End, Outcome, Wait
@@ -33,7 +33,7 @@ def failed(problem: Problem) -> End:
 
 def refused(failure: CallFailure) -> Outcome:
     """Return the end for a definite refusal of Azure's; a failure that may pass is raised, and counts as an attempt."""
-    if failure.kind in {FailureKind.THROTTLED, FailureKind.IN_DOUBT} or meaning_of(failure.code).retry:
+    if not failure.is_refusal or meaning_of(failure.code).retry:
         raise failure
     return failed(azure_problem(failure.problem, azure_code(failure)))
 

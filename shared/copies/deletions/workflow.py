@@ -167,7 +167,7 @@ class DeletionSteps:
             return Wait(self.clock.now() + BETWEEN_LOOKS)
         result = await self._subject(deletion).record(deletion, self.clock.now())
         crash_point("deletion.recorded")
-        return End(Status.SUCCEEDED, result=result)
+        return End(Status.SUCCEEDED, result=result.as_json())
 
 
 def deletion_workflow(steps: DeletionSteps) -> Workflow:
