@@ -146,11 +146,19 @@ def _policies(
     return _PolicyParts(
         documents=Policies(store, looks, plans, trail, core.registry, core.store, core.clock, core.ids, changed),
         runs=Runs(store, items, deciding, core.acceptance, core.store, trail),
-        steps=RunSteps(store, items, deciding, children, pruning, core.locks, core.clock, core.settings.budget_share),
+        steps=RunSteps(store, items, deciding, children, pruning, core.locks, core.budgets, core.clock, core.settings.budget_share),
         plans=plans,
         slots=Slots(store, core.acceptance, core.registry, core.clock),
         pages=ProtectionPages(protection, store, items, core.store, core.registry, core.clock),
         rounds=ProtectionRounds(
-            protection, LedgerReader(core.storage.table(LEDGER)), store, inventories, core.registry, core.store, core.events, core.clock
+            protection,
+            LedgerReader(core.storage.table(LEDGER)),
+            store,
+            inventories,
+            core.registry,
+            core.store,
+            core.events,
+            core.budgets,
+            core.clock,
         ),
     )

@@ -7,7 +7,7 @@ nothing. Each step may be run again from its first line.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from shared.arm.failures import problem_of_call
@@ -30,6 +30,7 @@ from shared.operations.crash_points import crash_point
 from shared.operations.model.amending import Amendments
 from shared.operations.model.models import Intent, Operation, Status
 from shared.operations.model.store import Store
+from shared.operations.running.budgets import deletes_of
 from shared.operations.running.effects import Absent, Effect, Started
 from shared.operations.running.outcomes import End, Next, Outcome, Wait
 from shared.operations.running.workflow import Workflow
@@ -158,7 +159,8 @@ class DeletionSteps:
             raise failure
         if failure.code.lower() in _IN_THE_WAY:
             subject = f"Azure has refused to delete {deletion.point} ({failure.code}: {failure.message})"
-            return self._wait(deletion, AzureWait.OTHER_COPY, subject, REFRESH, step="deleting")
+            wait = self._wait(deletion, AzureWait.OTHER_COPY, subject, REFRESH, step="deleting")
+            return replace(wait, writes=deletes_of(deletion.point.subscription_id))
         problem = problem_of_call(failure)
         problem = Problem(_CODES.get(failure.code.lower(), problem.code), problem.message, str(deletion.point), problem.details)
         copy = await self._copy(deletion)
