@@ -4,7 +4,6 @@ from functions.serve import serve
 from shared.access.roles import Role
 from shared.copies.kinds import COPY
 from shared.copies.requests import ACCEPT_FULL_COPY, ACCEPT_LAST, deletion_of
-from shared.operations.outside.events import as_json
 from shared.web.answers import HttpAnswer
 from shared.web.calls import Call
 from shared.web.operations import OperationBody
@@ -26,4 +25,4 @@ async def delete_restore_point_copy(call: Call[None]) -> HttpAnswer:
     accepted = await call.of(Deletions).start(deletion_of(call))
     if accepted is None:
         return HttpAnswer(204)
-    return call.accepted(accepted.operation, as_json(accepted.operation, call.app.kinds, call.base_url))
+    return call.accepted(accepted.operation)

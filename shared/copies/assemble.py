@@ -19,7 +19,7 @@ from shared.copies.inventory.graph import Graph
 from shared.copies.inventory.listing import Listing
 from shared.copies.inventory.reader import Inventories
 from shared.copies.inventory.sources import InventorySource
-from shared.copies.kinds import CHAINS, COPY, DELETION, LEDGER, POLICIES, PROTECTION, RUN, RUNS
+from shared.copies.kinds import CHAINS, COPY, DELETION, LEDGER, POLICIES, PROTECTION, RESTORE, RUN, RUNS
 from shared.copies.ledger import Ledger
 from shared.copies.messages import MESSAGES
 from shared.copies.policies.management.looks import Looks
@@ -41,6 +41,8 @@ from shared.copies.protection.pages import ProtectionPages
 from shared.copies.protection.records.store import ProtectionStore
 from shared.copies.protection.rounds import UNTIL_WRITTEN, ProtectionRounds
 from shared.copies.protection.usable import LedgerReader
+from shared.copies.restores.accepting.messages import RESTORE_MESSAGES
+from shared.copies.restores.assemble import restores_of
 from shared.copies.retention.deciding import DueByRetention
 from shared.copies.retention.places import Places
 from shared.copies.retention.pruning import Pruning
@@ -68,19 +70,22 @@ def assemble(core: Core) -> Parts:
     deletions = Deletions(core.acceptance, core.store, core.locks, places, ledger, core.registry)
     policies = _policies(core, gateway, copies, deletions, ChainForecasts(ledger, chains, core.store, core.clock), protection)
 
+    restores = restores_of(core, places)
+
     async def record_gauges() -> None:
         await gauges.record(core.registry.each())
 
     return Parts(
-        services=(copies, deletions, policies.documents, policies.runs, policies.plans, policies.pages),
+        services=(copies, deletions, policies.documents, policies.runs, policies.plans, policies.pages, restores.service),
         workflows={
             COPY.name: copy_workflow(steps),
             RUN.name: run_workflow(policies.steps),
             DELETION.name: deletion_workflow(_deletion_steps(core, gateway, places, ledger, copy_ended)),
+            RESTORE.name: restores.workflow,
         },
         timers=(policies.slots.run, policies.rounds.run),
         gauges=(record_gauges,),
-        messages=MESSAGES | POLICY_MESSAGES,
+        messages=MESSAGES | POLICY_MESSAGES | RESTORE_MESSAGES,
     )
 
 

@@ -64,3 +64,13 @@ DELETION: Final = Kind(
     path=_deleted_path,
 )
 """The deletion of a copy."""
+RESTORE: Final = Kind(
+    name="restore",
+    resource="restores",
+    noun="restore",
+    step_queue=COPY.step_queue,
+    check_queue=COPY.check_queue,
+    read=Role.COPIES_READ,
+    write=Role.COPIES_WRITE,
+)
+"""A restore of disks or machines, or a drill of one."""

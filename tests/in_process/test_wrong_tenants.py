@@ -71,6 +71,9 @@ BODIES: dict[str, Callable[[Things], Json]] = {
         "targets": [{"region": "northeurope", "resourceGroup": "a-group"}],
         "retention": {"keepLast": 3},
     },
+    "RestoreRequest": lambda its: {
+        "kind": "disks", "machines": [{"source": {"restorePointId": its.point}}], "resourceGroup": "a-group", "reason": "mine"
+    },
     "FailoverRequest": lambda its: of_item(its.item, "Commit"),
     "ApproveRequest": lambda _: {"planHash": "0" * 64},
     "RejectRequest": lambda _: {"reason": "mine"},
@@ -285,6 +288,8 @@ MESSAGES: dict[tuple[str, str], Members] = {
     ("copyPolicy", "update"): lambda its: {"target": its.tenant, "ifMatch": "*", **BODIES["PolicyDocument"](its)},
     ("copyPolicy", "delete"): lambda its: {"target": its.tenant, "ifMatch": "*"},
     ("copyPolicy", "run"): lambda its: {"target": its.tenant},
+    ("restore", "create"): BODIES["RestoreRequest"],
+    ("restore", "cleanUp"): lambda its: {"target": its.copy},
     ("failover", "create"): BODIES["FailoverRequest"],
     **dict.fromkeys((("failover", one) for one in ("cancel", "resume")), lambda its: {"target": its.failover}),
     ("protectedItem", "create"): lambda its: {"vaultId": its.vault, **BODIES["ProtectManyRequest"](its)},

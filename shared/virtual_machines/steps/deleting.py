@@ -12,11 +12,11 @@ from shared.arm.ids import ResourceId
 from shared.arm.reading import resource_id
 from shared.clock import Clock
 from shared.errors import CallFailure, FailureKind
-from shared.operations.model.models import Intent, Status
+from shared.operations.model.models import Intent
 from shared.operations.model.rows import Active
 from shared.operations.running.claims import Claim
 from shared.operations.running.effects import Absent, Effect, Started
-from shared.operations.running.outcomes import Checked, End, Follow, Next, Outcome, Unread, Wait
+from shared.operations.running.outcomes import Checked, Follow, Next, Outcome, Unread, Wait
 from shared.operations.timings import Timings
 from shared.values.absence import BETWEEN_LOOKS, not_shown
 from shared.values.reading import Json, an_object, objects, same_text, text
@@ -25,7 +25,7 @@ from shared.virtual_machines.creation.pieces import TENANT_TAG, Piece, PiecesDet
 from shared.virtual_machines.facts import MachineFacts, tags_of
 from shared.virtual_machines.gateway import Gateways, MachineGateway
 from shared.virtual_machines.resource_manager.resources import ResourceManagerResources
-from shared.virtual_machines.results import result_of
+from shared.virtual_machines.results import ended
 from shared.virtual_machines.rules.leftovers import Part
 from shared.virtual_machines.rules.power import Provisioning
 from shared.virtual_machines.state import MachineState
@@ -55,7 +55,7 @@ class DeletionSteps:
         if facts is None:
             state.absence = not_shown(state.absence, now)
             ends = state.absence.lasts_long_enough(now)
-            return End(Status.FAILED, gone(state.target), result_of(state)) if ends else Wait(now + BETWEEN_LOOKS)
+            return ended(state, gone(state.target)) if ends else Wait(now + BETWEEN_LOOKS)
         state.forget("absence")
         state.vm_id = facts.vm_id
         body = claim.operation.body.get("body")
@@ -71,7 +71,7 @@ class DeletionSteps:
         except CallFailure as failure:
             if failure.kind in {FailureKind.THROTTLED, FailureKind.IN_DOUBT}:
                 raise
-            return End(Status.FAILED, problem_of_call(failure), result_of(state))
+            return ended(state, problem_of_call(failure))
         now = self.clock.now()
         state.changed, state.started_at = True, now
         return Follow(next_read(now, now), group_of(state.target.subscription_id), step=FOLLOWING)
