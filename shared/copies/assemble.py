@@ -63,7 +63,13 @@ def assemble(core: Core) -> Parts:
         await protection.note_copy(tenant, operation, core.clock.now())
 
     steps = CopySteps(sources, gateway, chains, Turns(chains, gateway, core.clock), ledger, core.clock, core.timings, copy_ended)
-    gauges = CopyGauges(core.store, Newest(core.storage.table(LEDGER)), protection, core.clock)
+    gauges = CopyGauges(
+        core.store,
+        Newest(core.storage.table(LEDGER)),
+        protection,
+        PolicyStore(core.storage.table(POLICIES), core.ids),
+        core.clock,
+    )
 
     copies = Copies(core.acceptance, core.commands, gateway, chains, ledger, core.registry, core.locks)
     places = Places(core.storage.table(LEDGER))

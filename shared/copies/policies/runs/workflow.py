@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
+from shared import telemetry
 from shared.clock import Clock, to_text
 from shared.copies.copying.models import CopyOrigin
 from shared.copies.policies.document import Limits
@@ -33,6 +34,7 @@ from shared.operations.running.budgets import GRAPH_QUERIES, Budgets
 from shared.operations.running.outcomes import End, Next, Outcome, Wait
 from shared.operations.running.workflow import Workflow
 from shared.schedules.catching_up import Skipped
+from shared.telemetry import Metric
 
 BETWEEN_LOOKS = timedelta(minutes=5)
 """How old the counts of a run may be."""
@@ -177,6 +179,7 @@ class RunSteps:
         run.show_percent(progress.percent)
         if not progress.ended:
             return Wait(self.clock.now() + BETWEEN_LOOKS)
+        _count_held(run.tenant, of.policy.name, after)
         held = self.retention.problem_of(after, _limits(run, of.policy))
         problem = problem_at_end(after, [one for one in (_with_details(run), held) if one is not None])
         return End(Status.FAILED, problem) if problem is not None else End(Status.SUCCEEDED)
@@ -220,6 +223,13 @@ def not_covered(policy: str, machines: Sequence[str]) -> Problem:
 
 def _limits(run: RunClaim, policy: RunPolicy) -> Limits:
     return run.request.by_hand.limits.over(policy.document.limits)
+
+
+def _count_held(tenant: str, policy: str, items: Sequence[RunItem]) -> None:
+    """Count the copies that a run would have deleted and did not: more of a place than the limit, or all while retention is off."""
+    held = sum(target.held for item in items for target in item.targets)
+    if held:
+        telemetry.count(Metric.DELETIONS_HELD, held, tenant=tenant, policy=policy)
 
 
 def _with_details(run: RunClaim) -> Problem | None:
