@@ -25,6 +25,9 @@ from shared.operations.model.rows import Active
 from shared.operations.running.outcomes import Checked, Follow, Unread
 from shared.values.absence import BETWEEN_LOOKS, not_shown
 
+COPYING = "copying"
+"""The step of a copy that Azure makes."""
+
 
 def group_of(subscription_id: str) -> str:
     """Return the name by which checks of a subscription are batched, and of the budget that they use."""
@@ -40,7 +43,7 @@ def begin(copy: CopyClaim, started: Point) -> Follow:
     detail.target = target.model_copy(update={"restore_point_id": started.id})
     detail.started_at = at
     ends_at = expected_end(at, at, 0, _expected(state))
-    return Follow(next_check(at, at, 0, _expected(state)), group_of(copy.target.subscription_id), step="copying", ends_at=ends_at)
+    return Follow(next_check(at, at, 0, _expected(state)), group_of(copy.target.subscription_id), step=COPYING, ends_at=ends_at)
 
 
 async def check(gateway: RestorePointGateway, clock: Clock, rows: Sequence[Active]) -> Mapping[str, Checked | Unread]:
