@@ -7,6 +7,7 @@ import tempfile
 import zlib
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -53,7 +54,7 @@ async def test_no_secret_is_found_but_in_key_vault_and_in_the_one_answer(
         return before(name, traceparent, **attributes)
 
     monkeypatch.setattr(telemetry, "span", span)
-    marked, answers = Marked(), []
+    marked, answers = Marked(), list[Any]()
     async with bench(document=installation()) as app:
         file = app.publish_settings()
         key = re.findall(r'ManagementCertificate="([^"]+)"', file)[0]
@@ -69,8 +70,8 @@ async def test_no_secret_is_found_but_in_key_vault_and_in_the_one_answer(
         for fault in (None, "lostResponse", "failVmmJob"):
             if fault is not None:
                 app.fault(fault, method="POST", path="/VirtualMachines", service="azurePack.public", times=1)
-            body = MACHINE | {"subscriptionId": subscription, "adminPassword": {"value": marked.new()}}
-            made = await app.request("POST", f"/tenants/{TENANT}/virtual-machines", body, caller=CUSTOMER)
+            wanted = MACHINE | {"subscriptionId": subscription, "adminPassword": {"value": marked.new()}}
+            made = await app.request("POST", f"/tenants/{TENANT}/virtual-machines", wanted, caller=CUSTOMER)
             assert made.status == 202, made
             answers += [made, *(await app.until_ended(made))]
         wrong = MACHINE | {"adminPassword": {"value": marked.new()}, "image": "no-such", "subscriptionId": subscription}
