@@ -124,6 +124,8 @@ BODIES: dict[str, Callable[[Things], Json]] = {
     },
     "Capture": lambda _: {"imageName": "i", "after": "delete", "prepared": True, "confirm": "a"},
     "ShutDown": lambda _: {"state": "stopped"},
+    "CreateCheckpoint": lambda _: {"name": "a"},
+    "ImportRequest": lambda _: {"publishSettings": {"value": "<PublishData/>"}},
     "ProtectionPolicyRequest": lambda its: {
         "cloud": its.cloud,
         "include": ["*"],
@@ -298,10 +300,11 @@ MEMBERS_NAMED: dict[str, dict[str, Foreign]] = {
         "service": lambda its: ({**IMAGE_BODY, "service": f"{its.tenant}-production", "source": {"id": _own(its)}}, "service"),
         "subscription": lambda its: ({**IMAGE_BODY, "subscriptionId": its.subscription, "source": {"id": _own(its)}}, "subscriptionId"),
     },
+    "ImportRequest": {"secret": lambda its: ({"publishSettings": _secret(its)}, "publishSettings.keyVaultSecretId")},
     "CreateService": {"subscription": lambda its: ({"name": "a-service", "subscriptionId": its.subscription}, "subscriptionId")},
 }
 """Per model of a body the members that name a resource, each with a body in which another tenant's is named, and the refusal's target."""
-NAMES_NOTHING = {"ModifyDataDisk", "Port", "UpdateMachine", "Capture", "ShutDown", "GrantAccess"}
+NAMES_NOTHING = {"ModifyDataDisk", "Port", "UpdateMachine", "Capture", "ShutDown", "GrantAccess", "CreateCheckpoint"}
 """Models of tenants' routes whose members name no resource by an id."""
 OWN_MACHINE = "contoso-web01"
 OWN_IDS: dict[str, str] = {}
