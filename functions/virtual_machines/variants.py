@@ -43,7 +43,7 @@ async def create_machine(call: Call[Any]) -> HttpAnswer:
     from shared.secrets.requests import separate
     from shared.virtual_machines.azure_pack.accepting import PackCreation
 
-    requests.refuse_unsupported(call.document, requests.UNSUPPORTED_OF_CREATION)
+    requests.refuse_unsupported(_given(call), requests.UNSUPPORTED_OF_CREATION)
     body = parse(requests.CreatePackMachine, call.document)
     sent = separate(body, SentBody(call.document))
     request = _request(call, Action.CREATE, dict(sent.body.members), body.name)
@@ -52,7 +52,7 @@ async def create_machine(call: Call[Any]) -> HttpAnswer:
 
 async def update_machine(call: Call[Any]) -> HttpAnswer:
     """Change a machine's cores, memory, name or description."""
-    requests.refuse_unsupported(call.document, requests.UNSUPPORTED_OF_UPDATE)
+    requests.refuse_unsupported(_given(call), requests.UNSUPPORTED_OF_UPDATE)
     update = parse(requests.UpdatePackMachine, call.document)
     return _accepted(call, await _changes(call).update(_request(call, Action.UPDATE, call.document), update))
 
@@ -103,7 +103,7 @@ async def list_ports(call: Call[Any]) -> HttpAnswer:
 
 async def add_port(call: Call[Any]) -> HttpAnswer:
     """Pass a port of the network's gateway on to a machine."""
-    requests.refuse_unsupported(call.document, requests.UNSUPPORTED_OF_PORT)
+    requests.refuse_unsupported(_given(call), requests.UNSUPPORTED_OF_PORT)
     port = parse(requests.PackPort, call.document)
     return _accepted(call, await _changes(call).add_port(_request(call, Action.ADD_PORT, call.document), port))
 
@@ -194,6 +194,11 @@ ON_AZURE_PACK: Final = {
 """How each route of the capability is served for tenants on Azure Pack, by its endpoint's name."""
 OTHERWISE: Final = refused(_OTHERS)
 """How a route that is not named above is served."""
+
+
+def _given(call: Call[Any]) -> list[str]:
+    """Return the members that a body has a value for."""
+    return [name for name, value in call.document.items() if value is not None]
 
 
 def _named(call: Call[Any]) -> "Named":

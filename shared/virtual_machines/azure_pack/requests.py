@@ -1,6 +1,6 @@
-"""The bodies of requests about machines on Azure Pack, in the words of the other backend where the thing is the same."""
+"""The bodies of requests about machines on Azure Pack, named as those of the other backend where the thing is the same."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, Field, StrictBool, StrictFloat, StrictInt, StrictStr, model_validator
@@ -39,10 +39,10 @@ UNSUPPORTED_OF_UPDATE: Final = {
 }
 
 
-def refuse_unsupported(document: Mapping[str, object], known: Mapping[str, str]) -> None:
-    """Refuse with `NotSupportedByBackend` the first member that only the other backend takes, with what does here."""
+def refuse_unsupported(given: Collection[str], known: Mapping[str, str]) -> None:
+    """Refuse with `NotSupportedByBackend` the first of the given members that only the other backend takes, with what does here."""
     for name, instead in known.items():
-        if document.get(name) is not None:
+        if name in given:
             raise not_supported(f"'{name}' is not offered for machines on Azure Pack. {instead}", name)
 
 

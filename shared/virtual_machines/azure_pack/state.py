@@ -7,10 +7,11 @@ from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
 from shared.azure_pack.odata.literals import Key
-from shared.errors import ProblemJson
+from shared.errors import Problem, ProblemJson
 from shared.moments import StoredMoment
-from shared.operations.model.models import JsonObject
+from shared.operations.model.models import Status
 from shared.operations.model.rows import Active
+from shared.operations.running.outcomes import End
 from shared.values.stored import StoredView
 from shared.virtual_machines.azure_pack.rules import MachineCall, Shown
 
@@ -103,14 +104,14 @@ class PackState(StoredView):
         return cls.of(dict(row.data))
 
 
-def result_of(state: PackState) -> JsonObject:
-    """Return an operation's `result`."""
-    result: JsonObject = {"resourceId": state.machine, "changed": state.changed, "kept": [], "left": [], "warnings": []}
+def ended(state: PackState, problem: Problem | None, status: Status | None = None, **members: object) -> End:
+    """Return the end of an operation, failed where there is a problem; `members` are others of its result, or in place of those."""
+    result: dict[str, object] = {"resourceId": state.machine, "changed": state.changed, "kept": [], "left": [], "warnings": []}
     if state.power_state is not None:
         result["powerState"] = str(state.power_state)
     if state.checkpoint is not None:
         result["checkpointId"] = state.checkpoint
-    return result
+    return End(status or (Status.SUCCEEDED if problem is None else Status.FAILED), problem, result | members)
 
 
 def lock_of(installation: str, subscription: str, machine: str) -> str:
