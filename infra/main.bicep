@@ -216,12 +216,14 @@ var withVault = map(targets, target => {
   subscriptionId: target.subscriptionId
   copies: target.copies
   machines: target.?machines ?? false
+  restores: target.?restores ?? []
   vaults: toLower(target.subscriptionId) == vaultSubscription ? union(target.vaults, [vault]) : target.vaults
 })
 var onlyVault = {
   subscriptionId: vaultSubscription
   copies: false
   machines: false
+  restores: []
   vaults: [vault]
 }
 var allTargets = contains(listed, vaultSubscription) ? withVault : concat(withVault, [onlyVault])
