@@ -9,7 +9,7 @@ from pydantic.alias_generators import to_camel
 from shared.azure_pack.odata.literals import Key
 from shared.errors import Problem, ProblemJson
 from shared.moments import StoredMoment
-from shared.operations.model.models import Status
+from shared.operations.model.models import JsonObject, Status
 from shared.operations.model.rows import Active
 from shared.operations.running.outcomes import End
 from shared.values.stored import StoredView
@@ -104,14 +104,14 @@ class PackState(StoredView):
         return cls.of(dict(row.data))
 
 
-def ended(state: PackState, problem: Problem | None, status: Status | None = None, **members: object) -> End:
-    """Return the end of an operation, failed where there is a problem; `members` are others of its result, or in place of those."""
-    result: dict[str, object] = {"resourceId": state.machine, "changed": state.changed, "kept": [], "left": [], "warnings": []}
+def ended(state: PackState, error: Problem | None = None, status: Status | None = None, **members: object) -> End:
+    """Return the end of an operation, failed where there is an error; `status` is another one, `members` are further ones of the result."""
+    result: JsonObject = {"resourceId": state.machine, "changed": state.changed, "kept": [], "left": [], "warnings": []}
     if state.power_state is not None:
         result["powerState"] = str(state.power_state)
     if state.checkpoint is not None:
         result["checkpointId"] = state.checkpoint
-    return End(status or (Status.SUCCEEDED if problem is None else Status.FAILED), problem, result | members)
+    return End(status or (Status.FAILED if error is not None else Status.SUCCEEDED), error, result | members)
 
 
 def lock_of(installation: str, subscription: str, machine: str) -> str:

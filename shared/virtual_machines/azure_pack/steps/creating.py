@@ -106,7 +106,7 @@ class CreationSteps:
 
     def _over(self, state: PackState) -> End:
         if state.failure is None:
-            return ended(state, None, Status.CANCELED)
+            return ended(state, status=Status.CANCELED)
         state.forget("power_state")
         return ended(state, state.failure)
 

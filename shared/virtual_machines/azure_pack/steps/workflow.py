@@ -1,7 +1,7 @@
 """The workflow of the kind `virtualMachine` with the steps of machines on Azure Pack beside those of Resource Manager."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
@@ -123,9 +123,9 @@ def _next(sent: datetime, now: datetime) -> datetime:
     return now + (_NEXT if now - sent < _QUICK else _MINUTE)
 
 
-def is_on_azure_pack(one: Operation | Active | Claim) -> bool:
-    """Whether an operation is one on Azure Pack."""
-    return INSTALLATION in one.data
+def is_on_azure_pack(data: Collection[str]) -> bool:
+    """Whether an operation's data is that of one on Azure Pack."""
+    return INSTALLATION in data
 
 
 def with_azure_pack(workflow: Workflow, steps: PackSteps) -> Workflow:
@@ -134,10 +134,10 @@ def with_azure_pack(workflow: Workflow, steps: PackSteps) -> Workflow:
     tidy, of_pack = workflow.steps[tidying], steps.all()
 
     async def tidying_of_both(claim: Claim) -> Outcome:
-        return await (of_pack[names.TIDYING] if is_on_azure_pack(claim) else tidy)(claim)
+        return await (of_pack[names.TIDYING] if is_on_azure_pack(claim.data) else tidy)(claim)
 
     def subjects_of_both(operation: Operation) -> Sequence[str]:
-        return () if is_on_azure_pack(operation) else subjects(operation)
+        return () if is_on_azure_pack(operation.data) else subjects(operation)
 
     return replace(
         workflow,
@@ -149,7 +149,7 @@ def with_azure_pack(workflow: Workflow, steps: PackSteps) -> Workflow:
 
 def _both(first: Check, second: Check) -> Check:
     async def check(rows: Sequence[Active]) -> Mapping[str, Checked | Unread]:
-        on_pack = [row for row in rows if is_on_azure_pack(row)]
+        on_pack = [row for row in rows if is_on_azure_pack(row.data)]
         others = [row for row in rows if row not in on_pack]
         found = dict(await second(on_pack)) if on_pack else {}
         return found | dict(await first(others)) if others else found
