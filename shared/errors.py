@@ -162,6 +162,7 @@ class ErrorCode(StrEnum):
     NO_PROGRESS = "NoProgress"
     COPY_STUCK = "CopyStuck"
     SUPERSEDED = "Superseded"
+    ABANDONED = "Abandoned"
     SLOT_SKIPPED = "SlotSkipped"
     SLOT_PASSED = "SlotPassed"
     POLICY_DELETED = "PolicyDeleted"

@@ -4,8 +4,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from shared.operations.model.models import JsonObject, Operation
-from shared.operations.outside.events import as_json
 from shared.values.documents import Request
+from shared.values.sent import SentBody
 from shared.virtual_machines.azure_pack import answers, requests
 from shared.virtual_machines.kinds import Action
 from shared.virtual_machines.requests.changes import ShutDown
@@ -45,8 +45,8 @@ async def create_machine(call: Call[Any]) -> HttpAnswer:
 
     requests.refuse_unsupported(call.document, requests.UNSUPPORTED_OF_CREATION)
     body = parse(requests.CreatePackMachine, call.document)
-    sent = separate(body, call.document)
-    request = _request(call, Action.CREATE, sent.body, body.name)
+    sent = separate(body, SentBody(call.document))
+    request = _request(call, Action.CREATE, dict(sent.body.members), body.name)
     return _accepted(call, await _changes(call).create(PackCreation(request, body, sent, of_provider=call.caller.is_admin)))
 
 
@@ -208,11 +208,11 @@ def _request(call: Call[Any], action: Action, body: JsonObject, name: str | None
 
     named = machine_named(name or call.path["vm"], call.query)
     part = {member: call.path[member] for member in ("port", "checkpoint") if member in call.path}
-    return ChangeRequest(call.tenant, action, named, body, call.caller.actor, call.key, call.trace, call.first_sent, part)
+    return ChangeRequest(call.tenant, action, named, SentBody(body), call.caller.actor, call.key, call.trace, call.first_sent, part)
 
 
 def _accepted(call: Call[Any], operation: Operation) -> HttpAnswer:
-    return call.accepted(operation, as_json(operation, call.app.kinds, call.base_url))
+    return call.accepted(operation)
 
 
 def _reader(call: Call[Any]) -> "PackReader":

@@ -19,6 +19,7 @@ from shared.virtual_machines.accepting.estate import EstateChanges
 from shared.virtual_machines.accepting.ports import PortChanges
 from shared.virtual_machines.accepting.updates import MachineUpdates
 from shared.virtual_machines.kinds import VIRTUAL_MACHINE, Action
+from shared.virtual_machines.message_targets import Handler, or_made_by_target
 from shared.virtual_machines.reading.machines import machine_named
 from shared.virtual_machines.requests.changes import (
     Capture,
@@ -176,7 +177,8 @@ async def _delete_disk(call: MessageCall) -> None:
 async def _capture(call: MessageCall) -> None:
     """Make an image of a machine; `target` names it, so that no confirmation is needed."""
     request = await _change(call, Action.CAPTURE)
-    capture = parse(Capture, {"confirm": "by message", **request.body.members})
+    body = {"confirm": "by message", **request.body.members}  # its steps read the body as a request over HTTP
+    request, capture = replace(request, body=SentBody(body)), parse(Capture, body)
     if capture.reprovision is not None:
         refuse_plain(separate(capture, request.body))
     await call.app.of(EstateChanges).capture(request, capture, confirmed=True)
@@ -225,8 +227,17 @@ def _rest_of(body: JsonObject) -> JsonObject:
 
 
 _CREATING = frozenset({Action.CREATE, Action.CREATE_SERVICE, Action.CREATE_IMAGE})
+
+
+def _with_target(operation: str, handler: Handler) -> Handler:
+    """Return the handler of an operation; the target of a change may name what made the resource."""
+    if not isinstance(operation, Action) or operation in _CREATING:
+        return handler
+    return or_made_by_target(operation, handler)
+
+
 MESSAGES = {
-    (VIRTUAL_MACHINE.name, operation): Message(Role.TENANTS_WRITE, handler, creates=operation in _CREATING)
+    (VIRTUAL_MACHINE.name, operation): Message(Role.TENANTS_WRITE, _with_target(operation, handler), creates=operation in _CREATING)
     for operation, handler in (
         (Action.CREATE, _create),
         (Action.DELETE, _delete),

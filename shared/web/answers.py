@@ -119,6 +119,7 @@ STATUS: Mapping[ErrorCode, int] = {
     ErrorCode.PARTIALLY_RESTORED: 409,
     ErrorCode.CLEAN_UP_BLOCKED: 409,
     ErrorCode.SUPERSEDED: 409,
+    ErrorCode.ABANDONED: 409,
     ErrorCode.SLOT_SKIPPED: 409,
     ErrorCode.SLOT_PASSED: 409,
     ErrorCode.POLICY_DELETED: 409,

@@ -40,7 +40,13 @@ def parts(machine: Json) -> dict[str, list[Json]]:
     stamp = machine["StampId"]
     names = machine.get("_networks") or [None] * int(machine.get("_adapters", 1))
     adapters = [
-        {"ID": derived("adapter", machine["ID"], str(number)), "StampId": stamp, "Name": f"Adapter {number}", "VMNetworkName": name, "IPv4Addresses": [_address(machine, number)]}
+        {
+            "ID": derived("adapter", machine["ID"], str(number)),
+            "StampId": stamp,
+            "Name": f"Adapter {number}",
+            "VMNetworkName": name,
+            "IPv4Addresses": [_address(machine, number)],
+        }
         for number, name in enumerate(names, 1)
     ]
     disk = {"ID": derived("disk drive", machine["ID"]), "StampId": stamp, "Name": "Disk 1", "LUN": 0}

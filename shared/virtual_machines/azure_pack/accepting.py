@@ -83,7 +83,7 @@ class PackChanges:
     async def power(self, request: ChangeRequest) -> Operation:
         """Accept a call on a machine's power; refuses with `NotRunning` a restart of a machine that does not run."""
         call = CALLS[request.action]
-        if request.action is Action.SHUT_DOWN and request.body.get("state") == "deallocated":
+        if request.action is Action.SHUT_DOWN and request.body.members.get("state") == "deallocated":
             message = "A machine on Azure Pack cannot be deallocated: stopped is all there is. Send state stopped."
             raise not_supported(message, "state")
         return await self._accept(request, call)

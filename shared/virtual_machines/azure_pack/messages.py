@@ -10,6 +10,7 @@ from shared.capability import Message, MessageCall
 from shared.operations.model.models import JsonObject
 from shared.secrets.requests import refuse_plain, separate
 from shared.values.documents import Request
+from shared.values.sent import SentBody
 from shared.virtual_machines.accepting.changes import ChangeRequest
 from shared.virtual_machines.azure_pack.accepting import PackChanges, PackCreation
 from shared.virtual_machines.azure_pack.requests import (
@@ -64,14 +65,14 @@ async def _change(call: MessageCall, action: Action, part: str | None = None) ->
         place, body = {}, dict(intake.body)
     name = intake.target if action is not Action.CREATE else str(intake.body.get("name", ""))
     parts = {part: str(intake.body.get(part, ""))} if part is not None else {}
-    return ChangeRequest(tenant, action, machine_named(name or "", place), body, call.actor, intake.key, intake.trace, part=parts)
+    return ChangeRequest(tenant, action, machine_named(name or "", place), SentBody(body), call.actor, intake.key, intake.trace, part=parts)
 
 
 async def _create(call: MessageCall) -> None:
     """Create a machine; its password comes by reference only."""
     refuse_unsupported(call.intake.body, UNSUPPORTED_OF_CREATION)
     body = parse(CreatePackMachine, call.intake.body)
-    sent = separate(body, call.intake.body)
+    sent = separate(body, SentBody(call.intake.body))
     refuse_plain(sent)
     request = replace(await _change(call, Action.CREATE), body=sent.body)
     await call.app.of(PackChanges).create(PackCreation(request, body, sent, of_provider=True))
@@ -81,20 +82,20 @@ async def _update(call: MessageCall) -> None:
     """Change a machine."""
     refuse_unsupported(call.intake.body, UNSUPPORTED_OF_UPDATE)
     request = await _change(call, Action.UPDATE)
-    await call.app.of(PackChanges).update(request, parse(UpdatePackMachine, request.body))
+    await call.app.of(PackChanges).update(request, parse(UpdatePackMachine, request.body.members))
 
 
 async def _delete(call: MessageCall) -> None:
     """Delete a machine; `target` names it, so that no confirmation is needed."""
     request = await _change(call, Action.DELETE)
-    await call.app.of(PackChanges).delete(request, parse(DeletePackMachine, request.body))
+    await call.app.of(PackChanges).delete(request, parse(DeletePackMachine, request.body.members))
 
 
 async def _add_port(call: MessageCall) -> None:
     """Open a port."""
     refuse_unsupported(call.intake.body, UNSUPPORTED_OF_PORT)
     request = await _change(call, Action.ADD_PORT)
-    await call.app.of(PackChanges).add_port(request, parse(PackPort, request.body))
+    await call.app.of(PackChanges).add_port(request, parse(PackPort, request.body.members))
 
 
 async def _remove_port(call: MessageCall) -> None:
@@ -107,7 +108,7 @@ async def _remove_port(call: MessageCall) -> None:
 async def _create_checkpoint(call: MessageCall) -> None:
     """Make a checkpoint."""
     request = await _change(call, Action.CREATE_CHECKPOINT)
-    await call.app.of(PackChanges).create_checkpoint(request, parse(CreateCheckpoint, request.body))
+    await call.app.of(PackChanges).create_checkpoint(request, parse(CreateCheckpoint, request.body.members))
 
 
 def _checkpoint(action: Action) -> Handle:
@@ -121,7 +122,7 @@ def _checkpoint(action: Action) -> Handle:
 def _power(action: Action, model: type[Request] = NoBody) -> Handle:
     async def carry_out(call: MessageCall) -> None:
         request = await _change(call, action)
-        parse(model, request.body)
+        parse(model, request.body.members)
         await call.app.of(PackChanges).power(request)
 
     return carry_out
