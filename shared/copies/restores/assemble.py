@@ -34,7 +34,7 @@ class RestoreParts:
 def restores_of(core: Core, places: Places) -> RestoreParts:
     """Return the service and the workflow of restores."""
     gateway = RestoreGateway(core.clients)
-    looking = Looking(RestoreReader(gateway, KeptMachines()))
+    looking = Looking(RestoreReader(gateway, KeptMachines(core.store)))
     evidence = Evidence(core.storage.table(LEDGER))
     trail = RestoreTrail(AuditTrails(core.storage.table(AUDIT), core.blobs.write_once(AUDIT), core.clock))
     making = Making(gateway, core.clock, core.timings)

@@ -87,7 +87,7 @@ class Restores:
             return Accepted(known, created=False)
         sources = await self._sources(start)
         with as_seen_in_azure():
-            await self._refuse(start.request, sources)
+            await self._refuse(start, sources)
         new = _new(start, sources)
         accepted = await self.acceptance.accept(new)
         await self.trail.requested(accepted.operation, start)
@@ -105,7 +105,7 @@ class Restores:
     async def dry_run(self, start: StartRestore) -> DryRun:
         """Return what a request would do, by reads only."""
         sources = await self._sources(start)
-        return DryRun(sources, await self._look(start.request, sources))
+        return DryRun(sources, await self._look(start, sources))
 
     async def clean_up(self, restore: Operation, by: Actor) -> Operation:
         """Clean up a drill now, whichever step it is at; refuses with `NotADrill` and `AlreadyEnded`."""
@@ -120,15 +120,15 @@ class Restores:
         await require_still_owned(self.registry, start.tenant, named_sources(sources))
         return sources
 
-    async def _refuse(self, request: RestoreRequest, sources: tuple[ResolvedSource, ...]) -> None:
-        looked = await self._look(request, sources)
+    async def _refuse(self, start: StartRestore, sources: tuple[ResolvedSource, ...]) -> None:
+        looked = await self._look(start, sources)
         if looked is not None and looked.problem is not None:
             raise refusal_of(looked.problem)
 
-    async def _look(self, request: RestoreRequest, sources: tuple[ResolvedSource, ...]) -> Looked | None:
+    async def _look(self, start: StartRestore, sources: tuple[ResolvedSource, ...]) -> Looked | None:
         try:
             async with asyncio.timeout(_READS_SECONDS):
-                return await self.looking.look(request, sources, SHOWN)
+                return await self.looking.look(start.tenant, start.request, sources, SHOWN)
         except TimeoutError:
             return None
         except CallFailure as failure:

@@ -60,7 +60,7 @@ class RestoreSteps:
             message = f"Operation {held.owner} is working on the same resource. Wait until it has ended."
             return End(Status.FAILED, Problem(ErrorCode.SCOPE_BUSY, message, held.name))
         request, sources = restore.request, restore.stored.sources
-        looked = await self.looking.look(request, sources, suffix_of(restore.id), restore.id)
+        looked = await self.looking.look(restore.tenant, request, sources, suffix_of(restore.id), restore.id)
         if looked.problem is not None:
             return End(Status.FAILED, looked.problem)
         restore.detail.region = looked.seen.region
