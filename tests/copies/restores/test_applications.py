@@ -103,7 +103,7 @@ def test_a_machine_that_cannot_be_made_stops_the_later_groups_and_no_machine_is_
     start(story)
 
 
-def test_what_is_restored_is_kept_where_the_request_says_so(start: Start) -> None:
+def test_what_a_failed_restore_has_left_is_kept_until_a_person_has_it_deleted(start: Start) -> None:
     async def story(world: World) -> None:
         names, copies = await application(world)
         world.fault("failDisk", path=f"disks/{names[0]}-again", code="InternalExecutionError")
@@ -112,7 +112,22 @@ def test_what_is_restored_is_kept_where_the_request_says_so(start: Start) -> Non
             one["name"] = f"{name}-again"
         restore = await restored(world, body)
         assert (restore["error"]["code"], [one["state"] for one in restore["machines"]]) == ("PartiallyRestored", ["failed", "ready"])
-        assert any(f"disks/{names[0]}-again" in one for one in restore["leftBehind"])
+        left = [one for one in restore["leftBehind"] if f"{names[0]}-again" in one]
+        assert len(left) == 3
+        path = f"/restores/{restore['id']}/clean-up"
+        assert (await world.call("POST", path, tenant="fabrikam")).status == 404
+        accepted = await world.call("POST", path)
+        assert accepted.status == 202, accepted
+        assert (await world.call("POST", path)).body["id"] == accepted.body["id"]
+        done = await ended(world, accepted.body)
+        assert (done["status"], done["error"]) == ("Succeeded", None), done
+        assert not {one.lower() for one in left} & resources(world)
+        after = await shown(world, restore)
+        assert (after["cleanedUp"], [one for one in after["leftBehind"] if f"{names[0]}-again" in one]) == (True, [])
+        assert machine(world, f"{names[1]}-again")["powerState"] == "running"
+        assert not [one for one in world.effects("/virtualMachines/") if one["method"] == "DELETE"]
+        nothing = await world.call("POST", path)
+        assert (nothing.status, nothing.code) == (409, "NotADrill"), nothing
 
     start(story)
 

@@ -13,11 +13,12 @@ from shared.copies.copying.service import copy_lock
 from shared.copies.kinds import RESTORE
 from shared.copies.restores.accepting.looking import Looked, Looking
 from shared.copies.restores.accepting.sources import Sources, named_sources
-from shared.copies.restores.request import RESOLVED, ResolvedSource, RestoreKind, RestoreRequest, StoredRestore, request_of
+from shared.copies.restores.request import RESOLVED, ResolvedSource, RestoreKind, RestoreRequest, StoredRestore, request_of, stored_of
 from shared.copies.restores.rules.fields import problems_of
+from shared.copies.restores.rules.groups import may_be_deleted
 from shared.copies.restores.rules.names import SHOWN
 from shared.copies.restores.rules.planning import machine_lock, place_of
-from shared.copies.restores.state import CLEAN_UP
+from shared.copies.restores.state import CLEAN_UP, CLEANING, ResourceState, detail_of
 from shared.copies.restores.trail import RestoreTrail
 from shared.errors import CallFailure, ErrorCode, FailureKind, Refused, as_seen_in_azure, refusal_of
 from shared.operations.accepting.acceptance import Acceptance
@@ -108,8 +109,11 @@ class Restores:
         return DryRun(sources, await self._look(start, sources))
 
     async def clean_up(self, restore: Operation, by: Actor) -> Operation:
-        """Clean up a drill now, whichever step it is at; refuses with `NotADrill` and `AlreadyEnded`."""
+        """Clean up a drill now, whichever step it is at, or what a failed restore has left; refuses with `NotADrill` and `AlreadyEnded`."""
         if not request_of(restore).drill:
+            if restore.status.ended and remains_of(restore):
+                await self.trail.clean_up(restore, by)
+                return (await self.acceptance.accept(_clean_up_of(restore, by))).operation
             message = "The machines of a real restore are never deleted by Farshore. Only a drill is cleaned up."
             raise Refused(ErrorCode.NOT_A_DRILL, message, target=restore.id)
         await self.trail.clean_up(restore, by)
@@ -135,6 +139,31 @@ class Restores:
             if failure.kind is FailureKind.REFUSED:
                 raise refusal_of(problem_of_call(failure)) from failure
             return None
+
+
+def remains_of(restore: Operation) -> bool:
+    """Return whether a restore has left disks or interfaces of machines that it could not make."""
+    return any(
+        resource.state is ResourceState.MADE and may_be_deleted(machine, resource, drill=False)
+        for machine in detail_of(restore).machines
+        for resource in machine.resources
+    )
+
+
+def _clean_up_of(restore: Operation, by: Actor) -> NewOperation:
+    """Return the operation that deletes what a restore has left; the same restore gives the same one."""
+    stored = stored_of(restore).model_copy(update={"clean_up_of": restore.id})
+    sent = {name: value for name, value in restore.body.items() if name not in {"id", "tenant"}}
+    return NewOperation(
+        kind=RESTORE.name,
+        tenant=restore.tenant,
+        key=f"{restore.id}/cleanUp",
+        body={**sent, RESOLVED: stored.as_json()},
+        actor=by,
+        first_step=CLEANING,
+        filters={"drill": "false"},
+        compare_body=False,
+    )
 
 
 def subjects_of(request: RestoreRequest) -> Iterator[tuple[str, str]]:

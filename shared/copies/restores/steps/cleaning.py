@@ -47,7 +47,7 @@ class Cleaning:
             if isinstance(body, CallFailure):
                 unread.append(where)
                 restore.detail.replace_resource(*where, reason=f"{body.code}: {body.message}")
-            elif body is None or not is_own(body, restore.id):
+            elif body is None or not is_own(body, restore.made_by):
                 restore.detail.replace_resource(*where, state=ResourceState.DELETED, reason=None)
             else:
                 there[where] = body
@@ -87,7 +87,7 @@ class Cleaning:
             for number, resource in enumerate(machine.resources):
                 if resource.part is Part.MACHINE and machine.failed and resource.state is ResourceState.INTENDED:
                     body = await self.gateway.get(resource.resource)
-                    if body is not None and is_own(body, restore.id):
+                    if body is not None and is_own(body, restore.made_by):
                         restore.detail.replace_resource(position, number, state=ResourceState.MADE)
 
     async def _delete(self, restore: RestoreClaim, there: dict[Where, Json]) -> None:
