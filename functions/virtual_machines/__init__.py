@@ -1,10 +1,10 @@
 """Capability `virtual_machines`: what tenants have in Azure, read and changed."""
 
 from functions.serve import endpoints as declared_in
-from functions.virtual_machines import changes, disks, estate, machines, ports
+from functions.virtual_machines import accesses, changes, disks, estate, machines, ports
 from shared.capability import Capability, Core, Parts
 from shared.tenant_queues import REQUESTS
-from shared.virtual_machines.kinds import VIRTUAL_MACHINE
+from shared.virtual_machines.kinds import DISK_ACCESSES, VIRTUAL_MACHINE
 
 
 def _assemble(core: Core) -> Parts:
@@ -17,6 +17,7 @@ CAPABILITY = Capability(
     name="virtual_machines",
     assemble=_assemble,
     kinds=(VIRTUAL_MACHINE,),
+    tables=(DISK_ACCESSES,),
     intake=REQUESTS,
-    endpoints=declared_in(machines, disks, ports, estate, changes),
+    endpoints=declared_in(machines, disks, ports, estate, changes, accesses),
 )

@@ -94,6 +94,7 @@ var tableNames = [
   'azurePacks'
   'azurePackSubscriptions'
   'dataCenters'
+  'diskAccesses'
 ]
 var packageContainer = 'packages'
 var auditContainer = 'audit'

@@ -9,8 +9,12 @@ from shared.virtual_machines.accepting.disks import DiskChanges
 from shared.virtual_machines.accepting.estate import EstateChanges
 from shared.virtual_machines.accepting.ports import PortChanges
 from shared.virtual_machines.accepting.updates import MachineUpdates
+from shared.virtual_machines.access.accepting import DiskAccesses
+from shared.virtual_machines.access.records import DiskAccessStore
+from shared.virtual_machines.access.revealing import AccessRevealing
+from shared.virtual_machines.access.steps import AccessSteps
 from shared.virtual_machines.creation.reading import CreationReader
-from shared.virtual_machines.kinds import VIRTUAL_MACHINE
+from shared.virtual_machines.kinds import DISK_ACCESSES, VIRTUAL_MACHINE
 from shared.virtual_machines.messages import MESSAGES
 from shared.virtual_machines.reading.estate import EstateReader
 from shared.virtual_machines.reading.machines import MachineReader
@@ -39,6 +43,7 @@ def assemble(core: Core) -> Parts:
     reader = CreationReader(resources, catalogue, plans)
     machine_reader = MachineReader(gateways, plans, core.locks, core.store)
     port_reader = PortReader(gateways, resources, machine_reader)
+    accesses = DiskAccessStore(core.storage.table(DISK_ACCESSES), core.ids)
     making = Making(resources, core.clock, core.timings)
     steps = MachineSteps(
         power=PowerSteps(gateways, core.clock, core.timings),
@@ -48,12 +53,14 @@ def assemble(core: Core) -> Parts:
         disks=DiskSteps(gateways, making, core.clock, core.timings),
         estate=EstateSteps(gateways, making, core.clock, core.timings),
         updates=UpdateSteps(gateways, making, core.clock, core.timings),
+        access=AccessSteps(resources, accesses, core.secrets, core.clock, core.timings),
         ports=PortSteps(gateways, port_reader, making, core.locks, core.clock, core.timings),
     )
     changes = MachineChanges(core.acceptance, core.commands, core.locks, gateways)
     creations = MachineCreations(core.acceptance, core.locks, gateways, reader, core.secret_references)
-    estate = EstateReader(gateways, resources, catalogue, plans)
+    estate = EstateReader(gateways, resources, catalogue, plans, accesses)
     estate_changes = EstateChanges(core.acceptance, changes, estate)
+    disk_accesses = DiskAccesses(core.acceptance, changes, estate, accesses, core.secrets, core.registry, core.clock)
     disk_changes = DiskChanges(core.acceptance, changes, resources)
     return Parts(
         services=(
@@ -66,7 +73,10 @@ def assemble(core: Core) -> Parts:
             MachineUpdates(core.acceptance, changes, machine_reader, catalogue),
             port_reader,
             PortChanges(core.acceptance, changes, machine_reader, port_reader),
+            disk_accesses,
+            AccessRevealing(core.store, accesses, core.secrets, core.clock),
         ),
+        timers=(disk_accesses.revoke_ended,),
         workflows={VIRTUAL_MACHINE.name: machine_workflow(steps, MachineChecks(gateways, core.clock))},
         messages=MESSAGES,
         resolvers={VIRTUAL_MACHINE.name: changes.resolve},

@@ -17,6 +17,7 @@ from shared.virtual_machines.accepting.disks import DiskChanges
 from shared.virtual_machines.accepting.estate import EstateChanges
 from shared.virtual_machines.accepting.ports import PortChanges
 from shared.virtual_machines.accepting.updates import MachineUpdates
+from shared.virtual_machines.access.accepting import DiskAccesses
 from shared.virtual_machines.kinds import VIRTUAL_MACHINE, Action
 from shared.virtual_machines.reading.machines import machine_named
 from shared.virtual_machines.requests.changes import (
@@ -172,6 +173,13 @@ async def _delete_disk(call: MessageCall) -> None:
     await call.app.of(EstateChanges).delete_disk(request, None, _place_of(call.intake.body))
 
 
+async def _revoke_access(call: MessageCall) -> None:
+    """End the access to a disk."""
+    request = await _change(call, Action.REVOKE_ACCESS)
+    parse(NoBody, request.body)
+    await call.app.of(DiskAccesses).revoke(request, _place_of(call.intake.body))
+
+
 async def _capture(call: MessageCall) -> None:
     """Make an image of a machine; `target` names it, so that no confirmation is needed."""
     request = await _change(call, Action.CAPTURE)
@@ -237,6 +245,7 @@ MESSAGES = {
         (Action.CREATE_IMAGE, _create_image),
         (Action.DELETE_IMAGE, _delete_image),
         (Action.DELETE_DISK, _delete_disk),
+        (Action.REVOKE_ACCESS, _revoke_access),
         (Action.CAPTURE, _capture),
         (Action.ADD_PORT, _add_port),
         (Action.REMOVE_PORT, _remove_port),

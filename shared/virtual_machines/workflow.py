@@ -14,6 +14,8 @@ from shared.operations.model.rows import Active
 from shared.operations.running.claims import Claim
 from shared.operations.running.outcomes import Checked, Next, Outcome, Unread
 from shared.operations.running.workflow import Workflow
+from shared.virtual_machines.access import steps as access
+from shared.virtual_machines.access.steps import AccessSteps
 from shared.virtual_machines.gateway import Gateways
 from shared.virtual_machines.kinds import Action
 from shared.virtual_machines.state import MachineState
@@ -45,6 +47,8 @@ _FIRST: Mapping[Action, str] = {
     Action.CREATE_IMAGE: estate.IMAGE,
     Action.DELETE_IMAGE: estate.REMOVING,
     Action.DELETE_DISK: estate.REMOVING,
+    Action.GRANT_ACCESS: access.GRANTING,
+    Action.REVOKE_ACCESS: access.REVOKING,
 }
 """The first step of each action."""
 
@@ -64,6 +68,7 @@ class MachineSteps:
     estate: EstateSteps
     ports: PortSteps
     updates: UpdateSteps
+    access: AccessSteps
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +122,10 @@ def machine_workflow(steps: MachineSteps, checks: MachineChecks) -> Workflow:
             updating.READY: steps.updates.making_ready,
             updating.UPDATING: steps.updates.updating,
             updating.STARTING: steps.updates.starting,
+            access.GRANTING: steps.access.granting,
+            access.REOPENING: steps.access.reopening,
+            access.STORING: steps.access.storing,
+            access.REVOKING: steps.access.revoking,
             creating.TIDYING: steps.tidying.tidying,
         },
         check=checks.check,

@@ -103,6 +103,7 @@ BODIES: dict[str, Callable[[Things], Json]] = {
         "name": "i", "osType": "Windows", "service": "s", "source": {"id": its.machine.replace("virtualMachines", "disks")}
     },
     "Capture": lambda _: {"imageName": "i", "after": "delete", "prepared": True, "confirm": "a"},
+    "GrantAccess": lambda _: {"duration": "PT1H"},
     "ShutDown": lambda _: {"state": "stopped"},
     "ProtectionPolicyRequest": lambda its: {
         "cloud": its.cloud,
