@@ -95,6 +95,7 @@ var tableNames = [
   'azurePackSubscriptions'
   'dataCenters'
   'diskAccesses'
+  'quotas'
 ]
 var packageContainer = 'packages'
 var auditContainer = 'audit'

@@ -184,9 +184,9 @@ async def _capture(call: MessageCall) -> None:
     """Make an image of a machine; `target` names it, so that no confirmation is needed."""
     request = await _change(call, Action.CAPTURE)
     capture = parse(Capture, {"confirm": "by message", **request.body})
-    if capture.reprovision is not None:
-        refuse_plain(separate(capture, request.body))
-    await call.app.of(EstateChanges).capture(request, capture, confirmed=True)
+    sent = separate(capture, request.body)
+    refuse_plain(sent)
+    await call.app.of(EstateChanges).capture(request, capture, sent, confirmed=True, of_provider=True)
 
 
 async def _creation(call: MessageCall, action: Action, name: str) -> ChangeRequest:

@@ -33,6 +33,8 @@ class MachineState(StoredView):
     `vm_id` identifies the machine beyond its name, `os_type` is that of a machine that is made. `tidying_since` is since when something
     refuses to be deleted. `disk`, `lun` and `caching` are those of a data disk that is added, changed or removed.
     `subject` is the id of what else is made or deleted, in `region`; `image` is an image that is made.
+    `reprovisions` is whether the machine is made anew from its image.
+    `admitted` is whether what it makes fits the quotas, `reserved` whether a reservation was written for it.
     `access` is the operation whose access to a disk is revoked, where only that one's is; `grants` how often an access was granted anew.
     `size` is Azure's name of the size of an update, which `deallocates` the machine where that is needed; `was_running` before it.
     """
@@ -59,6 +61,9 @@ class MachineState(StoredView):
     deallocates: bool = False
     was_running: bool = False
     access: str | None = None
+    admitted: bool = False
+    reprovisions: bool = False
+    reserved: bool = False
     grants: int = 0
 
     @property

@@ -4,7 +4,7 @@ Every action begins with `beginning`: there the core reads whether the tenant st
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from shared.access.records.tenant import Backend
@@ -18,6 +18,8 @@ from shared.virtual_machines.access import steps as access
 from shared.virtual_machines.access.steps import AccessSteps
 from shared.virtual_machines.gateway import Gateways
 from shared.virtual_machines.kinds import Action
+from shared.virtual_machines.reprovisioning import planning as reprovisioning
+from shared.virtual_machines.reprovisioning.steps import ReprovisioningSteps
 from shared.virtual_machines.state import MachineState
 from shared.virtual_machines.steps import creating, deleting, disks, estate, ports, power, updating
 from shared.virtual_machines.steps.creating import CreationSteps, check_creations
@@ -69,6 +71,7 @@ class MachineSteps:
     ports: PortSteps
     updates: UpdateSteps
     access: AccessSteps
+    reprovisioning: ReprovisioningSteps
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +92,8 @@ class MachineChecks:
         return found
 
 
-def machine_workflow(steps: MachineSteps, checks: MachineChecks) -> Workflow:
-    """Return the workflow."""
+def machine_workflow(steps: MachineSteps, checks: MachineChecks, release: Callable[[Active], Awaitable[None]]) -> Workflow:
+    """Return the workflow; `release` gives back what an operation reserved."""
     return Workflow(
         {
             BEGINNING: _beginning,
@@ -103,6 +106,7 @@ def machine_workflow(steps: MachineSteps, checks: MachineChecks) -> Workflow:
             creating.PROVISIONING: steps.creation.provisioning,
             creating.FINISHING: steps.creation.finishing,
             deleting.NOTING: steps.deletion.noting,
+            deleting.KEEPING: steps.deletion.keeping,
             deleting.DELETING: steps.deletion.deleting,
             deleting.FOLLOWING: steps.deletion.following,
             disks.MAKING: steps.disks.making_disk,
@@ -116,6 +120,9 @@ def machine_workflow(steps: MachineSteps, checks: MachineChecks) -> Workflow:
             estate.DEALLOCATING: steps.estate.deallocating,
             estate.GENERALIZING: steps.estate.generalizing,
             estate.IMAGING: steps.estate.imaging,
+            reprovisioning.PLANNING: steps.reprovisioning.planning,
+            deleting.CLEARING: steps.reprovisioning.clearing,
+            reprovisioning.CLOSING: steps.reprovisioning.closing,
             ports.OPENING: steps.ports.opening,
             ports.CLOSING: steps.ports.closing,
             ports.LEAVING: steps.ports.leaving,
@@ -131,6 +138,7 @@ def machine_workflow(steps: MachineSteps, checks: MachineChecks) -> Workflow:
         check=checks.check,
         subjects=_subjects,
         tidying=creating.TIDYING,
+        on_finished=release,
     )
 
 
