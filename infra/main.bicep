@@ -99,6 +99,7 @@ param options optionsType = {
   callsInFlight: 64
   inventory: 'resourceGraph'
   retention: 'on'
+  reconcile: 'PT24H'
   leaseSeconds: 90
   traceShare: '0.1'
 }

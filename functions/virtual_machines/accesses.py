@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from functions.serve import serve
 from shared.access.roles import Role
-from shared.operations.outside.events import as_json
+from shared.values.sent import SentBody
 from shared.virtual_machines.kinds import Action
 from shared.virtual_machines.listed import RevealedAccess
 from shared.virtual_machines.reading.places import PLACE
@@ -34,14 +34,14 @@ REVEAL = Route(
 async def grant_disk_access(call: Call[GrantAccess]) -> HttpAnswer:
     """Open a disk for reading; the SAS is shown once, to this caller, after the operation's end."""
     operation = await _accesses(call).grant(_request(call, Action.GRANT_ACCESS), call.body, call.query)
-    return call.accepted(operation, as_json(operation, call.app.kinds, call.base_url))
+    return call.accepted(operation)
 
 
 @serve(_write("DELETE", _ACCESS, "End the access to a disk"))
 async def revoke_disk_access(call: Call[None]) -> HttpAnswer:
     """End the access to a disk: its SAS opens nothing any more."""
     operation = await _accesses(call).revoke(_request(call, Action.REVOKE_ACCESS), call.query)
-    return call.accepted(operation, as_json(operation, call.app.kinds, call.base_url))
+    return call.accepted(operation)
 
 
 @serve(REVEAL)
@@ -59,7 +59,7 @@ def _request(call: Call[Any], action: Action) -> "ChangeRequest":
     from shared.virtual_machines.reading.machines import machine_named
 
     named = machine_named(call.path["disk"], call.query)
-    return ChangeRequest(call.tenant, action, named, call.document, call.caller.actor, call.key, call.trace, call.first_sent)
+    return ChangeRequest(call.tenant, action, named, SentBody(call.document), call.caller.actor, call.key, call.trace, call.first_sent)
 
 
 def _accesses(call: Call[Any]) -> "DiskAccesses":

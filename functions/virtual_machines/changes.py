@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from functions.serve import serve
 from shared.access.roles import Role
 from shared.operations.model.models import JsonObject, Operation
-from shared.operations.outside.events import as_json
+from shared.values.sent import SentBody
 from shared.virtual_machines.kinds import Action
 from shared.virtual_machines.reading.places import PLACE
 from shared.virtual_machines.requests.changes import Capture, Confirmed, CreateImage, CreateService
@@ -63,8 +63,8 @@ async def capture_virtual_machine(call: Call[Capture]) -> HttpAnswer:
     """Make an image of a machine, which can never start again, and delete the machine or make it anew."""
     from shared.secrets.requests import separate
 
-    sent = separate(call.body, call.document)
-    request = replace(_request(call, Action.CAPTURE, call.path["vm"], sent.body), secrets=sent.below("body"))
+    sent = separate(call.body, SentBody(call.document))
+    request = replace(_request(call, Action.CAPTURE, call.path["vm"], dict(sent.body.members)), secrets=sent.below("body"))
     return _accepted(call, await _changes(call).capture(request, call.body, sent, of_provider=call.caller.is_admin))
 
 
@@ -73,11 +73,11 @@ def _request(call: Call[Any], action: Action, name: str, body: JsonObject) -> "C
     from shared.virtual_machines.reading.machines import machine_named
 
     named = machine_named(name, call.query)
-    return ChangeRequest(call.tenant, action, named, body, call.caller.actor, call.key, call.trace, call.first_sent)
+    return ChangeRequest(call.tenant, action, named, SentBody(body), call.caller.actor, call.key, call.trace, call.first_sent)
 
 
 def _accepted(call: Call[Any], operation: Operation) -> HttpAnswer:
-    return call.accepted(operation, as_json(operation, call.app.kinds, call.base_url))
+    return call.accepted(operation)
 
 
 def _changes(call: Call[Any]) -> "EstateChanges":

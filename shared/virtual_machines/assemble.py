@@ -17,6 +17,9 @@ from shared.virtual_machines.access.records import DiskAccessStore
 from shared.virtual_machines.access.revealing import AccessRevealing
 from shared.virtual_machines.access.steps import AccessSteps
 from shared.virtual_machines.admission import Admission
+from shared.virtual_machines.azure_pack.assemble import assemble_azure_pack
+from shared.virtual_machines.azure_pack.messages import of_both_backends
+from shared.virtual_machines.azure_pack.workflow import with_azure_pack
 from shared.virtual_machines.creation.reading import CreationReader
 from shared.virtual_machines.kinds import DISK_ACCESSES, VIRTUAL_MACHINE
 from shared.virtual_machines.messages import MESSAGES
@@ -71,6 +74,7 @@ def assemble(core: Core) -> Parts:
     estate = EstateReader(gateways, resources, catalogue, plans, accesses)
     estate_changes = EstateChanges(core.acceptance, changes, estate, ReprovisioningChecks(resources, core.secret_references))
     disk_accesses = DiskAccesses(core.acceptance, changes, estate, accesses, core.secrets, core.registry, core.clock)
+    on_azure_pack = assemble_azure_pack(core)
     disk_changes = DiskChanges(core.acceptance, changes, resources, admission)
     return Parts(
         services=(
@@ -85,9 +89,15 @@ def assemble(core: Core) -> Parts:
             PortChanges(core.acceptance, changes, machine_reader, port_reader),
             disk_accesses,
             AccessRevealing(core.store, accesses, core.secrets, core.clock),
+            on_azure_pack.reader,
+            on_azure_pack.changes,
         ),
         timers=(disk_accesses.revoke_ended,),
-        workflows={VIRTUAL_MACHINE.name: machine_workflow(steps, MachineChecks(gateways, core.clock), admission.release)},
-        messages=MESSAGES,
-        resolvers={VIRTUAL_MACHINE.name: changes.resolve},
+        workflows={
+            VIRTUAL_MACHINE.name: with_azure_pack(
+                machine_workflow(steps, MachineChecks(gateways, core.clock), admission.release), on_azure_pack.steps
+            )
+        },
+        messages=of_both_backends(MESSAGES),
+        resolvers={VIRTUAL_MACHINE.name: on_azure_pack.resolver(changes.resolve)},
     )

@@ -34,6 +34,15 @@ class Action(StrEnum):
     DELETE_DISK = "deleteDisk"
     GRANT_ACCESS = "grantAccess"
     REVOKE_ACCESS = "revokeAccess"
+    # of machines on Azure Pack alone
+    STOP = "stop"
+    PAUSE = "pause"
+    RESUME = "resume"
+    SAVE = "save"
+    REPAIR = "repair"
+    CREATE_CHECKPOINT = "createCheckpoint"
+    RESTORE_CHECKPOINT = "restoreCheckpoint"
+    DELETE_CHECKPOINT = "deleteCheckpoint"
 
 
 _COLLECTIONS: Mapping[str, str] = {

@@ -5,7 +5,8 @@ from argparse import Namespace
 from typing import Any
 
 from local.processes import ROOT
-from tests.data_centers.bench import TENANT, bench
+from tests.data_centers.bench import bench
+from tests.data_centers.documents import TENANT
 from tests.data_centers.test_lifecycle import ACTIONS, SUCCEEDED, all_taken_in, until
 
 

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from shared.data_centers.rules.naming import add_on_id
-from tests.data_centers.bench import TENANT, Bench, Json, bench, order
+from tests.data_centers.bench import Bench, bench
+from tests.data_centers.documents import TENANT, Json, order
 
 SUCCEEDED = "farshore.dataCenter.succeeded"
 

@@ -106,5 +106,5 @@ def _fits(record: ProtectionRecord, only: ProtectionFilter) -> bool:
         and (only.policy is None or only.policy.lower() in {name.lower() for name in record.policies})
         and (only.virtual_machine_id is None or key == only.virtual_machine_id)
         and (only.subscription_id is None or record.vm.subscription_id == only.subscription_id)
-        and not only.drift  # differences from Azure are not recorded yet
+        and (not only.drift or bool(record.drift))
     )

@@ -15,6 +15,7 @@ from shared.operations.model.rows import Active
 from shared.secrets.places import Place
 from shared.values.hidden import Hidden
 from shared.values.reading import same_text
+from shared.values.sent import SentBody
 from shared.virtual_machines.facts import MachineFacts
 from shared.virtual_machines.gateway import Gateways, MachineGateway, gateway_of
 from shared.virtual_machines.kinds import VIRTUAL_MACHINE, Action
@@ -32,7 +33,7 @@ _READS_SECONDS = 4.5
 
 @dataclass(frozen=True, slots=True)
 class ChangeRequest:
-    """A request for a change of a machine: `body` is the JSON as it was sent, without secrets; `key` is the repeatability key.
+    """A request for a change of a machine: `body` is what was sent, without secrets; `key` is the repeatability key.
 
     `part` has what the path names below the machine, such as a LUN, `secrets` the plain secrets by their places in the operation's body.
     """
@@ -40,7 +41,7 @@ class ChangeRequest:
     tenant: Tenant
     action: Action
     named: Named
-    body: JsonObject
+    body: SentBody
     actor: Actor
     key: str | None
     trace: str | None = None
@@ -54,7 +55,7 @@ class ChangeRequest:
             kind=VIRTUAL_MACHINE.name,
             tenant=self.tenant.name,
             key=self.key,
-            body={"action": str(self.action), **self.named.as_sent(), **self.part, "body": self.body},
+            body={"action": str(self.action), **self.named.as_sent(), **self.part, "body": dict(self.body.members)},
             actor=self.actor,
             first_step=BEGINNING,
             trace=self.trace,

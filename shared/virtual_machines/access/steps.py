@@ -16,7 +16,7 @@ from shared.arm.operations import OperationState
 from shared.clock import Clock, to_text
 from shared.errors import CallFailure, ErrorCode, FailureKind, Problem
 from shared.operations.crash_points import crash_point
-from shared.operations.model.models import Intent, JsonObject, Status
+from shared.operations.model.models import Intent
 from shared.operations.running.claims import Claim
 from shared.operations.running.effects import Absent, Effect, Started
 from shared.operations.running.outcomes import End, Next, Outcome, Wait
@@ -31,9 +31,9 @@ from shared.virtual_machines.access.rules import access_problem, end_of, is_open
 from shared.virtual_machines.creation.context import DiskFacts
 from shared.virtual_machines.requests.changes import GrantAccess
 from shared.virtual_machines.resource_manager.resources import ResourceManagerResources
-from shared.virtual_machines.results import result_of
+from shared.virtual_machines.results import ended
 from shared.virtual_machines.state import MachineState
-from shared.virtual_machines.steps.disks import body_of
+from shared.virtual_machines.steps.disks import sent_of
 
 GRANTING: Final = "grantingAccess"
 STORING: Final = "storingAccess"
@@ -59,7 +59,7 @@ class AccessSteps:
 
     async def granting(self, claim: Claim) -> Outcome:
         """Have Azure grant the access; an answer that was lost is asked for again, which gives the same SAS."""
-        state, request = MachineState.of(claim.data), GrantAccess.model_validate(body_of(claim.operation))
+        state, request = MachineState.of(claim.data), GrantAccess.model_validate(sent_of(claim.operation).members)
         disk = _disk_of(state)
         again = state.grants > 0 or claim.intends("grantAccess")
         if not again:
@@ -69,7 +69,7 @@ class AccessSteps:
             state.forget("absence")
             problem = access_problem(facts)
             if problem is not None:
-                return End(Status.FAILED, problem, _result(state))
+                return _ended(state, problem)
         seconds = int(request.duration.total_seconds())
 
         async def send(request_id: str) -> str | None:
@@ -87,7 +87,7 @@ class AccessSteps:
             if again and state.grants < _MOST_GRANTS:
                 return Next(REOPENING)
             state.failure = problem_of_call(failure)
-            return Next(REVOKING) if again else End(Status.FAILED, state.failure, _result(state))
+            return Next(REVOKING) if again else _ended(state, state.failure)
         state.grants += 1
         state.changed, state.started_at = True, self.clock.now()
         return Wait(self.clock.now() + _SOON, step=STORING)
@@ -105,7 +105,7 @@ class AccessSteps:
         except CallFailure as failure:
             if failure.kind in {FailureKind.THROTTLED, FailureKind.IN_DOUBT}:
                 raise
-            return End(Status.FAILED, problem_of_call(failure), _result(state))
+            return _ended(state, problem_of_call(failure))
         return Wait(self.clock.now() + _SOON)
 
     async def storing(self, claim: Claim) -> Outcome:
@@ -120,7 +120,7 @@ class AccessSteps:
         if status.state is OperationState.IN_PROGRESS:
             return Wait(self.clock.now() + _SOON)
         if status.error is not None:
-            return End(Status.FAILED, refusal_problem(status.error), _result(state))
+            return _ended(state, refusal_problem(status.error))
         properties = an_object(status.body, "properties")
         sas = text(an_object(properties, "output"), "accessSAS") or text(status.body, "accessSAS")
         if sas is None:
@@ -136,7 +136,7 @@ class AccessSteps:
         return Next(REVOKING)
 
     async def _store(self, claim: Claim, state: MachineState, sas: Hidden) -> Outcome:
-        duration = GrantAccess.model_validate(body_of(claim.operation)).duration
+        duration = GrantAccess.model_validate(sent_of(claim.operation).members).duration
         ends = end_of(sas.reveal()) or (state.started_at or self.clock.now()) + duration
         disk, tenant = _disk_of(state), claim.row.tenant
         tags = {"tenant": tenant, "operation": claim.id, "field": "accessSas"}
@@ -156,8 +156,8 @@ class AccessSteps:
         )  # fmt: skip
         await self.store.put(access)
         facts = await self._facts(disk)
-        warnings: list[JsonObject | str] = list(warnings_of(facts)) if facts is not None else []
-        return End(Status.SUCCEEDED, None, _result(state) | {"expiresAt": to_text(ends), "warnings": list(warnings)})
+        warnings = warnings_of(facts) if facts is not None else []
+        return _ended(state, expiresAt=to_text(ends), warnings=warnings)
 
     async def revoking(self, claim: Claim) -> Outcome:
         """End the access in Azure, then delete its secret and its row; an access that ended by itself has only those."""
@@ -165,7 +165,7 @@ class AccessSteps:
         disk = _disk_of(state)
         stored = await self.store.get(claim.row.tenant, disk)
         if state.access is not None and (stored is None or stored.document.operation != state.access):
-            return End(Status.SUCCEEDED, None, _result(state))  # revoked meanwhile, and perhaps granted anew
+            return _ended(state)  # revoked meanwhile, and perhaps granted anew
         facts = await self._facts(disk)
         if facts is not None and is_open(facts):
             try:
@@ -174,7 +174,7 @@ class AccessSteps:
                 if failure.kind in {FailureKind.THROTTLED, FailureKind.IN_DOUBT}:
                     raise
                 if not _has_ended(stored, now):
-                    return End(Status.FAILED, state.failure or problem_of_call(failure), _result(state))
+                    return _ended(state, state.failure or problem_of_call(failure))
             else:
                 state.changed = True
                 return Wait(now + _SOON)
@@ -183,7 +183,7 @@ class AccessSteps:
             await self._delete_secret(stored.document)
             if not await self.store.remove(stored):
                 return Wait(now + _SOON)  # it was revealed at this moment
-        return End(Status.FAILED if state.failure else Status.SUCCEEDED, state.failure, _result(state))
+        return _ended(state, state.failure)
 
     def _ending(self, disk: ResourceId) -> Effect[None]:
         async def send(request_id: str) -> None:
@@ -208,7 +208,7 @@ class AccessSteps:
         state.absence = not_shown(state.absence, now)
         if not state.absence.lasts_long_enough(now):
             return Wait(now + BETWEEN_LOOKS)
-        return End(Status.FAILED, Problem(ErrorCode.NOT_FOUND, f"The disk '{disk.name}' was not found.", "disk"), _result(state))
+        return _ended(state, Problem(ErrorCode.NOT_FOUND, f"The disk '{disk.name}' was not found.", "disk"))
 
 
 def _has_ended(stored: Stored[DiskAccess] | None, now: datetime) -> bool:
@@ -219,5 +219,5 @@ def _disk_of(state: MachineState) -> ResourceId:
     return ResourceId.parse(str(state.subject))
 
 
-def _result(state: MachineState) -> JsonObject:
-    return result_of(state) | {"resourceId": state.subject, "diskId": state.subject}
+def _ended(state: MachineState, error: Problem | None = None, **members: object) -> End:
+    return ended(state, error, None, resourceId=state.subject, diskId=state.subject, **members)

@@ -183,7 +183,7 @@ class EstateReader:
             return await self._by_id(tenant, type_, kind, name)
         subscriptions = subscriptions_of(tenant, query.get("subscriptionId"))
         lists = await asyncio.gather(*(self.resources.in_subscription(one, type_) for one in subscriptions))
-        found = [one for listed in lists for one in listed if same_text(last_segment(own_id(one)), name)]
+        found = [one for listed in lists for one in listed if same_text(own_id(one) if "/" in name else last_segment(own_id(one)), name)]
         service = query.get("service")
         found = [one for one in found if service is None or same_text(ResourceId.parse(own_id(one)).resource_group, service)]
         if not found:

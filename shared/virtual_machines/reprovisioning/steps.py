@@ -14,9 +14,8 @@ from shared.arm.ids import ResourceId
 from shared.clock import Clock
 from shared.errors import ErrorCode, Problem
 from shared.operations.accepting.locks import Locks
-from shared.operations.model.models import Status
 from shared.operations.running.claims import Claim
-from shared.operations.running.outcomes import End, Next, Outcome, Wait
+from shared.operations.running.outcomes import Next, Outcome, Wait
 from shared.values.absence import BETWEEN_LOOKS, not_shown
 from shared.values.reading import an_object, last_segment, text
 from shared.virtual_machines.creation.pieces import Piece, PiecesDetail
@@ -24,7 +23,7 @@ from shared.virtual_machines.facts import MachineFacts
 from shared.virtual_machines.gateway import Gateways
 from shared.virtual_machines.reprovisioning.losses import lost
 from shared.virtual_machines.reprovisioning.planning import Found, capture_of, document_of, os_type_of, pieces_of
-from shared.virtual_machines.results import result_of
+from shared.virtual_machines.results import ended
 from shared.virtual_machines.rules.leftovers import Part
 from shared.virtual_machines.state import MachineState
 from shared.virtual_machines.steps.creating import PREPARING
@@ -51,7 +50,7 @@ class ReprovisioningSteps:
         if facts is None or model is None:
             state.absence = not_shown(state.absence, now)
             ends = state.absence.lasts_long_enough(now)
-            return End(Status.FAILED, gone(state.target), result_of(state)) if ends else Wait(now + BETWEEN_LOOKS)
+            return ended(state, gone(state.target)) if ends else Wait(now + BETWEEN_LOOKS)
         state.forget("absence")
         lock = _lock_of(facts)
         if lock is not None:
@@ -63,9 +62,9 @@ class ReprovisioningSteps:
         request, image = capture_of(claim.operation), next((one for one in detail.pieces if one.part is Part.IMAGE), None)
         if adapter is None or adapter_id is None or request.reprovision is None or image is None or state.image is None:
             message = "The machine has no adapter that Azure shows, and cannot be made anew. Its image is complete."
-            return End(Status.FAILED, Problem(ErrorCode.CAPTURE_NOT_SUPPORTED, message, facts.name), result_of(state))
+            return ended(state, Problem(ErrorCode.CAPTURE_NOT_SUPPORTED, message, facts.name))
         if (what := lost(model, adapter)) is not None:
-            return End(Status.FAILED, would_lose(facts.name, what), result_of(state))
+            return ended(state, would_lose(facts.name, what))
         found = Found(facts, adapter_id, adapter, await self._sku(facts))
         detail.machine = document_of(found, request.reprovision, state.image, claim.id, claim.row.tenant)
         detail.pieces = pieces_of(found, image, claim.id, claim.row.tenant)
@@ -90,7 +89,7 @@ class ReprovisioningSteps:
         disk = detail.pieces[number] if number is not None else None
         left = [{"id": disk.id, "reason": disk.reason}] if disk is not None and disk.reason and not disk.gone else []
         kept = [one.id for one in (disk, *_others(detail.pieces)) if one is not None and one.keep and not one.gone]
-        return End(Status.SUCCEEDED, None, result_of(state) | {"kept": list(kept), "left": list(left)})
+        return ended(state, kept=kept, left=left)
 
     async def _sku(self, facts: MachineFacts) -> str | None:
         """Return the sort of a machine's OS disk, which the model of a deallocated machine may not show."""

@@ -13,11 +13,11 @@ from shared.arm.ids import ResourceId
 from shared.arm.reading import resource_id
 from shared.clock import Clock
 from shared.errors import CallFailure, FailureKind
-from shared.operations.model.models import Intent, JsonObject, Status
+from shared.operations.model.models import Intent, JsonObject
 from shared.operations.model.rows import Active
 from shared.operations.running.claims import Claim
 from shared.operations.running.effects import Absent, Effect, Started
-from shared.operations.running.outcomes import Checked, End, Follow, Next, Outcome, Unread, Wait
+from shared.operations.running.outcomes import Checked, Follow, Next, Outcome, Unread, Wait
 from shared.operations.timings import Timings
 from shared.values.absence import BETWEEN_LOOKS, not_shown
 from shared.values.reading import Json, an_object, objects, same_text, text
@@ -26,7 +26,7 @@ from shared.virtual_machines.creation.pieces import TENANT_TAG, Piece, PiecesDet
 from shared.virtual_machines.facts import AttachedDisk, MachineFacts, tags_of
 from shared.virtual_machines.gateway import Gateways, MachineGateway
 from shared.virtual_machines.resource_manager.resources import ResourceManagerResources
-from shared.virtual_machines.results import result_of
+from shared.virtual_machines.results import ended
 from shared.virtual_machines.rules.leftovers import Part
 from shared.virtual_machines.rules.power import Provisioning
 from shared.virtual_machines.state import MachineState
@@ -60,7 +60,7 @@ class DeletionSteps:
         if facts is None:
             state.absence = not_shown(state.absence, now)
             ends = state.absence.lasts_long_enough(now)
-            return End(Status.FAILED, gone(state.target), result_of(state)) if ends else Wait(now + BETWEEN_LOOKS)
+            return ended(state, gone(state.target)) if ends else Wait(now + BETWEEN_LOOKS)
         state.forget("absence")
         state.vm_id = facts.vm_id
         body = claim.operation.body.get("body")
@@ -94,7 +94,7 @@ class DeletionSteps:
             if failure.kind in {FailureKind.THROTTLED, FailureKind.IN_DOUBT}:
                 raise
             if failure.status != 412:  # else the machine has changed meanwhile: it is read again
-                return End(Status.FAILED, problem_of_call(failure), result_of(state))
+                return ended(state, problem_of_call(failure))
         return Wait(now + _SOON)
 
     async def deleting(self, claim: Claim) -> Outcome:
@@ -105,7 +105,7 @@ class DeletionSteps:
         except CallFailure as failure:
             if failure.kind in {FailureKind.THROTTLED, FailureKind.IN_DOUBT}:
                 raise
-            return End(Status.FAILED, problem_of_call(failure), result_of(state))
+            return ended(state, problem_of_call(failure))
         now = self.clock.now()
         state.changed, state.started_at = True, now
         return Follow(next_read(now, now), group_of(state.target.subscription_id), step=FOLLOWING)

@@ -11,10 +11,10 @@ from shared.access.records.tenant import Backend
 from shared.arm.failures import problem_of_call
 from shared.clock import Clock
 from shared.errors import CallFailure, FailureKind, Problem
-from shared.operations.model.models import Intent, Status
+from shared.operations.model.models import Intent
 from shared.operations.running.claims import Claim
 from shared.operations.running.effects import Absent, Effect, Started
-from shared.operations.running.outcomes import End, Next, Outcome, Wait
+from shared.operations.running.outcomes import Next, Outcome, Wait
 from shared.operations.timings import Timings
 from shared.quotas.admission import Claimed
 from shared.quotas.counting import Dimension
@@ -27,12 +27,12 @@ from shared.virtual_machines.facts import MachineFacts
 from shared.virtual_machines.gateway import Gateways, MachineGateway
 from shared.virtual_machines.requests.changes import UpdateMachine
 from shared.virtual_machines.resource_manager.catalogue import Catalogue
-from shared.virtual_machines.results import result_of
+from shared.virtual_machines.results import ended
 from shared.virtual_machines.rules.leftovers import Part
 from shared.virtual_machines.rules.power import PowerAction, PowerState, Provisioning
 from shared.virtual_machines.state import MachineState
 from shared.virtual_machines.steps.creating import target_of
-from shared.virtual_machines.steps.disks import body_of
+from shared.virtual_machines.steps.disks import sent_of
 from shared.virtual_machines.steps.making import Failed, Making
 
 READY = "makingReady"
@@ -64,7 +64,7 @@ class UpdateSteps:
             return self._wait()
         admitted = await self.admission.admit(claim, await self._claims(claim, state, facts))
         if admitted is not None:
-            return End(Status.FAILED, admitted, result_of(state)) if isinstance(admitted, Problem) else admitted
+            return ended(state, admitted) if isinstance(admitted, Problem) else admitted
         if not state.deallocates or facts.power_state in {PowerState.DEALLOCATED, PowerState.HIBERNATED}:
             return Next(UPDATING)
         state.was_running = state.was_running or facts.power_state is PowerState.RUNNING
@@ -132,7 +132,7 @@ class UpdateSteps:
         state.power_state = facts.power_state
         if state.was_running and facts.power_state is not PowerState.RUNNING:
             return await self._power(claim, state, PowerAction.START)
-        return End(Status.FAILED if state.failure else Status.SUCCEEDED, state.failure, result_of(state))
+        return ended(state, state.failure)
 
     async def _power(self, claim: Claim, state: MachineState, action: PowerAction) -> Outcome:
         async def send(request_id: str) -> None:
@@ -149,7 +149,7 @@ class UpdateSteps:
         except CallFailure as failure:
             if failure.kind in {FailureKind.THROTTLED, FailureKind.IN_DOUBT}:
                 raise
-            return End(Status.FAILED, state.failure or problem_of_call(failure), result_of(state))
+            return ended(state, state.failure or problem_of_call(failure))
         state.changed = True
         return self._wait()
 
@@ -163,7 +163,7 @@ class UpdateSteps:
 
 def request_of(claim: Claim) -> UpdateMachine:
     """Return the request of an update."""
-    return UpdateMachine.model_validate(body_of(claim.operation))
+    return UpdateMachine.model_validate(sent_of(claim.operation).members)
 
 
 def patch_of(request: UpdateMachine, size: str | None, facts: MachineFacts) -> dict[str, Any]:
