@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from shared.arm.clients import AzureClients
 
 SECONDS = 5.0
+SIZES_SECONDS: Final = 600.0
 _SIZED: Final = frozenset({Dimension.CORES, Dimension.MEMORY_GB})
 
 
@@ -38,6 +39,8 @@ class UsageReader:
     clients: "AzureClients"
     clock: Clock
     reservations: Reservations | None = None
+    sizes: Memo | None = None
+    """Lists of sizes, kept from one count to the next: they are long, and hardly change."""
 
     async def of(self, tenant: Tenant, plan: HostingPlan | None) -> tuple[Usage, ...]:
         """Return the usage of every dimension."""
@@ -54,10 +57,11 @@ class UsageReader:
 
     async def amounts(self, tenant: Tenant, wanted: Collection[Dimension] = tuple(Dimension), seconds: float = SECONDS) -> Amounts:
         """Return what each resource of a tenant counts in the wanted dimensions; the lists of others are not read."""
-        reads = TimedReads(Memo(self.clock, seconds), self.clock, self.clock.monotonic() + seconds)
-        return amounts_of(await asyncio.gather(*(self._listed(one, reads, wanted) for one in tenant.subscriptions)))
+        memo, until = Memo(self.clock, seconds), self.clock.monotonic() + seconds
+        reads, of_sizes = TimedReads(memo, self.clock, until), TimedReads(self.sizes or memo, self.clock, until)
+        return amounts_of(await asyncio.gather(*(self._listed(one, reads, of_sizes, wanted) for one in tenant.subscriptions)))
 
-    async def _listed(self, subscription: str, reads: TimedReads, wanted: Collection[Dimension]) -> Listed:
+    async def _listed(self, subscription: str, reads: TimedReads, of_sizes: TimedReads, wanted: Collection[Dimension]) -> Listed:
         compute, network = (f"/subscriptions/{subscription}/providers/Microsoft.{name}" for name in ("Compute", "Network"))
         sized = bool(_SIZED.intersection(wanted))
         paths = {
@@ -71,7 +75,9 @@ class UsageReader:
         async def read(path: str, version: str, *, needed: bool) -> list[dict[str, object]] | None:
             if not needed:
                 return None
-            return await reads.of(path, lambda: self.clients.read_all(path, api_version=version, limit=100_000))
+            return await (of_sizes if version == SKUS else reads).of(
+                path, lambda: self.clients.read_all(path, api_version=version, limit=100_000)
+            )
 
         return Listed(*await asyncio.gather(*(read(path, version, needed=needed) for path, (version, needed) in paths.items())))
 

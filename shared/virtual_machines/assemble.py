@@ -5,7 +5,8 @@ from shared.access.records.tenant import Backend
 from shared.capability import Core, Parts
 from shared.quotas.reservations import reservations_in
 from shared.quotas.table import TABLE as QUOTAS
-from shared.quotas.usage import UsageReader
+from shared.quotas.usage import SIZES_SECONDS, UsageReader
+from shared.reads.timed import Memo
 from shared.virtual_machines.accepting.changes import MachineChanges
 from shared.virtual_machines.accepting.creations import MachineCreations
 from shared.virtual_machines.accepting.disks import DiskChanges
@@ -55,7 +56,7 @@ def assemble(core: Core) -> Parts:
     accesses = DiskAccessStore(core.storage.table(DISK_ACCESSES), core.ids)
     making = Making(resources, core.clock, core.timings)
     reservations = reservations_in(core.storage.table(QUOTAS), core.ids, core.store)
-    usage = UsageReader(core.clients, core.clock, reservations)
+    usage = UsageReader(core.clients, core.clock, reservations, Memo(core.clock, SIZES_SECONDS))
     admission = Admission(core.registry, plans, usage, reservations, core.locks, core.clock)
     steps = MachineSteps(
         power=PowerSteps(gateways, core.clock, core.timings),

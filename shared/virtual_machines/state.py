@@ -27,7 +27,8 @@ Id = Annotated[ResourceId, BeforeValidator(_id_from), PlainSerializer(str, retur
 class MachineState(StoredView):
     """What an operation on a machine needs.
 
-    `machine` is the machine; `changed` whether anything was sent; `url` Azure's operation that the latest effect started, at `started_at`.
+    `machine` is the machine; `changed` whether anything was sent; `url` Azure's operation that the latest effect started, at `started_at`;
+    `intended_at` is when an action on its power was intended.
     `waiting_since` is since when another operation of Azure works on the machine. `absence` is the series of looks that did not show it.
     `power_action` is what an action on its power sends, `power_state` its power state as read last, `failure` why the operation fails.
     `vm_id` identifies the machine beyond its name, `os_type` is that of a machine that is made. `tidying_since` is since when something
@@ -43,6 +44,7 @@ class MachineState(StoredView):
     changed: bool = False
     url: str | None = None
     started_at: StoredMoment | None = None
+    intended_at: StoredMoment | None = None
     waiting_since: StoredMoment | None = None
     absence: AbsenceJson = None
     power_action: PowerAction | None = None

@@ -245,6 +245,24 @@ def test_a_restart_whose_answer_was_lost_waits_for_a_person(tmp_path: Path) -> N
     run(test, tmp_path / "log")
 
 
+@pytest.mark.parametrize("minutes", [0, 12])
+def test_a_restart_that_is_found_or_resolved_after_its_end_succeeds(tmp_path: Path, minutes: int) -> None:
+    async def test(azure: Machines) -> None:
+        azure.fault("errorAfterEffect", method="POST", path="/restart", status=500, times=1)
+        operation = await azure.start("POST", f"{VM}/restart?service=contoso-production")
+        if minutes:  # no look shows the machine: a person resolves
+            azure.fault("error", method="GET", path="/contoso-web01$", status=403, code="AuthorizationFailed", duration=f"PT{minutes}M")
+        for _ in range(minutes):
+            await azure.pass_time(timedelta(minutes=1))
+        if minutes:
+            await azure.call("POST", f"/operations/{operation}/resolve", {"outcome": "started"})
+        ended = await azure.ended(operation)
+        assert (ended["status"], ended["result"]["changed"]) == ("Succeeded", True), ended
+        assert len(azure.effects("/restart")) == 1
+
+    run(test, tmp_path / "log")
+
+
 def test_many_starts_are_followed_by_one_list(tmp_path: Path) -> None:
     def off(estate: Json) -> None:
         for one in estate["virtualMachines"]:
