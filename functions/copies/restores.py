@@ -10,7 +10,7 @@ from shared.copies.kinds import RESTORE
 from shared.copies.restores.accepting.calls import DRY_RUN, FILTERS, filters_of, is_dry_run, start_of
 from shared.copies.restores.answers import PlanBody, RestoreBody
 from shared.copies.restores.request import RestoreRequest
-from shared.operations.model.models import JsonObject, Operation
+from shared.operations.model.models import Operation
 from shared.web.answers import HttpAnswer
 from shared.web.calls import Call
 from shared.web.routes import Owner, Route
@@ -42,7 +42,7 @@ async def start_restore(call: Call[RestoreRequest]) -> HttpAnswer:
     start = await start_of(call)
     if is_dry_run(call):
         plan = await _restores(call).dry_run(start)
-        return call.ok(plan_body(call.body, plan.sources, plan.looked).as_json())
+        return call.ok(plan_body(call.body, plan.sources, plan.looked))
     return _accepted(call, (await _restores(call).start(start)).operation)
 
 
@@ -67,7 +67,7 @@ async def clean_up_restore(call: Call[None]) -> HttpAnswer:
 @serve(AUDIT)
 async def get_restore_audit(call: Call[None]) -> HttpAnswer:
     """Return the audit trail of a restore."""
-    return call.ok((await _restores(call).trail.of(call.operation)).as_json())
+    return call.ok(await _restores(call).trail.of(call.operation))
 
 
 def _restores(call: Call[Any]) -> "Restores":
@@ -76,10 +76,10 @@ def _restores(call: Call[Any]) -> "Restores":
     return call.of(Restores)
 
 
-def _view(operation: Operation) -> JsonObject:
+def _view(operation: Operation) -> RestoreBody:
     from shared.copies.restores.views import restore_body
 
-    return restore_body(operation).as_json()
+    return restore_body(operation)
 
 
 def _accepted(call: Call[Any], operation: Operation) -> HttpAnswer:

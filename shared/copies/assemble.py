@@ -45,7 +45,8 @@ from shared.copies.protection.rounds import UNTIL_WRITTEN, ProtectionRounds
 from shared.copies.protection.usable import LedgerReader
 from shared.copies.reconciling.service import Reconciling
 from shared.copies.restores.accepting.messages import RESTORE_MESSAGES
-from shared.copies.restores.assemble import restores_of
+from shared.copies.restores.assemble import RestoreParts, restores_of
+from shared.copies.restores.drills.rounds import PolicyDrills
 from shared.copies.retention.deciding import DueByRetention
 from shared.copies.retention.machines import MachineRetention
 from shared.copies.retention.pictures import Pictures
@@ -68,13 +69,18 @@ def assemble(core: Core) -> Parts:
         await protection.note_copy(tenant, operation, core.clock.now())
 
     steps = CopySteps(sources, gateway, chains, Turns(chains, gateway, core.clock), ledger, core.clock, core.timings, copy_ended)
-    gauges = CopyGauges(core.store, Newest(core.storage.table(LEDGER)), protection, core.clock)
+    gauges = CopyGauges(
+        core.store,
+        Newest(core.storage.table(LEDGER)),
+        protection,
+        PolicyStore(core.storage.table(POLICIES), core.ids),
+        core.clock,
+    )
 
     copies = Copies(core.acceptance, core.commands, gateway, chains, ledger, core.registry, core.locks)
     places = Places(core.storage.table(LEDGER))
     pictures = Pictures(places, ledger.points, core.store, chains)
     deletions = Deletions(core.acceptance, core.store, core.locks, places, pictures, ledger, core.registry)
-    policies = _policies(core, gateway, copies, deletions, ChainForecasts(ledger, chains, core.store, core.clock), protection)
 
     async def reconciled(tenant: str, vm_key: str) -> None:
         await protection.note_machine(tenant, vm_key, core.clock.now())
@@ -93,6 +99,8 @@ def assemble(core: Core) -> Parts:
         reconciled,
     )
     restores = restores_of(core, places)
+    forecasts = ChainForecasts(ledger, chains, core.store, core.clock)
+    policies = _policies(core, gateway, copies, deletions, forecasts, protection, restores)
 
     async def record_gauges() -> None:
         await gauges.record(core.registry.each())
@@ -149,11 +157,13 @@ def _policies(
     deletions: Deletions,
     forecasts: ChainForecasts,
     protection: ProtectionStore,
+    restores: RestoreParts,
 ) -> _PolicyParts:
     store, items = PolicyStore(core.storage.table(POLICIES), core.ids), RunItems(core.storage.table(RUNS))
     inventories = _inventories(core, gateway)
     deciding = Deciding(store, inventories)
-    looks = Looks(gateway, core.registry, deciding)
+    looks = Looks(gateway, core.registry, deciding, restores.gateway)
+    drills = PolicyDrills(restores.service, protection, restores.evidence, core.clock)
     children = Children(copies, core.store)
     trail = PolicyTrail(AuditTrails(core.storage.table(AUDIT), core.blobs.write_once(AUDIT), core.clock))
     enabled = core.settings.retention == "on"
@@ -169,10 +179,10 @@ def _policies(
     return _PolicyParts(
         documents=Policies(store, looks, plans, trail, core.registry, core.store, core.clock, core.ids, changed),
         runs=Runs(store, items, deciding, core.acceptance, core.store, trail),
-        steps=RunSteps(store, items, deciding, children, pruning, core.locks, core.clock, core.settings.budget_share),
+        steps=RunSteps(store, items, deciding, children, pruning, core.locks, core.budgets, core.clock, core.settings.budget_share),
         plans=plans,
-        slots=Slots(store, core.acceptance, core.registry, core.clock),
-        pages=ProtectionPages(protection, store, items, core.store, core.registry, core.clock),
+        slots=Slots(store, core.acceptance, core.registry, core.clock, drills.begin),
+        pages=ProtectionPages(protection, store, items, core.store, core.registry, core.clock, restores.evidence),
         rounds=ProtectionRounds(
             protection,
             LedgerReader(core.storage.table(LEDGER), deletions.ledger.reconciling),
@@ -181,6 +191,7 @@ def _policies(
             core.registry,
             core.store,
             core.events,
+            core.budgets,
             core.clock,
         ),
     )

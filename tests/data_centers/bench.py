@@ -4,6 +4,7 @@ Entry points, core, workflow, library and the simulation's rules are the real on
 gate in place of a TLS connection (that is tested in `tests/azure_pack`); a process can be killed at any crash point.
 """
 
+import asyncio
 import json
 import re
 from collections import deque
@@ -99,7 +100,10 @@ class _Callers:
 
 @dataclass
 class Bench:
-    """The running app. `killed` are the crash points at which a process ended, `armed` those at which the next does."""
+    """The running app. `killed` are the crash points at which a process ended, `armed` those at which the next does.
+
+    `workers` handle messages side by side (none: `runtime` handles them one after another); `checked` is when each row was checked.
+    """
 
     platform: Platform
     pack: Installation
@@ -112,6 +116,8 @@ class Bench:
     events: list[Json] = field(default_factory=list)
     refused: list[tuple[str, str]] = field(default_factory=list)
     sent: list[tuple[str, str]] = field(default_factory=list)
+    workers: tuple[Runtime, ...] = ()
+    checked: list[datetime] = field(default_factory=list)
 
     # HTTP
 
@@ -219,9 +225,11 @@ class Bench:
             (check_queues(_CAPABILITIES), self._check),
         ):  # fmt: skip
             for queue in queues:
-                for text in self.storage.queues.take(queue):
-                    await self._alive(handle(queue, text))
-                    done += 1
+                texts, workers = self.storage.queues.take(queue), self.workers or (self.runtime,)
+                for first in range(0, len(texts), len(workers)):
+                    batch = zip(texts[first : first + len(workers)], workers, strict=False)
+                    await asyncio.gather(*(self._alive(handle(worker, queue, text)) for text, worker in batch))
+                done += len(texts)
         self.events += [json.loads(text) for text in self.storage.queues.take(OUTCOME_QUEUE)]
         return done
 
@@ -232,23 +240,24 @@ class Bench:
         except KilledError as killed:
             self.killed.append(str(killed))
 
-    async def _step(self, _queue: str, text: str) -> None:
+    async def _step(self, worker: Runtime, _queue: str, text: str) -> None:
         message = read_step(text)
         for operation in message.ids if message else ():
-            await self.runtime.runner.run(operation)
+            await worker.runner.run(operation)
 
-    async def _check(self, _queue: str, text: str) -> None:
+    async def _check(self, worker: Runtime, _queue: str, text: str) -> None:
         message = read_check(text)
         if message is not None:
-            await self.runtime.checks.run(message)
+            self.checked += [self.platform.clock.now()] * len(message.ids)
+            await worker.checks.run(message)
 
-    async def _take_in(self, queue: str, text: str) -> None:
+    async def _take_in(self, worker: Runtime, queue: str, text: str) -> None:
         """Deliver a message, again where it may pass, up to five times."""
         body = json.loads(text)
         count = int(body.pop("deliveries", 0)) + 1
         delivery = Delivery(queue, str(body.get("id", "m")), as_text(body), self.platform.clock.now(), count)
         try:
-            await self.runtime.receive(delivery)
+            await worker.receive(delivery)
         except (Exception, KilledError) as error:  # what may pass is delivered again later, as the host does
             if isinstance(error, KilledError):
                 self.killed.append(str(error))
@@ -336,8 +345,11 @@ def _land(platform: Platform) -> None:
 
 
 @asynccontextmanager
-async def bench(*, document: Json | None = None, **settings: Any) -> AsyncIterator[Bench]:
-    """Run the app with the installation `pack`; `settings` are the simulated installation's, `document` the one that is put."""
+async def bench(*, document: Json | None = None, workers: int = 1, **settings: Any) -> AsyncIterator[Bench]:
+    """Run the app with the installation `pack`; `settings` are the simulated installation's, `document` the one that is put.
+
+    With several workers messages are handled side by side, each by a process of its own.
+    """
     platform = Platform(speed=0, estate={"azurePack": [sample_installation() | settings], "tenants": TENANTS}, now=START)
     pack = Installation(platform, lambda: _land(platform), keys=keys(), now=platform.clock.now)
     pack.listeners.ports.update({listener: port for port, listener in PORTS.items()})
@@ -352,12 +364,16 @@ async def bench(*, document: Json | None = None, **settings: Any) -> AsyncIterat
         await seeding.seed("", TENANTS)
         app = Settings(FARSHORE_KEY_VAULT_URL=OWN, PUBLIC_BASE_URL=BASE_URL)
         clock: Any = BenchClock(platform)
-        runtime = assemble(app, _CAPABILITIES, clock, RandomIds(), cast("Any", storage), cast("Any", MemoryBlobs()), None, vaults)
-        runtime = replace(runtime, tokens=cast("Any", _Callers(runtime)))
-        running = Bench(platform, pack, storage, vaults, runtime, sent=sent)
+
+        def worker() -> Runtime:
+            made = assemble(app, _CAPABILITIES, clock, RandomIds(), cast("Any", storage), cast("Any", MemoryBlobs()), None, vaults)
+            return replace(made, tokens=cast("Any", _Callers(made)))
+
+        every = tuple(worker() for _ in range(workers))
+        running = Bench(platform, pack, storage, vaults, every[0], sent=sent, workers=every)
         with patch.object(crash_points, "reach", running.reached):
             put = await running.request("PUT", "/azure-packs/pack", document or installation())
             assert put.status == 201, put
             yield running
-        await runtime.core.clients.aclose()
+        await asyncio.gather(*(one.core.clients.aclose() for one in every))
     platform.close()

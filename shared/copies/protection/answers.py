@@ -177,10 +177,11 @@ class UnprotectedBody(Document):
 
 @dataclass(frozen=True, slots=True)
 class Beside:
-    """What a page shows that no row holds: the next slots by policy, and the copies in flight by VM and region."""
+    """What a page shows that no row holds: the next slots by policy, the copies in flight and the last drills by VM and region."""
 
     next_slots: Mapping[str, datetime | None] = field(default_factory=dict)
     in_flight: Mapping[tuple[str, str], InFlightBody] = field(default_factory=dict)
+    last_drills: Mapping[tuple[str, str], LastDrillBody] = field(default_factory=dict)
 
 
 def machine_body(record: ProtectionRecord, beside: Beside, now: datetime) -> MachineProtectionBody:
@@ -200,6 +201,7 @@ def machine_body(record: ProtectionRecord, beside: Beside, now: datetime) -> Mac
                 update={
                     "next_slot": beside.next_slots.get((target.policy or "").lower()),
                     "in_flight": beside.in_flight.get((record.vm.key, target.region)),
+                    "last_drill": beside.last_drills.get((record.vm.key, target.region)),
                 }
             )
             for target in record.targets

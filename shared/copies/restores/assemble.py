@@ -28,6 +28,7 @@ class RestoreParts:
     service: Restores
     workflow: Workflow
     evidence: Evidence
+    gateway: RestoreGateway
 
 
 def restores_of(core: Core, places: Places) -> RestoreParts:
@@ -48,4 +49,4 @@ def restores_of(core: Core, places: Places) -> RestoreParts:
         clock=core.clock,
     )
     service = Restores(core.acceptance, core.commands, Sources(core.store, places, core.registry), looking, core.registry, trail)
-    return RestoreParts(service, restore_workflow(steps), evidence)
+    return RestoreParts(service, restore_workflow(steps), evidence, gateway)

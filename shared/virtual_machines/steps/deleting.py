@@ -6,6 +6,7 @@ beginning ► noting ► keepingDisks ► deleting ► followingDeletion (checks
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 
 from shared.access.records.tenant import Backend
 from shared.arm.failures import problem_of_call, refusal_problem
@@ -31,7 +32,7 @@ from shared.virtual_machines.rules.leftovers import Part
 from shared.virtual_machines.rules.power import Provisioning
 from shared.virtual_machines.state import MachineState
 from shared.virtual_machines.steps.creating import TIDYING
-from shared.virtual_machines.steps.following import gone, group_of, next_read, read_all, state_of, unread
+from shared.virtual_machines.steps.following import check_each, gone, group_of, next_read, unread
 
 NOTING = "noting"
 DELETING = "deleting"
@@ -103,7 +104,7 @@ class DeletionSteps:
         try:
             state.url = await claim.perform(self._effect(state))
         except CallFailure as failure:
-            if failure.kind in {FailureKind.THROTTLED, FailureKind.IN_DOUBT}:
+            if not failure.is_refusal:
                 raise
             return ended(state, problem_of_call(failure))
         now = self.clock.now()
@@ -175,9 +176,7 @@ class DeletionSteps:
 
 async def check_deletions(gateway: MachineGateway, clock: Clock, rows: Sequence[Active]) -> Mapping[str, Checked | Unread]:
     """Read the machines that are being deleted, and judge each."""
-    states = {row.id: state_of(row) for row in rows}
-    read = await read_all(gateway, [state.target for state in states.values()])
-    return {row.id: await _judge(gateway, clock, states[row.id], read[states[row.id].target.key]) for row in rows}
+    return await check_each(gateway, rows, partial(_judge, gateway, clock))
 
 
 async def _judge(gateway: MachineGateway, clock: Clock, state: MachineState, found: MachineFacts | CallFailure | None) -> Checked | Unread:

@@ -53,7 +53,7 @@ class Making:
                 try:
                     state = await self._make_one(claim, number, piece)
                 except CallFailure as failure:
-                    if failure.kind in {FailureKind.THROTTLED, FailureKind.IN_DOUBT}:
+                    if not failure.is_refusal:
                         raise
                     return Failed(problem_of_call(failure, _field(failure)))
                 if state is Provisioning.FAILED:
@@ -124,7 +124,7 @@ class Making:
             try:
                 await claim.perform(self._removal(number, piece))
             except CallFailure as failure:
-                if failure.kind in {FailureKind.THROTTLED, FailureKind.IN_DOUBT}:
+                if not failure.is_refusal:
                     raise
                 problem = problem_of_call(failure)
                 detail.replace(number, reason=f"{failure.code}: {problem.message}")

@@ -109,3 +109,22 @@ def add_application(world: World) -> list[str]:
         estate["virtualMachines"].append({"id": vm, "location": "westeurope", "disks": attached, **look})
     world.app.platform.replace_estate(estate)
     return names
+
+
+def plant_copies(world: World) -> list[str]:
+    """Let somebody else's finished copies of contoso-web01's restore points be in the recovery region; return their ids."""
+    estate = world.app.platform.estate()
+    source = next(one for one in estate["restorePointCollections"] if one["id"].endswith("/contoso-web01-points"))
+    collection = f"{RECOVERY}/providers/Microsoft.Compute/restorePointCollections/planted"
+    points = [
+        {
+            "id": f"{collection}/restorePoints/{point['id'].rpartition('/')[2]}",
+            "sourceRestorePoint": point["id"],
+            "startedAt": point["timeCreated"],
+            "finishedAt": point["finishedAt"],
+        }
+        for point in source["restorePoints"]
+    ]
+    estate["restorePointCollections"].append({"id": collection, "location": "northeurope", "source": source["id"], "restorePoints": points})
+    world.app.platform.replace_estate(estate)
+    return [point["id"] for point in points]

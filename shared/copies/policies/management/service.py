@@ -176,14 +176,15 @@ class Policies:
         run = await self.operations.get(policy.last_run) if policy.last_run is not None else None
         slot = stored_run(run).slot if run is not None else None
         last = LastRun(id=run.id, slot=slot.slot if slot is not None else None, status=run.status) if run is not None else None
-        return policy_body(policy.record, policy.record.next_slot(self.clock.now(), policy.deciding), last)
+        now = self.clock.now()
+        return policy_body(policy.record, policy.record.next_slot(now, policy.deciding), policy.record.next_drill(now), last)
 
     async def _write(self, found: StoredPolicy | None, record: PolicyRecord) -> StoredPolicy:
         """Write when a policy is due, then the policy: an entry of the index without a policy does no harm, the opposite loses a slot."""
         await self.changed(record.tenant)
-        following = record.next_slot(record.changed_at)
-        if following is not None:
-            await self.store.note_due(record, following)
+        for following in (record.next_slot(record.changed_at), record.next_drill(record.changed_at)):
+            if following is not None:
+                await self.store.note_due(record, following)
         return await (self.store.insert(record) if found is None else self.store.replace(found, record))
 
     def _record(

@@ -93,6 +93,15 @@ class Restores:
         await self.trail.requested(accepted.operation, start)
         return accepted
 
+    async def accept_drill(self, start: StartRestore) -> Accepted:
+        """Accept a drill of a policy; the first step makes the checks, so that one which cannot be made is a result. Raises `Refused`."""
+        known = await self.acceptance.known(_new(start, ()))
+        if known is not None:
+            return Accepted(known, created=False)
+        accepted = await self.acceptance.accept(_new(start, await self._sources(start)))
+        await self.trail.requested(accepted.operation, start)
+        return accepted
+
     async def dry_run(self, start: StartRestore) -> DryRun:
         """Return what a request would do, by reads only."""
         sources = await self._sources(start)
