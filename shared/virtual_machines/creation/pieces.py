@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
 from shared.arm.ids import ResourceId
+from shared.values.reading import an_object, text
 from shared.values.stored import StoredView
 from shared.virtual_machines.rules.leftovers import Part
 
@@ -36,6 +37,11 @@ class Piece(BaseModel):
     gone: bool = False
     keep: bool = False
     reason: str | None = None
+
+    @property
+    def source(self) -> str | None:
+        """The ARM id of what a disk is copied from, None for another."""
+        return text(an_object(an_object(self.body, "properties"), "creationData"), "sourceResourceId")
 
     @property
     def resource(self) -> ResourceId:
