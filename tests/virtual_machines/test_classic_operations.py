@@ -214,10 +214,16 @@ def test_GetStorageAccountKeys(tmp_path: Path) -> None:
         assert not any(
             "listkeys" in action.lower() for role in ROLES_GIVEN.glob("*.json") for action in json.loads(role.read_text())["actions"]
         )
-        await azure.of("/disks")
+        disk = (await azure.of("/disks?state=Reserved")).body["value"][0]["name"]
+        operation = await azure.start("POST", f"/disks/{disk}/access", {"duration": "PT1H"})
+        assert (await azure.ended(operation))["status"] == "Succeeded"
+        revealed = await azure.call("POST", f"{TENANT}/disks/{disk}/access/{operation}/reveal")
+        assert revealed.body["accessSas"]
+        assert (await azure.call("POST", f"{TENANT}/disks/{disk}/access/{operation}/reveal")).status == 410
+        await succeeded(azure, "DELETE", f"/disks/{disk}/access")
         assert azure.effects(account) == []
 
-    run(test, tmp_path / "log", plan)
+    run(test, tmp_path / "log", off)
 
 
 def test_GetDeployment(tmp_path: Path) -> None:
