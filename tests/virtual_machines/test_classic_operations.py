@@ -435,6 +435,22 @@ def test_CaptureRoleInstance(tmp_path: Path) -> None:
     run(test, tmp_path / "log", off)
 
 
+def test_CaptureRoleInstance_Reprovision(tmp_path: Path) -> None:
+    """PostCaptureActions Reprovision with its ProvisioningConfiguration: the machine is made anew under its name."""
+
+    async def test(azure: Machines) -> None:
+        await succeeded(azure, "POST", f"{VMS}/sampleRole/shut-down", {"state": "deallocated"})
+        anew = {"adminUsername": "another", "adminPassword": {"value": "myAdminPwd2"}, "computerName": "sampleMach2"}
+        body = {"imageName": "golden", "after": "reprovision", "prepared": True, "confirm": "sampleRole", "reprovision": anew}
+        await succeeded(azure, "POST", f"{VMS}/sampleRole/capture", body)
+        shown = (await azure.of(f"{VMS}/sampleRole")).body
+        assert (shown["computerName"], shown["adminUsername"], shown["powerState"]) == ("sampleMach2", "another", "running")
+        assert [disk["lun"] for disk in shown["dataDisks"]] == [0]
+        assert [port["port"] for port in shown["ports"]] == [59919]
+
+    run(with_deployment(test), tmp_path / "log", plan)
+
+
 def test_each_of_the_22_operations_has_a_test_and_a_row() -> None:
     assert len(OPERATIONS) == 22
     assert set(rows_of_page()) == set(OPERATIONS)
