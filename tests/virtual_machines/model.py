@@ -53,8 +53,8 @@ class Model:
             case "removeDisk" if expected.disks:
                 yield self._removal(expected, chance)
             case "removePort" if expected.ports:
-                port = chance.choice(sorted(expected.ports))
-                yield Request("DELETE", f"{place}/ports/{port}", None, lambda _: expected.ports.discard(port))
+                name_of_port = chance.choice(sorted(expected.ports))
+                yield Request("DELETE", f"{place}/ports/{name_of_port}", None, lambda _: expected.ports.discard(name_of_port))
             case "update":
                 yield self._update(expected, number, chance)
             case "restart":
