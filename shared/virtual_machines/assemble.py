@@ -20,7 +20,7 @@ from shared.virtual_machines.access.steps import AccessSteps
 from shared.virtual_machines.admission import Admission
 from shared.virtual_machines.azure_pack.assemble import assemble_azure_pack
 from shared.virtual_machines.azure_pack.messages import of_both_backends
-from shared.virtual_machines.azure_pack.workflow import with_azure_pack
+from shared.virtual_machines.azure_pack.steps.workflow import with_azure_pack
 from shared.virtual_machines.creation.reading import CreationReader
 from shared.virtual_machines.kinds import DISK_ACCESSES, VIRTUAL_MACHINE
 from shared.virtual_machines.messages import MESSAGES

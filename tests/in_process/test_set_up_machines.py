@@ -1,9 +1,13 @@
 """Protecting machines and making recovery plans over real HTTP: each write once, followed to its job's end, and read back."""
 
+import json
+from typing import Any
+
 import pytest
 
+from shared.operations.model.identity import operation_id
 from tests.support.api import Caller
-from tests.support.running import Running
+from tests.support.running import Running, new_key
 from tests.support.set_up import ROLES, done, machine, send, values, writes
 
 
@@ -15,13 +19,13 @@ def _full_bucket(stack: Running) -> None:
 
 @pytest.fixture
 def provider(stack: Running) -> Caller:
-    """Somebody of the provider's who may set up protection."""
+    """A caller of the provider's who may set up protection."""
     return stack.caller(*ROLES, tenant="provider")
 
 
 @pytest.fixture
 def tenant(stack: Running) -> Caller:
-    """Somebody of contoso's who may set up protection."""
+    """A caller of contoso's who may set up protection."""
     return stack.caller(*ROLES)
 
 
@@ -171,3 +175,48 @@ def test_a_machine_in_azure_is_protected_to_the_other_region(stack: Running, ten
     assert writes(stack, f"replicationProtectedItems/{name}-") == ["PUT"]
     again = send(tenant, "POST", "/protected-items", body)
     assert (again.status, again.code) == (409, "ActionNotAllowed")
+
+
+def event(kind: str, tenant: str | None = None, **data: object) -> dict[str, object]:
+    told: dict[str, object] = {"specversion": "1.0", "id": new_key(), "source": "tests", "type": f"farshore.{kind}", "data": data}
+    return told | ({"tenant": tenant} if tenant else {})
+
+
+def test_items_and_plans_are_set_up_by_queue_too(stack: Running, provider: Caller) -> None:
+    items = {one["name"]: one["id"] for one in values(provider, "/protected-items")}
+    queue = "failover-requests"
+
+    def told(message: dict[str, object]) -> dict[str, Any]:
+        stack.send(json.dumps(message), queue)
+        for _ in range(20):
+            stack.advance("PT1M")
+        name = str(message["type"]).split(".")[1]
+        key = f"{message['source']} {message['id']}"
+        ended = provider.get(f"/operations/{operation_id('provider', name, key)}").body
+        assert ended["status"] == "Succeeded", ended
+        return dict(ended)
+
+    groups = [{"members": [items["mail01"]]}, {"members": [items["mail02"]]}]
+    assert told(event("recoveryPlan.create", name="queued", groups=groups))["tenant"] == "provider"
+    assert provider.get("/recovery-plans/queued").status == 200
+    told(event("recoveryPlan.delete", target="queued"))
+    assert provider.get("/recovery-plans/queued").status == 404
+    told(event("protectedItem.update", target=items["branch01"], targetVmName="branch-dr"))
+    assert provider.get("/protected-items/branch01").body["target"]["vmName"] == "branch-dr"
+    told(event("protectedItem.create", protectableItemId=machine(provider, "branch03")["id"], policy="every-5-minutes"))
+    assert any(one["name"] == "branch03" for one in values(provider, "/protected-items"))
+
+
+def test_a_message_that_cannot_be_carried_out_is_rejected_with_the_reason(stack: Running) -> None:
+    admin = stack.caller("Admin", tenant="provider")
+    item = values(stack.caller(*ROLES, tenant="provider"), "/protected-items")[0]["id"]
+    for message, target in (
+        (event("protectedItem.delete", target=item, confirm="another"), "confirm"),
+        (event("protectedItem.delete", target=item), "confirm"),
+        (event("protectedItem.update", tenant="contoso", target=item, targetVmName="stolen"), None),
+        (event("recoveryPlan.create", groups=[]), "name"),
+        (event("recoveryPlan.dance", target="shop"), "operation"),
+    ):
+        sent = stack.send(json.dumps(message), "failover-requests")
+        rejected = next(one for one in values(admin, "/rejected-messages") if one["messageId"] == sent)
+        assert target is None or rejected["reason"]["target"] == target, rejected

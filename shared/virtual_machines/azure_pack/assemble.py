@@ -20,7 +20,7 @@ from shared.virtual_machines.azure_pack.reading import PackReader
 from shared.virtual_machines.azure_pack.steps.calling import Calls, CallSteps
 from shared.virtual_machines.azure_pack.steps.creating import CreationSteps
 from shared.virtual_machines.azure_pack.steps.deleting import DeletionSteps
-from shared.virtual_machines.azure_pack.workflow import PackSteps, is_on_azure_pack
+from shared.virtual_machines.azure_pack.steps.workflow import PackSteps, is_on_azure_pack
 
 
 @dataclass(frozen=True, slots=True)

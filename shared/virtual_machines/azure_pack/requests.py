@@ -1,4 +1,4 @@
-"""The bodies of requests about machines on Azure Pack, in the words of the other backend where the thing is the same."""
+"""The bodies of requests about machines on Azure Pack, named as those of the other backend where the thing is the same."""
 
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Final, Literal

@@ -33,7 +33,7 @@ class Measured:
         row = {"TimeGenerated": f"{len(self.rows):06}", "Name": str(metric), "Sum": number, "Max": number, "Properties": dimensions}
         self.rows.append(dict.fromkeys(kql.COLUMNS) | row)
 
-    def found_by(self, alert: str) -> list[Mapping[str, Any]]:
+    def found_by(self, alert: str) -> list[dict[str, Any]]:
         """Return the rows that the query of an alert finds."""
         return kql.run((INFRA / "alerts" / f"{alert}.kql").read_text(encoding="utf-8"), self.rows)
 

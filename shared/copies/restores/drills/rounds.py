@@ -1,7 +1,7 @@
 """Begins the drills of policies that are due, by the round of the timer that begins slots.
 
 What was done for an instant is the existence of its drill, whose key is the policy and the instant: fired twice or after a crash it is one.
-Drills in further regions are accepted before the one whose key says that the instant is done.
+Drills in further regions are accepted before the one whose key marks the instant as done.
 """
 
 import logging

@@ -68,7 +68,7 @@ class CreationSteps:
         if state.failure is not None:
             return Next(names.TIDYING)
         if machine is None:
-            message = "The machine was made and is gone. Somebody deleted it."
+            message = "The machine was made and deleted since. Create it again."
             return ended(state, Problem(ErrorCode.NOT_FOUND, message, state.machine))
         state.power_state = shown_state(machine.status_string)
         now = power_state(machine.status_string)
