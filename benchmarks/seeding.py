@@ -17,6 +17,7 @@ from itertools import islice
 
 import aiohttp
 
+from benchmarks.traffic import KEPT_SECONDS
 from shared.clock import from_text, to_text
 from shared.operations.model import due, listing, rows
 from shared.operations.model.identity import body_hash, operation_id
@@ -135,7 +136,7 @@ class Bulk:
             partitions.setdefault(entity["PartitionKey"], []).append(entity)
         batches = (batch for listed in partitions.values() for batch in _batched(listed))
         turn = asyncio.Lock()
-        async with aiohttp.ClientSession() as session:
+        async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(keepalive_timeout=KEPT_SECONDS)) as session:
 
             async def some() -> None:
                 while True:

@@ -34,6 +34,7 @@ from shared.virtual_machines.state import MachineState
 from shared.virtual_machines.steps.creating import TIDYING
 from shared.virtual_machines.steps.deleting import NOTING
 from shared.virtual_machines.steps.disks import body_of
+from shared.virtual_machines.steps.following import absent, later_error
 from shared.virtual_machines.steps.making import Failed, Making
 
 SERVICE = "creatingService"
@@ -96,7 +97,7 @@ class EstateSteps:
         """Delete an image or a disk."""
         state, detail = MachineState.of(claim.data), PiecesDetail.of(claim.detail)
         if not detail.pieces:
-            detail.pieces = (Piece(part=Part.IMAGE, id=str(state.subject), tagged=False),)
+            detail.pieces = (Piece(part=Part.IMAGE, id=str(state.subject), tagged=False, known=True),)
         wait = await self.making.remove(claim, detail, [0], own_only=False)
         if wait is not None:
             state.changed = True
@@ -111,7 +112,10 @@ class EstateSteps:
         """Deallocate a stopped machine, of which only then an image can be made."""
         state = MachineState.of(claim.data)
         facts = await self._gateway.machine(state.target)
-        if facts is None or facts.power.provisioning is Provisioning.BUSY:
+        if facts is None:
+            return absent(state, self.clock.now(), result_of(state))
+        state.forget("absence")
+        if facts.power.provisioning is Provisioning.BUSY:
             return self._wait()
         state.power_state = facts.power_state
         if facts.power_state is PowerState.DEALLOCATED:
@@ -120,10 +124,14 @@ class EstateSteps:
             message = "The machine is running. Shut it down once it is prepared, then capture it."
             return End(Status.FAILED, Problem(ErrorCode.NOT_STOPPED, message, "powerState"), result_of(state))
 
-        async def send(request_id: str) -> None:
-            await self._gateway.change_power(state.target, PowerAction.DEALLOCATE, request_id, self.timings.effect_timeout)
+        error = await later_error(self._gateway, state)
+        if error is not None:
+            return End(Status.FAILED, error, result_of(state))
 
-        async def look(_intent: Intent) -> Started[None] | Absent:
+        async def send(request_id: str) -> str | None:
+            return await self._gateway.change_power(state.target, PowerAction.DEALLOCATE, request_id, self.timings.effect_timeout)
+
+        async def look(_intent: Intent) -> Started[str | None] | Absent:
             found = await self._gateway.machine(state.target)
             off = found is not None and found.power_state is PowerState.DEALLOCATED
             busy = found is not None and found.power.provisioning is Provisioning.BUSY
@@ -136,15 +144,18 @@ class EstateSteps:
         """Generalize the machine, after which it never starts again."""
         state = MachineState.of(claim.data)
         facts = await self._gateway.machine(state.target)
-        if facts is None or facts.power.provisioning is Provisioning.BUSY:
+        if facts is None:
+            return absent(state, self.clock.now(), result_of(state))
+        state.forget("absence")
+        if facts.power.provisioning is Provisioning.BUSY:
             return self._wait()
         if facts.view is not None and facts.view.generalized:
             return self._image_of(claim, state, facts)
 
-        async def send(request_id: str) -> None:
-            await self.making.resources.post(state.target, "generalize", {}, request_id, self.timings.effect_timeout)
+        async def send(request_id: str) -> str | None:
+            return await self.making.resources.post(state.target, "generalize", {}, request_id, self.timings.effect_timeout)
 
-        async def look(_intent: Intent) -> Started[None] | Absent:
+        async def look(_intent: Intent) -> Started[str | None] | Absent:
             found = await self._gateway.machine(state.target)
             return Started(None) if found is not None and found.view is not None and found.view.generalized else Absent()
 
@@ -179,9 +190,9 @@ class EstateSteps:
         state.changed = True
         return made
 
-    async def _sent(self, claim: Claim, state: MachineState, effect: Effect[None]) -> Outcome:
+    async def _sent(self, claim: Claim, state: MachineState, effect: Effect[str | None]) -> Outcome:
         try:
-            await claim.perform(effect)
+            state.url = await claim.perform(effect)
         except CallFailure as failure:
             if failure.kind in {FailureKind.THROTTLED, FailureKind.IN_DOUBT}:
                 raise

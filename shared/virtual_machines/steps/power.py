@@ -18,14 +18,13 @@ from shared.operations.running.claims import Claim
 from shared.operations.running.effects import BUSY_LIMIT, Absent, Effect, Started
 from shared.operations.running.outcomes import Checked, End, Follow, Outcome, Unread, Wait
 from shared.operations.timings import Timings
-from shared.values.absence import BETWEEN_LOOKS, not_shown
 from shared.virtual_machines.facts import MachineFacts
 from shared.virtual_machines.gateway import Gateways, MachineGateway
 from shared.virtual_machines.kinds import Action
 from shared.virtual_machines.results import result_of
 from shared.virtual_machines.rules.power import Decision, PowerAction, PowerFacts, PowerRefusal, Provisioning, decide_power, is_reached
 from shared.virtual_machines.state import MachineState
-from shared.virtual_machines.steps.following import gone, group_of, judge_absence, next_read, read_all, state_of, unread
+from shared.virtual_machines.steps.following import absent, group_of, judge_absence, next_read, read_all, state_of, unread
 
 POWERING = "powering"
 FOLLOWING = "followingPower"
@@ -98,9 +97,7 @@ class PowerSteps:
         facts = await gateway.machine(state.target)
         now = self.clock.now()
         if facts is None:
-            state.absence = not_shown(state.absence, now)
-            ends = state.absence.lasts_long_enough(now)
-            return End(Status.FAILED, gone(state.target), result_of(state)) if ends else Wait(now + BETWEEN_LOOKS)
+            return absent(state, now, result_of(state))
         state.forget("absence")
         state.power_state = facts.power_state
         match await decision_on(gateway, facts, action):
