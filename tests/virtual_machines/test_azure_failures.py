@@ -69,13 +69,13 @@ def test_what_passes_is_waited_for(tmp_path: Path, fault: Json) -> None:
 
 
 RUNNING, QUERY = f"{VMS}/contoso-web01", "service=contoso-production"
-RESIZED: Json = {"size": "Standard_D4s_v3", "acceptInterruption": True, "acceptDeallocation": True}
+LARGER: Json = {"osDisk": {"sizeGB": 256}, "acceptDeallocation": True}
 
 
 @pytest.mark.parametrize(("at", "method", "path", "body"), [
     ("create", "POST", VMS, LINUX),
     ("deallocate", "POST", f"{RUNNING}/shut-down?{QUERY}", {"state": "deallocated"}),
-    ("deallocate", "PATCH", f"{RUNNING}?{QUERY}", RESIZED),
+    ("deallocate", "PATCH", f"{RUNNING}?{QUERY}", LARGER),
     ("delete", "DELETE", f"{RUNNING}?{QUERY}&confirm=contoso-web01", None),
 ])  # fmt: skip
 def test_what_azure_never_finishes_asks_for_attention(tmp_path: Path, at: str, method: str, path: str, body: Json | None) -> None:
@@ -94,10 +94,10 @@ def test_what_azure_never_finishes_asks_for_attention(tmp_path: Path, at: str, m
     run(test, tmp_path / "log", networks)
 
 
-def test_a_machine_that_does_not_come_up_again_with_its_new_size_fails_with_azures_reason(tmp_path: Path) -> None:
+def test_a_machine_that_does_not_come_up_again_with_its_larger_disk_fails_with_azures_reason(tmp_path: Path) -> None:
     async def test(azure: Machines) -> None:
         azure.fault("failMachine", at="start", code="AllocationFailed")
-        ended = await azure.done("PATCH", f"{RUNNING}?{QUERY}", RESIZED)
+        ended = await azure.done("PATCH", f"{RUNNING}?{QUERY}", LARGER)
         assert (ended["status"], ended["error"]["code"]) == ("Failed", "CapacityUnavailable"), ended
         assert [one["code"] for one in ended["error"]["details"]] == ["AllocationFailed"]
         assert len(azure.effects("contoso-web01/start")) == 1
