@@ -35,7 +35,7 @@ from shared.virtual_machines.rules.names import made_name
 from shared.virtual_machines.rules.power import Provisioning
 from shared.virtual_machines.state import MachineState
 from shared.virtual_machines.steps.creating import TIDYING
-from shared.virtual_machines.steps.following import absent, later_error
+from shared.virtual_machines.steps.following import absent, later_error, shown_region
 from shared.virtual_machines.steps.making import Failed, Making
 
 MAKING = "makingDisk"
@@ -86,7 +86,7 @@ class DiskSteps:
         else:
             name = request.name or made_name(facts.name, f"data{lun}", claim.id)
             tags = {TENANT_TAG: claim.row.tenant, OPERATION_TAG: claim.id}
-            body = new_disk(request, facts.region, facts.zone, tags)
+            body = new_disk(request, shown_region(facts), facts.zone, tags)
             disk = facts.resource.sibling("disks", name)
             piece = Piece(part=Part.DATA_DISK, id=str(disk), body=body, named=request.name is not None)
         state.disk, detail.pieces = disk, (piece,)

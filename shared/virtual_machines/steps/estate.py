@@ -34,7 +34,7 @@ from shared.virtual_machines.state import MachineState
 from shared.virtual_machines.steps.creating import TIDYING
 from shared.virtual_machines.steps.deleting import NOTING
 from shared.virtual_machines.steps.disks import body_of
-from shared.virtual_machines.steps.following import absent, later_error
+from shared.virtual_machines.steps.following import absent, later_error, shown_region
 from shared.virtual_machines.steps.making import Failed, Making
 
 SERVICE = "creatingService"
@@ -172,7 +172,7 @@ class EstateSteps:
         if facts.view is not None and facts.view.generation is not None:
             properties["hyperVGeneration"] = facts.view.generation
         image = state.target.sibling("images", request.image_name)
-        body = {"location": facts.region, "tags": tags, "properties": properties}
+        body = {"location": shown_region(facts), "tags": tags, "properties": properties}
         detail.pieces = (Piece(part=Part.IMAGE, id=str(image), body=body, named=True),)
         state.image = image
         return Next(IMAGING)

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from shared.arm.failures import refusal_problem
 from shared.arm.ids import ResourceId
-from shared.errors import CallFailure, ErrorCode, Problem
+from shared.errors import CallFailure, ErrorCode, FailureKind, Problem
 from shared.operations.model.models import JsonObject, Status
 from shared.operations.model.rows import Active
 from shared.operations.running.outcomes import Checked, End, Unread, Wait
@@ -96,6 +96,13 @@ async def later_error(gateway: MachineGateway, state: MachineState) -> Problem |
     error = await gateway.error_of_operation(state.url)
     state.forget("url")
     return refusal_problem(error) if error is not None else None
+
+
+def shown_region(facts: MachineFacts) -> str:
+    """Return a machine's region; raises `CallFailure` IN_DOUBT where Azure does not show it now, so that it is read again."""
+    if not facts.region:
+        raise CallFailure(FailureKind.IN_DOUBT, code="NoLocation", message=f"Azure shows no location of {facts.id}")
+    return facts.region
 
 
 def gone(machine: ResourceId) -> Problem:

@@ -38,7 +38,7 @@ from shared.virtual_machines.rules.power import Provisioning
 from shared.virtual_machines.state import MachineState
 from shared.virtual_machines.steps.creating import TIDYING
 from shared.virtual_machines.steps.disks import body_of
-from shared.virtual_machines.steps.following import absent
+from shared.virtual_machines.steps.following import absent, shown_region
 from shared.virtual_machines.steps.making import Failed, Making
 
 OPENING = "openingPort"
@@ -184,7 +184,7 @@ def _refusal(found: PortSurroundings) -> Problem | None:
 
 def _pieces(claim: Claim, found: PortSurroundings, request: Port) -> list[Piece]:
     tags = {TENANT_TAG: claim.row.tenant, OPERATION_TAG: claim.id}
-    machine, where = found.machine, found.machine.region
+    machine, where = found.machine, shown_region(found.machine)
     network = f"{str(machine.resource).partition('/providers/')[0]}/providers/Microsoft.Network"
     base = last_segment(machine.availability_set) or machine.name
     pieces: list[Piece] = []
