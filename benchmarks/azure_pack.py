@@ -1,4 +1,4 @@
-"""What a call of the library for Azure Pack costs: its CPU beside bare aiohttp and json with the same client certificate.
+"""What the library for Azure Pack costs: CPU of a call beside bare aiohttp and json with the same certificate; and what orders cost.
 
 `python -m benchmarks.azure_pack [--rounds N] [--calls N]`. The simulated Azure Pack runs in a process of its own; both ways read the same
 virtual machine over kept connections and take turns, so that a busy machine hurts them alike. Target: at most 1.5 times bare aiohttp.
@@ -18,6 +18,7 @@ from uuid import UUID, uuid4
 
 import aiohttp
 
+from benchmarks.azure_pack_orders import figures
 from benchmarks.report import Cell, report, verdict
 from local import processes
 from local.calls import answers
@@ -89,6 +90,11 @@ def main() -> int:
     parser.add_argument("--calls", type=int, default=300)
     parser.add_argument("--port", type=int, default=17080, help="first of eight free ports (default: %(default)s)")
     given = parser.parse_args()
+    counts: list[dict[str, Cell]] = [
+        {"": one.what, "calls to Azure Pack": one.calls, "storage calls": one.storage, "calls of a script": one.script_calls}
+        for one in asyncio.run(figures())
+    ]
+    report("azure_pack_orders", "What data centers cost, counted in memory", counts)
     azure = f"http://127.0.0.1:{given.port}"
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "local.simulation", "--port", str(given.port), "--azure-pack-port", str(given.port + 1)]

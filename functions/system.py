@@ -10,7 +10,6 @@ from shared.access.principal import not_found
 from shared.access.roles import READ_ROLES, WRITE_ROLES, Role
 from shared.operations.accepting.resolving import not_in_doubt
 from shared.operations.model.models import Operation
-from shared.operations.outside.events import as_json
 from shared.web.answers import API, HttpAnswer, absolute
 from shared.web.calls import Call, require_kind_role
 from shared.web.health import HealthBody, health_answer
@@ -70,7 +69,7 @@ async def list_operations(call: Call[None]) -> HttpAnswer:
     page, query = call.page, await readable_operations(call)
     read = call.app.lists.needing_attention if "attention" in call.query else call.app.lists.page
     found = await read(query, page.top, page.after)
-    return call.listed([as_json(operation, call.app.kinds, call.base_url) for operation in found.operations], found.last)
+    return call.listed([call.shown(operation) for operation in found.operations], found.last)
 
 
 @serve(GET)
@@ -78,7 +77,7 @@ async def get_operation(call: Call[None]) -> HttpAnswer:
     """Return one operation; one of a kind that the caller may not read is answered as one that does not exist."""
     if not call.caller.has(Role(call.app.kinds.named(call.operation.kind).read)):
         raise not_found(f"operation '{call.operation.id}'")
-    return call.ok(as_json(call.operation, call.app.kinds, call.base_url))
+    return call.ok(call.shown(call.operation))
 
 
 @serve(CANCEL)
@@ -109,7 +108,7 @@ async def resolve_operation(call: Call[ResolveRequest]) -> HttpAnswer:
 async def list_rejected_messages(call: Call[None]) -> HttpAnswer:
     """List the rejected messages."""
     kept, last = await call.app.rejected.page(call.page.top, call.page.after)
-    return call.listed([message.as_json() for message in kept], last)
+    return call.listed(kept, last)
 
 
 @serve(REPLAY)
@@ -148,4 +147,4 @@ def declared_routes(capabilities: tuple[str, ...]) -> tuple[Route, ...]:
 
 
 def _accepted(call: Call[Any], operation: Operation) -> HttpAnswer:
-    return call.accepted(operation, as_json(operation, call.app.kinds, call.base_url))
+    return call.accepted(operation)

@@ -99,6 +99,7 @@ param options optionsType = {
   callsInFlight: 64
   inventory: 'resourceGraph'
   retention: 'on'
+  reconcile: 'PT24H'
   leaseSeconds: 90
   traceShare: '0.1'
 }
@@ -115,6 +116,12 @@ param network string = 'public'
 @minLength(9)
 @maxLength(18)
 param networkPrefix string = '10.199.0.0/24'
+
+@description('Address prefixes of the networks that installations of Azure Pack are in; for private-state and private. None: no outbound rule.')
+param azurePackPrefixes string[] = []
+
+@description('DNS servers that know the names of Azure Pack, and forward all others to 168.63.129.16; for private-state and private.')
+param dnsServers string[] = []
 
 @description('How the state is kept twice over: in the paired region, and over zones of the first one where it has them.')
 @allowed([
@@ -209,12 +216,14 @@ var withVault = map(targets, target => {
   subscriptionId: target.subscriptionId
   copies: target.copies
   machines: target.?machines ?? false
+  restores: target.?restores ?? []
   vaults: toLower(target.subscriptionId) == vaultSubscription ? union(target.vaults, [vault]) : target.vaults
 })
 var onlyVault = {
   subscriptionId: vaultSubscription
   copies: false
   machines: false
+  restores: []
   vaults: [vault]
 }
 var allTargets = contains(listed, vaultSubscription) ? withVault : concat(withVault, [onlyVault])
@@ -260,6 +269,8 @@ module networks 'modules/network.bicep' = if (isPrivate) {
     addressPrefix: networkPrefix
     zones: zones
     appCount: length(parts)
+    azurePackPrefixes: azurePackPrefixes
+    dnsServers: dnsServers
     workspaceId: monitoring.outputs.workspaceId
     tags: allTags
   }

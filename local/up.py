@@ -12,6 +12,7 @@ from typing import Final
 
 from local.journeys.copy import copy_a_restore_point
 from local.processes import Trouble
+from local.sample_policies import seed_policies
 from local.stack import Stack, StackOptions, check_ports
 
 _LOOK: Final = 0.5  # wall-clock seconds
@@ -52,6 +53,8 @@ def _start(stack: Stack) -> None:
     host = stack.start_host()
     stack.seed()
     stack.wait_for_api(host)
+    if options.estate is None:
+        seed_policies(options)
     print(f"ready after {time.monotonic() - started:.1f} s: {options.api} (simulated Azure: {options.azure})", flush=True)
 
 

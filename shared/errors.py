@@ -121,6 +121,11 @@ class ErrorCode(StrEnum):
     AZURE_PACK_REFUSED = "AzurePackRefused"
     AZURE_PACK_FORBIDDEN = "AzurePackForbidden"
     AZURE_PACK_UNREACHABLE = "AzurePackUnreachable"
+    # tenants on Azure Pack
+    UNKNOWN_ENDPOINT = "UnknownEndpoint"
+    SUBSCRIPTION_NOT_AVAILABLE = "SubscriptionNotAvailable"
+    NETWORK_WITHOUT_GATEWAY = "NetworkWithoutGateway"
+    BELONGS_TO_VM_ROLE = "BelongsToVmRole"
     TOO_MANY_POLICIES = "TooManyPolicies"
     NOT_COVERED = "NotCovered"
     # deletions of copies
@@ -129,6 +134,16 @@ class ErrorCode(StrEnum):
     CHAIN_NEEDS_IT = "ChainNeedsIt"
     NO_LONGER_DUE = "NoLongerDue"
     RETENTION_OFF = "RetentionOff"
+    # restores
+    COPY_NOT_USABLE = "CopyNotUsable"
+    COPY_GONE = "CopyGone"
+    RESTORE_NOT_SUPPORTED = "RestoreNotSupported"
+    SIZE_NOT_AVAILABLE = "SizeNotAvailable"
+    NETWORK_NOT_ISOLATED = "NetworkNotIsolated"
+    NOT_A_DRILL = "NotADrill"
+    MACHINES_NOT_READY = "MachinesNotReady"
+    PARTIALLY_RESTORED = "PartiallyRestored"
+    CLEAN_UP_BLOCKED = "CleanUpBlocked"
     # how an operation ended, or why it waits
     OWNER_CHANGED = "OwnerChanged"
     SECRET_NOT_READABLE = "SecretNotReadable"  # noqa: S105  # a code
@@ -147,6 +162,7 @@ class ErrorCode(StrEnum):
     NO_PROGRESS = "NoProgress"
     COPY_STUCK = "CopyStuck"
     SUPERSEDED = "Superseded"
+    ABANDONED = "Abandoned"
     SLOT_SKIPPED = "SlotSkipped"
     SLOT_PASSED = "SlotPassed"
     POLICY_DELETED = "PolicyDeleted"

@@ -33,6 +33,16 @@ def _lifetime(value: object) -> object:
     return span
 
 
+def _reconcile(value: object) -> object:
+    """Return a duration from an hour to two days; raises `ValueError` for another value."""
+    if isinstance(value, timedelta):
+        return value
+    span = parse_duration(str(value))
+    if not timedelta(hours=1) <= span <= timedelta(days=2):
+        raise ValueError("this must be a duration from PT1H to P2D")
+    return span
+
+
 class Destination(StrEnum):
     """Where telemetry goes when there is no Application Insights."""
 
@@ -183,6 +193,11 @@ class Settings(BaseSettings):
         "on",
         validation_alias="FARSHORE_RETENTION",
         description="Whether the retention of copy policies deletes copies; off stops every deletion of it.",
+    )
+    reconcile: Annotated[timedelta, BeforeValidator(_reconcile)] = Field(
+        timedelta(hours=24),
+        validation_alias="FARSHORE_RECONCILE",
+        description="How often the ledger of each VM's copies is compared with Azure, PT1H to P2D.",
     )
     lease_seconds: float = Field(
         90,

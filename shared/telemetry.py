@@ -39,6 +39,7 @@ class Metric(StrEnum):
     OBJECTIVE_LIMIT = "farshore.objective.limit"
     OBJECTIVE_BREACHED = "farshore.objective.breached"
     FAILOVER_DURATION = "farshore.failovers.duration"
+    CERTIFICATE_ENDS = "farshore.azure_pack.certificates_ending"
     POISON = "farshore.messages.poison"
     REJECTED = "farshore.messages.rejected"
     ARM_CALLS = "farshore.arm.calls"

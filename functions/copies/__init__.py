@@ -1,10 +1,10 @@
 """Capability `copies`: restore points copied to another region, followed until they are usable; policies that do so for many VMs."""
 
-from functions.copies import deletions, endpoints, policies, protection
+from functions.copies import deletions, endpoints, policies, protection, restores
 from functions.serve import endpoints as declared_in
 from shared.audit import AUDIT
 from shared.capability import Capability, Core, Parts
-from shared.copies.kinds import CHAINS, COPY, DELETION, LEDGER, POLICIES, PROTECTION, REQUESTS, RUN, RUNS
+from shared.copies.kinds import CHAINS, COPY, DELETION, LEDGER, POLICIES, PROTECTION, REQUESTS, RESTORE, RUN, RUNS
 
 
 def _assemble(core: Core) -> Parts:
@@ -16,10 +16,10 @@ def _assemble(core: Core) -> Parts:
 CAPABILITY = Capability(
     name="copies",
     assemble=_assemble,
-    kinds=(COPY, RUN, DELETION),
+    kinds=(COPY, RUN, DELETION, RESTORE),
     tables=(CHAINS, LEDGER, POLICIES, RUNS, PROTECTION, AUDIT),
     containers=(AUDIT,),
     intake=REQUESTS,
     default_kind=COPY.name,
-    endpoints=declared_in(endpoints, deletions, policies, protection),
+    endpoints=declared_in(endpoints, deletions, policies, protection, restores),
 )

@@ -3,8 +3,7 @@
 from functions.serve import serve
 from shared.access.roles import Role
 from shared.copies.kinds import COPY
-from shared.copies.requests import ACCEPT_FULL_COPY, ACCEPT_LAST, deletion_of
-from shared.operations.outside.events import as_json
+from shared.copies.requests import DELETION_QUERY, deletion_of
 from shared.web.answers import HttpAnswer
 from shared.web.calls import Call
 from shared.web.operations import OperationBody
@@ -12,7 +11,7 @@ from shared.web.routes import Owner, Route
 
 DELETE = Route(
     "DELETE", "/restore-point-copies/{id}", "Delete a copy: its restore point in Azure", Role.COPIES_WRITE,
-    owner=Owner.OPERATION, kind=COPY, response=OperationBody, status=202, query=(ACCEPT_LAST, ACCEPT_FULL_COPY),
+    owner=Owner.OPERATION, kind=COPY, response=OperationBody, status=202, query=DELETION_QUERY,
     refusals=(400, 409), repeatable=True,
     nothing_left="It is deleted already, or never was in Azure.",
 )  # fmt: skip
@@ -26,4 +25,4 @@ async def delete_restore_point_copy(call: Call[None]) -> HttpAnswer:
     accepted = await call.of(Deletions).start(deletion_of(call))
     if accepted is None:
         return HttpAnswer(204)
-    return call.accepted(accepted.operation, as_json(accepted.operation, call.app.kinds, call.base_url))
+    return call.accepted(accepted.operation)

@@ -8,7 +8,7 @@ from shared.access.roles import Role
 from shared.copies.copying.models import Copy, CopyRequest
 from shared.copies.kinds import COPY
 from shared.copies.requests import FILTERS, filters_of, owner_of_copy
-from shared.operations.model.models import JsonObject, Operation
+from shared.operations.model.models import Operation
 from shared.values.sent import SentBody
 from shared.web.answers import HttpAnswer
 from shared.web.calls import Call
@@ -72,10 +72,10 @@ def _copies(call: Call[Any]) -> "Copies":
     return call.of(Copies)
 
 
-def _view(operation: Operation) -> JsonObject:
+def _view(operation: Operation) -> Copy:
     from shared.copies.copying.views import copy_of
 
-    return copy_of(operation).as_json()
+    return copy_of(operation)
 
 
 def _accepted(call: Call[Any], operation: Operation) -> HttpAnswer:

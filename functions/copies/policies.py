@@ -63,13 +63,14 @@ async def list_copy_policies(call: Call[None]) -> HttpAnswer:
     tenant = None if call.caller.is_admin and "tenant" not in call.query else await tenant_of(call)
     enabled = {"true": True, "false": False}.get(call.query.get("enabled", ""))
     found, last = await _policies(call).page(tenant, enabled, call.page)
-    return call.listed([policy.as_json() for policy in found], last)
+    return call.listed(found, last)
 
 
 @serve(GET)
 async def get_copy_policy(call: Call[None]) -> HttpAnswer:
     """Return one copy policy."""
-    return _answer(200, await _policies(call).get(await tenant_of(call), call.path["name"]))
+    body = await _policies(call).get(await tenant_of(call), call.path["name"])
+    return call.ok(body, body.etag)
 
 
 @serve(PUT)
@@ -77,9 +78,9 @@ async def put_copy_policy(call: Call[PolicyDocument]) -> HttpAnswer:
     """Create or replace a copy policy."""
     sent, tenant = SentBody(call.document), await tenant_of(call)
     if call.query.get("dryRun") == "true":
-        return call.ok((await _policies(call).dry_run(tenant, call.path["name"], sent)).as_json())
+        return call.ok(await _policies(call).dry_run(tenant, call.path["name"], sent))
     written = await _policies(call).put(tenant, call.path["name"], sent, call.condition, call.caller.actor)
-    return _answer(201 if written.created else 200, written.body)
+    return call.ok(written.body, written.body.etag, 201 if written.created else 200)
 
 
 @serve(DELETE)
@@ -97,7 +98,7 @@ async def run_copy_policy(call: Call[None]) -> HttpAnswer:
 
     start = start_of(call, await _policies(call).find(await tenant_of(call), call.path["name"]))
     operation = (await _runs(call).start(start)).operation
-    return call.accepted(operation, run_body(operation).as_json())
+    return call.accepted(operation, run_body(operation))
 
 
 @serve(PLAN)
@@ -106,15 +107,14 @@ async def plan_copy_policy(call: Call[None]) -> HttpAnswer:
     from shared.copies.policies.plans.service import Plans
 
     plan = await call.of(Plans).of(await _policies(call).find(await tenant_of(call), call.path["name"]), call.page)
-    body = plan.body.as_json()
-    return call.listed(body["value"], plan.last, beside=body)
+    return call.listed(plan.body.value, plan.last, beside=plan.body)
 
 
 @serve(AUDIT)
 async def get_copy_policy_audit(call: Call[None]) -> HttpAnswer:
     """Return the audit trail of a copy policy."""
     trail = await _policies(call).audit(await tenant_of(call), call.path["name"], call.query.get("policyId"))
-    return call.ok(trail.as_json())
+    return call.ok(trail)
 
 
 @serve(RUNS)
@@ -123,7 +123,7 @@ async def list_copy_policy_runs(call: Call[None]) -> HttpAnswer:
     from shared.copies.policies.runs.answers import run_body
 
     found = await _runs(call).page(await tenant_of(call), call.path["name"], run_filter_of(call), call.page)
-    return call.listed([run_body(operation).as_json() for operation in found.operations], found.last)
+    return call.listed([run_body(operation) for operation in found.operations], found.last)
 
 
 @serve(GET_RUN)
@@ -131,7 +131,7 @@ async def get_copy_policy_run(call: Call[None]) -> HttpAnswer:
     """Return one run of a copy policy."""
     from shared.copies.policies.runs.answers import run_body
 
-    return call.ok(run_body(await run_of(call)).as_json())
+    return call.ok(run_body(await run_of(call)))
 
 
 @serve(MACHINES)
@@ -140,7 +140,7 @@ async def list_copy_policy_run_machines(call: Call[None]) -> HttpAnswer:
     from shared.copies.policies.runs.answers import machine_body
 
     found, last = await _runs(call).machines(await run_of(call), item_filter_of(call), call.page)
-    return call.listed([machine_body(item).as_json() for item in found], last)
+    return call.listed([machine_body(item) for item in found], last)
 
 
 def _policies(call: Call[Any]) -> "Policies":
@@ -153,7 +153,3 @@ def _runs(call: Call[Any]) -> "Runs":
     from shared.copies.policies.runs.service import Runs
 
     return call.of(Runs)
-
-
-def _answer(status: int, body: PolicyBody) -> HttpAnswer:
-    return HttpAnswer(status, body.as_json(), {"ETag": body.etag})

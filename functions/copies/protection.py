@@ -22,4 +22,4 @@ async def list_protection(call: Call[None]) -> HttpAnswer:
 
     tenant = None if call.caller.is_admin and "tenant" not in call.query else await tenant_of(call)
     values, last, beside = await call.of(ProtectionPages).page(tenant, filter_of(call), call.page)
-    return call.listed([value.as_json() for value in values], last, beside=beside.as_json())
+    return call.listed(values, last, beside=beside)

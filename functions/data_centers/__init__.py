@@ -1,6 +1,6 @@
 """Capability `data_centers`: installations of Azure Pack, and virtual data centers on them, as billing systems order them."""
 
-from functions.data_centers import endpoints, installations
+from functions.data_centers import endpoints, installations, subscriptions
 from functions.serve import endpoints as declared_in
 from shared.access.records.azure_pack_subscriptions import TABLE as SUBSCRIPTIONS
 from shared.capability import Capability, Core, Parts
@@ -21,5 +21,5 @@ CAPABILITY = Capability(
     kinds=(DATA_CENTER,),
     tables=(INSTALLATIONS, SUBSCRIPTIONS, TABLE),
     intake=REQUESTS,
-    endpoints=declared_in(endpoints, installations),
+    endpoints=declared_in(endpoints, installations, subscriptions),
 )

@@ -9,6 +9,7 @@ from shared.data_centers.answers import DataCenterBody, OneTimeSecret, OrderChec
 from shared.data_centers.kinds import Action
 from shared.data_centers.requests import ChangeRequest, OrderRequest
 from shared.values.documents import Request
+from shared.values.sent import SentBody
 from shared.web.answers import HttpAnswer
 from shared.web.calls import Call
 from shared.web.requests import QueryParameter
@@ -81,7 +82,7 @@ async def order_data_center(call: Call[OrderRequest]) -> HttpAnswer:
 
     if "dryRun" in call.query:
         found = await call.of(DataCenters).dry_run(call.path["tenant"], call.path["id"], call.body)
-        return call.ok({"checks": found.as_json()})
+        return call.ok(found.shown)
     return await _accepted(call, await call.of(DataCenters).order(_asked(call), call.body))
 
 
@@ -117,7 +118,7 @@ async def delete_data_center(call: Call[None]) -> HttpAnswer:
     """Delete a data center; its id is never used again."""
     from shared.data_centers.deletion_requests import read_deletion
 
-    request, sent = read_deletion(call.query, call.document, call.path["id"])
+    request, sent = read_deletion(call.query, SentBody(call.document), call.path["id"])
     return await _act(call, Action.DELETE, request, sent)
 
 
@@ -134,7 +135,7 @@ async def get_data_center(call: Call[None]) -> HttpAnswer:
 
     usage = call.query.get("include") == "usage"
     body, tag = await call.of(DataCenterReader).one(call.caller, call.path["tenant"], call.path["id"], usage=usage)
-    return HttpAnswer(200, body, {"ETag": tag})
+    return call.ok(body, tag)
 
 
 @serve(LIST)
@@ -169,14 +170,14 @@ async def open_one_time_secret(call: Call[OneTimeToken]) -> HttpAnswer:
     return call.ok(await call.of(OneTimeSecrets).open(call.body.token))
 
 
-def _asked(call: Call[Any], sent: dict[str, Any] | None = None) -> Any:  # noqa: ANN401  # imported when first needed
+def _asked(call: Call[Any], sent: SentBody | None = None) -> Any:  # noqa: ANN401  # imported when first needed
     from shared.data_centers.service import Requested
 
-    body = call.document if sent is None else sent
+    body = SentBody(call.document) if sent is None else sent
     return Requested(call.path["tenant"], call.path["id"], body, call.caller.actor, call.key, call.trace, call.first_sent)
 
 
-async def _act(call: Call[Any], action: Action, request: "BaseModel", sent: dict[str, Any] | None = None) -> HttpAnswer:
+async def _act(call: Call[Any], action: Action, request: "BaseModel", sent: SentBody | None = None) -> HttpAnswer:
     from shared.data_centers.service import DataCenters
 
     return await _accepted(call, await call.of(DataCenters).act(_asked(call, sent), action, request))

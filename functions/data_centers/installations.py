@@ -50,7 +50,7 @@ async def get_installation(call: Call[None]) -> HttpAnswer:
     from shared.installations.views import installation_body
 
     record = await call.of(Installations).get(call.path["name"])
-    return HttpAnswer(200, installation_body(record), {"ETag": record.tag})
+    return call.ok(installation_body(record), record.tag)
 
 
 @serve(PUT)
@@ -60,7 +60,7 @@ async def put_installation(call: Call[InstallationRequest]) -> HttpAnswer:
     from shared.installations.views import installation_body
 
     record, created = await call.of(Installations).put(call.path["name"], call.body, call.condition)
-    return HttpAnswer(201 if created else 200, installation_body(record), {"ETag": record.tag})
+    return call.ok(installation_body(record), record.tag, 201 if created else 200)
 
 
 @serve(DELETE)
@@ -88,4 +88,4 @@ async def list_installation_plans(call: Call[None]) -> HttpAnswer:
     from shared.installations.views import plan_body
 
     facts, names = await call.of(InstallationReader).plans(call.path["name"])
-    return call.ok({"value": [plan_body(one, names) for one in facts]})
+    return call.ok(AzurePackPlans(value=tuple(plan_body(one, names) for one in facts)))

@@ -11,7 +11,7 @@ from shared.failovers.failing_over.answers import Failover, Plan
 from shared.failovers.failing_over.requests import ApproveRequest, FailoverRequest, RejectRequest
 from shared.failovers.kinds import FAILOVER
 from shared.failovers.requests import DRY_RUN, FAILOVER_FILTERS, inventory_of
-from shared.operations.model.models import JsonObject, Operation
+from shared.operations.model.models import Operation
 from shared.values.sent import SentBody
 from shared.web.answers import HttpAnswer
 from shared.web.calls import Call
@@ -48,7 +48,7 @@ async def start_failover(call: Call[FailoverRequest]) -> HttpAnswer:
     failovers, scope = _failovers(call), ResourceId.parse(call.body.scope.id)
     owner = await inventory_of(call).require_owner(call.caller, scope, target="scope")
     if call.query.get("dryRun") == "true":
-        return call.ok((await failovers.plan(call.body, owner)).as_json())
+        return call.ok(await failovers.plan(call.body, owner))
     start = StartFailover(call.body, SentBody(call.document), owner, call.caller.actor, call.key, call.trace, first_sent=call.first_sent)
     return _accepted(call, (await failovers.start(start)).operation)
 
@@ -68,7 +68,7 @@ async def get_failover(call: Call[None]) -> HttpAnswer:
 @serve(AUDIT)
 async def get_failover_audit(call: Call[None]) -> HttpAnswer:
     """Return the audit trail of a failover, verified."""
-    return call.ok((await _failovers(call).trail(call.operation)).as_json())
+    return call.ok(await _failovers(call).trail(call.operation))
 
 
 @serve(APPROVE)
@@ -107,10 +107,10 @@ def _failovers(call: Call[Any]) -> "Failovers":
     return call.of(Failovers)
 
 
-def _view(operation: Operation) -> JsonObject:
+def _view(operation: Operation) -> Failover:
     from shared.failovers.failing_over.views import failover_of
 
-    return failover_of(operation).as_json()
+    return failover_of(operation)
 
 
 def _accepted(call: Call[Any], operation: Operation) -> HttpAnswer:

@@ -33,7 +33,7 @@ def _list(path: str, summary: str, response: type[Document], read: _Read, filter
 def _one(path: str, noun: str, response: type[Document], read: _Read) -> Endpoint:
     async def handle(call: Call[None]) -> HttpAnswer:
         entries = await read(inventory_of(call), await vault_of(call), call)
-        return call.ok(one(entries, call.caller, call.path[route.path_parameters[0]], noun).answer.as_json())
+        return call.ok(one(entries, call.caller, call.path[route.path_parameters[0]], noun).answer)
 
     route = Route("GET", path, f"One {noun}", Role.FAILOVERS_READ, owner=Owner.VAULT, response=response, query=(VAULT,), refusals=(409,))
     return Endpoint(route, handle, f"get_{noun}".lower().replace(" ", "_"), route.summary)

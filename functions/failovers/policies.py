@@ -35,19 +35,19 @@ async def list_drill_policies(call: Call[None]) -> HttpAnswer:
 @serve(_read("/drill-policies/{name}", "One drill policy", response=DrillPolicyBody))
 async def get_drill_policy(call: Call[None]) -> HttpAnswer:
     """Return one drill policy, with the state of each of its items."""
-    return call.ok((await _drills(call).get(await vault_of(call), call.path["name"])).as_json())
+    return call.ok(await _drills(call).get(await vault_of(call), call.path["name"]))
 
 
 @serve(_read("/drill-policies/{name}/report", "The drills of a policy, newest first", response=DrillReport))
 async def get_drill_report(call: Call[None]) -> HttpAnswer:
     """Return the results of a policy's drills."""
-    return call.ok((await _drills(call).report(await vault_of(call), call.path["name"])).as_json())
+    return call.ok(await _drills(call).report(await vault_of(call), call.path["name"]))
 
 
 @serve(_put("/drill-policies/{name}", "Create or change a drill policy", request=DrillPolicyRequest, response=DrillPolicyBody))
 async def put_drill_policy(call: Call[DrillPolicyRequest]) -> HttpAnswer:
     """Create or change a drill policy."""
-    return call.ok((await _drills(call).put(await vault_of(call), name_of(call), call.body)).as_json())
+    return call.ok(await _drills(call).put(await vault_of(call), name_of(call), call.body))
 
 
 @serve(_delete("/drill-policies/{name}", "Delete a drill policy"))
@@ -74,19 +74,19 @@ async def list_protection_policies(call: Call[None]) -> HttpAnswer:
 @serve(_read("/protection-policies/{name}", "One protection policy", response=ProtectionPolicyBody))
 async def get_protection_policy(call: Call[None]) -> HttpAnswer:
     """Return one protection policy, with the machines that it could not protect yet."""
-    return call.ok((await _protection(call).get(await vault_of(call), call.path["name"])).as_json())
+    return call.ok(await _protection(call).get(await vault_of(call), call.path["name"]))
 
 
 @serve(_read("/protection-policies/{name}/plan", "What a policy would do now, for each machine", response=ProtectionPlan, refusals=(409,)))
 async def plan_protection_policy(call: Call[None]) -> HttpAnswer:
     """Return what a policy would do now; nothing is changed."""
-    return call.ok((await _protection(call).plan(await vault_of(call), call.path["name"])).as_json())
+    return call.ok(await _protection(call).plan(await vault_of(call), call.path["name"]))
 
 
 @serve(_put("/protection-policies/{name}", _PUT_PROTECTION, request=ProtectionPolicyRequest, response=ProtectionPolicyBody))
 async def put_protection_policy(call: Call[ProtectionPolicyRequest]) -> HttpAnswer:
     """Create or change a protection policy."""
-    return call.ok((await _protection(call).put(await vault_of(call), name_of(call), call.body)).as_json())
+    return call.ok(await _protection(call).put(await vault_of(call), name_of(call), call.body))
 
 
 @serve(_delete("/protection-policies/{name}", "Delete a protection policy"))

@@ -77,7 +77,7 @@ async def list_tenants(call: Call[None]) -> HttpAnswer:
 
     wanted = TenantFilter(call.query.get("plan"), call.query.get("kind"), call.query.get("backend"))
     found, last = await _tenants(call).page(call.caller, wanted, call.page)
-    return call.listed([tenant_body(record, admin=call.caller.is_admin).as_json() for record in found], last)
+    return call.listed([tenant_body(record, admin=call.caller.is_admin) for record in found], last)
 
 
 @serve(GET)
@@ -86,15 +86,15 @@ async def get_tenant(call: Call[None]) -> HttpAnswer:
     record = await _tenants(call).get(call.caller, call.path["tenant"])
     usage = await _tenants(call).usage(record.tenant) if "include" in call.query and not record.deleted else None
     body = tenant_body(record, usage, admin=call.caller.is_admin)
-    return HttpAnswer(200, body.as_json(), {"ETag": tag_of_tenant(record.tenant)})
+    return call.ok(body, tag_of_tenant(record.tenant))
 
 
 @serve(PUT)
 async def put_tenant(call: Call[TenantRequest]) -> HttpAnswer:
     """Create or replace a tenant."""
     written = await _tenants(call).put(call.caller, call.path["tenant"], call.body, call.condition)
-    body = written_body(written.record, written.warnings).as_json()
-    return HttpAnswer(201 if written.created else 200, body, {"ETag": tag_of_tenant(written.record.tenant)})
+    body = written_body(written.record, written.warnings)
+    return call.ok(body, tag_of_tenant(written.record.tenant), 201 if written.created else 200)
 
 
 @serve(DELETE)
@@ -108,7 +108,7 @@ async def delete_tenant(call: Call[None]) -> HttpAnswer:
 async def list_hosting_plans(call: Call[None]) -> HttpAnswer:
     """List the hosting plans that the caller may see, by name."""
     found, last = await _plans(call).page(call.caller, call.page)
-    return call.listed([plan_body(record, admin=call.caller.is_admin).as_json() for record in found], last)
+    return call.listed([plan_body(record, admin=call.caller.is_admin) for record in found], last)
 
 
 @serve(GET_PLAN)
@@ -116,14 +116,14 @@ async def get_hosting_plan(call: Call[None]) -> HttpAnswer:
     """Return one hosting plan; for `Admin` with how many tenants are on it, and which cloud is whose."""
     record = await _plans(call).get(call.caller, call.path["plan"])
     usage = await _plans(call).usage(record.plan) if call.caller.is_admin else None
-    return HttpAnswer(200, plan_body(record, usage, admin=call.caller.is_admin).as_json(), {"ETag": tag_of_plan(record.plan)})
+    return call.ok(plan_body(record, usage, admin=call.caller.is_admin), tag_of_plan(record.plan))
 
 
 @serve(PUT_PLAN)
 async def put_hosting_plan(call: Call[HostingPlanRequest]) -> HttpAnswer:
     """Create or replace a hosting plan."""
     record, created = await _plans(call).put(call.caller, call.path["plan"], call.body, call.condition)
-    return HttpAnswer(201 if created else 200, plan_body(record, admin=True).as_json(), {"ETag": tag_of_plan(record.plan)})
+    return call.ok(plan_body(record, admin=True), tag_of_plan(record.plan), 201 if created else 200)
 
 
 @serve(DELETE_PLAN)
@@ -139,7 +139,7 @@ async def list_readiness(call: Call[None]) -> HttpAnswer:
     from shared.tenants.readiness.runner import ReadinessRunner
 
     found, last = await call.of(ReadinessRunner).page(call.page, call.app.readiness)
-    return call.listed([readiness.as_json() for readiness in found], last)
+    return call.listed(found, last)
 
 
 @serve(MAPPINGS)
@@ -150,7 +150,7 @@ async def list_mappings(call: Call[None]) -> HttpAnswer:
     result, kind = call.query.get("result"), call.query.get("kind")
     wanted = MappingFilter(MappingResult(result) if result else None, MappingKind(kind) if kind else None)
     found, last = await call.of(OwnershipMappings).page(call.page, wanted)
-    return call.listed([entry.as_json() for entry in found], last)
+    return call.listed(found, last)
 
 
 @serve(TENANT_READINESS)
@@ -158,7 +158,7 @@ async def get_readiness(call: Call[None]) -> HttpAnswer:
     """Return whether a tenant can be protected."""
     from shared.tenants.readiness.runner import ReadinessRunner
 
-    return call.ok((await call.of(ReadinessRunner).of(call.tenant, call.app.readiness)).as_json())
+    return call.ok(await call.of(ReadinessRunner).of(call.tenant, call.app.readiness))
 
 
 def _tenants(call: Call[Any]) -> "TenantDocuments":

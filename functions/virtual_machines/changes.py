@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from functions.serve import serve
 from shared.access.roles import Role
 from shared.operations.model.models import JsonObject, Operation
-from shared.operations.outside.events import as_json
+from shared.values.sent import SentBody
 from shared.virtual_machines.kinds import Action
 from shared.virtual_machines.reading.places import PLACE
 from shared.virtual_machines.requests.changes import Capture, Confirmed, CreateImage, CreateService
@@ -69,11 +69,11 @@ def _request(call: Call[Any], action: Action, name: str, body: JsonObject) -> "C
     from shared.virtual_machines.reading.machines import machine_named
 
     named = machine_named(name, call.query)
-    return ChangeRequest(call.tenant, action, named, body, call.caller.actor, call.key, call.trace, call.first_sent)
+    return ChangeRequest(call.tenant, action, named, SentBody(body), call.caller.actor, call.key, call.trace, call.first_sent)
 
 
 def _accepted(call: Call[Any], operation: Operation) -> HttpAnswer:
-    return call.accepted(operation, as_json(operation, call.app.kinds, call.base_url))
+    return call.accepted(operation)
 
 
 def _changes(call: Call[Any]) -> "EstateChanges":

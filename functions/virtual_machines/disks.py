@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from functions.serve import serve
 from shared.access.roles import Role
-from shared.operations.outside.events import as_json
+from shared.values.sent import SentBody
 from shared.virtual_machines.answers import DataDiskBody
 from shared.virtual_machines.kinds import Action
 from shared.virtual_machines.reading.places import PLACE
@@ -40,21 +40,21 @@ async def list_data_disks(call: Call[None]) -> HttpAnswer:
     from shared.virtual_machines.reading.machines import MachineReader, machine_named
 
     machine = await call.of(MachineReader).get(call.tenant, machine_named(call.path["vm"], call.query))
-    return call.listed([disk.as_json() for disk in machine.data_disks], None)
+    return call.listed(machine.data_disks, None)
 
 
 @serve(_write("POST", _DISKS, "Add a data disk to a machine", request=DataDisk))
 async def add_data_disk(call: Call[DataDisk]) -> HttpAnswer:
     """Add a data disk: new by its size, existing by its name, or from a source."""
     operation = await _changes(call).add(_request(call, Action.ADD_DATA_DISK, call.document), call.body)
-    return call.accepted(operation, as_json(operation, call.app.kinds, call.base_url))
+    return call.accepted(operation)
 
 
 @serve(_write("PATCH", f"{_DISKS}/{{lun}}", "Change a data disk", request=ModifyDataDisk))
 async def modify_data_disk(call: Call[ModifyDataDisk]) -> HttpAnswer:
     """Change a data disk's caching or size."""
     operation = await _changes(call).modify(_request(call, Action.MODIFY_DATA_DISK, call.document), _lun(call), call.body)
-    return call.accepted(operation, as_json(operation, call.app.kinds, call.base_url))
+    return call.accepted(operation)
 
 
 @serve(_write("DELETE", f"{_DISKS}/{{lun}}", "Remove a data disk from a machine", optional_body=True, query=(*PLACE, _CONFIRM)))
@@ -63,7 +63,7 @@ async def remove_data_disk(call: Call[None]) -> HttpAnswer:
     document = call.document | call.given("confirm")
     removal = parse(RemoveDataDisk, document)
     operation = await _changes(call).remove(_request(call, Action.REMOVE_DATA_DISK, document), _lun(call), removal)
-    return call.accepted(operation, as_json(operation, call.app.kinds, call.base_url))
+    return call.accepted(operation)
 
 
 def _lun(call: Call[Any]) -> int:
@@ -81,7 +81,7 @@ def _request(call: Call[Any], action: Action, body: dict[str, object]) -> "Chang
 
     named = machine_named(call.path["vm"], call.query)
     part = {"lun": call.path["lun"]} if "lun" in call.path else {}
-    return ChangeRequest(call.tenant, action, named, body, call.caller.actor, call.key, call.trace, call.first_sent, part)
+    return ChangeRequest(call.tenant, action, named, SentBody(body), call.caller.actor, call.key, call.trace, call.first_sent, part)
 
 
 def _changes(call: Call[Any]) -> "DiskChanges":

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from functions.serve import serve
 from shared.access.roles import Role
 from shared.operations.model.models import JsonObject, Operation
-from shared.operations.outside.events import as_json
+from shared.values.sent import SentBody
 from shared.virtual_machines.answers import Machine
 from shared.virtual_machines.kinds import Action
 from shared.virtual_machines.reading.places import PLACE
@@ -28,7 +28,7 @@ _FILTERS = (
     *PLACE,
     QueryParameter("deployment", "Machines of this deployment only.", max_length=80),
     QueryParameter("region", "Machines in this region only.", max_length=64),
-    QueryParameter("powerState", "Machines in this state only.", values=tuple(PowerState)),
+    QueryParameter("powerState", "Machines in this state only.", values=(*PowerState, "paused", "saved")),
 )
 _DELETION = (
     QueryParameter("confirm", "The machine's name, once more; may also be a member of the body.", max_length=80),
@@ -56,7 +56,7 @@ async def get_virtual_machine(call: Call[None]) -> HttpAnswer:
     from shared.virtual_machines.reading.machines import machine_named
     from shared.virtual_machines.reading.ports import PortReader
 
-    return call.ok((await call.of(PortReader).machine(call.tenant, machine_named(call.path["vm"], call.query))).as_json())
+    return call.ok(await call.of(PortReader).machine(call.tenant, machine_named(call.path["vm"], call.query)))
 
 
 @serve(_write("POST", _MACHINES, "Create a machine", query=(), request=CreateMachine))
@@ -65,7 +65,7 @@ async def create_virtual_machine(call: Call[CreateMachine]) -> HttpAnswer:
     from shared.secrets.requests import separate
     from shared.virtual_machines.accepting.creations import CreationRequest, MachineCreations
 
-    sent, caller = separate(call.body, call.document), call.caller
+    sent, caller = separate(call.body, SentBody(call.document)), call.caller
     creation = CreationRequest(
         call.tenant, call.body, sent, caller.actor, call.key, of_provider=caller.is_admin, trace=call.trace, first_sent=call.first_sent
     )
@@ -111,7 +111,7 @@ async def _power(call: Call[Any], action: Action) -> HttpAnswer:
 
 
 def _accepted(call: Call[Any], operation: Operation) -> HttpAnswer:
-    return call.accepted(operation, as_json(operation, call.app.kinds, call.base_url))
+    return call.accepted(operation)
 
 
 def _request(call: Call[Any], action: Action, body: JsonObject) -> "ChangeRequest":
@@ -119,7 +119,7 @@ def _request(call: Call[Any], action: Action, body: JsonObject) -> "ChangeReques
     from shared.virtual_machines.reading.machines import machine_named
 
     named = machine_named(call.path["vm"], call.query)
-    return ChangeRequest(call.tenant, action, named, body, call.caller.actor, call.key, call.trace, call.first_sent)
+    return ChangeRequest(call.tenant, action, named, SentBody(body), call.caller.actor, call.key, call.trace, call.first_sent)
 
 
 def _changes(call: Call[Any]) -> "MachineChanges":

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from functions.serve import serve
 from shared.access.roles import Role
 from shared.operations.model.models import JsonObject, Operation
-from shared.operations.outside.events import as_json
+from shared.values.sent import SentBody
 from shared.virtual_machines.answers import MachinePort
 from shared.virtual_machines.kinds import Action
 from shared.virtual_machines.reading.places import PLACE
@@ -45,7 +45,7 @@ async def list_ports(call: Call[None]) -> HttpAnswer:
     from shared.virtual_machines.reading.ports import PortReader
 
     found = await call.of(PortReader).ports(call.tenant, machine_named(call.path["vm"], call.query))
-    return call.listed([port.as_json() for port in found], None)
+    return call.listed(found, None)
 
 
 @serve(_write("POST", _PORTS, "Open a port of a machine", request=Port))
@@ -66,11 +66,11 @@ def _request(call: Call[Any], action: Action, body: JsonObject) -> "ChangeReques
 
     named = machine_named(call.path["vm"], call.query)
     part = {"port": call.path["port"]} if "port" in call.path else {}
-    return ChangeRequest(call.tenant, action, named, body, call.caller.actor, call.key, call.trace, call.first_sent, part)
+    return ChangeRequest(call.tenant, action, named, SentBody(body), call.caller.actor, call.key, call.trace, call.first_sent, part)
 
 
 def _accepted(call: Call[Any], operation: Operation) -> HttpAnswer:
-    return call.accepted(operation, as_json(operation, call.app.kinds, call.base_url))
+    return call.accepted(operation)
 
 
 def _changes(call: Call[Any]) -> "PortChanges":

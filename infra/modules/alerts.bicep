@@ -74,6 +74,61 @@ var figures = [
     every: 'PT5M'
   }
   {
+    name: 'quota-out-of-sync'
+    title: 'Quota of a data center out of sync'
+    query: loadTextContent('../alerts/quota-out-of-sync.kql')
+    column: 'Operations'
+    dimensions: ['Kind', 'Tenant']
+    threshold: 0
+    severity: 2
+    window: 'PT15M'
+    every: 'PT5M'
+  }
+  {
+    name: 'compensation-incomplete'
+    title: 'An order left something behind'
+    query: loadTextContent('../alerts/compensation-incomplete.kql')
+    column: 'Operations'
+    dimensions: ['Kind', 'Tenant']
+    threshold: 0
+    severity: 2
+    window: 'PT15M'
+    every: 'PT5M'
+  }
+  {
+    name: 'deletion-stuck'
+    title: 'Deletion of a data center is stuck'
+    query: loadTextContent('../alerts/deletion-stuck.kql')
+    column: 'Operations'
+    dimensions: ['Kind', 'Tenant']
+    threshold: 0
+    severity: 2
+    window: 'PT15M'
+    every: 'PT5M'
+  }
+  {
+    name: 'sign-in-failed'
+    title: 'Sign-in at Azure Pack fails'
+    query: loadTextContent('../alerts/sign-in-failed.kql')
+    column: 'Operations'
+    dimensions: ['Kind', 'Tenant']
+    threshold: 0
+    severity: 1
+    window: 'PT15M'
+    every: 'PT5M'
+  }
+  {
+    name: 'certificates-ending'
+    title: 'Certificates of Azure Pack subscriptions end'
+    query: loadTextContent('../alerts/certificates-ending.kql')
+    column: 'Certificates'
+    dimensions: ['Installation', 'Tenant']
+    threshold: 0
+    severity: 3
+    window: 'P1D'
+    every: 'PT1H'
+  }
+  {
     name: 'objective-breached'
     title: 'Recovery point objective breached'
     query: loadTextContent('../alerts/objective-breached.kql')

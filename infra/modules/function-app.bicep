@@ -126,6 +126,9 @@ type optionsType = {
   @description('FARSHORE_RETENTION: off stops every deletion by the retention of copy policies.')
   retention: ('on' | 'off')
 
+  @description('FARSHORE_RECONCILE: how often the ledger of the copies of each VM is compared with Azure, PT1H to P2D.')
+  reconcile: string
+
   @description('FARSHORE_LEASE_SECONDS: how long a step owns its operation.')
   @minValue(60)
   @maxValue(600)
@@ -250,6 +253,7 @@ resource appSettings 'Microsoft.Web/sites/config@2024-11-01' = {
     FARSHORE_CALLS_IN_FLIGHT: string(options.callsInFlight)
     FARSHORE_INVENTORY: options.inventory
     FARSHORE_RETENTION: options.retention
+    FARSHORE_RECONCILE: options.reconcile
     FARSHORE_CAPABILITIES: join(capabilities, ',')
     FARSHORE_KEY_VAULT_SUFFIX: substring(environment().suffixes.keyvaultDns, 1)
     FARSHORE_KEY_VAULT_URL: keyVaultUrl

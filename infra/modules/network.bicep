@@ -27,6 +27,15 @@ param appCount int
 @minLength(1)
 param workspaceId string
 
+@description('Address prefixes of the networks that installations of Azure Pack are in; none: no rule for them.')
+param azurePackPrefixes string[] = []
+
+@description('Ports of Azure Pack that the apps call.')
+param azurePackPorts string[] = ['443', '30004-30006', '30072']
+
+@description('DNS servers that know the names of Azure Pack; they must forward all others to 168.63.129.16. None: Azure\'s own.')
+param dnsServers string[] = []
+
 @description('Tags of every resource.')
 param tags object
 
@@ -51,6 +60,23 @@ var callRules = [
     }
   }
 ]
+var azurePackRules = empty(azurePackPrefixes)
+  ? []
+  : [
+      {
+        name: 'to-azure-pack'
+        properties: {
+          priority: 120
+          direction: 'Outbound'
+          access: 'Allow'
+          protocol: 'Tcp'
+          sourceAddressPrefix: 'VirtualNetwork'
+          sourcePortRange: '*'
+          destinationAddressPrefixes: azurePackPrefixes
+          destinationPortRanges: azurePackPorts
+        }
+      }
+    ]
 var otherRules = [
   {
     name: 'https-to-private-endpoints'
@@ -98,7 +124,7 @@ resource appGroup 'Microsoft.Network/networkSecurityGroups@2025-03-01' = {
   location: location
   tags: tags
   properties: {
-    securityRules: concat(callRules, otherRules)
+    securityRules: concat(callRules, azurePackRules, otherRules)
   }
 }
 
@@ -145,6 +171,9 @@ resource network 'Microsoft.Network/virtualNetworks@2025-03-01' = {
   properties: {
     addressSpace: {
       addressPrefixes: [addressPrefix]
+    }
+    dhcpOptions: {
+      dnsServers: dnsServers
     }
   }
 }

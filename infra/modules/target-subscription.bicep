@@ -28,6 +28,10 @@ var networksRole = loadJsonContent('../roles/failover-networks.json')
 var tenantsRole = loadJsonContent('../roles/tenants.json')
 var placesRole = loadJsonContent('../roles/tenant-places.json')
 var machinesRole = loadJsonContent('../roles/tenant-machines.json')
+var restoresRole = loadJsonContent('../roles/restores.json')
+var sizesRole = loadJsonContent('../roles/restore-sizes.json')
+var restoreGroups = target.?restores ?? []
+var hasRestores = !empty(restoreGroups)
 var hasMachines = target.?machines ?? false
 var hasVaults = !empty(target.vaults)
 
@@ -139,6 +143,42 @@ resource machines 'Microsoft.Authorization/roleDefinitions@2022-04-01' = if (has
   }
 }
 
+resource restores 'Microsoft.Authorization/roleDefinitions@2022-04-01' = if (hasRestores) {
+  name: guid(subscription().id, restoresRole.name)
+  properties: {
+    roleName: '${restoresRole.name} (${subscription().subscriptionId})'
+    description: restoresRole.description
+    type: 'CustomRole'
+    permissions: [
+      {
+        actions: restoresRole.actions
+        notActions: []
+        dataActions: []
+        notDataActions: []
+      }
+    ]
+    assignableScopes: [subscription().id]
+  }
+}
+
+resource sizes 'Microsoft.Authorization/roleDefinitions@2022-04-01' = if (hasRestores) {
+  name: guid(subscription().id, sizesRole.name)
+  properties: {
+    roleName: '${sizesRole.name} (${subscription().subscriptionId})'
+    description: sizesRole.description
+    type: 'CustomRole'
+    permissions: [
+      {
+        actions: sizesRole.actions
+        notActions: []
+        dataActions: []
+        notDataActions: []
+      }
+    ]
+    assignableScopes: [subscription().id]
+  }
+}
+
 resource mayChangeMachines 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (hasMachines) {
   name: guid(subscription().id, tenantsPrincipalId, machines.id)
   properties: {
@@ -178,6 +218,28 @@ resource mayReadPlaces 'Microsoft.Authorization/roleAssignments@2022-04-01' = if
     principalType: 'ServicePrincipal'
   }
 }
+
+resource mayReadSizes 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (hasRestores) {
+  name: guid(subscription().id, copiesPrincipalId, sizes.id)
+  properties: {
+    description: 'Farshore looks whether the size of a machine to restore can be used, and at the quotas of cores.'
+    roleDefinitionId: sizes.id
+    principalId: copiesPrincipalId
+    principalType: 'ServicePrincipal'
+  }
+}
+
+module mayRestore 'group-rights.bicep' = [
+  for restoreGroup in restoreGroups: {
+    name: 'farshore-restores-${uniqueString(restoreGroup)}'
+    scope: resourceGroup(restoreGroup)
+    params: {
+      roleDefinitionId: restores.id
+      principalId: copiesPrincipalId
+      purpose: 'Farshore restores machines of copies into this resource group, and deletes those of drills.'
+    }
+  }
+]
 
 module mayFailOver 'vault-rights.bicep' = [
   for vault in target.vaults: {

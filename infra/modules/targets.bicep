@@ -14,6 +14,9 @@ type targetType = {
   @description('Whether tenants may have virtual machines in it; without the member they may not.')
   machines: bool?
 
+  @description('The resource groups in it that machines may be restored into, and that have copies and networks for it; without the member none.')
+  restores: string[]?
+
   @description('The Recovery Services vaults in it whose machines may be failed over.')
   vaults: vaultType[]
 }

@@ -1,6 +1,7 @@
 """ARM ids: compared without case, with or without the leading slash (docs/azure/restore-points.md)."""
 
 import uuid
+from functools import lru_cache
 
 _NAMESPACE = uuid.UUID("6f2c9a1e-6f0b-4c53-9f5a-3d1a40d1b0a7")
 
@@ -52,6 +53,7 @@ def type_of(resource_id: str) -> str:
     return "/".join([rest[0], *rest[1::2]]) if len(rest) >= 3 and len(rest) % 2 == 1 else ""
 
 
+@lru_cache(maxsize=4_096)
 def derived(*parts: str) -> str:
     """Return the GUID derived from these texts: ids of simulated resources are the same after a restart."""
     return str(uuid.uuid5(_NAMESPACE, "\n".join(part.lower() for part in parts)))

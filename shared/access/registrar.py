@@ -153,7 +153,7 @@ class Registrar:
             await self._give_back(tenant.name, taken)
             raise
 
-    def _columns(self, standing: TenantRecord | None, by: str) -> dict[str, object]:
+    def _columns(self, standing: TenantRecord | None, by: str) -> dict[str, str | int]:
         now = to_text(self._clock.wall())
         created = (standing.created_at or "") if standing is not None else now
         return {"claimed": 1, "createdAt": created, "updatedAt": now, "updatedBy": by, "state": ""}

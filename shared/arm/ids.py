@@ -6,6 +6,7 @@ example lacks the leading slash (docs/azure/restore-points.md), so both are acce
 
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
@@ -22,6 +23,7 @@ _IS_GUID = re.compile(_GUID)
 _IS_PROVIDER = re.compile(r"[A-Za-z][A-Za-z0-9]*(\.[A-Za-z][A-Za-z0-9]*)+")
 _IS_TYPE = re.compile(r"[A-Za-z][A-Za-z0-9]*")
 _FORBIDDEN = frozenset("?#%\\<>&\"'`{}|^*")
+_IS_PLAIN = re.compile(r"[A-Za-z0-9/._-]+")  # most ids: no character of them needs a look
 _FORM = "an ARM resource id has the form /subscriptions/{subscription}/resourceGroups/{group}/providers/{namespace}/{type}/{name}"
 
 # The names whose case ARM's own answers fix; others are kept as they came.
@@ -89,16 +91,7 @@ class ResourceId:
 
         Raises `ValueError`, whose message is for the sender, for anything else.
         """
-        _refuse_unsafe(text)
-        segments = text.removeprefix("/").removesuffix("/").split("/")
-        if "" in segments:
-            raise ValueError(f"a segment is empty; {_FORM}")
-        if len(segments) < 8:
-            raise ValueError(f"it ends too early; {_FORM}")
-        for position, name in ((0, "subscriptions"), (2, "resourceGroups"), (4, "providers")):
-            if segments[position].lower() != name.lower():
-                raise ValueError(f"'{_shortened(segments[position])}' is not allowed here. Use '{name}'; {_FORM}")
-        return _checked(segments[1], segments[3], segments[5], segments[6::2], segments[7::2])
+        return _parsed(text)
 
     @property
     def type(self) -> str:
@@ -193,6 +186,20 @@ def resource_id_of(type: str) -> ResourceIdOf:
     return ResourceIdOf(type)
 
 
+@lru_cache(maxsize=2_048)  # a request, its checks and its steps read the same ids again and again
+def _parsed(text: str) -> ResourceId:
+    _refuse_unsafe(text)
+    segments = text.removeprefix("/").removesuffix("/").split("/")
+    if "" in segments:
+        raise ValueError(f"a segment is empty; {_FORM}")
+    if len(segments) < 8:
+        raise ValueError(f"it ends too early; {_FORM}")
+    for position, name in ((0, "subscriptions"), (2, "resourceGroups"), (4, "providers")):
+        if segments[position].lower() != name.lower():
+            raise ValueError(f"'{_shortened(segments[position])}' is not allowed here. Use '{name}'; {_FORM}")
+    return _checked(segments[1], segments[3], segments[5], segments[6::2], segments[7::2])
+
+
 def _checked(subscription: str, group: str, provider: str, types: list[str], names: list[str]) -> ResourceId:
     if _IS_GUID.fullmatch(subscription) is None:
         raise ValueError(f"'{_shortened(subscription)}' is no subscription id: a GUID is expected")
@@ -224,6 +231,8 @@ def _refuse_unsafe(text: str) -> None:
         raise ValueError(f"it is longer than {MAX_LENGTH} characters")
     if ".." in text:
         raise ValueError("it contains '..'")
+    if _IS_PLAIN.fullmatch(text) is not None:
+        return
     for character in text:
         if character in _FORBIDDEN or character.isspace() or not character.isprintable():
             raise ValueError(f"it contains {character!a}, which no ARM id may")

@@ -13,19 +13,21 @@ from shared.copies.copying.turns import Superseding, Turns
 from shared.copies.copying.workflow import CopySteps, copy_workflow
 from shared.copies.deletions.reading import DeletionReads
 from shared.copies.deletions.service import Deletions
+from shared.copies.deletions.subjects import CopySubject, PointSubject
 from shared.copies.deletions.workflow import DeletionSteps, deletion_workflow
 from shared.copies.gateway import RestorePointGateway
 from shared.copies.inventory.graph import Graph
 from shared.copies.inventory.listing import Listing
 from shared.copies.inventory.reader import Inventories
 from shared.copies.inventory.sources import InventorySource
-from shared.copies.kinds import CHAINS, COPY, DELETION, LEDGER, POLICIES, PROTECTION, RUN, RUNS
+from shared.copies.kinds import CHAINS, COPY, DELETION, LEDGER, POLICIES, PROTECTION, RESTORE, RUN, RUNS
 from shared.copies.ledger import Ledger
 from shared.copies.messages import MESSAGES
 from shared.copies.policies.management.looks import Looks
 from shared.copies.policies.management.service import Policies
 from shared.copies.policies.management.trail import PolicyTrail
 from shared.copies.policies.plans.chains import ChainForecasts
+from shared.copies.policies.plans.retained import RetentionPlans
 from shared.copies.policies.plans.service import Plans
 from shared.copies.policies.records.store import PolicyStore
 from shared.copies.policies.runs.children import Children
@@ -41,7 +43,13 @@ from shared.copies.protection.pages import ProtectionPages
 from shared.copies.protection.records.store import ProtectionStore
 from shared.copies.protection.rounds import UNTIL_WRITTEN, ProtectionRounds
 from shared.copies.protection.usable import LedgerReader
+from shared.copies.reconciling.service import Reconciling
+from shared.copies.restores.accepting.messages import RESTORE_MESSAGES
+from shared.copies.restores.assemble import RestoreParts, restores_of
+from shared.copies.restores.drills.rounds import PolicyDrills
 from shared.copies.retention.deciding import DueByRetention
+from shared.copies.retention.machines import MachineRetention
+from shared.copies.retention.pictures import Pictures
 from shared.copies.retention.places import Places
 from shared.copies.retention.pruning import Pruning
 from shared.operations.model.amending import Amendments
@@ -65,42 +73,56 @@ def assemble(core: Core) -> Parts:
 
     copies = Copies(core.acceptance, core.commands, gateway, chains, ledger, core.registry, core.locks)
     places = Places(core.storage.table(LEDGER))
-    deletions = Deletions(core.acceptance, core.store, core.locks, places, ledger, core.registry)
-    policies = _policies(core, gateway, copies, deletions, ChainForecasts(ledger, chains, core.store, core.clock), protection)
+    pictures = Pictures(places, ledger.points, core.store, chains)
+    deletions = Deletions(core.acceptance, core.store, core.locks, places, pictures, ledger, core.registry)
+
+    async def reconciled(tenant: str, vm_key: str) -> None:
+        await protection.note_machine(tenant, vm_key, core.clock.now())
+        await protection.note_reconciled(tenant, core.clock.now())
+
+    reconciling = Reconciling(
+        ledger.reconciling,
+        pictures,
+        places,
+        ledger.points,
+        Amendments(core.storage.table(OPERATIONS)),
+        gateway,
+        core.registry,
+        core.clock,
+        core.settings.reconcile,
+        reconciled,
+    )
+    restores = restores_of(core, places)
+    forecasts = ChainForecasts(ledger, chains, core.store, core.clock)
+    policies = _policies(core, gateway, copies, deletions, forecasts, protection, restores)
 
     async def record_gauges() -> None:
         await gauges.record(core.registry.each())
 
     return Parts(
-        services=(copies, deletions, policies.documents, policies.runs, policies.plans, policies.pages),
+        services=(copies, deletions, policies.documents, policies.runs, policies.plans, policies.pages, restores.service),
         workflows={
             COPY.name: copy_workflow(steps),
             RUN.name: run_workflow(policies.steps),
-            DELETION.name: deletion_workflow(_deletion_steps(core, gateway, places, ledger, copy_ended)),
+            DELETION.name: deletion_workflow(_deletion_steps(core, gateway, deletions, copy_ended)),
+            RESTORE.name: restores.workflow,
         },
-        timers=(policies.slots.run, policies.rounds.run),
+        timers=(policies.slots.run, policies.rounds.run, reconciling.run),
         gauges=(record_gauges,),
-        messages=MESSAGES | POLICY_MESSAGES,
+        messages=MESSAGES | POLICY_MESSAGES | RESTORE_MESSAGES,
     )
 
 
 def _deletion_steps(
-    core: Core, gateway: RestorePointGateway, places: Places, ledger: Ledger, deleted: Callable[[str, str], Awaitable[None]]
+    core: Core, gateway: RestorePointGateway, deletions: Deletions, deleted: Callable[[str, str], Awaitable[None]]
 ) -> DeletionSteps:
-    return DeletionSteps(
-        gateway,
-        DeletionReads(gateway, core.store),
-        places,
-        ledger,
-        core.store,
-        Amendments(core.storage.table(OPERATIONS)),
-        core.locks,
-        DueByRetention(PolicyStore(core.storage.table(POLICIES), core.ids), gateway, core.clock),
-        core.clock,
-        core.timings,
-        core.settings.retention == "on",
-        deleted,
-    )
+    reads, ledger, pictures = DeletionReads(gateway, core.store), deletions.ledger, deletions.pictures
+    due = DueByRetention(PolicyStore(core.storage.table(POLICIES), core.ids), gateway, core.clock)
+    amendments = Amendments(core.storage.table(OPERATIONS))
+    of_copies = CopySubject(reads, deletions.places, pictures, ledger, core.store, amendments, due, deletions, core.commands, deleted)
+    of_points = PointSubject(reads, pictures, ledger.points, due)
+    enabled = core.settings.retention == "on"
+    return DeletionSteps(gateway, reads, of_copies, of_points, core.locks, core.clock, core.timings, enabled)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,16 +151,21 @@ def _policies(
     deletions: Deletions,
     forecasts: ChainForecasts,
     protection: ProtectionStore,
+    restores: RestoreParts,
 ) -> _PolicyParts:
     store, items = PolicyStore(core.storage.table(POLICIES), core.ids), RunItems(core.storage.table(RUNS))
     inventories = _inventories(core, gateway)
     deciding = Deciding(store, inventories)
-    looks = Looks(gateway, core.registry, deciding)
+    looks = Looks(gateway, core.registry, deciding, restores.gateway)
+    drills = PolicyDrills(restores.service, protection, restores.evidence, core.clock)
     children = Children(copies, core.store)
     trail = PolicyTrail(AuditTrails(core.storage.table(AUDIT), core.blobs.write_once(AUDIT), core.clock))
     enabled = core.settings.retention == "on"
-    pruning = Pruning(store, items, deletions.places, deletions, core.store, core.clock, enabled)
-    plans = Plans(deciding, forecasts, core.clock, core.settings.budget_share)
+    retention = MachineRetention(deletions.pictures, core.locks, core.clock)
+    pruning = Pruning(store, items, retention, deletions, core.store, enabled)
+    plans = Plans(
+        deciding, forecasts, RetentionPlans(retention, core.clock, enabled), core.registry, core.clock, core.settings.budget_share
+    )
 
     async def changed(tenant: str) -> None:
         await protection.note_tenant(tenant, core.clock.now() + UNTIL_WRITTEN, changed=True)
@@ -148,9 +175,16 @@ def _policies(
         runs=Runs(store, items, deciding, core.acceptance, core.store, trail),
         steps=RunSteps(store, items, deciding, children, pruning, core.locks, core.clock, core.settings.budget_share),
         plans=plans,
-        slots=Slots(store, core.acceptance, core.registry, core.clock),
-        pages=ProtectionPages(protection, store, items, core.store, core.registry, core.clock),
+        slots=Slots(store, core.acceptance, core.registry, core.clock, drills.begin),
+        pages=ProtectionPages(protection, store, items, core.store, core.registry, core.clock, restores.evidence),
         rounds=ProtectionRounds(
-            protection, LedgerReader(core.storage.table(LEDGER)), store, inventories, core.registry, core.store, core.events, core.clock
+            protection,
+            LedgerReader(core.storage.table(LEDGER), deletions.ledger.reconciling),
+            store,
+            inventories,
+            core.registry,
+            core.store,
+            core.events,
+            core.clock,
         ),
     )

@@ -107,7 +107,8 @@ class RestorePointFacts:
 
     `virtual_machine_id` is None where the collection names no VM (the collection of a copy names the source collection:
     `source_collection_id`). `captured` is the number of disks in it, None where Azure does not show it; `captured_disks` are the known ids
-    of the VM's disks. `taken_at` is `timeCreated`; the documentation does not define whether that of a copy is its source's or its own.
+    of the VM's disks, `vm_id` is the VM's own id, empty where Azure does not show it. `taken_at` is `timeCreated`; the
+    documentation does not define whether that of a copy is its source's or its own.
     """
 
     id: str
@@ -124,6 +125,7 @@ class RestorePointFacts:
     captured_disks: tuple[str, ...] = ()
     size_gb: int | None = None
     confidential: bool = False
+    vm_id: str = ""
 
     @property
     def is_copy(self) -> bool:
@@ -159,6 +161,7 @@ class RestorePointFacts:
             captured_disks=tuple(disk_id for disk in disks or () if (disk_id := _disk_id(disk)) is not None),
             size_gb=None if disks is None or None in sizes else sum(size or 0 for size in sizes),
             confidential=_is_confidential(metadata),
+            vm_id=(text(metadata, "vmId") or "").lower(),
         )
 
 
@@ -201,6 +204,11 @@ def _type_of(id_: str) -> str:
         return ResourceId.parse(id_).type.lower()
     except ValueError:
         return ""
+
+
+def machine_of_point(point: RestorePointFacts) -> ResourceId | None:
+    """Return the VM that a restore point is of, None where Azure does not show it."""
+    return ResourceId.parse(point.virtual_machine_id) if point.virtual_machine_id else None
 
 
 def region_of(resource: Json) -> str:

@@ -49,8 +49,11 @@ RUN: Final = Kind(
 
 
 def _deleted_path(operation: "Operation") -> str:
-    """Return the path of the copy that is deleted; it reads the stored body without its models."""
-    return f"/{COPY.resource}/{quote(str(operation.body.get('copyId', '')))}"
+    """Return the path of the copy that is deleted, or of the run that deletes a restore point of a VM; reads the stored body only."""
+    copy, retained = operation.body.get("copyId"), operation.body.get("retained")
+    if not copy and isinstance(retained, dict):
+        return f"/{RUN.resource}/{quote(str(retained.get('policy', '')))}/runs/{retained.get('run', '')}"
+    return f"/{COPY.resource}/{quote(str(copy or ''))}"
 
 
 DELETION: Final = Kind(
@@ -63,4 +66,14 @@ DELETION: Final = Kind(
     write=Role.COPIES_WRITE,
     path=_deleted_path,
 )
-"""The deletion of a copy."""
+"""The deletion of a copy, or of a restore point of a VM."""
+RESTORE: Final = Kind(
+    name="restore",
+    resource="restores",
+    noun="restore",
+    step_queue=COPY.step_queue,
+    check_queue=COPY.check_queue,
+    read=Role.COPIES_READ,
+    write=Role.COPIES_WRITE,
+)
+"""A restore of disks or machines, or a drill of one."""

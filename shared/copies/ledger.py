@@ -13,7 +13,10 @@ from shared.clock import Clock, Ids, from_text, to_text
 from shared.copies.copying.models import CopyOrigin
 from shared.copies.copying.rules.naming import copy_key
 from shared.copies.copying.state import CopyDetail
+from shared.copies.points.records import PointLedger
 from shared.copies.protection.newest import Newest
+from shared.copies.reconciling.records import ReconcileStore
+from shared.copies.reconciling.rules import spread_over_a_day
 from shared.errors import ErrorCode, Refused
 from shared.operations.model import rows
 from shared.operations.model.identity import inverted, is_operation_id, short_hash
@@ -53,6 +56,8 @@ class Ledger:
     def __init__(self, table: Table, store: Store, clock: Clock, ids: Ids) -> None:
         self._table = table
         self._newest = Newest(table)
+        self.points = PointLedger(table, clock)
+        self.reconciling = ReconcileStore(table)
         self._store = store
         self._clock = clock
         self._ids = ids
@@ -64,12 +69,22 @@ class Ledger:
             return None
         return str(found.entity["owner"])
 
-    async def claim(self, source_point: ResourceId, region: str, operation: str, *, replaces: str | None = None) -> bool:
+    async def claim(
+        self, source_point: ResourceId, region: str, operation: str, *, replaces: str | None = None, vm: ResourceId | None = None
+    ) -> bool:
         """Assign the copy to an operation, if it is unassigned, already its own, or that of the operation it replaces.
+
+        From then on the restore point counts as needed, where its VM is known. `vm` is None where it is not.
 
         Returns whether copies of it have failed there, whose restore points must be deleted first (`failed_points`). Raises `Refused`
         (RestorePointAlreadyCopied) naming the operation that has it.
         """
+        failed_before = await self._claim(source_point, region, operation, replaces)
+        if vm is not None:
+            await self.points.note_copy(vm, source_point, region, operation)
+        return failed_before
+
+    async def _claim(self, source_point: ResourceId, region: str, operation: str, replaces: str | None) -> bool:
         key = copy_key(source_point, region)
         entity: dict[str, Any] = {
             "PartitionKey": key,
@@ -104,8 +119,10 @@ class Ledger:
         found = await self._table.get(copy_key(source_point, region), "unique")
         return [ResourceId.parse(point) for point in _failed(found)] if found is not None else []
 
-    async def unclaim(self, source_point: ResourceId, region: str, operation: str) -> None:
+    async def unclaim(self, source_point: ResourceId, region: str, operation: str, vm: ResourceId | None = None) -> None:
         """Remove the claim of an operation that was not accepted."""
+        if vm is not None:
+            await self.points.forget_copy(vm, source_point, region, operation)
         key = copy_key(source_point, region)
         found = await self._table.get(key, "unique")
         if found is not None and found.entity["owner"] == operation:
@@ -131,6 +148,8 @@ class Ledger:
         )
         if entry.virtual_machine_id:
             await self._newest.raise_to(entry.tenant, entry.virtual_machine_id, entry.region, entry.taken_at, entry.operation)
+            vm = ResourceId.parse(entry.virtual_machine_id)
+            await self.reconciling.begin(entry.tenant, vm, self._clock.now() + spread_over_a_day(vm.key))
 
     async def usable_of(self, vm: ResourceId) -> list[UsableCopy]:
         """Return the usable copies of a VM, the newest first; a deleted one is none."""

@@ -7,11 +7,12 @@ from shared.copies.copying.models import CopyRequest
 from shared.copies.copying.service import Copies, StartCopy, owned_ids
 from shared.copies.deletions.service import Deletions, StartDeletion
 from shared.copies.kinds import COPY
+from shared.copies.requests import ABANDON, ACCEPT_FULL_COPY, ACCEPT_LAST, DELETION_QUERY, INCLUDE_SOURCE
 from shared.values.sent import SentBody
 from shared.web.calls import find_by_message
 from shared.web.documents import parse, wrong
 
-_ACCEPT_LAST, _ACCEPT_FULL_COPY = "acceptLast", "acceptFullCopy"
+_MEMBERS = tuple(parameter.name for parameter in DELETION_QUERY)
 
 
 async def _create(call: MessageCall) -> None:
@@ -36,16 +37,18 @@ async def _delete(call: MessageCall) -> None:
     """Delete a copy: the restore point of it."""
     sent = SentBody(call.intake.body).without("id", "tenant").members
     for member, value in sent.items():
-        if member not in {_ACCEPT_LAST, _ACCEPT_FULL_COPY}:
-            raise wrong(member, f"This field is unknown. The known fields are {_ACCEPT_LAST} and {_ACCEPT_FULL_COPY}.")
+        if member not in _MEMBERS:
+            raise wrong(member, f"This field is unknown. The known fields are {', '.join(_MEMBERS)}.")
         if not isinstance(value, bool):
             raise wrong(member, "This must be true or false.")
     start = StartDeletion(
         await find_by_message(call.app, COPY, call.intake),
         call.actor,
         call.intake.key,
-        accept_last=sent.get(_ACCEPT_LAST) is True,
-        accept_full_copy=sent.get(_ACCEPT_FULL_COPY) is True,
+        accept_last=sent.get(ACCEPT_LAST.name) is True,
+        accept_full_copy=sent.get(ACCEPT_FULL_COPY.name) is True,
+        include_source=sent.get(INCLUDE_SOURCE.name) is True,
+        abandon=sent.get(ABANDON.name) is True,
         trace=call.intake.trace,
     )
     await call.app.of(Deletions).start(start)

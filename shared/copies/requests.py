@@ -30,12 +30,24 @@ FILTERS = (
     QueryParameter("region", "Copies to this region only.", check=normal_region),
     QueryParameter("policy", "Copies that runs of policies of this name made.", max_length=63),
     QueryParameter("run", "Copies of this run of a policy only.", max_length=26),
+    QueryParameter("usable", "Copies that are usable only, or those that are not.", values=("true", "false")),
 )
 ACCEPT_LAST = QueryParameter("acceptLast", "Deletes the only usable copy of its VM in the region too.", values=("true", "false"))
 ACCEPT_FULL_COPY = QueryParameter(
     "acceptFullCopy", "Deletes the newest copy of its chain too: Azure copies the next one whole.", values=("true", "false")
 )
-_STORED: Mapping[str, Callable[[str], str]] = {"virtualMachineId": vm_key, "region": normal_region, "policy": str.lower, "run": str}
+INCLUDE_SOURCE = QueryParameter(
+    "includeSource", "Deletes the restore point of the VM that the copy's operation has made too.", values=("true", "false")
+)
+ABANDON = QueryParameter("abandon", "Ends a copy that Azure is making, by deleting its restore point.", values=("true", "false"))
+DELETION_QUERY = (ACCEPT_LAST, ACCEPT_FULL_COPY, INCLUDE_SOURCE, ABANDON)
+_STORED: Mapping[str, Callable[[str], str]] = {
+    "virtualMachineId": vm_key,
+    "region": normal_region,
+    "policy": str.lower,
+    "run": str,
+    "usable": str,
+}
 
 
 def filters_of(query: Mapping[str, str]) -> dict[str, str]:
@@ -64,6 +76,8 @@ def deletion_of(call: Call[None]) -> "StartDeletion":
         call.key,
         accept_last=call.query.get(ACCEPT_LAST.name) == "true",
         accept_full_copy=call.query.get(ACCEPT_FULL_COPY.name) == "true",
+        include_source=call.query.get(INCLUDE_SOURCE.name) == "true",
+        abandon=call.query.get(ABANDON.name) == "true",
         trace=call.trace,
         first_sent=call.first_sent,
     )

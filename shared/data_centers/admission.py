@@ -9,6 +9,7 @@ from uuid import UUID
 
 from pydantic import BaseModel
 
+from shared.data_centers.answers import OrderCheck, OrderChecks
 from shared.data_centers.gateway import Gateway
 from shared.data_centers.kinds import Action
 from shared.data_centers.records.record import AddOnOf, DataCenter
@@ -48,14 +49,15 @@ class Admission:
                 return Problem(first.code, first.message, first.target, same)
         return None
 
-    def as_json(self) -> list[dict[str, object]]:
-        """Return the checks as a dry run answers them."""
-        shown: list[dict[str, object]] = []
+    @property
+    def shown(self) -> OrderChecks:
+        """The checks as a dry run answers them."""
+        shown: list[OrderCheck] = []
         for name in CHECKS:
             found = self.problems.get(name)
             message = " ".join(sentence(one.message) for one in found) if found else "Nothing is in the way."
-            shown.append({"name": name, "result": "failure" if found else "pass", "message": message})
-        return shown
+            shown.append(OrderCheck(name=name, result="failure" if found else "pass", message=message))
+        return OrderChecks(checks=tuple(shown))
 
 
 def wanted_plan(order: OrderRequest, settings: InstallationRequest) -> str | None:

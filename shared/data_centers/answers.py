@@ -1,12 +1,12 @@
 """The models of what is answered about data centers and one-time links."""
 
-from typing import Any
-
 from pydantic import Field
 
 from shared.data_centers.records.record import DataCenterState, SecretState
+from shared.errors import ProblemJson
 from shared.installations.document import AfterSuspension
-from shared.values.documents import Document
+from shared.installations.resources import Resource
+from shared.values.documents import Document, PartialDocument
 from shared.web.operations import AttentionBody
 
 
@@ -66,7 +66,19 @@ class PendingBody(Document):
     step: str
 
 
-class SuspensionBody(Document):
+class SuspendedMachine(Document):
+    """A machine of a suspension; `error` is why it could not be stopped or started."""
+
+    id: str
+    stamp_id: str
+    name: str
+    ran: bool = Field(description="Whether it was seen running, and will be started.")
+    before: str = Field(description="Its state before the suspension, as VMM has it.")
+    now: str = Field(description="started, waits or left")
+    error: ProblemJson | None
+
+
+class SuspensionBody(PartialDocument):
     """The open suspension: which machines ran, and will be started."""
 
     id: str
@@ -75,11 +87,27 @@ class SuspensionBody(Document):
     by: str | None = Field(None, description="Only for `Admin`.")
     reason: str | None
     operation: AfterSuspension
-    machines: tuple[dict[str, Any], ...]
+    machines: tuple[SuspendedMachine, ...]
     more: int = Field(description="How many machines are left out.")
 
 
-class DataCenterBody(Document):
+class LeftBehind(Document):
+    """What could not be undone."""
+
+    kind: str
+    id: str
+    reason: str
+
+
+class UsedResource(Document):
+    """What is used of a limit; a limit of null is unlimited."""
+
+    resource: Resource
+    used: int
+    limit: int | None
+
+
+class DataCenterBody(PartialDocument):
     """A virtual data center: one Azure Pack subscription with one personal add-on."""
 
     id: str
@@ -102,9 +130,9 @@ class DataCenterBody(Document):
     secret: SecretBody
     pending: tuple[PendingBody, ...]
     suspension: SuspensionBody | None
-    left_behind: tuple[dict[str, str], ...] = Field((), description="What could not be undone; only for `Admin`.")
+    left_behind: tuple[LeftBehind, ...] = Field((), description="What could not be undone; only for `Admin`.")
     attention: AttentionBody | None
-    usage: tuple[dict[str, Any], ...] | None = None
+    usage: tuple[UsedResource, ...] | None = None
     created_at: str
     last_updated_at: str
     tags: dict[str, str]

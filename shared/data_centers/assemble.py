@@ -22,6 +22,11 @@ from shared.installations.reach.connections import Connections
 from shared.installations.reading import InstallationReader
 from shared.installations.secrets import Vault
 from shared.installations.store import InstallationStore
+from shared.installations.subscriptions.certificates import CertificateStore
+from shared.installations.subscriptions.expiry import CertificateRounds
+from shared.installations.subscriptions.importing import Imports
+from shared.installations.subscriptions.reach import SubscriptionReach
+from shared.installations.subscriptions.reading import SubscriptionReader
 
 _LOCAL_BASE_URL = "http://localhost"
 
@@ -63,10 +68,23 @@ def assemble(core: Core) -> Parts:
         vault,
         core.clock,
     )
+    certificates = CertificateStore(vault, core.ids)
+    reach = SubscriptionReach(connections, certificates)
+    imports = Imports(installations, connections, subscriptions, certificates, reach, core.secret_references, core.clock)
+    rounds = CertificateRounds(installations, subscriptions, certificates, core.events, core.storage.table(SUBSCRIPTIONS), core.clock)
     reader = DataCenterReader(data_centers, installations, core.store, Observer(connections, core.clock))
     return Parts(
-        services=(documents, InstallationReader(documents, connections, core.clock), data_centers, reader, one_time, connections),
+        services=(
+            documents,
+            InstallationReader(documents, connections, core.clock),
+            data_centers,
+            reader,
+            one_time,
+            connections,
+            imports,
+            SubscriptionReader(subscriptions, reach, imports, core.clock),
+        ),
         workflows={DATA_CENTER.name: data_center_workflow(steps)},
         messages=MESSAGES,
-        timers=(one_time.expire,),
+        timers=(one_time.expire, rounds.run),
     )

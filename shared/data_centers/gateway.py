@@ -1,14 +1,11 @@
 """The calls to Azure Pack that data centers need: the library's, with failures as the core reads them. The one module that calls it."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
 from shared.azure_pack.admin.models import NewAddOn, NewSubscription, NewUser, ServiceReference, User
-from shared.azure_pack.errors import AzurePackError
 from shared.azure_pack.odata.literals import Key
 from shared.azure_pack.quotas import SERVICE
 from shared.azure_pack.subscriptions import AddOn, Plan, ServiceQuota, Subscription
@@ -19,19 +16,11 @@ from shared.errors import CallFailure, FailureKind
 from shared.installations.plans import PlanFacts, facts_of
 from shared.installations.reach.accounts import Account
 from shared.installations.reach.connections import Connection
-from shared.installations.reach.failures import as_failure
+from shared.installations.reach.failures import translated
 from shared.installations.resources import CLOUD_RESOURCES, Resource
 from shared.values.hidden import Hidden
 
 _DIMENSIONS: Final = dict(zip(("VMCount", "CPUCount", "MemoryMB", "StorageGB"), CLOUD_RESOURCES, strict=True))
-
-
-@contextmanager
-def _translated() -> Iterator[None]:
-    try:
-        yield
-    except AzurePackError as error:
-        raise as_failure(error) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +42,7 @@ class Gateway:
     async def user(self, name: str) -> User | None:
         """Return a user."""
         try:
-            with _translated():
+            with translated():
                 return await self.connection.admin.user(name)
         except CallFailure as failure:
             _require_not_found(failure)
@@ -61,12 +50,12 @@ class Gateway:
 
     async def create_user(self, name: str, email: str) -> None:
         """Create a user."""
-        with _translated():
+        with translated():
             await self.connection.admin.create_user(NewUser(name=name, email=email))
 
     async def delete_user(self, name: str) -> None:
         """Delete a user that has no subscription."""
-        with _translated():
+        with translated():
             await self.connection.admin.delete_user(name)
 
     # plans and add-ons
@@ -74,12 +63,12 @@ class Gateway:
     async def plan(self, id_or_name: str) -> PlanFacts | None:
         """Return a plan by its id, else the one of that display name; raises `LookupError` for two of the name."""
         try:
-            with _translated():
+            with translated():
                 return facts_of(await self.connection.admin.plan(id_or_name))
         except CallFailure as failure:
             _require_not_found(failure)
         wanted = id_or_name.lower()
-        with _translated():
+        with translated():
             named = [plan async for plan in self.connection.admin.plans() if (plan.display_name or "").lower() == wanted]
         if len(named) > 1:
             raise LookupError(f"{len(named)} plans have the display name '{id_or_name}'. Give the plan's id.")
@@ -88,7 +77,7 @@ class Gateway:
     async def raw_plan(self, plan: str) -> Plan | None:
         """Return a plan by its id, with its links."""
         try:
-            with _translated():
+            with translated():
                 return await self.connection.admin.plan(plan)
         except CallFailure as failure:
             _require_not_found(failure)
@@ -96,13 +85,13 @@ class Gateway:
 
     async def add_ons(self) -> tuple[AddOn, ...]:
         """Return all add-ons."""
-        with _translated():
+        with translated():
             return tuple([one async for one in self.connection.admin.add_ons()])
 
     async def add_on(self, add_on: str) -> AddOn | None:
         """Return an add-on."""
         try:
-            with _translated():
+            with translated():
                 return await self.connection.admin.add_on(add_on)
         except CallFailure as failure:
             _require_not_found(failure)
@@ -110,37 +99,37 @@ class Gateway:
 
     async def create_add_on(self, add_on: str, display_name: str) -> None:
         """Create a private add-on."""
-        with _translated():
+        with translated():
             await self.connection.admin.create_add_on(NewAddOn(id=add_on, display_name=display_name))
 
     async def add_service(self, add_on: str, instance: str) -> None:
         """Add the service of machines to an add-on."""
-        with _translated():
+        with translated():
             await self.connection.admin.add_service(add_on, ServiceReference(name=SERVICE, instance_id=instance))
 
     async def update_quota(self, add_on: str, quota: ServiceQuota) -> None:
         """Set the quota of an add-on."""
-        with _translated():
+        with translated():
             await self.connection.admin.update_quota(add_on, (quota,))
 
     async def synchronize_add_on(self, add_on: str) -> None:
         """Bring the subscriptions of an add-on up to date."""
-        with _translated():
+        with translated():
             await self.connection.admin.synchronize_add_on(add_on)
 
     async def delete_add_on(self, add_on: str) -> None:
         """Delete an add-on."""
-        with _translated():
+        with translated():
             await self.connection.admin.delete_add_on(add_on)
 
     async def link(self, plan: str, add_on: str) -> None:
         """Link an add-on to a plan."""
-        with _translated():
+        with translated():
             await self.connection.admin.link(plan, add_on)
 
     async def unlink(self, plan: str, add_on: str) -> None:
         """Remove an add-on from a plan."""
-        with _translated():
+        with translated():
             await self.connection.admin.unlink(plan, add_on)
 
     # subscriptions
@@ -148,14 +137,14 @@ class Gateway:
     async def subscriptions_of(self, user: str) -> tuple[Subscription, ...]:
         """Return a user's subscriptions, of all pages and in any state."""
         wanted = user.lower()
-        with _translated():
+        with translated():
             found = [one async for one in self.connection.admin.subscriptions(user=user)]
         return tuple(one for one in found if (one.account_admin or "").lower() == wanted)
 
     async def subscription(self, subscription: UUID) -> Subscription | None:
         """Return a subscription."""
         try:
-            with _translated():
+            with translated():
                 return await self.connection.admin.subscription(subscription)
         except CallFailure as failure:
             _require_not_found(failure)
@@ -164,48 +153,48 @@ class Gateway:
     async def create_subscription(self, subscription: UUID, name: str, user: str, plan: str) -> None:
         """Create a subscription."""
         new = NewSubscription(subscription_id=subscription, friendly_name=name, account_admin=user, plan_id=plan)
-        with _translated():
+        with translated():
             await self.connection.admin.create_subscription(new)
 
     async def suspend(self, subscription: UUID) -> None:
         """Suspend a subscription."""
-        with _translated():
+        with translated():
             await self.connection.admin.suspend(subscription)
 
     async def activate(self, subscription: UUID) -> None:
         """Make a subscription active."""
-        with _translated():
+        with translated():
             await self.connection.admin.activate(subscription)
 
     async def migrate(self, subscription: UUID, plan: str) -> None:
         """Move a subscription to another plan."""
-        with _translated():
+        with translated():
             await self.connection.admin.migrate(subscription, plan)
 
     async def delete_subscription(self, subscription: UUID, *, force: bool) -> None:
         """Delete a subscription; `force` leaves its machines behind."""
-        with _translated():
+        with translated():
             await self.connection.admin.delete_subscription(subscription, force=force)
 
     async def subscribe(self, subscription: UUID, add_on: str) -> None:
         """Subscribe a subscription to an add-on."""
-        with _translated():
+        with translated():
             await self.connection.admin.subscribe(subscription, add_on)
 
     async def unsubscribe(self, subscription: UUID, add_on: str, instance: str) -> None:
         """Remove an instance of an add-on from a subscription."""
-        with _translated():
+        with translated():
             await self.connection.admin.unsubscribe(subscription, add_on, instance)
 
     async def synchronize(self, subscription: UUID) -> None:
         """Bring the providers up to date with a subscription's quota."""
-        with _translated():
+        with translated():
             await self.connection.admin.synchronize(subscription)
 
     async def usage(self, subscription: UUID, user: str, cloud: UUID) -> Usage | None:
         """Return what is used of a subscription's limits; None where the providers do not show it."""
         try:
-            with _translated():
+            with translated():
                 found = await self.connection.machines(subscription, user).usage(cloud)
         except CallFailure as failure:
             if failure.definite:
@@ -218,13 +207,13 @@ class Gateway:
 
     async def machines(self, subscription: UUID, user: str) -> tuple[Machine, ...]:
         """Return a subscription's machines."""
-        with _translated():
+        with translated():
             return tuple([one async for one in self.connection.machines(subscription, user).machines()])
 
     async def machine(self, subscription: UUID, user: str, key: Key) -> Machine | None:
         """Return a machine."""
         try:
-            with _translated():
+            with translated():
                 return await self.connection.machines(subscription, user).machine(key)
         except CallFailure as failure:
             _require_not_found(failure)
@@ -232,18 +221,18 @@ class Gateway:
 
     async def operate(self, subscription: UUID, user: str, key: Key, operation: str) -> Started[Machine]:
         """Begin an operation on a machine."""
-        with _translated():
+        with translated():
             return await self.connection.machines(subscription, user).operate(key, operation)
 
     async def delete_machine(self, subscription: UUID, user: str, key: Key) -> Started[None]:
         """Begin the deletion of a machine."""
-        with _translated():
+        with translated():
             return await self.connection.machines(subscription, user).delete_machine(key)
 
     async def job(self, subscription: UUID, user: str, key: Key, age: timedelta) -> Job | None:
         """Return a job; within a minute one that is not found is not there yet."""
         try:
-            with _translated():
+            with translated():
                 return await self.connection.machines(subscription, user).job(key, age=age)
         except CallFailure as failure:
             _require_not_found(failure)
@@ -254,13 +243,13 @@ class Gateway:
     async def put_account(self, user: str, account: Account, password: Hidden) -> None:
         """Make a sign-in, or set its password; without a hook nothing."""
         if self.connection.hook is not None:
-            with _translated():
+            with translated():
                 await self.connection.hook.put(user, account, password)
 
     async def delete_account(self, user: str) -> None:
         """Delete a sign-in; without a hook nothing."""
         if self.connection.hook is not None:
-            with _translated():
+            with translated():
                 await self.connection.hook.delete(user)
 
 

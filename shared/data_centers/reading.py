@@ -5,12 +5,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from shared.access.principal import Principal, not_found
+from shared.data_centers.answers import DataCenterBody
 from shared.data_centers.observing import Observer
 from shared.data_centers.records.record import DataCenter, DataCenterState
 from shared.data_centers.service import DataCenters
 from shared.data_centers.views import data_center_body
 from shared.installations.store import InstallationStore
-from shared.operations.model.models import JsonObject, Operation
+from shared.operations.model.models import Operation
 from shared.operations.model.store import Store
 from shared.web.conditional import Condition, check_delete, tag_of
 from shared.web.lists import Page
@@ -29,7 +30,7 @@ class DataCenterReader:
         """Refuse with `PreconditionFailed` a change of a data center that was changed since it was read."""
         check_delete(condition, tag_of_record(await self.data_centers.get(tenant, data_center)))
 
-    async def one(self, caller: Principal, tenant: str, data_center: str, *, usage: bool = False) -> tuple[JsonObject, str]:
+    async def one(self, caller: Principal, tenant: str, data_center: str, *, usage: bool = False) -> tuple[DataCenterBody, str]:
         """Return a data center with what Azure Pack shows of it, and its tag; refuses with `NotFound` another tenant's."""
         if not caller.reaches(tenant):
             raise not_found(f"data center '{data_center}'")
@@ -47,14 +48,14 @@ class DataCenterReader:
         )
         return body, tag_of_record(record)
 
-    async def of_record(self, record: DataCenter, *, admin: bool) -> JsonObject:
+    async def of_record(self, record: DataCenter, *, admin: bool) -> DataCenterBody:
         """Return a data center as its record has it, without a call to Azure Pack."""
         portals = await self._portals([record])
         return data_center_body(record, await self._pending([record]), admin=admin, portal_url=portals.get(record.installation))
 
     async def page(
         self, caller: Principal, tenant: str | None, query: Mapping[str, str], page: Page
-    ) -> tuple[list[JsonObject], str | None]:
+    ) -> tuple[list[DataCenterBody], str | None]:
         """Return a page of records, newest first, without a call to Azure Pack; `tenant` is None for all tenants."""
         if tenant is not None and not caller.reaches(tenant):
             raise not_found(f"tenant '{tenant}'")
@@ -64,7 +65,7 @@ class DataCenterReader:
         pending, portals = await self._pending(records), await self._portals(records)
         bodies = [data_center_body(one, pending, admin=caller.is_admin, portal_url=portals.get(one.installation)) for one in records]
         if query.get("attention") == "true":
-            bodies = [body for body in bodies if body["attention"] is not None]
+            bodies = [body for body in bodies if body.attention is not None]
         return bodies, last
 
     async def _pending(self, records: Sequence[DataCenter]) -> dict[str, Operation]:

@@ -2,10 +2,9 @@
 
 import asyncio
 import hashlib
-from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Final
 
 from pydantic import BaseModel
 
@@ -32,6 +31,7 @@ from shared.operations.timings import FREE_LOCK_AFTER
 from shared.secrets.requests import Separated, separate
 from shared.storage.tables import Conflict
 from shared.values.canonical import canonical
+from shared.values.sent import SentBody
 from shared.web.documents import invalid, wrong
 
 _TRIES: Final = 10
@@ -44,7 +44,7 @@ class Requested:
 
     tenant: str
     data_center: str
-    sent: Mapping[str, Any]
+    sent: SentBody
     actor: Actor
     key: str | None
     trace: str | None = None
@@ -244,7 +244,7 @@ class DataCenters:
         return found.document
 
     def _new(self, asked: Requested, action: Action, separated: Separated) -> NewOperation:
-        body: JsonObject = {"action": str(action), "target": asked.data_center, "body": separated.body}
+        body: JsonObject = {"action": str(action), "target": asked.data_center, "body": dict(separated.body.members)}
         return NewOperation(
             kind=DATA_CENTER.name,
             tenant=asked.tenant,
@@ -326,6 +326,6 @@ def _attempt(before: DataCenter | None) -> int:
     return before.attempt + 1 if before.state is DataCenterState.FAILED else before.attempt
 
 
-def order_hash(body: Mapping[str, Any]) -> str:
+def order_hash(sent: SentBody) -> str:
     """Return the hash of an order as it was sent, without its secrets."""
-    return hashlib.sha256(canonical(dict(body))).hexdigest()
+    return hashlib.sha256(canonical(dict(sent.members))).hexdigest()

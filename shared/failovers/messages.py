@@ -15,9 +15,9 @@ from shared.failovers.failing_over.requests import FailoverRequest
 from shared.failovers.failing_over.service import Failovers, StartFailover
 from shared.failovers.kinds import FAILOVER, SetUpKind
 from shared.failovers.message_targets import read_target
-from shared.failovers.set_up.planning import SetUpChange
 from shared.failovers.set_up.requests import Change, ConfirmRequest, ProtectManyRequest, RecoveryPlanRequest, UpdateItemRequest
 from shared.failovers.set_up.service import SetUp, StartSetUp
+from shared.failovers.set_up.state import SetUpChange
 from shared.failovers.vault.inventory import Inventory
 from shared.values.sent import SentBody
 from shared.web.calls import find_by_message
@@ -49,7 +49,7 @@ async def _change(call: MessageCall, *, kind: SetUpKind, change: Change, model: 
     sent, vault, name = await read_target(call.app, call.intake, needs_name=kind is SetUpKind.PLAN)
     if model is not None:
         parse(model, dict(sent.members))
-    wanted = SetUpChange(kind, change, vault.id, name, sent.members if model is not None else None)
+    wanted = SetUpChange(kind, change, vault.id, name, sent if model is not None else None)
     await call.app.of(SetUp).start(StartSetUp(wanted, vault.owner, call.actor, call.intake.key, call.intake.trace))
 
 

@@ -10,7 +10,6 @@ from shared.failovers.set_up.requests import Change, thing_name
 from shared.failovers.vault.listing import Entry, ItemFilter, JobFilter, Vault, moment, page, vault_id
 from shared.failovers.vault.names import Action, Health, JobState, Provider
 from shared.operations.model.models import Status
-from shared.operations.outside.events import as_json
 from shared.values.sent import SentBody
 from shared.web.answers import HttpAnswer
 from shared.web.calls import Call
@@ -65,7 +64,7 @@ def page_of(call: Call[Any], entries: Sequence[Entry]) -> HttpAnswer:
     """Return the requested page of entries in their order."""
     wanted = call.page
     shown, last = page(entries, wanted.top, wanted.after)
-    return call.listed([entry.answer.as_json() for entry in shown], last)
+    return call.listed([entry.answer for entry in shown], last)
 
 
 def item_filter(query: Mapping[str, str]) -> ItemFilter:
@@ -83,12 +82,12 @@ def job_filter(query: Mapping[str, str]) -> JobFilter:
 
 async def start_change(call: Call[Any], kind: SetUpKind, change: Change, sent: SentBody | None) -> HttpAnswer:
     """Accept a change of a vault's set-up; `Location` names the vault where the request does."""
-    from shared.failovers.set_up.planning import SetUpChange
     from shared.failovers.set_up.service import SetUp, StartSetUp
+    from shared.failovers.set_up.state import SetUpChange
 
     vault = await vault_of(call)
-    wanted = SetUpChange(kind, change, vault.id, name_of(call), sent.members if sent is not None else None)
+    wanted = SetUpChange(kind, change, vault.id, name_of(call), sent)
     start = StartSetUp(wanted, vault.owner, call.caller.actor, call.key, call.trace, vault.everything, first_sent=call.first_sent)
     operation = (await call.of(SetUp).start(start)).operation
     suffix = f"?vaultId={quote(str(vault.id), safe='/')}" if "vaultId" in call.query else ""
-    return call.accepted(operation, as_json(operation, call.app.kinds, call.base_url), suffix)
+    return call.accepted(operation, suffix=suffix)

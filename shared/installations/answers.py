@@ -1,10 +1,16 @@
 """Installations as they are answered: references to secrets and never a value."""
 
-from pydantic import Field
+from pydantic import Field, field_serializer
 
-from shared.installations.document import InstallationRequest
+from shared.installations.document import InstallationRequest, SecretReference, SignIn
 from shared.values.checks import CheckResult
 from shared.values.documents import Document
+
+
+class ShownSignIn(SignIn):
+    """How Farshore signs in, the password by its reference alone."""
+
+    password: SecretReference  # type: ignore[assignment]  # an answer has no value
 
 
 class InstallationBody(InstallationRequest):
@@ -13,6 +19,11 @@ class InstallationBody(InstallationRequest):
     name: str
     created_at: str
     last_updated_at: str
+
+    @field_serializer("sign_in")
+    def _password_by_reference(self, sign_in: SignIn) -> ShownSignIn:
+        reference = SecretReference(key_vault_secret_id=sign_in.password.key_vault_secret_id or "")
+        return ShownSignIn(**dict(sign_in) | {"password": reference})
 
 
 class InstallationCheck(Document):

@@ -19,7 +19,6 @@ from shared.errors import CallFailure, sentence
 from shared.installations.document import MachinesVia
 from shared.installations.plans import facts_of
 from shared.installations.reach.connections import Connection
-from shared.operations.model.models import JsonObject
 from shared.values.checks import CheckResult
 
 _EACH: Final = 8.0
@@ -37,10 +36,6 @@ class Checked:
     result: CheckResult
     message: str
     action: str | None = None
-
-    def as_json(self) -> JsonObject:
-        """Return it as an answer contains it."""
-        return {"name": self.name, "result": str(self.result), "message": self.message, "action": self.action}
 
 
 async def check(connection: Connection, clock: Clock) -> tuple[Checked, ...]:

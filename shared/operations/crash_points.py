@@ -49,6 +49,12 @@ DELETION_POINTS: Final = ("deletion.decided", "deletion.recorded")
 PRUNING_POINTS: Final = ("run.deletionsWritten",)
 """The points of a run that deletes by retention."""
 
+RECONCILE_POINTS: Final = ("reconcile.written",)
+"""The points of a comparison of the ledger with Azure."""
+
+RESTORE_POINTS: Final = ("restore.intended", "restore.made", "restore.looked", "restore.deleted")
+"""The points of a restore, for each resource: recorded as intended, made, looked at, its deletion begun."""
+
 PROTECTION_POINTS: Final = ("protection.written", "protection.sent")
 """The points of the beginning and end of a breach."""
 

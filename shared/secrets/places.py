@@ -1,19 +1,23 @@
 """Where the secrets of a request are in its JSON. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from copy import deepcopy
 from typing import Any
+
+from shared.values.sent import SentBody
 
 Place = tuple[str | int, ...]
 """The names and indices that lead to a secret's object: ("user", "password")."""
 
 
-def with_references(body: Mapping[str, Any], references: Mapping[Place, str]) -> dict[str, Any]:
+def with_references(sent: SentBody, references: Mapping[Place, str]) -> SentBody:
     """Return a separated body with references in the places of its plain secrets."""
-    filled = deepcopy(dict(body))
-    for place, reference in references.items():
-        put(filled, place, {"keyVaultSecretId": reference})
-    return filled
+    return _filled(sent, {place: {"keyVaultSecretId": reference} for place, reference in references.items()})
+
+
+def without_secrets(sent: SentBody, places: Iterable[Place]) -> SentBody:
+    """Return a body with an empty object in the place of each of its plain secrets."""
+    return _filled(sent, {place: {} for place in places})
 
 
 def name_of(place: Place) -> str:
@@ -29,9 +33,11 @@ def field_of(place: Place) -> str:
     return name_of(place[1:] if len(place) > 1 and place[0] == "body" else place)
 
 
-def put(body: dict[str, Any], place: Place, value: object) -> None:
-    """Put a value in a place of a JSON object."""
-    at: Any = body
-    for part in place[:-1]:
-        at = at[part]
-    at[place[-1]] = value
+def _filled(sent: SentBody, values: Mapping[Place, Mapping[str, str]]) -> SentBody:
+    filled = deepcopy(dict(sent.members))
+    for place, value in values.items():
+        at: Any = filled
+        for part in place[:-1]:
+            at = at[part]
+        at[place[-1]] = value
+    return SentBody(filled)

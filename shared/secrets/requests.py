@@ -5,18 +5,18 @@ compared; the acceptance stores them in Key Vault and puts references in their p
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from copy import deepcopy
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Self
+from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, GetPydanticSchema, model_validator
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError, core_schema
 
 from shared.errors import ErrorCode, Problem, Refused
-from shared.secrets.places import Place, name_of, put
+from shared.secrets.places import Place, name_of, without_secrets
 from shared.values.hidden import Hidden
 from shared.values.nulls import without_nulls
+from shared.values.sent import SentBody
 
 _LONGEST = 25_000  # Key Vault's limit in bytes
 
@@ -25,16 +25,18 @@ def _as_hidden(value: object, read: Callable[[object], Hidden]) -> Hidden:
     return value if isinstance(value, Hidden) else read(value)
 
 
-_HIDDEN = core_schema.no_info_after_validator_function(Hidden, core_schema.str_schema(strict=True, min_length=1, max_length=_LONGEST))
-HiddenText = Annotated[
-    Hidden,
-    GetPydanticSchema(
-        lambda _type, _handler: core_schema.json_or_python_schema(
-            json_schema=_HIDDEN, python_schema=core_schema.no_info_wrap_validator_function(_as_hidden, _HIDDEN)
-        )
-    ),
-    Field(json_schema_extra={"format": "password", "writeOnly": True}),
-]
+def hidden_text(longest: int) -> GetPydanticSchema:
+    """Return the schema of a text of at most `longest` characters that is hidden as soon as it has been read."""
+    hidden = core_schema.no_info_after_validator_function(Hidden, core_schema.str_schema(strict=True, min_length=1, max_length=longest))
+    either = core_schema.json_or_python_schema(
+        json_schema=hidden, python_schema=core_schema.no_info_wrap_validator_function(_as_hidden, hidden)
+    )
+    return GetPydanticSchema(lambda _type, _handler: either)
+
+
+IN_SCHEMA = Field(json_schema_extra={"format": "password", "writeOnly": True})
+"""How a hidden text is described."""
+HiddenText = Annotated[Hidden, hidden_text(_LONGEST), IN_SCHEMA]
 """A text that is hidden as soon as it has been read."""
 
 
@@ -65,7 +67,7 @@ class SecretInput(BaseModel):
 class Separated:
     """A request without its plain secrets: `body` has an empty object in the place of each of `secrets`; `references` are the others."""
 
-    body: dict[str, Any]
+    body: SentBody
     secrets: Mapping[Place, Hidden] = field(default_factory=dict)
     references: Mapping[Place, str] = field(default_factory=dict)
 
@@ -74,18 +76,16 @@ class Separated:
         return {(*place, *at): value for at, value in self.secrets.items()}
 
 
-def separate(request: BaseModel, document: Mapping[str, Any]) -> Separated:
-    """Take the plain secrets out of a request; `document` is the JSON object that the model was read from, and stays as it is."""
-    body = deepcopy(dict(document))
+def separate(request: BaseModel, sent: SentBody) -> Separated:
+    """Take the plain secrets out of a request; `sent` is the body that the model was read from, and stays as it is."""
     secrets: dict[Place, Hidden] = {}
     references: dict[Place, str] = {}
     for place, given in secret_inputs(request):
         if given.value is not None:
             secrets[place] = given.value
-            put(body, place, {})
         elif given.key_vault_secret_id is not None:
             references[place] = given.key_vault_secret_id
-    return Separated(body, secrets, references)
+    return Separated(without_secrets(sent, secrets), secrets, references)
 
 
 def refuse_plain(separated: Separated) -> None:

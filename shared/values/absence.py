@@ -60,7 +60,7 @@ def not_shown(before: Absence | None, now: datetime) -> Absence:
 
 
 def _text(moment: datetime) -> str:
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 
 
 def _absence_of(value: object) -> object:

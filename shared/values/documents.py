@@ -30,6 +30,14 @@ class Document(Request):
         return self.model_dump(mode="json", by_alias=True)
 
 
+class PartialDocument(Document):
+    """An answer with the members that were set, and no others."""
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the JSON, members in camelCase."""
+        return self.model_dump(mode="json", by_alias=True, exclude_unset=True)
+
+
 def without_null(body: dict[str, Any], name: str) -> dict[str, Any]:
     """Return a body without a member that is null: one that most documents do not have."""
     return body if body.get(name) is not None else {key: value for key, value in body.items() if key != name}

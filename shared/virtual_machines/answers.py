@@ -53,8 +53,8 @@ class RunningOperation(Document):
     action: str | None
 
 
-class Machine(Document):
-    """A machine; a list leaves out what would cost a call for each: domains, addresses, ports and `operation`."""
+class ListedMachine(Document):
+    """A machine as lists show it: without what would cost a call for each."""
 
     id: str
     name: str
@@ -75,23 +75,25 @@ class Machine(Document):
     provisioning_state: str
     power_state: PowerState
     generalized: bool
-    update_domain: int | None = None
-    fault_domain: int | None = None
     image: str | None
     computer_name: str | None
     admin_username: str | None
     os_disk: OsDiskBody | None
     data_disks: tuple[DataDiskBody, ...]
+    tags: dict[str, str]
+    created_at: Moment | None
+
+
+class Machine(ListedMachine):
+    """A machine; a list leaves out what would cost a call for each: domains, addresses, ports and `operation`."""
+
+    update_domain: int | None = None
+    fault_domain: int | None = None
     private_ip: str | None = None
     public_ip: str | None = None
     subnet_id: str | None = None
     ports: tuple[MachinePort, ...] = ()
-    tags: dict[str, str]
-    created_at: Moment | None
     operation: RunningOperation | None = None
-
-
-_NOT_IN_LISTS = frozenset({"update_domain", "fault_domain", "private_ip", "public_ip", "subnet_id", "ports", "operation"})
 
 
 def machine_body(
@@ -132,10 +134,10 @@ def machine_body(
     )
 
 
-def listed_machine(facts: MachineFacts, tenant: Tenant, sizes: tuple[PlanSize, ...]) -> dict[str, object]:
+def listed_machine(facts: MachineFacts, tenant: Tenant, sizes: tuple[PlanSize, ...]) -> ListedMachine:
     """Return a machine as lists show it; the slot is that of the machine's own tag."""
     body = machine_body(facts, tenant, sizes, facts.tags.get(SLOT_TAG))
-    return body.model_dump(mode="json", by_alias=True, exclude=set(_NOT_IN_LISTS))
+    return ListedMachine(**{name: value for name, value in body if name in ListedMachine.model_fields})
 
 
 def _os_disk(disk: AttachedDisk) -> OsDiskBody:

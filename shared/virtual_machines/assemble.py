@@ -9,6 +9,9 @@ from shared.virtual_machines.accepting.disks import DiskChanges
 from shared.virtual_machines.accepting.estate import EstateChanges
 from shared.virtual_machines.accepting.ports import PortChanges
 from shared.virtual_machines.accepting.updates import MachineUpdates
+from shared.virtual_machines.azure_pack.assemble import assemble_azure_pack
+from shared.virtual_machines.azure_pack.messages import of_both_backends
+from shared.virtual_machines.azure_pack.workflow import with_azure_pack
 from shared.virtual_machines.creation.reading import CreationReader
 from shared.virtual_machines.kinds import VIRTUAL_MACHINE
 from shared.virtual_machines.messages import MESSAGES
@@ -54,6 +57,7 @@ def assemble(core: Core) -> Parts:
     creations = MachineCreations(core.acceptance, core.locks, gateways, reader, core.secret_references)
     estate = EstateReader(gateways, resources, catalogue, plans)
     estate_changes = EstateChanges(core.acceptance, changes, estate)
+    on_azure_pack = assemble_azure_pack(core)
     disk_changes = DiskChanges(core.acceptance, changes, resources)
     return Parts(
         services=(
@@ -66,8 +70,12 @@ def assemble(core: Core) -> Parts:
             MachineUpdates(core.acceptance, changes, machine_reader, catalogue),
             port_reader,
             PortChanges(core.acceptance, changes, machine_reader, port_reader),
+            on_azure_pack.reader,
+            on_azure_pack.changes,
         ),
-        workflows={VIRTUAL_MACHINE.name: machine_workflow(steps, MachineChecks(gateways, core.clock))},
-        messages=MESSAGES,
-        resolvers={VIRTUAL_MACHINE.name: changes.resolve},
+        workflows={
+            VIRTUAL_MACHINE.name: with_azure_pack(machine_workflow(steps, MachineChecks(gateways, core.clock)), on_azure_pack.steps)
+        },
+        messages=of_both_backends(MESSAGES),
+        resolvers={VIRTUAL_MACHINE.name: on_azure_pack.resolver(changes.resolve)},
     )

@@ -29,6 +29,15 @@ class Action(StrEnum):
     CREATE_IMAGE = "createImage"
     DELETE_IMAGE = "deleteImage"
     DELETE_DISK = "deleteDisk"
+    # of machines on Azure Pack alone
+    STOP = "stop"
+    PAUSE = "pause"
+    RESUME = "resume"
+    SAVE = "save"
+    REPAIR = "repair"
+    CREATE_CHECKPOINT = "createCheckpoint"
+    RESTORE_CHECKPOINT = "restoreCheckpoint"
+    DELETE_CHECKPOINT = "deleteCheckpoint"
 
 
 _COLLECTIONS: Mapping[str, str] = {

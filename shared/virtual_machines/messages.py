@@ -11,6 +11,7 @@ from shared.errors import ErrorCode, Refused
 from shared.operations.model.models import JsonObject
 from shared.secrets.requests import refuse_plain, separate
 from shared.values.documents import Request
+from shared.values.sent import SentBody
 from shared.virtual_machines.accepting.changes import ChangeRequest, MachineChanges
 from shared.virtual_machines.accepting.creations import CreationRequest, MachineCreations
 from shared.virtual_machines.accepting.disks import DiskChanges
@@ -18,6 +19,7 @@ from shared.virtual_machines.accepting.estate import EstateChanges
 from shared.virtual_machines.accepting.ports import PortChanges
 from shared.virtual_machines.accepting.updates import MachineUpdates
 from shared.virtual_machines.kinds import VIRTUAL_MACHINE, Action
+from shared.virtual_machines.message_targets import Handler, or_made_by_target
 from shared.virtual_machines.reading.machines import machine_named
 from shared.virtual_machines.requests.changes import (
     Capture,
@@ -70,7 +72,7 @@ def _power(action: Action, model: type[Request]) -> Callable[[MessageCall], Awai
         tenant, place, body = await _tenant_of(call), _place_of(call.intake.body), _rest_of(call.intake.body)
         parse(model, body)
         named = machine_named(call.intake.target or "", place)
-        request = ChangeRequest(tenant, action, named, body, call.actor, call.intake.key, call.intake.trace)
+        request = ChangeRequest(tenant, action, named, SentBody(body), call.actor, call.intake.key, call.intake.trace)
         await call.app.of(MachineChanges).power(request)
 
     return carry_out
@@ -80,7 +82,7 @@ async def _create(call: MessageCall) -> None:
     """Create a machine; its password comes by reference only."""
     tenant, intake = await _tenant_of(call), call.intake
     request = parse(CreateMachine, intake.body)
-    separated = separate(request, intake.body)
+    separated = separate(request, SentBody(intake.body))
     refuse_plain(separated)
     creation = CreationRequest(tenant, request, separated, call.actor, intake.key, of_provider=True, trace=intake.trace)
     await call.app.of(MachineCreations).create(creation)
@@ -91,28 +93,28 @@ async def _delete(call: MessageCall) -> None:
     tenant, place, body = await _tenant_of(call), _place_of(call.intake.body), _rest_of(call.intake.body)
     parse(DeleteByMessage, body)
     named = machine_named(call.intake.target or "", place)
-    request = ChangeRequest(tenant, Action.DELETE, named, body, call.actor, call.intake.key, call.intake.trace)
+    request = ChangeRequest(tenant, Action.DELETE, named, SentBody(body), call.actor, call.intake.key, call.intake.trace)
     await call.app.of(MachineChanges).delete(request, None)
 
 
 async def _add_disk(call: MessageCall) -> None:
     """Add a data disk."""
     request = await _change(call, Action.ADD_DATA_DISK)
-    await call.app.of(DiskChanges).add(request, parse(DataDisk, request.body))
+    await call.app.of(DiskChanges).add(request, parse(DataDisk, request.body.members))
 
 
 async def _modify_disk(call: MessageCall) -> None:
     """Change the data disk on a LUN."""
     lun = parse(OnLun, {"lun": call.intake.body.get("lun")}).lun
     request = await _change(call, Action.MODIFY_DATA_DISK, lun)
-    await call.app.of(DiskChanges).modify(request, lun, parse(ModifyDataDisk, request.body))
+    await call.app.of(DiskChanges).modify(request, lun, parse(ModifyDataDisk, request.body.members))
 
 
 async def _remove_disk(call: MessageCall) -> None:
     """Remove the data disk on a LUN; the message names it, so that no confirmation is needed."""
     lun = parse(OnLun, {"lun": call.intake.body.get("lun")}).lun
     request = await _change(call, Action.REMOVE_DATA_DISK, lun)
-    removal = parse(RemoveByMessage, request.body)
+    removal = parse(RemoveByMessage, request.body.members)
     confirmed = RemoveDataDisk.model_validate({"deleteDisk": removal.delete_disk, "confirm": str(lun)})
     await call.app.of(DiskChanges).remove(request, lun, confirmed, confirmed=True)
 
@@ -124,26 +126,26 @@ async def _change(call: MessageCall, action: Action, lun: int | None = None) -> 
         body = {name: value for name, value in body.items() if name != "lun"}
     part = {"lun": str(lun)} if lun is not None else {}
     named = machine_named(call.intake.target or "", place)
-    return ChangeRequest(tenant, action, named, body, call.actor, call.intake.key, call.intake.trace, part=part)
+    return ChangeRequest(tenant, action, named, SentBody(body), call.actor, call.intake.key, call.intake.trace, part=part)
 
 
 async def _update(call: MessageCall) -> None:
     """Change a machine's size, OS disk or tags."""
     request = await _change(call, Action.UPDATE)
-    await call.app.of(MachineUpdates).update(request, parse(UpdateMachine, request.body))
+    await call.app.of(MachineUpdates).update(request, parse(UpdateMachine, request.body.members))
 
 
 async def _add_port(call: MessageCall) -> None:
     """Open a port."""
     request = await _change(call, Action.ADD_PORT)
-    await call.app.of(PortChanges).add(request, parse(Port, request.body))
+    await call.app.of(PortChanges).add(request, parse(Port, request.body.members))
 
 
 async def _remove_port(call: MessageCall) -> None:
     """Close the port that a message names."""
     port = parse(OfPort, {"port": call.intake.body.get("port")}).port
     request = await _change(call, Action.REMOVE_PORT)
-    await call.app.of(PortChanges).remove(replace(request, body={}, part={"port": port}), port)
+    await call.app.of(PortChanges).remove(replace(request, body=SentBody({}), part={"port": port}), port)
 
 
 async def _create_service(call: MessageCall) -> None:
@@ -161,21 +163,22 @@ async def _create_image(call: MessageCall) -> None:
 async def _delete_image(call: MessageCall) -> None:
     """Delete an image; `target` names it, so that no confirmation is needed."""
     request = await _change(call, Action.DELETE_IMAGE)
-    parse(NoBody, request.body)
+    parse(NoBody, request.body.members)
     await call.app.of(EstateChanges).delete_image(request, None, _place_of(call.intake.body))
 
 
 async def _delete_disk(call: MessageCall) -> None:
     """Delete a disk; `target` names it, so that no confirmation is needed."""
     request = await _change(call, Action.DELETE_DISK)
-    parse(NoBody, request.body)
+    parse(NoBody, request.body.members)
     await call.app.of(EstateChanges).delete_disk(request, None, _place_of(call.intake.body))
 
 
 async def _capture(call: MessageCall) -> None:
     """Make an image of a machine; `target` names it, so that no confirmation is needed."""
     request = await _change(call, Action.CAPTURE)
-    capture = parse(Capture, {"confirm": "by message", **request.body})
+    body = {"confirm": "by message", **request.body.members}  # its steps read the body as a request over HTTP
+    request, capture = replace(request, body=SentBody(body)), parse(Capture, body)
     if capture.reprovision is not None:
         refuse_plain(separate(capture, request.body))
     await call.app.of(EstateChanges).capture(request, capture, confirmed=True)
@@ -184,7 +187,7 @@ async def _capture(call: MessageCall) -> None:
 async def _creation(call: MessageCall, action: Action, name: str) -> ChangeRequest:
     """Return the creation that a message asks for; all of its body is what it makes."""
     tenant, intake = await _tenant_of(call), call.intake
-    return ChangeRequest(tenant, action, machine_named(name, {}), intake.body, call.actor, intake.key, intake.trace)
+    return ChangeRequest(tenant, action, machine_named(name, {}), SentBody(intake.body), call.actor, intake.key, intake.trace)
 
 
 async def _cancel(call: MessageCall) -> None:
@@ -224,8 +227,17 @@ def _rest_of(body: JsonObject) -> JsonObject:
 
 
 _CREATING = frozenset({Action.CREATE, Action.CREATE_SERVICE, Action.CREATE_IMAGE})
+
+
+def _with_target(operation: str, handler: Handler) -> Handler:
+    """Return the handler of an operation; the target of a change may name what made the resource."""
+    if not isinstance(operation, Action) or operation in _CREATING:
+        return handler
+    return or_made_by_target(operation, handler)
+
+
 MESSAGES = {
-    (VIRTUAL_MACHINE.name, operation): Message(Role.TENANTS_WRITE, handler, creates=operation in _CREATING)
+    (VIRTUAL_MACHINE.name, operation): Message(Role.TENANTS_WRITE, _with_target(operation, handler), creates=operation in _CREATING)
     for operation, handler in (
         (Action.CREATE, _create),
         (Action.DELETE, _delete),

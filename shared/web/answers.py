@@ -5,7 +5,7 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from shared.errors import CallFailure, ErrorCode, FailureKind, Problem, Refused
 from shared.operations.model.models import JsonObject, Operation
@@ -86,6 +86,10 @@ STATUS: Mapping[ErrorCode, int] = {
     ErrorCode.DATA_CENTER_DELETED: 409,
     ErrorCode.DATA_CENTER_GONE: 409,
     ErrorCode.DATA_CENTER_SUSPENDED: 409,
+    ErrorCode.UNKNOWN_ENDPOINT: 400,
+    ErrorCode.SUBSCRIPTION_NOT_AVAILABLE: 409,
+    ErrorCode.NETWORK_WITHOUT_GATEWAY: 409,
+    ErrorCode.BELONGS_TO_VM_ROLE: 409,
     ErrorCode.TOO_MANY_PENDING: 409,
     ErrorCode.MACHINES_EXIST: 409,
     ErrorCode.MACHINES_NOT_STOPPED: 409,
@@ -105,7 +109,17 @@ STATUS: Mapping[ErrorCode, int] = {
     ErrorCode.CHAIN_NEEDS_IT: 409,
     ErrorCode.NO_LONGER_DUE: 409,
     ErrorCode.RETENTION_OFF: 409,
+    ErrorCode.COPY_NOT_USABLE: 409,
+    ErrorCode.COPY_GONE: 409,
+    ErrorCode.RESTORE_NOT_SUPPORTED: 409,
+    ErrorCode.SIZE_NOT_AVAILABLE: 409,
+    ErrorCode.NETWORK_NOT_ISOLATED: 409,
+    ErrorCode.NOT_A_DRILL: 409,
+    ErrorCode.MACHINES_NOT_READY: 409,
+    ErrorCode.PARTIALLY_RESTORED: 409,
+    ErrorCode.CLEAN_UP_BLOCKED: 409,
     ErrorCode.SUPERSEDED: 409,
+    ErrorCode.ABANDONED: 409,
     ErrorCode.SLOT_SKIPPED: 409,
     ErrorCode.SLOT_PASSED: 409,
     ErrorCode.POLICY_DELETED: 409,
@@ -149,6 +163,19 @@ STATUS: Mapping[ErrorCode, int] = {
     ErrorCode.SERVICE_UNAVAILABLE: 503,
 }
 """The HTTP status of each code. `AuthorizationFailed` is Azure's answer to the app: 403 would point the caller to its own roles."""
+
+
+class Shown(Protocol):
+    """What an answer shows, which knows its JSON: an answer's model."""
+
+    def as_json(self) -> JsonObject:
+        """Return the JSON, members in camelCase."""
+        ...
+
+
+def json_of(body: Shown | JsonObject) -> JsonObject:
+    """Return the JSON of what an answer shows."""
+    return body if isinstance(body, dict) else body.as_json()
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,14 +229,14 @@ def absolute(base_url: str, path: str) -> str:
     return f"{base_url}{API}{path}"
 
 
-def accepted(operation: Operation, resource_path: str, base_url: str, body: JsonObject) -> HttpAnswer:
+def accepted(operation: Operation, resource_path: str, base_url: str, body: Shown | JsonObject) -> HttpAnswer:
     """Return 202 for an operation that goes on, 200 for one that has ended, with the same headers.
 
     `resource_path` is where its resource is ("/restore-point-copies/{id}"), `body` the resource as it is now.
     """
     return HttpAnswer(
         200 if operation.status.ended else 202,
-        body,
+        json_of(body),
         {
             "Operation-Location": absolute(base_url, f"/operations/{operation.id}"),
             "Location": absolute(base_url, resource_path),

@@ -4,13 +4,15 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
+from pydantic import BaseModel
+
 from shared.access.principal import Principal, not_found, require
 from shared.access.roles import Role
 from shared.errors import ErrorCode, Refused
 from shared.operations.model.identity import is_operation_id, operation_id
 from shared.operations.model.kinds import Kind, Kinds
 from shared.operations.model.models import JsonObject, Operation
-from shared.web.answers import HttpAnswer, accepted
+from shared.web.answers import HttpAnswer, Shown, accepted, json_of
 from shared.web.conditional import Condition
 from shared.web.documents import wrong
 from shared.web.lists import Page, page_body, read_page
@@ -165,13 +167,23 @@ class Call(Generic[B]):
         """Return those of the named query parameters that the request has."""
         return {name: self.query[name] for name in names if name in self.query}
 
-    def ok(self, body: JsonObject) -> HttpAnswer:
-        """Return 200 with a body."""
-        return HttpAnswer(200, body)
+    def ok(self, body: Shown | JsonObject, tag: str | None = None, status: int = 200) -> HttpAnswer:
+        """Return 200, or 201 for what was created, with a body; `tag` is the tag of a document."""
+        return HttpAnswer(status, json_of(body), {"ETag": tag} if tag is not None else {})
 
-    def accepted(self, operation: Operation, body: JsonObject, suffix: str = "") -> HttpAnswer:
-        """Return 202 for an operation that goes on, 200 for one that has ended; `suffix` is added to `Location`."""
-        return accepted(operation, self.app.kinds.path_of(operation) + suffix, self.base_url, body)
+    def accepted(self, operation: Operation, body: Shown | JsonObject | None = None, suffix: str = "") -> HttpAnswer:
+        """Return 202 for an operation that goes on, 200 for one that has ended; the body is by default the operation.
+
+        `suffix` is added to `Location`.
+        """
+        shown = body if body is not None else self.shown(operation)
+        return accepted(operation, self.app.kinds.path_of(operation) + suffix, self.base_url, shown)
+
+    def shown(self, operation: Operation) -> JsonObject:
+        """Return an operation as it is answered."""
+        from shared.operations.outside.events import as_json
+
+        return as_json(operation, self.app.kinds, self.base_url)
 
     @property
     def confirmed(self) -> str | None:
@@ -187,13 +199,15 @@ class Call(Generic[B]):
         """Which page of a list the query asks for; refuses with 400 a continuation of another list."""
         return read_page(self.query, self.caller, self.route.paging)
 
-    def listed(self, values: Sequence[JsonObject], last: str | None, beside: JsonObject | None = None) -> HttpAnswer:
+    def listed(self, values: Sequence[Shown | JsonObject], last: str | None, beside: Shown | JsonObject | None = None) -> HttpAnswer:
         """Return a page of a list; `last` is where the next page begins after, `beside` further members of the answer."""
         where = self.route.path.format_map(self.path)
-        body = page_body(values, last, path=where, query=self.query, principal=self.caller, base_url=self.base_url)
-        return HttpAnswer(200, {**(beside or {}), **body})
+        body = page_body(
+            [json_of(value) for value in values], last, path=where, query=self.query, principal=self.caller, base_url=self.base_url
+        )
+        return HttpAnswer(200, {**(json_of(beside) if beside is not None else {}), **body})
 
-    async def list_operations(self, kind: Kind, filters: Mapping[str, str], view: Callable[[Operation], JsonObject]) -> HttpAnswer:
+    async def list_operations(self, kind: Kind, filters: Mapping[str, str], view: Callable[[Operation], Shown | JsonObject]) -> HttpAnswer:
         """Return a page of the operations of a kind that the caller may see; `filters` are values that list rows carry."""
         tenant = None if self.caller.is_admin else self.caller.tenant
         from shared.operations.model.lists import Query
@@ -207,17 +221,35 @@ Handler = Callable[[Call[Any]], Awaitable[HttpAnswer]]
 
 
 @dataclass(frozen=True, slots=True)
+class Variant:
+    """How a route is served for tenants of another backend. Its handler reads the body; `request` and `response` describe the bodies."""
+
+    handler: Handler
+    request: type[BaseModel] | None = None
+    response: type[BaseModel] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Endpoint:
-    """A handler and the route that it serves; `name` is the name of its function in Azure."""
+    """A handler and the route that it serves; `name` is the name of its function in Azure.
+
+    `variants` are the handlers for tenants of other backends, by the backend's name; only routes whose path names a tenant have any.
+    """
 
     route: Route
     handler: Handler
     name: str
     summary: str
+    variants: Mapping[str, Variant] = field(default_factory=dict)
+
+    def variant_for(self, tenant: "Tenant | None") -> Variant | None:
+        """Return how the route is served for a tenant, None where it is as for every other."""
+        return self.variants.get(str(tenant.backend)) if tenant is not None else None
 
     async def __call__(self, call: Call[Any]) -> HttpAnswer:
-        """Run the handler."""
-        return await self.handler(call)
+        """Run the handler of the tenant's backend."""
+        variant = self.variant_for(call.found_tenant)
+        return await (variant.handler if variant is not None else self.handler)(call)
 
 
 async def find_operation(app: App, caller: Principal, kind: Kind | None, name: str) -> Operation:

@@ -18,10 +18,10 @@ MAX_DETAILS = 50
 M = TypeVar("M", bound=BaseModel)
 
 
-def read_object(body: bytes) -> JsonObject:
-    """Read a body as one JSON object; refuses with `PayloadTooLarge` beyond 64 KiB, and with `InvalidRequest` what is not one."""
-    if len(body) > MAX_BYTES:
-        raise Refused(ErrorCode.PAYLOAD_TOO_LARGE, f"The body has {len(body)} bytes. At most {MAX_BYTES} are read.")
+def read_object(body: bytes, most: int = MAX_BYTES) -> JsonObject:
+    """Read a body as one JSON object; refuses with `PayloadTooLarge` beyond `most` bytes, and with `InvalidRequest` what is not one."""
+    if len(body) > most:
+        raise Refused(ErrorCode.PAYLOAD_TOO_LARGE, f"The body has {len(body)} bytes. At most {most} are read.")
     try:
         return json_objects.read_object(body)
     except InvalidJsonError as error:
@@ -30,7 +30,7 @@ def read_object(body: bytes) -> JsonObject:
         raise Refused(ErrorCode.INVALID_REQUEST, str(error)) from error
 
 
-def parse(model: type[M], document: JsonObject) -> M:
+def parse(model: type[M], document: Mapping[str, object]) -> M:
     """Check a document against a model; refuses with `InvalidRequest` and one detail per error, whose target is the field's path.
 
     Paths are written as the sender writes the fields: `source.virtualMachineId`, `excludeDisks[2]`. Values are never repeated.
@@ -57,13 +57,13 @@ def wrong(target: str, message: str) -> Refused:
     return invalid([Problem(ErrorCode.INVALID_REQUEST, message, target)])
 
 
-def _problem(model: type[BaseModel], document: JsonObject, error: ErrorDetails) -> Problem:
+def _problem(model: type[BaseModel], document: Mapping[str, object], error: ErrorDetails) -> Problem:
     path = _path(document, error)
     target = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).removeprefix(".")
     return Problem(ErrorCode.INVALID_REQUEST, _message(model, path, error), target or None)
 
 
-def _path(document: JsonObject, error: ErrorDetails) -> tuple[str | int, ...]:
+def _path(document: Mapping[str, object], error: ErrorDetails) -> tuple[str | int, ...]:
     """Leave out of pydantic's location what the sender never wrote: the branches of a union, `[key]`, validators.
 
     A model's own errors of the type `farshore_field` name exactly the field that is meant, also one that is missing.

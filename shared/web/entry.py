@@ -45,7 +45,7 @@ async def answer(request: "func.HttpRequest", runtime: Callable[[], Awaitable[Ap
         return to_http(down.with_headers(_always(request, request_id)))
     try:
         with _traced(request):
-            result = await endpoint(await _read(request, app, endpoint.route))
+            result = await endpoint(await _read(request, app, endpoint))
     except Refused as refused:
         log.info("request %s refused: %s", request_id, refused.code, extra={"request": request_id, "code": str(refused.code)})
         result = refusal(refused)
@@ -59,14 +59,17 @@ async def answer(request: "func.HttpRequest", runtime: Callable[[], Awaitable[Ap
     return to_http(result.with_headers(_always(request, request_id)))
 
 
-async def _read(request: "func.HttpRequest", app: App, route: Route) -> Call[Any]:
+async def _read(request: "func.HttpRequest", app: App, endpoint: Endpoint) -> Call[Any]:
     """Read a request in the order in which it is refused (docs/design/http.md, "Order of checks")."""
+    route = endpoint.route
     caller = await _caller(request, app, route)
     query = read_query(request, route.known_query)
     body: BaseModel | None = None
     document: JsonObject = {}
-    if route.request is not None:
-        body, document = read_body(request, route.request)
+    if await _is_of_variant(app, caller, endpoint, request):
+        document = read_optional_body(request)
+    elif route.request is not None:
+        body, document = read_body(request, route.request, route.largest_body)
     elif route.optional_body:
         document = read_optional_body(request)
     else:
@@ -90,6 +93,14 @@ async def _read(request: "func.HttpRequest", app: App, route: Route) -> Call[Any
         found_operation=await find_operation(app, _known(caller), route.kind, path["id"]) if route.owner is Owner.OPERATION else None,
         found_tenant=await find_tenant(app, _known(caller), path["tenant"]) if route.owner is Owner.TENANT else None,
     )
+
+
+async def _is_of_variant(app: App, caller: Principal | None, endpoint: Endpoint, request: "func.HttpRequest") -> bool:
+    """Whether a variant serves the tenant that the path names, which reads the body by its own model."""
+    name = request.route_params.get("tenant")
+    if not endpoint.variants or name is None or not _known(caller).reaches(name):
+        return False
+    return endpoint.variant_for(await app.registry.by_name(name)) is not None
 
 
 async def _caller(request: "func.HttpRequest", app: App, route: Route) -> Principal | None:

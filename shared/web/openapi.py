@@ -21,8 +21,8 @@ Json = dict[str, Any]
 def build(routes: Iterable[Route], server: str) -> Json:
     """Return the description of the routes; `server` is the absolute address of the prefix `api`. The document is JSON-ready."""
     listed = sorted(routes, key=lambda route: (route.path, route.method))
-    requests: set[type[BaseModel]] = {route.request for route in listed if route.request}
-    answers = (model for route in listed for model in (route.response, route.dry))
+    requests: set[type[BaseModel]] = {model for route in listed for model in (route.request, route.other_request) if model}
+    answers = (model for route in listed for model in (route.response, route.dry, route.other_response))
     responses: set[type[BaseModel]] = {ErrorBody, *(model for model in answers if model)}
     models = [(model, "validation") for model in _by_name(requests)] + [(model, "serialization") for model in _by_name(responses)]
     keys, definitions = models_json_schema(models, ref_template=_REF)  # type: ignore[arg-type]  # the tuple's literal is widened
@@ -66,6 +66,8 @@ def _operation(route: Route, keys: Any) -> Json:  # noqa: ANN401  # pydantic's o
         operation["security"] = [{}]
     if route.request:
         schema = keys[(route.request, "validation")]
+        if route.other_request:
+            schema = {"anyOf": [schema, keys[(route.other_request, "validation")]]}
         operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": schema}}}
     return operation
 
@@ -146,6 +148,8 @@ def _responses(route: Route, keys: Any) -> Json:  # noqa: ANN401  # pydantic's o
 
 def _body_schema(route: Route, keys: Any) -> Json:  # noqa: ANN401  # pydantic's own mapping type
     schema: Json = keys[(route.response, "serialization")]
+    if route.other_response:
+        schema = {"anyOf": [schema, keys[(route.other_response, "serialization")]]}
     if not route.is_list:
         return schema
     following = {"type": "string", "format": "uri", "description": "The complete address of the next page; absent on the last page."}

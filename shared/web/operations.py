@@ -81,12 +81,13 @@ class OperationBody(BaseModel):
 
 
 class ResolveRequest(BaseModel):
-    """How a person resolves an unknown outcome; `jobId` is an ARM id or the name of the job."""
+    """How a person resolves an unknown outcome; `jobId` is an ARM id or the name of the job, `resourceId` what the start made."""
 
     model_config = ConfigDict(frozen=True, defer_build=True, extra="forbid", alias_generator=to_camel)
 
     outcome: ResolvedAs
     job_id: Annotated[str, Field(min_length=1, max_length=2048)] | None = None
+    resource_id: Annotated[str, Field(min_length=1, max_length=2048)] | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -104,7 +105,7 @@ class ResolveRequest(BaseModel):
     @property
     def resolution(self) -> Resolution:
         """The resolution as the core takes it."""
-        return Resolution(self.outcome, self.job_id)
+        return Resolution(self.outcome, self.job_id, self.resource_id)
 
 
 class RejectedMessageBody(BaseModel):

@@ -53,13 +53,13 @@ class Repeatability:
     first_sent: str | None
 
 
-def read_body(request: "func.HttpRequest", model: type[M]) -> tuple[M, JsonObject]:
+def read_body(request: "func.HttpRequest", model: type[M], most: int = MAX_BYTES) -> tuple[M, JsonObject]:
     """Return the body as a model, and the JSON object as it was sent.
 
-    Refuses in this order: 413 over 64 KiB, 415 for another content type than JSON in UTF-8, 400 for what is no JSON object, 400 with one
-    detail per field that is wrong. An empty body is 400 whatever its content type is.
+    Refuses in this order: 413 over `most` bytes, 415 for another content type than JSON in UTF-8, 400 for what is no JSON object, 400 with
+    one detail per field that is wrong. An empty body is 400 whatever its content type is.
     """
-    document = read_json(request)
+    document = read_json(request, most)
     return parse(model, document), document
 
 
@@ -76,13 +76,13 @@ def require_length(request: "func.HttpRequest") -> None:
         raise Refused(ErrorCode.LENGTH_REQUIRED, message, target="Content-Length")
 
 
-def read_json(request: "func.HttpRequest") -> JsonObject:
+def read_json(request: "func.HttpRequest", most: int = MAX_BYTES) -> JsonObject:
     """Return the body, a JSON object, as it was sent; refuses as `read_body`, short of the shape."""
     require_length(request)
     body = request.get_body() or b""
-    if len(body) <= MAX_BYTES and body.strip():
+    if len(body) <= most and body.strip():
         _require_json(request.headers.get("content-type") or "")
-    return read_object(body)
+    return read_object(body, most)
 
 
 def refuse_body(request: "func.HttpRequest") -> None:

@@ -9,6 +9,7 @@ from pydantic import BaseModel
 
 from shared.access.roles import Role
 from shared.operations.model.kinds import Kind
+from shared.web.documents import MAX_BYTES
 from shared.web.lists import PAGING, Paging
 from shared.web.requests import QueryParameter
 
@@ -47,7 +48,8 @@ class Route:
     a JSON object where no model is declared. `request` and `response` are the models of the bodies; `conditional` reads If-Match and
     If-None-Match; `founding` lets in the caller that may register the provider while there is none; `dry` that of a dry run's 200;
     `is_list` wraps the response in `value` and `nextLink` and adds the parameters of `paging`. `status` is the answer when all is well
-    (202 brings the headers of a long-running operation and 200 for one that has ended, unless `is_operation` is false); `refusals` are
+    (202 brings the headers of a long-running operation and 200 for one that has ended, unless `is_operation` is false); `largest_body` is
+    how many bytes a body may have; `other_request` and `other_response` are the bodies for tenants of another backend; `refusals` are
     statuses beyond those that follow from the rest (400, 401, 403, 404, 413, 415, 500, 503).
     """
 
@@ -74,6 +76,9 @@ class Route:
     is_operation: bool = True
     nothing_left: str = ""
     media_type: str = "application/json"
+    largest_body: int = MAX_BYTES
+    other_request: type[BaseModel] | None = None
+    other_response: type[BaseModel] | None = None
 
     @property
     def known_query(self) -> tuple[QueryParameter, ...]:

@@ -15,11 +15,21 @@ from tests.support.forward_proxy import PASSWORD, ForwardProxy, forward_proxy
 
 ARM, KEYS, VAULT = "management.azure.com", "login.microsoftonline.com", "tenant.vault.azure.net"
 TABLES, QUEUES, BLOBS = (f"account.{service}.core.windows.net" for service in ("table", "queue", "blob"))
-HOSTS = [ARM, KEYS, VAULT, TABLES, QUEUES, BLOBS]
+IDENTITY, MONITOR, COLLECTOR, PACK = "identity.example", "ingestion.example", "collector.example", "pack.example"
+HOSTS = [ARM, KEYS, VAULT, TABLES, QUEUES, BLOBS, IDENTITY, MONITOR, COLLECTOR, PACK]
 PROGRAM = """
-import asyncio, json, logging, sys, time
+import asyncio, json, logging, os, pathlib, sys, time
+from shared.proxies import use_only_proxy
+use_only_proxy(os.environ)
 from azure.core.credentials import AccessTokenInfo
+from azure.identity.aio import ClientSecretCredential
+from azure.monitor.opentelemetry.exporter import AzureMonitorTraceExporter
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from shared.access.keys import SigningKeys
+from shared.azure_pack.connection import TlsOptions
+from shared.azure_pack.transport import Transport
 from shared.arm.clients import AzureClients
 from shared.arm.credentials import CachedCredential
 from shared.clock import SystemClock
@@ -40,6 +50,18 @@ class Source:
     async def close(self):
         pass
 
+def send_span(exporter):
+    tracers = TracerProvider()
+    tracers.add_span_processor(SimpleSpanProcessor(exporter))
+    tracers.get_tracer("t").start_span("s").end()
+
+def to_monitor():
+    key = "InstrumentationKey=00000000-0000-4000-8000-000000000000;IngestionEndpoint=https://ingestion.example/"
+    send_span(AzureMonitorTraceExporter(connection_string=key, disable_offline_storage=True))
+
+def to_collector():
+    send_span(OTLPSpanExporter(endpoint="https://collector.example/v1/traces", timeout=5))
+
 async def main():
     credential = CachedCredential(Source())
     clients = AzureClients(Settings(), credential=credential)
@@ -49,6 +71,8 @@ async def main():
     )
     stored = blobs.connect_with_identity("https://account.blob.core.windows.net", credential)
     vault = AzureKeyVaults(lambda: credential)
+    identity = ClientSecretCredential("t", "c", "s", authority="identity.example", disable_instance_discovery=True)
+    pack = Transport(tls=TlsOptions(ca_bundle=pathlib.Path(os.environ["SSL_CERT_FILE"]).read_text()))
     calls = {
         "arm": lambda: clients.read("/subscriptions", api_version="2022-12-01"),
         "write": lambda: clients.write("PUT", "/subscriptions/s/resourceGroups/g", api_version="2021-04-01", body={}),
@@ -57,6 +81,10 @@ async def main():
         "queues": lambda: account.queues.send("a-queue", "text"),
         "blobs": lambda: stored.write_once("container").read("name"),
         "vault": lambda: vault.get(SecretId("https://tenant.vault.azure.net", "a-secret")),
+        "identity": lambda: identity.get_token("https://management.azure.com/.default"),
+        "monitor": lambda: asyncio.to_thread(to_monitor),
+        "collector": lambda: asyncio.to_thread(to_collector),
+        "pack": lambda: pack.request("GET", "https://pack.example/plans", headers={}),
     }
     found = {}
     for name, call in calls.items():
@@ -81,10 +109,11 @@ def proxied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[ForwardP
         yield running
 
 
-def outbound(proxy: str, trusted: Path, *calls: str) -> tuple[dict[str, Any], str]:
+def outbound(proxy: str, trusted: Path, *calls: str, variable: str = "HTTPS_PROXY") -> tuple[dict[str, Any], str]:
     """Make outbound calls, by default of each kind, in a process of its own, and return what became of them, and its log."""
     kept = {name: value for name, value in os.environ.items() if "proxy" not in name.lower()}
-    environment = {**kept, "HTTPS_PROXY": proxy, "SSL_CERT_FILE": str(trusted), "PYTHONPATH": str(ROOT)}
+    authorities = {name: str(trusted) for name in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")}
+    environment = {**kept, **authorities, variable: proxy, "PYTHONPATH": str(ROOT), "APPLICATIONINSIGHTS_STATSBEAT_DISABLED_ALL": "true"}
     command = [sys.executable, "-c", PROGRAM, *calls]
     done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
@@ -94,10 +123,17 @@ def outbound(proxy: str, trusted: Path, *calls: str) -> tuple[dict[str, Any], st
 def test_the_proxy_carries_every_outbound_call_and_its_credentials_are_in_no_log(proxied: tuple[ForwardProxy, Path]) -> None:
     proxy, trusted = proxied
     found, log = outbound(proxy.url(), trusted)
-    assert {ARM, KEYS, VAULT, TABLES, QUEUES, BLOBS} <= set(proxy.carried), found
+    assert set(HOSTS) <= set(proxy.carried), found
     assert proxy.refused == []
-    assert (found["arm"], found["write"]) == ("done", "done")
+    assert (found["arm"], found["write"], found["pack"]) == ("done", "done", "done")
     assert PASSWORD not in log
+
+
+def test_the_only_proxy_is_used_for_https_too(proxied: tuple[ForwardProxy, Path]) -> None:
+    proxy, trusted = proxied
+    proxy.carried.clear()
+    outbound(proxy.url(), trusted, "arm", "keys", "pack", variable="HTTP_PROXY")
+    assert set(proxy.carried) == {ARM, KEYS, PACK}
 
 
 @pytest.mark.parametrize("password", [None, "wr0ng-s3cret"])

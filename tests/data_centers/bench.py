@@ -14,24 +14,20 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 from unittest.mock import patch
-from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 import azure.functions as func
-from multidict import CIMultiDict, CIMultiDictProxy
 
 from functions.capabilities import load
 from functions.system import ENDPOINTS
-from local.simulation.arm.outcome import Ending
 from local.simulation.azure_pack.installation import Installation
-from local.simulation.azure_pack.request import Listener, PackAnswer, PackRequest
-from local.simulation.azure_pack.sample import PASSWORD, sample_installation
+from local.simulation.azure_pack.request import Listener
+from local.simulation.azure_pack.sample import OWNER, sample_installation
 from local.simulation.faults.fault import Fault
 from local.simulation.platform import Platform
 from shared.access.principal import Principal
 from shared.access.records import seeding
 from shared.access.roles import Role
-from shared.azure_pack.errors import AzurePackError, ErrorKind
-from shared.azure_pack.transport import Reply as PackReply
 from shared.capability import check_queues, intake_queues, step_queues
 from shared.clock import RandomIds
 from shared.composition import Runtime, assemble
@@ -44,61 +40,24 @@ from shared.settings import Settings
 from shared.web.calls import Endpoint
 from shared.web.entry import answer
 from tests.azure_pack.pack import keys
+from tests.data_centers.documents import PROVIDER, TENANT, TENANTS, WRITER, Json, installation, order
+from tests.data_centers.transport import HOST, PORTS, MemoryTransport, as_text
 from tests.support.api import Reply
 from tests.support.memory import MemoryBlobs, MemoryStorage
 from tests.support.secrets import OWN, MemoryVaults
 
-Json = dict[str, Any]
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
-PORTS = {30004 + number: listener for number, listener in enumerate(Listener)}
-HOST = "https://pack.local"
-PROVIDER, TENANT, OTHER = "provider", "northwind", "contoso"
-WRITER = (PROVIDER, "Tenants.Write", "Tenants.Read", "Admin")
 BASE_URL = "https://farshore.example"
-_CAPABILITIES = load(("tenants", "data_centers"))
+_CAPABILITIES = load(("tenants", "data_centers", "virtual_machines"))
 _EVERY: tuple[Endpoint, ...] = (*ENDPOINTS, *(one for capability in _CAPABILITIES for one in capability.endpoints))
 _PATHS = [(one, re.compile(re.sub(r"\\{(\w+)\\}", r"(?P<\1>[^/]+)", re.escape(one.route.path)))) for one in _EVERY]
 _ROUNDS = 200
+PERSON = "person"
+"""Among the roles of a caller: its token is a user's."""
 
 
 class KilledError(BaseException):
     """The process was killed."""
-
-
-def entra(number: int) -> str:
-    """Return the Entra tenant of a tenant of the bench."""
-    return f"{number:08d}-0000-4000-8000-000000000000"
-
-
-TENANTS: list[Json] = [
-    {"name": PROVIDER, "displayName": "Provider", "kind": "provider", "tenantId": entra(1)},
-    {"name": TENANT, "displayName": "Northwind", "kind": "tenant", "tenantId": entra(2), "backend": "azurePack"},
-    {"name": OTHER, "displayName": "Contoso", "kind": "tenant", "tenantId": entra(3)},
-]
-
-
-def installation(**changes: Any) -> Json:
-    """Return the document of the simulated installation, with the accounts service."""
-    return {
-        "adminApi": f"{HOST}:30004",
-        "portalUrl": "https://portal.pack.example",
-        "signIn": {
-            "mode": "adfs", "windowsAuthEndpoint": f"{HOST}:30009", "domain": "PACK", "userName": "farshore",
-            "password": {"value": PASSWORD},
-        },
-        "accounts": {"mode": "hook", "url": f"{HOST}:30010", "token": {"keyVaultSecretId": f"{OWN}/secrets/incoming-hook"}},
-        **changes,
-    }  # fmt: skip
-
-
-def order(**changes: Any) -> Json:
-    """Return an order."""
-    return {
-        "plan": "Gold",
-        "user": {"name": "ada@northwind.example"},
-        "resources": {"vmCount": 4, "cpuCount": 8, "memoryMB": 16384, "storageGB": 500},
-        **changes,
-    }
 
 
 @dataclass
@@ -124,56 +83,6 @@ class BenchClock:
         """Do nothing: there is no copy of the time to renew."""
 
 
-class MemoryTransport:
-    """Hands requests to the simulation's gate; a connection that is closed or held is one without an answer."""
-
-    pack: Installation
-    sent: list[tuple[str, str]]
-
-    def __init__(self, **_: object) -> None:
-        """Take the options of a transport, none of which matters here."""
-
-    async def request(
-        self,
-        method: str,
-        url: str,
-        *,
-        headers: Mapping[str, str],
-        json: object = None,
-        data: bytes | None = None,
-        params: Mapping[str, str] | None = None,
-    ) -> PackReply:
-        """Send a request."""
-        parts = urlsplit(url)
-        query = dict(parse_qsl(parts.query, keep_blank_values=True)) | dict(params or {})
-        body = data if data is not None else b"" if json is None else _text(json)
-        request = PackRequest(
-            PORTS[parts.port or 0], method, unquote(parts.path), parts.path, query,
-            {name.lower(): value for name, value in headers.items()}, body, f"{HOST}:{parts.port}",
-        )  # fmt: skip
-        self.sent.append((method, f"{url.partition('?')[0]}?{urlencode(query)}"))
-        await asyncio.sleep(0)
-        outcome = self.pack.gate.receive(request)
-        await asyncio.sleep(0)
-        if outcome.ending is not Ending.ANSWER:
-            raise AzurePackError(ErrorKind.NO_ANSWER, "Connection", "The connection was closed before there was an answer.")
-        return _reply(outcome.answer)
-
-    async def close(self) -> None:
-        """Do nothing."""
-
-
-def _text(body: object) -> bytes:
-    return json.dumps(body).encode()
-
-
-def _reply(given: PackAnswer) -> PackReply:
-    headers = CIMultiDictProxy(CIMultiDict(given.headers))
-    if given.body is not None:
-        return PackReply(given.status, headers, "application/json", _text(given.body))
-    return PackReply(given.status, headers, given.content_type.partition(";")[0], (given.text or "").encode())
-
-
 class _Callers:
     """Verifies tokens that name their caller: tenant and roles."""
 
@@ -184,14 +93,17 @@ class _Callers:
         tenant, *roles = (authorization or "").removeprefix("Bearer ").split("|")
         found = await self._runtime.registry.by_name(tenant)
         assert found is not None, tenant
-        return Principal(
-            Actor("app", tenant, tenant), tenant, found.tenant_id or "", frozenset(map(Role, roles)), found.kind == "provider", False
-        )
+        person, given = PERSON in roles, frozenset(Role(role) for role in roles if role != PERSON)
+        actor = Actor("user" if person else "app", tenant, tenant)
+        return Principal(actor, tenant, found.tenant_id or "", given, found.kind == "provider", person)
 
 
 @dataclass
 class Bench:
-    """The running app. `killed` are the crash points at which a process ended, `armed` those at which the next does."""
+    """The running app. `killed` are the crash points at which a process ended, `armed` those at which the next does.
+
+    `workers` handle messages side by side (none: `runtime` handles them one after another); `checked` is when each row was checked.
+    """
 
     platform: Platform
     pack: Installation
@@ -204,6 +116,8 @@ class Bench:
     events: list[Json] = field(default_factory=list)
     refused: list[tuple[str, str]] = field(default_factory=list)
     sent: list[tuple[str, str]] = field(default_factory=list)
+    workers: tuple[Runtime, ...] = ()
+    checked: list[datetime] = field(default_factory=list)
 
     # HTTP
 
@@ -212,7 +126,7 @@ class Bench:
     ) -> Reply:
         """Send a request."""
         name, _, query = path.partition("?")
-        content = b"" if body is None else _text(body)
+        content = b"" if body is None else as_text(body)
         sent = {"authorization": f"Bearer {'|'.join(caller)}", **{key.lower(): value for key, value in (headers or {}).items()}}
         sent |= {"content-type": "application/json"} if content else {}
         for endpoint, pattern in _PATHS:
@@ -311,9 +225,11 @@ class Bench:
             (check_queues(_CAPABILITIES), self._check),
         ):  # fmt: skip
             for queue in queues:
-                for text in self.storage.queues.take(queue):
-                    await self._alive(handle(queue, text))
-                    done += 1
+                texts, workers = self.storage.queues.take(queue), self.workers or (self.runtime,)
+                for first in range(0, len(texts), len(workers)):
+                    batch = zip(texts[first : first + len(workers)], workers, strict=False)
+                    await asyncio.gather(*(self._alive(handle(worker, queue, text)) for text, worker in batch))
+                done += len(texts)
         self.events += [json.loads(text) for text in self.storage.queues.take(OUTCOME_QUEUE)]
         return done
 
@@ -324,23 +240,24 @@ class Bench:
         except KilledError as killed:
             self.killed.append(str(killed))
 
-    async def _step(self, _queue: str, text: str) -> None:
+    async def _step(self, worker: Runtime, _queue: str, text: str) -> None:
         message = read_step(text)
         for operation in message.ids if message else ():
-            await self.runtime.runner.run(operation)
+            await worker.runner.run(operation)
 
-    async def _check(self, _queue: str, text: str) -> None:
+    async def _check(self, worker: Runtime, _queue: str, text: str) -> None:
         message = read_check(text)
         if message is not None:
-            await self.runtime.checks.run(message)
+            self.checked += [self.platform.clock.now()] * len(message.ids)
+            await worker.checks.run(message)
 
-    async def _take_in(self, queue: str, text: str) -> None:
+    async def _take_in(self, worker: Runtime, queue: str, text: str) -> None:
         """Deliver a message, again where it may pass, up to five times."""
         body = json.loads(text)
         count = int(body.pop("deliveries", 0)) + 1
-        delivery = Delivery(queue, str(body.get("id", "m")), _text(body), self.platform.clock.now(), count)
+        delivery = Delivery(queue, str(body.get("id", "m")), as_text(body), self.platform.clock.now(), count)
         try:
-            await self.runtime.receive(delivery)
+            await worker.receive(delivery)
         except (Exception, KilledError) as error:  # what may pass is delivered again later, as the host does
             if isinstance(error, KilledError):
                 self.killed.append(str(error))
@@ -357,6 +274,11 @@ class Bench:
             self.storage.queues.messages.setdefault(queue, deque()).append(text)
 
     # the simulation
+
+    def publish_settings(self, user: str = OWNER, **options: Any) -> str:
+        """Return a publishsettings file of a user with a new certificate, for the address of the bench's tenant public API."""
+        text = self.pack.control.publish_settings({"user": user, **options})
+        return text.replace(self.pack.listeners.url(Listener.PUBLIC), f"{HOST}:30006")
 
     def fault(self, kind: str, *, method: str | None = None, path: str = "", service: str = "azurePack", **members: Any) -> None:
         """Plant a fault."""
@@ -423,10 +345,14 @@ def _land(platform: Platform) -> None:
 
 
 @asynccontextmanager
-async def bench(*, document: Json | None = None, **settings: Any) -> AsyncIterator[Bench]:
-    """Run the app with the installation `pack`; `settings` are the simulated installation's, `document` the one that is put."""
+async def bench(*, document: Json | None = None, workers: int = 1, **settings: Any) -> AsyncIterator[Bench]:
+    """Run the app with the installation `pack`; `settings` are the simulated installation's, `document` the one that is put.
+
+    With several workers messages are handled side by side, each by a process of its own.
+    """
     platform = Platform(speed=0, estate={"azurePack": [sample_installation() | settings], "tenants": TENANTS}, now=START)
     pack = Installation(platform, lambda: _land(platform), keys=keys(), now=platform.clock.now)
+    pack.listeners.ports.update({listener: port for port, listener in PORTS.items()})
     storage, vaults = MemoryStorage(), MemoryVaults()
     vaults.add(f"{OWN}/secrets/incoming-hook", "sample-hook-token", {"tenant": PROVIDER})
     sent: list[tuple[str, str]] = []
@@ -438,12 +364,16 @@ async def bench(*, document: Json | None = None, **settings: Any) -> AsyncIterat
         await seeding.seed("", TENANTS)
         app = Settings(FARSHORE_KEY_VAULT_URL=OWN, PUBLIC_BASE_URL=BASE_URL)
         clock: Any = BenchClock(platform)
-        runtime = assemble(app, _CAPABILITIES, clock, RandomIds(), cast("Any", storage), cast("Any", MemoryBlobs()), None, vaults)
-        runtime = replace(runtime, tokens=cast("Any", _Callers(runtime)))
-        running = Bench(platform, pack, storage, vaults, runtime, sent=sent)
+
+        def worker() -> Runtime:
+            made = assemble(app, _CAPABILITIES, clock, RandomIds(), cast("Any", storage), cast("Any", MemoryBlobs()), None, vaults)
+            return replace(made, tokens=cast("Any", _Callers(made)))
+
+        every = tuple(worker() for _ in range(workers))
+        running = Bench(platform, pack, storage, vaults, every[0], sent=sent, workers=every)
         with patch.object(crash_points, "reach", running.reached):
             put = await running.request("PUT", "/azure-packs/pack", document or installation())
             assert put.status == 201, put
             yield running
-        await runtime.core.clients.aclose()
+        await asyncio.gather(*(one.core.clients.aclose() for one in every))
     platform.close()

@@ -6,7 +6,8 @@ import pytest
 
 from local.simulation.azure_pack.sample import PASSWORD
 from shared.installations.reach.connections import Connections
-from tests.data_centers.bench import PROVIDER, TENANT, bench, installation
+from tests.data_centers.bench import bench
+from tests.data_centers.documents import PROVIDER, TENANT, installation
 from tests.support.secrets import OWN
 
 PATH = "/azure-packs/pack"

@@ -2,12 +2,14 @@
 
 from collections import Counter
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
-from tests.data_centers.bench import Bench, Json, bench
+from tests.data_centers.bench import Bench, bench
 from tests.data_centers.test_lifecycle import ACTIONS, SUCCEEDED, all_taken_in, expected, messages
 
+Json = dict[str, Any]
 FAULTS: dict[str, Json] = {
     "2: what exists is answered 404 once in a while": {
         "kind": "error", "method": "GET", "status": 404, "code": "NotFound", "rate": 0.15, "seed": "k",

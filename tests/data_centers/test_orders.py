@@ -7,7 +7,8 @@ import pytest
 
 from local.simulation.azure_pack.sample import SUBSCRIPTION
 from local.simulation.azure_pack.settling import syncing
-from tests.data_centers.bench import OTHER, PROVIDER, TENANT, Bench, Json, bench, installation, order
+from tests.data_centers.bench import Bench, bench
+from tests.data_centers.documents import OTHER, PROVIDER, TENANT, Json, installation, order
 from tests.support.secrets import OWN
 
 ORDERED = {"vmCount": 4, "cpuCount": 8, "memoryMB": 16384, "storageGB": 500}

@@ -5,7 +5,8 @@ import json
 from datetime import timedelta
 from urllib.parse import quote
 
-from tests.data_centers.bench import TENANT, Bench, bench, order
+from tests.data_centers.bench import Bench, bench
+from tests.data_centers.documents import TENANT, order
 from tests.support.api import Reply
 from tests.support.secrets import OWN
 
@@ -112,7 +113,7 @@ async def test_no_password_is_written_anywhere() -> None:
 
 
 async def test_without_an_accounts_service_there_is_no_link_and_no_password_is_taken() -> None:
-    from tests.data_centers.bench import installation
+    from tests.data_centers.documents import installation
 
     async with bench(document=installation(accounts={"mode": "none"})) as app:
         refused = await app.place(user={"name": "ada@example.com", "password": {"value": "Marked-Secret-31!"}})

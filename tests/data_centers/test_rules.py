@@ -25,6 +25,7 @@ from shared.data_centers.rules.quotas import (
 )
 from shared.data_centers.rules.suspension import SeenMachine, is_complete, to_start, with_seen, with_started
 from shared.installations.document import AfterSuspension
+from shared.installations.machine_states import PowerState
 from shared.installations.plans import PlanFacts
 from shared.installations.resources import CLOUD_RESOURCES, NETWORK_RESOURCES, Resource
 from shared.operations.running.budgets import Budget, allowance, bucket_of, spend
@@ -150,7 +151,7 @@ def test_out_of_sync_is_synchronised_five_times_then_named() -> None:
     assert gaps == [timedelta(minutes=minutes) for minutes in (1, 2, 5, 10, 20)]
 
 
-machine_states = st.sampled_from([*power.PowerState, None])
+machine_states = st.sampled_from([*PowerState, None])
 LIMITS = power.Limits(timedelta(minutes=10), timedelta(minutes=30))
 
 
@@ -160,7 +161,7 @@ LIMITS = power.Limits(timedelta(minutes=10), timedelta(minutes=30))
     ),
 )  # fmt: skip
 def test_power_never_does_the_opposite_and_always_ends(
-    goal: power.Goal, how: AfterSuspension, script: list[tuple[power.PowerState | None, str, int]]
+    goal: power.Goal, how: AfterSuspension, script: list[tuple[PowerState | None, str, int]]
 ) -> None:
     """Whatever states and jobs are shown: a stop never starts, a start never stops, each call is tried three times at most in a row."""
     first = power.FIRST[how] if goal is power.Goal.STOPPED else power.PowerCall.START
@@ -188,8 +189,8 @@ def test_power_never_does_the_opposite_and_always_ends(
 def test_a_guest_that_does_not_shut_down_is_stopped_after_its_time() -> None:
     work = power.Work(power.Goal.STOPPED, power.PowerCall.SHUTDOWN, NOW, power.PowerCall.SHUTDOWN, NOW, power.JobState.OPEN)
     before, after = NOW + timedelta(minutes=9), NOW + timedelta(minutes=10)
-    assert power.decide(work, power.PowerState.RUNNING, before, LIMITS) == power.Hold()
-    assert power.decide(work, power.PowerState.RUNNING, after, LIMITS) == power.Call(power.PowerCall.STOP)
+    assert power.decide(work, PowerState.RUNNING, before, LIMITS) == power.Hold()
+    assert power.decide(work, PowerState.RUNNING, after, LIMITS) == power.Call(power.PowerCall.STOP)
 
 
 names = st.sampled_from(["a", "b", "c", "d"])

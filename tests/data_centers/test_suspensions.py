@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.data_centers.rules.power import PowerState, power_state
-from tests.data_centers.bench import TENANT, Bench, Json, bench
+from shared.installations.machine_states import PowerState, power_state
+from tests.data_centers.bench import Bench, bench
+from tests.data_centers.documents import TENANT, Json
 from tests.support.api import Reply
 
 STATES = ("Running", "Stopped", "Paused", "Saved")

@@ -7,9 +7,11 @@ import pytest
 from shared.arm.ids import ResourceId
 from shared.errors import ErrorCode, Refused
 from shared.failovers.kinds import SetUpKind
-from shared.failovers.set_up.planning import Planner, SetUpChange
+from shared.failovers.set_up.planning import Planner
 from shared.failovers.set_up.requests import Change
 from shared.failovers.set_up.rules import Write
+from shared.failovers.set_up.state import SetUpChange
+from shared.values.sent import SentBody
 from tests.failovers.samples import CONTAINER, GROUP, PLAN, VAULT, item_json
 from tests.failovers.scripted import Gateway, registry
 from tests.support.clocks import ManualClock
@@ -22,7 +24,7 @@ REGION_CONTAINER = f"{REGION}/replicationProtectionContainers/west"
 
 async def writes(kind: SetUpKind, change: Change, request: dict[str, Any], *things: dict[str, Any], name: str = "") -> list[Write]:
     gateway = Gateway(ManualClock(), list(things))
-    return await Planner(gateway, registry()).writes(SetUpChange(kind, change, ResourceId.parse(VAULT), name, request))
+    return await Planner(gateway, registry()).writes(SetUpChange(kind, change, ResourceId.parse(VAULT), name, SentBody(request)))
 
 
 def policy(provider: str) -> dict[str, Any]:

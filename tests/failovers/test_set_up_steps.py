@@ -11,9 +11,10 @@ import pytest
 from shared.arm.ids import ResourceId
 from shared.errors import CallFailure, ErrorCode, FailureKind, Refused
 from shared.failovers.kinds import NETWORK_MAPPING, PROTECTED_ITEM, RECOVERY_PLAN, REPLICATION_POLICY, SetUpKind
-from shared.failovers.set_up.planning import Planner, SetUpChange
+from shared.failovers.set_up.planning import Planner
 from shared.failovers.set_up.requests import Change
 from shared.failovers.set_up.service import SetUp
+from shared.failovers.set_up.state import SetUpChange
 from shared.failovers.set_up.workflow import SetUpSteps
 from shared.failovers.vault.gateway import StartedJob, job_name
 from shared.operations.accepting.resolving import Resolution, ResolvedAs
@@ -21,6 +22,7 @@ from shared.operations.model.models import Actor, Status
 from shared.operations.running.claims import Claim
 from shared.operations.running.outcomes import End, Next, Outcome, Wait
 from shared.operations.timings import Timings
+from shared.values.sent import SentBody
 from tests.failovers.samples import CONTAINER, VAULT, item_json, job_json
 from tests.failovers.scripted import REQUEST, Gateway, registry
 from tests.support.clocks import ManualClock
@@ -80,7 +82,8 @@ def vault(change: SetUpChange, *things: dict[str, Any]) -> Vault:
 
     given: list[Any] = []
     stand_in = SimpleNamespace(
-        id="one", data={}, detail={}, percent=0, perform=perform, hold=lambda _name: None, operation=SimpleNamespace(body=change.as_json()),
+        id="one", data={}, detail={}, percent=0, perform=perform, hold=lambda _name: None,
+        operation=SimpleNamespace(body=dict(change.stored().members)),
         given=given, take_input=lambda: given.pop() if given else None,
     )  # fmt: skip
     planner = Planner(gateway, registry())
@@ -90,7 +93,7 @@ def vault(change: SetUpChange, *things: dict[str, Any]) -> Vault:
 
 
 def put_policy(**body: Any) -> SetUpChange:
-    return SetUpChange(SetUpKind.POLICY, Change.PUT, ResourceId.parse(VAULT), "gold", body)
+    return SetUpChange(SetUpKind.POLICY, Change.PUT, ResourceId.parse(VAULT), "gold", SentBody(body))
 
 
 def failure(kind: FailureKind, status: int, code: str) -> CallFailure:
@@ -287,7 +290,7 @@ async def test_a_policy_that_answers_404_is_updated_not_created_anew() -> None:
 
 
 async def test_what_planning_does_not_find_is_looked_for_again_for_ten_minutes() -> None:
-    change = SetUpChange(SetUpKind.ITEM, Change.DELETE, ResourceId.parse(VAULT), "web", {"confirm": "web"})
+    change = SetUpChange(SetUpKind.ITEM, Change.DELETE, ResourceId.parse(VAULT), "web", SentBody({"confirm": "web"}))
     one = vault(change, item_json("web"))
     one.gateway.unlisted = {item_json("web")["id"]}
     assert isinstance(await one.run(rounds=3), Wait)
@@ -372,7 +375,7 @@ def test_the_name_of_a_job_is_in_either_header(headers: dict[str, str], name: st
 
 def path(kind: Any, change: SetUpChange) -> str:
     found: Callable[[Any], str] = kind.path
-    return found(SimpleNamespace(body=change.as_json()))
+    return found(SimpleNamespace(body=dict(change.stored().members)))
 
 
 def test_the_path_of_what_an_operation_changes() -> None:
@@ -382,12 +385,12 @@ def test_the_path_of_what_an_operation_changes() -> None:
     item = SetUpKind.ITEM
     assert path(REPLICATION_POLICY, put_policy()) == "/replication-policies/gold"
     assert path(NETWORK_MAPPING, SetUpChange(SetUpKind.NETWORK_MAPPING, Change.DELETE, where, "a b")) == "/network-mappings/a%20b"
-    assert path(RECOVERY_PLAN, SetUpChange(SetUpKind.PLAN, Change.PUT, where, "shop", {})) == "/recovery-plans/shop"
+    assert path(RECOVERY_PLAN, SetUpChange(SetUpKind.PLAN, Change.PUT, where, "shop", SentBody({}))) == "/recovery-plans/shop"
     for request, expected in (
         (machine, "/protected-items/m1"),
         ({"items": [machine]}, "/protected-items/m1"),
         ({"items": [machine, machine]}, "/protected-items"),
         (azure, "/protected-items"),
     ):
-        assert path(PROTECTED_ITEM, SetUpChange(item, Change.CREATE, where, request=request)) == expected
-    assert path(PROTECTED_ITEM, SetUpChange(item, Change.DELETE, where, "web", {"confirm": "web"})) == "/protected-items/web"
+        assert path(PROTECTED_ITEM, SetUpChange(item, Change.CREATE, where, request=SentBody(request))) == expected
+    assert path(PROTECTED_ITEM, SetUpChange(item, Change.DELETE, where, "web", SentBody({"confirm": "web"}))) == "/protected-items/web"

@@ -104,6 +104,41 @@ def test_a_check_names_the_first_thing_that_is_wrong(pack: Running, provider: Ca
     assert {found[name] for name in before[before.index(failing) + 1 :]} == {"unknown"}
 
 
+def test_the_journey_of_a_tenant_on_azure_pack(pack: Running, provider: Caller) -> None:
+    """From a publishsettings file with a generated certificate to a machine and back, over real TLS, as the tenant's own caller."""
+    customer = pack.caller("Tenants.Read", "Tenants.Write", tenant="northwind")
+    assert put(provider, "/azure-packs/pack", document(pack), If_Match="*").status in {200, 201}
+    file = urllib.request.Request(  # noqa: S310  # http to this machine
+        f"{pack.azure}/_simulation/azure-pack/publishsettings", json.dumps({"user": "admin@northwind.example"}).encode(), JSON
+    )
+    with urllib.request.urlopen(file) as answer:  # noqa: S310
+        settings = answer.read().decode()
+    stranger = settings.replace("https://localhost:", "https://127.0.0.1:")
+    body = {"publishSettings": {"value": stranger}}
+    refused = customer.post("/tenants/northwind/azure-pack-subscriptions/import", body)
+    assert (refused.status, refused.code) == (400, "UnknownEndpoint"), refused
+    imported = customer.post("/tenants/northwind/azure-pack-subscriptions/import", {"publishSettings": {"value": settings}})
+    assert imported.status == 200, imported
+    subscription = imported.body["value"][0]["id"]
+    assert customer.get(f"/tenants/northwind/azure-pack-subscriptions/{subscription}").body["state"] == "Active"
+    assert {one["name"] for one in customer.get("/tenants/northwind/images").body["value"]} >= {"Ubuntu", "centos.vhdx"}
+    assert "Office" in {one["name"] for one in customer.get("/tenants/northwind/networks").body["value"]}
+    machines = "/tenants/northwind/virtual-machines"
+
+    def ended(reply: Reply) -> Any:
+        assert reply.status == 202, reply
+        operation = pack.until_ended(customer, reply.headers["operation-location"], step="PT30S").body
+        assert operation["status"] == "Succeeded", operation
+        return operation
+
+    made = ended(customer.post(machines, {"name": "journey", "image": "Ubuntu", "network": "Office", "subscriptionId": subscription}))
+    assert customer.get(f"{machines}/{made['result']['resourceId']}").body["powerState"] == "running"
+    ended(customer.post(f"{machines}/journey/stop"))
+    assert customer.get(f"{machines}/journey").body["powerState"] == "stopped"
+    ended(customer.call("DELETE", f"{machines}/journey?confirm=journey&deleteDisks=all"))
+    assert customer.get(f"{machines}/journey").status == 404
+
+
 def test_the_demo_of_a_data_center_runs_from_order_to_deletion(pack: Running, capsys: pytest.CaptureFixture[str]) -> None:
     ports = [urlsplit(address).port or 0 for address in (pack.api, pack.azure)]
     options = StackOptions(data=ROOT, port=ports[0], azure_port=ports[1])

@@ -26,6 +26,7 @@ ROUTES = declared_routes(NAMES)
 GUARDED = [route for route in ROUTES if route.owner is not Owner.OPEN]
 EVERYTHING = tuple(str(role) for role in Role if role is not Role.ADMIN)
 NEVER = "never-was"
+OWN_SERVICE = "contoso-production"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,21 @@ class Things:
     copy: str
     tenant: str
 
+    @property
+    def disk(self) -> str:
+        """The OS disk of its machine."""
+        return f"{self.machine.replace('virtualMachines', 'disks')}-os"
+
+    @property
+    def subscription(self) -> str:
+        """Its subscription; of what never was one that Azure does not have."""
+        return self.machine.split("/")[2] if self.tenant != NEVER else "99999999-0000-4000-8000-000000000000"
+
+    def resource(self, kind: str, name: str) -> str:
+        """Return the id of something in its group."""
+        end = "" if self.tenant != NEVER else f"-{NEVER}"
+        return f"{self.machine.partition('/providers/')[0]}/providers/{kind}/{name}{end}"
+
     def never(self) -> "Things":
         """Return ids of the same shape of things that never were."""
         networks = (f"{self.networks[0]}-{NEVER}", f"{self.networks[1]}-{NEVER}")
@@ -53,7 +69,8 @@ class Things:
     def blanked(self, text: str, *more: str) -> str:
         """Return a text in lower case, without the ids and names that the caller itself has sent."""
         text = text.lower()
-        own = [self.item, self.machine, self.point, *self.networks, self.cloud, self.vault, self.failover, self.copy, self.tenant, *more]
+        own = [self.item, self.machine, self.point, *self.networks, self.cloud, self.vault, self.failover, self.copy, self.tenant]
+        own += [self.disk, self.subscription, *more]
         for known in sorted((part for one in own for part in (one, one.rpartition("/")[2])), key=len, reverse=True):
             text = text.replace(known.lower(), "?")
         return text
@@ -70,6 +87,9 @@ BODIES: dict[str, Callable[[Things], Json]] = {
         "schedule": {"every": "PT6H"},
         "targets": [{"region": "northeurope", "resourceGroup": "a-group"}],
         "retention": {"keepLast": 3},
+    },
+    "RestoreRequest": lambda its: {
+        "kind": "disks", "machines": [{"source": {"restorePointId": its.point}}], "resourceGroup": "a-group", "reason": "mine"
     },
     "FailoverRequest": lambda its: of_item(its.item, "Commit"),
     "ApproveRequest": lambda _: {"planHash": "0" * 64},
@@ -248,6 +268,120 @@ def test_an_id_of_anothers_in_a_body_is_refused_as_one_that_never_was(sites: Sit
     assert len(sites.stack.control("GET", "effects")["value"]) == before
 
 
+Foreign = Callable[[Things], tuple[Json, str]]
+MACHINE_BODY: Json = {"name": "a", "service": OWN_SERVICE, "size": "Small", "osDisk": {"existing": "a-disk"}}
+IMAGE_BODY: Json = {"name": "i", "osType": "Windows", "service": OWN_SERVICE}
+MEMBERS_NAMED: dict[str, dict[str, Foreign]] = {
+    "CreateMachine": {
+        "image": lambda its: ({**_of_image(), "image": its.resource("Microsoft.Compute/images", "golden")}, "image"),
+        "osDisk.existing": lambda its: ({**MACHINE_BODY, "osDisk": {"existing": its.disk}}, "osDisk.existing"),
+        "existing": lambda its: ({**MACHINE_BODY, "dataDisks": [{"existing": its.disk}]}, "dataDisks[0].existing"),
+        "disk": lambda its: ({**MACHINE_BODY, "dataDisks": [{"source": {"id": its.disk}}]}, "dataDisks[0].source.id"),
+        "snapshot": lambda its: (
+            {**MACHINE_BODY, "dataDisks": [{"source": {"id": its.resource("Microsoft.Compute/snapshots", "web01-before")}}]},
+            "dataDisks[0].source.id",
+        ),
+        "blob": lambda its: ({**MACHINE_BODY, "dataDisks": [{"source": _blob(its)}]}, "dataDisks[0].source.storageAccountId"),
+        "subnet": lambda its: ({**MACHINE_BODY, "subnetId": f"{its.networks[0]}/subnets/default"}, "subnetId"),
+        "service": lambda its: ({**MACHINE_BODY, "service": f"{its.tenant}-production"}, "service"),
+        "subscription": lambda its: ({**MACHINE_BODY, "subscriptionId": its.subscription}, "subscriptionId"),
+        "secret": lambda its: ({**_of_image(), "adminPassword": _secret(its)}, "adminPassword"),
+    },
+    "DataDisk": {
+        "existing": lambda its: ({"existing": its.disk}, "existing"),
+        "disk": lambda its: ({"source": {"id": its.disk}}, "source.id"),
+        "blob": lambda its: ({"source": _blob(its)}, "source.storageAccountId"),
+    },
+    "CreateImage": {
+        "disk": lambda its: ({**IMAGE_BODY, "source": {"id": its.disk}}, "source.id"),
+        "blob": lambda its: ({**IMAGE_BODY, "source": _blob(its)}, "source.storageAccountId"),
+        "service": lambda its: ({**IMAGE_BODY, "service": f"{its.tenant}-production", "source": {"id": _own(its)}}, "service"),
+        "subscription": lambda its: ({**IMAGE_BODY, "subscriptionId": its.subscription, "source": {"id": _own(its)}}, "subscriptionId"),
+    },
+    "CreateService": {"subscription": lambda its: ({"name": "a-service", "subscriptionId": its.subscription}, "subscriptionId")},
+}
+"""Per model of a body the members that name a resource, each with a body in which another tenant's is named, and the refusal's target."""
+NAMES_NOTHING = {"ModifyDataDisk", "Port", "UpdateMachine", "Capture", "ShutDown", "GrantAccess"}
+"""Models of tenants' routes whose members name no resource by an id."""
+OWN_MACHINE = "contoso-web01"
+OWN_IDS: dict[str, str] = {}
+
+
+def _of_image() -> Json:
+    return {"name": "a", "service": OWN_SERVICE, "size": "Small", "image": "windows-2022", "adminUsername": "me",
+            "adminPassword": {"value": "myAdminPwd1"}}  # fmt: skip
+
+
+def _blob(its: Things) -> Json:
+    account = its.resource("Microsoft.Storage/storageAccounts", "fabrikamblobs")
+    host = account.rpartition("/")[2]
+    return {"blobUri": f"https://{host}.blob.core.windows.net/vhds/data.vhd", "storageAccountId": account}
+
+
+def _secret(its: Things) -> Json:
+    return {"keyVaultSecretId": f"https://{its.tenant}.vault.azure.net/secrets/theirs"}
+
+
+def _own(_: Things) -> str:
+    return OWN_IDS["disk"]
+
+
+def long_texts(body: Json) -> list[str]:
+    """Return the texts of a body that name something: short ones are too common to be blanked."""
+    return [text for text in _texts(body) if len(text) > 8]
+
+
+def _texts(value: object) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    for one in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from _texts(one)
+
+
+def _named(route: Route) -> str:
+    return filled(route, OWN_MACHINE).replace(f"/tenants/{OWN_MACHINE}", "/tenants/contoso")
+
+
+OF_TENANTS = [route for route in ROUTES if route.owner is Owner.TENANT and route.request is not None]
+
+
+@pytest.mark.parametrize(
+    ("route", "member"),
+    [
+        pytest.param(route, member, id=f"{route.method} {route.path} {member}")
+        for route in OF_TENANTS
+        if route.request is not None
+        for member in MEMBERS_NAMED.get(route.request.__name__, {})
+    ],
+)
+def test_a_member_that_names_anothers_thing_is_answered_as_what_never_was(sites: Sites, theirs: Things, route: Route, member: str) -> None:
+    """In the caller's own tenant: a disk, snapshot, image, subnet, blob, service, subscription or secret of another."""
+    assert route.request is not None
+    own = next(one for one in sites.stack.control("GET", "estate")["disks"] if one["id"].endswith(f"/{OWN_MACHINE}-os"))
+    OWN_IDS["disk"] = own["id"]
+    caller, never = sites.caller("contoso", *EVERYTHING, "Admin", user="eve"), theirs.never()
+    before = len(sites.stack.control("GET", "effects")["value"])
+    answers = []
+    for its in (theirs, never):
+        body, target = MEMBERS_NAMED[route.request.__name__][member](its)
+        answer = ask(caller, route, _named(route), body)
+        assert (answer.status, answer.code, answer.target) == (404, "NotFound", target), (its.tenant, answer)
+        answers.append(its.blanked(answer.text_of_body(), *long_texts(body)))
+    assert answers[0] == answers[1], "the answer shows whether it is there"
+    assert len(sites.stack.control("GET", "effects")["value"]) == before
+
+
+def unnamed(routes: Iterable[Route]) -> set[str]:
+    """Return the models of tenants' routes of which it is not known what their members name."""
+    return {route.request.__name__ for route in routes if route.request is not None} - MEMBERS_NAMED.keys() - NAMES_NOTHING
+
+
+def test_every_body_of_a_tenants_route_has_its_members() -> None:
+    assert unnamed(OF_TENANTS) == set()
+    planted = Route("POST", "/tenants/{tenant}/planted", "Planted", owner=Owner.TENANT, request=PlantedRequest)
+    assert unnamed([*OF_TENANTS, planted]) == {"PlantedRequest"}
+
+
 def unguarded(routes: Iterable[Route]) -> list[str]:
     """Return the routes without a row here: they declare no owner, or take a body whose ids are not known."""
     return [
@@ -285,6 +419,8 @@ MESSAGES: dict[tuple[str, str], Members] = {
     ("copyPolicy", "update"): lambda its: {"target": its.tenant, "ifMatch": "*", **BODIES["PolicyDocument"](its)},
     ("copyPolicy", "delete"): lambda its: {"target": its.tenant, "ifMatch": "*"},
     ("copyPolicy", "run"): lambda its: {"target": its.tenant},
+    ("restore", "create"): BODIES["RestoreRequest"],
+    ("restore", "cleanUp"): lambda its: {"target": its.copy},
     ("failover", "create"): BODIES["FailoverRequest"],
     **dict.fromkeys((("failover", one) for one in ("cancel", "resume")), lambda its: {"target": its.failover}),
     ("protectedItem", "create"): lambda its: {"vaultId": its.vault, **BODIES["ProtectManyRequest"](its)},
@@ -299,22 +435,25 @@ MESSAGES: dict[tuple[str, str], Members] = {
     **dict.fromkeys((("virtualMachine", one) for one in ("start", "restart")), lambda its: {"target": its.machine}),
     ("virtualMachine", "shutDown"): lambda its: {"target": its.machine, "state": "stopped"},
     **dict.fromkeys((("virtualMachine", one) for one in ("cancel", "retry")), lambda its: {"target": its.copy}),
+    ("virtualMachine", "create"): lambda its: {"name": "a", "service": OWN_SERVICE, "size": "Small", "osDisk": {"existing": its.disk}},
+    ("virtualMachine", "createService"): lambda its: {"name": "a-service", "subscriptionId": its.subscription},
+    ("virtualMachine", "createImage"): lambda its: {"name": "i", "osType": "Windows", "service": OWN_SERVICE, "source": {"id": its.disk}},
+    ("virtualMachine", "delete"): lambda its: {"target": its.machine, "deleteDisks": "all"},
+    ("virtualMachine", "update"): lambda its: {"target": its.machine, "tags": {"mine": "yes"}},
+    ("virtualMachine", "capture"): lambda its: {"target": its.machine, "imageName": "i", "after": "delete", "prepared": True},
+    ("virtualMachine", "addDataDisk"): lambda its: {"target": its.machine, "sizeGB": 1},
+    ("virtualMachine", "modifyDataDisk"): lambda its: {"target": its.machine, "lun": 0, "caching": "None"},
+    ("virtualMachine", "removeDataDisk"): lambda its: {"target": its.machine, "lun": 0},
+    ("virtualMachine", "addPort"): lambda its: {"target": its.machine, **BODIES["Port"](its)},
+    ("virtualMachine", "removePort"): lambda its: {"target": its.machine, "port": "ssh"},
+    ("virtualMachine", "deleteImage"): lambda its: {"target": its.resource("Microsoft.Compute/images", "golden")},
+    ("virtualMachine", "deleteDisk"): lambda its: {"target": its.disk},
 }
 """The members of each operation's message, with the ids of a tenant's things."""
 BY_NAME: dict[str, str] = {
     "dataCenter": "an order number lies within the tenant that a message names, and the rest of it is the tenant's own"
 }
 """Kinds whose messages name nothing by an id that could be another's, with the reason."""
-
-
-NOT_WALKED = {
-    ("virtualMachine", one)
-    for one in (
-        *("create", "delete", "update", "capture", "addDataDisk", "modifyDataDisk", "removeDataDisk", "addPort", "removePort"),
-        *("createService", "createImage", "deleteImage", "deleteDisk"),
-    )
-}
-"""Operations whose messages are not walked yet: their bodies name several things each. Over HTTP they are tried above, by the path."""
 
 
 def of_queues() -> list[tuple[str, str, str]]:
@@ -324,15 +463,13 @@ def of_queues() -> list[tuple[str, str, str]]:
 
 def without_a_row(messages: Iterable[tuple[str, str, str]]) -> list[tuple[str, str]]:
     """Return the operations of queues that have no row here."""
-    return [
-        (kind, operation) for _, kind, operation in messages if (kind, operation) not in {*MESSAGES, *NOT_WALKED} and kind not in BY_NAME
-    ]
+    return [(kind, operation) for _, kind, operation in messages if (kind, operation) not in MESSAGES and kind not in BY_NAME]
 
 
 def test_every_operation_of_every_queue_has_a_row() -> None:
     messages = of_queues()
     assert without_a_row(messages) == []
-    assert {*MESSAGES, *NOT_WALKED} == {(kind, operation) for _, kind, operation in messages if kind not in BY_NAME}
+    assert set(MESSAGES) == {(kind, operation) for _, kind, operation in messages if kind not in BY_NAME}
     assert without_a_row([*messages, ("failover-requests", "failover", "planted")]) == [("failover", "planted")]
 
 
@@ -348,7 +485,7 @@ def test_a_message_of_one_tenant_about_anothers_things_is_rejected_as_about_what
     before = len(stack.control("GET", "effects")["value"])
     sent: list[tuple[str, str, str]] = []
     for queue, kind, operation in of_queues():
-        if kind in BY_NAME or (kind, operation) in NOT_WALKED:
+        if kind in BY_NAME:
             continue
         forms = ["event", "plain"] if assembled().dispatches[queue].default_kind == kind else ["event"]
         for form in forms:
@@ -360,7 +497,11 @@ def test_a_message_of_one_tenant_about_anothers_things_is_rejected_as_about_what
         reasons = [found[one]["reason"] for one in (of_theirs, of_none)]
         assert [reason["code"] for reason in reasons] == ["NotFound", "NotFound"], (what, reasons)
         assert reasons[0]["target"] == reasons[1]["target"], (what, reasons)
-        shown = (theirs.blanked(reasons[0]["message"]), never.blanked(reasons[1]["message"]))
+        kind, operation = what.partition(" ")[2].split(".")
+        shown = [
+            its.blanked(reason["message"], *long_texts(MESSAGES[kind, operation](its)))
+            for its, reason in zip((theirs, never), reasons, strict=True)
+        ]
         assert shown[0] == shown[1], what
     assert len(stack.control("GET", "effects")["value"]) == before
 

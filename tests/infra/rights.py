@@ -41,6 +41,11 @@ def _in_subscription(params: Mapping[str, Any]) -> list[Grant]:
         _grant(known(item["body"])["properties"], subscription, roles) for item in deployed if item["type"].endswith("roleAssignments")
     ]
     for module in deployed_modules(dumped):
+        if module["symbol"] == "mayRestore":
+            inner = dump(INFRA / "modules" / "group-rights.bicep", module["params"])
+            (item,) = inner["resources"]
+            found.append(_grant(known(item["body"])["properties"], f"{subscription}/resourceGroups/{module['item']}", roles))
+            continue
         vault = module["item"]
         scope = f"{subscription}/resourceGroups/{vault['resourceGroup']}/providers/Microsoft.RecoveryServices/vaults/{vault['name']}"
         inner = dump(INFRA / "modules" / "vault-rights.bicep", module["params"])
@@ -98,6 +103,9 @@ def role_assignments(estate: Mapping[str, Any], app: str) -> list[dict[str, Any]
             "subscriptionId": subscription["id"],
             "copies": True,
             "machines": True,
+            "restores": [
+                group["id"].rpartition("/")[2] for group in estate["resourceGroups"] if f"/{subscription['id']}/" in group["id"]
+            ],
             "vaults": [{"resourceGroup": vault[4], "name": vault[8]} for vault in vaults if vault[2] == subscription["id"]],
         }
         for subscription in estate["subscriptions"]

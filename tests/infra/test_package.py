@@ -43,7 +43,8 @@ def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Unpacked]:
     subprocess.run([base or sys.executable, "-m", "venv", str(folder / "venv")], check=True)
     python = folder / "venv" / "bin" / "python"
     wanted = ["-r", str(folder / "app" / "requirements.txt"), *([_RUNTIME] if base else [])]
-    installed = subprocess.run([str(python), "-m", "pip", "install", "--quiet", *wanted], capture_output=True, text=True, check=False)
+    install = [str(python), "-m", "pip", "install", "--quiet", "--no-compile", *wanted]
+    installed = subprocess.run(install, capture_output=True, text=True, check=False)
     assert installed.returncode == 0, installed.stderr[-3000:]
     yield Unpacked(folder / "app", archive, python, newest=base is not None)
     shutil.rmtree(folder, ignore_errors=True)
@@ -85,15 +86,8 @@ def test_the_package_is_indexed_to_exactly_the_functions_of_the_app(unpacked: Un
 
 
 @pytest.mark.slow
-def test_a_cold_start_is_short(unpacked: Unpacked, capsys: pytest.CaptureFixture[str]) -> None:
-    code = "import time; begun = time.perf_counter(); import function_app; print(time.perf_counter() - begun)"
-    _run(unpacked, "-c", code)  # compiles, once
-    seconds = min(float(_run(unpacked, "-c", code)) for _ in range(3))
-    with capsys.disabled():
-        size = unpacked.archive.stat().st_size / 1024
-        print(f"\nthe package: {size:.0f} KiB; imported in {seconds * 1000:.0f} ms, from files that are compiled")
-    assert size < 2048
-    assert seconds < 3  # some 0.4 s where nothing else runs
+def test_the_package_is_small(unpacked: Unpacked) -> None:
+    assert unpacked.archive.stat().st_size < 2 * 1024 * 1024, "an instance fetches it before its first answer"
 
 
 def _run(unpacked: Unpacked, *arguments: str) -> str:

@@ -101,27 +101,17 @@ def test_a_copy_is_refused_where_an_action_is_missing(narrow: Running, caller: C
 
 LINKED_ACTIONS = frozenset(action for action in ROLES["tenant-machines"]["actions"] if action.endswith("/join/action"))
 """What is asked for of a resource that another one refers to: the simulated Azure counts no operation of them."""
-NOT_USED_YET = frozenset(
+WITH_OTHERS = frozenset(
     (
-        "Microsoft.Compute/disks/beginGetAccess/action",
-        "Microsoft.Compute/disks/endGetAccess/action",
-        "Microsoft.Compute/images/delete",
-        "Microsoft.Compute/images/read",
-        "Microsoft.Compute/images/write",
-        "Microsoft.Compute/virtualMachines/attachDetachDataDisks/action",
-        "Microsoft.Compute/virtualMachines/generalize/action",
         "Microsoft.Compute/virtualMachines/instanceView/read",
-        "Microsoft.Compute/virtualMachines/vmSizes/read",
-        "Microsoft.Network/networkInterfaces/delete",
-        "Microsoft.Network/networkSecurityGroups/securityRules/delete",
-        "Microsoft.Network/networkSecurityGroups/securityRules/read",
-        "Microsoft.Network/networkSecurityGroups/securityRules/write",
         "Microsoft.Resources/subscriptions/read",
-        "Microsoft.Resources/subscriptions/resourceGroups/write",
         "Microsoft.Storage/storageAccounts/read",
     )
 )
-"""What only services, images, capture, access to disks, ports of machines that exist, and tidying after a failure need."""
+"""What Azure may ask for with a machine's `$expand=instanceView`, for a subscription to be listed, and with the import of a blob; no
+operation of the simulated Azure is counted for them."""
+NOT_USED_YET = frozenset({"Microsoft.Compute/disks/beginGetAccess/action", "Microsoft.Compute/disks/endGetAccess/action"})
+"""What only access to disks needs."""
 
 
 INVENTORY = ("fabrics", "clouds", "recovery-services-providers", "protected-items", "protectable-items", "jobs", "recovery-plans",
@@ -209,20 +199,45 @@ def test_machines_need_no_more_than_their_role(narrow: Running) -> None:
         "ports": [{"name": "ssh", "protocol": "tcp", "port": 59919, "localPort": 22}],
         "subnetId": f"{network}/subnets/default",
     }
-    machines = "/tenants/contoso/virtual-machines"
-    journey: list[tuple[str, dict[str, object]]] = [
-        (machines, body),
-        (f"{machines}/rights01/restart", {}),
-        (f"{machines}/rights01/shut-down", {"state": "stopped"}),
-        (f"{machines}/rights01/shut-down", {"state": "deallocated"}),
-        (f"{machines}/rights01/start", {}),
-    ]
-    for path, asked in journey:
-        run_machine(narrow, contoso, "POST", path, asked)
-    assert contoso.get(f"{machines}/rights01").status == contoso.get(machines).status == 200
-    run_machine(narrow, contoso, "DELETE", f"{machines}/rights01", {"confirm": "rights01", "deleteDisks": "all"})
-    assert refused(narrow) == []
-    assert set(unused(narrow, "tenant-machines")) - LINKED_ACTIONS <= NOT_USED_YET
+    tenant, machines, one = "/tenants/contoso", "/tenants/contoso/virtual-machines", "/tenants/contoso/virtual-machines/rights01"
+    blobs = next(each for each in narrow.control("GET", "estate")["storageAccounts"] if each["id"].endswith("/contosoblobs"))
+    source = {"blobUri": blobs["blobs"][0]["uri"], "storageAccountId": blobs["id"]}
+    journey: list[tuple[str, str, dict[str, object]]] = [
+        ("POST", f"{tenant}/services", {"name": "rightsService"}),
+        ("POST", machines, body),
+        ("POST", f"{one}/restart", {}),
+        ("POST", f"{one}/data-disks", {"lun": 3, "source": source}),
+        ("PATCH", f"{one}/data-disks/3", {"caching": "ReadOnly", "acceptInterruption": True}),
+        ("DELETE", f"{one}/data-disks/3", {"deleteDisk": False}),
+        ("POST", f"{one}/ports", {"name": "web", "protocol": "tcp", "port": 59920, "localPort": 443}),
+        ("DELETE", f"{one}/ports/web", {}),
+        ("PATCH", one, {"size": "Medium", "acceptInterruption": True, "acceptDeallocation": True}),
+        ("POST", f"{one}/shut-down", {"state": "stopped"}),
+        ("POST", f"{one}/start", {}),
+        ("POST", f"{one}/shut-down", {"state": "deallocated"}),
+        ("POST", f"{one}/capture", {
+            "imageName": "rights", "after": "delete", "prepared": True, "confirm": "rights01", "deleteDisks": "os",
+        }),
+        ("DELETE", f"{tenant}/images/rights", {"confirm": "rights"}),
+    ]  # fmt: skip
+    for method, path, asked in journey:
+        run_machine(narrow, contoso, method, path, asked)
+        if asked is body:
+            assert contoso.get(one).status == contoso.get(machines).status == contoso.get(f"{tenant}/images").status == 200
+    for disk in contoso.get(f"{tenant}/disks", state="Unattached").body["value"]:
+        run_machine(narrow, contoso, "DELETE", f"{tenant}/disks/{disk['name']}", {"confirm": disk["name"]})
+    canceled = contoso.post(machines, {**body, "name": "rights02"}).headers["operation-location"]
+    for _ in range(30):  # until its adapter is made
+        if any("/rights02-nic-" in each["id"] for each in narrow.control("GET", "estate")["networkInterfaces"]):
+            break
+        narrow.advance("PT1S")
+    narrow.advance("PT3S")
+    assert contoso.post(f"/operations/{canceled.rpartition('/')[2]}/cancel").status == 202
+    ended = narrow.until_ended(contoso, canceled, step="PT1M").body
+    assert (ended["status"], ended["result"]["left"]) == ("Canceled", [])
+    # a rule that is still being made is deleted at a later attempt
+    assert [row for row in refused(narrow) if row["operation"] != "InboundNatRules_Delete"] == []
+    assert set(unused(narrow, "tenant-machines")) - LINKED_ACTIONS - WITH_OTHERS == NOT_USED_YET
 
 
 def run_machine(stack: Running, caller: Caller, method: str, path: str, body: dict[str, object]) -> None:

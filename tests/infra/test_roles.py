@@ -21,7 +21,15 @@ LINKED = frozenset(
         "virtualnetworks/subnets",
     )
 )
-TARGETS = [{"subscriptionId": SUBSCRIPTION, "copies": True, "machines": True, "vaults": [{"resourceGroup": "recovery", "name": "vault"}]}]
+TARGETS = [
+    {
+        "subscriptionId": SUBSCRIPTION,
+        "copies": True,
+        "machines": True,
+        "restores": ["recovery"],
+        "vaults": [{"resourceGroup": "recovery", "name": "vault"}],
+    }
+]
 #: Built-in roles, and where each may be assigned: nothing of ours, and nothing at a resource group or above.
 BUILT_IN = {
     "b7e6dc6d-f1e8-4753-8033-0f276bb0955b": "account",  # Storage Blob Data Owner
@@ -32,6 +40,7 @@ BUILT_IN = {
     "8a0f0c08-91a1-4084-bc3d-661d67233fed": "outcomes",  # Storage Queue Data Message Processor
     "b86a8fe4-44ce-4948-aee5-eccb2c155cd7": "vault",  # Key Vault Secrets Officer: the app's own key vault
 }
+_RESTORES = {"restores": 0, "restore-sizes": 0}
 OF_THREE = {"76199698-9eea-4c19-bc75-cec21354c6b6": "registry"}  # Storage Table Data Reader: two of three apps read the registry
 
 
@@ -49,14 +58,14 @@ def test_a_role_names_each_of_its_actions_in_full(role: str) -> None:
 @pytest.mark.parametrize(
     ("apps", "owners"),
     [
-        ("one", {"copies": 0, "failovers": 0, "failover-networks": 0, "tenants": 0, "tenant-places": 0, "tenant-machines": 0}),
-        ("three", {"copies": 0, "failovers": 1, "failover-networks": 1, "tenants": 2, "tenant-places": 2, "tenant-machines": 2}),
+        ("one", {"copies": 0, "failovers": 0, "failover-networks": 0, "tenants": 0, "tenant-places": 0, "tenant-machines": 0, **_RESTORES}),
+        ("three", {"copies": 0, "failovers": 1, "failover-networks": 1, "tenants": 2, "tenant-places": 2, "tenant-machines": 2, **_RESTORES}),
     ],
 )
 def test_each_identity_has_its_roles_where_it_needs_them_and_no_other(apps: str, owners: dict[str, int]) -> None:
     tool()
     subscription = f"/subscriptions/{SUBSCRIPTION}"
-    scopes = {"failovers": VAULT, "tenants": VAULT}
+    scopes = {"failovers": VAULT, "tenants": VAULT, "restores": f"{subscription}/resourceGroups/recovery"}
     wanted = {(owners[name], scopes.get(name, subscription).lower(), tuple(role["actions"])) for name, role in ROLES.items()}
     assert {(grant.app, grant.scope.lower(), grant.actions) for grant in grants(TARGETS, apps=apps)} == wanted
 
@@ -66,6 +75,15 @@ def test_a_subscription_without_machines_gives_no_right_to_change_any() -> None:
     for machines in ({}, {"machines": False}):
         targets = [{"subscriptionId": SUBSCRIPTION, "copies": True, "vaults": [], **machines}]
         assert not [grant for grant in grants(targets) if "Microsoft.Compute/virtualMachines/write" in grant.actions]
+
+
+def test_restores_have_rights_in_the_named_groups_only() -> None:
+    tool()
+    without = [{"subscriptionId": SUBSCRIPTION, "copies": True, "vaults": []}]
+    assert not [grant for grant in grants(without) if "Microsoft.Compute/disks/write" in grant.actions]
+    named = [{**without[0], "restores": ["one", "two"]}]
+    scopes = {grant.scope.rpartition("/")[2] for grant in grants(named) if "Microsoft.Compute/disks/write" in grant.actions}
+    assert scopes == {"one", "two"}
 
 
 def test_a_subscription_without_copies_or_without_a_vault_gives_no_such_right() -> None:
@@ -87,7 +105,7 @@ def test_built_in_roles_are_assigned_at_single_resources_only(apps: str) -> None
     for item in assignments:
         role = re.search(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", str(item.properties["roleDefinitionId"]))
         if role is None:
-            assert item.file in {"target-subscription.bicep", "vault-rights.bicep"}
+            assert item.file in {"target-subscription.bicep", "vault-rights.bicep", "group-rights.bicep"}
             continue
         seen.add(role[0])
         assert item.scope == expected[role[0]]

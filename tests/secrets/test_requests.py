@@ -11,6 +11,7 @@ from shared.errors import ErrorCode, Refused
 from shared.secrets.places import field_of, name_of, with_references
 from shared.secrets.requests import SecretInput, refuse_plain, separate
 from shared.values.hidden import Hidden
+from shared.values.sent import SentBody
 from shared.web.documents import parse
 
 REFERENCE = "https://contoso.vault.azure.net/secrets/admin"
@@ -40,8 +41,8 @@ def _read(document: dict[str, Any]) -> Order:
 
 def test_plain_secrets_are_taken_out_and_references_stay() -> None:
     document = {"name": "x", "users": [{"signInPassword": {"value": "s3cret!"}}], "token": {"keyVaultSecretId": REFERENCE}}
-    separated = separate(_read(document), document)
-    assert separated.body == {"name": "x", "users": [{"signInPassword": {}}], "token": {"keyVaultSecretId": REFERENCE}}
+    separated = separate(_read(document), SentBody(document))
+    assert separated.body.members == {"name": "x", "users": [{"signInPassword": {}}], "token": {"keyVaultSecretId": REFERENCE}}
     assert separated.secrets == {("users", 0, "signInPassword"): Hidden("s3cret!")}
     assert separated.references == {("token",): REFERENCE}
     assert document["users"] == [{"signInPassword": {"value": "s3cret!"}}], "the document stays as it is"
@@ -49,10 +50,10 @@ def test_plain_secrets_are_taken_out_and_references_stay() -> None:
 
 def test_references_take_the_places_of_plain_secrets() -> None:
     document = {"name": "x", "users": [{"signInPassword": {"value": "s3cret!"}}]}
-    separated = separate(_read(document), document)
+    separated = separate(_read(document), SentBody(document))
     places = separated.below("body")
-    filled = with_references({"action": "create", "body": separated.body}, dict.fromkeys(places, REFERENCE))
-    assert filled["body"]["users"] == [{"signInPassword": {"keyVaultSecretId": REFERENCE}}]
+    filled = with_references(SentBody({"action": "create", "body": separated.body.members}), dict.fromkeys(places, REFERENCE)).members
+    assert filled["body"] == {"name": "x", "users": [{"signInPassword": {"keyVaultSecretId": REFERENCE}}]}
     assert [(name_of(place), field_of(place)) for place in places] == [("body.users[0].signInPassword", "users[0].signInPassword")]
 
 
@@ -82,6 +83,6 @@ def test_a_model_shows_no_secret() -> None:
 def test_a_message_may_not_carry_one() -> None:
     document = {"name": "x", "token": {"value": "s3cret!"}}
     with pytest.raises(Refused) as refused:
-        refuse_plain(separate(_read(document), document))
+        refuse_plain(separate(_read(document), SentBody(document)))
     assert (refused.value.code, refused.value.problem.target) == (ErrorCode.SECRET_IN_MESSAGE, "token")
-    refuse_plain(separate(_read({"name": "x"}), {"name": "x"}))
+    refuse_plain(separate(_read({"name": "x"}), SentBody({"name": "x"})))

@@ -1,10 +1,12 @@
 """The classic sample through this API: service, machine, deployment by slot, shut-down, capture, and everything removed."""
 
+import json
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from tests.support.secrets import OWN
 from tests.virtual_machines.kit import Json, Machines, in_group, run
 from tests.virtual_machines.test_creation import KINDS, LINUX, SAMPLE, networks
 from tests.virtual_machines.test_power_actions import with_power
@@ -56,6 +58,37 @@ def test_the_classic_sample(tmp_path: Path) -> None:
     run(test, tmp_path / "log", plan)
 
 
+def test_the_classic_sample_by_messages_alone(tmp_path: Path) -> None:
+    """Each message waits for the event of the one before; a later one names what an earlier one made by that one's id."""
+
+    async def test(azure: Machines) -> None:
+        before = {kind: len(azure.estate().get(kind, [])) for kind in (*KINDS, "images", "resourceGroups")}
+        azure.app.vaults.add(f"{OWN}/secrets/incoming-1", "myAdminPwd1", {"tenant": "contoso"})
+        machine = {**SAMPLE, "service": SERVICE, "adminPassword": {"keyVaultSecretId": f"{OWN}/secrets/incoming-1"}}
+        for action, body in (
+            ("createService", {"name": SERVICE}),
+            ("create", machine),
+            ("shutDown", {"target": "m-create", "state": "deallocated"}),
+            ("capture", {"target": "sampleRole", "imageName": "golden", "after": "delete", "prepared": True, "deleteDisks": "all"}),
+            ("deleteImage", {"target": "m-capture"}),
+        ):
+            await azure.send({"id": f"m-{action}", "tenant": "contoso", "operation": f"virtualMachine.{action}", **body})
+            newest = (await azure.call("GET", "/operations?kind=virtualMachine")).body["value"][0]
+            assert newest["action"] == action
+            ended = await azure.ended(newest["id"])
+            assert ended["status"] == "Succeeded", ended
+        rejected = (await azure.call("GET", "/rejected-messages", tenant="provider", roles=("Admin",))).body["value"]
+        assert rejected == []
+        estate = azure.estate()
+        assert {kind: len(estate.get(kind, [])) for kind in before} == {**before, "resourceGroups": before["resourceGroups"] + 1}
+        events = [json.loads(text) for text in azure.app.storage.queues.messages["outcomes"]]
+        assert [one["data"]["action"] for one in events if one["type"].endswith(".succeeded")] == [
+            "createService", "create", "shutDown", "capture", "deleteImage",
+        ]  # fmt: skip
+
+    run(test, tmp_path / "log", plan)
+
+
 @pytest.mark.parametrize(("members", "changed", "code", "target"), [
     ({"powerState": "running"}, {}, "NotStopped", "powerState"),
     ({"powerState": "stopped", "securityType": "TrustedLaunch"}, {}, "CaptureNotSupported", "contoso-web01"),
@@ -63,7 +96,7 @@ def test_the_classic_sample(tmp_path: Path) -> None:
     ({"powerState": "stopped"}, {"prepared": False}, "InvalidRequest", "prepared"),
     ({"powerState": "stopped", "scaleSet": "Flexible"}, {}, "ManagedElsewhere", "contoso-web01"),
 ])  # fmt: skip
-def test_CaptureRoleInstance_is_refused(tmp_path: Path, members: Json, changed: Json, code: str, target: str) -> None:  # noqa: N802
+def test_CaptureRoleInstance_is_refused(tmp_path: Path, members: Json, changed: Json, code: str, target: str) -> None:
     async def test(azure: Machines) -> None:
         body = {"imageName": "golden", "after": "delete", "prepared": True, "confirm": "contoso-web01", **changed}
         answer = await azure.call("POST", f"/tenants/contoso{VM}/capture", body)
@@ -85,7 +118,7 @@ def test_a_failed_image_leaves_the_machine_and_no_image(tmp_path: Path) -> None:
     run(test, tmp_path / "log", with_power(powerState="deallocated"))
 
 
-def test_CreateOSImage_of_a_disk(tmp_path: Path) -> None:  # noqa: N802  # the operation's name
+def test_CreateOSImage_of_a_disk(tmp_path: Path) -> None:
     async def test(azure: Machines) -> None:
         disk = (await azure.of(VM)).body["osDisk"]["id"]
         body = {"name": "golden", "source": {"id": disk}, "osType": "Windows", "service": "contoso-production", "category": "mine"}

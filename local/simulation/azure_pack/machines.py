@@ -40,11 +40,23 @@ def parts(machine: Json) -> dict[str, list[Json]]:
     stamp = machine["StampId"]
     names = machine.get("_networks") or [None] * int(machine.get("_adapters", 1))
     adapters = [
-        {"ID": derived("adapter", machine["ID"], str(number)), "StampId": stamp, "Name": f"Adapter {number}", "VMNetworkName": name}
+        {
+            "ID": derived("adapter", machine["ID"], str(number)),
+            "StampId": stamp,
+            "Name": f"Adapter {number}",
+            "VMNetworkName": name,
+            "IPv4Addresses": [_address(machine, number)],
+        }
         for number, name in enumerate(names, 1)
     ]
     disk = {"ID": derived("disk drive", machine["ID"]), "StampId": stamp, "Name": "Disk 1", "LUN": 0}
     return {"VirtualNetworkAdapters": adapters, "VirtualDiskDrives": [disk]}
+
+
+def _address(machine: Json, adapter: int) -> str:
+    """Return the address of an adapter, the same each time."""
+    number = int(machine["ID"].replace("-", ""), 16)
+    return f"10.{adapter}.{number % 251}.{number // 251 % 250 + 2}"
 
 
 def create(call: PackCall, subscription: Json | None) -> Begun:

@@ -170,6 +170,7 @@ def _machine(role: Json, subscription: Json, stamp: str, number: int) -> Json:
         "Memory": "1024",
         "TotalSize": str(20 << 30),
         "Owner": {"UserName": user, "RoleName": f"{user}_{id_}", "RoleID": id_},
+        "CloudVMRoleName": role["Name"],
         "_role": role["id"],
         "_integration": True,
     }

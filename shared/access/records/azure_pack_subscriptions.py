@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 
 TABLE: Final = "azurePackSubscriptions"
+_TRIES: Final = 10
+_TEXTS: Final = ("id", "installation", "tenant", "name", "access", "orderedAs", "thumbprint", "notAfter", "secret", "endpoint")
 
 
 class Access(StrEnum):
@@ -27,8 +29,21 @@ class Access(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class ImportedCertificate:
+    """The certificate of an imported subscription: `endpoint` is the tenant public API, `not_after` text, `secret` in Key Vault."""
+
+    thumbprint: str
+    not_after: str
+    secret: str
+    endpoint: str
+
+
+@dataclass(frozen=True, slots=True)
 class MappedSubscription:
-    """A subscription of an installation that is a tenant's; `data_center` is None where it was imported."""
+    """A subscription of an installation that is a tenant's; `data_center` is None where it was imported.
+
+    `closed`: its data center is being suspended, resumed or deleted, or is suspended: nothing of it may be changed by its tenant.
+    """
 
     id: str
     installation: str
@@ -36,6 +51,8 @@ class MappedSubscription:
     name: str
     access: Access
     data_center: str | None = None
+    certificate: ImportedCertificate | None = None
+    closed: bool = False
 
 
 class AzurePackSubscriptions:
@@ -55,6 +72,7 @@ class AzurePackSubscriptions:
         entity: dict[str, Any] = {
             "PartitionKey": partition, "RowKey": row, "v": 1, "id": mapped.id.lower(), "installation": mapped.installation,
             "tenant": mapped.tenant, "name": mapped.name, "access": str(mapped.access), "orderedAs": mapped.data_center or "",
+            **_certificate_members(mapped.certificate),
         }  # fmt: skip
         await self._table.upsert(
             {"PartitionKey": f"tenant|{short_hash(mapped.tenant)}", "RowKey": f"{partition}|{row}", "v": 1, **_names(entity)}
@@ -66,6 +84,36 @@ class AzurePackSubscriptions:
         except Conflict:
             return await self.get(mapped.installation, mapped.id) or mapped
         return mapped
+
+    async def give_certificate(self, mapped: MappedSubscription, certificate: ImportedCertificate) -> MappedSubscription | None:
+        """Let a tenant's subscription be reached with a certificate, and return the row as it was before; None where it is not there."""
+        changes = {"access": str(Access.CERTIFICATE), **_certificate_members(certificate)}
+        return await self._change(mapped.installation, mapped.id, mapped.tenant, changes)
+
+    async def close(self, installation: str, subscription: str, tenant: str) -> None:
+        """Note that nothing of a subscription may be changed by its tenant."""
+        await self._change(installation, subscription, tenant, {"closed": True})
+
+    async def open(self, installation: str, subscription: str, tenant: str) -> None:
+        """Note that a subscription may be changed by its tenant again."""
+        await self._change(installation, subscription, tenant, {"closed": False})
+
+    async def _change(self, installation: str, subscription: str, tenant: str, changes: dict[str, Any]) -> MappedSubscription | None:
+        from shared.storage.tables import Conflict
+
+        partition, row = _key(installation, subscription)
+        for _ in range(_TRIES):
+            found = await self._table.get(partition, row)
+            if found is None or found.entity["tenant"] != tenant:
+                return None
+            if all(found.entity.get(name) == value for name, value in changes.items()):
+                return _read(found)
+            try:
+                await self._table.merge({"PartitionKey": partition, "RowKey": row, **changes}, found.etag)
+            except Conflict:
+                continue
+            return _read(found)
+        raise Conflict
 
     async def remove(self, installation: str, subscription: str, tenant: str) -> None:
         """Remove a tenant's row; one that is gone or another's is left."""
@@ -82,6 +130,12 @@ class AzurePackSubscriptions:
             mapped = await self.get(str(found.entity["installation"]), str(found.entity["id"]))
             if mapped is not None and mapped.tenant == tenant:
                 yield mapped
+
+    async def of_installation(self, installation: str) -> AsyncIterator[MappedSubscription]:
+        """Return the subscriptions of an installation that have an owner."""
+        filters, parameters = "PartitionKey eq @partition", {"partition": _key(installation, "")[0]}
+        async for found in self._table.range(filters, parameters=parameters):
+            yield _read(found)
 
     async def any_of_tenant(self, tenant: str) -> bool:
         """Return whether a tenant has a subscription."""
@@ -105,8 +159,21 @@ def _key(installation: str, subscription: str) -> tuple[str, str]:
     return f"installation|{installation}", subscription.lower()
 
 
+def _certificate_members(certificate: ImportedCertificate | None) -> dict[str, Any]:
+    if certificate is None:
+        return {}
+    return {
+        "thumbprint": certificate.thumbprint, "notAfter": certificate.not_after, "secret": certificate.secret,
+        "endpoint": certificate.endpoint,
+    }  # fmt: skip
+
+
 def _read(found: "Found") -> MappedSubscription:
-    text = {name: str(found.entity.get(name) or "") for name in ("id", "installation", "tenant", "name", "access", "orderedAs")}
+    text = {name: str(found.entity.get(name) or "") for name in _TEXTS}
+    certificate = None
+    if text["secret"]:
+        certificate = ImportedCertificate(text["thumbprint"], text["notAfter"], text["secret"], text["endpoint"])
     return MappedSubscription(
-        text["id"], text["installation"], text["tenant"], text["name"], Access(text["access"]), text["orderedAs"] or None
-    )
+        text["id"], text["installation"], text["tenant"], text["name"], Access(text["access"]), text["orderedAs"] or None, certificate,
+        closed=bool(found.entity.get("closed")),
+    )  # fmt: skip

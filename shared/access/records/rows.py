@@ -54,11 +54,11 @@ class TenantRows:
             raise _unreadable(name, error) from error
         return record_of(found) if found is not None and found.document.name == name else None
 
-    async def insert(self, tenant: Tenant, columns: Mapping[str, object]) -> TenantRecord:
+    async def insert(self, tenant: Tenant, columns: Mapping[str, str | int]) -> TenantRecord:
         """Write a new tenant; raises `Conflict` where the name is there."""
         return record_of(await self._documents.insert(PARTITION, tenant.name, tenant, columns))
 
-    async def replace(self, record: TenantRecord, tenant: Tenant, columns: Mapping[str, object]) -> TenantRecord:
+    async def replace(self, record: TenantRecord, tenant: Tenant, columns: Mapping[str, str | int]) -> TenantRecord:
         """Write a tenant over the one that was read; raises `Conflict` where that has changed."""
         return record_of(await self._documents.replace(record.stored, tenant, columns))
 

@@ -47,7 +47,7 @@ class DiskDrive(Entity):
 
 
 class Machine(Entity):
-    """A virtual machine; memory in MB, `total_size` in bytes."""
+    """A virtual machine; memory in MB, `total_size` in bytes. `role` is the VM role that it belongs to (inferred: the member's name)."""
 
     status_string: str | None = None
     cloud_id: UUID | None = None
@@ -60,6 +60,7 @@ class Machine(Entity):
     tag: str | None = None
     cost_center: str | None = None
     owner: Owner | None = None
+    role: str | None = Field(default=None, alias="CloudVMRoleName")
     added_time: Moment | None = None
     modified_time: Moment | None = None
     most_recent_task: UUID | None = Field(default=None, alias="MostRecentTaskId")

@@ -14,6 +14,8 @@ from shared.operations.running.workflow import Step
 T = TypeVar("T")
 SUPERSEDED_BY = "supersededBy"
 """The member of an input that names the newer copy."""
+ABANDONED_BY = "abandonedBy"
+"""The member of an input that names the deletion."""
 
 
 class CopyClaim:
@@ -75,9 +77,16 @@ class CopyClaim:
 
     def take_superseding(self) -> str | None:
         """Return the newer copy that takes the place of this one, once, None where there is none; the next write removes it."""
+        return self._take(SUPERSEDED_BY)
+
+    def take_abandonment(self) -> str | None:
+        """Return the deletion that ends this copy while Azure makes it, once, None where there is none; the next write removes it."""
+        return self._take(ABANDONED_BY)
+
+    def _take(self, member: str) -> str | None:
         given = self._claim.take_input()
-        newer = given.get(SUPERSEDED_BY) if given is not None else None
-        return newer if isinstance(newer, str) else None
+        other = given.get(member) if given is not None else None
+        return other if isinstance(other, str) else None
 
     def filter_by(self, name: str, value: str) -> None:
         """Set the value by which lists filter."""

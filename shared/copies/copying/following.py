@@ -23,6 +23,9 @@ from shared.operations.model.rows import Active
 from shared.operations.running.outcomes import Checked, Follow, Unread
 from shared.values.absence import BETWEEN_LOOKS, not_shown
 
+COPYING = "copying"
+"""The step of a copy that Azure makes."""
+
 
 def group_of(subscription_id: str) -> str:
     """Return the name by which checks of a subscription are batched, and of the budget that they use."""
@@ -37,7 +40,7 @@ def begin(copy: CopyClaim, started: Point) -> Follow:
     target = detail.target or DetailOfTarget(region=copy.request.target.region)
     detail.target = target.model_copy(update={"restore_point_id": started.id})
     detail.started_at = at
-    return Follow(next_check(at, at, 0, _expected(state)), group_of(copy.target.subscription_id), step="copying")
+    return Follow(next_check(at, at, 0, _expected(state)), group_of(copy.target.subscription_id), step=COPYING)
 
 
 async def check(gateway: RestorePointGateway, clock: Clock, rows: Sequence[Active]) -> Mapping[str, Checked | Unread]:

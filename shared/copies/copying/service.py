@@ -14,6 +14,7 @@ from shared.copies.copying.rules.failures import azure_problem
 from shared.copies.copying.rules.naming import chain_key
 from shared.copies.copying.state import CopyDetail
 from shared.copies.copying.workflow import chain_moved_on
+from shared.copies.facts import machine_of_point
 from shared.copies.gateway import RestorePointGateway
 from shared.copies.kinds import COPY
 from shared.copies.ledger import Ledger
@@ -85,23 +86,27 @@ class Copies:
         point, region = admission.source_id(start.request), start.request.target.region
         key = chain_key(*admission.collections(start.request))
         taken_at = seen.point.taken_at if seen is not None and seen.point is not None else None
+        vm = machine_of_point(seen.point) if seen is not None and seen.point is not None else None
 
         async def claim(operation: str) -> None:
-            await self.ledger.claim(point, region, operation, replaces=start.replaces)
-            await self._refuse_deleted(start.replaces)
+            await self.ledger.claim(point, region, operation, replaces=start.replaces, vm=vm)
+            await self._refuse_deleted(start.replaces, point)
             await self.chains.join(key, operation, taken_at, first=True)
 
         async def unclaim(operation: str) -> None:
             await self.chains.leave(await self.chains.read(key), operation, taken_at)
-            await self.ledger.unclaim(point, region, operation)
+            await self.ledger.unclaim(point, region, operation, vm)
 
         return await self.acceptance.accept(replace(new, data={**new.data, "chain": key}), claim=claim, unclaim=unclaim)
 
-    async def _refuse_deleted(self, replaces: str | None) -> None:
-        """Refuse with `ScopeBusy` a redo of a copy whose restore point is being deleted; the deletion looks for a redo in turn."""
-        held = await self.locks.holder([copy_lock(replaces)]) if replaces is not None else None
+    async def _refuse_deleted(self, replaces: str | None, point: ResourceId) -> None:
+        """Refuse with `ScopeBusy` a copy of a restore point that is being deleted, and a redo of a copy that is.
+
+        The deletion in turn looks for copies of it.
+        """
+        held = await self.locks.holder([point_lock(point), *([copy_lock(replaces)] if replaces is not None else [])])
         if held is not None:
-            message = f"Operation {held.owner} is deleting what the copy has left in Azure. Wait until it has ended."
+            message = f"Operation {held.owner} is deleting the restore point, or what the copy has left. Wait until it has ended."
             raise Refused(ErrorCode.SCOPE_BUSY, message, target=held.owner)
 
     async def _look(self, request: CopyRequest) -> admission.SourceSnapshot | None:
@@ -149,6 +154,11 @@ def copy_lock(copy: str) -> str:
     return f"copy|{copy}"
 
 
+def point_lock(point: ResourceId) -> str:
+    """Return the lock of a restore point of a VM, which its deletion holds."""
+    return f"point|{point.key}"
+
+
 def owned_ids(request: CopyRequest) -> tuple[ResourceId, ...]:
     """Return the ids of what a copy touches, all of which must be one tenant's: its source and its target collection."""
     return (admission.source_id(request), admission.collections(request)[1])
@@ -181,7 +191,7 @@ def _stored(sent: SentBody, origin: CopyOrigin | None) -> JsonObject:
 
 
 def _filters(request: CopyRequest, seen: admission.SourceSnapshot | None, origin: CopyOrigin | None) -> dict[str, str]:
-    filters = {"region": request.target.region}
+    filters = {"region": request.target.region, "usable": "false"}
     if origin is not None:
         filters |= {"policy": origin.policy.lower(), "run": origin.run}
     vm = request.source.virtual_machine_id

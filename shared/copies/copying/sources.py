@@ -1,6 +1,6 @@
 """The first steps of a copy: to have a source that can be copied, an existing restore point or one that is created of a VM."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from shared.arm.ids import ResourceId
@@ -27,9 +27,10 @@ from shared.copies.copying.rules.naming import chain_key, collection_tags, resto
 from shared.copies.copying.rules.waits import AzureWait
 from shared.copies.copying.state import DetailOfSource, DetailOfTarget
 from shared.copies.copying.turns import Superseding
-from shared.copies.facts import RestorePointFacts
+from shared.copies.facts import RestorePointFacts, machine_of_point
 from shared.copies.gateway import Point, RestorePointGateway
 from shared.copies.ledger import Ledger
+from shared.copies.points.records import MadePoint
 from shared.copies.provisioning import ProvisioningState
 from shared.errors import CallFailure, ErrorCode, FailureKind, Problem, Refused, azure_code
 from shared.operations.accepting.locks import Locks
@@ -64,7 +65,7 @@ class SourceSteps:
             copy.state.forget("absence")
             admission.refuse(copy.request, seen)
             if seen.point is not None:
-                await self._claim_copy(copy, ResourceId.parse(seen.point.id))
+                await self._claim_copy(copy, seen.point)
                 return await self._with_source(copy, seen.point)
         except CallFailure as failure:
             if failure.kind is FailureKind.NOT_FOUND:
@@ -74,9 +75,9 @@ class SourceSteps:
             return failed(refusal.problem)
         return Next("making")
 
-    async def _claim_copy(self, copy: CopyClaim, point: ResourceId) -> None:
-        region = copy.request.target.region
-        copy.state.failed_before = await self.ledger.claim(point, region, copy.id, replaces=copy.state.replaces)
+    async def _claim_copy(self, copy: CopyClaim, facts: RestorePointFacts) -> None:
+        point, region, vm = ResourceId.parse(facts.id), copy.request.target.region, machine_of_point(facts)
+        copy.state.failed_before = await self.ledger.claim(point, region, copy.id, replaces=copy.state.replaces, vm=vm)
 
     async def making(self, copy: CopyClaim) -> Outcome:
         """Create a restore point of the VM in its own collection, while the VM is locked for others."""
@@ -185,11 +186,30 @@ class SourceSteps:
         if facts.state is not ProvisioningState.SUCCEEDED:
             return await self._not_finished(copy, facts)
         copy.drop(_vm_lock(admission.source_id(copy.request)))
+        await self._record_point(copy, facts)
         try:
-            await self._claim_copy(copy, ResourceId.parse(facts.id))
+            await self._claim_copy(copy, facts)
         except Refused as refusal:
             return failed(refusal.problem)
         return await self._with_source(copy, facts)
+
+    async def _record_point(self, copy: CopyClaim, facts: RestorePointFacts) -> None:
+        """Record a restore point that is finished, so that retention knows it as one of the run; harmless to repeat."""
+        if facts.taken_at is None:
+            return
+        origin = copy.origin
+        made = MadePoint(
+            tenant=copy.tenant,
+            virtual_machine_id=str(admission.source_id(copy.request)),
+            vm_id=facts.vm_id or (origin.vm_id if origin is not None else ""),
+            point=ResourceId.parse(facts.id),
+            taken_at=facts.taken_at,
+            disks=frozenset(disk.lower() for disk in facts.captured_disks),
+            operation=copy.id,
+        )
+        if origin is not None:
+            made = replace(made, policy=origin.policy, policy_id=origin.policy_id, run=origin.run, operation="")
+        await self.ledger.points.record(made)
 
     async def _failed_point(self, copy: CopyClaim) -> Outcome:
         """Decide on a restore point that Azure could not make: once more, crash-consistent, where the policy asks for that."""

@@ -34,7 +34,7 @@ class CopyState(StoredView):
     the latest read, `progress_at` when it last rose. `not_now` counts refusals that may pass. `replaces` is the copy that this one redoes;
     `failed_before` is true where a failed copy of the same restore point may still be in the target region. `absence` is the series of
     looks that did not show the resource in question; `wait` is what is waited for in Azure. `falls_back` is true once a crash-consistent
-    restore point takes the place of one that failed because of the guest.
+    restore point takes the place of one that failed because of the guest. `abandoned_by` is the deletion that ends it.
     """
 
     chain: str | None = None
@@ -54,6 +54,7 @@ class CopyState(StoredView):
     absence: AbsenceJson = None
     wait: Waiting | None = None
     falls_back: bool = False
+    abandoned_by: str | None = None
 
 
 class _Part(BaseModel):
@@ -115,3 +116,4 @@ class CopyDetail(StoredView):
     superseded_by: str | None = None
     operations: dict[str, str] | None = None
     deletion: DetailOfDeletion | None = None
+    gone_at: StoredMoment | None = None

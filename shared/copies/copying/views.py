@@ -27,7 +27,7 @@ def copy_of(operation: Operation) -> Copy:
         status=operation.status,
         step=operation.step,
         percent_complete=100 if arrived else min(operation.percent_complete, 99),
-        usable=arrived and deletion is None,
+        usable=arrived and deletion is None and detail.gone_at is None,
         source=_source(request, detail.source or DetailOfSource(), origin),
         target=_target(request, detail.target or DetailOfTarget()),
         disks=tuple(CopiedDisk(id=disk.id, state=disk.state, percent_complete=disk.percent_complete) for disk in detail.disks or ()),

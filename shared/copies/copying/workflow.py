@@ -214,8 +214,8 @@ class CopySteps:
         return Effect(_START, send, look, f"the copy is named by the operation {copy.id}: a second PUT of it answers 409 Conflict")
 
     async def copying(self, copy: CopyClaim) -> Outcome:
-        """Leave the copy to the checks; a newer copy that would have taken its place came too late."""
-        copy.take_superseding()
+        """Leave the copy to the checks; a newer copy that would have taken its place came too late, a deletion that ends it did not."""
+        copy.state.abandoned_by = copy.take_abandonment() or copy.state.abandoned_by
         return Follow(self.clock.now(), following.group_of(copy.target.subscription_id))
 
     async def check(self, rows: Sequence[Active]) -> Mapping[str, Checked | Unread]:
@@ -225,6 +225,8 @@ class CopySteps:
     async def recording(self, copy: CopyClaim) -> Outcome:
         """Record the end: a usable copy in the ledger, a failed one with its reason."""
         copy.detail.checks = copy.state.checks
+        if copy.state.failure is not None and copy.state.abandoned_by is not None:
+            return failed(_abandoned(copy.state.abandoned_by))
         if copy.state.failure is not None:
             return failed(with_reason(copy.state.failure, await reason_in_operation(self.gateway, copy, _START)))
         region, now = copy.request.target.region, self.clock.now()
@@ -243,6 +245,7 @@ class CopySteps:
             )
         )
         copy.detail.usable = True
+        copy.filter_by("usable", "true")
         seconds = (now - (copy.state.started_at or now)).total_seconds()
         telemetry.record(Metric.COPY_DURATION, seconds, tenant=copy.tenant, region=region)
         return End(Status.SUCCEEDED)
@@ -266,7 +269,7 @@ def copy_workflow(steps: CopySteps) -> Workflow:
             "waiting": step(steps.waiting),
             "deletingFailed": step(steps.deleting_failed),
             "starting": step(steps.starting),
-            "copying": step(steps.copying),
+            following.COPYING: step(steps.copying),
             "recording": step(steps.recording),
         },
         check=steps.check,
@@ -294,6 +297,10 @@ def _superseded(copy: CopyClaim, newer: str) -> End:
     copy.detail.superseded_by = newer
     message = f"A newer restore point of the chain is copied by operation {newer} in place of this one, which had not started."
     return End(Status.CANCELED, Problem(ErrorCode.SUPERSEDED, message, newer))
+
+
+def _abandoned(deletion: str) -> Problem:
+    return Problem(ErrorCode.ABANDONED, f"The deletion {deletion} has deleted its restore point while Azure made it.", deletion)
 
 
 def _wrong_collection(found: Collection, source: ResourceId, target_region: str) -> Problem | None:

@@ -29,6 +29,11 @@ class DeletionClaim:
         return self._claim.id
 
     @property
+    def tenant(self) -> str:
+        """The tenant of the deletion."""
+        return self._claim.row.tenant
+
+    @property
     def actor(self) -> Actor:
         """Who asked for the deletion."""
         return self._claim.operation.actor

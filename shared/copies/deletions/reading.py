@@ -10,7 +10,7 @@ from enum import StrEnum
 
 from shared.arm.ids import ResourceId
 from shared.arm.reading import id_key
-from shared.copies.copying.rules.replication import ReplicationState, read_replication
+from shared.copies.copying.rules.replication import ReplicationState, read_replication, still_running
 from shared.copies.copying.state import CopyDetail
 from shared.copies.gateway import Collection, RestorePointGateway
 from shared.copies.provisioning import ProvisioningState
@@ -51,20 +51,35 @@ class DeletionReads:
         listed = {key for collection in collections if collection is not None for key in _points_of(collection)}
         there = [copy for copy in copies if copy.point.key in listed]
         for number, copy in enumerate(there):
-            if await self._has_arrived(copy):
+            if await self._is_usable(copy):
                 return there[number:]
         return []
 
-    async def _has_arrived(self, copy: LedgerCopy) -> bool:
+    async def running_copies(self, collections: Sequence[ResourceId], source: ResourceId) -> frozenset[str]:
+        """Return the restore point, in lower case, where Azure shows a copy of it in one of these collections that has not ended."""
+        read = await asyncio.gather(*(self.gateway.collection(one, with_points=True) for one in collections))
+        for collection in read:
+            for point in collection.points if collection is not None else ():
+                if id_key(point.source_restore_point_id) != source.key:
+                    continue
+                if still_running(await self.gateway.instance_view(ResourceId.parse(point.id))):
+                    return frozenset({source.key})
+        return frozenset()
+
+    async def _is_usable(self, copy: LedgerCopy) -> bool:
         operation = await self.store.get(copy.operation)
         disks = CopyDetail.of(dict(operation.detail)).disks if operation is not None else None
+        return await self.has_arrived(copy.point, len(disks) if disks else None)
+
+    async def has_arrived(self, point: ResourceId, disks: int | None) -> bool:
+        """Return whether every disk of a copy has arrived; `disks` is how many there are, None where that is not known."""
         try:
-            view = await self.gateway.instance_view(copy.point)
+            view = await self.gateway.instance_view(point)
         except CallFailure as failure:
             if failure.kind is FailureKind.NOT_FOUND:
                 return False
             raise
-        return read_replication(view, len(disks) if disks else None).state is ReplicationState.USABLE
+        return read_replication(view, disks).state is ReplicationState.USABLE
 
 
 def _points_of(collection: Collection) -> set[str]:

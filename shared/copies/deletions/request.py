@@ -1,5 +1,7 @@
 """A deletion as it is stored: its request, its state, and what an answer of the copy shows of it once it is done."""
 
+from typing import Any
+
 from pydantic import ConfigDict
 
 from shared.arm.ids import ResourceId
@@ -31,17 +33,28 @@ class Retained(Document):
 class StoredDeletion(Document):
     """The request of a deletion: the operation that made the copy, the restore point, the VM that it is of, and what the caller accepts.
 
-    `retained` is None where a caller asked for it.
+    `retained` is None where a caller asked for it. `source_point` is true of a restore point of the VM itself: then `copy_id` is the copy
+    whose caller asked for the deletion of its source too, or empty. `include_source`: once the copy is deleted, its source is.
     """
 
     model_config = ConfigDict(extra="ignore")
 
-    copy_id: str
+    copy_id: str = ""
     restore_point_id: str
     virtual_machine_id: str | None = None
     accept_last: bool = False
     accept_full_copy: bool = False
+    include_source: bool = False
+    abandon: bool = False
+    source_point: bool = False
     retained: Retained | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the JSON; without what an earlier version does not write, where that has no meaning."""
+        return {name: value for name, value in super().as_json().items() if value or name not in _NEWER}
+
+
+_NEWER = frozenset({"includeSource", "abandon", "sourcePoint"})
 
 
 class DeletionState(StoredView):
@@ -65,6 +78,14 @@ def point_of(copy: Operation) -> ResourceId | None:
     """Return the restore point that a copy became; None where it has not been started in Azure."""
     target = CopyDetail.of(dict(copy.detail)).target
     return ResourceId.parse(target.restore_point_id) if target is not None and target.restore_point_id else None
+
+
+def own_source_of(copy: Operation) -> ResourceId | None:
+    """Return the restore point of the VM that a copy's operation has made itself; None where a request or a run named it."""
+    source, request = CopyDetail.of(dict(copy.detail)).source, request_of(copy)
+    if origin_of(copy) is not None or request.source.virtual_machine_id is None or source is None or source.restore_point_id is None:
+        return None
+    return ResourceId.parse(source.restore_point_id)
 
 
 def is_deleted(copy: Operation) -> bool:

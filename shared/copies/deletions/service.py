@@ -7,12 +7,13 @@ from shared.access.registry import Registry
 from shared.arm.ids import ResourceId
 from shared.copies.copying import admission
 from shared.copies.copying.models import request_of
-from shared.copies.copying.service import copy_lock
+from shared.copies.copying.service import copy_lock, point_lock
 from shared.copies.copying.state import CopyDetail
-from shared.copies.deletions.decision import refusal_for
-from shared.copies.deletions.request import Retained, StoredDeletion, is_deleted, machine_of, point_of
+from shared.copies.deletions.decision import refusal_for, refusal_of_source
+from shared.copies.deletions.request import Retained, StoredDeletion, is_deleted, machine_of, own_source_of, point_of
 from shared.copies.kinds import DELETION
 from shared.copies.ledger import Ledger
+from shared.copies.retention.pictures import Pictures, facts_of_point, newest_copied
 from shared.copies.retention.places import LedgerCopy, PlaceKey, Places
 from shared.errors import ErrorCode, Refused, refusal_of
 from shared.operations.accepting.acceptance import Acceptance
@@ -30,6 +31,8 @@ class StartDeletion:
     key: str | None
     accept_last: bool = False
     accept_full_copy: bool = False
+    include_source: bool = False
+    abandon: bool = False
     trace: str | None = None
     first_sent: str | None = None
 
@@ -45,6 +48,19 @@ class RetainedDeletion:
 
 
 @dataclass(frozen=True, slots=True)
+class RetainedPoint:
+    """A deletion of a restore point of a VM, which retention asks for, or the caller who deletes its copy (`copy_id`)."""
+
+    tenant: str
+    virtual_machine_id: str
+    point: ResourceId
+    actor: Actor
+    key: str
+    copy_id: str = ""
+    retained: Retained | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Deletions:
     """Accepts deletions."""
 
@@ -52,6 +68,7 @@ class Deletions:
     store: Store
     locks: Locks
     places: Places
+    pictures: Pictures
     ledger: Ledger
     registry: Registry
 
@@ -76,6 +93,8 @@ class Deletions:
         if problem is not None:
             raise refusal_of(problem)
         await self._refuse_redone(copy)
+        if start.include_source:
+            await self._refuse_source(start)
         return await self.acceptance.accept(new)
 
     async def accept_retained(self, deletion: RetainedDeletion) -> Accepted:
@@ -86,6 +105,44 @@ class Deletions:
         new = replace(_new(start, point_of(deletion.copy), retained), compare_body=False, filters=filters)
         known = await self.acceptance.known(new)
         return Accepted(known, created=False) if known is not None else await self.acceptance.accept(new)
+
+    async def accept_point(self, wanted: RetainedPoint) -> Accepted:
+        """Accept the deletion of a restore point of a VM; the same key gives the same deletion. Raises `Refused` (ScopeBusy)."""
+        request = StoredDeletion(
+            copy_id=wanted.copy_id,
+            restore_point_id=str(wanted.point),
+            virtual_machine_id=wanted.virtual_machine_id,
+            source_point=True,
+            retained=wanted.retained,
+        )
+        filters = {"policy": wanted.retained.policy.lower(), "run": wanted.retained.run} if wanted.retained is not None else {}
+        new = NewOperation(
+            kind=DELETION.name,
+            tenant=wanted.tenant,
+            key=wanted.key,
+            body=request.as_json(),
+            actor=wanted.actor,
+            first_step="deciding",
+            locks=(point_lock(wanted.point),),
+            filters=filters,
+            compare_body=False,
+        )
+        known = await self.acceptance.known(new)
+        return Accepted(known, created=False) if known is not None else await self.acceptance.accept(new)
+
+    async def _refuse_source(self, start: StartDeletion) -> None:
+        """Refuse with `ChainNeedsIt` a deletion of the source too, where the copy did not make it, or something needs it."""
+        copy, source, vm = start.copy, own_source_of(start.copy), machine_of(start.copy)
+        if source is None or vm is None:
+            message = "The copy's operation did not make the restore point that it is of, so that includeSource cannot delete it."
+            raise Refused(ErrorCode.CHAIN_NEEDS_IT, message, target="includeSource")
+        picture = await self.pictures.of(copy.tenant, ResourceId.parse(vm))
+        others = [one for one in picture.copies.usable if one.operation != copy.id]
+        points = [facts_of_point(one, copy.tenant, picture.needed) for one in picture.points]
+        disks = frozenset(disk for one in points for disk in one.disks)
+        problem = refusal_of_source(source, points, disks, newest_copied(others))
+        if problem is not None:
+            raise refusal_of(problem)
 
     async def _running(self, copy: Operation) -> Operation | None:
         """Return the deletion of a copy that runs."""
@@ -107,6 +164,8 @@ def _new(start: StartDeletion, point: ResourceId | None, retained: Retained | No
         virtual_machine_id=machine_of(copy),
         accept_last=start.accept_last,
         accept_full_copy=start.accept_full_copy,
+        include_source=start.include_source,
+        abandon=start.abandon,
         retained=retained,
     )
     return NewOperation(

@@ -6,30 +6,24 @@
 nothing. Each step may be run again from its first line.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
 from shared.arm.failures import problem_of_call
-from shared.clock import Clock, to_text
+from shared.clock import Clock
 from shared.copies.copying.rules.replication import REFRESH
 from shared.copies.copying.rules.waits import SLOW_LOOK, AzureWait, is_overdue, waiting
-from shared.copies.copying.state import DetailOfDeletion
 from shared.copies.deletions.claim import DeletionClaim, step
-from shared.copies.deletions.decision import refusal_for
 from shared.copies.deletions.reading import DeletionReads, Presence
-from shared.copies.deletions.request import Retained, stored_deletion
-from shared.copies.deletions.service import others_of, place_of, redo_of, redone, subjects_of
+from shared.copies.deletions.request import stored_deletion
+from shared.copies.deletions.service import subjects_of
+from shared.copies.deletions.subjects import Subject
 from shared.copies.gateway import RestorePointGateway
-from shared.copies.ledger import Ledger
-from shared.copies.retention.deciding import DueByRetention, DueCopy
-from shared.copies.retention.places import LedgerCopy, Places
 from shared.errors import CallFailure, ErrorCode, FailureKind, Problem
 from shared.operations.accepting.locks import Locks
 from shared.operations.crash_points import crash_point
-from shared.operations.model.amending import Amendments
 from shared.operations.model.models import Intent, Operation, Status
-from shared.operations.model.store import Store
 from shared.operations.running.effects import Absent, Effect, Started
 from shared.operations.running.outcomes import End, Next, Outcome, Wait
 from shared.operations.running.workflow import Workflow
@@ -51,17 +45,12 @@ class DeletionSteps:
 
     gateway: RestorePointGateway
     reads: DeletionReads
-    places: Places
-    ledger: Ledger
-    store: Store
-    amendments: Amendments
+    of_copies: Subject
+    of_points: Subject
     locks: Locks
-    due: DueByRetention
     clock: Clock
     timings: Timings
     retention_enabled: bool
-    deleted: Callable[[str, str], Awaitable[None]]
-    """Called with the tenant and the id of a copy once its deletion is in the ledger; again after a crash."""
 
     async def deciding(self, deletion: DeletionClaim) -> Outcome:
         """Take the turn among the deletions of the collection."""
@@ -81,7 +70,7 @@ class DeletionSteps:
                 deletion.state.forget("absence")
                 if (held := self._held(deletion)) is not None:
                     return held
-                problem = await self._refusal(deletion)
+                problem = await self._subject(deletion).refusal(deletion)
                 if problem is not None:
                     return self._end(deletion, End(Status.CANCELED if problem.code == ErrorCode.NO_LONGER_DUE else Status.FAILED, problem))
             elif presence is Presence.ABSENT and deletion.unsettled_until is None:
@@ -90,6 +79,7 @@ class DeletionSteps:
             if failure.kind is FailureKind.REFUSED:
                 return self._end(deletion, End(Status.FAILED, problem_of_call(failure)))
             raise
+        await self._subject(deletion).before(deletion)
         crash_point("deletion.decided")
         try:
             deletion.state.operation_url = await deletion.perform(self._effect(deletion))
@@ -103,7 +93,7 @@ class DeletionSteps:
         """Return the wait of a deletion of retention while the setting stops all of them; a caller's goes on."""
         if self.retention_enabled or deletion.request.retained is None:
             return None
-        message = "FARSHORE_RETENTION is off: no copy is deleted by retention. The deletion continues, and decides anew, once it is on."
+        message = "FARSHORE_RETENTION is off: retention deletes no restore point. The deletion continues, and decides anew, once it is on."
         return Wait(self.clock.now() + SLOW_LOOK, attention=(str(ErrorCode.RETENTION_OFF), message))
 
     def _end(self, deletion: DeletionClaim, end: End) -> Outcome:
@@ -111,30 +101,8 @@ class DeletionSteps:
         until = deletion.unsettled_until
         return end if until is None or until <= self.clock.now() else Wait(until)
 
-    async def _refusal(self, deletion: DeletionClaim) -> Problem | None:
-        """Return why the copy must not be deleted, by the ledger and by what Azure shows of the other copies; None where it may."""
-        copy = await self._copy(deletion)
-        redo = await redo_of(self.ledger, self.store, copy)
-        if redo is not None:
-            return redone(redo).problem
-        others = await self.reads.usable(await others_of(self.places, copy)) if copy.status is Status.SUCCEEDED else []
-        if deletion.request.retained is not None:
-            return await self._kept(deletion, deletion.request.retained, copy, others)
-        return refusal_for(copy, others, deletion.request)
-
-    async def _kept(self, deletion: DeletionClaim, retained: Retained, copy: Operation, others: Sequence[LedgerCopy]) -> Problem | None:
-        """Return why retention keeps the copy now, None where it is still due."""
-        place = place_of(copy)
-        own = next((one for one in await self.places.usable(place) if one.operation == copy.id), None)
-        if own is None:
-            return Problem(ErrorCode.NO_LONGER_DUE, "The ledger has no usable copy of this operation.", copy.id)
-        return await self.due.no_longer_due(deletion.request, retained, DueCopy(copy.tenant, place.region, own, others))
-
-    async def _copy(self, deletion: DeletionClaim) -> Operation:
-        copy = await self.store.get(deletion.request.copy_id)
-        if copy is None:
-            raise LookupError(f"the operation {deletion.request.copy_id} that made the copy is missing")
-        return copy
+    def _subject(self, deletion: DeletionClaim) -> Subject:
+        return self.of_points if deletion.request.source_point else self.of_copies
 
     def _absent(self, deletion: DeletionClaim) -> Outcome:
         """Look again for a restore point that Azure does not show, until it counts as gone."""
@@ -151,7 +119,7 @@ class DeletionSteps:
         async def look(_intent: Intent) -> Started[str | None] | Absent:
             return Absent() if await self.reads.presence(point) is Presence.THERE else Started(None)
 
-        return Effect(_DELETE, send, look, "the name of a copy's restore point is used once, so that a second DELETE finds nothing else")
+        return Effect(_DELETE, send, look, "the name of a restore point is used once, so that a second DELETE finds nothing else")
 
     async def _refused(self, deletion: DeletionClaim, failure: CallFailure) -> Outcome:
         """Decide on a DELETE that Azure refused: nothing began."""
@@ -162,8 +130,7 @@ class DeletionSteps:
             return self._wait(deletion, AzureWait.OTHER_COPY, subject, REFRESH, step="deleting")
         problem = problem_of_call(failure)
         problem = Problem(_CODES.get(failure.code.lower(), problem.code), problem.message, str(deletion.point), problem.details)
-        copy = await self._copy(deletion)
-        await self.places.mark_refused(place_of(copy), copy.id, self.clock.now(), failure.code)
+        await self._subject(deletion).note_refused(deletion, self.clock.now(), failure.code)
         return End(Status.FAILED, problem)
 
     def _wait(self, deletion: DeletionClaim, what: AzureWait, subject: str, delay: timedelta, step: str | None = None) -> Wait:
@@ -199,22 +166,11 @@ class DeletionSteps:
 
     async def recording(self, deletion: DeletionClaim) -> Outcome:
         """Record the deletion in the ledger and in the answer of the copy."""
-        copy, request, now = await self._copy(deletion), deletion.request, self.clock.now()
-        rule = request.retained.rule if request.retained is not None else None
-        why = {"deletedBy": deletion.id} | ({"deletedRule": rule} if rule is not None else {})
-        await self.places.mark_deleted(place_of(copy), copy.id, copy.tenant, now, why)
+        if not await self._subject(deletion).has_ended(deletion):
+            return Wait(self.clock.now() + BETWEEN_LOOKS)
+        result = await self._subject(deletion).record(deletion, self.clock.now())
         crash_point("deletion.recorded")
-        await self.deleted(copy.tenant, copy.id)
-        shown = DetailOfDeletion(
-            operation_id=deletion.id,
-            deleted_at=now,
-            deleted_by=deletion.actor,
-            rule=rule,
-            policy=request.retained.policy if request.retained is not None else None,
-            revision=request.retained.revision if request.retained is not None else None,
-        )
-        await self.amendments.add_to_detail(copy.id, {"deletion": shown.model_dump(mode="json", by_alias=True)})
-        return End(Status.SUCCEEDED, result={"copyId": copy.id, "restorePointId": request.restore_point_id, "deletedAt": to_text(now)})
+        return End(Status.SUCCEEDED, result=result)
 
 
 def deletion_workflow(steps: DeletionSteps) -> Workflow:

@@ -29,5 +29,15 @@ def in_charge(policies: Iterable[NamedPolicy], machine: Machine, region: str) ->
     return next(iter(policies_of_place(policies, machine, region)), None)
 
 
+def in_charge_of_source(policies: Iterable[NamedPolicy], machine: Machine) -> NamedPolicy | None:
+    """Return the one policy that keeps or deletes the restore points of a VM itself: the first that copies it to any region."""
+    found = [policy for policy in policies if _copies(policy.document, machine)]
+    return min(found, key=lambda policy: (policy.document.priority, policy.name.lower()), default=None)
+
+
+def _copies(document: PolicyDocument, machine: Machine) -> bool:
+    return document.enabled and any(target.region != machine.region for target in document.targets) and covers(document.selector, machine)
+
+
 def _concerns(document: PolicyDocument, machine: Machine, region: str) -> bool:
     return document.enabled and any(target.region == region for target in document.targets) and covers(document.selector, machine)

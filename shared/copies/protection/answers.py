@@ -7,9 +7,10 @@ from typing import Annotated
 
 from shared.copies.policies.fields import DurationSchema, DurationText
 from shared.copies.protection.looks import state_at
-from shared.copies.protection.records.record import Notice, ProtectionRecord, Reason, RegionRecord
+from shared.copies.protection.records.record import NewestUsable, Notice, ProtectionRecord, Reason, RegionRecord
 from shared.copies.protection.records.store import Summary
 from shared.copies.protection.states import LIMITS_NEAR, Recovery, State
+from shared.copies.reconciling.rules import DriftKind
 from shared.moments import Moment
 from shared.values.documents import Document
 
@@ -18,9 +19,9 @@ _MOST_RESTORE_POINTS = 500
 
 
 class NewestUsableBody(Document):
-    """The newest usable copy; `takenAt` is the moment of its source."""
+    """The newest usable copy; `takenAt` is the moment of its source. `copyId` is null where others than Farshore made it."""
 
-    copy_id: str
+    copy_id: str | None
     restore_point_id: str
     taken_at: Moment
     completed_at: Moment
@@ -90,7 +91,7 @@ class RestorePointsBody(Document):
 class DriftBody(Document):
     """A difference between the ledger and Azure."""
 
-    kind: str
+    kind: DriftKind
     id: str
     seen_at: Moment
 
@@ -176,10 +177,11 @@ class UnprotectedBody(Document):
 
 @dataclass(frozen=True, slots=True)
 class Beside:
-    """What a page shows that no row holds: the next slots by policy, and the copies in flight by VM and region."""
+    """What a page shows that no row holds: the next slots by policy, the copies in flight and the last drills by VM and region."""
 
     next_slots: Mapping[str, datetime | None] = field(default_factory=dict)
     in_flight: Mapping[tuple[str, str], InFlightBody] = field(default_factory=dict)
+    last_drills: Mapping[tuple[str, str], LastDrillBody] = field(default_factory=dict)
 
 
 def machine_body(record: ProtectionRecord, beside: Beside, now: datetime) -> MachineProtectionBody:
@@ -199,10 +201,12 @@ def machine_body(record: ProtectionRecord, beside: Beside, now: datetime) -> Mac
                 update={
                     "next_slot": beside.next_slots.get((target.policy or "").lower()),
                     "in_flight": beside.in_flight.get((record.vm.key, target.region)),
+                    "last_drill": beside.last_drills.get((record.vm.key, target.region)),
                 }
             )
             for target in record.targets
         ),
+        drift=tuple(DriftBody(**dict(one)) for one in record.drift),
         warnings=tuple(_near(target) for target in record.targets if target.usable_copies >= LIMITS_NEAR[0]),
     )
 
@@ -215,13 +219,17 @@ def target_body(target: RegionRecord, now: datetime) -> TargetBody:
         policy=target.policy,
         objective=target.objective,
         state=found.state,
-        newest_usable=NewestUsableBody(**dict(newest)) if newest is not None else None,
+        newest_usable=_newest(newest) if newest is not None else None,
         usable_copies=target.usable_copies,
         age_seconds=int((now - newest.taken_at).total_seconds()) if newest is not None else None,
         breached=found.state is State.BREACHED,
         breached_since=found.breached_since,
         last_failure=LastFailureBody(**dict(failure)) if failure is not None else None,
     )
+
+
+def _newest(found: NewestUsable) -> NewestUsableBody:
+    return NewestUsableBody(**(dict(found) | {"copy_id": found.copy_id or None}))
 
 
 def notice_body(record: ProtectionRecord, notice: Notice, now: datetime) -> NoticeBody | UnprotectedBody:
@@ -238,6 +246,7 @@ def page_beside(summaries: Sequence[Summary], now: datetime) -> ProtectionBeside
     """Return what a page has beside its VMs: the sum of the tenants' counts, and the oldest inventory."""
     counts = {state: sum(one.counts.get(state, 0) for one in summaries) for state in State}
     inventory = min((one.inventory for one in summaries if one.inventory is not None), default=None)
+    reconciled = max((one.reconciled for one in summaries if one.reconciled is not None), default=None)
     return ProtectionBeside(
         summary=SummaryBody(
             virtual_machines=sum(counts.values()),
@@ -246,8 +255,9 @@ def page_beside(summaries: Sequence[Summary], now: datetime) -> ProtectionBeside
             pending=counts[State.PENDING],
             unprotected=counts[State.UNPROTECTED],
             orphans=counts[State.ORPHAN],
+            drift=sum(one.drift for one in summaries),
         ),
-        as_of=AsOfBody(ledger=now, inventory=inventory),
+        as_of=AsOfBody(ledger=now, inventory=inventory, reconciled=reconciled),
         warnings=(_stale(),) if inventory is not None and now - inventory > _STALE else (),
     )
 

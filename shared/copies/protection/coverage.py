@@ -79,7 +79,7 @@ def with_copies(record: ProtectionRecord, usable: UsableCopies) -> ProtectionRec
         target.model_copy(update={"newest": usable.newest.get(region), "usable_copies": usable.counts.get(region, 0)})
         for region, target in regions.items()
     ]
-    return record.model_copy(update={"targets": _kept(targets)})
+    return record.model_copy(update={"targets": _kept(targets), "drift": usable.drift})
 
 
 def with_failure(record: ProtectionRecord, region: str, failure: LastFailure) -> ProtectionRecord:

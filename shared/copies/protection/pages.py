@@ -1,5 +1,6 @@
 """Reads pages of the protection of VMs: the rows, and what no row holds of the VMs that a page shows. Nothing is read from Azure."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -8,10 +9,19 @@ from shared.clock import Clock
 from shared.copies.copying.state import CopyState
 from shared.copies.policies.records.store import PolicyStore, StoredPolicy
 from shared.copies.policies.runs.items import RunItems
-from shared.copies.protection.answers import Beside, InFlightBody, MachineProtectionBody, ProtectionBeside, machine_body, page_beside
+from shared.copies.protection.answers import (
+    Beside,
+    InFlightBody,
+    LastDrillBody,
+    MachineProtectionBody,
+    ProtectionBeside,
+    machine_body,
+    page_beside,
+)
 from shared.copies.protection.looks import state_at
 from shared.copies.protection.records.record import ProtectionRecord
 from shared.copies.protection.records.store import ProtectionStore, Summary, place_of
+from shared.copies.restores.evidence import Evidence
 from shared.operations.model.store import Store
 from shared.web.lists import Page, read_rows
 
@@ -45,6 +55,7 @@ class ProtectionPages:
     operations: Store
     registry: Registry
     clock: Clock
+    evidence: Evidence
 
     async def page(
         self, tenant: str | None, only: ProtectionFilter, page: Page
@@ -74,7 +85,20 @@ class ProtectionPages:
         policies = {one.record.name.lower(): one for one in await self.policies.of_tenant(tenant)}
         now = self.clock.now()
         slots = {name: one.record.next_slot(now, one.deciding) for name, one in policies.items()}
-        return Beside(slots, await self._in_flight([record for record in records if record.tenant == tenant], policies))
+        own = [record for record in records if record.tenant == tenant]
+        in_flight, drills = await asyncio.gather(self._in_flight(own, policies), self._drills(tenant, own))
+        return Beside(slots, in_flight, drills)
+
+    async def _drills(self, tenant: str, records: Sequence[ProtectionRecord]) -> dict[tuple[str, str], LastDrillBody]:
+        places = [(record.vm.key, target.region) for record in records for target in record.targets]
+        found = await asyncio.gather(*(self.evidence.of(tenant, *place) for place in places))
+        return {
+            place: LastDrillBody(
+                restore_id=drill.restore, at=drill.at, verified=drill.verified.value, recovery_time_seconds=drill.recovery_seconds
+            )
+            for place, drill in zip(places, found, strict=True)
+            if drill is not None
+        }
 
     async def _in_flight(
         self, records: Sequence[ProtectionRecord], policies: dict[str, StoredPolicy]
@@ -106,5 +130,5 @@ def _fits(record: ProtectionRecord, only: ProtectionFilter) -> bool:
         and (only.policy is None or only.policy.lower() in {name.lower() for name in record.policies})
         and (only.virtual_machine_id is None or key == only.virtual_machine_id)
         and (only.subscription_id is None or record.vm.subscription_id == only.subscription_id)
-        and not only.drift  # differences from Azure are not recorded yet
+        and (not only.drift or bool(record.drift))
     )

@@ -77,7 +77,7 @@ class ProtectionRounds:
     async def _round(self, entry: DueEntry, read: set[str]) -> None:
         match entry.kind:
             case DueKind.MACHINE:
-                await self._update(entry.tenant, entry.name, _as_it_is)
+                await self._update(entry.tenant, entry.name, self._anew)
             case DueKind.COPY:
                 await self._copy(entry)
             case _ if entry.tenant not in read:
@@ -85,6 +85,12 @@ class ProtectionRounds:
                     return  # the next round goes on
                 read.add(entry.tenant)
         await self.store.remove_due(entry)
+
+    async def _anew(self, record: ProtectionRecord | None) -> ProtectionRecord | None:
+        """Read the copies of a VM, and how the ledger and Azure differ."""
+        if record is None:
+            return None
+        return with_copies(record, await self.ledger.usable_of(record.tenant, record.vm, record.vm_id))
 
     async def _copy(self, entry: DueEntry) -> None:
         """Read the copies of a VM of which one has ended or was deleted."""
@@ -215,10 +221,6 @@ class ProtectionRounds:
         left = tuple(notice for notice in before.record.notices if notice.id not in sent)
         await self.store.write(before, before.record.model_copy(update={"notices": left}))
         return await self.store.get(record.tenant, record.vm.key)
-
-
-async def _as_it_is(record: ProtectionRecord | None) -> ProtectionRecord | None:
-    return record
 
 
 def _shown(record: ProtectionRecord, machine: InventoryMachine) -> ProtectionRecord:

@@ -1,7 +1,7 @@
 """The ledger's rows of a place: the usable copies of a VM in a region, and what became of those that were deleted."""
 
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from shared.arm.ids import ResourceId
@@ -36,10 +36,13 @@ class LedgerCopy:
     vm_id: str
     policy_id: str
     refused_at: datetime | None
+    tenant: str = ""
+    region: str = ""
+    source_point: str = ""
 
     @property
     def facts(self) -> CopyFacts:
-        """What the rules of retention read."""
+        """What the rules read of a copy of the tenant's."""
         return CopyFacts(
             id=self.point.key,
             taken_at=self.taken_at,
@@ -48,6 +51,23 @@ class LedgerCopy:
             by_policy=bool(self.policy_id),
             refused_at=self.refused_at,
         )
+
+    def facts_for(self, tenant: str) -> CopyFacts:
+        """What the rules of retention of a tenant read: another tenant's copy counts as one that no policy made."""
+        return replace(self.facts, by_policy=bool(self.policy_id) and self.tenant == tenant)
+
+
+@dataclass(frozen=True, slots=True)
+class CopiesOfMachine:
+    """The copies of a VM in the ledger, in all regions: the usable ones, newest first.
+
+    Of all that it has had, deleted ones too: `operations`, `points` by their ids in lower case, and `collections` that they lie in.
+    """
+
+    usable: tuple[LedgerCopy, ...]
+    operations: frozenset[str]
+    points: frozenset[str] = frozenset()
+    collections: tuple[ResourceId, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +79,16 @@ class Places:
     async def usable(self, place: PlaceKey) -> list[LedgerCopy]:
         """Return the usable copies of a place, newest first; a deleted one is none."""
         return [_read(row) async for row in self._rows(place) if not row.entity.get("deletedAt")]
+
+    async def of_machine(self, vm: ResourceId) -> CopiesOfMachine:
+        """Return the copies of a VM, by one range read."""
+        rows = self.table.range("PartitionKey eq @machine", parameters={"machine": partition_of_machine(str(vm), "")})
+        found = [row async for row in rows]
+        usable = tuple(_read(row) for row in found if not row.entity.get("deletedAt"))
+        points = [ResourceId.parse(str(row.entity["targetPoint"])) for row in found]
+        collections = {point.parent.key: point.parent for point in points if point.parent is not None}
+        operations, keys = frozenset(_operation(row) for row in found), frozenset(point.key for point in points)
+        return CopiesOfMachine(usable, operations, keys, tuple(collections.values()))
 
     async def mark_deleted(self, place: PlaceKey, operation: str, tenant: str, at: datetime, by: Mapping[str, str]) -> None:
         """Record that a copy is deleted; `by` are further columns. A copy that was never usable has no row. Harmless to repeat."""
@@ -100,6 +130,9 @@ def _read(row: Found) -> LedgerCopy:
         vm_id=str(row.entity.get("vmId") or ""),
         policy_id=str(row.entity.get("policyId") or ""),
         refused_at=from_text(refused) if refused else None,
+        tenant=str(row.entity.get("tenant") or ""),
+        region=str(row.entity["region"]),
+        source_point=str(row.entity.get("sourcePoint") or ""),
     )
 
 

@@ -8,17 +8,15 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
-from shared.clock import Clock
+from shared.arm.ids import ResourceId
 from shared.copies.deletions.request import Retained
-from shared.copies.deletions.service import Deletions, RetainedDeletion
+from shared.copies.deletions.service import Deletions, RetainedDeletion, RetainedPoint
 from shared.copies.kinds import DELETION
 from shared.copies.policies.document import Limits, PolicyDocument
 from shared.copies.policies.records.store import PolicyStore
-from shared.copies.policies.runs.items import Decision, DeletionItem, DeletionOutcome, RunItem, RunItems, TargetItem
+from shared.copies.policies.runs.items import DeletionItem, DeletionOutcome, RunItem, RunItems, TargetItem
 from shared.copies.policies.selection import RunError
-from shared.copies.retention.copies import Place, decide_copies
-from shared.copies.retention.facts import Rule
-from shared.copies.retention.places import LedgerCopy, PlaceKey, Places
+from shared.copies.retention.machines import SOURCE, DecidedPlace, DecidedPoint, MachineRetention, RetentionScope
 from shared.errors import Problem, Refused
 from shared.operations.crash_points import crash_point
 from shared.operations.model.identity import operation_id, short_hash
@@ -48,17 +46,16 @@ class PruneRun:
 
 @dataclass(frozen=True, slots=True)
 class Pruning:
-    """Decides which copies retention deletes, by the ledger, and accepts the deletions; harmless to repeat.
+    """Decides what retention deletes of copies and of VMs' restore points, by the ledger, and accepts the deletions; harmless to repeat.
 
     With `enabled` false (`FARSHORE_RETENTION`) nothing is accepted: what would be deleted is counted as held.
     """
 
     policies: PolicyStore
     items: RunItems
-    places: Places
+    retention: MachineRetention
     deletions: Deletions
     store: Store
-    clock: Clock
     enabled: bool
 
     async def prune(self, scope: PruneRun, items: Sequence[RunItem]) -> None:
@@ -66,39 +63,33 @@ class Pruning:
         stored = await self.policies.get(scope.tenant, scope.policy)
         if stored is None or (stored.record.id, stored.record.revision) != (scope.policy_id, scope.revision):
             return
-        decided = [replace_targets(item, [await self._decided(scope, item, target) for target in item.targets]) for item in items]
+        decided = [await self._decided(scope, item) for item in items]
         await self.items.write(scope.run, [item for item, known in zip(decided, items, strict=True) if item != known])
         crash_point("run.deletionsWritten")
-        for deletion in _deletions_of(decided):
-            await self._accept(scope, deletion)
+        for item in decided:
+            for deletion in item.all_deletions:
+                await self._accept(scope, item, deletion)
 
-    async def _decided(self, scope: PruneRun, item: RunItem, target: TargetItem) -> TargetItem:
-        """Return a target with the deletions of its place."""
-        if target.decision is not Decision.COPIED or target.deletions:
-            return target
-        copies = await self.places.usable(PlaceKey(item.virtual_machine_id, "", target.region))
-        decisions = decide_copies(
-            Place(
-                copies=tuple(copy.facts for copy in copies),
-                whole=True,
-                vm_id=item.vm_id,
-                retention=scope.document.retention,
-                zone=scope.document.schedule.zone,
-                deletions=scope.limits.deletions_per_place,
-                now=self.clock.now(),
-            )
-        )
-        too_many = sum(decision.rule is Rule.HELD for decision in decisions.values())
-        found = tuple(_deletion(scope, copy, decisions[copy.point.key].rule) for copy in copies if decisions[copy.point.key].deletes)
-        if not self.enabled:
-            too_many, found = too_many + len(found), ()
-        return target.model_copy(update={"deletions": found, "held": too_many})
+    async def _decided(self, scope: PruneRun, item: RunItem) -> RunItem:
+        """Return a VM with the deletions of its places; what an earlier attempt has decided stays."""
+        if item.all_deletions:
+            return item
+        wanted = RetentionScope(scope.tenant, scope.document, scope.limits.deletions_per_place)
+        picture, places = await self.retention.decide(wanted, item)
+        await self.retention.pictures.forget(item.vm, picture.over)
+        found = {place.place: self._outcome_of(scope, place) for place in places}
+        targets = [
+            target.model_copy(update=found[target.region]) if target.region in found and not target.deletions else target
+            for target in item.targets
+        ]
+        return replace_targets(item, targets).model_copy(update=found.get(SOURCE, {}))
 
-    async def _accept(self, scope: PruneRun, deletion: DeletionItem) -> None:
-        """Accept a deletion; one of a copy that something holds now is left to the next run."""
-        copy = await self.store.get(deletion.copy_id)
-        if copy is None:
-            return
+    def _outcome_of(self, scope: PruneRun, place: DecidedPlace) -> dict[str, object]:
+        due, held = tuple(_deletion(scope, point) for point in place.due), place.held
+        return {"deletions": due, "held": held} if self.enabled else {"deletions": (), "held": held + len(due)}
+
+    async def _accept(self, scope: PruneRun, item: RunItem, deletion: DeletionItem) -> None:
+        """Accept a deletion; one of what something holds now is left to the next run."""
         retained = Retained(
             policy=scope.policy,
             policy_id=scope.policy_id,
@@ -109,21 +100,32 @@ class Pruning:
         )
         actor = Actor("system", f"copy policy {scope.policy}", scope.policy)
         with suppress(Refused):
-            await self.deletions.accept_retained(RetainedDeletion(copy, retained, actor, deletion.key))
+            if not deletion.copy_id:
+                point = ResourceId.parse(deletion.restore_point_id)
+                await self.deletions.accept_point(
+                    RetainedPoint(scope.tenant, item.virtual_machine_id, point, actor, deletion.key, retained=retained)
+                )
+                return
+            copy = await self.store.get(deletion.copy_id)
+            if copy is not None:
+                await self.deletions.accept_retained(RetainedDeletion(copy, retained, actor, deletion.key))
 
     def problem_of(self, items: Iterable[RunItem], limits: Limits) -> Problem | None:
         """Return why a run ends as failed where deletions are held: `TooManyDeletions`; None where the setting holds all of them."""
-        held = [(f"{item.virtual_machine_id} in {target.region}", target.held) for item in items for target in item.targets if target.held]
+        held = [one for item in items for one in _held_of(item)]
         return _too_many(held, limits) if held and self.enabled else None
 
     async def follow(self, items: Sequence[RunItem]) -> list[RunItem]:
         """Return the items with what has become of their deletions."""
-        return [replace_targets(item, [await self._followed(target) for target in item.targets]) for item in items]
+        return [await self._followed(item) if any(one.outcome is None for one in item.all_deletions) else item for item in items]
 
-    async def _followed(self, target: TargetItem) -> TargetItem:
-        if all(one.outcome is not None for one in target.deletions):
-            return target
-        return target.model_copy(update={"deletions": tuple([await self._looked_at(one) for one in target.deletions])})
+    async def _followed(self, item: RunItem) -> RunItem:
+        targets = [
+            target.model_copy(update={"deletions": tuple([await self._looked_at(one) for one in target.deletions])})
+            for target in item.targets
+        ]
+        own = tuple([await self._looked_at(one) for one in item.deletions])
+        return replace_targets(item, targets).model_copy(update={"deletions": own})
 
     async def _looked_at(self, deletion: DeletionItem) -> DeletionItem:
         if deletion.outcome is not None:
@@ -137,13 +139,16 @@ def _outcome(operation: Operation | None) -> DeletionOutcome | None:
     return DeletionOutcome.CANCELED if operation is None else _OUTCOMES.get(operation.status)
 
 
-def _deletion(scope: PruneRun, copy: LedgerCopy, rule: Rule) -> DeletionItem:
-    key = f"{scope.run}/{short_hash(copy.point.key)}"
-    return DeletionItem(id=operation_id(scope.tenant, DELETION.name, key), key=key, copy_id=copy.operation, rule=rule.value)
+def _deletion(scope: PruneRun, point: DecidedPoint) -> DeletionItem:
+    key, rule = f"{scope.run}/{short_hash(point.restore_point_id.lower())}", point.decision.rule.value
+    of = {"copy_id": point.copy_id} if point.copy_id is not None else {"restore_point_id": point.restore_point_id}
+    return DeletionItem(id=operation_id(scope.tenant, DELETION.name, key), key=key, rule=rule, **of)
 
 
-def _deletions_of(items: Iterable[RunItem]) -> list[DeletionItem]:
-    return [one for item in items for target in item.targets for one in target.deletions]
+def _held_of(item: RunItem) -> list[tuple[str, int]]:
+    """Return the places of a VM in which deletions are held, with their numbers."""
+    places = [(f"{item.virtual_machine_id} in {target.region}", target.held) for target in item.targets]
+    return [(place, held) for place, held in (*places, (f"{item.virtual_machine_id} in its own region", item.held)) if held]
 
 
 def replace_targets(item: RunItem, targets: Sequence[TargetItem]) -> RunItem:
@@ -153,7 +158,9 @@ def replace_targets(item: RunItem, targets: Sequence[TargetItem]) -> RunItem:
 
 def _too_many(held: Sequence[tuple[str, int]], limits: Limits) -> Problem:
     details = tuple(
-        Problem(RunError.TOO_MANY_DELETIONS, f"{count} copies of {place} would be deleted.", place) for place, count in held[:_MOST_NAMED]
+        Problem(RunError.TOO_MANY_DELETIONS, f"{count} restore points of {place} would be deleted.", place)
+        for place, count in held[:_MOST_NAMED]
     )
-    message = f"In {len(held)} places more than limits.deletionsPerPlace ({limits.deletions_per_place}) copies would be deleted; none was."
+    most = limits.deletions_per_place
+    message = f"In {len(held)} places more than limits.deletionsPerPlace ({most}) restore points would be deleted; none was."
     return Problem(RunError.TOO_MANY_DELETIONS, message, details=details)

@@ -17,18 +17,19 @@ class DeletionRefusal(StrEnum):
 
 
 def refusal_of_deletion(
-    copy: CopyFacts, copies: Iterable[CopyFacts], *, accept_last: bool, accept_full_copy: bool
+    copy: CopyFacts, copies: Iterable[CopyFacts], *, accept_last: bool, accept_full_copy: bool, abandon: bool = False
 ) -> DeletionRefusal | None:
     """Return why a copy cannot be deleted, None where it can; `copies` are those of its place in the ledger, itself among them.
 
     A failed copy can go. `accept_last` allows the last usable copy of the place, `accept_full_copy` the newest of a chain that has older
-    ones: the next copy then is whole. What the ledger does not know is no copy here, so that it never counts as the last usable one.
+    ones: the next copy then is whole; `abandon` ends a copy that Azure is making. What the ledger does not know is no copy here, so that
+    it never counts as the last usable one.
     """
-    if copy.state in {CopyState.WAITING, CopyState.COPYING}:
+    if copy.state is CopyState.WAITING or (copy.state is CopyState.COPYING and not abandon):
         return DeletionRefusal.NOT_FINISHED
     if copy.in_use:
         return DeletionRefusal.SCOPE_BUSY
-    if copy.state is CopyState.FAILED:
+    if copy.state is not CopyState.USABLE:
         return None
     usable = newest_first(other for other in copies if other.state is CopyState.USABLE and other.vm_id == copy.vm_id)
     if len(usable) == 1:

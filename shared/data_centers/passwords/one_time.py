@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from shared.clock import Clock, from_text
+from shared.data_centers.answers import OneTimeSecret
 from shared.data_centers.kinds import DATA_CENTER
 from shared.data_centers.records.record import DataCenter, SecretOf, SecretState
 from shared.data_centers.records.store import DataCenterStore
@@ -18,7 +19,7 @@ from shared.errors import ErrorCode, Refused
 from shared.installations.reach.connections import Connections
 from shared.installations.secrets import Vault
 from shared.operations.model.identity import is_operation_id
-from shared.operations.model.models import JsonObject, Operation
+from shared.operations.model.models import Operation
 from shared.operations.model.store import Store
 from shared.storage.tables import Conflict
 from shared.values.hidden import Hidden
@@ -48,7 +49,7 @@ class OneTimeSecrets:
         link = f"{self.base_url}/api/one-time-secrets#{operation.id}.{await self._proof(operation.id)}"
         return replace(operation, result={**result, "welcome": {**shown, "secretUrl": link}})
 
-    async def open(self, token: str) -> JsonObject:
+    async def open(self, token: str) -> OneTimeSecret:
         """Return what a link opens, and delete it; refuses with `NotFound` a wrong one, with `SecretGone` one that has ended."""
         operation_id, _, proof = token.partition(".")
         if len(token) > _LONGEST or not is_operation_id(operation_id) or not await self._proves(operation_id, proof):
@@ -89,10 +90,10 @@ class OneTimeSecrets:
             await self.secrets.delete(reference)
         await self.store.change(record.tenant, record.id, change)
 
-    async def _shown(self, record: DataCenter, password: Hidden) -> JsonObject:
+    async def _shown(self, record: DataCenter, password: Hidden) -> OneTimeSecret:
         connection = await self.connections.get(record.installation)
         portal = connection.settings.portal_url if connection is not None else None
-        return {"userName": record.user.name if record.user else None, "password": password.reveal(), "portalUrl": portal}
+        return OneTimeSecret(user_name=record.user.name if record.user else None, password=password.reveal(), portal_url=portal)
 
     def _waits(self, secret: SecretOf, operation: str) -> bool:
         return secret.state is SecretState.WAITING and secret.operation == operation and not self._ended(secret)

@@ -6,43 +6,13 @@ from enum import StrEnum
 from typing import Final
 
 from shared.installations.document import AfterSuspension
+from shared.installations.machine_states import PowerState
 
 TRIES: Final = 3
 RETRY_AFTER: Final = (timedelta(minutes=3), timedelta(minutes=7))
 """How long after a failed try the next one is made: three within ten minutes."""
 _LAG: Final = timedelta(minutes=1)
 """How long after a good job a machine may still show its former state."""
-
-
-class PowerState(StrEnum):
-    """The state of a machine, by VMM's StatusString."""
-
-    RUNNING = "running"
-    STOPPED = "stopped"
-    PAUSED = "paused"
-    SAVED = "saved"
-    BROKEN = "broken"
-    CHANGING = "changing"
-
-
-_STATES: Final = {
-    "running": PowerState.RUNNING,
-    "stopped": PowerState.STOPPED,
-    "poweroff": PowerState.STOPPED,
-    "paused": PowerState.PAUSED,
-    "saved": PowerState.SAVED,
-    "saved state": PowerState.SAVED,
-    "creation failed": PowerState.BROKEN,
-    "update failed": PowerState.BROKEN,
-    "customization failed": PowerState.BROKEN,
-    "missing": PowerState.BROKEN,
-    "host not responding": PowerState.BROKEN,
-}
-
-
-def power_state(status: str | None) -> PowerState:
-    """Return the state that a StatusString means; an unknown one is that of a machine in transition."""
-    return _STATES.get((status or "").strip().lower(), PowerState.CHANGING)
 
 
 class Goal(StrEnum):

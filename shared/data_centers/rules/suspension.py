@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from shared.data_centers.records.record import RecordedMachine, Suspension
-from shared.data_centers.rules.power import PowerState, power_state
+from shared.installations.machine_states import PowerState, power_state
 
 MOST_MACHINES = 5000
 

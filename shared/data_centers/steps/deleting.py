@@ -32,6 +32,7 @@ async def checking(dc: DataCenterClaim) -> Outcome:
         left = tuple({"kind": "machine", "id": one.id, "reason": f"{one.name}: the deletion was forced"} for one in found)
         dc.detail.left_behind = left
         return Next("deletingSubscription")
+    await dc.tools.subscriptions.close(dc.record.installation, str(dc.subscription), dc.record.tenant)
     chosen = [(one.id, one.stamp_id, one.name) for one in found]
     dc.detail.machines = works(chosen, Goal.DELETED, PowerCall.DELETE, dc)
     return Next("deletingMachines")
@@ -54,6 +55,8 @@ async def machines(dc: DataCenterClaim) -> Outcome:
         return waits
     failed = [one for one in dc.detail.machines or () if one.error is not None]
     if failed:
+        if dc.record.state is DataCenterState.ACTIVE:
+            await dc.tools.subscriptions.open(dc.record.installation, str(dc.subscription), dc.record.tenant)
         details = tuple(one.error for one in failed[:_MOST_SHOWN] if one.error is not None)
         names = ", ".join(one.name for one in failed[:10])
         return dc.ended(Problem(ErrorCode.AZURE_PACK_REFUSED, f"{len(failed)} machines could not be deleted: {names}.", None, details))

@@ -10,10 +10,11 @@ from shared.azure_pack.odata.literals import Key
 from shared.azure_pack.vmm.machines import Machine
 from shared.data_centers.records.state import MachineWork
 from shared.data_centers.rules import power
-from shared.data_centers.rules.power import Goal, JobState, PowerCall, PowerState, power_state
+from shared.data_centers.rules.power import Goal, JobState, PowerCall
 from shared.data_centers.rules.suspension import SeenMachine
 from shared.data_centers.steps.claim import DataCenterClaim
 from shared.errors import CallFailure, ErrorCode, FailureKind, Problem
+from shared.installations.machine_states import PowerState, power_state
 from shared.installations.reach.failures import refusal_problem
 from shared.operations.model.models import Intent
 from shared.operations.running.outcomes import Wait

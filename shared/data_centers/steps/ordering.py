@@ -274,7 +274,7 @@ async def make_account(dc: DataCenterClaim, lifetime: timedelta, *, preparation:
     await dc.write(secret=SecretOf(state=SecretState.WAITING, expires_at=expires, operation=dc.id, reference=reference))
 
 
-def welcome(dc: DataCenterClaim) -> dict[str, object]:
+def welcome(dc: DataCenterClaim) -> dict[str, str | bool | None]:
     """Return what a welcome mail needs; the address of the secret is added when the event is sent, and is never stored."""
     user, secret = dc.record.user, dc.record.secret
     mine = secret.operation == dc.id and secret.state is SecretState.WAITING

@@ -12,13 +12,14 @@ from shared.clock import to_text
 from shared.data_centers.records.record import DataCenter, DataCenterState, Suspension
 from shared.data_centers.records.state import MachineWork, Watch
 from shared.data_centers.requests import ResumeRequest, SuspendRequest
-from shared.data_centers.rules.power import FIRST, Goal, PowerCall, PowerState
+from shared.data_centers.rules.power import FIRST, Goal, PowerCall
 from shared.data_centers.rules.suspension import SeenMachine, is_complete, to_start, to_stop, with_seen, with_started
 from shared.data_centers.steps.claim import DataCenterClaim
 from shared.data_centers.steps.machines import LOOK_AGAIN, seen, work_on, works
 from shared.data_centers.steps.quotas import watch
 from shared.errors import CallFailure, ErrorCode, Problem
 from shared.installations.document import AfterSuspension, InstallationRequest
+from shared.installations.machine_states import PowerState
 from shared.operations.model.models import Intent
 from shared.operations.running.outcomes import Next, Outcome, Wait
 
@@ -42,6 +43,7 @@ class SuspensionSteps:
             return Wait(dc.clock.now() + LOOK_AGAIN)
         how = await self.after_suspension(dc)
         record = await self._opened(dc, how)
+        await dc.tools.subscriptions.close(dc.record.installation, str(dc.subscription), dc.record.tenant)
         await dc.tools.store.change_suspension(dc.record, record.id, lambda one: with_seen(one, found))
         stopping = [(one.id, one.stamp_id, one.name) for one in to_stop(found)]
         dc.detail.machines = works(stopping, Goal.STOPPED, FIRST[how], dc)
@@ -163,7 +165,7 @@ class SuspensionSteps:
         """Note what was started; the record is closed once nothing is left, or nothing is to be started."""
         if record is None:
             dc.detail.notes = ("There is no record of a suspension: the subscription was made active, and nothing was started.",)
-            await dc.write(state=DataCenterState.ACTIVE)
+            await self._opened_to_tenant(dc)
             return _finished(dc, None, ErrorCode.MACHINES_NOT_STARTED)
         started, all_of_them = [one.id for one in machines if one.done], await self._starts(dc)
         errors = {one.id: one.error for one in machines if one.error is not None}
@@ -177,8 +179,13 @@ class SuspensionSteps:
             return noted.model_copy(update={"closed_at": noted.closed_at or at}) if closed else noted
 
         record = await dc.tools.store.change_suspension(dc.record, record.id, close)
-        await dc.write(state=DataCenterState.ACTIVE, suspension_id=None if record.closed_at else record.id)
+        await self._opened_to_tenant(dc, suspension_id=None if record.closed_at else record.id)
         return _finished(dc, record, ErrorCode.MACHINES_NOT_STARTED)
+
+    async def _opened_to_tenant(self, dc: DataCenterClaim, **changes: object) -> None:
+        """Let the tenant change its machines again; the data center is active."""
+        await dc.tools.subscriptions.open(dc.record.installation, str(dc.subscription), dc.record.tenant)
+        await dc.write(state=DataCenterState.ACTIVE, **changes)
 
 
 async def settings_of(record: DataCenter, settings: InstallationRequest, registry: Registry) -> tuple[AfterSuspension, bool]:

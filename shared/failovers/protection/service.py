@@ -28,10 +28,10 @@ from shared.failovers.protection.models import (
 )
 from shared.failovers.protection.rules import Candidate, Decision
 from shared.failovers.protection.store import Noted, NoteStore
-from shared.failovers.set_up.planning import SetUpChange
 from shared.failovers.set_up.requests import Change, Kind
 from shared.failovers.set_up.service import SetUp, StartSetUp
 from shared.failovers.set_up.snapshot import read_vault, wrong
+from shared.failovers.set_up.state import SetUpChange
 from shared.failovers.vault.inventory import Inventory, asked
 from shared.failovers.vault.listing import Vault
 from shared.failovers.vault.names import ProtectionState as State
@@ -40,6 +40,7 @@ from shared.operations.model.identity import operation_id
 from shared.operations.model.models import Actor, Operation, Status
 from shared.operations.model.store import Store
 from shared.values.reading import an_object, text
+from shared.values.sent import SentBody
 
 _log = logging.getLogger(__name__)
 _NOUN = "protection policy"
@@ -187,7 +188,7 @@ class Protection:
     def _asked(self, policy: KeptPolicy, machine: Candidate, key: str) -> StartSetUp:
         options = policy.request.protection.model_dump(mode="json", by_alias=True, exclude_none=True)
         body = {"protectableItemId": machine.id, **options}
-        wanted = SetUpChange(Kind.ITEM, Change.CREATE, ResourceId.parse(policy.vault_id), request=body)
+        wanted = SetUpChange(Kind.ITEM, Change.CREATE, ResourceId.parse(policy.vault_id), request=SentBody(body))
         actor = Actor("system", f"protection policy {policy.name}", policy.name)
         return StartSetUp(wanted, policy.tenant, actor, key, everything=policy.everything, compare_body=False)
 

@@ -13,7 +13,6 @@ from shared.access.registry import Registry
 from shared.arm.ids import ResourceId
 from shared.arm.reading import id_key, own_id, resource_id
 from shared.errors import ErrorCode, Refused
-from shared.failovers.set_up.planning import SetUpChange
 from shared.failovers.set_up.reads import ListedReads, Reads
 from shared.failovers.set_up.requests import (
     Change,
@@ -24,6 +23,7 @@ from shared.failovers.set_up.requests import (
     ProtectRequest,
     RecoveryPlanRequest,
 )
+from shared.failovers.set_up.state import SetUpChange
 from shared.failovers.set_up.tenant_view import TenantView
 from shared.failovers.vault.facts import PlanFacts
 from shared.failovers.vault.owners import owner_of_plan
@@ -79,7 +79,7 @@ class Ownership:
     async def _owners_of_plan(self, wanted: SetUpChange) -> set[str | None]:
         found: set[str | None] = set()
         if wanted.change is Change.PUT:
-            groups = RecoveryPlanRequest.model_validate(wanted.request).groups
+            groups = wanted.read(RecoveryPlanRequest).groups
             found = {await owner_of(self.registry, member) for group in groups for member in group.members}
         there = await ListedReads(self.reads).find(_plan(wanted))
         return found | ({await owner_of_plan(self.registry, PlanFacts.from_arm(there))} if there is not None else set())
@@ -88,14 +88,13 @@ class Ownership:
         if wanted.kind not in _IN_CLOUDS and await owner_of(self.registry, wanted.vault) != tenant:
             raise not_found(f"{wanted.kind} '{wanted.name}'")
         if wanted.kind is Kind.ITEM and wanted.change is Change.CREATE:
-            single = isinstance(wanted.request, Mapping) and "items" not in wanted.request
             for number, machine in enumerate(_machines(wanted)):
-                at = "" if single else f"items[{number}]."
+                at = "" if wanted.is_single else f"items[{number}]."
                 await self._require_own_machine(machine, tenant, at)
                 if not anywhere:
                     await self.require_own_targets(machine, tenant, at)
         if wanted.kind is Kind.POLICY and wanted.change is Change.PUT and not anywhere:
-            account = PolicyRequest.model_validate(wanted.request).storage_account_id
+            account = wanted.read(PolicyRequest).storage_account_id
             await self._require_all({"storageAccountId": account}, tenant)
         if not await self.registry.is_shared(str(wanted.vault)):
             return
@@ -131,7 +130,7 @@ class Ownership:
 
 
 def _machines(wanted: SetUpChange) -> tuple[ProtectRequest, ...]:
-    return ProtectManyRequest.model_validate(wanted.request).items
+    return wanted.read(ProtectManyRequest).items
 
 
 def _plan(wanted: SetUpChange) -> ResourceId:

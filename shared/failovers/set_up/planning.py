@@ -4,7 +4,7 @@ Raises `Refused` for what cannot be done, and `CallFailure` where Azure cannot b
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from shared.access.registry import Registry
@@ -30,61 +30,13 @@ from shared.failovers.set_up.requests import (
 )
 from shared.failovers.set_up.rules import Write
 from shared.failovers.set_up.snapshot import VaultSnapshot, cloud_of, fabric_of, policy_of, read_vault, wrong
+from shared.failovers.set_up.state import SetUpChange, hyper_v_item
 from shared.failovers.set_up.tenant_view import TenantView
 from shared.failovers.vault.facts import ProtectedItemFacts
 from shared.failovers.vault.gateway import Json
 from shared.failovers.vault.limits import is_vm_name, machine_of
 from shared.failovers.vault.names import AllowedOperation, Provider
-from shared.operations.model.models import JsonObject
 from shared.values.reading import an_object, objects, text
-
-
-@dataclass(frozen=True, slots=True)
-class SetUpChange:
-    """A change of a vault's set-up. `name` is the last segment of a resource's id, and empty for machines to protect.
-
-    `request` is the body as sent. `only` is the tenant to whose resources the change is confined; None where the provider's Admin changes
-    resources of several tenants in a vault that they share.
-    """
-
-    kind: Kind
-    change: Change
-    vault: ResourceId
-    name: str = ""
-    request: Mapping[str, object] | None = None
-    only: str | None = None
-
-    def as_json(self) -> JsonObject:
-        """Return the stored form, the body of the operation."""
-        request = dict(self.request) if self.request is not None else None
-        named = {"kind": str(self.kind), "change": str(self.change), "vaultId": str(self.vault), "name": self.name}
-        return {**named, "request": request, "only": self.only}
-
-    @staticmethod
-    def from_json(body: Mapping[str, object]) -> "SetUpChange":
-        """Read the stored form."""
-        request = body.get("request")
-        return SetUpChange(
-            Kind(str(body["kind"])),
-            Change(str(body["change"])),
-            ResourceId.parse(str(body["vaultId"])),
-            str(body.get("name") or ""),
-            request if isinstance(request, dict) else None,
-            str(body["only"]) if body.get("only") else None,
-        )
-
-    def known_scopes(self) -> tuple[str, ...]:
-        """Return the ARM ids of the resources that it changes, as far as they are known without reading Azure."""
-        match self.kind:
-            case Kind.POLICY:
-                return (f"{self.vault}/replicationPolicies/{self.name}",)
-            case Kind.PLAN:
-                return (f"{self.vault}/replicationRecoveryPlans/{self.name}",)
-            case Kind.ITEM if self.change is Change.CREATE:
-                machines = ProtectManyRequest.model_validate(self.request).items
-                return tuple(hyper_v_item(one.protectable_item_id) for one in machines if one.protectable_item_id)
-            case _:
-                return ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,12 +76,12 @@ class Planner:
                 return await self._protect(wanted)
             case Kind.ITEM, Change.UPDATE:
                 found = await self._item_body(wanted)
-                item, asked = ProtectedItemFacts.from_arm(found), UpdateItemRequest.model_validate(wanted.request)
+                item, asked = ProtectedItemFacts.from_arm(found), wanted.read(UpdateItemRequest)
                 body = payloads.rename_target(item, asked.target_vm_name, asked.target_vm_size, provider_details(found))
                 return [Write("PATCH", item.id, item.id, f"target of {item.friendly_name or item.name}", body)]
             case Kind.ITEM, _:
                 item = await self._item(wanted)
-                _require_confirmed(item, ConfirmRequest.model_validate(wanted.request))
+                _require_confirmed(item, wanted.read(ConfirmRequest))
                 _require_allowed(item)
                 return [rules.stop_protecting(item)]
             case Kind.PLAN, Change.PUT:
@@ -140,7 +92,7 @@ class Planner:
                 return [Write("DELETE", plan, plan, "recovery plan")]
 
     async def _put_policy(self, wanted: SetUpChange) -> list[Write]:
-        asked = PolicyRequest.model_validate(wanted.request)
+        asked = wanted.read(PolicyRequest)
         policy = f"{wanted.vault}/replicationPolicies/{wanted.name}"
         there, mappings, clouds = await asyncio.gather(
             self.gateway.find(ResourceId.parse(policy)),
@@ -185,7 +137,7 @@ class Planner:
         return _there(known, "network mapping", wanted.name)
 
     async def _put_network_mapping(self, wanted: SetUpChange) -> list[Write]:
-        asked = NetworkMappingRequest.model_validate(wanted.request)
+        asked = wanted.read(NetworkMappingRequest)
         return await (self._map_virtual_network(wanted, asked) if asked.is_between_azure else self._map_vmm_network(wanted, asked))
 
     async def _map_vmm_network(self, wanted: SetUpChange, asked: NetworkMappingRequest) -> list[Write]:
@@ -230,10 +182,12 @@ class Planner:
         return same
 
     async def _protect(self, wanted: SetUpChange) -> list[Write]:
-        machines = ProtectManyRequest.model_validate(wanted.request).items
+        machines = wanted.read(ProtectManyRequest).items
         vault = await read_vault(self.gateway, wanted.vault)
-        single = isinstance(wanted.request, Mapping) and "items" not in wanted.request
-        return [await self._protect_one(vault, machine, "" if single else f"items[{number}].") for number, machine in enumerate(machines)]
+        return [
+            await self._protect_one(vault, machine, "" if wanted.is_single else f"items[{number}].")
+            for number, machine in enumerate(machines)
+        ]
 
     async def _protect_one(self, vault: VaultSnapshot, machine: ProtectRequest, at: str) -> Write:
         provider = Provider.HYPER_V_REPLICA_AZURE if machine.protectable_item_id else Provider.A2A
@@ -267,7 +221,7 @@ class Planner:
         return _there(body, "protected item", wanted.name)
 
     async def _put_plan(self, wanted: SetUpChange) -> list[Write]:
-        asked = RecoveryPlanRequest.model_validate(wanted.request)
+        asked = wanted.read(RecoveryPlanRequest)
         plan = f"{wanted.vault}/replicationRecoveryPlans/{wanted.name}"
         there, items = await asyncio.gather(
             self.gateway.find(ResourceId.parse(plan)), self.gateway.children(wanted.vault, "replicationProtectedItems")
@@ -291,12 +245,6 @@ class Planner:
         if lost and not asked.drop_actions:
             raise _loses_actions(wanted.name, lost)
         return [plan_rules.put_plan(plan, primary, recovery, groups, there)]
-
-
-def hyper_v_item(protectable: str | None) -> str:
-    """Return the ARM id under which a machine of a Hyper-V host is protected; it depends on the machine alone."""
-    found = ResourceId.parse(protectable or "")
-    return f"{found.parent}/replicationProtectedItems/{found.name}"
 
 
 def _associations(asked: PolicyRequest, provider: Provider, policy: str, mappings: list[Json]) -> list[Write]:

@@ -10,9 +10,9 @@ from shared.clock import Clock
 from shared.errors import CallFailure, ErrorCode, FailureKind, Refused, as_seen_in_azure, azure_code, sentence
 from shared.failovers.scopes import lock_names
 from shared.failovers.set_up.ownership import Ownership
-from shared.failovers.set_up.planning import Planner, SetUpChange
+from shared.failovers.set_up.planning import Planner
 from shared.failovers.set_up.reads import ListedReads
-from shared.failovers.set_up.state import SetUpInput, WriteState, lost_writes, writes_of
+from shared.failovers.set_up.state import SetUpChange, SetUpDetail, SetUpInput, WriteState, change_of, lost_writes
 from shared.failovers.vault.gateway import SiteRecoveryGateway
 from shared.operations.accepting.acceptance import Acceptance
 from shared.operations.accepting.commands import Commands
@@ -70,7 +70,7 @@ class SetUp:
             kind=asked.wanted.kind.value,
             tenant=asked.owner,
             key=asked.key,
-            body=asked.wanted.as_json(),
+            body=dict(asked.wanted.stored().members),
             actor=asked.actor,
             first_step="preparing",
             trace=asked.trace,
@@ -97,11 +97,11 @@ class SetUp:
         `notStarted` as failed.
         """
         row, now = await self.commands.store.active(operation.id), self.clock.now()
-        lost = lost_writes(writes_of(operation.detail) or [], now)
+        lost = lost_writes(SetUpDetail.of(operation.detail).writes or (), now)
         if row is None or row.step != _FOLLOWS or not lost:
             raise not_in_doubt(operation, "change")
         if resolution.job:
-            vault = SetUpChange.from_json(operation.body).vault
+            vault = change_of(operation).vault
             resolution = replace(resolution, job=await self._named(vault, resolution.job))
         elif resolution.outcome is ResolvedAs.STARTED:
             await self._require_made(lost)

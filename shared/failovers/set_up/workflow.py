@@ -14,12 +14,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from shared.arm.ids import ResourceId
-from shared.clock import Clock, from_text, to_text
+from shared.clock import Clock
 from shared.errors import CallFailure, ErrorCode, FailureKind, Problem, Refused, azure_code
 from shared.failovers.scopes import lock_names
-from shared.failovers.set_up.planning import Planner, SetUpChange
+from shared.failovers.set_up.planning import Planner
 from shared.failovers.set_up.reads import ListedReads
-from shared.failovers.set_up.state import DONE, FAILED, SetUpInput, SetUpState, WriteState, keep_writes, lost_writes, writes_of
+from shared.failovers.set_up.state import DONE, FAILED, SetUpDetail, SetUpInput, SetUpState, WriteState, change_of, lost_writes
 from shared.failovers.vault import jobs
 from shared.failovers.vault.gateway import SiteRecoveryGateway, StartedJob
 from shared.failovers.vault.job_facts import JobFacts
@@ -31,7 +31,7 @@ from shared.operations.running.effects import Absent, Effect, Started
 from shared.operations.running.outcomes import End, Next, Outcome, Wait
 from shared.operations.running.workflow import Workflow
 from shared.operations.timings import Timings
-from shared.values.absence import BETWEEN_LOOKS, Absence, not_shown
+from shared.values.absence import BETWEEN_LOOKS, not_shown
 
 _HARMLESS = "it makes, changes or removes a resource under its own name, and Azure refuses it while a job works on the resource"
 _SOON = timedelta(seconds=15)
@@ -52,8 +52,9 @@ class SetUpSteps:
 
     async def preparing(self, claim: Claim) -> Outcome:
         """Decide on the writes, once, and lock what they change."""
-        if writes_of(claim.detail) is None:
-            change = SetUpChange.from_json(claim.operation.body)
+        detail = SetUpDetail.of(claim.detail)
+        if detail.writes is None:
+            change = change_of(claim.operation)
             try:
                 planned = await self.planner.writes(change)
             except Refused as refused:
@@ -61,17 +62,17 @@ class SetUpSteps:
             held = await self._hold(claim, lock_names(*change.known_scopes(), *(write.scope for write in planned)))
             if held is not None:
                 return End(Status.FAILED, held)
-            claim.data.pop("absent", None)
-            keep_writes(claim.detail, [WriteState.model_validate(write, from_attributes=True) for write in planned])
+            SetUpState.of(claim.data).forget("absent")
+            detail.writes = tuple(WriteState.model_validate(write, from_attributes=True) for write in planned)
         return Next("writing")
 
     def _refused(self, claim: Claim, refused: Refused) -> Outcome:
         """End with a refusal; one that an absent resource may have caused counts only once the absence lasts."""
-        state = SetUpState.model_validate(claim.data)
+        state = SetUpState.of(claim.data)
         if refused.code in _MAY_APPEAR:
-            absence, now = not_shown(Absence.from_json(state.absent), self.clock.now()), self.clock.now()
+            absence, now = not_shown(state.absent, self.clock.now()), self.clock.now()
             if not absence.lasts_long_enough(now):
-                claim.data["absent"] = absence.as_json()
+                state.absent = absence
                 return Wait(now + BETWEEN_LOOKS)
         return End(Status.FAILED, refused.problem)
 
@@ -85,7 +86,7 @@ class SetUpSteps:
 
     async def writing(self, claim: Claim) -> Outcome:
         """Start every write of the current stage, one after another."""
-        writes = writes_of(claim.detail) or []
+        writes = list(SetUpDetail.of(claim.detail).writes or ())
         ahead = [number for number, write in enumerate(writes) if not write.is_over]
         if not ahead:
             return Next("finishing")
@@ -95,7 +96,7 @@ class SetUpSteps:
                 await self._start(claim, writes, number)
         if any(write.stage == stage and not write.is_over and not write.is_started for write in writes):
             return Wait(self.clock.now() + BETWEEN_LOOKS)
-        claim.data["startedAt"] = to_text(self.clock.now())
+        SetUpState.of(claim.data).started_at = self.clock.now()
         return Next("following")
 
     async def _start(self, claim: Claim, writes: list[WriteState], number: int) -> None:
@@ -114,14 +115,14 @@ class SetUpSteps:
                 write.request = requests[-1]
             else:
                 write.state = DONE
-        keep_writes(claim.detail, writes)
+        SetUpDetail.of(claim.detail).writes = tuple(writes)
 
     def _note_failure(self, write: WriteState, failure: CallFailure) -> None:
         """Note a refused write; a 404 counts once it has lasted, and is then what a removal is for."""
         if failure.kind is FailureKind.NOT_FOUND:
-            absence = not_shown(Absence.from_json(write.absent), self.clock.now())
+            absence = not_shown(write.absent, self.clock.now())
             if not absence.lasts_long_enough(self.clock.now()):
-                write.absent = absence.as_json()
+                write.absent = absence
                 return
             if write.removes:
                 write.state = DONE
@@ -131,7 +132,7 @@ class SetUpSteps:
 
     def _effect(self, claim: Claim, write: WriteState, number: int, requests: list[str]) -> Effect[StartedJob]:
         """Return the effect of a write; `requests` gets the client request id under which it is sent."""
-        path, vault = ResourceId.parse(write.path), SetUpChange.from_json(claim.operation.body).vault
+        path, vault = ResourceId.parse(write.path), change_of(claim.operation).vault
 
         async def send(request_id: str) -> StartedJob:
             requests.append(request_id)
@@ -146,15 +147,15 @@ class SetUpSteps:
 
     async def following(self, claim: Claim) -> Outcome:
         """Look which jobs have ended, with one list of the vault's jobs."""
-        writes = writes_of(claim.detail) or []
+        writes = list(SetUpDetail.of(claim.detail).writes or ())
         self._resolve(claim, writes)
         waiting = [write for write in writes if write.is_started and not write.is_over]
         if waiting:
-            vault = SetUpChange.from_json(claim.operation.body).vault
+            vault = change_of(claim.operation).vault
             known = [JobFacts.from_arm(job) for job in await self.gateway.children(vault, "replicationJobs")]
             for write in waiting:
                 await self._follow(vault, write, known)
-            keep_writes(claim.detail, writes)
+            SetUpDetail.of(claim.detail).writes = tuple(writes)
         claim.percent = max(claim.percent, min(99, 100 * sum(write.is_over for write in writes) // len(writes))) if writes else 0
         if any(not write.is_over for write in waiting):
             return self._wait(claim, waiting)
@@ -176,7 +177,7 @@ class SetUpSteps:
         else:
             for write in lost:
                 write.fail(Problem(ErrorCode.SET_UP_FAILED, "Azure does not show its job, and it was resolved as not started.", write.job))
-        keep_writes(claim.detail, writes)
+        SetUpDetail.of(claim.detail).writes = tuple(writes)
 
     async def _follow(self, vault: ResourceId, write: WriteState, known: list[JobFacts]) -> None:
         """Find the job of a write, in the list or by its id, and note its end."""
@@ -190,8 +191,8 @@ class SetUpSteps:
             write.job, write.absent = job.name, None
             note_end(write, job)
             return
-        absence = not_shown(Absence.from_json(write.absent), self.clock.now())
-        write.absent = absence.as_json()
+        absence = not_shown(write.absent, self.clock.now())
+        write.absent = absence
         if write.removes and absence.lasts_long_enough(self.clock.now()) and await self._is_gone(ResourceId.parse(write.path)):
             write.state = DONE
 
@@ -200,8 +201,8 @@ class SetUpSteps:
 
     def _wait(self, claim: Claim, waiting: list[WriteState]) -> Wait:
         """Wait for the jobs; a job that stays absent asks for attention."""
-        now, state = self.clock.now(), SetUpState.model_validate(claim.data)
-        started = from_text(state.startedAt) if state.startedAt else now
+        now, state = self.clock.now(), SetUpState.of(claim.data)
+        started = state.started_at or now
         at = max(jobs.next_look(started, now), now + _SOON)
         lost, ahead = lost_writes(waiting, now), [write for write in waiting if not write.is_over]
         if not lost:
@@ -212,7 +213,7 @@ class SetUpSteps:
 
     async def finishing(self, claim: Claim) -> Outcome:
         """End, with each write that failed."""
-        writes = writes_of(claim.detail) or []
+        writes = SetUpDetail.of(claim.detail).writes or ()
         failed = [write for write in writes if write.state == FAILED]
         return End(Status.FAILED, problem_of(failed, len(writes))) if failed else End(Status.SUCCEEDED)
 
@@ -232,8 +233,9 @@ def set_up_workflow(steps: SetUpSteps) -> Workflow:
 
 def _subjects(operation: Operation) -> Sequence[str]:
     """Return the id of the vault, and those of the machines that are to be protected."""
-    change = SetUpChange.from_json(operation.body)
-    machines = change.request.get("items", [change.request]) if change.request is not None else []
+    change = change_of(operation)
+    sent = change.request.members if change.request is not None else {}
+    machines = sent.get("items", [sent])
     named = [machine.get("protectableItemId") for machine in machines if isinstance(machine, dict)] if isinstance(machines, list) else []
     return str(change.vault), *(id_ for id_ in named if isinstance(id_, str))
 
@@ -253,7 +255,7 @@ def note_end(write: WriteState, job: JobFacts) -> None:
 
 def problem_of(failed: list[WriteState], count: int) -> Problem:
     """Return the error of an operation with failed writes: of a single write Azure's own message, of several one detail each."""
-    problems = [(write, Problem.from_json(write.error or {})) for write in failed]
+    problems = [(write, write.error or Problem(ErrorCode.SET_UP_FAILED, "")) for write in failed]
     codes = {write.code for write in failed}
     code = next(iter(codes)) if len(codes) == 1 else None
     code = code or ErrorCode.SET_UP_FAILED

@@ -7,11 +7,12 @@ refused are noted in the installation's row: no instance tries them again for 15
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 from uuid import UUID
 
 from shared.azure_pack.admin.client import AdminClient, Via
-from shared.azure_pack.authorization import BearerAuthorization, SignIn, Token, TokenCache
+from shared.azure_pack.authorization import BearerAuthorization, CertificateAuthorization, SignIn, Token, TokenCache
+from shared.azure_pack.certificates import ClientCertificate
 from shared.azure_pack.connection import Proxy, TlsOptions
 from shared.azure_pack.errors import AzurePackError, Cause, ErrorKind
 from shared.azure_pack.sign_in.passwords import AdfsSignIn, qualified
@@ -43,6 +44,7 @@ class Connection:
     sign_in: TokenCache
     transports: tuple[Transport, ...]
     hook: AccountsHook | None
+    proxy: Proxy | None = None
 
     def machines(self, subscription: UUID, user: str) -> Vmm:
         """Return the machines of a subscription, as the document has it; `user` is the subscription's account administrator."""
@@ -56,6 +58,18 @@ class Connection:
     async def close(self) -> None:
         """Close every connection."""
         await asyncio.gather(*(one.close() for one in self.transports))
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateClient:
+    """The tenant public API with a client certificate, over a connection of its own."""
+
+    api: TenantClient
+    transport: Transport
+
+    async def close(self) -> None:
+        """Close the connection."""
+        await self.transport.close()
 
 
 class Connections:
@@ -80,6 +94,20 @@ class Connections:
             return known
         made = await self._make(record)
         return self._open.setdefault(record.name, made) if known is None else self._replaced(record.name, made)
+
+    def with_certificate(self, connection: Connection, endpoint: str, certificate: ClientCertificate) -> CertificateClient:
+        """Return a client of the tenant public API that proves itself by a certificate, over a connection of its own."""
+        settings = connection.settings
+        level: Literal[1, 2] = 1 if settings.tls.security_level == 1 else 2
+        transport = Transport(
+            tls=TlsOptions(settings.tls.ca_bundle, None, level),
+            proxy=connection.proxy,
+            certificate=certificate,
+            in_flight=settings.calls.in_flight,
+            timeout=_TIMEOUT,
+            now=self._clock.wall,
+        )
+        return CertificateClient(TenantClient(endpoint, transport, CertificateAuthorization()), transport)
 
     def forget(self) -> None:
         """Read every document anew, after a write by this process."""
@@ -106,7 +134,7 @@ class Connections:
         if settings.accounts.url is not None and settings.accounts.token is not None:
             hook = AccountsHook(settings.accounts.url, self._fetch(settings.accounts.token.key_vault_secret_id), site)
         admin = AdminClient(settings.admin_api, api, BearerAuthorization(sign_in, principal))
-        return Connection(record.name, record.tag, settings, admin, sign_in, (api, site), hook)
+        return Connection(record.name, record.tag, settings, admin, sign_in, (api, site), hook, proxy)
 
     def _signing_in(self, settings: InstallationRequest, transport: Transport) -> SignIn:
         given = settings.sign_in

@@ -1,5 +1,7 @@
 """What an error of Azure Pack means to the core: an unknown outcome, a refusal, a call to repeat, or one that a person has to look at."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
 from shared.azure_pack.errors import AzurePackError, ErrorKind
@@ -38,6 +40,15 @@ def as_failure(error: AzurePackError) -> CallFailure:
         kind, code=str(code), message=sentence(error.message), status=status, details=details_of(error), retry_after=error.retry_after,
         date=error.date,
     )  # fmt: skip
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Raise an error of the library as the core's failure."""
+    try:
+        yield
+    except AzurePackError as error:
+        raise as_failure(error) from error
 
 
 def refusal_problem(failure: CallFailure, target: str | None = None) -> Problem:

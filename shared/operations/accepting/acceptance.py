@@ -22,6 +22,7 @@ from shared.secrets.keeper import Secrets
 from shared.secrets.places import Place, field_of, with_references
 from shared.storage.tables import Queues
 from shared.telemetry import Metric
+from shared.values.sent import SentBody
 
 _log = logging.getLogger(__name__)
 
@@ -130,5 +131,5 @@ def with_stored(new: NewOperation, stored: Mapping[Place, SecretId]) -> NewOpera
     """Return a request with references in the places of its plain secrets, which a repetition is not compared by."""
     if not stored:
         return new
-    body = with_references(new.body, {place: str(secret) for place, secret in stored.items()})
+    body = dict(with_references(SentBody(new.body), {place: str(secret) for place, secret in stored.items()}).members)
     return replace(new, body=body, compared=new.body if new.compared is None else new.compared, secrets={})

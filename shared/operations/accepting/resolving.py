@@ -17,10 +17,11 @@ class ResolvedAs(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Resolution:
-    """A person's resolution; `job` is the ARM id or the name of the job that Azure shows for it."""
+    """A person's resolution; `job` is the ARM id or the name of the job that Azure shows for it, `resource` what it made."""
 
     outcome: ResolvedAs
     job: str | None = None
+    resource: str | None = None
 
 
 Resolver = Callable[[Operation, Resolution, Actor], Awaitable[Operation]]

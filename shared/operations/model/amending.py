@@ -1,5 +1,6 @@
 """Adds to what an ended operation shows: the one change that is made to an operation after its end."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from shared.operations.model import listing, rows
@@ -15,8 +16,10 @@ class Amendments:
 
     table: Table
 
-    async def add_to_detail(self, operation: str, members: JsonObject) -> None:
+    async def add_to_detail(self, operation: str, members: JsonObject, filters: Mapping[str, str] | None = None) -> None:
         """Set members of the detail of an operation that has ended, and show them in its list rows; harmless to repeat.
+
+        `filters` are values that lists filter by.
 
         Raises `LookupError` for an operation that has not ended, or does not exist.
         """
@@ -30,7 +33,7 @@ class Amendments:
             document = final | {"detail": (detail if isinstance(detail, dict) else {}) | members}
             request = {"PartitionKey": partition, "RowKey": f"o|{operation}", **pieces("final", document)}
             keys = rows.list_keys(str(found.entity["tenant"]), str(found.entity["createdAt"]), operation)
-            columns = listing.final_columns(document)
+            columns = listing.final_columns(document) | rows.filter_columns(filters or {})
             listed = [Change("upsert", {"PartitionKey": partition, "RowKey": key, **columns}) for key in keys]
             try:
                 await self.table.transact([Change("merge", request, found.etag), *listed])

@@ -259,10 +259,17 @@ class Store:
             raise Conflict
         return replace(stamped, etag=found.etag)
 
-    async def finish(self, row: Active, detail: JsonObject, error: Problem | None, result: JsonObject | None = None) -> Active:
+    async def finish(
+        self,
+        row: Active,
+        detail: JsonObject,
+        error: Problem | None,
+        result: JsonObject | None = None,
+        filters: Mapping[str, str] | None = None,
+    ) -> Active:
         """Write the end of an operation in one transaction: the final answer, the list rows, and a row that is yet to be announced.
 
-        `row` has the final status. Raises `Conflict` when it was written by another meanwhile.
+        `row` has the final status, `filters` are values that lists filter by. Raises `Conflict` when it was written by another meanwhile.
         """
         ended = replace(
             row,
@@ -280,11 +287,12 @@ class Store:
         ended, entry = self._scheduled(replace(ended, shown_as=listing.shown_as(ended)))
         document = rows.final_document(ended, detail, error, result)
         final = {"PartitionKey": row.partition, "RowKey": f"o|{row.id}", **pieces("final", document)}
+        columns = rows.list_state(ended) | listing.final_columns(document) | rows.filter_columns(filters or {})
         changes = [
             Change("merge", rows.active_entity(replace(ended, has_detail=False)), row.etag),
             *entry,
             Change("upsert", final),
-            *(Change("upsert", entity) for entity in list_entities(ended, rows.list_state(ended) | listing.final_columns(document))),
+            *(Change("upsert", entity) for entity in list_entities(ended, columns)),
         ]
         if row.has_detail:
             changes.append(Change("delete", {"PartitionKey": row.partition, "RowKey": f"d|{row.id}"}))

@@ -61,6 +61,10 @@ class Events:
         """Send an event of the protection of a VM, which no operation has: breached, recovered, limitNear or unprotected."""
         await self._send(event, f"{PREFIX}.protection.{what}", "/api/protection", {"tenant": tenant}, data)
 
+    async def publish_certificate(self, event: str, subject: str, tenant: str, data: JsonObject) -> None:
+        """Send the event of a certificate that ends soon, which no operation has."""
+        await self._send(event, f"{PREFIX}.azurePackSubscription.attention", subject, {"tenant": tenant}, data)
+
     async def _send(self, event: str, kind: str, subject: str, extensions: dict[str, str], data: JsonObject) -> None:
         body = {
             "specversion": "1.0",

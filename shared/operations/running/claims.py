@@ -152,7 +152,7 @@ class Claim:
         """Write the end of the operation, with its final detail, and return the row that is to be announced. Raises `ClaimLost`."""
         while True:
             try:
-                return await self._store.finish(row, self.detail, error, result)
+                return await self._store.finish(row, self.detail, error, result, self.filters)
             except Conflict:
                 row = await self._merge(row)
 

@@ -13,6 +13,7 @@ from shared.operations.accepting.resolving import Resolution, not_in_doubt
 from shared.operations.model.models import Actor, JsonObject, NewOperation, Operation
 from shared.operations.model.rows import Active
 from shared.values.reading import same_text
+from shared.values.sent import SentBody
 from shared.virtual_machines.facts import MachineFacts
 from shared.virtual_machines.gateway import Gateways, MachineGateway, gateway_of
 from shared.virtual_machines.kinds import VIRTUAL_MACHINE, Action
@@ -30,7 +31,7 @@ _READS_SECONDS = 4.5
 
 @dataclass(frozen=True, slots=True)
 class ChangeRequest:
-    """A request for a change of a machine: `body` is the JSON as it was sent, without secrets; `key` is the repeatability key.
+    """A request for a change of a machine: `body` is what was sent, without secrets; `key` is the repeatability key.
 
     `part` has what the path names below the machine, such as a LUN.
     """
@@ -38,7 +39,7 @@ class ChangeRequest:
     tenant: Tenant
     action: Action
     named: Named
-    body: JsonObject
+    body: SentBody
     actor: Actor
     key: str | None
     trace: str | None = None
@@ -51,7 +52,7 @@ class ChangeRequest:
             kind=VIRTUAL_MACHINE.name,
             tenant=self.tenant.name,
             key=self.key,
-            body={"action": str(self.action), **self.named.as_sent(), **self.part, "body": self.body},
+            body={"action": str(self.action), **self.named.as_sent(), **self.part, "body": dict(self.body.members)},
             actor=self.actor,
             first_step=BEGINNING,
             trace=self.trace,

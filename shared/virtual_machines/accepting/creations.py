@@ -47,7 +47,7 @@ class CreationRequest:
             kind=VIRTUAL_MACHINE.name,
             tenant=self.tenant.name,
             key=self.key,
-            body={"action": str(Action.CREATE), "target": self.body.name, "body": self.sent.body},
+            body={"action": str(Action.CREATE), "target": self.body.name, "body": dict(self.sent.body.members)},
             actor=self.actor,
             first_step=BEGINNING,
             data={"machine": str(machine)},

@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 
 from shared.errors import ErrorCode, Problem, Refused
-from shared.virtual_machines.creation.context import CreationContext, DiskFacts
+from shared.values.reading import same_text
+from shared.virtual_machines.creation.context import CreationContext, DiskFacts, network_of
 from shared.virtual_machines.requests.machine import CreateMachine
 from shared.virtual_machines.rules.disks import assign_luns, is_premium, is_zone_redundant
 from shared.virtual_machines.rules.names import OsType, admin_name_problem, computer_name_problem
@@ -207,6 +208,10 @@ def _deployment(request: CreateMachine, context: CreationContext) -> Iterator[Pr
         if value is not None and value != standing:
             message = f"The deployment '{wanted.name}' has {standing}. Leave the field out to join it."
             yield Problem(ErrorCode.DEPLOYMENT_DIFFERS, message, target)
+    network = context.deployment_network
+    if network is not None and context.subnet_id is not None and not same_text(network, network_of(context.subnet_id)):
+        message = f"The machines of the deployment '{wanted.name}' are in the virtual network {network}. Name one of its subnets."
+        yield Problem(ErrorCode.DEPLOYMENT_DIFFERS, message, "subnetId")
     if len(found.machines) >= MOST_IN_A_SET:
         yield Problem(
             ErrorCode.DEPLOYMENT_FULL, f"The deployment '{wanted.name}' has {MOST_IN_A_SET} machines, Azure's limit.", "deployment"

@@ -111,8 +111,9 @@ class CreationContext:
     """What a request for a machine is checked against, and what its plan is made from.
 
     `image` or `os_disk` is what it starts from. `existing` and `sources` are the disks that the body names, by the position of the data
-    disk. `slot_holder` is the other deployment of the wanted slot. `subnet_region` is None where the subnet does not exist; `has_outbound`
-    is whether the subnet has a NAT gateway or a route table.
+    disk. `deployment_network` is the virtual network of the machines that the deployment has. `slot_holder` is the other deployment of the
+    wanted slot. `subnet_region` is None where the subnet does not exist; `has_outbound` is whether the subnet has a NAT gateway or a route
+    table.
     """
 
     subscription_id: str
@@ -131,6 +132,7 @@ class CreationContext:
     subnet_region: str | None
     has_outbound: bool
     deployment: SetFacts | None
+    deployment_network: str | None
     slot_holder: str | None
     balancer: BalancerFacts | None
 
@@ -142,6 +144,11 @@ class CreationContext:
     def id_of(self, provider: str, kind: str, name: str) -> ResourceId:
         """Return the id of a resource in the service."""
         return ResourceId.parse(f"{self.group}/providers/{provider}/{kind}/{name}")
+
+
+def network_of(subnet: str) -> str:
+    """Return the virtual network of a subnet."""
+    return subnet.rpartition("/subnets/")[0]
 
 
 def _port_of(rule: Json) -> OpenPort | None:

@@ -50,6 +50,11 @@ class Piece(BaseModel):
         """The ARM id."""
         return ResourceId.parse(self.id)
 
+    @property
+    def as_left(self) -> dict[str, str | None]:
+        """What a result shows of a piece that could not be deleted."""
+        return {"id": self.id, "reason": self.reason}
+
 
 class PiecesDetail(StoredView):
     """What the record of an operation keeps of its pieces, and of the machine that it makes; no answer shows it."""

@@ -9,9 +9,10 @@ from shared.access.principal import not_found
 from shared.access.records.plan import HostingPlan
 from shared.access.records.tenant import Tenant
 from shared.arm.ids import ResourceId
+from shared.arm.reading import resource_id
 from shared.errors import ErrorCode, Refused
-from shared.values.reading import Json, an_object, same_text, text
-from shared.virtual_machines.creation.context import FOR_TAG, BalancerFacts, CreationContext, DiskFacts, SetFacts
+from shared.values.reading import Json, an_object, objects, same_text, text
+from shared.virtual_machines.creation.context import FOR_TAG, BalancerFacts, CreationContext, DiskFacts, SetFacts, network_of
 from shared.virtual_machines.facts import tags_of
 from shared.virtual_machines.requests.machine import BlobSource, CreateMachine, DataDisk, DiskSource, MarketplaceImage
 from shared.virtual_machines.resource_manager.catalogue import Catalogue, ImageFacts
@@ -99,6 +100,7 @@ class CreationReader:
             subnet_region=subnet_region,
             has_outbound=bool(an_object(subnet_body, "natGateway") or an_object(subnet_body, "routeTable")),
             deployment=deployment,
+            deployment_network=await self._network_of(deployment),
             slot_holder=_holder(sets, request),
             balancer=await self.balancer(place, owner) if request.ports and (deployment or not request.deployment) else None,
         )
@@ -147,6 +149,18 @@ class CreationReader:
         registered = next((one.region for one in tenant.networks if same_text(one.subnet_id, subnet)), region)
         return an_object(body, "properties"), registered
 
+    async def _network_of(self, deployment: SetFacts | None) -> str | None:
+        """Return the virtual network of a deployment's first machine; None without a machine, or where Azure does not show it."""
+        if deployment is None or not deployment.machines:
+            return None
+        machine = await self.resources.get(ResourceId.parse(deployment.machines[0]))
+        adapter = next(iter(objects(_properties(machine, "networkProfile"), "networkInterfaces")), {})
+        found = resource_id(adapter, "id")
+        body = await self.resources.get(ResourceId.parse(found)) if found is not None else None
+        address = next(iter(objects(an_object(body or {}, "properties"), "ipConfigurations")), {})
+        subnet = resource_id(_properties(address, "subnet"), "id")
+        return network_of(subnet) if subnet is not None else None
+
     async def _sets(self, place: Place, request: CreateMachine) -> tuple[SetFacts, ...]:
         if request.deployment is None:
             return ()
@@ -194,6 +208,10 @@ def _own(tenant: Tenant, given: str, target: str) -> ResourceId:
     if found.subscription_id not in tenant.subscriptions:
         raise not_found(f"{found.type} '{given}'", target=target)
     return found
+
+
+def _properties(body: Json | None, member: str) -> Json:
+    return an_object(an_object(body or {}, "properties"), member)
 
 
 def _registered_subnet(tenant: Tenant, subscription: str, region: str) -> str | None:

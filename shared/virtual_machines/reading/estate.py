@@ -172,10 +172,10 @@ class EstateReader:
             return disk_of(await self.named(tenant, DISK_TYPE, "disk", name, query))
 
     async def named(self, tenant: Tenant, type_: str, kind: str, name: str, query: Mapping[str, str]) -> Json:
-        """Return the document of a tenant's resource of a name; refuses with `NotFound`, `AmbiguousName`."""
+        """Return the document of a tenant's resource of a name or an ARM id; refuses with `NotFound`, `AmbiguousName`."""
         subscriptions = subscriptions_of(tenant, query.get("subscriptionId"))
         lists = await asyncio.gather(*(self.resources.in_subscription(one, type_) for one in subscriptions))
-        found = [one for listed in lists for one in listed if same_text(last_segment(own_id(one)), name)]
+        found = [one for listed in lists for one in listed if same_text(own_id(one) if "/" in name else last_segment(own_id(one)), name)]
         service = query.get("service")
         found = [one for one in found if service is None or same_text(ResourceId.parse(own_id(one)).resource_group, service)]
         if not found:

@@ -10,7 +10,7 @@ from shared.arm.ids import ResourceId
 from shared.operations.accepting.locks import Locks
 from shared.operations.model.store import Store
 from shared.values.reading import last_segment, same_text
-from shared.virtual_machines.answers import Machine, RunningOperation, listed_machine, machine_body
+from shared.virtual_machines.answers import ListedMachine, Machine, RunningOperation, listed_machine, machine_body
 from shared.virtual_machines.facts import MachineFacts
 from shared.virtual_machines.gateway import Gateways, MachineGateway, gateway_of
 from shared.virtual_machines.reading.asking import reading_azure
@@ -61,7 +61,7 @@ class MachineReader:
     locks: Locks
     store: Store
 
-    async def page(self, tenant: Tenant, wanted: MachineFilter, page: Page) -> tuple[list[dict[str, object]], str | None]:
+    async def page(self, tenant: Tenant, wanted: MachineFilter, page: Page) -> tuple[list[ListedMachine], str | None]:
         """Return a page of a tenant's machines, by name, and where the next one begins or None; a page has one subscription at most."""
         gateway = gateway_of(self.gateways, tenant)
 

@@ -42,7 +42,7 @@ class Named:
         """The refusal where it does not exist, or is another tenant's."""
         return not_found(f"{self.kind} '{self.name}'", in_azure=True)
 
-    def as_sent(self) -> dict[str, object]:
+    def as_sent(self) -> dict[str, str]:
         """Return the members by which a repeated request is compared."""
         members = {"target": self.name, "service": self.service, "subscriptionId": self.subscription_id}
         return {name: value for name, value in members.items() if value is not None}

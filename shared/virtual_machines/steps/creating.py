@@ -16,11 +16,11 @@ from shared.arm.failures import code_of, problem_of_call, refusal_problem
 from shared.clock import Clock
 from shared.errors import CallFailure, ErrorCode, FailureKind, Problem, Refused
 from shared.operations.accepting.locks import Locks
-from shared.operations.model.models import Intent, Operation, Status
+from shared.operations.model.models import Intent, Operation
 from shared.operations.model.rows import Active
 from shared.operations.running.claims import Claim
 from shared.operations.running.effects import Absent, Effect, Started
-from shared.operations.running.outcomes import Checked, End, Follow, Next, Outcome, Unread, Wait
+from shared.operations.running.outcomes import Checked, Follow, Next, Outcome, Unread, Wait
 from shared.operations.timings import Timings
 from shared.secrets.keeper import Secrets, not_readable
 from shared.values.absence import BETWEEN_LOOKS, not_shown
@@ -32,7 +32,7 @@ from shared.virtual_machines.creation.reading import CreationReader, Place
 from shared.virtual_machines.facts import MachineFacts
 from shared.virtual_machines.gateway import Gateways, MachineGateway
 from shared.virtual_machines.requests.machine import CreateMachine
-from shared.virtual_machines.results import result_of
+from shared.virtual_machines.results import ended
 from shared.virtual_machines.rules.names import OsType
 from shared.virtual_machines.rules.passwords import password_problem
 from shared.virtual_machines.rules.power import Provisioning
@@ -78,7 +78,7 @@ class CreationSteps:
         state, request = MachineState.of(claim.data), request_of(claim.operation)
         tenant = await self.registry.by_name(claim.row.tenant)
         if tenant is None:
-            return End(Status.FAILED, not_found(f"tenant '{claim.row.tenant}'").problem, result_of(state))
+            return ended(state, not_found(f"tenant '{claim.row.tenant}'").problem)
         try:
             place = await self.reader.place(tenant, request)
             for lock in locks_of(request, place):
@@ -92,7 +92,7 @@ class CreationSteps:
                 state.absence = not_shown(state.absence, self.clock.now())
                 if not state.absence.lasts_long_enough(self.clock.now()):
                     return Wait(self.clock.now() + BETWEEN_LOOKS)
-            return End(Status.FAILED, refused.problem, result_of(state))
+            return ended(state, refused.problem)
         plan, detail = plan_creation(request, context, claim.id, claim.row.tenant), PiecesDetail.of(claim.detail)
         detail.pieces, detail.machine, detail.warnings = plan.pieces, plan.machine, plan.warnings
         state.os_type = os_type_in(plan.machine, context.image.os_type if context.image is not None else None)
@@ -148,8 +148,7 @@ class CreationSteps:
     async def finishing(self, claim: Claim) -> Outcome:
         """End with the machine's public address and what there is to know."""
         detail, state = PiecesDetail.of(claim.detail), MachineState.of(claim.data)
-        result = result_of(state) | {"warnings": list(detail.warnings)}
-        return End(Status.SUCCEEDED, None, result)
+        return ended(state, warnings=list(detail.warnings))
 
     def _fail(self, state: MachineState, problem: Problem) -> Next:
         state.failure = problem

@@ -13,11 +13,11 @@ from shared.arm.ids import ResourceId
 from shared.arm.reading import resource_id
 from shared.clock import Clock
 from shared.errors import CallFailure, FailureKind
-from shared.operations.model.models import Intent, Status
+from shared.operations.model.models import Intent
 from shared.operations.model.rows import Active
 from shared.operations.running.claims import Claim
 from shared.operations.running.effects import Absent, Effect, Started
-from shared.operations.running.outcomes import Checked, End, Follow, Next, Outcome, Unread, Wait
+from shared.operations.running.outcomes import Checked, Follow, Next, Outcome, Unread, Wait
 from shared.operations.timings import Timings
 from shared.values.absence import BETWEEN_LOOKS, not_shown
 from shared.values.reading import Json, an_object, objects, same_text, text
@@ -26,7 +26,7 @@ from shared.virtual_machines.creation.pieces import TENANT_TAG, Piece, PiecesDet
 from shared.virtual_machines.facts import MachineFacts, tags_of
 from shared.virtual_machines.gateway import Gateways, MachineGateway
 from shared.virtual_machines.resource_manager.resources import ResourceManagerResources
-from shared.virtual_machines.results import result_of
+from shared.virtual_machines.results import ended
 from shared.virtual_machines.rules.leftovers import Part
 from shared.virtual_machines.rules.power import Provisioning
 from shared.virtual_machines.state import MachineState
@@ -60,7 +60,7 @@ class DeletionSteps:
         state, detail = MachineState.of(claim.data), PiecesDetail.of(claim.detail)
         facts, now = await self.gateways[Backend.RESOURCE_MANAGER].machine(state.target), self.clock.now()
         if facts is None:
-            return absent(state, now, result_of(state))
+            return absent(state, now)
         state.forget("absence")
         state.vm_id = facts.vm_id
         body = claim.operation.body.get("body")
@@ -92,7 +92,7 @@ class DeletionSteps:
         except CallFailure as failure:
             if failure.kind in {FailureKind.THROTTLED, FailureKind.IN_DOUBT}:
                 raise
-            return End(Status.FAILED, problem_of_call(failure), result_of(state))
+            return ended(state, problem_of_call(failure))
         now = self.clock.now()
         state.changed, state.started_at, state.sent_at = True, state.started_at or now, now
         return Follow(next_read(now, now), group_of(state.target.subscription_id), step=FOLLOWING)

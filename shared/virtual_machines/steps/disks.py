@@ -15,12 +15,13 @@ from shared.arm.failures import problem_of_call
 from shared.arm.ids import ResourceId, same
 from shared.clock import Clock
 from shared.errors import CallFailure, ErrorCode, FailureKind, Problem
-from shared.operations.model.models import Intent, JsonObject, Operation, Status
+from shared.operations.model.models import Intent, JsonObject, Operation
 from shared.operations.running.claims import Claim
 from shared.operations.running.effects import Absent, Effect, Started
 from shared.operations.running.outcomes import End, Next, Outcome, Wait
 from shared.operations.timings import Timings
 from shared.values.reading import an_object, text
+from shared.values.sent import SentBody
 from shared.virtual_machines.creation.context import DiskFacts
 from shared.virtual_machines.creation.pieces import OPERATION_TAG, TENANT_TAG, Piece, PiecesDetail
 from shared.virtual_machines.creation.planning import LATER, new_disk
@@ -28,7 +29,7 @@ from shared.virtual_machines.facts import AttachedDisk, MachineFacts
 from shared.virtual_machines.gateway import Gateways
 from shared.virtual_machines.requests.changes import ModifyDataDisk
 from shared.virtual_machines.requests.machine import DataDisk
-from shared.virtual_machines.results import result_of
+from shared.virtual_machines.results import ended
 from shared.virtual_machines.rules.disks import Growth, growth, lowest_free_lun
 from shared.virtual_machines.rules.leftovers import Part
 from shared.virtual_machines.rules.names import made_name
@@ -67,7 +68,7 @@ class DiskSteps:
                 return facts
             problem = self._plan(claim, state, detail, facts)
             if problem is not None:
-                return End(Status.FAILED, problem, _result(state))
+                return _ended(state, problem)
         made = await self.making.make(claim, detail, LATER)
         if isinstance(made, Failed):
             state.failure = made.problem
@@ -75,7 +76,10 @@ class DiskSteps:
         return made or Next(ATTACHING)
 
     def _plan(self, claim: Claim, state: MachineState, detail: PiecesDetail, facts: MachineFacts) -> Problem | None:
-        request, taken = DataDisk.model_validate(body_of(claim.operation)), {disk.lun for disk in facts.data_disks if disk.lun is not None}
+        request, taken = (
+            DataDisk.model_validate(sent_of(claim.operation).members),
+            {disk.lun for disk in facts.data_disks if disk.lun is not None},
+        )
         lun = request.lun if request.lun is not None else lowest_free_lun(taken)
         if lun is None or lun in taken:
             return Problem(ErrorCode.LUN_TAKEN, f"The LUN {lun} is taken. Choose another one, or leave it out.", "lun")
@@ -101,7 +105,7 @@ class DiskSteps:
         if _on_lun(facts, state.lun, state.disk):
             state.changed = True
             busy = facts.power.provisioning is Provisioning.BUSY
-            return self._wait() if busy else End(Status.SUCCEEDED, None, _result(state))
+            return self._wait() if busy else _ended(state)
         if facts.power.provisioning is Provisioning.BUSY:
             return self._wait()
         state.failure = await later_error(self._gateway, state)
@@ -128,7 +132,7 @@ class DiskSteps:
         if any(same(disk.id, state.disk) for disk in facts.data_disks):
             error = await later_error(self._gateway, state)
             if error is not None:
-                return End(Status.FAILED, error, _result(state))
+                return _ended(state, error)
             item = {"dataDisksToDetach": [{"diskId": str(state.disk)}]}
 
             async def look(_intent: Intent) -> Started[str | None] | Absent:
@@ -141,8 +145,8 @@ class DiskSteps:
         if disk is not None and (text(an_object(disk, "properties"), "diskState") or "").lower() not in {"unattached", ""}:
             return self._wait()
         state.changed = True
-        if body_of(claim.operation).get("deleteDisk") is not True:
-            return End(Status.SUCCEEDED, None, _result(state))
+        if sent_of(claim.operation).members.get("deleteDisk") is not True:
+            return _ended(state)
         PiecesDetail.of(claim.detail).pieces = (Piece(part=Part.DATA_DISK, id=str(state.disk), tagged=False, known=True),)
         return Next(DELETING)
 
@@ -153,42 +157,42 @@ class DiskSteps:
         if wait is not None:
             return wait
         piece = detail.pieces[0]
-        result = _result(state) | {"left": [{"id": piece.id, "reason": piece.reason}] if piece.reason else []}
-        if piece.reason is not None:
-            return End(Status.FAILED, Problem(ErrorCode.AZURE_REFUSED, f"The disk could not be deleted: {piece.reason}", piece.id), result)
-        return End(Status.SUCCEEDED, None, result)
+        if piece.reason is None:
+            return _ended(state)
+        problem = Problem(ErrorCode.AZURE_REFUSED, f"The disk could not be deleted: {piece.reason}", piece.id)
+        return _ended(state, problem, left=[piece.as_left])
 
     async def modifying(self, claim: Claim) -> Outcome:
         """Let the disk grow, then change its caching."""
         state, detail = MachineState.of(claim.data), PiecesDetail.of(claim.detail)
-        request = ModifyDataDisk.model_validate(body_of(claim.operation))
+        request = ModifyDataDisk.model_validate(sent_of(claim.operation).members)
         facts = await self._facts(state)
         if not isinstance(facts, MachineFacts):
             return facts
         disk = next((one for one in facts.data_disks if one.lun == state.lun), None)
         if disk is None or disk.id is None:
-            return End(Status.FAILED, Problem(ErrorCode.NOT_FOUND, f"The machine has no disk on LUN {state.lun}.", "lun"), _result(state))
+            return _ended(state, Problem(ErrorCode.NOT_FOUND, f"The machine has no disk on LUN {state.lun}.", "lun"))
         if request.size_gb is not None and not detail.pieces:
             standing = await self.making.resources.get(ResourceId.parse(disk.id))
             now_gb = DiskFacts.from_arm(standing).size_gb if standing is not None else 0
             problem = growth_problem(now_gb, request.size_gb)
             if problem is not None:
-                return End(Status.FAILED, problem, _result(state))
+                return _ended(state, problem)
             state.changed = state.changed or request.size_gb != now_gb
             detail.pieces = (Piece(part=Part.DATA_DISK, id=disk.id, existing=True, grow_to=request.size_gb),)
         made = await self.making.make(claim, detail, LATER)
         if isinstance(made, Failed):
-            return End(Status.FAILED, made.problem, _result(state))
+            return _ended(state, made.problem)
         return made or await self._cache(claim, state, facts, request)
 
     async def _cache(self, claim: Claim, state: MachineState, facts: MachineFacts, request: ModifyDataDisk) -> Outcome:
         if facts.power.provisioning is Provisioning.BUSY:
             return self._wait()
         if request.caching is None or _caching(facts, state.lun) == request.caching:
-            return End(Status.SUCCEEDED, None, _result(state))
+            return _ended(state)
         error = await later_error(self._gateway, state)
         if error is not None:
-            return End(Status.FAILED, error, _result(state))
+            return _ended(state, error)
         state.changed = True
         disks = [_model(disk, str(request.caching) if disk.lun == state.lun else disk.caching) for disk in facts.data_disks]
         body = {"properties": {"storageProfile": {"dataDisks": disks}}}
@@ -211,7 +215,7 @@ class DiskSteps:
             if failure.status == 412:  # the machine has changed meanwhile: it is read again
                 return self._wait()
             state.failure = problem_of_call(failure, _field(failure))
-            return Next(TIDYING) if PiecesDetail.of(claim.detail).pieces else End(Status.FAILED, state.failure, _result(state))
+            return Next(TIDYING) if PiecesDetail.of(claim.detail).pieces else _ended(state, state.failure)
         state.changed = True
         return self._wait()
 
@@ -230,7 +234,7 @@ class DiskSteps:
         if facts is not None:
             state.forget("absence")
             return facts
-        return absent(state, self.clock.now(), _result(state))
+        return absent(state, self.clock.now(), _ended)
 
     def _wait(self) -> Wait:
         return Wait(self.clock.now() + _SOON)
@@ -248,10 +252,10 @@ def growth_problem(now_gb: int, wanted_gb: int) -> Problem | None:
             return None
 
 
-def body_of(operation: Operation) -> JsonObject:
+def sent_of(operation: Operation) -> SentBody:
     """Return the body of the request that an operation is."""
     body = operation.body.get("body")
-    return body if isinstance(body, dict) else {}
+    return SentBody(body if isinstance(body, dict) else {})
 
 
 def disk_id_of(named: str, machine: ResourceId) -> ResourceId:
@@ -283,5 +287,5 @@ def _field(failure: CallFailure) -> str | None:
     return "lun" if "lun" in target else None
 
 
-def _result(state: MachineState) -> JsonObject:
-    return result_of(state) | {"diskId": str(state.disk) if state.disk is not None else None, "lun": state.lun}
+def _ended(state: MachineState, error: Problem | None = None, **members: object) -> End:
+    return ended(state, error, None, diskId=str(state.disk) if state.disk is not None else None, lun=state.lun, **members)

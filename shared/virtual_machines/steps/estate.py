@@ -15,7 +15,7 @@ from shared.arm.failures import problem_of_call
 from shared.arm.ids import ResourceId
 from shared.clock import Clock
 from shared.errors import CallFailure, ErrorCode, FailureKind, Problem
-from shared.operations.model.models import Intent, JsonObject, Status
+from shared.operations.model.models import Intent
 from shared.operations.running.claims import Claim
 from shared.operations.running.effects import Absent, Effect, Started
 from shared.operations.running.outcomes import End, Next, Outcome, Wait
@@ -27,13 +27,13 @@ from shared.virtual_machines.gateway import Gateways, MachineGateway
 from shared.virtual_machines.listed import CATEGORY_TAG, SIZE_TAG, description_tags
 from shared.virtual_machines.requests.changes import Capture, CreateImage, CreateService
 from shared.virtual_machines.requests.machine import BlobSource
-from shared.virtual_machines.results import result_of
+from shared.virtual_machines.results import ended
 from shared.virtual_machines.rules.leftovers import Part
 from shared.virtual_machines.rules.power import PowerAction, PowerState, Provisioning
 from shared.virtual_machines.state import MachineState
 from shared.virtual_machines.steps.creating import TIDYING
 from shared.virtual_machines.steps.deleting import NOTING
-from shared.virtual_machines.steps.disks import body_of
+from shared.virtual_machines.steps.disks import sent_of
 from shared.virtual_machines.steps.following import absent, later_error, shown_region
 from shared.virtual_machines.steps.making import Failed, Making
 
@@ -57,7 +57,7 @@ class EstateSteps:
 
     async def creating_service(self, claim: Claim) -> Outcome:
         """Make the resource group; one of the name that another made is not touched."""
-        state, request = MachineState.of(claim.data), CreateService.model_validate(body_of(claim.operation))
+        state, request = MachineState.of(claim.data), CreateService.model_validate(sent_of(claim.operation).members)
         resources, subscription = self.making.resources, str(state.subject).split("/")[2]
         tags = {TENANT_TAG: claim.row.tenant, OPERATION_TAG: claim.id, LABEL_TAG: request.label or request.name}
         body = {"location": state.region, "tags": {**request.tags, **tags, **description_tags(request.description)}}
@@ -78,9 +78,9 @@ class EstateSteps:
                 raise
             named = failure.code == ErrorCode.NAME_TAKEN
             problem = Problem(ErrorCode.NAME_TAKEN, failure.message, "name") if named else problem_of_call(failure)
-            return End(Status.FAILED, problem, _service_result(state))
+            return _service_ended(state, problem)
         state.changed = True
-        return End(Status.SUCCEEDED, None, _service_result(state))
+        return _service_ended(state)
 
     async def _other(self, claim: Claim, subscription: str, name: str) -> bool:
         found = await self.making.resources.group(subscription, name)
@@ -90,8 +90,8 @@ class EstateSteps:
         """Make an image of a disk, a snapshot or a blob."""
         state, detail = MachineState.of(claim.data), PiecesDetail.of(claim.detail)
         if not detail.pieces:
-            detail.pieces = (image_piece(claim, CreateImage.model_validate(body_of(claim.operation)), state),)
-        return await self._made(claim, state, detail) or End(Status.SUCCEEDED, None, _image_result(state, detail))
+            detail.pieces = (image_piece(claim, CreateImage.model_validate(sent_of(claim.operation).members), state),)
+        return await self._made(claim, state, detail) or _image_ended(state, detail)
 
     async def removing(self, claim: Claim) -> Outcome:
         """Delete an image or a disk."""
@@ -102,18 +102,17 @@ class EstateSteps:
         if wait is not None:
             state.changed = True
             return wait
-        result = _service_result(state)
         reason = detail.pieces[0].reason
         if reason is None:
-            return End(Status.SUCCEEDED, None, result)
-        return End(Status.FAILED, Problem(ErrorCode.AZURE_REFUSED, f"It could not be deleted: {reason}", str(state.subject)), result)
+            return _service_ended(state)
+        return _service_ended(state, Problem(ErrorCode.AZURE_REFUSED, f"It could not be deleted: {reason}", str(state.subject)))
 
     async def deallocating(self, claim: Claim) -> Outcome:
         """Deallocate a stopped machine, of which only then an image can be made."""
         state = MachineState.of(claim.data)
         facts = await self._gateway.machine(state.target)
         if facts is None:
-            return absent(state, self.clock.now(), result_of(state))
+            return absent(state, self.clock.now())
         state.forget("absence")
         if facts.power.provisioning is Provisioning.BUSY:
             return self._wait()
@@ -122,11 +121,11 @@ class EstateSteps:
             return Next(GENERALIZING)
         if facts.power_state is PowerState.RUNNING:
             message = "The machine is running. Shut it down once it is prepared, then capture it."
-            return End(Status.FAILED, Problem(ErrorCode.NOT_STOPPED, message, "powerState"), result_of(state))
+            return ended(state, Problem(ErrorCode.NOT_STOPPED, message, "powerState"))
 
         error = await later_error(self._gateway, state)
         if error is not None:
-            return End(Status.FAILED, error, result_of(state))
+            return ended(state, error)
 
         async def send(request_id: str) -> str | None:
             return await self._gateway.change_power(state.target, PowerAction.DEALLOCATE, request_id, self.timings.effect_timeout)
@@ -145,7 +144,7 @@ class EstateSteps:
         state = MachineState.of(claim.data)
         facts = await self._gateway.machine(state.target)
         if facts is None:
-            return absent(state, self.clock.now(), result_of(state))
+            return absent(state, self.clock.now())
         state.forget("absence")
         if facts.power.provisioning is Provisioning.BUSY:
             return self._wait()
@@ -164,7 +163,7 @@ class EstateSteps:
         return outcome
 
     def _image_of(self, claim: Claim, state: MachineState, facts: MachineFacts) -> Outcome:
-        request, detail = Capture.model_validate(body_of(claim.operation)), PiecesDetail.of(claim.detail)
+        request, detail = Capture.model_validate(sent_of(claim.operation).members), PiecesDetail.of(claim.detail)
         system = facts.os_disk
         disk: dict[str, Any] = {"osType": facts.os_type, "osState": "Generalized", "managedDisk": {"id": system.id if system else None}}
         tags = {TENANT_TAG: claim.row.tenant, OPERATION_TAG: claim.id, LABEL_TAG: request.label or request.image_name}
@@ -196,7 +195,7 @@ class EstateSteps:
         except CallFailure as failure:
             if failure.kind in {FailureKind.THROTTLED, FailureKind.IN_DOUBT}:
                 raise
-            return End(Status.FAILED, problem_of_call(failure), result_of(state))
+            return ended(state, problem_of_call(failure))
         return self._wait()
 
     @property
@@ -232,9 +231,9 @@ def _taken(name: str) -> str:
     return f"There is a service '{name}' already. Choose another name."
 
 
-def _service_result(state: MachineState) -> JsonObject:
-    return result_of(state) | {"resourceId": state.subject}
+def _service_ended(state: MachineState, error: Problem | None = None) -> End:
+    return ended(state, error, resourceId=state.subject)
 
 
-def _image_result(state: MachineState, detail: PiecesDetail) -> JsonObject:
-    return _service_result(state) | {"imageId": detail.pieces[0].id}
+def _image_ended(state: MachineState, detail: PiecesDetail) -> End:
+    return ended(state, resourceId=state.subject, imageId=detail.pieces[0].id)

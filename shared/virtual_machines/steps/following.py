@@ -2,18 +2,18 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from shared.arm.failures import refusal_problem
 from shared.arm.ids import ResourceId
 from shared.errors import CallFailure, ErrorCode, FailureKind, Problem
-from shared.operations.model.models import JsonObject, Status
 from shared.operations.model.rows import Active
 from shared.operations.running.outcomes import Checked, End, Unread, Wait
 from shared.values.absence import BETWEEN_LOOKS, not_shown
 from shared.virtual_machines.facts import MachineFacts, by_key
 from shared.virtual_machines.gateway import MachineGateway
+from shared.virtual_machines.results import ended
 from shared.virtual_machines.state import MachineState
 
 _FIRST = (timedelta(seconds=5), timedelta(seconds=10), timedelta(seconds=15))
@@ -83,12 +83,12 @@ def judge_absence(state: MachineState, now: datetime, step: str) -> Checked:
     return Checked(step=step, data=state.stored)
 
 
-def absent(state: MachineState, now: datetime, result: JsonObject) -> Wait | End:
+def absent(state: MachineState, now: datetime, end: Callable[[MachineState, Problem], End] = ended) -> Wait | End:
     """Return what a step does that is answered 404 for its machine: look again, or end once it has lasted long enough."""
     state.absence = not_shown(state.absence, now)
     if not state.absence.lasts_long_enough(now):
         return Wait(now + BETWEEN_LOOKS)
-    return End(Status.FAILED, state.failure or gone(state.target), result)
+    return end(state, state.failure or gone(state.target))
 
 
 async def later_error(gateway: MachineGateway, state: MachineState) -> Problem | None:

@@ -11,10 +11,10 @@ from shared.access.records.tenant import Backend
 from shared.clock import Clock
 from shared.errors import CallFailure, ErrorCode, FailureKind, Problem
 from shared.operations.accepting.locks import Locks
-from shared.operations.model.models import Intent, JsonObject, Status
+from shared.operations.model.models import Intent
 from shared.operations.running.claims import Claim
 from shared.operations.running.effects import Absent, Effect, Started
-from shared.operations.running.outcomes import End, Next, Outcome, Wait
+from shared.operations.running.outcomes import Next, Outcome, Wait
 from shared.operations.timings import Timings
 from shared.values.reading import an_object, last_segment, text
 from shared.virtual_machines.creation.context import FOR_TAG
@@ -31,13 +31,13 @@ from shared.virtual_machines.reading.ports import (
     with_pools,
 )
 from shared.virtual_machines.requests.machine import Port
-from shared.virtual_machines.results import result_of
+from shared.virtual_machines.results import ended
 from shared.virtual_machines.rules.leftovers import Part
 from shared.virtual_machines.rules.names import made_name, suffix_of
 from shared.virtual_machines.rules.power import Provisioning
 from shared.virtual_machines.state import MachineState
 from shared.virtual_machines.steps.creating import TIDYING
-from shared.virtual_machines.steps.disks import body_of
+from shared.virtual_machines.steps.disks import sent_of
 from shared.virtual_machines.steps.following import absent, shown_region
 from shared.virtual_machines.steps.making import Failed, Making
 
@@ -68,11 +68,11 @@ class PortSteps:
         found = await self._surroundings(claim, state)
         if not isinstance(found, PortSurroundings):
             return found
-        request = Port.model_validate(body_of(claim.operation))
+        request = Port.model_validate(sent_of(claim.operation).members)
         if not detail.pieces:
             problem = _refusal(found)
             if problem is not None:
-                return End(Status.FAILED, problem, result_of(state))
+                return ended(state, problem)
             detail.pieces = tuple(_pieces(claim, found, request))
         made = await self.making.make(claim, detail, _ADAPTER_STAGE) or await self._join(claim, detail, found)
         made = made or await self.making.make(claim, detail, LATER)
@@ -86,7 +86,7 @@ class PortSteps:
         state.changed = True
         again = await self._surroundings(claim, state)
         balancer = again.balancer if isinstance(again, PortSurroundings) else found.balancer
-        return End(Status.SUCCEEDED, None, result_of(state) | {"publicIp": await self.reader.public_ip(balancer)})
+        return ended(state, publicIp=await self.reader.public_ip(balancer))
 
     async def _join(self, claim: Claim, detail: PiecesDetail, found: PortSurroundings) -> Wait | None:
         pool = next((piece.id for piece in detail.pieces if piece.part is Part.POOL), None)
@@ -114,7 +114,7 @@ class PortSteps:
             detail.pieces = tuple(_rules_of(found, str(claim.operation.body.get("port", ""))))
             if not detail.pieces:
                 message = f"The machine has no port '{claim.operation.body.get('port')}' that Farshore made."
-                return End(Status.FAILED, Problem(ErrorCode.NOT_FOUND, message, "port"), result_of(state))
+                return ended(state, Problem(ErrorCode.NOT_FOUND, message, "port"))
         wait = await self.making.remove(claim, detail, [0, 1], own_only=False)
         state.changed = True
         last = not [rule for rule in found.rules_of_machine() if text(rule, "id") != detail.pieces[1].id]
@@ -122,13 +122,9 @@ class PortSteps:
             wait = await self._leave(claim, found, detail.pieces[2].id) or await self.making.remove(claim, detail, [2], own_only=False)
         if wait is not None:
             return wait
-        left: list[JsonObject] = [{"id": piece.id, "reason": piece.reason} for piece in detail.pieces if piece.reason]
-        result = result_of(state) | {"left": list(left)}
-        if left:
-            return End(
-                Status.FAILED, Problem(ErrorCode.AZURE_REFUSED, f"The port could not be removed: {left[0]['reason']}", "port"), result
-            )
-        return End(Status.SUCCEEDED, None, result)
+        left = [piece.as_left for piece in detail.pieces if piece.reason]
+        message = f"The port could not be removed: {left[0]['reason']}" if left else ""
+        return ended(state, Problem(ErrorCode.AZURE_REFUSED, message, "port") if left else None, left=left)
 
     async def _leave(self, claim: Claim, found: PortSurroundings, pool: str | None) -> Wait | None:
         pools = pools_of(found.adapter)
@@ -163,7 +159,7 @@ class PortSteps:
         facts = await self.gateways[Backend.RESOURCE_MANAGER].machine(state.target)
         found = await self.reader.surroundings(facts) if facts is not None else None
         if found is None:
-            return absent(state, self.clock.now(), result_of(state))
+            return absent(state, self.clock.now())
         state.forget("absence")
         if found.machine.availability_set is not None:
             group = f"{state.target.subscription_id}/{state.target.resource_group}"

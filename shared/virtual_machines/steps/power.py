@@ -12,16 +12,17 @@ from shared.access.records.tenant import Backend
 from shared.arm.failures import problem_of_call, refusal_problem
 from shared.clock import Clock, from_text
 from shared.errors import CallFailure, ErrorCode, FailureKind, Problem
-from shared.operations.model.models import Intent, Status
+from shared.operations.model.models import Intent
 from shared.operations.model.rows import Active
 from shared.operations.running.claims import Claim
 from shared.operations.running.effects import BUSY_LIMIT, Absent, Effect, Started
-from shared.operations.running.outcomes import Checked, End, Follow, Outcome, Unread, Wait
+from shared.operations.running.outcomes import Checked, Follow, Outcome, Unread, Wait
 from shared.operations.timings import Timings
+from shared.values.sent import SentBody
 from shared.virtual_machines.facts import MachineFacts
 from shared.virtual_machines.gateway import Gateways, MachineGateway
 from shared.virtual_machines.kinds import Action
-from shared.virtual_machines.results import result_of
+from shared.virtual_machines.results import ended
 from shared.virtual_machines.rules.power import Decision, PowerAction, PowerFacts, PowerRefusal, Provisioning, decide_power, is_reached
 from shared.virtual_machines.state import MachineState
 from shared.virtual_machines.steps.following import absent, group_of, judge_absence, next_read, read_all, state_of, unread
@@ -42,7 +43,7 @@ _HARMLESS = {
 }
 
 
-def power_action(action: Action, body: Mapping[str, object]) -> PowerAction:
+def power_action(action: Action, sent: SentBody) -> PowerAction:
     """Return what a request does to the power of a machine; raises `ValueError` for another action."""
     match action:
         case Action.START:
@@ -50,7 +51,7 @@ def power_action(action: Action, body: Mapping[str, object]) -> PowerAction:
         case Action.RESTART:
             return PowerAction.RESTART
         case Action.SHUT_DOWN:
-            return PowerAction.STOP if body.get("state") == "stopped" else PowerAction.DEALLOCATE
+            return PowerAction.STOP if sent.members.get("state") == "stopped" else PowerAction.DEALLOCATE
         case _:
             raise ValueError(f"{action} is not an action on the power of a machine.")
 
@@ -79,7 +80,7 @@ class PowerSteps:
         except CallFailure as failure:
             if failure.kind in {FailureKind.THROTTLED, FailureKind.IN_DOUBT}:
                 raise
-            return End(Status.FAILED, problem_of_call(failure), result_of(state))
+            return ended(state, problem_of_call(failure))
         return self._follow(state)
 
     async def following(self, claim: Claim) -> Outcome:
@@ -90,21 +91,21 @@ class PowerSteps:
     async def finishing(self, claim: Claim) -> Outcome:
         """End with what the checks have found."""
         state = MachineState.of(claim.data)
-        return End(Status.FAILED if state.failure else Status.SUCCEEDED, state.failure, result_of(state))
+        return ended(state, state.failure)
 
     async def _ready(self, gateway: MachineGateway, state: MachineState, action: PowerAction) -> Outcome | None:
         """Return what comes instead of the effect: nothing to do, a wait, a refusal; None where it is to be sent."""
         facts = await gateway.machine(state.target)
         now = self.clock.now()
         if facts is None:
-            return absent(state, now, result_of(state))
+            return absent(state, now)
         state.forget("absence")
         state.power_state = facts.power_state
         match await decision_on(gateway, facts, action):
             case PowerRefusal() as refusal:
-                return End(Status.FAILED, Problem(refusal.code, refusal.message, str(state.target)), result_of(state))
+                return ended(state, Problem(refusal.code, refusal.message, str(state.target)))
             case Decision.NOTHING:
-                return End(Status.SUCCEEDED, None, result_of(state))
+                return ended(state)
             case Decision.WAIT:
                 return self._busy(state, facts, now)
             case _:
@@ -117,7 +118,7 @@ class PowerSteps:
             return Wait(now + _BETWEEN_BUSY)
         state_now = facts.provisioning
         message = f"Another operation of Azure has worked on the machine for 30 minutes; its state is {state_now}. Send this again later."
-        return End(Status.FAILED, Problem(ErrorCode.AZURE_REFUSED, message, str(state.target)), result_of(state))
+        return ended(state, Problem(ErrorCode.AZURE_REFUSED, message, str(state.target)))
 
     def _resolved(self, claim: Claim, state: MachineState, action: PowerAction) -> Outcome | None:
         """Take a person's resolution of a restart of unknown outcome; one that did not start is sent once more."""

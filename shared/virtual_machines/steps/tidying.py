@@ -8,13 +8,13 @@ from shared.arm.ids import ResourceId
 from shared.clock import Clock
 from shared.errors import ErrorCode, Problem
 from shared.operations.accepting.locks import Locks
-from shared.operations.model.models import JsonObject, Status
+from shared.operations.model.models import Status
 from shared.operations.running.claims import Claim
 from shared.operations.running.outcomes import End, Outcome, Wait
 from shared.values.absence import BETWEEN_LOOKS
 from shared.values.reading import an_object, objects
 from shared.virtual_machines.creation.pieces import Piece, PiecesDetail
-from shared.virtual_machines.results import result_of
+from shared.virtual_machines.results import ended
 from shared.virtual_machines.rules.leftovers import SHARED, Part, after_failure
 from shared.virtual_machines.rules.leftovers import Piece as Leftover
 from shared.virtual_machines.state import MachineState
@@ -42,7 +42,7 @@ class TidyingSteps:
         detail, state = PiecesDetail.of(claim.detail), MachineState.of(claim.data)
         own_only = state.vm_id is None  # a deletion has noted the machine, and what it leads to
         if not own_only and not claim.row.started:
-            return End(Status.CANCELED, None, result_of(state))  # the machine is there: nothing of it goes
+            return ended(state, status=Status.CANCELED)  # the machine is there: nothing of it goes
         keep = own_only and _keeps(claim)
         order = [] if keep else _order(detail)
         own, shared = [n for n in order if detail.pieces[n].part not in SHARED], [n for n in order if detail.pieces[n].part in SHARED]
@@ -102,14 +102,13 @@ class TidyingSteps:
         return Wait(now + _AGAIN, attention=attention)
 
     def _end(self, detail: PiecesDetail, state: MachineState, *, keep: bool) -> End:
-        left: list[JsonObject] = [{"id": piece.id, "reason": piece.reason} for piece in detail.pieces if piece.reason and not piece.gone]
-        result = result_of(state) | {"left": list(left), "kept": [piece.id for piece in detail.pieces if _is_kept(piece, keep=keep)]}
-        if state.failure is None and left:
-            message = f"{len(left)} resources could not be deleted; the result names them."
-            return End(Status.FAILED, Problem(ErrorCode.NOT_TIDIED, message), result)
-        if state.failure is None:
-            return End(Status.SUCCEEDED if state.vm_id is not None else Status.CANCELED, None, result)
-        return End(Status.FAILED, state.failure, result)
+        left = [piece.as_left for piece in detail.pieces if piece.reason and not piece.gone]
+        kept = [piece.id for piece in detail.pieces if _is_kept(piece, keep=keep)]
+        problem = state.failure
+        if problem is None and left:
+            problem = Problem(ErrorCode.NOT_TIDIED, f"{len(left)} resources could not be deleted; the result names them.")
+        canceled = problem is None and state.vm_id is None
+        return ended(state, problem, Status.CANCELED if canceled else None, left=left, kept=kept)
 
 
 def _order(detail: PiecesDetail) -> list[int]:

@@ -11,10 +11,10 @@ from shared.access.records.tenant import Backend
 from shared.arm.failures import problem_of_call
 from shared.clock import Clock
 from shared.errors import CallFailure, FailureKind
-from shared.operations.model.models import Intent, Status
+from shared.operations.model.models import Intent
 from shared.operations.running.claims import Claim
 from shared.operations.running.effects import Absent, Effect, Started
-from shared.operations.running.outcomes import End, Next, Outcome, Wait
+from shared.operations.running.outcomes import Next, Outcome, Wait
 from shared.operations.timings import Timings
 from shared.values.reading import same_text
 from shared.virtual_machines.creation.pieces import Piece, PiecesDetail
@@ -22,12 +22,12 @@ from shared.virtual_machines.creation.planning import LATER
 from shared.virtual_machines.facts import MachineFacts
 from shared.virtual_machines.gateway import Gateways, MachineGateway
 from shared.virtual_machines.requests.changes import UpdateMachine
-from shared.virtual_machines.results import result_of
+from shared.virtual_machines.results import ended
 from shared.virtual_machines.rules.leftovers import Part
 from shared.virtual_machines.rules.power import PowerAction, PowerState, Provisioning
 from shared.virtual_machines.state import MachineState
 from shared.virtual_machines.steps.creating import target_of
-from shared.virtual_machines.steps.disks import body_of
+from shared.virtual_machines.steps.disks import sent_of
 from shared.virtual_machines.steps.following import absent, later_error
 from shared.virtual_machines.steps.making import Failed, Making
 
@@ -56,7 +56,7 @@ class UpdateSteps:
         state = MachineState.of(claim.data)
         facts = await self._gateway.machine(state.target)
         if facts is None:
-            return absent(state, self.clock.now(), result_of(state))
+            return absent(state, self.clock.now())
         state.forget("absence")
         if facts.power.provisioning is Provisioning.BUSY:
             return self._wait()
@@ -70,7 +70,7 @@ class UpdateSteps:
         state, detail, request = MachineState.of(claim.data), PiecesDetail.of(claim.detail), request_of(claim)
         facts = await self._gateway.machine(state.target)
         if facts is None:
-            return absent(state, self.clock.now(), result_of(state))
+            return absent(state, self.clock.now())
         state.forget("absence")
         if facts.power.provisioning is Provisioning.BUSY:
             return self._wait()
@@ -119,19 +119,19 @@ class UpdateSteps:
         state = MachineState.of(claim.data)
         facts = await self._gateway.machine(state.target)
         if facts is None:
-            return absent(state, self.clock.now(), result_of(state))
+            return absent(state, self.clock.now())
         state.forget("absence")
         if facts.power.provisioning is Provisioning.BUSY:
             return self._wait()
         state.power_state = facts.power_state
         if state.was_running and facts.power_state is not PowerState.RUNNING:
             return await self._power(claim, state, PowerAction.START)
-        return End(Status.FAILED if state.failure else Status.SUCCEEDED, state.failure, result_of(state))
+        return ended(state, state.failure)
 
     async def _power(self, claim: Claim, state: MachineState, action: PowerAction) -> Outcome:
         error = await later_error(self._gateway, state)
         if error is not None:
-            return End(Status.FAILED, state.failure or error, result_of(state))
+            return ended(state, state.failure or error)
 
         async def send(request_id: str) -> str | None:
             return await self._gateway.change_power(state.target, action, request_id, self.timings.effect_timeout)
@@ -147,7 +147,7 @@ class UpdateSteps:
         except CallFailure as failure:
             if failure.kind in {FailureKind.THROTTLED, FailureKind.IN_DOUBT}:
                 raise
-            return End(Status.FAILED, state.failure or problem_of_call(failure), result_of(state))
+            return ended(state, state.failure or problem_of_call(failure))
         state.changed = True
         return self._wait()
 
@@ -161,7 +161,7 @@ class UpdateSteps:
 
 def request_of(claim: Claim) -> UpdateMachine:
     """Return the request of an update."""
-    return UpdateMachine.model_validate(body_of(claim.operation))
+    return UpdateMachine.model_validate(sent_of(claim.operation).members)
 
 
 def patch_of(request: UpdateMachine, size: str | None, facts: MachineFacts) -> dict[str, Any]:

@@ -37,6 +37,10 @@ def test_an_older_copy_is_deleted_in_azure_and_stays_in_lists(start: Start) -> N
         assert copy["deletedBy"]["kind"] in {"user", "app"}
         listed = {one["id"]: one for one in (await world.get("/restore-point-copies?top=1000"))["value"]}
         assert listed[older["id"]] == copy
+        by_use = {
+            use: {one["id"] for one in (await world.get(f"/restore-point-copies?usable={use}"))["value"]} for use in ("true", "false")
+        }
+        assert (by_use["true"], older["id"] in by_use["false"]) == ({newer["id"]}, True)
         assert (await shown(world, newer))["usable"]
         events = [one["type"] for one in world.take_events() if one["id"].startswith(deletion["id"])]
         assert events == ["farshore.restorePointDeletion.succeeded"]

@@ -228,7 +228,7 @@ OPTIONAL = {
 }
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.fixed_dictionaries({"targets": st.just(_targets(drillIn=PLACE))}, optional=OPTIONAL))
 def test_the_normal_form_of_a_normal_form_is_itself(changes: dict[str, Any]) -> None:
     normal = read(document(**changes), NOW).as_json()

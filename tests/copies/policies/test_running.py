@@ -367,3 +367,21 @@ def test_a_selector_over_its_cap_ends_the_run_as_failed_and_copies_nothing(start
         assert world.effects() == []
 
     start(story)
+
+
+def test_a_slot_that_waits_for_another_run_until_its_next_slot_is_passed(start: Start) -> None:
+    async def story(world: World) -> None:
+        consistency = {"mode": "CrashConsistent"}
+        written = await world.put("daily", policy(schedule={"every": "PT1H"}, consistency=consistency))
+        world.fault("throttle", path="subscriptions", retryAfter=60, duration="PT2H30M")  # no inventory comes to its end
+        await world.advance_to(from_text(written["nextSlot"]))
+        for _ in range(150):
+            await world.advance(minutes=1)
+        first, second, *_ = reversed(await world.runs("daily"))
+        assert (first["slot"], first["status"]) == (written["nextSlot"], "Running")
+        assert (second["status"], second["error"]["code"]) == ("Canceled", "SlotPassed")
+        assert (await world.until_ended(f"/copy-policies/daily/runs/{first['id']}"))["status"] == "Succeeded"
+        events = {one["id"]: one["type"] for one in world.take_events()}
+        assert events[f"{second['id']}/terminal"] == "farshore.copyPolicy.canceled"
+
+    start(story)

@@ -41,7 +41,7 @@ def etag_of(document: PolicyDocument) -> str:
     return tag_of(document.as_json())
 
 
-def policy_body(record: PolicyRecord, next_slot: Moment | None, last_run: LastRun | None) -> PolicyBody:
+def policy_body(record: PolicyRecord, next_slot: Moment | None, next_drill: Moment | None, last_run: LastRun | None) -> PolicyBody:
     """Return a policy as it is answered."""
     return PolicyBody(
         name=record.name,
@@ -51,7 +51,7 @@ def policy_body(record: PolicyRecord, next_slot: Moment | None, last_run: LastRu
         etag=etag_of(record.document),
         document=record.document,
         next_slot=next_slot,
-        next_drill=None,
+        next_drill=next_drill,
         last_run=last_run,
         warnings=record.warnings,
         created_at=record.created_at,

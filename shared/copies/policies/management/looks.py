@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from shared.access.registry import Registry
+from shared.arm.ids import ResourceId
+from shared.copies.facts import region_of
 from shared.copies.gateway import RestorePointGateway
 from shared.copies.policies.document import PolicyDocument, Target
 from shared.copies.policies.runs.deciding import Decided
@@ -14,6 +16,8 @@ from shared.copies.policies.runs.reading import Deciding
 from shared.copies.policies.runs.request import RunRequest
 from shared.copies.policies.selection import RunError, Skip
 from shared.copies.policies.warnings import PolicyWarning, WarningCode
+from shared.copies.restores.gateway import RestoreGateway
+from shared.copies.restores.rules.isolation import why_connected
 from shared.errors import CallFailure, ErrorCode, Problem
 
 T = TypeVar("T")
@@ -37,11 +41,12 @@ class Looks:
     gateway: RestorePointGateway
     registry: Registry
     deciding: Deciding
+    networks: RestoreGateway
 
     async def look(self, tenant: str, name: str, document: PolicyDocument) -> Looked:
         """Read what can be known of a document now; what Azure does not answer in time is the warning `NotChecked`."""
         targets, decided = await asyncio.gather(
-            _in_time(self._targets(tenant, document)), _in_time(self.deciding.decide(tenant, name, document, RunRequest()))
+            in_time(self._targets(tenant, document)), in_time(self.deciding.decide(tenant, name, document, RunRequest()))
         )
         warnings = list(warnings_of(document, decided)) if decided is not None else []
         if targets is None or decided is None or not decided.inventory.complete:
@@ -77,7 +82,24 @@ class Looks:
             if not is_there and any(there):
                 message = f"The subscription {one} has no resource group '{target.resource_group}': its VMs cannot be copied there."
                 warnings.append(PolicyWarning(code=WarningCode.NOT_THERE, message=message, target=path))
+        subnet = target.drill_in.subnet_id if target.drill_in is not None else None
+        if subnet is not None:
+            await self._network(target, subnet, f"targets[{number}].drillIn.subnetId", problems, warnings)
         return problems, warnings
+
+    async def _network(self, target: Target, subnet: str, path: str, problems: list[Problem], warnings: list[PolicyWarning]) -> None:
+        """Look at the network of a target's drills: one in another region is refused, one that is not there or not isolated a warning."""
+        subnet_id = ResourceId.parse(subnet)
+        network = await self.networks.get(subnet_id.parent or subnet_id)
+        if network is None:
+            warnings.append(_not_there(subnet, path))
+            return
+        if region_of(network) != target.region:
+            message = f"The subnet is in {region_of(network)}. Drills of copies in {target.region} need a subnet there."
+            problems.append(Problem(ErrorCode.INVALID_REQUEST, message, path))
+        elif (why := why_connected(network)) is not None:
+            message = f"The network is not isolated: {why}. A drill into it is refused."
+            warnings.append(PolicyWarning(code=WarningCode.NETWORK_NOT_ISOLATED, message=message, target=path))
 
 
 def warnings_of(document: PolicyDocument, decided: Decided) -> Iterator[PolicyWarning]:
@@ -105,7 +127,8 @@ def _not_there(thing: str, path: str) -> PolicyWarning:
     return PolicyWarning(code=WarningCode.NOT_THERE, message=f"{thing} was not found.", target=path)
 
 
-async def _in_time(read: Awaitable[T]) -> T | None:
+async def in_time(read: Awaitable[T]) -> T | None:
+    """Return what a read finds, None where it takes too long or Azure does not answer."""
     try:
         async with asyncio.timeout(READS_SECONDS):
             return await read

@@ -9,7 +9,7 @@ from shared.audit.answers import AuditTrail
 from shared.clock import Clock, Ids
 from shared.copies.policies.document import PolicyDocument
 from shared.copies.policies.management.answers import LastRun, PolicyBody, etag_of, policy_body
-from shared.copies.policies.management.looks import Looks
+from shared.copies.policies.management.looks import Looked, Looks, in_time
 from shared.copies.policies.management.ownership import require_own
 from shared.copies.policies.management.trail import PolicyTrail
 from shared.copies.policies.plans.answers import PlanBody
@@ -107,7 +107,8 @@ class Policies:
                 raise refused_by_azure(looked.problems)
             if found is None:
                 await self._require_room(tenant)
-            record = self._record(found, tenant, name, document, looked.warnings, actor)
+            warnings = (*looked.warnings, *await self._of_ledger(tenant, found, document, looked))
+            record = self._record(found, tenant, name, document, warnings, actor)
             try:
                 written = await self._write(found, record)
             except Conflict:
@@ -115,6 +116,15 @@ class Policies:
             await self.trail.written(found.record if found is not None else None, record)
             return WrittenPolicy(await self.body_of(written), created=found is None)
         raise _changing()
+
+    async def _of_ledger(
+        self, tenant: str, found: StoredPolicy | None, document: PolicyDocument, looked: Looked
+    ) -> tuple[PolicyWarning, ...]:
+        """Return the warnings that follow from the ledger, where an inventory was read in time."""
+        if looked.decided is None:
+            return ()
+        policy_id = found.record.id if found is not None else ""
+        return await in_time(self.plans.warnings(tenant, policy_id, document, looked.decided)) or ()
 
     async def dry_run(self, tenant: str, name: str, sent: SentBody) -> PlanBody:
         """Return the plan of a document, and store nothing; refuses as `put`, but for its conditions."""
@@ -125,7 +135,7 @@ class Policies:
         if looked.problems:
             raise refused_by_azure(looked.problems)
         decided = looked.decided or await self.looks.deciding.decide(tenant, shown, document, RunRequest())
-        return await self.plans.of_document(shown, standing, document, decided)
+        return await self.plans.of_document(tenant, shown, standing, document, decided)
 
     async def read(self, tenant: str, name: str, sent: SentBody) -> PolicyDocument:
         """Return the document of a request; refuses with `InvalidRequest`, and `NotFound` for what is another tenant's."""
@@ -166,14 +176,15 @@ class Policies:
         run = await self.operations.get(policy.last_run) if policy.last_run is not None else None
         slot = stored_run(run).slot if run is not None else None
         last = LastRun(id=run.id, slot=slot.slot if slot is not None else None, status=run.status) if run is not None else None
-        return policy_body(policy.record, policy.record.next_slot(self.clock.now(), policy.deciding), last)
+        now = self.clock.now()
+        return policy_body(policy.record, policy.record.next_slot(now, policy.deciding), policy.record.next_drill(now), last)
 
     async def _write(self, found: StoredPolicy | None, record: PolicyRecord) -> StoredPolicy:
         """Write when a policy is due, then the policy: an entry of the index without a policy does no harm, the opposite loses a slot."""
         await self.changed(record.tenant)
-        following = record.next_slot(record.changed_at)
-        if following is not None:
-            await self.store.note_due(record, following)
+        for following in (record.next_slot(record.changed_at), record.next_drill(record.changed_at)):
+            if following is not None:
+                await self.store.note_due(record, following)
         return await (self.store.insert(record) if found is None else self.store.replace(found, record))
 
     def _record(

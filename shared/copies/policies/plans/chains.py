@@ -21,7 +21,8 @@ _SIDE_BY_SIDE = 16
 
 @dataclass(frozen=True, slots=True)
 class ChainForecast:
-    """A chain that gets a copy: `full` where the target has no usable copy of the VM yet; `adds` is the time that the copy adds to it."""
+    """A chain that gets a copy: `full` where the target has no usable copy of the VM yet; `adds` is the time that the copy adds to it.
+    `usual` is true where earlier copies of the chain, and not the size, give the expected duration."""
 
     machine: InventoryMachine
     target: Target
@@ -31,6 +32,7 @@ class ChainForecast:
     adds: timedelta
     done_at: datetime
     supersedes: str | None
+    usual: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +63,10 @@ class ChainForecasts:
         full, now = not own, self.clock.now()
         history = [PastCopy(number == len(own) - 1, copy.duration) for number, copy in enumerate(own) if copy.duration is not None]
         expected = expected_duration(history, full=full, size_gb=machine.facts.size_gb)
+        usual = any(past.full is full for past in history)
         load, superseded = await self._load(chain_key(source, collection), expected, policy_id)
         done_at = chain_end(ChainLoad(load.left, (*load.waiting, expected), load.starts), now)
-        return ChainForecast(machine, target, collection, full, expected, added_time(load, expected, now), done_at, superseded)
+        return ChainForecast(machine, target, collection, full, expected, added_time(load, expected, now), done_at, superseded, usual)
 
     async def _load(self, key: str, expected: timedelta, policy_id: str) -> tuple[ChainLoad, str | None]:
         """Return what a chain has to do, and the waiting copy of the same policy whose place a new one would take."""

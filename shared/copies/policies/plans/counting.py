@@ -9,7 +9,7 @@ from shared.copies.copying.rules.replication import next_check
 from shared.copies.policies.forecast import Bucket, seconds_at_share
 from shared.copies.policies.plans.answers import SubscriptionCalls
 
-_READS, _WRITES = (250.0, 25.0), (200.0, 10.0)
+_READS, _WRITES, _DELETES = (250.0, 25.0), (200.0, 10.0), (200.0, 10.0)
 """The capacity of Azure's buckets, and how many calls a second they fill by (docs/azure/resource-manager.md)."""
 _START = datetime(2000, 1, 1, tzinfo=UTC)
 _LOOK_AT_VM = 2
@@ -19,6 +19,8 @@ _LOOKS_UNTIL_MADE = 2
 """How often a restore point is looked at until it is made, with its collection each time."""
 _CHAIN = 2
 """Reads before a start: both collections of the chain."""
+_READS_OF_A_DELETION = 4
+"""The collection, the copy that is left, and two looks at the end."""
 _ABSENT_TARGET = 2
 """Reads where a target's collection is absent: the list of its resource group, and the collection once it is created."""
 
@@ -53,8 +55,10 @@ def status_reads(expected: timedelta) -> int:
             return count
 
 
-def calls_of(machines: Iterable[MachineCalls], listed: Mapping[str, int], share: float) -> tuple[SubscriptionCalls, ...]:
-    """Return the calls by subscription; `listed` is how many reads the inventory makes of each."""
+def calls_of(
+    machines: Iterable[MachineCalls], listed: Mapping[str, int], deletes: Mapping[str, int], share: float
+) -> tuple[SubscriptionCalls, ...]:
+    """Return the calls by subscription; `listed` is how many reads the inventory makes of each, `deletes` how many deletions there are."""
     reads, writes = Counter(dict(listed)), Counter[str]()
     for machine in machines:
         reads[machine.subscription] += _reads_of_source(machine)
@@ -63,15 +67,18 @@ def calls_of(machines: Iterable[MachineCalls], listed: Mapping[str, int], share:
             absent = 0 if target.has_collection else _ABSENT_TARGET
             reads[target.subscription] += 1 + absent + _CHAIN + status_reads(target.expected)
             writes[target.subscription] += 1 + (not target.has_collection)
+    reads.update({one: _READS_OF_A_DELETION * count for one, count in deletes.items()})
     return tuple(
         SubscriptionCalls(
             subscription_id=one,
             reads=reads[one],
             writes=writes[one],
-            deletes=0,
-            seconds_at_share=seconds_at_share([Bucket(reads[one], *_READS), Bucket(writes[one], *_WRITES)], share),
+            deletes=deletes.get(one, 0),
+            seconds_at_share=seconds_at_share(
+                [Bucket(reads[one], *_READS), Bucket(writes[one], *_WRITES), Bucket(deletes.get(one, 0), *_DELETES)], share
+            ),
         )
-        for one in sorted({*reads, *writes})
+        for one in sorted({*reads, *writes, *deletes})
     )
 
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from shared.access.registry import Registry
 from shared.arm.reading import id_key
 from shared.clock import Clock, from_text, to_text
 from shared.copies.inventory.facts import InventoryMachine
@@ -28,12 +29,15 @@ from shared.copies.policies.plans.answers import (
 )
 from shared.copies.policies.plans.chains import ChainForecast, ChainForecasts, by_place
 from shared.copies.policies.plans.counting import MachineCalls, TargetCalls, calls_of
+from shared.copies.policies.plans.ledger_warnings import ledger_warnings
+from shared.copies.policies.plans.retained import MachineRetained, PlannedRetention, RetentionPlans
 from shared.copies.policies.records.store import StoredPolicy
 from shared.copies.policies.runs.deciding import Decided
 from shared.copies.policies.runs.items import Decision, RunItem
 from shared.copies.policies.runs.reading import Deciding
 from shared.copies.policies.runs.request import RunRequest
 from shared.copies.policies.runs.state import RunInventory
+from shared.copies.policies.warnings import PolicyWarning
 from shared.web.documents import wrong
 from shared.web.lists import Page
 
@@ -59,6 +63,8 @@ class Plans:
 
     deciding: Deciding
     chains: ChainForecasts
+    retention: RetentionPlans
+    registry: Registry
     clock: Clock
     share: float
 
@@ -67,40 +73,70 @@ class Plans:
         record = policy.record
         decided = await self.deciding.decide(record.tenant, record.name, record.document, RunRequest())
         slot = record.next_slot(self.clock.now(), policy.deciding)
-        return await self._plan(record.name, record.id, record.document, etag_of(record.document), slot, decided, page)
+        planned = _Planned(record.tenant, record.name, record.id, record.document, etag_of(record.document), slot, decided)
+        return await self._plan(planned, page)
 
-    async def of_document(self, name: str, standing: StoredPolicy | None, document: PolicyDocument, decided: Decided) -> PlanBody:
+    async def of_document(
+        self, tenant: str, name: str, standing: StoredPolicy | None, document: PolicyDocument, decided: Decided
+    ) -> PlanBody:
         """Return the plan of a document that is not stored, as a dry run shows it: its first 1,000 VMs."""
         etag = etag_of(standing.record.document) if standing is not None else None
         policy_id = standing.record.id if standing is not None else ""
         slot = document.schedule.rule().next_slot(self.clock.now()) if document.enabled else None
-        return (await self._plan(name, policy_id, document, etag, slot, decided, Page(_LARGEST_PAGE, None))).body
+        planned = _Planned(tenant, name, policy_id, document, etag, slot, decided)
+        return (await self._plan(planned, Page(_LARGEST_PAGE, None))).body
 
-    async def _plan(
-        self, name: str, policy_id: str, document: PolicyDocument, etag: str | None, slot: datetime | None, decided: Decided, page: Page
-    ) -> Plan:
-        now, inventory = self.clock.now(), decided.inventory
-        after = _after(page.after, decided.hash, now)
-        rest = [item for item in decided.items if after is None or item.key > after]
+    async def warnings(self, tenant: str, policy_id: str, document: PolicyDocument, decided: Decided) -> tuple[PolicyWarning, ...]:
+        """Return the warnings about a document that follow from the ledger; `policy_id` is empty where there is no policy yet."""
         forecasts = await self.chains.of(_copied(document, decided), policy_id)
+        return await self._of_ledger(tenant, document, forecasts, await self.retention.of(tenant, document, decided))
+
+    async def _of_ledger(
+        self, tenant: str, document: PolicyDocument, forecasts: Sequence[ChainForecast], retained: PlannedRetention
+    ) -> tuple[PolicyWarning, ...]:
+        found = await self.registry.by_name(tenant)
+        objective = found.settings.recovery_point_objective if found is not None else None
+        return tuple(ledger_warnings(document, objective, forecasts, retained, self.clock.now()))
+
+    async def _plan(self, planned: "_Planned", page: Page) -> Plan:
+        decided, document = planned.decided, planned.document
+        now, inventory = self.clock.now(), decided.inventory
+        retained = await self.retention.of(planned.tenant, document, decided)
+        digest = retained.digest(decided.hash)
+        after = _after(page.after, digest, now)
+        rest = [item for item in decided.items if after is None or item.key > after]
+        forecasts = await self.chains.of(_copied(document, decided), planned.policy_id)
         places = by_place(forecasts)
         body = PlanBody(
-            policy=name,
-            etag=etag,
+            policy=planned.name,
+            etag=planned.etag,
             generated_at=now,
-            slot=slot,
+            slot=planned.slot,
             inventory=RunInventory(
                 source=inventory.source, taken_at=inventory.taken_at, complete=inventory.complete, problems=inventory.problems
             ),
-            hash=decided.hash,
-            summary=_summary(decided),
+            hash=digest,
+            summary=_summary(decided, retained),
             limits=_limits(document, decided),
-            warnings=tuple(warnings_of(document, decided)),
-            forecast=_forecast(forecasts, decided, self.share),
-            value=tuple(_machine(item, places) for item in rest[: page.top]),
+            warnings=(*warnings_of(document, decided), *await self._of_ledger(planned.tenant, document, forecasts, retained)),
+            forecast=_forecast(forecasts, decided, retained, self.share),
+            value=tuple(_machine(item, places, retained.of(item)) for item in rest[: page.top]),
         )
         following = rest[page.top - 1] if len(rest) > page.top else None
-        return Plan(body, f"{decided.hash} {to_text(_began(page.after, now))} {following.key}" if following is not None else None)
+        return Plan(body, f"{digest} {to_text(_began(page.after, now))} {following.key}" if following is not None else None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Planned:
+    """A policy, stored or not, and what a run of it does; `policy_id` is empty where there is none yet."""
+
+    tenant: str
+    name: str
+    policy_id: str
+    document: PolicyDocument
+    etag: str | None
+    slot: datetime | None
+    decided: Decided
 
 
 def _after(continuation: str | None, digest: str, now: datetime) -> str | None:
@@ -128,7 +164,7 @@ def _copied(document: PolicyDocument, decided: Decided) -> list[tuple[InventoryM
     ]
 
 
-def _machine(item: RunItem, places: Mapping[tuple[str, str], ChainForecast]) -> PlannedMachine:
+def _machine(item: RunItem, places: Mapping[tuple[str, str], ChainForecast], retained: MachineRetained) -> PlannedMachine:
     targets = []
     for target in item.targets:
         found = places.get((item.vm.key, target.region))
@@ -146,14 +182,21 @@ def _machine(item: RunItem, places: Mapping[tuple[str, str], ChainForecast]) -> 
             )
         )
     return PlannedMachine(
-        virtual_machine_id=item.virtual_machine_id, decision=item.decision, code=item.code, message=item.message, targets=tuple(targets)
+        virtual_machine_id=item.virtual_machine_id,
+        decision=item.decision,
+        code=item.code,
+        message=item.message,
+        targets=tuple(targets),
+        deletions=retained.deletions,
+        kept=retained.kept,
     )
 
 
-def _summary(decided: Decided) -> PlanSummary:
+def _summary(decided: Decided, retained: PlannedRetention) -> PlanSummary:
     copies = sum(target.decision is Decision.COPIED for item in decided.items for target in item.targets)
     skipped = sum(item.decision is Decision.SKIPPED for item in decided.items)
-    return PlanSummary(virtual_machines=len(decided.items), copies=copies, skipped=skipped, deletions=0, held=0)
+    machines, deletions = len(decided.items), len(retained.due)
+    return PlanSummary(virtual_machines=machines, copies=copies, skipped=skipped, deletions=deletions, held=retained.held)
 
 
 def _limits(document: PolicyDocument, decided: Decided) -> tuple[PlanLimit, ...]:
@@ -164,7 +207,7 @@ def _limits(document: PolicyDocument, decided: Decided) -> tuple[PlanLimit, ...]
     )
 
 
-def _forecast(forecasts: Sequence[ChainForecast], decided: Decided, share: float) -> Forecast:
+def _forecast(forecasts: Sequence[ChainForecast], decided: Decided, retained: PlannedRetention, share: float) -> Forecast:
     full, incremental = 0, 0
     whole: list[FullCopy] = []
     for one in forecasts:
@@ -182,7 +225,7 @@ def _forecast(forecasts: Sequence[ChainForecast], decided: Decided, share: float
                 )
     last = max(forecasts, key=lambda one: one.done_at, default=None)
     return Forecast(
-        calls=_calls(forecasts, decided, share),
+        calls=_calls(forecasts, decided, retained, share),
         chains=len(forecasts),
         chain_days=round(sum((one.adds for one in forecasts), timedelta()) / _DAY, 3),
         last_chain_done=LastChain(virtual_machine_id=str(last.machine.machine.id), region=last.target.region, at=last.done_at)
@@ -194,7 +237,7 @@ def _forecast(forecasts: Sequence[ChainForecast], decided: Decided, share: float
     )
 
 
-def _calls(forecasts: Sequence[ChainForecast], decided: Decided, share: float) -> ForecastCalls:
+def _calls(forecasts: Sequence[ChainForecast], decided: Decided, retained: PlannedRetention, share: float) -> ForecastCalls:
     inventory = decided.inventory
     listed = dict.fromkeys(inventory.listed, _LISTS)
     grouped: dict[str, list[ChainForecast]] = {}
@@ -212,7 +255,7 @@ def _calls(forecasts: Sequence[ChainForecast], decided: Decided, share: float) -
         )
         for of_one in grouped.values()
     ]
-    by_subscription = calls_of(machines, listed, share)
+    by_subscription = calls_of(machines, listed, retained.deletes(), share)
     return ForecastCalls(
         reads=sum(one.reads for one in by_subscription) + 1,  # the list of the subscriptions
         writes=sum(one.writes for one in by_subscription),

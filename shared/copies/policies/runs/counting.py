@@ -4,13 +4,13 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from shared.copies.copying.following import COPYING
 from shared.copies.policies.runs.items import Decision, DeletionOutcome, Outcome, RunItem, TargetItem
 from shared.copies.policies.runs.state import CopyCounts, DeletionCounts, RunCounts
 from shared.copies.policies.selection import RunError, error_of_run
 from shared.errors import Problem
 from shared.operations.model.rows import Active
 
-_COPYING = "copying"
 _MOST_NAMED = 20
 
 
@@ -28,7 +28,7 @@ def progress_of(items: Iterable[RunItem], active: Mapping[str, Active]) -> Progr
     known = list(items)
     copied = [target for item in known for target in item.targets if target.decision is Decision.COPIED]
     outcomes = Counter(target.outcome for target in copied)
-    deleted = Counter(deletion.outcome for item in known for target in item.targets for deletion in target.deletions)
+    deleted = Counter(deletion.outcome for item in known for deletion in item.all_deletions)
     copying = sum(target.outcome is None and _is_copying(active.get(target.copy_id or "")) for target in copied)
     counts = RunCounts(
         selected=len(known),
@@ -43,7 +43,7 @@ def progress_of(items: Iterable[RunItem], active: Mapping[str, Active]) -> Progr
             accepted=deleted.total(),
             done=deleted[DeletionOutcome.DONE],
             refused=deleted[DeletionOutcome.REFUSED],
-            held=sum(target.held for item in known for target in item.targets),
+            held=sum(item.all_held for item in known),
         ),
     )
     children, left = len(copied) + deleted.total(), outcomes[None] + deleted[None]
@@ -68,4 +68,4 @@ def _detail(item: RunItem, target: TargetItem) -> Problem:
 
 
 def _is_copying(row: Active | None) -> bool:
-    return row is not None and row.step == _COPYING
+    return row is not None and row.step == COPYING

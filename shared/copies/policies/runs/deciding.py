@@ -9,7 +9,7 @@ from shared.arm.ids import ResourceId
 from shared.copies.inventory.facts import Inventory, InventoryMachine, TenantInventory
 from shared.copies.policies.coverage import Machine, covers
 from shared.copies.policies.document import Limits
-from shared.copies.policies.in_charge import NamedPolicy, policies_of_place
+from shared.copies.policies.in_charge import NamedPolicy, in_charge_of_source, policies_of_place
 from shared.copies.policies.runs.items import Decision, RunItem, TargetItem
 from shared.copies.policies.selection import (
     Bounds,
@@ -130,7 +130,14 @@ def _item(scope: Scope, inventory: Inventory, one: InventoryMachine) -> RunItem:
         message=message,
         excluded_disks=decision.excluded_disks,
         targets=targets,
+        disks=tuple(disk.key for disk in one.facts.disks if disk.key),
+        prunes_source=copied and _is_in_charge_of_source(scope, one.machine),
     )
+
+
+def _is_in_charge_of_source(scope: Scope, machine: Machine) -> bool:
+    first = in_charge_of_source(scope.policies, machine)
+    return first is not None and first.name.lower() == scope.policy.name.lower()
 
 
 def _target(target: TargetDecision, decision: MachineDecision) -> TargetItem:

@@ -48,13 +48,17 @@ class DeletionOutcome(StrEnum):
 
 
 class DeletionItem(Document):
-    """A deletion that a run accepts: its operation's id and key, the copy and the rule; `outcome` is None while it is under way."""
+    """A deletion that a run accepts: its operation's id and key, the copy or the restore point of the VM, and the rule.
+
+    `copy_id` is empty for a restore point of the VM, `restore_point_id` for a copy. `outcome` is None while the deletion is under way.
+    """
 
     model_config = ConfigDict(extra="ignore")
 
     id: str
     key: str
-    copy_id: str
+    copy_id: str = ""
+    restore_point_id: str = ""
     rule: str
     outcome: DeletionOutcome | None = None
 
@@ -85,7 +89,11 @@ class TargetItem(Document):
 
 
 class RunItem(Document):
-    """A VM of a run: what was decided, and its targets. `vm_id` is the VM's own id, `excluded_disks` what its restore point leaves out."""
+    """A VM of a run: what was decided, and its targets. `vm_id` is the VM's own id, `excluded_disks` what its restore point leaves out.
+
+    `disks` are those that it has, ids in lower case. `prunes_source` is whether the policy is in charge of the VM's restore points;
+    `deletions` and `held` are those of them, as of a target.
+    """
 
     model_config = ConfigDict(extra="ignore")
 
@@ -96,6 +104,20 @@ class RunItem(Document):
     message: str | None = None
     excluded_disks: tuple[DiskId, ...] = ()
     targets: tuple[TargetItem, ...] = ()
+    disks: tuple[str, ...] = ()
+    prunes_source: bool = False
+    deletions: tuple[DeletionItem, ...] = ()
+    held: int = 0
+
+    @property
+    def all_deletions(self) -> tuple[DeletionItem, ...]:
+        """The deletions of its places, and of its restore points."""
+        return (*self.deletions, *(deletion for target in self.targets for deletion in target.deletions))
+
+    @property
+    def all_held(self) -> int:
+        """How many deletions retention would ask for, but may not."""
+        return self.held + sum(target.held for target in self.targets)
 
     @property
     def vm(self) -> ResourceId:

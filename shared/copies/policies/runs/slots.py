@@ -12,6 +12,7 @@ index is still there: the next round finds whether the run of `deciding` was acc
 """
 
 import logging
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -36,6 +37,14 @@ _FAR = timedelta(days=300)
 """When a policy without a slot in the next 366 days is looked at again."""
 
 
+BeginDrill = Callable[[PolicyRecord], Awaitable[datetime | None]]
+"""Begins the drill of a policy that is due, and returns when the next one is."""
+
+
+async def _no_drill(_record: PolicyRecord) -> datetime | None:
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class Slots:
     """Begins what is due."""
@@ -44,6 +53,7 @@ class Slots:
     acceptance: Acceptance
     registry: Registry
     clock: Clock
+    begin_drill: BeginDrill = _no_drill
 
     async def run(self) -> None:
         """Begin the slots that are due; a policy that fails stops no other, and the next round retries it."""
@@ -61,6 +71,9 @@ class Slots:
         stored = await self.policies.get(entry.tenant, entry.name)
         if stored is not None and stored.record.document.enabled and await self.registry.by_name(entry.tenant) is not None:
             await self._begin(stored)
+            following = await self.begin_drill(stored.record)
+            if following is not None:
+                await self.policies.note_due(stored.record, following)
         await self.policies.remove_due(entry)
 
     async def _begin(self, stored: StoredPolicy) -> None:

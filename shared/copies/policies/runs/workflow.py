@@ -95,6 +95,8 @@ class RunSteps:
         run.state.problem = Problem(problem.code, problem.message) if problem is not None else None
         run.state.prunes = decided.bounds.prunes and run.request.by_hand.prune and self._is_in_charge(stored)
         run.detail.counts = progress_of(items, {}).counts
+        if run.state.prunes:
+            return Wait(self.clock.now(), step="pruning")  # the items that this step writes have no deletions: it must not run again
         return Next("pruning")
 
     def _is_in_charge(self, stored: StoredPolicy) -> bool:

@@ -9,6 +9,7 @@ from pydantic import ConfigDict
 from shared.arm.ids import ResourceId
 from shared.copies.policies.fields import DurationText
 from shared.copies.protection.states import Recovery, State, TargetFacts, TargetState, state_of_target
+from shared.copies.reconciling.rules import DriftKind
 from shared.moments import StoredMoment
 from shared.values.documents import Document
 
@@ -32,7 +33,7 @@ class NoticeKind(StrEnum):
 
 
 class NewestUsable(Document):
-    """The newest usable copy of a VM in a region; `taken_at` is the moment of its source."""
+    """The newest usable copy of a VM in a region; `taken_at` is the moment of its source, `copy_id` empty where others made it."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -51,6 +52,16 @@ class LastFailure(Document):
     code: str
     message: str
     at: StoredMoment
+
+
+class DriftRecord(Document):
+    """A difference between the ledger and Azure, and when it was first seen."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    kind: DriftKind
+    id: str
+    seen_at: StoredMoment
 
 
 class RegionRecord(Document):
@@ -109,6 +120,7 @@ class ProtectionRecord(Document):
     policies: tuple[str, ...] = ()
     targets: tuple[RegionRecord, ...] = ()
     notices: tuple[Notice, ...] = ()
+    drift: tuple[DriftRecord, ...] = ()
 
     @property
     def vm(self) -> ResourceId:

@@ -59,10 +59,15 @@ class StoredProtection:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """How many VMs of a tenant are in each state, by their last look; `inventory` is when the inventory was read, and None before."""
+    """How many VMs of a tenant are in each state, by their last look, and of how many the ledger and Azure differ.
+
+    `inventory` is when the inventory was read, `reconciled` when a VM was last compared with Azure; None before.
+    """
 
     counts: Mapping[State, int] = field(default_factory=dict)
     inventory: datetime | None = None
+    drift: int = 0
+    reconciled: datetime | None = None
 
     @property
     def machines(self) -> int:
@@ -88,17 +93,20 @@ class ProtectionStore:
             return
         changes = [_change(one, before, record)]
         was, is_now = before.record.state if before is not None else None, record.state if record is not None else None
-        if was is not is_now:
-            changes.append(await self._counted(one.tenant, was, is_now))
+        differed, differs = before is not None and bool(before.record.drift), record is not None and bool(record.drift)
+        if was is not is_now or differed is not differs:
+            changes.append(await self._counted(one.tenant, was, is_now, int(differs) - int(differed)))
         await self._table.transact(changes)
 
-    async def _counted(self, tenant: str, was: State | None, is_now: State | None) -> Change:
+    async def _counted(self, tenant: str, was: State | None, is_now: State | None, drift: int) -> Change:
         found = await self._table.get(key_of(tenant), _SUMMARY)
-        counts = dict(_summary(found).counts)
+        known = _summary(found)
+        counts = dict(known.counts)
         for state, number in ((was, -1), (is_now, 1)):
             if state is not None:
                 counts[state] = max(counts.get(state, 0) + number, 0)
         entity = {"PartitionKey": key_of(tenant), "RowKey": _SUMMARY, "v": 1, **{state.value: number for state, number in counts.items()}}
+        entity["drift"] = max(known.drift + drift, 0)
         return Change("merge", entity, found.etag) if found is not None else Change("insert", entity)
 
     async def summary(self, tenant: str) -> Summary:
@@ -108,6 +116,10 @@ class ProtectionStore:
     async def note_inventory(self, tenant: str, at: datetime) -> None:
         """Write when the inventory of a tenant was read."""
         await self._table.upsert({"PartitionKey": key_of(tenant), "RowKey": _SUMMARY, "v": 1, "inventory": to_text(at)})
+
+    async def note_reconciled(self, tenant: str, at: datetime) -> None:
+        """Write when a VM of a tenant was last compared with Azure."""
+        await self._table.upsert({"PartitionKey": key_of(tenant), "RowKey": _SUMMARY, "v": 1, "reconciled": to_text(at)})
 
     async def of_tenant(self, tenant: str) -> AsyncIterator[StoredProtection]:
         """Yield all rows of a tenant."""
@@ -201,8 +213,13 @@ def _summary(found: Found | None) -> Summary:
     if found is None:
         return Summary()
     counts = {state: int(found.entity.get(state.value) or 0) for state in State}
-    inventory = str(found.entity.get("inventory") or "")
-    return Summary(counts, from_text(inventory) if inventory else None)
+    inventory, reconciled = (str(found.entity.get(name) or "") for name in ("inventory", "reconciled"))
+    return Summary(
+        counts,
+        from_text(inventory) if inventory else None,
+        int(found.entity.get("drift") or 0),
+        from_text(reconciled) if reconciled else None,
+    )
 
 
 def _entry(found: Found) -> DueEntry:

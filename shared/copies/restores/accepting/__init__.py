@@ -1,0 +1,1 @@
+"""Accepts restores: what a request means, the restore points that it names, the checks before an acceptance."""

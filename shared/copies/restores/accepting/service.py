@@ -1,0 +1,201 @@
+"""Accepts restores, drills and clean-ups, for HTTP and queue alike."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from shared.access.ownership import owner_of, require_still_owned
+from shared.access.principal import not_found
+from shared.access.registry import Registry
+from shared.arm.failures import problem_of_call
+from shared.arm.ids import ResourceId
+from shared.copies.copying.service import copy_lock
+from shared.copies.kinds import RESTORE
+from shared.copies.restores.accepting.looking import Looked, Looking
+from shared.copies.restores.accepting.sources import Sources, named_sources
+from shared.copies.restores.request import RESOLVED, ResolvedSource, RestoreKind, RestoreRequest, StoredRestore, request_of
+from shared.copies.restores.rules.fields import problems_of
+from shared.copies.restores.rules.names import SHOWN
+from shared.copies.restores.rules.planning import machine_lock, place_of
+from shared.copies.restores.state import CLEAN_UP
+from shared.copies.restores.trail import RestoreTrail
+from shared.errors import CallFailure, ErrorCode, FailureKind, Refused, as_seen_in_azure, refusal_of
+from shared.operations.accepting.acceptance import Acceptance
+from shared.operations.accepting.commands import Commands
+from shared.operations.model.models import Accepted, Actor, NewOperation, Operation
+from shared.operations.model.rows import Active
+from shared.values.sent import SentBody
+from shared.web.documents import invalid
+
+_READS_SECONDS = 4.5
+"""Within the five seconds of an acceptance, as for copies."""
+
+
+@dataclass(frozen=True, slots=True)
+class StartRestore:
+    """A request for a restore: `tenant` owns all that it names, `policy` and `policy_id` are of a drill by timer."""
+
+    request: RestoreRequest
+    sent: SentBody
+    tenant: str
+    actor: Actor
+    key: str | None
+    trace: str | None = None
+    first_sent: str | None = None
+    policy: str | None = None
+    policy_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DryRun:
+    """What a request would do: its sources, and what Azure shows (None: it did not answer in time)."""
+
+    sources: tuple[ResolvedSource, ...]
+    looked: Looked | None
+
+
+@dataclass(frozen=True, slots=True)
+class Restores:
+    """Accepts restores."""
+
+    acceptance: Acceptance
+    commands: Commands
+    sources: Sources
+    looking: Looking
+    registry: Registry
+    trail: RestoreTrail
+
+    async def owner(self, request: RestoreRequest, reaches: Callable[[str], bool]) -> str:
+        """Return the tenant that owns everything a request names; refuses with `InvalidRequest`, and `NotFound` for what is another's."""
+        problems = problems_of(request)
+        if problems:
+            raise invalid(problems)
+        tenant = await self.sources.tenant_of(request, reaches)
+        for path, id_ in subjects_of(request):
+            if await owner_of(self.registry, id_) != tenant:
+                raise not_found(f"'{id_}'", target=path)
+        return tenant
+
+    async def start(self, start: StartRestore) -> Accepted:
+        """Accept a restore, or find the one that this request became earlier.
+
+        Raises `Refused` for what cannot be restored; what Azure does not answer within five seconds is left to the first step.
+        """
+        new = _new(start, ())
+        known = await self.acceptance.known(new)
+        if known is not None:
+            return Accepted(known, created=False)
+        sources = await self._sources(start)
+        with as_seen_in_azure():
+            await self._refuse(start.request, sources)
+        new = _new(start, sources)
+        accepted = await self.acceptance.accept(new)
+        await self.trail.requested(accepted.operation, start)
+        return accepted
+
+    async def accept_drill(self, start: StartRestore) -> Accepted:
+        """Accept a drill of a policy; the first step makes the checks, so that one which cannot be made is a result. Raises `Refused`."""
+        known = await self.acceptance.known(_new(start, ()))
+        if known is not None:
+            return Accepted(known, created=False)
+        accepted = await self.acceptance.accept(_new(start, await self._sources(start)))
+        await self.trail.requested(accepted.operation, start)
+        return accepted
+
+    async def dry_run(self, start: StartRestore) -> DryRun:
+        """Return what a request would do, by reads only."""
+        sources = await self._sources(start)
+        return DryRun(sources, await self._look(start.request, sources))
+
+    async def clean_up(self, restore: Operation, by: Actor) -> Operation:
+        """Clean up a drill now, whichever step it is at; refuses with `NotADrill` and `AlreadyEnded`."""
+        if not request_of(restore).drill:
+            message = "The machines of a real restore are never deleted by Farshore. Only a drill is cleaned up."
+            raise Refused(ErrorCode.NOT_A_DRILL, message, target=restore.id)
+        await self.trail.clean_up(restore, by)
+        return await self.commands.submit_input(restore, {CLEAN_UP: True}, _accepts_clean_up)
+
+    async def _sources(self, start: StartRestore) -> tuple[ResolvedSource, ...]:
+        sources = await self.sources.resolve(start.tenant, start.request)
+        await require_still_owned(self.registry, start.tenant, named_sources(sources))
+        return sources
+
+    async def _refuse(self, request: RestoreRequest, sources: tuple[ResolvedSource, ...]) -> None:
+        looked = await self._look(request, sources)
+        if looked is not None and looked.problem is not None:
+            raise refusal_of(looked.problem)
+
+    async def _look(self, request: RestoreRequest, sources: tuple[ResolvedSource, ...]) -> Looked | None:
+        try:
+            async with asyncio.timeout(_READS_SECONDS):
+                return await self.looking.look(request, sources, SHOWN)
+        except TimeoutError:
+            return None
+        except CallFailure as failure:
+            if failure.kind is FailureKind.REFUSED:
+                raise refusal_of(problem_of_call(failure)) from failure
+            return None
+
+
+def subjects_of(request: RestoreRequest) -> Iterator[tuple[str, str]]:
+    """Yield what a request names beside its sources: the path, and the ARM id."""
+    if request.subscription_id is not None:
+        yield "subscriptionId", f"/subscriptions/{request.subscription_id}"
+    if request.network is not None:
+        yield "network.subnetId", request.network.subnet_id
+        if request.network.network_security_group_id is not None:
+            yield "network.networkSecurityGroupId", request.network.network_security_group_id
+    for number, machine in enumerate(request.machines):
+        named = {
+            "availabilitySetId": machine.availability_set_id,
+            "subnetId": machine.subnet_id,
+            "networkSecurityGroupId": machine.network_security_group_id,
+            "disks.diskEncryptionSetId": machine.disks.disk_encryption_set_id,
+        }
+        for field, id_ in named.items():
+            if id_ is not None:
+                yield f"machines[{number}].{field}", id_
+
+
+def _accepts_clean_up(row: Active) -> None:
+    if row.step == "planning" and not row.started:
+        raise Refused(ErrorCode.NOT_FINISHED, "Nothing has been made yet. Cancel the operation instead.", target=row.id)
+
+
+def _new(start: StartRestore, sources: tuple[ResolvedSource, ...]) -> NewOperation:
+    stored = StoredRestore(sources=sources, policy=start.policy, policy_id=start.policy_id)
+    return NewOperation(
+        kind=RESTORE.name,
+        tenant=start.tenant,
+        key=start.key,
+        body={**start.sent.members, RESOLVED: stored.as_json()},
+        compared=dict(start.sent.members),
+        actor=start.actor,
+        first_step="planning",
+        filters=_filters(start, sources),
+        locks=_locks(start.request, sources) if sources else (),
+        trace=start.trace,
+        first_sent=start.first_sent,
+        compare_body=start.policy is None,
+    )
+
+
+def _locks(request: RestoreRequest, sources: tuple[ResolvedSource, ...]) -> tuple[str, ...]:
+    """Return the locks of a restore: its copies until their disks are made, and the VMs whose names are given."""
+    copies = {copy_lock(source.copy_id) for source in sources if source.copy_id is not None}
+    named: set[str] = set()
+    if request.kind is RestoreKind.VIRTUAL_MACHINE:
+        place = place_of(request, sources[0].restore_point_id, "")
+        vms = [place.resource("Microsoft.Compute", "virtualMachines", one.name) for one in request.machines if one.name is not None]
+        named = {machine_lock(vm) for vm in vms}
+    return tuple(sorted(copies | named))
+
+
+def _filters(start: StartRestore, sources: tuple[ResolvedSource, ...]) -> dict[str, str]:
+    filters = {"drill": "true" if start.request.drill else "false"}
+    machines = {ResourceId.parse(one.virtual_machine_id).key for one in sources if one.virtual_machine_id is not None}
+    if len(machines) == 1:
+        filters["virtualMachineId"] = machines.pop()
+    if start.policy is not None:
+        filters["policy"] = start.policy.lower()
+    return filters

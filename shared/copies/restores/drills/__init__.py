@@ -1,0 +1,1 @@
+"""Drills of copy policies: when one is due, on which VMs, and their beginning by the timer."""

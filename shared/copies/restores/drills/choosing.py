@@ -1,0 +1,31 @@
+"""Which VMs a drill of a policy restores: those whose last good drill is longest ago, never drilled before all others."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+_NEVER = datetime.min.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A usable copy of a VM in a region with a place for drills; `good_at` is its last good drill there, `drilled_at` its last one."""
+
+    virtual_machine_id: str
+    region: str
+    copy_id: str
+    good_at: datetime | None = None
+    drilled_at: datetime | None = None
+
+
+def choose(candidates: Iterable[Candidate], count: int) -> list[Candidate]:
+    """Return one copy of each of up to `count` VMs; of a VM that in the region which was drilled longest ago, then the first by name."""
+    by_machine: dict[str, list[Candidate]] = {}
+    for candidate in candidates:
+        by_machine.setdefault(candidate.virtual_machine_id.lower(), []).append(candidate)
+    ordered = sorted(by_machine.items(), key=lambda item: (_last_good(item[1]), item[0]))
+    return [min(places, key=lambda one: (one.drilled_at or _NEVER, one.region)) for _, places in ordered[:count]]
+
+
+def _last_good(places: Sequence[Candidate]) -> datetime:
+    return max((one.good_at or _NEVER for one in places), default=_NEVER)

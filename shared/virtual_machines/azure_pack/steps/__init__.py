@@ -1,0 +1,1 @@
+"""The steps of operations on machines of Azure Pack."""

@@ -1,0 +1,156 @@
+"""Many data centers at once on one installation, with lost answers, errors and killed workers.
+
+`python3 -m tests.data_centers.at_large orders [N]` orders N (300); `… waiting [N] [W]` has N data centers (2,000), of which W (200) wait
+for their quota. CI draws a small one of each (`test_at_large.py`).
+"""
+
+import argparse
+import asyncio
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from tests.data_centers.bench import Bench, bench
+from tests.data_centers.documents import TENANT, Json, installation, order
+
+POINTS = ("accept.written", "step.claimed", "step.intended", "step.sent", "step.ended", "check.read", "check.written", "finish.written")
+MINUTE = timedelta(minutes=1)
+_LONGEST = timedelta(hours=24)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a campaign came to."""
+
+    events: list[Json]
+    most_checks: int
+    killed: int
+    calls: int
+
+
+def busiest_minute(moments: Sequence[datetime]) -> int:
+    """Return how many moments are in the minute that has most of them."""
+    ordered, first, most = sorted(moments), 0, 0
+    for last, moment in enumerate(ordered):
+        while moment - ordered[first] >= MINUTE:
+            first += 1
+        most = max(most, last - first + 1)
+    return most
+
+
+def orders_of(count: int) -> list[Json]:
+    """Return the messages of orders, each for a user of its own."""
+    head = {"tenant": TENANT, "operation": "dataCenter.create"}
+    return [
+        {"id": f"m{number}", **head, "dataCenter": f"order-{number}", **order(), "user": {"name": f"user{number}@northwind.example"}}
+        for number in range(count)
+    ]
+
+
+async def take_in(app: Bench, messages: Sequence[Json]) -> None:
+    """Send messages until each was taken in; one whose process ends meanwhile is delivered again."""
+    for message in messages:
+        app.send(message)
+    await app.work()
+    for _ in range(8):
+        if not app.refused:
+            return
+        app.redeliver()
+        await app.work()
+    raise AssertionError(app.refused)
+
+
+async def ended(app: Bench, count: int, *, kill_every: int = 0) -> list[Json]:
+    """Let time pass until that many operations have ended; every so many steps of half a minute a worker is killed."""
+    began, steps = app.platform.clock.now(), 0
+    while len(found := _terminal(app)) < count:
+        if kill_every and steps % kill_every == 0:
+            app.kill_at(POINTS[steps // kill_every % len(POINTS)], 1 + steps % 5)
+        await app.advance(timedelta(seconds=30))
+        steps += 1
+        assert app.platform.clock.now() - began < _LONGEST, (len(found), count)
+    return found
+
+
+def _terminal(app: Bench) -> list[Json]:
+    return list({one["id"]: one for one in app.events if one["id"].endswith("/terminal")}.values())
+
+
+async def many_orders(count: int, *, per_minute: int) -> Outcome:
+    """Order data centers with two workers, and hold what became of them against the model: one of each thing for each order."""
+    document = installation(calls={"inFlight": 8, "perMinute": per_minute})
+    async with bench(document=document, workers=2) as app:
+        before = {name: len(rows) for name, rows in app.state().items()}
+        app.fault("lostResponse", service="azurePack.admin", rate=0.1)
+        app.fault("error", service="azurePack.admin", status=500, rate=0.05)
+        for _ in range(2):  # each message is delivered twice
+            await take_in(app, orders_of(count))
+        events = await ended(app, count, kill_every=2)
+        assert {one["type"] for one in events} == {"farshore.dataCenter.succeeded"}, [one["data"]["error"] for one in events]
+        after = {name: len(rows) - before[name] for name, rows in app.state().items()}
+        assert after == {**dict.fromkeys(after, 0), "users": count, "subscriptions": count, "addOns": count, "accounts": count}, after
+        posts = [path for method, path in app.effects() if method == "POST" and path.startswith("/subscriptions/")]
+        assert len(posts) == len(set(posts)) == count, "nothing is made twice"
+        outcome = Outcome(events, busiest_minute(app.checked), len(app.killed), len(app.sent))
+        assert outcome.most_checks <= per_minute, outcome.most_checks
+        app.sent.clear()
+        listed = await app.request("GET", "/data-centers?top=100")
+        assert (len(listed.body["value"]), app.sent) == (min(count, 100), []), "a list makes no call to Azure Pack"
+        return outcome
+
+
+async def many_waiting(count: int, waiting: int, *, per_minute: int) -> Outcome:
+    """Let data centers wait for their quota among many that do not: the checks of any minute stay within the installation's calls."""
+    document = installation(calls={"inFlight": 8, "perMinute": per_minute})
+    async with bench(document=document, workers=2, syncSeconds=1200) as app:
+        [first] = await app.until_ended(await app.place())
+        assert first["status"] == "Succeeded"
+        await _filled(app, count - waiting - 1)
+        app.checked.clear()
+        await take_in(app, orders_of(waiting))
+        app.sent.clear()
+        listed = await app.request("GET", "/data-centers?top=100")
+        assert (len(listed.body["value"]), app.sent) == (min(count, 100), []), "a list makes no call to Azure Pack"
+        events = await ended(app, waiting + 1)
+        outcome = Outcome(events, busiest_minute(app.checked), 0, len(app.sent))
+        assert outcome.most_checks <= per_minute, outcome.most_checks
+        assert {one["type"] for one in events} == {"farshore.dataCenter.succeeded"}
+        return outcome
+
+
+async def _filled(app: Bench, count: int) -> None:
+    """Write records of data centers that wait for nothing."""
+    from shared.data_centers.reading import DataCenterReader
+
+    store = app.runtime.of(DataCenterReader).data_centers.store
+    stored = await store.get(TENANT, "10042")
+    assert stored is not None
+    for number in range(count):
+        await store.insert(stored.document.model_copy(update={"id": f"old-{number}", "pending": ()}))
+
+
+def main() -> int:
+    """Run a campaign; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python3 -m tests.data_centers.at_large")
+    parser.add_argument("campaign", choices=("orders", "waiting"))
+    parser.add_argument("count", type=int, nargs="?")
+    parser.add_argument("waiting", type=int, nargs="?", default=200)
+    parser.add_argument("--per-minute", type=int, default=300)
+    given = parser.parse_args()
+    began = time.monotonic()
+    if given.campaign == "orders":
+        outcome = asyncio.run(many_orders(given.count or 300, per_minute=given.per_minute))
+    else:
+        outcome = asyncio.run(many_waiting(given.count or 2000, given.waiting, per_minute=given.per_minute))
+    took = time.monotonic() - began
+    print(
+        f"{len(outcome.events)} operations ended as the model has it; {outcome.calls} calls, "
+        f"at most {outcome.most_checks} checks in a minute, {outcome.killed} workers killed; {took:.0f} s"
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

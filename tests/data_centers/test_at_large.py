@@ -1,0 +1,22 @@
+"""Small draws of the campaigns with many data centers (`python3 -m tests.data_centers.at_large`)."""
+
+from datetime import timedelta
+
+from tests.data_centers.at_large import busiest_minute, many_orders, many_waiting
+from tests.data_centers.bench import START
+
+
+async def test_thirty_orders_at_once_meet_lost_answers_errors_and_kills_and_all_end_as_the_model_has_it() -> None:
+    outcome = await many_orders(30, per_minute=60)
+    assert len(outcome.events) == 30
+    assert outcome.killed > 0, "a campaign without a kill shows nothing"
+
+
+async def test_the_checks_of_any_minute_are_within_the_installations_calls() -> None:
+    outcome = await many_waiting(40, 15, per_minute=10)
+    assert 0 < outcome.most_checks <= 10
+
+
+def test_the_busiest_minute_is_that_with_most_moments() -> None:
+    moments = [START + timedelta(seconds=each) for each in (0, 30, 59, 60, 61, 200)]
+    assert busiest_minute(moments) == 4

@@ -1,0 +1,1 @@
+"""Tests of installations and of the subscriptions that tenants have on them."""

@@ -1,0 +1,1 @@
+"""Tests of machines of tenants on Azure Pack."""

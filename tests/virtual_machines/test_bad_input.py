@@ -1,0 +1,201 @@
+"""Bad input: each wrong value is refused with its code and the field that it is in, over HTTP and in one table."""
+
+from pathlib import Path
+
+from tests.support.secrets import OWN
+from tests.virtual_machines.kit import Json, Machines, run
+from tests.virtual_machines.test_classic_sample import plan
+from tests.virtual_machines.test_creation import GROUP, LINUX, WINDOWS, ids
+from tests.virtual_machines.test_power_actions import machine as machine_in
+
+VMS, VM, TENANT = "/virtual-machines", "/virtual-machines/contoso-web01", "/tenants/contoso"
+PASSWORD = {"value": "myAdminPwd1"}
+AS_WINDOWS: Json = {"image": WINDOWS, "sshPublicKeys": None, "adminPassword": PASSWORD}
+PORT: Json = {"name": "ssh", "protocol": "tcp", "port": 50_000, "localPort": 22}
+FRONT: Json = {"name": "front"}
+CAPTURE: Json = {"imageName": "golden", "after": "delete", "prepared": True, "confirm": "contoso-app01"}
+BAD = (400, "InvalidRequest")
+NOT_FOUND = (404, "NotFound")
+Expected = tuple[int, str, str | None]
+
+
+def at(kind: tuple[int, str], target: str | None) -> Expected:
+    """Return a refusal with its target."""
+    return *kind, target
+
+
+def creations(own: str, theirs: str) -> dict[str, tuple[Json, Expected]]:
+    """Return what is changed of a good body, and the refusal, by what is wrong. `own` and `theirs` are the two tenants' services."""
+    compute, blob = f"{own}/providers/Microsoft.Compute", "https://contosoblobs.blob.core.windows.net/vhds/data.vhd"
+    account, other_account = (f"{one}/providers/Microsoft.Storage/storageAccounts" for one in (own, theirs))
+    mine = {"blobUri": blob, "storageAccountId": f"{account}/contosoblobs"}
+    network = f"{own.replace('production', 'recovery')}/providers/Microsoft.Network/virtualNetworks"
+    return {
+        "LUN 64": ({"dataDisks": [{"lun": 64, "sizeGB": 1}]}, at(BAD, "dataDisks[0].lun")),
+        "LUN -1": ({"dataDisks": [{"lun": -1, "sizeGB": 1}]}, at(BAD, "dataDisks[0].lun")),
+        "LUN twice in a body": ({"dataDisks": [{"lun": 3, "sizeGB": 1}, {"lun": 3, "sizeGB": 1}]}, at(BAD, "dataDisks[1].lun")),
+        "more disks than the size takes": ({"dataDisks": [{"sizeGB": 1}] * 5}, (409, "TooManyDisks", "dataDisks")),
+        "size below the image's": ({"image": "golden-west", "osDisk": {"sizeGB": 10}}, at(BAD, "osDisk.sizeGB")),
+        "unknown size": ({"size": "Standard_Nope"}, at(BAD, "size")),
+        "size restricted here": ({"size": "Standard_M64s"}, at(BAD, "size")),
+        "name of 65": ({"name": "a" * 65}, at(BAD, "name")),
+        "computer name of 16 on Windows": ({**AS_WINDOWS, "computerName": "a" * 16}, at(BAD, "computerName")),
+        "name of 16 as computer name on Windows": ({**AS_WINDOWS, "name": "a" * 16}, at(BAD, "computerName")),
+        "computer name of digits on Windows": ({**AS_WINDOWS, "computerName": "12345"}, at(BAD, "computerName")),
+        "password of two kinds": ({**AS_WINDOWS, "adminPassword": {"value": "myadminpwd1"}}, at(BAD, "adminPassword")),
+        "one of Azure's ten": ({**AS_WINDOWS, "adminPassword": {"value": "P@ssw0rd"}}, at(BAD, "adminPassword")),
+        "password of 7 on Windows": ({**AS_WINDOWS, "adminPassword": {"value": "aB1!xyz"}}, at(BAD, "adminPassword")),
+        "admin name administrator": ({**AS_WINDOWS, "adminUsername": "administrator"}, at(BAD, "adminUsername")),
+        "image and existing disk": (
+            {"osDisk": {"existing": "d"}, "adminUsername": None, "sshPublicKeys": None}, at(BAD, "image"),
+        ),
+        "neither image nor existing disk": ({"image": None}, at(BAD, "image")),
+        "cached disk of 5 TB": ({"dataDisks": [{"sizeGB": 5_120, "caching": "ReadOnly"}]}, at(BAD, "dataDisks[0].caching")),
+        "disk of another zone": ({"zone": "1", "dataDisks": [{"existing": "in-zone-2"}]}, at(BAD, "dataDisks[0].existing")),
+        "disk of a zone, machine of none": ({"dataDisks": [{"existing": "in-zone-3"}]}, at(BAD, "dataDisks[0].existing")),
+        "disk attached elsewhere": ({"dataDisks": [{"existing": "contoso-web01-data1"}]}, (409, "DiskInUse", "dataDisks[0].existing")),
+        "blob with a SAS": (
+            {"dataDisks": [{"source": {**mine, "blobUri": f"{blob}?sv=2024-01-01&sig=x"}}]}, at(BAD, "dataDisks[0].source.blobUri"),
+        ),
+        "blob of another account than named": (
+            {"dataDisks": [{"source": {**mine, "blobUri": blob.replace("contosoblobs", "fabrikamblobs")}}]},
+            at(BAD, "dataDisks[0].source.blobUri"),
+        ),
+        "blob of another's account": (
+            {"dataDisks": [{"source": {
+                "blobUri": blob.replace("contosoblobs", "fabrikamblobs"), "storageAccountId": f"{other_account}/fabrikamblobs",
+            }}]},
+            at(NOT_FOUND, "dataDisks[0].source.storageAccountId"),
+        ),
+        "port 0": ({"ports": [{**PORT, "port": 0}]}, at(BAD, "ports[0].port")),
+        "port 65,535": ({"ports": [{**PORT, "port": 65_535}]}, at(BAD, "ports[0].port")),
+        "port as text": ({"ports": [{**PORT, "port": "50000"}]}, at(BAD, "ports[0].port")),
+        "port taken": ({"deployment": FRONT, "ports": [PORT]}, (409, "PortTaken", "ports[0].port")),
+        "port twice in a body": ({"ports": [PORT, {**PORT, "name": "b", "localPort": 23}]}, at(BAD, "ports[1].port")),
+        "subnet of another tenant": (
+            {"subnetId": f"{theirs}/providers/Microsoft.Network/virtualNetworks/n/subnets/default"}, at(NOT_FOUND, "subnetId"),
+        ),
+        "subnet of another network than the deployment's": (
+            {"deployment": FRONT, "subnetId": f"{network}/second/subnets/default"}, (409, "DeploymentDiffers", "subnetId"),
+        ),
+        "subnet that does not exist": ({"subnetId": f"{network}/never-was/subnets/default"}, at(BAD, "subnetId")),
+        "image of another region": ({"image": f"{compute}/images/golden-north"}, at(BAD, "image")),
+        "image that does not exist": ({"image": "never-was"}, at(NOT_FOUND, "image")),
+        "zone with a deployment": ({"zone": "1", "deployment": FRONT}, at(BAD, "zone")),
+        "slot taken": ({"deployment": {"name": "other"}}, (409, "SlotTaken", "deployment.slot")),
+        "name taken": ({"name": "contoso-web01"}, (409, "NameTaken", "name")),
+        "reference into another tenant's vault": (
+            {"adminPassword": {"keyVaultSecretId": "https://fabrikam.vault.azure.net/secrets/s"}}, at(NOT_FOUND, "adminPassword"),
+        ),
+        "reference to another's secret in the app's vault": (
+            {"adminPassword": {"keyVaultSecretId": f"{OWN}/secrets/incoming-theirs"}}, at(NOT_FOUND, "adminPassword"),
+        ),
+        "body of 65 KiB": ({"tags": {"a": "x" * 65 * 1024}}, (413, "PayloadTooLarge", None)),
+        "unknown member": ({"spot": True}, at(BAD, "spot")),
+        "unknown member of a disk": ({"dataDisks": [{"sizeGB": 1, "speed": 1}]}, at(BAD, "dataDisks[0].speed")),
+        "unknown member of a port": ({"ports": [{**PORT, "address": "x"}]}, at(BAD, "ports[0].address")),
+    }  # fmt: skip
+
+
+CHANGES: dict[str, tuple[str, str, Json, Expected]] = {
+    "LUN taken": ("POST", f"{VM}/data-disks", {"sizeGB": 1, "lun": 0}, (409, "LunTaken", "lun")),
+    "LUN 64 of an added disk": ("POST", f"{VM}/data-disks", {"sizeGB": 1, "lun": 64}, at(BAD, "lun")),
+    "added disk attached elsewhere": ("POST", f"{VM}/data-disks", {"existing": "contoso-app01-os"}, (409, "DiskInUse", "existing")),
+    "added disk cached with 5 TB": ("POST", f"{VM}/data-disks", {"sizeGB": 5_120, "caching": "ReadOnly"}, at(BAD, "caching")),
+    "port taken by another machine": ("POST", f"{VMS}/first/ports", {**PORT, "name": "b", "localPort": 23}, (409, "PortTaken", "port")),
+    "local port taken": ("POST", f"{VMS}/first/ports", {**PORT, "name": "b", "port": 50_001}, (409, "PortTaken", "port")),
+    "port 0 of an added port": ("POST", f"{VMS}/first/ports", {**PORT, "port": 0}, at(BAD, "port")),
+    "capture of a running machine": ("POST", f"{VM}/capture", {**CAPTURE, "confirm": "contoso-web01"}, (409, "NotStopped", "powerState")),
+    "capture of a trusted-launch machine": (
+        "POST", f"{VMS}/contoso-app01/capture", CAPTURE, (409, "CaptureNotSupported", "contoso-app01"),
+    ),
+    "capture without prepared": (
+        "POST", f"{VMS}/contoso-app01/capture", {name: value for name, value in CAPTURE.items() if name != "prepared"}, at(BAD, "prepared"),
+    ),
+    "capture with prepared false": ("POST", f"{VMS}/contoso-app01/capture", {**CAPTURE, "prepared": False}, at(BAD, "prepared")),
+    "capture with a wrong confirm": ("POST", f"{VMS}/contoso-app01/capture", {**CAPTURE, "confirm": "another"}, at(BAD, "confirm")),
+    "unknown member of a capture": ("POST", f"{VM}/capture", {**CAPTURE, "gallery": "x"}, at(BAD, "gallery")),
+    "deletion with a wrong confirm": ("DELETE", VM, {"confirm": "another"}, at(BAD, "confirm")),
+    "service that exists": ("POST", "/services", {"name": GROUP}, (409, "NameTaken", "name")),
+    "unknown size of a change": ("PATCH", VM, {"size": "Standard_Nope"}, at(BAD, "size")),
+    "smaller OS disk": ("PATCH", VM, {"osDisk": {"sizeGB": 10}}, at(BAD, "osDisk.sizeGB")),
+    "body of 65 KiB of a change": ("POST", f"{VM}/shut-down", {"state": "x" * 65 * 1024}, (413, "PayloadTooLarge", None)),
+}  # fmt: skip
+"""Method, path, body and refusal, by what is wrong."""
+
+
+def prepared(estate: Json) -> None:
+    """Put into the estate what the table needs: a disk in a zone, two images, a second network, a trusted-launch machine."""
+    plan(estate)
+    group = machine_in(estate)["id"].partition("/providers/")[0]
+    compute = f"{group}/providers/Microsoft.Compute"
+    estate["disks"] += [
+        {"id": f"{compute}/disks/in-zone-{zone}", "location": "westeurope", "sku": "Premium_LRS", "zones": [zone], "sizeGB": 8}
+        for zone in ("2", "3")
+    ]
+    estate["images"] = [_image(f"{compute}/images/golden-{place}", f"{place}europe") for place in ("west", "north")]
+    first = next(one for one in estate["virtualNetworks"] if one["id"].endswith("/contoso-westeurope"))
+    estate["virtualNetworks"].append({**first, "id": first["id"].replace("contoso-westeurope", "second")})
+    machine_in(estate, "contoso-app01").update(powerState="stopped", securityType="TrustedLaunch")
+
+
+def _image(image_id: str, region: str) -> Json:
+    disk = {"osType": "Linux", "osState": "Generalized", "diskSizeGB": 30, "storageAccountType": "Standard_LRS"}
+    return {
+        "id": image_id, "location": region,
+        "properties": {"provisioningState": "Succeeded", "hyperVGeneration": "V2", "storageProfile": {"osDisk": disk, "dataDisks": []}},
+    }  # fmt: skip
+
+
+def without_nulls(body: Json) -> Json:
+    return {name: value for name, value in body.items() if value is not None}
+
+
+def test_bad_input_names_the_field(tmp_path: Path) -> None:
+    async def test(azure: Machines) -> None:
+        azure.app.vaults.add(f"{OWN}/secrets/incoming-theirs", "myAdminPwd1", {"tenant": "fabrikam"})
+        first = await azure.done("POST", VMS, {**LINUX, "name": "first", "deployment": FRONT, "ports": [PORT]})
+        assert first["status"] == "Succeeded", first
+        before = len(azure.effects())
+        services = [one["id"] for one in azure.estate()["resourceGroups"]]
+        own, theirs = (next(one for one in services if one.endswith(f"/{name}-production")) for name in ("contoso", "fabrikam"))
+        table = {
+            what: ("POST", VMS, without_nulls({**LINUX, **changed}), expected)
+            for what, (changed, expected) in creations(own, theirs).items()
+        } | CHANGES
+        found: dict[str, Expected] = {}
+        for what, (method, path, body, _) in table.items():
+            answer = await azure.call(method, f"{TENANT}{path}", body)
+            found[what] = (answer.status, answer.code, answer.target) if answer.status >= 400 else (answer.status, "", None)
+        assert found == {what: expected for what, (*_, expected) in table.items()}
+        assert len(azure.effects()) == before
+
+    run(test, tmp_path / "log", prepared)
+
+
+def test_what_azure_does_not_show_at_once_ends_the_operation_with_the_same_code_and_field(tmp_path: Path) -> None:
+    """Azure is silent while each request is accepted: what only Azure knows is found by the operation's first step."""
+
+    async def test(azure: Machines) -> None:
+        first = await azure.done("POST", VMS, {**LINUX, "name": "first", "deployment": FRONT, "ports": [PORT]})
+        assert first["status"] == "Succeeded", first
+        services = [one["id"] for one in azure.estate()["resourceGroups"]]
+        own, theirs = (next(one for one in services if one.endswith(f"/{name}-production")) for name in ("contoso", "fabrikam"))
+        azure.fault("error", method="GET", path=".", status=500, times=1_000_000)
+        accepted: dict[str, tuple[str, Expected]] = {}
+        for number, (what, (changed, expected)) in enumerate(creations(own, theirs).items()):
+            answer = await azure.call("POST", f"{TENANT}{VMS}", without_nulls({**LINUX, "name": f"late{number}", **changed}))
+            if answer.status == 202:
+                accepted[what] = (answer.operation, expected)
+            else:
+                assert (answer.status, answer.code, answer.target) == expected, what
+        azure.app.platform.clear_faults()
+        before, found = ids(azure), {}
+        for what, (operation, _) in accepted.items():
+            ended = await azure.ended(operation)
+            found[what] = (ended["status"], (ended["error"] or {}).get("code"), (ended["error"] or {}).get("target"))
+        assert found == {what: ("Failed", code, target) for what, (_, (_, code, target)) in accepted.items()}
+        assert set(found) >= {"unknown size", "subnet of another network than the deployment's", "port taken", "slot taken"}
+        assert ids(azure) == before, "what was made before a password could be read is deleted again"
+
+    run(test, tmp_path / "log", prepared)
