@@ -285,6 +285,9 @@ def conclude(results: Results, rounds: int, calls: int, in_flight: int) -> None:
     for name in ("POST, 1 worker", "POST, 2 workers"):
         stored, reads = rate[name] / rate["its storage calls"], rate[name] / rate["its reads of Azure"]
         print(f"{name}: {stored:.2f} of the rate of its storage calls alone, {reads:.2f} of that of its reads of Azure")
+    alone, whole = (next(line for line in lines if str(line["way"]).startswith("POST, 2")) for lines in (results.at_once, results.whole))
+    share, cpu = float(whole["requests/s"] or 0) / rate["POST, 2 workers"], [float(line["host CPU ms"] or 0) for line in (alone, whole)]
+    print(f"whole app: {share:.2f} of the rate of HTTP alone; CPU of the host {cpu[1]:.1f} ms a copy with its steps, {cpu[0]:.1f} without")
     post, stored, reads = (float(line["p50 ms"] or 0) for line in results.one_by_one[:3])
     shares = f"{stored / post:.0%} storage, {reads / post:.0%} reads of Azure, {1 - (stored + reads) / post:.0%} host and ours"
     print(f"one at a time: {post:.1f} ms, of it {shares}")

@@ -5,7 +5,7 @@ none is timed. Beside it a script does the same with the documented calls alone,
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -57,8 +57,9 @@ async def counted(**settings: Any) -> AsyncIterator[Counted]:
     """Run the bench, and count its storage calls."""
     async with bench(**settings) as app:
         found = Counted(app)
-        tables = {name: _counting(MemoryTable, name, found) for name in ("get", "transact")}
-        with patch.multiple(MemoryTable, **tables), patch.object(MemoryQueues, "send", _counting(MemoryQueues, "send", found)):
+        with ExitStack() as patches:
+            for kind, name in ((MemoryTable, "get"), (MemoryTable, "transact"), (MemoryQueues, "send")):
+                patches.enter_context(patch.object(kind, name, _counting(kind, name, found)))
             yield found
 
 

@@ -2,7 +2,9 @@
 
 `python -m benchmarks.tenants [--rounds N] [--calls N] [--tenants N]`. Each tenant has a subscription of its own and callers. The sizes take
 turns, so that a busy machine slows them alike. CPU is this process's, which does what a worker does; Azurite's, which reads every row of a
-table for a range, is left out. Memory is that of a process of its own for each size, after as many calls.
+table for a range, is left out. So is what waiting for it costs: before each page the smaller registry's process sleeps for as long as the
+larger one's waits longer, because a processor that has waited finds its caches cold. Memory is that of a process of its own for each size,
+after as many calls.
 """
 
 import argparse
@@ -145,12 +147,16 @@ async def no_locations(subscription_id: str) -> list[Json]:  # noqa: ARG001  # n
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """A call that is measured, by the method of `Place` that makes it; so many `times` for each tenant where it is too short to time."""
+    """A call that is measured, by the method of `Place` that makes it; so many `times` for each tenant where it is too short to time.
+
+    With `waits_alike` the smaller registry's calls are preceded by a pause, so that both wait alike.
+    """
 
     what: str
     method: str
     is_warm: bool = False
     times: int = 1
+    waits_alike: bool = False
 
 
 WAYS = (
@@ -159,7 +165,8 @@ WAYS = (
     Way("token to tenant, warm", "token", is_warm=True, times=50),
     Way("owner of a machine, cold", "owner"),
     Way("owner of a machine, warm", "owner", is_warm=True, times=50),
-    Way("GET /tenants, a page of 5", "page"),
+    Way("GET /tenants, a page of 5", "page", waits_alike=True),
+    Way("GET /tenants, a page of 5, without the pauses", "page"),
     Way("acceptance, warm", "accept", is_warm=True),
 )
 
@@ -172,20 +179,32 @@ class Cost:
     cpu: list[float]
 
 
-async def measure(traffic: Traffic, place: Place, way: Way, numbers: range) -> tuple[float, float]:
-    """Make calls one after another, and return the storage calls of each and the CPU seconds of all."""
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """The storage calls of each call, the CPU seconds of all, and the wall seconds of each, pauses left out."""
+
+    calls: float
+    cpu: float
+    wall: float
+
+
+async def measure(traffic: Traffic, place: Place, way: Way, numbers: range, pause: float = 0.0) -> Measured:
+    """Make calls one after another, each after a pause."""
     call = getattr(place, way.method)
     if way.is_warm:  # each tenant that is asked for was asked for just before
         for number in numbers:
             await call(number)
     traffic.clear()
-    before = time.process_time()
+    before, began, total = time.process_time(), time.perf_counter(), len(numbers) * way.times
     for _ in range(way.times):
         for number in numbers:
             if not way.is_warm:
                 place.registry.forget()
+            if pause:
+                await asyncio.sleep(pause)
             await call(number)
-    return traffic.calls.total() / len(numbers) / way.times, time.process_time() - before
+    wall = (time.perf_counter() - began) / total - pause
+    return Measured(traffic.calls.total() / total, time.process_time() - before, wall)
 
 
 async def run(connection_string: str, many: int, rounds: int, calls: int) -> list[dict[str, Cell]]:
@@ -195,10 +214,14 @@ async def run(connection_string: str, many: int, rounds: int, calls: int) -> lis
     async with counted_storage(connection_string, traffic) as storage:
         await prepare(storage, connection_string, many)
         for turn in range(rounds):
-            for count in (FEW, many):
-                for way in WAYS:
-                    seen, cpu = await measure(traffic, Place(storage, count), way, range(turn * calls, (turn + 1) * calls))
-                    costs.setdefault((way.what, count), Cost(seen, [])).cpu.append(cpu)
+            for way in WAYS:
+                numbers, pause = range(turn * calls, (turn + 1) * calls), 0.0
+                if way.waits_alike:
+                    walls = [(await measure(traffic, Place(storage, count), way, numbers[:5])).wall for count in (FEW, many)]
+                    pause = max(0.0, walls[1] - walls[0])
+                for count in (FEW, many):
+                    seen = await measure(traffic, Place(storage, count), way, numbers, pause if count == FEW else 0.0)
+                    costs.setdefault((way.what, count), Cost(seen.calls, [])).cpu.append(seen.cpu)
     return [line(way.what, costs[(way.what, FEW)], costs[(way.what, many)]) for way in WAYS]
 
 

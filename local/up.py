@@ -55,6 +55,10 @@ def _start(stack: Stack) -> None:
     stack.wait_for_api(host)
     if options.estate is None:
         seed_policies(options)
+    if options.azure_pack_port is not None:
+        from local.journeys.data_center import seed_azure_pack  # only where there is an Azure Pack
+
+        seed_azure_pack(options)
     print(f"ready after {time.monotonic() - started:.1f} s: {options.api} (simulated Azure: {options.azure})", flush=True)
 
 

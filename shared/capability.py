@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from shared.operations.model.store import Store
     from shared.operations.outside.events import Events
     from shared.operations.outside.intake import Intake
+    from shared.operations.running.budgets import Budgets
     from shared.operations.running.workflow import Workflow
     from shared.operations.timings import Timings
     from shared.reads.timed import Memo
@@ -58,6 +59,7 @@ class Core:
     secret_references: "SecretReferences"
     timings: "Timings"
     events: "Events"
+    budgets: "Budgets"
 
 
 @dataclass(frozen=True, slots=True)

@@ -266,6 +266,7 @@ def assemble(
         return VaultOwner(found.name, found.key_vault_url)
 
     events = Events(account.queues, kinds, clock, settings.public_base_url or _LOCAL_BASE_URL)
+    spent = Budgets(account.table(budgets.TABLE), clock, settings.budget_share, settings.identity_client_id or "system")
     core = Core(
         settings=settings,
         clock=clock,
@@ -283,10 +284,10 @@ def assemble(
         secret_references=SecretReferences(secrets, provider_vault),
         timings=timings,
         events=events,
+        budgets=spent,
     )
     parts = tuple(one.assemble(core) for one in capabilities)
     workflows = _workflows(kinds, parts)
-    spent = Budgets(account.table(budgets.TABLE), clock, settings.budget_share, settings.identity_client_id or "system")
     kept = RejectedMessages(account.table(rejected.TABLE), account.queues, events, clock)
 
     async def provider() -> str:

@@ -312,6 +312,11 @@ class CallFailure(Exception):  # noqa: N818  # an answer of the other side, not 
         return self.kind is not FailureKind.IN_DOUBT
 
     @property
+    def is_refusal(self) -> bool:
+        """Whether it is a definite no: nothing began, and the same call again gets the same answer."""
+        return self.kind not in {FailureKind.THROTTLED, FailureKind.IN_DOUBT}
+
+    @property
     def not_reached(self) -> bool:
         """Whether the call never reached Azure, or was refused for its access token: nothing began, and waiting alone does not mend it."""
         return self.kind is FailureKind.THROTTLED and self.status in {None, 401}

@@ -38,6 +38,8 @@ class Metric(StrEnum):
     OBJECTIVE_AGE = "farshore.objective.age"
     OBJECTIVE_LIMIT = "farshore.objective.limit"
     OBJECTIVE_BREACHED = "farshore.objective.breached"
+    SLOTS_MISSING = "farshore.policies.slots_missing"
+    DELETIONS_HELD = "farshore.deletions.held"
     FAILOVER_DURATION = "farshore.failovers.duration"
     CERTIFICATE_ENDS = "farshore.azure_pack.certificates_ending"
     POISON = "farshore.messages.poison"

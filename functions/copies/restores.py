@@ -10,7 +10,7 @@ from shared.copies.kinds import RESTORE
 from shared.copies.restores.accepting.calls import DRY_RUN, FILTERS, filters_of, is_dry_run, start_of
 from shared.copies.restores.answers import PlanBody, RestoreBody
 from shared.copies.restores.request import RestoreRequest
-from shared.operations.model.models import JsonObject, Operation
+from shared.operations.model.models import Operation
 from shared.web.answers import HttpAnswer
 from shared.web.calls import Call
 from shared.web.routes import Owner, Route
@@ -29,7 +29,13 @@ LIST = Route(
 )
 GET = _of_restore("GET", "/restores/{id}", "One restore or drill", _READ, response=RestoreBody)
 CLEAN_UP = _of_restore(
-    "POST", "/restores/{id}/clean-up", "Delete what a drill has made now", _WRITE, response=RestoreBody, status=202, refusals=(409,)
+    "POST",
+    "/restores/{id}/clean-up",
+    "Delete what a drill has made now, or what a failed restore has left",
+    _WRITE,
+    response=RestoreBody,
+    status=202,
+    refusals=(409,),
 )
 AUDIT = _of_restore("GET", "/restores/{id}/audit", "The audit trail of a restore", _READ, response=AuditTrail)
 
@@ -42,7 +48,7 @@ async def start_restore(call: Call[RestoreRequest]) -> HttpAnswer:
     start = await start_of(call)
     if is_dry_run(call):
         plan = await _restores(call).dry_run(start)
-        return call.ok(plan_body(call.body, plan.sources, plan.looked).as_json())
+        return call.ok(plan_body(call.body, plan.sources, plan.looked))
     return _accepted(call, (await _restores(call).start(start)).operation)
 
 
@@ -67,7 +73,7 @@ async def clean_up_restore(call: Call[None]) -> HttpAnswer:
 @serve(AUDIT)
 async def get_restore_audit(call: Call[None]) -> HttpAnswer:
     """Return the audit trail of a restore."""
-    return call.ok((await _restores(call).trail.of(call.operation)).as_json())
+    return call.ok(await _restores(call).trail.of(call.operation))
 
 
 def _restores(call: Call[Any]) -> "Restores":
@@ -76,10 +82,10 @@ def _restores(call: Call[Any]) -> "Restores":
     return call.of(Restores)
 
 
-def _view(operation: Operation) -> JsonObject:
+def _view(operation: Operation) -> RestoreBody:
     from shared.copies.restores.views import restore_body
 
-    return restore_body(operation).as_json()
+    return restore_body(operation)
 
 
 def _accepted(call: Call[Any], operation: Operation) -> HttpAnswer:

@@ -38,13 +38,13 @@ async def import_azure_pack_subscriptions(call: Call[ImportRequest]) -> HttpAnsw
 async def list_azure_pack_subscriptions(call: Call[None]) -> HttpAnswer:
     """List a tenant's subscriptions, without a call to Azure Pack."""
     found, last = await _reader(call).page(call.tenant.name, call.page)
-    return call.listed([one.as_json() for one in found], last)
+    return call.listed(found, last)
 
 
 @serve(GET)
 async def get_azure_pack_subscription(call: Call[None]) -> HttpAnswer:
     """Return one subscription, as Azure Pack shows it."""
-    return call.ok((await _reader(call).one(call.tenant.name, call.path["id"])).as_json())
+    return call.ok(await _reader(call).one(call.tenant.name, call.path["id"]))
 
 
 @serve(FORGET)

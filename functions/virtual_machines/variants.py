@@ -28,14 +28,14 @@ class NoBody(Request):
 async def list_machines(call: Call[Any]) -> HttpAnswer:
     """List a tenant's machines, by name; a page has those of one subscription."""
     for name in ("deployment", "region"):
-        requests.refuse_unsupported(call.query, {name: "Filter by subscriptionId or powerState."})
+        requests.refuse_unsupported(SentBody(call.query), {name: "Filter by subscriptionId or powerState."})
     found, last = await _reader(call).machines(call.tenant, call.query, call.page)
-    return call.listed([one.as_json() for one in found], last)
+    return call.listed(found, last)
 
 
 async def get_machine(call: Call[Any]) -> HttpAnswer:
     """Return one machine."""
-    return call.ok((await _reader(call).machine(call.tenant, _named(call))).as_json())
+    return call.ok(await _reader(call).machine(call.tenant, _named(call)))
 
 
 async def create_machine(call: Call[Any]) -> HttpAnswer:
@@ -43,7 +43,7 @@ async def create_machine(call: Call[Any]) -> HttpAnswer:
     from shared.secrets.requests import separate
     from shared.virtual_machines.azure_pack.accepting import PackCreation
 
-    requests.refuse_unsupported(call.document, requests.UNSUPPORTED_OF_CREATION)
+    requests.refuse_unsupported(SentBody(call.document), requests.UNSUPPORTED_OF_CREATION)
     body = parse(requests.CreatePackMachine, call.document)
     sent = separate(body, SentBody(call.document))
     request = _request(call, Action.CREATE, dict(sent.body.members), body.name)
@@ -52,7 +52,7 @@ async def create_machine(call: Call[Any]) -> HttpAnswer:
 
 async def update_machine(call: Call[Any]) -> HttpAnswer:
     """Change a machine's cores, memory, name or description."""
-    requests.refuse_unsupported(call.document, requests.UNSUPPORTED_OF_UPDATE)
+    requests.refuse_unsupported(SentBody(call.document), requests.UNSUPPORTED_OF_UPDATE)
     update = parse(requests.UpdatePackMachine, call.document)
     return _accepted(call, await _changes(call).update(_request(call, Action.UPDATE, call.document), update))
 
@@ -74,36 +74,36 @@ async def power(call: Call[Any], action: Action, model: type[Request] = NoBody) 
 async def list_images(call: Call[Any]) -> HttpAnswer:
     """List templates, and disks with an operating system."""
     for name in ("kind", "region"):
-        requests.refuse_unsupported(call.query, {name: "Filter by subscriptionId."})
+        requests.refuse_unsupported(SentBody(call.query), {name: "Filter by subscriptionId."})
     found, last = await _reader(call).images(call.tenant, call.query, call.page)
-    return call.listed([one.as_json() for one in found], last)
+    return call.listed(found, last)
 
 
 async def get_image(call: Call[Any]) -> HttpAnswer:
     """Return one image."""
-    return call.ok((await _reader(call).image(call.tenant, call.path["image"], call.query)).as_json())
+    return call.ok(await _reader(call).image(call.tenant, call.path["image"], call.query))
 
 
 async def list_sizes(call: Call[Any]) -> HttpAnswer:
     """List the hardware profiles."""
-    requests.refuse_unsupported(call.query, {"region": "Filter by subscriptionId."})
-    return call.listed([one.as_json() for one in await _reader(call).sizes(call.tenant, call.query)], None)
+    requests.refuse_unsupported(SentBody(call.query), {"region": "Filter by subscriptionId."})
+    return call.listed(await _reader(call).sizes(call.tenant, call.query), None)
 
 
 async def list_networks(call: Call[Any]) -> HttpAnswer:
     """List the networks, with their subnets."""
-    requests.refuse_unsupported(call.query, {"region": "Filter by subscriptionId."})
-    return call.listed([one.as_json() for one in await _reader(call).networks(call.tenant, call.query)], None)
+    requests.refuse_unsupported(SentBody(call.query), {"region": "Filter by subscriptionId."})
+    return call.listed(await _reader(call).networks(call.tenant, call.query), None)
 
 
 async def list_ports(call: Call[Any]) -> HttpAnswer:
     """List a machine's ports."""
-    return call.listed([one.as_json() for one in await _reader(call).ports(call.tenant, _named(call))], None)
+    return call.listed(await _reader(call).ports(call.tenant, _named(call)), None)
 
 
 async def add_port(call: Call[Any]) -> HttpAnswer:
     """Pass a port of the network's gateway on to a machine."""
-    requests.refuse_unsupported(call.document, requests.UNSUPPORTED_OF_PORT)
+    requests.refuse_unsupported(SentBody(call.document), requests.UNSUPPORTED_OF_PORT)
     port = parse(requests.PackPort, call.document)
     return _accepted(call, await _changes(call).add_port(_request(call, Action.ADD_PORT, call.document), port))
 
@@ -116,7 +116,7 @@ async def remove_port(call: Call[Any]) -> HttpAnswer:
 
 async def list_checkpoints(call: Call[Any]) -> HttpAnswer:
     """List a machine's checkpoints."""
-    return call.listed([one.as_json() for one in await _reader(call).checkpoints(call.tenant, _named(call))], None)
+    return call.listed(await _reader(call).checkpoints(call.tenant, _named(call)), None)
 
 
 async def create_checkpoint(call: Call[Any]) -> HttpAnswer:

@@ -151,6 +151,28 @@ var figures = [
     every: 'PT15M'
   }
   {
+    name: 'missing-runs'
+    title: 'Slots of copy policies without a run'
+    query: loadTextContent('../alerts/missing-runs.kql')
+    column: 'Policies'
+    dimensions: ['Tenant']
+    threshold: 0
+    severity: 1
+    window: 'PT30M'
+    every: 'PT15M'
+  }
+  {
+    name: 'held-deletions'
+    title: 'Deletions of retention held'
+    query: loadTextContent('../alerts/held-deletions.kql')
+    column: 'Deletions'
+    dimensions: ['Tenant', 'Policy']
+    threshold: 0
+    severity: 2
+    window: 'PT15M'
+    every: 'PT5M'
+  }
+  {
     name: 'throttling'
     title: 'Azure throttles our calls'
     query: loadTextContent('../alerts/throttling.kql')

@@ -104,14 +104,29 @@ def _public_port(settings: str) -> int:
     return int(found[1])
 
 
-def _installation(options: StackOptions, caller: Caller, pack: _Pack) -> None:
-    """Write the installation, and check it."""
+def seed_azure_pack(options: StackOptions) -> None:
+    """Register the simulated installation as `pack`, unless it is known; raises `Trouble` with the reason."""
+    caller, pack = Caller.of(options, _ROLES, "provider"), _find(options)
+    if caller.send("GET", f"{options.api}/azure-packs/pack").status == 200:
+        return
+    put = caller.send("PUT", f"{options.api}/azure-packs/pack", _document(pack))
+    if put.status != 201:
+        raise Trouble(f"the installation was refused: {refusal(put)}")
+
+
+def _document(pack: _Pack) -> dict[str, object]:
+    """Return the document of the simulated installation."""
     from local.simulation.azure_pack.sample import PASSWORD
 
     host = "https://localhost"
     sign_in = {"windowsAuthEndpoint": f"{host}:{pack.port + 4}", "domain": "PACK", "userName": "farshore", "password": {"value": PASSWORD}}
     body: dict[str, object] = {"adminApi": f"{host}:{pack.port}", "portalUrl": "https://portal.pack.example", "signIn": sign_in}
-    body["tls"] = {"caBundle": pack.authority}
+    return body | {"tenantPublicApis": [f"{host}:{pack.port + 2}"], "tls": {"caBundle": pack.authority}}
+
+
+def _installation(options: StackOptions, caller: Caller, pack: _Pack) -> None:
+    """Write the installation, and check it."""
+    body = _document(pack)
     print("1. The provider registers its Azure Pack, and has it checked.", flush=True)
     known = caller.send("GET", f"{options.api}/azure-packs/pack").status == 200
     put = caller.send("PUT", f"{options.api}/azure-packs/pack", body, {"If-Match": "*"} if known else None)

@@ -1,4 +1,4 @@
-"""`python3 -m local demo policies`: a policy from its plan to its copies, slot by slot, with some days without power."""
+"""`python3 -m local demo policies`: a policy from its plan to its copies, slot by slot, with some days without power, and a drill."""
 
 import json
 from collections.abc import Mapping
@@ -91,9 +91,35 @@ def _show(demo: _Demo) -> int:
     late = demo.call("GET", f"/copy-policies/{_NAME}/runs?top=1")["value"][0]
     missed = (late["missed"] or {}).get("count", 0)
     print(f"   {missed} slots were missed, and made one run: {late['trigger']}, {_result(demo, late)}.", flush=True)
-    seen = all(usable) and missed > 1 and plan["summary"]["copies"] > 0
+    drilled = _drill(demo)
+    seen = all(usable) and missed > 1 and plan["summary"]["copies"] > 0 and drilled
     print("Each slot has made its copies." if seen else "Not every step was seen.", flush=True)
     return 0 if seen else 1
+
+
+def _drill(demo: _Demo) -> bool:
+    """Rehearse the restore of a copy in an isolated network, and return whether it was checked and cleaned up."""
+    copies = demo.call("GET", f"/restore-point-copies?policy={_NAME}&status=Succeeded&top=1")["value"]
+    estate = read_estate(demo.options)
+    subscription = copies[0]["target"]["restorePointId"].split("/")[2]
+    network = next(
+        one["id"]
+        for one in estate["virtualNetworks"]
+        if one["location"] == copies[0]["target"]["region"] and (one.get("tags") or {}).get("isolated") and subscription in one["id"]
+    )
+    body = {
+        "kind": "virtualMachine",
+        "machines": [{"source": {"copyId": copies[0]["id"]}}],
+        "resourceGroup": demo.document["targets"][0]["resourceGroup"],
+        "network": {"subnetId": f"{network}/subnets/default"},
+        "drill": True,
+    }
+    print(f"4. A drill restores {copies[0]['source']['virtualMachineId'].rsplit('/', 1)[-1]} into an isolated network.", flush=True)
+    url = f"{demo.options.api}/restores/{demo.call('POST', '/restores', body)['id']}"
+    ended = demo.caller.follow(url, "the drill", _SECONDS, lambda _: demo.advance("PT1M"))
+    minutes = round((ended["recoveryTimeSeconds"] or 0) / 60, 1)
+    print(f"   {ended['status']}, checked to the {ended['verified']}: recovery took {minutes} minutes, and nothing is left.", flush=True)
+    return bool(ended["status"] == "Succeeded" and ended["cleanedUp"])
 
 
 def _slot(demo: _Demo) -> int:

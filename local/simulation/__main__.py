@@ -56,9 +56,9 @@ def main() -> int:
     try:
         estate = json.loads(arguments.estate.read_text()) if arguments.estate else None
         if estate is None and arguments.azure_pack_port is not None:
-            from local.simulation.azure_pack.sample import sample_installation
+            from local.simulation.azure_pack.sample import with_azure_pack
 
-            estate = sample_estate(arguments.now or datetime.now(UTC)) | {"azurePack": [sample_installation()]}
+            estate = with_azure_pack(sample_estate(arguments.now or datetime.now(UTC)))
         platform = Platform(arguments.data, speed=arguments.speed, estate=estate, now=arguments.now)
     except (OSError, ValueError) as problem:
         print(f"simulated Azure: cannot start: {problem}", file=sys.stderr)

@@ -12,12 +12,15 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote, urlencode, urlsplit
 
 from shared.arm.answers import READ_TIMEOUT, WRITE_TIMEOUT, ArmResponse
+from shared.arm.api_versions import SUBSCRIPTIONS
 from shared.arm.budget import Observation
 from shared.arm.failures import classify, in_doubt
 from shared.arm.ids import ResourceId
-from shared.clock import Ids, RandomIds
+from shared.clock import Clock, Ids, RandomIds
 from shared.errors import CallFailure, FailureKind
+from shared.reads.cache import ReadCache
 from shared.settings import Settings
+from shared.values.reading import text
 
 if TYPE_CHECKING:
     from azure.core.pipeline.transport import AsyncHttpTransport
@@ -35,6 +38,7 @@ _MAX_CLIENTS = 256
 _MAX_PAGES = 1000
 _MISSING = object()
 _MAX_URL = 8192
+_KEPT_SECONDS = 3600.0
 
 
 class AzureClients:
@@ -247,3 +251,19 @@ def _credential(client_id: str | None) -> "CachedCredential":
     from shared.arm.credentials import credential_for  # imports azure-identity
 
     return credential_for(client_id)
+
+
+class Locations:
+    """Reads the locations of subscriptions, each kept for an hour. Failures are `CallFailure`."""
+
+    def __init__(self, clients: AzureClients, clock: Clock) -> None:
+        self._clients = clients
+        self._kept: ReadCache[frozenset[str]] = ReadCache(clock, _KEPT_SECONDS)
+
+    async def of(self, subscription_id: str) -> frozenset[str]:
+        """Return the names of a subscription's locations, in lower case."""
+        return await self._kept.get(subscription_id, lambda: self._read(subscription_id))
+
+    async def _read(self, subscription_id: str) -> frozenset[str]:
+        found = await self._clients.read_all(f"/subscriptions/{subscription_id}/locations", api_version=SUBSCRIPTIONS)
+        return frozenset(name.lower() for item in found if (name := text(item, "name")) is not None)

@@ -69,7 +69,13 @@ def assemble(core: Core) -> Parts:
         await protection.note_copy(tenant, operation, core.clock.now())
 
     steps = CopySteps(sources, gateway, chains, Turns(chains, gateway, core.clock), ledger, core.clock, core.timings, copy_ended)
-    gauges = CopyGauges(core.store, Newest(core.storage.table(LEDGER)), protection, core.clock)
+    gauges = CopyGauges(
+        core.store,
+        Newest(core.storage.table(LEDGER)),
+        protection,
+        PolicyStore(core.storage.table(POLICIES), core.ids),
+        core.clock,
+    )
 
     copies = Copies(core.acceptance, core.commands, gateway, chains, ledger, core.registry, core.locks)
     places = Places(core.storage.table(LEDGER))
@@ -173,7 +179,7 @@ def _policies(
     return _PolicyParts(
         documents=Policies(store, looks, plans, trail, core.registry, core.store, core.clock, core.ids, changed),
         runs=Runs(store, items, deciding, core.acceptance, core.store, trail),
-        steps=RunSteps(store, items, deciding, children, pruning, core.locks, core.clock, core.settings.budget_share),
+        steps=RunSteps(store, items, deciding, children, pruning, core.locks, core.budgets, core.clock, core.settings.budget_share),
         plans=plans,
         slots=Slots(store, core.acceptance, core.registry, core.clock, drills.begin),
         pages=ProtectionPages(protection, store, items, core.store, core.registry, core.clock, restores.evidence),
@@ -185,6 +191,7 @@ def _policies(
             core.registry,
             core.store,
             core.events,
+            core.budgets,
             core.clock,
         ),
     )

@@ -5,7 +5,7 @@ likes. The rules decide what an unknown value means.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Self
 
@@ -13,7 +13,7 @@ from shared.arm.ids import ResourceId
 from shared.arm.reading import id_key, resource_id
 from shared.copies.copying.models import VIRTUAL_MACHINE_TYPE, ConsistencyMode
 from shared.copies.provisioning import ProvisioningState, provisioning_state
-from shared.values.reading import Json, an_object, flag, moment, objects, same_text, text, whole
+from shared.values.reading import Json, an_object, flag, member, moment, objects, same_text, text, texts, whole
 
 _SCALE_SET_MEMBER_TYPE = "Microsoft.Compute/virtualMachineScaleSets/virtualMachines"
 
@@ -64,6 +64,30 @@ class DiskFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class MachineBeside:
+    """What a VM has that no restore point of it holds, and that a restore needs; tags and members of the plan by their names."""
+
+    zones: tuple[str, ...] = ()
+    tags: Mapping[str, str] = field(default_factory=dict)
+    availability_set_id: str | None = None
+    plan: Mapping[str, str] = field(default_factory=dict)
+    interfaces: tuple[str, ...] = ()
+
+    @classmethod
+    def from_arm(cls, vm: Json) -> Self:
+        """Read the JSON of a VM; interfaces are ids."""
+        properties = an_object(vm, "properties")
+        network = objects(an_object(properties, "networkProfile"), "networkInterfaces")
+        return cls(
+            zones=texts(vm, "zones") or (),
+            tags=_texts_of(an_object(vm, "tags")),
+            availability_set_id=resource_id(an_object(properties, "availabilitySet"), "id"),
+            plan=_texts_of(an_object(vm, "plan")),
+            interfaces=tuple(id_ for one in network if (id_ := resource_id(one, "id")) is not None),
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class VirtualMachineFacts:
     """The properties of a VM that matter for restore points; `region` is ARM's name of it."""
 
@@ -72,6 +96,7 @@ class VirtualMachineFacts:
     disks: tuple[DiskFacts, ...]
     confidential: bool = False
     uniform_scale_set_member: bool = False
+    beside: MachineBeside = field(default_factory=MachineBeside)
 
     @property
     def size_gb(self) -> int | None:
@@ -98,6 +123,7 @@ class VirtualMachineFacts:
             ),
             confidential=_is_confidential(properties),
             uniform_scale_set_member=_type_of(id_) == _SCALE_SET_MEMBER_TYPE.lower(),
+            beside=MachineBeside.from_arm(vm),
         )
 
 
@@ -163,6 +189,10 @@ class RestorePointFacts:
             confidential=_is_confidential(metadata),
             vm_id=(text(metadata, "vmId") or "").lower(),
         )
+
+
+def _texts_of(holder: Json) -> dict[str, str]:
+    return {str(name): value for name in holder if isinstance(value := member(holder, name), str)}
 
 
 def _captured(properties: Json) -> list[Json] | None:

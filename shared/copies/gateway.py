@@ -13,7 +13,7 @@ from typing import Any
 
 from shared.arm.answers import READ_TIMEOUT, AnswerHook
 from shared.arm.api_versions import COMPUTE, COMPUTE_RESTORE_POINTS, DISKS, RESOURCE_GRAPH, RESOURCE_GROUPS, SUBSCRIPTIONS
-from shared.arm.clients import AzureClients
+from shared.arm.clients import AzureClients, Locations
 from shared.arm.ids import ResourceId
 from shared.arm.operations import error_of_operation
 from shared.arm.reading import id_key, own_id, resource_id
@@ -25,7 +25,6 @@ from shared.copies.provisioning import ProvisioningState, provisioning_state
 from shared.errors import CallFailure, FailureKind, Problem
 from shared.values.reading import Json, an_object, objects, same_text, text, whole
 
-_KEPT_SECONDS = 3600.0
 _MOST_COLLECTIONS = 50
 _MOST_RESOURCES = 200_000
 _GRAPH_PAGE = 1000
@@ -92,7 +91,7 @@ class RestorePointGateway:
     def __init__(self, clients: AzureClients, clock: Clock) -> None:
         self._clients = clients
         self._clock = clock
-        self._locations: dict[str, tuple[float, frozenset[str]]] = {}
+        self._locations = Locations(clients, clock)
 
     async def source_point(self, point_id: ResourceId) -> RestorePointFacts:
         """Read a restore point and its collection; raises `CallFailure` NOT_FOUND where Azure shows no such restore point.
@@ -178,13 +177,7 @@ class RestorePointGateway:
 
     async def regions(self, subscription_id: str) -> frozenset[str]:
         """Return the names of a subscription's locations; kept for an hour."""
-        kept = self._locations.get(subscription_id)
-        if kept is not None and self._clock.monotonic() - kept[0] < _KEPT_SECONDS:
-            return kept[1]
-        found = await self._clients.read_all(f"/subscriptions/{subscription_id}/locations", api_version=SUBSCRIPTIONS)
-        names = frozenset(name.lower() for item in found if (name := text(item, "name")) is not None)
-        self._locations[subscription_id] = (self._clock.monotonic(), names)
-        return names
+        return await self._locations.of(subscription_id)
 
     async def collection(self, collection_id: ResourceId, *, with_points: bool = False) -> Collection | None:
         """Read a collection, or return None for a 404."""

@@ -33,7 +33,7 @@ _LOCAL_BASE_URL = "http://localhost"
 
 def assemble(core: Core) -> Parts:
     """Return the services, the workflow, the messages and the timer of data centers and installations."""
-    vault = Vault(core.secrets, core.registry)
+    vault = Vault(core.secrets, core.secret_references, core.registry)
     store = DataCenterStore(core.storage.table(TABLE), core.clock, core.ids)
     subscriptions = AzurePackSubscriptions(core.storage.table(SUBSCRIPTIONS))
     installations = InstallationStore(core.storage.table(INSTALLATIONS), core.clock, core.ids)

@@ -3,6 +3,8 @@
 A policy: PartitionKey `policies`, RowKey a hash of its vault and its name.
 """
 
+import logging
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 
 
 _PARTITION = "policies"
+_log = logging.getLogger(__name__)
 
 
 class Policy(Document):
@@ -61,6 +64,16 @@ class PolicyStore(Generic[P]):
     async def forget(self, policy: P) -> None:
         """Remove a policy; its runs remain."""
         await self.table.delete(_PARTITION, policy_key(policy.vault_id, policy.name))
+
+
+async def run_each(policies: PolicyStore[P], run: Callable[[P], Awaitable[None]], noun: str) -> None:
+    """Run something for every policy; one that fails does not stop the others, and the next round retries it."""
+    for policy in await policies.all():
+        try:
+            await run(policy)
+        except Exception:
+            where = {"tenant": policy.tenant}
+            _log.exception("%s %s of %s failed; the next round retries it", noun, policy.name, policy.vault_id, extra=where)
 
 
 def policy_key(vault: str, name: str) -> str:

@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from shared.access.principal import not_found
 from shared.access.registry import Registry
 from shared.errors import CallFailure, ErrorCode, FailureKind, Refused
 from shared.secrets.ids import SecretId, normal_vault
-from shared.secrets.keeper import INCOMING, Secrets
+from shared.secrets.keeper import Secrets
+from shared.secrets.references import SecretReferences, VaultOwner
 from shared.values.hidden import Hidden
 
 
@@ -16,6 +16,7 @@ class Vault:
     """The app's own vault, and those that the provider and its tenants registered. Calls raise `CallFailure`."""
 
     secrets: Secrets
+    references: SecretReferences
     registry: Registry
 
     async def admit(self, reference: str, *, tenant: str, target: str) -> None:
@@ -24,19 +25,9 @@ class Vault:
         It may be one into the tenant's vault, or the provider's; in the app's own vault it must be an incoming secret of that tenant: a
         reference to any other would have Farshore hand out its own.
         """
-        refused = not_found(f"secret '{reference[:200]}'", target=target)
-        try:
-            secret = SecretId.parse(reference, self.secrets.suffix)
-        except ValueError:
-            raise refused from None
-        if self.secrets.is_own(secret):
-            if not secret.name.startswith(INCOMING) or await self._owner(secret) != tenant:
-                raise refused
-            return
-        owners = [await self.registry.by_name(tenant), await self.registry.provider()]
-        vaults = {normal_vault(one.key_vault_url) for one in owners if one is not None and one.key_vault_url}
-        if secret.vault not in vaults:
-            raise refused
+        owner = await self.registry.by_name(tenant)
+        of = VaultOwner(tenant, owner.key_vault_url if owner is not None else None)
+        await self.references.require_one(of, reference, target, of_provider=True)
 
     async def put(self, name: str, value: Hidden, tags: Mapping[str, str]) -> str:
         """Write a secret into the app's own vault and return its reference; refuses with `NotOffered` where there is no vault."""
@@ -73,13 +64,6 @@ class Vault:
             await self.secrets.vaults.delete(SecretId.parse(reference, self.secrets.suffix).newest())
         except CallFailure as failure:
             _require_not_found(failure)
-
-    async def _owner(self, secret: SecretId) -> str | None:
-        try:
-            return (await self.secrets.vaults.get(secret)).tags.get("tenant")
-        except CallFailure as failure:
-            _require_not_found(failure)
-            return None
 
 
 def _require_not_found(failure: CallFailure) -> None:

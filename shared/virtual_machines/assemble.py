@@ -11,7 +11,7 @@ from shared.virtual_machines.accepting.ports import PortChanges
 from shared.virtual_machines.accepting.updates import MachineUpdates
 from shared.virtual_machines.azure_pack.assemble import assemble_azure_pack
 from shared.virtual_machines.azure_pack.messages import of_both_backends
-from shared.virtual_machines.azure_pack.workflow import with_azure_pack
+from shared.virtual_machines.azure_pack.steps.workflow import with_azure_pack
 from shared.virtual_machines.creation.reading import CreationReader
 from shared.virtual_machines.kinds import VIRTUAL_MACHINE
 from shared.virtual_machines.messages import MESSAGES

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
-from shared.errors import CallFailure, ErrorCode, FailureKind, Problem, Refused
+from shared.errors import CallFailure, ErrorCode, Problem, Refused
 from shared.operations.model.models import JsonObject, Operation
 
 if TYPE_CHECKING:
@@ -247,7 +247,7 @@ def accepted(operation: Operation, resource_path: str, base_url: str, body: Show
 
 def _passes(error: Exception) -> bool:
     if isinstance(error, CallFailure):
-        return error.kind in {FailureKind.THROTTLED, FailureKind.IN_DOUBT}
+        return not error.is_refusal
     if isinstance(error, TimeoutError | ConnectionError):
         return True
     from azure.core.exceptions import HttpResponseError, ServiceRequestError, ServiceResponseError

@@ -132,14 +132,18 @@ def test_a_copy_of_a_persons_occupies_its_collection_until_what_is_shown_has_arr
     age=st.floats(0, 14 * 1440),
     percent=st.integers(0, 99),
     expected=st.floats(0, 3 * 1440),
+    share=st.floats(0, 1),
 )
-def test_looks_are_at_least_a_refresh_and_at_most_four_hours_apart(age: float, percent: int, expected: float) -> None:
+def test_each_look_comes_after_another_refresh_and_at_most_four_hours_later(
+    age: float, percent: int, expected: float, share: float
+) -> None:
     now = START + age * MINUTE
-    at = next_check(START, now, percent, expected * MINUTE)
+    at = next_check(START, now, percent, expected * MINUTE, spread=share)
     assert at > now
-    assert at - now <= 240 * MINUTE
+    assert at - now <= 251 * MINUTE
     if age >= 10:
-        assert at - now >= 10 * MINUTE
+        assert (at - START) // (10 * MINUTE) > (now - START - 30 * timedelta(seconds=1)) // (10 * MINUTE)
+        assert timedelta(seconds=29) <= (at - START) % (10 * MINUTE) <= timedelta(seconds=91), "just after a refresh, within a minute"
 
 
 def test_the_first_looks_are_soon_after_the_start_and_after_the_first_refresh() -> None:

@@ -12,11 +12,13 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any, cast
 from unittest.mock import patch
 from urllib.parse import parse_qsl, urlsplit
 
 import azure.functions as func
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from functions.capabilities import load
 from functions.system import ENDPOINTS
@@ -338,6 +340,15 @@ class Bench:
                 return
 
 
+_generate = rsa.generate_private_key
+
+
+@cache
+def _one_key(public_exponent: int, key_size: int) -> rsa.RSAPrivateKey:
+    """Return the key of every certificate that the bench makes: to make one takes longer than most tests."""
+    return _generate(public_exponent, key_size)
+
+
 def _land(platform: Platform) -> None:
     """Perform the late effects that are due."""
     for late in platform.due():
@@ -350,9 +361,10 @@ async def bench(*, document: Json | None = None, workers: int = 1, **settings: A
 
     With several workers messages are handled side by side, each by a process of its own.
     """
-    platform = Platform(speed=0, estate={"azurePack": [sample_installation() | settings], "tenants": TENANTS}, now=START)
-    pack = Installation(platform, lambda: _land(platform), keys=keys(), now=platform.clock.now)
-    pack.listeners.ports.update({listener: port for port, listener in PORTS.items()})
+    with patch.object(rsa, "generate_private_key", _one_key):
+        platform = Platform(speed=0, estate={"azurePack": [sample_installation() | settings], "tenants": TENANTS}, now=START)
+        pack = Installation(platform, lambda: _land(platform), keys=keys(), now=platform.clock.now)
+        pack.listeners.ports.update({listener: port for port, listener in PORTS.items()})
     storage, vaults = MemoryStorage(), MemoryVaults()
     vaults.add(f"{OWN}/secrets/incoming-hook", "sample-hook-token", {"tenant": PROVIDER})
     sent: list[tuple[str, str]] = []
@@ -360,6 +372,7 @@ async def bench(*, document: Json | None = None, workers: int = 1, **settings: A
     with (
         patch.object(seeding, "connect", lambda _: storage),
         patch.object(connections, "Transport", transport),
+        patch.object(rsa, "generate_private_key", _one_key),
     ):
         await seeding.seed("", TENANTS)
         app = Settings(FARSHORE_KEY_VAULT_URL=OWN, PUBLIC_BASE_URL=BASE_URL)

@@ -69,7 +69,8 @@ async def test_killed_at_each_point_a_subscription_is_taken_over_once_and_nothin
 async def test_with_answers_of_the_accounts_service_that_are_lost_one_password_is_in_force(kind: str) -> None:
     async with bench() as app:
         await app.until_ended(await app.place())
-        app.fault(kind, method="PUT", service="azurePack.accounts", times=3, **({} if kind == "lostResponse" else {"status": 500}))
+        more: Json = {} if kind == "lostResponse" else {"status": 500}
+        app.fault(kind, method="PUT", service="azurePack.accounts", times=3, **more)
         [ended] = await app.until_ended(await app.act("new-secret"))
         assert ended["status"] == "Succeeded", ended
         token = _link(app.events[-1]).partition("#")[2]
@@ -80,7 +81,8 @@ async def test_with_answers_of_the_accounts_service_that_are_lost_one_password_i
 @pytest.mark.parametrize("kind", ["lostResponse", "error"])
 async def test_with_reads_that_are_lost_a_subscription_is_taken_over(kind: str) -> None:
     async with bench() as app:
-        app.fault(kind, method="GET", service="azurePack.admin", times=4, **({} if kind == "lostResponse" else {"status": 500}))
+        more: Json = {} if kind == "lostResponse" else {"status": 500}
+        app.fault(kind, method="GET", service="azurePack.admin", times=4, **more)
         reply = await app.request("PUT", f"{ONE}/old", {"adopt": {"subscriptionId": SUBSCRIPTION}})
         [ended] = await app.until_ended(reply)
         assert ended["status"] == "Succeeded", ended

@@ -28,7 +28,7 @@ from shared.installations.document import AfterSuspension
 from shared.installations.machine_states import PowerState
 from shared.installations.plans import PlanFacts
 from shared.installations.resources import CLOUD_RESOURCES, NETWORK_RESOURCES, Resource
-from shared.operations.running.budgets import Budget, allowance, bucket_of, spend
+from shared.operations.running.budgets import RESOURCE_MANAGER, Budget, allowance, bucket_of, spend
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 CLOUD, STAMP = UUID(int=1), UUID(int=2)
@@ -228,9 +228,9 @@ def test_undoing_is_in_reverse_and_leaves_nothing_out(made: list[str]) -> None:
 
 @given(rate=st.integers(10, 3000), gaps=st.lists(st.integers(1, 90), min_size=1, max_size=60))
 def test_the_checks_of_any_minute_are_no_more_than_the_installation_allows(rate: int, gaps: list[int]) -> None:
-    bucket = bucket_of(f"azurePack/pack:{rate}")
-    assert bucket is not None
-    assert bucket_of("11111111-0000-4000-8000-000000000001/read") is None
+    bucket, share = bucket_of(f"azurePack/pack:{rate}", 0.5)
+    assert share == 1.0
+    assert bucket_of("11111111-0000-4000-8000-000000000001/read", 0.5) == (RESOURCE_MANAGER, 0.5)
     budget, now, released = Budget(bucket.capacity, NOW), NOW, []
     for gap in gaps:
         now += timedelta(seconds=gap)

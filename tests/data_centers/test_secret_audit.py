@@ -7,17 +7,18 @@ import tempfile
 import zlib
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from local.simulation.azure_pack.sample import PASSWORD
 from shared import telemetry
 from tests.data_centers.bench import Bench, bench
-from tests.data_centers.documents import TENANT, installation
+from tests.data_centers.documents import TENANT, Json, installation
 from tests.support.secret_audit import Marked, forms_of, shows
 
 CUSTOMER = (TENANT, "Tenants.Write", "Tenants.Read")
-MACHINE = {"name": "audited", "image": "Windows Server", "adminUsername": "ops"}
+MACHINE: Json = {"name": "audited", "image": "Windows Server", "adminUsername": "ops"}
 
 
 def everything(app: Bench) -> dict[str, str]:
@@ -53,7 +54,7 @@ async def test_no_secret_is_found_but_in_key_vault_and_in_the_one_answer(
         return before(name, traceparent, **attributes)
 
     monkeypatch.setattr(telemetry, "span", span)
-    marked, answers = Marked(), []
+    marked, answers = Marked(), list[Any]()
     async with bench(document=installation()) as app:
         file = app.publish_settings()
         key = re.findall(r'ManagementCertificate="([^"]+)"', file)[0]
@@ -69,8 +70,8 @@ async def test_no_secret_is_found_but_in_key_vault_and_in_the_one_answer(
         for fault in (None, "lostResponse", "failVmmJob"):
             if fault is not None:
                 app.fault(fault, method="POST", path="/VirtualMachines", service="azurePack.public", times=1)
-            body = MACHINE | {"subscriptionId": subscription, "adminPassword": {"value": marked.new()}}
-            made = await app.request("POST", f"/tenants/{TENANT}/virtual-machines", body, caller=CUSTOMER)
+            machine = MACHINE | {"subscriptionId": subscription, "adminPassword": {"value": marked.new()}}
+            made = await app.request("POST", f"/tenants/{TENANT}/virtual-machines", machine, caller=CUSTOMER)
             assert made.status == 202, made
             answers += [made, *(await app.until_ended(made))]
         wrong = MACHINE | {"adminPassword": {"value": marked.new()}, "image": "no-such", "subscriptionId": subscription}

@@ -15,6 +15,7 @@ from shared.composition import tables_needed
 from shared.copies.copying.models import CopyRequest
 from shared.copies.policies.document import PolicyDocument
 from shared.copies.policies.reading import read_policy
+from shared.copies.restores.request import RestoreRequest
 from shared.data_centers.kinds import DATA_CENTER
 from shared.data_centers.requests import OrderRequest
 from shared.failovers.failing_over.requests import FailoverRequest
@@ -29,6 +30,7 @@ MODELS: dict[str, type[BaseModel]] = {
     "restorePointCopy": CopyRequest,
     "failover": FailoverRequest,
     "policy": PolicyDocument,
+    "restore": RestoreRequest,
     DATA_CENTER.name: OrderRequest,
 }
 JSON_BLOCKS = re.findall(r"^```json ?([\w ]*)\n(.*?)^```", (DOCS / "calling.md").read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
@@ -50,7 +52,7 @@ def test_a_request_of_the_page_is_accepted(about: str, text: str) -> None:
 
 
 def test_the_page_has_requests_of_each_sort() -> None:
-    assert {about for about, _ in JSON_BLOCKS} == {"", "copy", "policy", "failover"} | {
+    assert {about for about, _ in JSON_BLOCKS} == {"", "copy", "policy", "restore", "failover"} | {
         f"message {kind}" for kind in ("restorePointCopy", "copyPolicy", "failover", DATA_CENTER.name)
     }
 

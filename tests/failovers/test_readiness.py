@@ -72,6 +72,14 @@ def disks(*sizes_gb: int) -> Change:
     return machine(diskDetails=found)
 
 
+def second_generation(size_gb: int) -> Change:
+    def change(estate: Estate) -> None:
+        machine(generation="2")(estate)
+        disks(size_gb)(estate)
+
+    return change
+
+
 def rename(name: str) -> Change:
     return lambda estate: estate.machines[0]["properties"].update(friendlyName=name)
 
@@ -171,6 +179,7 @@ PLANTED: list[tuple[Shape, int, CheckResult, Change]] = [
     (Shape.SITE, 8, FAILURE, rename("web_01")),
     (Shape.SITE, 8, FAILURE, rename("w" * 64)),
     (Shape.SITE, 8, FAILURE, disks(2049)),
+    (Shape.SITE, 8, FAILURE, second_generation(301)),
     (Shape.SITE, 8, FAILURE, disks(64, *[10] * 17)),
     (Shape.SITE, 8, FAILURE, disks(64, 4096)),
     (Shape.SITE, 8, FAILURE, machine(hasSharedVhd="Present")),

@@ -70,6 +70,7 @@ def test_without_a_vault_the_first_two_are_judged(backend: Backend, result: str)
         ({"tenant": replace(TENANT, subscriptions=()), "targets": ()}, 2, "failure", "no subscription"),
         ({"tenant": replace(TENANT, subscriptions=()), "targets": (), "backend": Backend.AZURE_PACK, "azure_pack": True}, 2, "pass", "its"),
         ({"tenant": replace(TENANT, subscriptions=()), "targets": (), "backend": Backend.AZURE_PACK}, 2, "failure", "neither"),
+        ({"backend": Backend.AZURE_PACK, "azure_pack": True, "certificates_ending": ((OWN, 12),)}, 2, "warning", "12 days"),
         ({"targets": (replace(ACCOUNT, subscription=OTHER),)}, 2, "failure", "another subscription"),
         ({"targets": (replace(ACCOUNT, region="northeurope"),)}, 3, "failure", "northeurope"),
         ({"targets": (replace(ACCOUNT, region=None),)}, 3, "unknown", "not read"),

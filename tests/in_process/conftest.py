@@ -8,8 +8,10 @@ import pytest
 
 from tests.infra.rights import narrow
 from tests.support.api import Caller
+from tests.support.clouds import Place
 from tests.support.in_process import in_process
 from tests.support.running import READ_WRITE, Running
+from tests.support.sharing import Shared
 from tests.support.sites import Shelf, Sites
 from tests.support.storage import AzuritePool
 
@@ -56,3 +58,24 @@ def _no_faults_left(request: pytest.FixtureRequest) -> Iterator[None]:
     yield
     if "stack" in request.fixturenames:
         request.getfixturevalue("stack").control("DELETE", "faults")
+
+
+@pytest.fixture(scope="package")
+def started(azurites: AzuritePool) -> Iterator[Place]:
+    """An app with a vault that tenants share."""
+    shared = Shared()
+    with azurites.lend() as azurite, in_process(azurite, change=shared.fill) as stack:
+        yield Place(stack, shared)
+
+
+@pytest.fixture
+def place(started: Place) -> Place:
+    """The stack; Azure lets so many reads through and no more while its clock stands still."""
+    started.stack.advance("PT2M")
+    return started
+
+
+@pytest.fixture
+def blue(place: Place) -> Caller:
+    """A person of a tenant's that has nothing but a cloud in the provider's vault; Admin counts for nothing there."""
+    return place.person()

@@ -1,97 +1,22 @@
 """A vault that tenants share: what lies in a tenant's cloud is its own, for every call, and nothing else of the vault is there for it."""
 
 import json
-from collections.abc import Iterator
 
 import pytest
 
-from tests.support.api import Caller, Reply
-from tests.support.in_process import in_process
-from tests.support.running import Running, new_key
-from tests.support.sharing import BLUE, GREEN, RED, Shared
+from tests.support.api import Caller
+from tests.support.clouds import ROLES, Place, ids, last, send, start
+from tests.support.running import new_key
+from tests.support.sharing import BLUE, GREEN, RED
 from tests.support.sites import REQUESTS, Json, of_item, of_plan
-from tests.support.storage import AzuritePool
 
-ROLES = ("Failovers.Execute", "Failovers.Read", "Failovers.Approve", "Tenants.Read")
 LISTS = (
     *("/fabrics", "/clouds", "/recovery-services-providers", "/protected-items", "/protectable-items", "/recovery-plans", "/jobs"),
     *("/replication-policies", "/network-mappings"),
 )
+
+
 _WHOLE_VAULT = ("/fabrics", "/recovery-services-providers", "/replication-policies", "/network-mappings")
-
-
-class Place:
-    """The running stack, with what is in the vault."""
-
-    def __init__(self, stack: Running, shared: Shared) -> None:
-        self.stack, self.shared = stack, shared
-
-    def person(self, tenant: str = BLUE) -> Caller:
-        return self.stack.caller(*ROLES, "Admin", tenant=tenant, user=f"eve-{tenant}")
-
-    def operator(self) -> Caller:
-        """Somebody of the provider's without Admin: the provider's own things only."""
-        return self.stack.caller(*ROLES, tenant="provider")
-
-    def others(self, tenant: str) -> list[str]:
-        """What an answer to a tenant must never hold."""
-        found = ["cloud-blue", "cloud-green", "cloud-gold", "cloud-silver", "plan-mixed", "plan-idle", "shop", self.shared.jobs["mixed"]]
-        other = GREEN if tenant == BLUE else BLUE
-        found += [f"{other}0", f"{other}1", f"{other}-bare", f"plan-{other}", self.shared.jobs[other]]
-        return [one for one in found if one != f"cloud-{tenant}"]
-
-    def ended(self, caller: Caller, location: str, step: str = "PT5M") -> Json:
-        body: Json = self.stack.until_ended(caller, location, step=step).body
-        return body
-
-    def effects(self) -> list[Json]:
-        found: list[Json] = self.stack.control("GET", "effects")["value"]
-        return found
-
-    def rejected(self, message: object) -> Json:
-        sent = self.stack.send(json.dumps(message), REQUESTS)
-        rows = self.stack.caller("Admin", tenant="provider").get("/rejected-messages", top=100).body["value"]
-        return next(row["reason"] for row in rows if row["messageId"] == sent)
-
-
-@pytest.fixture(scope="module")
-def started(azurites: AzuritePool) -> Iterator[Place]:
-    shared = Shared()
-    with azurites.lend() as azurite, in_process(azurite, change=shared.fill) as stack:
-        yield Place(stack, shared)
-
-
-@pytest.fixture
-def place(started: Place) -> Place:
-    """The stack; Azure lets so many reads through and no more while its clock stands still."""
-    started.stack.advance("PT2M")
-    return started
-
-
-@pytest.fixture
-def blue(place: Place) -> Caller:
-    """A person of a tenant's that has nothing but a cloud in the provider's vault; Admin counts for nothing there."""
-    return place.person()
-
-
-def send(caller: Caller, method: str, path: str, body: object = None) -> Reply:
-    headers = {"Content-Type": "application/json"} if body is not None else {}
-    return caller.call(method, path, None if body is None else json.dumps(body).encode(), headers)
-
-
-def start(caller: Caller, body: Json) -> str:
-    reply = caller.post("/failovers", body, key=new_key())
-    assert reply.status == 202, reply
-    return str(reply.body["id"])
-
-
-def last(id_: str) -> str:
-    return id_.rpartition("/")[2]
-
-
-def ids(reply: Reply) -> set[str]:
-    assert reply.status == 200, reply
-    return {one["id"] for one in reply.body["value"]}
 
 
 def test_the_registry_tells_the_clouds(place: Place, blue: Caller) -> None:
@@ -277,139 +202,6 @@ def test_messages_belong_to_whose_cloud_it_is(place: Place, blue: Caller) -> Non
         assert place.rejected({**of_plan(place.shared.plans[BLUE], "Commit"), "id": new_key(), "tenant": named})["code"] == "NotFound"
         assert place.rejected({"operation": "cancel", "target": key, "id": new_key(), "tenant": named})["code"] == "NotFound"
     place.ended(blue, f"/failovers/{made['id']}")
-
-
-def event(kind: str, tenant: str | None = None, **data: object) -> Json:
-    told: Json = {"specversion": "1.0", "id": new_key(), "source": "tests", "type": f"farshore.{kind}", "data": data}
-    return told | ({"tenant": tenant} if tenant else {})
-
-
-def protect(place: Place, machine: str, tenant: str = BLUE) -> Json:
-    return {"protectableItemId": machine, "policy": "every-5-minutes", "network": place.shared.networks[tenant]}
-
-
-def test_a_tenant_sets_up_what_is_in_its_own_cloud(place: Place, blue: Caller) -> None:
-    shared, before = place.shared, len(place.effects())
-    where = f"?vaultId={shared.vault}"
-    calls: list[tuple[str, str, object]] = [
-        ("PATCH", f"/protected-items/{last(shared.items[BLUE][7])}", {"targetVmName": "blue-dr"}),
-        ("POST", "/protected-items", protect(place, shared.machines[BLUE][0])),
-        ("PUT", "/recovery-plans/made", {"groups": [{"members": [shared.items[BLUE][7]]}]}),
-        ("DELETE", "/recovery-plans/made", None),
-        ("DELETE", f"/protected-items/{last(shared.items[BLUE][8])}?confirm={last(shared.items[BLUE][8])}", None),
-    ]
-    for method, path, body in calls:
-        reply = send(blue, method, path + (where.replace("?", "&") if "?" in path else where), body)
-        assert reply.status == 202, reply
-        done = place.ended(blue, reply.headers["operation-location"], "PT1M")
-        assert (done["status"], done["tenant"]) == ("Succeeded", BLUE), done
-    assert blue.get(f"/protected-items/{last(shared.items[BLUE][7])}").body["target"]["vmName"] == "blue-dr"
-    paths = [effect["path"] for effect in place.effects()[before:]]
-    assert len(paths) == len(calls)
-    assert all(f"{shared.clouds[BLUE]}/" in path or path.endswith("/replicationRecoveryPlans/made") for path in paths), paths
-    # the default vault is the same
-    reply = send(blue, "PATCH", f"/protected-items/{last(shared.items[BLUE][7])}", {"targetVmName": "blue-two"})
-    assert place.ended(blue, reply.headers["operation-location"], "PT1M")["status"] == "Succeeded"
-
-
-def test_a_tenant_sets_up_nothing_else_of_the_vault(place: Place, blue: Caller) -> None:
-    shared, before = place.shared, len(place.effects())
-    mine, greens, providers = shared.items[BLUE][9], shared.items[GREEN][5], shared.items["provider"][0]
-    policy = {"copyFrequencySeconds": 30, "recoveryPointHours": 12, "clouds": [{"cloud": shared.clouds[BLUE]}]}
-    network = {"primaryNetwork": f"{shared.fabric}/replicationNetworks/one", "recoveryNetwork": shared.networks[BLUE]}
-    calls: list[tuple[str, str, object, int]] = [
-        ("PUT", "/replication-policies/every-5-minutes", policy, 404),
-        ("PUT", "/replication-policies/mine", policy, 404),
-        ("DELETE", "/replication-policies/every-5-minutes", None, 404),
-        ("PUT", "/network-mappings/mine", network, 404),
-        ("DELETE", "/network-mappings/mine", None, 404),
-        *(("PATCH", f"/protected-items/{last(item)}", {"targetVmName": "stolen"}, 404) for item in (greens, providers)),
-        *(("DELETE", f"/protected-items/{last(item)}?confirm={last(item)}", None, 404) for item in (greens, providers)),
-        ("POST", "/protected-items", protect(place, shared.machines[GREEN][0]), 404),
-        ("POST", "/protected-items", protect(place, shared.machines[BLUE][1], GREEN), 404),
-        ("POST", "/protected-items", {"items": [protect(place, shared.machines[one][1]) for one in (BLUE, GREEN)]}, 404),
-        *(("PUT", f"/recovery-plans/{name}", {"groups": [{"members": [mine]}]}, 404) for name in ("plan-green", "plan-mixed", "shop")),
-        *(("DELETE", f"/recovery-plans/{name}", None, 404) for name in ("plan-green", "plan-mixed", "shop")),
-        *(("PUT", "/recovery-plans/new", {"groups": [{"members": [mine, item]}]}, 400) for item in (greens, providers)),
-        ("PUT", "/recovery-plans/plan-blue", {"groups": [{"members": [mine, greens]}]}, 400),
-    ]
-    for method, path, body, status in calls:
-        reply = send(blue, method, f"{path}{'&' if '?' in path else '?'}vaultId={shared.vault}", body)
-        assert reply.status == status, (method, path, reply)
-        asked = f"{path} {json.dumps(body)}"
-        assert not [one for one in place.others(BLUE) if one in reply.text_of_body() and one not in asked], reply
-        place.stack.advance("PT10S")
-    place.stack.advance("PT5M")
-    assert len(place.effects()) == before
-
-
-@pytest.mark.parametrize("foreign", ["virtualMachineId", "resourceGroupId", "storageAccountId", "network"])
-def test_a_machine_is_protected_with_ones_own_things_only(place: Place, foreign: str) -> None:
-    machines = place.stack.control("GET", "estate")["virtualMachines"]
-    vms = {tenant: next(vm["id"] for vm in machines if vm["id"].endswith(f"/{tenant}-app01")) for tenant in ("contoso", "fabrikam")}
-
-    def named(tenant: str) -> dict[str, str]:
-        group = vms[tenant].partition("/providers/")[0].replace("production", "recovery")
-        return {
-            "virtualMachineId": vms[tenant],
-            "resourceGroupId": group,
-            "storageAccountId": f"{group}/providers/Microsoft.Storage/storageAccounts/cache",
-            "network": f"{group}/providers/Microsoft.Network/virtualNetworks/{tenant}-northeurope",
-        }
-
-    before = len(place.effects())
-    body = {**named("contoso"), foreign: named("fabrikam")[foreign], "policy": "a2a-day"}
-    reply = send(place.person("contoso"), "POST", "/protected-items", body)
-    assert (reply.status, reply.error["target"]) == (404, foreign)
-    assert len(place.effects()) == before
-
-
-def test_the_provider_reaches_into_a_cloud_with_admin_only(place: Place) -> None:
-    shared, operator, before = place.shared, place.operator(), len(place.effects())
-    item = last(shared.items[GREEN][6])
-    assert send(operator, "PATCH", f"/protected-items/{item}", {"targetVmName": "stolen"}).status == 404
-    assert send(operator, "PUT", "/recovery-plans/plan-green", {"groups": [{"members": [shared.items["provider"][0]]}]}).status == 404
-    assert send(operator, "POST", "/protected-items", protect(place, shared.machines[GREEN][0], "provider")).status == 404
-    used = send(operator, "DELETE", "/replication-policies/every-5-minutes")
-    assert (used.status, used.code, "cloud-" in used.text_of_body()) == (409, "ActionNotAllowed", False)
-    assert len(place.effects()) == before
-    admin = place.stack.caller(*ROLES, "Admin", tenant="provider")
-    reply = send(admin, "PATCH", f"/protected-items/{item}", {"targetVmName": "green-dr"})
-    done = place.ended(admin, reply.headers["operation-location"], "PT1M")
-    assert (done["status"], done["tenant"]) == ("Succeeded", GREEN)
-    both = {"items": [protect(place, shared.machines[one][1], one) for one in (BLUE, GREEN)]}
-    assert (send(admin, "POST", "/protected-items", both).status, len(place.effects())) == (400, before + 1)
-
-
-def test_set_up_by_queue_is_confined_alike(place: Place, blue: Caller) -> None:
-    item = place.shared.items[BLUE][10]
-    asked = (
-        event("protectedItem.update", target=item, targetVmName="one"),
-        event("protectedItem.update", tenant=BLUE, target=last(item), targetVmName="two"),
-        event("protectedItem.update", tenant=BLUE, target=last(item), targetVmName="three", vaultId=place.shared.vault),
-        event("recoveryPlan.create", name="told", vaultId=place.shared.vault, groups=[{"members": [item]}]),
-    )
-    for message in asked:
-        place.stack.send(json.dumps(message), REQUESTS)
-        place.stack.advance("PT2M")
-        place.stack.advance("PT2M")
-        made = blue.get("/operations", kind=str(message["type"]).split(".")[1], top=1).body["value"][0]
-        assert (made["tenant"], made["status"]) == (BLUE, "Succeeded"), (message, made)
-    assert blue.get(f"/protected-items/{last(item)}").body["target"]["vmName"] == "three"
-    assert blue.get("/recovery-plans/told").status == 200
-    before = len(place.effects())
-    for message in (
-        event("protectedItem.update", tenant=GREEN, target=item, targetVmName="stolen"),
-        event("protectedItem.update", tenant=GREEN, target=last(item), targetVmName="stolen"),
-        event("protectedItem.update", target=last(item), targetVmName="stolen", vaultId=place.shared.vault),
-        event("recoveryPlan.create", name="both", groups=[{"members": [item, place.shared.items[GREEN][0]]}]),
-        event("recoveryPlan.delete", tenant=GREEN, target="told"),
-        event("drill.create", tenant=GREEN, name="d", protectedItemIds=[item], every="P7D", network=place.shared.networks[GREEN]),
-    ):
-        assert place.rejected(message)["code"] == "NotFound", message
-    assert len(place.effects()) == before
-    assert send(blue, "DELETE", "/recovery-plans/told").status == 202
-    place.stack.advance("PT5M")
 
 
 def test_drills_are_of_ones_own_items(place: Place, blue: Caller) -> None:

@@ -103,9 +103,7 @@ def role_assignments(estate: Mapping[str, Any], app: str) -> list[dict[str, Any]
             "subscriptionId": subscription["id"],
             "copies": True,
             "machines": True,
-            "restores": [
-                group["id"].rpartition("/")[2] for group in estate["resourceGroups"] if f"/{subscription['id']}/" in group["id"]
-            ],
+            "restores": [group["id"].rpartition("/")[2] for group in estate["resourceGroups"] if f"/{subscription['id']}/" in group["id"]],
             "vaults": [{"resourceGroup": vault[4], "name": vault[8]} for vault in vaults if vault[2] == subscription["id"]],
         }
         for subscription in estate["subscriptions"]

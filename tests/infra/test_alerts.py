@@ -2,12 +2,15 @@
 
 import json
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from local.processes import ROOT
 from shared.telemetry import Metric
 from tests.infra.bicep import INFRA, main, of_type, resources, tool
+from tests.support.kql import run as run_query
 
 TELEMETRY = {
     name: entry
@@ -80,3 +83,21 @@ def test_each_app_has_a_heartbeat_alert_of_its_own() -> None:
 def test_the_documentation_says_what_to_do_about_each_alert() -> None:
     text = (INFRA.parent / "docs" / "operate.md").read_text(encoding="utf-8")
     assert [file.stem for file in ALERTS if f"\n## {file.stem}\n" not in text] == []
+
+
+@pytest.mark.parametrize("code", ["NotTidied", "OutcomeUnknown", "CompensationIncomplete"])
+def test_what_asks_for_a_person_fires_the_attention_alert_with_its_code(code: str) -> None:
+    properties = {"kind": "virtualMachine", "code": code, "tenant": "contoso"}
+    sent = {"TimeGenerated": datetime(2026, 3, 3, tzinfo=UTC), "Name": str(Metric.ATTENTION), "Sum": 1.0, "Properties": properties}
+    found = run_query(QUERIES["attention"], [sent])
+    assert found == [{"Kind": "virtualMachine", "Code": code, "Tenant": "contoso", "Operations": 1.0}]
+    section = (ROOT / "docs" / "operate.md").read_text(encoding="utf-8").partition("\n## attention")[2].partition("\n## ")[0]
+    assert f"`{code}`" in section, "the page says what to do"
+
+
+def test_the_attention_alert_fires_at_the_first_operation() -> None:
+    tool()
+    rules = of_type(list(resources(main(apps="three"))), "Microsoft.Insights/scheduledQueryRules")
+    (rule,) = [rule for rule in rules if "/attention.kql;" in rule.properties["description"]]
+    (criterion,) = rule.properties["criteria"]["allOf"]
+    assert (criterion["operator"], criterion["threshold"]) == ("GreaterThan", 0)

@@ -59,7 +59,10 @@ def test_a_role_names_each_of_its_actions_in_full(role: str) -> None:
     ("apps", "owners"),
     [
         ("one", {"copies": 0, "failovers": 0, "failover-networks": 0, "tenants": 0, "tenant-places": 0, "tenant-machines": 0, **_RESTORES}),
-        ("three", {"copies": 0, "failovers": 1, "failover-networks": 1, "tenants": 2, "tenant-places": 2, "tenant-machines": 2, **_RESTORES}),
+        (
+            "three",
+            {"copies": 0, "failovers": 1, "failover-networks": 1, "tenants": 2, "tenant-places": 2, "tenant-machines": 2, **_RESTORES},
+        ),
     ],
 )
 def test_each_identity_has_its_roles_where_it_needs_them_and_no_other(apps: str, owners: dict[str, int]) -> None:

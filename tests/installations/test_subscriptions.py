@@ -9,6 +9,9 @@ import pytest
 import pytest_asyncio
 
 from local.simulation.azure_pack.sample import OWNER, SUBSCRIPTION
+from shared.azure_pack.errors import Cause, unreachable
+from shared.errors import ErrorCode
+from shared.installations.reach.failures import as_failure
 from tests.data_centers.bench import Bench, bench
 from tests.data_centers.documents import OTHER, TENANT, WRITER, Json
 from tests.data_centers.transport import HOST
@@ -203,3 +206,9 @@ async def test_an_installation_with_imported_subscriptions_cannot_be_deleted(app
     assert (reply.status, reply.code) == (409, "InstallationInUse"), reply
     assert (await app.request("GET", ONE, caller=WRITER)).status == 200
     assert OWNER not in json.dumps((await app.request("GET", ALL, caller=CUSTOMER)).body)
+
+
+def test_a_certificate_that_has_ended_is_a_sign_in_that_a_person_mends() -> None:
+    error = unreachable(Cause.CLIENT_CERTIFICATE_EXPIRED, "The certificate has ended.")
+    assert as_failure(error).code == ErrorCode.SIGN_IN_FAILED
+    assert as_failure(unreachable(Cause.TLS_EXPIRED, "The server's certificate has ended.")).code == ErrorCode.AZURE_PACK_UNREACHABLE

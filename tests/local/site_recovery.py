@@ -1,5 +1,6 @@
 """Site Recovery within a test: the sample estate's vaults, and the operations of items and plans over plain HTTP."""
 
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -111,3 +112,25 @@ async def vaults_running(*, speed: float = 0.0, data: Path | None = None) -> Asy
     """Serve a simulation with the sample estate."""
     async with azure_running(speed=speed, data=data) as azure:
         yield Vaults(azure, await azure.control.estate())
+
+
+GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+PLAN_OUT = {"properties": {"failoverDirection": "PrimaryToRecovery", "sourceSiteOperations": "NotRequired", "providerSpecificDetails": []}}
+
+
+def states(job: dict[str, Any]) -> dict[str, str]:
+    """Return the states of a job's tasks by name, of a recovery plan's by id."""
+    return {task["taskId"] if task["name"] == "Unknown" else task["name"]: task["state"] for task in job["tasks"]}
+
+
+def status_of(job: str) -> str:
+    """Return the path at which `Azure-AsyncOperation` shows a job."""
+    return job.replace("/replicationJobs/", "/replicationOperationStatus/")
+
+
+def members(job: dict[str, Any], group: int) -> dict[str, dict[str, Any]]:
+    """Return the members' tasks of a plan's group by the machine's name."""
+    found = [task for task in job["tasks"] if task["taskId"] == f"Group{group}"]
+    return {child["friendlyName"]: child for child in found[0]["groupTaskCustomDetails"]["childTasks"]}

@@ -22,4 +22,6 @@ async def test_the_journey_runs_to_its_end(host: StartHost) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.count("   slot ") == 3
     assert "made one run: catchUp" in done.stdout
+    assert "4. A drill restores" in done.stdout
+    assert "Succeeded, checked to the agent: recovery took" in done.stdout
     assert done.stdout.count("SameRegion") == 2, "each VM goes to the region that it is not in"

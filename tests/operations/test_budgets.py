@@ -1,13 +1,24 @@
 """Our share of Azure's call budget, over all instances."""
 
 import asyncio
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.operations.running.budgets import CAPACITY, REFILL_PER_SECOND, Budget, Budgets, Observed, allowance, observe, spend
+from shared.operations.running.budgets import (
+    CAPACITY,
+    REFILL_PER_SECOND,
+    WRITES,
+    Budget,
+    Budgets,
+    Observed,
+    allowance,
+    observe,
+    owed,
+    spend,
+)
 from tests.operations.conftest import Another
 from tests.operations.kit import Core, make_core
 from tests.support.clocks import START
@@ -44,6 +55,52 @@ def test_after_a_header_never_more_is_released_than_our_share_of_what_it_left(
         budget = spend(budget, count, now, share)
         released += count
         assert released <= share * (remaining + REFILL_PER_SECOND * (now - START).total_seconds()) + 1e-6
+
+
+@given(_shares, st.lists(st.tuples(st.floats(0, 300), st.integers(1, 100)), max_size=40))
+def test_what_waits_for_what_it_charged_never_writes_more_than_our_share(share: float, batches: list[tuple[float, int]]) -> None:
+    budget, now, written = Budget(WRITES.capacity * share, START), START, 0
+    made: list[tuple[datetime, int]] = []
+    for gap, count in batches:
+        now += timedelta(seconds=gap)
+        budget = spend(budget, count, now, share, WRITES)
+        made.append((now + owed(budget, now, share, WRITES), count))
+    assert [at for at, _ in made] == sorted(at for at, _ in made), "who came first pays first"
+    for at, count in made:
+        written += count
+        most = share * (WRITES.capacity + WRITES.refill * (at - START).total_seconds())
+        assert written <= most + 1e-3
+
+
+@given(_shares, st.floats(0, 3600))
+def test_nothing_that_was_charged_may_go_before_retry_after_is_over(share: float, retry_after: float) -> None:
+    budget = observe(Budget(WRITES.capacity * share, START), Observed("sub-1/write", None, retry_after, START))
+    assert owed(spend(budget, 1, START, share, WRITES), START, share, WRITES) >= timedelta(seconds=retry_after)
+
+
+@pytest.mark.parametrize(("key", "capacity"), [("sub-1/read", 250), ("sub-1/write", 200), ("sub-1/delete", 200)])
+async def test_each_type_of_operation_has_the_bucket_that_resource_manager_gives_it(core: Core, key: str, capacity: int) -> None:
+    assert await core.budgets.release(key, 1000) == capacity // 2
+
+
+async def test_many_budgets_are_spent_at_once_as_one_by_one(core: Core, another: Another) -> None:
+    wanted = {f"sub-{number}/read": 10 * number for number in range(1, 21)} | {"sub-1/write": 300}
+    first = await core.budgets.release_each(wanted)
+    assert first == {key: min(count, 125 if key.endswith("read") else 100) for key, count in wanted.items()}
+    rest = await another().budgets.release_each(dict.fromkeys(wanted, 1000))
+    assert rest == {key: (125 if key.endswith("read") else 100) - count for key, count in first.items()}
+
+
+async def test_instances_that_spend_many_budgets_at_once_never_spend_one_twice(core: Core, another: Another) -> None:
+    wanted = {f"sub-{number}/read": 60 for number in range(12)}
+    granted = await asyncio.gather(*(one.budgets.release_each(wanted) for one in (core, another(), another(), another())))
+    for key in wanted:
+        assert sum(each[key] for each in granted) <= 125
+
+
+async def test_two_that_accept_at_once_wait_for_each_others_writes(core: Core, another: Another) -> None:
+    delays = [await one.budgets.charge({"sub-1/write": 100}) for one in (core, another(), core)]
+    assert delays == [timedelta(), timedelta(seconds=20), timedelta(seconds=40)]
 
 
 @given(_shares, st.floats(0, 3600), st.floats(0, 7200))

@@ -135,7 +135,9 @@ async def test_checks_of_many_groups_are_held_in_few_transactions_and_all_sent(c
 
     ids = await core.stand([new(f"many-{number}", first_step="followed") for number in range(120)], followed)
     calls = await _tick(core, another, proxy)
-    assert len([path for method, path in calls if method == "POST" and path.endswith("$batch")]) == 2, "three changes for each two of them"
+    batches = [path for method, path in calls if method == "POST" and path.endswith("$batch")]
+    assert len(batches) == 3, "three changes for each two of them, and one transaction for the sixty budgets"
+    assert not [path for _, path in calls if "budgets" in path and "PartitionKey=" in path], "no budget is read or written by itself"
     messages = [read_check(text) for text in await core.take(CHECK_QUEUE)]
     assert sorted(operation for message in messages if message for operation in message.ids) == sorted(ids)
     assert await _entries(core) == 60

@@ -100,6 +100,28 @@ async def test_the_part_of_a_group_before_its_hash_names_the_budget(core: Core) 
     assert (await core.tick.run()).held_back == 3
 
 
+async def test_checks_whose_end_is_expected_go_before_those_that_are_due_longer(core: Core) -> None:
+    ids = await _due(core, 20, group=GROUP)
+    for number, operation in enumerate(ids):
+        seen, ends = (-600, -1) if number < 3 else (-900, 600)
+        times = {"seen_at": later(core.clock, seconds=seen), "ends_at": later(core.clock, seconds=ends)}
+        await core.write(await core.row(operation), next_at=later(core.clock, seconds=-100 - number), **times)
+    await core.budgets.observed(Observed(GROUP, 8, None, core.clock.now()))
+    assert (await core.tick.run()).checks == 4
+    released = {operation for text in await core.take(CHECK_QUEUE) for operation in _read(text).ids}
+    assert released > set(ids[:3])
+
+
+async def test_steps_that_write_wait_for_the_budget_of_writes_and_others_do_not(core: Core) -> None:
+    ids = await _due(core, 6)
+    for operation in ids[:4]:
+        await core.write(await core.row(operation), writes="sub-1/write", next_at=later(core.clock, seconds=-1))
+    await core.budgets.observed(Observed("sub-1/write", 4, None, core.clock.now()))
+    assert (await core.tick.run()).steps == 4
+    core.advance(seconds=30)
+    assert (await core.tick.run()).steps == 2
+
+
 async def test_a_check_message_holds_at_most_a_hundred_ids(core: Core) -> None:
     ids = await _due(core, 120, group=GROUP)
     await core.budgets.observed(Observed(GROUP, None, 0, core.clock.now()))

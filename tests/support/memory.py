@@ -8,6 +8,7 @@ import asyncio
 import itertools
 import operator
 import re
+from bisect import bisect_left, bisect_right
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,6 +20,10 @@ from shared.storage.tables import Change, Conflict, Found
 Entity = dict[str, Any]
 Key = tuple[str, str]
 _TOKEN = re.compile(r"\s*(\(|\)|@\w+|'(?:[^']|'')*'|-?\d+|\w+)")
+_BOUND = re.compile(r"RowKey (ge|gt|le|lt|eq) (@\w+|'(?:[^']|'')*')")
+_NESTED = re.compile(r"\([^()]*\)")
+_UNORDERED = -(10**9)
+"""A number of ordered rows that no table has: their order is made anew."""
 _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
     "eq": operator.eq,
     "ne": operator.ne,
@@ -77,6 +82,8 @@ class MemoryTable:
         self.name = name
         self.rows: dict[Key, tuple[Entity, str]] = {}
         self._numbers = itertools.count(1)
+        self._order: dict[str, list[str]] = {}
+        self._ordered = 0
 
     async def get(self, partition: str, row: str) -> Found | None:
         """Read one row."""
@@ -127,7 +134,10 @@ class MemoryTable:
     def _write(self, change: Change, key: Key) -> str:
         if change.kind == "delete":
             del self.rows[key]
+            self._note(key, there=False)
             return ""
+        if key not in self.rows:
+            self._note(key, there=True)
         before = self.rows[key][0] if key in self.rows else {}
         etag = f"W/{next(self._numbers)}"
         self.rows[key] = ({**before, **{name: value for name, value in change.entity.items() if value is not None}}, etag)
@@ -139,11 +149,41 @@ class MemoryTable:
         """Read the rows that fit a filter, in the order of their keys."""
         await asyncio.sleep(0)
         fits = parse_filter(filters, parameters or {})
-        partition = next((value for name, value in (parameters or {}).items() if f"PartitionKey eq @{name}" in filters), None)
-        keys = sorted(key for key in self.rows if partition in {None, key[0]})
-        found = [self.rows[key] for key in keys if fits(self.rows[key][0])]
-        for entity, etag in found[:limit]:
+        keys = self._between(filters, parameters or {})
+        found = list(itertools.islice((self.rows[key] for key in keys if fits(self.rows[key][0])), limit))
+        for entity, etag in found:
             yield Found({name: value for name, value in entity.items() if select is None or name in select}, etag)
+
+    def _note(self, key: Key, *, there: bool) -> None:
+        """Keep the order of the keys of a partition."""
+        rows = self._order.setdefault(key[0], [])
+        place = bisect_left(rows, key[1])
+        if there:
+            rows.insert(place, key[1])
+        elif rows[place : place + 1] == [key[1]]:
+            del rows[place]
+        else:
+            self._ordered = _UNORDERED
+        self._ordered += 1 if there else -1
+
+    def _between(self, filters: str, parameters: Mapping[str, Any]) -> list[Key]:
+        """Return the keys, in order, among which are all rows that fit: of the partition and between the bounds that the filter names."""
+        if self._ordered != len(self.rows):  # a test has written rows by itself
+            self._order, self._ordered = {}, 0
+            for key in self.rows:
+                self._note(key, there=True)
+        partition = next((value for name, value in parameters.items() if f"PartitionKey eq @{name}" in filters), None)
+        if partition is None:
+            return sorted(self.rows)
+        rows, first, last = self._order.get(partition, []), "", None
+        top = _NESTED.sub("", filters)
+        if " or " not in top:
+            bounds = [(how, _value(token, parameters)) for how, token in _BOUND.findall(top)]
+            first = max((value for how, value in bounds if how in {"ge", "gt", "eq"}), default="")
+            last = min((value for how, value in bounds if how in {"le", "lt", "eq"}), default=None)
+        start = bisect_left(rows, first)
+        end = bisect_right(rows, last) if last is not None else len(rows)
+        return [(partition, row) for row in rows[start:end]]
 
 
 @dataclass

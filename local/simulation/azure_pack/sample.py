@@ -44,6 +44,18 @@ def sample_installation() -> Json:
     }
 
 
+def with_azure_pack(estate: Json) -> Json:
+    """Return an estate with the installation, and with the tenant whose subscription it has, before the last of its tenants."""
+    tenant = {
+        "name": "northwind", "displayName": "Northwind", "kind": "tenant", "tenantId": derived("entra tenant", "northwind"),
+        "backend": "azurePack",
+    }  # fmt: skip
+    tenants = list(estate.get("tenants", []))
+    if all(one["name"] != "northwind" for one in tenants):
+        tenants.insert(max(0, len(tenants) - 1), tenant)
+    return estate | {"azurePack": [sample_installation()], "tenants": tenants}
+
+
 def _plan(name: str, cloud: str, limits: Limits, *, state: int = 1, most: int = -1, add_ons: tuple[str, ...] = ()) -> Json:
     return {
         "Id": f"{name}-plan".lower(),

@@ -9,7 +9,7 @@ from shared.copies.copying.state import CopyDetail, CopyState
 from shared.operations.running.claims import Claim
 from shared.operations.running.effects import Effect
 from shared.operations.running.outcomes import Outcome
-from shared.operations.running.workflow import Step
+from shared.operations.running.workflow import Step, typed_step
 
 T = TypeVar("T")
 SUPERSEDED_BY = "supersededBy"
@@ -72,8 +72,7 @@ class CopyClaim:
 
     def drop(self, lock: str) -> None:
         """Remove a lock from the row, with its next write, after which it is released; a lock that is not held is ignored."""
-        if lock in self._claim.locks:
-            self._claim.drop(lock)
+        self._claim.drop(lock)
 
     def take_superseding(self) -> str | None:
         """Return the newer copy that takes the place of this one, once, None where there is none; the next write removes it."""
@@ -107,11 +106,7 @@ class CopyClaim:
 
 def step(run: Callable[[CopyClaim], Awaitable[Outcome]]) -> Step:
     """Return a step of the core that runs a step of a copy."""
-
-    async def run_typed(claim: Claim) -> Outcome:
-        return await run(CopyClaim(claim))
-
-    return run_typed
+    return typed_step(CopyClaim, run)
 
 
 def _known(value: T | None, name: str) -> T:

@@ -12,6 +12,7 @@ from shared.copies.copying.rules.replication import (
     ReplicationState,
     ended_by_azure,
     expected_duration,
+    expected_end,
     next_check,
     read_replication,
     stuck,
@@ -19,6 +20,7 @@ from shared.copies.copying.rules.replication import (
 from shared.copies.copying.state import CopyDetail, CopyState, DetailOfDisk, DetailOfTarget
 from shared.copies.gateway import Point, RestorePointGateway
 from shared.errors import CallFailure, ErrorCode, FailureKind, Problem
+from shared.operations.model.identity import share_of
 from shared.operations.model.rows import Active
 from shared.operations.running.outcomes import Checked, Follow, Unread
 from shared.values.absence import BETWEEN_LOOKS, not_shown
@@ -40,7 +42,8 @@ def begin(copy: CopyClaim, started: Point) -> Follow:
     target = detail.target or DetailOfTarget(region=copy.request.target.region)
     detail.target = target.model_copy(update={"restore_point_id": started.id})
     detail.started_at = at
-    return Follow(next_check(at, at, 0, _expected(state)), group_of(copy.target.subscription_id), step=COPYING)
+    ends_at = expected_end(at, at, 0, _expected(state))
+    return Follow(next_check(at, at, 0, _expected(state)), group_of(copy.target.subscription_id), step=COPYING, ends_at=ends_at)
 
 
 async def check(gateway: RestorePointGateway, clock: Clock, rows: Sequence[Active]) -> Mapping[str, Checked | Unread]:
@@ -62,11 +65,11 @@ async def _check_one(gateway: RestorePointGateway, clock: Clock, row: Active) ->
             return judge_absence(state, clock, listed=await gateway.lists(state.target))
         except CallFailure as of_the_list:
             return _unread(of_the_list)
-    return judge(state, read_replication(view, state.disks), clock)
+    return judge(state, read_replication(view, state.disks), clock, spread=share_of(row.id))
 
 
-def judge(state: CopyState, seen: Replication, clock: Clock) -> Checked:
-    """Decide what a read of a copy means: read again and when, or hand over to the last step."""
+def judge(state: CopyState, seen: Replication, clock: Clock, *, spread: float = 0.0) -> Checked:
+    """Decide what a read of a copy means: read again and when, or hand over to the last step; `spread` is that of `next_check`."""
     now = clock.now()
     started = _started(state, now)
     state.forget("absence")
@@ -84,8 +87,9 @@ def judge(state: CopyState, seen: Replication, clock: Clock) -> Checked:
         return _ended(state, failed_copy(seen), detail, percent)
     if ended_by_azure(started, now):
         return _ended(state, ended_copy((now - started).days), detail, percent)
-    at = next_check(started, now, seen.percent, _expected(state))
-    return Checked(at=at, data=state.stored, detail=detail.stored, percent=percent, attention=_attention(state, now))
+    at = next_check(started, now, seen.percent, _expected(state), spread=spread)
+    ends_at = expected_end(started, now, seen.percent, _expected(state))
+    return Checked(at=at, data=state.stored, detail=detail.stored, percent=percent, attention=_attention(state, now), ends_at=ends_at)
 
 
 def judge_absence(state: CopyState, clock: Clock, *, listed: bool) -> Checked:

@@ -1,17 +1,20 @@
 """What the steps of a copy have in common: how a refusal ends, how a wait for Azure is limited, how a collection is created."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 
 from shared.arm.ids import ResourceId
 from shared.clock import Clock
+from shared.copies.copying import admission
 from shared.copies.copying.claim import CopyClaim
 from shared.copies.copying.rules.chain import REFRESH
 from shared.copies.copying.rules.failures import azure_problem, meaning_of
 from shared.copies.copying.rules.waits import SLOW_LOOK, AzureWait, is_overdue, overdue_message, waiting
 from shared.copies.gateway import RestorePointGateway
-from shared.errors import CallFailure, ErrorCode, FailureKind, Problem, azure_code
+from shared.errors import CallFailure, ErrorCode, Problem, azure_code
 from shared.operations.model.models import Intent, Status
+from shared.operations.running.budgets import writes_of
 from shared.operations.running.effects import Absent, Effect, Started
 from shared.operations.running.outcomes import End, Outcome, Wait
 from shared.operations.timings import Timings
@@ -33,7 +36,7 @@ def failed(problem: Problem) -> End:
 
 def refused(failure: CallFailure) -> Outcome:
     """Return the end for a definite refusal of Azure's; a failure that may pass is raised, and counts as an attempt."""
-    if failure.kind in {FailureKind.THROTTLED, FailureKind.IN_DOUBT} or meaning_of(failure.code).retry:
+    if not failure.is_refusal or meaning_of(failure.code).retry:
         raise failure
     return failed(azure_problem(failure.problem, azure_code(failure)))
 
@@ -61,7 +64,8 @@ def wait_for_azure(
 def rate_wait(clock: Clock, copy: CopyClaim, failure: CallFailure, step: str) -> Wait:
     """Return the wait for a write that Azure answers with 429: nothing began, Azure names the time."""
     delay = timedelta(seconds=max(failure.retry_after or 0, MAKING.total_seconds()))
-    return wait_for_azure(clock, copy, AzureWait.RATE, f"Azure has answered {failure.code}", step=step, delay=delay)
+    wait = wait_for_azure(clock, copy, AzureWait.RATE, f"Azure has answered {failure.code}", step=step, delay=delay)
+    return replace(wait, writes=writes_of(admission.source_id(copy.request).subscription_id))
 
 
 def look_again(clock: Clock, copy: CopyClaim, step: str | None = None) -> Wait | None:

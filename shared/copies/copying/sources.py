@@ -25,7 +25,7 @@ from shared.copies.copying.outcomes import (
 from shared.copies.copying.rules.failures import azure_problem, is_of_the_guest
 from shared.copies.copying.rules.naming import chain_key, collection_tags, restore_point_name, source_collection_id
 from shared.copies.copying.rules.waits import AzureWait
-from shared.copies.copying.state import DetailOfSource, DetailOfTarget
+from shared.copies.copying.state import DetailOfMachine, DetailOfSource, DetailOfTarget
 from shared.copies.copying.turns import Superseding
 from shared.copies.facts import RestorePointFacts, machine_of_point
 from shared.copies.gateway import Point, RestorePointGateway
@@ -64,6 +64,8 @@ class SourceSteps:
             seen = await admission.look(self.gateway, copy.request, of_run=copy.origin is not None)
             copy.state.forget("absence")
             admission.refuse(copy.request, seen)
+            if seen.vm is not None:
+                copy.detail.was = DetailOfMachine.of(seen.vm.beside)
             if seen.point is not None:
                 await self._claim_copy(copy, seen.point)
                 return await self._with_source(copy, seen.point)

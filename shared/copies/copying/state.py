@@ -3,7 +3,7 @@
 Both are views of the stored documents, which keep the members that a newer version wrote.
 """
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, SerializerFunctionWrapHandler, model_serializer
 from pydantic.alias_generators import to_camel
@@ -11,6 +11,7 @@ from pydantic.alias_generators import to_camel
 from shared.arm.ids import ResourceId
 from shared.copies.copying.models import ConsistencyMode, DiskState
 from shared.copies.copying.rules.waits import Waiting
+from shared.copies.facts import MachineBeside
 from shared.errors import ProblemJson
 from shared.moments import StoredMoment
 from shared.operations.model.models import Actor
@@ -103,6 +104,33 @@ class DetailOfDeletion(_Part):
     revision: int | None = None
 
 
+class DetailOfInterface(_Part):
+    """A network interface of the VM."""
+
+    id: str
+
+
+class DetailOfMachine(_Part):
+    """The machine as it was, beside what its restore point holds; a restore reads it once the source is gone."""
+
+    zones: tuple[str, ...] = ()
+    tags: dict[str, str] = {}
+    availability_set_id: str | None = None
+    plan: dict[str, str] = {}
+    network_interfaces: tuple[DetailOfInterface, ...] = ()
+
+    @classmethod
+    def of(cls, beside: MachineBeside) -> Self:
+        """Return what is kept of a VM that was read."""
+        return cls(
+            zones=beside.zones,
+            tags=dict(beside.tags),
+            availability_set_id=beside.availability_set_id,
+            plan=dict(beside.plan),
+            network_interfaces=tuple(DetailOfInterface(id=one) for one in beside.interfaces),
+        )
+
+
 class CopyDetail(StoredView):
     """What an answer shows of a copy, and the URLs of Azure's long-running operations by the name of their effect."""
 
@@ -116,4 +144,5 @@ class CopyDetail(StoredView):
     superseded_by: str | None = None
     operations: dict[str, str] | None = None
     deletion: DetailOfDeletion | None = None
+    was: DetailOfMachine | None = None
     gone_at: StoredMoment | None = None

@@ -42,6 +42,7 @@ from shared.copies.provisioning import ProvisioningState
 from shared.errors import CallFailure, ErrorCode, FailureKind, Problem, Refused
 from shared.operations.model.models import Intent, Operation, Status
 from shared.operations.model.rows import Active
+from shared.operations.running.budgets import writes_of
 from shared.operations.running.effects import Absent, Effect, Started
 from shared.operations.running.outcomes import Checked, End, Follow, Next, Outcome, Unread, Wait
 from shared.operations.running.workflow import Workflow
@@ -125,7 +126,7 @@ class CopySteps:
         if not decision.for_azure:
             if copy.state.wait is not None and copy.state.wait.what is AzureWait.OTHER_COPY:
                 copy.state.forget("wait")
-            return Wait(decision.at)
+            return Wait(decision.at, writes=writes_of(copy.target.subscription_id))
         delay = decision.at - self.clock.now()
         return wait_for_azure(self.clock, copy, AzureWait.OTHER_COPY, f"This copy has waited because {decision.reason}", delay=delay)
 

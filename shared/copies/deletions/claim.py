@@ -10,7 +10,7 @@ from shared.operations.model.models import Actor, Intent
 from shared.operations.running.claims import Claim
 from shared.operations.running.effects import Effect, settled_at
 from shared.operations.running.outcomes import Outcome
-from shared.operations.running.workflow import Step
+from shared.operations.running.workflow import Step, typed_step
 
 T = TypeVar("T")
 
@@ -68,8 +68,4 @@ class DeletionClaim:
 
 def step(run: Callable[[DeletionClaim], Awaitable[Outcome]]) -> Step:
     """Return a step of the core that runs a step of a deletion."""
-
-    async def run_typed(claim: Claim) -> Outcome:
-        return await run(DeletionClaim(claim))
-
-    return run_typed
+    return typed_step(DeletionClaim, run)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from pydantic import ConfigDict
+from pydantic import ConfigDict, SerializerFunctionWrapHandler, model_serializer
 
 from shared.arm.ids import ResourceId
 from shared.copies.copying.models import origin_of, request_of
@@ -10,7 +10,7 @@ from shared.copies.copying.rules.waits import Waiting
 from shared.copies.copying.state import CopyDetail
 from shared.operations.model.models import Operation
 from shared.values.absence import AbsenceJson
-from shared.values.documents import Document
+from shared.values.documents import Document, PartialDocument
 from shared.values.stored import StoredView
 
 
@@ -49,9 +49,10 @@ class StoredDeletion(Document):
     source_point: bool = False
     retained: Retained | None = None
 
-    def as_json(self) -> dict[str, Any]:
-        """Return the JSON; without what an earlier version does not write, where that has no meaning."""
-        return {name: value for name, value in super().as_json().items() if value or name not in _NEWER}
+    @model_serializer(mode="wrap")
+    def _as_earlier(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out what an earlier version does not write, where that has no meaning."""
+        return {name: value for name, value in handler(self).items() if value or name not in _NEWER}
 
 
 _NEWER = frozenset({"includeSource", "abandon", "sourcePoint"})
@@ -103,3 +104,12 @@ def vm_id_of(copy: Operation) -> str:
     """Return the VM's own id, empty where no run of a policy made the copy."""
     origin = origin_of(copy)
     return origin.vm_id if origin is not None else ""
+
+
+class DeletionResult(PartialDocument):
+    """What became of a deletion; `source_deletion` is the operation that deletes the source too."""
+
+    copy_id: str | None = None
+    restore_point_id: str
+    deleted_at: str
+    source_deletion: str | None = None

@@ -17,7 +17,7 @@ from shared.copies.copying.state import CopyDetail, DetailOfDeletion
 from shared.copies.deletions.claim import DeletionClaim
 from shared.copies.deletions.decision import refusal_for, refusal_of_source
 from shared.copies.deletions.reading import DeletionReads
-from shared.copies.deletions.request import Retained, own_source_of
+from shared.copies.deletions.request import DeletionResult, Retained, own_source_of
 from shared.copies.deletions.service import Deletions, RetainedPoint, others_of, place_of, redo_of, redone
 from shared.copies.ledger import Ledger
 from shared.copies.points.records import PointLedger
@@ -27,7 +27,7 @@ from shared.copies.retention.places import LedgerCopy, Places
 from shared.errors import ErrorCode, Problem, Refused
 from shared.operations.accepting.commands import Commands
 from shared.operations.model.amending import Amendments
-from shared.operations.model.models import JsonObject, Operation, Status
+from shared.operations.model.models import Operation, Status
 from shared.operations.model.rows import Active
 from shared.operations.model.store import Store
 
@@ -47,7 +47,7 @@ class Subject(Protocol):
     async def has_ended(self, deletion: DeletionClaim, /) -> bool:
         """Return whether nothing follows the restore point any more, so that the deletion can be recorded."""
 
-    async def record(self, deletion: DeletionClaim, at: datetime) -> JsonObject:
+    async def record(self, deletion: DeletionClaim, at: datetime) -> DeletionResult:
         """Record the deletion in the ledger and in answers, and return its result; harmless to repeat."""
 
 
@@ -121,19 +121,19 @@ class CopySubject:
             vm, point = ResourceId.parse(place.virtual_machine_id), ResourceId.parse(source.restore_point_id)
             await self.ledger.points.mark_copy_refused(vm, point, place.region, at)
 
-    async def record(self, deletion: DeletionClaim, at: datetime) -> JsonObject:
+    async def record(self, deletion: DeletionClaim, at: datetime) -> DeletionResult:
         """Record the deletion with the copy, and delete its source too where that was asked for."""
         copy, request = await self._copy(deletion), deletion.request
         await self.places.mark_deleted(place_of(copy), copy.id, copy.tenant, at, _columns(deletion))
         await self.deleted(copy.tenant, copy.id)
         shown = detail_of_deletion(deletion, at)
         await self.amendments.add_to_detail(copy.id, {"deletion": shown.model_dump(mode="json", by_alias=True)}, {"usable": "false"})
-        result: JsonObject = {"copyId": copy.id, "restorePointId": request.restore_point_id, "deletedAt": to_text(at)}
+        result = DeletionResult(copy_id=copy.id, restore_point_id=request.restore_point_id, deleted_at=to_text(at))
         source = own_source_of(copy) if request.include_source else None
         if source is None or request.virtual_machine_id is None:
             return result
         wanted = RetainedPoint(copy.tenant, request.virtual_machine_id, source, deletion.actor, f"{deletion.id}/source", copy_id=copy.id)
-        return {**result, "sourceDeletion": (await self.deletions.accept_point(wanted)).operation.id}
+        return result.model_copy(update={"source_deletion": (await self.deletions.accept_point(wanted)).operation.id})
 
     async def _copy(self, deletion: DeletionClaim) -> Operation:
         return await copy_of_deletion(self.store, deletion.request.copy_id)
@@ -184,11 +184,11 @@ class PointSubject:
         vm = ResourceId.parse(deletion.request.virtual_machine_id or "")
         await self.points.mark_refused(vm, deletion.point, at, code)
 
-    async def record(self, deletion: DeletionClaim, at: datetime) -> JsonObject:
+    async def record(self, deletion: DeletionClaim, at: datetime) -> DeletionResult:
         """Record the deletion with the restore point."""
         vm = ResourceId.parse(deletion.request.virtual_machine_id or "")
         await self.points.mark_deleted(vm, deletion.point, at, _columns(deletion))
-        return {"restorePointId": deletion.request.restore_point_id, "deletedAt": to_text(at)}
+        return DeletionResult(restore_point_id=deletion.request.restore_point_id, deleted_at=to_text(at))
 
 
 def _is_copying(row: Active) -> None:

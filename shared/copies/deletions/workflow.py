@@ -7,7 +7,7 @@ nothing. Each step may be run again from its first line.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from shared.arm.failures import problem_of_call
@@ -24,6 +24,7 @@ from shared.errors import CallFailure, ErrorCode, FailureKind, Problem
 from shared.operations.accepting.locks import Locks
 from shared.operations.crash_points import crash_point
 from shared.operations.model.models import Intent, Operation, Status
+from shared.operations.running.budgets import deletes_of
 from shared.operations.running.effects import Absent, Effect, Started
 from shared.operations.running.outcomes import End, Next, Outcome, Wait
 from shared.operations.running.workflow import Workflow
@@ -127,7 +128,8 @@ class DeletionSteps:
             raise failure
         if failure.code.lower() in _IN_THE_WAY:
             subject = f"Azure has refused to delete {deletion.point} ({failure.code}: {failure.message})"
-            return self._wait(deletion, AzureWait.OTHER_COPY, subject, REFRESH, step="deleting")
+            wait = self._wait(deletion, AzureWait.OTHER_COPY, subject, REFRESH, step="deleting")
+            return replace(wait, writes=deletes_of(deletion.point.subscription_id))
         problem = problem_of_call(failure)
         problem = Problem(_CODES.get(failure.code.lower(), problem.code), problem.message, str(deletion.point), problem.details)
         await self._subject(deletion).note_refused(deletion, self.clock.now(), failure.code)
@@ -170,7 +172,7 @@ class DeletionSteps:
             return Wait(self.clock.now() + BETWEEN_LOOKS)
         result = await self._subject(deletion).record(deletion, self.clock.now())
         crash_point("deletion.recorded")
-        return End(Status.SUCCEEDED, result=result)
+        return End(Status.SUCCEEDED, result=result.as_json())
 
 
 def deletion_workflow(steps: DeletionSteps) -> Workflow:

@@ -33,6 +33,7 @@ from shared.operations.crash_points import crash_point
 from shared.operations.model.models import Operation, Status
 from shared.operations.model.store import Store
 from shared.operations.outside.events import Events
+from shared.operations.running.budgets import GRAPH_QUERIES, Budgets
 from shared.storage.tables import Conflict
 
 _log = logging.getLogger(__name__)
@@ -59,6 +60,7 @@ class ProtectionRounds:
     registry: Registry
     operations: Store
     events: Events
+    budgets: Budgets
     clock: Clock
 
     async def run(self) -> None:
@@ -110,7 +112,8 @@ class ProtectionRounds:
     async def _tenant(self, entry: DueEntry) -> bool:
         """Read the inventory of a tenant and decide what covers each of its VMs; return whether all rows that change are written.
 
-        One round writes a bounded number of rows, so that the slots of policies, which the same timer begins, do not wait.
+        One round writes a bounded number of rows, so that the slots of policies, which the same timer begins, do not wait. An inventory for
+        which the budget of queries does not suffice is read in a later round.
         """
         now, tenant = self.clock.now(), await self.registry.uncached().by_name(entry.tenant)
         if tenant is None:
@@ -122,6 +125,8 @@ class ProtectionRounds:
         rows = {row.record.vm.key: row.record async for row in self.store.of_tenant(entry.tenant)}
         if not policies and not rows:
             return True
+        if self.inventories.graph is not None and not await self.budgets.release(GRAPH_QUERIES, 1):
+            return False
         found = (await self.inventories.read(entry.tenant, Selector(everything=True))).inventory
         shown, left = {machine.key for machine in found.machines}, _MOST_CHANGED
         for machine in found.machines:

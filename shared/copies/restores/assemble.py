@@ -18,6 +18,8 @@ from shared.copies.restores.steps.making import Making
 from shared.copies.restores.steps.workflow import RestoreSteps, restore_workflow
 from shared.copies.restores.trail import RestoreTrail
 from shared.copies.retention.places import Places
+from shared.operations.model.amending import Amendments
+from shared.operations.model.store import TABLE as OPERATIONS
 from shared.operations.running.workflow import Workflow
 
 
@@ -34,7 +36,7 @@ class RestoreParts:
 def restores_of(core: Core, places: Places) -> RestoreParts:
     """Return the service and the workflow of restores."""
     gateway = RestoreGateway(core.clients)
-    looking = Looking(RestoreReader(gateway, KeptMachines()))
+    looking = Looking(RestoreReader(gateway, KeptMachines(core.store)))
     evidence = Evidence(core.storage.table(LEDGER))
     trail = RestoreTrail(AuditTrails(core.storage.table(AUDIT), core.blobs.write_once(AUDIT), core.clock))
     making = Making(gateway, core.clock, core.timings)
@@ -45,6 +47,8 @@ def restores_of(core: Core, places: Places) -> RestoreParts:
         cleaning=Cleaning(gateway, making, core.clock),
         evidence=evidence,
         trail=trail,
+        store=core.store,
+        amendments=Amendments(core.storage.table(OPERATIONS)),
         locks=core.locks,
         clock=core.clock,
     )

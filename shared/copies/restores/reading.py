@@ -7,23 +7,33 @@ from dataclasses import dataclass
 from shared.arm.ids import ResourceId
 from shared.arm.reading import id_key
 from shared.copies.copying.rules.replication import read_replication
+from shared.copies.copying.state import CopyDetail
 from shared.copies.facts import RestorePointFacts
 from shared.copies.restores.gateway import RestoreGateway
 from shared.copies.restores.request import ResolvedSource, RestoreKind, RestoreRequest
 from shared.copies.restores.rules.captured import captured, os_disk_point, with_ledger
 from shared.copies.restores.rules.checks import AzureSeen, PointSeen
 from shared.copies.restores.rules.planning import place_of
+from shared.operations.model.identity import is_operation_id
+from shared.operations.model.store import Store
 from shared.values.reading import Json
 
 
 @dataclass(frozen=True, slots=True)
 class KeptMachines:
-    """Reads what the ledger keeps of the machine as it was, beside what a restore point holds: zones, tags, interfaces, plan."""
+    """Reads what is kept of the machine as it was, beside what a restore point holds: zones, tags, interfaces, plan.
 
-    async def of(self, source: ResolvedSource) -> Json | None:
-        """Return what is kept of the machine that a restore point is of; None where nothing is."""
-        del source
-        return None
+    The copy keeps it. Restore points of copies are named by their operations, so that it is found for a restore point's id too.
+    """
+
+    store: Store
+
+    async def of(self, tenant: str, source: ResolvedSource) -> Json | None:
+        """Return what is kept of the machine that a restore point is of; None where nothing is, as of other tenants' copies."""
+        name = source.copy_id or ResourceId.parse(source.restore_point_id).name
+        copy = await self.store.get(name) if is_operation_id(name) else None
+        was = CopyDetail.of(dict(copy.detail)).was if copy is not None and copy.tenant == tenant else None
+        return was.model_dump(mode="json", by_alias=True) if was is not None else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +43,11 @@ class RestoreReader:
     gateway: RestoreGateway
     kept: KeptMachines
 
-    async def look(self, request: RestoreRequest, sources: Sequence[ResolvedSource]) -> AzureSeen:
+    async def look(self, tenant: str, request: RestoreRequest, sources: Sequence[ResolvedSource]) -> AzureSeen:
         """Return what Azure shows of all that a request names, read side by side."""
         subscription = place_of(request, sources[0].restore_point_id, "").subscription_id
         points, group, named = await asyncio.gather(
-            asyncio.gather(*(self.point(source) for source in sources)),
+            asyncio.gather(*(self.point(tenant, source) for source in sources)),
             self.gateway.group(subscription, request.resource_group),
             self._named(_ids_of(request)),
         )
@@ -47,7 +57,7 @@ class RestoreReader:
         sizes, usages = await asyncio.gather(self.gateway.sizes(subscription, region), self.gateway.usages(subscription, region))
         return AzureSeen(points, group, named, sizes, usages)
 
-    async def point(self, source: ResolvedSource) -> PointSeen | None:
+    async def point(self, tenant: str, source: ResolvedSource) -> PointSeen | None:
         """Return a restore point with its replication and what it captured; None where Azure does not show it."""
         point_id = ResourceId.parse(source.restore_point_id)
         body, collection = await asyncio.gather(self.gateway.get(point_id, "instanceView"), self.gateway.get(point_id.parent or point_id))
@@ -57,7 +67,7 @@ class RestoreReader:
         of_os_disk = await self.gateway.get(ResourceId.parse(os_disk)) if os_disk is not None else None
         facts = RestorePointFacts.from_arm(body, collection)
         was = captured(body, of_os_disk)
-        known = await self.kept.of(source)
+        known = await self.kept.of(tenant, source)
         return PointSeen(facts, read_replication(body, facts.captured), with_ledger(was, known) if known is not None else was)
 
     async def taken(self, machines: Iterable[tuple[int, ResourceId]], is_own: str | None, tag: str) -> list[tuple[int, str]]:

@@ -153,13 +153,14 @@ class ResolvedSource(Document):
 
 
 class StoredRestore(Document):
-    """What is stored of a request beside it: the sources, and the policy of a drill by timer."""
+    """What is stored of a request beside it: the sources, the policy of a drill by timer, the failed restore that a clean-up is of."""
 
     model_config = ConfigDict(extra="ignore")
 
     sources: tuple[ResolvedSource, ...]
     policy: str | None = None
     policy_id: str | None = None
+    clean_up_of: str | None = None
 
 
 def request_of(operation: Operation) -> RestoreRequest:

@@ -15,6 +15,8 @@ from shared.operations.model.models import Operation
 from shared.values.absence import AbsenceJson
 from shared.values.stored import StoredView
 
+CLEANING = "cleaningUp"
+"""The step that deletes what a restore made."""
 CLEAN_UP = "cleanUp"
 """The member of an input that asks for the clean-up of a drill."""
 

@@ -30,7 +30,7 @@ from shared.failovers.drills.store import DrillStore
 from shared.failovers.failing_over import views
 from shared.failovers.failing_over.requests import FailoverRequest
 from shared.failovers.failing_over.service import Failovers, StartFailover
-from shared.failovers.policies import PolicyStore, require_visible, stored_name
+from shared.failovers.policies import PolicyStore, require_visible, run_each, stored_name
 from shared.failovers.set_up.reads import ListedReads
 from shared.failovers.vault.facts import PlanFacts, ProtectedItemFacts
 from shared.failovers.vault.gateway import Json, SiteRecoveryGateway, is_plan
@@ -117,13 +117,7 @@ class Drills:
 
     async def run(self) -> None:
         """Run every policy; one that fails does not stop the others, and the next round retries it."""
-        for policy in await self.policies.all():
-            try:
-                await self._round(policy)
-            except Exception:
-                _log.exception(
-                    "drill policy %s of %s failed; the next round retries it", policy.name, policy.vault_id, extra={"tenant": policy.tenant}
-                )
+        await run_each(self.policies, self._round, "drill policy")
 
     async def _round(self, policy: KeptPolicy) -> None:
         open_runs = await self.kept.open(policy)

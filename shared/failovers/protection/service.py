@@ -15,7 +15,7 @@ from shared.arm.ids import ResourceId
 from shared.arm.reading import id_key, own_id
 from shared.clock import Clock
 from shared.errors import ErrorCode, Problem, Refused
-from shared.failovers.policies import PolicyStore, policy_key, require_visible, stored_name
+from shared.failovers.policies import PolicyStore, policy_key, require_visible, run_each, stored_name
 from shared.failovers.protection import rules
 from shared.failovers.protection.models import (
     KeptNote,
@@ -110,11 +110,12 @@ class Protection:
     async def run(self) -> None:
         """Protect the new machines of every cloud; a policy that fails does not stop the others, and the next round retries it."""
         left = PER_ROUND
-        for policy in await self.policies.all():
-            try:
-                left -= await self._round(policy, min(left, PER_POLICY))
-            except Exception:
-                _log.exception("protection policy %s of %s failed; the next round retries it", policy.name, policy.vault_id)
+
+        async def one_round(policy: KeptPolicy) -> None:
+            nonlocal left
+            left -= await self._round(policy, min(left, PER_POLICY))
+
+        await run_each(self.policies, one_round, "protection policy")
 
     async def _round(self, policy: KeptPolicy, most: int) -> int:
         """Run one policy and return the number of protections that it tried to start."""

@@ -13,7 +13,7 @@ from shared.access.vaults import cloud_key, vault_key
 from shared.arm.ids import ResourceId
 from shared.arm.reading import id_key, own_id, resource_id
 from shared.capability import ReadinessCheck, ReadinessReport
-from shared.clock import Clock
+from shared.clock import Clock, from_text
 from shared.failovers.readiness import rules
 from shared.failovers.readiness.accounts import ITEMS
 from shared.failovers.readiness.places import SUBSCRIPTIONS, Places, region_of
@@ -28,6 +28,7 @@ from shared.reads.timed import Memo, TimedReads
 from shared.values.reading import Json, an_object, text, whole
 
 _AZURE_FABRIC = "azure"
+_CERTIFICATE_DAYS = 30
 _LISTS = (  # in the order in which they are unpacked
     "replicationFabrics",
     "replicationRecoveryServicesProviders",
@@ -76,6 +77,7 @@ class ReadinessReader:
                 registered=tenant.shape,
                 backend=tenant.backend,
                 azure_pack=await self._has_azure_pack(tenant),
+                certificates_ending=await self._certificates_ending(tenant),
                 claimed_elsewhere=await self._claimed_elsewhere(tenant),
                 unreadable=await Places(self.gateway, self.registry, reads).unreadable(tenant),
                 unread=_codes(None, reads.codes),
@@ -114,6 +116,7 @@ class ReadinessReader:
             registered=tenant.shape,
             backend=tenant.backend,
             azure_pack=await self._has_azure_pack(tenant),
+            certificates_ending=await self._certificates_ending(tenant),
             claimed_elsewhere=elsewhere,
             unreadable=unreadable,
             targets=targets.places,
@@ -139,6 +142,17 @@ class ReadinessReader:
     async def _has_azure_pack(self, tenant: Tenant) -> bool:
         """Return whether a tenant on Azure Pack has a subscription there; not looked at for others."""
         return tenant.backend is Backend.AZURE_PACK and await self.azure_pack.any_of_tenant(tenant.name)
+
+    async def _certificates_ending(self, tenant: Tenant) -> tuple[tuple[str, int], ...]:
+        """Return a tenant's Azure Pack subscriptions whose certificate ends within 30 days, with the days that are left."""
+        if tenant.backend is not Backend.AZURE_PACK:
+            return ()
+        found = [
+            (row.id, (from_text(row.certificate.not_after) - self.clock.wall()).days)
+            async for row in self.azure_pack.of_tenant(tenant.name)
+            if row.certificate is not None
+        ]
+        return tuple((subscription, max(days, 0)) for subscription, days in found if days < _CERTIFICATE_DAYS)
 
     async def _claimed_elsewhere(self, tenant: Tenant) -> frozenset[str]:
         """Return those of a tenant's ids that another tenant has claimed, or that have no owner because two list them."""

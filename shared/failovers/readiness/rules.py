@@ -68,7 +68,8 @@ class Cloud:
 class Setup:
     """The known set-up of a tenant; what is None was not read, and `unread` has Azure's code of it by its name here.
 
-    `shape` is what the vault shows, `registered` what the registry has, `azure_pack` whether it has a subscription of Azure Pack.
+    `shape` is what the vault shows, `registered` what the registry has, `azure_pack` whether it has a subscription of Azure Pack,
+    `certificates_ending` those whose certificate ends within 30 days, with the days that are left.
     `claimed_elsewhere` are those of the tenant's ids that another tenant has claimed, `unreadable` those of its subscriptions in which
     this app has no role. `accounts_unread` is Azure's code where it is not known who else uses the storage accounts. `lost_clouds` are ids
     of clouds that the registry maps to it and the vault has not. `source_regions` and `target_regions` are those of machines in Azure, and
@@ -84,6 +85,7 @@ class Setup:
     registered: Shape | None = None
     backend: Backend = Backend.RESOURCE_MANAGER
     azure_pack: bool = False
+    certificates_ending: tuple[tuple[str, int], ...] = ()
     claimed_elsewhere: frozenset[str] = frozenset()
     unreadable: tuple[str, ...] | None = ()
     targets: tuple[Placed, ...] = ()
@@ -171,6 +173,9 @@ def _owners(setup: Setup) -> Iterator[ReadinessFinding]:
     if setup.unreadable is None:
         message = f"whether this app can read the tenant's subscriptions was not found out{setup.why('subscriptions')}"
         yield _check(2, "owners", tenant.name, _UNKNOWN, message)
+    for subscription, days in setup.certificates_ending:
+        message = f"the certificate of its Azure Pack subscription ends in {days} days; import a new publishsettings file"
+        yield _check(2, "owners", subscription, _WARNING, message)
     for one in setup.unreadable or ():
         yield _check(2, "owners", one, _WARNING, "this app has no role in the subscription, and cannot read it")
 

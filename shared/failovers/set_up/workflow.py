@@ -104,7 +104,7 @@ class SetUpSteps:
         try:
             begun = await claim.perform(self._effect(claim, write, number, requests))
         except CallFailure as failure:
-            if failure.kind in {FailureKind.THROTTLED, FailureKind.IN_DOUBT}:
+            if not failure.is_refusal:
                 raise  # nothing began, or a look had no answer: neither is a refusal of the write
             self._note_failure(write, failure)
         else:

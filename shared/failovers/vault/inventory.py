@@ -219,7 +219,7 @@ async def asked(call: Awaitable[T]) -> T:
     try:
         return await call
     except CallFailure as failure:
-        if failure.kind in {FailureKind.THROTTLED, FailureKind.IN_DOUBT}:
+        if not failure.is_refusal:
             raise
         with as_seen_in_azure():
             raise _refused(failure) from failure

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from shared.azure_pack.errors import AzurePackError, ErrorKind
+from shared.azure_pack.errors import AzurePackError, Cause, ErrorKind
 from shared.errors import CallFailure, ErrorCode, FailureKind, Problem, sentence
 
 _KINDS: Final = {
@@ -36,6 +36,8 @@ def as_failure(error: AzurePackError) -> CallFailure:
     if error.kind in _CODES:
         status = None
     code = _CODES.get(error.kind, error.code)
+    if error.cause is Cause.CLIENT_CERTIFICATE_EXPIRED:
+        code = ErrorCode.SIGN_IN_FAILED  # a new file has to be imported
     return CallFailure(
         kind, code=str(code), message=sentence(error.message), status=status, details=details_of(error), retry_after=error.retry_after,
         date=error.date,

@@ -192,7 +192,7 @@ class Imports:
                 before = await self.subscriptions.give_certificate(there, wanted.certificate)
                 if before is not None and before.certificate is not None:
                     former.append(before.certificate.secret)
-        await self.drop_unused(tenant.name, former)
+        await self.drop_unused(tenant.name, [*former, *stored.values()])
         rows = [await self.subscriptions.get(one.installation.name, str(one.published.id)) for one in found]
         return tuple(row for row in rows if row is not None)
 

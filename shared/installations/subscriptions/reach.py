@@ -83,19 +83,21 @@ class SubscriptionReach:
         if mapped.access is not Access.CERTIFICATE or mapped.certificate is None:
             return ReachedSubscription(mapped, connection, None)
         key = (mapped.certificate.secret, connection.tag)
-        client = self._open.get(key)
-        if client is None:
+        client = self._open.pop(key, None)
+        if client is not None:
+            self._open[key] = client  # the one that was used last is closed last
+        else:
             certificate = await self._certificates.get(mapped.certificate.secret)
-            client = self._keep(key, self._connections.with_certificate(connection, mapped.certificate.endpoint, certificate))
+            client = await self._keep(key, self._connections.with_certificate(connection, mapped.certificate.endpoint, certificate))
         return ReachedSubscription(mapped, connection, client.api)
 
     def for_proof(self, connection: Connection, endpoint: str, certificate: ClientCertificate) -> CertificateClient:
         """Return a client that proves a certificate; nothing is kept of it."""
         return self._connections.with_certificate(connection, endpoint, certificate)
 
-    def _keep(self, key: tuple[str, str], client: CertificateClient) -> CertificateClient:
+    async def _keep(self, key: tuple[str, str], client: CertificateClient) -> CertificateClient:
         while len(self._open) >= _MOST_OPEN:
-            self._open.pop(next(iter(self._open)))
+            await self._open.pop(next(iter(self._open))).close()
         return self._open.setdefault(key, client)
 
 

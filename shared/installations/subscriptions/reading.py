@@ -85,7 +85,7 @@ def silent() -> Refused:
 
 
 def refusal(failure: CallFailure) -> Refused:
-    """Return the refusal of a read for a caller who waits: what only time mends is 503, what Azure Pack refuses 409 with its words."""
+    """Return the refusal of a read for a caller who waits: 503 for what only time mends, 409 for what Azure Pack refuses."""
     if failure.kind is FailureKind.REFUSED:
         return refusal_of(refusal_problem(failure))
     if failure.code in {ErrorCode.SIGN_IN_FAILED, ErrorCode.AZURE_PACK_FORBIDDEN}:

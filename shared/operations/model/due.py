@@ -1,7 +1,8 @@
 """The index by which the tick finds what is due (docs/design/core.md, "The operations table"). Pure.
 
 A tick reads the range of entries up to now and no row that waits. An entry holds what a tick decides by: kind, version, the group of a due
-check, and when the message on its way was sent. There are two sorts:
+check, when it was last made and when the end is expected, the budget of the writes that a due step makes, and when the message on its way
+was sent. There are two sorts:
 
 - `n|{time}|{id}`, of one row, written in the transactions that write the row. Its time is the row's `nextAt`, or a little earlier while a
   message is on its way.
@@ -14,7 +15,7 @@ check, and when the message on its way was sent. There are two sorts:
 that an older version wrote may have none, or one that is too late; the sweep of the tick finds it by its own `nextAt`.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from hashlib import blake2b
@@ -25,7 +26,7 @@ from shared.operations.model.rows import Active, Entity
 from shared.storage.tables import Change, Found
 
 FIRST, AFTER_LAST = "n|", "n}"
-COLUMNS = ("PartitionKey", "RowKey", "v", "kind", "group", "sentAt", "ids")
+COLUMNS = ("PartitionKey", "RowKey", "v", "kind", "group", "sentAt", "ids", "seen", "ends", "writes")
 MOST_IDS = 100
 """The most rows of an entry: as many as a message names."""
 _EARLIEST_SHARE = 5
@@ -39,7 +40,9 @@ _SHARED = "~"
 class Due:
     """An entry: `at` is its time, `group` what a due check is batched by (empty: a step is due), `sent_at` when its message was sent.
 
-    `ids` are the operations; `name` ends its key: the id of the only one, else a number.
+    `ids` are the operations; `name` ends its key: the id of the only one, else a number. `seen` and `ends` are when each of them was
+    checked last and when its end is expected, in whole seconds since 1970, 0 where that is not known. `writes` is the key of the budget on
+    which a due step draws with a write, empty where it makes none.
     """
 
     partition: str
@@ -51,6 +54,9 @@ class Due:
     sent_at: str
     version: int
     etag: str
+    seen: tuple[int, ...] = ()
+    ends: tuple[int, ...] = ()
+    writes: str = ""
 
     @property
     def id(self) -> str:
@@ -66,6 +72,12 @@ class Due:
     def key(self) -> str:
         """The entry's row key."""
         return f"{FIRST}{self.at}|{self.name}"
+
+    @property
+    def times(self) -> Sequence[tuple[str, int, int]]:
+        """Its operations, with the times of `seen` and `ends`; an older version wrote none."""
+        unknown = (0,) * len(self.ids)
+        return list(zip(self.ids, self.seen or unknown, self.ends or unknown, strict=True))
 
     @property
     def awaits_check(self) -> bool:
@@ -92,7 +104,14 @@ def read(found: Found) -> Due:
         sent_at=str(entity.get("sentAt", "")),
         version=int(entity.get("v") or rows.VERSION),
         etag=found.etag,
+        seen=_seconds(entity.get("seen")),
+        ends=_seconds(entity.get("ends")),
+        writes=str(entity.get("writes") or ""),
     )
+
+
+def _seconds(value: object) -> tuple[int, ...]:
+    return tuple(int(one) for one in value.split(",")) if isinstance(value, str) and value else ()
 
 
 def scheduled(row: Active, now: datetime, hold: timedelta) -> tuple[Active, list[Change]]:
@@ -101,11 +120,11 @@ def scheduled(row: Active, now: datetime, hold: timedelta) -> tuple[Active, list
     `hold` is how long a dispatched row is held.
     """
     group = row.group if row.awaits_check else ""
-    wanted = _mark(row.next_at, group, row.version)
+    wanted = _mark(row.next_at, group, row.version, row.writes)
     if row.due == wanted or (row.dispatched and _is_near(row.due, wanted, now, hold / _EARLIEST_SHARE)):
         return row, []
     sent = to_text(now) if row.dispatched else ""
-    entry = Due(row.partition, row.id, (row.id,), row.next_at, row.kind, group, sent, row.version, "")
+    entry = replace(_entry(row.id, [row]), group=group, sent_at=sent)
     changes = [Change("upsert", _entity(entry)), *(Change("delete", keys) for keys in entry_keys(row) if keys["RowKey"] != entry.key)]
     return replace(row, due=wanted), changes
 
@@ -119,10 +138,32 @@ def together(rows_of_one: Sequence[Active], now: datetime, names: Iterable[str])
     entries: list[Due] = []
     for group, name in zip(_near(rows_of_one, now), names, strict=False):
         last = group[-1]
-        ids = tuple(row.id for row in group)
-        entries.append(Due(last.partition, name, ids, last.next_at, last.kind, last.group, "", last.version, ""))
+        entries.append(_entry(name, group))
         marked += [replace(row, due=f"{_SHARED}{_mark(last.next_at, row.group, row.version)}") for row in group]
     return marked, entries
+
+
+def _entry(name: str, found: Sequence[Active]) -> Due:
+    """Return the entry of rows of one kind and group, of which the last is due last."""
+    last = found[-1]
+    return Due(
+        partition=last.partition,
+        name=name,
+        ids=tuple(row.id for row in found),
+        at=last.next_at,
+        kind=last.kind,
+        group=last.group,
+        sent_at="",
+        version=last.version,
+        etag="",
+        seen=tuple(_second(row.seen_at) for row in found),
+        ends=tuple(_second(row.ends_at) for row in found),
+        writes="" if last.awaits_check else last.writes,
+    )
+
+
+def _second(moment: str) -> int:
+    return int(from_text(moment).timestamp()) if moment else 0
 
 
 def _near(found: Sequence[Active], now: datetime) -> list[list[Active]]:
@@ -157,14 +198,24 @@ def held_as(entries: Sequence[Due], until: str, sent_at: str, name: str, stamp: 
     none is; `stamp` shows who made the changes.
     """
     first, own = entries[0], is_own(entries)
-    ids = tuple(dict.fromkeys(operation for entry in entries for operation in entry.ids))
-    one = replace(first, name=first.name if own else name, ids=ids, at=until, sent_at=sent_at or first.sent_at, etag="")
+    times = {operation: (seen, ends) for entry in entries for operation, seen, ends in entry.times}
+    seen, ends = (tuple(part) for part in zip(*times.values(), strict=True))
+    one = replace(
+        first,
+        name=first.name if own else name,
+        ids=tuple(times),
+        at=until,
+        sent_at=sent_at or first.sent_at,
+        etag="",
+        seen=seen,
+        ends=ends,
+    )
     changes = [
         *(Change("delete", _keys(entry), entry.etag) for entry in entries),
         Change("upsert", {**_entity(one), "stamp": stamp}),
     ]
     if own:
-        row: Entity = {"nextAt": until, "dispatched": True, "due": _mark(until, first.group, first.version)}
+        row: Entity = {"nextAt": until, "dispatched": True, "due": _mark(until, first.group, first.version, first.writes)}
         changes.append(Change("merge", {"PartitionKey": first.partition, "RowKey": rows.active_key(first.id), **row}))
     return one, changes
 
@@ -174,9 +225,16 @@ def written(entry: Due) -> Change:
     return Change("upsert", _entity(entry))
 
 
-def cut(entry: Due, count: int, name: str) -> tuple[Due, Due]:
-    """Return an entry with only its first operations, and one of a new name with the others."""
-    return replace(entry, ids=entry.ids[:count]), replace(entry, ids=entry.ids[count:], name=name, etag="")
+def cut(entry: Due, chosen: Collection[str], name: str) -> tuple[Due, Due]:
+    """Return an entry with only the chosen ones of its operations, and one of a new name with the others."""
+    return _part(entry, [one for one in entry.times if one[0] in chosen]), replace(
+        _part(entry, [one for one in entry.times if one[0] not in chosen]), name=name, etag=""
+    )
+
+
+def _part(entry: Due, times: Sequence[tuple[str, int, int]]) -> Due:
+    ids, seen, ends = zip(*times, strict=True)
+    return replace(entry, ids=ids, seen=seen, ends=ends)
 
 
 def entry_keys(row: Active) -> list[Entity]:
@@ -198,8 +256,8 @@ def _is_near(mark: str, wanted: str, now: datetime, most: timedelta) -> bool:
     return group == wanted_group and to_text(now) < at <= wanted_at and from_text(wanted_at) - from_text(at) <= most
 
 
-def _mark(at: str, group: str, version: int) -> str:
-    return f"{at}|{blake2b(f'{version}{group}'.encode(), digest_size=4).hexdigest()}"
+def _mark(at: str, group: str, version: int, writes: str = "") -> str:
+    return f"{at}|{blake2b(f'{version}{group}{writes}'.encode(), digest_size=4).hexdigest()}"
 
 
 def _keys(entry: Due) -> Entity:
@@ -207,5 +265,10 @@ def _keys(entry: Due) -> Entity:
 
 
 def _entity(entry: Due) -> Mapping[str, object]:
-    shared = {"ids": ",".join(entry.ids)} if entry.is_shared else {}
-    return _keys(entry) | {"v": entry.version, "kind": entry.kind, "group": entry.group, "sentAt": entry.sent_at, **shared}
+    more = {"ids": ",".join(entry.ids) if entry.is_shared else "", "seen": _joined(entry.seen), "ends": _joined(entry.ends)}
+    known = {name: value for name, value in (more | {"writes": entry.writes}).items() if value}
+    return _keys(entry) | {"v": entry.version, "kind": entry.kind, "group": entry.group, "sentAt": entry.sent_at, **known}
+
+
+def _joined(seconds: Sequence[int]) -> str:
+    return ",".join(map(str, seconds)) if any(seconds) else ""

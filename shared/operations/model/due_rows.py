@@ -1,6 +1,6 @@
 """Reads and holds what is due, by its entries (`due.py`): the tick's part of the table of operations."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from shared.clock import Clock, Ids, to_text
@@ -81,9 +81,9 @@ class DueRows:
         found = await self.table.get(entry.partition, entry.key)
         return found is not None and found.entity.get("stamp") == stamp
 
-    async def cut(self, entry: Due, count: int) -> Due:
-        """Return an entry of only the first `count` operations of one; the others are written to an entry of their own first."""
-        first, rest = due.cut(entry, count, self.ids.new())
+    async def cut(self, entry: Due, chosen: Collection[str]) -> Due:
+        """Return an entry of only the chosen operations of one; the others are written to an entry of their own first."""
+        first, rest = due.cut(entry, chosen, self.ids.new())
         await self.table.transact([due.written(rest)])
         return first
 

@@ -33,6 +33,11 @@ def is_operation_id(text: str) -> bool:
     return len(text) == _ID_LENGTH and frozenset(_ALPHABET).issuperset(text)
 
 
+def share_of(operation: str) -> float:
+    """Return a number from 0 to less than 1 made of an id, evenly distributed: it spreads operations of one moment over time."""
+    return sum(_ALPHABET.index(one) * 32.0 ** -(place + 1) for place, one in enumerate(operation[-4:]))
+
+
 def partition_of(operation: str) -> str:
     """Return the partition of an operation by its id: one of 16, the same for all of a tenant's."""
     return f"{_ALPHABET.index(operation[0]) % SHARDS:02d}"

@@ -30,8 +30,9 @@ class Active:
     taken by a step, `pending_commands` are yet to be delivered to the workflow (stored as `tell`, `word` and `said`). `throttled_since` is
     when the refusals for a rate began, of which the last result is older. `dropped_locks` are those that steps gave back: the end gives
     them back again, for a process may have died in between. `shown_as` is the digest of what the list rows show, `seen_as` that of what the
-    last check saw. `stamp` is new with each write, so that a write which storage answered twice is recognised; `extra` is what a newer
-    version packed beside it.
+    last check saw, `seen_at` when it looked and `ends_at` when it expects the end. `writes` is the key of the budget on which the due step
+    draws with a write, empty where it makes none. `stamp` is new with each write, so that a write which storage answered twice is
+    recognised; `extra` is what a newer version packed beside it.
     """
 
     id: str
@@ -68,6 +69,9 @@ class Active:
     attention_listed: bool = False
     shown_as: str = ""
     seen_as: str = ""
+    seen_at: str = ""
+    ends_at: str = ""
+    writes: str = ""
     version: int = VERSION
     stamp: str = ""
     extra: JsonObject = field(default_factory=dict)
@@ -140,6 +144,9 @@ def active_entity(row: Active) -> Entity:
         dropped_locks=row.dropped_locks,
         shown_as=row.shown_as,
         seen_as=row.seen_as,
+        seen_at=row.seen_at,
+        ends_at=row.ends_at,
+        writes=row.writes,
         created_at=row.created_at,
         updated_at=row.updated_at,
         extra=row.extra,
@@ -208,6 +215,9 @@ def read_active(entity: Mapping[str, object], etag: str) -> Active:
         attention_listed=bool(entity.get("attentionListed")),
         shown_as=state.shown_as,
         seen_as=state.seen_as,
+        seen_at=state.seen_at,
+        ends_at=state.ends_at,
+        writes=state.writes,
         version=_integer(entity.get("v")) or VERSION,
         stamp=state.stamp,
         extra=state.extra,

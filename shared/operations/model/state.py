@@ -34,6 +34,9 @@ _MEMBERS = frozenset(
         "dispatchedAt",  # of version 0.1.0: the entry of `due.py` has it now
         "shownAs",
         "seenAs",
+        "seenAt",
+        "endsAt",
+        "writes",
         "createdAt",
         "updatedAt",
     }
@@ -59,6 +62,9 @@ class State:
     dropped_locks: tuple[str, ...]
     shown_as: str
     seen_as: str
+    seen_at: str
+    ends_at: str
+    writes: str
     created_at: str
     updated_at: str
     extra: JsonObject
@@ -83,6 +89,9 @@ def pack(state: State) -> bytes:
         "dropped": list(state.dropped_locks),
         "shownAs": state.shown_as,
         "seenAs": state.seen_as,
+        "seenAt": state.seen_at,
+        "endsAt": state.ends_at,
+        "writes": state.writes,
         "createdAt": state.created_at,
         "updatedAt": state.updated_at,
     }
@@ -111,6 +120,9 @@ def unpack(packed: object) -> State:
         dropped_locks=tuple(body.get("dropped", ())),
         shown_as=str(body.get("shownAs", "")),
         seen_as=str(body.get("seenAs", "")),
+        seen_at=str(body.get("seenAt", "")),
+        ends_at=str(body.get("endsAt", "")),
+        writes=str(body.get("writes", "")),
         created_at=str(body.get("createdAt", "")),
         updated_at=str(body.get("updatedAt", "")),
         extra={name: value for name, value in body.items() if name not in _MEMBERS},

@@ -76,6 +76,8 @@ class Checks:
             data=row.data if result.data is None else result.data,
             percent=row.percent if result.percent is None else result.percent,
             next_at=to_text(result.at or now),
+            seen_at=to_text(now),
+            ends_at=to_text(result.ends_at) if result.ends_at else "",
         )
         if result.step is not None:
             hold = to_text(now + dispatch_hold(self.clock.speed))

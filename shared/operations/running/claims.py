@@ -131,7 +131,9 @@ class Claim:
             self.locks = (*self.locks, lock)
 
     def drop(self, lock: str) -> None:
-        """Remove a lock from the row, with its next write, after which it is released."""
+        """Remove a lock from the row, with its next write, after which it is released; one that is not held is ignored."""
+        if lock not in self.locks:
+            return
         self.locks = tuple(name for name in self.locks if name != lock)
         self.dropped = (*self.dropped, lock)
 

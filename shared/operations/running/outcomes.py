@@ -20,13 +20,15 @@ class Next:
 class Wait:
     """Run `step`, or the same one, at this moment (Azure's time).
 
-    `attention` is (code, message) for a person; `event` is an event to send (suspended, awaitingApproval).
+    `attention` is (code, message) for a person; `event` is an event to send (suspended, awaitingApproval). `writes` is the key of the
+    budget of the write that the step is likely to make (`budgets.py`): it is run once that suffices.
     """
 
     at: datetime
     step: str | None = None
     attention: tuple[str, str] | None = None
     event: str | None = None
+    writes: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +36,13 @@ class Follow:
     """Let the batched checks follow it from this moment on.
 
     Checks of one `group` go in one message; its part before `#` names the budget that they draw on (a subscription's reads).
+    `ends_at` is when the end is expected, None where that is not known.
     """
 
     at: datetime
     group: str
     step: str | None = None
+    ends_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +86,8 @@ Outcome = Next | Wait | Follow | End
 class Checked:
     """The result of a check: check again at `at`, or hand over to `step` now. None leaves `data`, `detail` or `percent` as they are.
 
-    `attention` is (code, message) for a person; None takes an earlier one back.
+    `attention` is (code, message) for a person; None takes an earlier one back. `ends_at` is when the end is expected: checks whose end is
+    expected or overdue go first where the budget does not suffice for all.
     """
 
     at: datetime | None = None
@@ -91,6 +96,7 @@ class Checked:
     detail: JsonObject | None = None
     percent: int | None = None
     attention: tuple[str, str] | None = None
+    ends_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

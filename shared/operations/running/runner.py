@@ -240,6 +240,9 @@ class Runner:
             wanted = outcome.attention if isinstance(outcome, Wait) else None
             group = outcome.group if isinstance(outcome, Follow) else ""
             row = replace(row, step=outcome.step or row.step, attempts=0, throttled_since="", group=group)
+            row = replace(row, writes=outcome.writes if isinstance(outcome, Wait) else "")
+            if isinstance(outcome, Follow):
+                row = replace(row, seen_at=now, ends_at=to_text(outcome.ends_at) if outcome.ends_at else "")
             row = row.with_attention(*wanted, now) if wanted else replace(row, attention=None)
             if isinstance(outcome, Wait) and outcome.event:
                 row = replace(row, pending_events=(*row.pending_events, outcome.event))

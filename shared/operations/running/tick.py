@@ -29,6 +29,7 @@ from shared.operations.model.kinds import Kinds
 from shared.operations.model.store import Store
 from shared.operations.outside.messages import CheckMessage, send_check, send_step
 from shared.operations.running.budgets import Budgets
+from shared.operations.running.order import most_urgent
 from shared.operations.timings import dispatch_hold
 from shared.storage.tables import Queues
 from shared.telemetry import Metric
@@ -76,7 +77,7 @@ class Tick:
         # what another app serves, or only a newer version side by side with this one during a deployment, is left to its tick
         due = [entry for entries in found for entry in entries if self.kinds.serves(entry.kind) and not entry.is_newer]
         queued = await self._still_queued(due)
-        steps = [entry for entry in due if not entry.awaits_check and entry.id not in queued]
+        steps = await self._within_writes([entry for entry in due if not entry.awaits_check and entry.id not in queued])
         checks, held_back = await self._within_budget([entry for entry in due if entry.awaits_check])
         await self._hold([entry for entry in due if not entry.awaits_check and entry.id in queued], queued=False)
         held_steps, held_checks = await asyncio.gather(self._hold(steps), self._hold_checks(checks))
@@ -127,17 +128,28 @@ class Tick:
         return to_text(self.clock.now() - (self.clock.wall() - inserted) * self.clock.speed)
 
     async def _within_budget(self, checks: Sequence[Due]) -> tuple[list[Due], int]:
-        """Return the checks that each budget lets go now, the longest due first, and how many must wait."""
+        """Return the checks that each budget lets go now, the most urgent first, and how many must wait."""
         budgets = _by(checks, lambda entry: entry.group.partition("#")[0])
-        counts = await _a_few_at_a_time(self.budgets.release(budget, _count(entries)) for budget, entries in budgets.items())
+        counts = await self.budgets.release_each({budget: _count(entries) for budget, entries in budgets.items()})
         released: list[Due] = []
-        for entries, count in zip(budgets.values(), counts, strict=True):
-            left = count
-            for entry in sorted(entries, key=lambda entry: entry.at):
-                if left:
-                    released.append(entry if len(entry.ids) <= left else await self.store.due_rows.cut(entry, left))
-                    left -= len(released[-1].ids)
+        for budget, entries in budgets.items():
+            if counts[budget] >= _count(entries):
+                released += entries
+                continue
+            for number, chosen in most_urgent(entries, counts[budget], self.clock.now().timestamp()).items():
+                entry = entries[number]
+                released.append(entry if len(chosen) == len(entry.ids) else await self.store.due_rows.cut(entry, chosen))
         return released, _count(checks) - _count(released)
+
+    async def _within_writes(self, steps: Sequence[Due]) -> list[Due]:
+        """Return the steps that may go now: those that write nothing, and of the others those that each budget of writes suffices for.
+
+        The longest due go first; the others stay due.
+        """
+        budgets = _by([entry for entry in steps if entry.writes], lambda entry: entry.writes)
+        counts = await self.budgets.release_each({budget: len(entries) for budget, entries in budgets.items()})
+        writing = [entry for budget, entries in budgets.items() for entry in sorted(entries, key=_at)[: counts[budget]]]
+        return [entry for entry in steps if not entry.writes] + writing
 
     async def _hold(self, due: Sequence[Due], *, queued: bool = True) -> list[Due]:
         """Hold steps, and return those whose entries were still as they were read.
@@ -180,6 +192,10 @@ async def _a_few_at_a_time(calls: Iterable[Awaitable[T]]) -> list[T]:
             return await call
 
     return await asyncio.gather(*(one(call) for call in calls))
+
+
+def _at(entry: Due) -> str:
+    return entry.at
 
 
 def _count(entries: Iterable[Due]) -> int:

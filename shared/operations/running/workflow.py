@@ -6,14 +6,25 @@ written with the write that ends the step (or with the intent of an effect), nev
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from shared.operations.model.models import Operation, PendingCommand
 from shared.operations.model.rows import Active
 from shared.operations.running.claims import Claim
 from shared.operations.running.outcomes import Checked, Outcome, Unread
 
+C = TypeVar("C")
 Step = Callable[[Claim], Awaitable[Outcome]]
 Check = Callable[[Sequence[Active]], Awaitable[Mapping[str, Checked | Unread]]]
+
+
+def typed_step(view: Callable[[Claim], C], run: Callable[[C], Awaitable[Outcome]]) -> Step:
+    """Return a step that runs on a typed view of its claim."""
+
+    async def run_typed(claim: Claim) -> Outcome:
+        return await run(view(claim))
+
+    return run_typed
 
 
 async def _nothing_to_release(_row: Active) -> None:

@@ -121,6 +121,18 @@ class MachineChanges:
             raise request.named.missing
         return machine, facts
 
+    async def own(self, request: ChangeRequest) -> MachineFacts:
+        """Return a machine that Farshore may change, as Azure shows it; refuses as `look`, and with `ManagedElsewhere`.
+
+        Refuses with `ServiceUnavailable` where Azure is silent.
+        """
+        _, facts = await self.look(gateway_of(self.gateways, request.tenant), request)
+        if facts is None:
+            raise Refused(ErrorCode.SERVICE_UNAVAILABLE, "Azure does not answer at present. Send the request again later.", retry_after=5)
+        if facts.is_managed_elsewhere:
+            raise managed_elsewhere(facts)
+        return facts
+
     async def _require_possible(self, gateway: MachineGateway, facts: MachineFacts, request: ChangeRequest) -> None:
         try:
             async with reading_azure(_READS_SECONDS):

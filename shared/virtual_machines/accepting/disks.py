@@ -6,12 +6,11 @@ from shared.access.principal import not_found
 from shared.errors import CallFailure, ErrorCode, FailureKind, Refused, refusal_of
 from shared.operations.accepting.acceptance import Acceptance
 from shared.operations.model.models import JsonObject, Operation
-from shared.virtual_machines.accepting.changes import ChangeRequest, MachineChanges, managed_elsewhere
+from shared.virtual_machines.accepting.changes import ChangeRequest, MachineChanges
 from shared.virtual_machines.accepting.creations import disk_lock
 from shared.virtual_machines.creation.context import DiskFacts
 from shared.virtual_machines.creation.reading import require_own_disk
 from shared.virtual_machines.facts import AttachedDisk, MachineFacts
-from shared.virtual_machines.gateway import gateway_of
 from shared.virtual_machines.reading.asking import reading_azure
 from shared.virtual_machines.reading.machines import lock_of
 from shared.virtual_machines.requests.changes import ModifyDataDisk, RemoveDataDisk
@@ -37,7 +36,7 @@ class DiskChanges:
         known = await self.acceptance.known(request.as_operation())
         if known is not None:
             return known
-        facts = await self._machine(request)
+        facts = await self.changes.own(request)
         if disk.lun is not None and any(one.lun == disk.lun for one in facts.data_disks):
             raise Refused(ErrorCode.LUN_TAKEN, f"The LUN {disk.lun} is taken. Choose another one, or leave it out.", target="lun")
         locks = [lock_of(facts.resource)]
@@ -58,7 +57,7 @@ class DiskChanges:
         known = await self.acceptance.known(request.as_operation())
         if known is not None:
             return known
-        facts = await self._machine(request)
+        facts = await self.changes.own(request)
         disk = _on(facts, lun)
         standing = await self._disk(disk.id or "")
         now_gb = standing.size_gb if standing is not None else disk.size_gb or 0
@@ -82,20 +81,11 @@ class DiskChanges:
         known = await self.acceptance.known(request.as_operation())
         if known is not None:
             return known
-        facts = await self._machine(request)
+        facts = await self.changes.own(request)
         disk = _on(facts, lun)
         if removal.delete_disk and not confirmed and (removal.confirm or "").lower() != disk.name.lower():
             raise wrong("confirm", "This must be the disk's name, to confirm its deletion.")
         return await self._accept(request, facts, {"lun": lun, "disk": disk.id}, [lock_of(facts.resource)])
-
-    async def _machine(self, request: ChangeRequest) -> MachineFacts:
-        gateway = gateway_of(self.changes.gateways, request.tenant)
-        _, facts = await self.changes.look(gateway, request)
-        if facts is None:
-            raise Refused(ErrorCode.SERVICE_UNAVAILABLE, "Azure does not answer at present. Send the request again later.", retry_after=5)
-        if facts.is_managed_elsewhere:
-            raise managed_elsewhere(facts)
-        return facts
 
     async def _disk(self, disk: str) -> DiskFacts | None:
         try:

@@ -7,8 +7,7 @@ from shared.errors import ErrorCode, Refused
 from shared.operations.accepting.acceptance import Acceptance
 from shared.operations.model.models import Operation
 from shared.values.reading import same_text
-from shared.virtual_machines.accepting.changes import ChangeRequest, MachineChanges, managed_elsewhere
-from shared.virtual_machines.gateway import gateway_of
+from shared.virtual_machines.accepting.changes import ChangeRequest, MachineChanges
 from shared.virtual_machines.reading.asking import reading_azure
 from shared.virtual_machines.reading.machines import MachineReader, lock_of
 from shared.virtual_machines.reading.ports import PortReader, PortSurroundings
@@ -56,12 +55,7 @@ class PortChanges:
         return await self._accept(request, found)
 
     async def _found(self, request: ChangeRequest) -> PortSurroundings:
-        gateway = gateway_of(self.changes.gateways, request.tenant)
-        _, facts = await self.changes.look(gateway, request)
-        if facts is None:
-            raise Refused(ErrorCode.SERVICE_UNAVAILABLE, "Azure does not answer at present. Send the request again later.", retry_after=5)
-        if facts.is_managed_elsewhere:
-            raise managed_elsewhere(facts)
+        facts = await self.changes.own(request)
         async with reading_azure():
             found = await self.reader.surroundings(facts)
         if found is None and facts.adapters:

@@ -6,9 +6,8 @@ from shared.errors import ErrorCode, Refused
 from shared.operations.accepting.acceptance import Acceptance
 from shared.operations.model.models import JsonObject, Operation
 from shared.values.reading import same_text
-from shared.virtual_machines.accepting.changes import ChangeRequest, MachineChanges, managed_elsewhere
+from shared.virtual_machines.accepting.changes import ChangeRequest, MachineChanges
 from shared.virtual_machines.facts import MachineFacts
-from shared.virtual_machines.gateway import gateway_of
 from shared.virtual_machines.reading.asking import reading_azure
 from shared.virtual_machines.reading.machines import MachineReader, lock_of
 from shared.virtual_machines.requests.changes import UpdateMachine
@@ -36,16 +35,12 @@ class MachineUpdates:
         known = await self.acceptance.known(new)
         if known is not None:
             return known
-        machine, facts = await self.changes.look(gateway_of(self.changes.gateways, request.tenant), request)
-        if facts is None:
-            raise Refused(ErrorCode.SERVICE_UNAVAILABLE, "Azure does not answer at present. Send the request again later.", retry_after=5)
-        if facts.is_managed_elsewhere:
-            raise managed_elsewhere(facts)
+        facts = await self.changes.own(request)
         size = await self._size(request, update, facts)
         deallocates = await self._needs_deallocation(update, facts, size)
         _require_accepted(update, facts, size, deallocates=deallocates)
-        data: JsonObject = {"machine": str(machine), "size": size, "deallocates": deallocates}
-        return (await self.acceptance.accept(replace(new, data=data, locks=(lock_of(machine),)))).operation
+        data: JsonObject = {"machine": str(facts.resource), "size": size, "deallocates": deallocates}
+        return (await self.acceptance.accept(replace(new, data=data, locks=(lock_of(facts.resource),)))).operation
 
     async def _size(self, request: ChangeRequest, update: UpdateMachine, facts: MachineFacts) -> str | None:
         """Return Azure's name of the wanted size; None where the request has none."""

@@ -20,7 +20,7 @@ from shared.virtual_machines.azure_pack.reading import PackReader
 from shared.virtual_machines.azure_pack.steps.calling import Calls, CallSteps
 from shared.virtual_machines.azure_pack.steps.creating import CreationSteps
 from shared.virtual_machines.azure_pack.steps.deleting import DeletionSteps
-from shared.virtual_machines.azure_pack.workflow import PackSteps, is_on_azure_pack
+from shared.virtual_machines.azure_pack.steps.workflow import PackSteps, is_on_azure_pack
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class AzurePackParts:
         """Return what resolves an operation of either backend."""
 
         async def resolve(operation: Operation, resolution: Resolution, by: Actor) -> Operation:
-            chosen = self.changes.resolve if is_on_azure_pack(dict(operation.data)) else of_resource_manager
+            chosen = self.changes.resolve if is_on_azure_pack(operation.data) else of_resource_manager
             return await chosen(operation, resolution, by)
 
         return resolve
@@ -43,7 +43,7 @@ class AzurePackParts:
 
 def assemble_azure_pack(core: Core) -> AzurePackParts:
     """Return the services and the steps."""
-    vault = Vault(core.secrets, core.registry)
+    vault = Vault(core.secrets, core.secret_references, core.registry)
     connections = Connections(InstallationStore(core.storage.table(INSTALLATIONS), core.clock, core.ids), vault, core.clock)
     reach = SubscriptionReach(connections, CertificateStore(vault, core.ids))
     gateways = PackGateways(AzurePackSubscriptions(core.storage.table(SUBSCRIPTIONS)), reach)

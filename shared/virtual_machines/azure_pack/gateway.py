@@ -99,9 +99,9 @@ class PackMachines:
 
     async def operate(self, key: Key, call: MachineCall) -> Key | None:
         """Begin a call on a machine's power, and return its job."""
-        word = self.settings.machines.save_operation if call is MachineCall.SAVE else OPERATIONS[call]
+        operation = self.settings.machines.save_operation if call is MachineCall.SAVE else OPERATIONS[call]
         with translated():
-            return (await self.vmm.operate(key, word)).job
+            return (await self.vmm.operate(key, operation)).job
 
     async def update(self, key: Key, change: MachineChange) -> Key | None:
         """Begin to change a machine, and return the job."""

@@ -70,7 +70,7 @@ async def _change(call: MessageCall, action: Action, part: str | None = None) ->
 
 async def _create(call: MessageCall) -> None:
     """Create a machine; its password comes by reference only."""
-    refuse_unsupported(call.intake.body, UNSUPPORTED_OF_CREATION)
+    refuse_unsupported(SentBody(call.intake.body), UNSUPPORTED_OF_CREATION)
     body = parse(CreatePackMachine, call.intake.body)
     sent = separate(body, SentBody(call.intake.body))
     refuse_plain(sent)
@@ -80,7 +80,7 @@ async def _create(call: MessageCall) -> None:
 
 async def _update(call: MessageCall) -> None:
     """Change a machine."""
-    refuse_unsupported(call.intake.body, UNSUPPORTED_OF_UPDATE)
+    refuse_unsupported(SentBody(call.intake.body), UNSUPPORTED_OF_UPDATE)
     request = await _change(call, Action.UPDATE)
     await call.app.of(PackChanges).update(request, parse(UpdatePackMachine, request.body.members))
 
@@ -93,7 +93,7 @@ async def _delete(call: MessageCall) -> None:
 
 async def _add_port(call: MessageCall) -> None:
     """Open a port."""
-    refuse_unsupported(call.intake.body, UNSUPPORTED_OF_PORT)
+    refuse_unsupported(SentBody(call.intake.body), UNSUPPORTED_OF_PORT)
     request = await _change(call, Action.ADD_PORT)
     await call.app.of(PackChanges).add_port(request, parse(PackPort, request.body.members))
 

@@ -1,4 +1,4 @@
-"""The bodies of requests about machines on Azure Pack, in the words of the other backend where the thing is the same."""
+"""The bodies of requests about machines on Azure Pack, named as those of the other backend where the thing is the same."""
 
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Final, Literal
@@ -8,6 +8,7 @@ from pydantic import AfterValidator, Field, StrictBool, StrictFloat, StrictInt, 
 from shared.errors import ErrorCode, Refused
 from shared.secrets.requests import SecretInput
 from shared.values.documents import Request
+from shared.values.sent import SentBody
 from shared.values.texts import printable
 from shared.virtual_machines.requests.fields import Confirmation, Path, PortName, SshKey, SubscriptionId, refuse, refuse_fields
 from shared.virtual_machines.rules.ports import Protocol
@@ -39,10 +40,10 @@ UNSUPPORTED_OF_UPDATE: Final = {
 }
 
 
-def refuse_unsupported(document: Mapping[str, object], known: Mapping[str, str]) -> None:
+def refuse_unsupported(sent: SentBody, known: Mapping[str, str]) -> None:
     """Refuse with `NotSupportedByBackend` the first member that only the other backend takes, with what does here."""
     for name, instead in known.items():
-        if document.get(name) is not None:
+        if sent.members.get(name) is not None:
             raise not_supported(f"'{name}' is not offered for machines on Azure Pack. {instead}", name)
 
 

@@ -77,7 +77,7 @@ OPERATIONS: Final = {
     MachineCall.RESUME: "Resume",
     MachineCall.REPAIR: "Repair",
 }
-"""The word of VMM for each call on a machine's power; the installation has that for saving."""
+"""The operation of VMM for each call on a machine's power; the installation's document has that for saving."""
 GOALS: Final = {
     MachineCall.START: PowerState.RUNNING,
     MachineCall.STOP: PowerState.STOPPED,

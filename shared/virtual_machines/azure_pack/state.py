@@ -7,10 +7,11 @@ from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
 from shared.azure_pack.odata.literals import Key
-from shared.errors import ProblemJson
+from shared.errors import Problem, ProblemJson
 from shared.moments import StoredMoment
-from shared.operations.model.models import JsonObject
+from shared.operations.model.models import JsonObject, Status
 from shared.operations.model.rows import Active
+from shared.operations.running.outcomes import End
 from shared.values.stored import StoredView
 from shared.virtual_machines.azure_pack.rules import MachineCall, Shown
 
@@ -103,14 +104,14 @@ class PackState(StoredView):
         return cls.of(dict(row.data))
 
 
-def result_of(state: PackState) -> JsonObject:
-    """Return an operation's `result`."""
+def ended(state: PackState, error: Problem | None = None, status: Status | None = None, **members: object) -> End:
+    """Return the end of an operation, failed where there is an error; `status` is another one, `members` are further ones of the result."""
     result: JsonObject = {"resourceId": state.machine, "changed": state.changed, "kept": [], "left": [], "warnings": []}
     if state.power_state is not None:
         result["powerState"] = str(state.power_state)
     if state.checkpoint is not None:
         result["checkpointId"] = state.checkpoint
-    return result
+    return End(status or (Status.FAILED if error is not None else Status.SUCCEEDED), error, result | members)
 
 
 def lock_of(installation: str, subscription: str, machine: str) -> str:

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from shared.arm.api_versions import COMPUTE, IMAGES, SKUS, SUBSCRIPTIONS
-from shared.arm.clients import AzureClients
+from shared.arm.api_versions import COMPUTE, IMAGES, SKUS
+from shared.arm.clients import AzureClients, Locations
 from shared.arm.ids import ResourceId
 from shared.arm.reading import own_id
 from shared.clock import Clock
@@ -51,17 +51,11 @@ class Catalogue:
         self._clients = clients
         self._clock = clock
         self._regions: dict[tuple[str, str], tuple[float, Region]] = {}
-        self._locations: dict[str, tuple[float, frozenset[str]]] = {}
+        self._locations = Locations(clients, clock)
 
     async def locations(self, subscription_id: str) -> frozenset[str]:
         """Return the names of a subscription's locations."""
-        kept = self._locations.get(subscription_id)
-        if kept is not None and self._clock.monotonic() - kept[0] < _KEPT_SECONDS:
-            return kept[1]
-        found = await self._clients.read_all(f"/subscriptions/{subscription_id}/locations", api_version=SUBSCRIPTIONS)
-        names = frozenset(name.lower() for item in found if (name := text(item, "name")) is not None)
-        self._locations[subscription_id] = (self._clock.monotonic(), names)
-        return names
+        return await self._locations.of(subscription_id)
 
     async def region(self, subscription_id: str, region: str) -> Region:
         """Return what a subscription can use in a region."""

@@ -7,6 +7,7 @@ beginning ► admitting ► preparing ► creating ► provisioning (checks) ►
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from shared.access.principal import not_found
@@ -37,7 +38,7 @@ from shared.virtual_machines.rules.names import OsType
 from shared.virtual_machines.rules.passwords import password_problem
 from shared.virtual_machines.rules.power import Provisioning
 from shared.virtual_machines.state import MachineState
-from shared.virtual_machines.steps.following import group_of, judge_absence, next_read, read_all, state_of, unread
+from shared.virtual_machines.steps.following import check_each, group_of, judge_absence, next_read, unread
 from shared.virtual_machines.steps.making import Failed, Making
 
 ADMITTING = "admitting"
@@ -124,7 +125,7 @@ class CreationSteps:
         try:
             state.url = await claim.perform(self._effect(claim, state, detail.machine or {}, request, password))
         except CallFailure as failure:
-            if failure.kind in {FailureKind.THROTTLED, FailureKind.IN_DOUBT}:
+            if not failure.is_refusal:
                 raise
             self._expect_machine(detail, known=False)
             code = ErrorCode.NAME_TAKEN if failure.code == ErrorCode.NAME_TAKEN else None
@@ -161,7 +162,7 @@ class CreationSteps:
         except ValueError:
             return not_found("the secret", target="adminPassword").problem
         except CallFailure as failure:
-            if failure.kind in {FailureKind.THROTTLED, FailureKind.IN_DOUBT}:
+            if not failure.is_refusal:
                 raise
             return not_readable("adminPassword", failure)
         problem = password_problem(found.reveal(), state.os_type or OsType.LINUX)
@@ -195,9 +196,7 @@ class CreationSteps:
 
 async def check_creations(gateway: MachineGateway, clock: Clock, rows: Sequence[Active]) -> Mapping[str, Checked | Unread]:
     """Read the machines that are being created, and judge each."""
-    states = {row.id: state_of(row) for row in rows}
-    read = await read_all(gateway, [state.target for state in states.values()])
-    return {row.id: await _judge(gateway, clock, states[row.id], read[states[row.id].target.key]) for row in rows}
+    return await check_each(gateway, rows, partial(_judge, gateway, clock))
 
 
 async def _judge(gateway: MachineGateway, clock: Clock, state: MachineState, found: MachineFacts | CallFailure | None) -> Checked | Unread:

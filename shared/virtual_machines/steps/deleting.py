@@ -6,13 +6,14 @@ beginning ► noting ► deleting ► followingDeletion (checks) ► tidying
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 
 from shared.access.records.tenant import Backend
 from shared.arm.failures import problem_of_call, refusal_problem
 from shared.arm.ids import ResourceId
 from shared.arm.reading import resource_id
 from shared.clock import Clock
-from shared.errors import CallFailure, FailureKind
+from shared.errors import CallFailure
 from shared.operations.model.models import Intent
 from shared.operations.model.rows import Active
 from shared.operations.running.claims import Claim
@@ -31,7 +32,7 @@ from shared.virtual_machines.rules.leftovers import Part
 from shared.virtual_machines.rules.power import Provisioning
 from shared.virtual_machines.state import MachineState
 from shared.virtual_machines.steps.creating import TIDYING
-from shared.virtual_machines.steps.following import absent, group_of, next_read, read_all, state_of, unread
+from shared.virtual_machines.steps.following import absent, check_each, group_of, next_read, unread
 
 NOTING = "noting"
 DELETING = "deleting"
@@ -90,7 +91,7 @@ class DeletionSteps:
         try:
             state.url = await claim.perform(self._effect(state))
         except CallFailure as failure:
-            if failure.kind in {FailureKind.THROTTLED, FailureKind.IN_DOUBT}:
+            if not failure.is_refusal:
                 raise
             return ended(state, problem_of_call(failure))
         now = self.clock.now()
@@ -166,9 +167,7 @@ class DeletionSteps:
 
 async def check_deletions(gateway: MachineGateway, clock: Clock, rows: Sequence[Active]) -> Mapping[str, Checked | Unread]:
     """Read the machines that are being deleted, and judge each."""
-    states = {row.id: state_of(row) for row in rows}
-    read = await read_all(gateway, [state.target for state in states.values()])
-    return {row.id: await _judge(gateway, clock, states[row.id], read[states[row.id].target.key]) for row in rows}
+    return await check_each(gateway, rows, partial(_judge, gateway, clock))
 
 
 async def _judge(gateway: MachineGateway, clock: Clock, state: MachineState, found: MachineFacts | CallFailure | None) -> Checked | Unread:

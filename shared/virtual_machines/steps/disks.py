@@ -14,7 +14,7 @@ from shared.access.records.tenant import Backend
 from shared.arm.failures import problem_of_call
 from shared.arm.ids import ResourceId, same
 from shared.clock import Clock
-from shared.errors import CallFailure, ErrorCode, FailureKind, Problem
+from shared.errors import CallFailure, ErrorCode, Problem
 from shared.operations.model.models import Intent, JsonObject, Operation
 from shared.operations.running.claims import Claim
 from shared.operations.running.effects import Absent, Effect, Started
@@ -210,7 +210,7 @@ class DiskSteps:
         try:
             state.url = await claim.perform(effect)
         except CallFailure as failure:
-            if failure.kind in {FailureKind.THROTTLED, FailureKind.IN_DOUBT}:
+            if not failure.is_refusal:
                 raise
             if failure.status == 412:  # the machine has changed meanwhile: it is read again
                 return self._wait()

@@ -74,7 +74,7 @@ class EstateSteps:
         try:
             await claim.perform(Effect("createService", send, look, "a PUT of the same group with the same tags changes nothing"))
         except CallFailure as failure:
-            if failure.kind in {FailureKind.THROTTLED, FailureKind.IN_DOUBT}:
+            if not failure.is_refusal:
                 raise
             named = failure.code == ErrorCode.NAME_TAKEN
             problem = Problem(ErrorCode.NAME_TAKEN, failure.message, "name") if named else problem_of_call(failure)
@@ -193,7 +193,7 @@ class EstateSteps:
         try:
             state.url = await claim.perform(effect)
         except CallFailure as failure:
-            if failure.kind in {FailureKind.THROTTLED, FailureKind.IN_DOUBT}:
+            if not failure.is_refusal:
                 raise
             return ended(state, problem_of_call(failure))
         return self._wait()

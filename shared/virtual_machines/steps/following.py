@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from shared.arm.failures import refusal_problem
@@ -60,6 +60,18 @@ async def read_all(gateway: MachineGateway, machines: Sequence[ResourceId]) -> M
         found.update({one.key: listed[one.key] for one in members if one.key in listed})
         found.update(dict(zip([one.key for one in rest], await asyncio.gather(*(_read(gateway, one) for one in rest)), strict=True)))
     return found
+
+
+Judge = Callable[[MachineState, MachineFacts | CallFailure | None], Awaitable[Checked | Unread]]
+"""What a read of a machine means for the operation with that state; None is a machine that was not shown."""
+
+
+async def check_each(gateway: MachineGateway, rows: Sequence[Active], judge: Judge) -> Mapping[str, Checked | Unread]:
+    """Read the machines of operations, and judge each."""
+    states = {row.id: state_of(row) for row in rows}
+    read = await read_all(gateway, [state.target for state in states.values()])
+    results = await asyncio.gather(*(judge(state, read[state.target.key]) for state in states.values()))
+    return dict(zip(states, results, strict=True))
 
 
 async def _read(gateway: MachineGateway, machine: ResourceId) -> MachineFacts | CallFailure | None:

@@ -55,7 +55,7 @@ class Making:
                 try:
                     state = await self._make_one(claim, detail, number)
                 except CallFailure as failure:
-                    if failure.kind in {FailureKind.THROTTLED, FailureKind.IN_DOUBT}:
+                    if not failure.is_refusal:
                         raise
                     detail.replace(number, known=piece.known)
                     return Failed(problem_of_call(failure, _field(failure)))
@@ -160,7 +160,7 @@ class Making:
         try:
             url = await claim.perform(self._removal(number, detail.pieces[number]))
         except CallFailure as failure:
-            if failure.kind in {FailureKind.THROTTLED, FailureKind.IN_DOUBT}:
+            if not failure.is_refusal:
                 raise
             problem = problem_of_call(failure)
             detail.replace(number, reason=f"{failure.code}: {problem.message}")

@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from shared.access.records.tenant import Backend
 from shared.clock import Clock
-from shared.errors import CallFailure, ErrorCode, FailureKind, Problem
+from shared.errors import CallFailure, ErrorCode, Problem
 from shared.operations.accepting.locks import Locks
 from shared.operations.model.models import Intent
 from shared.operations.running.claims import Claim
@@ -150,7 +150,7 @@ class PortSteps:
         try:
             await claim.perform(Effect(name, send, look, _HARMLESS, preparation=True))
         except CallFailure as failure:
-            if failure.status != 412 or failure.kind in {FailureKind.THROTTLED, FailureKind.IN_DOUBT}:
+            if failure.status != 412 or not failure.is_refusal:
                 raise
         return Wait(self.clock.now() + _SOON)
 

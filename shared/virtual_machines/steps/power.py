@@ -3,15 +3,15 @@
 beginning ► powering ► following (checks) ► finishing
 """
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
 from shared.access.records.tenant import Backend
 from shared.arm.failures import problem_of_call, refusal_problem
 from shared.clock import Clock, from_text
-from shared.errors import CallFailure, ErrorCode, FailureKind, Problem
+from shared.errors import CallFailure, ErrorCode, Problem
 from shared.operations.model.models import Intent
 from shared.operations.model.rows import Active
 from shared.operations.running.claims import Claim
@@ -25,7 +25,7 @@ from shared.virtual_machines.kinds import Action
 from shared.virtual_machines.results import ended
 from shared.virtual_machines.rules.power import Decision, PowerAction, PowerFacts, PowerRefusal, Provisioning, decide_power, is_reached
 from shared.virtual_machines.state import MachineState
-from shared.virtual_machines.steps.following import absent, group_of, judge_absence, next_read, read_all, state_of, unread
+from shared.virtual_machines.steps.following import absent, check_each, group_of, judge_absence, next_read, unread
 
 POWERING = "powering"
 FOLLOWING = "followingPower"
@@ -78,7 +78,7 @@ class PowerSteps:
         try:
             state.url = await claim.perform(self._effect(gateway, state, action))
         except CallFailure as failure:
-            if failure.kind in {FailureKind.THROTTLED, FailureKind.IN_DOUBT}:
+            if not failure.is_refusal:
                 raise
             return ended(state, problem_of_call(failure))
         return self._follow(state)
@@ -174,10 +174,7 @@ def has_begun(action: PowerAction, facts: MachineFacts, intended: datetime) -> b
 
 async def check_power(gateway: MachineGateway, clock: Clock, rows: Sequence[Active]) -> Mapping[str, Checked | Unread]:
     """Read the machines of operations on power, and judge each."""
-    states = {row.id: state_of(row) for row in rows}
-    read = await read_all(gateway, [state.target for state in states.values()])
-    results = await asyncio.gather(*(_judge(gateway, clock, states[row.id], read[states[row.id].target.key]) for row in rows))
-    return {row.id: result for row, result in zip(rows, results, strict=True)}
+    return await check_each(gateway, rows, partial(_judge, gateway, clock))
 
 
 async def _judge(gateway: MachineGateway, clock: Clock, state: MachineState, found: MachineFacts | CallFailure | None) -> Checked | Unread:

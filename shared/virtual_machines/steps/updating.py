@@ -10,7 +10,7 @@ from typing import Any
 from shared.access.records.tenant import Backend
 from shared.arm.failures import problem_of_call
 from shared.clock import Clock
-from shared.errors import CallFailure, FailureKind
+from shared.errors import CallFailure
 from shared.operations.model.models import Intent
 from shared.operations.running.claims import Claim
 from shared.operations.running.effects import Absent, Effect, Started
@@ -105,7 +105,7 @@ class UpdateSteps:
                 Effect("update", send, look, "it is sent under the machine's ETag, and the same values change nothing")
             )
         except CallFailure as failure:
-            if failure.kind in {FailureKind.THROTTLED, FailureKind.IN_DOUBT}:
+            if not failure.is_refusal:
                 raise
             if failure.status == 412:  # the machine has changed meanwhile: it is read again
                 return self._wait()
@@ -145,7 +145,7 @@ class UpdateSteps:
         try:
             state.url = await claim.perform(Effect(f"update.{action}", send, look, _HARMLESS[action]))
         except CallFailure as failure:
-            if failure.kind in {FailureKind.THROTTLED, FailureKind.IN_DOUBT}:
+            if not failure.is_refusal:
                 raise
             return ended(state, state.failure or problem_of_call(failure))
         state.changed = True

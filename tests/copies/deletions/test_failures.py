@@ -116,6 +116,7 @@ def test_a_deletion_waits_for_the_copy_that_runs_in_its_collection(start: Start)
         await world.advance(minutes=1)
         assert (deletes(world), (await world.get(f"/operations/{deletion['id']}"))["step"]) == ([], "deleting")
         assert (await ended(world, deletion))["status"] == "Succeeded"
+        await world.advance(minutes=2)  # the copy is read again soon after Azure shows its end
         assert (await shown(world, running))["usable"]
         assert len(deletes(world)) == 1
 

@@ -60,7 +60,7 @@ class World:
 
     async def put(self, name: str, document: JsonObject, **options: Any) -> Any:
         """Write a policy, over whatever is there."""
-        headers = {} if (await self.call("GET", f"/copy-policies/{name}")).status == 404 else {"If_Match": "*"}
+        headers = {} if (await self.call("GET", f"/copy-policies/{name}", **options)).status == 404 else {"If_Match": "*"}
         answer = await self.call("PUT", f"/copy-policies/{name}", document, **headers, **options)
         assert answer.status in {200, 201}, answer
         return answer.body
@@ -122,12 +122,17 @@ def run_story(story: Story, folder: Path, *, machines: int = 0, tags: Sequence[s
 
 
 async def _told(story: Story, log: Path, machines: int, tags: Sequence[str]) -> None:
+    await story(await make_world(log, machines, tags))
+
+
+async def make_world(log: Path, machines: int, tags: Sequence[str]) -> World:
+    """Return a world as `run_story` makes it; it lives in a loop of `virtual.run`, and the log is there already."""
     estate: Json = sample_estate(platform().clock.now())
     next(one for one in estate["subscriptions"] if one["id"] == CONTOSO)["locations"].append("uksouth")
     for number in range(machines):
         _add_machine(estate, f"fleet{number:03}", dict(tag.split("=") for tag in tags))
     app = await MemoryApp.start(platform(), estate, random.Random(1), log)  # noqa: S311  # chance that can be repeated, not a secret
-    await story(World(app, log))
+    return World(app, log)
 
 
 def machine_id(name: str) -> str:

@@ -1,5 +1,6 @@
 """Policies from their document to the last copy of a run, in the whole app: slots, runs, what they refuse and how they end."""
 
+import asyncio
 from collections import Counter
 from collections.abc import Callable
 from datetime import timedelta
@@ -71,6 +72,21 @@ def test_a_slot_that_fires_again_has_one_run(start: Start) -> None:
         assert [one["id"] for one in await world.runs("daily")] == [run["id"]]
         await world.advance(hours=6)
         assert len(await world.runs("daily")) == 2
+
+    start(story)
+
+
+def test_a_slot_that_fires_twice_on_three_instances_at_once_has_one_run(start: Start) -> None:
+    async def story(world: World) -> None:
+        slot = from_text((await world.put("daily", policy()))["nextSlot"])
+        world.app.platform.clock.move(slot - world.now)
+        workers = world.app.workers
+        instances = [workers.runtime, workers.assemble(), workers.assemble()]
+        await asyncio.gather(*(timer() for instance in [*instances, *instances] for timer in instance.timers))
+        (run,) = await world.runs("daily")
+        assert (from_text(run["slot"]), run["trigger"]) == (slot, "schedule")
+        await world.advance(minutes=1)
+        assert len(await world.runs("daily")) == 1
 
     start(story)
 

@@ -46,7 +46,7 @@ async def filled(machines: int) -> tuple[CountingTable, ProtectionStore]:
     return table, store
 
 
-@pytest.mark.parametrize("machines", [101, 3000])
+@pytest.mark.parametrize("machines", [101, 10_000])
 def test_a_page_of_a_hundred_reads_as_many_rows_of_many_vms_as_of_few(machines: int) -> None:
     async def run() -> None:
         table, store = await filled(machines)

@@ -7,7 +7,7 @@ import pytest
 from local.simulation.compute.machines import VirtualMachine
 from tests.copies.deletions.kit import Start, copy_of
 from tests.copies.policies.kit import Json, Story, World, machine_id, run_story
-from tests.copies.restores.kit import add_application, ended, machine, request, resources, restored, shown
+from tests.copies.restores.kit import WEB, add_application, ended, machine, request, resources, restored, shown
 from tests.copies.restores.kit import start as ask
 
 pytestmark = pytest.mark.process
@@ -64,6 +64,24 @@ def test_an_application_comes_up_in_order_and_as_captured_without_its_region(sta
     start(story)
 
 
+def test_what_no_restore_point_holds_of_a_machine_is_kept_with_its_copy(start: Start) -> None:
+    async def story(world: World) -> None:
+        estate = world.app.platform.estate()
+        vm = next(one for one in estate["virtualMachines"] if one["id"] == WEB)
+        vm |= {"zones": ["2"], "tags": {"tier": "gold"}, "further": {"plan": {"name": "n", "publisher": "p", "product": "o"}}}
+        world.app.platform.replace_estate(estate)
+        copy = await copy_of(world, WEB)
+        world.fault("error", status=503, path="contoso-production")
+        restore = await restored(world, request([copy]))
+        was = restore["machines"][0]["was"]
+        assert (was["zones"], was["tags"], was["plan"]["publisher"]) == (["2"], {"tier": "gold"}, "p"), was
+        assert [one["id"].rpartition("/")[2] for one in was["networkInterfaces"]] == ["contoso-web01-nic"]
+        made = machine(world, restore["machines"][0]["name"])
+        assert (made["zones"], made["further"]["plan"]["product"]) == (["2"], "o")
+
+    start(story)
+
+
 def test_a_machine_that_cannot_be_made_stops_the_later_groups_and_no_machine_is_deleted(start: Start) -> None:
     async def story(world: World) -> None:
         names, copies = await application(world)
@@ -85,7 +103,7 @@ def test_a_machine_that_cannot_be_made_stops_the_later_groups_and_no_machine_is_
     start(story)
 
 
-def test_what_is_restored_is_kept_where_the_request_says_so(start: Start) -> None:
+def test_what_a_failed_restore_has_left_is_kept_until_a_person_has_it_deleted(start: Start) -> None:
     async def story(world: World) -> None:
         names, copies = await application(world)
         world.fault("failDisk", path=f"disks/{names[0]}-again", code="InternalExecutionError")
@@ -94,7 +112,22 @@ def test_what_is_restored_is_kept_where_the_request_says_so(start: Start) -> Non
             one["name"] = f"{name}-again"
         restore = await restored(world, body)
         assert (restore["error"]["code"], [one["state"] for one in restore["machines"]]) == ("PartiallyRestored", ["failed", "ready"])
-        assert any(f"disks/{names[0]}-again" in one for one in restore["leftBehind"])
+        left = [one for one in restore["leftBehind"] if f"{names[0]}-again" in one]
+        assert len(left) == 3
+        path = f"/restores/{restore['id']}/clean-up"
+        assert (await world.call("POST", path, tenant="fabrikam")).status == 404
+        accepted = await world.call("POST", path)
+        assert accepted.status == 202, accepted
+        assert (await world.call("POST", path)).body["id"] == accepted.body["id"]
+        done = await ended(world, accepted.body)
+        assert (done["status"], done["error"]) == ("Succeeded", None), done
+        assert not {one.lower() for one in left} & resources(world)
+        after = await shown(world, restore)
+        assert (after["cleanedUp"], [one for one in after["leftBehind"] if f"{names[0]}-again" in one]) == (True, [])
+        assert machine(world, f"{names[1]}-again")["powerState"] == "running"
+        assert not [one for one in world.effects("/virtualMachines/") if one["method"] == "DELETE"]
+        nothing = await world.call("POST", path)
+        assert (nothing.status, nothing.code) == (409, "NotADrill"), nothing
 
     start(story)
 

@@ -17,8 +17,12 @@ LONGEST = timedelta(minutes=240)
 """The longest interval between two reads."""
 LONGEST_BLIND = timedelta(minutes=60)
 """The same for a copy that shows no progress, whose end cannot be estimated."""
+PART_OF_THE_REST = 2 / 3
+"""The part of the time still expected after which a copy is read again."""
 REFRESH_SHOWS = timedelta(seconds=30)
 """The delay after a refresh at which its figures are visible."""
+SPREAD = timedelta(minutes=1)
+"""Over how long the reads of copies that started at one moment are spread."""
 
 USUAL = timedelta(hours=3)
 """The median duration of a copy; the estimate where nothing else is known."""
@@ -102,20 +106,26 @@ def expected_duration(size_gb: int | None, previous: timedelta | None) -> timede
     return max(timedelta(minutes=30), min(timedelta(hours=24), timedelta(hours=size_gb / ASSUMED_GB_PER_HOUR)))
 
 
-def next_check(started_at: datetime, now: datetime, percent: int, expected: timedelta = USUAL) -> datetime:
-    """Return when to read a copy next: at half of the remaining time, between 10 minutes and 4 hours from now.
+def expected_end(started_at: datetime, now: datetime, percent: int, expected: timedelta = USUAL) -> datetime:
+    """Return when a copy is expected to end, by the latest read; of one that shows no percent a moment that may have passed."""
+    age = max(now - started_at, timedelta())
+    return now + _rest_by_percent(age, percent) if percent > 0 else started_at + expected
 
-    `percent` is that of the latest read; `expected` comes from `expected_duration` and counts while that is 0. The first
-    two reads are 90 seconds and one refresh after the start. All later ones are at least a refresh apart, and shifted by a few
-    minutes to come just after a refresh.
+
+def next_check(started_at: datetime, now: datetime, percent: int, expected: timedelta = USUAL, *, spread: float = 0.0) -> datetime:
+    """Return when to read a copy next: after two thirds of the remaining time, between 10 minutes and 4 hours from now.
+
+    `percent` is that of the latest read; `expected` comes from `expected_duration` and counts while that is 0. The first two reads are 90
+    seconds and one refresh after the start. All later ones come just after a refresh, each after another one. `spread`, from 0 to 1, delays
+    the later ones by up to a minute: copies that started at one moment get different ones, so that their reads are not one burst.
     """
     age = max(now - started_at, timedelta())
     if age < FIRST_LOOK:
         return started_at + FIRST_LOOK
     if age < REFRESH:
         return max(started_at + REFRESH + REFRESH_SHOWS, now + FIRST_LOOK)
-    wait = max(REFRESH, min(_half_of_the_rest(age, percent, expected), LONGEST))
-    return now + _just_after_a_refresh(age, wait)
+    wait = max(REFRESH, min(_wait(age, percent, expected), LONGEST))
+    return now - age + _just_after_a_refresh(age, wait) + spread * SPREAD
 
 
 def stuck(started_at: datetime, last_progress_at: datetime, percent: int, now: datetime, expected: timedelta = USUAL) -> str | None:
@@ -141,21 +151,25 @@ def ended_by_azure(started_at: datetime, now: datetime) -> bool:
     return now - started_at >= ENDED_BY_AZURE
 
 
-def _half_of_the_rest(age: timedelta, percent: int, expected: timedelta) -> timedelta:
+def _wait(age: timedelta, percent: int, expected: timedelta) -> timedelta:
+    """Return for how long the next read can show no end, as far as that is known."""
     if percent > 0:
-        # what is shown is rounded down
-        return age * (100 - percent) / (percent + 0.5) / 2
+        # what is shown is rounded down: the end may be nearer by one percent
+        return age * (99 - percent) / (percent + 1) * PART_OF_THE_REST
     if age < expected:
         return min((expected - age) / 2, LONGEST_BLIND)
     # overdue and blind: a tenth of its age is what such a copy's end may be noticed late
     return min(age / 10, LONGEST_BLIND)
 
 
+def _rest_by_percent(age: timedelta, percent: int) -> timedelta:
+    return age * (100 - percent) / (percent + 0.5)  # what is shown is rounded down
+
+
 def _just_after_a_refresh(age: timedelta, wait: timedelta) -> timedelta:
-    late = (age + wait - REFRESH_SHOWS) % REFRESH
-    if late <= REFRESH / 2 or wait + REFRESH - late > LONGEST:
-        return max(REFRESH, wait - late)
-    return wait + REFRESH - late
+    """Return the age just after the refresh that is nearest to the end of a wait, and of which the figures are not yet known."""
+    latest = (age - REFRESH_SHOWS) // REFRESH
+    return (latest + max(1, round(wait / REFRESH))) * REFRESH + REFRESH_SHOWS
 
 
 def _mean(disks: tuple[DiskReplication, ...], expected: int | None) -> int:

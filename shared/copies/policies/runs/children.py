@@ -41,6 +41,16 @@ class Children:
     copies: Copies
     store: Store
 
+    async def accept_all(self, run: RunOf, items: Sequence[RunItem]) -> None:
+        """Accept the copies of VMs, a few side by side; harmless to repeat."""
+        room = asyncio.Semaphore(_SIDE_BY_SIDE)
+
+        async def one(item: RunItem) -> None:
+            async with room:
+                await self.accept(run, item)
+
+        await asyncio.gather(*(one(item) for item in items))
+
     async def accept(self, run: RunOf, item: RunItem) -> None:
         """Accept the copies of a VM; harmless to repeat."""
         for target in item.targets:
@@ -121,12 +131,6 @@ def with_copy_ids(run: str, tenant: str, item: RunItem) -> RunItem:
         for target in item.targets
     ]
     return item.model_copy(update={"targets": tuple(targets)})
-
-
-def writes_of(item: RunItem) -> Mapping[str, int]:
-    """Return how many writes the copies of a VM may make in Azure, by subscription: its collection and restore point, two per target."""
-    copied = sum(target.decision is Decision.COPIED for target in item.targets)
-    return {item.vm.subscription_id: 2 + 2 * copied} if copied else {}
 
 
 def _key(run: str, item: RunItem, region: str) -> str:

@@ -6,7 +6,7 @@ from shared.copies.policies.runs.request import StoredRun, stored_run
 from shared.copies.policies.runs.state import RunDetail, RunState
 from shared.operations.running.claims import Claim
 from shared.operations.running.outcomes import Outcome
-from shared.operations.running.workflow import Step
+from shared.operations.running.workflow import Step, typed_step
 
 
 class RunClaim:
@@ -50,8 +50,7 @@ class RunClaim:
 
     def drop(self, lock: str) -> None:
         """Remove a lock from the row, with its next write, after which it is released; a lock that is not held is ignored."""
-        if lock in self._claim.locks:
-            self._claim.drop(lock)
+        self._claim.drop(lock)
 
     def show_percent(self, percent: int) -> None:
         """Set how far the run is."""
@@ -65,8 +64,4 @@ def policy_lock(policy_id: str) -> str:
 
 def step(run: Callable[[RunClaim], Awaitable[Outcome]]) -> Step:
     """Return a step of the core that runs a step of a run."""
-
-    async def run_typed(claim: Claim) -> Outcome:
-        return await run(RunClaim(claim))
-
-    return run_typed
+    return typed_step(RunClaim, run)

@@ -59,12 +59,14 @@ class RunInventory(Document):
 class RunState(StoredView):
     """What the steps of a run need.
 
-    `after` is the key of the last item whose copies were accepted, `pruned` that of the last whose deletions were. `problem` is the error
+    `after` is the key of the last item whose copies were accepted, `paid` that of the last whose writes are spent of the budgets, `pruned`
+    that of the last whose deletions were accepted. `problem` is the error
     of the selection, with which the run ends although it copies; `prunes` is whether retention may delete.
     """
 
     policy_id: str | None = None
     after: str | None = None
+    paid: str | None = None
     pruned: str | None = None
     problem: ProblemJson | None = None
     prunes: bool = False

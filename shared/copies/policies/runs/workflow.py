@@ -6,16 +6,16 @@ A slot that is only recorded ends in `selecting`. `RunState` holds what the step
 was decided of each VM.
 """
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
+from shared import telemetry
 from shared.clock import Clock, to_text
 from shared.copies.copying.models import CopyOrigin
 from shared.copies.policies.document import Limits
 from shared.copies.policies.records.store import PolicyStore, StoredPolicy
-from shared.copies.policies.runs.children import Children, RunOf, with_copy_ids, writes_of
+from shared.copies.policies.runs.children import Children, RunOf, with_copy_ids
 from shared.copies.policies.runs.claim import RunClaim, step
 from shared.copies.policies.runs.counting import problem_at_end, progress_of
 from shared.copies.policies.runs.deciding import Decided, problem_of_run
@@ -23,23 +23,28 @@ from shared.copies.policies.runs.items import RunItem, RunItems, RunPolicy
 from shared.copies.policies.runs.reading import Deciding
 from shared.copies.policies.runs.request import SlotRequest
 from shared.copies.policies.runs.state import RunInventory
+from shared.copies.policies.spreading import at_once, burst, deletes_of_items, writes_of_items
 from shared.copies.retention.pruning import PruneRun, Pruning
 from shared.errors import CallFailure, ErrorCode, FailureKind, Problem
 from shared.operations.accepting.locks import Locks
 from shared.operations.crash_points import crash_point
 from shared.operations.model.models import Command, PendingCommand, Status
 from shared.operations.model.rows import Active
+from shared.operations.running.budgets import GRAPH_QUERIES, Budgets
 from shared.operations.running.outcomes import End, Next, Outcome, Wait
 from shared.operations.running.workflow import Workflow
 from shared.schedules.catching_up import Skipped
+from shared.telemetry import Metric
 
 BETWEEN_LOOKS = timedelta(minutes=5)
 """How old the counts of a run may be."""
-_AT_ONCE = 25
+_AT_ONCE = 100
 """How many VMs are accepted in one claim."""
-_WRITES_PER_SECOND = 10.0
-"""How fast Azure fills a subscription's writes again (docs/azure/resource-manager.md)."""
+_PRUNED_AT_ONCE = 10
+"""Of how many VMs the deletions are accepted in one claim."""
 _UNTIL_FREE = timedelta(minutes=1)
+_INVENTORY = "inventory"
+"""What `RunState.paid` holds once the inventory's queries are spent."""
 _READS_OF_THE_INVENTORY = 3
 
 
@@ -53,6 +58,7 @@ class RunSteps:
     children: Children
     retention: Pruning
     locks: Locks
+    budgets: Budgets
     clock: Clock
     share: float
 
@@ -73,11 +79,21 @@ class RunSteps:
         begun = RunPolicy(policy_id=record.id, name=record.name, revision=record.revision, document=record.document)
         policy = await self.items.keep_policy(run.id, begun)
         run.detail.revision = policy.revision
+        delay = await self._spend_queries(run)
+        if delay:
+            return Wait(self.clock.now() + delay)
         decided = await self.deciding.decide(run.tenant, policy.name, policy.document, run.request.by_hand)
         if not decided.inventory.complete and run.attempts < _READS_OF_THE_INVENTORY:
             problem = decided.inventory.problems[0]
             raise CallFailure(FailureKind.IN_DOUBT, code=problem.code, message=problem.message)
         return await self._decided(run, policy, stored, decided)
+
+    async def _spend_queries(self, run: RunClaim) -> timedelta:
+        """Spend the query of an inventory, once, and return after how long it may be read: many runs may begin at one moment."""
+        if run.state.paid is not None or self.deciding.inventories.graph is None:
+            return timedelta()
+        run.state.paid = _INVENTORY
+        return await self.budgets.charge({GRAPH_QUERIES: 1})
 
     async def _decided(self, run: RunClaim, policy: RunPolicy, stored: StoredPolicy, decided: Decided) -> Outcome:
         inventory = decided.inventory
@@ -117,33 +133,41 @@ class RunSteps:
         if not run.state.prunes:
             return Next("accepting")
         policy = await self.items.policy(run.id)
-        items = await self.items.after(run.id, run.state.pruned, _AT_ONCE)
+        items = await self.items.after(run.id, run.state.pruned, _PRUNED_AT_ONCE)
         scope = PruneRun(run.id, run.tenant, policy.name, policy.policy_id, policy.revision, policy.document, _limits(run, policy))
         await self.retention.prune(scope, items)
-        if len(items) < _AT_ONCE:
+        decided = await self.items.after(run.id, run.state.pruned, _PRUNED_AT_ONCE)
+        delay = await self.budgets.charge(deletes_of_items(decided, policy.document))
+        if len(items) < _PRUNED_AT_ONCE:
             return Next("accepting")
         run.state.pruned = items[-1].key
-        return Wait(self.clock.now())
+        return Wait(self.clock.now() + delay)
 
     async def accepting(self, run: RunClaim) -> Outcome:
-        """Accept the copies of some VMs; the writes of each subscription are spread over time."""
+        """Accept the copies of some VMs; their writes are spent before, and waited for, so that each subscription's budget suffices."""
         if await self._policy(run) is None:
             return _policy_deleted(run)
         items, of = await self.items.after(run.id, run.state.after, _AT_ONCE), await self._run_of(run)
-        for item in items:
-            await self.children.accept(of, item)
+        left = list(items)
+        while left:
+            batch = at_once(left, burst(self.share))
+            delay = await self._spend(run, batch)
+            if delay:
+                return Wait(self.clock.now() + delay)
+            await self.children.accept_all(of, batch)
+            run.state.after = batch[-1].key
+            left = left[len(batch) :]
         if len(items) < _AT_ONCE:
             run.drop(run.lock)
             return Next("following")
-        run.state.after = items[-1].key
-        return Wait(self.clock.now() + self._pause(items))
+        return Wait(self.clock.now())
 
-    def _pause(self, items: Sequence[RunItem]) -> timedelta:
-        """Return how long the share of each subscription's writes takes to be filled again."""
-        writes: Counter[str] = Counter()
-        for item in items:
-            writes.update(writes_of(item))
-        return timedelta(seconds=max(writes.values(), default=0) / (self.share * _WRITES_PER_SECOND))
+    async def _spend(self, run: RunClaim, batch: Sequence[RunItem]) -> timedelta:
+        """Spend the writes of a batch, once, and return after how long its copies may be accepted."""
+        if run.state.paid == batch[-1].key:
+            return timedelta()
+        run.state.paid = batch[-1].key
+        return await self.budgets.charge(writes_of_items(batch))
 
     async def following(self, run: RunClaim) -> Outcome:
         """Look at the copies until every one has ended."""
@@ -157,6 +181,7 @@ class RunSteps:
         run.show_percent(progress.percent)
         if not progress.ended:
             return Wait(self.clock.now() + BETWEEN_LOOKS)
+        _count_held(run.tenant, of.policy.name, after)
         held = self.retention.problem_of(after, _limits(run, of.policy))
         problem = problem_at_end(after, [one for one in (_with_details(run), held) if one is not None])
         return End(Status.FAILED, problem) if problem is not None else End(Status.SUCCEEDED)
@@ -200,6 +225,13 @@ def not_covered(policy: str, machines: Sequence[str]) -> Problem:
 
 def _limits(run: RunClaim, policy: RunPolicy) -> Limits:
     return run.request.by_hand.limits.over(policy.document.limits)
+
+
+def _count_held(tenant: str, policy: str, items: Sequence[RunItem]) -> None:
+    """Count the copies that a run would have deleted and did not: more of a place than the limit, or all while retention is off."""
+    held = sum(target.held for item in items for target in item.targets)
+    if held:
+        telemetry.count(Metric.DELETIONS_HELD, held, tenant=tenant, policy=policy)
 
 
 def _with_details(run: RunClaim) -> Problem | None:

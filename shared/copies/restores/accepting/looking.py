@@ -33,9 +33,11 @@ class Looking:
 
     reader: RestoreReader
 
-    async def look(self, request: RestoreRequest, sources: Sequence[ResolvedSource], suffix: str, own: str | None = None) -> Looked:
+    async def look(
+        self, tenant: str, request: RestoreRequest, sources: Sequence[ResolvedSource], suffix: str, own: str | None = None
+    ) -> Looked:
         """Return what Azure shows and the checks; `own` is the operation whose machines do not count as another's. Raises `CallFailure`."""
-        seen = await self.reader.look(request, sources)
+        seen = await self.reader.look(tenant, request, sources)
         place = place_of(request, sources[0].restore_point_id, seen.region)
         machines = tuple(
             plan_machine(request, number, source, point.was, place, suffix) if point is not None else None

@@ -13,11 +13,12 @@ from shared.copies.copying.service import copy_lock
 from shared.copies.kinds import RESTORE
 from shared.copies.restores.accepting.looking import Looked, Looking
 from shared.copies.restores.accepting.sources import Sources, named_sources
-from shared.copies.restores.request import RESOLVED, ResolvedSource, RestoreKind, RestoreRequest, StoredRestore, request_of
+from shared.copies.restores.request import RESOLVED, ResolvedSource, RestoreKind, RestoreRequest, StoredRestore, request_of, stored_of
 from shared.copies.restores.rules.fields import problems_of
+from shared.copies.restores.rules.groups import may_be_deleted
 from shared.copies.restores.rules.names import SHOWN
 from shared.copies.restores.rules.planning import machine_lock, place_of
-from shared.copies.restores.state import CLEAN_UP
+from shared.copies.restores.state import CLEAN_UP, CLEANING, ResourceState, detail_of
 from shared.copies.restores.trail import RestoreTrail
 from shared.errors import CallFailure, ErrorCode, FailureKind, Refused, as_seen_in_azure, refusal_of
 from shared.operations.accepting.acceptance import Acceptance
@@ -87,7 +88,7 @@ class Restores:
             return Accepted(known, created=False)
         sources = await self._sources(start)
         with as_seen_in_azure():
-            await self._refuse(start.request, sources)
+            await self._refuse(start, sources)
         new = _new(start, sources)
         accepted = await self.acceptance.accept(new)
         await self.trail.requested(accepted.operation, start)
@@ -105,11 +106,14 @@ class Restores:
     async def dry_run(self, start: StartRestore) -> DryRun:
         """Return what a request would do, by reads only."""
         sources = await self._sources(start)
-        return DryRun(sources, await self._look(start.request, sources))
+        return DryRun(sources, await self._look(start, sources))
 
     async def clean_up(self, restore: Operation, by: Actor) -> Operation:
-        """Clean up a drill now, whichever step it is at; refuses with `NotADrill` and `AlreadyEnded`."""
+        """Clean up a drill now, whichever step it is at, or what a failed restore has left; refuses with `NotADrill` and `AlreadyEnded`."""
         if not request_of(restore).drill:
+            if restore.status.ended and remains_of(restore):
+                await self.trail.clean_up(restore, by)
+                return (await self.acceptance.accept(_clean_up_of(restore, by))).operation
             message = "The machines of a real restore are never deleted by Farshore. Only a drill is cleaned up."
             raise Refused(ErrorCode.NOT_A_DRILL, message, target=restore.id)
         await self.trail.clean_up(restore, by)
@@ -120,21 +124,46 @@ class Restores:
         await require_still_owned(self.registry, start.tenant, named_sources(sources))
         return sources
 
-    async def _refuse(self, request: RestoreRequest, sources: tuple[ResolvedSource, ...]) -> None:
-        looked = await self._look(request, sources)
+    async def _refuse(self, start: StartRestore, sources: tuple[ResolvedSource, ...]) -> None:
+        looked = await self._look(start, sources)
         if looked is not None and looked.problem is not None:
             raise refusal_of(looked.problem)
 
-    async def _look(self, request: RestoreRequest, sources: tuple[ResolvedSource, ...]) -> Looked | None:
+    async def _look(self, start: StartRestore, sources: tuple[ResolvedSource, ...]) -> Looked | None:
         try:
             async with asyncio.timeout(_READS_SECONDS):
-                return await self.looking.look(request, sources, SHOWN)
+                return await self.looking.look(start.tenant, start.request, sources, SHOWN)
         except TimeoutError:
             return None
         except CallFailure as failure:
             if failure.kind is FailureKind.REFUSED:
                 raise refusal_of(problem_of_call(failure)) from failure
             return None
+
+
+def remains_of(restore: Operation) -> bool:
+    """Return whether a restore has left disks or interfaces of machines that it could not make."""
+    return any(
+        resource.state is ResourceState.MADE and may_be_deleted(machine, resource, drill=False)
+        for machine in detail_of(restore).machines
+        for resource in machine.resources
+    )
+
+
+def _clean_up_of(restore: Operation, by: Actor) -> NewOperation:
+    """Return the operation that deletes what a restore has left; the same restore gives the same one."""
+    stored = stored_of(restore).model_copy(update={"clean_up_of": restore.id})
+    sent = {name: value for name, value in restore.body.items() if name not in {"id", "tenant"}}
+    return NewOperation(
+        kind=RESTORE.name,
+        tenant=restore.tenant,
+        key=f"{restore.id}/cleanUp",
+        body={**sent, RESOLVED: stored.as_json()},
+        actor=by,
+        first_step=CLEANING,
+        filters={"drill": "false"},
+        compare_body=False,
+    )
 
 
 def subjects_of(request: RestoreRequest) -> Iterator[tuple[str, str]]:

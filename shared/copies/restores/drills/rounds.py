@@ -1,7 +1,7 @@
 """Begins the drills of policies that are due, by the round of the timer that begins slots.
 
 What was done for an instant is the existence of its drill, whose key is the policy and the instant: fired twice or after a crash it is one.
-Drills in further regions are accepted before the one whose key says that the instant is done.
+Drills in further regions are accepted before the one whose key marks the instant as done.
 """
 
 import logging
@@ -93,13 +93,13 @@ class PolicyDrills:
             after = last
 
     async def _start(self, record: PolicyRecord, chosen: Sequence[Candidate], key: str) -> None:
-        sent = SentBody(drill_body(record.document, chosen))
+        sent = drill_body(record.document, chosen)
         actor = Actor("system", f"copy policy {record.name}", record.name)
         request = RestoreRequest.model_validate(sent.members)
         await self.restores.accept_drill(StartRestore(request, sent, record.tenant, actor, key, policy=record.name, policy_id=record.id))
 
 
-def drill_body(document: PolicyDocument, chosen: Sequence[Candidate]) -> dict[str, object]:
+def drill_body(document: PolicyDocument, chosen: Sequence[Candidate]) -> SentBody:
     """Return the request of a policy's drill of copies in one region."""
     drill = document.drill
     target = next(one for one in document.targets if one.region == chosen[0].region)
@@ -117,4 +117,4 @@ def drill_body(document: PolicyDocument, chosen: Sequence[Candidate]) -> dict[st
         body["subscriptionId"] = target.subscription_id
     if boots and place.subnet_id is not None:
         body["network"] = {"subnetId": place.subnet_id}
-    return body
+    return SentBody(body)

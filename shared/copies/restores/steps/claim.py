@@ -7,7 +7,7 @@ from typing import TypeVar
 from shared.copies.restores.request import RestoreRequest, request_of, stored_of
 from shared.copies.restores.rules.documents import MachineSpec
 from shared.copies.restores.rules.planning import spec_of
-from shared.copies.restores.state import CLEAN_UP, MachineDetail, RestoreDetail, RestoreState
+from shared.copies.restores.state import CLEAN_UP, CLEANING, MachineDetail, RestoreDetail, RestoreState
 from shared.operations.model.models import Intent, Operation
 from shared.operations.running.claims import Claim
 from shared.operations.running.effects import Effect, settled_at
@@ -15,7 +15,6 @@ from shared.operations.running.outcomes import Next, Outcome
 from shared.operations.running.workflow import Step
 
 T = TypeVar("T")
-CLEANING = "cleaningUp"
 MAKE = "make."
 """What the names of effects begin with that make something."""
 
@@ -34,6 +33,11 @@ class RestoreClaim:
     def id(self) -> str:
         """The operation's id."""
         return self._claim.id
+
+    @property
+    def made_by(self) -> str:
+        """The restore whose tag its resources bear: another one, where the remains of a failed restore are deleted."""
+        return self.stored.clean_up_of or self.id
 
     @property
     def tenant(self) -> str:

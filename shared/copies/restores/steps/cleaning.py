@@ -14,7 +14,7 @@ from shared.copies.restores.rules.groups import may_be_deleted
 from shared.copies.restores.state import MachineDetail, Part, ResourceDetail, ResourceState, RestoredState
 from shared.copies.restores.steps.claim import RestoreClaim
 from shared.copies.restores.steps.making import Making, is_deleting, is_own
-from shared.errors import ErrorCode
+from shared.errors import CallFailure, ErrorCode, FailureKind
 from shared.operations.running.outcomes import Wait
 from shared.values.absence import BETWEEN_LOOKS, not_shown
 from shared.values.reading import Json
@@ -40,18 +40,32 @@ class Cleaning:
         """Delete what may be deleted; None once Azure shows none of it any more."""
         restore.note_late()
         wanted = await self._wanted(restore)
-        bodies = await asyncio.gather(*(self.gateway.get(_resource(restore, where).resource) for where in wanted))
-        there = {where: body for where, body in zip(wanted, bodies, strict=True) if body is not None and is_own(body, restore.id)}
-        for where in wanted:
-            if where not in there:
+        found = await asyncio.gather(*(self._read(_resource(restore, where)) for where in wanted))
+        there: dict[Where, Json] = {}
+        unread: list[Where] = []
+        for where, body in zip(wanted, found, strict=True):
+            if isinstance(body, CallFailure):
+                unread.append(where)
+                restore.detail.replace_resource(*where, reason=f"{body.code}: {body.message}")
+            elif body is None or not is_own(body, restore.made_by):
                 restore.detail.replace_resource(*where, state=ResourceState.DELETED, reason=None)
-            elif _resource(restore, where).state is not ResourceState.MADE:
+            else:
+                there[where] = body
                 restore.detail.replace_resource(*where, state=ResourceState.MADE)
-        if not there:
+        if not there and not unread:
             return self._absent(restore)
         restore.state.forget("absence")
         await self._delete(restore, there)
-        return self._next_look(restore, [where for where in there if _resource(restore, where).reason is not None])
+        return self._next_look(restore, [*unread, *(where for where in there if _resource(restore, where).reason is not None)])
+
+    async def _read(self, resource: ResourceDetail) -> Json | CallFailure | None:
+        """Read a resource; a read that Azure refuses, for a missing right, is returned: then nothing is known of the resource."""
+        try:
+            return await self.gateway.get(resource.resource)
+        except CallFailure as failure:
+            if failure.kind is not FailureKind.REFUSED:
+                raise
+            return failure
 
     async def _wanted(self, restore: RestoreClaim) -> list[Where]:
         """Return the resources that may be deleted: VMs first, then interfaces, then disks."""
@@ -73,7 +87,7 @@ class Cleaning:
             for number, resource in enumerate(machine.resources):
                 if resource.part is Part.MACHINE and machine.failed and resource.state is ResourceState.INTENDED:
                     body = await self.gateway.get(resource.resource)
-                    if body is not None and is_own(body, restore.id):
+                    if body is not None and is_own(body, restore.made_by):
                         restore.detail.replace_resource(position, number, state=ResourceState.MADE)
 
     async def _delete(self, restore: RestoreClaim, there: dict[Where, Json]) -> None:

@@ -68,7 +68,13 @@ class Making:
         """Look whether Azure has made a disk or an interface whole; a failed provisioning fails its machine."""
         machine = restore.detail.machines[position]
         resource = machine.resources[number]
-        body = await self.gateway.get(resource.resource)
+        try:
+            body = await self.gateway.get(resource.resource)
+        except CallFailure as failure:
+            if failure.kind is not FailureKind.REFUSED:
+                raise
+            self.fail(restore, position, problem_of_call(failure, resource.id))
+            return
         if body is None:
             return  # Azure also answers 404 for what is there
         state = (text(an_object(body, "properties"), "provisioningState") or "").lower()

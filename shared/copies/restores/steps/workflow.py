@@ -20,16 +20,18 @@ from shared.copies.restores.rules.documents import fills_slowly
 from shared.copies.restores.rules.groups import due_group, may_fill, problem_at_end, verified
 from shared.copies.restores.rules.names import suffix_of
 from shared.copies.restores.rules.planning import plan_machine
-from shared.copies.restores.state import MachineDetail, Part, ResourceState, RestoredState
+from shared.copies.restores.state import CLEANING, MachineDetail, Part, ResourceState, RestoredState, detail_of
 from shared.copies.restores.steps.booting import Booting
-from shared.copies.restores.steps.claim import CLEANING, RestoreClaim, step
+from shared.copies.restores.steps.claim import RestoreClaim, step
 from shared.copies.restores.steps.cleaning import Cleaning
 from shared.copies.restores.steps.making import Making
 from shared.copies.restores.trail import RestoreTrail
 from shared.errors import ErrorCode, Problem
 from shared.operations.accepting.locks import Locks
+from shared.operations.model.amending import Amendments
 from shared.operations.model.models import Operation, Status
 from shared.operations.model.rows import Active
+from shared.operations.model.store import Store
 from shared.operations.running.outcomes import End, Next, Outcome, Wait
 from shared.operations.running.workflow import Workflow
 
@@ -50,6 +52,8 @@ class RestoreSteps:
     cleaning: Cleaning
     evidence: Evidence
     trail: RestoreTrail
+    store: Store
+    amendments: Amendments
     locks: Locks
     clock: Clock
 
@@ -60,7 +64,7 @@ class RestoreSteps:
             message = f"Operation {held.owner} is working on the same resource. Wait until it has ended."
             return End(Status.FAILED, Problem(ErrorCode.SCOPE_BUSY, message, held.name))
         request, sources = restore.request, restore.stored.sources
-        looked = await self.looking.look(request, sources, suffix_of(restore.id), restore.id)
+        looked = await self.looking.look(restore.tenant, request, sources, suffix_of(restore.id), restore.id)
         if looked.problem is not None:
             return End(Status.FAILED, looked.problem)
         restore.detail.region = looked.seen.region
@@ -171,16 +175,30 @@ class RestoreSteps:
     async def cleaning_up(self, restore: RestoreClaim) -> Outcome:
         """Delete what is in the record and bears the restore's tag, until Azure has none of it."""
         restore.take_clean_up()
+        if not restore.detail.machines:
+            await self._load_remains(restore)
         wait = await self.cleaning.clean(restore)
         if wait is not None:
             return wait
         restore.detail.cleaned_up = True
+        if restore.stored.clean_up_of is not None:
+            shown = {name: restore.detail.stored[name] for name in ("machines", "cleanedUp")}
+            await self.amendments.add_to_detail(restore.stored.clean_up_of, shown)
+            return End(Status.SUCCEEDED)
         if restore.request.drill:
             if restore.detail.checked_at is None and restore.state.problem is None:
                 message = "The drill was cleaned up by a person before its checks had ended."
                 restore.state.problem = Problem(ErrorCode.DRILL_SKIPPED, message)
             await self.evidence.record(restore)
         return _end(restore.state.problem)
+
+    async def _load_remains(self, restore: RestoreClaim) -> None:
+        """Take over the record of the failed restore whose remains are deleted."""
+        failed = await self.store.get(restore.made_by)
+        if failed is None:
+            raise LookupError(f"the restore {restore.made_by} is missing")
+        record = detail_of(failed)
+        restore.detail.region, restore.detail.machines = record.region, record.machines
 
     async def finished(self, row: Active) -> None:
         """Record the end in the trail; again with each announcement."""

@@ -10,7 +10,7 @@ from shared.azure_pack.vmm.machines import Machine, MachineChange
 from shared.clock import Clock
 from shared.errors import CallFailure, ErrorCode, FailureKind, Problem
 from shared.installations.reach.failures import ATTENTION, refusal_problem
-from shared.operations.model.models import Intent, Status
+from shared.operations.model.models import Intent
 from shared.operations.running.claims import Claim
 from shared.operations.running.effects import BUSY_LIMIT, Absent, Effect, Started, next_look, settled_at
 from shared.operations.running.outcomes import End, Follow, Outcome, Wait
@@ -18,7 +18,7 @@ from shared.values.reading import same_text
 from shared.virtual_machines.azure_pack.gateway import PackGateways, PackMachines
 from shared.virtual_machines.azure_pack.requests import CreateCheckpoint, UpdatePackMachine, megabytes
 from shared.virtual_machines.azure_pack.rules import Decision, MachineCall, decide, harmless, is_reached, refusal_code, shown_state
-from shared.virtual_machines.azure_pack.state import PackState, result_of
+from shared.virtual_machines.azure_pack.state import PackState, ended
 from shared.virtual_machines.azure_pack.steps import names
 
 FIRST_LOOK: Final = timedelta(seconds=5)
@@ -141,11 +141,6 @@ def busy(state: PackState, machine: Machine, clock: Clock) -> Outcome:
         return Wait(now + _BETWEEN_BUSY)
     message = f"The machine has been '{machine.status_string}' for 30 minutes. Send this again later."
     return ended(state, Problem(ErrorCode.AZURE_PACK_REFUSED, message, state.machine))
-
-
-def ended(state: PackState, problem: Problem | None) -> End:
-    """Return the end of an operation."""
-    return End(Status.SUCCEEDED if problem is None else Status.FAILED, problem, result_of(state))
 
 
 def wait_for_person(failure: CallFailure, clock: Clock) -> Wait | None:

@@ -11,7 +11,7 @@ from shared.clock import Clock
 from shared.errors import CallFailure, ErrorCode, FailureKind, Problem
 from shared.installations.machine_states import PowerState, power_state
 from shared.installations.reach.failures import refusal_problem
-from shared.operations.model.models import Intent, JsonObject, Status
+from shared.operations.model.models import Intent, Status
 from shared.operations.running.claims import Claim
 from shared.operations.running.effects import Absent, Effect, Started
 from shared.operations.running.outcomes import End, Follow, Next, Outcome, Wait
@@ -19,9 +19,9 @@ from shared.secrets.keeper import Secrets, not_readable
 from shared.values.hidden import Hidden
 from shared.virtual_machines.azure_pack.gateway import MARKER, PackGateways, PackMachines
 from shared.virtual_machines.azure_pack.rules import MachineCall, shown_state
-from shared.virtual_machines.azure_pack.state import PackState, PlannedMachine, result_of
+from shared.virtual_machines.azure_pack.state import PackState, PlannedMachine, ended
 from shared.virtual_machines.azure_pack.steps import names
-from shared.virtual_machines.azure_pack.steps.calling import FIRST_LOOK, Calls, effect_name, ended
+from shared.virtual_machines.azure_pack.steps.calling import FIRST_LOOK, Calls, effect_name
 from shared.virtual_machines.rules.names import OsType
 from shared.virtual_machines.rules.passwords import password_problem
 
@@ -68,7 +68,7 @@ class CreationSteps:
         if state.failure is not None:
             return Next(names.TIDYING)
         if machine is None:
-            message = "The machine was made and is gone. Somebody deleted it."
+            message = "The machine was made and deleted since. Create it again."
             return ended(state, Problem(ErrorCode.NOT_FOUND, message, state.machine))
         state.power_state = shown_state(machine.status_string)
         now = power_state(machine.status_string)
@@ -106,15 +106,15 @@ class CreationSteps:
 
     def _over(self, state: PackState) -> End:
         if state.failure is None:
-            return End(Status.CANCELED, None, result_of(state))
+            return ended(state, status=Status.CANCELED)
         state.forget("power_state")
         return ended(state, state.failure)
 
     def _left(self, state: PackState, machine: Machine) -> End:
         """End with the machine that could not be deleted, named in the result."""
-        left: JsonObject = {"left": [{"id": str(machine.id), "reason": f"It is '{machine.status_string}' and could not be deleted."}]}
+        left = [{"id": str(machine.id), "reason": f"It is '{machine.status_string}' and could not be deleted."}]
         problem = state.failure or Problem(ErrorCode.NOT_TIDIED, "The machine could not be deleted; the result names it.")
-        return End(Status.FAILED, problem, result_of(state) | left)
+        return ended(state, problem, left=left)
 
     async def _machine(self, claim: Claim, state: PackState, place: PackMachines) -> Machine | None:
         """Return the machine that the operation made, by its id or by its marker."""

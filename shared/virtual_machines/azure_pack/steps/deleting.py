@@ -14,9 +14,9 @@ from shared.operations.running.effects import Absent, Effect, Started
 from shared.operations.running.outcomes import Outcome
 from shared.virtual_machines.azure_pack.gateway import PackGateways, PackMachines
 from shared.virtual_machines.azure_pack.rules import MachineCall
-from shared.virtual_machines.azure_pack.state import PackState, PlannedPort
+from shared.virtual_machines.azure_pack.state import PackState, PlannedPort, ended
 from shared.virtual_machines.azure_pack.steps import names
-from shared.virtual_machines.azure_pack.steps.calling import Calls, busy, effect_name, ended
+from shared.virtual_machines.azure_pack.steps.calling import Calls, busy, effect_name
 
 _OPEN = "pack.openPort"
 _CLOSE = "pack.closePort"

@@ -1,7 +1,7 @@
 """The workflow of the kind `virtualMachine` with the steps of machines on Azure Pack beside those of Resource Manager."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
@@ -10,15 +10,15 @@ from shared.azure_pack.subscriptions import SubscriptionState
 from shared.clock import Clock
 from shared.errors import CallFailure, ErrorCode, FailureKind, Problem
 from shared.installations.reach.failures import ATTENTION
-from shared.operations.model.models import JsonObject, Operation
+from shared.operations.model.models import Operation
 from shared.operations.model.rows import Active
 from shared.operations.running.claims import Claim
 from shared.operations.running.outcomes import Checked, Next, Outcome, Unread
 from shared.operations.running.workflow import Check, Step, Workflow
 from shared.virtual_machines.azure_pack.gateway import PackGateways
-from shared.virtual_machines.azure_pack.state import INSTALLATION, PackState
+from shared.virtual_machines.azure_pack.state import INSTALLATION, PackState, ended
 from shared.virtual_machines.azure_pack.steps import names
-from shared.virtual_machines.azure_pack.steps.calling import LOOK_AGAIN, CallSteps, ended, refused, wait_for_person
+from shared.virtual_machines.azure_pack.steps.calling import LOOK_AGAIN, CallSteps, refused, wait_for_person
 from shared.virtual_machines.azure_pack.steps.creating import CreationSteps
 from shared.virtual_machines.azure_pack.steps.deleting import DeletionSteps
 from shared.virtual_machines.kinds import Action
@@ -123,7 +123,7 @@ def _next(sent: datetime, now: datetime) -> datetime:
     return now + (_NEXT if now - sent < _QUICK else _MINUTE)
 
 
-def is_on_azure_pack(data: JsonObject) -> bool:
+def is_on_azure_pack(data: Collection[str]) -> bool:
     """Whether an operation's data is that of one on Azure Pack."""
     return INSTALLATION in data
 
@@ -137,7 +137,7 @@ def with_azure_pack(workflow: Workflow, steps: PackSteps) -> Workflow:
         return await (of_pack[names.TIDYING] if is_on_azure_pack(claim.data) else tidy)(claim)
 
     def subjects_of_both(operation: Operation) -> Sequence[str]:
-        return () if is_on_azure_pack(dict(operation.data)) else subjects(operation)
+        return () if is_on_azure_pack(operation.data) else subjects(operation)
 
     return replace(
         workflow,
@@ -149,7 +149,7 @@ def with_azure_pack(workflow: Workflow, steps: PackSteps) -> Workflow:
 
 def _both(first: Check, second: Check) -> Check:
     async def check(rows: Sequence[Active]) -> Mapping[str, Checked | Unread]:
-        on_pack = [row for row in rows if is_on_azure_pack(dict(row.data))]
+        on_pack = [row for row in rows if is_on_azure_pack(row.data)]
         others = [row for row in rows if row not in on_pack]
         found = dict(await second(on_pack)) if on_pack else {}
         return found | dict(await first(others)) if others else found

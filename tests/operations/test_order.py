@@ -1,0 +1,67 @@
+"""Which checks go first where a budget does not suffice for all that are due."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.clock import to_text
+from shared.operations.model.due import Due
+from shared.operations.running.order import most_urgent
+from tests.support.clocks import START
+
+NOW = START
+_moments = st.integers(-600, 600).map(lambda minutes: START + timedelta(minutes=minutes))
+_past = st.integers(-600, -1).map(lambda minutes: START + timedelta(minutes=minutes))
+_checks = st.lists(st.tuples(_past, st.none() | _moments), min_size=1, max_size=60)
+
+
+def _entries(checks: Sequence[tuple[datetime, datetime | None]], size: int) -> list[Due]:
+    """Return entries of `size` checks each, of which (last look, expected end) are given; a check is named by its place."""
+    entries = []
+    for first in range(0, len(checks), size):
+        part = checks[first : first + size]
+        ids = tuple(str(number) for number in range(first, first + len(part)))
+        seen = tuple(int(at.timestamp()) for at, _ in part)
+        ends = tuple(int(at.timestamp()) if at is not None else 0 for _, at in part)
+        entries.append(Due("00", "entry", ids, to_text(START), "copy", "sub-1/read", "", 1, "", seen, ends))
+    return entries
+
+
+@given(_checks, st.integers(1, 20), st.integers(0, 70))
+def test_ends_that_are_due_go_first_then_what_was_not_seen_for_longest(
+    checks: list[tuple[datetime, datetime | None]], size: int, count: int
+) -> None:
+    entries = _entries(checks, size)
+    chosen = most_urgent(entries, count, NOW.timestamp())
+    ids = {operation for operations in chosen.values() for operation in operations}
+    assert len(ids) == min(count, len(checks))
+    assert all(operations <= set(entries[number].ids) for number, operations in chosen.items())
+
+    def rank(number: int) -> tuple[bool, datetime]:
+        seen, ends = checks[number]
+        return ends is None or ends > NOW, seen
+
+    left = [rank(number) for number in range(len(checks)) if str(number) not in ids]
+    taken = [rank(number) for number in range(len(checks)) if str(number) in ids]
+    assert not left or not taken or max(taken) <= min(left)
+
+
+@given(_checks, st.integers(1, 10), st.integers(1, 10), st.integers(0, 60))
+def test_how_the_checks_are_stored_makes_no_difference(
+    checks: list[tuple[datetime, datetime | None]], one: int, other: int, count: int
+) -> None:
+    def ranks(size: int) -> list[tuple[bool, datetime]]:
+        chosen = most_urgent(_entries(checks, size), count, NOW.timestamp())
+        numbers = [int(operation) for operations in chosen.values() for operation in operations]
+        return sorted((checks[number][1] is None or checks[number][1] > NOW, checks[number][0]) for number in numbers)  # type: ignore[operator]
+
+    assert ranks(one) == ranks(other)
+
+
+def test_an_entry_of_an_older_version_counts_as_seen_when_it_came_due() -> None:
+    old = Due("00", "a", ("a",), to_text(START - timedelta(minutes=5)), "copy", "sub-1/read", "", 1, "")
+    known = Due("00", "b", ("b",), to_text(START), "copy", "sub-1/read", "", 1, "", (int(START.timestamp()) - 600,), (0,))
+    assert most_urgent([old, known], 1, NOW.timestamp()) == {1: frozenset({"b"})}
+    assert most_urgent([old], 1, NOW.timestamp()) == {0: frozenset({"a"})}
