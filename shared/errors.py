@@ -72,6 +72,7 @@ class ErrorCode(StrEnum):
     NOT_RUNNING = "NotRunning"
     NOT_STOPPED = "NotStopped"
     DISK_ACCESS_ACTIVE = "DiskAccessActive"
+    NOT_READY = "NotReady"
     DISK_IN_USE = "DiskInUse"
     DISK_NOT_EXPORTABLE = "DiskNotExportable"
     NEEDS_INTERRUPTION = "NeedsInterruption"

@@ -29,14 +29,9 @@ LIST = Route(
 )
 GET = _of_restore("GET", "/restores/{id}", "One restore or drill", _READ, response=RestoreBody)
 CLEAN_UP = _of_restore(
-    "POST",
-    "/restores/{id}/clean-up",
-    "Delete what a drill has made now, or what a failed restore has left",
-    _WRITE,
-    response=RestoreBody,
-    status=202,
-    refusals=(409,),
-)
+    "POST", "/restores/{id}/clean-up", "Delete what a drill has made now, or what a failed restore has left", _WRITE,
+    response=RestoreBody, status=202, refusals=(409,),
+)  # fmt: skip
 AUDIT = _of_restore("GET", "/restores/{id}/audit", "The audit trail of a restore", _READ, response=AuditTrail)
 
 

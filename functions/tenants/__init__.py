@@ -4,6 +4,7 @@ from functions.serve import endpoints as declared_in
 from functions.tenants import endpoints
 from shared.access.records.azure_pack_subscriptions import TABLE as AZURE_PACK_SUBSCRIPTIONS
 from shared.capability import Capability, Core, Parts
+from shared.quotas.table import TABLE as QUOTAS
 
 
 def _assemble(core: Core) -> Parts:
@@ -16,6 +17,6 @@ def _assemble(core: Core) -> Parts:
 CAPABILITY = Capability(
     name="tenants",
     assemble=_assemble,
-    tables=(AZURE_PACK_SUBSCRIPTIONS,),
+    tables=(AZURE_PACK_SUBSCRIPTIONS, QUOTAS),
     endpoints=declared_in(endpoints),
 )

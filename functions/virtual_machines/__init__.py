@@ -4,14 +4,15 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from functions.serve import endpoints as declared_in
-from functions.virtual_machines import changes, checkpoints, disks, estate, machines, ports
+from functions.virtual_machines import accesses, changes, checkpoints, disks, estate, machines, ports
 from functions.virtual_machines.variants import ON_AZURE_PACK, OTHERWISE
 from shared.access.records.azure_pack_subscriptions import TABLE as SUBSCRIPTIONS
 from shared.access.records.tenant import Backend
 from shared.capability import Capability, Core, Parts
 from shared.installations import TABLE as INSTALLATIONS
+from shared.quotas.table import TABLE as QUOTAS
 from shared.tenant_queues import REQUESTS
-from shared.virtual_machines.kinds import VIRTUAL_MACHINE
+from shared.virtual_machines.kinds import DISK_ACCESSES, VIRTUAL_MACHINE
 from shared.web.calls import Endpoint
 
 
@@ -36,7 +37,7 @@ CAPABILITY = Capability(
     name="virtual_machines",
     assemble=_assemble,
     kinds=(VIRTUAL_MACHINE,),
-    tables=(INSTALLATIONS, SUBSCRIPTIONS),
+    tables=(INSTALLATIONS, SUBSCRIPTIONS, DISK_ACCESSES, QUOTAS),
     intake=REQUESTS,
-    endpoints=_of_both_backends(declared_in(machines, disks, ports, estate, changes, checkpoints)),
+    endpoints=_of_both_backends(declared_in(machines, disks, ports, estate, changes, checkpoints, accesses)),
 )

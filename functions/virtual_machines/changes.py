@@ -1,5 +1,6 @@
 """Services and images made, images and disks deleted, machines captured, over HTTP."""
 
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -59,9 +60,12 @@ async def delete_disk(call: Call[None]) -> HttpAnswer:
 
 @serve(_write("POST", f"{_TENANT}/virtual-machines/{{vm}}/capture", "Make an image of a machine", request=Capture, query=PLACE))
 async def capture_virtual_machine(call: Call[Capture]) -> HttpAnswer:
-    """Make an image of a machine, which can never start again, and delete the machine."""
-    request = _request(call, Action.CAPTURE, call.path["vm"], call.document)
-    return _accepted(call, await _changes(call).capture(request, call.body))
+    """Make an image of a machine, which can never start again, and delete the machine or make it anew."""
+    from shared.secrets.requests import separate
+
+    sent = separate(call.body, SentBody(call.document))
+    request = replace(_request(call, Action.CAPTURE, call.path["vm"], dict(sent.body.members)), secrets=sent.below("body"))
+    return _accepted(call, await _changes(call).capture(request, call.body, sent, of_provider=call.caller.is_admin))
 
 
 def _request(call: Call[Any], action: Action, name: str, body: JsonObject) -> "ChangeRequest":

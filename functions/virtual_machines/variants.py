@@ -190,6 +190,9 @@ ON_AZURE_PACK: Final = {
     "list_disks": refused(_DISKS),
     "get_disk": refused(_DISKS),
     "delete_disk": refused(_DISKS),
+    "grant_disk_access": refused(_DISKS),
+    "revoke_disk_access": refused(_DISKS),
+    "reveal_disk_access": refused(_DISKS),
 }
 """How each route of the capability is served for tenants on Azure Pack, by its endpoint's name."""
 OTHERWISE: Final = refused(_OTHERS)

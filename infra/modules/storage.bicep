@@ -94,6 +94,8 @@ var tableNames = [
   'azurePacks'
   'azurePackSubscriptions'
   'dataCenters'
+  'diskAccesses'
+  'quotas'
 ]
 var packageContainer = 'packages'
 var auditContainer = 'audit'

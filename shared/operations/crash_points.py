@@ -37,6 +37,9 @@ POINTS: Final = (
 SECRET_POINTS: Final = ("accept.stored",)
 """The points of an acceptance that only a request with a secret reaches."""
 
+ACCESS_POINTS: Final = ("access.stored",)
+"""The point between a SAS in Key Vault and the row that refers to it."""
+
 REGISTRY_POINTS: Final = ("registry.claimed", "registry.written", "registry.released")
 """The points of a write of the tenant registry, which is no operation."""
 

@@ -44,6 +44,8 @@ class Size:
 
 Counted = Mapping[Dimension, int | None]
 """How many there are in each dimension, None where it was not counted."""
+Amounts = Mapping[Dimension, Mapping[str, float] | None]
+"""What each resource counts in each dimension, None where the dimension was not counted."""
 
 
 def limits_of(tenant: Tenant, plan: HostingPlan | None) -> Counted:
@@ -53,8 +55,19 @@ def limits_of(tenant: Tenant, plan: HostingPlan | None) -> Counted:
 
 def count(listed: Sequence[Listed]) -> Counted:
     """Return what some subscriptions hold, whoever made it and whether it runs; of a dimension that one was not read for, None."""
-    each = [_count(one) for one in listed]
-    return {dimension: _sum([one[dimension] for one in each]) for dimension in Dimension}
+    found = amounts_of(listed)
+    return {dimension: None if (amounts := found[dimension]) is None else total(amounts) for dimension in Dimension}
+
+
+def amounts_of(listed: Sequence[Listed]) -> Amounts:
+    """Return what each resource of some subscriptions counts in each dimension, by its id in lower case."""
+    each = [_amounts(one, place) for place, one in enumerate(listed)]
+    return {dimension: _together([one[dimension] for one in each]) for dimension in Dimension}
+
+
+def total(amounts: Mapping[str, float]) -> int:
+    """Return a sum, rounded up."""
+    return math.ceil(sum(amounts.values()))
 
 
 def sizes_of(skus: Sequence[Json]) -> dict[str, Size]:
@@ -68,16 +81,41 @@ def sizes_of(skus: Sequence[Json]) -> dict[str, Size]:
     return found
 
 
-def _count(listed: Listed) -> Counted:
+def _amounts(listed: Listed, place: int) -> Amounts:
     sizes = _sizes(listed)
+    machines, disks = _keys(listed.machines, place), _keys(listed.disks, place)
+    sized = None if sizes is None or machines is None else list(zip(machines, sizes, strict=True))
+    provisioned = None if listed.disks is None else [_disk(disk) for disk in listed.disks]
+    complete = [size for size in provisioned or () if size is not None]
     return {
-        Dimension.VIRTUAL_MACHINES: _length(listed.machines),
-        Dimension.CORES: None if sizes is None else sum(size.cores for size in sizes),
-        Dimension.MEMORY_GB: None if sizes is None else math.ceil(sum(size.memory_gb for size in sizes)),
-        Dimension.DISK_GB: None if listed.disks is None else _sum([_disk(disk) for disk in listed.disks]),
-        Dimension.PUBLIC_ADDRESSES: _length(listed.addresses),
-        Dimension.IMAGES: _length(listed.images),
+        Dimension.VIRTUAL_MACHINES: _ones(machines),
+        Dimension.CORES: None if sized is None else {key: float(size.cores) for key, size in sized},
+        Dimension.MEMORY_GB: None if sized is None else {key: size.memory_gb for key, size in sized},
+        Dimension.DISK_GB: dict(zip(disks, complete, strict=True)) if disks is not None and len(complete) == len(disks) else None,
+        Dimension.PUBLIC_ADDRESSES: _ones(_keys(listed.addresses, place)),
+        Dimension.IMAGES: _ones(_keys(listed.images, place)),
     }
+
+
+def _keys(found: Sequence[Json] | None, place: int) -> list[str] | None:
+    """Return the ids of listed resources in lower case; one without an id has its position."""
+    if found is None:
+        return None
+    return [(text(one, "id") or f"{place}#{number}").lower() for number, one in enumerate(found)]
+
+
+def _ones(keys: Sequence[str] | None) -> dict[str, float] | None:
+    return None if keys is None else dict.fromkeys(keys, 1.0)
+
+
+def _together(each: Sequence[Mapping[str, float] | None]) -> dict[str, float] | None:
+    """Return the amounts of all subscriptions, None where one was not counted."""
+    found: dict[str, float] = {}
+    for one in each:
+        if one is None:
+            return None
+        found.update(one)
+    return found
 
 
 def _sizes(listed: Listed) -> list[Size] | None:
@@ -105,14 +143,6 @@ def _limit(own: Quotas, of_plan: Quotas, dimension: Dimension) -> int | None:
             limit: int | None = getattr(quotas, name)
             return limit
     return None
-
-
-def _length(found: Sequence[Json] | None) -> int | None:
-    return None if found is None else len(found)
-
-
-def _sum(numbers: Sequence[int | None]) -> int | None:
-    return None if None in numbers else sum(number for number in numbers if number is not None)
 
 
 def _number(value: str | None) -> float | None:

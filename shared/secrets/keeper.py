@@ -51,6 +51,13 @@ class Secrets:
             message = f"The key vault did not store the secret ({failure.code}). Nothing was accepted; send the request again later."
             raise Refused(ErrorCode.SERVICE_UNAVAILABLE, message, target=target) from None
 
+    async def store_as(self, name: str, value: Hidden, tags: Mapping[str, str], expires: datetime) -> SecretId:
+        """Store a secret of an operation's own in the app's own vault under a name that only this operation uses.
+
+        Again under the same name makes a new version. Raises `CallFailure`, and `Refused` with NotOffered without a vault.
+        """
+        return await self.vaults.set(SecretId(self._own(None), name), value, tags, expires)
+
     async def store_of_request(self, operation: str, tenant: str, field: str, value: Hidden) -> SecretId:
         """Store a plain secret of the request that is to become an operation; raises as `store`."""
         tags = {"tenant": tenant, "operation": operation, "field": field[:256]}
@@ -64,6 +71,17 @@ class Secrets:
     async def delete(self, secrets: Iterable[SecretId]) -> None:
         """Delete secrets; one that is gone counts as deleted. What fails is logged and left to the sweep."""
         await asyncio.gather(*(self._delete(secret) for secret in secrets))
+
+    async def delete_reference(self, reference: str) -> None:
+        """Delete a secret of the app's own vault by its reference; one that is gone counts as deleted. Raises `CallFailure`."""
+        secret = SecretId.parse(reference, self.suffix)
+        if not self.is_own(secret):
+            return
+        try:
+            await self.vaults.delete(secret.newest())
+        except CallFailure as failure:
+            if failure.kind is not FailureKind.NOT_FOUND:
+                raise
 
     async def delete_of_operation(self, operation: str, body: object) -> None:
         """Delete the secrets that were stored for an operation; `body` is its request, with their references."""

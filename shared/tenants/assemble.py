@@ -8,6 +8,8 @@ from shared.access.records.rows import TenantRows
 from shared.access.registrar import Registrar
 from shared.arm.api_versions import SUBSCRIPTIONS
 from shared.capability import Core, Parts, ReadinessCheck
+from shared.quotas.reservations import reservations_in
+from shared.quotas.table import TABLE as QUOTAS
 from shared.quotas.usage import UsageReader
 from shared.tenants.documents import TenantDocuments
 from shared.tenants.hosting_plans import HostingPlanDocuments
@@ -32,9 +34,10 @@ def assemble(core: Core, checks: Sequence[ReadinessCheck]) -> Parts:
 
     azure_pack, settings = AzurePackSubscriptions(core.storage.table(TABLE)), core.settings
     estate = Estate(core.clients)
+    usage = UsageReader(core.clients, core.clock, reservations_in(core.storage.table(QUOTAS), core.ids, core.store))
     tenants = TenantDocuments(
         registrar, core.registry, rows, plans, core.store, azure_pack, Locations(locations),
-        settings.key_vault_suffix, settings.key_vault_url, UsageReader(core.clients, core.clock), VaultShapes(estate.fabrics),
+        settings.key_vault_suffix, settings.key_vault_url, usage, VaultShapes(estate.fabrics),
     )  # fmt: skip
     mappings = OwnershipMappings(estate, core.registry, rows, core.clock)
     runner = ReadinessRunner(core.registry, rows, core.clock)

@@ -21,7 +21,10 @@ _POWER = {f"powerstate/{state}": state for state in PowerState}
 
 @dataclass(frozen=True, slots=True)
 class AttachedDisk:
-    """A disk of a machine as its model shows it; `lun` is None for the OS disk, `id` for an unmanaged one."""
+    """A disk of a machine as its model shows it; `lun` is None for the OS disk, `id` for an unmanaged one.
+
+    `goes_with_machine` is whether Azure deletes it with the machine (`deleteOption`).
+    """
 
     name: str
     id: str | None
@@ -29,6 +32,7 @@ class AttachedDisk:
     size_gb: int | None
     sku: str | None
     caching: str
+    goes_with_machine: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +213,7 @@ def _disk_of(body: Json, lun: int | None) -> AttachedDisk:
         size_gb=whole(body, "diskSizeGB"),
         sku=text(managed, "storageAccountType"),
         caching=text(body, "caching") or "None",
+        goes_with_machine=(text(body, "deleteOption") or "").lower() == "delete",
     )
 
 

@@ -9,6 +9,9 @@ from shared.operations.model.kinds import Kind
 from shared.operations.model.models import Operation
 from shared.tenant_queues import CHECKS, STEPS
 
+DISK_ACCESSES: Final = "diskAccesses"
+"""The table of accesses to disks."""
+
 
 class Action(StrEnum):
     """What an operation of the kind `virtualMachine` does."""
@@ -29,6 +32,8 @@ class Action(StrEnum):
     CREATE_IMAGE = "createImage"
     DELETE_IMAGE = "deleteImage"
     DELETE_DISK = "deleteDisk"
+    GRANT_ACCESS = "grantAccess"
+    REVOKE_ACCESS = "revokeAccess"
     # of machines on Azure Pack alone
     STOP = "stop"
     PAUSE = "pause"
@@ -45,6 +50,8 @@ _COLLECTIONS: Mapping[str, str] = {
     Action.CREATE_IMAGE: "images",
     Action.DELETE_IMAGE: "images",
     Action.DELETE_DISK: "disks",
+    Action.GRANT_ACCESS: "disks",
+    Action.REVOKE_ACCESS: "disks",
 }
 """The collection of what an action is about, where that is not a machine."""
 

@@ -13,6 +13,7 @@ from shared.virtual_machines.facts import LABEL_TAG, MachineFacts, settled, show
 from shared.virtual_machines.rules.power import PowerState, Provisioning
 
 if TYPE_CHECKING:
+    from shared.virtual_machines.access.records import DiskAccess
     from shared.virtual_machines.creation.context import BalancerFacts, SetFacts
     from shared.virtual_machines.rules.sizes import OfferedSize
 
@@ -135,8 +136,23 @@ class Image(Document):
     created_at: Moment | None
 
 
+class OpenAccess(Document):
+    """Read access to a disk that an operation opened; `revealed` is whether its SAS was shown."""
+
+    operation: str
+    expires_at: Moment
+    revealed: bool
+
+
+class RevealedAccess(Document):
+    """A SAS, which is shown once; it opens the disk until `expiresAt`, or until the access is revoked."""
+
+    access_sas: str
+    expires_at: Moment
+
+
 class Disk(Document):
-    """A managed disk; `state` is Azure's `diskState`."""
+    """A managed disk; `state` is Azure's `diskState`, `access` the access that was opened here and is not revoked."""
 
     name: str
     id: str
@@ -149,6 +165,7 @@ class Disk(Document):
     state: str | None
     attached_to: str | None
     network_access_policy: str | None
+    access: OpenAccess | None = None
 
 
 def service_of(body: Json) -> Service:
@@ -269,8 +286,8 @@ def plan_image(name: str, label: str, reference: dict[str, str]) -> Image:
     )  # fmt: skip
 
 
-def disk_of(body: Json) -> Disk:
-    """Return a disk."""
+def disk_of(body: Json, access: "DiskAccess | None" = None) -> Disk:
+    """Return a disk, with the access that was opened to it."""
     properties, zones, found = an_object(body, "properties"), texts(body, "zones") or (), own_id(body)
     return Disk(
         name=last_segment(found),
@@ -284,6 +301,7 @@ def disk_of(body: Json) -> Disk:
         state=text(properties, "diskState"),
         attached_to=resource_id(body, "managedBy"),
         network_access_policy=text(properties, "networkAccessPolicy"),
+        access=OpenAccess(operation=access.operation, expires_at=access.expires_at, revealed=access.revealed) if access else None,
     )
 
 

@@ -10,7 +10,7 @@ from shared.virtual_machines.kinds import VIRTUAL_MACHINE, Action
 from shared.web.calls import find_by_message
 
 Handler = Callable[[MessageCall], Awaitable[None]]
-_MADE = {Action.DELETE_IMAGE: "imageId", Action.DELETE_DISK: "diskId"}
+_MADE = {Action.DELETE_IMAGE: "imageId", Action.DELETE_DISK: "diskId", Action.REVOKE_ACCESS: "diskId"}
 """The member of a result that names what an action is about; of others it is the machine, `resourceId`."""
 _NOT_BY_NAME = frozenset({ErrorCode.NOT_FOUND, ErrorCode.REPEATABILITY_KEY_REUSED})
 """Refusals of a target that is no name. With the second, the message was carried out before, by what the target names."""

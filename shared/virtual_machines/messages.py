@@ -18,6 +18,7 @@ from shared.virtual_machines.accepting.disks import DiskChanges
 from shared.virtual_machines.accepting.estate import EstateChanges
 from shared.virtual_machines.accepting.ports import PortChanges
 from shared.virtual_machines.accepting.updates import MachineUpdates
+from shared.virtual_machines.access.accepting import DiskAccesses
 from shared.virtual_machines.kinds import VIRTUAL_MACHINE, Action
 from shared.virtual_machines.message_targets import Handler, or_made_by_target
 from shared.virtual_machines.reading.machines import machine_named
@@ -174,14 +175,21 @@ async def _delete_disk(call: MessageCall) -> None:
     await call.app.of(EstateChanges).delete_disk(request, None, _place_of(call.intake.body))
 
 
+async def _revoke_access(call: MessageCall) -> None:
+    """End the access to a disk."""
+    request = await _change(call, Action.REVOKE_ACCESS)
+    parse(NoBody, request.body.members)
+    await call.app.of(DiskAccesses).revoke(request, _place_of(call.intake.body))
+
+
 async def _capture(call: MessageCall) -> None:
     """Make an image of a machine; `target` names it, so that no confirmation is needed."""
     request = await _change(call, Action.CAPTURE)
     body = {"confirm": "by message", **request.body.members}  # its steps read the body as a request over HTTP
     request, capture = replace(request, body=SentBody(body)), parse(Capture, body)
-    if capture.reprovision is not None:
-        refuse_plain(separate(capture, request.body))
-    await call.app.of(EstateChanges).capture(request, capture, confirmed=True)
+    sent = separate(capture, request.body)
+    refuse_plain(sent)
+    await call.app.of(EstateChanges).capture(request, capture, sent, confirmed=True, of_provider=True)
 
 
 async def _creation(call: MessageCall, action: Action, name: str) -> ChangeRequest:
@@ -249,6 +257,7 @@ MESSAGES = {
         (Action.CREATE_IMAGE, _create_image),
         (Action.DELETE_IMAGE, _delete_image),
         (Action.DELETE_DISK, _delete_disk),
+        (Action.REVOKE_ACCESS, _revoke_access),
         (Action.CAPTURE, _capture),
         (Action.ADD_PORT, _add_port),
         (Action.REMOVE_PORT, _remove_port),

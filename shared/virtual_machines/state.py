@@ -31,10 +31,14 @@ class MachineState(StoredView):
     when the operation's own effect was sent, `sent_at` when a deletion was sent last. `waiting_since` is since when another operation of
     Azure works on the machine, `step_waits_since` since when the step `waiting_step` waits. `absence` is the series of looks that did not
     show the machine, `missing` of those that did not show something that it refers to.
+    `intended_at` is when an action on its power was intended.
     `power_action` is what an action on its power sends, `power_state` its power state as read last, `failure` why the operation fails.
     `vm_id` identifies the machine beyond its name, `os_type` is that of a machine that is made. `tidying_since` is since when something
     refuses to be deleted. `disk`, `lun` and `caching` are those of a data disk that is added, changed or removed.
     `subject` is the id of what else is made or deleted, in `region`; `image` is an image that is made.
+    `reprovisions` is whether the machine is made anew from its image.
+    `admitted` is whether what it makes fits the quotas, `reserved` whether a reservation was written for it.
+    `access` is the operation whose access to a disk is revoked, where only that one's is; `grants` how often an access was granted anew.
     `size` is Azure's name of the size of an update, which `deallocates` the machine where that is needed; `was_running` before it.
     """
 
@@ -43,6 +47,7 @@ class MachineState(StoredView):
     url: str | None = None
     started_at: StoredMoment | None = None
     sent_at: StoredMoment | None = None
+    intended_at: StoredMoment | None = None
     waiting_since: StoredMoment | None = None
     absence: AbsenceJson = None
     missing: AbsenceJson = None
@@ -63,6 +68,11 @@ class MachineState(StoredView):
     size: str | None = None
     deallocates: bool = False
     was_running: bool = False
+    access: str | None = None
+    admitted: bool = False
+    reprovisions: bool = False
+    reserved: bool = False
+    grants: int = 0
 
     @property
     def target(self) -> ResourceId:

@@ -4,7 +4,7 @@ Every action begins with `beginning`: there the core reads whether the tenant st
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from shared.access.records.tenant import Backend
@@ -14,8 +14,12 @@ from shared.operations.model.rows import Active
 from shared.operations.running.claims import Claim
 from shared.operations.running.outcomes import Checked, Next, Outcome, Unread
 from shared.operations.running.workflow import Workflow
+from shared.virtual_machines.access import steps as access
+from shared.virtual_machines.access.steps import AccessSteps
 from shared.virtual_machines.gateway import Gateways
 from shared.virtual_machines.kinds import Action
+from shared.virtual_machines.reprovisioning import planning as reprovisioning
+from shared.virtual_machines.reprovisioning.steps import ReprovisioningSteps
 from shared.virtual_machines.state import MachineState
 from shared.virtual_machines.steps import creating, deleting, disks, estate, ports, power, updating
 from shared.virtual_machines.steps.creating import CreationSteps, check_creations
@@ -47,6 +51,8 @@ _FIRST: Mapping[Action, str] = {
     Action.CREATE_IMAGE: estate.IMAGE,
     Action.DELETE_IMAGE: estate.REMOVING,
     Action.DELETE_DISK: estate.REMOVING,
+    Action.GRANT_ACCESS: access.GRANTING,
+    Action.REVOKE_ACCESS: access.REVOKING,
 }
 """The first step of each action."""
 
@@ -66,6 +72,8 @@ class MachineSteps:
     estate: EstateSteps
     ports: PortSteps
     updates: UpdateSteps
+    access: AccessSteps
+    reprovisioning: ReprovisioningSteps
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +95,8 @@ class MachineChecks:
         return found
 
 
-def machine_workflow(steps: MachineSteps, checks: MachineChecks) -> Workflow:
-    """Return the workflow."""
+def machine_workflow(steps: MachineSteps, checks: MachineChecks, release: Callable[[Active], Awaitable[None]]) -> Workflow:
+    """Return the workflow; `release` gives back what an operation reserved."""
     by_name = patiently(
         {
             BEGINNING: _beginning,
@@ -101,6 +109,7 @@ def machine_workflow(steps: MachineSteps, checks: MachineChecks) -> Workflow:
             creating.PROVISIONING: steps.creation.provisioning,
             creating.FINISHING: steps.creation.finishing,
             deleting.NOTING: steps.deletion.noting,
+            deleting.KEEPING: steps.deletion.keeping,
             deleting.DELETING: steps.deletion.deleting,
             deleting.FOLLOWING: steps.deletion.following,
             disks.MAKING: steps.disks.making_disk,
@@ -114,17 +123,24 @@ def machine_workflow(steps: MachineSteps, checks: MachineChecks) -> Workflow:
             estate.DEALLOCATING: steps.estate.deallocating,
             estate.GENERALIZING: steps.estate.generalizing,
             estate.IMAGING: steps.estate.imaging,
+            reprovisioning.PLANNING: steps.reprovisioning.planning,
+            deleting.CLEARING: steps.reprovisioning.clearing,
+            reprovisioning.CLOSING: steps.reprovisioning.closing,
             ports.OPENING: steps.ports.opening,
             ports.CLOSING: steps.ports.closing,
             ports.LEAVING: steps.ports.leaving,
             updating.READY: steps.updates.making_ready,
             updating.UPDATING: steps.updates.updating,
             updating.STARTING: steps.updates.starting,
+            access.GRANTING: steps.access.granting,
+            access.REOPENING: steps.access.reopening,
+            access.STORING: steps.access.storing,
+            access.REVOKING: steps.access.revoking,
             creating.TIDYING: steps.tidying.tidying,
         },
         checks.clock,
     )
-    return Workflow(by_name, check=checks.check, subjects=_subjects, tidying=creating.TIDYING)
+    return Workflow(by_name, check=checks.check, subjects=_subjects, tidying=creating.TIDYING, on_finished=release)
 
 
 async def _beginning(claim: Claim) -> Outcome:

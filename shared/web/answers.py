@@ -129,6 +129,7 @@ STATUS: Mapping[ErrorCode, int] = {
     ErrorCode.NOT_RUNNING: 409,
     ErrorCode.NOT_STOPPED: 409,
     ErrorCode.DISK_ACCESS_ACTIVE: 409,
+    ErrorCode.NOT_READY: 409,
     ErrorCode.DISK_IN_USE: 409,
     ErrorCode.DISK_NOT_EXPORTABLE: 409,
     ErrorCode.NEEDS_INTERRUPTION: 409,

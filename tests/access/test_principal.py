@@ -53,7 +53,7 @@ def test_the_provider_without_admin_has_its_own_things_only() -> None:
     assert refused.value.code is ErrorCode.NOT_FOUND
 
 
-def test_admin_in_a_tenants_token_counts_for_nothing_and_is_told_so() -> None:
+def test_admin_in_a_tenants_token_counts_for_nothing_and_is_reported_so() -> None:
     caller = principal(FABRIKAM, Role.ADMIN)
     for role in (*READ_ROLES, Role.ADMIN):
         with pytest.raises(Refused):
@@ -63,14 +63,14 @@ def test_admin_in_a_tenants_token_counts_for_nothing_and_is_told_so() -> None:
 
 
 @pytest.mark.parametrize("owner", [NORTHWIND.name, "no-such-tenant", None])
-def test_anothers_and_nobodys_are_refused_alike(owner: Any) -> None:
+def test_anothers_and_unowned_are_refused_alike(owner: Any) -> None:
     with pytest.raises(Refused) as refused:
         require_reach(principal(FABRIKAM, *Role), owner, "copy 'abc'", target="id")
     assert refused.value.code is ErrorCode.NOT_FOUND
     assert "abc" in str(refused.value)
 
 
-def test_what_is_nobodys_is_out_of_the_admins_reach_too() -> None:
+def test_what_is_unowned_is_out_of_the_admins_reach_too() -> None:
     with pytest.raises(Refused):
         require_reach(principal(PROVIDER, *Role), None, "copy 'abc'")
 

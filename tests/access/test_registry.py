@@ -85,7 +85,7 @@ async def test_an_owner_is_two_point_reads_at_first_and_then_none() -> None:
     assert [read.partition("|")[0] for read in rows.reads] == ["claim", "tenant"]
 
 
-async def test_that_nobody_owns_a_thing_is_remembered_too() -> None:
+async def test_that_a_thing_is_unowned_is_remembered_too() -> None:
     rows = Rows(*TENANTS)
     registry = registry_of(rows)
     for _ in range(3):
@@ -93,7 +93,7 @@ async def test_that_nobody_owns_a_thing_is_remembered_too() -> None:
     assert [read.partition("|")[0] for read in rows.reads] == ["claim", "meta"]
 
 
-async def test_a_claim_without_the_documents_word_gives_no_owner() -> None:
+async def test_a_claim_that_the_document_does_not_list_gives_no_owner() -> None:
     rows = Rows(*TENANTS)
     without = FABRIKAM.model_copy(update={"subscriptions": ()})
     rows.documents = (PROVIDER, without, NORTHWIND)
@@ -129,7 +129,7 @@ async def test_whose_a_resource_is(resource: str, owner: str | None) -> None:
     assert await owner_of(registry_of(Rows(*TENANTS)), resource) == owner
 
 
-async def test_anothers_machine_is_not_found_and_the_answer_says_no_more() -> None:
+async def test_anothers_machine_is_not_found_and_the_answer_states_no_more() -> None:
     registry, machine = registry_of(Rows(*TENANTS)), VM.format(NORTHWIND.subscriptions[0])
     with pytest.raises(Refused) as refused:
         await require_owner(registry, principal(FABRIKAM, Role.COPIES_WRITE), machine, "virtual machine", target="source.virtualMachineId")
@@ -178,7 +178,7 @@ def test_a_contradiction_is_refused_before_it_is_written(changes: dict[str, Any]
         read_tenants([*DOCUMENTS[:2], {**DOCUMENTS[2], **changes}])
 
 
-def test_the_two_person_rule_is_on_unless_a_tenant_says_otherwise() -> None:
+def test_the_two_person_rule_is_on_unless_a_tenant_states_otherwise() -> None:
     (tenant,) = read_tenants([{"name": "new"}])
     assert tenant.settings.two_person_rule is True
 

@@ -38,7 +38,7 @@ def test_a_refusal_means_that_nothing_is_left() -> None:
     assert observation == Observation(KEY, remaining=0, retry_after=12, date=TEN)
 
 
-def test_an_answer_may_say_nothing() -> None:
+def test_an_answer_may_be_empty() -> None:
     assert observe(KEY, 200, CIMultiDict({"Retry-After": "12"})) is None
 
 

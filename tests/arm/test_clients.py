@@ -32,7 +32,7 @@ async def read(clients: AzureClients) -> object:
 
 
 class TestRead:
-    async def test_returns_the_body_and_what_the_headers_say(self, azure: LoopbackAzure, clients: AzureClients) -> None:
+    async def test_returns_the_body_and_what_the_headers_state(self, azure: LoopbackAzure, clients: AzureClients) -> None:
         azure.script = [answering(200, POINT, Date=DATE, Retry_After="30")]
         answer = await clients.read(ResourceId.parse(PATH), api_version="2026-04-01", params={"$expand": "instanceView"})
         assert answer.body == POINT

@@ -59,7 +59,7 @@ def answer(status: int, body: object = "", **headers: str) -> CallFailure:
         (307, "Moved", {}, FailureKind.REFUSED),
     ],
 )
-def test_an_answer_tells_whether_anything_began(status: int, code: str, headers: dict[str, str], kind: FailureKind) -> None:
+def test_an_answer_shows_whether_anything_began(status: int, code: str, headers: dict[str, str], kind: FailureKind) -> None:
     failure = answer(status, {"error": {"code": code, "message": "no"}}, **headers)
     assert (failure.kind, failure.code, failure.status) == (kind, code, status)
     assert failure.definite is (kind is not FailureKind.IN_DOUBT)
@@ -123,7 +123,7 @@ def test_the_code_of_a_refusal(status: int, code: str, expected: ErrorCode) -> N
     assert azure_code(answer(status, {"error": {"code": code, "message": "no"}})) is expected
 
 
-def test_azures_words_are_kept_with_their_details() -> None:
+def test_azures_text_are_kept_with_their_details() -> None:
     failure = answer(409, ERROR, Date=DATE)
     inner: dict[str, object] = {"code": "Inner", "message": "deep", "target": None, "details": []}
     assert failure.problem.as_json() == {
@@ -138,7 +138,7 @@ def test_azures_words_are_kept_with_their_details() -> None:
 @pytest.mark.parametrize(
     "body", ["", "<html>gateway</html>", "[]", "null", '{"error": null}', '{"error": "text"}', '{"error": {"code": null}}']
 )
-def test_an_answer_without_words_has_its_status(body: str) -> None:
+def test_an_answer_without_text_has_its_status(body: str) -> None:
     failure = answer(502, body)
     assert (failure.code, failure.kind) == ("Http502", FailureKind.IN_DOUBT)
     assert "502" in failure.message
@@ -199,7 +199,7 @@ def test_the_end_of_the_process_is_no_failure_of_azure(end: type[BaseException])
         classify(end())
 
 
-async def test_an_error_of_the_sdk_says_the_same_as_ours(azure: LoopbackAzure, clients: AzureClients) -> None:
+async def test_an_error_of_the_sdk_means_the_same_as_a_direct_calls(azure: LoopbackAzure, clients: AzureClients) -> None:
     azure.otherwise = answering(409, ERROR, Date=DATE, Retry_After="20")
     compute = await clients.compute(SUBSCRIPTION)
     path = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/g/providers/Microsoft.Compute/restorePointCollections/c/restorePoints/p"

@@ -91,7 +91,7 @@ def test_the_parts_of_an_id() -> None:
     assert str(point.sibling("virtualMachines", "web01")) == VM
 
 
-def test_known_words_are_written_as_arm_writes_them() -> None:
+def test_known_terms_are_written_as_arm_writes_them() -> None:
     shouted = f"SUBSCRIPTIONS/{SUBSCRIPTION}/RESOURCEGROUPS/Apps/PROVIDERS/MICROSOFT.COMPUTE/RESTOREPOINTCOLLECTIONS/Daily"
     assert str(ResourceId.parse(shouted)) == (
         f"/subscriptions/{SUBSCRIPTION}/resourceGroups/Apps/providers/Microsoft.Compute/restorePointCollections/Daily"
@@ -131,7 +131,7 @@ def test_known_words_are_written_as_arm_writes_them() -> None:
         ("https://management.azure.com" + VM, "'https:'|segment is empty"),
     ],
 )
-def test_a_refusal_says_what_is_wrong(text: str, says: str) -> None:
+def test_a_refusal_states_what_is_wrong(text: str, says: str) -> None:
     with pytest.raises(ValueError, match=says):
         ResourceId.parse(text)
 

@@ -137,7 +137,7 @@ def test_the_only_proxy_is_used_for_https_too(proxied: tuple[ForwardProxy, Path]
 
 
 @pytest.mark.parametrize("password", [None, "wr0ng-s3cret"])
-def test_without_the_right_credentials_the_error_says_that_the_proxy_asks_for_them(
+def test_without_the_right_credentials_the_error_states_that_the_proxy_asks_for_them(
     proxied: tuple[ForwardProxy, Path], password: str | None
 ) -> None:
     proxy, trusted = proxied

@@ -124,7 +124,7 @@ async def test_a_quota_changes_no_subscription_until_it_is_synchronised(pack: Pa
     assert (limit, pack.platform.estate()["azurePack"][0]["subscriptions"][0]["_inForce"]["VMCount"]) == (10, 20)
 
 
-async def test_a_synchronisation_that_fails_has_its_words(pack: Pack) -> None:
+async def test_a_synchronisation_that_fails_has_its_text(pack: Pack) -> None:
     admin = administrator(pack)
     pack.fault("outOfSync", message="The stamp did not answer.", times=1)
     await admin.synchronize(ID)

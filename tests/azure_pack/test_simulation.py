@@ -58,7 +58,7 @@ async def test_a_process_serves_an_installation_that_survives_a_restart(tmp_path
         assert "assword" not in str(state)
 
 
-def test_a_busy_port_is_told_with_its_option(tmp_path: Path) -> None:
+def test_a_busy_port_is_reported_with_its_option(tmp_path: Path) -> None:
     with simulation(tmp_path) as (_, first):
         command = [sys.executable, "-m", "local.simulation", "--port", "0", "--azure-pack-port", str(first)]
         ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)

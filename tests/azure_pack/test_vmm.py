@@ -146,7 +146,7 @@ async def test_checkpoints(pack: Pack) -> None:
 @pytest.mark.parametrize(
     ("machine", "operation"), [("web-1", "Start"), ("batch", "Reset"), ("web-2", "Shutdown"), ("batch", "Stop")], ids=str
 )
-async def test_what_vmm_cannot_do_is_a_job_that_fails_with_its_words(pack: Pack, machine: str, operation: str) -> None:
+async def test_what_vmm_cannot_do_is_a_job_that_fails_with_its_text(pack: Pack, machine: str, operation: str) -> None:
     vmm = by_certificate(pack).machines(ID)
     key = (await by_name(vmm))[machine]
     before = (await vmm.machine(key)).status_string

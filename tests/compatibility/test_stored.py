@@ -96,7 +96,7 @@ def newer(names: dict[str, str]) -> str:
     return f"{names['following'][:4]}{'a' * 22}"
 
 
-def test_what_was_stored_is_what_the_record_says(resumed: Resumed) -> None:
+def test_what_was_stored_is_what_the_record_states(resumed: Resumed) -> None:
     stored = resumed.stored
     steps = Counter(row["step"] for row in stored.tables["operations"] if row["RowKey"].startswith("a|"))
     assert steps.keys() >= {"copying", "waiting", "made", "starting", "running", "suspended", "awaitingApproval"}, steps
@@ -125,7 +125,7 @@ def test_a_failover_ends_as_it_must(ended: Ended, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["finished", "finishedFailover"])
-def test_what_had_ended_is_told_as_it_was(ended: Ended, name: str) -> None:
+def test_what_had_ended_is_reported_as_it_was(ended: Ended, name: str) -> None:
     assert ended.after[name] == ended.before[name]
     assert ended.before[name]["status"] == "Succeeded"
 
@@ -144,7 +144,7 @@ def test_nothing_is_started_a_second_time(ended: Ended) -> None:
     assert len(ended.effects("erp02/testFailoverCleanup")) == 1
 
 
-def test_each_end_is_told_once(ended: Ended) -> None:
+def test_each_end_is_reported_once(ended: Ended) -> None:
     told = Counter(event["id"] for event in ended.stack.events() if event["id"].endswith("/terminal"))
     names = ended.resumed.stored.names
     assert {name: told[f"{operation}/terminal"] for name, operation in names.items()} == dict.fromkeys(names, 1)

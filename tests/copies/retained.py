@@ -20,15 +20,26 @@ class KeptCopy:
     usable_at: datetime
 
 
-def left_after(copies: Iterable[KeptCopy], runs: Sequence[datetime], keep: Mapping[str, int], zone: ZoneInfo, most: int) -> set[str]:
-    """Return the ids of the copies that are there after all runs: each deletes what is in no bucket, unless that is more than `most`."""
-    everything, deleted = sorted(copies, key=lambda copy: copy.taken_at, reverse=True), set[str]()
+def left_after(copies: Iterable[KeptCopy], runs: Sequence[datetime], keep: Mapping[str, int], zone: ZoneInfo, most: int) -> list[set[str]]:
+    """Return which ids may be those of the copies that are there after all runs: each deletes what is in no bucket, unless that is more
+    than `most`. There are several where a copy became usable at the very moment of a run, which may have come before it or after.
+    """
+    everything = sorted(copies, key=lambda copy: copy.taken_at, reverse=True)
+    possible = {frozenset[str]()}
     for run in sorted(runs):
-        there = [copy for copy in everything if copy.usable_at <= run and copy.id not in deleted]
-        superfluous = {copy.id for copy in there} - _kept(there, keep, zone)
-        if len(superfluous) <= most:
-            deleted |= superfluous
-    return {copy.id for copy in everything} - deleted
+        before = {copy.id for copy in everything if copy.usable_at < run}
+        together = before | {copy.id for copy in everything if copy.usable_at == run}
+        possible = {
+            deleted | _superfluous([copy for copy in everything if copy.id in shown - deleted], keep, zone, most)
+            for deleted in possible
+            for shown in (before, together)
+        }
+    return [{copy.id for copy in everything} - deleted for deleted in possible]
+
+
+def _superfluous(there: Sequence[KeptCopy], keep: Mapping[str, int], zone: ZoneInfo, most: int) -> frozenset[str]:
+    found = {copy.id for copy in there} - _kept(there, keep, zone)
+    return frozenset(found if len(found) <= most else ())
 
 
 def _kept(newest_first: Sequence[KeptCopy], keep: Mapping[str, int], zone: ZoneInfo) -> set[str]:

@@ -88,7 +88,7 @@ def test_an_id_without_its_slash_in_another_case_is_the_same_id() -> None:
         ({}, "source", "required"),
     ],
 )
-def test_a_wrong_request_names_its_field_and_says_what_is_wrong(body: dict[str, Any], path: str, word: str) -> None:
+def test_a_wrong_request_names_its_field_and_states_what_is_wrong(body: dict[str, Any], path: str, word: str) -> None:
     refusals = wrong(body)
     assert path in refusals
     assert word in refusals[path]
@@ -99,7 +99,7 @@ def test_what_is_no_object_is_refused(body: Any) -> None:
     assert wrong(body)
 
 
-def test_every_fault_is_told_at_once() -> None:
+def test_every_fault_is_reported_at_once() -> None:
     assert set(wrong({"source": {"vmId": VM}, "target": {"region": "", "resourceGroup": ""}, "x": 1})) == {
         "source.vmId",
         "target.region",

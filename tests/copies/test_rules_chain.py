@@ -71,7 +71,7 @@ def test_gives_way_to_an_older_one_that_came_before_the_start() -> None:
     assert decide(take_turn(ChainHead(), "a"), [older, newer], newer, NOON, current_is_live=True) == GiveWay("z")
 
 
-def test_an_older_one_that_the_chain_has_passed_holds_nobody_up() -> None:
+def test_an_older_one_that_the_chain_has_passed_delays_no_other() -> None:
     passed, me = waiter(1, "a"), waiter(3, "b")
     head = ChainHead(last_taken_at=taken(2))
     assert decide(head, [passed, me], passed, NOON, current_is_live=False) == MovedOn(taken(2))

@@ -91,7 +91,7 @@ def test_an_ephemeral_os_disk_can_be_excluded_by_its_id_only() -> None:
     assert "no id" in without[0].message
 
 
-def test_a_member_of_a_uniform_scale_set_is_told_by_its_id() -> None:
+def test_a_member_of_a_uniform_scale_set_is_recognised_by_its_id() -> None:
     vm = machine() | {"id": f"{COMPUTE}/virtualMachineScaleSets/set/virtualMachines/0"}
     assert codes(facts(vm)) == [Reason.UNIFORM_SCALE_SET]
     assert codes(facts(machine(virtualMachineScaleSet={"id": f"{COMPUTE}/virtualMachineScaleSets/flexible"}))) == []

@@ -21,7 +21,7 @@ DOCUMENTED = {
 
 
 @pytest.mark.parametrize(("code", "retry"), DOCUMENTED.items())
-def test_every_documented_code_has_words_and_says_whether_to_ask_again(code: str, retry: bool) -> None:
+def test_every_documented_code_has_a_text_and_states_whether_to_ask_again(code: str, retry: bool) -> None:
     assert meaning_of(code).retry is retry
     assert code not in meaning_of(code).message
     assert meaning_of(code.upper()) == meaning_of(code)
@@ -36,7 +36,7 @@ def test_an_unknown_code_is_named_and_not_asked_again() -> None:
     assert "Surprise" in meaning_of("Surprise").message
 
 
-def test_azures_own_words_stay() -> None:
+def test_azures_own_text_stay() -> None:
     azures = Problem("DiskRestorePointUsedByCustomer", "disk x is in use", "x")
     ours = azure_problem(azures)
     assert (ours.code, ours.target, ours.details) == (ErrorCode.AZURE_REFUSED, "x", (azures,))
@@ -44,7 +44,7 @@ def test_azures_own_words_stay() -> None:
     assert "disk x is in use" in ours.message
 
 
-def test_a_failed_copy_says_why_and_what_to_do() -> None:
+def test_a_failed_copy_gives_its_reason_and_what_to_do() -> None:
     problem = failed_copy(Replication(ReplicationState.FAILED, 42, message="disk-1: quota is used up."))
     assert problem.code == ErrorCode.COPY_FAILED
     assert "quota is used up. Azure cannot resume it" in problem.message

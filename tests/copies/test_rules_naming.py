@@ -85,7 +85,7 @@ def test_keys_are_the_same_in_any_case_and_differ_by_region_and_target() -> None
 
 
 @pytest.mark.parametrize("length", [3, 64, 80])
-def test_tags_tell_whose_copies_they_are_however_long_the_ids(length: int) -> None:
+def test_tags_show_whose_copies_they_are_however_long_the_ids(length: int) -> None:
     vm, source = machine("v" * length, "g" * 90), collection("c" * length, "g" * 90)
     tags = collection_tags({"cost": "42"}, vm, source)
     assert tags["cost"] == "42"

@@ -81,7 +81,7 @@ def test_everything_short_of_that_is_not_finished(body: dict[str, Any], expected
         ({"properties": {"provisioningState": "Failed"}}, "no reason"),
     ],
 )
-def test_one_failed_disk_fails_the_copy_and_the_reason_is_told(body: dict[str, Any], word: str) -> None:
+def test_one_failed_disk_fails_the_copy_and_the_reason_is_reported(body: dict[str, Any], word: str) -> None:
     read = read_replication(body, 2)
     assert read.state is ReplicationState.FAILED
     assert read.percent < 100

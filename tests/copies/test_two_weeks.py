@@ -25,9 +25,9 @@ def test_two_days_of_a_fleet_keep_what_the_model_keeps_and_report_each_breach(tm
 def test_the_model_keeps_the_newest_and_the_newest_of_each_period() -> None:
     copies = [KeptCopy(str(number), START + 6 * HOUR * number, START + 6 * HOUR * number + HOUR) for number in range(12)]
     runs = [START + 6 * HOUR * number for number in range(12)]
-    assert left_after(copies, runs, {"keepLast": 2}, ZoneInfo("UTC"), 6) == {"9", "10", "11"}, "the last one came after the last run"
-    assert left_after(copies, runs, {"keepLast": 1, "daily": 3}, ZoneInfo("UTC"), 6) == {"3", "7", "10", "11"}
-    assert left_after(copies, runs[-1:], {"keepLast": 1}, ZoneInfo("UTC"), 6) == {copy.id for copy in copies}, "more than may be deleted"
+    assert left_after(copies, runs, {"keepLast": 2}, ZoneInfo("UTC"), 6) == [{"9", "10", "11"}], "the last one came after the last run"
+    assert left_after(copies, runs, {"keepLast": 1, "daily": 3}, ZoneInfo("UTC"), 6) == [{"3", "7", "10", "11"}]
+    assert left_after(copies, runs[-1:], {"keepLast": 1}, ZoneInfo("UTC"), 6) == [{copy.id for copy in copies}], "more than may be deleted"
 
 
 def test_the_model_finds_breaches_to_the_second() -> None:

@@ -23,7 +23,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     metafunc.parametrize("point", POINTS if metafunc.config.getoption("--each-point") else IN_CI)
 
 
-async def test_a_worker_stands_still_beyond_its_lease_and_goes_on(fleet: Fleet, deaths: Deaths, point: str) -> None:
+async def test_a_worker_pauses_beyond_its_lease_and_goes_on(fleet: Fleet, deaths: Deaths, point: str) -> None:
     small = await small_world(fleet, f"paused-{point.replace('.', '-')}")
     for wanted in (*small.points, *small.machines):
         await fleet.start(wanted)

@@ -34,5 +34,5 @@ def stack(sites: Sites) -> Running:
 
 @pytest.fixture
 def contoso(stack: Running) -> Caller:
-    """Somebody of contoso's who may read and write copies."""
+    """A caller of contoso's who may read and write copies."""
     return stack.caller(*READ_WRITE)

@@ -296,7 +296,7 @@ def test_polling_leaves_no_span(told: Told) -> None:
     assert {span.name for span in told.sent.spans if span.name.startswith(("GET", "check", "tick"))} == set()
 
 
-def test_the_log_tells_of_an_operation_by_its_id_its_tenant_and_its_trace(told: Told) -> None:
+def test_the_log_shows_of_an_operation_by_its_id_its_tenant_and_its_trace(told: Told) -> None:
     lines = {
         record.body.string_value: record for record in told.sent.logs if attributes(record.attributes).get("operation") == told.operation
     }

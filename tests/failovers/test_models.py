@@ -116,7 +116,7 @@ def test_a_wrong_combination_is_refused_with_its_field_and_the_reason(sent: dict
     assert word in refusals[path]
 
 
-def test_every_fault_is_told_at_once() -> None:
+def test_every_fault_is_reported_at_once() -> None:
     sent = body("Commit", reason=None, thenCleanup=True, options={"network": None, "dataSync": "ForDownTime"}, commitWindow=WINDOW)
     assert set(wrong(sent)) == {"reason", "thenCleanup", "options.network", "options.dataSync", "commitWindow"}
 
@@ -184,7 +184,7 @@ def test_what_only_a_failback_can_use_no_other_action_can() -> None:
             assert "options.dataSync" in wrong(sent)
 
 
-def test_the_words_to_a_failover() -> None:
+def test_the_inputs_of_a_failover() -> None:
     assert ApproveRequest.model_validate({"planHash": "ab"}).plan_hash == "ab"
     assert wrong({"reason": " "}, RejectRequest)["reason"]
     assert wrong({"outcome": "perhaps"}, ResolveRequest)["outcome"]
@@ -203,6 +203,6 @@ def test_what_is_no_duration_is_refused(text: str) -> None:
         parse_duration(text)
 
 
-def test_spans_are_told_in_the_unit_that_a_person_would_use() -> None:
+def test_spans_are_written_in_the_unit_that_a_person_would_use() -> None:
     spans = [timedelta(seconds=1), timedelta(seconds=119), timedelta(minutes=119), timedelta(hours=47), timedelta(days=90)]
     assert [readable_duration(span) for span in spans] == ["1 second", "119 seconds", "119 minutes", "47 hours", "90 days"]

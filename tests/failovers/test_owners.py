@@ -136,7 +136,7 @@ def mapping(cloud: str, target: str) -> dict[str, Any]:
     }
 
 
-async def test_the_other_side_of_a_pair_is_told_to_who_may_know_of_it() -> None:
+async def test_the_other_side_of_a_pair_is_reported_to_who_may_know_of_it() -> None:
     cloud = {"id": CLOUDS["blue"], "name": "blue", "properties": {}}
     inventory = Inventory(Reads(cloud, mapping("blue", "green"), mapping("blue", "azure")), registry())  # type: ignore[arg-type]  # a stand-in
     vault = ResourceId.parse(VAULT)

@@ -46,7 +46,7 @@ ROWS = [
 
 
 @pytest.mark.parametrize(("provider", "operations", "actions"), ROWS)
-def test_each_state_allows_its_actions_and_refuses_all_others_in_words(provider: str, operations: str, actions: str) -> None:
+def test_each_state_allows_its_actions_and_refuses_all_others_with_a_reason(provider: str, operations: str, actions: str) -> None:
     subject = subject_of_item(item(provider=provider, allowed=operations.split()))
     assert [str(action) for action in allowed_actions(subject)] == actions.split()
     for action in set(Action) - set(allowed_actions(subject)):
@@ -83,12 +83,12 @@ def test_nothing_is_allowed_that_azure_does_not_allow(provider: Provider, operat
         assert operations
 
 
-def test_a_busy_item_says_with_what() -> None:
+def test_a_busy_item_states_with_what() -> None:
     scenario = {"scenarioName": "Failback", "jobId": "/x/replicationJobs/j9"}
     assert "Failback (job j9)" in why_not(Action.COMMIT, subject_of_item(item(allowed=[], currentScenario=scenario)))
 
 
-def test_a_plan_goes_by_its_own_word_or_by_its_members() -> None:
+def test_a_plan_goes_by_its_own_state_or_by_its_members() -> None:
     members = [item("web"), item("db", allowed=["UnplannedFailover"])]
     assert is_allowed(Action.PLANNED_FAILOVER, subject_of_plan(plan([["web"], ["db"]]), members)) is True
     told_nothing = subject_of_plan(plan([["web"], ["db"]], allowed=None), members)

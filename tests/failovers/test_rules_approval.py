@@ -44,7 +44,7 @@ def test_a_second_person_approves_this_plan() -> None:
         (Actor("user", ""), "PersonRequired"),
     ],
 )
-def test_the_requesters_own_word_or_a_programs_does_not_count(approver: Actor, code: str) -> None:
+def test_the_requesters_own_approval_or_a_programs_does_not_count(approver: Actor, code: str) -> None:
     refused = approval.approve(PENDING, PLAN.hash, PLAN, ANNA, approver, NOW)
     assert isinstance(refused, Problem)
     assert refused.code == code
@@ -101,6 +101,6 @@ def test_a_rejection_ends_it_and_comes_from_a_person_only() -> None:
     assert isinstance(approval.reject(PENDING, Actor("app", "x"), "no", NOW), Problem)
 
 
-def test_in_a_commit_window_the_rule_decides_whether_ones_own_word_counts() -> None:
+def test_in_a_commit_window_the_rule_decides_whether_ones_own_approval_counts() -> None:
     assert approval.approver_problem(ANNA, ANNA, two_person=False) is None
     assert approval.approver_problem(ANNA, ANNA, two_person=True) is not None

@@ -93,7 +93,7 @@ def test_a_commit_in_azure_is_followed_by_no_reprotection_and_one_after_a_failba
         ({"at": "2026-01-01"}, True),
     ],
 )
-def test_a_point_that_cannot_be_told_is_never_the_latest_instead(choice: object, refused: bool) -> None:
+def test_a_point_that_cannot_be_identified_is_never_the_latest_instead(choice: object, refused: bool) -> None:
     unread = world(members=(Member(item(), owned=True, points=None),))
     asked = request(options={"recoveryPoint": choice}, acceptWarnings=True)
     found = refusal(asked, unread)
@@ -101,7 +101,7 @@ def test_a_point_that_cannot_be_told_is_never_the_latest_instead(choice: object,
     assert found is None or (found.code, found.details[0].target) == ("ChecksFailed", "options.recoveryPoint")
 
 
-def test_the_worst_result_of_each_check_is_told() -> None:
+def test_the_worst_result_of_each_check_is_reported() -> None:
     shop = plan([["web", "db"]])
     worlds = world(item(), item("db", replicationHealth="Critical"), plan=shop)
     told = checks.worst_results(make_plan(request(scope={"recoveryPlanId": shop.id}), worlds).plan)
@@ -228,7 +228,7 @@ def test_the_network_of_a_test(network: NetworkFacts | None, result: str, word: 
     assert word in words
 
 
-def test_an_unknown_network_is_refused_with_its_field_and_an_unread_one_is_told() -> None:
+def test_an_unknown_network_is_refused_with_its_field_and_an_unread_one_is_reported() -> None:
     refused = refusal(drill(), world(network=NetworkFacts(NETWORK, False)))
     assert refused is not None
     assert (refused.code, refused.details[0].target) == ("ChecksFailed", "options.network")
@@ -288,7 +288,7 @@ def test_the_age_of_the_point_that_would_be_used() -> None:
 
 
 @pytest.mark.parametrize(("age", "passes"), [(90 * DAY, True), (90 * DAY + MINUTE, False), (None, False)])
-def test_an_untested_item_leaves_the_primary_only_with_a_word(age: timedelta | None, passes: bool) -> None:
+def test_an_untested_item_leaves_the_primary_only_with_a_flag(age: timedelta | None, passes: bool) -> None:
     tested = item(lastSuccessfulTestFailoverTime=(NOW - age).isoformat() if age else None)
     refused = refusal(request(acceptWarnings=True), world(tested))
     assert (refused is None) is passes
@@ -304,7 +304,7 @@ def test_one_that_lives_at_the_recovery_side_needs_no_test_to_come_home() -> Non
     assert {check.name for check in make_plan(request("PlannedFailover"), world(home)).plan.checks} == FIVE
 
 
-def test_warnings_refuse_what_is_real_and_are_told_of_tests() -> None:
+def test_warnings_refuse_what_is_real_and_are_reported_tests() -> None:
     sick = world(item(replicationHealth="Critical"))
     refused = refusal(request(), sick)
     assert refused is not None
@@ -325,7 +325,7 @@ def test_a_member_that_could_not_be_read_is_unknown_and_counts() -> None:
     assert found(request(), seen, CheckName.BLAST_RADIUS)[0][0] == "failure"
 
 
-def test_azure_saying_nothing_is_unknown_and_refuses_what_is_real() -> None:
+def test_azure_being_silent_is_unknown_and_refuses_what_is_real() -> None:
     silent = world(item(allowed=None))
     assert found(request(), silent, CheckName.ACTION_ALLOWED)[0][0] == "unknown"
     assert refusal(request(), silent) is not None

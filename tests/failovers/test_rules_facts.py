@@ -61,7 +61,7 @@ def test_the_target_is_read_under_each_providers_own_names(details: dict[str, st
 
 
 @pytest.mark.parametrize(("found", "encrypted"), [("Disabled", False), ("Enabled", True), ("NotEncrypted", False), (None, None)])
-def test_encryption_is_told_or_unknown(found: str | None, encrypted: bool | None) -> None:
+def test_encryption_is_reported_or_unknown(found: str | None, encrypted: bool | None) -> None:
     assert item(details={"encryption": found}).target.encrypted is encrypted
 
 

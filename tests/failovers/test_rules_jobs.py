@@ -48,7 +48,7 @@ def test_a_cleanup_that_found_nothing_has_done_its_work() -> None:
     assert jobs.succeeded(job("Succeeded", stateDescription="Skipped"), Action.TEST_FAILOVER_CLEANUP)
 
 
-def test_a_failure_tells_where_why_and_what_is_recommended() -> None:
+def test_a_failure_shows_where_why_and_what_is_recommended() -> None:
     error = {"serviceErrorDetails": {"code": "28031", "message": "No quota.", "recommendedAction": "Ask for more."}}
     read = job("Failed", tasks=[task("Prepare", "Succeeded", 5), task("StartVm", "Failed", 9, errors=[error])])
     problem = jobs.problem_of(read, Action.UNPLANNED_FAILOVER)
@@ -86,7 +86,7 @@ def test_only_what_is_over_is_at_a_hundred(states: list[JobState], state: JobSta
     assert 0 <= shown <= 100
 
 
-def test_of_two_looks_the_later_is_told_by_what_is_done() -> None:
+def test_of_two_looks_the_later_is_reported_by_what_is_done() -> None:
     looks = [
         job("NotStarted", tasks=[task("a", "NotStarted"), task("b", "NotStarted")]),
         job("InProgress", tasks=[task("a", "InProgress"), task("b", "NotStarted")]),

@@ -79,7 +79,7 @@ def test_whatever_happens_it_ends_and_no_leg_is_started_twice(ends: list[Status]
         ("PT30M", NOW + 30 * MINUTE, StartLeg(1)),
     ],
 )
-def test_a_test_stands_for_as_long_as_was_asked(after: str, now: Any, move: Any) -> None:
+def test_a_test_is_kept_for_as_long_as_was_asked(after: str, now: Any, move: Any) -> None:
     assert next_move(over(begin(TEST), 0), now, cleanup=ThenCleanup.model_validate({"after": after})) == move
 
 
@@ -90,7 +90,7 @@ def test_a_test_that_failed_is_cleaned_up_all_the_same_and_has_failed() -> None:
     assert next_move(legs, NOW, cleanup_possible=False) == AllOver(Status.FAILED)
 
 
-def test_a_commit_window_commits_at_its_end_or_at_a_persons_word() -> None:
+def test_a_commit_window_commits_at_its_end_or_at_a_persons_input() -> None:
     legs = over(begin((Action.UNPLANNED_FAILOVER, Action.COMMIT)), 0)
     assert next_move(legs, NOW + HOUR, window=COMMIT) == WaitForLeg(1, NOW + 4 * HOUR, in_window=True)
     assert next_move(legs, NOW + HOUR, window=COMMIT, approved=True) == StartLeg(1)
@@ -98,7 +98,7 @@ def test_a_commit_window_commits_at_its_end_or_at_a_persons_word() -> None:
     assert next_move(over(legs, 1), NOW + 5 * HOUR, window=COMMIT) == AllOver(Status.SUCCEEDED)
 
 
-def test_a_window_that_ends_with_an_alert_commits_only_at_a_persons_word() -> None:
+def test_a_window_that_ends_with_an_alert_commits_only_at_a_persons_input() -> None:
     legs = over(begin((Action.UNPLANNED_FAILOVER,)), 0)
     assert next_move(legs, NOW + HOUR, window=ALERT) == WaitForApproval(NOW + 4 * HOUR)
     assert next_move(legs, NOW + 4 * HOUR, window=ALERT) == AllOver(Status.SUCCEEDED, alert=True)

@@ -59,7 +59,7 @@ def test_a_failback_is_a_planned_failover_home() -> None:
     assert (other["dataSyncOption"], other["recoveryVmCreationOption"]) == ("ForDownTime", "NoAction")
 
 
-def test_an_unplanned_failover_says_whether_the_source_is_shut_down() -> None:
+def test_an_unplanned_failover_states_whether_the_source_is_shut_down() -> None:
     assert body(Action.UNPLANNED_FAILOVER, "A2A", point=POINT) == {
         "failoverDirection": "PrimaryToRecovery",
         "sourceSiteOperations": "Required",
@@ -94,7 +94,7 @@ def test_what_has_no_body(action: Action) -> None:
     assert (call.segment, call.body) == ({"Commit": "failoverCommit", "Cancel": "failoverCancel"}[action], None)
 
 
-def test_hyper_v_replicates_again_from_what_the_item_tells() -> None:
+def test_hyper_v_replicates_again_from_what_the_item_shows() -> None:
     details = {
         "vmId": "vm-1",
         "oSDetails": {"osType": "Windows"},

@@ -45,7 +45,7 @@ def test_the_point_that_is_meant(sent: Any, name: str, is_sent: bool) -> None:
 
 
 @pytest.mark.parametrize("sent", ["LatestApplicationConsistent", {"at": (NOW - 9 * HOUR).isoformat()}, {"id": POINT}])
-def test_one_that_is_not_there_is_told_with_what_is(sent: Any) -> None:
+def test_one_that_is_not_there_is_reported_with_what_is(sent: Any) -> None:
     chosen = choose(choice(sent), (point("new", MINUTE),))
     assert chosen.missing is not None
     assert (chosen.point, chosen.send_id) == (None, None)

@@ -47,7 +47,7 @@ def protectable(**properties: Any) -> dict[str, Any]:
 
 
 @given(candidates, choices, notes)
-def test_only_a_fit_machine_that_nobody_protected_or_let_go_is_protected(machine: Candidate, choice: Choice, note: Note | None) -> None:
+def test_only_a_fit_machine_that_was_not_protected_or_let_go_is_protected(machine: Candidate, choice: Choice, note: Note | None) -> None:
     decision = rules.decide(machine, choice, note, NOW)
     if decision.protects:
         assert rules.chosen(choice, machine.name)
@@ -143,7 +143,7 @@ def test_names_are_chosen_by_patterns(include: tuple[str, ...], exclude: tuple[s
          Reason.BEYOND_LIMITS, "301 GB"),
     ],
 )  # fmt: skip
-def test_what_azure_tells_of_a_machine_decides(change: dict[str, Any], reason: Reason, words: str) -> None:
+def test_what_azure_shows_of_a_machine_decides(change: dict[str, Any], reason: Reason, words: str) -> None:
     decision = rules.decide(rules.candidate(protectable(**change)), ALL, None, NOW)
     assert decision.reason is reason
     assert words in decision.message

@@ -114,7 +114,7 @@ def test_without_a_vault_the_first_two_are_judged(backend: Backend, result: str)
         ({"plans": 0}, 9, "warning", "on its own"),
     ],
 )
-def test_what_is_amiss_is_told_by_its_check(change: dict[str, Any], number: int, result: str, word: str) -> None:
+def test_what_is_amiss_is_reported_by_its_check(change: dict[str, Any], number: int, result: str, word: str) -> None:
     found = [check for check in assess(replace(GOOD, **change)) if check.number == number]
     matching = [check for check in found if check.result == result and word in check.message]
     assert matching
@@ -188,7 +188,7 @@ def test_a_slot_is_an_identity(seconds: int) -> None:
     assert slot_key(WEEKLY, slot, ITEM) == slot_key(WEEKLY, slot, WEEKLY.scopes[2])
 
 
-def test_how_each_item_stands() -> None:
+def test_the_state_of_each_item() -> None:
     runs = [run(ITEM, 0), run(ITEM, 1, Status.FAILED, cleaned_up=False)]
     web, db = states(WEEKLY, runs, NOW + 8 * DAY)
     assert (web.last_success, web.last_status, web.never, web.overdue, web.to_clean_up) == (NOW, Status.FAILED, False, True, True)

@@ -72,7 +72,7 @@ def test_the_os_type_is_requested_where_the_host_does_not_report_it(reported: st
     assert properties(write)["providerSpecificDetails"].get("osType") == sent
 
 
-def test_a_machine_goes_where_the_request_says() -> None:
+def test_a_machine_goes_where_the_request_states() -> None:
     account = f"{GROUP}/providers/Microsoft.Storage/storageAccounts/a"
     azure = {"virtualMachineId": f"{COMPUTE}/virtualMachines/web", "resourceGroupId": GROUP, "storageAccountId": account}
     request = ProtectRequest.model_validate({**azure, "policy": "a2a", **TARGET})
@@ -170,7 +170,7 @@ def test_a_plan_has_a_hundred_members_at_most() -> None:
         RecoveryPlanRequest.model_validate({"groups": [{"members": members}, {"members": [f"{ITEM}x"]}]})
 
 
-def test_clouds_and_policies_tell_of_each_other() -> None:
+def test_clouds_and_policies_show_of_each_other() -> None:
     mapping = {
         "id": f"{CONTAINER}/replicationProtectionContainerMappings/m",
         "properties": {"policyId": POLICY.upper(), "targetProtectionContainerId": "Microsoft Azure", "state": "Paired"},

@@ -54,7 +54,7 @@ def run(code: str, **settings: str) -> str:
     return done.stdout
 
 
-def test_application_insights_gets_the_share_of_traces_and_the_log_that_the_settings_say() -> None:
+def test_application_insights_gets_the_share_of_traces_and_the_log_that_the_settings_state() -> None:
     printed = run(
         _CODE,
         APPLICATIONINSIGHTS_CONNECTION_STRING=CONNECTION,

@@ -38,7 +38,7 @@ async def test_the_answer_to_each_start_goes_wrong(fleet: Fleet, what: str) -> N
 
 
 @pytest.mark.parametrize("what", NEVER_BEGAN)
-async def test_a_start_of_which_nothing_shows_waits_for_a_persons_word(fleet: Fleet, what: str) -> None:
+async def test_a_start_of_which_nothing_shows_waits_for_a_resolution(fleet: Fleet, what: str) -> None:
     failing = await Failing.of(fleet, "out", "a2a", "test")
     for write in WRITES:
         await fleet.simulation.add_fault(method="POST", path=f"/{write}$", **NEVER_BEGAN[what])
@@ -52,7 +52,7 @@ async def test_a_start_of_which_nothing_shows_waits_for_a_persons_word(fleet: Fl
     assert {event["data"]["attention"]["code"] for event in told} == {"OutcomeUnknown"}
 
 
-async def test_an_unknown_outcome_stands_until_somebody_says_that_it_began(fleet: Fleet) -> None:
+async def test_an_unknown_outcome_remains_until_it_is_resolved_as_started(fleet: Fleet) -> None:
     failing = await Failing.of(fleet, "out")
     (one,) = failing.wanted
     # it lands after the last look that a machine takes of its own: nothing shows it until then

@@ -71,7 +71,7 @@ async def test_an_effect_that_comes_late_makes_no_second_thing(fleet: Fleet) -> 
     await setting.compare(once=False)
 
 
-async def test_what_azure_refuses_is_told_and_changes_nothing(fleet: Fleet) -> None:
+async def test_what_azure_refuses_is_reported_and_changes_nothing(fleet: Fleet) -> None:
     setting = await SettingUp.of(fleet)
     await _faults(fleet, {"fault": "error", "status": 403})
     await setting.ask_all()

@@ -49,7 +49,7 @@ def sites(sites_stack: Sites) -> Iterator[Sites]:
 
 @pytest.fixture
 def contoso(stack: Running) -> Caller:
-    """Somebody of contoso's who may read and write copies."""
+    """A caller of contoso's who may read and write copies."""
     return stack.caller(*READ_WRITE)
 
 

@@ -19,7 +19,7 @@ LISTS = (
 _WHOLE_VAULT = ("/fabrics", "/recovery-services-providers", "/replication-policies", "/network-mappings")
 
 
-def test_the_registry_tells_the_clouds(place: Place, blue: Caller) -> None:
+def test_the_registry_shows_the_clouds(place: Place, blue: Caller) -> None:
     shown = blue.get("/tenants/blue").body
     assert (shown["clouds"], shown["vaultId"]) == ([place.shared.clouds[BLUE]], None)
     assert blue.get("/tenants/green").status == 404
@@ -72,7 +72,7 @@ def test_recovery_points_are_those_of_ones_own_items(place: Place, blue: Caller)
         assert blue.get(f"/protected-items/{last(item)}/recovery-points", vaultId=place.shared.vault).status == 404
 
 
-def test_a_job_of_another_is_not_told_beside_ones_own_item(place: Place, blue: Caller) -> None:
+def test_a_job_of_another_is_not_reported_beside_ones_own_item(place: Place, blue: Caller) -> None:
     busy = {name: place.shared.items[BLUE][number] for number, name in ((2, "mixed"), (3, BLUE))}
     jobs = {name: blue.get(f"/protected-items/{last(item)}").body["currentJob"] for name, item in busy.items()}
     assert jobs == {"mixed": None, BLUE: place.shared.jobs[BLUE]}
@@ -176,7 +176,7 @@ def test_nothing_of_anothers_can_be_asked_for(place: Place, blue: Caller, action
     assert len(place.effects()) == before
 
 
-def test_a_mixed_plan_is_not_failed_over_and_tells_no_tenants_machines(place: Place) -> None:
+def test_a_mixed_plan_is_not_failed_over_and_shows_no_tenants_machines(place: Place) -> None:
     operator, before = place.operator(), len(place.effects())
     plan = place.shared.plans["idle"]
     dry = operator.post("/failovers?dryRun=true", of_plan(plan, "UnplannedFailover"))

@@ -88,7 +88,7 @@ def test_a_copy_that_has_started_cannot_be_canceled(stack: Running, contoso: Cal
     assert (ended.status, ended.code) == (409, "AlreadyEnded")
 
 
-def test_a_failed_copy_says_why_and_can_be_redone(stack: Running, contoso: Caller) -> None:
+def test_a_failed_copy_gives_its_reason_and_can_be_redone(stack: Running, contoso: Caller) -> None:
     machine = stack.machine()
     failed = fail(stack, contoso, machine).body
     assert failed["error"]["code"] == "CopyFailed"
@@ -180,7 +180,7 @@ def test_two_requests_without_a_key_for_one_restore_point_are_one_copy(stack: Ru
     assert {reply.code for reply in replies if reply.status == 409} == {"RestorePointAlreadyCopied"}
 
 
-def test_the_outcome_is_told_once_in_the_words_of_the_operation(stack: Running, contoso: Caller) -> None:
+def test_the_outcome_is_reported_once_as_the_operation_has_it(stack: Running, contoso: Caller) -> None:
     copy = usable(stack, contoso, stack.machine().copy()).body
     (event,) = stack.events(subject=copy["id"])
     operation = contoso.get(f"/operations/{copy['id']}").body

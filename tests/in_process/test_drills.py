@@ -20,7 +20,7 @@ def _full_bucket(stack: Running) -> None:
 
 @pytest.fixture
 def provider(stack: Running) -> Caller:
-    """Somebody of the provider's who may drill."""
+    """A caller of the provider's who may drill."""
     return stack.caller(*ROLES, tenant="provider")
 
 

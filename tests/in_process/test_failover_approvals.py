@@ -107,7 +107,7 @@ def test_the_new_plan_can_be_approved_at_once(sites: Sites, ann: Caller, bob: Ca
     assert sites.ended(ann, failover)["status"] == "Succeeded"
 
 
-def test_nobody_approves_within_a_day(sites: Sites, ann: Caller, bob: Caller) -> None:
+def test_without_an_approval_within_a_day(sites: Sites, ann: Caller, bob: Caller) -> None:
     item, failover, found = asked(sites, ann)
     sites.stack.advance("PT23H")
     assert ann.get(f"/failovers/{failover}").body["approval"]["state"] == "pending"
@@ -190,7 +190,7 @@ def test_what_a_message_asks_for_waits_for_a_person_too(sites: Sites, ann: Calle
 
 
 @pytest.mark.parametrize("then", ["Commit", "Alert"])
-def test_the_commit_window_ends_without_a_word(sites: Sites, then: str) -> None:
+def test_the_commit_window_ends_without_an_input(sites: Sites, then: str) -> None:
     provider, item = sites.caller(), sites.item()
     failover = start(provider, of_item(item, "PlannedFailover", commitWindow={"duration": "PT4H", "then": then}))
     open_ = sites.until_step(provider, failover, "commitWindow")
@@ -230,7 +230,7 @@ def test_the_requester_cannot_commit_alone_under_the_two_person_rule(sites: Site
     assert sites.ended(ann, failover)["status"] == "Succeeded"
 
 
-def test_whoever_cancels_stands_in_the_audit_trail_by_whatever_route(sites: Sites, ann: Caller, bob: Caller) -> None:
+def test_a_cancellation_is_in_the_audit_trail_with_its_author_by_each_route(sites: Sites, ann: Caller, bob: Caller) -> None:
     _, failover, _ = asked(sites, ann)
     assert bob.post(f"/operations/{failover}/cancel").status == 202
     assert sites.ended(ann, failover)["status"] == "Canceled"
@@ -255,7 +255,7 @@ def test_a_job_that_the_vault_does_not_have_settles_no_doubt(sites: Sites) -> No
     assert sites.posts(item) == ["plannedFailover"]
 
 
-def test_a_word_that_nothing_waits_for_is_refused(sites: Sites) -> None:
+def test_an_input_that_nothing_waits_for_is_refused(sites: Sites) -> None:
     provider, person = sites.caller(), sites.caller("provider", *EVERYTHING, user="carl")
     body = of_item(sites.item(), "TestFailover", options={"network": None}, thenCleanup={"after": "PT4H"})
     failover = start(provider, body)

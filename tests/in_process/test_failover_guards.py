@@ -17,7 +17,7 @@ UNKNOWN = "/subscriptions/{}/resourceGroups/provider-recovery/providers/Microsof
 
 @pytest.fixture
 def provider(sites: Sites) -> Caller:
-    """Somebody of the provider's who may start failovers and read them."""
+    """A caller of the provider's who may start failovers and read them."""
     return sites.caller()
 
 
@@ -96,7 +96,7 @@ def test_a_dry_run_has_no_effect(sites: Sites, provider: Caller) -> None:
     refused(provider.post("/failovers?dryRun=maybe", of_item(item, "Commit")), 400, "InvalidRequest", "dryRun")
 
 
-def test_what_was_never_tested_needs_a_word_and_a_reason(sites: Sites, provider: Caller) -> None:
+def test_what_was_never_tested_needs_a_flag_and_a_reason(sites: Sites, provider: Caller) -> None:
     estate = sites.stack.control("GET", "estate")
     new = next(one["id"] for vault in estate["vaults"] for one in vault["items"] if one["friendlyName"] == "new01")
     stopped = refused(provider.post("/failovers", of_item(new, "PlannedFailover")), 409, "ChecksFailed", "acceptUntested")

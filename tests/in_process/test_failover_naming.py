@@ -8,7 +8,7 @@ from tests.support.sites import Json, Sites, of_item, start
 
 @pytest.fixture
 def provider(sites: Sites) -> Caller:
-    """Somebody of the provider's who may start failovers and read them."""
+    """A caller of the provider's who may start failovers and read them."""
     return sites.caller()
 
 
@@ -43,7 +43,7 @@ def test_an_azure_machine_is_tested_in_the_size_asked_for(sites: Sites) -> None:
     assert (ended["status"], sites.in_estate(item)["target"]["vmSize"]) == ("Succeeded", "Standard_B2s")
 
 
-def test_what_stands_so_already_is_not_set_again(sites: Sites, provider: Caller) -> None:
+def test_what_is_so_already_is_not_set_again(sites: Sites, provider: Caller) -> None:
     item = sites.item()
     body = of_item(item, "PlannedFailover", options={"targetVmName": last(item).upper()})
     assert sites.ended(provider, start(provider, body))["status"] == "Succeeded"

@@ -17,7 +17,7 @@ JOURNEY = ["testFailover", "testFailoverCleanup", "plannedFailover", "failoverCo
 
 @pytest.fixture
 def provider(sites: Sites) -> Caller:
-    """Somebody of the provider's who may start failovers and read them."""
+    """A caller of the provider's who may start failovers and read them."""
     return sites.caller()
 
 
@@ -82,7 +82,7 @@ def test_out_and_home_again_by_messages(sites: Sites, cloud_events: bool) -> Non
     assert sites.posts(item) == JOURNEY
 
 
-def test_a_failback_with_down_time_waits_for_nobody(sites: Sites, provider: Caller) -> None:
+def test_a_failback_with_down_time_waits_for_no_approval(sites: Sites, provider: Caller) -> None:
     item = sites.item()
     check_success(sites.ended(provider, start(provider, of_item(item, "PlannedFailover", thenCommit=True))), "PlannedFailover", "Commit")
     body = of_item(item, "Failback", options={"dataSync": "ForDownTime"}, thenCommit=True, thenReprotect=True)
@@ -207,7 +207,7 @@ def test_a_plan_of_three_groups_is_tested_and_cleaned_up_after_a_while(sites: Si
     assert 2 * 3600 <= waited.total_seconds() < 3 * 3600
 
 
-def test_a_job_that_fails_tells_why_and_what_azure_recommends(sites: Sites, provider: Caller) -> None:
+def test_a_job_that_fails_gives_its_reason_and_what_azure_recommends(sites: Sites, provider: Caller) -> None:
     item = sites.item()
     told = {"code": "28031", "message": "The machine would not shut down.", "recommendedAction": "Shut it down by hand."}
     sites.stack.fault("failJob", method="POST", path=f"{item.rsplit('/', 1)[-1]}/plannedFailover", task="VmShutdownVmOnPrimary", **told)

@@ -35,13 +35,13 @@ def _full_bucket(stack: Running) -> None:
 
 @pytest.fixture
 def provider(stack: Running) -> Caller:
-    """Somebody of the provider's who may read failovers."""
+    """A caller of the provider's who may read failovers."""
     return stack.caller(READ, tenant="provider")
 
 
 @pytest.fixture
 def tenant(stack: Running) -> Caller:
-    """Somebody of contoso's who may read failovers."""
+    """A caller of contoso's who may read failovers."""
     return stack.caller(READ)
 
 
@@ -154,7 +154,7 @@ def _fits(item: dict[str, Any], filters: dict[str, str]) -> bool:
     return all(known[name] == value for name, value in filters.items())
 
 
-def test_recovery_points_are_told_newest_first(provider: Caller, tenant: Caller) -> None:
+def test_recovery_points_are_reported_newest_first(provider: Caller, tenant: Caller) -> None:
     item = next(item for item in values(provider, "/protected-items", provider="HyperVReplicaAzure", health="Normal"))
     path = f"/protected-items/{last(item['id'])}/recovery-points"
     points = values(provider, path)
@@ -222,7 +222,7 @@ def test_a_version_is_compared_as_numbers(stack: Running) -> None:
         stack.control("PUT", "estate", before)
 
 
-def test_azure_out_of_reach_is_503_and_its_refusal_is_told(stack: Running, provider: Caller) -> None:
+def test_azure_out_of_reach_is_503_and_its_refusal_is_reported(stack: Running, provider: Caller) -> None:
     stack.fault("error", method="GET", path="/replicationFabrics$", status=503, times=20)
     assert provider.get("/fabrics").status == 503
     stack.control("DELETE", "faults")

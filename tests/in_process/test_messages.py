@@ -192,7 +192,7 @@ def test_a_message_that_is_wrong_is_rejected_with_the_field(stack: Running) -> N
             assert json.loads(row["body"]) == sent
 
 
-def test_a_word_on_another_tenants_copy_is_rejected(stack: Running, contoso: Caller) -> None:
+def test_an_input_on_another_tenants_copy_is_rejected(stack: Running, contoso: Caller) -> None:
     machine = stack.machine()
     send(stack, machine.copy())
     copy = copy_of(stack, contoso, machine.points[0])["id"]

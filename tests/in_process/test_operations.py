@@ -202,14 +202,14 @@ def test_tenants(stack: Running) -> None:
 
 
 @pytest.mark.parametrize("roles", [(), ("Admin",)])
-def test_health_tells_details_to_the_providers_admin_only(stack: Running, roles: tuple[str, ...]) -> None:
+def test_health_shows_details_to_the_providers_admin_only(stack: Running, roles: tuple[str, ...]) -> None:
     anybody = Caller(stack.api, None, stack.description)
     assert anybody.get("/health").body == {"status": "up"}
     assert stack.caller(*roles).get("/health").body == {"status": "up"}
     assert ("details" in stack.caller(*roles, tenant="provider").get("/health").body) is bool(roles)
 
 
-def test_the_description_is_open_and_says_where_it_is(stack: Running) -> None:
+def test_the_description_is_open_and_states_where_it_is(stack: Running) -> None:
     anybody = Caller(stack.api, None, stack.description)
     assert anybody.get("/openapi.json").body["servers"] == [{"url": stack.api}]
     page = anybody.get("/docs")

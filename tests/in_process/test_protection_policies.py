@@ -42,7 +42,7 @@ def _alone(clouds: Running) -> Iterator[None]:
 
 @pytest.fixture
 def provider(clouds: Running) -> Caller:
-    """Somebody of the provider's who may set up protection."""
+    """A caller of the provider's who may set up protection."""
     return clouds.caller(*ROLES, tenant="provider")
 
 
@@ -139,7 +139,7 @@ def test_a_new_machine_is_protected_without_anybody_asking(clouds: Running, prov
     assert (enabled(clouds, "shop-web7", provider), enabled(clouds, "shop-db7", provider)) == (1, 1)
 
 
-def test_limits_are_told_before_anything_is_tried(clouds: Running, provider: Caller) -> None:
+def test_limits_are_reported_before_anything_is_tried(clouds: Running, provider: Caller) -> None:
     appear(clouds, provider, "big_one")
     assert put(provider, "limits", policy(provider, "big*")).status == 200
     told = plan(provider, "limits")["big_one"]

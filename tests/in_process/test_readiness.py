@@ -3,7 +3,7 @@
 from tests.support.running import Running
 
 
-def test_each_tenant_has_the_nine_checks_in_words(stack: Running) -> None:
+def test_each_tenant_has_the_nine_checks_with_a_reason(stack: Running) -> None:
     reply = stack.caller("Admin", tenant="provider").get("/readiness")
     assert reply.status == 200, reply
     assert [one["tenant"] for one in reply.body["value"]] == ["contoso", "fabrikam", "provider"]

@@ -17,13 +17,13 @@ def _full_bucket(stack: Running) -> None:
 
 @pytest.fixture
 def provider(stack: Running) -> Caller:
-    """Somebody of the provider's who may set up protection."""
+    """A caller of the provider's who may set up protection."""
     return stack.caller(*ROLES, tenant="provider")
 
 
 @pytest.fixture
 def tenant(stack: Running) -> Caller:
-    """Somebody of contoso's who may set up protection."""
+    """A caller of contoso's who may set up protection."""
     return stack.caller(*ROLES)
 
 
@@ -128,7 +128,7 @@ def test_a_lost_or_late_answer_makes_no_second_write(stack: Running, provider: C
     assert writes(stack, f"replicationPolicies/{name}") == ["PUT"]
 
 
-def test_azures_refusal_is_told(stack: Running, provider: Caller) -> None:
+def test_azures_refusal_is_reported(stack: Running, provider: Caller) -> None:
     stack.fault("error", method="PUT", path="replicationPolicies/forbidden$", status=403)
     ended = done(stack, provider, "PUT", "/replication-policies/forbidden", POLICY, status="Failed")
     assert ended["error"]["code"] == "AuthorizationFailed"
@@ -180,7 +180,7 @@ def test_virtual_networks_are_mapped_changed_and_given_back(stack: Running, tena
     assert writes(stack, made["id"]) == ["PUT", "PATCH", "DELETE"]
 
 
-def test_nobody_sets_up_anothers_vault(stack: Running, provider: Caller, tenant: Caller) -> None:
+def test_a_vault_is_set_up_by_its_own_tenant_only(stack: Running, provider: Caller, tenant: Caller) -> None:
     vault = values(provider, "/fabrics")[0]["id"].partition("/replicationFabrics/")[0]
     plan = {"groups": [{"members": [values(provider, "/protected-items")[0]["id"]]}]}
     calls = (
@@ -205,7 +205,7 @@ def test_nobody_sets_up_anothers_vault(stack: Running, provider: Caller, tenant:
     assert all("contoso" in effect["path"] for effect in now), now
 
 
-def test_nobody_protects_or_uses_what_is_anothers(stack: Running, provider: Caller, tenant: Caller) -> None:
+def test_what_is_another_tenants_is_neither_protected_nor_used(stack: Running, provider: Caller, tenant: Caller) -> None:
     estate = stack.control("GET", "estate")
     vm = stack.machine()
     group = vm.id.partition("/providers/")[0].replace("production", "recovery")

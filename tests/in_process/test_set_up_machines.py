@@ -19,13 +19,13 @@ def _full_bucket(stack: Running) -> None:
 
 @pytest.fixture
 def provider(stack: Running) -> Caller:
-    """Somebody of the provider's who may set up protection."""
+    """A caller of the provider's who may set up protection."""
     return stack.caller(*ROLES, tenant="provider")
 
 
 @pytest.fixture
 def tenant(stack: Running) -> Caller:
-    """Somebody of contoso's who may set up protection."""
+    """A caller of contoso's who may set up protection."""
     return stack.caller(*ROLES)
 
 

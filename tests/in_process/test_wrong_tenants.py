@@ -123,6 +123,7 @@ BODIES: dict[str, Callable[[Things], Json]] = {
         "name": "i", "osType": "Windows", "service": "s", "source": {"id": its.machine.replace("virtualMachines", "disks")}
     },
     "Capture": lambda _: {"imageName": "i", "after": "delete", "prepared": True, "confirm": "a"},
+    "GrantAccess": lambda _: {"duration": "PT1H"},
     "ShutDown": lambda _: {"state": "stopped"},
     "CreateCheckpoint": lambda _: {"name": "a-name"},
     "ImportRequest": lambda _: {"publishSettings": {"value": "<PublishData/>"}},

@@ -80,7 +80,7 @@ def test_each_app_has_a_heartbeat_alert_of_its_own() -> None:
     assert all("AppRoleName ==" in query for query in queries)
 
 
-def test_the_documentation_says_what_to_do_about_each_alert() -> None:
+def test_the_documentation_states_what_to_do_about_each_alert() -> None:
     text = (INFRA.parent / "docs" / "operate.md").read_text(encoding="utf-8")
     assert [file.stem for file in ALERTS if f"\n## {file.stem}\n" not in text] == []
 

@@ -36,7 +36,7 @@ def test_the_sample_sets_each_setting_that_has_a_meaning_on_one_machine() -> Non
     assert sample.keys() - OF_THE_LOCAL_HOST == _in_code() - ONLY_IN_AZURE - ONLY_IN_TESTS
 
 
-def test_each_setting_is_described_and_stands_in_the_documentation() -> None:
+def test_each_setting_is_described_and_is_in_the_documentation() -> None:
     text = (ROOT / "docs" / "deploy.md").read_text(encoding="utf-8")
     for field in Settings.model_fields.values():
         assert field.description, field.validation_alias

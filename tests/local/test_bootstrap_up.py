@@ -119,7 +119,7 @@ def test_tokens_open_the_api() -> None:
 
 
 @pytest.mark.parametrize(("offset", "option"), [(0, "--port"), (1, "--azure-port"), (4, "--storage-port")])
-def test_a_busy_port_is_told_with_its_option(offset: int, option: str) -> None:
+def test_a_busy_port_is_reported_with_its_option(offset: int, option: str) -> None:
     ports = Ports()
     with socket.create_server(("127.0.0.1", ports.first + offset)):
         ended = local("up", "--no-demo", *ports.options)
@@ -128,7 +128,7 @@ def test_a_busy_port_is_told_with_its_option(offset: int, option: str) -> None:
     assert ports.all_quiet(), "nothing was started"
 
 
-def test_a_busy_port_of_the_simulated_azure_pack_is_told_with_its_option() -> None:
+def test_a_busy_port_of_the_simulated_azure_pack_is_reported_with_its_option() -> None:
     ports, first = Ports(), take_ports(7)
     with socket.create_server(("127.0.0.1", first + 6)):
         ended = local("up", "--no-demo", *ports.options, "--azure-pack-port", str(first))
@@ -165,7 +165,7 @@ def test_an_estate_without_tenants_is_served(tmp_path: Path) -> None:
         assert call("GET", f"http://127.0.0.1:{ports.first}/api/health").body == {"status": "up"}
 
 
-def test_tenants_that_no_registry_can_hold_are_told_in_words(tmp_path: Path) -> None:
+def test_tenants_that_no_registry_can_hold_are_reported_with_a_reason(tmp_path: Path) -> None:
     (tmp_path / "estate.json").write_text(json.dumps({"tenants": [{"name": "a name", "kind": "tenant"}]}))
     ports = Ports()
     ended = local("up", "--no-demo", "--estate", str(tmp_path / "estate.json"), *ports.options)
@@ -174,7 +174,7 @@ def test_tenants_that_no_registry_can_hold_are_told_in_words(tmp_path: Path) -> 
     assert ports.all_quiet()
 
 
-def test_without_a_simulation_a_token_is_refused_in_words() -> None:
+def test_without_a_simulation_a_token_is_refused_with_a_reason() -> None:
     ended = local("token", "--role", "Copies.Read", "--azure-port", str(take_ports()))
     assert ended.returncode == 1
     assert "python3 -m local up" in ended.stderr

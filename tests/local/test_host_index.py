@@ -62,7 +62,7 @@ def no_setting(app: func.FunctionApp) -> None:
         (no_setting, "take: the setting MISSING is missing"),
     ],
 )
-def test_refused_in_words(build: Callable[[func.FunctionApp], None], words: str) -> None:
+def test_refused_with_a_reason(build: Callable[[func.FunctionApp], None], words: str) -> None:
     app = func.FunctionApp()
     build(app)
     with pytest.raises(IndexRefused, match=words):

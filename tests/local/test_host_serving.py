@@ -125,13 +125,13 @@ def test_workers_end_with_their_supervisor(sample: StartSample) -> None:
         assert time.monotonic() < deadline, "the workers live on"
 
 
-def test_a_busy_port_is_told_with_its_option(sample: StartSample) -> None:
+def test_a_busy_port_is_reported_with_its_option(sample: StartSample) -> None:
     first = sample()
     with pytest.raises(Trouble, match=rf"port {first.stack.options.port} is in use .*--port"):
         first.stack.wait_for_api(first.stack.start_host())
 
 
-def test_an_app_that_cannot_be_indexed_is_refused_in_words(sample: StartSample, tmp_path: Path) -> None:
+def test_an_app_that_cannot_be_indexed_is_refused_with_a_reason(sample: StartSample, tmp_path: Path) -> None:
     (tmp_path / "function_app.py").write_text(
         "import azure.functions as func\napp = func.FunctionApp()\n@app.timer_trigger('t', '0 0 0 * * 7')\ndef sunday(t): ...\n"
     )

@@ -148,7 +148,7 @@ async def test_timers_of_an_idle_app_run_rarely_until_it_has_work(clock: HandClo
         assert len(runs.seen) == idle + 1
 
 
-async def test_a_clock_that_stands_fires_nothing(clock: HandClock, runs: Runs) -> None:
+async def test_a_clock_that_is_stopped_fires_nothing(clock: HandClock, runs: Runs) -> None:
     clock.speed = 0
     async with following(Timers(clock, runs, None), TICK) as look:
         clock.move(3600)

@@ -35,7 +35,7 @@ async def test_paths_do_not_know_upper_from_lower_case(azure: Azure) -> None:
     assert (await azure.call("GET", source["id"].upper())).body["id"] == source["id"]
 
 
-async def test_every_answer_tells_azures_time_and_names_the_request(azure: Azure) -> None:
+async def test_every_answer_shows_azures_time_and_names_the_request(azure: Azure) -> None:
     source = await azure.collection()
     await azure.control.advance("P400D")
     found = await azure.call("GET", source["id"], request_id="my-request")
@@ -111,13 +111,13 @@ async def test_the_buckets_hold_250_reads_and_fill_on_azures_time(azure: Azure) 
     assert (row["count"], row["throttled"], row["refused"]) == (253, 1, 0)
 
 
-async def test_compute_tells_its_own_buckets(azure: Azure) -> None:
+async def test_compute_shows_its_own_buckets(azure: Azure) -> None:
     source = await azure.collection()
     header = (await azure.call("GET", source["id"])).headers["x-ms-ratelimit-remaining-resource"]
     assert header == "Microsoft.Compute/LowCostGet3Min;3999,Microsoft.Compute/LowCostGet30Min;31999"
 
 
-async def test_what_is_not_there_is_not_found_in_arms_words(azure: Azure) -> None:
+async def test_what_is_not_there_is_not_found_in_arms_text(azure: Azure) -> None:
     source = await azure.collection()
     subscription, group = source["id"].split("/")[2], source["id"].split("/")[4]
     cases = {
@@ -144,7 +144,7 @@ async def test_a_body_that_is_no_json_object_is_refused(azure: Azure) -> None:
                 assert (answer.status, (await answer.json())["error"]["code"]) == (400, code)
 
 
-async def test_the_lists_tell_what_there_is(azure: Azure) -> None:
+async def test_the_lists_show_what_there_is(azure: Azure) -> None:
     estate = await azure.control.estate()
     subscriptions = (await azure.call("GET", "/subscriptions", version=RESOURCES)).body["value"]
     assert {item["subscriptionId"] for item in subscriptions} == {item["id"] for item in estate["subscriptions"]}
@@ -208,7 +208,7 @@ async def test_a_region_that_the_subscription_does_not_have_is_refused(azure: Az
     assert (answer.status, answer.code) == (400, "LocationNotAvailableForResourceType")
 
 
-async def test_a_machine_tells_its_power_state_when_asked(azure: Azure) -> None:
+async def test_a_machine_shows_its_power_state_when_asked(azure: Azure) -> None:
     machine = (await azure.control.estate())["virtualMachines"][0]["id"]
     assert "instanceView" not in (await azure.call("GET", machine)).body["properties"]
     expanded = (await azure.call("GET", machine, _expand="instanceView")).body["properties"]["instanceView"]

@@ -25,7 +25,7 @@ async def azure() -> AsyncIterator[Azure]:
         yield running
 
 
-async def test_the_clock_moves_by_what_it_is_told_and_never_back(azure: Azure) -> None:
+async def test_the_clock_moves_by_the_given_step_and_never_back(azure: Azure) -> None:
     assert (await azure.control.clock()).now == START
     advanced = await azure.control.advance("P1DT2H3M4S")
     assert advanced.now - START == timedelta(days=1, hours=2, minutes=3, seconds=4)
@@ -36,7 +36,7 @@ async def test_the_clock_moves_by_what_it_is_told_and_never_back(azure: Azure) -
     assert (await azure.control.clock()).now == advanced.now
 
 
-def test_the_clock_runs_at_its_speed_and_stands_while_frozen() -> None:
+def test_the_clock_runs_at_its_speed_and_stops_while_frozen() -> None:
     wall = [100.0]
     clock = Clock(START, 600, monotonic=lambda: wall[0], wall=lambda: wall[0])
     wall[0] += 2

@@ -18,7 +18,7 @@ async def azure() -> AsyncIterator[Azure]:
         yield running
 
 
-async def test_the_sample_is_as_the_contract_says(azure: Azure) -> None:
+async def test_the_sample_is_as_in_the_contract(azure: Azure) -> None:
     estate = await azure.control.estate()
     assert next((item["name"], item["kind"]) for item in estate["tenants"]) == ("provider", "provider")
     assert len(estate["tenants"]) == 3

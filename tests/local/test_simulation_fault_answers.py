@@ -100,7 +100,7 @@ async def test_hide_lasts_for_a_duration_from_its_first_use(azure: Azure) -> Non
     assert (await azure.call("GET", source["id"])).status == 200
 
 
-async def test_hide_leaves_resources_out_of_lists_where_it_is_told_to(azure: Azure) -> None:
+async def test_hide_leaves_resources_out_of_lists_where_it_is_asked_to(azure: Azure) -> None:
     source = await azure.collection()
     point = source["restorePoints"][0]["id"]
     name = point.rsplit("/", 1)[1]

@@ -105,7 +105,7 @@ async def test_without_purge_protection_what_was_deleted_can_be_purged() -> None
         ("never-was", "GET", "/secrets", 404),
     ],
 )
-async def test_a_principal_may_what_its_assignments_say(azure: Azure, vault: str, method: str, path: str, status: int) -> None:
+async def test_a_principal_may_what_its_assignments_state(azure: Azure, vault: str, method: str, path: str, status: int) -> None:
     answer = await _call(azure, method, f"/_keyvault/{vault}{path}", {"value": "a"} if method == "PUT" else None)
     assert answer.status == status
     if status == 403:

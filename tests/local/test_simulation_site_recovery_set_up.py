@@ -26,7 +26,7 @@ def hyper_v_policy(**given: Any) -> dict[str, Any]:
     return {"providerSpecificInput": {"instanceType": "HyperVReplicaAzure", **given}}
 
 
-async def test_the_sample_is_as_the_contract_says(vaults: Vaults) -> None:
+async def test_the_sample_is_as_in_the_contract(vaults: Vaults) -> None:
     listed = (await vaults.get(f"{vaults.provider}/replicationProtectedItems")).body["value"]
     assert len({item["id"] for item in listed}) == 14
     in_vmm = [item for item in listed if "/vmm01/" in item["id"]]

@@ -68,7 +68,7 @@ async def test_another_body_under_the_same_key_is_refused_and_changes_nothing(co
     assert (await core.get(first)).body == {"make": "a toy"}
 
 
-async def test_a_timers_slot_is_the_same_whatever_its_policy_says_now(core: Core) -> None:
+async def test_a_timers_slot_is_the_same_whatever_its_policy_states_now(core: Core) -> None:
     first = await core.accept("slot", compare_body=False)
     again = await core.acceptance.accept(new("slot", body={"make": "a game"}, compare_body=False))
     assert (again.created, again.operation.id) == (False, first.id)

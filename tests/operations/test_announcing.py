@@ -61,7 +61,7 @@ async def test_an_event_is_a_cloud_event_with_the_operation_as_a_reader_sees_it(
     assert event["data"]["percentComplete"] == 100
 
 
-async def test_a_failed_operation_says_why_in_answer_and_event(core: Core) -> None:
+async def test_a_failed_operation_gives_its_reason_in_answer_and_event(core: Core) -> None:
     problem = Problem("Broken", "The toy broke.", "toy", (Problem("Wheel", "A wheel came off."),))
 
     async def starting(_claim: Claim) -> Outcome:
@@ -138,7 +138,7 @@ async def test_a_crash_after_the_last_effect_and_before_the_end_is_written_ends_
     assert await core.published() == ["terminal"]
 
 
-async def test_what_asks_for_a_person_is_told_again_after_a_crash_until_it_is_told(core: Core) -> None:
+async def test_what_asks_for_a_person_is_reported_again_after_a_crash_until_it_is_reported(core: Core) -> None:
     async def starting(_claim: Claim) -> Outcome:
         return Wait(core.clock.now() + timedelta(days=1), attention=("Stuck", "it does not move"))
 
@@ -192,7 +192,7 @@ async def test_the_same_attention_is_one_event_however_often_it_is_found(core: C
     assert await core.published() == ["attention/1"]
 
 
-async def test_a_state_that_waits_for_a_person_is_told_by_its_name(core: Core) -> None:
+async def test_a_state_that_waits_for_a_person_is_reported_by_its_name(core: Core) -> None:
     async def starting(_claim: Claim) -> Outcome:
         return Wait(core.clock.now() + timedelta(days=1), step="asked", event="awaitingApproval")
 

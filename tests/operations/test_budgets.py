@@ -111,7 +111,7 @@ def test_nothing_is_released_before_retry_after_is_over(share: float, retry_afte
 
 
 @given(_shares, st.lists(st.tuples(st.integers(-100, 100), st.integers(0, 250), st.none() | st.floats(0, 60)), max_size=10))
-def test_answers_in_any_order_leave_the_newest_word(share: float, words: list[tuple[int, int, float | None]]) -> None:
+def test_answers_in_any_order_leave_the_newest_budget(share: float, words: list[tuple[int, int, float | None]]) -> None:
     budget = Budget(CAPACITY * share, START)
     for at, remaining, retry_after in words:
         budget = observe(budget, Observed(KEY, remaining, retry_after, START + timedelta(seconds=at)))
@@ -154,7 +154,7 @@ async def test_budgets_of_other_subscriptions_and_principals_are_others(core: Co
 
 
 @pytest.mark.parametrize("first", [True, False], ids=["before", "after"])
-async def test_what_answers_say_is_kept_for_the_next_tick(core: Core, another: Another, first: bool) -> None:
+async def test_what_answers_state_is_kept_for_the_next_tick(core: Core, another: Another, first: bool) -> None:
     if not first:
         await core.budgets.release(KEY, 5)
     await another().budgets.observed(Observed(KEY, 10, None, core.clock.now()))

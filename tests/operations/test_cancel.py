@@ -160,7 +160,7 @@ async def test_canceling_twice_is_answered_alike(core: Core) -> None:
     assert (await core.commands.cancel(await core.get(operation), ALICE)).status is Status.CANCELED
 
 
-async def test_what_has_ended_otherwise_cannot_be_canceled_or_retried_and_the_answer_says_how_it_ended(core: Core) -> None:
+async def test_what_has_ended_otherwise_cannot_be_canceled_or_retried_and_the_answer_states_how_it_ended(core: Core) -> None:
     operation = await core.accept()
     await core.work()
     for command in (core.commands.cancel, core.commands.retry):
@@ -185,7 +185,7 @@ async def test_a_cancel_survives_the_death_of_the_worker_that_had_claimed_it(cor
     assert (await core.get(operation)).status is Status.CANCELED
 
 
-async def test_a_persons_word_reaches_the_next_step_once(core: Core) -> None:
+async def test_a_persons_input_reaches_the_next_step_once(core: Core) -> None:
     taken = []
 
     async def starting(claim: Claim) -> Outcome:
@@ -200,7 +200,7 @@ async def test_a_persons_word_reaches_the_next_step_once(core: Core) -> None:
     assert taken == [None, {"approve": "yes"}]
 
 
-async def test_a_word_that_comes_while_a_step_runs_is_kept_for_the_next(core: Core) -> None:
+async def test_an_input_that_comes_while_a_step_runs_is_kept_for_the_next(core: Core) -> None:
     taken = []
 
     async def starting(claim: Claim) -> Outcome:
@@ -216,7 +216,7 @@ async def test_a_word_that_comes_while_a_step_runs_is_kept_for_the_next(core: Co
     assert taken == [None, {"resume": True}], "at the next tick, whatever the step waits for"
 
 
-async def test_a_word_that_comes_between_two_writes_of_a_step_is_heeded_at_the_next_tick(core: Core) -> None:
+async def test_an_input_that_comes_between_two_writes_of_a_step_is_heeded_at_the_next_tick(core: Core) -> None:
     taken = []
 
     async def starting(claim: Claim) -> Outcome:
@@ -233,7 +233,7 @@ async def test_a_word_that_comes_between_two_writes_of_a_step_is_heeded_at_the_n
     assert taken == [None, {"resume": True}]
 
 
-async def test_a_word_for_what_checks_follow_is_heard_by_a_step_even_when_its_hint_is_lost(core: Core) -> None:
+async def test_an_input_for_what_checks_follow_is_delivered_by_a_step_even_when_its_hint_is_lost(core: Core) -> None:
     taken = []
 
     async def starting(claim: Claim) -> Outcome:
@@ -249,7 +249,7 @@ async def test_a_word_for_what_checks_follow_is_heard_by_a_step_even_when_its_hi
     assert taken == [None, {"resume": True}]
 
 
-async def test_a_word_that_the_row_does_not_wait_for_is_refused_and_leaves_nothing(core: Core) -> None:
+async def test_an_input_that_the_row_does_not_wait_for_is_refused_and_leaves_nothing(core: Core) -> None:
     def guard(_row: Active) -> None:
         raise Refused(ErrorCode.ALREADY_STARTED, "nobody asked")
 

@@ -147,7 +147,7 @@ async def test_two_workers_with_the_same_message_hand_an_operation_over_once(cor
     assert len(await core.take(STEPS)) == 1
 
 
-async def test_a_check_that_fails_is_counted_and_after_five_a_person_is_told(core: Core) -> None:
+async def test_a_check_that_fails_is_counted_and_after_five_a_person_is_reported(core: Core) -> None:
     [operation] = await _follow(core, 1)
     core.toys.seen[operation] = Unread("Azure said nothing.")
     waits = []
@@ -230,7 +230,7 @@ async def test_the_event_of_a_check_is_sent_soon_after_a_crash_however_late_the_
     assert await core.published() == ["attention/1"]
 
 
-async def test_a_check_does_not_run_over_a_cancel_or_a_word(core: Core) -> None:
+async def test_a_check_does_not_run_over_a_cancel_or_an_input(core: Core) -> None:
     ids = await _follow(core, 2)
     await core.commands.cancel(await core.get(ids[0]), ALICE)
     await core.commands.submit_input(await core.get(ids[1]), {"resume": True}, lambda _row: None)

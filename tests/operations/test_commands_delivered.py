@@ -24,7 +24,7 @@ def waiting(core: Core) -> None:
     core.toys.steps["starting"] = starting
 
 
-async def test_a_cancel_is_heard_before_the_end_with_who_said_it_first(core: Core) -> None:
+async def test_a_cancellation_is_delivered_before_the_end_with_its_first_author(core: Core) -> None:
     waiting(core)
     operation = await core.accept()
     await core.work()
@@ -38,7 +38,7 @@ async def test_a_cancel_is_heard_before_the_end_with_who_said_it_first(core: Cor
     assert released == [0]
 
 
-async def test_each_retry_is_heard_and_the_row_forgets_it(core: Core) -> None:
+async def test_each_retry_is_delivered_and_the_row_forgets_it(core: Core) -> None:
     waiting(core)
     operation = await core.accept()
     await core.work()
@@ -50,7 +50,7 @@ async def test_each_retry_is_heard_and_the_row_forgets_it(core: Core) -> None:
     assert (await core.row(operation)).pending_commands == ()
 
 
-async def test_what_one_says_again_before_it_is_heard_is_one_word(core: Core) -> None:
+async def test_a_command_that_is_repeated_before_its_delivery_is_one_command(core: Core) -> None:
     waiting(core)
     operation = await core.accept()
     await core.work()
@@ -61,7 +61,7 @@ async def test_what_one_says_again_before_it_is_heard_is_one_word(core: Core) ->
 
 
 @pytest.mark.parametrize("command", list(Command))
-async def test_a_death_while_it_is_heard_makes_it_heard_again_as_the_same(core: Core, command: Command) -> None:
+async def test_a_death_during_the_delivery_of_a_command_delivers_it_again_under_the_same_id(core: Core, command: Command) -> None:
     waiting(core)
     operation = await core.accept()
     await core.work()
@@ -81,7 +81,7 @@ async def test_a_death_while_it_is_heard_makes_it_heard_again_as_the_same(core: 
     assert len({one.id for one in core.toys.delivered}) == 1
 
 
-async def test_a_command_that_comes_while_a_step_runs_is_heard_next(core: Core) -> None:
+async def test_a_command_that_comes_while_a_step_runs_is_delivered_next(core: Core) -> None:
     looks = 0
 
     async def starting(_claim: Claim) -> Outcome:
@@ -99,7 +99,7 @@ async def test_a_command_that_comes_while_a_step_runs_is_heard_next(core: Core) 
     assert (await core.row(operation)).pending_commands == ()
 
 
-async def test_a_command_that_comes_while_the_last_step_ends_is_heard_before_the_end_is_told(core: Core) -> None:
+async def test_a_command_that_comes_while_the_last_step_ends_is_delivered_before_the_end_is_reported(core: Core) -> None:
     world = core.toys.world
 
     async def said_meanwhile() -> None:
@@ -112,7 +112,7 @@ async def test_a_command_that_comes_while_the_last_step_ends_is_heard_before_the
     assert [one.by for one in core.toys.delivered] == [BOB]
 
 
-async def test_a_retry_of_what_checks_follow_is_heard_even_when_its_hint_is_lost(core: Core) -> None:
+async def test_a_retry_of_what_checks_follow_is_delivered_even_when_its_hint_is_lost(core: Core) -> None:
     async def starting(_claim: Claim) -> Outcome:
         return Follow(core.clock.now() + timedelta(hours=1), "sub-1/read")
 
@@ -125,7 +125,7 @@ async def test_a_retry_of_what_checks_follow_is_heard_even_when_its_hint_is_lost
     assert [one.by for one in core.toys.delivered] == [ALICE]
 
 
-async def test_a_command_that_is_refused_is_not_heard(core: Core) -> None:
+async def test_a_command_that_is_refused_is_not_delivered(core: Core) -> None:
     operation = await core.accept()
     await core.work()
     for command in (core.commands.cancel, core.commands.retry):

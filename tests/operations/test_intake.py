@@ -25,7 +25,7 @@ _messages = st.dictionaries(_names, _json | st.sampled_from(["1.0", "farshore.re
 @example(b'{"a": ' + b"9" * 6000 + b"}")
 @example(base64.b64encode(b"[1]"))
 @example(b"\xef\xbb\xbf{}")
-def test_whatever_comes_in_is_read_or_refused_in_words(raw: bytes) -> None:
+def test_any_message_is_read_or_refused_with_a_reason(raw: bytes) -> None:
     try:
         body = decode(raw)
     except Refused as refused:
@@ -80,7 +80,7 @@ def test_a_create_is_the_post_with_id_and_tenant() -> None:
     assert understand({**message, "operation": "create"}, KINDS) == understand(message, KINDS)
 
 
-def test_a_word_on_an_existing_thing_names_it() -> None:
+def test_an_input_on_an_existing_thing_names_it() -> None:
     message: dict[str, object] = {"operation": "resume", "target": "m-1", "with": "care"}
     assert understand(message, KINDS) == Intake("resume", {"with": "care"}, None, None, "m-1")
     wrongs: list[dict[str, object]] = [{}, {"target": {"id": "m-1"}}, {"target": ""}]
@@ -134,7 +134,7 @@ def test_a_cloud_event_that_is_wrong_is_refused_with_the_attribute(change: dict[
     assert refused.value.problem.target == target
 
 
-def test_a_replay_is_told_from_a_message_that_looks_like_one() -> None:
+def test_a_replay_is_distinguished_from_a_message_that_looks_like_one() -> None:
     assert replay_of({"farshoreReplay": "abc"}) == "abc"
     assert replay_of({"farshoreReplay": "abc", "source": {}}) is None
     assert replay_of({"farshoreReplay": 7}) is None

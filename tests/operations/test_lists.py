@@ -109,7 +109,7 @@ async def test_the_on_call_page_holds_what_asks_for_a_person_and_nothing_else(co
     assert await _all(core, Query(None, KINDS, status="NotStarted"), 2, needing=True) == []
 
 
-async def test_the_on_call_page_goes_on_where_it_was_though_its_last_row_stands_no_more(core: Core) -> None:
+async def test_the_on_call_page_goes_on_where_it_was_though_its_last_row_is_gone(core: Core) -> None:
     ids = await _many(core, 6)
     for operation in ids:
         await core.write((await core.row(operation)).with_attention("Stuck", "it does not move", "2026-03-03T10:00:00Z"))

@@ -46,7 +46,7 @@ def _accepting(core: Core) -> Any:
     return accept
 
 
-async def test_a_refused_message_is_kept_with_the_reason_and_told_of(core: Core) -> None:
+async def test_a_refused_message_is_kept_with_the_reason_and_reported(core: Core) -> None:
     await core.receiver.receive(_delivery(), KINDS, _refuse)
     [kept] = await _kept(core)
     assert kept.as_json() == {
@@ -116,7 +116,7 @@ async def test_a_refusal_that_rests_on_one_look_at_azure_is_delivered_again_and_
     assert [row.reason.code for row in (await core.rejected.page(10, None))[0]] == [code, code]
 
 
-async def test_a_message_delivered_twice_is_one_row_told_of_once(core: Core) -> None:
+async def test_a_message_delivered_twice_is_one_row_reported_once(core: Core) -> None:
     for _ in range(3):
         await core.receiver.receive(_delivery(), KINDS, _refuse)
     assert len(await _kept(core)) == 1
@@ -126,7 +126,7 @@ async def test_a_message_delivered_twice_is_one_row_told_of_once(core: Core) -> 
     assert len(await _kept(core)) == 3
 
 
-async def test_a_crash_between_row_and_event_tells_again_under_the_same_id(core: Core, another: Another, proxy: StorageProxy) -> None:
+async def test_a_crash_between_row_and_event_shows_again_under_the_same_id(core: Core, another: Another, proxy: StorageProxy) -> None:
     through = another(proxy.connection_string)
     proxy.add(Rule(AnswerStatus(403), service="queue", path="outcomes"))
     with pytest.raises(Exception, match=r"403|Forbidden|Operation returned|AuthorizationFailure"):
@@ -162,7 +162,7 @@ async def test_a_row_whose_answer_was_lost_is_not_another_row(core: Core, anothe
     ],
     ids=["long", "no text", "every byte", "astral", "lone surrogates", "control"],
 )
-async def test_the_largest_and_oddest_bodies_are_kept_and_told_of(core: Core, raw: bytes) -> None:
+async def test_the_largest_and_oddest_bodies_are_kept_and_reported(core: Core, raw: bytes) -> None:
     await core.receiver.receive(_delivery(raw), KINDS, _refuse)
     [kept] = await _kept(core)
     assert kept.body == raw.decode("utf-8", "replace")
@@ -222,7 +222,7 @@ async def test_a_message_without_an_id_is_replayed_as_the_message_that_it_was(co
     assert len(await core.take(STEPS)) == 1, "it had been accepted, and is not accepted twice"
 
 
-async def test_a_message_under_the_id_of_another_is_told_that_its_id_is_wrong(core: Core) -> None:
+async def test_a_message_under_the_id_of_another_is_reported_that_its_id_is_wrong(core: Core) -> None:
     await core.receiver.receive(_delivery(), KINDS, _accepting(core))
     await core.receiver.receive(_delivery(GOOD.replace(b"a toy", b"a boat"), message="2"), KINDS, _accepting(core))
     [kept] = await _kept(core)
@@ -360,7 +360,7 @@ async def test_poison_queues_are_drained_what_others_sent_is_kept_and_our_own_hi
     assert len(await core.take(INTAKE)) == 1
 
 
-async def test_a_poison_queue_that_nobody_has_made_is_empty(core: Core) -> None:
+async def test_a_poison_queue_that_was_never_made_is_empty(core: Core) -> None:
     from dataclasses import replace
 
     assert await replace(core.poisoned, intake=("never-made",)).drain() == 0

@@ -218,7 +218,7 @@ async def test_an_active_row_of_a_newer_version_is_left_alone(core: Core, where:
     assert core.toys.world.sends == []
 
 
-async def test_a_persons_word_on_a_row_of_a_newer_version_is_for_that_version(core: Core) -> None:
+async def test_a_persons_input_on_a_row_of_a_newer_version_is_for_that_version(core: Core) -> None:
     operation = await core.accept()
     row = await core.row(operation)
     await core.table.upsert({"PartitionKey": row.partition, "RowKey": f"a|{row.id}", "v": 2})

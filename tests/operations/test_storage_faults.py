@@ -53,7 +53,7 @@ async def test_an_acceptance_that_never_reached_storage_leaves_nothing_but_a_loc
 @pytest.mark.parametrize(
     "action", [_WRITTEN_AND_500, DropAnswer(), DropRequest(), AnswerStatus(503)], ids=["500", "answer", "request", "503"]
 )
-async def test_whatever_write_of_a_step_is_hit_the_effect_is_begun_once_and_the_end_is_told(
+async def test_whatever_write_of_a_step_is_hit_the_effect_is_begun_once_and_the_end_is_reported(
     core: Core, another: Another, proxy: StorageProxy, write: int, action: AnswerStatus | DropAnswer | DropRequest
 ) -> None:
     through = another(proxy.connection_string)

@@ -20,7 +20,7 @@ class Place:
         return self.stack.caller(*ROLES, "Admin", tenant=tenant, user=f"eve-{tenant}")
 
     def operator(self) -> Caller:
-        """Somebody of the provider's without Admin: the provider's own things only."""
+        """A caller of the provider's without Admin: the provider's own things only."""
         return self.stack.caller(*ROLES, tenant="provider")
 
     def others(self, tenant: str) -> list[str]:

@@ -1,4 +1,6 @@
-"""Histories of machines with faults, deaths of workers and cancellations, each drawn from a seed and compared with the estate before.
+"""Histories of machines with faults, deaths of workers and cancellations, each drawn from a seed.
+
+Machines are made, changed and deleted; after each round they are compared with a model, at the end the estate with the one before.
 
 python3 -m tests.virtual_machines.histories COUNT [FIRST]
 """
@@ -6,12 +8,13 @@ python3 -m tests.virtual_machines.histories COUNT [FIRST]
 import random
 import sys
 import tempfile
-import uuid
+from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
 from tests.virtual_machines.kit import Json, Machines, in_group, run
+from tests.virtual_machines.model import Model
 
 GROUP = "contoso-production"
 VMS = "/virtual-machines"
@@ -32,26 +35,18 @@ FAULTS: tuple[Json, ...] = (
     {"fault": "error", "status": 500},
     {"fault": "error", "status": 429, "code": "TooManyRequests", "retryAfter": 20},
     {"fault": "error", "status": 409, "code": "AnotherOperationInProgress"},
-    {"fault": "error", "status": 409, "code": "OperationPreempted"},
-    {"fault": "error", "status": 412, "code": "PreconditionFailed"},
-    {"fault": "error", "status": 503, "retryAfter": 30},
-    {"fault": "error", "status": 404, "code": "ParentResourceNotFound"},
+    {"fault": "error", "status": 404, "code": "ResourceNotFound"},
 )
-OF_READS: tuple[Json, ...] = (
-    {"fault": "hide", "rate": 0.1, "duration": "PT40M"},
-    {"fault": "hide"},
-    {"fault": "expireToken"},
-    {"fault": "odd", "rate": 0.5, "duration": "PT2H"},
-    {"fault": "error", "status": 503},
-    {"fault": "throttle", "retryAfter": 30},
-)
-"""Faults of reads, on which nothing may be concluded."""
+REFUSALS = {404, 409}
 ENDINGS: tuple[Json | None, ...] = (
     None, None, None,
     {"fault": "failMachine", "at": "create", "code": "AllocationFailed"},
     {"fault": "failMachine", "at": "create", "code": "OSProvisioningTimedOut"},
 )  # fmt: skip
+PATHS = ("virtualMachines/", "networkInterfaces/", "loadBalancers/", "disks/", "SecurityGroups/", "IPAddresses/", "images/", ".")
 STEP = timedelta(seconds=20)
+ROUNDS = 2
+"""How often a campaign changes each machine that was made."""
 DYING = 30
 """In how many of the first steps a worker may die.
 
@@ -59,6 +54,8 @@ A point stays armed until a worker reaches it. While an operation waits between 
 every attempt ends at `step.claimed`, the delay doubles, and the operation does not end within `MOST`.
 """
 MOST = timedelta(hours=8)
+TALLY: Counter[tuple[str, str]] = Counter()
+"""How the operations of all histories ended, by action."""
 
 
 def networks(estate: Json) -> None:
@@ -90,17 +87,13 @@ def machine(name: str, number: int, chance: random.Random) -> Json:
 def draw_faults(chance: random.Random) -> Iterator[Json]:
     """Yield the faults of a history."""
     for _ in range(chance.randint(0, 4)):
-        path = chance.choice(("virtualMachines/", "networkInterfaces/", "loadBalancers/", "disks/", "SecurityGroups/", "IPAddresses/", "."))
-        if chance.random() < 0.5:
-            fault: Json = {**chance.choice(OF_READS), "path": path, "seed": str(chance.random())}
-            yield fault if "rate" in fault else {**fault, "times": chance.randint(1, 3)}
-        else:
-            method = chance.choice(("PUT", "DELETE", "POST"))
-            yield {**chance.choice(FAULTS), "method": method, "path": path, "times": chance.randint(1, 3)}
+        path = chance.choice(PATHS)
+        method = chance.choice(("PUT", "DELETE", "POST", "PATCH"))
+        yield {**chance.choice(FAULTS), "method": method, "path": path, "times": chance.randint(1, 3)}
 
 
-def history(seed: int, log: Path) -> list[Json]:
-    """Run one history: machines are made, some canceled, and deleted again; nothing is left that no result names.
+def history(seed: int, log: Path, rounds: int = 1) -> list[Json]:
+    """Run one history: machines are made, some canceled, changed `rounds` times, and deleted; nothing is left that no result names.
 
     Returns Azure's writes in their order.
     """
@@ -118,7 +111,7 @@ def history(seed: int, log: Path) -> list[Json]:
                 str(ending["fault"]), path="virtualMachines/vm0$", **{name: value for name, value in ending.items() if name != "fault"}
             )
         names = [f"vm{number}" for number in range(chance.randint(1, 3))]
-        operations = [await accepted(azure, "POST", VMS, machine(name, number, chance)) for number, name in enumerate(names)]
+        operations = [await azure.start("POST", VMS, machine(name, number, chance)) for number, name in enumerate(names)]
         canceled = chance.random() < 0.3
         if canceled:
             await azure.pass_time(timedelta(seconds=chance.randint(1, 40)))
@@ -127,71 +120,138 @@ def history(seed: int, log: Path) -> list[Json]:
         made = [name for name, end in zip(names, ends, strict=True) if end["status"] == "Succeeded"]
         running = {one["id"].rpartition("/")[2] for one in in_group(azure.estate(), "virtualMachines", GROUP)}
         assert {name for name in names if name in running} == set(made), (ends, running)
-        if not canceled and ending is None:
-            assert made == names, ends  # no fault of Azure's is a reason to fail
+        if not canceled and ending is None and not any(fault.get("status") in REFUSALS for fault in faults):
+            assert made == names, ends  # nothing was refused: what was lost or late is no reason to fail
         assert all(not end["result"]["left"] for end in ends), ends
-        await changes(azure, made, chance)
         azure.app.platform.clear_faults()
+        model = Model()
+        for name in made:
+            found = await model.read(azure, name)
+            assert found is not None
+            model.machines[name] = found
+        for round_ in range(rounds):
+            await changes(azure, model, chance, round_, refused=False)
+            azure.app.platform.clear_faults()
+            await azure.pass_time(timedelta(minutes=3))  # what is late has come by then
+            await model.compare(azure)
+        made = sorted(model.machines)
         deletions = [await azure.start("DELETE", f"{VMS}/{name}?confirm={name}&deleteDisks=all&service={GROUP}") for name in made]
         gone = await settle(azure, deletions, chance)
         assert [end["status"] for end in gone] == ["Succeeded"] * len(gone), gone
+        await remove_rest(azure, model, chance)
         assert things(azure) == before, things(azure) ^ before
+        assert azure.app.vaults.names() == []
+        assert azure.app.storage.table("diskAccesses").rows == {}
         writes.extend({**one, "sequence": None} for one in azure.effects())
 
     run(test, log, networks, seed=seed)
     return writes
 
 
-async def accepted(azure: Machines, method: str, path: str, body: Json) -> str:
-    """Send a request under one key until it is accepted, as a careful sender does whose request met a fault."""
-    for _ in range(60):
-        answer = await azure.call(method, f"/tenants/contoso{path}", body, key=str(uuid.uuid5(uuid.NAMESPACE_URL, f"{path} {body}")))
-        if answer.status in {200, 202}:
-            return answer.operation
-        await azure.pass_time(timedelta(minutes=1))
-    raise AssertionError(answer)
-
-
-async def changes(azure: Machines, made: list[str], chance: random.Random) -> None:
-    """Add disks and ports to the machines that were made, some at once, with the faults that are left."""
-    if not made:
-        return
-    for fault in draw_faults(chance):
+async def changes(azure: Machines, model: Model, chance: random.Random, round_: int, *, refused: bool) -> None:
+    """Change each machine by what is drawn for it, all at once, with further faults; what succeeded changes the model."""
+    faults = list(draw_faults(chance))
+    refused = refused or any(fault.get("status") in REFUSALS for fault in faults)
+    for fault in faults:
         azure.fault(str(fault["fault"]), **{name: value for name, value in fault.items() if name != "fault"})
-    started = []
-    for number, name in enumerate(made):
-        place = f"{VMS}/{name}"
-        if chance.random() < 0.6:
-            started.append(await accepted(azure, "POST", f"{place}/data-disks?service={GROUP}", {"sizeGB": 8}))
-        else:
-            port = {"name": "web", "protocol": "tcp", "port": 60_000 + number, "localPort": 443}
-            started.append(await accepted(azure, "POST", f"{place}/ports?service={GROUP}", port))
-    for end in await settle(azure, started, chance):
-        assert end["status"] == "Succeeded", end
+    azure.restarts = {name: expected.restarts for name, expected in model.machines.items()}
+    plans = {name: list(model.requests(name, 10 * round_ + place, chance)) for place, name in enumerate(sorted(model.machines))}
+    while any(plans.values()):
+        begun = {name: (plan.pop(0), "") for name, plan in plans.items() if plan}
+        for name, (request, _) in begun.items():
+            reply = await azure.call(request.method, f"/tenants/contoso{request.path}?service={GROUP}", request.body)
+            assert reply.status in {200, 202} or refused, (request, reply)
+            if reply.status in {200, 202}:
+                begun[name] = (request, reply.operation)
+            else:
+                plans[name] = []
+        canceled = chance.choice([*begun, None]) if chance.random() < 0.3 else None
+        if canceled is not None and begun[canceled][1]:
+            await azure.pass_time(timedelta(seconds=chance.randint(1, 20)))
+            await azure.call("POST", f"/operations/{begun[canceled][1]}/cancel")
+        ends = await settle(azure, [operation for _, operation in begun.values() if operation], chance)
+        by_id = {end["id"]: end for end in ends}
+        for name, (request, operation) in begun.items():
+            if not operation:
+                continue
+            end = by_id[operation]
+            if end["status"] == "Succeeded":
+                request.applies(end)
+                continue
+            assert refused or name == canceled, (request, end)
+            assert not end["result"] or not end["result"]["left"], end
+            plans[name] = []
+            await adopt(azure, model, name, end)
 
 
-async def settle(azure: Machines, operations: list[str], chance: random.Random) -> list[Json]:
+async def adopt(azure: Machines, model: Model, name: str, end: Json) -> None:
+    """Take over what a refused or canceled operation left of a machine: what it was asked for, or what there was."""
+    azure.app.platform.clear_faults()
+    await azure.pass_time(timedelta(minutes=3))
+    before, found = model.machines[name], await model.read(azure, name)
+    image = (end["result"] or {}).get("imageId")
+    if image is not None and (await azure.of(f"/images/{image.rpartition('/')[2]}")).status == 200:
+        model.images.add(image.rpartition("/")[2])
+    existing = {one["id"].lower() for one in in_group(azure.estate(), "disks", GROUP)}
+    model.loose |= {disk for disk in (before.system, *before.disks.values()) if disk in existing}
+    if found is None:
+        assert end["action"] in {"capture", "delete"}, end
+        del model.machines[name]
+        return
+    model.loose -= {found.system, *found.disks.values()}
+    if end["action"] in {"addDataDisk", "addPort", "restart"} and end["status"] == "Canceled":
+        assert (found.disks, found.ports) == (before.disks, before.ports), (end, found, before)
+    found.restarts = len(azure.effects(f"virtualMachines/{name}/restart"))
+    assert found.restarts <= before.restarts + 1
+    model.machines[name] = found
+
+
+async def remove_rest(azure: Machines, model: Model, chance: random.Random) -> None:
+    """End each access, and delete the disks and images that belong to no machine."""
+    states = {one["id"].lower(): one for one in in_group(azure.estate(), "disks", GROUP)}
+    opened = [one["name"] for one in (await azure.of("/disks")).body["value"] if one["access"] is not None or one["state"] == "ActiveSAS"]
+    await settle(azure, [await azure.start("DELETE", f"/disks/{name}/access") for name in opened], chance)
+    rest = [("disks", disk.rpartition("/")[2]) for disk in model.loose if disk in states] + [("images", image) for image in model.images]
+    operations = [await azure.start("DELETE", f"/{kind}/{name}?confirm={name}&service={GROUP}") for kind, name in sorted(rest)]
+    ends = await settle(azure, operations, chance)
+    assert [end["status"] for end in ends] == ["Succeeded"] * len(ends), ends
+
+
+async def settle(azure: Machines, operations: list[str], chance: random.Random, *, step: timedelta = STEP) -> list[Json]:
     """Move Azure's time until operations have ended; workers die on the way."""
-    for number in range(int(MOST / STEP)):
+    for number in range(int(MOST / step)):
         if number < DYING and chance.random() < 0.3:
             azure.app.points.arm(chance.choice(POINTS))
         replies = [(await azure.call("GET", f"/operations/{operation}")).body for operation in operations]
+        for reply in replies:
+            if (reply["attention"] or {}).get("code") == "OutcomeUnknown" and reply["action"] == "restart":
+                await resolve(azure, reply)
         if all(reply["status"] in {"Succeeded", "Failed", "Canceled"} for reply in replies):
             azure.app.points.disarm()
+            TALLY.update((str(reply["action"]), str(reply["status"])) for reply in replies)
             return replies
-        await azure.pass_time(STEP)
+        await azure.pass_time(step)
     raise AssertionError(f"they did not end: {replies}")
+
+
+async def resolve(azure: Machines, operation: Json) -> None:
+    """Resolve a restart whose answer was lost, by whether Azure has it."""
+    name = str(operation["resourceLocation"]).rpartition("/")[2]
+    began = len(azure.effects(f"{name}/restart")) > azure.restarts.get(name, 0)
+    await azure.call("POST", f"/operations/{operation['id']}/resolve", {"outcome": "started" if began else "notStarted"})
 
 
 def main(count: int, first: int = 0) -> int:
     """Run histories of `count` seeds from `first` on, and return how many failed."""
     failed: list[int] = []
+    TALLY.clear()
     for seed in range(first, first + count):
         try:
-            history(seed, Path(tempfile.mkdtemp()) / "log")
+            history(seed, Path(tempfile.mkdtemp()) / "log", ROUNDS)
         except Exception as error:  # each history is reported
             failed.append(seed)
             print(f"seed {seed}: {type(error).__name__}: {str(error)[:600]}", flush=True)
+    print(", ".join(f"{action} {status}: {number}" for (action, status), number in sorted(TALLY.items())))
     print(f"{count} histories, {len(failed)} failed{': seeds ' * bool(failed)}{', '.join(map(str, failed))}")
     return len(failed)
 

@@ -31,6 +31,8 @@ class Machines:
 
     app: MemoryApp
     events: list[Json] = field(default_factory=list)
+    restarts: dict[str, int] = field(default_factory=dict)
+    """How often each machine had been restarted before the operations that run."""
 
     async def call(
         self,

@@ -109,6 +109,8 @@ STOPPED, DEALLOCATED = {"state": "stopped"}, {"state": "deallocated"}
 ACTIONS: dict[str, tuple[str, Json | None]] = {
     "StartRole": ("start", None), "stop": ("shut-down", STOPPED), "deallocate": ("shut-down", DEALLOCATED), "restart": ("restart", None),
 }  # fmt: skip
+_ACTIVITY: Json = {"beganAt": "2026-09-01T07:58:00Z", "endsAt": "2026-09-01T07:59:00Z"}
+"""An activity of Azure's that ended before the tests begin."""
 STATES: dict[str, Json] = {
     "running": {"powerState": "running"},
     "stopped": {"powerState": "stopped"},
@@ -116,12 +118,16 @@ STATES: dict[str, Json] = {
     "generalized": {"powerState": "deallocated", "generalized": True},
     "hibernated": {"powerState": "deallocated", "hibernated": True},
     "scale-set member": {"powerState": "running", "scaleSet": "Flexible"},
+    "failed": {
+        "powerState": "running",
+        "activity": {**_ACTIVITY, "kind": "update", "error": {"code": "InternalExecutionError", "message": "x"}},
+    },
 }
 SENT = {
     "StartRole": {"stopped": "running", "deallocated": "running", "hibernated": "running"},
-    "stop": {"running": "stopped", "scale-set member": "stopped"},
-    "deallocate": {"running": "deallocated", "stopped": "deallocated", "scale-set member": "deallocated"},
-    "restart": {"running": "running", "scale-set member": "running"},
+    "stop": {"running": "stopped", "scale-set member": "stopped", "failed": "stopped"},
+    "deallocate": {"running": "deallocated", "stopped": "deallocated", "scale-set member": "deallocated", "failed": "deallocated"},
+    "restart": {"running": "running", "scale-set member": "running", "failed": "running"},
 }
 REFUSED = {("StartRole", "generalized"): "Generalized"} | {
     ("restart", state): "NotRunning" for state in ("stopped", "deallocated", "generalized", "hibernated")
@@ -150,6 +156,38 @@ def test_each_action_in_each_state(tmp_path: Path, action: str, state: str) -> N
         assert wanted in {None, shown}
 
     run(test, tmp_path / "log", with_power(**STATES[state]))
+
+
+WHILE_BUSY: dict[tuple[str, str], tuple[str, int]] = {
+    ("creating", "StartRole"): ("Succeeded", 0),  # it runs once it is created
+    ("creating", "stop"): ("Succeeded", 1),
+    ("creating", "deallocate"): ("Succeeded", 1),
+    ("creating", "restart"): ("Succeeded", 1),
+    **{("deleting", action): ("Failed", 0) for action in ACTIONS},
+}
+"""What an action does that comes while another creates or deletes the machine: its end, and how often it is sent."""
+
+
+@pytest.mark.parametrize(("state", "action"), WHILE_BUSY)
+def test_an_action_while_azure_creates_or_deletes_waits(tmp_path: Path, state: str, action: str) -> None:
+    activity = {"kind": {"creating": "create", "deleting": "delete"}[state], "beganAt": "2026-09-01T07:59:00Z", "endsAt": END}
+    members: Json = {"powerState": "running", "activity": {**activity, "runsAt": END} if state == "creating" else activity}
+    path, body = ACTIONS[action]
+
+    async def test(azure: Machines) -> None:
+        if state == "creating":
+            assert (await azure.of(VM)).body["powerState"] == "creating"
+        ended = await azure.done("POST", f"{VM}/{path}", body)
+        status, sent = WHILE_BUSY[state, action]
+        assert (ended["status"], len(azure.effects("virtualMachines/contoso-web01"))) == (status, sent), ended
+        if status == "Failed":
+            assert ended["error"]["code"] == "NotFound"
+
+    run(test, tmp_path / "log", with_power(**members, **({"deletedAt": END} if state == "deleting" else {})))
+
+
+END = "2026-09-01T08:03:00Z"
+"""When an activity of Azure's ends that runs as the tests begin."""
 
 
 def test_ShutdownRoleInstance_needs_its_state(tmp_path: Path) -> None:  # noqa: N802  # the operation's name
@@ -202,6 +240,24 @@ def test_a_restart_whose_answer_was_lost_waits_for_a_person(tmp_path: Path) -> N
         answer = await azure.call("POST", f"/operations/{operation}/resolve", {"outcome": "notStarted"})
         assert answer.status == 202, answer
         assert (await azure.ended(operation))["status"] == "Succeeded"
+        assert len(azure.effects("/restart")) == 1
+
+    run(test, tmp_path / "log")
+
+
+@pytest.mark.parametrize("minutes", [0, 12])
+def test_a_restart_that_is_found_or_resolved_after_its_end_succeeds(tmp_path: Path, minutes: int) -> None:
+    async def test(azure: Machines) -> None:
+        azure.fault("errorAfterEffect", method="POST", path="/restart", status=500, times=1)
+        operation = await azure.start("POST", f"{VM}/restart?service=contoso-production")
+        if minutes:  # no look shows the machine: a person resolves
+            azure.fault("error", method="GET", path="/contoso-web01$", status=403, code="AuthorizationFailed", duration=f"PT{minutes}M")
+        for _ in range(minutes):
+            await azure.pass_time(timedelta(minutes=1))
+        if minutes:
+            await azure.call("POST", f"/operations/{operation}/resolve", {"outcome": "started"})
+        ended = await azure.ended(operation)
+        assert (ended["status"], ended["result"]["changed"]) == ("Succeeded", True), ended
         assert len(azure.effects("/restart")) == 1
 
     run(test, tmp_path / "log")

@@ -64,7 +64,7 @@ def test_a_refusal_in_the_guidelines_shape() -> None:
 
 
 @pytest.mark.parametrize("code", [ErrorCode.TOO_MANY_REQUESTS, ErrorCode.SERVICE_UNAVAILABLE])
-def test_who_is_sent_away_is_told_when_to_come_back(code: ErrorCode) -> None:
+def test_a_refusal_for_the_rate_names_the_wait(code: ErrorCode) -> None:
     assert refusal(Refused(code, "later")).headers["Retry-After"] == "5"
 
 
@@ -81,7 +81,7 @@ def test_who_is_sent_away_is_told_when_to_come_back(code: ErrorCode) -> None:
         (CallFailure(FailureKind.REFUSED, code="secret", message="secret"), 500),
     ],
 )
-def test_an_error_of_ours_tells_nothing_of_its_insides(error: Exception, status: Any) -> None:
+def test_an_internal_error_shows_nothing_of_its_cause(error: Exception, status: Any) -> None:
     answer = failure(error)
     assert answer.status == status
     assert "secret" not in str(answer)
@@ -100,7 +100,7 @@ def test_texts_are_written_as_utf_8() -> None:
     assert to_http(HttpAnswer(204)).get_body() == b""
 
 
-def test_an_operation_reads_as_its_model_says() -> None:
+def test_an_operation_reads_as_its_model_states() -> None:
     attention = Attention("OutcomeUnknown", "look", "2025-06-01T12:00:00.000000Z")
     failed = replace(RUNNING, status=Status.FAILED, attention=attention, error=Problem("CopyFailed", "why", details=(Problem("A", "b"),)))
     for operation in (RUNNING, failed):

@@ -28,7 +28,7 @@ def call(app: App) -> Ask:
     return ask
 
 
-async def test_health_says_only_up_or_down(app: App, call: Ask) -> None:
+async def test_health_states_only_up_or_down(app: App, call: Ask) -> None:
     reply = await call("health")
     assert (reply.status_code, body_of(reply)) == (200, {"status": "up"})
     app.ready = False
@@ -47,7 +47,7 @@ async def test_health_when_storage_fails(app: App, monkeypatch: pytest.MonkeyPat
     assert b"insides" not in reply.get_body()
 
 
-async def test_health_says_down_to_an_admin_whose_tenant_cannot_be_looked_up(
+async def test_health_states_down_to_an_admin_whose_tenant_cannot_be_looked_up(
     app: App, issuer: Issuer, monkeypatch: pytest.MonkeyPatch, call: Ask
 ) -> None:
     async def broken(_: str) -> Any:

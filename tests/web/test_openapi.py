@@ -100,7 +100,7 @@ def test_what_is_open_to_all_needs_no_token() -> None:
     assert list(page["responses"]["200"]["content"]) == ["text/html"]
 
 
-def test_roles_are_told() -> None:
+def test_roles_are_reported() -> None:
     assert "`Copies.Write`" in DOCUMENT["paths"]["/things"]["post"]["description"]
     assert "Admin" not in DOCUMENT["paths"]["/things"]["post"]["description"]
     assert "Admin" in DOCUMENT["paths"]["/things/{id}"]["get"]["description"]
@@ -111,7 +111,7 @@ def test_names_for_generated_clients(route: Route, name: str) -> None:
     assert operation_id(route) == name
 
 
-def test_the_page_runs_only_what_it_holds_and_asks_nobody_else() -> None:
+def test_the_page_runs_only_what_it_holds_and_loads_nothing_else() -> None:
     page = docs_page()
     html, policy = str(page.body), page.headers["Content-Security-Policy"]
     for tag in ("script", "style"):

@@ -106,7 +106,7 @@ def test_what_is_no_json_object_of_ours(body: bytes, content_type: str | None, s
         assert STATUS[refused(read_json, post(body, content_type)).code] == status
 
 
-def test_a_member_that_stands_twice_is_named() -> None:
+def test_a_member_that_is_given_twice_is_named() -> None:
     assert refused(read_object, b'{"a": {"region": 1, "region": 2}}').problem.target == "region"
 
 
@@ -280,7 +280,7 @@ def test_a_percent_encoded_name_is_the_same_name() -> None:
 
 
 @pytest.mark.parametrize("read", [read_json, refuse_body])
-def test_a_chunked_body_is_refused_in_plain_words(read: Callable[..., object]) -> None:
+def test_a_chunked_body_is_refused_with_a_plain_reason(read: Callable[..., object]) -> None:
     """The Functions host passes a body on only with a Content-Length: a chunked one would be read as none."""
     sent = func.HttpRequest(
         "POST", "http://localhost/api/x", headers={"transfer-encoding": "chunked"}, params={}, route_params={}, body=b""

@@ -1,42 +1,48 @@
-"""How a run spreads what it accepts over time, by Azure's budget of writes and deletes (docs/design/copy-policies.md, "A run"). Pure."""
+"""How a run spreads what it accepts over time, by Azure's budgets of calls (docs/design/copy-policies.md, "A run"). Pure."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from shared.copies.policies.document import PolicyDocument
 from shared.copies.policies.runs.items import Decision, RunItem
-from shared.operations.running.budgets import WRITES, deletes_of, writes_of
+from shared.operations.running.budgets import bucket_of, deletes_of, reads_of, writes_of
+
+_READS_OF_VM, _READS_OF_TARGET = 13, 7
+"""About how many reads the steps of a VM's copies make until a copy has started (docs/design/copy-policies.md, "Forecast")."""
 
 
-def burst(share: float) -> int:
-    """Return how many writes of one subscription are accepted at once: the app's share of a full bucket, one at least."""
-    return max(1, int(WRITES.capacity * share))
-
-
-def at_once(items: Sequence[RunItem], most: int) -> list[RunItem]:
-    """Return the first items, one at least, whose copies make no more than `most` writes in a subscription."""
+def at_once(items: Sequence[RunItem], share: float) -> list[RunItem]:
+    """Return the first items, one at least, whose copies make no more calls in a subscription than the share of a full bucket."""
     taken: list[RunItem] = []
     total: Counter[str] = Counter()
     for item in items:
-        total.update(writes_of_item(item))
-        if taken and max(total.values(), default=0) > most:
+        total.update(calls_of_item(item))
+        if taken and any(count > burst(key, share) for key, count in total.items()):
             break
         taken.append(item)
     return taken
 
 
-def writes_of_items(items: Sequence[RunItem]) -> Mapping[str, int]:
-    """Return how many writes the copies of VMs may make, by the key of the budget."""
+def burst(key: str, share: float) -> int:
+    """Return how many calls of a budget are accepted at once: the app's share of a full bucket, one at least."""
+    bucket, own = bucket_of(key, share)
+    return max(1, int(bucket.capacity * own))
+
+
+def calls_of_items(items: Sequence[RunItem]) -> Mapping[str, int]:
+    """Return how many reads and writes the copies of VMs may make until they have started, by the key of the budget."""
     total: Counter[str] = Counter()
     for item in items:
-        total.update(writes_of_item(item))
+        total.update(calls_of_item(item))
     return total
 
 
-def writes_of_item(item: RunItem) -> Mapping[str, int]:
-    """Return how many writes the copies of a VM may make: its collection and restore point, and two for each target."""
+def calls_of_item(item: RunItem) -> Mapping[str, int]:
+    """Return the calls of a VM: writes of its collection and restore point, and two for each target; and the reads before and between."""
     copied = sum(target.decision is Decision.COPIED for target in item.targets)
-    return {writes_of(item.vm.subscription_id): 2 + 2 * copied} if copied else {}
+    subscription = item.vm.subscription_id
+    reads, writes = _READS_OF_VM + _READS_OF_TARGET * copied, 2 + 2 * copied
+    return {reads_of(subscription): reads, writes_of(subscription): writes} if copied else {}
 
 
 def deletes_of_items(items: Sequence[RunItem], document: PolicyDocument) -> Mapping[str, int]:

@@ -75,6 +75,11 @@ GRAPH_QUERIES = "resourceGraph/query"
 """The key of their budget."""
 
 
+def reads_of(subscription_id: str) -> str:
+    """Return the key of the budget of a subscription's reads."""
+    return f"{subscription_id.lower()}/read"
+
+
 def writes_of(subscription_id: str) -> str:
     """Return the key of the budget of a subscription's writes."""
     return f"{subscription_id.lower()}/write"

@@ -12,6 +12,8 @@ from shared.operations.accepting.locks import Locks
 from shared.operations.accepting.resolving import Resolution, not_in_doubt
 from shared.operations.model.models import Actor, JsonObject, NewOperation, Operation
 from shared.operations.model.rows import Active
+from shared.secrets.places import Place
+from shared.values.hidden import Hidden
 from shared.values.reading import same_text
 from shared.values.sent import SentBody
 from shared.virtual_machines.facts import MachineFacts
@@ -33,7 +35,7 @@ _READS_SECONDS = 4.5
 class ChangeRequest:
     """A request for a change of a machine: `body` is what was sent, without secrets; `key` is the repeatability key.
 
-    `part` has what the path names below the machine, such as a LUN.
+    `part` has what the path names below the machine, such as a LUN, `secrets` the plain secrets by their places in the operation's body.
     """
 
     tenant: Tenant
@@ -45,6 +47,7 @@ class ChangeRequest:
     trace: str | None = None
     first_sent: str | None = None
     part: Mapping[str, str] = field(default_factory=dict)
+    secrets: Mapping[Place, Hidden] = field(default_factory=dict)
 
     def as_operation(self) -> NewOperation:
         """Return the operation that it becomes."""
@@ -58,6 +61,7 @@ class ChangeRequest:
             trace=self.trace,
             first_sent=self.first_sent,
             action=str(self.action),
+            secrets=self.secrets,
         )
 
 

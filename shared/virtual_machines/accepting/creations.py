@@ -11,7 +11,9 @@ from shared.operations.model.models import Actor, NewOperation, Operation
 from shared.secrets.references import SecretReferences, VaultOwner
 from shared.secrets.requests import Separated
 from shared.values.hidden import Hidden
+from shared.virtual_machines.admission import Admission
 from shared.virtual_machines.creation.checks import check_creation
+from shared.virtual_machines.creation.planning import claims_of_creation, plan_creation
 from shared.virtual_machines.creation.reading import CreationReader, require_own, subscription_of_body
 from shared.virtual_machines.gateway import Gateways, gateway_of
 from shared.virtual_machines.kinds import VIRTUAL_MACHINE, Action
@@ -21,6 +23,9 @@ from shared.virtual_machines.requests.machine import CreateMachine, DiskSource
 from shared.virtual_machines.workflow import BEGINNING
 
 _READS_SECONDS = 4.5
+_COUNT_SECONDS = 3.0
+NO_OPERATION = "a" * 26
+"""Takes the place of the id of an operation that is not accepted yet, where only the count of what it makes matters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +72,7 @@ class MachineCreations:
     locks: Locks
     gateways: Gateways
     reader: CreationReader
+    admission: Admission
     references: SecretReferences
 
     async def create(self, creation: CreationRequest) -> Operation:
@@ -111,6 +117,8 @@ class MachineCreations:
             raise
         with as_seen_in_azure():
             check_creation(request, context, password.reveal() if password is not None else None)
+        plan = plan_creation(request, context, NO_OPERATION, tenant.name)
+        await self.admission.require_room(tenant, claims_of_creation(request, context, plan), _COUNT_SECONDS)
 
 
 def _disk_locks(request: CreateMachine, machine: ResourceId) -> tuple[str, ...]:

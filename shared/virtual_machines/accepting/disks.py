@@ -6,8 +6,11 @@ from shared.access.principal import not_found
 from shared.errors import CallFailure, ErrorCode, FailureKind, Refused, refusal_of
 from shared.operations.accepting.acceptance import Acceptance
 from shared.operations.model.models import JsonObject, Operation
+from shared.quotas.admission import Claimed
+from shared.quotas.counting import Dimension
 from shared.virtual_machines.accepting.changes import ChangeRequest, MachineChanges
 from shared.virtual_machines.accepting.creations import disk_lock
+from shared.virtual_machines.admission import Admission
 from shared.virtual_machines.creation.context import DiskFacts
 from shared.virtual_machines.creation.reading import require_own_disk
 from shared.virtual_machines.facts import AttachedDisk, MachineFacts
@@ -21,6 +24,8 @@ from shared.virtual_machines.rules.power import PowerState
 from shared.virtual_machines.steps.disks import disk_id_of, growth_problem
 from shared.web.documents import wrong
 
+_COUNT_SECONDS = 3.0
+
 
 @dataclass(frozen=True, slots=True)
 class DiskChanges:
@@ -29,6 +34,7 @@ class DiskChanges:
     acceptance: Acceptance
     changes: MachineChanges
     resources: ResourceManagerResources
+    admission: Admission
 
     async def add(self, request: ChangeRequest, disk: DataDisk) -> Operation:
         """Accept a data disk; refuses with `LunTaken`, `DiskInUse`, `NotFound`, `ManagedElsewhere`."""
@@ -50,6 +56,8 @@ class DiskChanges:
             if found.attached_to is not None or found.state.lower() not in {"unattached", ""}:
                 raise Refused(ErrorCode.DISK_IN_USE, f"The disk is in use: its state is {found.state}.", target="existing")
             locks.append(disk_lock(wanted))
+        if disk.existing is None and disk.size_gb is not None:
+            await self._require_room(request, "new", disk.size_gb)
         return await self._accept(request, facts, {}, locks)
 
     async def modify(self, request: ChangeRequest, lun: int, change: ModifyDataDisk) -> Operation:
@@ -65,6 +73,7 @@ class DiskChanges:
             problem = growth_problem(now_gb, change.size_gb)
             if problem is not None:
                 raise wrong("sizeGB", problem.message) if problem.code == ErrorCode.INVALID_REQUEST else refusal_of(problem)
+            await self._require_room(request, disk.id or "", change.size_gb)
         if change.caching is not None and change.caching != disk.caching:
             if (reason := caching_problem(change.caching, change.size_gb or now_gb)) is not None:
                 raise wrong("caching", reason)
@@ -86,6 +95,9 @@ class DiskChanges:
         if removal.delete_disk and not confirmed and (removal.confirm or "").lower() != disk.name.lower():
             raise wrong("confirm", "This must be the disk's name, to confirm its deletion.")
         return await self._accept(request, facts, {"lun": lun, "disk": disk.id}, [lock_of(facts.resource)])
+
+    async def _require_room(self, request: ChangeRequest, disk: str, size_gb: int) -> None:
+        await self.admission.require_room(request.tenant, [Claimed(disk, {Dimension.DISK_GB: float(size_gb)})], _COUNT_SECONDS)
 
     async def _disk(self, disk: str) -> DiskFacts | None:
         try:

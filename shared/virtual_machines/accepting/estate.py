@@ -9,6 +9,7 @@ from shared.arm.reading import own_id
 from shared.errors import ErrorCode, Refused
 from shared.operations.accepting.acceptance import Acceptance
 from shared.operations.model.models import JsonObject, NewOperation, Operation
+from shared.secrets.requests import Separated
 from shared.values.reading import Json, an_object, same_text, text
 from shared.virtual_machines.accepting.changes import ChangeRequest, MachineChanges, managed_elsewhere
 from shared.virtual_machines.accepting.creations import disk_lock
@@ -19,6 +20,7 @@ from shared.virtual_machines.gateway import gateway_of
 from shared.virtual_machines.reading.asking import reading_azure
 from shared.virtual_machines.reading.estate import DISK_TYPE, IMAGE_TYPE, EstateReader
 from shared.virtual_machines.reading.machines import lock_of
+from shared.virtual_machines.reprovisioning.checks import ReprovisioningChecks
 from shared.virtual_machines.requests.changes import Capture, CreateImage, CreateService
 from shared.virtual_machines.requests.machine import DiskSource
 from shared.virtual_machines.rules.power import PowerState
@@ -35,6 +37,7 @@ class EstateChanges:
     acceptance: Acceptance
     changes: MachineChanges
     reader: EstateReader
+    anew: ReprovisioningChecks
 
     async def create_service(self, request: ChangeRequest, service: CreateService) -> Operation:
         """Accept a service; refuses with `NameTaken`, with 400 a missing or unknown region."""
@@ -117,22 +120,22 @@ class EstateChanges:
         found = ResourceId.parse(facts.id)
         return await self._accept(new, {"subject": str(found)}, (disk_lock(found),))
 
-    async def capture(self, request: ChangeRequest, capture: Capture, *, confirmed: bool = False) -> Operation:
+    async def capture(
+        self, request: ChangeRequest, capture: Capture, sent: Separated, *, confirmed: bool = False, of_provider: bool = False
+    ) -> Operation:
         """Accept a capture; refuses with `NotStopped`, `CaptureNotSupported`, `NameTaken`, and with 400 a wrong confirmation.
 
-        Messages are `confirmed`: they name the machine.
+        `sent` is the body without its plain secrets. Messages are `confirmed`: they name the machine.
         """
         new = request.as_operation()
         known = await self.acceptance.known(new)
         if known is not None:
             return known
         _require_confirmed(None if confirmed else capture.confirm, request.named.name)
-        if capture.after == "reprovision":
-            message = "Making the machine anew is not offered yet. Capture with after 'delete', then create a machine of the image."
-            raise Refused(ErrorCode.NOT_OFFERED, message, target="after")
         machine, facts = await self.changes.look(gateway_of(self.changes.gateways, request.tenant), request)
         if facts is not None:
             _require_capturable(facts)
+        await self.anew.require(request.tenant, capture, sent, facts, of_provider=of_provider)
         image = machine.sibling("images", capture.image_name)
         async with reading_azure():
             await self._require_free(request, image, "imageName")

@@ -16,7 +16,6 @@ from shared.secrets.references import SecretReferences, VaultOwner
 from shared.secrets.requests import Separated
 from shared.values.reading import is_guid, same_text
 from shared.virtual_machines.accepting.changes import ChangeRequest
-from shared.virtual_machines.azure_pack.creation import plan_creation
 from shared.virtual_machines.azure_pack.places import FoundMachine, PackPlaces, reading_pack, require_open
 from shared.virtual_machines.azure_pack.reading import network_ports
 from shared.virtual_machines.azure_pack.requests import (
@@ -30,6 +29,7 @@ from shared.virtual_machines.azure_pack.requests import (
 from shared.virtual_machines.azure_pack.rules import CALLS, Decision, MachineCall, decide, refusal_code
 from shared.virtual_machines.azure_pack.state import PlannedPort, lock_of
 from shared.virtual_machines.azure_pack.steps.names import ADMITTING
+from shared.virtual_machines.creation.azure_pack import plan_creation
 from shared.virtual_machines.kinds import VIRTUAL_MACHINE, Action
 from shared.virtual_machines.steps.power import RESOLUTION
 from shared.web.documents import wrong

@@ -30,6 +30,8 @@ class DiskFacts:
     generation: str
     security_type: str
     max_shares: int
+    network_access: str = "AllowAll"
+    auth_mode: str | None = None
 
     @staticmethod
     def from_arm(body: Json) -> "DiskFacts":
@@ -47,6 +49,8 @@ class DiskFacts:
             generation=text(properties, "hyperVGeneration") or "V1",
             security_type=text(an_object(properties, "securityProfile"), "securityType") or "Standard",
             max_shares=whole(properties, "maxShares") or 1,
+            network_access=text(properties, "networkAccessPolicy") or "AllowAll",
+            auth_mode=text(properties, "dataAccessAuthMode"),
         )
 
 

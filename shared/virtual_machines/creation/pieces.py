@@ -7,6 +7,7 @@ from pydantic.alias_generators import to_camel
 
 from shared.arm.ids import ResourceId
 from shared.values.absence import AbsenceJson
+from shared.values.reading import an_object, text
 from shared.values.stored import StoredView
 from shared.virtual_machines.rules.leftovers import Part
 
@@ -44,6 +45,11 @@ class Piece(BaseModel):
     deleted: bool = False
     url: str | None = None
     absence: AbsenceJson = None
+
+    @property
+    def source(self) -> str | None:
+        """The ARM id of what a disk is copied from, None for another."""
+        return text(an_object(an_object(self.body, "properties"), "creationData"), "sourceResourceId")
 
     @property
     def resource(self) -> ResourceId:

@@ -1,11 +1,14 @@
 """The plan of a creation: what is made, in which order and under which names, and the machine's own document. Pure."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from shared.arm.ids import ResourceId
+from shared.quotas.admission import Claimed
+from shared.quotas.counting import Dimension
 from shared.virtual_machines.creation.checks import DEFAULT_OS_SKU, os_type_of, size_of
+from shared.virtual_machines.creation.claims import claim_of_machine, claims_of
 from shared.virtual_machines.creation.context import FOR_TAG, CreationContext
 from shared.virtual_machines.creation.pieces import OPERATION_TAG, TENANT_TAG, Piece
 from shared.virtual_machines.facts import LABEL_TAG, SLOT_TAG
@@ -19,6 +22,9 @@ _NETWORK: Final = "Microsoft.Network"
 _COMPUTE: Final = "Microsoft.Compute"
 _FRONT: Final = "frontend"
 _FIRST_PRIORITY: Final = 100
+_WINDOWS_GB: Final = 127
+_LINUX_GB: Final = 30
+"""The sizes of OS disks of most images of the platform, whose own size Azure does not list."""
 LATER: Final = 1_000
 """The stage of what the machine's own PUT makes."""
 
@@ -35,6 +41,17 @@ class CreationPlan:
 def plan_creation(request: CreateMachine, context: CreationContext, operation: str, tenant: str) -> CreationPlan:
     """Return the plan of a request that was checked; the same for the same operation."""
     return _Planner(request, context, operation, tenant).plan()
+
+
+def claims_of_creation(request: CreateMachine, context: CreationContext, plan: CreationPlan) -> tuple[Claimed, ...]:
+    """Return what a plan's resources will count; copies have the size of their source where that is known."""
+    machine = next(piece.id for piece in plan.pieces if piece.part is Part.MACHINE)
+    found = [claim_of_machine(machine, size_of(context)), *claims_of(plan.pieces)]
+    if context.image is not None:
+        typical = _WINDOWS_GB if os_type_of(request, context) is OsType.WINDOWS else _LINUX_GB
+        size = request.os_disk.size_gb or context.image.size_gb or typical
+        found += [Claimed(piece.id, {Dimension.DISK_GB: float(size)}) for piece in plan.pieces if piece.part is Part.OS_DISK]
+    return tuple(found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,14 +247,10 @@ class _Planner:
 
     def _os_profile(self) -> Body:
         request = self.request
-        profile: Body = {"computerName": request.computer_name or request.name, "adminUsername": request.admin_username}
-        if os_type_of(request, self.context) is not OsType.LINUX:
-            return profile
-        linux: Body = {"disablePasswordAuthentication": request.admin_password is None}
-        if request.ssh_public_keys:
-            path = f"/home/{request.admin_username}/.ssh/authorized_keys"
-            linux["ssh"] = {"publicKeys": [{"path": path, "keyData": key} for key in request.ssh_public_keys]}
-        return profile | {"linuxConfiguration": linux}
+        return os_profile(
+            request.computer_name or request.name, request.admin_username or "", request.ssh_public_keys,
+            os_type_of(request, self.context), has_password=request.admin_password is not None,
+        )  # fmt: skip
 
     def _warnings(self) -> tuple[str, ...]:
         return (NO_OUTBOUND,) if self.request.ports and not self.context.has_outbound else ()
@@ -247,6 +260,18 @@ NO_OUTBOUND: Final = (
     "The machine has no outbound access to the internet: Azure gives none to members of a pool, and its subnet has neither a NAT gateway "
     "nor a route table."
 )
+
+
+def os_profile(computer: str, admin: str, keys: Sequence[str], os_type: OsType | None, *, has_password: bool) -> Body:
+    """Return the profile of a machine's operating system, without its password."""
+    profile: Body = {"computerName": computer, "adminUsername": admin}
+    if os_type is not OsType.LINUX:
+        return profile
+    linux: Body = {"disablePasswordAuthentication": not has_password}
+    if keys:
+        path = f"/home/{admin}/.ssh/authorized_keys"
+        linux["ssh"] = {"publicKeys": [{"path": path, "keyData": key} for key in keys]}
+    return profile | {"linuxConfiguration": linux}
 
 
 def security_rule(port: Port, priority: int) -> Body:

@@ -12,6 +12,7 @@ from shared.arm.ids import ResourceId
 from shared.arm.reading import own_id, resource_id
 from shared.errors import ErrorCode, Problem, Refused
 from shared.values.reading import Json, an_object, last_segment, same_text, text
+from shared.virtual_machines.access.records import DiskAccessStore
 from shared.virtual_machines.creation.context import FOR_TAG, BalancerFacts, SetFacts
 from shared.virtual_machines.facts import tags_of
 from shared.virtual_machines.gateway import Gateways, gateway_of
@@ -33,7 +34,7 @@ from shared.virtual_machines.listed import (
 )
 from shared.virtual_machines.reading.asking import reading_azure
 from shared.virtual_machines.reading.pages import page_of_places
-from shared.virtual_machines.reading.places import subscriptions_of
+from shared.virtual_machines.reading.places import Named, locate, subscriptions_of
 from shared.virtual_machines.resource_manager.catalogue import Catalogue
 from shared.virtual_machines.resource_manager.resources import ResourceManagerResources
 from shared.virtual_machines.rules.sizes import offered_sizes
@@ -54,6 +55,7 @@ class EstateReader:
     resources: ResourceManagerResources
     catalogue: Catalogue
     plans: HostingPlans
+    accesses: DiskAccessStore
 
     async def services(self, tenant: Tenant, query: Mapping[str, str], page: Page) -> tuple[list[Service], str | None]:
         """Return a page of a tenant's services."""
@@ -157,9 +159,11 @@ class EstateReader:
         """Return a page of a tenant's disks."""
         gateway_of(self.gateways, tenant)
         state, region = query.get("state"), query.get("region")
+        accesses = await self.accesses.of_tenant(tenant.name)
 
         async def read(subscription: str) -> list[Disk]:
-            found = [disk_of(one) for one in await self.resources.in_subscription(subscription, DISK_TYPE)]
+            listed = await self.resources.in_subscription(subscription, DISK_TYPE)
+            found = [disk_of(one, accesses.get(ResourceId.parse(own_id(one)).key)) for one in listed]
             in_region = [one for one in found if region is None or one.region == "".join(region.split()).lower()]
             return [one for one in in_region if state is None or same_text(one.state, state)]
 
@@ -169,10 +173,14 @@ class EstateReader:
         """Return one disk; refuses with `NotFound`, `AmbiguousName`."""
         gateway_of(self.gateways, tenant)
         async with reading_azure():
-            return disk_of(await self.named(tenant, DISK_TYPE, "disk", name, query))
+            body = await self.named(tenant, DISK_TYPE, "disk", name, query)
+        access = await self.accesses.get(tenant.name, ResourceId.parse(own_id(body)))
+        return disk_of(body, access.document if access is not None else None)
 
     async def named(self, tenant: Tenant, type_: str, kind: str, name: str, query: Mapping[str, str]) -> Json:
-        """Return the document of a tenant's resource of a name or an ARM id; refuses with `NotFound`, `AmbiguousName`."""
+        """Return the document of a tenant's resource by its name or ARM id; refuses with `NotFound`, `AmbiguousName`."""
+        if "/" in name:
+            return await self._by_id(tenant, type_, kind, name)
         subscriptions = subscriptions_of(tenant, query.get("subscriptionId"))
         lists = await asyncio.gather(*(self.resources.in_subscription(one, type_) for one in subscriptions))
         found = [one for listed in lists for one in listed if same_text(own_id(one) if "/" in name else last_segment(own_id(one)), name)]
@@ -181,6 +189,13 @@ class EstateReader:
         if not found:
             raise not_found(f"{kind} '{name}'")
         return _only(found, name)
+
+    async def _by_id(self, tenant: Tenant, type_: str, kind: str, id_: str) -> Json:
+        named = Named(kind, type_, id_)
+        found = await self.resources.get(await locate(tenant, named, _by_name_only))
+        if found is None:
+            raise named.missing
+        return found
 
     async def plan(self, tenant: Tenant) -> HostingPlan | None:
         """Return the hosting plan that a tenant is on, or None."""
@@ -202,6 +217,10 @@ class EstateReader:
             raise not_found(f"service '{name}'")
         _only([body for _, body in found], name)
         return found[0]
+
+
+async def _by_name_only(_subscription: str, _name: str) -> tuple[ResourceId, ...]:
+    return ()
 
 
 def _only(found: Sequence[Json], name: str) -> Json:

@@ -7,7 +7,7 @@ from shared.arm.api_versions import COMPUTE, DISKS, IMAGES, MACHINE_WRITES, NETW
 from shared.arm.clients import AzureClients
 from shared.arm.failures import passing_refusal, sent_again_for_a_while
 from shared.arm.ids import ResourceId
-from shared.arm.operations import error_of_operation
+from shared.arm.operations import OperationStatus, error_of_operation, read_operation
 from shared.errors import CallFailure, FailureKind, Problem
 from shared.values.reading import Json
 
@@ -55,6 +55,10 @@ class ResourceManagerResources:
         except CallFailure as failure:
             raise passing_refusal(failure) from failure
         return answer.operation_url
+
+    async def operation(self, url: str) -> OperationStatus:
+        """Read one of Azure's operations by the URL that its start gave."""
+        return await read_operation(self._clients, url)
 
     async def group(self, subscription_id: str, name: str) -> Json | None:
         """Return a resource group's document; None where Azure answers 404."""

@@ -24,14 +24,18 @@ from shared.operations.running.effects import Absent, Effect, Started
 from shared.operations.running.outcomes import Checked, Follow, Next, Outcome, Unread, Wait
 from shared.operations.timings import Timings
 from shared.secrets.keeper import Secrets, not_readable
+from shared.secrets.requests import SecretInput
 from shared.values.absence import BETWEEN_LOOKS, not_shown
 from shared.values.hidden import Hidden
+from shared.virtual_machines.admission import Admission
 from shared.virtual_machines.creation.checks import check_creation
 from shared.virtual_machines.creation.pieces import OPERATION_TAG, PiecesDetail
-from shared.virtual_machines.creation.planning import LATER, plan_creation
+from shared.virtual_machines.creation.planning import LATER, claims_of_creation, plan_creation
 from shared.virtual_machines.creation.reading import CreationReader, Place
 from shared.virtual_machines.facts import MachineFacts
 from shared.virtual_machines.gateway import Gateways, MachineGateway
+from shared.virtual_machines.kinds import Action
+from shared.virtual_machines.reprovisioning.planning import CLOSING, capture_of
 from shared.virtual_machines.requests.machine import CreateMachine
 from shared.virtual_machines.results import ended
 from shared.virtual_machines.rules.names import OsType
@@ -67,6 +71,7 @@ class CreationSteps:
 
     gateways: Gateways
     reader: CreationReader
+    admission: Admission
     making: Making
     registry: Registry
     locks: Locks
@@ -95,6 +100,9 @@ class CreationSteps:
                     return Wait(self.clock.now() + BETWEEN_LOOKS)
             return ended(state, refused.problem)
         plan, detail = plan_creation(request, context, claim.id, claim.row.tenant), PiecesDetail.of(claim.detail)
+        admitted = await self.admission.admit(claim, claims_of_creation(request, context, plan))
+        if admitted is not None:
+            return ended(state, admitted) if isinstance(admitted, Problem) else admitted
         detail.pieces, detail.machine, detail.warnings = plan.pieces, plan.machine, plan.warnings
         state.os_type = os_type_in(plan.machine, context.image.os_type if context.image is not None else None)
         return Next(PREPARING)
@@ -107,23 +115,20 @@ class CreationSteps:
             return self._fail(state, result.problem)
         if result is not None:
             return result
-        for lock in claim.locks:
-            if lock.startswith("deployment|"):
-                claim.drop(lock)
         return Next(CREATING)
 
     async def creating(self, claim: Claim) -> Outcome:
         """Make the machine; its password is read just before."""
-        detail, state, request = PiecesDetail.of(claim.detail), MachineState.of(claim.data), request_of(claim.operation)
-        password: Hidden | None = None
-        if request.admin_password is not None and not claim.intends(_CREATE):
-            read = await self._password(request, state)
+        detail, state = PiecesDetail.of(claim.detail), MachineState.of(claim.data)
+        given, password = password_of(claim.operation), None
+        if given is not None and not claim.intends(_CREATE):
+            read = await self._password(given, state)
             if isinstance(read, Problem):
                 return self._fail(state, read)
             password = read
         self._expect_machine(detail, known=True)
         try:
-            state.url = await claim.perform(self._effect(claim, state, detail.machine or {}, request, password))
+            state.url = await claim.perform(self._effect(claim, state, detail.machine or {}, given, password))
         except CallFailure as failure:
             if not failure.is_refusal:
                 raise
@@ -131,6 +136,9 @@ class CreationSteps:
             code = ErrorCode.NAME_TAKEN if failure.code == ErrorCode.NAME_TAKEN else None
             problem = Problem(code, failure.message, "name") if code else problem_of_call(failure, target_of(failure.problem))
             return self._fail(state, problem)
+        for lock in claim.locks:
+            if lock.startswith("deployment|"):  # from now on the set shows the machine, and stays
+                claim.drop(lock)
         now = self.clock.now()
         state.changed, state.started_at = True, now
         return Follow(next_read(now, now), group_of(state.target.subscription_id), step=PROVISIONING)
@@ -149,16 +157,17 @@ class CreationSteps:
     async def finishing(self, claim: Claim) -> Outcome:
         """End with the machine's public address and what there is to know."""
         detail, state = PiecesDetail.of(claim.detail), MachineState.of(claim.data)
+        if state.reprovisions:
+            return Next(CLOSING)
         return ended(state, warnings=list(detail.warnings))
 
     def _fail(self, state: MachineState, problem: Problem) -> Next:
         state.failure = problem
         return Next(TIDYING)
 
-    async def _password(self, request: CreateMachine, state: MachineState) -> Hidden | Problem:
-        given = request.admin_password
+    async def _password(self, given: SecretInput, state: MachineState) -> Hidden | Problem:
         try:
-            found = (await self.secrets.read((given.key_vault_secret_id or "") if given is not None else "")).value
+            found = (await self.secrets.read(given.key_vault_secret_id or "")).value
         except ValueError:
             return not_found("the secret", target="adminPassword").problem
         except CallFailure as failure:
@@ -169,14 +178,14 @@ class CreationSteps:
         return Problem(ErrorCode.INVALID_REQUEST, problem, "adminPassword") if problem is not None else found
 
     def _effect(
-        self, claim: Claim, state: MachineState, body: dict[str, Any], request: CreateMachine, password: Hidden | None
+        self, claim: Claim, state: MachineState, body: dict[str, Any], given: SecretInput | None, password: Hidden | None
     ) -> Effect[str | None]:
         resources, machine = self.making.resources, state.target
 
         async def send(request_id: str) -> str | None:
             secret = password
-            if secret is None and request.admin_password is not None:
-                read = await self._password(request, state)
+            if secret is None and given is not None:
+                read = await self._password(given, state)
                 if isinstance(read, Problem):
                     raise CallFailure(FailureKind.REFUSED, code=read.code, message=read.message, target="adminPassword")
                 secret = read
@@ -237,6 +246,14 @@ def request_of(operation: Operation) -> CreateMachine:
     """Read the request of an operation; its password is a reference by then."""
     body = operation.body.get("body")
     return CreateMachine.model_validate(body if isinstance(body, dict) else {})
+
+
+def password_of(operation: Operation) -> SecretInput | None:
+    """Return the password of the machine that an operation makes, by then a reference: of a creation, or of a machine made anew."""
+    if operation.action == Action.CAPTURE:
+        anew = capture_of(operation).reprovision
+        return anew.admin_password if anew is not None else None
+    return request_of(operation).admin_password
 
 
 def locks_of(request: CreateMachine, place: Place) -> tuple[str, ...]:

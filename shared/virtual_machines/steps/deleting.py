@@ -1,9 +1,9 @@
 """The deletion of a machine: what it leads to is noted before, because nothing shows it afterwards.
 
-beginning ► noting ► deleting ► followingDeletion (checks) ► tidying
+beginning ► noting ► keepingDisks ► deleting ► followingDeletion (checks) ► tidying
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -13,8 +13,8 @@ from shared.arm.failures import problem_of_call, refusal_problem
 from shared.arm.ids import ResourceId
 from shared.arm.reading import resource_id
 from shared.clock import Clock
-from shared.errors import CallFailure
-from shared.operations.model.models import Intent
+from shared.errors import CallFailure, FailureKind
+from shared.operations.model.models import Intent, JsonObject
 from shared.operations.model.rows import Active
 from shared.operations.running.claims import Claim
 from shared.operations.running.effects import Absent, Effect, Started
@@ -24,7 +24,7 @@ from shared.values.absence import BETWEEN_LOOKS, not_shown
 from shared.values.reading import Json, an_object, objects, same_text, text
 from shared.virtual_machines.creation.context import FOR_TAG, BalancerFacts
 from shared.virtual_machines.creation.pieces import TENANT_TAG, Piece, PiecesDetail
-from shared.virtual_machines.facts import MachineFacts, tags_of
+from shared.virtual_machines.facts import AttachedDisk, MachineFacts, tags_of
 from shared.virtual_machines.gateway import Gateways, MachineGateway
 from shared.virtual_machines.resource_manager.resources import ResourceManagerResources
 from shared.virtual_machines.results import ended
@@ -37,9 +37,13 @@ from shared.virtual_machines.steps.following import absent, check_each, group_of
 NOTING = "noting"
 DELETING = "deleting"
 FOLLOWING = "followingDeletion"
+KEEPING = "keepingDisks"
 _DELETE = "deleteMachine"
 _SENT_AGAIN_AFTER = timedelta(minutes=10)
 """How long a machine may stay as it is after its deletion was accepted before the deletion is sent again."""
+_SOON = timedelta(seconds=5)
+_KEEP_HARMLESS = "it is sent under the machine's ETag, and only keeps disks"
+_DISK_PARTS = frozenset({Part.OS_DISK, Part.DATA_DISK})
 _HARMLESS = "the machine is known by its vmId: one that was made anew under the name is not deleted"
 
 
@@ -76,7 +80,40 @@ class DeletionSteps:
         except _Hidden:
             state.missing = not_shown(state.missing, now)
             return Wait(now + BETWEEN_LOOKS)
-        return Next(DELETING)
+        return Next(KEEPING)
+
+    async def keeping(self, claim: Claim) -> Outcome:
+        """Have Azure keep the disks that stay: it deletes those of another's machine with it where they were made so."""
+        state, detail = MachineState.of(claim.data), PiecesDetail.of(claim.detail)
+        facts, now = await self.gateways[Backend.RESOURCE_MANAGER].machine(state.target), self.clock.now()
+        if facts is None:
+            state.absence = not_shown(state.absence, now)
+            return Next(DELETING) if state.absence.lasts_long_enough(now) else Wait(now + BETWEEN_LOOKS)
+        state.forget("absence")
+        if facts.vm_id != state.vm_id:
+            return Next(DELETING)
+        stays = {piece.id.lower() for piece in detail.pieces if piece.part in _DISK_PARTS and piece.keep}
+        body = kept_disks(facts, stays)
+        if body is None:
+            return Next(DELETING)
+        if facts.power.provisioning is Provisioning.BUSY:
+            return Wait(now + _SOON)
+
+        async def send(request_id: str) -> None:
+            await self.resources.patch(state.target, body, request_id, self.timings.effect_timeout, etag=facts.etag)
+
+        async def look(_intent: Intent) -> Started[None] | Absent:
+            found = await self.gateways[Backend.RESOURCE_MANAGER].machine(state.target)
+            return Absent() if found is not None and kept_disks(found, stays) is not None else Started(None)
+
+        try:
+            await claim.perform(Effect("keepDisks", send, look, _KEEP_HARMLESS, preparation=True))
+        except CallFailure as failure:
+            if failure.kind in {FailureKind.THROTTLED, FailureKind.IN_DOUBT}:
+                raise
+            if failure.status != 412:  # else the machine has changed meanwhile: it is read again
+                return ended(state, problem_of_call(failure))
+        return Wait(now + _SOON)
 
     async def deleting(self, claim: Claim) -> Outcome:
         """Delete the machine whose `vmId` was noted."""
@@ -179,7 +216,7 @@ async def _judge(gateway: MachineGateway, clock: Clock, state: MachineState, fou
         if not state.absence.lasts_long_enough(now):
             return Checked(at=now + BETWEEN_LOOKS, data=state.stored)
     if found is None or (found.vm_id and found.vm_id != state.vm_id):
-        return Checked(step=TIDYING, data=state.stored)
+        return Checked(step=CLEARING if state.reprovisions else TIDYING, data=state.stored)
     state.forget("absence")
     started = state.started_at or now
     if found.power.provisioning is Provisioning.BUSY:
@@ -196,6 +233,8 @@ async def _judge(gateway: MachineGateway, clock: Clock, state: MachineState, fou
     return Checked(step=END_DELETION, data=state.stored)
 
 
+CLEARING = "clearing"
+"""The step that goes on where the machine is made anew."""
 END_DELETION = "finishing"
 """The step that ends with the failure that a check has found."""
 
@@ -206,6 +245,26 @@ def _disks(facts: MachineFacts, delete: str) -> Iterator[Piece]:
     for disk in facts.data_disks:
         if disk.id is not None:
             yield Piece(part=Part.DATA_DISK, id=disk.id, tagged=False, known=True, keep=delete != "all")
+
+
+def kept_disks(facts: MachineFacts, stays: Collection[str]) -> JsonObject | None:
+    """Return the PATCH after which Azure keeps the disks of some ids in lower case; None where it keeps them already."""
+    system, kept = facts.os_disk, [disk.id for disk in facts.data_disks if disk.goes_with_machine and (disk.id or "").lower() in stays]
+    keeps_system = system is not None and system.goes_with_machine and (system.id or "").lower() in stays
+    if not kept and not keeps_system:
+        return None
+    profile: JsonObject = {}
+    if keeps_system and system is not None:
+        profile["osDisk"] = {"name": system.name, "createOption": "FromImage", "deleteOption": "Detach"}
+    if kept:
+        profile["dataDisks"] = [_attached(disk, keep=disk.id in kept) for disk in facts.data_disks]
+    return {"properties": {"storageProfile": profile}}
+
+
+def _attached(disk: AttachedDisk, *, keep: bool) -> JsonObject:
+    option = "Detach" if keep or not disk.goes_with_machine else "Delete"
+    body: JsonObject = {"lun": disk.lun, "name": disk.name, "createOption": "Attach", "caching": disk.caching, "deleteOption": option}
+    return body | {"managedDisk": {"id": disk.id}}
 
 
 def _owned(part: Part, id_: str, body: Json) -> Piece:

@@ -20,8 +20,12 @@ from shared.operations.running.claims import Claim
 from shared.operations.running.effects import Absent, Effect, Started
 from shared.operations.running.outcomes import End, Next, Outcome, Wait
 from shared.operations.timings import Timings
+from shared.quotas.admission import Claimed
+from shared.quotas.counting import Dimension
 from shared.values.reading import an_object, text
 from shared.values.sent import SentBody
+from shared.virtual_machines.admission import Admission
+from shared.virtual_machines.creation.claims import claims_of
 from shared.virtual_machines.creation.context import DiskFacts
 from shared.virtual_machines.creation.pieces import OPERATION_TAG, TENANT_TAG, Piece, PiecesDetail
 from shared.virtual_machines.creation.planning import LATER, new_disk
@@ -55,6 +59,7 @@ class DiskSteps:
     """The steps of actions on data disks."""
 
     gateways: Gateways
+    admission: Admission
     making: Making
     clock: Clock
     timings: Timings
@@ -69,11 +74,24 @@ class DiskSteps:
             problem = self._plan(claim, state, detail, facts)
             if problem is not None:
                 return _ended(state, problem)
+        admitted = await self._admitted(claim, state, detail)
+        if admitted is not None:
+            return admitted
         made = await self.making.make(claim, detail, LATER)
         if isinstance(made, Failed):
             state.failure = made.problem
             return Next(TIDYING)
         return made or Next(ATTACHING)
+
+    async def _admitted(self, claim: Claim, state: MachineState, detail: PiecesDetail) -> Outcome | None:
+        """Return what comes instead of the making of a disk: a wait, or the end where it does not fit the quotas."""
+        claims = claims_of(detail.pieces)
+        if not claims and detail.pieces and (source := detail.pieces[0].source) is not None:
+            body = await self.making.resources.get_by_text(source)
+            size = DiskFacts.from_arm(body).size_gb if body is not None else 0
+            claims = (Claimed(detail.pieces[0].id, {Dimension.DISK_GB: float(size)}),)
+        admitted = await self.admission.admit(claim, claims)
+        return _ended(state, admitted) if isinstance(admitted, Problem) else admitted
 
     def _plan(self, claim: Claim, state: MachineState, detail: PiecesDetail, facts: MachineFacts) -> Problem | None:
         request, taken = (
@@ -180,6 +198,9 @@ class DiskSteps:
                 return _ended(state, problem)
             state.changed = state.changed or request.size_gb != now_gb
             detail.pieces = (Piece(part=Part.DATA_DISK, id=disk.id, existing=True, grow_to=request.size_gb),)
+        admitted = await self._admitted(claim, state, detail)
+        if admitted is not None:
+            return admitted
         made = await self.making.make(claim, detail, LATER)
         if isinstance(made, Failed):
             return _ended(state, made.problem)

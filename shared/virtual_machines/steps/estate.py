@@ -3,7 +3,7 @@
 beginning ► creatingService
 beginning ► makingImage
 beginning ► removing
-beginning ► deallocating ► generalizing ► imaging ► noting ► deleting ► tidying
+beginning ► deallocating ► generalizing ► imaging ► noting ► deleting ► tidying   (or made anew: reprovisioning/steps.py)
 """
 
 from dataclasses import dataclass
@@ -20,15 +20,23 @@ from shared.operations.running.claims import Claim
 from shared.operations.running.effects import Absent, Effect, Started
 from shared.operations.running.outcomes import End, Next, Outcome, Wait
 from shared.operations.timings import Timings
+from shared.quotas.admission import Claimed
+from shared.quotas.counting import Dimension
+from shared.values.reading import same_text
+from shared.virtual_machines.admission import Admission
+from shared.virtual_machines.creation.claims import claim_of_machine, claims_of
 from shared.virtual_machines.creation.pieces import OPERATION_TAG, TENANT_TAG, Piece, PiecesDetail
 from shared.virtual_machines.creation.planning import LATER
 from shared.virtual_machines.facts import LABEL_TAG, MachineFacts, tags_of
 from shared.virtual_machines.gateway import Gateways, MachineGateway
 from shared.virtual_machines.listed import CATEGORY_TAG, SIZE_TAG, description_tags
-from shared.virtual_machines.requests.changes import Capture, CreateImage, CreateService
+from shared.virtual_machines.reprovisioning.planning import PLANNING, capture_of
+from shared.virtual_machines.requests.changes import CreateImage, CreateService
 from shared.virtual_machines.requests.machine import BlobSource
+from shared.virtual_machines.resource_manager.catalogue import Catalogue
 from shared.virtual_machines.results import ended
 from shared.virtual_machines.rules.leftovers import Part
+from shared.virtual_machines.rules.names import made_name
 from shared.virtual_machines.rules.power import PowerAction, PowerState, Provisioning
 from shared.virtual_machines.state import MachineState
 from shared.virtual_machines.steps.creating import TIDYING
@@ -51,6 +59,8 @@ class EstateSteps:
     """The steps of services, images, disks and captures."""
 
     gateways: Gateways
+    catalogue: Catalogue
+    admission: Admission
     making: Making
     clock: Clock
     timings: Timings
@@ -91,6 +101,9 @@ class EstateSteps:
         state, detail = MachineState.of(claim.data), PiecesDetail.of(claim.detail)
         if not detail.pieces:
             detail.pieces = (image_piece(claim, CreateImage.model_validate(sent_of(claim.operation).members), state),)
+        admitted = await self.admission.admit(claim, claims_of(detail.pieces))
+        if admitted is not None:
+            return _image_ended(state, detail, admitted) if isinstance(admitted, Problem) else admitted
         return await self._made(claim, state, detail) or _image_ended(state, detail)
 
     async def removing(self, claim: Claim) -> Outcome:
@@ -117,6 +130,9 @@ class EstateSteps:
         if facts.power.provisioning is Provisioning.BUSY:
             return self._wait()
         state.power_state = facts.power_state
+        admitted = await self.admission.admit(claim, await self._claims(claim, state, facts))
+        if admitted is not None:
+            return ended(state, admitted) if isinstance(admitted, Problem) else admitted
         if facts.power_state is PowerState.DEALLOCATED:
             return Next(GENERALIZING)
         if facts.power_state is PowerState.RUNNING:
@@ -138,6 +154,18 @@ class EstateSteps:
 
         harmless = "a machine that is deallocated stays as it is"
         return await self._sent(claim, state, Effect("deallocate", send, look, harmless, preparation=True))
+
+    async def _claims(self, claim: Claim, state: MachineState, facts: MachineFacts) -> list[Claimed]:
+        """Return what a capture will count: the image; a machine that is made anew keeps its room, and has another OS disk."""
+        request = capture_of(claim.operation)
+        found = [Claimed(str(state.target.sibling("images", request.image_name)), {Dimension.IMAGES: 1.0})]
+        if request.after == "reprovision":
+            here = await self.catalogue.region(facts.resource.subscription_id, facts.region)
+            size = next((one for one in here.sizes if same_text(one.name, facts.size)), None)
+            disk = facts.resource.sibling("disks", made_name(facts.name, "os", claim.id))
+            system_gb = float((facts.os_disk.size_gb if facts.os_disk is not None else None) or 0)
+            found += [claim_of_machine(facts.id, size), Claimed(str(disk), {Dimension.DISK_GB: system_gb})]
+        return found
 
     async def generalizing(self, claim: Claim) -> Outcome:
         """Generalize the machine, after which it never starts again."""
@@ -163,7 +191,7 @@ class EstateSteps:
         return outcome
 
     def _image_of(self, claim: Claim, state: MachineState, facts: MachineFacts) -> Outcome:
-        request, detail = Capture.model_validate(sent_of(claim.operation).members), PiecesDetail.of(claim.detail)
+        request, detail = capture_of(claim.operation), PiecesDetail.of(claim.detail)
         system = facts.os_disk
         disk: dict[str, Any] = {"osType": facts.os_type, "osState": "Generalized", "managedDisk": {"id": system.id if system else None}}
         tags = {TENANT_TAG: claim.row.tenant, OPERATION_TAG: claim.id, LABEL_TAG: request.label or request.image_name}
@@ -179,7 +207,8 @@ class EstateSteps:
     async def imaging(self, claim: Claim) -> Outcome:
         """Make the image; the machine is deleted only after the image reads back as Succeeded."""
         state, detail = MachineState.of(claim.data), PiecesDetail.of(claim.detail)
-        return await self._made(claim, state, detail) or Next(NOTING)
+        made = await self._made(claim, state, detail)
+        return made or Next(PLANNING if capture_of(claim.operation).after == "reprovision" else NOTING)
 
     async def _made(self, claim: Claim, state: MachineState, detail: PiecesDetail) -> Outcome | None:
         made = await self.making.make(claim, detail, LATER)
@@ -235,5 +264,5 @@ def _service_ended(state: MachineState, error: Problem | None = None) -> End:
     return ended(state, error, resourceId=state.subject)
 
 
-def _image_ended(state: MachineState, detail: PiecesDetail) -> End:
-    return ended(state, resourceId=state.subject, imageId=detail.pieces[0].id)
+def _image_ended(state: MachineState, detail: PiecesDetail, error: Problem | None = None) -> End:
+    return ended(state, error, resourceId=state.subject, imageId=detail.pieces[0].id)

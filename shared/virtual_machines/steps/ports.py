@@ -17,6 +17,8 @@ from shared.operations.running.effects import Absent, Effect, Started
 from shared.operations.running.outcomes import Next, Outcome, Wait
 from shared.operations.timings import Timings
 from shared.values.reading import an_object, last_segment, text
+from shared.virtual_machines.admission import Admission
+from shared.virtual_machines.creation.claims import claims_of
 from shared.virtual_machines.creation.context import FOR_TAG
 from shared.virtual_machines.creation.pieces import OPERATION_TAG, TENANT_TAG, Piece, PiecesDetail
 from shared.virtual_machines.creation.planning import LATER, nat_rule, security_rule
@@ -57,6 +59,7 @@ class PortSteps:
 
     gateways: Gateways
     reader: PortReader
+    admission: Admission
     making: Making
     locks: Locks
     clock: Clock
@@ -74,6 +77,9 @@ class PortSteps:
             if problem is not None:
                 return ended(state, problem)
             detail.pieces = tuple(_pieces(claim, found, request))
+        admitted = await self.admission.admit(claim, claims_of(detail.pieces))
+        if admitted is not None:
+            return ended(state, admitted) if isinstance(admitted, Problem) else admitted
         made = await self.making.make(claim, detail, _ADAPTER_STAGE) or await self._join(claim, detail, found)
         made = made or await self.making.make(claim, detail, LATER)
         if isinstance(made, Failed):

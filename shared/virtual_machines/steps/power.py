@@ -75,6 +75,7 @@ class PowerSteps:
             ready = await self._ready(gateway, state, action)
             if ready is not None:
                 return ready
+        self._note_intended(claim, state)
         try:
             state.url = await claim.perform(self._effect(gateway, state, action))
         except CallFailure as failure:
@@ -127,9 +128,15 @@ class PowerSteps:
         given = claim.take_input()
         if given is None:
             return None
+        self._note_intended(claim, state)
         began = given.get(RESOLUTION) == "started"
         claim.forget_intent(started=began)
         return self._follow(state) if began else None
+
+    def _note_intended(self, claim: Claim, state: MachineState) -> None:
+        """Note when the action was intended: a restart that is found later may be over by then."""
+        intent = claim.row.intent if claim.intends(_effect_name(state.action)) else None
+        state.intended_at = from_text(intent.at) if intent is not None else self.clock.now()
 
     def _effect(self, gateway: MachineGateway, state: MachineState, action: PowerAction) -> Effect[str | None]:
         machine = state.target
@@ -188,7 +195,7 @@ async def _judge(gateway: MachineGateway, clock: Clock, state: MachineState, fou
     started = state.started_at or now
     if found.power.provisioning is Provisioning.BUSY:
         return Checked(at=next_read(started, now), data=state.stored)
-    if _is_over(state.action, found, started):
+    if _is_over(state.action, found, state.intended_at or started):
         return Checked(step=FINISHING, data=state.stored)
     try:
         error = await gateway.error_of_operation(state.url)

@@ -40,7 +40,7 @@ class TidyingSteps:
     async def tidying(self, claim: Claim) -> Outcome:
         """Remove what is to go, in its order; what cannot be removed is tried for a day, and named by the result."""
         detail, state = PiecesDetail.of(claim.detail), MachineState.of(claim.data)
-        own_only = state.vm_id is None  # a deletion has noted the machine, and what it leads to
+        own_only = state.vm_id is None or state.reprovisions  # a deletion has noted the machine, and what it leads to
         if not own_only and not claim.row.started:
             return ended(state, status=Status.CANCELED)  # the machine is there: nothing of it goes
         keep = own_only and _keeps(claim)

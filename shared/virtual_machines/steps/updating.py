@@ -10,18 +10,23 @@ from typing import Any
 from shared.access.records.tenant import Backend
 from shared.arm.failures import problem_of_call
 from shared.clock import Clock
-from shared.errors import CallFailure
+from shared.errors import CallFailure, Problem
 from shared.operations.model.models import Intent
 from shared.operations.running.claims import Claim
 from shared.operations.running.effects import Absent, Effect, Started
 from shared.operations.running.outcomes import Next, Outcome, Wait
 from shared.operations.timings import Timings
+from shared.quotas.admission import Claimed
+from shared.quotas.counting import Dimension
 from shared.values.reading import same_text
+from shared.virtual_machines.admission import Admission
+from shared.virtual_machines.creation.claims import claim_of_machine
 from shared.virtual_machines.creation.pieces import Piece, PiecesDetail
 from shared.virtual_machines.creation.planning import LATER
 from shared.virtual_machines.facts import MachineFacts
 from shared.virtual_machines.gateway import Gateways, MachineGateway
 from shared.virtual_machines.requests.changes import UpdateMachine
+from shared.virtual_machines.resource_manager.catalogue import Catalogue
 from shared.virtual_machines.results import ended
 from shared.virtual_machines.rules.leftovers import Part
 from shared.virtual_machines.rules.power import PowerAction, PowerState, Provisioning
@@ -47,6 +52,8 @@ class UpdateSteps:
     """The steps of an update."""
 
     gateways: Gateways
+    catalogue: Catalogue
+    admission: Admission
     making: Making
     clock: Clock
     timings: Timings
@@ -60,10 +67,25 @@ class UpdateSteps:
         state.forget("absence")
         if facts.power.provisioning is Provisioning.BUSY:
             return self._wait()
+        admitted = await self.admission.admit(claim, await self._claims(claim, state, facts))
+        if admitted is not None:
+            return ended(state, admitted) if isinstance(admitted, Problem) else admitted
         if not state.deallocates or facts.power_state in {PowerState.DEALLOCATED, PowerState.HIBERNATED}:
             return Next(UPDATING)
         state.was_running = state.was_running or facts.power_state is PowerState.RUNNING
         return await self._power(claim, state, PowerAction.DEALLOCATE)
+
+    async def _claims(self, claim: Claim, state: MachineState, facts: MachineFacts) -> list[Claimed]:
+        """Return what the machine will count after the change: its size, and that of its OS disk."""
+        request, found = request_of(claim), list[Claimed]()
+        if state.size is not None and not same_text(state.size, facts.size):
+            here = await self.catalogue.region(facts.resource.subscription_id, facts.region)
+            size = next((one for one in here.sizes if same_text(one.name, state.size)), None)
+            found.append(claim_of_machine(facts.id, size))
+        wanted = request.os_disk.size_gb if request.os_disk is not None else None
+        if wanted is not None and facts.os_disk is not None and facts.os_disk.id is not None:
+            found.append(Claimed(facts.os_disk.id, {Dimension.DISK_GB: float(wanted)}))
+        return found
 
     async def updating(self, claim: Claim) -> Outcome:
         """Let the OS disk grow, then PATCH the machine under its ETag."""

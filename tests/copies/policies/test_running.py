@@ -180,7 +180,7 @@ def test_copies_of_one_vm_to_several_regions_share_a_restore_point(start: Start)
     start(story)
 
 
-def test_the_guests_failure_makes_a_crash_consistent_restore_point_where_the_policy_says_so(start: Start) -> None:
+def test_the_guests_failure_makes_a_crash_consistent_restore_point_where_the_policy_states_so(start: Start) -> None:
     async def story(world: World) -> None:
         path = "/restorePointCollections/farshore-fleet00[01]-[^/]*/restorePoints/[^/]*$"
         for code in ("VMAgentStatusCommunicationError", "InternalError"):

@@ -64,7 +64,7 @@ def kinds(found: Json) -> list[tuple[str, str]]:
     return [(one["kind"], one["id"].lower()) for one in found["drift"]]
 
 
-def test_nothing_differs_where_nobody_has_changed_anything(start: Start) -> None:
+def test_nothing_differs_where_nothing_was_changed(start: Start) -> None:
     async def story(world: World) -> None:
         await fill(world, 2)
         await days(world, 2)

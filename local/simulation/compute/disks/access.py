@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from datetime import timedelta
-from urllib.parse import quote
 
 from local.simulation.arm.call import Answer, Call
 from local.simulation.arm.errors import ArmError, invalid_parameter, not_allowed
@@ -14,8 +13,7 @@ from local.simulation.compute.disks.bodies import disk_state
 from local.simulation.compute.disks.disk import Disk
 from local.simulation.compute.disks.making import check_idle, existing
 from local.simulation.compute.state import ComputeState
-from local.simulation.ids import derived, key, name, parent
-from local.simulation.times import to_text
+from local.simulation.ids import key, name, parent
 
 _LASTS = timedelta(seconds=2)
 #: 60 days, which Azure allows at most.
@@ -36,10 +34,8 @@ def begin_access(call: Call) -> Answer:
     if shown not in ("Unattached", "Reserved", "ActiveSAS"):
         raise not_allowed(f"Access cannot be granted to the disk '{name(row.id)}' in the state {shown}.")
     until = row.sas_until if row.accessed(call.now) and row.sas_until else call.now + timedelta(seconds=seconds)
-    signature = derived("sas", row.unique_id, to_text(until))
-    blob = f"https://md-{derived('blob', row.id)[:12]}.z1.blob.storage.azure.net/{derived('container', row.id)[:12]}/abcd"
-    sas = f"{blob}?sv=2018-03-28&sr=b&se={quote(to_text(until))}&sig={signature}"
-    return _changed(call, replace(row, sas_until=until), {"accessSAS": sas})
+    granted = replace(row, sas_until=until)
+    return _changed(call, granted, {"accessSAS": granted.signature()})
 
 
 def end_access(call: Call) -> Answer:

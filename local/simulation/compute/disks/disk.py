@@ -4,11 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
+from urllib.parse import quote
 
 from local.simulation.arm.tables import Json
 from local.simulation.common.activity import Activity
 from local.simulation.ids import derived
-from local.simulation.times import moment, text_or_none
+from local.simulation.times import moment, text_or_none, to_text
 
 DISK = "Microsoft.Compute/disks"
 
@@ -60,6 +61,12 @@ class Disk:
     def accessed(self, now: datetime) -> bool:
         """Return whether a shared access signature is open."""
         return self.sas_until is not None and self.sas_until > now
+
+    def signature(self) -> str:
+        """Return the SAS of the access that was granted last."""
+        until = to_text(self.sas_until) if self.sas_until is not None else ""
+        blob = f"https://md-{derived('blob', self.id)[:12]}.z1.blob.storage.azure.net/{derived('container', self.id)[:12]}/abcd"
+        return f"{blob}?sv=2018-03-28&sr=b&se={quote(until)}&sig={derived('sas', self.unique_id, until)}"
 
     @staticmethod
     def from_json(body: Mapping[str, Any]) -> "Disk":

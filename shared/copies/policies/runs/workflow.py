@@ -23,7 +23,7 @@ from shared.copies.policies.runs.items import RunItem, RunItems, RunPolicy
 from shared.copies.policies.runs.reading import Deciding
 from shared.copies.policies.runs.request import SlotRequest
 from shared.copies.policies.runs.state import RunInventory
-from shared.copies.policies.spreading import at_once, burst, deletes_of_items, writes_of_items
+from shared.copies.policies.spreading import at_once, calls_of_items, deletes_of_items
 from shared.copies.retention.pruning import PruneRun, Pruning
 from shared.errors import CallFailure, ErrorCode, FailureKind, Problem
 from shared.operations.accepting.locks import Locks
@@ -144,13 +144,13 @@ class RunSteps:
         return Wait(self.clock.now() + delay)
 
     async def accepting(self, run: RunClaim) -> Outcome:
-        """Accept the copies of some VMs; their writes are spent before, and waited for, so that each subscription's budget suffices."""
+        """Accept the copies of some VMs; their calls are spent before, and waited for, so that each subscription's budget suffices."""
         if await self._policy(run) is None:
             return _policy_deleted(run)
         items, of = await self.items.after(run.id, run.state.after, _AT_ONCE), await self._run_of(run)
         left = list(items)
         while left:
-            batch = at_once(left, burst(self.share))
+            batch = at_once(left, self.share)
             delay = await self._spend(run, batch)
             if delay:
                 return Wait(self.clock.now() + delay)
@@ -163,11 +163,11 @@ class RunSteps:
         return Wait(self.clock.now())
 
     async def _spend(self, run: RunClaim, batch: Sequence[RunItem]) -> timedelta:
-        """Spend the writes of a batch, once, and return after how long its copies may be accepted."""
+        """Spend the calls of a batch, once, and return after how long its copies may be accepted."""
         if run.state.paid == batch[-1].key:
             return timedelta()
         run.state.paid = batch[-1].key
-        return await self.budgets.charge(writes_of_items(batch))
+        return await self.budgets.charge(calls_of_items(batch))
 
     async def following(self, run: RunClaim) -> Outcome:
         """Look at the copies until every one has ended."""

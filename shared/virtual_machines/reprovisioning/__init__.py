@@ -1,0 +1,1 @@
+"""A captured machine made anew from its image, under its name (docs/design/virtual-machines.md, "Steps")."""
