@@ -52,6 +52,8 @@ OF_OTHERS = {
     "shared/virtual_machines/listed.py": "reads groups, networks, images and disks",
     "shared/virtual_machines/reading/estate.py": "reads images and disks",
     "shared/virtual_machines/reading/ports.py": "reads and writes adapters, security groups and balancers",
+    "shared/virtual_machines/reprovisioning/losses.py": "reads the members of a machine and its adapter that a creation does not set",
+    "shared/virtual_machines/reprovisioning/planning.py": "reads adapters, writes the body of a machine",
     "shared/virtual_machines/resource_manager/catalogue.py": "reads regions and sizes",
     "shared/virtual_machines/resource_manager/resources.py": "calls Resource Manager",
     "shared/virtual_machines/steps/creating.py": "writes the body of a machine",

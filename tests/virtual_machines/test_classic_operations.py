@@ -214,10 +214,16 @@ def test_GetStorageAccountKeys(tmp_path: Path) -> None:
         assert not any(
             "listkeys" in action.lower() for role in ROLES_GIVEN.glob("*.json") for action in json.loads(role.read_text())["actions"]
         )
-        await azure.of("/disks")
+        disk = (await azure.of("/disks?state=Reserved")).body["value"][0]["name"]
+        operation = await azure.start("POST", f"/disks/{disk}/access", {"duration": "PT1H"})
+        assert (await azure.ended(operation))["status"] == "Succeeded"
+        revealed = await azure.call("POST", f"{TENANT}/disks/{disk}/access/{operation}/reveal")
+        assert revealed.body["accessSas"]
+        assert (await azure.call("POST", f"{TENANT}/disks/{disk}/access/{operation}/reveal")).status == 410
+        await succeeded(azure, "DELETE", f"/disks/{disk}/access")
         assert azure.effects(account) == []
 
-    run(test, tmp_path / "log", plan)
+    run(test, tmp_path / "log", off)
 
 
 def test_GetDeployment(tmp_path: Path) -> None:
@@ -427,6 +433,22 @@ def test_CaptureRoleInstance(tmp_path: Path) -> None:
         assert (await azure.of(WEB)).code == "NotFound"
 
     run(test, tmp_path / "log", off)
+
+
+def test_CaptureRoleInstance_Reprovision(tmp_path: Path) -> None:
+    """PostCaptureActions Reprovision with its ProvisioningConfiguration: the machine is made anew under its name."""
+
+    async def test(azure: Machines) -> None:
+        await succeeded(azure, "POST", f"{VMS}/sampleRole/shut-down", {"state": "deallocated"})
+        anew = {"adminUsername": "another", "adminPassword": {"value": "myAdminPwd2"}, "computerName": "sampleMach2"}
+        body = {"imageName": "golden", "after": "reprovision", "prepared": True, "confirm": "sampleRole", "reprovision": anew}
+        await succeeded(azure, "POST", f"{VMS}/sampleRole/capture", body)
+        shown = (await azure.of(f"{VMS}/sampleRole")).body
+        assert (shown["computerName"], shown["adminUsername"], shown["powerState"]) == ("sampleMach2", "another", "running")
+        assert [disk["lun"] for disk in shown["dataDisks"]] == [0]
+        assert [port["port"] for port in shown["ports"]] == [59919]
+
+    run(with_deployment(test), tmp_path / "log", plan)
 
 
 def test_each_of_the_22_operations_has_a_test_and_a_row() -> None:

@@ -93,7 +93,7 @@ class DeletionSteps:
         if facts.vm_id != state.vm_id:
             return Next(DELETING)
         stays = {piece.id.lower() for piece in detail.pieces if piece.part in _DISK_PARTS and piece.keep}
-        body = kept_disks(facts, stays)
+        body = _kept_disks(facts, stays)
         if body is None:
             return Next(DELETING)
         if facts.power.provisioning is Provisioning.BUSY:
@@ -104,7 +104,7 @@ class DeletionSteps:
 
         async def look(_intent: Intent) -> Started[None] | Absent:
             found = await self.gateways[Backend.RESOURCE_MANAGER].machine(state.target)
-            return Absent() if found is not None and kept_disks(found, stays) is not None else Started(None)
+            return Absent() if found is not None and _kept_disks(found, stays) is not None else Started(None)
 
         try:
             await claim.perform(Effect("keepDisks", send, look, _KEEP_HARMLESS, preparation=True))
@@ -247,7 +247,7 @@ def _disks(facts: MachineFacts, delete: str) -> Iterator[Piece]:
             yield Piece(part=Part.DATA_DISK, id=disk.id, tagged=False, known=True, keep=delete != "all")
 
 
-def kept_disks(facts: MachineFacts, stays: Collection[str]) -> JsonObject | None:
+def _kept_disks(facts: MachineFacts, stays: Collection[str]) -> JsonObject | None:
     """Return the PATCH after which Azure keeps the disks of some ids in lower case; None where it keeps them already."""
     system, kept = facts.os_disk, [disk.id for disk in facts.data_disks if disk.goes_with_machine and (disk.id or "").lower() in stays]
     keeps_system = system is not None and system.goes_with_machine and (system.id or "").lower() in stays
