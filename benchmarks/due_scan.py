@@ -190,11 +190,15 @@ def main() -> None:
     parser.add_argument("--large", type=int, default=20000)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="farshore-due-scan-") as folder:
-        emulator = azurite.start(take_ports(3), Path(folder) / "azurite.log")
+        log = Path(folder) / "azurite.log"
+        emulator = azurite.start(take_ports(3), log)
         try:
             azurite.wait(emulator)
             work = run(emulator.connection_string, emulator.part.process.pid, options.rounds, options.small, options.large)
             conclude(asyncio.run(work), options.rounds)
+        except Exception:
+            print(log.read_text(encoding="utf-8")[-4000:])
+            raise
         finally:
             emulator.stop()
 

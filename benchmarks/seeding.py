@@ -17,6 +17,7 @@ from itertools import islice
 
 import aiohttp
 
+from benchmarks.traffic import KEPT_SECONDS
 from shared.clock import from_text, to_text
 from shared.operations.model import due, listing, rows
 from shared.operations.model.identity import body_hash, operation_id
@@ -27,7 +28,10 @@ from shared.storage.pieces import pieces
 KIND = "restorePointCopy"
 STEP_QUEUE = "restore-point-copy-steps"
 _MAX_BATCH = 100
-_SIDE_BY_SIDE = 8
+_SIDE_BY_SIDE = 2
+"""Azurite closes connections where many transactions wait for it; two keep it at work."""
+_TRIES = 6
+_ACCEPTED, _CONFLICT = 202, 409
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +136,7 @@ class Bulk:
             partitions.setdefault(entity["PartitionKey"], []).append(entity)
         batches = (batch for listed in partitions.values() for batch in _batched(listed))
         turn = asyncio.Lock()
-        async with aiohttp.ClientSession() as session:
+        async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(keepalive_timeout=KEPT_SECONDS)) as session:
 
             async def some() -> None:
                 while True:
@@ -140,12 +144,28 @@ class Bulk:
                         batch = next(batches, None)
                     if batch is None:
                         return
-                    await self._transact(session, batch)
+                    await self._insert(session, batch)
 
             await asyncio.gather(*(some() for _ in range(_SIDE_BY_SIDE)))
         return sum(map(len, partitions.values()))
 
-    async def _transact(self, session: aiohttp.ClientSession, batch: list[Entity]) -> None:
+    async def _insert(self, session: aiohttp.ClientSession, batch: list[Entity]) -> None:
+        """Insert a batch, again where the answer was lost: rows that are there by then are those of the try before."""
+        for number in range(_TRIES):
+            try:
+                status, text = await self._transact(session, batch)
+            except (aiohttp.ClientError, TimeoutError):
+                if number == _TRIES - 1:
+                    raise
+                await asyncio.sleep(2**number)
+                continue
+            if status == _ACCEPTED and text.count("HTTP/1.1 204") == len(batch):
+                return
+            if number and (status == _CONFLICT or "EntityAlreadyExists" in text):
+                return
+            raise RuntimeError(f"{status}: {text[:500]}")
+
+    async def _transact(self, session: aiohttp.ClientSession, batch: list[Entity]) -> tuple[int, str]:
         date = formatdate(usegmt=True)
         signed = f"{date}\n/{self._account}/{self._account}/$batch".encode()
         signature = base64.b64encode(hmac.new(self._key, signed, hashlib.sha256).digest()).decode()
@@ -157,9 +177,7 @@ class Bulk:
             "Content-Type": "multipart/mixed; boundary=batch_1",
         }
         async with session.post(f"{self._url}/$batch", data=self._document(batch), headers=headers) as answer:
-            text = await answer.text()
-            if answer.status != 202 or text.count("HTTP/1.1 204") != len(batch):
-                raise RuntimeError(f"{answer.status}: {text[:500]}")
+            return answer.status, await answer.text()
 
     def _document(self, batch: list[Entity]) -> bytes:
         head = (

@@ -13,6 +13,8 @@ import aiohttp
 from shared.storage.tables import Storage
 
 _TICKS = os.sysconf("SC_CLK_TCK")
+KEPT_SECONDS = 2.0
+"""How long an unused connection is kept: Azurite closes one after five seconds, and a call that meets the closing is lost."""
 
 
 @dataclass
@@ -59,7 +61,8 @@ async def counted_storage(connection_string: str, traffic: Traffic) -> AsyncIter
     from azure.data.tables.aio import TableServiceClient
     from azure.storage.queue.aio import QueueServiceClient
 
-    async with aiohttp.ClientSession(trace_configs=[traffic.trace()], auto_decompress=False) as session:
+    connector = aiohttp.TCPConnector(keepalive_timeout=KEPT_SECONDS)
+    async with aiohttp.ClientSession(trace_configs=[traffic.trace()], auto_decompress=False, connector=connector) as session:
         transport = AioHttpTransport(session=session, session_owner=False)
         storage = Storage(
             TableServiceClient.from_connection_string(connection_string, transport=transport),

@@ -72,9 +72,12 @@ def require_reach(principal: Principal, owner: str | None, thing: str, *, target
     return owner
 
 
-def not_found(thing: str, *, target: str | None = None) -> Refused:
-    """Return the one refusal for a thing that does not exist, and for one that the caller must not know of."""
-    return Refused(ErrorCode.NOT_FOUND, f"{thing[:1].upper()}{thing[1:]} was not found.", target=target)
+def not_found(thing: str, *, target: str | None = None, in_azure: bool = False) -> Refused:
+    """Return the one refusal for a thing that does not exist, and for one that the caller must not know of.
+
+    `in_azure`: it rests on what one read of Azure shows, so that a message is delivered again before it is rejected.
+    """
+    return Refused(ErrorCode.NOT_FOUND, f"{thing[:1].upper()}{thing[1:]} was not found.", target=target, may_pass=in_azure)
 
 
 def _missing(principal: Principal, role: Role) -> str:

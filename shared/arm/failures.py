@@ -238,8 +238,20 @@ def busy_where_another_works(failure: CallFailure) -> CallFailure:
     """Return a refusal because of another operation on the same resource as one to send again; any other as it is."""
     code, message = failure.code.lower(), failure.message.lower()
     another = code in _ANOTHER_CODES or (code in {"conflict", _NOT_ALLOWED} and _OTHER_OPERATION in message)
-    if failure.kind is not FailureKind.REFUSED or not another:
-        return failure
+    return sent_again_for_a_while(failure) if failure.kind is FailureKind.REFUSED and another else failure
+
+
+def passing_refusal(failure: CallFailure) -> CallFailure:
+    """Return a refusal of a write that may pass as one to send again for a limited time; any other as it is.
+
+    That is another operation on the same resource, and a 404: what the write is about was read before, and regions of Azure Resource
+    Manager replicate behind one another.
+    """
+    return sent_again_for_a_while(failure) if failure.kind is FailureKind.NOT_FOUND else busy_where_another_works(failure)
+
+
+def sent_again_for_a_while(failure: CallFailure) -> CallFailure:
+    """Return a refusal after which nothing began as one to send again for a limited time."""
     problem = failure.problem
     return CallFailure(
         FailureKind.THROTTLED,

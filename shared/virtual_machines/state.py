@@ -27,9 +27,11 @@ Id = Annotated[ResourceId, BeforeValidator(_id_from), PlainSerializer(str, retur
 class MachineState(StoredView):
     """What an operation on a machine needs.
 
-    `machine` is the machine; `changed` whether anything was sent; `url` Azure's operation that the latest effect started, at `started_at`;
+    `machine` is the machine; `changed` whether anything was sent; `url` Azure's operation that the latest effect started. `started_at` is
+    when the operation's own effect was sent, `sent_at` when a deletion was sent last. `waiting_since` is since when another operation of
+    Azure works on the machine, `step_waits_since` since when the step `waiting_step` waits. `absence` is the series of looks that did not
+    show the machine, `missing` of those that did not show something that it refers to.
     `intended_at` is when an action on its power was intended.
-    `waiting_since` is since when another operation of Azure works on the machine. `absence` is the series of looks that did not show it.
     `power_action` is what an action on its power sends, `power_state` its power state as read last, `failure` why the operation fails.
     `vm_id` identifies the machine beyond its name, `os_type` is that of a machine that is made. `tidying_since` is since when something
     refuses to be deleted. `disk`, `lun` and `caching` are those of a data disk that is added, changed or removed.
@@ -44,9 +46,13 @@ class MachineState(StoredView):
     changed: bool = False
     url: str | None = None
     started_at: StoredMoment | None = None
+    sent_at: StoredMoment | None = None
     intended_at: StoredMoment | None = None
     waiting_since: StoredMoment | None = None
     absence: AbsenceJson = None
+    missing: AbsenceJson = None
+    waiting_step: str | None = None
+    step_waits_since: StoredMoment | None = None
     power_action: PowerAction | None = None
     power_state: PowerState | None = None
     failure: ProblemJson | None = None

@@ -26,6 +26,8 @@ from shared.virtual_machines.steps.creating import CreationSteps, check_creation
 from shared.virtual_machines.steps.deleting import DeletionSteps, check_deletions
 from shared.virtual_machines.steps.disks import DiskSteps
 from shared.virtual_machines.steps.estate import EstateSteps
+from shared.virtual_machines.steps.following import state_of
+from shared.virtual_machines.steps.patience import checked_patiently, patiently
 from shared.virtual_machines.steps.ports import PortSteps
 from shared.virtual_machines.steps.power import PowerSteps, check_power
 from shared.virtual_machines.steps.tidying import TidyingSteps
@@ -88,13 +90,14 @@ class MachineChecks:
             by_step[row.step].append(row)
         gateway, found = self.gateways[Backend.RESOURCE_MANAGER], dict[str, Checked | Unread]()
         for step, members in by_step.items():
-            found |= await _CHECKS[step](gateway, self.clock, members)
+            read, now = await _CHECKS[step](gateway, self.clock, members), self.clock.now()
+            found |= {row.id: checked_patiently(state_of(row), step, read[row.id], now) for row in members}
         return found
 
 
 def machine_workflow(steps: MachineSteps, checks: MachineChecks, release: Callable[[Active], Awaitable[None]]) -> Workflow:
     """Return the workflow; `release` gives back what an operation reserved."""
-    return Workflow(
+    by_name = patiently(
         {
             BEGINNING: _beginning,
             power.POWERING: steps.power.powering,
@@ -135,11 +138,9 @@ def machine_workflow(steps: MachineSteps, checks: MachineChecks, release: Callab
             access.REVOKING: steps.access.revoking,
             creating.TIDYING: steps.tidying.tidying,
         },
-        check=checks.check,
-        subjects=_subjects,
-        tidying=creating.TIDYING,
-        on_finished=release,
+        checks.clock,
     )
+    return Workflow(by_name, check=checks.check, subjects=_subjects, tidying=creating.TIDYING, on_finished=release)
 
 
 async def _beginning(claim: Claim) -> Outcome:

@@ -72,6 +72,57 @@ def test_what_passes_is_waited_for(tmp_path: Path, fault: Json) -> None:
     run(test, tmp_path / "log", networks)
 
 
+RUNNING, QUERY = f"{VMS}/contoso-web01", "service=contoso-production"
+LARGER: Json = {"osDisk": {"sizeGB": 256}, "acceptDeallocation": True}
+
+
+@pytest.mark.parametrize(("at", "method", "path", "body"), [
+    ("create", "POST", VMS, LINUX),
+    ("deallocate", "POST", f"{RUNNING}/shut-down?{QUERY}", {"state": "deallocated"}),
+    ("deallocate", "PATCH", f"{RUNNING}?{QUERY}", LARGER),
+    ("delete", "DELETE", f"{RUNNING}?{QUERY}&confirm=contoso-web01", None),
+])  # fmt: skip
+def test_what_azure_never_finishes_asks_for_attention(tmp_path: Path, at: str, method: str, path: str, body: Json | None) -> None:
+    async def test(azure: Machines) -> None:
+        azure.fault("stallMachine", at=at)
+        operation = await azure.start(method, path, body)
+        for _ in range(30):
+            await azure.pass_time(timedelta(minutes=2))
+        before = (await azure.call("GET", f"/operations/{operation}")).body
+        for _ in range(50):
+            await azure.pass_time(timedelta(minutes=2))
+        waiting = (await azure.call("GET", f"/operations/{operation}")).body
+        assert (before["status"], before["attention"]) == ("Running", None)
+        assert (waiting["status"], waiting["attention"]["code"]) == ("Running", "NoProgress"), waiting
+
+    run(test, tmp_path / "log", networks)
+
+
+def test_a_machine_that_does_not_come_up_again_with_its_larger_disk_fails_with_azures_reason(tmp_path: Path) -> None:
+    async def test(azure: Machines) -> None:
+        azure.fault("failMachine", at="start", code="AllocationFailed")
+        ended = await azure.done("PATCH", f"{RUNNING}?{QUERY}", LARGER)
+        assert (ended["status"], ended["error"]["code"]) == ("Failed", "CapacityUnavailable"), ended
+        assert [one["code"] for one in ended["error"]["details"]] == ["AllocationFailed"]
+        assert len(azure.effects("contoso-web01/start")) == 1
+
+    run(test, tmp_path / "log", networks)
+
+
+@pytest.mark.parametrize("times", [1, 3])
+def test_a_machine_that_a_deletion_does_not_see_is_deleted_all_the_same(tmp_path: Path, times: int) -> None:
+    async def test(azure: Machines) -> None:
+        before = ids(azure)
+        await azure.done("POST", VMS, LINUX)
+        operation = await azure.start("DELETE", f"{VMS}/lin01?confirm=lin01&deleteDisks=all")
+        azure.fault("hide", method="GET", path="virtualMachines/lin01$", times=times)
+        azure.fault("hide", method="GET", path="networkInterfaces/lin01|networkSecurityGroups/lin01|disks/lin01", times=times)
+        assert (await azure.ended(operation))["status"] == "Succeeded"
+        assert ids(azure) == before
+
+    run(test, tmp_path / "log", networks)
+
+
 def test_azure_that_is_silent_refuses_reads_and_takes_changes(tmp_path: Path) -> None:
     async def test(azure: Machines) -> None:
         azure.fault("error", method="GET", path=".", status=500, times=6)

@@ -86,7 +86,8 @@ class DeletionSteps:
             deletion.state.operation_url = await deletion.perform(self._effect(deletion))
         except CallFailure as failure:
             return await self._refused(deletion, failure)
-        deletion.state.forget("wait")
+        if deletion.state.operation_url is not None:
+            deletion.state.forget("wait", "absence")
         return Next("ending")
 
     def _held(self, deletion: DeletionClaim) -> Wait | None:
@@ -144,11 +145,13 @@ class DeletionSteps:
         return Wait(now + max(delay, SLOW_LOOK), step=step, attention=(str(ErrorCode.NO_PROGRESS), message))
 
     async def ending(self, deletion: DeletionClaim) -> Outcome:
-        """Wait until Azure no longer has the restore point."""
-        presence = await self.reads.presence(deletion.point)
+        """Wait until Azure no longer has the restore point; where nothing shows that it has accepted a DELETE, that is sent again."""
+        presence, url = await self.reads.presence(deletion.point), deletion.state.operation_url
         if presence is Presence.ABSENT:
-            return Next("recording")
-        url = deletion.state.operation_url
+            return Next("recording") if url is not None else self._absent(deletion)
+        if presence is Presence.THERE and url is None:
+            subject = f"Azure has the restore point {deletion.point} and answers 404 to its deletion"
+            return self._wait(deletion, AzureWait.DELETION, subject, BETWEEN_LOOKS, step="deleting")
         error = await self._error_of(url) if presence is Presence.THERE and url is not None else None
         if error is not None:
             return await self._refused(deletion, CallFailure(FailureKind.REFUSED, code=error.code, message=error.message))

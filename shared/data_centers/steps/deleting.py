@@ -23,7 +23,7 @@ async def checking(dc: DataCenterClaim) -> Outcome:
     """Refuse a deletion that would leave machines behind, unless it is forced."""
     request = dc.request(DeleteRequest)
     if await dc.gateway.subscription(dc.subscription) is None:
-        return Next("cleaning")
+        return Next("deletingSubscription")  # deleting what is gone does no harm, and leaving what is there would
     dc.state.changed = True
     found = await _machines(dc)
     if found and not request.delete_machines and not request.force:

@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Final
 
 from shared.azure_pack.quotas import SERVICE
-from shared.azure_pack.subscriptions import AddOn, ServiceQuota
+from shared.azure_pack.subscriptions import AddOn, Plan, ServiceQuota
 from shared.data_centers.records.record import AddOnOf
 from shared.data_centers.records.state import SyncMemory, Watch
 from shared.data_centers.rules.quotas import holds, service_quota, total_limits
@@ -71,12 +71,17 @@ async def ensure_link(dc: DataCenterClaim, plan: str, add_on: str) -> None:
 async def is_linked(dc: DataCenterClaim, plan: str, add_on: str) -> bool:
     """Return whether a plan has an add-on."""
     found = await dc.gateway.raw_plan(plan)
-    return found is not None and any((one.add_on_id or "").lower() == add_on.lower() for one in found.add_on_references)
+    return found is not None and _has_add_on(found, add_on)
+
+
+def _has_add_on(plan: Plan, add_on: str) -> bool:
+    return any((one.add_on_id or "").lower() == add_on.lower() for one in plan.add_on_references)
 
 
 async def ensure_unlinked(dc: DataCenterClaim, plan: str, add_on: str) -> None:
     """Remove an add-on from a plan; a link that is gone is removed."""
-    if not dc.claim.intends("unlink") and not await is_linked(dc, plan, add_on):
+    found = await dc.gateway.raw_plan(plan)
+    if found is not None and not dc.claim.intends("unlink") and not _has_add_on(found, add_on):
         return
 
     async def there(_intent: Intent) -> bool:
@@ -86,9 +91,7 @@ async def ensure_unlinked(dc: DataCenterClaim, plan: str, add_on: str) -> None:
 
 
 async def ensure_add_on_deleted(dc: DataCenterClaim, add_on: str) -> None:
-    """Delete the personal add-on; one that is gone is deleted."""
-    if not dc.claim.intends("deleteAddOn") and await dc.gateway.add_on(add_on) is None:
-        return
+    """Delete the personal add-on, whatever a read shows of it; one that is gone is deleted."""
 
     async def there(_intent: Intent) -> bool:
         return await dc.gateway.add_on(add_on) is None

@@ -101,9 +101,7 @@ async def delete_subscription(dc: DataCenterClaim, *, force: bool) -> bool:
     """Delete the subscription; False until it is gone."""
     subscription = dc.subscription
     found = await dc.gateway.subscription(subscription)
-    if found is None:
-        return True
-    if found.state is not SubscriptionState.DELETE_PENDING or dc.claim.intends("deleteSubscription"):
+    if found is None or found.state is not SubscriptionState.DELETE_PENDING or dc.claim.intends("deleteSubscription"):
 
         async def there(_intent: Intent) -> bool:
             now = await dc.gateway.subscription(subscription)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from shared.access.records.tenant import Tenant
 from shared.arm.ids import ResourceId
-from shared.errors import CallFailure, ErrorCode, FailureKind, Refused
+from shared.errors import CallFailure, ErrorCode, FailureKind, Refused, as_seen_in_azure
 from shared.operations.accepting.acceptance import Acceptance
 from shared.operations.accepting.locks import Locks
 from shared.operations.model.models import Actor, NewOperation, Operation
@@ -115,7 +115,8 @@ class MachineCreations:
             if refused.code is ErrorCode.SERVICE_UNAVAILABLE:
                 return
             raise
-        check_creation(request, context, password.reveal() if password is not None else None)
+        with as_seen_in_azure():
+            check_creation(request, context, password.reveal() if password is not None else None)
         plan = plan_creation(request, context, NO_OPERATION, tenant.name)
         await self.admission.require_room(tenant, claims_of_creation(request, context, plan), _COUNT_SECONDS)
 

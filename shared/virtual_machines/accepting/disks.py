@@ -118,5 +118,5 @@ def _on(facts: MachineFacts, lun: int) -> AttachedDisk:
     """Return the disk on a LUN; refuses with `NotFound`."""
     found = next((disk for disk in facts.data_disks if disk.lun == lun), None)
     if found is None:
-        raise not_found(f"data disk '{lun}'")
+        raise not_found(f"data disk '{lun}'", in_azure=True)
     return found

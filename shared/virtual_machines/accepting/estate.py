@@ -72,7 +72,7 @@ class EstateChanges:
         async with reading_azure():
             group = await self.reader.resources.group(subscription, image.service)
             if group is None or text(group, "managedBy"):
-                raise not_found(f"service '{image.service}'", target="service")
+                raise not_found(f"service '{image.service}'", target="service", in_azure=True)
             target = ResourceId.parse(f"/subscriptions/{subscription}/resourceGroups/{image.service}/providers/{IMAGE_TYPE}/{image.name}")
             await self._require_free(request, target, "name")
             source = image.source

@@ -58,6 +58,9 @@ class PortChanges:
         facts = await self.changes.own(request)
         async with reading_azure():
             found = await self.reader.surroundings(facts)
+        if found is None and facts.adapters:
+            message = f"Azure does not show the network of '{facts.name}' at present. Send the request again later."
+            raise Refused(ErrorCode.SERVICE_UNAVAILABLE, message, retry_after=5)
         if found is None or not found.is_made_by_farshore or found.others_balancer:
             message = "Farshore did not make the adapter, the security group or the balancer of this machine, and does not change them."
             raise Refused(ErrorCode.NOT_OURS, message, target=facts.name)

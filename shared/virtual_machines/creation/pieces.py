@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
 from shared.arm.ids import ResourceId
+from shared.values.absence import AbsenceJson
 from shared.values.reading import an_object, text
 from shared.values.stored import StoredView
 from shared.virtual_machines.rules.leftovers import Part
@@ -20,6 +21,9 @@ class Piece(BaseModel):
     `existing` is true for what was there before: it is changed (`grow_to`, a disk's size in GB), and never deleted. `only_new` makes Azure
     refuse a PUT over another one. `named` is true where the caller chose the name, so that another's may be there. `tagged` is false for
     child resources and OS disks, which are known by their name alone. `reason` is why it could not be deleted.
+
+    `known` is true once it was sent, or Azure has shown it; `deleted` once Azure has accepted its deletion. `url` is Azure's operation of
+    its latest write, `absence` the series of looks that did not show it.
     """
 
     model_config = ConfigDict(extra="allow", frozen=True, alias_generator=to_camel, populate_by_name=True, defer_build=True)
@@ -37,6 +41,10 @@ class Piece(BaseModel):
     gone: bool = False
     keep: bool = False
     reason: str | None = None
+    known: bool = False
+    deleted: bool = False
+    url: str | None = None
+    absence: AbsenceJson = None
 
     @property
     def source(self) -> str | None:

@@ -51,7 +51,7 @@ class CreationReader:
         subscription = subscription_of_body(tenant, request.subscription_id)
         body = await self.resources.group(subscription, request.service)
         if body is None or text(body, "managedBy") is not None:
-            raise not_found(f"service '{request.service}'", target="service")
+            raise not_found(f"service '{request.service}'", target="service", in_azure=True)
         return Place(subscription, text(body, "name") or request.service, _region(body))
 
     async def plan(self, tenant: Tenant) -> HostingPlan | None:

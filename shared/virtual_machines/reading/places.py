@@ -40,7 +40,7 @@ class Named:
     @property
     def missing(self) -> Refused:
         """The refusal where it does not exist, or is another tenant's."""
-        return not_found(f"{self.kind} '{self.name}'")
+        return not_found(f"{self.kind} '{self.name}'", in_azure=True)
 
     def as_sent(self) -> dict[str, str]:
         """Return the members by which a repeated request is compared."""

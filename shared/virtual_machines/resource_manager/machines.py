@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from shared.arm.api_versions import COMPUTE, DISKS, RESOURCES
 from shared.arm.clients import AzureClients
-from shared.arm.failures import busy_where_another_works
+from shared.arm.failures import passing_refusal
 from shared.arm.ids import ResourceId
 from shared.arm.operations import error_of_operation
 from shared.arm.reading import own_id
@@ -72,7 +72,7 @@ class ResourceManagerMachines:
         try:
             answer = await self._clients.write("POST", path, api_version=COMPUTE, request_id=request_id, timeout=timeout)
         except CallFailure as failure:
-            raise busy_where_another_works(failure) from failure
+            raise passing_refusal(failure) from failure
         return answer.operation_url
 
     async def error_of_operation(self, url: str | None) -> Problem | None:

@@ -5,10 +5,10 @@ from typing import Final
 
 from shared.arm.api_versions import COMPUTE, DISKS, IMAGES, MACHINE_WRITES, NETWORKS, RESOURCE_GROUPS
 from shared.arm.clients import AzureClients
-from shared.arm.failures import busy_where_another_works
+from shared.arm.failures import passing_refusal, sent_again_for_a_while
 from shared.arm.ids import ResourceId
-from shared.arm.operations import OperationStatus, read_operation
-from shared.errors import CallFailure, FailureKind
+from shared.arm.operations import OperationStatus, error_of_operation, read_operation
+from shared.errors import CallFailure, FailureKind, Problem
 from shared.values.reading import Json
 
 _MACHINES: Final = "microsoft.compute/virtualmachines"
@@ -38,6 +38,10 @@ class ResourceManagerResources:
                 return None
             raise
 
+    async def error_of_operation(self, url: str | None) -> Problem | None:
+        """Return the error of one of Azure's operations that has failed, None where it has not or can no longer be read."""
+        return await error_of_operation(self._clients, url)
+
     async def get_by_text(self, resource: str) -> Json | None:
         """Return the document of a resource by its id as text; None for what is no id, and where Azure answers 404."""
         return await self.get(ResourceId.parse(resource)) if "/" in resource else None
@@ -49,7 +53,7 @@ class ResourceManagerResources:
                 "POST", f"{resource}/{action}", api_version=_version(resource), body=body, request_id=request_id, timeout=timeout
             )
         except CallFailure as failure:
-            raise busy_where_another_works(failure) from failure
+            raise passing_refusal(failure) from failure
         return answer.operation_url
 
     async def operation(self, url: str) -> OperationStatus:
@@ -73,7 +77,10 @@ class ResourceManagerResources:
     async def put_group(self, subscription_id: str, name: str, body: Json, request_id: str, timeout: float) -> None:
         """PUT a resource group, which is done at once."""
         path = f"/subscriptions/{subscription_id}/resourceGroups/{name}"
-        await self._clients.write("PUT", path, api_version=RESOURCE_GROUPS, body=body, request_id=request_id, timeout=timeout)
+        try:
+            await self._clients.write("PUT", path, api_version=RESOURCE_GROUPS, body=body, request_id=request_id, timeout=timeout)
+        except CallFailure as failure:
+            raise passing_refusal(failure) from failure
 
     async def in_subscription(self, subscription_id: str, type_: str) -> list[Json]:
         """Return the resources of a type in a subscription."""
@@ -99,7 +106,7 @@ class ResourceManagerResources:
                 "PUT", resource, api_version=version, body=body, request_id=request_id, timeout=timeout, condition=condition
             )
         except CallFailure as failure:
-            raise _exists(failure) if only_new and failure.status == _PRECONDITION else busy_where_another_works(failure) from failure
+            raise _exists(failure) if only_new and failure.status == _PRECONDITION else passing_refusal(failure) from failure
         return answer.operation_url
 
     async def patch(self, resource: ResourceId, body: Json, request_id: str, timeout: float, *, etag: str | None = None) -> str | None:
@@ -111,7 +118,7 @@ class ResourceManagerResources:
                 "PATCH", resource, api_version=version, body=body, request_id=request_id, timeout=timeout, condition=condition
             )
         except CallFailure as failure:
-            raise busy_where_another_works(failure) from failure
+            raise passing_refusal(failure) from failure
         return answer.operation_url
 
     async def delete(self, resource: ResourceId, request_id: str, timeout: float) -> str | None:
@@ -121,7 +128,7 @@ class ResourceManagerResources:
         except CallFailure as failure:
             if failure.kind is FailureKind.NOT_FOUND:
                 return None
-            raise busy_where_another_works(failure) from failure
+            raise passing_refusal(failure) from failure
         return answer.operation_url
 
 
@@ -130,5 +137,7 @@ def _version(resource: ResourceId) -> str:
 
 
 def _exists(failure: CallFailure) -> CallFailure:
-    """Return a 412 of a PUT of something new as a conflict: what is there decides."""
-    return CallFailure(FailureKind.REFUSED, code="Conflict", message=failure.message, status=_CONFLICT, date=failure.date)
+    """Return a 412 of a PUT of something new as a conflict: what is there decides, once a read shows it."""
+    return sent_again_for_a_while(
+        CallFailure(FailureKind.REFUSED, code="Conflict", message=failure.message, status=_CONFLICT, date=failure.date)
+    )

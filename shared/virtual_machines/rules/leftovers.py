@@ -22,7 +22,7 @@ class Part(StrEnum):
     IMAGE = "image"
 
 
-_SHARED = frozenset({Part.SET, Part.BALANCER, Part.ADDRESS})
+SHARED = frozenset({Part.SET, Part.BALANCER, Part.ADDRESS})
 """What machines of a deployment share: deleted only while no machine is left in it."""
 _ORDER = {part: place for place, part in enumerate(Part)}
 
@@ -53,5 +53,5 @@ def after_failure(pieces: Iterable[Piece], *, keep: bool, set_is_empty: bool, ou
     made = sorted((piece for piece in pieces if not piece.existing), key=lambda piece: _ORDER[piece.part])
     if keep or not outcome_known:
         return Tidying((), tuple(made))
-    kept = tuple(piece for piece in made if piece.part in _SHARED and not set_is_empty)
+    kept = tuple(piece for piece in made if piece.part in SHARED and not set_is_empty)
     return Tidying(tuple(piece for piece in made if piece not in kept), kept)

@@ -53,6 +53,8 @@ FINISHING = "finishingCreation"
 TIDYING = "tidying"
 _CREATE = "createMachine"
 _LOCK_WAIT = timedelta(seconds=10)
+_MAY_BE_HIDDEN = frozenset({ErrorCode.NOT_FOUND, ErrorCode.INVALID_REQUEST, ErrorCode.UNKNOWN_REGION})
+"""The codes of refusals that can rest on something that Azure did not show; the same request was checked when it was accepted."""
 _TIMED_OUT = "osprovisioningtimedout"
 _STILL_COMES_UP = timedelta(minutes=60)
 """How long a machine may still come up after OSProvisioningTimedOut (Azure's documentation, "Troubleshoot provisioning")."""
@@ -92,7 +94,7 @@ class CreationSteps:
             context = await self.reader.context(tenant, request, place)
             check_creation(request, context)
         except Refused as refused:
-            if refused.code is ErrorCode.NOT_FOUND:  # Azure also answers 404 for what is there
+            if refused.code in _MAY_BE_HIDDEN:  # Azure also answers 404 for what is there
                 state.absence = not_shown(state.absence, self.clock.now())
                 if not state.absence.lasts_long_enough(self.clock.now()):
                     return Wait(self.clock.now() + BETWEEN_LOOKS)
@@ -124,11 +126,13 @@ class CreationSteps:
             if isinstance(read, Problem):
                 return self._fail(state, read)
             password = read
+        self._expect_machine(detail, known=True)
         try:
             state.url = await claim.perform(self._effect(claim, state, detail.machine or {}, given, password))
         except CallFailure as failure:
             if not failure.is_refusal:
                 raise
+            self._expect_machine(detail, known=False)
             code = ErrorCode.NAME_TAKEN if failure.code == ErrorCode.NAME_TAKEN else None
             problem = Problem(code, failure.message, "name") if code else problem_of_call(failure, target_of(failure.problem))
             return self._fail(state, problem)
@@ -138,6 +142,12 @@ class CreationSteps:
         now = self.clock.now()
         state.changed, state.started_at = True, now
         return Follow(next_read(now, now), group_of(state.target.subscription_id), step=PROVISIONING)
+
+    def _expect_machine(self, detail: PiecesDetail, *, known: bool) -> None:
+        """Note whether the machine and its OS disk may be there."""
+        for number, piece in enumerate(detail.pieces):
+            if piece.stage == LATER:
+                detail.replace(number, known=known)
 
     async def provisioning(self, claim: Claim) -> Outcome:
         """Leave a creation that was looked at by request to the checks again."""

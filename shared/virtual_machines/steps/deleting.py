@@ -32,17 +32,23 @@ from shared.virtual_machines.rules.leftovers import Part
 from shared.virtual_machines.rules.power import Provisioning
 from shared.virtual_machines.state import MachineState
 from shared.virtual_machines.steps.creating import TIDYING
-from shared.virtual_machines.steps.following import check_each, gone, group_of, next_read, unread
+from shared.virtual_machines.steps.following import absent, check_each, group_of, next_read, unread
 
 NOTING = "noting"
 DELETING = "deleting"
 FOLLOWING = "followingDeletion"
 KEEPING = "keepingDisks"
 _DELETE = "deleteMachine"
+_SENT_AGAIN_AFTER = timedelta(minutes=10)
+"""How long a machine may stay as it is after its deletion was accepted before the deletion is sent again."""
 _SOON = timedelta(seconds=5)
 _KEEP_HARMLESS = "it is sent under the machine's ETag, and only keeps disks"
 _DISK_PARTS = frozenset({Part.OS_DISK, Part.DATA_DISK})
 _HARMLESS = "the machine is known by its vmId: one that was made anew under the name is not deleted"
+
+
+class _Hidden(Exception):  # noqa: N818  # a way out, not a defect
+    """Azure does not show what a machine refers to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,21 +65,32 @@ class DeletionSteps:
         state, detail = MachineState.of(claim.data), PiecesDetail.of(claim.detail)
         facts, now = await self.gateways[Backend.RESOURCE_MANAGER].machine(state.target), self.clock.now()
         if facts is None:
-            state.absence = not_shown(state.absence, now)
-            ends = state.absence.lasts_long_enough(now)
-            return ended(state, gone(state.target)) if ends else Wait(now + BETWEEN_LOOKS)
+            return absent(state, now)
         state.forget("absence")
         state.vm_id = facts.vm_id
         body = claim.operation.body.get("body")
         disks = str(body.get("deleteDisks", "none")) if isinstance(body, dict) else "none"
-        detail.pieces = (*_disks(facts, disks), *await self._network(facts), *await self._shared(facts))
+        patient = state.missing is None or not state.missing.lasts_long_enough(now)
+        try:
+            detail.pieces = (
+                *_disks(facts, disks),
+                *await self._network(facts, patient=patient),
+                *await self._shared(facts, patient=patient),
+            )
+        except _Hidden:
+            state.missing = not_shown(state.missing, now)
+            return Wait(now + BETWEEN_LOOKS)
         return Next(KEEPING)
 
     async def keeping(self, claim: Claim) -> Outcome:
         """Have Azure keep the disks that stay: it deletes those of another's machine with it where they were made so."""
         state, detail = MachineState.of(claim.data), PiecesDetail.of(claim.detail)
         facts, now = await self.gateways[Backend.RESOURCE_MANAGER].machine(state.target), self.clock.now()
-        if facts is None or facts.vm_id != state.vm_id:
+        if facts is None:
+            state.absence = not_shown(state.absence, now)
+            return Next(DELETING) if state.absence.lasts_long_enough(now) else Wait(now + BETWEEN_LOOKS)
+        state.forget("absence")
+        if facts.vm_id != state.vm_id:
             return Next(DELETING)
         stays = {piece.id.lower() for piece in detail.pieces if piece.part in _DISK_PARTS and piece.keep}
         body = _kept_disks(facts, stays)
@@ -100,7 +117,14 @@ class DeletionSteps:
 
     async def deleting(self, claim: Claim) -> Outcome:
         """Delete the machine whose `vmId` was noted."""
-        state = MachineState.of(claim.data)
+        state, now = MachineState.of(claim.data), self.clock.now()
+        if not claim.intends(_DELETE):
+            if await self.gateways[Backend.RESOURCE_MANAGER].machine(state.target) is None:
+                state.absence = not_shown(state.absence, now)
+                if not state.absence.lasts_long_enough(now):
+                    return Wait(now + BETWEEN_LOOKS)
+            else:
+                state.forget("absence")
         try:
             state.url = await claim.perform(self._effect(state))
         except CallFailure as failure:
@@ -108,7 +132,7 @@ class DeletionSteps:
                 raise
             return ended(state, problem_of_call(failure))
         now = self.clock.now()
-        state.changed, state.started_at = True, now
+        state.changed, state.started_at, state.sent_at = True, state.started_at or now, now
         return Follow(next_read(now, now), group_of(state.target.subscription_id), step=FOLLOWING)
 
     async def following(self, claim: Claim) -> Outcome:
@@ -118,7 +142,8 @@ class DeletionSteps:
 
     def _effect(self, state: MachineState) -> Effect[str | None]:
         async def send(request_id: str) -> str | None:
-            if not await self._is_there(state):
+            facts = await self.gateways[Backend.RESOURCE_MANAGER].machine(state.target)
+            if facts is not None and facts.vm_id != state.vm_id:
                 return None
             return await self.resources.delete(state.target, request_id, self.timings.effect_timeout)
 
@@ -129,48 +154,51 @@ class DeletionSteps:
 
         return Effect(_DELETE, send, look, _HARMLESS)
 
-    async def _is_there(self, state: MachineState) -> bool:
-        facts = await self.gateways[Backend.RESOURCE_MANAGER].machine(state.target)
-        return facts is not None and facts.vm_id == state.vm_id
+    async def _get(self, id_: str, *, patient: bool) -> Json | None:
+        """Return what the machine refers to, so that it exists; raises `_Hidden` where `patient` and Azure answers 404."""
+        body = await self.resources.get(ResourceId.parse(id_))
+        if body is None and patient:
+            raise _Hidden(id_)
+        return body
 
-    async def _network(self, facts: MachineFacts) -> list[Piece]:
+    async def _network(self, facts: MachineFacts, *, patient: bool) -> list[Piece]:
         """Return the pieces of the machine's network; what Farshore did not make is kept."""
         found: list[Piece] = []
         for adapter_id in facts.adapters:
-            adapter = await self.resources.get(ResourceId.parse(adapter_id))
+            adapter = await self._get(adapter_id, patient=patient)
             if adapter is None:
                 continue
             found.append(_owned(Part.ADAPTER, adapter_id, adapter))
             properties = an_object(adapter, "properties")
             group_id = resource_id(an_object(properties, "networkSecurityGroup"), "id")
-            group = await self.resources.get(ResourceId.parse(group_id)) if group_id is not None else None
+            group = await self._get(group_id, patient=patient) if group_id is not None else None
             if group_id is not None and group is not None:
                 found.append(_owned(Part.SECURITY_GROUP, group_id, group))
             for pool in _pools(properties):
-                found += await self._balancer(pool)
+                found += await self._balancer(pool, patient=patient)
         return found
 
-    async def _balancer(self, pool: str) -> list[Piece]:
+    async def _balancer(self, pool: str, *, patient: bool) -> list[Piece]:
         """Return the pool and its rules, where Farshore made them."""
         balancer_id = ResourceId.parse(pool).parent
-        body = await self.resources.get(balancer_id) if balancer_id is not None else None
+        body = await self._get(str(balancer_id), patient=patient) if balancer_id is not None else None
         if body is None or balancer_id is None or FOR_TAG not in tags_of(body):
             return [Piece(part=Part.POOL, id=pool, tagged=False, keep=True)]
         rules = [rule for rule in objects(an_object(body, "properties"), "inboundNatRules") if _leads_to(rule, pool)]
-        pieces = [Piece(part=Part.NAT_RULE, id=str(text(rule, "id")), tagged=False) for rule in rules if text(rule, "id")]
-        return [*pieces, Piece(part=Part.POOL, id=pool, tagged=False)]
+        pieces = [Piece(part=Part.NAT_RULE, id=str(text(rule, "id")), tagged=False, known=True) for rule in rules if text(rule, "id")]
+        return [*pieces, Piece(part=Part.POOL, id=pool, tagged=False, known=True)]
 
-    async def _shared(self, facts: MachineFacts) -> list[Piece]:
+    async def _shared(self, facts: MachineFacts, *, patient: bool) -> list[Piece]:
         """Return the set, and the balancer with its address that Farshore made for it or for the machine, whether it has ports or not."""
         found, owner = list[Piece](), facts.availability_set or facts.id
-        body = await self.resources.get(ResourceId.parse(facts.availability_set)) if facts.availability_set is not None else None
+        body = await self._get(facts.availability_set, patient=patient) if facts.availability_set is not None else None
         if facts.availability_set is not None and body is not None:
             found.append(_owned(Part.SET, facts.availability_set, body))
         group = str(facts.resource).partition("/providers/")[0]
         listed = await self.resources.within(ResourceId.parse(f"{group}/providers/Microsoft.Network/loadBalancers/any"))
         for one in (BalancerFacts.from_arm(body) for body in listed if same_text(tags_of(body).get(FOR_TAG), owner)):
-            found.append(Piece(part=Part.BALANCER, id=one.id))
-            found += [Piece(part=Part.ADDRESS, id=one.address)] if one.address is not None else []
+            found.append(Piece(part=Part.BALANCER, id=one.id, known=True))
+            found += [Piece(part=Part.ADDRESS, id=one.address, known=True)] if one.address is not None else []
         return found
 
 
@@ -183,8 +211,13 @@ async def _judge(gateway: MachineGateway, clock: Clock, state: MachineState, fou
     now = clock.now()
     if isinstance(found, CallFailure):
         return unread(found)
+    if found is None and state.url is None:  # nothing shows that Azure has accepted the deletion
+        state.absence = not_shown(state.absence, now)
+        if not state.absence.lasts_long_enough(now):
+            return Checked(at=now + BETWEEN_LOOKS, data=state.stored)
     if found is None or (found.vm_id and found.vm_id != state.vm_id):
         return Checked(step=CLEARING if state.reprovisions else TIDYING, data=state.stored)
+    state.forget("absence")
     started = state.started_at or now
     if found.power.provisioning is Provisioning.BUSY:
         return Checked(at=next_read(started, now), data=state.stored)
@@ -192,6 +225,8 @@ async def _judge(gateway: MachineGateway, clock: Clock, state: MachineState, fou
         error = await gateway.error_of_operation(state.url)
     except CallFailure as failure:
         return unread(failure)
+    if error is None and now - (state.sent_at or started) >= _SENT_AGAIN_AFTER:
+        return Checked(step=DELETING, data=state.stored)
     if error is None:
         return Checked(at=next_read(started, now), data=state.stored)
     state.failure = refusal_problem(error)
@@ -206,10 +241,10 @@ END_DELETION = "finishing"
 
 def _disks(facts: MachineFacts, delete: str) -> Iterator[Piece]:
     if facts.os_disk is not None and facts.os_disk.id is not None:
-        yield Piece(part=Part.OS_DISK, id=facts.os_disk.id, tagged=False, keep=delete == "none")
+        yield Piece(part=Part.OS_DISK, id=facts.os_disk.id, tagged=False, known=True, keep=delete == "none")
     for disk in facts.data_disks:
         if disk.id is not None:
-            yield Piece(part=Part.DATA_DISK, id=disk.id, tagged=False, keep=delete != "all")
+            yield Piece(part=Part.DATA_DISK, id=disk.id, tagged=False, known=True, keep=delete != "all")
 
 
 def _kept_disks(facts: MachineFacts, stays: Collection[str]) -> JsonObject | None:
@@ -234,7 +269,7 @@ def _attached(disk: AttachedDisk, *, keep: bool) -> JsonObject:
 
 def _owned(part: Part, id_: str, body: Json) -> Piece:
     """Return a piece that goes where Farshore made it, and is kept where another did."""
-    return Piece(part=part, id=id_, keep=TENANT_TAG not in tags_of(body))
+    return Piece(part=part, id=id_, known=True, keep=TENANT_TAG not in tags_of(body))
 
 
 def _pools(adapter: Json) -> Iterator[str]:

@@ -22,7 +22,6 @@ from shared.operations.running.outcomes import End, Next, Outcome, Wait
 from shared.operations.timings import Timings
 from shared.quotas.admission import Claimed
 from shared.quotas.counting import Dimension
-from shared.values.absence import BETWEEN_LOOKS, not_shown
 from shared.values.reading import an_object, text
 from shared.values.sent import SentBody
 from shared.virtual_machines.admission import Admission
@@ -41,7 +40,7 @@ from shared.virtual_machines.rules.names import made_name
 from shared.virtual_machines.rules.power import Provisioning
 from shared.virtual_machines.state import MachineState
 from shared.virtual_machines.steps.creating import TIDYING
-from shared.virtual_machines.steps.following import gone
+from shared.virtual_machines.steps.following import absent, later_error, shown_region
 from shared.virtual_machines.steps.making import Failed, Making
 
 MAKING = "makingDisk"
@@ -109,7 +108,7 @@ class DiskSteps:
         else:
             name = request.name or made_name(facts.name, f"data{lun}", claim.id)
             tags = {TENANT_TAG: claim.row.tenant, OPERATION_TAG: claim.id}
-            body = new_disk(request, facts.region, facts.zone, tags)
+            body = new_disk(request, shown_region(facts), facts.zone, tags)
             disk = facts.resource.sibling("disks", name)
             piece = Piece(part=Part.DATA_DISK, id=str(disk), body=body, named=request.name is not None)
         state.disk, detail.pieces = disk, (piece,)
@@ -127,9 +126,12 @@ class DiskSteps:
             return self._wait() if busy else _ended(state)
         if facts.power.provisioning is Provisioning.BUSY:
             return self._wait()
+        state.failure = await later_error(self._gateway, state)
+        if state.failure is not None:
+            return Next(TIDYING)
         item = {"diskId": str(state.disk), "lun": state.lun, "caching": state.caching or "None", "deleteOption": "Detach"}
 
-        async def look(_intent: Intent) -> Started[None] | Absent:
+        async def look(_intent: Intent) -> Started[str | None] | Absent:
             found = await self._gateway.machine(state.target)
             return Started(None) if found is not None and _on_lun(found, state.lun, state.disk) else Absent()
 
@@ -146,9 +148,12 @@ class DiskSteps:
         if facts.power.provisioning is Provisioning.BUSY:
             return self._wait()
         if any(same(disk.id, state.disk) for disk in facts.data_disks):
+            error = await later_error(self._gateway, state)
+            if error is not None:
+                return _ended(state, error)
             item = {"dataDisksToDetach": [{"diskId": str(state.disk)}]}
 
-            async def look(_intent: Intent) -> Started[None] | Absent:
+            async def look(_intent: Intent) -> Started[str | None] | Absent:
                 found = await self._gateway.machine(state.target)
                 attached = found is not None and any(same(disk.id, state.disk) for disk in found.data_disks)
                 return Absent() if attached else Started(None)
@@ -158,9 +163,9 @@ class DiskSteps:
         if disk is not None and (text(an_object(disk, "properties"), "diskState") or "").lower() not in {"unattached", ""}:
             return self._wait()
         state.changed = True
-        if sent_of(claim.operation).members.get("deleteDisk") is not True or disk is None:
+        if sent_of(claim.operation).members.get("deleteDisk") is not True:
             return _ended(state)
-        PiecesDetail.of(claim.detail).pieces = (Piece(part=Part.DATA_DISK, id=str(state.disk), tagged=False),)
+        PiecesDetail.of(claim.detail).pieces = (Piece(part=Part.DATA_DISK, id=str(state.disk), tagged=False, known=True),)
         return Next(DELETING)
 
     async def deleting(self, claim: Claim) -> Outcome:
@@ -206,22 +211,25 @@ class DiskSteps:
             return self._wait()
         if request.caching is None or _caching(facts, state.lun) == request.caching:
             return _ended(state)
+        error = await later_error(self._gateway, state)
+        if error is not None:
+            return _ended(state, error)
         state.changed = True
         disks = [_model(disk, str(request.caching) if disk.lun == state.lun else disk.caching) for disk in facts.data_disks]
         body = {"properties": {"storageProfile": {"dataDisks": disks}}}
 
-        async def send(request_id: str) -> None:
-            await self.making.resources.patch(state.target, body, request_id, self.timings.effect_timeout, etag=facts.etag)
+        async def send(request_id: str) -> str | None:
+            return await self.making.resources.patch(state.target, body, request_id, self.timings.effect_timeout, etag=facts.etag)
 
-        async def look(_intent: Intent) -> Started[None] | Absent:
+        async def look(_intent: Intent) -> Started[str | None] | Absent:
             found = await self._gateway.machine(state.target)
             return Started(None) if found is not None and _caching(found, state.lun) == request.caching else Absent()
 
         return await self._change(claim, state, Effect("cache", send, look, _CACHING_HARMLESS))
 
-    async def _change(self, claim: Claim, state: MachineState, effect: Effect[None]) -> Outcome:
+    async def _change(self, claim: Claim, state: MachineState, effect: Effect[str | None]) -> Outcome:
         try:
-            await claim.perform(effect)
+            state.url = await claim.perform(effect)
         except CallFailure as failure:
             if not failure.is_refusal:
                 raise
@@ -233,8 +241,8 @@ class DiskSteps:
         return self._wait()
 
     def _sender(self, state: MachineState, body: Mapping[str, Any]) -> Any:  # noqa: ANN401  # the effect's own form
-        async def send(request_id: str) -> None:
-            await self.making.resources.post(state.target, "attachDetachDataDisks", body, request_id, self.timings.effect_timeout)
+        async def send(request_id: str) -> str | None:
+            return await self.making.resources.post(state.target, "attachDetachDataDisks", body, request_id, self.timings.effect_timeout)
 
         return send
 
@@ -247,10 +255,7 @@ class DiskSteps:
         if facts is not None:
             state.forget("absence")
             return facts
-        now = self.clock.now()
-        state.absence = not_shown(state.absence, now)
-        ends = state.absence.lasts_long_enough(now)
-        return _ended(state, gone(state.target)) if ends else Wait(now + BETWEEN_LOOKS)
+        return absent(state, self.clock.now(), _ended)
 
     def _wait(self) -> Wait:
         return Wait(self.clock.now() + _SOON)

@@ -42,6 +42,7 @@ from shared.virtual_machines.state import MachineState
 from shared.virtual_machines.steps.creating import TIDYING
 from shared.virtual_machines.steps.deleting import NOTING
 from shared.virtual_machines.steps.disks import sent_of
+from shared.virtual_machines.steps.following import absent, later_error, shown_region
 from shared.virtual_machines.steps.making import Failed, Making
 
 SERVICE = "creatingService"
@@ -109,7 +110,7 @@ class EstateSteps:
         """Delete an image or a disk."""
         state, detail = MachineState.of(claim.data), PiecesDetail.of(claim.detail)
         if not detail.pieces:
-            detail.pieces = (Piece(part=Part.IMAGE, id=str(state.subject), tagged=False),)
+            detail.pieces = (Piece(part=Part.IMAGE, id=str(state.subject), tagged=False, known=True),)
         wait = await self.making.remove(claim, detail, [0], own_only=False)
         if wait is not None:
             state.changed = True
@@ -123,7 +124,10 @@ class EstateSteps:
         """Deallocate a stopped machine, of which only then an image can be made."""
         state = MachineState.of(claim.data)
         facts = await self._gateway.machine(state.target)
-        if facts is None or facts.power.provisioning is Provisioning.BUSY:
+        if facts is None:
+            return absent(state, self.clock.now())
+        state.forget("absence")
+        if facts.power.provisioning is Provisioning.BUSY:
             return self._wait()
         state.power_state = facts.power_state
         admitted = await self.admission.admit(claim, await self._claims(claim, state, facts))
@@ -135,10 +139,14 @@ class EstateSteps:
             message = "The machine is running. Shut it down once it is prepared, then capture it."
             return ended(state, Problem(ErrorCode.NOT_STOPPED, message, "powerState"))
 
-        async def send(request_id: str) -> None:
-            await self._gateway.change_power(state.target, PowerAction.DEALLOCATE, request_id, self.timings.effect_timeout)
+        error = await later_error(self._gateway, state)
+        if error is not None:
+            return ended(state, error)
 
-        async def look(_intent: Intent) -> Started[None] | Absent:
+        async def send(request_id: str) -> str | None:
+            return await self._gateway.change_power(state.target, PowerAction.DEALLOCATE, request_id, self.timings.effect_timeout)
+
+        async def look(_intent: Intent) -> Started[str | None] | Absent:
             found = await self._gateway.machine(state.target)
             off = found is not None and found.power_state is PowerState.DEALLOCATED
             busy = found is not None and found.power.provisioning is Provisioning.BUSY
@@ -163,15 +171,18 @@ class EstateSteps:
         """Generalize the machine, after which it never starts again."""
         state = MachineState.of(claim.data)
         facts = await self._gateway.machine(state.target)
-        if facts is None or facts.power.provisioning is Provisioning.BUSY:
+        if facts is None:
+            return absent(state, self.clock.now())
+        state.forget("absence")
+        if facts.power.provisioning is Provisioning.BUSY:
             return self._wait()
         if facts.view is not None and facts.view.generalized:
             return self._image_of(claim, state, facts)
 
-        async def send(request_id: str) -> None:
-            await self.making.resources.post(state.target, "generalize", {}, request_id, self.timings.effect_timeout)
+        async def send(request_id: str) -> str | None:
+            return await self.making.resources.post(state.target, "generalize", {}, request_id, self.timings.effect_timeout)
 
-        async def look(_intent: Intent) -> Started[None] | Absent:
+        async def look(_intent: Intent) -> Started[str | None] | Absent:
             found = await self._gateway.machine(state.target)
             return Started(None) if found is not None and found.view is not None and found.view.generalized else Absent()
 
@@ -188,7 +199,7 @@ class EstateSteps:
         if facts.view is not None and facts.view.generation is not None:
             properties["hyperVGeneration"] = facts.view.generation
         image = state.target.sibling("images", request.image_name)
-        body = {"location": facts.region, "tags": tags, "properties": properties}
+        body = {"location": shown_region(facts), "tags": tags, "properties": properties}
         detail.pieces = (Piece(part=Part.IMAGE, id=str(image), body=body, named=True),)
         state.image = image
         return Next(IMAGING)
@@ -207,9 +218,9 @@ class EstateSteps:
         state.changed = True
         return made
 
-    async def _sent(self, claim: Claim, state: MachineState, effect: Effect[None]) -> Outcome:
+    async def _sent(self, claim: Claim, state: MachineState, effect: Effect[str | None]) -> Outcome:
         try:
-            await claim.perform(effect)
+            state.url = await claim.perform(effect)
         except CallFailure as failure:
             if not failure.is_refusal:
                 raise

@@ -5,13 +5,15 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 
+from shared.arm.failures import refusal_problem
 from shared.arm.ids import ResourceId
-from shared.errors import CallFailure, ErrorCode, Problem
+from shared.errors import CallFailure, ErrorCode, FailureKind, Problem
 from shared.operations.model.rows import Active
-from shared.operations.running.outcomes import Checked, Unread
+from shared.operations.running.outcomes import Checked, End, Unread, Wait
 from shared.values.absence import BETWEEN_LOOKS, not_shown
 from shared.virtual_machines.facts import MachineFacts, by_key
 from shared.virtual_machines.gateway import MachineGateway
+from shared.virtual_machines.results import ended
 from shared.virtual_machines.state import MachineState
 
 _FIRST = (timedelta(seconds=5), timedelta(seconds=10), timedelta(seconds=15))
@@ -91,6 +93,28 @@ def judge_absence(state: MachineState, now: datetime, step: str) -> Checked:
         return Checked(at=now + BETWEEN_LOOKS, data=state.stored)
     state.failure = gone(state.target)
     return Checked(step=step, data=state.stored)
+
+
+def absent(state: MachineState, now: datetime, end: Callable[[MachineState, Problem], End] = ended) -> Wait | End:
+    """Return what a step does that is answered 404 for its machine: look again, or end once it has lasted long enough."""
+    state.absence = not_shown(state.absence, now)
+    if not state.absence.lasts_long_enough(now):
+        return Wait(now + BETWEEN_LOOKS)
+    return end(state, state.failure or gone(state.target))
+
+
+async def later_error(gateway: MachineGateway, state: MachineState) -> Problem | None:
+    """Return why the latest write of an operation failed after Azure had accepted it; None where it has not, or Azure gives no reason."""
+    error = await gateway.error_of_operation(state.url)
+    state.forget("url")
+    return refusal_problem(error) if error is not None else None
+
+
+def shown_region(facts: MachineFacts) -> str:
+    """Return a machine's region; raises `CallFailure` IN_DOUBT where Azure does not show it now, so that it is read again."""
+    if not facts.region:
+        raise CallFailure(FailureKind.IN_DOUBT, code="NoLocation", message=f"Azure shows no location of {facts.id}")
+    return facts.region
 
 
 def gone(machine: ResourceId) -> Problem:

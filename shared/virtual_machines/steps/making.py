@@ -7,7 +7,7 @@ made. A DELETE of what is gone changes nothing.
 from dataclasses import dataclass
 from datetime import timedelta
 
-from shared.arm.failures import problem_of_call
+from shared.arm.failures import problem_of_call, refusal_problem
 from shared.clock import Clock
 from shared.errors import CallFailure, ErrorCode, FailureKind, Problem
 from shared.operations.model.models import Intent
@@ -15,10 +15,12 @@ from shared.operations.running.claims import Claim
 from shared.operations.running.effects import Absent, Effect, Started
 from shared.operations.running.outcomes import Wait
 from shared.operations.timings import Timings
+from shared.values.absence import BETWEEN_LOOKS, not_shown
 from shared.values.reading import Json, an_object, text, whole
 from shared.virtual_machines.creation.pieces import OPERATION_TAG, Piece, PiecesDetail
 from shared.virtual_machines.facts import settled, tags_of
 from shared.virtual_machines.resource_manager.resources import ResourceManagerResources
+from shared.virtual_machines.rules.leftovers import SHARED, Part
 from shared.virtual_machines.rules.power import Provisioning
 
 _SOON = timedelta(seconds=3)
@@ -51,46 +53,56 @@ class Making:
                 if piece.stage != stage or piece.ready:
                     continue
                 try:
-                    state = await self._make_one(claim, number, piece)
+                    state = await self._make_one(claim, detail, number)
                 except CallFailure as failure:
                     if not failure.is_refusal:
                         raise
+                    detail.replace(number, known=piece.known)
                     return Failed(problem_of_call(failure, _field(failure)))
                 if state is Provisioning.FAILED:
-                    return Failed(
-                        Problem(ErrorCode.AZURE_REFUSED, f"Azure could not make {piece.id}: its provisioning has failed.", piece.id)
-                    )
+                    return Failed(await self._later_failure(detail.pieces[number]))
                 detail.replace(number, ready=state is Provisioning.SETTLED)
                 waits = waits or state is not Provisioning.SETTLED
             if waits:
                 return Wait(self.clock.now() + _SOON)
         return None
 
-    async def _make_one(self, claim: Claim, number: int, piece: Piece) -> Provisioning:
+    async def _later_failure(self, piece: Piece) -> Problem:
+        """Return why a piece that Azure had accepted could not be made."""
+        error = await self.resources.error_of_operation(piece.url)
+        if error is not None:
+            return refusal_problem(error)
+        return Problem(ErrorCode.AZURE_REFUSED, f"Azure could not make {piece.id}: its provisioning has failed.", piece.id)
+
+    async def _make_one(self, claim: Claim, detail: PiecesDetail, number: int) -> Provisioning:
         """Send a piece where it is not there, and return how far Azure is with it."""
+        piece = detail.pieces[number]
         effect = self._effect(claim, number, piece)
         if claim.intends(effect.name):
-            await claim.perform(effect)
+            url = await claim.perform(effect)
+            detail.replace(number, url=url or piece.url)
             return Provisioning.BUSY
         body = await self.resources.get(piece.resource)
         if body is not None and _is_made(piece, body, claim.id):
+            detail.replace(number, known=True)
             return settled(text(an_object(body, "properties"), "provisioningState") or "")
         if body is not None and not piece.existing:
             raise taken(piece)
         if piece.existing and piece.grow_to is None:
             return Provisioning.SETTLED
-        await claim.perform(effect)
+        detail.replace(number, known=True)
+        url = await claim.perform(effect)
+        detail.replace(number, url=url)
         return Provisioning.BUSY
 
-    def _effect(self, claim: Claim, number: int, piece: Piece) -> Effect[None]:
-        async def send(request_id: str) -> None:
+    def _effect(self, claim: Claim, number: int, piece: Piece) -> Effect[str | None]:
+        async def send(request_id: str) -> str | None:
             timeout = self.timings.effect_timeout
             if piece.existing:
-                await self.resources.patch(piece.resource, {"properties": {"diskSizeGB": piece.grow_to}}, request_id, timeout)
-            else:
-                await self.resources.put(piece.resource, piece.body, request_id, timeout, only_new=piece.only_new)
+                return await self.resources.patch(piece.resource, {"properties": {"diskSizeGB": piece.grow_to}}, request_id, timeout)
+            return await self.resources.put(piece.resource, piece.body, request_id, timeout, only_new=piece.only_new)
 
-        async def look(_intent: Intent) -> Started[None] | Absent:
+        async def look(_intent: Intent) -> Started[str | None] | Absent:
             body = await self.resources.get(piece.resource)
             if body is None:
                 return Absent()
@@ -110,33 +122,63 @@ class Making:
         """
         for number in numbers:
             piece = detail.pieces[number]
-            if piece.gone or piece.keep:
-                continue
-            body = await self.resources.get(piece.resource)
-            if body is None:
-                detail.replace(number, gone=True, reason=None)
-                continue
-            if own_only and piece.tagged and tags_of(body).get(OPERATION_TAG) != claim.id:
-                detail.replace(number, gone=True, reason=None)
-                continue
-            if (text(an_object(body, "properties"), "provisioningState") or "").lower() == "deleting":
-                return Wait(self.clock.now() + _SOON)
-            try:
-                await claim.perform(self._removal(number, piece))
-            except CallFailure as failure:
-                if not failure.is_refusal:
-                    raise
-                problem = problem_of_call(failure)
-                detail.replace(number, reason=f"{failure.code}: {problem.message}")
-                continue
-            return Wait(self.clock.now() + _SOON)
+            wait = None if piece.gone or piece.keep else await self._remove_one(claim, detail, number, own_only=own_only)
+            if wait is not None:
+                return wait
         return None
 
-    def _removal(self, number: int, piece: Piece) -> Effect[None]:
-        async def send(request_id: str) -> None:
-            await self.resources.delete(piece.resource, request_id, self.timings.effect_timeout)
+    async def _remove_one(self, claim: Claim, detail: PiecesDetail, number: int, *, own_only: bool) -> Wait | None:
+        piece = detail.pieces[number]
+        body = await self.resources.get(piece.resource)
+        if body is None:
+            return await self._remove_hidden(claim, detail, number)
+        if own_only and piece.tagged and tags_of(body).get(OPERATION_TAG) != claim.id:
+            detail.replace(number, gone=True, reason=None)
+            return None
+        if (text(an_object(body, "properties"), "provisioningState") or "").lower() == "deleting":
+            return Wait(self.clock.now() + _SOON)
+        error = await self.resources.error_of_operation(piece.url) if piece.deleted else None
+        if error is not None:
+            detail.replace(number, deleted=False, url=None, reason=f"{error.code}: {error.message}")
+            return None
+        return await self._delete(claim, detail, number)
 
-        async def look(_intent: Intent) -> Started[None] | Absent:
+    async def _remove_hidden(self, claim: Claim, detail: PiecesDetail, number: int) -> Wait | None:
+        """Remove what Azure answers 404 for: it may be there all the same, unless it was never sent, or its deletion was accepted.
+
+        Under a name that may be another's only time decides; anything else is deleted without having been seen.
+        """
+        piece = detail.pieces[number]
+        others = piece.named or piece.part in SHARED or piece.part is Part.MACHINE
+        if piece.deleted or not piece.known or (others and self.counts_as_gone(detail, number)):
+            detail.replace(number, gone=True, reason=None)
+            return None
+        return Wait(self.clock.now() + BETWEEN_LOOKS) if others else await self._delete(claim, detail, number)
+
+    async def _delete(self, claim: Claim, detail: PiecesDetail, number: int) -> Wait | None:
+        """Delete a piece; None where Azure refuses it, for a reason that is kept."""
+        try:
+            url = await claim.perform(self._removal(number, detail.pieces[number]))
+        except CallFailure as failure:
+            if not failure.is_refusal:
+                raise
+            problem = problem_of_call(failure)
+            detail.replace(number, reason=f"{failure.code}: {problem.message}")
+            return None
+        detail.replace(number, deleted=True, url=url)
+        return Wait(self.clock.now() + _SOON)
+
+    def counts_as_gone(self, detail: PiecesDetail, number: int) -> bool:
+        """Note a look that did not show a piece, and return whether they have lasted long enough."""
+        absence = not_shown(detail.pieces[number].absence, self.clock.now())
+        detail.replace(number, absence=absence)
+        return absence.lasts_long_enough(self.clock.now())
+
+    def _removal(self, number: int, piece: Piece) -> Effect[str | None]:
+        async def send(request_id: str) -> str | None:
+            return await self.resources.delete(piece.resource, request_id, self.timings.effect_timeout)
+
+        async def look(_intent: Intent) -> Started[str | None] | Absent:
             body = await self.resources.get(piece.resource)
             deleting = body is not None and (text(an_object(body, "properties"), "provisioningState") or "").lower() == "deleting"
             return Started(None) if body is None or deleting else Absent()

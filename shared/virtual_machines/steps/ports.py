@@ -40,7 +40,7 @@ from shared.virtual_machines.rules.power import Provisioning
 from shared.virtual_machines.state import MachineState
 from shared.virtual_machines.steps.creating import TIDYING
 from shared.virtual_machines.steps.disks import sent_of
-from shared.virtual_machines.steps.following import gone
+from shared.virtual_machines.steps.following import absent, shown_region
 from shared.virtual_machines.steps.making import Failed, Making
 
 OPENING = "openingPort"
@@ -165,7 +165,8 @@ class PortSteps:
         facts = await self.gateways[Backend.RESOURCE_MANAGER].machine(state.target)
         found = await self.reader.surroundings(facts) if facts is not None else None
         if found is None:
-            return ended(state, gone(state.target))
+            return absent(state, self.clock.now())
+        state.forget("absence")
         if found.machine.availability_set is not None:
             group = f"{state.target.subscription_id}/{state.target.resource_group}"
             lock = f"deployment|{group}|{last_segment(found.machine.availability_set)}".lower()
@@ -185,7 +186,7 @@ def _refusal(found: PortSurroundings) -> Problem | None:
 
 def _pieces(claim: Claim, found: PortSurroundings, request: Port) -> list[Piece]:
     tags = {TENANT_TAG: claim.row.tenant, OPERATION_TAG: claim.id}
-    machine, where = found.machine, found.machine.region
+    machine, where = found.machine, shown_region(found.machine)
     network = f"{str(machine.resource).partition('/providers/')[0]}/providers/Microsoft.Network"
     base = last_segment(machine.availability_set) or machine.name
     pieces: list[Piece] = []
@@ -218,7 +219,7 @@ def _rules_of(found: PortSurroundings, port: str) -> list[Piece]:
     for rule in found.rules_of_machine():
         name, rule_id = text(rule, "name") or "", text(rule, "id")
         if rule_id is not None and name.rpartition("-")[0].lower() == port.lower() and security_rule_named(found.group, name) is not None:
-            opened = Piece(part=Part.SECURITY_RULE, id=f"{found.group_id}/securityRules/{name}", tagged=False)
-            pool = [Piece(part=Part.POOL, id=found.pool, tagged=False)] if found.pool is not None else []
-            return [opened, Piece(part=Part.NAT_RULE, id=rule_id, tagged=False), *pool]
+            opened = Piece(part=Part.SECURITY_RULE, id=f"{found.group_id}/securityRules/{name}", tagged=False, known=True)
+            pool = [Piece(part=Part.POOL, id=found.pool, tagged=False, known=True)] if found.pool is not None else []
+            return [opened, Piece(part=Part.NAT_RULE, id=rule_id, tagged=False, known=True), *pool]
     return []

@@ -18,7 +18,6 @@ from shared.operations.running.claims import Claim
 from shared.operations.running.effects import BUSY_LIMIT, Absent, Effect, Started
 from shared.operations.running.outcomes import Checked, Follow, Outcome, Unread, Wait
 from shared.operations.timings import Timings
-from shared.values.absence import BETWEEN_LOOKS, not_shown
 from shared.values.sent import SentBody
 from shared.virtual_machines.facts import MachineFacts
 from shared.virtual_machines.gateway import Gateways, MachineGateway
@@ -26,7 +25,7 @@ from shared.virtual_machines.kinds import Action
 from shared.virtual_machines.results import ended
 from shared.virtual_machines.rules.power import Decision, PowerAction, PowerFacts, PowerRefusal, Provisioning, decide_power, is_reached
 from shared.virtual_machines.state import MachineState
-from shared.virtual_machines.steps.following import check_each, gone, group_of, judge_absence, next_read, unread
+from shared.virtual_machines.steps.following import absent, check_each, group_of, judge_absence, next_read, unread
 
 POWERING = "powering"
 FOLLOWING = "followingPower"
@@ -100,9 +99,7 @@ class PowerSteps:
         facts = await gateway.machine(state.target)
         now = self.clock.now()
         if facts is None:
-            state.absence = not_shown(state.absence, now)
-            ends = state.absence.lasts_long_enough(now)
-            return ended(state, gone(state.target)) if ends else Wait(now + BETWEEN_LOOKS)
+            return absent(state, now)
         state.forget("absence")
         state.power_state = facts.power_state
         match await decision_on(gateway, facts, action):

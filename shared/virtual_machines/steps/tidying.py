@@ -11,15 +11,15 @@ from shared.operations.accepting.locks import Locks
 from shared.operations.model.models import Status
 from shared.operations.running.claims import Claim
 from shared.operations.running.outcomes import End, Outcome, Wait
+from shared.values.absence import BETWEEN_LOOKS
 from shared.values.reading import an_object, objects
 from shared.virtual_machines.creation.pieces import Piece, PiecesDetail
 from shared.virtual_machines.results import ended
-from shared.virtual_machines.rules.leftovers import Part, after_failure
+from shared.virtual_machines.rules.leftovers import SHARED, Part, after_failure
 from shared.virtual_machines.rules.leftovers import Piece as Leftover
 from shared.virtual_machines.state import MachineState
 from shared.virtual_machines.steps.making import Making
 
-_SHARED = (Part.SET, Part.BALANCER, Part.ADDRESS)
 _USERS = {Part.SET: ("virtualMachines",), Part.BALANCER: ("backendAddressPools", "inboundNatRules"), Part.ADDRESS: ()}
 """The members of a shared resource that show what uses it."""
 _AGAIN = timedelta(minutes=1)
@@ -45,7 +45,7 @@ class TidyingSteps:
             return ended(state, status=Status.CANCELED)  # the machine is there: nothing of it goes
         keep = own_only and _keeps(claim)
         order = [] if keep else _order(detail)
-        own, shared = [n for n in order if detail.pieces[n].part not in _SHARED], [n for n in order if detail.pieces[n].part in _SHARED]
+        own, shared = [n for n in order if detail.pieces[n].part not in SHARED], [n for n in order if detail.pieces[n].part in SHARED]
         wait = await self.making.remove(claim, detail, own, own_only=own_only)
         if wait is None and shared and not any(detail.pieces[number].reason for number in own):
             wait = await self._remove_shared(claim, detail, shared, own_only=own_only)
@@ -63,19 +63,33 @@ class TidyingSteps:
             if await self.locks.take([lock], claim.id) is not None:
                 return Wait(self.clock.now() + _LOCK_WAIT)
             claim.hold(lock)
-        await self._keep_used(detail, numbers)
+        if self._waits_for(detail, await self._keep_used(detail, numbers)):
+            if lock is not None:
+                claim.drop(lock)  # the others of the deployment go on meanwhile
+            return Wait(self.clock.now() + BETWEEN_LOOKS)
         return await self.making.remove(claim, detail, list(numbers), own_only=own_only)
 
-    async def _keep_used(self, detail: PiecesDetail, numbers: Sequence[int]) -> None:
-        """Keep everything while a machine is in the set, and the balancer with its address while another machine has ports on it."""
-        used = False
+    async def _keep_used(self, detail: PiecesDetail, numbers: Sequence[int]) -> list[int]:
+        """Keep everything while a machine is in the set, and the balancer with its address while another machine has ports on it.
+
+        Returns the positions of what Azure does not show, although it has been there.
+        """
+        used, hidden = False, list[int]()
         for number in numbers:
             piece = detail.pieces[number]
-            body = None if piece.gone or piece.part is Part.ADDRESS else await self.making.resources.get(piece.resource)
+            body = None if piece.gone else await self.making.resources.get(piece.resource)
+            if body is None and piece.known and not piece.gone and not piece.deleted:
+                hidden.append(number)
             properties = an_object(body or {}, "properties")
             used = used or any(objects(properties, member) for member in _USERS[piece.part])
             if used and not piece.gone:
                 detail.replace(number, keep=True)
+        return hidden
+
+    def _waits_for(self, detail: PiecesDetail, hidden: Sequence[int]) -> bool:
+        """Note the looks that did not show something, and return whether Azure may yet show any of it."""
+        looks = [self.making.counts_as_gone(detail, number) for number in hidden if not detail.pieces[number].keep]
+        return not all(looks)
 
     def _blocked(self, detail: PiecesDetail, state: MachineState, blocked: Sequence[Piece]) -> Outcome:
         now = self.clock.now()

@@ -33,12 +33,14 @@ from shared.virtual_machines.rules.power import PowerAction, PowerState, Provisi
 from shared.virtual_machines.state import MachineState
 from shared.virtual_machines.steps.creating import target_of
 from shared.virtual_machines.steps.disks import sent_of
+from shared.virtual_machines.steps.following import absent, later_error
 from shared.virtual_machines.steps.making import Failed, Making
 
 READY = "makingReady"
 UPDATING = "updating"
 STARTING = "startingAgain"
 _SOON = timedelta(seconds=10)
+_UPDATED_HARMLESS = "it is sent under the machine's ETag, and the same values change nothing"
 _HARMLESS = {
     PowerAction.DEALLOCATE: "a machine that is deallocated stays as it is",
     PowerAction.START: "a machine that runs stays as it is",
@@ -60,7 +62,10 @@ class UpdateSteps:
         """Deallocate the machine where the change needs it, as the request accepted."""
         state = MachineState.of(claim.data)
         facts = await self._gateway.machine(state.target)
-        if facts is None or facts.power.provisioning is Provisioning.BUSY:
+        if facts is None:
+            return absent(state, self.clock.now())
+        state.forget("absence")
+        if facts.power.provisioning is Provisioning.BUSY:
             return self._wait()
         admitted = await self.admission.admit(claim, await self._claims(claim, state, facts))
         if admitted is not None:
@@ -86,7 +91,10 @@ class UpdateSteps:
         """Let the OS disk grow, then PATCH the machine under its ETag."""
         state, detail, request = MachineState.of(claim.data), PiecesDetail.of(claim.detail), request_of(claim)
         facts = await self._gateway.machine(state.target)
-        if facts is None or facts.power.provisioning is Provisioning.BUSY:
+        if facts is None:
+            return absent(state, self.clock.now())
+        state.forget("absence")
+        if facts.power.provisioning is Provisioning.BUSY:
             return self._wait()
         wanted = request.os_disk.size_gb if request.os_disk is not None else None
         if wanted is not None and not detail.pieces and facts.os_disk is not None and facts.os_disk.id is not None:
@@ -101,18 +109,23 @@ class UpdateSteps:
         body = patch_of(request, state.size, facts)
         if not body:
             return Next(STARTING)
+        state.failure = await later_error(self._gateway, state)
+        if state.failure is not None:
+            return Next(STARTING)
         return await self._patch(claim, state, facts, body, request)
 
     async def _patch(self, claim: Claim, state: MachineState, facts: MachineFacts, body: dict[str, Any], request: UpdateMachine) -> Outcome:
-        async def send(request_id: str) -> None:
-            await self.making.resources.patch(state.target, body, request_id, self.timings.effect_timeout, etag=facts.etag)
+        async def send(request_id: str) -> str | None:
+            return await self.making.resources.patch(state.target, body, request_id, self.timings.effect_timeout, etag=facts.etag)
 
-        async def look(_intent: Intent) -> Started[None] | Absent:
+        async def look(_intent: Intent) -> Started[str | None] | Absent:
             found = await self._gateway.machine(state.target)
             return Started(None) if found is not None and not patch_of(request, state.size, found) else Absent()
 
         try:
-            await claim.perform(Effect("update", send, look, "it is sent under the machine's ETag, and the same values change nothing"))
+            state.url = await claim.perform(
+                Effect("update", send, look, "it is sent under the machine's ETag, and the same values change nothing")
+            )
         except CallFailure as failure:
             if not failure.is_refusal:
                 raise
@@ -127,7 +140,10 @@ class UpdateSteps:
         """Start the machine again where the operation has deallocated it, then end."""
         state = MachineState.of(claim.data)
         facts = await self._gateway.machine(state.target)
-        if facts is None or facts.power.provisioning is Provisioning.BUSY:
+        if facts is None:
+            return absent(state, self.clock.now())
+        state.forget("absence")
+        if facts.power.provisioning is Provisioning.BUSY:
             return self._wait()
         state.power_state = facts.power_state
         if state.was_running and facts.power_state is not PowerState.RUNNING:
@@ -135,17 +151,21 @@ class UpdateSteps:
         return ended(state, state.failure)
 
     async def _power(self, claim: Claim, state: MachineState, action: PowerAction) -> Outcome:
-        async def send(request_id: str) -> None:
-            await self._gateway.change_power(state.target, action, request_id, self.timings.effect_timeout)
+        error = await later_error(self._gateway, state)
+        if error is not None:
+            return ended(state, state.failure or error)
 
-        async def look(_intent: Intent) -> Started[None] | Absent:
+        async def send(request_id: str) -> str | None:
+            return await self._gateway.change_power(state.target, action, request_id, self.timings.effect_timeout)
+
+        async def look(_intent: Intent) -> Started[str | None] | Absent:
             found = await self._gateway.machine(state.target)
             wanted = PowerState.RUNNING if action is PowerAction.START else PowerState.DEALLOCATED
             began = found is not None and (found.power_state is wanted or found.power.provisioning is Provisioning.BUSY)
             return Started(None) if began else Absent()
 
         try:
-            await claim.perform(Effect(f"update.{action}", send, look, _HARMLESS[action]))
+            state.url = await claim.perform(Effect(f"update.{action}", send, look, _HARMLESS[action]))
         except CallFailure as failure:
             if not failure.is_refusal:
                 raise
