@@ -118,9 +118,11 @@ param network string = 'public'
 param networkPrefix string = '10.199.0.0/24'
 
 @description('Address prefixes of the networks that installations of Azure Pack are in; for private-state and private. None: no outbound rule.')
+@maxLength(50)
 param azurePackPrefixes string[] = []
 
 @description('DNS servers that know the names of Azure Pack, and forward all others to 168.63.129.16; for private-state and private.')
+@maxLength(10)
 param dnsServers string[] = []
 
 @description('How the state is kept twice over: in the paired region, and over zones of the first one where it has them.')

@@ -28,12 +28,15 @@ param appCount int
 param workspaceId string
 
 @description('Address prefixes of the networks that installations of Azure Pack are in; none: no rule for them.')
+@maxLength(50)
 param azurePackPrefixes string[] = []
 
 @description('Ports of Azure Pack that the apps call.')
+@maxLength(20)
 param azurePackPorts string[] = ['443', '30004-30006', '30072']
 
 @description('DNS servers that know the names of Azure Pack; they must forward all others to 168.63.129.16. None: Azure\'s own.')
+@maxLength(10)
 param dnsServers string[] = []
 
 @description('Tags of every resource.')

@@ -23,6 +23,7 @@ from shared.quotas.admission import Claimed, excesses, limited, quota_problem
 from shared.quotas.counting import limits_of
 from shared.quotas.reservations import Reservations
 from shared.quotas.usage import UsageReader
+from shared.virtual_machines.azure_pack.state import INSTALLATION
 from shared.virtual_machines.state import MachineState
 
 _LOCK_WAIT: Final = timedelta(seconds=5)
@@ -81,7 +82,7 @@ class Admission:
 
     async def release(self, row: Active) -> None:
         """Remove the reservation of an operation that has ended."""
-        if MachineState.of(dict(row.data)).reserved:
+        if INSTALLATION not in row.data and MachineState.of(dict(row.data)).reserved:
             await self.reservations.remove(row.tenant, row.id)
 
     async def _plan(self, tenant: Tenant) -> HostingPlan | None:

@@ -20,6 +20,7 @@ from shared.copies.copying.turns import Superseding, Turns
 from shared.copies.copying.workflow import CopySteps
 from shared.copies.gateway import RestorePointGateway
 from shared.copies.ledger import Ledger, LedgerEntry
+from shared.copies.points.records import MadePoint
 from shared.errors import CallFailure
 from shared.operations.accepting.locks import Locks
 from shared.operations.model.models import Status
@@ -204,10 +205,22 @@ class BareClaim:
         return cast("Claim", self)
 
 
+class BarePoints:
+    """The restore points of the ledger, in memory."""
+
+    def __init__(self) -> None:
+        self.made: list[MadePoint] = []
+
+    async def record(self, made: MadePoint) -> None:
+        """Record a restore point."""
+        self.made.append(made)
+
+
 class BareLedger:
     """A ledger in memory."""
 
     def __init__(self) -> None:
+        self.points = BarePoints()
         self.noted: dict[str, str] = {}
         self.failed: list[ResourceId] = []
         self.entries: list[LedgerEntry] = []
