@@ -13,22 +13,23 @@ _PERIODS = {"daily": "%Y-%m-%d", "weekly": "%G-W%V", "monthly": "%Y-%m", "yearly
 
 @dataclass(frozen=True)
 class KeptCopy:
-    """A copy that became usable: when its source was taken, and from when on it was usable."""
+    """A copy that became usable: when its source was taken, from when on it was usable, and by when whoever deletes has noticed that."""
 
     id: str
     taken_at: datetime
     usable_at: datetime
+    noticed_by: datetime | None = None
 
 
 def left_after(copies: Iterable[KeptCopy], runs: Sequence[datetime], keep: Mapping[str, int], zone: ZoneInfo, most: int) -> list[set[str]]:
     """Return which ids may be those of the copies that are there after all runs: each deletes what is in no bucket, unless that is more
-    than `most`. There are several where a copy became usable at the very moment of a run, which may have come before it or after.
+    than `most`. There are several where a copy became usable at the very moment of a run, or was noticed around it: either may be first.
     """
     everything = sorted(copies, key=lambda copy: copy.taken_at, reverse=True)
     possible = {frozenset[str]()}
     for run in sorted(runs):
-        before = {copy.id for copy in everything if copy.usable_at < run}
-        together = before | {copy.id for copy in everything if copy.usable_at == run}
+        before = {copy.id for copy in everything if (copy.noticed_by or copy.usable_at) < run}
+        together = before | {copy.id for copy in everything if copy.usable_at <= run}
         possible = {
             deleted | _superfluous([copy for copy in everything if copy.id in shown - deleted], keep, zone, most)
             for deleted in possible

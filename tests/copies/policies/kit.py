@@ -18,12 +18,14 @@ from pathlib import Path
 from typing import Any
 
 from local.simulation.faults.fault import Fault
+from local.simulation.platform import Platform
 from local.simulation.sample_estate import LOCATIONS, sample_estate, subscription_id
 from shared.operations.model.models import JsonObject
 from tests.histories import virtual
 from tests.histories.history import platform
 from tests.histories.in_memory import MemoryApp
 from tests.support.api import Reply, read_reply
+from tests.support.clocks import SeededIds
 
 Json = dict[str, Any]
 ROLES = "Copies.Read|Copies.Write"
@@ -125,14 +127,20 @@ async def _told(story: Story, log: Path, machines: int, tags: Sequence[str]) -> 
     await story(await make_world(log, machines, tags))
 
 
-async def make_world(log: Path, machines: int, tags: Sequence[str]) -> World:
-    """Return a world as `run_story` makes it; it lives in a loop of `virtual.run`, and the log is there already."""
-    estate: Json = sample_estate(platform().clock.now())
+async def make_world(
+    log: Path, machines: int, tags: Sequence[str], azure: Platform | None = None, ids: SeededIds | None = None, seed: int = 1
+) -> World:
+    """Return a world as `run_story` makes it; it lives in a loop of `virtual.run`, and the log is there already.
+
+    With an Azure of its own and ids by a seed, what happens in it can be repeated.
+    """
+    azure = azure or platform()
+    estate: Json = sample_estate(azure.clock.now())
     next(one for one in estate["subscriptions"] if one["id"] == CONTOSO)["locations"].append("uksouth")
     for number in range(machines):
         _add_machine(estate, f"fleet{number:03}", dict(tag.split("=") for tag in tags))
-    app = await MemoryApp.start(platform(), estate, random.Random(1), log)  # noqa: S311  # chance that can be repeated, not a secret
-    return World(app, log)
+    chance = random.Random(seed)  # noqa: S311  # chance that can be repeated, not a secret
+    return World(await MemoryApp.start(azure, estate, chance, log, ids), log)
 
 
 def machine_id(name: str) -> str:
