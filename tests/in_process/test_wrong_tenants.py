@@ -451,7 +451,7 @@ MESSAGES: dict[tuple[str, str], Members] = {
     ("virtualMachine", "addPort"): lambda its: {"target": its.machine, **BODIES["Port"](its)},
     ("virtualMachine", "removePort"): lambda its: {"target": its.machine, "port": "ssh"},
     ("virtualMachine", "deleteImage"): lambda its: {"target": its.resource("Microsoft.Compute/images", "golden")},
-    ("virtualMachine", "deleteDisk"): lambda its: {"target": its.disk},
+    **dict.fromkeys((("virtualMachine", one) for one in ("deleteDisk", "revokeAccess")), lambda its: {"target": its.disk}),
     **dict.fromkeys(
         (("virtualMachine", one) for one in ("stop", "pause", "resume", "save", "repair")), lambda its: {"target": its.machine}
     ),

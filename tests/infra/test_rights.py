@@ -110,8 +110,8 @@ WITH_OTHERS = frozenset(
 )
 """What Azure may ask for with a machine's `$expand=instanceView`, for a subscription to be listed, and with the import of a blob; no
 operation of the simulated Azure is counted for them."""
-NOT_USED_YET = frozenset({"Microsoft.Compute/disks/beginGetAccess/action", "Microsoft.Compute/disks/endGetAccess/action"})
-"""What only access to disks needs."""
+OF_THE_TIMER = "RestorePointCollections_Get"
+"""What the ledger of copies is compared with once a day, by an app that has the rights of failovers alone in its test."""
 
 
 INVENTORY = ("fabrics", "clouds", "recovery-services-providers", "protected-items", "protectable-items", "jobs", "recovery-plans",
@@ -166,7 +166,7 @@ def test_every_kind_of_failover_needs_all_of_its_roles_and_nothing_else(narrow: 
     undescribed = Caller(narrow.api, operators["provider"].token)  # a plan is another answer than the one that the path is described with
     assert undescribed.post("/failovers?dryRun=true", asked).status == 200
     set_up(narrow, operators["provider"], operators["contoso"], contoso["id"])
-    assert refused(narrow) == []
+    assert [row for row in refused(narrow) if row["operation"] != OF_THE_TIMER] == []
     assert unused(narrow, "failover-networks") == []
     assert unused(narrow, "failovers") == []
 
@@ -224,7 +224,10 @@ def test_machines_need_no_more_than_their_role(narrow: Running) -> None:
         run_machine(narrow, contoso, method, path, asked)
         if asked is body:
             assert contoso.get(one).status == contoso.get(machines).status == contoso.get(f"{tenant}/images").status == 200
-    for disk in contoso.get(f"{tenant}/disks", state="Unattached").body["value"]:
+    loose = contoso.get(f"{tenant}/disks", state="Unattached").body["value"]
+    run_machine(narrow, contoso, "POST", f"{tenant}/disks/{loose[0]['name']}/access", {"duration": "PT1H"})
+    run_machine(narrow, contoso, "DELETE", f"{tenant}/disks/{loose[0]['name']}/access", {})
+    for disk in loose:
         run_machine(narrow, contoso, "DELETE", f"{tenant}/disks/{disk['name']}", {"confirm": disk["name"]})
     canceled = contoso.post(machines, {**body, "name": "rights02"}).headers["operation-location"]
     for _ in range(30):  # until its adapter is made
@@ -237,7 +240,7 @@ def test_machines_need_no_more_than_their_role(narrow: Running) -> None:
     assert (ended["status"], ended["result"]["left"]) == ("Canceled", [])
     # a rule that is still being made is deleted at a later attempt
     assert [row for row in refused(narrow) if row["operation"] != "InboundNatRules_Delete"] == []
-    assert set(unused(narrow, "tenant-machines")) - LINKED_ACTIONS - WITH_OTHERS == NOT_USED_YET
+    assert set(unused(narrow, "tenant-machines")) - LINKED_ACTIONS - WITH_OTHERS == set()
 
 
 def run_machine(stack: Running, caller: Caller, method: str, path: str, body: dict[str, object]) -> None:

@@ -239,6 +239,8 @@ def make_estate(now: datetime, change: Change | None = None) -> tuple[dict[str, 
     subscription = next(item for item in estate["tenants"] if item["name"] == "contoso")["subscriptions"][0]
     compute = f"/subscriptions/{subscription}/resourceGroups/contoso-production/providers/Microsoft.Compute"
     machines = [_machine(estate, compute, f"test{number:03}", now) for number in itertools.islice(itertools.count(1), _MACHINES)]
+    for plan in estate["hostingPlans"]:
+        plan["quotas"] = {"virtualMachines": 500, "cores": 2_000}  # the further machines count too
     if change is not None:
         change(estate, now)
     return estate, machines
