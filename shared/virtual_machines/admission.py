@@ -59,7 +59,8 @@ class Admission:
         lock = f"quota|{tenant.name}"
         if await self.locks.take([lock], claim.id) is not None:
             return Wait(self.clock.now() + _LOCK_WAIT)
-        claim.drop(lock)
+        claim.hold(lock)
+        claim.drop(lock)  # once the step is written: the reservation counts from then on
         await self.reservations.put(tenant.name, claim.id, own)
         others = await self.reservations.of_others(tenant.name, claim.id)
         found = excesses(limits, await self.usage.amounts(tenant, wanted, _SECONDS), others, own)
