@@ -266,7 +266,8 @@ def read_readiness(stack: Running) -> Reply:
     admin = stack.caller("Admin", "Tenants.Read", "Tenants.Write", tenant="provider")
     assert admin.get("/readiness/mappings").status == 200
     contoso = admin.get("/tenants/contoso").body
-    written = {name: contoso[name] for name in ("displayName", "tenantId", "subscriptions", "vaultId", "settings", "plan")}
+    kept = ("displayName", "tenantId", "subscriptions", "vaultId", "settings", "plan", "storageAccounts")
+    written = {name: contoso[name] for name in kept}
     body = json.dumps({**written, "region": "northeurope"}).encode()
     assert admin.call("PUT", "/tenants/contoso", body, {"Content-Type": "application/json", "If-Match": "*"}).status == 200
     found = admin.get("/readiness")
