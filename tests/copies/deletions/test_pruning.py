@@ -1,10 +1,12 @@
 """Runs of a policy that prune: what retention deletes, what it holds, and what decides anew before the DELETE."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from shared.clock import to_text
 from shared.operations.crash_points import DELETION_POINTS, PRUNING_POINTS
 from tests.copies.deletions.kit import VM, Start, copies_of_policy, copy_of, deletes, fill, run_now
 from tests.copies.policies.kit import Json, Story, World, policy, run_story
@@ -83,7 +85,7 @@ def test_a_deletion_decides_by_the_policy_of_its_moment(start: Start, change: st
         else:
             changes: dict[str, Json] = {
                 "disabled": {"enabled": False},
-                "paused": {"pausedUntil": "2026-12-31T00:00:00Z"},
+                "paused": {"pausedUntil": to_text(world.now + timedelta(days=60))},
                 "keepsMore": {"retention": {"keepLast": 10}},
                 "covers": {"selector": {"tags": {"all": {"env": "other"}}}},
             }

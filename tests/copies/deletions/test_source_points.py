@@ -1,9 +1,11 @@
 """Restore points of VMs: what retention deletes of them, by runs and anew by each deletion, and what is never deleted."""
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from shared.clock import to_text
 from shared.operations.crash_points import DELETION_POINTS, PRUNING_POINTS
 from tests.copies.deletions.kit import (
     TARGET,
@@ -78,7 +80,7 @@ def test_a_deletion_of_a_restore_point_decides_by_the_policy_of_its_moment(start
         base = {"schedule": {"every": "P31D"}, "retention": ONE}
         changes: dict[str, Json] = {
             "disabled": {"enabled": False},
-            "paused": {"pausedUntil": "2026-12-31T00:00:00Z"},
+            "paused": {"pausedUntil": to_text(world.now + timedelta(days=60))},
             "keepsMore": {"retention": {"keepLast": 1, "source": {"keepLast": 10}}},
         }
         if change == "gone":
