@@ -82,7 +82,7 @@ class _NothingLost(random.Random):
     """Lets the app in memory lose and double no message, as it does for histories."""
 
     def random(self) -> float:
-        """Return a number that stands for neither."""
+        """Return 0.5, which neither loses nor doubles a message."""
         return 0.5
 
 

@@ -84,10 +84,10 @@ def test_without_one_action_a_drill_is_refused_fails_or_waits(tmp_path: Path, ac
                 await world.advance(minutes=1)
             restore = await world.get(f"/restores/{answer.body['id']}")
             code = (restore["error"] or restore["attention"] or {"code": None})["code"]
-            told = json.dumps([restore["error"], restore["attention"]])
+            shown = json.dumps([restore["error"], restore["attention"]])
         else:
-            code, told = answer.code, json.dumps(answer.body)
+            code, shown = answer.code, json.dumps(answer.body)
         assert code in {"AuthorizationFailed", "PartiallyRestored", "CleanUpBlocked"}, (answer, code)
-        assert action.lower() in told.lower() or code == "CleanUpBlocked", told
+        assert action.lower() in shown.lower() or code == "CleanUpBlocked", shown
 
     run_story(story, tmp_path)
