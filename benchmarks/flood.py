@@ -155,6 +155,7 @@ async def timed(host: Host, points: Sequence[Point], messages: int, chains: int)
     )
     for name, work, count in phases:
         cost = await host.measure(paths, work())
+        print(f"{chains} chains: {name} ended after {cost.settled:.0f} s", flush=True)
         lines.append(
             {
                 "chains": chains,
