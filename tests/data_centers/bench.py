@@ -375,7 +375,7 @@ async def bench(*, document: Json | None = None, workers: int = 1, **settings: A
         patch.object(rsa, "generate_private_key", _one_key),
     ):
         await seeding.seed("", TENANTS)
-        app = Settings(FARSHORE_KEY_VAULT_URL=OWN, PUBLIC_BASE_URL=BASE_URL)
+        app = Settings(key_vault_url=OWN, public_base_url=BASE_URL)
         clock: Any = BenchClock(platform)
 
         def worker() -> Runtime:
