@@ -200,7 +200,7 @@ def _is_unused_address(piece: Piece, body: Json) -> bool:
 
 def _was_there(detail: PiecesDetail, piece: Piece, failure: CallFailure) -> bool:
     """Return whether a shared piece exists already, of which this operation has made no other part."""
-    own = any(one.part in SHARED and one.known for one in detail.pieces)
+    own = any(one.part in SHARED and one.known and one.id != piece.id for one in detail.pieces)
     return piece.part in SHARED and failure.code == ErrorCode.NAME_TAKEN and not own
 
 
