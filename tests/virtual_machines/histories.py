@@ -46,7 +46,10 @@ OF_READS: tuple[Json, ...] = (
     {"fault": "hide", "method": "GET", **WHILE},
     {"fault": "hide", "method": "GET", "code": "ParentResourceNotFound"},
     {"fault": "hide", "method": "GET", "times": None, "duration": "PT6M"},
-    {"fault": "hide", "method": "PUT", "times": None, "duration": "PT6M", "lists": True},
+    *(
+        {"fault": "hide", "method": "PUT", "times": None, "duration": "PT6M", "lists": True, "path": f"{kind}/[^/]+$"}
+        for kind in ("loadBalancers", "availabilitySets", "images")
+    ),
     {"fault": "error", "method": "GET", "status": 404, "code": "ResourceNotFound"},
     {"fault": "error", "method": "GET", "status": 504},
     {"fault": "lostResponse", "method": "GET"},

@@ -6,7 +6,7 @@ from typing import Final
 from shared.arm.answers import ArmResponse
 from shared.arm.api_versions import COMPUTE, COMPUTE_RESTORE_POINTS, DISKS, MACHINE_WRITES, NETWORKS, RESOURCE_GROUPS, SKUS
 from shared.arm.clients import AzureClients
-from shared.arm.failures import busy_where_another_works, passing_refusal
+from shared.arm.failures import busy_where_another_works, passing_refusal, sent_again_for_a_while
 from shared.arm.ids import ResourceId
 from shared.errors import CallFailure, FailureKind
 from shared.values.reading import Json
@@ -83,5 +83,6 @@ def _version(resource: ResourceId) -> str:
 
 
 def _exists(failure: CallFailure) -> CallFailure:
-    """Return a 412 of a PUT of something new as a conflict: what is there decides."""
-    return CallFailure(FailureKind.REFUSED, code="Conflict", message=failure.message, status=_CONFLICT, date=failure.date)
+    """Return a 412 of a PUT of something new as a conflict: what is there decides, once a read shows it."""
+    conflict = CallFailure(FailureKind.REFUSED, code="Conflict", message=failure.message, status=_CONFLICT, date=failure.date)
+    return sent_again_for_a_while(conflict)
