@@ -7,10 +7,12 @@ world has changed or 15 minutes have passed.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import islice
 
 from shared.access.registry import Registry
 from shared.arm.reading import id_key
 from shared.clock import Clock, from_text, to_text
+from shared.copies.copying.rules.eligibility import MAX_RESTORE_POINTS_PER_VM
 from shared.copies.inventory.facts import InventoryMachine
 from shared.copies.policies.document import PolicyDocument, Target
 from shared.copies.policies.forecast import FullBecause
@@ -21,6 +23,7 @@ from shared.copies.policies.plans.answers import (
     ForecastCalls,
     FullCopy,
     LastChain,
+    LimitForecast,
     PlanBody,
     PlanLimit,
     PlannedMachine,
@@ -29,7 +32,7 @@ from shared.copies.policies.plans.answers import (
 )
 from shared.copies.policies.plans.chains import ChainForecast, ChainForecasts, by_place
 from shared.copies.policies.plans.counting import MachineCalls, TargetCalls, calls_of
-from shared.copies.policies.plans.ledger_warnings import ledger_warnings
+from shared.copies.policies.plans.ledger_warnings import ledger_warnings, limit_warnings
 from shared.copies.policies.plans.retained import MachineRetained, PlannedRetention, RetentionPlans
 from shared.copies.policies.records.store import StoredPolicy
 from shared.copies.policies.runs.deciding import Decided
@@ -44,6 +47,7 @@ from shared.web.lists import Page
 LIVES = timedelta(minutes=15)
 """How long the continuation of a plan may be used."""
 _DAY = timedelta(days=1)
+_YEAR = timedelta(days=366)
 _LISTS = 3
 """Reads of an inventory by listing, for each subscription: VMs, disks, collections."""
 _LARGEST_PAGE = 1000
@@ -89,7 +93,8 @@ class Plans:
     async def warnings(self, tenant: str, policy_id: str, document: PolicyDocument, decided: Decided) -> tuple[PolicyWarning, ...]:
         """Return the warnings about a document that follow from the ledger; `policy_id` is empty where there is no policy yet."""
         forecasts = await self.chains.of(_copied(document, decided), policy_id)
-        return await self._of_ledger(tenant, document, forecasts, await self.retention.of(tenant, document, decided))
+        retained = await self.retention.of(tenant, document, decided)
+        return (*await self._of_ledger(tenant, document, forecasts, retained), *limit_warnings(decided.near_limit))
 
     async def _of_ledger(
         self, tenant: str, document: PolicyDocument, forecasts: Sequence[ChainForecast], retained: PlannedRetention
@@ -118,8 +123,14 @@ class Plans:
             hash=digest,
             summary=_summary(decided, retained),
             limits=_limits(document, decided),
-            warnings=(*warnings_of(document, decided), *await self._of_ledger(planned.tenant, document, forecasts, retained)),
-            forecast=_forecast(forecasts, decided, retained, self.share),
+            warnings=(
+                *warnings_of(document, decided),
+                *await self._of_ledger(planned.tenant, document, forecasts, retained),
+                *limit_warnings(decided.near_limit),
+            ),
+            forecast=_forecast(forecasts, decided, retained, self.share).model_copy(
+                update={"restore_point_limit": _restore_point_limit(document, decided, retained, now)}
+            ),
             value=tuple(_machine(item, places, retained.of(item)) for item in rest[: page.top]),
         )
         following = rest[page.top - 1] if len(rest) > page.top else None
@@ -234,7 +245,23 @@ def _forecast(forecasts: Sequence[ChainForecast], decided: Decided, retained: Pl
         full_gb=full,
         incremental_gb_at_most=incremental,
         full_copies=tuple(whole[:_LARGEST_PAGE]),
+        restore_point_limit=(),
     )
+
+
+def _restore_point_limit(
+    document: PolicyDocument, decided: Decided, retained: PlannedRetention, now: datetime
+) -> tuple[LimitForecast, ...]:
+    items = {item.virtual_machine_id: item for item in decided.items}
+    slots = list(islice(document.schedule.rule().slots(now, now + _YEAR), MAX_RESTORE_POINTS_PER_VM)) if decided.near_limit else []
+    found = []
+    for machine, count in decided.near_limit:
+        item = items[machine]
+        grows = item.decision is Decision.COPIED and document.enabled and retained.of_source(item.key) == 0
+        left = MAX_RESTORE_POINTS_PER_VM - count
+        reached = now if left <= 0 else slots[left - 1] if grows and left <= len(slots) else None
+        found.append(LimitForecast(virtual_machine_id=machine, count=count, reached_at=reached))
+    return tuple(found)
 
 
 def _calls(forecasts: Sequence[ChainForecast], decided: Decided, retained: PlannedRetention, share: float) -> ForecastCalls:
