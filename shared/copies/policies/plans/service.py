@@ -13,9 +13,7 @@ from shared.access.registry import Registry
 from shared.arm.reading import id_key
 from shared.clock import Clock, from_text, to_text
 from shared.copies.copying.rules.eligibility import MAX_RESTORE_POINTS_PER_VM
-from shared.copies.inventory.facts import InventoryMachine
-from shared.copies.policies.document import PolicyDocument, Target
-from shared.copies.policies.forecast import FullBecause
+from shared.copies.policies.document import PolicyDocument
 from shared.copies.policies.management.answers import etag_of
 from shared.copies.policies.management.looks import warnings_of
 from shared.copies.policies.plans.answers import (
@@ -30,7 +28,7 @@ from shared.copies.policies.plans.answers import (
     PlannedTarget,
     PlanSummary,
 )
-from shared.copies.policies.plans.chains import ChainForecast, ChainForecasts, by_place
+from shared.copies.policies.plans.chains import ChainForecast, ChainForecasts, CopiedMachine, by_place
 from shared.copies.policies.plans.counting import MachineCalls, TargetCalls, calls_of
 from shared.copies.policies.plans.ledger_warnings import ledger_warnings, limit_warnings
 from shared.copies.policies.plans.retained import MachineRetained, PlannedRetention, RetentionPlans
@@ -164,12 +162,16 @@ def _began(continuation: str | None, now: datetime) -> datetime:
     return now if continuation is None else from_text(continuation.split(" ", 2)[1])
 
 
-def _copied(document: PolicyDocument, decided: Decided) -> list[tuple[InventoryMachine, Sequence[Target]]]:
+def _copied(document: PolicyDocument, decided: Decided) -> list[CopiedMachine]:
     """Return the VMs that are copied, each with the targets that it is copied to."""
     targets, machines = {target.region: target for target in document.targets}, {one.key: one for one in decided.inventory.machines}
     copied = [item for item in decided.items if item.decision is Decision.COPIED]
     return [
-        (machines[item.vm.key], [targets[one.region] for one in item.targets if one.decision is Decision.COPIED])
+        CopiedMachine(
+            machine=machines[item.vm.key],
+            targets=[targets[one.region] for one in item.targets if one.decision is Decision.COPIED],
+            excluded=frozenset(disk.lower() for disk in item.excluded_disks),
+        )
         for item in copied
         if item.vm.key in machines
     ]
@@ -185,9 +187,9 @@ def _machine(item: RunItem, places: Mapping[tuple[str, str], ChainForecast], ret
                 decision=target.decision,
                 code=target.code,
                 message=target.message,
-                size_gb=found.machine.facts.size_gb if found is not None else None,
+                size_gb=found.size_gb if found is not None else None,
                 full=found.full if found is not None else None,
-                because=(FullBecause.FIRST_COPY,) if found is not None and found.full else (),
+                because=tuple(dict.fromkeys(found.whole.values())) if found is not None else (),
                 supersedes=found.supersedes if found is not None else None,
                 expected=found.expected if found is not None else None,
             )
@@ -222,18 +224,21 @@ def _forecast(forecasts: Sequence[ChainForecast], decided: Decided, retained: Pl
     full, incremental = 0, 0
     whole: list[FullCopy] = []
     for one in forecasts:
-        for disk in one.machine.facts.disks:
-            full, incremental = (full + (disk.size_gb or 0), incremental) if one.full else (full, incremental + (disk.size_gb or 0))
-            if one.full:
-                whole.append(
-                    FullCopy(
-                        virtual_machine_id=str(one.machine.machine.id),
-                        region=one.target.region,
-                        disk=disk.id or disk.name,
-                        gb=disk.size_gb,
-                        because=FullBecause.FIRST_COPY,
-                    )
+        for disk in one.disks:
+            name = disk.id or disk.name
+            if name not in one.whole:
+                incremental += disk.size_gb or 0
+                continue
+            full += disk.size_gb or 0
+            whole.append(
+                FullCopy(
+                    virtual_machine_id=str(one.machine.machine.id),
+                    region=one.target.region,
+                    disk=name,
+                    gb=disk.size_gb,
+                    because=one.whole[name],
                 )
+            )
     last = max(forecasts, key=lambda one: one.done_at, default=None)
     return Forecast(
         calls=_calls(forecasts, decided, retained, share),
