@@ -76,8 +76,9 @@ async def ended(app: Bench, count: int, *, kills: Random | None = None) -> list[
     began = app.platform.clock.now()
     while len(found := _terminal(app)) < count:
         app.armed.clear()
-        for point in POINTS if kills else ():
-            app.kill_at(point, kills.randint(1, 10 + 2 * (count - len(found))))
+        if kills is not None:
+            for point in POINTS:
+                app.kill_at(point, kills.randint(1, 10 + 2 * (count - len(found))))
         await app.advance(timedelta(seconds=30))
         assert app.platform.clock.now() - began < _LONGEST, (len(found), count)
     return found

@@ -108,7 +108,8 @@ class Bench:
     """The running app. `killed` are the crash points at which a process ended, `armed` those at which the next does.
 
     `workers` handle messages side by side (none: `runtime` handles them one after another); `checked` is when each row was checked,
-    `most` how many calls were in flight at once by the limit of each worker.
+    `most` how many calls were in flight at once by the limit of each worker. With `doubled` each message
+    is delivered twice, to two workers where there are.
     """
 
     platform: Platform
@@ -125,6 +126,7 @@ class Bench:
     most: dict[CallLimit, int] = field(default_factory=dict)
     workers: tuple[Runtime, ...] = ()
     checked: list[datetime] = field(default_factory=list)
+    doubled: bool = False
 
     # HTTP
 
@@ -233,6 +235,7 @@ class Bench:
         ):  # fmt: skip
             for queue in queues:
                 texts, workers = self.storage.queues.take(queue), self.workers or (self.runtime,)
+                texts = [text for text in texts for _ in range(2 if self.doubled else 1)]
                 for first in range(0, len(texts), len(workers)):
                     batch = zip(texts[first : first + len(workers)], workers, strict=False)
                     await asyncio.gather(*(self._alive(handle(worker, queue, text)) for text, worker in batch))
