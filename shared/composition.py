@@ -14,7 +14,7 @@ from shared import telemetry
 from shared.access.ownership import is_owned
 from shared.access.records.rows import TABLE as TENANTS_TABLE
 from shared.access.registry import Registry
-from shared.capability import Capability, Core, Job, Parts, ReadinessCheck, check_queues, intake_queues, step_queues, tables_of
+from shared.capability import Capability, Core, Job, Parts, check_queues, intake_queues, step_queues, tables_of
 from shared.clock import Clock, Ids, RandomIds, RemoteClock, SystemClock
 from shared.dispatch import Dispatch, dispatches
 from shared.operations.accepting import locks, message_keys
@@ -43,6 +43,7 @@ from shared.operations.running.runner import Runner
 from shared.operations.running.tick import Tick
 from shared.operations.running.workflow import Workflows
 from shared.operations.timings import Timings
+from shared.readiness import ReadinessCheck
 from shared.secrets.keeper import Secrets
 from shared.secrets.references import SecretReferences, VaultOwner
 from shared.secrets.sweeping import Sweep
