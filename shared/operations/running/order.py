@@ -7,22 +7,27 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 from shared.clock import from_text
-from shared.operations.model.due import Due
+from shared.operations.model.due import Due, Waiting
 
 _Rank = tuple[bool, float, str]
 
 
-def most_urgent(entries: Sequence[Due], count: int, now: float) -> Mapping[int, frozenset[str]]:
-    """Return the operations of the `count` most urgent checks, by the number of their entry; `now` is in seconds since 1970."""
-    ranked = sorted(
-        (_rank(entry, seen, ends, now), number, operation) for number, entry in enumerate(entries) for operation, seen, ends in entry.times
-    )
+def most_urgent(entries: Sequence[Due], counts: Mapping[str, int], now: float) -> Mapping[int, frozenset[str]]:
+    """Return the operations of the most urgent checks, by the number of their entry: of each budget as many as `counts` has.
+
+    `now` is in seconds since 1970.
+    """
+    waiting: dict[str, list[tuple[_Rank, int, str]]] = defaultdict(list)
+    for number, entry in enumerate(entries):
+        for one in entry.waiting:
+            waiting[one.budget].append((_rank(entry, one, now), number, one.id))
     chosen: dict[int, set[str]] = defaultdict(set)
-    for _, number, operation in ranked[:count]:
-        chosen[number].add(operation)
+    for budget, ranked in waiting.items():
+        for _, number, operation in sorted(ranked)[: counts.get(budget, 0)]:
+            chosen[number].add(operation)
     return {number: frozenset(operations) for number, operations in chosen.items()}
 
 
-def _rank(entry: Due, seen: int, ends: int, now: float) -> _Rank:
+def _rank(entry: Due, one: Waiting, now: float) -> _Rank:
     """Return what a check is ordered by, the smallest first; one of which no look is known counts as seen when it came due."""
-    return not 0 < ends <= now, seen or from_text(entry.at).timestamp(), entry.at
+    return not 0 < one.ends <= now, one.seen or from_text(entry.at).timestamp(), entry.at

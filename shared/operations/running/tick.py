@@ -14,7 +14,7 @@ each hold, ranges over the active rows and gives those that are due their entrie
 
 import asyncio
 import logging
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -129,16 +129,15 @@ class Tick:
 
     async def _within_budget(self, checks: Sequence[Due]) -> tuple[list[Due], int]:
         """Return the checks that each budget lets go now, the most urgent first, and how many must wait."""
-        budgets = _by(checks, lambda entry: entry.group.partition("#")[0])
-        counts = await self.budgets.release_each({budget: _count(entries) for budget, entries in budgets.items()})
-        released: list[Due] = []
-        for budget, entries in budgets.items():
-            if counts[budget] >= _count(entries):
-                released += entries
-                continue
-            for number, chosen in most_urgent(entries, counts[budget], self.clock.now().timestamp()).items():
-                entry = entries[number]
-                released.append(entry if len(chosen) == len(entry.ids) else await self.store.due_rows.cut(entry, chosen))
+        wanted = Counter(one.budget for entry in checks for one in entry.waiting)
+        counts = await self.budgets.release_each(wanted)
+        if all(counts[budget] >= count for budget, count in wanted.items()):
+            return list(checks), 0
+        chosen = most_urgent(checks, counts, self.clock.now().timestamp())
+        released = [
+            checks[number] if len(operations) == len(checks[number].ids) else await self.store.due_rows.cut(checks[number], operations)
+            for number, operations in chosen.items()
+        ]
         return released, _count(checks) - _count(released)
 
     async def _within_writes(self, steps: Sequence[Due]) -> list[Due]:
@@ -178,7 +177,7 @@ class Tick:
             if queue is None:
                 continue  # a newer version of this kind has checks
             held = (entry.partition, entry.key) if entry.is_shared else None
-            message = CheckMessage(entry.kind, entry.group, tuple(sorted(entry.ids)), held)
+            message = CheckMessage(entry.kind, entry.message_groups, tuple(sorted(entry.ids)), held)
             sends.append(send_check(self.queues, queue, message))
         await _a_few_at_a_time(sends)
 

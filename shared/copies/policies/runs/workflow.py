@@ -40,7 +40,7 @@ BETWEEN_LOOKS = timedelta(minutes=5)
 """How old the counts of a run may be."""
 _AT_ONCE = 100
 """How many VMs are accepted in one claim."""
-_PRUNED_AT_ONCE = 10
+_PRUNED_AT_ONCE = 50
 """Of how many VMs the deletions are accepted in one claim."""
 _UNTIL_FREE = timedelta(minutes=1)
 _INVENTORY = "inventory"
