@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from shared.clock import to_text
 from shared.operations.model.due import Due
-from shared.operations.running.order import most_urgent
+from shared.operations.running.budgets import calls_of, several
+from shared.operations.running.order import affordable, most_urgent
 from tests.support.clocks import START
 
 NOW = START
@@ -80,3 +81,24 @@ def test_each_budget_has_its_own_most_urgent_checks(checks: list[tuple[datetime,
         places = [number for number, name in enumerate(groups) if name == group]
         alone = most_urgent(_entries([checks[number] for number in places], 1), {BUDGET: count}, NOW.timestamp())
         assert len([operation for operation in chosen if groups[int(operation)] == group]) == min(count, len(places)) == len(alone)
+
+
+@given(st.lists(st.tuples(_past, st.integers(1, 9)), max_size=30), st.integers(0, 60))
+def test_steps_go_the_longest_due_first_and_make_no_more_calls_than_may_be_made(steps: list[tuple[datetime, int]], count: int) -> None:
+    entries = [
+        Due("00", str(number), (str(number),), to_text(at), "copy", "", "", 1, "", writes=several(BUDGET, calls))
+        for number, (at, calls) in enumerate(steps)
+    ]
+    released = affordable(entries, count)
+    assert released == sorted(entries, key=lambda entry: entry.at)[: len(released)]
+    made = sum(calls_of(entry.writes)[1] for entry in released)
+    assert made <= count or (len(released) == 1 and count > 0), "one goes, whatever the share"
+    assert bool(released) is bool(entries and count > 0)
+    if len(released) < len(entries) and count > 0:
+        following = sorted(entries, key=lambda entry: entry.at)[len(released)]
+        assert made + calls_of(following.writes)[1] > count
+
+
+def test_a_row_of_an_older_version_names_one_call() -> None:
+    assert calls_of(BUDGET) == (BUDGET, 1)
+    assert calls_of(several(BUDGET, 5)) == (BUDGET, 5)

@@ -1,6 +1,7 @@
-"""Which checks go first where a budget does not suffice for all that are due (docs/design/core.md, "Budgets"). Pure.
+"""Which checks and steps go first where a budget does not suffice for all that are due (docs/design/core.md, "Budgets"). Pure.
 
-First those whose end is expected by now, or overdue; then the others. Within each part, those that were not checked for the longest time.
+Of checks first those whose end is expected by now, or overdue; then the others. Within each part, those that were not checked for the
+longest time.
 """
 
 from collections import defaultdict
@@ -8,6 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from shared.clock import from_text
 from shared.operations.model.due import Due, Waiting
+from shared.operations.running.budgets import calls_of
 
 _Rank = tuple[bool, float, str]
 
@@ -26,6 +28,21 @@ def most_urgent(entries: Sequence[Due], counts: Mapping[str, int], now: float) -
         for _, number, operation in sorted(ranked)[: counts.get(budget, 0)]:
             chosen[number].add(operation)
     return {number: frozenset(operations) for number, operations in chosen.items()}
+
+
+def affordable(steps: Sequence[Due], count: int) -> list[Due]:
+    """Return the steps of one budget that it lets go, the longest due first; `count` is how many calls may be made now.
+
+    The first one goes wherever a call may be made, however many it makes: a small share delays it, and no more.
+    """
+    released: list[Due] = []
+    for entry in sorted(steps, key=lambda entry: entry.at):
+        needed = calls_of(entry.writes)[1]
+        if count <= 0 or (released and needed > count):
+            break
+        released.append(entry)
+        count -= needed
+    return released
 
 
 def _rank(entry: Due, one: Waiting, now: float) -> _Rank:

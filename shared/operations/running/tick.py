@@ -28,8 +28,8 @@ from shared.operations.model.identity import all_partitions
 from shared.operations.model.kinds import Kinds
 from shared.operations.model.store import Store
 from shared.operations.outside.messages import CheckMessage, send_check, send_step
-from shared.operations.running.budgets import Budgets
-from shared.operations.running.order import most_urgent
+from shared.operations.running.budgets import Budgets, calls_of
+from shared.operations.running.order import affordable, most_urgent
 from shared.operations.timings import dispatch_hold
 from shared.storage.tables import Queues
 from shared.telemetry import Metric
@@ -77,7 +77,7 @@ class Tick:
         # what another app serves, or only a newer version side by side with this one during a deployment, is left to its tick
         due = [entry for entries in found for entry in entries if self.kinds.serves(entry.kind) and not entry.is_newer]
         queued = await self._still_queued(due)
-        steps = await self._within_writes([entry for entry in due if not entry.awaits_check and entry.id not in queued])
+        steps = await self._within_calls([entry for entry in due if not entry.awaits_check and entry.id not in queued])
         checks, held_back = await self._within_budget([entry for entry in due if entry.awaits_check])
         await self._hold([entry for entry in due if not entry.awaits_check and entry.id in queued], queued=False)
         held_steps, held_checks = await asyncio.gather(self._hold(steps), self._hold_checks(checks))
@@ -140,15 +140,15 @@ class Tick:
         ]
         return released, _count(checks) - _count(released)
 
-    async def _within_writes(self, steps: Sequence[Due]) -> list[Due]:
-        """Return the steps that may go now: those that write nothing, and of the others those that each budget of writes suffices for.
+    async def _within_calls(self, steps: Sequence[Due]) -> list[Due]:
+        """Return the steps that may go now: those that name no budget, and of the others those that each budget suffices for.
 
-        The longest due go first; the others stay due.
+        The longest due go first; the others stay due. One goes wherever a budget lets anything go, however many calls it makes.
         """
-        budgets = _by([entry for entry in steps if entry.writes], lambda entry: entry.writes)
-        counts = await self.budgets.release_each({budget: len(entries) for budget, entries in budgets.items()})
-        writing = [entry for budget, entries in budgets.items() for entry in sorted(entries, key=_at)[: counts[budget]]]
-        return [entry for entry in steps if not entry.writes] + writing
+        budgets = _by([entry for entry in steps if entry.writes], lambda entry: calls_of(entry.writes)[0])
+        counts = await self.budgets.release_each({key: sum(calls_of(one.writes)[1] for one in found) for key, found in budgets.items()})
+        calling = [entry for key, entries in budgets.items() for entry in affordable(entries, counts[key])]
+        return [entry for entry in steps if not entry.writes] + calling
 
     async def _hold(self, due: Sequence[Due], *, queued: bool = True) -> list[Due]:
         """Hold steps, and return those whose entries were still as they were read.
@@ -191,10 +191,6 @@ async def _a_few_at_a_time(calls: Iterable[Awaitable[T]]) -> list[T]:
             return await call
 
     return await asyncio.gather(*(one(call) for call in calls))
-
-
-def _at(entry: Due) -> str:
-    return entry.at
 
 
 def _count(entries: Iterable[Due]) -> int:
