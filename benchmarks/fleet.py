@@ -14,6 +14,7 @@ no host, no storage SDK. Counts are exact; CPU is that of the app without HTTP a
 
 import argparse
 import asyncio
+import json
 import tempfile
 import time
 from collections.abc import Iterable, Sequence
@@ -39,7 +40,9 @@ async def measure(copies: int, sampled: int, share: float, history: int, log: Pa
     drive = Drive(fleet, Polled(fleet, sampled))
     began = time.perf_counter()
     await drive.run_all()
-    return {"copies": copies, "share": share, "history": history, **drive.summary(), "wall s": round(time.perf_counter() - began)}
+    row = {"copies": copies, "share": share, "history": history, **drive.summary(), "wall s": round(time.perf_counter() - began)}
+    print(json.dumps(row), flush=True)  # a large fleet takes hours: what is known stays known
+    return row
 
 
 def _arguments() -> argparse.Namespace:

@@ -29,6 +29,7 @@ from shared.copies.ledger import LedgerEntry
 from tests.histories.in_memory import AZURE, MemoryApp
 
 STEP = timedelta(seconds=30)
+_REMEMBERED = "earlier-copy-"
 _EARLIER, _APART = timedelta(days=14), 0.2
 _SIDE_BY_SIDE = 16
 _MOST_STEPS = 15 * 24 * 120
@@ -144,7 +145,7 @@ class Fleet:
                     tenant=owner[machine.id.split("/")[2]],
                     virtual_machine_id=machine.id,
                     source_point_id=f"{collection}/restorePoints/earlier{number}",
-                    target_point_id=f"{collection}-copies/restorePoints/earlier{number}",
+                    target_point_id=f"{collection}-copies/restorePoints/{_REMEMBERED}{number}",
                     region=LOCATIONS[1],
                     taken_at=to_text(began),
                     completed_at=to_text(began + timedelta(minutes=minutes)),
@@ -194,7 +195,8 @@ class Fleet:
     def recorded(self) -> dict[str, datetime]:
         """Return when each copy's end was recorded, by the copy's id in lower case."""
         rows = (entity for entity, _ in self.app.storage.table(LEDGER).rows.values() if entity.get("completedAt"))
-        return {str(row["targetPoint"]).lower(): from_text(str(row["completedAt"])) for row in rows if row.get("targetPoint")}
+        ended = {str(row["targetPoint"]).lower(): from_text(str(row["completedAt"])) for row in rows if row.get("targetPoint")}
+        return {point: at for point, at in ended.items() if _REMEMBERED not in point}
 
     def run_script(self) -> dict[str, Cell]:
         """Send, as a script would, the PUTs of restore points and their collections, one after another; each takes 50 ms."""
