@@ -38,6 +38,11 @@ def share_of(operation: str) -> float:
     return sum(_ALPHABET.index(one) * 32.0 ** -(place + 1) for place, one in enumerate(operation[-4:]))
 
 
+def phase_of(operation: str) -> float:
+    """Return a number from 0 to less than 1, the same for all operations of a partition: what they do at one moment is one transaction."""
+    return int(partition_of(operation)) / SHARDS
+
+
 def partition_of(operation: str) -> str:
     """Return the partition of an operation by its id: one of 16, the same for all of a tenant's."""
     return f"{_ALPHABET.index(operation[0]) % SHARDS:02d}"
