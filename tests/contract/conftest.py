@@ -6,10 +6,17 @@ import pytest
 
 from shared.access.roles import Role
 from tests.support.in_process import in_process
+from tests.support.partitions import few_partitions
 from tests.support.running import Running
 from tests.support.storage import AzuritePool
 
 ROLES = tuple(str(role) for role in Role)
+
+
+@pytest.fixture(scope="package", autouse=True)
+def _few_partitions() -> Iterator[None]:
+    with few_partitions():
+        yield
 
 
 @pytest.fixture(scope="package")

@@ -10,10 +10,17 @@ from tests.infra.rights import narrow
 from tests.support.api import Caller
 from tests.support.clouds import Place
 from tests.support.in_process import in_process
+from tests.support.partitions import few_partitions
 from tests.support.running import READ_WRITE, Running
 from tests.support.sharing import Shared
 from tests.support.sites import Shelf, Sites
 from tests.support.storage import AzuritePool
+
+
+@pytest.fixture(scope="package", autouse=True)
+def _few_partitions() -> Iterator[None]:
+    with few_partitions():
+        yield
 
 
 @pytest.fixture(scope="package")
