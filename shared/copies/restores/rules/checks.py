@@ -153,8 +153,8 @@ def _supported(request: RestoreRequest, spec: MachineSpec, path: str) -> Iterato
     if boots and was.os_disk is None:
         message = "The OS disk was left out of the copy: no machine can be made of it. Restore the kind disks."
         yield _failed(CheckName.SUPPORTED, ErrorCode.RESTORE_NOT_SUPPORTED, message, target)
-    if was.confidential:
-        message = "It is the copy of a confidential VM, which Azure does not restore."
+    if boots and was.confidential:
+        message = "It is the copy of a confidential VM, of which no machine can be made. Restore the kind disks."
         yield _failed(CheckName.SUPPORTED, ErrorCode.RESTORE_NOT_SUPPORTED, message, target)
     if boots and any(disk.encrypted for disk in was.disks):
         message = "Its disks use Azure Disk Encryption, whose keys a copy does not hold. Restore the kind disks."

@@ -60,6 +60,8 @@ class RestoreSteps:
 
     async def planning(self, restore: RestoreClaim) -> Outcome:
         """Check the request by a fresh read of Azure, and record everything that is to be made."""
+        if restore.stored.refused is not None:
+            return End(Status.FAILED, restore.stored.refused)
         held = await self.locks.take(list(restore.locks), restore.id)
         if held is not None:
             message = f"Operation {held.owner} is working on the same resource. Wait until it has ended."
@@ -213,7 +215,8 @@ class RestoreSteps:
         restore.detail.region, restore.detail.machines = record.region, record.machines
 
     async def finished(self, row: Active) -> None:
-        """Record the end in the trail; again with each announcement."""
+        """Record the end in the trail, and that its VMs are no longer in a drill; again with each announcement."""
+        await self.evidence.end(row.tenant, row.id)
         await self.trail.ended(row.id, row.status)
 
 
