@@ -54,7 +54,7 @@ class Listing:
         try:
             return await self.gateway.listed(subscription, resource), None
         except CallFailure as failure:
-            if failure.asks_to_wait:
+            if failure.asks_to_wait or failure.not_reached:
                 raise
             message = f"{resource.value} of the subscription {subscription} could not be listed: {failure.message}"
             return [], Problem(failure.code, message, subscription)
@@ -65,7 +65,7 @@ async def missing_subscriptions(gateway: RestorePointGateway, subscriptions: Ite
     try:
         enabled = await gateway.enabled_subscriptions()
     except CallFailure as failure:
-        if failure.asks_to_wait:
+        if failure.asks_to_wait or failure.not_reached:
             raise
         return [Problem(failure.code, f"The subscriptions could not be listed: {failure.message}", "/subscriptions")]
     return [
