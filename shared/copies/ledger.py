@@ -44,11 +44,16 @@ class LedgerEntry:
 
 @dataclass(frozen=True, slots=True)
 class UsableCopy:
-    """A usable copy of a VM; `duration` is None where it is not known when Azure began to copy it, as of earlier versions."""
+    """A copy of a VM that is or was usable; `duration` is None where it is not known when Azure began to copy it, as of earlier versions.
+
+    `source_point` is the restore point that it is of, `is_there` false once it is deleted or gone.
+    """
 
     region: str
     taken_at: datetime
     duration: timedelta | None
+    source_point: str = ""
+    is_there: bool = True
 
 
 class Ledger:
@@ -152,10 +157,10 @@ class Ledger:
             vm = ResourceId.parse(entry.virtual_machine_id)
             await self.reconciling.begin(entry.tenant, vm, self._clock.now() + spread_over_a_day(vm.key))
 
-    async def usable_of(self, vm: ResourceId) -> list[UsableCopy]:
-        """Return the usable copies of a VM, the newest first; a deleted one is none."""
+    async def finished_of(self, vm: ResourceId) -> list[UsableCopy]:
+        """Return the copies of a VM that are or were usable, the newest first."""
         rows = self._table.range("PartitionKey eq @machine", parameters={"machine": f"vm-{short_hash(vm.key)}"})
-        return [_usable(row) async for row in rows if not row.entity.get("deletedAt")]
+        return [_usable(row) async for row in rows]
 
     async def earlier_durations(self, vm: ResourceId, region: str) -> tuple[timedelta, ...]:
         """Return how long the last copies of a VM to a region took, the newest first, at most five.
@@ -217,7 +222,13 @@ class Ledger:
 def _usable(row: Found) -> UsableCopy:
     started, completed = str(row.entity.get("startedAt") or ""), str(row.entity["completedAt"])
     duration = from_text(completed) - from_text(started) if started else None
-    return UsableCopy(str(row.entity["region"]), from_text(str(row.entity["takenAt"])), duration)
+    return UsableCopy(
+        region=str(row.entity["region"]),
+        taken_at=from_text(str(row.entity["takenAt"])),
+        duration=duration,
+        source_point=str(row.entity.get("sourcePoint") or ""),
+        is_there=not row.entity.get("deletedAt"),
+    )
 
 
 def partition_of_machine(virtual_machine_id: str | None, source_point_id: str) -> str:

@@ -211,6 +211,8 @@ class SourceSteps:
             taken_at=facts.taken_at,
             disks=frozenset(disk.lower() for disk in facts.captured_disks),
             operation=copy.id,
+            consistency=facts.consistency.value if facts.consistency is not None else "",
+            sizes=facts.disk_sizes,
         )
         if origin is not None:
             made = replace(made, policy=origin.policy, policy_id=origin.policy_id, run=origin.run, operation="")
