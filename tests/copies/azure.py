@@ -4,6 +4,7 @@ import json
 from collections import defaultdict
 from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any, TypeVar, cast
 
@@ -224,6 +225,7 @@ class BareLedger:
         self.noted: dict[str, str] = {}
         self.failed: list[ResourceId] = []
         self.entries: list[LedgerEntry] = []
+        self.earlier: tuple[timedelta, ...] = ()
 
     async def claim(self, *_: object, **__: object) -> bool:
         """Claim a copy."""
@@ -248,6 +250,10 @@ class BareLedger:
     async def record(self, entry: LedgerEntry) -> None:
         """Record a copy."""
         self.entries.append(entry)
+
+    async def earlier_durations(self, _vm: ResourceId, _region: str) -> tuple[timedelta, ...]:
+        """Return how long earlier copies took."""
+        return self.earlier
 
 
 class BareChains:
