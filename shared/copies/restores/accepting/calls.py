@@ -3,9 +3,9 @@
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from shared.capability import Kind
 from shared.copies.copying.models import normal_region
 from shared.copies.requests import vm_key
+from shared.operations.model.kinds import Kind
 from shared.operations.model.models import Status
 from shared.values.sent import SentBody
 from shared.web.calls import Call
