@@ -11,6 +11,7 @@ from typing import Any
 from shared.arm.ids import ResourceId
 from shared.clock import Clock, Ids, from_text, to_text
 from shared.copies.copying.models import CopyOrigin
+from shared.copies.copying.rules.looks import MOST_EARLIER
 from shared.copies.copying.rules.naming import copy_key
 from shared.copies.copying.state import CopyDetail
 from shared.copies.points.records import PointLedger
@@ -160,6 +161,19 @@ class Ledger:
         """Return the copies of a VM that are or were usable, the newest first."""
         rows = self._table.range("PartitionKey eq @machine", parameters={"machine": f"vm-{short_hash(vm.key)}"})
         return [_usable(row) async for row in rows]
+
+    async def earlier_durations(self, vm: ResourceId, region: str) -> tuple[timedelta, ...]:
+        """Return how long the last copies of a VM to a region took, the newest first, at most five.
+
+        The oldest is left out: it was full, and those after it are not.
+        """
+        filters = "PartitionKey eq @machine and region eq @region"
+        parameters = {"machine": f"vm-{short_hash(vm.key)}", "region": region}
+        columns = ("region", "takenAt", "startedAt", "completedAt", "deletedAt")
+        rows = self._table.range(filters, parameters=parameters, select=columns, limit=MOST_EARLIER + 1)
+        found = [_usable(row) async for row in rows]
+        alike = found[:-1] if len(found) <= MOST_EARLIER else found[:MOST_EARLIER]
+        return tuple(copy.duration for copy in alike if copy.duration is not None)
 
     async def note_restore_point(self, tenant: str, vm: ResourceId, point: ResourceId, operation: str) -> None:
         """Record a restore point that is about to be created of a VM, so that it is known as Farshore's own; harmless to repeat."""

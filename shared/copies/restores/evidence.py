@@ -13,7 +13,7 @@ from shared.clock import from_text, to_text
 from shared.copies.restores.state import Verified
 from shared.copies.restores.steps.claim import RestoreClaim
 from shared.operations.model.identity import short_hash
-from shared.storage.tables import Conflict, Found, Table
+from shared.storage.tables import Found, Table, write_over
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,14 +105,8 @@ class Evidence:
                 "recoverySeconds": drill.recovery_seconds,
                 "goodAt": to_text(good) if good is not None else "",
             }
-            try:
-                if found is None:
-                    await self.table.insert(entity)
-                else:
-                    await self.table.merge(entity, found.etag)
-            except Conflict:
-                continue
-            return
+            if await write_over(self.table, found, entity):
+                return
 
 
 def place_key(virtual_machine_id: str, region: str) -> str:
