@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable
 from datetime import timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -241,6 +242,21 @@ def test_of_two_policies_the_one_in_charge_copies_and_the_other_skips(start: Sta
         machines = await world.machines(run)
         assert {target["code"] for one in machines.values() for target in one["targets"]} == {"CoveredByAnotherPolicy"}
         assert run["counts"]["skipped"] == 3
+
+    start(story)
+
+
+def test_as_many_copies_run_to_a_region_as_the_setting_allows(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def story(world: World) -> None:
+        monkeypatch.setenv("FARSHORE_COPIES_IN_FLIGHT", "1")
+        world.app.workers.runtime = world.app.workers.assemble()
+        world.fault("error", method="PUT", path="northeurope.*/restorePoints/", status=409, code="QuotaExceeded", times=2)
+        first = await first_slot(world)
+        run = await ended(world, first)
+        assert (run["status"], run["counts"]["copies"]["usable"]) == ("Succeeded", 3)
+        copies = (await world.get("/restore-point-copies?policy=daily"))["value"]
+        times = sorted((one["startedAt"], one["completedAt"]) for one in copies)
+        assert all(ended_at <= began for (_, ended_at), (began, _) in pairwise(times)), times
 
     start(story)
 
