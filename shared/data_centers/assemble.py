@@ -17,8 +17,8 @@ from shared.data_centers.steps.claim import Tools
 from shared.data_centers.steps.turns import Turns
 from shared.data_centers.steps.workflow import Steps, data_center_workflow
 from shared.installations import TABLE as INSTALLATIONS
+from shared.installations.assemble import connections_of
 from shared.installations.documents import Installations
-from shared.installations.reach.connections import Connections
 from shared.installations.reading import InstallationReader
 from shared.installations.secrets import Vault
 from shared.installations.store import InstallationStore
@@ -38,7 +38,7 @@ def assemble(core: Core) -> Parts:
     store = DataCenterStore(core.storage.table(TABLE), core.clock, core.ids)
     subscriptions = AzurePackSubscriptions(core.storage.table(SUBSCRIPTIONS))
     installations = InstallationStore(core.storage.table(INSTALLATIONS), core.clock, core.ids)
-    connections = Connections(installations, vault, core.clock)
+    connections = connections_of(core)
 
     async def in_use(name: str) -> str | None:
         record = await store.any_of_installation(name)

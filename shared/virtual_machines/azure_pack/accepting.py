@@ -186,7 +186,7 @@ class PackChanges:
     async def _found(self, request: ChangeRequest) -> FoundMachine:
         """Return the machine of a change; refuses with `DataCenterSuspended`, `ScopeBusy` and `BelongsToVmRole`."""
         found = await self.places.machine(request.tenant, request.named)
-        held = await self.locks.holder([_lock(found)])
+        held = await self.locks.holder([_lock(found)], self.acceptance.store.id_for(request.as_operation()))
         if held is not None:
             message = f"Operation {held.owner} is working on the same resource. Wait until it has ended."
             raise Refused(ErrorCode.SCOPE_BUSY, message, target=held.name)
