@@ -19,7 +19,7 @@ from shared.web.openapi import build
 from tests.contract.conftest import ROLES
 from tests.support.running import Running
 
-# the document that the app serves, but for its address (tests/functions/test_index.py): here it says which tests there are
+# the document that the app serves, but for its address (tests/functions/test_index.py): here it decides which tests there are
 # (a method that no route has never reaches the app: the host answers 404 itself)
 schema = schemathesis.openapi.from_dict(
     build(declared_routes(NAMES), "http://localhost/api"),

@@ -201,7 +201,7 @@ class BareClaim:
 
     @property
     def claim(self) -> Claim:
-        """This, as the claim that it stands for in a test."""
+        """This, as the claim that it replaces in a test."""
         return cast("Claim", self)
 
 

@@ -71,7 +71,7 @@ def started(azurites: AzuritePool) -> Iterator[Place]:
 
 @pytest.fixture
 def place(started: Place) -> Place:
-    """The stack; Azure lets so many reads through and no more while its clock stands still."""
+    """The stack; Azure lets so many reads through and no more while its clock does not run."""
     started.stack.advance("PT2M")
     return started
 
