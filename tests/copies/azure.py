@@ -203,7 +203,7 @@ class BareClaim:
 
     @property
     def claim(self) -> Claim:
-        """This, as the claim that it stands for in a test."""
+        """This, as the claim that it replaces in a test."""
         return cast("Claim", self)
 
 
