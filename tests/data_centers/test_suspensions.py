@@ -190,7 +190,7 @@ async def test_killed_at_each_point_a_suspension_a_resume_and_a_deletion_end_as_
         assert await _writes_of(app, "delete", {"deleteMachines": True}, point, times) == 3 + 4 + 5, (
             "stopped, deleted, and all that was made"
         )
-        assert not {"web", "db", "idle", "desk"} & set(app.power())
+        assert not {"web", "db", "idle"} & set(app.power())
         assert app.killed
 
 

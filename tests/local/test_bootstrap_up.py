@@ -29,6 +29,10 @@ class Ports:
 
     @property
     def options(self) -> list[str]:
+        return [*self.stack, "--no-azure-pack"]
+
+    @property
+    def stack(self) -> list[str]:
         return ["--port", str(self.first), "--azure-port", str(self.first + 1), "--storage-port", str(self.first + 2)]
 
     def all_quiet(self) -> bool:
@@ -41,7 +45,8 @@ def local(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 @contextmanager
 def serving(ports: Ports, *options: str) -> Iterator[subprocess.Popen[str]]:
-    command = [sys.executable, "-m", "local", "up", "--no-demo", *ports.options, *options]
+    given = ports.stack if "--azure-pack-port" in options else ports.options
+    command = [sys.executable, "-m", "local", "up", "--no-demo", *given, *options]
     up = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True)
     try:
         wait(lambda: answers(f"http://127.0.0.1:{ports.first}/api/health") or up.poll() is not None, 60)
@@ -50,6 +55,13 @@ def serving(ports: Ports, *options: str) -> Iterator[subprocess.Popen[str]]:
         if up.poll() is None:
             up.terminate()
             up.wait(30)
+
+
+def installations(ports: Ports) -> list[str]:
+    """Return the names of the installations of Azure Pack that are registered."""
+    token = local("token", "--azure-port", str(ports.first + 1), "--role", "Admin").stdout.strip()
+    reply = call("GET", f"http://127.0.0.1:{ports.first}/api/azure-packs", headers={"Authorization": f"Bearer {token}"})
+    return [str(one["name"]) for one in reply.body["value"]]
 
 
 def wait(ready: Callable[[], bool], seconds: float) -> None:
@@ -98,9 +110,9 @@ def test_nothing_outlives_an_up_that_was_killed() -> None:
         wait(ports.all_quiet, 20)
 
 
-def test_tokens_open_the_api() -> None:
-    ports = Ports()
-    with serving(ports):
+def test_tokens_open_the_api_and_the_demo_of_data_centers_runs() -> None:
+    ports, pack = Ports(), take_ports(7)
+    with serving(ports, "--azure-pack-port", str(pack), "--speed", "3000") as up:
 
         def status(*options: str) -> int:
             token = local("token", "--azure-port", str(ports.first + 1), *options)
@@ -116,6 +128,16 @@ def test_tokens_open_the_api() -> None:
         unknown = local("token", "--azure-port", str(ports.first + 1), "--tenant", "nobody")
         assert unknown.returncode == 1
         assert "nobody" in unknown.stderr
+        assert up.stdout is not None
+        while "ready" not in (line := up.stdout.readline()):
+            assert line, "it ended"
+        assert installations(ports) == ["pack"]
+        began = time.monotonic()
+        demo = local("demo", "datacenter", *ports.stack)
+        assert demo.returncode == 0, demo.stdout + demo.stderr
+        assert time.monotonic() - began < 120
+        assert "a second time: 410 SecretGone" in demo.stdout
+        assert "nothing is left of" in demo.stdout
 
 
 @pytest.mark.parametrize(("offset", "option"), [(0, "--port"), (1, "--azure-port"), (4, "--storage-port")])
@@ -131,7 +153,7 @@ def test_a_busy_port_is_reported_with_its_option(offset: int, option: str) -> No
 def test_a_busy_port_of_the_simulated_azure_pack_is_reported_with_its_option() -> None:
     ports, first = Ports(), take_ports(7)
     with socket.create_server(("127.0.0.1", first + 6)):
-        ended = local("up", "--no-demo", *ports.options, "--azure-pack-port", str(first))
+        ended = local("up", "--no-demo", *ports.stack, "--azure-pack-port", str(first))
     assert ended.returncode == 1
     assert re.search(rf"port {first + 6}, .* is not free .*--azure-pack-port$", ended.stderr.strip())
 
