@@ -9,12 +9,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
+from urllib.parse import quote
 
 from local.azurite import connection_string
 from local.journeys.client import Caller, refusal, send
 from local.processes import Trouble
 from local.stack import StackOptions
-from local.tokens import get_token
 
 _ROLES: Final = ("Tenants.Write", "Tenants.Read", "Admin")
 _SECONDS: Final = 110.0  # wall-clock seconds for one step; at the usual speed it takes a few
@@ -191,7 +191,8 @@ def _has_users(options: StackOptions) -> bool:
 
 def _keep_hook_token(options: StackOptions) -> None:
     """Put the token of the simulated accounts service into the simulated Key Vault, as the provider does; raises `Trouble`."""
-    token = get_token(options.azure_port, {"audience": "https://vault.azure.net", "app": "farshore"})
+    identity = f"{options.azure}/_simulation/identity?resource={quote('https://vault.azure.net', safe='')}"
+    token = send("GET", identity, headers={"X-IDENTITY-HEADER": "local"}).body["access_token"]
     url = f"{_vault(options)}/secrets/{_HOOK_SECRET}?api-version=7.4"
     body = {"value": "sample-hook-token", "tags": {"tenant": "provider"}}
     put = send("PUT", url, body, {"Authorization": f"Bearer {token}"})

@@ -113,6 +113,12 @@ def test_nothing_outlives_an_up_that_was_killed() -> None:
 def test_tokens_open_the_api_and_the_demo_of_data_centers_runs() -> None:
     ports, pack = Ports(), take_ports(7)
     with serving(ports, "--azure-pack-port", str(pack), "--speed", "3000") as up:
+        assert up.stdout is not None
+        lines = [up.stdout.readline()]
+        while "ready" not in lines[-1]:
+            assert lines[-1], lines
+            lines.append(up.stdout.readline())
+        assert installations(ports) == ["pack"]
 
         def status(*options: str) -> int:
             token = local("token", "--azure-port", str(ports.first + 1), *options)
@@ -128,10 +134,6 @@ def test_tokens_open_the_api_and_the_demo_of_data_centers_runs() -> None:
         unknown = local("token", "--azure-port", str(ports.first + 1), "--tenant", "nobody")
         assert unknown.returncode == 1
         assert "nobody" in unknown.stderr
-        assert up.stdout is not None
-        while "ready" not in (line := up.stdout.readline()):
-            assert line, "it ended"
-        assert installations(ports) == ["pack"]
         began = time.monotonic()
         demo = local("demo", "datacenter", *ports.stack)
         assert demo.returncode == 0, demo.stdout + demo.stderr
