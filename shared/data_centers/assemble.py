@@ -24,10 +24,11 @@ from shared.installations.reading import InstallationReader
 from shared.installations.secrets import Vault
 from shared.installations.store import InstallationStore
 from shared.installations.subscriptions.certificates import CertificateStore
-from shared.installations.subscriptions.expiry import CertificateRounds
+from shared.installations.subscriptions.expiry import ROUND, CertificateRounds
 from shared.installations.subscriptions.importing import Imports
 from shared.installations.subscriptions.reach import SubscriptionReach
 from shared.installations.subscriptions.reading import SubscriptionReader
+from shared.storage.daily import DailyTurn
 
 _LOCAL_BASE_URL = "http://localhost"
 
@@ -72,7 +73,8 @@ def assemble(core: Core) -> Parts:
     certificates = CertificateStore(vault, core.ids)
     reach = SubscriptionReach(connections, certificates)
     imports = Imports(installations, connections, subscriptions, certificates, reach, core.secret_references, core.clock)
-    rounds = CertificateRounds(installations, subscriptions, certificates, core.events, core.storage.table(SUBSCRIPTIONS), core.clock)
+    table = core.storage.table(SUBSCRIPTIONS)
+    rounds = CertificateRounds(installations, subscriptions, certificates, core.events, table, DailyTurn(table, ROUND), core.clock)
     reader = DataCenterReader(data_centers, installations, core.store, Observer(connections, core.clock))
 
     async def forget_suspensions() -> None:

@@ -361,7 +361,7 @@ async def bench(*, document: Json | None = None, workers: int = 1, seed: int | N
         patch.object(rsa, "generate_private_key", _one_key),
     ):
         await seeding.seed("", TENANTS)
-        app = Settings(FARSHORE_KEY_VAULT_URL=OWN, PUBLIC_BASE_URL=BASE_URL)
+        app = Settings(key_vault_url=OWN, public_base_url=BASE_URL)
         clock: Any = BenchClock(platform)
         ids = RandomIds() if seed is None else SeededIds(Random(seed))  # noqa: S311  # a draw, not a secret
 
