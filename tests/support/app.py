@@ -84,7 +84,7 @@ class SharedClock:
         """Do nothing: there is no copy of the time to renew."""
 
     def advance_wall(self, step: timedelta) -> None:
-        """Let wall time pass, by which leases and caches go; Azure's time stands still."""
+        """Let wall time pass, by which leases and caches go; Azure's time does not move."""
         self._ahead += step
 
 

@@ -43,7 +43,7 @@ class RunningHost:
 
     @property
     def control(self) -> str:
-        """The address at which the supervisor tells of its workers."""
+        """The address at which the supervisor lists its workers."""
         return f"http://127.0.0.1:{self.stack.options.control_port}"
 
     def workers(self) -> list[int]:
