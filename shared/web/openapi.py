@@ -56,8 +56,9 @@ class _Schemas(GenerateJsonSchema):
     def get_default_value(self, schema: WithDefaultSchema) -> object:
         """Return the default of a member, or `NoDefault`."""
         made_by = schema.get("default_factory")
-        is_model = isinstance(made_by, type) and issubclass(made_by, BaseModel)
-        return made_by() if is_model else schema.get("default", NoDefault)
+        if isinstance(made_by, type) and issubclass(made_by, BaseModel):
+            return made_by()
+        return schema.get("default", NoDefault)
 
 
 def _by_name(models: Iterable[type[BaseModel]]) -> list[type[BaseModel]]:

@@ -26,6 +26,6 @@ def stack(azurites: AzuritePool) -> Iterator[Running]:
         caller = one.caller("Copies.Read", "Copies.Write")
         one.until_ended(caller, caller.post("/restore-point-copies", one.machine().copy()).headers["location"])
         one.send("garbage")
-        # Resource Manager's buckets fill with Azure's time: hundreds of calls in a moment that stands still would empty them
+        # Resource Manager's buckets fill with Azure's time: hundreds of calls at one moment would empty them
         one.control("POST", "clock", {"speed": 600})
         yield one

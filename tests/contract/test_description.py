@@ -23,7 +23,7 @@ from shared.web.openapi import build
 from tests.contract.conftest import ROLES
 from tests.support.running import Running
 
-# the document that the app serves, but for its address (tests/functions/test_index.py): here it says which tests there are
+# the document that the app serves, but for its address (tests/functions/test_index.py): here it decides which tests there are
 DOCUMENT = build(declared_routes(NAMES), "http://localhost/api")
 OPERATIONS = [(method.upper(), path) for path, methods in DOCUMENT["paths"].items() for method in methods if method != "parameters"]
 # (a method that no route has never reaches the app: the host answers 404 itself)

@@ -8,10 +8,10 @@ from local.simulation import sample_fabrics as made
 from shared.access.records.azure_pack_subscriptions import AzurePackSubscriptions
 from shared.access.records.tenant import Shape, Tenant, TenantKind
 from shared.arm.ids import ResourceId
-from shared.capability import ReadinessFinding
 from shared.errors import CallFailure, FailureKind
 from shared.failovers.readiness.reader import ReadinessReader
 from shared.failovers.vault.inventory import Inventory
+from shared.readiness import ReadinessFinding
 from shared.reads.timed import Memo
 from tests.access.kit import MovedClock, Rows, registry_of
 from tests.support.memory import MemoryTable
@@ -124,7 +124,7 @@ class Estate:
         return self.azure.list_of(f"{self.container}/replicationProtectableItems")
 
     def details(self) -> Json:
-        """What the provider of its item says, to change it."""
+        """The provider's details of its item, to change them."""
         found: Json = self.items[0]["properties"]["providerSpecificDetails"]
         return found
 

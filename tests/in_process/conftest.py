@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests.in_process.things import Things, things_of_fabrikam
 from tests.infra.rights import narrow
 from tests.support.api import Caller
 from tests.support.clouds import Place
@@ -77,7 +78,7 @@ def started(azurites: AzuritePool) -> Iterator[Place]:
 
 @pytest.fixture
 def place(started: Place) -> Place:
-    """The stack; Azure lets so many reads through and no more while its clock stands still."""
+    """The stack; Azure lets so many reads through and no more while its clock does not run."""
     started.stack.advance("PT2M")
     return started
 
@@ -86,3 +87,10 @@ def place(started: Place) -> Place:
 def blue(place: Place) -> Caller:
     """A person of a tenant's that has nothing but a cloud in the provider's vault; Admin counts for nothing there."""
     return place.person()
+
+
+@pytest.fixture(scope="package")
+def theirs(sites_stack: Sites) -> Iterator[Things]:
+    """What fabrikam has, for the tests of wrong tenants: its copies can be started once."""
+    with things_of_fabrikam(sites_stack) as things:
+        yield things

@@ -1,7 +1,7 @@
 """Reads what a request for a machine is checked against: the registry, the hosting plan, and Azure."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from shared.access.plans import HostingPlans
@@ -17,6 +17,7 @@ from shared.virtual_machines.facts import tags_of
 from shared.virtual_machines.requests.machine import BlobSource, CreateMachine, DataDisk, DiskSource, MarketplaceImage
 from shared.virtual_machines.resource_manager.catalogue import Catalogue, ImageFacts
 from shared.virtual_machines.resource_manager.resources import ResourceManagerResources
+from shared.virtual_machines.rules.names import shared_name
 from shared.virtual_machines.rules.sizes import azure_size
 from shared.web.documents import wrong
 
@@ -107,8 +108,8 @@ class CreationReader:
 
     async def balancer(self, place: Place, owner: str) -> BalancerFacts | None:
         """Return the balancer that Farshore made for an availability set or a machine, or None."""
-        listed = await self.resources.within(place.id_of("Microsoft.Network", "loadBalancers", "any"))
-        return next((BalancerFacts.from_arm(one) for one in listed if same_text(tags_of(one).get(FOR_TAG), owner)), None)
+        found = await balancer_of(self.resources, place.id_of("Microsoft.Network", "loadBalancers", "any"), owner)
+        return BalancerFacts.from_arm(found) if found is not None else None
 
     async def image(self, tenant: Tenant, plan: HostingPlan | None, place: Place, region: str, request: CreateMachine) -> ImageFacts | None:
         """Return the image that a request names, None where there is none, or the request has an existing disk."""
@@ -165,7 +166,27 @@ class CreationReader:
         if request.deployment is None:
             return ()
         listed = await self.resources.within(place.id_of("Microsoft.Compute", "availabilitySets", "any"))
-        return tuple(SetFacts.from_arm(one) for one in listed)
+        sets = tuple(SetFacts.from_arm(one) for one in listed)
+        if any(_is_named(one, request.deployment.name) for one in sets):
+            return sets
+        omitted = await self.resources.get(place.id_of("Microsoft.Compute", "availabilitySets", request.deployment.name))
+        return sets if omitted is None else (*sets, SetFacts.from_arm(omitted))
+
+
+async def balancer_of(
+    resources: ResourceManagerResources, any_balancer: ResourceId, owner: str, hints: Iterable[ResourceId | None] = ()
+) -> Json | None:
+    """Return the document of the balancer that Farshore made for an availability set or a machine, or None.
+
+    `any_balancer` is an id in its resource group. A list may omit it: then it is read by the name that it has, and by `hints`.
+    """
+    listed = await resources.within(any_balancer)
+    found = next((one for one in listed if same_text(tags_of(one).get(FOR_TAG), owner)), None)
+    for candidate in (any_balancer.sibling("loadBalancers", shared_name(owner, "lb")), *hints):
+        if found is None and candidate is not None:
+            body = await resources.get(candidate)
+            found = body if body is not None and same_text(tags_of(body).get(FOR_TAG), owner) else None
+    return found
 
 
 def subscription_of_body(tenant: Tenant, wanted: str | None) -> str:

@@ -9,8 +9,9 @@ from shared.arm.ids import ResourceId, same
 from shared.arm.reading import resource_id
 from shared.values.reading import Json, an_object, last_segment, objects, same_text, text, texts, whole
 from shared.virtual_machines.answers import Machine, MachinePort
-from shared.virtual_machines.creation.context import FOR_TAG, BalancerFacts
+from shared.virtual_machines.creation.context import BalancerFacts
 from shared.virtual_machines.creation.pieces import TENANT_TAG
+from shared.virtual_machines.creation.reading import balancer_of
 from shared.virtual_machines.facts import MachineFacts, tags_of
 from shared.virtual_machines.gateway import Gateways, gateway_of
 from shared.virtual_machines.reading.asking import reading_azure
@@ -101,10 +102,10 @@ class PortReader:
         group_id = ResourceId.parse(group_text) if group_text is not None else None
         group = await self.resources.get(group_id) if group_id is not None else None
         owner = machine.availability_set or machine.id
-        listed = await self.resources.within(ResourceId.parse(_any_balancer(machine)))
-        own = next((one for one in listed if same_text(tags_of(one).get(FOR_TAG), owner)), None)
-        balancer = BalancerFacts.from_arm(own) if own is not None else None
         pools = pools_of(adapter)
+        hints = [ResourceId.parse(one).parent for one in pools]
+        own = await balancer_of(self.resources, ResourceId.parse(_any_balancer(machine)), owner, hints)
+        balancer = BalancerFacts.from_arm(own) if own is not None else None
         pool = next((one for one in pools if balancer is not None and one.lower().startswith(f"{balancer.id.lower()}/")), None)
         rules = tuple(objects(an_object(own or {}, "properties"), "inboundNatRules"))
         return PortSurroundings(machine, adapter_id, adapter, group_id, group or {}, balancer, pool, rules, bool(pools) and pool is None)
