@@ -287,7 +287,7 @@ class Bench:
         return cast("Json", found)
 
     def change(self, member: str, key: str, **members: Any) -> None:
-        """Change a row of the installation, as somebody does by hand."""
+        """Change a row of the installation, as a person does by hand."""
         self.pack.gate.apply((self.pack.gate.state.put(member, self.row(member, key) | members),))
 
     def machine(self, name: str, status: str, subscription: str, **more: Any) -> Json:
