@@ -1,4 +1,4 @@
-"""A core for tests: real storage, a clock that stands, a toy kind of operation, and the world outside that it has effects on."""
+"""A core for tests: real storage, a clock that only a test moves, a toy kind of operation, and the world outside that it has effects on."""
 
 import asyncio
 import itertools
@@ -60,7 +60,7 @@ _series = itertools.count(1)
 class World:
     """What a toy operation changes: things by name, each begun by a client request id.
 
-    `script` says what becomes of the next sends: *ok*; *lost* (done, the answer lost); *vanished* (the request lost); *late* (answer lost,
+    `script` is the fate of the next sends: *ok*; *lost* (done, the answer lost); *vanished* (the request lost); *late* (answer lost,
     done when `land` is called); *throttled* (429), *refused* (403), *conflict* (409), *busy* (409), *expired* (401) with nothing
     done. Then all go well.
     """

@@ -60,7 +60,7 @@ async def test_as_many_rows_as_an_entry_holds_are_checked_together_and_written_i
     ids = await _follow(core, due.MOST_IDS)
     through = another(proxy.connection_string)
     await core.budgets.observed(Observed(GROUP, None, 0, core.clock.now()))
-    core.advance(minutes=1)  # the budget's row is there, and our share of it fills
+    core.advance(minutes=1)  # the budget's row is there, and Farshore's share of it fills
     await core.go_on()
     assert [len(checked) for checked in core.toys.checked] == [due.MOST_IDS], "each had an entry of its own"
     core.advance(minutes=5)
