@@ -21,6 +21,7 @@ from shared.virtual_machines.admission import Admission
 from shared.virtual_machines.azure_pack.assemble import assemble_azure_pack
 from shared.virtual_machines.azure_pack.messages import of_both_backends
 from shared.virtual_machines.azure_pack.steps.workflow import with_azure_pack
+from shared.virtual_machines.creation.added_disks import AddedDisks
 from shared.virtual_machines.creation.reading import CreationReader
 from shared.virtual_machines.kinds import DISK_ACCESSES, VIRTUAL_MACHINE
 from shared.virtual_machines.messages import MESSAGES
@@ -76,7 +77,7 @@ def assemble(core: Core) -> Parts:
     estate_changes = EstateChanges(core.acceptance, changes, estate, ReprovisioningChecks(resources, core.secret_references))
     disk_accesses = DiskAccesses(core.acceptance, changes, estate, accesses, core.secrets, core.registry, core.clock)
     on_azure_pack = assemble_azure_pack(core)
-    disk_changes = DiskChanges(core.acceptance, changes, resources, admission)
+    disk_changes = DiskChanges(core.acceptance, changes, resources, admission, AddedDisks(resources, catalogue, plans))
     return Parts(
         services=(
             machine_reader,

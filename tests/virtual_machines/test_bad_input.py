@@ -51,6 +51,12 @@ def creations(own: str, theirs: str) -> dict[str, tuple[Json, Expected]]:
         ),
         "neither image nor existing disk": ({"image": None}, at(BAD, "image")),
         "cached disk of 5 TB": ({"dataDisks": [{"sizeGB": 5_120, "caching": "ReadOnly"}]}, at(BAD, "dataDisks[0].caching")),
+        "cached disk of 5 TB that exists": (
+            {"dataDisks": [{"existing": "large", "caching": "ReadOnly"}]}, at(BAD, "dataDisks[0].caching"),
+        ),
+        "premium data disk on a size without": (
+            {"size": "Standard_D2_v3", "dataDisks": [{"sizeGB": 8}, {"sizeGB": 8, "sku": "Premium_LRS"}]}, at(BAD, "dataDisks[1].sku"),
+        ),
         "disk of another zone": ({"zone": "1", "dataDisks": [{"existing": "in-zone-2"}]}, at(BAD, "dataDisks[0].existing")),
         "disk of a zone, machine of none": ({"dataDisks": [{"existing": "in-zone-3"}]}, at(BAD, "dataDisks[0].existing")),
         "disk attached elsewhere": ({"dataDisks": [{"existing": "contoso-web01-data1"}]}, (409, "DiskInUse", "dataDisks[0].existing")),
@@ -100,7 +106,11 @@ def creations(own: str, theirs: str) -> dict[str, tuple[Json, Expected]]:
 CHANGES: dict[str, tuple[str, str, Json, Expected]] = {
     "LUN taken": ("POST", f"{VM}/data-disks", {"sizeGB": 1, "lun": 0}, (409, "LunTaken", "lun")),
     "LUN 64 of an added disk": ("POST", f"{VM}/data-disks", {"sizeGB": 1, "lun": 64}, at(BAD, "lun")),
-    "added disk attached elsewhere": ("POST", f"{VM}/data-disks", {"existing": "contoso-app01-os"}, (409, "DiskInUse", "existing")),
+    "added disk attached elsewhere": ("POST", f"{VM}/data-disks", {"existing": "contoso-vault01-os"}, (409, "DiskInUse", "existing")),
+    "added disk of another region": ("POST", f"{VM}/data-disks", {"existing": "contoso-app01-os"}, at(BAD, "existing")),
+    "data disks of a captured machine": (
+        "POST", f"{VMS}/contoso-app01/capture", {**CAPTURE, "deleteDisks": "all"}, at(BAD, "deleteDisks"),
+    ),
     "added disk cached with 5 TB": ("POST", f"{VM}/data-disks", {"sizeGB": 5_120, "caching": "ReadOnly"}, at(BAD, "caching")),
     "port taken by another machine": ("POST", f"{VMS}/first/ports", {**PORT, "name": "b", "localPort": 23}, (409, "PortTaken", "port")),
     "local port taken": ("POST", f"{VMS}/first/ports", {**PORT, "name": "b", "port": 50_001}, (409, "PortTaken", "port")),
@@ -133,6 +143,7 @@ def prepared(estate: Json) -> None:
         {"id": f"{compute}/disks/in-zone-{zone}", "location": "westeurope", "sku": "Premium_LRS", "zones": [zone], "sizeGB": 8}
         for zone in ("2", "3")
     ]
+    estate["disks"].append({"id": f"{compute}/disks/large", "location": "westeurope", "sku": "StandardSSD_LRS", "sizeGB": 5_000})
     estate["images"] = [_image(f"{compute}/images/golden-{place}", f"{place}europe") for place in ("west", "north")]
     first = next(one for one in estate["virtualNetworks"] if one["id"].endswith("/contoso-westeurope"))
     estate["virtualNetworks"].append({**first, "id": first["id"].replace("contoso-westeurope", "second")})

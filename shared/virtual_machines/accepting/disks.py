@@ -11,13 +11,14 @@ from shared.quotas.counting import Dimension
 from shared.virtual_machines.accepting.changes import ChangeRequest, MachineChanges
 from shared.virtual_machines.accepting.creations import disk_lock
 from shared.virtual_machines.admission import Admission
+from shared.virtual_machines.creation.added_disks import AddedDisks
 from shared.virtual_machines.creation.context import DiskFacts
 from shared.virtual_machines.creation.reading import require_own_disk
 from shared.virtual_machines.facts import AttachedDisk, MachineFacts
 from shared.virtual_machines.reading.asking import reading_azure
 from shared.virtual_machines.reading.machines import lock_of
 from shared.virtual_machines.requests.changes import ModifyDataDisk, RemoveDataDisk
-from shared.virtual_machines.requests.machine import DataDisk
+from shared.virtual_machines.requests.machine import DataDisk, DiskSource
 from shared.virtual_machines.resource_manager.resources import ResourceManagerResources
 from shared.virtual_machines.rules.disks import caching_problem
 from shared.virtual_machines.rules.power import PowerState
@@ -35,27 +36,21 @@ class DiskChanges:
     changes: MachineChanges
     resources: ResourceManagerResources
     admission: Admission
+    added: AddedDisks
 
     async def add(self, request: ChangeRequest, disk: DataDisk) -> Operation:
-        """Accept a data disk; refuses with `LunTaken`, `DiskInUse`, `NotFound`, `ManagedElsewhere`."""
+        """Accept a data disk; refuses with `TooManyDisks`, `LunTaken`, `DiskInUse`, `NotFound`, `ManagedElsewhere`, or 400."""
         require_own_disk(request.tenant, disk)
         known = await self.acceptance.known(request.as_operation())
         if known is not None:
             return known
         facts = await self.changes.own(request)
-        if disk.lun is not None and any(one.lun == disk.lun for one in facts.data_disks):
-            raise Refused(ErrorCode.LUN_TAKEN, f"The LUN {disk.lun} is taken. Choose another one, or leave it out.", target="lun")
+        async with reading_azure():
+            await self.added.require(request.tenant, facts, disk)
         locks = [lock_of(facts.resource)]
-        if disk.existing is not None:
-            wanted = disk_id_of(disk.existing, facts.resource)
-            if wanted.subscription_id not in request.tenant.subscriptions:
-                raise not_found(f"disk '{disk.existing}'", target="existing")
-            found = await self._disk(str(wanted))
-            if found is None:
-                raise not_found(f"disk '{disk.existing}'", target="existing")
-            if found.attached_to is not None or found.state.lower() not in {"unattached", ""}:
-                raise Refused(ErrorCode.DISK_IN_USE, f"The disk is in use: its state is {found.state}.", target="existing")
-            locks.append(disk_lock(wanted))
+        named = disk.existing or (disk.source.id if isinstance(disk.source, DiskSource) else None)
+        if named is not None:
+            locks.append(disk_lock(disk_id_of(named, facts.resource)))
         if disk.existing is None and disk.size_gb is not None:
             await self._require_room(request, "new", disk.size_gb)
         return await self._accept(request, facts, {}, locks)

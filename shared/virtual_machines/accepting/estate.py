@@ -81,13 +81,18 @@ class EstateChanges:
                 raise not_found(f"disk '{source.id}'", target="source.id")
             owner = DiskFacts.from_arm(body).attached_to if body is not None else None
             machine = await gateway.machine(ResourceId.parse(owner)) if owner is not None else None
+        generation = text(an_object(body or {}, "properties"), "hyperVGeneration")
+        if generation is not None and image.generation is not None and image.generation != generation:
+            raise wrong("generation", f"The source is of generation {generation}. Leave it out.")
         region = _region(body) if body is not None else image.region or _region(group)
         if image.region is not None and image.region != region:
             raise wrong("region", f"The source lies in {region}.")
         if machine is not None and machine.power_state is PowerState.RUNNING:
             raise Refused(ErrorCode.DISK_IN_USE, f"The disk is attached to the running machine '{machine.name}'.", target="source.id")
         locks = (f"image|{target.key}", *((disk_lock(ResourceId.parse(source.id)),) if isinstance(source, DiskSource) else ()))
-        return await self._accept(new, {"subject": str(target), "region": region}, locks)
+        return await self._accept(
+            new, {"subject": str(target), "region": region, "generation": image.generation or generation or "V1"}, locks
+        )
 
     async def delete_image(self, request: ChangeRequest, confirm: str | None, query: Mapping[str, str]) -> Operation:
         """Accept the deletion of an image; refuses with `NotOffered` for a plan's, and with 400 a confirmation that is not its name."""
@@ -132,6 +137,8 @@ class EstateChanges:
         if known is not None:
             return known
         _require_confirmed(None if confirmed else capture.confirm, request.named.name)
+        if capture.delete_disks == "all":
+            raise wrong("deleteDisks", "The data disks of a captured machine stay. Send none or os.")
         machine, facts = await self.changes.look(gateway_of(self.changes.gateways, request.tenant), request)
         if facts is not None:
             _require_capturable(facts)

@@ -7,6 +7,7 @@ from shared.operations.accepting.acceptance import Acceptance
 from shared.operations.model.models import JsonObject, Operation
 from shared.values.reading import same_text
 from shared.virtual_machines.accepting.changes import ChangeRequest, MachineChanges
+from shared.virtual_machines.creation.checks import unknown_size
 from shared.virtual_machines.facts import MachineFacts
 from shared.virtual_machines.reading.asking import reading_azure
 from shared.virtual_machines.reading.machines import MachineReader, lock_of
@@ -14,7 +15,7 @@ from shared.virtual_machines.requests.changes import UpdateMachine
 from shared.virtual_machines.resource_manager.catalogue import Catalogue
 from shared.virtual_machines.rules.disks import caching_problem
 from shared.virtual_machines.rules.power import PowerState
-from shared.virtual_machines.rules.sizes import azure_size, similar_names
+from shared.virtual_machines.rules.sizes import azure_size
 from shared.web.documents import wrong
 
 _OFF = frozenset({PowerState.DEALLOCATED, PowerState.HIBERNATED})
@@ -52,8 +53,7 @@ class MachineUpdates:
             here = await self.catalogue.region(facts.resource.subscription_id, facts.region)
         found = next((one for one in here.sizes if named is not None and same_text(one.name, named)), None)
         if found is None or found.restriction is not None:
-            similar = similar_names(update.size, [one.name for one in sizes] or [one.name for one in here.sizes])
-            raise wrong("size", f"The size '{update.size}' is not offered here. Similar are {', '.join(similar)}.")
+            raise wrong("size", unknown_size(update.size, sizes, here.sizes, found))
         return found.name
 
     async def _needs_deallocation(self, update: UpdateMachine, facts: MachineFacts, size: str | None) -> bool:

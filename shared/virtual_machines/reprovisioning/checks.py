@@ -17,7 +17,7 @@ from shared.virtual_machines.requests.changes import Capture, Reprovision
 from shared.virtual_machines.resource_manager.resources import ResourceManagerResources
 from shared.virtual_machines.rules.names import OsType, admin_name_problem, computer_name_problem
 from shared.virtual_machines.rules.passwords import password_problem
-from shared.web.documents import invalid, wrong
+from shared.web.documents import invalid
 
 _PASSWORD = ("reprovision", "adminPassword")
 
@@ -37,8 +37,6 @@ class ReprovisioningChecks:
         request = capture.reprovision
         if request is None:
             return
-        if capture.delete_disks == "all":
-            raise wrong("deleteDisks", "The data disks are attached to the machine made anew. Send none or os.")
         if facts is None:
             return
         os_type = os_type_of(facts)

@@ -25,6 +25,7 @@ from shared.quotas.counting import Dimension
 from shared.values.reading import an_object, text
 from shared.values.sent import SentBody
 from shared.virtual_machines.admission import Admission
+from shared.virtual_machines.creation.added_disks import lun_problem
 from shared.virtual_machines.creation.claims import claims_of
 from shared.virtual_machines.creation.context import DiskFacts
 from shared.virtual_machines.creation.pieces import OPERATION_TAG, TENANT_TAG, Piece, PiecesDetail
@@ -100,7 +101,7 @@ class DiskSteps:
         )
         lun = request.lun if request.lun is not None else lowest_free_lun(taken)
         if lun is None or lun in taken:
-            return Problem(ErrorCode.LUN_TAKEN, f"The LUN {lun} is taken. Choose another one, or leave it out.", "lun")
+            return lun_problem(request.lun, facts)
         state.lun, state.caching = lun, str(request.caching)
         if request.existing is not None:
             disk = disk_id_of(request.existing, facts.resource)

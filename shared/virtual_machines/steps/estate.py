@@ -248,8 +248,9 @@ def image_piece(claim: Claim, request: CreateImage, state: MachineState) -> Piec
     more = {CATEGORY_TAG: request.category, SIZE_TAG: request.recommended_size}
     tags |= {name: value for name, value in more.items() if value is not None}
     properties: dict[str, Any] = {"storageProfile": {"osDisk": disk}}
-    if request.generation is not None:
-        properties["hyperVGeneration"] = request.generation
+    generation = request.generation or state.generation
+    if generation is not None:
+        properties["hyperVGeneration"] = generation
     body = {"location": state.region, "tags": tags, "properties": properties}
     image = ResourceId.parse(str(state.subject))
     state.image = image

@@ -3,6 +3,7 @@
 beginning ► makingReady ► updating ► startingAgain
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -187,7 +188,7 @@ def request_of(claim: Claim) -> UpdateMachine:
 
 
 def patch_of(request: UpdateMachine, size: str | None, facts: MachineFacts) -> dict[str, Any]:
-    """Return what of a request a machine does not have yet, as its PATCH takes it; tags that Farshore wrote stay."""
+    """Return what of a request a machine does not have yet, as its PATCH takes it."""
     properties: dict[str, Any] = {}
     if size is not None and not same_text(size, facts.size):
         properties["hardwareProfile"] = {"vmSize": size}
@@ -196,7 +197,14 @@ def patch_of(request: UpdateMachine, size: str | None, facts: MachineFacts) -> d
         properties["storageProfile"] = {"osDisk": {"name": facts.os_disk.name, "createOption": "FromImage", "caching": str(caching)}}
     body: dict[str, Any] = {"properties": properties} if properties else {}
     if request.tags is not None:
-        own = {name: value for name, value in facts.tags.items() if name.lower().startswith("farshore-")}
-        if {**request.tags, **own} != dict(facts.tags):
-            body["tags"] = {**request.tags, **own}
+        tags = merged_tags(facts.tags, request.tags)
+        if tags != dict(facts.tags):
+            body["tags"] = tags
     return body
+
+
+def merged_tags(standing: Mapping[str, str], changes: Mapping[str, str | None]) -> dict[str, str]:
+    """Return tags with changes: null removes one, the rest stays, those that Farshore wrote too. Azure ignores the case of names."""
+    changed = {name.lower() for name in changes}
+    kept = {name: value for name, value in standing.items() if name.lower() not in changed}
+    return kept | {name: value for name, value in changes.items() if value is not None}
