@@ -40,6 +40,7 @@ class MachineState(StoredView):
     `admitted` is whether what it makes fits the quotas, `reserved` whether a reservation was written for it.
     `access` is the operation whose access to a disk is revoked, where only that one's is; `grants` how often an access was granted anew.
     `size` is Azure's name of the size of an update, which `deallocates` the machine where that is needed; `was_running` before it.
+    `unchecked` is whether it was accepted while Azure was silent, and is checked first.
     """
 
     machine: Id | None = None
@@ -68,6 +69,7 @@ class MachineState(StoredView):
     image: Id | None = None
     size: str | None = None
     deallocates: bool = False
+    unchecked: bool = False
     was_running: bool = False
     access: str | None = None
     admitted: bool = False

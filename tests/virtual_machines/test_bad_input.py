@@ -210,3 +210,49 @@ def test_what_azure_does_not_show_at_once_ends_the_operation_with_the_same_code_
         assert ids(azure) == before, "what was made before a password could be read is deleted again"
 
     run(test, tmp_path / "log", prepared)
+
+
+def test_a_change_that_is_accepted_while_azure_is_silent_ends_with_the_same_code_and_field(tmp_path: Path) -> None:
+    """With its service a path names what it is about: the request is accepted, and its first step finds what is wrong."""
+
+    async def test(azure: Machines) -> None:
+        first = await azure.done("POST", VMS, {**LINUX, "name": "first", "deployment": FRONT, "ports": [PORT]})
+        assert first["status"] == "Succeeded", first
+        before, found, accepted = ids(azure), dict[str, Expected](), set[str]()
+        for what, (method, path, body, _) in (CHANGES | LATE_CHANGES).items():
+            azure.fault("error", method="GET", path=".", status=500, times=1_000_000)
+            where = path if path.startswith("/services") else f"{path}{'&' if '?' in path else '?'}service={GROUP}"
+            answer = await azure.call(method, f"{TENANT}{where}", body)
+            azure.app.platform.clear_faults()
+            found[what] = (answer.status, answer.code, answer.target) if answer.status >= 400 else (0, "", None)
+            if answer.status == 202:
+                accepted.add(what)
+                ended = await azure.ended(answer.operation)
+                error = ended["error"] or {}
+                status = next((status for status in (400, 404, 409) if error.get("code") in OF_STATUS[status]), 0)
+                found[what] = (status, str(error.get("code", ended["status"])), error.get("target"))
+        assert found == {what: expected for what, (*_, expected) in (CHANGES | LATE_CHANGES).items()}
+        assert accepted >= {*LATE_CHANGES, "LUN taken", "port taken by another machine", "unknown size of a change"} - {
+            "region of a service"
+        }  # locations are kept
+        assert ids(azure) == before
+
+    run(test, tmp_path / "log", prepared)
+
+
+OF_STATUS = {
+    400: {"InvalidRequest", "UnknownRegion"}, 404: {"NotFound"},
+    409: {"LunTaken", "DiskInUse", "PortTaken", "NotStopped", "CaptureNotSupported", "NameTaken", "NeedsInterruption", "NeedsDeallocation"},
+}  # fmt: skip
+LATE_CHANGES: dict[str, tuple[str, str, Json, Expected]] = {
+    "size that needs a consent": ("PATCH", VM, {"size": "Standard_D2s_v3"}, (409, "NeedsInterruption", "size")),
+    "larger OS disk without a consent": ("PATCH", VM, {"osDisk": {"sizeGB": 256}}, (409, "NeedsDeallocation", "osDisk.sizeGB")),
+    "caching without a consent": ("PATCH", f"{VM}/data-disks/0", {"caching": "ReadOnly"}, (409, "NeedsInterruption", "caching")),
+    "smaller data disk": ("PATCH", f"{VM}/data-disks/0", {"sizeGB": 1}, at(BAD, "sizeGB")),
+    "LUN without a disk": ("DELETE", f"{VM}/data-disks/9", {}, at(NOT_FOUND, "lun")),
+    "removal with a wrong confirm": ("DELETE", f"{VM}/data-disks/0", {"deleteDisk": True, "confirm": "other"}, at(BAD, "confirm")),
+    "port that there is none of": ("DELETE", f"{VMS}/first/ports/never", {}, at(NOT_FOUND, "port")),
+    "disk in use": ("DELETE", "/disks/contoso-web01-data1?confirm=contoso-web01-data1", {}, (409, "DiskInUse", "disk")),
+    "region of a service": ("POST", "/services", {"name": "newOne", "region": "atlantis"}, (400, "UnknownRegion", "region")),
+}
+"""Changes whose refusals are tested elsewhere while Azure answers."""

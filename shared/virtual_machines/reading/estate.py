@@ -185,15 +185,22 @@ class EstateReader:
 
     async def named(self, tenant: Tenant, type_: str, kind: str, name: str, query: Mapping[str, str]) -> Json:
         """Return the document of a tenant's resource by its name or ARM id; refuses with `NotFound`, `AmbiguousName`."""
-        named = Named.of(kind, type_, name, query)
+        return await self.existing(type_, kind, name, await self.located(tenant, type_, kind, name, query))
+
+    async def located(self, tenant: Tenant, type_: str, kind: str, name: str, query: Mapping[str, str]) -> ResourceId:
+        """Return the id of a tenant's resource by its name or ARM id; refuses with `NotFound`, `AmbiguousName`."""
 
         async def find(subscription: str, wanted: str) -> tuple[ResourceId, ...]:
             return await self.resources.find(subscription, type_, wanted)
 
-        found = await self.resources.get(await locate(tenant, named, find))
-        if found is None:
-            raise named.missing
-        return found
+        return await locate(tenant, Named.of(kind, type_, name, query), find)
+
+    async def existing(self, type_: str, kind: str, name: str, found: ResourceId) -> Json:
+        """Return the document of a resource that a caller named; refuses with `NotFound`."""
+        body = await self.resources.get(found)
+        if body is None:
+            raise Named(kind, type_, name).missing
+        return body
 
     async def plan(self, tenant: Tenant) -> HostingPlan | None:
         """Return the hosting plan that a tenant is on, or None."""

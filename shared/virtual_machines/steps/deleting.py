@@ -33,6 +33,7 @@ from shared.virtual_machines.rules.power import Provisioning
 from shared.virtual_machines.state import MachineState
 from shared.virtual_machines.steps.creating import TIDYING
 from shared.virtual_machines.steps.following import absent, check_each, group_of, next_read, unread
+from shared.virtual_machines.steps.refusals import managed_problem
 
 NOTING = "noting"
 DELETING = "deleting"
@@ -67,6 +68,8 @@ class DeletionSteps:
         if facts is None:
             return absent(state, now)
         state.forget("absence")
+        if (problem := managed_problem(facts)) is not None:
+            return ended(state, problem)
         state.vm_id = facts.vm_id
         body = claim.operation.body.get("body")
         disks = str(body.get("deleteDisks", "none")) if isinstance(body, dict) else "none"

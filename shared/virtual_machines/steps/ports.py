@@ -17,7 +17,7 @@ from shared.operations.running.claims import Claim
 from shared.operations.running.effects import Absent, Effect, Started
 from shared.operations.running.outcomes import Next, Outcome, Wait
 from shared.operations.timings import Timings
-from shared.values.reading import an_object, last_segment, text
+from shared.values.reading import an_object, last_segment, same_text, text
 from shared.virtual_machines.admission import Admission
 from shared.virtual_machines.creation.claims import claims_of
 from shared.virtual_machines.creation.context import FOR_TAG
@@ -43,6 +43,7 @@ from shared.virtual_machines.steps.creating import TIDYING
 from shared.virtual_machines.steps.disks import sent_of
 from shared.virtual_machines.steps.following import absent, shown_region
 from shared.virtual_machines.steps.making import Failed, Making, meaning_of
+from shared.virtual_machines.steps.refusals import managed_problem
 
 OPENING = "openingPort"
 CLOSING = "closingPort"
@@ -128,8 +129,7 @@ class PortSteps:
         if not detail.pieces:
             detail.pieces = tuple(_rules_of(found, str(claim.operation.body.get("port", ""))))
             if not detail.pieces:
-                message = f"The machine has no port '{claim.operation.body.get('port')}' that Farshore made."
-                return ended(state, Problem(ErrorCode.NOT_FOUND, message, "port"))
+                return ended(state, _no_port(found, str(claim.operation.body.get("port", ""))))
         wait = await self.making.remove(claim, detail, [0, 1], own_only=False)
         state.changed = True
         last = not [rule for rule in found.rules_of_machine() if text(rule, "id") != detail.pieces[1].id]
@@ -178,6 +178,8 @@ class PortSteps:
     async def _surroundings(self, claim: Claim, state: MachineState) -> PortSurroundings | Outcome:
         """Return what ports of the machine need, under the lock of its deployment."""
         facts = await self.gateways[Backend.RESOURCE_MANAGER].machine(state.target)
+        if facts is not None and (problem := managed_problem(facts)) is not None:
+            return ended(state, problem)
         found = await self.reader.surroundings(facts) if facts is not None else None
         if found is None:
             return absent(state, self.clock.now())
@@ -197,6 +199,14 @@ def _refusal(found: PortSurroundings) -> Problem | None:
     if found.others_balancer:
         return Problem(ErrorCode.NOT_OURS, "The machine is behind a balancer that Farshore did not make.", found.machine.name)
     return None
+
+
+def _no_port(found: PortSurroundings, port: str) -> Problem:
+    """Return why there is no port to close: none of that name, or one that others made."""
+    others = [*found.rules_of_machine(), *(rule for _, rule in found.rules_of_others())]
+    if any(same_text(text(one, "name"), port) for one in others):
+        return Problem(ErrorCode.NOT_OURS, f"Farshore did not make the port '{port}'.", "port")
+    return Problem(ErrorCode.NOT_FOUND, f"The machine has no port '{port}'.", "port")
 
 
 def _pieces(claim: Claim, found: PortSurroundings, request: Port) -> list[Piece]:

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from shared.access.principal import not_found
 from shared.access.records.tenant import Backend
 from shared.arm.failures import problem_of_call
 from shared.clock import Clock
-from shared.errors import CallFailure, Problem
+from shared.errors import CallFailure, Problem, Refused
 from shared.operations.model.models import Intent
 from shared.operations.running.claims import Claim
 from shared.operations.running.effects import Absent, Effect, Started
@@ -20,6 +21,7 @@ from shared.operations.timings import Timings
 from shared.quotas.admission import Claimed
 from shared.quotas.counting import Dimension
 from shared.values.reading import same_text
+from shared.virtual_machines.accepting.update_checks import UpdateChecks
 from shared.virtual_machines.admission import Admission
 from shared.virtual_machines.creation.claims import claim_of_machine
 from shared.virtual_machines.creation.pieces import Piece, PiecesDetail
@@ -36,6 +38,7 @@ from shared.virtual_machines.steps.creating import target_of
 from shared.virtual_machines.steps.disks import sent_of
 from shared.virtual_machines.steps.following import absent, later_error
 from shared.virtual_machines.steps.making import Failed, Making
+from shared.virtual_machines.steps.refusals import managed_problem
 
 READY = "makingReady"
 UPDATING = "updating"
@@ -54,6 +57,7 @@ class UpdateSteps:
 
     gateways: Gateways
     catalogue: Catalogue
+    checks: UpdateChecks
     admission: Admission
     making: Making
     clock: Clock
@@ -68,6 +72,9 @@ class UpdateSteps:
         state.forget("absence")
         if facts.power.provisioning is Provisioning.BUSY:
             return self._wait()
+        problem = managed_problem(facts) or (await self._refused(claim, state, facts) if state.unchecked else None)
+        if problem is not None:
+            return ended(state, problem)
         admitted = await self.admission.admit(claim, await self._claims(claim, state, facts))
         if admitted is not None:
             return ended(state, admitted) if isinstance(admitted, Problem) else admitted
@@ -75,6 +82,18 @@ class UpdateSteps:
             return Next(UPDATING)
         state.was_running = state.was_running or facts.power_state is PowerState.RUNNING
         return await self._power(claim, state, PowerAction.DEALLOCATE)
+
+    async def _refused(self, claim: Claim, state: MachineState, facts: MachineFacts) -> Problem | None:
+        """Check an update that was accepted while Azure was silent; return why it cannot be carried out."""
+        tenant = await self.admission.registry.by_name(claim.row.tenant)
+        if tenant is None:
+            return not_found(f"tenant '{claim.row.tenant}'").problem
+        try:
+            state.size, state.deallocates = await self.checks.require(tenant, request_of(claim), facts)
+        except Refused as refused:
+            return refused.problem
+        state.unchecked = False
+        return None
 
     async def _claims(self, claim: Claim, state: MachineState, facts: MachineFacts) -> list[Claimed]:
         """Return what the machine will count after the change: its size, and that of its OS disk."""
