@@ -43,7 +43,7 @@ from shared.virtual_machines.rules.names import made_name
 from shared.virtual_machines.rules.power import PowerState, Provisioning
 from shared.virtual_machines.state import MachineState
 from shared.virtual_machines.steps.creating import TIDYING
-from shared.virtual_machines.steps.following import absent, later_error, shown_region
+from shared.virtual_machines.steps.following import absent, later_error, others_work, shown_region
 from shared.virtual_machines.steps.making import Failed, Making
 from shared.virtual_machines.steps.refusals import managed_problem
 
@@ -150,8 +150,12 @@ class DiskSteps:
             state.changed = True
             busy = facts.power.provisioning is Provisioning.BUSY
             return self._wait() if busy else _ended(state)
-        if facts.power.provisioning is Provisioning.BUSY:
-            return self._wait()
+        outcome = others_work(state, facts, self.clock.now(), _ended)
+        if isinstance(outcome, End):
+            state.failure = outcome.error
+            return Next(TIDYING)  # the disk that was made for it is removed
+        if outcome is not None:
+            return outcome
         state.failure = await later_error(self._gateway, state)
         if state.failure is not None:
             return Next(TIDYING)
@@ -173,8 +177,8 @@ class DiskSteps:
             return facts
         if state.disk is None and (problem := self._found_on_lun(claim, state, facts)) is not None:
             return _ended(state, problem)
-        if facts.power.provisioning is Provisioning.BUSY:
-            return self._wait()
+        if (outcome := others_work(state, facts, self.clock.now(), _ended)) is not None:
+            return outcome
         if any(same(disk.id, state.disk) for disk in facts.data_disks):
             error = await later_error(self._gateway, state)
             if error is not None:
@@ -252,8 +256,8 @@ class DiskSteps:
         return made or await self._cache(claim, state, facts, request)
 
     async def _cache(self, claim: Claim, state: MachineState, facts: MachineFacts, request: ModifyDataDisk) -> Outcome:
-        if facts.power.provisioning is Provisioning.BUSY:
-            return self._wait()
+        if (outcome := others_work(state, facts, self.clock.now(), _ended)) is not None:
+            return outcome
         if request.caching is None or _caching(facts, state.lun) == request.caching:
             return _ended(state)
         error = await later_error(self._gateway, state)

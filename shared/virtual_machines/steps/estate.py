@@ -45,7 +45,7 @@ from shared.virtual_machines.state import MachineState
 from shared.virtual_machines.steps.creating import TIDYING
 from shared.virtual_machines.steps.deleting import NOTING
 from shared.virtual_machines.steps.disks import sent_of
-from shared.virtual_machines.steps.following import absent, later_error, shown_region
+from shared.virtual_machines.steps.following import absent, later_error, others_work, shown_region
 from shared.virtual_machines.steps.making import Failed, Making
 from shared.virtual_machines.steps.refusals import capture_problem, disk_problem
 
@@ -150,8 +150,8 @@ class EstateSteps:
         if facts is None:
             return absent(state, self.clock.now())
         state.forget("absence")
-        if facts.power.provisioning is Provisioning.BUSY:
-            return self._wait()
+        if (outcome := others_work(state, facts, self.clock.now())) is not None:
+            return outcome
         state.power_state = facts.power_state
         if not state.admitted and (problem := capture_problem(facts)) is not None:
             return ended(state, problem)
@@ -198,8 +198,8 @@ class EstateSteps:
         if facts is None:
             return absent(state, self.clock.now())
         state.forget("absence")
-        if facts.power.provisioning is Provisioning.BUSY:
-            return self._wait()
+        if (waits := others_work(state, facts, self.clock.now())) is not None:
+            return waits
         if facts.view is not None and facts.view.generalized:
             return self._image_of(claim, state, facts)
 

@@ -36,7 +36,7 @@ from shared.virtual_machines.rules.power import PowerAction, PowerState, Provisi
 from shared.virtual_machines.state import MachineState
 from shared.virtual_machines.steps.creating import target_of
 from shared.virtual_machines.steps.disks import sent_of
-from shared.virtual_machines.steps.following import absent, later_error
+from shared.virtual_machines.steps.following import absent, later_error, others_work
 from shared.virtual_machines.steps.making import Failed, Making
 from shared.virtual_machines.steps.refusals import managed_problem
 
@@ -70,8 +70,8 @@ class UpdateSteps:
         if facts is None:
             return absent(state, self.clock.now())
         state.forget("absence")
-        if facts.power.provisioning is Provisioning.BUSY:
-            return self._wait()
+        if (outcome := others_work(state, facts, self.clock.now())) is not None:
+            return outcome
         problem = managed_problem(facts) or (await self._refused(claim, state, facts) if state.unchecked else None)
         if problem is not None:
             return ended(state, problem)
@@ -114,8 +114,8 @@ class UpdateSteps:
         if facts is None:
             return absent(state, self.clock.now())
         state.forget("absence")
-        if facts.power.provisioning is Provisioning.BUSY:
-            return self._wait()
+        if (outcome := others_work(state, facts, self.clock.now())) is not None:
+            return outcome
         wanted = request.os_disk.size_gb if request.os_disk is not None else None
         if wanted is not None and not detail.pieces and facts.os_disk is not None and facts.os_disk.id is not None:
             state.changed = state.changed or wanted != facts.os_disk.size_gb
