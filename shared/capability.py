@@ -5,13 +5,12 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from shared.operations.model.kinds import Kind
 from shared.web.calls import App, Endpoint
 
 if TYPE_CHECKING:
-    from shared.access.records.tenant import Shape, Tenant
     from shared.access.registry import Registry
     from shared.access.roles import Role
     from shared.arm.clients import AzureClients
@@ -27,16 +26,29 @@ if TYPE_CHECKING:
     from shared.operations.running.budgets import Budgets
     from shared.operations.running.workflow import Workflow
     from shared.operations.timings import Timings
-    from shared.reads.timed import Memo
+    from shared.readiness import ReadinessCheck
     from shared.secrets.keeper import Secrets
     from shared.secrets.references import SecretReferences
     from shared.settings import Settings
     from shared.storage.blobs import BlobAccount
     from shared.storage.tables import Storage, Table
-    from shared.values.checks import CheckResult
 
+T = TypeVar("T")
 Job = Callable[[], Awaitable[None]]
 """Work that a timer starts; an error of one job does not keep the others from running."""
+
+
+class SharedObjects:
+    """Objects that several capabilities of one process use, one of each type: connections, and what counts them."""
+
+    def __init__(self) -> None:
+        self._made: dict[type, object] = {}
+
+    def get(self, kind: type[T], make: Callable[[], T]) -> T:
+        """Return the object of a type; the first capability that needs it makes it."""
+        if kind not in self._made:
+            self._made[kind] = make()
+        return cast("T", self._made[kind])
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +72,7 @@ class Core:
     timings: "Timings"
     events: "Events"
     budgets: "Budgets"
+    shared: SharedObjects = field(default_factory=SharedObjects)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,45 +97,6 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True)
-class ReadinessFinding:
-    """One result of a readiness check: the number and name of the rule, the resource or tenant that it is about, and what was found.
-
-    `action` is what to do, None for a pass.
-    """
-
-    number: int
-    name: str
-    target: str
-    result: "CheckResult"
-    message: str
-    action: str | None = None
-
-    def as_json(self) -> dict[str, object]:
-        """Return the finding as answers contain it."""
-        found = {"result": self.result.value, "message": self.message, "action": self.action}
-        return {"number": self.number, "name": self.name, "target": self.target, **found}
-
-
-@dataclass(frozen=True, slots=True)
-class ReadinessReport:
-    """What a check found of a tenant, and how the tenant's machines are protected as its vault shows it (None: not known)."""
-
-    findings: tuple[ReadinessFinding, ...]
-    shape: "Shape | None" = None
-
-
-@dataclass(frozen=True, slots=True)
-class ReadinessCheck:
-    """What a capability checks of a tenant: whether it can be protected. `run` only reads; what cannot be read is an unknown finding.
-
-    Two capabilities may contribute the same check; it has one `name`, and runs once.
-    """
-
-    name: str
-    run: "Callable[[Tenant, Memo], Awaitable[ReadinessReport]]"
-
-
-@dataclass(frozen=True, slots=True)
 class Parts:
     """What a capability consists of once it is assembled.
 
@@ -137,7 +111,7 @@ class Parts:
     messages: Mapping[tuple[str, str], Message] = field(default_factory=dict)
     timers: tuple[Job, ...] = ()
     gauges: tuple[Job, ...] = ()
-    readiness: tuple[ReadinessCheck, ...] = ()
+    readiness: "tuple[ReadinessCheck, ...]" = ()
     resolvers: "Mapping[str, Resolver]" = field(default_factory=dict)
 
 

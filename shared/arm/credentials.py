@@ -12,9 +12,6 @@ from shared.arm.failures import not_sent
 if TYPE_CHECKING:
     from azure.core.credentials import AccessToken, AccessTokenInfo, TokenRequestOptions
     from azure.core.credentials_async import AsyncTokenCredential
-    from azure.core.pipeline.policies import AsyncBearerTokenCredentialPolicy
-
-    from shared.arm.policies import LoopbackBearerPolicy
 
 _RENEW_BEFORE = 300.0  # azure-core's own window, in seconds
 _KEEP_UNTIL = 30.0
@@ -133,25 +130,6 @@ def credential_for(client_id: str | None) -> CachedCredential:
     from azure.identity.aio import DefaultAzureCredential  # not at a cold start
 
     return CachedCredential(DefaultAzureCredential(managed_identity_client_id=client_id))
-
-
-def authentication_policy(
-    credential: "AsyncTokenCredential", resource_manager_url: str
-) -> "AsyncBearerTokenCredentialPolicy[Any, Any] | LoopbackBearerPolicy":
-    """Return the pipeline policy that signs each request: azure-core's own for https, an own one for http on a loopback address.
-
-    Raises `ValueError` for http to anywhere else, where a token would be readable on its way.
-    """
-    from azure.core.pipeline.policies import AsyncBearerTokenCredentialPolicy  # not at a cold start
-
-    from shared.arm.policies import LoopbackBearerPolicy  # not at a cold start
-
-    scope = scope_of(resource_manager_url)
-    if urlsplit(resource_manager_url).scheme == "https":
-        return AsyncBearerTokenCredentialPolicy(credential, scope)
-    if not is_loopback(resource_manager_url):
-        raise ValueError("AZURE_RESOURCE_MANAGER_URL: https is expected, except for a loopback address")
-    return LoopbackBearerPolicy(credential, scope)
 
 
 def scope_of(resource_manager_url: str) -> str:

@@ -7,18 +7,22 @@ credential, slots and budgets.
 import asyncio
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from azure.core.pipeline import AsyncPipeline
-from azure.core.pipeline.policies import CustomHookPolicy, RequestIdPolicy
+from azure.core.pipeline.policies import AsyncBearerTokenCredentialPolicy, CustomHookPolicy, RequestIdPolicy
 from azure.core.pipeline.transport import AsyncHttpTransport
 from azure.core.rest import AsyncHttpResponse, HttpRequest
 
 from shared.arm.answers import ArmResponse
-from shared.arm.credentials import CachedCredential, authentication_policy
+from shared.arm.credentials import CachedCredential, is_loopback, scope_of
 from shared.arm.failures import classify, failure_of, in_doubt
-from shared.arm.policies import Budgets, CallPolicy, FlightPolicy, RefusedTokenPolicy
+from shared.arm.policies import Budgets, CallPolicy, FlightPolicy, LoopbackBearerPolicy, RefusedTokenPolicy
 from shared.arm.transport import ArmTransport
+
+if TYPE_CHECKING:
+    from azure.core.credentials_async import AsyncTokenCredential
 
 USER_AGENT = "farshore/0.1.0"
 
@@ -105,3 +109,18 @@ def _document(content: bytes, *, array: bool) -> dict[str, Any]:
     if array or not isinstance(document, dict):
         raise in_doubt("UnreadableAnswer", f"the answer of Azure is not {'a JSON array of objects' if array else 'a JSON object'}")
     return document
+
+
+def authentication_policy(
+    credential: "AsyncTokenCredential", resource_manager_url: str
+) -> "AsyncBearerTokenCredentialPolicy[Any, Any] | LoopbackBearerPolicy":
+    """Return the pipeline policy that signs each request: azure-core's own for https, an own one for http on a loopback address.
+
+    Raises `ValueError` for http to anywhere else, where a token would be readable on its way.
+    """
+    scope = scope_of(resource_manager_url)
+    if urlsplit(resource_manager_url).scheme == "https":
+        return AsyncBearerTokenCredentialPolicy(credential, scope)
+    if not is_loopback(resource_manager_url):
+        raise ValueError("AZURE_RESOURCE_MANAGER_URL: https is expected, except for a loopback address")
+    return LoopbackBearerPolicy(credential, scope)

@@ -133,8 +133,8 @@ class RestorePointFacts:
 
     `virtual_machine_id` is None where the collection names no VM (the collection of a copy names the source collection:
     `source_collection_id`). `captured` is the number of disks in it, None where Azure does not show it; `captured_disks` are the known ids
-    of the VM's disks, `vm_id` is the VM's own id, empty where Azure does not show it. `taken_at` is `timeCreated`; the
-    documentation does not define whether that of a copy is its source's or its own.
+    of the VM's disks, `disk_sizes` their known sizes in GB by the ids in lower case. `vm_id` is the VM's own id, empty where Azure does not
+    show it. `taken_at` is `timeCreated`; the documentation does not define whether that of a copy is its source's or its own.
     """
 
     id: str
@@ -152,6 +152,7 @@ class RestorePointFacts:
     size_gb: int | None = None
     confidential: bool = False
     vm_id: str = ""
+    disk_sizes: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def is_copy(self) -> bool:
@@ -188,6 +189,11 @@ class RestorePointFacts:
             size_gb=None if disks is None or None in sizes else sum(size or 0 for size in sizes),
             confidential=_is_confidential(metadata),
             vm_id=(text(metadata, "vmId") or "").lower(),
+            disk_sizes={
+                disk_id.lower(): gb
+                for disk, gb in zip(disks or (), sizes, strict=True)
+                if (disk_id := _disk_id(disk)) is not None and gb is not None
+            },
         )
 
 

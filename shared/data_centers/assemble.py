@@ -17,16 +17,17 @@ from shared.data_centers.steps.claim import Tools
 from shared.data_centers.steps.turns import Turns
 from shared.data_centers.steps.workflow import Steps, data_center_workflow
 from shared.installations import TABLE as INSTALLATIONS
+from shared.installations.assemble import connections_of
 from shared.installations.documents import Installations
-from shared.installations.reach.connections import Connections
 from shared.installations.reading import InstallationReader
 from shared.installations.secrets import Vault
 from shared.installations.store import InstallationStore
 from shared.installations.subscriptions.certificates import CertificateStore
-from shared.installations.subscriptions.expiry import CertificateRounds
+from shared.installations.subscriptions.expiry import ROUND, CertificateRounds
 from shared.installations.subscriptions.importing import Imports
 from shared.installations.subscriptions.reach import SubscriptionReach
 from shared.installations.subscriptions.reading import SubscriptionReader
+from shared.storage.daily import DailyTurn
 
 _LOCAL_BASE_URL = "http://localhost"
 
@@ -37,7 +38,7 @@ def assemble(core: Core) -> Parts:
     store = DataCenterStore(core.storage.table(TABLE), core.clock, core.ids)
     subscriptions = AzurePackSubscriptions(core.storage.table(SUBSCRIPTIONS))
     installations = InstallationStore(core.storage.table(INSTALLATIONS), core.clock, core.ids)
-    connections = Connections(installations, vault, core.clock)
+    connections = connections_of(core)
 
     async def in_use(name: str) -> str | None:
         record = await store.any_of_installation(name)
@@ -71,7 +72,8 @@ def assemble(core: Core) -> Parts:
     certificates = CertificateStore(vault, core.ids)
     reach = SubscriptionReach(connections, certificates)
     imports = Imports(installations, connections, subscriptions, certificates, reach, core.secret_references, core.clock)
-    rounds = CertificateRounds(installations, subscriptions, certificates, core.events, core.storage.table(SUBSCRIPTIONS), core.clock)
+    table = core.storage.table(SUBSCRIPTIONS)
+    rounds = CertificateRounds(installations, subscriptions, certificates, core.events, table, DailyTurn(table, ROUND), core.clock)
     reader = DataCenterReader(data_centers, installations, core.store, Observer(connections, core.clock))
     return Parts(
         services=(

@@ -7,10 +7,11 @@ from shared.access.records.azure_pack_subscriptions import TABLE, AzurePackSubsc
 from shared.access.records.rows import TenantRows
 from shared.access.registrar import Registrar
 from shared.arm.api_versions import SUBSCRIPTIONS
-from shared.capability import Core, Parts, ReadinessCheck
+from shared.capability import Core, Parts
 from shared.quotas.reservations import reservations_in
 from shared.quotas.table import TABLE as QUOTAS
 from shared.quotas.usage import UsageReader
+from shared.readiness import ReadinessCheck
 from shared.tenants.documents import TenantDocuments
 from shared.tenants.hosting_plans import HostingPlanDocuments
 from shared.tenants.locations import Locations

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from shared.access.records.tenant import Tenant
     from shared.access.registry import Registry
     from shared.access.tokens import TokenVerifier
-    from shared.capability import ReadinessCheck
     from shared.clock import Clock, Ids
     from shared.operations.accepting.commands import Commands
     from shared.operations.accepting.message_keys import MessageKeys
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
     from shared.operations.model.store import Store
     from shared.operations.outside.intake import Intake
     from shared.operations.outside.rejected import RejectedMessages
+    from shared.readiness import ReadinessCheck
     from shared.settings import Settings
 
 B = TypeVar("B")

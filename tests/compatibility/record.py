@@ -161,7 +161,7 @@ class Scene:
         try:
             await send_step(storage.queues, "restore-point-copy-steps", [names["waiting"]])
             group = f"{self.points['contoso-web01']['id'].split('/')[2]}/read"
-            await send_check(storage.queues, "replication-checks", CheckMessage("restorePointCopy", group, (names["following"],)))
+            await send_check(storage.queues, "replication-checks", CheckMessage("restorePointCopy", (group,), (names["following"],)))
         finally:
             await storage.close()
 

@@ -17,13 +17,15 @@ from zoneinfo import ZoneInfo
 from local.simulation.compute.state import ComputeState
 from local.simulation.platform import Platform
 from tests.copies.policies.kit import Json, World, make_world
-from tests.copies.retained import KeptCopy, breaches, left_after
+from tests.copies.retained import KeptCopy, SourcePoint, breaches, left_after, points_left_after
 from tests.histories import virtual
 from tests.support.clocks import SeededIds
 
 ZONE = "Europe/Berlin"
 _START = datetime(2026, 11, 2, 13, 5, tzinfo=UTC)
 KEEP = {"keepLast": 2, "daily": 2, "weekly": 1}
+KEEP_POINTS = 3
+"""How many restore points of a VM are kept where the policy does not say."""
 MOST = 6
 OBJECTIVE = timedelta(hours=8)
 STEP = timedelta(hours=6)
@@ -98,13 +100,20 @@ async def check(weeks: Weeks) -> dict[str, int]:
     seen: Counter[str] = Counter()
     _no_effect_twice(world)
     in_azure = _usable_in_azure(world)
+    points_in_azure = _points_in_azure(world)
     expected: set[str] = set()
     reported = _reported(world)
     for tenant in _TARGETS:
         runs = await world.get("/copy-policies/fleet/runs?top=1000", tenant=tenant)
         pruned_at = [_moment(run["createdAt"]) for run in runs["value"] if run["inventory"] is not None]
         seen["runs"] += len(pruned_at)
-        for place, copies in _by_place(await weeks.all_copies(tenant)).items():
+        everything = await weeks.all_copies(tenant)
+        for vm, points in _points_by_vm(everything, weeks).items():
+            of_vm = {point.id for point in points} & points_in_azure
+            points_left = points_left_after(points, pruned_at, KEEP_POINTS, MOST)
+            assert of_vm in points_left, f"{vm}: {sorted(of_vm)} are there, not one of {points_left}"
+            seen.update(points=len(of_vm), pointsDeleted=len(points) - len(of_vm))
+        for place, copies in _by_place(everything).items():
             _chain_is_legal(copies)
             usable = [_kept(copy, weeks) for copy in copies if copy["status"] == "Succeeded"]
             left = left_after(usable, pruned_at, KEEP, ZoneInfo(ZONE), MOST)
@@ -155,6 +164,28 @@ def _usable_in_azure(world: World) -> set[str]:
     now = world.now
     ours = [point for point in points if point.source_point is not None and not point.gone(now) and point.started_at > _start_of(world)]
     return {point.id.lower() for point in ours if point.ended_at() <= now}
+
+
+def _points_in_azure(world: World) -> set[str]:
+    points = world.app.platform.world.of(ComputeState).points.values()
+    return {point.id.lower() for point in points if point.source_point is None and not point.gone(world.now)}
+
+
+def _points_by_vm(copies: list[Json], weeks: Weeks) -> dict[str, list[SourcePoint]]:
+    """Return the restore points of each VM that copies were of, with these copies."""
+    by_point: dict[tuple[str, str], list[Json]] = defaultdict(list)
+    for copy in copies:
+        if copy["source"]["restorePointId"] is not None and copy["source"]["takenAt"] is not None:
+            by_point[copy["source"]["virtualMachineId"].lower(), copy["source"]["restorePointId"].lower()].append(copy)
+    found: dict[str, list[SourcePoint]] = defaultdict(list)
+    for (vm, point), of_point in by_point.items():
+        ended = tuple(
+            (copy["target"]["region"] if copy["status"] == "Succeeded" else "", _kept(copy, weeks))
+            for copy in of_point
+            if copy["completedAt"] is not None
+        )
+        found[vm].append(SourcePoint(point, _moment(of_point[0]["source"]["takenAt"]), ended))
+    return found
 
 
 def _start_of(world: World) -> datetime:

@@ -179,21 +179,46 @@ async def test_what_is_asked_of_a_machine_in_the_hands_of_another_operation_wait
         ("finish.written", 1),
     ],
 )
-async def test_killed_at_each_point_a_suspension_and_a_resume_end_as_without(point: str, times: int) -> None:
+async def test_killed_at_each_point_a_suspension_a_resume_and_a_deletion_end_as_without(point: str, times: int) -> None:
     async with bench() as app:
         await ordered(app, web="Running", db="Running", idle="Stopped", desk="Paused")
         for action in ("suspend", "resume"):
-            before = len(app.effects())
-            app.kill_at(point, times)
-            operation = await done(app, await app.act(action, {}))
-            assert operation["status"] == "Succeeded", operation
-            writes = [path for _, path in app.effects()[before:]]
-            assert len(writes) == len(set(writes)) == 3, "two machines and the subscription, each once"
-            app.armed.clear()
+            assert await _writes_of(app, action, {}, point, times) == 3, "two machines and the subscription, each once"
         assert {name: app.power()[name] for name in ("web", "db", "idle", "desk")} == {
             "web": "Running", "db": "Running", "idle": "Stopped", "desk": "Paused",
         }  # fmt: skip
+        assert await _writes_of(app, "delete", {"deleteMachines": True}, point, times) == 3 + 4 + 5, (
+            "stopped, deleted, and all that was made"
+        )
+        assert not {"web", "db", "idle", "desk"} & set(app.power())
         assert app.killed
+
+
+async def _writes_of(app: Bench, action: str, body: Json, point: str, times: int) -> int:
+    """Carry out an action that is killed at a point, and return how many writes it came to, each made once."""
+    before = len(app.effects())
+    app.kill_at(point, times)
+    operation = await done(app, await app.act(action, body))
+    assert operation["status"] == "Succeeded", operation
+    app.armed.clear()
+    writes = app.effects()[before:]
+    assert len(writes) == len(set(writes)), "nothing is written twice"
+    return len(writes)
+
+
+@pytest.mark.parametrize("kind", ["lostResponse", "lateEffect", "errorAfterEffect"])
+async def test_with_answers_of_vmm_that_are_lost_or_late_machines_are_stopped_started_and_deleted_once(kind: str) -> None:
+    """Each message is delivered twice, too."""
+    async with bench(workers=2) as app:
+        app.doubled = True
+        await ordered(app, web="Running", idle="Stopped")
+        for action, body, count in (("suspend", {}, 2), ("resume", {}, 2), ("delete", {"deleteMachines": True}, 1 + 2 + 5)):
+            for method in ("PUT", "DELETE", "PATCH"):
+                more: Json = {"status": 500} if kind == "errorAfterEffect" else {"delay": "PT20S"} if kind == "lateEffect" else {}
+                app.fault(kind, method=method, path="VirtualMachines|^/subscriptions", times=1, **more)
+            assert await _writes_of(app, action, body, "never.reached", 1) == count, action
+            app.platform.clear_faults()
+        assert not {"web", "idle"} & set(app.power())
 
 
 @settings(max_examples=12, deadline=None)

@@ -8,10 +8,10 @@ from local.simulation import sample_fabrics as made
 from shared.access.records.azure_pack_subscriptions import AzurePackSubscriptions
 from shared.access.records.tenant import Shape, Tenant, TenantKind
 from shared.arm.ids import ResourceId
-from shared.capability import ReadinessFinding
 from shared.errors import CallFailure, FailureKind
 from shared.failovers.readiness.reader import ReadinessReader
 from shared.failovers.vault.inventory import Inventory
+from shared.readiness import ReadinessFinding
 from shared.reads.timed import Memo
 from tests.access.kit import MovedClock, Rows, registry_of
 from tests.support.memory import MemoryTable

@@ -310,17 +310,29 @@ async def test_what_planning_does_not_find_is_looked_for_again_for_ten_minutes()
 async def test_a_write_whose_parent_answers_404_is_sent_again() -> None:
     one = vault(put_policy())
     one.gateway.answer = failure(FailureKind.NOT_FOUND, 404, "ParentResourceNotFound")
-    assert isinstance(await one.run(rounds=3), Wait)
+    for step in ("preparing", "writing", "writing"):
+        with pytest.raises(CallFailure) as raised:
+            await one.run(step)
+        assert raised.value.busy, "the core sends it again for half an hour"
     one.gateway.answer = None
     assert isinstance(await one.run("writing"), Wait)
     assert one.write["job"] == "job1"
 
     never = vault(put_policy())
-    never.gateway.answer = failure(FailureKind.NOT_FOUND, 404, "ParentResourceNotFound")
+    never.gateway.answer = failure(FailureKind.REFUSED, 404, "ParentResourceNotFound")
     outcome = await never.run(rounds=20)
     assert isinstance(outcome, End)
     assert outcome.error is not None
     assert outcome.error.details[0].code == "ParentResourceNotFound"
+
+
+async def test_the_404_of_a_removal_is_its_end_once_it_has_lasted_for_ten_minutes() -> None:
+    change = SetUpChange(SetUpKind.ITEM, Change.DELETE, ResourceId.parse(VAULT), "web", SentBody({"confirm": "web"}))
+    one = vault(change, item_json("web"))
+    one.gateway.answer = failure(FailureKind.NOT_FOUND, 404, "ParentResourceNotFound")
+    assert isinstance(await one.run(rounds=5), Wait)
+    outcome = await one.run("writing", rounds=3)
+    assert (isinstance(outcome, End), getattr(outcome, "error", None)) == (True, None)
 
 
 async def test_a_look_without_an_answer_is_no_refusal_of_the_write() -> None:

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from shared.access.records.tenant import Tenant
-from shared.capability import ReadinessCheck, ReadinessFinding, ReadinessReport
+from shared.readiness import ReadinessCheck, ReadinessFinding, ReadinessReport
 from shared.reads.timed import Memo
 from shared.tenants.readiness.runner import PAGE_SECONDS, ReadinessRunner
 from shared.values.checks import CheckResult

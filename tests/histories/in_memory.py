@@ -7,6 +7,7 @@ simulation.
 
 import asyncio
 import json
+import os
 import random
 import re
 from collections import deque
@@ -50,7 +51,7 @@ from shared.operations import crash_points
 from shared.operations.model.models import Actor
 from shared.operations.outside.messages import read_check, read_step
 from shared.operations.outside.receiving import MAX_DELIVERIES, Delivery
-from shared.settings import Settings
+from shared.settings import Settings, read_settings
 from shared.web.calls import Endpoint
 from shared.web.entry import answer
 from tests.histories.workers import Outside, Points, WorkerLostError, Workers
@@ -337,11 +338,12 @@ class MemoryApp:
 
 def _settings() -> Settings:
     """Return the settings of a worker that starts now; the environment has what a test sets beside these."""
-    return Settings(
-        AZURE_RESOURCE_MANAGER_URL=AZURE,
-        FARSHORE_QUEUE_ROLES="Copies.Write,Failovers.Execute,Tenants.Write",
-        FARSHORE_KEY_VAULT_URL=OWN,
-    )
+    own = {
+        "AZURE_RESOURCE_MANAGER_URL": AZURE,
+        "FARSHORE_QUEUE_ROLES": "Copies.Write,Failovers.Execute,Tenants.Write",
+        "FARSHORE_KEY_VAULT_URL": OWN,
+    }
+    return read_settings(os.environ | own)
 
 
 async def _answer(request: func.HttpRequest, endpoint: Endpoint, runtime: Runtime) -> func.HttpResponse:

@@ -45,7 +45,7 @@ from local.stack import StackOptions, app_environment, registry_documents
 from shared.access.records.seeding import seed
 from shared.clock import Ids
 from shared.composition import Runtime, build
-from shared.settings import Settings
+from shared.settings import read_settings
 from tests.support.api import Reply, read_reply
 from tests.support.ports import take_ports
 
@@ -196,7 +196,7 @@ class _Assembly:
     async def renew(self) -> None:
         await self.close()
         with patch.dict(os.environ, self.environment, clear=True):
-            settings = Settings()
+            settings = read_settings(self.environment)
             self._runtime = await build(settings, load(settings.capabilities), clock=self._clock, ids=self._ids)
             # makes the credentials, whose endpoint the environment names
             await self._runtime.core.clients.compute(_ANY_SUBSCRIPTION)

@@ -315,7 +315,9 @@ def test_another_operation_of_azure_is_waited_for_30_minutes_and_no_longer(tmp_p
             ("PATCH", f"{VMS}/contoso-web01", {"tags": {"a": "b"}}),
         ):
             ended = await azure.done(method, path, body)
-            assert (ended["status"], (ended["error"] or {}).get("code"), ended["result"]["changed"]) == ("Failed", "AzureRefused", False), ended
+            assert (ended["status"], (ended["error"] or {}).get("code"), ended["result"]["changed"]) == ("Failed", "AzureRefused", False), (
+                ended
+            )
             passed, began = azure.app.platform.clock.now() - began, azure.app.platform.clock.now()
             assert timedelta(minutes=30) <= passed <= timedelta(minutes=35), (path, passed)
         assert {one["id"] for one in azure.estate()["disks"]} == disks

@@ -8,6 +8,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 from shared import telemetry
 from shared.arm.ids import ResourceId
@@ -184,6 +185,7 @@ class CopySteps:
 
     async def starting(self, copy: CopyClaim) -> Outcome:
         """Start the copy, once."""
+        await self._learn_durations(copy)
         try:
             started = await copy.perform(self._start_effect(copy))
         except CallFailure as failure:
@@ -196,6 +198,13 @@ class CopySteps:
         taken_at = _waiter(copy).taken_at
         await self.chains.change_head(copy.chain, lambda head: after_start(head, copy.id, taken_at, started.date))
         return following.begin(copy, started)
+
+    async def _learn_durations(self, copy: CopyClaim) -> None:
+        """Keep how long earlier copies of the chain took: by that the checks know when the end of this one is likely."""
+        vm = _vm_of(copy)
+        if copy.state.earlier_minutes is None and vm is not None:
+            durations = await self.ledger.earlier_durations(vm, copy.request.target.region)
+            copy.state.earlier_minutes = tuple(round(one / timedelta(minutes=1)) for one in durations)
 
     def _start_effect(self, copy: CopyClaim) -> Effect[Point]:
         target, source = copy.target, copy.point

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from shared.arm.ids import ResourceId
-from shared.arm.reading import id_key, own_id
+from shared.arm.reading import id_key, own_id, resource_id
 from shared.copies.copying.rules.naming import source_collection_id
 from shared.copies.facts import VirtualMachineFacts, region_of
 from shared.copies.inventory.sources import InventorySource
@@ -43,6 +43,7 @@ class Documents:
 class Inventory:
     """The VMs, the collections by their ids in lower case, and how many there are per subscription and region.
 
+    `collections_of` are the collections of each VM, by its id in lower case, that others than Farshore have made.
     `problems` are what was not read to its end; without any it is complete. `listed` are the subscriptions of which each sort of resource
     was listed, `graph_queries` the queries that took the place of that.
     """
@@ -55,6 +56,7 @@ class Inventory:
     problems: tuple[Problem, ...] = ()
     listed: tuple[str, ...] = ()
     graph_queries: int = 0
+    collections_of: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def complete(self) -> bool:
@@ -113,4 +115,15 @@ def inventory_of(source: InventorySource, taken_at: datetime, documents: Documen
         collections=frozenset(one.key for one, _ in parsed),
         collections_in=Counter((one.subscription_id, region) for one, region in parsed),
         problems=tuple(problems),
+        collections_of=_by_machine(documents.collections),
     )
+
+
+def _by_machine(collections: Iterable[Json]) -> dict[str, tuple[str, ...]]:
+    """Return the collections of each VM, by its id in lower case, but the one that Farshore makes for it."""
+    found: dict[str, list[str]] = {}
+    for body in collections:
+        vm = id_key(resource_id(an_object(an_object(body, "properties"), "source"), "id"))
+        if vm is not None and "/virtualmachines/" in vm and id_key(own_id(body)) != source_collection_id(ResourceId.parse(vm)).key:
+            found.setdefault(vm, []).append(own_id(body))
+    return {vm: tuple(sorted(ids)) for vm, ids in found.items()}

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from shared.arm.failures import in_doubt
 from shared.arm.ids import ResourceId
 from shared.arm.reading import id_key
 from shared.copies.copying.rules.replication import read_replication
@@ -65,7 +66,11 @@ class RestoreReader:
             return None
         os_disk = os_disk_point(body)
         of_os_disk = await self.gateway.get(ResourceId.parse(os_disk)) if os_disk is not None else None
+        if os_disk is not None and of_os_disk is None:  # a machine must not be made without its generation and security type
+            raise in_doubt("NotRead", f"The disk restore point {os_disk} was not found. The read is retried.")
         facts = RestorePointFacts.from_arm(body, collection)
+        if not facts.region:
+            raise in_doubt("NotRead", f"The collection of {point_id} shows no location. The read is retried.")
         was = captured(body, of_os_disk)
         known = await self.kept.of(tenant, source)
         return PointSeen(facts, read_replication(body, facts.captured), with_ledger(was, known) if known is not None else was)

@@ -144,15 +144,6 @@ async def gone_is_good(call: Awaitable[object]) -> None:
             raise
 
 
-async def general_add_ons(dc: DataCenterClaim, names: tuple[str, ...], plan: PlanFacts) -> tuple[AddOnOf, ...] | Problem:
-    """Return the general add-ons of these ids or display names, all of which the plan must have."""
-    if not names:
-        return ()
-    on_plan = {one.lower() for one in plan.add_ons}
-    known = [one for one in await dc.gateway.add_ons() if one.id.lower() in on_plan]
-    return pick_add_ons(names, known, plan)
-
-
 def pick_add_ons(names: tuple[str, ...], known: list[AddOn], plan: PlanFacts) -> tuple[AddOnOf, ...] | Problem:
     """Return the add-ons that are named, each once, by id first; a problem for one that the plan has not."""
     found: dict[str, AddOnOf] = {}

@@ -1,10 +1,11 @@
 """Assembles the readiness checks of Site Recovery alone, for an app that does not serve failovers."""
 
 from shared.access.records.azure_pack_subscriptions import TABLE, AzurePackSubscriptions
-from shared.capability import Core, ReadinessCheck
+from shared.capability import Core
 from shared.failovers.readiness.reader import readiness_check
 from shared.failovers.vault.gateway import SiteRecoveryGateway
 from shared.failovers.vault.inventory import Inventory
+from shared.readiness import ReadinessCheck
 
 
 def readiness_of(core: Core) -> tuple[ReadinessCheck, ...]:

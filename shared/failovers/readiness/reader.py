@@ -12,7 +12,6 @@ from shared.access.registry import Registry
 from shared.access.vaults import cloud_key, vault_key
 from shared.arm.ids import ResourceId
 from shared.arm.reading import id_key, own_id, resource_id
-from shared.capability import ReadinessCheck, ReadinessReport
 from shared.clock import Clock, from_text
 from shared.failovers.readiness import rules
 from shared.failovers.readiness.accounts import ITEMS
@@ -24,6 +23,7 @@ from shared.failovers.vault.limits import machine_of
 from shared.failovers.vault.names import Provider
 from shared.failovers.vault.owners import owner_of_plan
 from shared.failovers.vault.views import fabric_view
+from shared.readiness import ReadinessCheck, ReadinessReport
 from shared.reads.timed import Memo, TimedReads
 from shared.values.reading import Json, an_object, text, whole
 

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from shared.access.records.tenant import Backend, Shape
-from shared.capability import ReadinessFinding
 from shared.failovers.vault.facts import ProviderFacts
 from shared.failovers.vault.limits import Machine, frequency_check, machine_faults, version_check
+from shared.readiness import ReadinessFinding
 from shared.values.checks import CheckResult
 
 _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE | re.ASCII)

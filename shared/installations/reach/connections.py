@@ -13,7 +13,7 @@ from uuid import UUID
 from shared.azure_pack.admin.client import AdminClient, Via
 from shared.azure_pack.authorization import BearerAuthorization, CertificateAuthorization, SignIn, Token, TokenCache
 from shared.azure_pack.certificates import ClientCertificate
-from shared.azure_pack.connection import Proxy, TlsOptions
+from shared.azure_pack.connection import CallLimit, Proxy, TlsOptions
 from shared.azure_pack.errors import AzurePackError, Cause, ErrorKind
 from shared.azure_pack.sign_in.passwords import AdfsSignIn, qualified
 from shared.azure_pack.sign_in.windows import WindowsSignIn
@@ -44,6 +44,7 @@ class Connection:
     sign_in: TokenCache
     transports: tuple[Transport, ...]
     hook: AccountsHook | None
+    calls: CallLimit
     proxy: Proxy | None = None
 
     def machines(self, subscription: UUID, user: str) -> Vmm:
@@ -103,7 +104,7 @@ class Connections:
             tls=TlsOptions(settings.tls.ca_bundle, None, level),
             proxy=connection.proxy,
             certificate=certificate,
-            in_flight=settings.calls.in_flight,
+            in_flight=connection.calls,
             timeout=_TIMEOUT,
             now=self._clock.wall,
         )
@@ -126,15 +127,16 @@ class Connections:
         settings, proxy = record.installation.settings, await self._proxy(record.installation.settings)
         tls = TlsOptions(settings.tls.ca_bundle, settings.tls.server_name, 1 if settings.tls.security_level == 1 else 2)
         elsewhere = TlsOptions(settings.tls.ca_bundle, None, tls.security_level)
-        api = Transport(tls=tls, proxy=proxy, in_flight=settings.calls.in_flight, timeout=_TIMEOUT, now=self._clock.wall)
-        site = Transport(tls=elsewhere, proxy=proxy, in_flight=settings.calls.in_flight, timeout=_TIMEOUT, now=self._clock.wall)
+        calls = CallLimit(settings.calls.in_flight)
+        api = Transport(tls=tls, proxy=proxy, in_flight=calls, timeout=_TIMEOUT, now=self._clock.wall)
+        site = Transport(tls=elsewhere, proxy=proxy, in_flight=calls, timeout=_TIMEOUT, now=self._clock.wall)
         sign_in = TokenCache(_Guarded(self._signing_in(settings, site), self._store, record), self._clock.wall)
         principal = qualified(settings.sign_in.domain, settings.sign_in.user_name)
         hook = None
         if settings.accounts.url is not None and settings.accounts.token is not None:
             hook = AccountsHook(settings.accounts.url, self._fetch(settings.accounts.token.key_vault_secret_id), site)
         admin = AdminClient(settings.admin_api, api, BearerAuthorization(sign_in, principal))
-        return Connection(record.name, record.tag, settings, admin, sign_in, (api, site), hook, proxy)
+        return Connection(record.name, record.tag, settings, admin, sign_in, (api, site), hook, calls, proxy)
 
     def _signing_in(self, settings: InstallationRequest, transport: Transport) -> SignIn:
         given = settings.sign_in

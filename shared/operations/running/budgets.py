@@ -90,6 +90,17 @@ def deletes_of(subscription_id: str) -> str:
     return f"{subscription_id.lower()}/delete"
 
 
+def several(key: str, count: int) -> str:
+    """Return how a row names that its step makes so many calls of a budget."""
+    return f"{key}*{count}"
+
+
+def calls_of(text: str) -> tuple[str, int]:
+    """Read the budget that a row names, and how many calls of it its step makes: one where no number is given."""
+    key, _, count = text.partition("*")
+    return key, int(count or 1)
+
+
 def bucket_of(key: str, share: float) -> tuple[Bucket, float]:
     """Return the bucket of a key, and which share of it is the app's: all of one that names its own rate, `share` of Resource Manager's.
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from shared.access.records.rows import TenantRows
 from shared.access.records.tenant import Tenant
 from shared.access.registry import Registry
-from shared.capability import ReadinessCheck
 from shared.clock import Clock, to_text
+from shared.readiness import ReadinessCheck
 from shared.reads.timed import Memo
 from shared.tenants.readiness.answers import Readiness, ReadinessFinding
 from shared.values.checks import CheckResult, worst

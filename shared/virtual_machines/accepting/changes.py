@@ -111,7 +111,7 @@ class MachineChanges:
         """Return the machine and what Azure shows of it, None where Azure is silent but the request alone names the machine."""
         async with reading_azure(_READS_SECONDS):
             machine = await locate(request.tenant, request.named, gateway.find)
-        held = await self.locks.holder([lock_of(machine)])
+        held = await self.locks.holder([lock_of(machine)], self.acceptance.store.id_for(request.as_operation()))
         if held is not None:
             message = f"Operation {held.owner} is working on the same resource. Wait until it has ended."
             raise Refused(ErrorCode.SCOPE_BUSY, message, target=held.name)

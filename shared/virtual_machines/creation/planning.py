@@ -17,7 +17,7 @@ from shared.virtual_machines.facts import LABEL_TAG, SLOT_TAG
 from shared.virtual_machines.requests.machine import BlobSource, CreateMachine, DataDisk, DiskSource, Port
 from shared.virtual_machines.rules.disks import assign_luns, is_zone_redundant
 from shared.virtual_machines.rules.leftovers import Part
-from shared.virtual_machines.rules.names import OsType, made_name, suffix_of
+from shared.virtual_machines.rules.names import OsType, made_name, shared_name, suffix_of
 
 Body = dict[str, Any]
 _NETWORK: Final = "Microsoft.Network"
@@ -137,8 +137,11 @@ class _Planner:
     def _balancer_id(self) -> str:
         if self.context.balancer is not None:
             return self.context.balancer.id
-        base = self.request.deployment.name if self.request.deployment is not None else self._vm
-        return str(self._network("loadBalancers", self._named("lb", base)))
+        return str(self._network("loadBalancers", shared_name(self._owner, "lb")))
+
+    @property
+    def _owner(self) -> str:
+        return self._set_id or str(self._compute("virtualMachines", self._vm))
 
     @property
     def _front_id(self) -> str:
@@ -158,14 +161,14 @@ class _Planner:
         yield Piece(part=Part.POOL, id=self._pool_id, stage=2, body={"properties": {}}, tagged=False)
 
     def _balancer(self) -> Iterator[Piece]:
-        base = self.request.deployment.name if self.request.deployment is not None else self._vm
-        address = str(self._network("publicIPAddresses", self._named("ip", base)))
-        owner = self._set_id or str(self._compute("virtualMachines", self._vm))
+        address = str(self._network("publicIPAddresses", shared_name(self._owner, "ip")))
         where, sku = self.context.region, {"name": "Standard"}
         static = {"publicIPAllocationMethod": "Static"}
-        yield Piece(part=Part.ADDRESS, id=address, body={"location": where, "tags": self._tags(), "sku": sku, "properties": static})
+        body: Body = {"location": where, "tags": self._tags(), "sku": sku, "properties": static}
+        yield Piece(part=Part.ADDRESS, id=address, body=body, only_new=True)
         front = {"name": _FRONT, "properties": {"publicIPAddress": {"id": address}}}
-        body = {"location": where, "tags": self._tags(**{FOR_TAG: owner}), "sku": sku, "properties": {"frontendIPConfigurations": [front]}}
+        tags, properties = self._tags(**{FOR_TAG: self._owner}), {"frontendIPConfigurations": [front]}
+        body = {"location": where, "tags": tags, "sku": sku, "properties": properties}
         yield Piece(part=Part.BALANCER, id=self._balancer_id, stage=1, body=body, only_new=True)
 
     @property

@@ -1,7 +1,7 @@
 """Reads what a request for a machine is checked against: the registry, the hosting plan, and Azure."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -19,6 +19,7 @@ from shared.virtual_machines.reading.balancers import is_behind_another
 from shared.virtual_machines.requests.machine import BlobSource, CreateMachine, DataDisk, DiskSource, MarketplaceImage
 from shared.virtual_machines.resource_manager.catalogue import Catalogue, ImageFacts
 from shared.virtual_machines.resource_manager.resources import ResourceManagerResources
+from shared.virtual_machines.rules.names import shared_name
 from shared.virtual_machines.rules.sizes import azure_size
 from shared.web.documents import wrong
 
@@ -86,9 +87,9 @@ class CreationReader:
         )
         deployment = next((one for one in sets if request.deployment and _is_named(one, request.deployment.name)), None)
         owner = deployment.id if deployment is not None else str(machine)
-        listed = await self._balancers(place) if request.ports and (deployment or not request.deployment) else []
-        balancer = _balancer_for(listed, owner)
-        set_id = deployment.id if deployment is not None and balancer is None else None
+        balancer = await self.balancer(place, owner) if request.ports and (deployment or not request.deployment) else None
+        set_id = deployment.id if request.ports and deployment is not None and balancer is None else None
+        listed = await self.resources.within(place.id_of("Microsoft.Network", "loadBalancers", "any")) if set_id is not None else []
         subnet_body, subnet_region = network
         return CreationContext(
             subscription_id=place.subscription_id,
@@ -113,8 +114,10 @@ class CreationReader:
             behind_another=await is_behind_another(self.resources, set_id, listed) if set_id is not None else False,
         )
 
-    async def _balancers(self, place: Place) -> list[Json]:
-        return await self.resources.within(place.id_of("Microsoft.Network", "loadBalancers", "any"))
+    async def balancer(self, place: Place, owner: str) -> BalancerFacts | None:
+        """Return the balancer that Farshore made for an availability set or a machine, or None."""
+        found = await balancer_of(self.resources, place.id_of("Microsoft.Network", "loadBalancers", "any"), owner)
+        return BalancerFacts.from_arm(found) if found is not None else None
 
     async def image(self, tenant: Tenant, plan: HostingPlan | None, place: Place, region: str, request: CreateMachine) -> ImageFacts | None:
         """Return the image that a request names, None where there is none, or the request has an existing disk."""
@@ -171,7 +174,27 @@ class CreationReader:
         if request.deployment is None:
             return ()
         listed = await self.resources.within(place.id_of("Microsoft.Compute", "availabilitySets", "any"))
-        return tuple(SetFacts.from_arm(one) for one in listed)
+        sets = tuple(SetFacts.from_arm(one) for one in listed)
+        if any(_is_named(one, request.deployment.name) for one in sets):
+            return sets
+        omitted = await self.resources.get(place.id_of("Microsoft.Compute", "availabilitySets", request.deployment.name))
+        return sets if omitted is None else (*sets, SetFacts.from_arm(omitted))
+
+
+async def balancer_of(
+    resources: ResourceManagerResources, any_balancer: ResourceId, owner: str, hints: Iterable[ResourceId | None] = ()
+) -> Json | None:
+    """Return the document of the balancer that Farshore made for an availability set or a machine, or None.
+
+    `any_balancer` is an id in its resource group. A list may omit it: then it is read by the name that it has, and by `hints`.
+    """
+    listed = await resources.within(any_balancer)
+    found = next((one for one in listed if same_text(tags_of(one).get(FOR_TAG), owner)), None)
+    for candidate in (any_balancer.sibling("loadBalancers", shared_name(owner, "lb")), *hints):
+        if found is None and candidate is not None:
+            body = await resources.get(candidate)
+            found = body if body is not None and same_text(tags_of(body).get(FOR_TAG), owner) else None
+    return found
 
 
 def offered_image(plan: HostingPlan | None, wanted: str) -> PlanImage | None:
@@ -237,11 +260,6 @@ def _properties(body: Json | None, member: str) -> Json:
 def _registered_subnet(tenant: Tenant, subscription: str, region: str) -> str | None:
     of_region = (one.subnet_id for one in tenant.networks if one.region == region)
     return next((one for one in of_region if ResourceId.parse(one).subscription_id == subscription), None)
-
-
-def _balancer_for(listed: Sequence[Json], owner: str) -> BalancerFacts | None:
-    """Return the balancer that Farshore made for an availability set or a machine, or None."""
-    return next((BalancerFacts.from_arm(one) for one in listed if same_text(tags_of(one).get(FOR_TAG), owner)), None)
 
 
 def _holder(sets: tuple[SetFacts, ...], request: CreateMachine) -> str | None:

@@ -1,7 +1,7 @@
 """The public ports of a machine: its adapter, its security group, and the balancer of its deployment or its own."""
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,8 +11,9 @@ from shared.arm.reading import own_id, resource_id
 from shared.errors import CallFailure, FailureKind
 from shared.values.reading import Json, an_object, last_segment, objects, same_text, text, texts, whole
 from shared.virtual_machines.answers import Machine, MachinePort
-from shared.virtual_machines.creation.context import FOR_TAG, BalancerFacts
+from shared.virtual_machines.creation.context import BalancerFacts
 from shared.virtual_machines.creation.pieces import TENANT_TAG
+from shared.virtual_machines.creation.reading import balancer_of
 from shared.virtual_machines.facts import MachineFacts, tags_of
 from shared.virtual_machines.gateway import Gateways, gateway_of
 from shared.virtual_machines.reading.asking import reading_azure
@@ -127,25 +128,29 @@ class PortReader:
         group_id = ResourceId.parse(group_text) if group_text is not None else None
         group = await self.resources.get(group_id) if group_id is not None else None
         owner = machine.availability_set or machine.id
-        listed = await self.resources.within(ResourceId.parse(_any_balancer(machine)))
-        own = next((one for one in listed if same_text(tags_of(one).get(FOR_TAG), owner)), None)
-        balancer = BalancerFacts.from_arm(own) if own is not None else None
         pools = pools_of(adapter)
+        hints = [ResourceId.parse(one).parent for one in pools]
+        own = await balancer_of(self.resources, ResourceId.parse(_any_balancer(machine)), owner, hints)
+        balancer = BalancerFacts.from_arm(own) if own is not None else None
         pool = next((one for one in pools if balancer is not None and one.lower().startswith(f"{balancer.id.lower()}/")), None)
         rules = tuple(objects(an_object(own or {}, "properties"), "inboundNatRules"))
-        others = await self._others(adapter, [one for one in listed if one is not own], own)
-        shared = machine.availability_set if own is None else None
-        behind = await is_behind_another(self.resources, shared, listed) if shared is not None else False
+        others = await self._others(adapter, own)
+        behind = await self._is_behind_another(machine) if own is None else False
         return PortSurroundings(machine, adapter_id, adapter, group_id, group or {}, balancer, pool, rules, others, behind)
 
-    async def _others(self, adapter: Json, listed: Sequence[Json], own: Json | None) -> tuple[Json, ...]:
-        """Return the balancers of others that lead to an adapter: those of its group, and those that it names."""
+    async def _is_behind_another(self, machine: MachineFacts) -> bool:
+        """Whether another machine of its set is behind a public balancer that others made."""
+        if machine.availability_set is None:
+            return False
+        listed = await self.resources.within(ResourceId.parse(_any_balancer(machine)))
+        return await is_behind_another(self.resources, machine.availability_set, listed)
+
+    async def _others(self, adapter: Json, own: Json | None) -> tuple[Json, ...]:
+        """Return the balancers of others that an adapter names."""
         named = [one for one in (*pools_of(adapter), *_direct_rules(adapter)) if own is None or not _is_in(one, own)]
-        here = [one for one in listed if any(_is_in(name, one) for name in named)]
         parents = {parent.key: parent for name in named if (parent := ResourceId.parse(name).parent) is not None}
-        elsewhere = [parent for parent in parents.values() if not any(same(own_id(one), parent) for one in here)]
-        found = await asyncio.gather(*(self._readable(parent) for parent in elsewhere))
-        return (*here, *(one for one in found if one is not None))
+        found = await asyncio.gather(*(self._readable(parent) for parent in parents.values()))
+        return tuple(one for one in found if one is not None)
 
     async def _readable(self, balancer: ResourceId) -> Json | None:
         """Return a balancer; None where it is gone or may not be read."""

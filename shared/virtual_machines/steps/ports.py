@@ -17,6 +17,7 @@ from shared.operations.running.claims import Claim
 from shared.operations.running.effects import Absent, Effect, Started
 from shared.operations.running.outcomes import Next, Outcome, Wait
 from shared.operations.timings import Timings
+from shared.values.absence import BETWEEN_LOOKS, not_shown
 from shared.values.reading import an_object, last_segment, same_text, text
 from shared.virtual_machines.admission import Admission
 from shared.virtual_machines.creation.claims import claims_of
@@ -36,7 +37,7 @@ from shared.virtual_machines.reading.ports import (
 from shared.virtual_machines.requests.machine import Port
 from shared.virtual_machines.results import ended
 from shared.virtual_machines.rules.leftovers import Part
-from shared.virtual_machines.rules.names import made_name, suffix_of
+from shared.virtual_machines.rules.names import made_name, shared_name, suffix_of
 from shared.virtual_machines.rules.power import Provisioning
 from shared.virtual_machines.state import MachineState
 from shared.virtual_machines.steps.creating import TIDYING
@@ -76,13 +77,17 @@ class PortSteps:
         if not detail.pieces:
             problem = _refusal(found)
             if problem is not None:
-                return ended(state, problem)
+                return self._refused(state, problem)
+            state.forget("missing")
             detail.pieces = tuple(_pieces(claim, found, request))
         admitted = await self.admission.admit(claim, claims_of(detail.pieces))
         if admitted is not None:
             return ended(state, admitted) if isinstance(admitted, Problem) else admitted
         made = await self.making.make(claim, detail, _ADAPTER_STAGE) or await self._join(claim, detail, found)
         made = made or await self.making.make(claim, detail, LATER)
+        if isinstance(made, Failed) and made.was_there:
+            detail.pieces = ()
+            return Wait(self.clock.now() + BETWEEN_LOOKS)
         if isinstance(made, Failed):
             state.failure = made.problem
             return Next(LEAVING)
@@ -103,6 +108,12 @@ class PortSteps:
                 raise
             return []  # it may not be read
         return list(subnet_warnings(an_object(body, "properties"))) if body is not None else []
+
+    def _refused(self, state: MachineState, problem: Problem) -> Outcome:
+        """Look again before a refusal ends the operation: one read may not show the machine's group, balancer or rule."""
+        now = self.clock.now()
+        state.missing = not_shown(state.missing, now)
+        return ended(state, problem) if state.missing.lasts_long_enough(now) else Wait(now + BETWEEN_LOOKS)
 
     async def _join(self, claim: Claim, detail: PiecesDetail, found: PortSurroundings) -> Wait | Failed | None:
         pool = next((piece.id for piece in detail.pieces if piece.part is Part.POOL), None)
@@ -129,7 +140,8 @@ class PortSteps:
         if not detail.pieces:
             detail.pieces = tuple(_rules_of(found, str(claim.operation.body.get("port", ""))))
             if not detail.pieces:
-                return ended(state, _no_port(found, str(claim.operation.body.get("port", ""))))
+                return self._refused(state, _no_port(found, str(claim.operation.body.get("port", ""))))
+            state.forget("missing")
         wait = await self.making.remove(claim, detail, [0, 1], own_only=False)
         state.changed = True
         last = not [rule for rule in found.rules_of_machine() if text(rule, "id") != detail.pieces[1].id]
@@ -213,15 +225,15 @@ def _pieces(claim: Claim, found: PortSurroundings, request: Port) -> list[Piece]
     tags = {TENANT_TAG: claim.row.tenant, OPERATION_TAG: claim.id}
     machine, where = found.machine, shown_region(found.machine)
     network = f"{str(machine.resource).partition('/providers/')[0]}/providers/Microsoft.Network"
-    base = last_segment(machine.availability_set) or machine.name
     pieces: list[Piece] = []
-    balancer_id = found.balancer.id if found.balancer is not None else f"{network}/loadBalancers/{made_name(base, 'lb', claim.id)}"
+    balancer_id = found.balancer.id if found.balancer is not None else f"{network}/loadBalancers/{shared_name(found.owner, 'lb')}"
     front = found.balancer.front_end if found.balancer is not None else f"{balancer_id}/frontendIPConfigurations/frontend"
     if found.balancer is None:
-        address = f"{network}/publicIPAddresses/{made_name(base, 'ip', claim.id)}"
+        address = f"{network}/publicIPAddresses/{shared_name(found.owner, 'ip')}"
         sku = {"name": "Standard"}
         static = {"publicIPAllocationMethod": "Static"}
-        pieces.append(Piece(part=Part.ADDRESS, id=address, body={"location": where, "tags": tags, "sku": sku, "properties": static}))
+        own = {"location": where, "tags": tags, "sku": sku, "properties": static}
+        pieces.append(Piece(part=Part.ADDRESS, id=address, body=own, only_new=True))
         fronts = [{"name": "frontend", "properties": {"publicIPAddress": {"id": address}}}]
         body = {
             "location": where, "tags": {**tags, FOR_TAG: found.owner}, "sku": sku, "properties": {"frontendIPConfigurations": fronts},

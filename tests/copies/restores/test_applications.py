@@ -60,6 +60,9 @@ def test_an_application_comes_up_in_order_and_as_captured_without_its_region(sta
         began = {one["group"]: one for one in restore["machines"]}
         assert set(began) == {1, 2, 3}
         assert restore["recoveryPoint"]["spreadSeconds"] > 0
+        for name, found in ((names[3], [restore["id"]]), ("contoso-web02", [])):
+            page = await world.get(f"/restores?top=1&virtualMachineId={machine_id(name)}")
+            assert [one["id"] for one in page["value"]] == found
 
     start(story)
 

@@ -120,6 +120,11 @@ class RunItem(Document):
         return self.held + sum(target.held for target in self.targets)
 
     @property
+    def is_open(self) -> bool:
+        """Whether a copy or a deletion of it has not ended."""
+        return any(target.is_open for target in self.targets) or any(deletion.outcome is None for deletion in self.all_deletions)
+
+    @property
     def vm(self) -> ResourceId:
         """The VM."""
         return ResourceId.parse(self.virtual_machine_id)
@@ -206,7 +211,16 @@ class RunItems:
 
     async def all(self, run: str) -> AsyncIterator[RunItem]:
         """Yield all items of a run."""
-        filters = "PartitionKey eq @run and RowKey ge @first and RowKey lt @last"
+        async for item in self._range(run, ""):
+            yield item
+
+    async def open(self, run: str) -> AsyncIterator[RunItem]:
+        """Yield the items of a run that have not ended; those that an earlier version wrote are left out (`RunState.marks_open`)."""
+        async for item in self._range(run, " and open eq true"):
+            yield item
+
+    async def _range(self, run: str, more: str) -> AsyncIterator[RunItem]:
+        filters = f"PartitionKey eq @run and RowKey ge @first and RowKey lt @last{more}"
         async for row in self._table.range(filters, parameters={"run": run, "first": _FIRST, "last": _LAST}):
             yield _item(row)
 
@@ -217,7 +231,7 @@ def item_key(vm: ResourceId) -> str:
 
 
 def _entity(run: str, item: RunItem) -> Entity:
-    columns = {"decision": item.decision.value, "code": item.code or ""}
+    columns = {"decision": item.decision.value, "code": item.code or "", "open": item.is_open}
     return {"PartitionKey": run, "RowKey": item.key, "v": 1, **columns, **pieces("item", item.as_json())}
 
 

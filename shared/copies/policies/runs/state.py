@@ -61,7 +61,8 @@ class RunState(StoredView):
 
     `after` is the key of the last item whose copies were accepted, `paid` that of the last whose writes are spent of the budgets, `pruned`
     that of the last whose deletions were accepted. `problem` is the error
-    of the selection, with which the run ends although it copies; `prunes` is whether retention may delete.
+    of the selection, with which the run ends although it copies; `prunes` is whether retention may delete. `marks_open` is true where the
+    rows of the items show which have not ended; `settled` are the counts of the others, None before they were counted.
     """
 
     policy_id: str | None = None
@@ -70,6 +71,8 @@ class RunState(StoredView):
     pruned: str | None = None
     problem: ProblemJson | None = None
     prunes: bool = False
+    marks_open: bool = False
+    settled: RunCounts | None = None
 
 
 class RunDetail(StoredView):
