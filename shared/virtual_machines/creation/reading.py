@@ -1,7 +1,7 @@
 """Reads what a request for a machine is checked against: the registry, the hosting plan, and Azure."""
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,13 +13,11 @@ from shared.arm.ids import ResourceId, same
 from shared.arm.reading import resource_id
 from shared.errors import ErrorCode, Refused
 from shared.values.reading import Json, an_object, objects, same_text, text
-from shared.virtual_machines.creation.context import FOR_TAG, BalancerFacts, CreationContext, DiskFacts, SetFacts, network_of
-from shared.virtual_machines.facts import tags_of
-from shared.virtual_machines.reading.balancers import is_behind_another
+from shared.virtual_machines.creation.context import BalancerFacts, CreationContext, DiskFacts, SetFacts, network_of
+from shared.virtual_machines.reading.balancers import balancer_of, is_behind_another
 from shared.virtual_machines.requests.machine import BlobSource, CreateMachine, DataDisk, DiskSource, MarketplaceImage
 from shared.virtual_machines.resource_manager.catalogue import Catalogue, ImageFacts
 from shared.virtual_machines.resource_manager.resources import ResourceManagerResources
-from shared.virtual_machines.rules.names import shared_name
 from shared.virtual_machines.rules.sizes import azure_size
 from shared.web.documents import wrong
 
@@ -179,22 +177,6 @@ class CreationReader:
             return sets
         omitted = await self.resources.get(place.id_of("Microsoft.Compute", "availabilitySets", request.deployment.name))
         return sets if omitted is None else (*sets, SetFacts.from_arm(omitted))
-
-
-async def balancer_of(
-    resources: ResourceManagerResources, any_balancer: ResourceId, owner: str, hints: Iterable[ResourceId | None] = ()
-) -> Json | None:
-    """Return the document of the balancer that Farshore made for an availability set or a machine, or None.
-
-    `any_balancer` is an id in its resource group. A list may omit it: then it is read by the name that it has, and by `hints`.
-    """
-    listed = await resources.within(any_balancer)
-    found = next((one for one in listed if same_text(tags_of(one).get(FOR_TAG), owner)), None)
-    for candidate in (any_balancer.sibling("loadBalancers", shared_name(owner, "lb")), *hints):
-        if found is None and candidate is not None:
-            body = await resources.get(candidate)
-            found = body if body is not None and same_text(tags_of(body).get(FOR_TAG), owner) else None
-    return found
 
 
 def offered_image(plan: HostingPlan | None, wanted: str) -> PlanImage | None:

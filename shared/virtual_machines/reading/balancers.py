@@ -1,6 +1,6 @@
-"""Balancers that others made, and what of a tenant's machines is behind them."""
+"""Balancers: that of a deployment or a machine, and those that others made."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from shared.arm.ids import ResourceId
 from shared.arm.reading import own_id
@@ -9,6 +9,7 @@ from shared.virtual_machines.creation.context import FOR_TAG
 from shared.virtual_machines.facts import MachineFacts, tags_of
 from shared.virtual_machines.resource_manager.machines import MACHINE_TYPE
 from shared.virtual_machines.resource_manager.resources import ResourceManagerResources
+from shared.virtual_machines.rules.names import shared_name
 
 _CONFIGURATIONS = "/ipconfigurations/"
 
@@ -17,6 +18,22 @@ def is_public(balancer: Json) -> bool:
     """Whether a balancer has a public address."""
     fronts = objects(an_object(balancer, "properties"), "frontendIPConfigurations")
     return any(an_object(an_object(one, "properties"), "publicIPAddress") for one in fronts)
+
+
+async def balancer_of(
+    resources: ResourceManagerResources, any_balancer: ResourceId, owner: str, hints: Iterable[ResourceId | None] = ()
+) -> Json | None:
+    """Return the document of the balancer that Farshore made for an availability set or a machine, or None.
+
+    `any_balancer` is an id in its resource group. A list may omit it: then it is read by the name that it has, and by `hints`.
+    """
+    listed = await resources.within(any_balancer)
+    found = next((one for one in listed if same_text(tags_of(one).get(FOR_TAG), owner)), None)
+    for candidate in (any_balancer.sibling("loadBalancers", shared_name(owner, "lb")), *hints):
+        if found is None and candidate is not None:
+            body = await resources.get(candidate)
+            found = body if body is not None and same_text(tags_of(body).get(FOR_TAG), owner) else None
+    return found
 
 
 async def is_behind_another(resources: ResourceManagerResources, set_id: str, listed: Sequence[Json]) -> bool:

@@ -13,11 +13,10 @@ from shared.values.reading import Json, an_object, last_segment, objects, same_t
 from shared.virtual_machines.answers import Machine, MachinePort
 from shared.virtual_machines.creation.context import BalancerFacts
 from shared.virtual_machines.creation.pieces import TENANT_TAG
-from shared.virtual_machines.creation.reading import balancer_of
 from shared.virtual_machines.facts import MachineFacts, tags_of
 from shared.virtual_machines.gateway import Gateways, gateway_of
 from shared.virtual_machines.reading.asking import reading_azure
-from shared.virtual_machines.reading.balancers import is_behind_another, is_public
+from shared.virtual_machines.reading.balancers import balancer_of, is_behind_another, is_public
 from shared.virtual_machines.reading.machines import MachineReader
 from shared.virtual_machines.reading.places import Named
 from shared.virtual_machines.resource_manager.resources import ResourceManagerResources
