@@ -68,7 +68,7 @@ async def plan(machines: int, log: Path) -> dict[str, Cell]:
 async def retention(places: int, log: Path) -> dict[str, Cell]:
     """Return what the retention of so many places takes: from the ledger, by a run, up to its first copy."""
     fleet = await Fleet.start(places, _SUBSCRIPTIONS, log)
-    await fleet.remember(_EARLIER)
+    await fleet.remember(_EARLIER, deleted=False)
     drive = Drive(fleet, Polled(fleet, 0))
     await fleet.begin()
     for number in range(_MOST_STEPS):

@@ -9,15 +9,19 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import cast
+from unittest.mock import patch
 
 from benchmarks.fleet_of_copies import Fleet, counted_for
 from benchmarks.fleet_polled import Polled
 from benchmarks.report import Cell
 from shared.copies.kinds import COPY
+from shared.copies.policies.runs.children import Children, RunOf
+from shared.copies.policies.runs.items import RunItem
 from shared.operations.outside.messages import read_check, read_step
 
 STEP = timedelta(seconds=30)
 _SIDE_BY_SIDE = 16
+_ACCEPT_ALL = Children.accept_all
 _MOST_STEPS = 15 * 24 * 120
 _STEPS_AN_HOUR = 120
 
@@ -40,7 +44,8 @@ class Drive:
         """Run the policies and follow every copy to its end."""
         await self.fleet.begin()
         for number in range(_MOST_STEPS):
-            await self.step(number)
+            with patch.object(Children, "accept_all", _accept_all):
+                await self.step(number)
             if number % _STEPS_AN_HOUR == 0 and len(self.fleet.recorded()) >= self.fleet.copies:
                 break
         assert len(self.fleet.recorded()) == self.fleet.copies, f"{len(self.fleet.recorded())} of {self.fleet.copies} copies have ended"
@@ -110,7 +115,7 @@ class Drive:
         message, runtime = read_step(text), self.fleet.app.workers.runtime
         for operation in message.ids if message else ():
             row = await runtime.core.store.active(operation)
-            part = row.step if row is not None and row.kind != COPY.name and row.step in {"pruning", "accepting"} else "steps"
+            part = "pruning" if row is not None and row.kind != COPY.name and row.step == "pruning" else "steps"
             with counted_for(part):
                 await runtime.runner.run(operation)
 
@@ -135,6 +140,7 @@ class Drive:
         per_copy = {part: seconds * 1000 / fleet.copies for part, seconds in self.cpu.items()}
         return {
             "GETs": counts.views["checks"] / fleet.copies,
+            "GETs of sampled": sum(counts.views_of[one] for one in self.polled.chosen) / sampled,
             "GETs (a)": self.polled.gets / sampled,
             "GETs (b)": gets_of_b,
             "p50 min": percentile(list(late.values()), 0.5),
@@ -158,6 +164,11 @@ class Drive:
             "storage/copy": sum(counts.storage[who] for who in ("steps", "checks", "accepting", "pruning")) / fleet.copies,
             "peak B/copy": self.peak,
         }
+
+
+async def _accept_all(children: Children, run: RunOf, items: Sequence[RunItem]) -> None:
+    with counted_for("accepting"):
+        await _ACCEPT_ALL(children, run, items)
 
 
 async def _side_by_side(works: Sequence[Awaitable[None]]) -> None:

@@ -49,11 +49,14 @@ def counted_for(who: str) -> Iterator[None]:
 
 @dataclass
 class Counts:
-    """Calls by part: to storage, and to Azure by method and status; seconds of CPU that the simulated Azure took."""
+    """Calls by part: to storage, and to Azure by method and status; reads of instance views by part, and those of checks by path; seconds
+    of CPU that the simulated Azure took.
+    """
 
     storage: Counter[str] = field(default_factory=Counter)
     azure: Counter[tuple[str, str, int]] = field(default_factory=Counter)
     views: Counter[str] = field(default_factory=Counter)
+    views_of: Counter[str] = field(default_factory=Counter)
     azure_cpu: float = 0.0
 
     def count_storage(self, app: MemoryApp) -> None:
@@ -84,6 +87,7 @@ class Counts:
             self.azure[_WHO.get(), request.method, outcome.status] += 1
             if "instanceView" in request.query.get("$expand", ""):
                 self.views[_WHO.get()] += 1
+                self.views_of[request.path.lower()] += _WHO.get() == "checks"
             return outcome
 
         app.gate.receive = MethodType(counting, app.gate)  # type: ignore[method-assign]  # the benchmark stands between
@@ -91,14 +95,6 @@ class Counts:
     def refused(self) -> int:
         """Return how many of the app's calls Azure answered with 429."""
         return sum(count for (who, _, status), count in self.azure.items() if status == 429 and who != "polling")
-
-    def of(self, who: str, *, status: int | None = None, method: str | None = None) -> int:
-        """Return how many calls to Azure a part made."""
-        return sum(
-            count
-            for (part, how, answered), count in self.azure.items()
-            if part == who and status in {None, answered} and method in {None, how}
-        )
 
 
 @dataclass
@@ -130,8 +126,11 @@ class Fleet:
         """How many VMs there are, and so copies of a run."""
         return len(self.machines)
 
-    async def remember(self, count: int) -> None:
-        """Record so many earlier copies of each VM, which took as long as its next one, give or take a fifth; the first was full."""
+    async def remember(self, count: int, *, deleted: bool = True) -> None:
+        """Record so many earlier copies of each VM, which took as long as its next one, give or take a fifth; the first was full.
+
+        They are deleted by now, unless `deleted` is false: the simulated Azure does not have them.
+        """
         chance = random.Random(3)  # noqa: S311  # the same durations each time
         ledger = self.app.workers.runtime.of(Copies).ledger
         owner = {one: tenant for tenant in self.tenants for one in await self._subscriptions(tenant)}
@@ -141,7 +140,7 @@ class Fleet:
                 minutes = machine.minutes * math.exp(chance.gauss(0, _APART))
                 began = self.now - (count - number) * _EARLIER
                 entry = LedgerEntry(
-                    operation=f"{number}{len(owner)}".ljust(26, "a"),
+                    operation=chr(ord("a") + number) * 26,
                     tenant=owner[machine.id.split("/")[2]],
                     virtual_machine_id=machine.id,
                     source_point_id=f"{collection}/restorePoints/earlier{number}",
@@ -152,6 +151,9 @@ class Fleet:
                     started_at=to_text(began),
                 )
                 await ledger.record(entry)
+        for row, _ in self.app.storage.table(LEDGER).rows.values():
+            if deleted and _REMEMBERED in str(row.get("targetPoint")):
+                row["deletedAt"] = to_text(self.now)
 
     async def _subscriptions(self, tenant: str) -> Sequence[str]:
         found = await self.app.workers.runtime.registry.by_name(tenant)

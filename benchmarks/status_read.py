@@ -1,4 +1,4 @@
-"""What reading the status of a copy costs: our call beside the SDK's, sync and async, and beside bare aiohttp and json.
+"""What reading the status of a copy costs: Farshore's call beside the SDK's, sync and async, and beside bare aiohttp and json.
 
 `python -m benchmarks.status_read [--rounds N] [--calls N]`. A server in a process of its own answers with a restore point of
 about 3.8 KB, instance view included. The four ways take turns, round after round, so that a busy machine hurts them alike;

@@ -191,6 +191,13 @@ class Settings(BaseModel):
         validation_alias="FARSHORE_CALLS_IN_FLIGHT",
         description="The most calls to Azure that one process makes at the same time.",
     )
+    copies_in_flight: int = Field(
+        0,
+        ge=0,
+        le=10000,
+        validation_alias="FARSHORE_COPIES_IN_FLIGHT",
+        description="The most copies that run at the same time to one subscription and region; 0 is no limit.",
+    )
     inventory: Literal["resourceGraph", "listing"] = Field(
         "resourceGraph",
         validation_alias="FARSHORE_INVENTORY",

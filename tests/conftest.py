@@ -1,6 +1,5 @@
 """Real parts for tests: Azurite, and stacks of it, the simulated Azure and the functions host, each in a process of its own."""
 
-import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
@@ -8,13 +7,8 @@ import pytest
 import pytest_asyncio
 from hypothesis import HealthCheck, settings
 
-from local import processes
 from local.azurite import Azurite
-from local.calls import answers
-from local.simulation.client import SimulationClient
-from local.stack import Stack, StackOptions
-from tests.support.ports import take_ports
-from tests.support.stacks import RunningHost
+from tests.support.stacks import Hosts, RunningHost
 from tests.support.storage import AzuritePool, clear
 
 # how fast a machine draws and runs an example is no property of what is tested
@@ -106,65 +100,9 @@ def empty_azurite(azurites: AzuritePool) -> Iterator[Azurite]:
 
 @pytest_asyncio.fixture
 async def host(tmp_path: Path, azurites: AzuritePool) -> AsyncIterator[StartHost]:
-    """Starts stacks: `host(workers=2, app=…, environment={…}, speed=0)` returns a `RunningHost` which is stopped at the test's end.
-
-    Each has an Azurite of its own, empty, the simulated Azure (none with `simulated=False`) at speed 0, and the host with
-    the app of this project, ready to accept work. `ready` is the path under the API that answers 200 once it is.
-    """
-    ends: list[Callable[[], object]] = []
-    clients: list[SimulationClient] = []
-
-    def start(
-        *,
-        workers: int = 1,
-        app: Path = processes.ROOT,
-        environment: dict[str, str] | None = None,
-        speed: float = 0,
-        estate: Path | None = None,
-        ready: str = "health",
-        simulated: bool = True,
-        data: Path | None = None,
-    ) -> RunningHost:
-        lent = azurites.lend()
-        storage = lent.__enter__()
-        ends.append(lambda: lent.__exit__(None, None, None))
-        first = take_ports(3)
-        options = StackOptions(
-            data=data or tmp_path / f"stack-{len(ends)}",
-            port=first,
-            azure_port=first + 1,
-            control_port=first + 2,
-            storage_port=storage.port,
-            workers=workers,
-            speed=speed,
-            estate=estate,
-            keep=data is not None,
-            app=app,
-            environment=(environment or {}) | ({} if simulated else {"FARSHORE_CLOCK_URL": ""}),
-        )
-        stack = Stack(options)
-        ends.append(stack.stop)
-        if simulated:
-            part = stack.start_simulation()
-            processes.wait_until(part, lambda: answers(f"{options.azure}/_simulation/clock"), 30)
-            if app == processes.ROOT:
-                _in_a_thread(stack.seed)
-            clients.append(SimulationClient(options.azure))
-        part = stack.start_host()
-        processes.wait_until(part, lambda: answers(f"{options.api}/{ready}"), 30)
-        running = RunningHost(stack, part, clients[-1] if simulated else None, storage.connection_string)
-        running.wait_for_workers(workers)
-        return running
-
-    yield start
-    for client in clients:
+    """Starts stacks (`Hosts`), which are stopped at the test's end."""
+    hosts = Hosts(tmp_path, azurites)
+    yield hosts.start
+    for client in hosts.clients:
         await client.close()
-    for end in reversed(ends):
-        end()
-
-
-def _in_a_thread(work: Callable[[], None]) -> None:
-    # an event loop of its own cannot run inside the test's
-    thread = threading.Thread(target=work)
-    thread.start()
-    thread.join()
+    hosts.stop()

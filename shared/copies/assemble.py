@@ -8,6 +8,7 @@ from shared.audit import AUDIT
 from shared.audit.trails import AuditTrails
 from shared.capability import Core, Parts
 from shared.copies.copying.chains import Chains
+from shared.copies.copying.rooms import Rooms
 from shared.copies.copying.service import Copies
 from shared.copies.copying.sources import SourceSteps
 from shared.copies.copying.turns import Superseding, Turns
@@ -69,7 +70,8 @@ def assemble(core: Core) -> Parts:
     async def copy_ended(tenant: str, operation: str) -> None:
         await protection.note_copy(tenant, operation, core.clock.now())
 
-    steps = CopySteps(sources, gateway, chains, Turns(chains, gateway, core.clock), ledger, core.clock, core.timings, copy_ended)
+    rooms = Rooms(core.storage.table(CHAINS), core.store, core.settings.copies_in_flight)
+    steps = CopySteps(sources, gateway, chains, Turns(chains, gateway, core.clock), ledger, core.clock, core.timings, rooms, copy_ended)
     gauges = CopyGauges(
         core.store,
         Newest(core.storage.table(LEDGER)),

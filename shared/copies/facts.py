@@ -88,6 +88,31 @@ class MachineBeside:
 
 
 @dataclass(frozen=True, slots=True)
+class InterfaceFacts:
+    """A network interface of a VM; None is what is not known. Of several addresses it has the primary one."""
+
+    id: str
+    subnet_id: str | None = None
+    private_ip_address: str | None = None
+    network_security_group_id: str | None = None
+    accelerated_networking: bool | None = None
+
+    @classmethod
+    def from_arm(cls, body: Json) -> Self:
+        """Read the JSON of a network interface."""
+        properties = an_object(body, "properties")
+        configurations = [an_object(one, "properties") for one in objects(properties, "ipConfigurations")]
+        primary = next((one for one in configurations if flag(one, "primary")), configurations[0] if configurations else {})
+        return cls(
+            id=text(body, "id") or "",
+            subnet_id=resource_id(an_object(primary, "subnet"), "id"),
+            private_ip_address=text(primary, "privateIPAddress"),
+            network_security_group_id=resource_id(an_object(properties, "networkSecurityGroup"), "id"),
+            accelerated_networking=flag(properties, "enableAcceleratedNetworking"),
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class VirtualMachineFacts:
     """The properties of a VM that matter for restore points; `region` is ARM's name of it."""
 

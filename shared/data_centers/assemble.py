@@ -12,6 +12,7 @@ from shared.data_centers.observing import Observer
 from shared.data_centers.passwords.one_time import OneTimeSecrets
 from shared.data_centers.reading import DataCenterReader
 from shared.data_centers.records.store import DataCenterStore
+from shared.data_centers.rules.suspension import KEPT_AFTER_CLOSING
 from shared.data_centers.service import DataCenters
 from shared.data_centers.steps.claim import Tools
 from shared.data_centers.steps.turns import Turns
@@ -75,6 +76,10 @@ def assemble(core: Core) -> Parts:
     table = core.storage.table(SUBSCRIPTIONS)
     rounds = CertificateRounds(installations, subscriptions, certificates, core.events, table, DailyTurn(table, ROUND), core.clock)
     reader = DataCenterReader(data_centers, installations, core.store, Observer(connections, core.clock))
+
+    async def forget_suspensions() -> None:
+        await store.forget_suspensions(core.clock.now() - KEPT_AFTER_CLOSING)
+
     return Parts(
         services=(
             documents,
@@ -88,5 +93,5 @@ def assemble(core: Core) -> Parts:
         ),
         workflows={DATA_CENTER.name: data_center_workflow(steps)},
         messages=MESSAGES,
-        timers=(one_time.expire, rounds.run),
+        timers=(one_time.expire, forget_suspensions, rounds.run),
     )

@@ -12,6 +12,6 @@ def connections_of(core: Core) -> Connections:
 
     def make() -> Connections:
         vault = Vault(core.secrets, core.secret_references, core.registry)
-        return Connections(InstallationStore(core.storage.table(TABLE), core.clock, core.ids), vault, core.clock)
+        return Connections(InstallationStore(core.storage.table(TABLE), core.clock, core.ids), vault, core.clock, core.budgets)
 
     return core.shared.get(Connections, make)

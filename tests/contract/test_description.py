@@ -8,9 +8,10 @@ CONTRACT_EXAMPLES=100 python3 -m pytest tests/contract -k "tenants or hosting-pl
 import os
 from typing import Any
 
+import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, assume, settings
-from requests import Request
+from requests import Request, Session
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
@@ -25,12 +26,15 @@ from shared.web.openapi import build
 from tests.contract.conftest import ROLES
 from tests.support.running import Running
 
-# the document that the app serves, but for its address (tests/functions/test_index.py): here it says which tests there are
+# the document that the app serves, but for its address (tests/functions/test_index.py): here it decides which tests there are
+DOCUMENT = build(declared_routes(NAMES), "http://localhost/api")
+OPERATIONS = [(method.upper(), path) for path, methods in DOCUMENT["paths"].items() for method in methods if method != "parameters"]
 # (a method that no route has never reaches the app: the host answers 404 itself)
 schema = schemathesis.openapi.from_dict(
-    build(declared_routes(NAMES), "http://localhost/api"),
-    config=schemathesis.Config.from_dict({"phases": {"coverage": {"unexpected-methods": []}}}),
+    DOCUMENT, config=schemathesis.Config.from_dict({"phases": {"coverage": {"unexpected-methods": []}}})
 )
+# the requests of an operation are made where its test runs: to make them all takes longer than to collect all other tests
+one_by_one = schemathesis.pytest.from_fixture("operation")
 CHECKS = [
     not_a_server_error,
     status_code_conformance,
@@ -39,6 +43,9 @@ CHECKS = [
     response_schema_conformance,
 ]
 MORE = os.environ.get("CONTRACT_EXAMPLES")
+# one connection for all requests
+CONNECTED = Session()
+CONNECTED.trust_env = False
 # bounded and the same each time: what it finds on one machine it finds on another
 BOUNDED = settings(
     max_examples=int(MORE or 10),
@@ -49,20 +56,27 @@ BOUNDED = settings(
 )
 
 
-@schema.parametrize()
+@pytest.fixture(params=OPERATIONS, ids=" ".join)
+def operation(request: pytest.FixtureRequest) -> Any:
+    """The description of one operation after another."""
+    method, path = request.param
+    return schema.include(method=method, path=path)
+
+
+@one_by_one.parametrize()
 @BOUNDED
 def test_the_provider_gets_what_is_described(case: schemathesis.Case[Any], stack: Running) -> None:
     hold(case, stack, stack.token(*ROLES, tenant="provider"))
 
 
 # what each member and parameter can be, one after another, does not depend on the caller: the provider tries it
-@schema.parametrize()
+@one_by_one.parametrize()
 @settings(BOUNDED, phases=(Phase.generate,))
 def test_a_tenant_gets_what_is_described(case: schemathesis.Case[Any], stack: Running) -> None:
     hold(case, stack, stack.token(*ROLES, tenant="contoso"))
 
 
-@schema.parametrize()
+@one_by_one.parametrize()
 @settings(BOUNDED, max_examples=3, phases=(Phase.generate,))
 def test_without_a_token_only_what_is_open_answers(case: schemathesis.Case[Any], stack: Running) -> None:
     if case.operation.path == "/one-time-secrets":  # the page is open, and what it shows is found by the token in the body
@@ -82,4 +96,4 @@ def hold(case: schemathesis.Case[Any], stack: Running, token: str | None) -> int
     if token:
         case.headers["Authorization"] = f"Bearer {token}"
     assume(len(str(Request(**case.as_transport_kwargs(base_url=stack.api)).prepare().url)) < 8000)
-    return case.call_and_validate(base_url=stack.api, checks=CHECKS, timeout=30).status_code
+    return case.call_and_validate(base_url=stack.api, session=CONNECTED, checks=CHECKS, timeout=30).status_code

@@ -1,7 +1,7 @@
 """A fleet under one policy for days: `python3 -m tests.copies.two_weeks [--days 14] [--minutes 10] [--seed 1]`. CI drives two days.
 
 The sample estate with further machines, six-hourly slots, two targets, and a night without power. At the end each VM kept its objective or
-was reported, chains are legal, what is kept is what an independent model says, no effect happened twice, and the ledger equals what Azure
+was reported, chains are legal, what is kept is what an independent model keeps, no effect happened twice, and the ledger equals what Azure
 has, also where somebody else has deleted a copy. The app, its rules and the simulated Azure are real; storage is in memory.
 """
 
@@ -50,7 +50,7 @@ class Weeks:
     planted: Json = field(init=False)
 
     async def run(self, days: int, *, dark_after: timedelta) -> None:
-        """Write the policies, and let the days pass; after `dark_after` the app stands still for a night."""
+        """Write the policies, and let the days pass; after `dark_after` the app does not run for a night."""
         world = self.world
         self.began = world.now
         for tenant, regions in _TARGETS.items():
@@ -73,7 +73,7 @@ class Weeks:
             await world.app.advance(timedelta(minutes=30))
 
     async def _delete_behind_the_app(self) -> Json:
-        """Delete the oldest copy that is kept of a place of contoso's, as somebody else may, and return it."""
+        """Delete the oldest copy that is kept of a place of contoso's, as another program may, and return it."""
         oldest: Json = min(
             (one for one in await self.all_copies("contoso") if one["usable"]), key=lambda one: str(one["source"]["takenAt"])
         )

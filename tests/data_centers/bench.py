@@ -17,7 +17,6 @@ from random import Random
 from typing import Any, cast
 from unittest.mock import patch
 from urllib.parse import parse_qsl, urlsplit
-from uuid import UUID
 
 import azure.functions as func
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -46,6 +45,7 @@ from shared.web.calls import Endpoint
 from shared.web.entry import answer
 from tests.azure_pack.pack import keys
 from tests.data_centers.documents import PROVIDER, TENANT, TENANTS, WRITER, Json, installation, order
+from tests.data_centers.repeatable import BenchClock, SeededIds
 from tests.data_centers.transport import HOST, PORTS, MemoryTransport, as_text
 from tests.support.api import Reply
 from tests.support.memory import MemoryBlobs, MemoryStorage
@@ -63,29 +63,6 @@ PERSON = "person"
 
 class KilledError(BaseException):
     """The process was killed."""
-
-
-@dataclass
-class BenchClock:
-    """Azure's time and wall time are the simulation's."""
-
-    platform: Platform
-    speed: float = 0.0
-
-    def now(self) -> datetime:
-        """Azure's time."""
-        return self.platform.clock.now()
-
-    def wall(self) -> datetime:
-        """Wall time."""
-        return self.platform.clock.now()
-
-    def monotonic(self) -> float:
-        """Seconds that never go back."""
-        return self.platform.clock.now().timestamp()
-
-    async def refresh(self) -> None:
-        """Do nothing: there is no copy of the time to renew."""
 
 
 class _Callers:
@@ -310,7 +287,7 @@ class Bench:
         return cast("Json", found)
 
     def change(self, member: str, key: str, **members: Any) -> None:
-        """Change a row of the installation, as somebody does by hand."""
+        """Change a row of the installation, as a person does by hand."""
         self.pack.gate.apply((self.pack.gate.state.put(member, self.row(member, key) | members),))
 
     def machine(self, name: str, status: str, subscription: str, **more: Any) -> Json:
@@ -346,17 +323,6 @@ class Bench:
                     del self.armed[number]
                     raise KilledError(point)
                 return
-
-
-@dataclass(frozen=True, slots=True)
-class SeededIds:
-    """Identifiers of a draw: the same in each run of it."""
-
-    chance: Random
-
-    def new(self) -> str:
-        """A new version 4 GUID."""
-        return str(UUID(int=self.chance.getrandbits(128), version=4))
 
 
 _generate = rsa.generate_private_key

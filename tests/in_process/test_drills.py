@@ -14,7 +14,7 @@ ROLES = ("Failovers.Read", "Failovers.Execute")
 
 @pytest.fixture(autouse=True)
 def _full_bucket(stack: Running) -> None:
-    """Azure lets so many reads through and no more while its clock stands still."""
+    """Azure lets so many reads through and no more while its clock does not run."""
     stack.advance("PT2M")
 
 

@@ -29,7 +29,7 @@ ITEM = {
 
 @pytest.fixture(autouse=True)
 def _full_bucket(stack: Running) -> None:
-    """Azure lets so many reads through and no more while its clock stands still."""
+    """Azure lets so many reads through and no more while its clock does not run."""
     stack.advance("PT2M")
 
 

@@ -13,7 +13,7 @@ from tests.support.set_up import ROLES, done, machine, send, values, writes
 
 @pytest.fixture(autouse=True)
 def _full_bucket(stack: Running) -> None:
-    """Azure lets so many reads through and no more while its clock stands still."""
+    """Azure lets so many reads through and no more while its clock does not run."""
     stack.advance("PT2M")
 
 

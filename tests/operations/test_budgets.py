@@ -1,4 +1,4 @@
-"""Our share of Azure's call budget, over all instances."""
+"""Farshore's share of Azure's call budget, over all instances."""
 
 import asyncio
 from datetime import datetime, timedelta

@@ -34,7 +34,7 @@ HOLD = timedelta(minutes=5)
     )
 )
 def test_a_row_has_one_entry_that_is_never_late(writes: list[tuple[int, int, bool, str, int]]) -> None:
-    """Whatever is written, at whatever time: each write says (passed seconds, wait, dispatched, group, version)."""
+    """Whatever is written, at whatever time: each write is (passed seconds, wait, dispatched, group, version)."""
     row = Active("b" * 26, "toy", "contoso", "", "", Status.RUNNING, "starting", to_text(START))
     there: dict[str, Change] = {}
     now = START

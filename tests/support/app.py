@@ -30,6 +30,7 @@ from aiohttp import web
 from functions import system
 from functions.capabilities import load
 from functions.serve import register
+from local.host.draining import drain
 from local.host.index import TriggerType, index_functions
 from local.host.lockstep import Lockstep
 from local.host.settings import read_host_settings
@@ -83,7 +84,7 @@ class SharedClock:
         """Do nothing: there is no copy of the time to renew."""
 
     def advance_wall(self, step: timedelta) -> None:
-        """Let wall time pass, by which leases and caches go; Azure's time stands still."""
+        """Let wall time pass, by which leases and caches go; Azure's time does not move."""
         self._ahead += step
 
 
@@ -232,8 +233,10 @@ class _Host:
         await self.worker.timer({"function": name, "pastDue": past_due, "scheduleStatus": status})
 
     async def drain(self, seconds: float) -> int | None:
-        report = await self.worker.drain({"seconds": seconds})
-        return int(report["messages"]) if report["drained"] else None
+        return await drain(self._present, seconds)
+
+    async def _present(self) -> list[Worker]:
+        return [self.worker]
 
 
 async def _serve(application: web.Application, port: int, ends: AsyncExitStack) -> None:

@@ -1,4 +1,4 @@
-"""Reading a request: what is refused, in which order, and in which words."""
+"""Reading a request: what is refused, in which order, and with which message."""
 
 import contextlib
 import json

@@ -23,12 +23,14 @@ from shared.copies.copying.outcomes import (
     failed,
     look_again,
     missing_attention,
+    names_a_quota,
     once_more,
     rate_wait,
     reason_in_operation,
     refused,
     wait_for_azure,
 )
+from shared.copies.copying.rooms import UNTIL_ROOM, Rooms
 from shared.copies.copying.rules.chain import MovedOn, Waiter, WaitUntil, after_start
 from shared.copies.copying.rules.failures import azure_problem, with_reason
 from shared.copies.copying.rules.naming import collection_tags
@@ -70,6 +72,7 @@ class CopySteps:
     ledger: Ledger
     clock: Clock
     timings: Timings
+    rooms: Rooms
     ended: Callable[[str, str], Awaitable[None]] = _nothing
 
     async def ensuring_target(self, copy: CopyClaim) -> Outcome:
@@ -119,6 +122,10 @@ class CopySteps:
             case WaitUntil():
                 copy.detail.waiting_for = decision.reason
                 return self._until(copy, decision)
+            case _ if not await self.rooms.take(copy.target.subscription_id, copy.request.target.region, _waiter(copy)):
+                most = f"{self.rooms.most} copies run to the region already, the most that FARSHORE_COPIES_IN_FLIGHT allows"
+                copy.detail.waiting_for = most
+                return Wait(self.clock.now() + UNTIL_ROOM, writes=writes_of(copy.target.subscription_id))
             case _:
                 copy.detail.forget("waiting_for")
                 return Next("deletingFailed" if copy.state.failed_before else "starting")
@@ -189,7 +196,7 @@ class CopySteps:
         try:
             started = await copy.perform(self._start_effect(copy))
         except CallFailure as failure:
-            if failure.asks_to_wait:
+            if failure.asks_to_wait or names_a_quota(failure):
                 return rate_wait(self.clock, copy, failure, "waiting")  # nothing began: the turn is kept
             if failure.kind is FailureKind.NOT_FOUND:
                 return await self._missing(copy, failure)

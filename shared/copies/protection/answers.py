@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Annotated
 
+from pydantic import Field
+
 from shared.copies.policies.fields import DurationSchema, DurationText
 from shared.copies.protection.looks import state_at
 from shared.copies.protection.records.record import MadeBy, NewestPoint, NewestUsable, Notice, ProtectionRecord, Reason, RegionRecord
@@ -125,7 +127,7 @@ class MachineProtectionBody(Document):
     reasons: tuple[Reason, ...]
     policies: tuple[str, ...]
     newest_restore_point: NewestRestorePointBody | None = None
-    restore_points: RestorePointsBody = RestorePointsBody()
+    restore_points: RestorePointsBody = Field(default_factory=RestorePointsBody)
     targets: tuple[TargetBody, ...]
     drift: tuple[DriftBody, ...] = ()
     warnings: tuple[ProtectionWarning, ...] = ()

@@ -87,7 +87,7 @@ class RestoredMachine(Request):
     subnet_id: SubnetId | None = None
     private_ip_address: Annotated[str, Field(max_length=45, pattern=r"^[0-9a-fA-F.:]+$")] | None = None
     network_security_group_id: SecurityGroupId | None = None
-    disks: RestoredDisks = RestoredDisks()
+    disks: RestoredDisks = Field(default_factory=RestoredDisks)
     tags: dict[str, str] = {}
 
     @field_validator("tags")

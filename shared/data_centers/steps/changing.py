@@ -24,6 +24,7 @@ from shared.operations.model.models import Intent
 from shared.operations.running.outcomes import Next, Outcome
 
 RESTORING = "restoring"
+_STEPS = 6
 
 
 async def checking(dc: DataCenterClaim) -> Outcome:
@@ -50,6 +51,7 @@ async def checking(dc: DataCenterClaim) -> Outcome:
     dc.state.changed = True
     dc.state.former_plan = record.plan.id if moves and record.plan is not None else None
     await dc.write(**simple, wanted={str(name): number for name, number in wanted.items()})
+    dc.percent(1, _STEPS)
     return Next("migrating" if moves else "changingQuota")
 
 
@@ -66,6 +68,7 @@ def _simple(request: ChangeRequest, record: DataCenter) -> dict[str, object]:
 async def migrating(dc: DataCenterClaim) -> Outcome:
     """Link the personal add-on to the new plan, move the subscription, and unlink the add-on from the old plan."""
     await _move(dc, dc.record.plan.id if dc.record.plan else "", dc.state.plan or "")
+    dc.percent(2, _STEPS)
     return Next("changingQuota")
 
 
@@ -100,6 +103,7 @@ async def quota(dc: DataCenterClaim) -> Outcome:
     add_on = dc.add_on
     reason = "synchronising again brings about the same"
     await dc.once("synchronizeAddOn", lambda: dc.gateway.synchronize_add_on(add_on), never, reason)
+    dc.percent(3, _STEPS)
     return Next("changingAddOns")
 
 
@@ -119,6 +123,7 @@ async def add_ons(dc: DataCenterClaim) -> Outcome:
             dc.mark(f"subscribed/{one.id}")
     done = [await ensure_subscribed(dc, one) for one in ((personal,) if personal else ()) + wanted]
     await dc.write(add_ons=tuple(done))
+    dc.percent(4, _STEPS)
     return begin_sync(dc, _wanted(dc), plan, "changed")
 
 

@@ -180,6 +180,8 @@ class SuspensionSteps:
             return noted.model_copy(update={"closed_at": noted.closed_at or at}) if closed else noted
 
         record = await dc.tools.store.change_suspension(dc.record, record.id, close)
+        if record.closed_at is not None:
+            await dc.tools.store.close_suspension(dc.record, record)
         await self._opened_to_tenant(dc, suspension_id=None if record.closed_at else record.id)
         return _finished(dc, record, ErrorCode.MACHINES_NOT_STARTED)
 

@@ -26,9 +26,12 @@ from shared.installations.document import InstallationRequest, MachinesVia
 from shared.installations.reach.accounts import AccountsHook
 from shared.installations.secrets import Vault
 from shared.installations.store import InstallationRecord, InstallationStore
+from shared.operations.running.budgets import Budgets
 from shared.reads.cache import ReadCache
 
 KEPT_SECONDS: Final = 50.0
+_NOTED_TOGETHER: Final = 10
+"""So many calls are noted in the budget at once: a note takes two calls to storage."""
 _TIMEOUT: Final = 25.0
 """Seconds for one call: less than an effect may take."""
 
@@ -76,17 +79,37 @@ class CertificateClient:
 class Connections:
     """The connections of this process, by installation."""
 
-    def __init__(self, store: InstallationStore, secrets: Vault, clock: Clock) -> None:
+    def __init__(self, store: InstallationStore, secrets: Vault, clock: Clock, budgets: Budgets) -> None:
         self._store = store
         self._secrets = secrets
         self._clock = clock
+        self._budgets = budgets
+        self._noted: dict[CallLimit, int] = {}
         self._records: ReadCache[InstallationRecord | None] = ReadCache(clock, KEPT_SECONDS)
         self._open: dict[str, Connection] = {}
 
     async def get(self, name: str) -> Connection | None:
         """Return the connection of an installation, None where there is no such installation."""
         record = await self._records.get(name, lambda: self._store.get(name))
-        return await self.of(record) if record is not None else None
+        if record is None:
+            return None
+        connection = await self.of(record)
+        await self._note_calls(connection)
+        return connection
+
+    def released(self, name: str, checks: int) -> None:
+        """Count checks that the tick released: the first call of each is in the budget already."""
+        connection = self._open.get(name)
+        if connection is not None:
+            self._noted[connection.calls] = self._noted.get(connection.calls, 0) + checks
+
+    async def _note_calls(self, connection: Connection) -> None:
+        """Note calls that the tick did not release, of this process: steps and acceptance are never held back, and count all the same."""
+        made = connection.calls.made
+        count = made - self._noted.get(connection.calls, 0)
+        if count >= _NOTED_TOGETHER:
+            self._noted[connection.calls] = made
+            await self._budgets.note(group_of(connection.name, connection.settings), count)
 
     async def of(self, record: InstallationRecord) -> Connection:
         """Return the connection of a record; a former one of another document is left to the calls that use it."""
@@ -120,6 +143,7 @@ class Connections:
         self._open.clear()
 
     def _replaced(self, name: str, made: Connection) -> Connection:
+        self._noted.pop(self._open[name].calls, None)
         self._open[name] = made
         return made
 
@@ -191,3 +215,8 @@ class _Guarded:
             if error.cause is Cause.CREDENTIALS:
                 await self.store.note_refusal(self.record.name, self.record.tag)
             raise
+
+
+def group_of(installation: str, settings: InstallationRequest) -> str:
+    """Return the group of an installation's checks: its part before `#` names the budget and how many calls it has in a minute."""
+    return f"azurePack/{installation}:{settings.calls.per_minute}"

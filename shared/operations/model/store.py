@@ -8,7 +8,7 @@ after the row was read again and the stamp is another's.
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from shared.clock import Clock, Ids, to_text
@@ -25,19 +25,6 @@ from shared.storage.pieces import from_pieces, pieces
 from shared.storage.tables import MAX_BATCH, Change, Conflict, Found, Table
 
 TABLE = "operations"
-
-
-@dataclass(frozen=True, slots=True)
-class ListRow:
-    """A row of a list: `key` is its list key (`inverted time|id`), `operation` None where it has to be read by its id."""
-
-    key: str
-    operation: Operation | None
-
-    @property
-    def id(self) -> str:
-        """The operation's id."""
-        return self.key.rpartition("|")[2]
 
 
 class Store:
@@ -390,20 +377,14 @@ class Store:
 
     async def list_page(
         self, prefix: str, partition: str, after: str | None, conditions: Mapping[str, Sequence[str]], limit: int
-    ) -> list[ListRow]:
+    ) -> list[listing.ListRow]:
         """Return up to `limit` list rows of a range after the list key `after`, newest first.
 
         `conditions` are columns with the values of which any fits.
         """
-        parameters: dict[str, Any] = {"partition": partition, "first": f"{prefix}{after or ''}", "last": f"{prefix[:-1]}}}"}
-        filters = "PartitionKey eq @partition and RowKey gt @first and RowKey lt @last"
-        for index, (column, values) in enumerate(sorted(conditions.items())):
-            names = [f"c{index}x{number}" for number in range(len(values))]
-            parameters |= dict(zip(names, values, strict=True))
-            # the SDK puts parameters in token by token: brackets need spaces around them
-            filters += " and ( " + " or ".join(f"{column} eq @{name}" for name in names) + " )"
+        filters, parameters = listing.page_filter(prefix, partition, after, conditions)
         found = self._table.range(filters, select=listing.COLUMNS, parameters=parameters, limit=limit)
-        return [_list_row(prefix, item) async for item in found]
+        return [listing.read_row(prefix, item.entity) async for item in found]
 
     async def request(self, operation: str) -> Mapping[str, object] | None:
         """Return the request row of an operation, or None."""
@@ -413,14 +394,3 @@ class Store:
 
 def _hash_of(new: NewOperation) -> str:
     return body_hash(new.body if new.compared is None else new.compared)
-
-
-def _list_row(prefix: str, found: Found) -> ListRow:
-    return ListRow(str(found.entity["RowKey"]).removeprefix(prefix), listing.read_listed(found.entity))
-
-
-def list_ranges(tenant: str | None, partition: str | None) -> list[tuple[str, str]]:
-    """Return the (prefix, partition) pairs to read: a tenant's one, or the provider's sixteen."""
-    if tenant is not None and partition is not None:
-        return [(f"t|{tenant}|", partition)]
-    return [("p|", number) for number in all_partitions()]

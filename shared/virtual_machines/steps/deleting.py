@@ -24,9 +24,9 @@ from shared.values.absence import BETWEEN_LOOKS, not_shown
 from shared.values.reading import Json, an_object, objects, same_text, text
 from shared.virtual_machines.creation.context import FOR_TAG, BalancerFacts
 from shared.virtual_machines.creation.pieces import TENANT_TAG, Piece, PiecesDetail
-from shared.virtual_machines.creation.reading import balancer_of
 from shared.virtual_machines.facts import AttachedDisk, MachineFacts, tags_of
 from shared.virtual_machines.gateway import Gateways, MachineGateway
+from shared.virtual_machines.reading.balancers import balancer_of
 from shared.virtual_machines.resource_manager.resources import ResourceManagerResources
 from shared.virtual_machines.results import ended
 from shared.virtual_machines.rules.leftovers import Part

@@ -78,3 +78,23 @@ def test_a_fault_of_azure_changes_nothing_of_the_end(fault: str, asked: str, tmp
         assert writes == dict.fromkeys(made, 1)
 
     run_story(story, tmp_path)
+
+
+@pytest.mark.parametrize(("path", "hours"), [("disks/", 24), ("networkInterfaces/", 3)])
+def test_a_restore_that_azure_does_not_go_on_with_asks_for_attention(path: str, hours: int, tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        source = {"source": {"restorePointId": plant_copies(world)[0]}, "name": "again"}
+        body = await accepted(world, request([], machines=[source], bootTimeout="PT1H"))
+        world.fault("hide", method="GET", path=path, duration="P3D")
+        shown: Json = {}
+        for hour in range(hours + 2):
+            shown = await world.get(f"/restores/{body['id']}")
+            assert shown["status"] in {"NotStarted", "Running"}, shown
+            assert shown["attention"] is None or hour >= hours, (hour, shown["attention"])
+            await world.advance(hours=1)
+        assert (await world.get(f"/restores/{body['id']}"))["attention"]["code"] == "NoProgress"
+        world.app.platform.clear_faults()
+        ended = await helped(world, body)
+        assert (ended["status"], ended["attention"]) == ("Succeeded", None)
+
+    run_story(story, tmp_path)

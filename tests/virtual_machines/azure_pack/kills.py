@@ -69,7 +69,7 @@ async def lived(app: Bench, number: int, *, again: Counter[tuple[str, str]] | No
 
 
 async def until_ended(app: Bench, reply: Reply) -> Json:
-    """Let time pass until an operation has ended; a creation that nothing shows is sent once more by a person's word."""
+    """Let time pass until an operation has ended; a creation that nothing shows is sent once more by a person's `resolve`."""
     for _ in range(400):
         await app.advance(30)
         found = await app.operation(reply)

@@ -46,8 +46,8 @@ LIVES = timedelta(minutes=15)
 """How long the continuation of a plan may be used."""
 _DAY = timedelta(days=1)
 _YEAR = timedelta(days=366)
-_LISTS = 3
-"""Reads of an inventory by listing, for each subscription: VMs, disks, collections."""
+_LISTS = 4
+"""Reads of an inventory by listing, for each subscription: VMs, disks, collections, network interfaces."""
 _LARGEST_PAGE = 1000
 
 

@@ -3,14 +3,14 @@
 import hashlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
 from shared.arm.ids import ResourceId
 from shared.copies.inventory.facts import Inventory, InventoryMachine, TenantInventory
 from shared.copies.policies.coverage import Machine, covers
 from shared.copies.policies.document import Limits
 from shared.copies.policies.in_charge import NamedPolicy, in_charge_of_source, policies_of_place
-from shared.copies.policies.runs.items import Decision, RunItem, TargetItem
+from shared.copies.policies.runs.items import Decision, InterfaceItem, RunItem, TargetItem
 from shared.copies.policies.selection import (
     Bounds,
     Candidate,
@@ -67,7 +67,7 @@ class Decided:
     @property
     def hash(self) -> str:
         """A digest of all decisions: of two plans with equal digests a run does the same."""
-        decisions = [item.as_json() for item in self.items]
+        decisions = [item.model_copy(update={"interfaces": ()}).as_json() for item in self.items]
         bounds = [self.bounds.copies, self.bounds.prunes, self.bounds.error]
         return hashlib.sha256(canonical([bounds, decisions, list(self.not_covered)])).hexdigest()[:32]
 
@@ -139,6 +139,7 @@ def _item(scope: Scope, inventory: Inventory, one: InventoryMachine) -> RunItem:
         excluded_disks=decision.excluded_disks,
         targets=targets,
         disks=tuple(disk.key for disk in one.facts.disks if disk.key),
+        interfaces=tuple(InterfaceItem(**asdict(interface)) for interface in one.interfaces) if copied else (),
         prunes_source=(copied or decision.skip is Skip.AT_LIMIT) and _is_in_charge_of_source(scope, one.machine),
     )
 

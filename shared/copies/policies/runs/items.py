@@ -88,6 +88,18 @@ class TargetItem(Document):
         return self.decision is Decision.COPIED and self.outcome is None
 
 
+class InterfaceItem(Document):
+    """A network interface that a VM had when a run began; a restore shows it once the source is gone."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    id: str
+    subnet_id: str | None = None
+    private_ip_address: str | None = None
+    network_security_group_id: str | None = None
+    accelerated_networking: bool | None = None
+
+
 class RunItem(Document):
     """A VM of a run: what was decided, and its targets. `vm_id` is the VM's own id, `excluded_disks` what its restore point leaves out.
 
@@ -106,6 +118,7 @@ class RunItem(Document):
     targets: tuple[TargetItem, ...] = ()
     disks: tuple[str, ...] = ()
     prunes_source: bool = False
+    interfaces: tuple[InterfaceItem, ...] = ()
     deletions: tuple[DeletionItem, ...] = ()
     held: int = 0
 

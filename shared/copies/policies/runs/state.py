@@ -1,6 +1,6 @@
 """The stored state of a run, typed: what the steps need (`RunState`) and what an answer shows (`RunDetail`)."""
 
-from pydantic import ConfigDict
+from pydantic import ConfigDict, Field
 
 from shared.copies.inventory.sources import InventorySource
 from shared.errors import ProblemJson
@@ -41,8 +41,8 @@ class RunCounts(Document):
 
     selected: int = 0
     skipped: int = 0
-    copies: CopyCounts = CopyCounts()
-    deletions: DeletionCounts = DeletionCounts()
+    copies: CopyCounts = Field(default_factory=CopyCounts)
+    deletions: DeletionCounts = Field(default_factory=DeletionCounts)
 
 
 class RunInventory(Document):

@@ -25,6 +25,7 @@ from shared.copies.restores.steps.booting import Booting
 from shared.copies.restores.steps.claim import RestoreClaim, step
 from shared.copies.restores.steps.cleaning import Cleaning
 from shared.copies.restores.steps.making import Making
+from shared.copies.restores.steps.patience import patiently
 from shared.copies.restores.trail import RestoreTrail
 from shared.errors import ErrorCode, Problem
 from shared.operations.accepting.locks import Locks
@@ -252,8 +253,8 @@ def restore_workflow(steps: RestoreSteps) -> Workflow:
     return Workflow(
         steps={
             "planning": step(steps.planning),
-            "makingDisks": step(steps.making_disks),
-            "booting": step(steps.booting),
+            "makingDisks": step(patiently("makingDisks", steps.making_disks, steps.clock)),
+            "booting": step(patiently("booting", steps.booting, steps.clock)),
             "verifying": step(steps.verifying),
             "standing": step(steps.standing),
             CLEANING: step(steps.cleaning_up, diverts=False),
