@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from shared.arm.ids import ResourceId
+from shared.arm.reading import resource_id
 from shared.quotas.admission import Claimed
 from shared.quotas.counting import Dimension
+from shared.values.reading import Json, an_object
 from shared.virtual_machines.creation.checks import DEFAULT_OS_SKU, os_type_of, size_of
 from shared.virtual_machines.creation.claims import claim_of_machine, claims_of
 from shared.virtual_machines.creation.context import FOR_TAG, CreationContext
@@ -256,13 +258,21 @@ class _Planner:
         )  # fmt: skip
 
     def _warnings(self) -> tuple[str, ...]:
-        return (NO_OUTBOUND,) if self.request.ports and not self.context.has_outbound else ()
+        return subnet_warnings(self.context.subnet) if self.request.ports else ()
 
 
 NO_OUTBOUND: Final = (
     "The machine has no outbound access to the internet: Azure gives none to members of a pool, and its subnet has neither a NAT gateway "
     "nor a route table."
 )
+
+
+def subnet_warnings(subnet: Json) -> tuple[str, ...]:
+    """Return what a subnet's properties keep from a machine with ports: outbound access, and the ports themselves."""
+    outbound = bool(an_object(subnet, "natGateway") or an_object(subnet, "routeTable"))
+    group = resource_id(an_object(subnet, "networkSecurityGroup"), "id")
+    found = () if outbound else (NO_OUTBOUND,)
+    return found if group is None else (*found, f"The security group {group} of the subnet must allow the ports too. It is not changed.")
 
 
 def os_profile(computer: str, admin: str, keys: Sequence[str], os_type: OsType | None, *, has_password: bool) -> Body:

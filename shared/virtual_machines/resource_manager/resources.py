@@ -3,13 +3,14 @@
 from collections.abc import Mapping
 from typing import Final
 
-from shared.arm.api_versions import COMPUTE, DISKS, IMAGES, MACHINE_WRITES, NETWORKS, RESOURCE_GROUPS
+from shared.arm.api_versions import COMPUTE, DISKS, IMAGES, MACHINE_WRITES, NETWORKS, RESOURCE_GROUPS, RESOURCES
 from shared.arm.clients import AzureClients
 from shared.arm.failures import in_doubt, passing_refusal, sent_again_for_a_while
 from shared.arm.ids import ResourceId
 from shared.arm.operations import OperationStatus, error_of_operation, read_operation
+from shared.arm.reading import own_id
 from shared.errors import CallFailure, FailureKind, Problem
-from shared.values.reading import Json
+from shared.values.reading import Json, same_text
 
 _MACHINES: Final = "microsoft.compute/virtualmachines"
 _VERSIONS: Final[Mapping[str, str]] = {
@@ -86,6 +87,15 @@ class ResourceManagerResources:
         """Return the resources of a type in a subscription."""
         version = _VERSIONS.get(type_.lower(), NETWORKS)
         return await self._listed(f"/subscriptions/{subscription_id}/providers/{type_}", version)
+
+    async def find(self, subscription_id: str, type_: str, name: str) -> tuple[ResourceId, ...]:
+        """Return the ids of a subscription's resources of a type and a name."""
+        wanted = f"resourceType eq '{type_}' and name eq '{name}'"
+        found = await self._clients.read_all(
+            f"/subscriptions/{subscription_id}/resources", api_version=RESOURCES, params={"$filter": wanted}
+        )
+        ids = [ResourceId.parse(own_id(one)) for one in found if own_id(one)]
+        return tuple(one for one in ids if same_text(one.type, type_) and same_text(one.name, name))
 
     async def within(self, sibling: ResourceId) -> list[Json]:
         """Return the resources of a resource group that have the type of one of its resources."""

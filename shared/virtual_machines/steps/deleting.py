@@ -24,9 +24,9 @@ from shared.values.absence import BETWEEN_LOOKS, not_shown
 from shared.values.reading import Json, an_object, objects, same_text, text
 from shared.virtual_machines.creation.context import FOR_TAG, BalancerFacts
 from shared.virtual_machines.creation.pieces import TENANT_TAG, Piece, PiecesDetail
-from shared.virtual_machines.creation.reading import balancer_of
 from shared.virtual_machines.facts import AttachedDisk, MachineFacts, tags_of
 from shared.virtual_machines.gateway import Gateways, MachineGateway
+from shared.virtual_machines.reading.balancers import balancer_of
 from shared.virtual_machines.resource_manager.resources import ResourceManagerResources
 from shared.virtual_machines.results import ended
 from shared.virtual_machines.rules.leftovers import Part
@@ -34,6 +34,7 @@ from shared.virtual_machines.rules.power import Provisioning
 from shared.virtual_machines.state import MachineState
 from shared.virtual_machines.steps.creating import TIDYING
 from shared.virtual_machines.steps.following import absent, check_each, group_of, next_read, unread
+from shared.virtual_machines.steps.refusals import managed_problem
 
 NOTING = "noting"
 DELETING = "deleting"
@@ -68,6 +69,8 @@ class DeletionSteps:
         if facts is None:
             return absent(state, now)
         state.forget("absence")
+        if (problem := managed_problem(facts)) is not None:
+            return ended(state, problem)
         state.vm_id = facts.vm_id
         body = claim.operation.body.get("body")
         disks = str(body.get("deleteDisks", "none")) if isinstance(body, dict) else "none"
