@@ -19,7 +19,7 @@ from azure.core.exceptions import AzureError
 from azure.functions.timer import TimerRequest
 from azure.storage.queue.aio import QueueServiceClient
 
-from local.host.channel import Channel, LineEnded
+from local.host.channel import GRACE, REFUSED, Channel, LineEnded
 from local.host.draining import Rest
 from local.host.http import HttpFrontend
 from local.host.index import Function, FunctionIndex, IndexRefused, TriggerType, load_index
@@ -28,8 +28,6 @@ from local.host.queues import QueueListener
 from local.host.settings import HostSettings, WrongSetting, read_host_settings
 from local.lifeline import die_with_parent
 
-GRACE: Final = 5.0  # wall-clock seconds that invocations in flight get at the end
-REFUSED: Final = 3  # exit code: the app cannot be indexed, so that another start would not help
 _ACCEPTED_AT_ONCE: Final = 4
 _PAUSE_AFTER_FAULT: Final = 0.1
 _BACKLOG: Final = 1024

@@ -13,9 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from local.host.channel import Channel, LineEnded
+from local.host.channel import GRACE, REFUSED, Channel, LineEnded
 from local.host.draining import Rest, drain
-from local.host.worker import GRACE, REFUSED
 
 _SOON: Final = 2.0  # a worker that lived shorter (wall seconds) is replaced with growing pauses
 _LONGEST_PAUSE: Final = 5.0
