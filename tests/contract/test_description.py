@@ -33,10 +33,34 @@ from tests.support.running import Running
 DOCUMENT = build(declared_routes(NAMES), "http://localhost/api")
 OPERATIONS = [(method.upper(), path) for path, methods in DOCUMENT["paths"].items() for method in methods if method != "parameters"]
 # (a method that no route has never reaches the app: the host answers 404 itself)
-schema = schemathesis.openapi.from_dict(
-    DOCUMENT, config=schemathesis.Config.from_dict({"phases": {"coverage": {"unexpected-methods": []}}})
-)
-each_operation = pytest.mark.parametrize("operation", OPERATIONS, ids=" ".join)
+WHOLE = schemathesis.openapi.from_dict(DOCUMENT, config=schemathesis.Config.from_dict({"phases": {"coverage": {"unexpected-methods": []}}}))
+Send = Callable[[schemathesis.Case[Any], Running], None]
+
+
+class OneByOne:
+    """The description, with the requests of an operation made where its test runs.
+
+    To make those of all operations while tests are collected takes each worker longer than to collect all other tests.
+    """
+
+    def parametrize(self) -> Callable[[Send], Callable[[tuple[str, str], Running], None]]:
+        """Make a test of what sends one request: a test for each operation."""
+
+        def decorate(send: Send) -> Callable[[tuple[str, str], Running], None]:
+            @pytest.mark.parametrize("operation", OPERATIONS, ids=" ".join)
+            def test(operation: tuple[str, str], stack: Running) -> None:
+                method, path = operation
+                (made,) = get_all_tests(schema=WHOLE.include(method=method, path=path), test_func=send, settings=None, given_kwargs=None)
+                assert isinstance(made, Ok), made
+                _, send_all = made.ok()
+                send_all(stack=stack)
+
+            return test
+
+        return decorate
+
+
+schema = OneByOne()
 CHECKS = [
     not_a_server_error,
     status_code_conformance,
@@ -58,48 +82,27 @@ BOUNDED = settings(
 )
 
 
-@each_operation
-def test_the_provider_gets_what_is_described(operation: tuple[str, str], stack: Running) -> None:
-    @BOUNDED
-    def send(case: schemathesis.Case[Any]) -> None:
-        hold(case, stack, stack.token(*ROLES, tenant="provider"))
-
-    send_all(operation, send)
+@schema.parametrize()
+@BOUNDED
+def test_the_provider_gets_what_is_described(case: schemathesis.Case[Any], stack: Running) -> None:
+    hold(case, stack, stack.token(*ROLES, tenant="provider"))
 
 
 # what each member and parameter can be, one after another, does not depend on the caller: the provider tries it
-@each_operation
-def test_a_tenant_gets_what_is_described(operation: tuple[str, str], stack: Running) -> None:
-    @settings(BOUNDED, phases=(Phase.generate,))
-    def send(case: schemathesis.Case[Any]) -> None:
-        hold(case, stack, stack.token(*ROLES, tenant="contoso"))
-
-    send_all(operation, send)
+@schema.parametrize()
+@settings(BOUNDED, phases=(Phase.generate,))
+def test_a_tenant_gets_what_is_described(case: schemathesis.Case[Any], stack: Running) -> None:
+    hold(case, stack, stack.token(*ROLES, tenant="contoso"))
 
 
-@each_operation
-def test_without_a_token_only_what_is_open_answers(operation: tuple[str, str], stack: Running) -> None:
-    @settings(BOUNDED, max_examples=3, phases=(Phase.generate,))
-    def send(case: schemathesis.Case[Any]) -> None:
-        if case.operation.path == "/one-time-secrets":  # the page is open, and what it shows is found by the token in the body
-            assert hold(case, stack, None) in ({200} if case.method == "GET" else {400, 404, 410, 413, 415})
-            return
-        is_open = case.operation.path in {"/health", "/openapi.json", "/docs"}
-        assert hold(case, stack, None) == (200 if is_open else 401)
-
-    send_all(operation, send)
-
-
-def send_all(operation: tuple[str, str], send: Callable[[schemathesis.Case[Any]], None]) -> None:
-    """Draw the requests of an operation, and send each.
-
-    They are made here: to make those of all operations as tests are collected takes longer than to collect all other tests.
-    """
-    method, path = operation
-    (made,) = get_all_tests(schema=schema.include(method=method, path=path), test_func=send, settings=None, given_kwargs=None)
-    assert isinstance(made, Ok), made
-    _, test = made.ok()
-    test()
+@schema.parametrize()
+@settings(BOUNDED, max_examples=3, phases=(Phase.generate,))
+def test_without_a_token_only_what_is_open_answers(case: schemathesis.Case[Any], stack: Running) -> None:
+    if case.operation.path == "/one-time-secrets":  # the page is open, and what it shows is found by the token in the body
+        assert hold(case, stack, None) in ({200} if case.method == "GET" else {400, 404, 410, 413, 415})
+        return
+    is_open = case.operation.path in {"/health", "/openapi.json", "/docs"}
+    assert hold(case, stack, None) == (200 if is_open else 401)
 
 
 def hold(case: schemathesis.Case[Any], stack: Running, token: str | None) -> int:
