@@ -1,6 +1,6 @@
 """Real parts for tests: Azurite, and stacks of it, the simulated Azure and the functions host, each in a process of its own."""
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Collection, Iterator
 from pathlib import Path
 
 import pytest
@@ -34,9 +34,13 @@ _STACK_FOLDERS = {"compatibility", "crash", "end_to_end"}
 _STACK_FIXTURES = {"host"}
 _LEVELS = ("unit", "storage", "stack", "slow")
 # What each folder has; a folder that is not named may have any. Collecting takes time: of tests/contract as much as of all others.
+_UNIT = ("arm", "azure_pack", "data_centers", "failovers", "histories", "in_memory", "installations", "schedules", "values")
+_UNIT_OF_COPIES = ("deletions", "policies", "protection", "reconciling", "restores", "retention")
 _FOLDERS: dict[str, frozenset[str]] = {
-    **dict.fromkeys(("azure_pack", "histories", "in_memory", "schedules", "values"), frozenset({"unit"})),
-    **dict.fromkeys(("access", "copies", "failovers", "operations", "storage", "tenants", "web"), frozenset({"unit", "storage"})),
+    **dict.fromkeys((*_UNIT, "virtual_machines", *(f"copies/{name}" for name in _UNIT_OF_COPIES)), frozenset({"unit"})),
+    **dict.fromkeys(("access", "copies", "infra", "operations", "secrets", "storage", "tenants", "web"), frozenset({"unit", "storage"})),
+    "docs": frozenset({"unit", "stack"}),
+    "functions": frozenset({"unit", "storage", "stack"}),
     **dict.fromkeys(_STORAGE_FOLDERS, frozenset({"storage"})),
     **dict.fromkeys(_STACK_FOLDERS, frozenset({"stack", "slow"})),
 }
@@ -45,7 +49,13 @@ _FOLDERS: dict[str, frozenset[str]] = {
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """Leave out a folder without tests of the level that is asked for."""
     level = config.getoption("level")
-    return True if level and collection_path.parent == _TESTS and level not in _FOLDERS.get(collection_path.name, _LEVELS) else None
+    return True if level and collection_path.is_dir() and level not in _levels_of(collection_path) else None
+
+
+def _levels_of(path: Path) -> Collection[str]:
+    """Return the levels of the tests in a folder or module."""
+    below = path.relative_to(_TESTS) if path.is_relative_to(_TESTS) else Path()
+    return next((_FOLDERS[name] for name in map(Path.as_posix, (below, *below.parents)) if name in _FOLDERS), _LEVELS)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item], config: pytest.Config) -> None:
@@ -61,7 +71,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item], config: pytest.Confi
             item.add_marker("storage")
         if folder in _STACK_FOLDERS or fixtures & _STACK_FIXTURES:
             item.add_marker("stack")
-        if _level(item) not in _FOLDERS.get(folder, _LEVELS):
+        if _level(item) not in _levels_of(item.path):
             raise pytest.UsageError(f"{item.nodeid} is of level {_level(item)}: add that to its folder in tests/conftest.py")
     if level := config.getoption("level"):
         config.hook.pytest_deselected(items=[item for item in items if _level(item) != level])

@@ -6,6 +6,7 @@ CONTRACT_EXAMPLES=100 python3 -m pytest tests/contract -k "tenants or hosting-pl
 """
 
 import os
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -13,6 +14,8 @@ import schemathesis
 from hypothesis import HealthCheck, Phase, assume, settings
 from requests import Request, Session
 from schemathesis.checks import not_a_server_error
+from schemathesis.core.result import Ok
+from schemathesis.pytest.lazy import get_all_tests
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
     response_headers_conformance,
@@ -33,8 +36,7 @@ OPERATIONS = [(method.upper(), path) for path, methods in DOCUMENT["paths"].item
 schema = schemathesis.openapi.from_dict(
     DOCUMENT, config=schemathesis.Config.from_dict({"phases": {"coverage": {"unexpected-methods": []}}})
 )
-# the requests of an operation are made where its test runs: to make them all takes longer than to collect all other tests
-one_by_one = schemathesis.pytest.from_fixture("operation")
+each_operation = pytest.mark.parametrize("operation", OPERATIONS, ids=" ".join)
 CHECKS = [
     not_a_server_error,
     status_code_conformance,
@@ -56,34 +58,48 @@ BOUNDED = settings(
 )
 
 
-@pytest.fixture(params=OPERATIONS, ids=" ".join)
-def operation(request: pytest.FixtureRequest) -> Any:
-    """The description of one operation after another."""
-    method, path = request.param
-    return schema.include(method=method, path=path)
+@each_operation
+def test_the_provider_gets_what_is_described(operation: tuple[str, str], stack: Running) -> None:
+    @BOUNDED
+    def send(case: schemathesis.Case[Any]) -> None:
+        hold(case, stack, stack.token(*ROLES, tenant="provider"))
 
-
-@one_by_one.parametrize()
-@BOUNDED
-def test_the_provider_gets_what_is_described(case: schemathesis.Case[Any], stack: Running) -> None:
-    hold(case, stack, stack.token(*ROLES, tenant="provider"))
+    send_all(operation, send)
 
 
 # what each member and parameter can be, one after another, does not depend on the caller: the provider tries it
-@one_by_one.parametrize()
-@settings(BOUNDED, phases=(Phase.generate,))
-def test_a_tenant_gets_what_is_described(case: schemathesis.Case[Any], stack: Running) -> None:
-    hold(case, stack, stack.token(*ROLES, tenant="contoso"))
+@each_operation
+def test_a_tenant_gets_what_is_described(operation: tuple[str, str], stack: Running) -> None:
+    @settings(BOUNDED, phases=(Phase.generate,))
+    def send(case: schemathesis.Case[Any]) -> None:
+        hold(case, stack, stack.token(*ROLES, tenant="contoso"))
+
+    send_all(operation, send)
 
 
-@one_by_one.parametrize()
-@settings(BOUNDED, max_examples=3, phases=(Phase.generate,))
-def test_without_a_token_only_what_is_open_answers(case: schemathesis.Case[Any], stack: Running) -> None:
-    if case.operation.path == "/one-time-secrets":  # the page is open, and what it shows is found by the token in the body
-        assert hold(case, stack, None) in ({200} if case.method == "GET" else {400, 404, 410, 413, 415})
-        return
-    is_open = case.operation.path in {"/health", "/openapi.json", "/docs"}
-    assert hold(case, stack, None) == (200 if is_open else 401)
+@each_operation
+def test_without_a_token_only_what_is_open_answers(operation: tuple[str, str], stack: Running) -> None:
+    @settings(BOUNDED, max_examples=3, phases=(Phase.generate,))
+    def send(case: schemathesis.Case[Any]) -> None:
+        if case.operation.path == "/one-time-secrets":  # the page is open, and what it shows is found by the token in the body
+            assert hold(case, stack, None) in ({200} if case.method == "GET" else {400, 404, 410, 413, 415})
+            return
+        is_open = case.operation.path in {"/health", "/openapi.json", "/docs"}
+        assert hold(case, stack, None) == (200 if is_open else 401)
+
+    send_all(operation, send)
+
+
+def send_all(operation: tuple[str, str], send: Callable[[schemathesis.Case[Any]], None]) -> None:
+    """Draw the requests of an operation, and send each.
+
+    They are made here: to make those of all operations as tests are collected takes longer than to collect all other tests.
+    """
+    method, path = operation
+    (made,) = get_all_tests(schema=schema.include(method=method, path=path), test_func=send, settings=None, given_kwargs=None)
+    assert isinstance(made, Ok), made
+    _, test = made.ok()
+    test()
 
 
 def hold(case: schemathesis.Case[Any], stack: Running, token: str | None) -> int:

@@ -1,6 +1,6 @@
 """When the progress of a copy is read, and when its end is expected (docs/design/copies.md, "Checks"). Pure.
 
-A copy that shows its percent tells when it can end at the earliest; the next read comes shortly before. One that shows only 0 and 100 is
+The percent of a copy that shows it gives its earliest end; the next read comes shortly before. One that shows only 0 and 100 is
 read at every refresh while its end is likely: by the durations of earlier copies of its chain, or, without any, from a quarter of the time
 that its size suggests until 18 hours after its start. Reads at every refresh are dear, but their end is noticed as early as any other.
 """
