@@ -60,7 +60,7 @@ SEQUENCES: dict[str, list[tuple[str, str, Json | None]]] = {
     "captured and deleted": [
         ("POST", VMS, LINUX),
         ("POST", f"{MADE}/shut-down", {"state": "stopped"}),
-        ("POST", f"{MADE}/capture", CAPTURE | {"after": "delete", "deleteDisks": "all"}),
+        ("POST", f"{MADE}/capture", CAPTURE | {"after": "delete", "deleteDisks": "os"}),
         ("DELETE", "/images/golden", {"confirm": "golden"}),
     ],
     "captured and made anew": [
