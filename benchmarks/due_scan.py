@@ -85,12 +85,12 @@ class Bench:
         self.clock = clock
 
     async def message(self, group: str) -> CheckMessage:
-        """Take all messages off the queue of checks, and return the largest of a group."""
+        """Take all messages off the queue of checks, and return the largest that has a group."""
         found: list[CheckMessage] = []
         client = self._queues.client(COPY.check_queue or "")
         async for taken in client.receive_messages(messages_per_page=32):
             message = read_check(str(taken.content))
-            if message is not None and message.group == group:
+            if message is not None and group in message.groups:
                 found.append(message)
             await client.delete_message(taken)
         return max(found, key=lambda message: len(message.ids))

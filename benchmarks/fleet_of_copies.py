@@ -1,41 +1,36 @@
 """The parts of the benchmark of a fleet: an estate of many VMs, the app in memory before it, what drives both, and what polls beside it."""
 
-import asyncio
+import json
 import math
+import os
 import random
 import time
-import tracemalloc
-import uuid
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import MethodType
-from typing import Any, cast
+from typing import Any
 
-from azure.mgmt.compute.aio import ComputeManagementClient
-
+from benchmarks.fleet_estate import Json, Machine, fleet_estate, policy
 from benchmarks.report import Cell
 from local.simulation.arm.outcome import Outcome, Received
 from local.simulation.compute.models import RestorePoint
 from local.simulation.compute.state import ComputeState
 from local.simulation.platform import Platform
-from local.simulation.sample_estate import LOCATIONS, app_principal, sample_estate
-from shared.clock import from_text
-from shared.copies.kinds import COPY, LEDGER
-from shared.operations.outside.messages import read_check, read_step
-from tests.histories.in_memory import AZURE, GateTransport, IssuedTokens, MemoryApp
+from local.simulation.sample_estate import LOCATIONS
+from shared.clock import from_text, to_text
+from shared.copies.copying.service import Copies
+from shared.copies.kinds import LEDGER
+from shared.copies.ledger import LedgerEntry
+from tests.histories.in_memory import AZURE, MemoryApp
 
-Json = dict[str, Any]
 STEP = timedelta(seconds=30)
-_TENANTS = 8
-_MEDIAN_MINUTES, _SIGMA = 180.0, 1.09
-"""A median of three hours and a mean of 326 minutes, as docs/azure/restore-points.md has them."""
-_LONGEST_MINUTES = 2400.0
-"""No copy takes longer, so that a fleet is done after two days."""
+_REMEMBERED = "earlier-copy-"
+_EARLIER, _APART = timedelta(days=14), 0.2
 _SIDE_BY_SIDE = 16
 _MOST_STEPS = 15 * 24 * 120
 _WHO: ContextVar[str] = ContextVar("who", default="setting up")
@@ -54,11 +49,14 @@ def counted_for(who: str) -> Iterator[None]:
 
 @dataclass
 class Counts:
-    """Calls by part: to storage, and to Azure by method and status; seconds of CPU that the simulated Azure took."""
+    """Calls by part: to storage, and to Azure by method and status; reads of instance views by part, and those of checks by path; seconds
+    of CPU that the simulated Azure took.
+    """
 
     storage: Counter[str] = field(default_factory=Counter)
     azure: Counter[tuple[str, str, int]] = field(default_factory=Counter)
     views: Counter[str] = field(default_factory=Counter)
+    views_of: Counter[str] = field(default_factory=Counter)
     azure_cpu: float = 0.0
 
     def count_storage(self, app: MemoryApp) -> None:
@@ -89,17 +87,14 @@ class Counts:
             self.azure[_WHO.get(), request.method, outcome.status] += 1
             if "instanceView" in request.query.get("$expand", ""):
                 self.views[_WHO.get()] += 1
+                self.views_of[request.path.lower()] += _WHO.get() == "checks"
             return outcome
 
         app.gate.receive = MethodType(counting, app.gate)  # type: ignore[method-assign]  # the benchmark stands between
 
-    def of(self, who: str, *, status: int | None = None, method: str | None = None) -> int:
-        """Return how many calls to Azure a part made."""
-        return sum(
-            count
-            for (part, how, answered), count in self.azure.items()
-            if part == who and status in {None, answered} and method in {None, how}
-        )
+    def refused(self) -> int:
+        """Return how many of the app's calls Azure answered with 429."""
+        return sum(count for (who, _, status), count in self.azure.items() if status == 429 and who != "polling")
 
 
 @dataclass
@@ -109,21 +104,61 @@ class Fleet:
     app: MemoryApp
     counts: Counts
     tenants: tuple[str, ...]
-    copies: int
+    machines: Sequence[Machine]
 
     @classmethod
-    async def start(cls, copies: int, subscriptions: int, log: Path) -> "Fleet":
+    async def start(cls, copies: int, subscriptions: int, log: Path, *, tenants: int = 8, share: float = 0.5) -> "Fleet":
         """Start an app before an estate of so many VMs; the log is there already."""
+        os.environ["FARSHORE_BUDGET_SHARE"] = str(share)
         platform = Platform(speed=0)
-        estate, tenants = _estate(platform.clock.now(), copies, subscriptions)
-        app = await MemoryApp.start(platform, estate, random.Random(1), log)  # noqa: S311  # chance that can be repeated, not a secret
-        fleet = cls(app, Counts(), tenants, copies)
-        for tenant in tenants:
-            answer = await fleet.call("PUT", "/copy-policies/fleet", tenant, _policy(copies))
+        estate = fleet_estate(platform.clock.now(), copies, subscriptions, tenants)
+        app = await MemoryApp.start(platform, estate.body, random.Random(1), log)  # noqa: S311  # chance that can be repeated, not a secret
+        fleet = cls(app, Counts(), estate.tenants, estate.machines)
+        for tenant in fleet.tenants:
+            answer = await fleet.call("PUT", "/copy-policies/fleet", tenant, policy(copies))
             assert answer.status_code == 201, answer.get_body()
         fleet.counts.count_storage(app)
         fleet.counts.count_azure(app)
         return fleet
+
+    @property
+    def copies(self) -> int:
+        """How many VMs there are, and so copies of a run."""
+        return len(self.machines)
+
+    async def remember(self, count: int, *, deleted: bool = True) -> None:
+        """Record so many earlier copies of each VM, which took as long as its next one, give or take a fifth; the first was full.
+
+        They are deleted by now, unless `deleted` is false: the simulated Azure does not have them.
+        """
+        chance = random.Random(3)  # noqa: S311  # the same durations each time
+        ledger = self.app.workers.runtime.of(Copies).ledger
+        owner = {one: tenant for tenant in self.tenants for one in await self._subscriptions(tenant)}
+        for machine in self.machines:
+            collection = machine.id.replace("/virtualMachines/", "/restorePointCollections/")
+            for number in range(count):
+                minutes = machine.minutes * math.exp(chance.gauss(0, _APART))
+                began = self.now - (count - number) * _EARLIER
+                entry = LedgerEntry(
+                    operation=chr(ord("a") + number) * 26,
+                    tenant=owner[machine.id.split("/")[2]],
+                    virtual_machine_id=machine.id,
+                    source_point_id=f"{collection}/restorePoints/earlier{number}",
+                    target_point_id=f"{collection}-copies/restorePoints/{_REMEMBERED}{number}",
+                    region=LOCATIONS[1],
+                    taken_at=to_text(began),
+                    completed_at=to_text(began + timedelta(minutes=minutes)),
+                    started_at=to_text(began),
+                )
+                await ledger.record(entry)
+        for row, _ in self.app.storage.table(LEDGER).rows.values():
+            if deleted and _REMEMBERED in str(row.get("targetPoint")):
+                row["deletedAt"] = to_text(self.now)
+
+    async def _subscriptions(self, tenant: str) -> Sequence[str]:
+        found = await self.app.workers.runtime.registry.by_name(tenant)
+        assert found is not None
+        return found.subscriptions
 
     async def call(self, method: str, path: str, tenant: str, body: object = None) -> Any:
         """Send a request of a tenant."""
@@ -137,6 +172,12 @@ class Fleet:
             answer = await self.call("GET", "/copy-policies/fleet/plan?top=1", tenant)
             assert answer.status_code == 200, answer.get_body()
         return (time.process_time() - began) * 1000 / self.copies
+
+    async def pruned(self) -> bool:
+        """Return whether each run has accepted the deletions of retention."""
+        runs = [(await self.call("GET", "/copy-policies/fleet/runs?top=1", tenant)).get_body() for tenant in self.tenants]
+        steps = {json.loads(run)["value"][0]["step"] for run in runs}
+        return not steps & {None, "selecting", "pruning"}
 
     async def begin(self) -> None:
         """Ask for a run of each policy."""
@@ -156,7 +197,8 @@ class Fleet:
     def recorded(self) -> dict[str, datetime]:
         """Return when each copy's end was recorded, by the copy's id in lower case."""
         rows = (entity for entity, _ in self.app.storage.table(LEDGER).rows.values() if entity.get("completedAt"))
-        return {str(row["targetPoint"]).lower(): from_text(str(row["completedAt"])) for row in rows if row.get("targetPoint")}
+        ended = {str(row["targetPoint"]).lower(): from_text(str(row["completedAt"])) for row in rows if row.get("targetPoint")}
+        return {point: at for point, at in ended.items() if _REMEMBERED not in point}
 
     def run_script(self) -> dict[str, Cell]:
         """Send, as a script would, the PUTs of restore points and their collections, one after another; each takes 50 ms."""
@@ -174,8 +216,6 @@ class Fleet:
         return {"429s": refused, "minutes": (self.now - began).total_seconds() / 60}
 
     def _put(self, path: str, content: Json, token: str) -> int:
-        import json
-
         refused = 0
         while True:
             self.app.platform.clock.move(timedelta(milliseconds=50))
@@ -189,252 +229,7 @@ class Fleet:
             self.app.platform.clock.move(timedelta(seconds=float(outcome.headers["Retry-After"])))
 
 
-@dataclass
-class Polled:
-    """Some of the fleet's copies, read by the SDK once a minute, as the how-to does it: when their end was seen, and at what cost."""
-
-    fleet: Fleet
-    count: int
-    chosen: dict[str, datetime] = field(default_factory=dict)
-    seen: dict[str, datetime] = field(default_factory=dict)
-    gets: int = 0
-    cpu: float = 0.0
-
-    async def look(self) -> None:
-        """Read the chosen copies that have not been seen to end."""
-        if len(self.chosen) < self.count:
-            started = {point.id.lower(): point.started_at for point in self.fleet.copies_in_azure()}
-            left = [one for one in sorted(started) if one not in self.chosen]
-            self.chosen |= {one: started[one] for one in left[: self.count - len(self.chosen)]}
-        open_ones = [one for one in self.chosen if one not in self.seen]
-        azure, began = self.fleet.counts.azure_cpu, time.process_time()
-        with counted_for("polling"):
-            for one in open_ones:
-                self.gets += 1
-                if await self._has_ended(one):
-                    self.seen[one] = self.fleet.now
-        self.cpu += time.process_time() - began - (self.fleet.counts.azure_cpu - azure)
-
-    async def _has_ended(self, point: str) -> bool:
-        parts = point.split("/")
-        found = await self._client(parts[2]).restore_points.get(parts[4], parts[8], parts[10], expand="instanceView")
-        view = found.instance_view
-        disks = (view.disk_restore_points if view is not None else None) or []
-        return bool(disks) and all(disk.replication_status.completion_percent == 100 for disk in disks)
-
-    def _client(self, subscription: str) -> ComputeManagementClient:
-        app = self.fleet.app
-        clients = _CLIENTS.setdefault(id(app), {})
-        if subscription not in clients:
-            credential: Any = _Credential(app.platform)
-            transport: Any = GateTransport(app.gate)
-            clients[subscription] = ComputeManagementClient(
-                credential, subscription, base_url=AZURE, transport=transport, authentication_policy=_Bearer(credential)
-            )
-        return clients[subscription]
-
-
-_CLIENTS: dict[int, dict[str, ComputeManagementClient]] = {}
-
-
-class _Credential(IssuedTokens):
-    """The token of the app's identity."""
-
-    async def get_token(self, *_scopes: str, **_: object) -> Any:
-        return await self.get_token_info()
-
-
-class _Bearer:
-    """Sends the token, which the SDK's own policy refuses to do over plain HTTP."""
-
-    def __init__(self, credential: _Credential) -> None:
-        self._credential = credential
-        self._token: str | None = None
-        self.next: Any = None
-
-    async def send(self, request: Any) -> Any:
-        """Add the header and go on."""
-        if self._token is None:
-            self._token = (await self._credential.get_token()).token
-        request.http_request.headers["Authorization"] = f"Bearer {self._token}"
-        return await self.next.send(request)
-
-
-@dataclass
-class Drive:
-    """Moves the clock and does what comes due, as a host does, with one tick each 30 seconds."""
-
-    fleet: Fleet
-    polled: Polled
-    checks: int = 0
-    accepted: int = 0
-    peak: float = 0.0
-    cpu: float = 0.0
-
-    async def run_all(self) -> None:
-        """Run the policies and follow every copy to its end."""
-        await self.fleet.begin()
-        began = time.process_time()
-        for number in range(_MOST_STEPS):
-            await self._step(number)
-            if number % 120 == 0 and len(self.fleet.recorded()) >= self.fleet.copies:
-                break
-        counts = self.fleet.counts
-        self.cpu = time.process_time() - began - counts.azure_cpu - self.polled.cpu
-        assert len(self.fleet.recorded()) == self.fleet.copies, f"{len(self.fleet.recorded())} of {self.fleet.copies} copies have ended"
-
-    async def until_started(self) -> dict[str, Cell]:
-        """Run the policies until every copy has been started, and return what that met."""
-        began = self.fleet.now
-        await self.fleet.begin()
-        for number in range(_MOST_STEPS):
-            await self._step(number)
-            if len(self.fleet.copies_in_azure()) >= self.fleet.copies:
-                break
-        counts = self.fleet.counts
-        refused = sum(count for (_, _, status), count in counts.azure.items() if status == 429)
-        return {"429s": refused, "minutes": (self.fleet.now - began).total_seconds() / 60}
-
-    async def _step(self, number: int) -> None:
-        app = self.fleet.app
-        app.platform.clock.move(STEP)
-        app.gate.land()
-        runtime = app.workers.runtime
-        if number % 2 == 0:
-            with counted_for("timers"):
-                for timer in runtime.timers:
-                    await timer()
-            await self.polled.look()
-        await self._tick(number)
-        while await self._work():
-            pass
-
-    async def _tick(self, number: int) -> None:
-        runtime = self.fleet.app.workers.runtime
-        with counted_for("tick"):
-            if number == 121:  # an hour after the start most copies are in flight
-                tracemalloc.start()
-                before = tracemalloc.get_traced_memory()[0]
-                await runtime.tick.run()
-                self.peak = (tracemalloc.get_traced_memory()[1] - before) / self.fleet.copies
-                tracemalloc.stop()
-            else:
-                await runtime.tick.run()
-
-    async def _work(self) -> int:
-        queues = self.fleet.app.storage.queues
-        steps, checks = queues.take(COPY.step_queue), queues.take(cast("str", COPY.check_queue))
-        works = [self._do_step(text) for text in steps] + [self._do_check(text) for text in checks]
-        for start in range(0, len(works), _SIDE_BY_SIDE):
-            await asyncio.gather(*works[start : start + _SIDE_BY_SIDE])
-        if works:
-            with counted_for("tick"):
-                await self.fleet.app.workers.runtime.feed_budgets()
-        return len(works)
-
-    async def _do_step(self, text: str) -> None:
-        message, runtime = read_step(text), self.fleet.app.workers.runtime
-        for operation in message.ids if message else ():
-            row = await runtime.core.store.active(operation)
-            is_run = row is not None and row.kind != COPY.name
-            with counted_for("accepting" if is_run and row is not None and row.step in {"pruning", "accepting"} else "steps"):
-                await runtime.runner.run(operation)
-
-    async def _do_check(self, text: str) -> None:
-        message = read_check(text)
-        if message is not None:
-            self.checks += len(message.ids)
-            with counted_for("checks"):
-                await self.fleet.app.workers.runtime.checks.run(message)
-
-    async def summary(self) -> dict[str, Cell]:
-        """Return the figures."""
-        counts, fleet = self.fleet.counts, self.fleet
-        recorded = fleet.recorded()
-        ends = {point.id.lower(): point.ended_at() for point in fleet.copies_in_azure()}
-        delays = sorted((recorded[one] - ends[one]).total_seconds() / 60 for one in recorded)
-        of_a = sorted((self.polled.seen[one] - ends[one]).total_seconds() / 60 for one in self.polled.seen)
-        of_b = sorted(_until_next((ends[one] - started).total_seconds() / 60, 10) for one, started in self.polled.chosen.items())
-        ours = sum(count for (who, _, status), count in counts.azure.items() if status == 429 and who != "polling")
-        per_a = self.polled.cpu * 1000 / max(len(self.polled.seen), 1)
-        return {
-            "GETs": counts.views["checks"] / fleet.copies,
-            "GETs of (a)": self.polled.gets / max(len(self.polled.chosen), 1),
-            "GETs of (b)": sum(math.ceil((ends[one] - started).total_seconds() / 600) for one, started in self.polled.chosen.items())
-            / max(len(self.polled.chosen), 1),
-            "p50 delay min": _percentile(delays, 0.5),
-            "p99 delay min": _percentile(delays, 0.99),
-            "p99 (a)": _percentile(of_a, 0.99),
-            "p99 (b)": _percentile(of_b, 0.99),
-            "429s": ours,
-            "CPU ms": self.cpu * 1000 / fleet.copies,
-            "CPU ms of (a)": per_a,
-            "storage/check": counts.storage["checks"] / max(self.checks, 1),
-            "storage/tick": counts.storage["tick"] / fleet.copies,
-            "storage/accepted": counts.storage["accepting"] / fleet.copies,
-            "storage/copy": sum(counts.storage[who] for who in ("steps", "checks", "accepting")) / fleet.copies,
-            "peak B/copy": self.peak,
-        }
-
-
-def _until_next(minutes: float, every: int) -> float:
-    """Return how long after an end that came so many minutes after the start a loop that looks this often sees it."""
-    return math.ceil(minutes / every) * every - minutes
-
-
-def _percentile(sorted_values: list[float], part: float) -> float | None:
-    return sorted_values[min(int(len(sorted_values) * part), len(sorted_values) - 1)] if sorted_values else None
-
-
 def _principal(fleet: Fleet) -> str:
     found = fleet.app.platform.world.principal("farshore")
     assert found is not None
     return found.id
-
-
-def _policy(copies: int) -> Json:
-    return {
-        "selector": {"everything": True},
-        "schedule": {"every": "P14D"},
-        "consistency": {"mode": "CrashConsistent"},
-        "targets": [{"region": LOCATIONS[1], "resourceGroup": "recovery"}],
-        "retention": {"keepLast": 3},
-        "limits": {"virtualMachines": max(copies, 1)},
-    }
-
-
-def _estate(now: datetime, copies: int, subscriptions: int) -> tuple[Json, tuple[str, ...]]:
-    """Return an estate of VMs with one disk, and its tenants; durations are log-normal, and each fifth copy shows only 0 and 100."""
-    chance = random.Random(7)  # noqa: S311  # the same durations each time
-    sample = sample_estate(now)
-    ids = [str(uuid.uuid5(uuid.NAMESPACE_DNS, f"fleet-{number}")) for number in range(subscriptions)]
-    names = [f"fleet{number}" for number in range(min(_TENANTS, subscriptions))]
-    tenants = [
-        {
-            "name": name,
-            "displayName": name,
-            "kind": "tenant",
-            "tenantId": str(uuid.uuid5(uuid.NAMESPACE_DNS, name)),
-            "subscriptions": ids[number :: len(names)],
-        }
-        for number, name in enumerate(names)
-    ]
-    owner = {one: tenant["tenantId"] for tenant in tenants for one in tenant["subscriptions"]}
-    body: Json = {
-        "seed": 1,
-        "tenants": [one for one in sample["tenants"] if one["kind"] == "provider"] + tenants,
-        "principals": [app_principal([f"/subscriptions/{each}" for each in ids])],
-        "subscriptions": [{"id": each, "tenantId": owner[each], "locations": list(LOCATIONS)} for each in ids],
-        "resourceGroups": [{"id": f"/subscriptions/{each}/resourceGroups/recovery", "location": LOCATIONS[1]} for each in ids],
-        "virtualMachines": [],
-        "disks": [],
-    }
-    for number in range(copies):
-        scope = f"/subscriptions/{ids[number % subscriptions]}/resourceGroups/production/providers/Microsoft.Compute"
-        minutes = min(chance.lognormvariate(math.log(_MEDIAN_MINUTES), _SIGMA), _LONGEST_MINUTES)
-        disk = f"{scope}/disks/vm{number:05}-os"
-        body["disks"].append({"id": disk, "location": LOCATIONS[0], "sizeGB": 64, "copyMinutes": minutes, "coarse": number % 5 == 0})
-        body["virtualMachines"].append(
-            {"id": f"{scope}/virtualMachines/vm{number:05}", "location": LOCATIONS[0], "disks": [disk], "osType": "Linux"}
-        )
-    return body, tuple(names)

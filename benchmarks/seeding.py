@@ -51,7 +51,7 @@ _SUBSCRIPTIONS = 4
 def group_of(tenant: str, number: int = 0) -> str:
     """Return what the check of a tenant's operation of that number is batched by: a tenant has four subscriptions.
 
-    Azure's budget counts by subscription, and the tick never spends more than our share of a full bucket at once.
+    Azure's budget counts by subscription, and the tick never spends more than Farshore's share of a full bucket at once.
     """
     return f"{uuid.uuid5(uuid.NAMESPACE_DNS, f'{tenant}-{number // 2 % _SUBSCRIPTIONS}')}/read"
 

@@ -1,4 +1,4 @@
-"""What reading the status of a copy costs: our call beside the SDK's, sync and async, and beside bare aiohttp and json.
+"""What reading the status of a copy costs: Farshore's call beside the SDK's, sync and async, and beside bare aiohttp and json.
 
 `python -m benchmarks.status_read [--rounds N] [--calls N]`. A server in a process of its own answers with a restore point of
 about 3.8 KB, instance view included. The four ways take turns, round after round, so that a busy machine hurts them alike;
@@ -14,7 +14,8 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -121,6 +122,22 @@ def serve() -> None:
     asyncio.run(run())
 
 
+@contextmanager
+def server() -> Iterator[str]:
+    """Run the server in a process of its own, and yield its URL."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "benchmarks.status_read", "--serve"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        url = f"http://127.0.0.1:{process.stdout.readline().strip()}"
+        os.environ.update(IDENTITY_ENDPOINT=f"{url}/identity", IDENTITY_HEADER="local")
+        try:
+            yield url
+        finally:
+            process.terminate()
+
+
 @dataclass
 class Way:
     """One way of reading a status, and what its rounds took in milliseconds for each call."""
@@ -129,6 +146,11 @@ class Way:
     read: Callable[[], Awaitable[object]]
     cpu: list[float] = field(default_factory=list)
     wall: list[float] = field(default_factory=list)
+
+
+def median_cpu(way: Way) -> float:
+    """Return the milliseconds of CPU of a call, the median of the rounds."""
+    return statistics.median(way.cpu)
 
 
 async def one_after_another(way: Way, calls: int) -> None:
@@ -214,7 +236,7 @@ def conclude(kinds: list[tuple[str, list[Way]]], rounds: int, calls: int) -> Non
     rows: list[dict[str, str | int | float | None]] = []
     ratios: dict[str, dict[str, float]] = {}
     for kind, ways in kinds:
-        cpu = {way.name: statistics.median(way.cpu) for way in ways}
+        cpu = {way.name: median_cpu(way) for way in ways}
         rows.extend(
             {
                 "calls": kind,
@@ -261,17 +283,8 @@ def main() -> None:
     if options.serve:
         serve()
         return
-    with subprocess.Popen(
-        [sys.executable, "-m", "benchmarks.status_read", "--serve"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as server:
-        assert server.stdin is not None
-        assert server.stdout is not None
-        url = f"http://127.0.0.1:{server.stdout.readline().strip()}"
-        os.environ.update(IDENTITY_ENDPOINT=f"{url}/identity", IDENTITY_HEADER="local")
-        try:
-            conclude(asyncio.run(measure(url, options.rounds, options.calls)), options.rounds, options.calls)
-        finally:
-            server.terminate()
+    with server() as url:
+        conclude(asyncio.run(measure(url, options.rounds, options.calls)), options.rounds, options.calls)
 
 
 if __name__ == "__main__":

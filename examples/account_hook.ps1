@@ -1,4 +1,4 @@
-#Requires -Version 7.2
+#Requires -Version 5.1
 <#
 .SYNOPSIS
     The accounts service of an installation: makes the sign-ins of customers, in Active Directory or in the membership database.
@@ -6,6 +6,8 @@
     Farshore calls PUT, GET and DELETE {url}/accounts/{userName} with a bearer token (docs/design/data-centers.md, "The accounts service").
     PUT makes the account, or sets its password: the same call again changes nothing. Run it beside the directory, behind TLS (netsh http
     add sslcert), as an account that may do no more than this. The password is in the body of PUT alone; nothing here writes it anywhere.
+    Membership needs Windows PowerShell 5.1, because System.Web is a part of the .NET Framework, and the site's membership provider with its
+    connection string in powershell.exe.config. Neither directory has been tried with Farshore yet.
 .PARAMETER Prefix
     What to listen to, such as https://accounts.example.com:8443/
 .PARAMETER Token
@@ -28,7 +30,7 @@ param(
 
 Set-StrictMode -Version Latest
 $ErrorActionPreference = 'Stop'
-$expected = [System.Text.Encoding]::UTF8.GetBytes("Bearer $(ConvertFrom-SecureString $Token -AsPlainText)")
+$expected = [System.Text.Encoding]::UTF8.GetBytes("Bearer $([System.Net.NetworkCredential]::new('', $Token).Password)")
 
 function Get-Account([string] $Name) {
     if ($Directory -eq 'ActiveDirectory') {
@@ -55,7 +57,7 @@ function Set-Account([string] $Name, [object] $Account) {
         return 201
     }
     # System.Web.Providers: the hash is that of the site; ask its own API, so that its settings decide
-    Add-Type -AssemblyName System.Web.ApplicationServices
+    Add-Type -AssemblyName System.Web
     $provider = [System.Web.Security.Membership]::Provider
     $user = $provider.GetUser($Name, $false)
     if ($user) {
@@ -72,7 +74,7 @@ function Remove-Account([string] $Name) {
     $found = Get-Account $Name
     if (-not $found) { return 404 }
     if ($Directory -eq 'ActiveDirectory') { Remove-ADUser -Identity $found -Confirm:$false }
-    else { [System.Web.Security.Membership]::Provider.DeleteUser($Name, $true) | Out-Null }
+    else { Add-Type -AssemblyName System.Web; [System.Web.Security.Membership]::Provider.DeleteUser($Name, $true) | Out-Null }
     204
 }
 
@@ -91,7 +93,12 @@ function Invoke-Membership([string] $Query, [hashtable] $Values) {
 function Test-Token([string] $Given) {
     # compared in a time that does not depend on where they differ
     $bytes = [System.Text.Encoding]::UTF8.GetBytes("$Given")
-    [System.Security.Cryptography.CryptographicOperations]::FixedTimeEquals($bytes, $expected)
+    $differs = $bytes.Length -bxor $expected.Length
+    for ($i = 0; $i -lt $expected.Length; $i++) {
+        $one = if ($i -lt $bytes.Length) { $bytes[$i] } else { 0 }
+        $differs = $differs -bor ($one -bxor $expected[$i])
+    }
+    $differs -eq 0
 }
 
 $listener = [System.Net.HttpListener]::new()

@@ -24,7 +24,8 @@ param(
 Set-StrictMode -Version Latest
 $ErrorActionPreference = 'Stop'
 
-$body = @{ publishSettings = @{ value = Get-Content -Path $File -Raw -Encoding utf8 } }
+# read as plain text: Get-Content adds members to a text, which older versions write into the JSON
+$body = @{ publishSettings = @{ value = [System.IO.File]::ReadAllText((Resolve-Path $File).Path) } }
 if ($SubscriptionId) { $body.subscriptionIds = @($SubscriptionId | ForEach-Object { "$_" }) }
 $request = @{
     Method             = 'POST'

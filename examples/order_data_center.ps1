@@ -76,11 +76,15 @@ if ($Action -ne 'Welcome') {
 
 $until = (Get-Date).AddMinutes($WaitMinutes)
 while ((Get-Date) -lt $until) {
-    $answer = [xml]((Invoke-Queue GET 'outcomes/messages?numofmessages=32&visibilitytimeout=5' '') -replace '^[^<]*', '')
+    $reply = Invoke-Queue GET 'outcomes/messages?numofmessages=32&visibilitytimeout=5' ''
+    # the answer begins with a byte order mark, with which it may come as text
+    $answer = if ($reply -is [xml]) { $reply } else { [xml]("$reply" -replace '^[^<]*', '') }
     foreach ($one in @($answer.SelectNodes('//QueueMessage'))) {
-        $operation = (ConvertFrom-Json $one.MessageText).data
-        $result = $operation.PSObject.Properties['result'] ? $operation.result : $null
-        if ($operation.kind -ne 'dataCenter' -or $operation.action -ne 'create' -or $operation.tenant -ne $Tenant) { continue }
+        $outcome = ConvertFrom-Json $one.MessageText
+        if ($outcome.type -notmatch '^farshore\.dataCenter\.(succeeded|failed|canceled)$') { continue }
+        $operation = $outcome.data
+        $result = $operation.result
+        if ($operation.action -ne 'create' -or $operation.tenant -ne $Tenant) { continue }
         if ($null -eq $result -or $result.dataCenter -ne $Number) { continue }
         $receipt = [uri]::EscapeDataString($one.PopReceipt)
         Invoke-Queue DELETE "outcomes/messages/$($one.MessageId)?popreceipt=$receipt" '' | Out-Null

@@ -97,6 +97,7 @@ param options optionsType = {
   ]
   budgetShare: '0.5'
   callsInFlight: 64
+  copiesInFlight: 0
   inventory: 'resourceGraph'
   retention: 'on'
   reconcile: 'PT24H'

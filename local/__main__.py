@@ -64,8 +64,9 @@ def _parse(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
     up.add_argument("--data", type=Path, help="folder whose state survives a restart (default: a temporary one)")
     up.add_argument("--speed", type=_speed, default=600, help="how fast Azure's clock runs (default %(default)s times)")
     up.add_argument("--estate", type=Path, help="JSON file of what the simulated Azure holds (default: the sample estate)")
-    up.add_argument("--azure-pack-port", type=_port, help="first of the seven ports of a simulated Azure Pack (default: none)")
-
+    pack = up.add_mutually_exclusive_group()
+    pack.add_argument("--azure-pack-port", type=_port, help="first of the seven ports of a simulated Azure Pack (default: 30004)")
+    pack.add_argument("--no-azure-pack", action="store_true", help="leave it out, as an estate of your own does that names no port for it")
     up.add_argument("--debug", type=_port, metavar="PORT", help="run the worker under debugpy, which a debugger attaches to on PORT")
 
     commands.add_parser("check", help="lint, format, arrows, unused code, types and unit tests, in under a minute")

@@ -11,6 +11,7 @@ _ACCOUNT: Final = "devstoreaccount1"
 # Azurite's public key, the same on every machine in the world: it protects nothing.
 _KEY: Final = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
 _START_SECONDS: Final = 60.0
+_WITHOUT_TELEMETRY: Final = processes.ROOT / "local" / "azurite" / "without_telemetry.js"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,7 @@ def start(port: int, log: Path, location: Path | None = None) -> Azurite:
     ports = [f"--{service}Port={port + offset}" for offset, service in enumerate(("blob", "queue", "table"))]
     command = [
         str(find_node()[0]),
+        *("--require", str(_WITHOUT_TELEMETRY)),
         str(AZURITE / "node_modules" / "azurite" / "dist" / "src" / "azurite.js"),
         *("--silent", "--disableTelemetry", "--skipApiVersionCheck"),  # the newest storage SDKs are ahead of Azurite's list
         *ports,

@@ -1,7 +1,8 @@
 """`python3 -m local check`: what must hold before a commit, in under a minute, without Azurite, Node or a network.
 
-Lint, format, arrows, unused code and types run beside the unit tests. Property tests try fewer examples than in CI; the folders of tests
-that take longest run only where something of theirs has changed since the last commit.
+Lint, format, arrows, unused code and types run beside the unit tests. Property tests try fewer examples than in CI. The folders of tests
+that take longest (`_COSTLY`: those that run whole apps in memory, and the slots of every time zone) run only where something that they test
+has changed since the last commit: what a change of the core breaks in them is found by `.ci/run`, as is what `_LEFT_TO_CI` finds.
 """
 
 import subprocess
@@ -18,12 +19,14 @@ _PARALLEL: Final = ("-n", "auto", "--maxprocesses", "4", "--dist", "worksteal")
 _FEWER_EXAMPLES: Final = "--hypothesis-profile=check"  # tests/conftest.py
 # Left to CI: templates, and the local host and simulation; and what must hold of each release more than of each commit.
 _LEFT_TO_CI: Final = ("histories", "in_memory", "infra", "local")
-# Half of the time of all unit tests, by what they test.
+# Two thirds of the time of all unit tests, by what they test.
 _COSTLY: Final = {
     "azure_pack": ("azure_pack",),
     "copies": ("copies", "schedules"),
+    "data_centers": ("data_centers", "installations"),
     "functions": ("functions", "function_app.py", "capability.py", "composition.py"),
     "schedules": ("schedules",),
+    "virtual_machines": ("virtual_machines",),
 }
 _ARROWS: Final = "import sys; from importlinter.cli import lint_imports; sys.exit(lint_imports())"
 

@@ -6,6 +6,8 @@ from pathlib import Path
 
 from local.processes import Trouble
 
+_AZURE_PACK_PORT = 30004
+
 
 def carry_out(given: argparse.Namespace) -> int:
     """Carry out `up`, `check`, `token` or `demo`; returns the exit code: 1, with the reason on standard error, where it fails."""
@@ -39,12 +41,19 @@ def _up(given: argparse.Namespace) -> int:
         storage_port=given.storage_port,
         workers=given.workers,
         debug_port=given.debug,
-        azure_pack_port=given.azure_pack_port,
+        azure_pack_port=_azure_pack_port(given),
         speed=given.speed,
         estate=given.estate.resolve() if given.estate else None,
         keep=given.data is not None,
     )
     return up(options, demo=not given.no_demo, leave=given.exit)
+
+
+def _azure_pack_port(given: argparse.Namespace) -> int | None:
+    """Return the first port of the simulated Azure Pack; None where it is left out, as with an estate from a file that names no port."""
+    if given.no_azure_pack or (given.azure_pack_port is None and given.estate is not None):
+        return None
+    return _AZURE_PACK_PORT if given.azure_pack_port is None else int(given.azure_pack_port)
 
 
 def _token(given: argparse.Namespace) -> int:

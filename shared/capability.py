@@ -5,7 +5,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from shared.operations.model.kinds import Kind
 from shared.web.calls import App, Endpoint
@@ -33,8 +33,22 @@ if TYPE_CHECKING:
     from shared.storage.blobs import BlobAccount
     from shared.storage.tables import Storage, Table
 
+T = TypeVar("T")
 Job = Callable[[], Awaitable[None]]
 """Work that a timer starts; an error of one job does not keep the others from running."""
+
+
+class SharedObjects:
+    """Objects that several capabilities of one process use, one of each type: connections, and what counts them."""
+
+    def __init__(self) -> None:
+        self._made: dict[type, object] = {}
+
+    def get(self, kind: type[T], make: Callable[[], T]) -> T:
+        """Return the object of a type; the first capability that needs it makes it."""
+        if kind not in self._made:
+            self._made[kind] = make()
+        return cast("T", self._made[kind])
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +72,7 @@ class Core:
     timings: "Timings"
     events: "Events"
     budgets: "Budgets"
+    shared: SharedObjects = field(default_factory=SharedObjects)
 
 
 @dataclass(frozen=True, slots=True)

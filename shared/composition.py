@@ -46,11 +46,12 @@ from shared.operations.timings import Timings
 from shared.readiness import ReadinessCheck
 from shared.secrets.keeper import Secrets
 from shared.secrets.references import SecretReferences, VaultOwner
-from shared.secrets.sweeping import Sweep
+from shared.secrets.sweeping import SWEEP, Sweep
 from shared.secrets.vaults import KeyVaults
 from shared.settings import Settings
 from shared.storage import blobs, tables
 from shared.storage.blobs import BlobAccount
+from shared.storage.daily import DailyTurn
 from shared.storage.tables import Storage, Table
 from shared.telemetry import Metric
 
@@ -308,7 +309,7 @@ def assemble(
         found = await operations.get(operation) if is_operation_id(operation) else None
         return found is not None and not found.status.ended
 
-    sweep = Sweep(secrets, account.table(locks.TABLE), clock, is_running)
+    sweep = Sweep(secrets, DailyTurn(account.table(locks.TABLE), SWEEP), clock, is_running)
     receiver = Receiver(kept, provider)
     own_queues = (*step_queues(capabilities), *check_queues(capabilities))
     return Runtime(

@@ -1,17 +1,24 @@
 """The settings, checked once at the start: a wrong one stops the start with its name and what was expected."""
 
+import os
+from collections.abc import Mapping
 from datetime import timedelta
 from enum import StrEnum
 from functools import lru_cache
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, field_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from shared.values.durations import parse_duration
 from shared.values.reading import is_guid
 
-Names = Annotated[tuple[str, ...], NoDecode]
+
+def _split(value: object) -> object:
+    """Return the parts of a comma-separated text, without empty ones; any other value as it is."""
+    return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+
+Names = Annotated[tuple[str, ...], BeforeValidator(_split)]
 
 
 def _guid_or_none(value: str | None) -> str | None:
@@ -51,10 +58,10 @@ class Destination(StrEnum):
     OTLP = "otlp"
 
 
-class Settings(BaseSettings):
+class Settings(BaseModel):
     """Everything that differs between one deployment and another. Each field is an environment variable of the name given."""
 
-    model_config = SettingsConfigDict(extra="ignore", frozen=True, populate_by_name=True)
+    model_config = ConfigDict(extra="ignore", frozen=True, populate_by_name=True)
 
     storage_connection: str | None = Field(
         None,
@@ -142,7 +149,7 @@ class Settings(BaseSettings):
     )
     queue_roles: Annotated[
         tuple[Literal["Copies.Read", "Copies.Write", "Failovers.Read", "Failovers.Execute", "Tenants.Read", "Tenants.Write"], ...],
-        NoDecode,
+        BeforeValidator(_split),
     ] = Field(
         ("Copies.Write", "Failovers.Execute", "Tenants.Write"),
         validation_alias="FARSHORE_QUEUE_ROLES",
@@ -184,6 +191,13 @@ class Settings(BaseSettings):
         validation_alias="FARSHORE_CALLS_IN_FLIGHT",
         description="The most calls to Azure that one process makes at the same time.",
     )
+    copies_in_flight: int = Field(
+        0,
+        ge=0,
+        le=10000,
+        validation_alias="FARSHORE_COPIES_IN_FLIGHT",
+        description="The most copies that run at the same time to one subscription and region; 0 is no limit.",
+    )
     inventory: Literal["resourceGraph", "listing"] = Field(
         "resourceGraph",
         validation_alias="FARSHORE_INVENTORY",
@@ -212,13 +226,15 @@ class Settings(BaseSettings):
         description="Test only: a folder of files named as the points at which a process ends itself.",
     )
 
-    @field_validator("auth_audiences", "auth_issuers", "queue_roles", "capabilities", mode="before")
-    @classmethod
-    def _split(cls, value: object) -> object:
-        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+def read_settings(environment: Mapping[str, str]) -> Settings:
+    """Return the settings in an environment, whatever the case of its names; raises `pydantic.ValidationError` naming a wrong one."""
+    by_name = {name.upper(): value for name, value in environment.items()}
+    names = [str(field.validation_alias) for field in Settings.model_fields.values()]
+    return Settings.model_validate({name: by_name[name.upper()] for name in names if name.upper() in by_name})
 
 
 @lru_cache(maxsize=1)
 def get_settings() -> Settings:
     """Return the process's settings, read from the environment once; raises `pydantic.ValidationError` naming a wrong one."""
-    return Settings()
+    return read_settings(os.environ)

@@ -1,20 +1,14 @@
 """Real parts for tests: Azurite, and stacks of it, the simulated Azure and the functions host, each in a process of its own."""
 
-import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Collection, Iterator
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 from hypothesis import HealthCheck, settings
 
-from local import processes
 from local.azurite import Azurite
-from local.calls import answers
-from local.simulation.client import SimulationClient
-from local.stack import Stack, StackOptions
-from tests.support.ports import take_ports
-from tests.support.stacks import RunningHost
+from tests.support.stacks import Hosts, RunningHost
 from tests.support.storage import AzuritePool, clear
 
 # how fast a machine draws and runs an example is no property of what is tested
@@ -40,9 +34,13 @@ _STACK_FOLDERS = {"compatibility", "crash", "end_to_end"}
 _STACK_FIXTURES = {"host"}
 _LEVELS = ("unit", "storage", "stack", "slow")
 # What each folder has; a folder that is not named may have any. Collecting takes time: of tests/contract as much as of all others.
+_UNIT = ("arm", "azure_pack", "data_centers", "failovers", "histories", "in_memory", "installations", "schedules", "values")
+_UNIT_OF_COPIES = ("deletions", "policies", "protection", "reconciling", "restores", "retention")
 _FOLDERS: dict[str, frozenset[str]] = {
-    **dict.fromkeys(("azure_pack", "histories", "in_memory", "schedules", "values"), frozenset({"unit"})),
-    **dict.fromkeys(("access", "copies", "failovers", "operations", "storage", "tenants", "web"), frozenset({"unit", "storage"})),
+    **dict.fromkeys((*_UNIT, "virtual_machines", *(f"copies/{name}" for name in _UNIT_OF_COPIES)), frozenset({"unit"})),
+    **dict.fromkeys(("access", "copies", "infra", "operations", "secrets", "storage", "tenants", "web"), frozenset({"unit", "storage"})),
+    "docs": frozenset({"unit", "stack"}),
+    "functions": frozenset({"unit", "storage", "stack"}),
     **dict.fromkeys(_STORAGE_FOLDERS, frozenset({"storage"})),
     **dict.fromkeys(_STACK_FOLDERS, frozenset({"stack", "slow"})),
 }
@@ -51,7 +49,13 @@ _FOLDERS: dict[str, frozenset[str]] = {
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """Leave out a folder without tests of the level that is asked for."""
     level = config.getoption("level")
-    return True if level and collection_path.parent == _TESTS and level not in _FOLDERS.get(collection_path.name, _LEVELS) else None
+    return True if level and collection_path.is_dir() and level not in _levels_of(collection_path) else None
+
+
+def _levels_of(path: Path) -> Collection[str]:
+    """Return the levels of the tests in a folder or module."""
+    below = path.relative_to(_TESTS) if path.is_relative_to(_TESTS) else Path()
+    return next((_FOLDERS[name] for name in map(Path.as_posix, (below, *below.parents)) if name in _FOLDERS), _LEVELS)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item], config: pytest.Config) -> None:
@@ -67,7 +71,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item], config: pytest.Confi
             item.add_marker("storage")
         if folder in _STACK_FOLDERS or fixtures & _STACK_FIXTURES:
             item.add_marker("stack")
-        if _level(item) not in _FOLDERS.get(folder, _LEVELS):
+        if _level(item) not in _levels_of(item.path):
             raise pytest.UsageError(f"{item.nodeid} is of level {_level(item)}: add that to its folder in tests/conftest.py")
     if level := config.getoption("level"):
         config.hook.pytest_deselected(items=[item for item in items if _level(item) != level])
@@ -106,65 +110,9 @@ def empty_azurite(azurites: AzuritePool) -> Iterator[Azurite]:
 
 @pytest_asyncio.fixture
 async def host(tmp_path: Path, azurites: AzuritePool) -> AsyncIterator[StartHost]:
-    """Starts stacks: `host(workers=2, app=…, environment={…}, speed=0)` returns a `RunningHost` which is stopped at the test's end.
-
-    Each has an Azurite of its own, empty, the simulated Azure (none with `simulated=False`) at speed 0, and the host with
-    the app of this project, ready to accept work. `ready` is the path under the API that answers 200 once it is.
-    """
-    ends: list[Callable[[], object]] = []
-    clients: list[SimulationClient] = []
-
-    def start(
-        *,
-        workers: int = 1,
-        app: Path = processes.ROOT,
-        environment: dict[str, str] | None = None,
-        speed: float = 0,
-        estate: Path | None = None,
-        ready: str = "health",
-        simulated: bool = True,
-        data: Path | None = None,
-    ) -> RunningHost:
-        lent = azurites.lend()
-        storage = lent.__enter__()
-        ends.append(lambda: lent.__exit__(None, None, None))
-        first = take_ports(3)
-        options = StackOptions(
-            data=data or tmp_path / f"stack-{len(ends)}",
-            port=first,
-            azure_port=first + 1,
-            control_port=first + 2,
-            storage_port=storage.port,
-            workers=workers,
-            speed=speed,
-            estate=estate,
-            keep=data is not None,
-            app=app,
-            environment=(environment or {}) | ({} if simulated else {"FARSHORE_CLOCK_URL": ""}),
-        )
-        stack = Stack(options)
-        ends.append(stack.stop)
-        if simulated:
-            part = stack.start_simulation()
-            processes.wait_until(part, lambda: answers(f"{options.azure}/_simulation/clock"), 30)
-            if app == processes.ROOT:
-                _in_a_thread(stack.seed)
-            clients.append(SimulationClient(options.azure))
-        part = stack.start_host()
-        processes.wait_until(part, lambda: answers(f"{options.api}/{ready}"), 30)
-        running = RunningHost(stack, part, clients[-1] if simulated else None, storage.connection_string)
-        running.wait_for_workers(workers)
-        return running
-
-    yield start
-    for client in clients:
+    """Starts stacks (`Hosts`), which are stopped at the test's end."""
+    hosts = Hosts(tmp_path, azurites)
+    yield hosts.start
+    for client in hosts.clients:
         await client.close()
-    for end in reversed(ends):
-        end()
-
-
-def _in_a_thread(work: Callable[[], None]) -> None:
-    # an event loop of its own cannot run inside the test's
-    thread = threading.Thread(target=work)
-    thread.start()
-    thread.join()
+    hosts.stop()

@@ -26,7 +26,7 @@ _write = partial(
 )  # fmt: skip
 REVEAL = Route(
     "POST", f"{_ACCESS}/{{operation}}/reveal", "The SAS of an access, once", Role.TENANTS_WRITE,
-    owner=Owner.TENANT, response=RevealedAccess, refusals=(404, 409, 410),
+    owner=Owner.TENANT, query=PLACE, response=RevealedAccess, refusals=(404, 409, 410),
 )  # fmt: skip
 
 
@@ -47,10 +47,10 @@ async def revoke_disk_access(call: Call[None]) -> HttpAnswer:
 @serve(REVEAL)
 async def reveal_disk_access(call: Call[None]) -> HttpAnswer:
     """Show the SAS of an access, once, to the caller that requested it."""
-    from shared.virtual_machines.access.revealing import AccessRevealing
+    from shared.virtual_machines.access.revealing import AccessRevealing, disk_named
 
-    path = call.path
-    revealed = await call.of(AccessRevealing).reveal(call.tenant, path["disk"], path["operation"], call.caller.actor)
+    named = disk_named(call.path["disk"], call.query)
+    revealed = await call.of(AccessRevealing).reveal(call.tenant, named, call.path["operation"], call.caller.actor)
     return call.ok(revealed.as_json())
 
 

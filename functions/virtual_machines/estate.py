@@ -62,7 +62,7 @@ async def list_sizes(call: Call[None]) -> HttpAnswer:
     return call.listed(await _reader(call).sizes(call.tenant, call.query), None)
 
 
-@serve(_read(f"{_TENANT}/networks", "A tenant's networks for new machines", response=Network, is_list=True, query=(_REGION,)))
+@serve(_read(f"{_TENANT}/networks", "A tenant's networks for new machines", response=Network, is_list=True, query=(_REGION, _SUBSCRIPTION)))
 async def list_networks(call: Call[None]) -> HttpAnswer:
     """List the registry's networks of a tenant, with their free addresses."""
     return call.listed(await _reader(call).networks(call.tenant, call.query), None)

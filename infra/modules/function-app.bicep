@@ -120,6 +120,11 @@ type optionsType = {
   @maxValue(512)
   callsInFlight: int
 
+  @description('FARSHORE_COPIES_IN_FLIGHT: copies that run at one time to a subscription and region; 0 is no limit.')
+  @minValue(0)
+  @maxValue(10000)
+  copiesInFlight: int
+
   @description('FARSHORE_INVENTORY: how copy policies find their VMs.')
   inventory: ('resourceGraph' | 'listing')
 
@@ -251,6 +256,7 @@ resource appSettings 'Microsoft.Web/sites/config@2024-11-01' = {
     AzureWebJobsStorage__tableServiceUri: storage.tableUri
     FARSHORE_BUDGET_SHARE: options.budgetShare
     FARSHORE_CALLS_IN_FLIGHT: string(options.callsInFlight)
+    FARSHORE_COPIES_IN_FLIGHT: string(options.copiesInFlight)
     FARSHORE_INVENTORY: options.inventory
     FARSHORE_RETENTION: options.retention
     FARSHORE_RECONCILE: options.reconcile

@@ -9,7 +9,10 @@ import json
 import logging
 import socket
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from typing import Any, Final
+
+GRACE: Final = 5.0  # wall-clock seconds that invocations in flight get at a worker's end
+REFUSED: Final = 3  # a worker's exit code: the app cannot be indexed, so that another start would not help
 
 Handler = Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]
 

@@ -65,6 +65,11 @@ class QueueListener:
                 await self._rest(pause)
                 pause = min(pause * 2, self._settings.max_polling_interval)
 
+    async def fetched(self) -> None:
+        """Wait for the fetch that is under way, if one is."""
+        async with self._polling:
+            return
+
     def wake(self) -> None:
         """End the current pause between two polls."""
         self._wake.set()

@@ -9,6 +9,8 @@ import signal
 import socket
 import sys
 from collections.abc import Mapping
+from dataclasses import asdict
+from itertools import compress
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,7 +19,8 @@ from azure.core.exceptions import AzureError
 from azure.functions.timer import TimerRequest
 from azure.storage.queue.aio import QueueServiceClient
 
-from local.host.channel import Channel, LineEnded
+from local.host.channel import GRACE, REFUSED, Channel, LineEnded
+from local.host.draining import Rest
 from local.host.http import HttpFrontend
 from local.host.index import Function, FunctionIndex, IndexRefused, TriggerType, load_index
 from local.host.invocations import Activity, Invoker
@@ -25,8 +28,6 @@ from local.host.queues import QueueListener
 from local.host.settings import HostSettings, WrongSetting, read_host_settings
 from local.lifeline import die_with_parent
 
-GRACE: Final = 5.0  # wall-clock seconds that invocations in flight get at the end
-REFUSED: Final = 3  # exit code: the app cannot be indexed, so that another start would not help
 _ACCEPTED_AT_ONCE: Final = 4
 _PAUSE_AFTER_FAULT: Final = 0.1
 _BACKLOG: Final = 1024
@@ -53,8 +54,9 @@ class Worker:
     def _listener(self, function: Function) -> QueueListener:
         connection = self._environment[function.binding["connection"]]
         if connection not in self._services:
+            # storage is on this machine: what a retry waits for is over within parts of a second
             self._services[connection] = QueueServiceClient.from_connection_string(
-                connection, retry_total=3, initial_backoff=0, increment_base=2, random_jitter_range=1, use_env_settings=False
+                connection, retry_total=3, initial_backoff=0, increment_base=0, random_jitter_range=0.4, use_env_settings=False
             )
         return QueueListener(function, self._services[connection], self._settings.queues, self._invoke, self._activity)
 
@@ -92,21 +94,39 @@ class Worker:
                 return {"succeeded": False}
         return {"succeeded": True}
 
-    async def drain(self, arguments: dict[str, Any]) -> dict[str, Any]:
-        """Work until every queue was seen empty with nothing in flight: {"seconds"} → {"drained", "ended", "messages"}.
+    async def look(self) -> bool:
+        """Fetch from each queue once and start on what there is; False where all queues were seen empty."""
+        try:
+            found = await asyncio.gather(*(listener.poll() for listener in self._listeners))
+        except (AzureError, OSError) as error:
+            _log.warning("a queue could not be read: %s", error)
+            await asyncio.sleep(_PAUSE_AFTER_FAULT)
+            return True
+        for listener in compress(self._listeners, found):
+            listener.wake()  # a batch may not have been all that there is
+        return any(found)
 
-        `ended` counts the invocations, and `messages` the queue messages, since the last time this was asked.
-        """
-        drained = False
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(arguments["seconds"]):
-                while not await self._seen_empty():
-                    pass
-                drained = True
+    async def rest(self, seconds: float) -> Rest | None:
+        """Wait until nothing is being fetched or worked; None where wall-clock `seconds` are not enough."""
+        try:
+            async with asyncio.timeout(seconds):
+                await asyncio.gather(*(listener.fetched() for listener in self._listeners))
+                await self._activity.idle()
+        except TimeoutError:
+            return None
         counts = (self._activity.ended, self._activity.messages)
         ended, messages = (now - before for now, before in zip(counts, self._reported, strict=True))
         self._reported = counts
-        return {"drained": drained, "ended": ended, "messages": messages}
+        return Rest(ended, messages)
+
+    async def answer_look(self, _: dict[str, Any]) -> dict[str, Any]:
+        """Look for the supervisor: {} → {"found"}."""
+        return {"found": await self.look()}
+
+    async def answer_rest(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        """Rest for the supervisor: {"seconds"} → {"rest": {"ended", "messages"} or null}."""
+        rest = await self.rest(arguments["seconds"])
+        return {"rest": asdict(rest) if rest else None}
 
     async def report_work(self, channel: Channel) -> None:
         """Report to the supervisor that this worker has requests or messages, for as long as the worker runs."""
@@ -114,19 +134,6 @@ class Worker:
             await self._activity.work()
             await channel.ask("work")
             await asyncio.sleep(_REPORTS)
-
-    async def _seen_empty(self) -> bool:
-        for listener in self._listeners:
-            listener.wake()
-        await self._activity.idle()
-        began = self._activity.began
-        try:
-            found = await asyncio.gather(*(listener.poll() for listener in self._listeners))
-        except (AzureError, OSError) as error:
-            _log.warning("a queue could not be read: %s", error)
-            await asyncio.sleep(_PAUSE_AFTER_FAULT)
-            return False
-        return not any(found) and began == self._activity.began and self._activity.in_flight == 0
 
 
 def main() -> None:
@@ -164,7 +171,7 @@ async def _serve(folder: Path, http: socket.socket, end: socket.socket) -> int:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ending.set)
-    channel = Channel(end, {"timer": worker.timer, "drain": worker.drain})
+    channel = Channel(end, {"timer": worker.timer, "look": worker.answer_look, "rest": worker.answer_rest})
     line = asyncio.create_task(channel.serve())
     line.add_done_callback(lambda _: os._exit(1))  # the supervisor is gone
     await worker.start(http)

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from local.host.channel import Channel, LineEnded
-from local.host.worker import GRACE, REFUSED
+from local.host.channel import GRACE, REFUSED, Channel, LineEnded
+from local.host.draining import Rest, drain
 
 _SOON: Final = 2.0  # a worker that lived shorter (wall seconds) is replaced with growing pauses
 _LONGEST_PAUSE: Final = 5.0
@@ -33,6 +33,21 @@ class _Member:
     channel: Channel
     ready: bool = False
     line: asyncio.Task[None] | None = field(default=None, repr=False)
+
+    async def look(self) -> bool:
+        """Have it fetch from each queue once; one that dies may have found something."""
+        try:
+            return bool((await self.channel.ask("look"))["found"])
+        except LineEnded:
+            return True
+
+    async def rest(self, seconds: float) -> Rest | None:
+        """Have it end what it works; one that dies is not waited for, but what it queued last is looked for again."""
+        try:
+            rest = (await self.channel.ask("rest", seconds=seconds))["rest"]
+        except LineEnded:
+            return Rest(ended=1, messages=0)
+        return None if rest is None else Rest(**rest)
 
 
 class Workers:
@@ -90,26 +105,8 @@ class Workers:
             _log.warning("worker %s died while it ran %s", member.number, name)
 
     async def drain(self, seconds: float) -> int | None:
-        """Have all workers work until a whole round of them found nothing; return the messages worked, None if time ran out.
-
-        `seconds` is wall time. A worker that dies is not waited for, but what it queued last is looked for again.
-        """
-        deadline = time.monotonic() + seconds
-        total = 0
-        while (left := deadline - time.monotonic()) > 0:
-            reports = await asyncio.gather(*(self._drain_one(member, left) for member in await self.ready()))
-            total += sum(int(report["messages"]) for report in reports)
-            if not all(report["drained"] for report in reports):
-                return None
-            if not any(report["ended"] for report in reports):
-                return total
-        return None
-
-    async def _drain_one(self, member: _Member, seconds: float) -> dict[str, Any]:
-        try:
-            return await member.channel.ask("drain", seconds=seconds)
-        except LineEnded:
-            return {"drained": True, "ended": 1, "messages": 0}
+        """Work the queues until a round finds nothing; return the messages worked, None if wall-clock `seconds` were not enough."""
+        return await drain(self.ready, seconds)
 
     async def _keep(self, number: int) -> None:
         short_lives = 0

@@ -44,3 +44,6 @@ SKUS = "2021-07-01"
 
 IMAGES = "2024-07-01"
 """Managed images and platform images."""
+
+GALLERIES = "2024-03-03"
+"""Images of compute galleries and their versions."""

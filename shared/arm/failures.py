@@ -5,7 +5,8 @@ docs/design/core.md, "Claims and effects".
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Final
@@ -248,6 +249,15 @@ def passing_refusal(failure: CallFailure) -> CallFailure:
     Manager replicate behind one another.
     """
     return sent_again_for_a_while(failure) if failure.kind is FailureKind.NOT_FOUND else busy_where_another_works(failure)
+
+
+@contextmanager
+def passing_refusals() -> Iterator[None]:
+    """Raise a refusal of a write that may pass as one to send again for a limited time (`passing_refusal`)."""
+    try:
+        yield
+    except CallFailure as failure:
+        raise passing_refusal(failure) from failure
 
 
 def sent_again_for_a_while(failure: CallFailure) -> CallFailure:

@@ -1,5 +1,6 @@
 """How an endpoint is reached: TLS, proxy, and secrets that are fetched when they are needed."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Literal
@@ -8,6 +9,29 @@ from shared.values.hidden import Hidden
 
 Secret = Callable[[], Awaitable[str]]
 """Fetches a secret. It is called each time the secret is needed; the library keeps none."""
+
+
+class CallLimit:
+    """How many calls may be in flight at once, over all transports that share it.
+
+    `made` is how many calls were begun, `in_flight` how many have not ended.
+    """
+
+    def __init__(self, in_flight: int) -> None:
+        self.made = 0
+        self.in_flight = 0
+        self._slots = asyncio.Semaphore(in_flight)
+
+    async def __aenter__(self) -> None:
+        """Wait until a call may begin."""
+        await self._slots.acquire()
+        self.made += 1
+        self.in_flight += 1
+
+    async def __aexit__(self, *_: object) -> None:
+        """Let the next call begin."""
+        self.in_flight -= 1
+        self._slots.release()
 
 
 @dataclass(frozen=True, slots=True)

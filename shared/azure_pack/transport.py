@@ -17,7 +17,7 @@ import yarl
 from multidict import CIMultiDictProxy
 
 from shared.azure_pack.certificates import ClientCertificate, ssl_context
-from shared.azure_pack.connection import Proxy, TlsOptions
+from shared.azure_pack.connection import CallLimit, Proxy, TlsOptions
 from shared.azure_pack.errors import AzurePackError, Cause, ErrorKind, unreachable, unreadable
 from shared.azure_pack.wire import failures
 
@@ -52,12 +52,13 @@ class Transport:
         tls: TlsOptions,
         proxy: Proxy | None = None,
         certificate: ClientCertificate | None = None,
-        in_flight: int = 8,
+        in_flight: int | CallLimit = 8,
         timeout: float = 30.0,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         tls_object: type[ssl.SSLObject] | None = None,
     ) -> None:
         """Take the options. `in_flight` calls run at once, the rest wait; `timeout` seconds are for one call, waiting not included.
+        Transports that are given the same limit share it.
 
         Without `proxy` the `HTTPS_PROXY` and `NO_PROXY` of this moment decide. `now` is wall time, for the certificate's validity.
         `tls_object` is the class of TLS objects, for a caller that needs the server's certificate.
@@ -69,7 +70,7 @@ class Transport:
         self._now = now
         self._tls_object = tls_object
         self._environment = urllib.request.getproxies_environment()
-        self._slots = asyncio.Semaphore(in_flight)
+        self._calls = in_flight if isinstance(in_flight, CallLimit) else CallLimit(in_flight)
         self._opening = asyncio.Lock()
         self._session: aiohttp.ClientSession | None = None
 
@@ -94,7 +95,7 @@ class Transport:
         """
         self._check_certificate()
         full = url if not params else f"{url}{'&' if '?' in url else '?'}{encoded(params)}"
-        async with self._slots:
+        async with self._calls:
             session = await self._open()
             proxy, proxy_headers = await self._proxy_for(full)
             attempt = _Attempt()
@@ -126,12 +127,12 @@ class Transport:
             await session.close()
 
     def alone(self, tls_object: type[ssl.SSLObject]) -> "Transport":
-        """Return a transport to the same endpoint with one connection, for a sign-in that belongs to its connection."""
+        """Return a transport to the same endpoint with connections of its own, for a sign-in that belongs to its connection."""
         return Transport(
             tls=self._tls,
             proxy=self._proxy,
             certificate=self._certificate,
-            in_flight=1,
+            in_flight=self._calls,
             timeout=self._timeout,
             now=self._now,
             tls_object=tls_object,

@@ -3,10 +3,12 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from shared.arm.ids import ResourceId
 from shared.audit import AUDIT
 from shared.audit.trails import AuditTrails
 from shared.capability import Core, Parts
 from shared.copies.copying.chains import Chains
+from shared.copies.copying.rooms import Rooms
 from shared.copies.copying.service import Copies
 from shared.copies.copying.sources import SourceSteps
 from shared.copies.copying.turns import Superseding, Turns
@@ -68,7 +70,8 @@ def assemble(core: Core) -> Parts:
     async def copy_ended(tenant: str, operation: str) -> None:
         await protection.note_copy(tenant, operation, core.clock.now())
 
-    steps = CopySteps(sources, gateway, chains, Turns(chains, gateway, core.clock), ledger, core.clock, core.timings, copy_ended)
+    rooms = Rooms(core.storage.table(CHAINS), core.store, core.settings.copies_in_flight)
+    steps = CopySteps(sources, gateway, chains, Turns(chains, gateway, core.clock), ledger, core.clock, core.timings, rooms, copy_ended)
     gauges = CopyGauges(
         core.store,
         Newest(core.storage.table(LEDGER)),
@@ -86,6 +89,10 @@ def assemble(core: Core) -> Parts:
         await protection.note_machine(tenant, vm_key, core.clock.now())
         await protection.note_reconciled(tenant, core.clock.now())
 
+    async def collections_of(tenant: str, vm_key: str) -> list[ResourceId]:
+        found = await protection.get(tenant, vm_key)
+        return [ResourceId.parse(one) for one in found.record.collections] if found is not None else []
+
     reconciling = Reconciling(
         ledger.reconciling,
         pictures,
@@ -97,6 +104,7 @@ def assemble(core: Core) -> Parts:
         core.clock,
         core.settings.reconcile,
         reconciled,
+        collections_of,
     )
     restores = restores_of(core, places)
     forecasts = ChainForecasts(ledger, chains, core.store, core.clock)
@@ -110,7 +118,7 @@ def assemble(core: Core) -> Parts:
         workflows={
             COPY.name: copy_workflow(steps),
             RUN.name: run_workflow(policies.steps),
-            DELETION.name: deletion_workflow(_deletion_steps(core, gateway, deletions, copy_ended)),
+            DELETION.name: deletion_workflow(_deletion_steps(core, gateway, deletions, protection, copy_ended)),
             RESTORE.name: restores.workflow,
         },
         timers=(policies.slots.run, policies.rounds.run, reconciling.run),
@@ -120,13 +128,20 @@ def assemble(core: Core) -> Parts:
 
 
 def _deletion_steps(
-    core: Core, gateway: RestorePointGateway, deletions: Deletions, deleted: Callable[[str, str], Awaitable[None]]
+    core: Core,
+    gateway: RestorePointGateway,
+    deletions: Deletions,
+    protection: ProtectionStore,
+    deleted: Callable[[str, str], Awaitable[None]],
 ) -> DeletionSteps:
+    async def of_machine(tenant: str, vm_key: str) -> None:
+        await protection.note_machine(tenant, vm_key, core.clock.now())
+
     reads, ledger, pictures = DeletionReads(gateway, core.store), deletions.ledger, deletions.pictures
     due = DueByRetention(PolicyStore(core.storage.table(POLICIES), core.ids), gateway, core.clock)
     amendments = Amendments(core.storage.table(OPERATIONS))
     of_copies = CopySubject(reads, deletions.places, pictures, ledger, core.store, amendments, due, deletions, core.commands, deleted)
-    of_points = PointSubject(reads, pictures, ledger.points, due)
+    of_points = PointSubject(reads, pictures, ledger.points, due, of_machine)
     enabled = core.settings.retention == "on"
     return DeletionSteps(gateway, reads, of_copies, of_points, core.locks, core.clock, core.timings, enabled)
 
@@ -161,7 +176,7 @@ def _policies(
 ) -> _PolicyParts:
     store, items = PolicyStore(core.storage.table(POLICIES), core.ids), RunItems(core.storage.table(RUNS))
     inventories = _inventories(core, gateway)
-    deciding = Deciding(store, inventories)
+    deciding = Deciding(store, inventories, protection.near_limit)
     looks = Looks(gateway, core.registry, deciding, restores.gateway)
     drills = PolicyDrills(restores.service, protection, restores.evidence, core.clock)
     children = Children(copies, core.store)
@@ -185,7 +200,7 @@ def _policies(
         pages=ProtectionPages(protection, store, items, core.store, core.registry, core.clock, restores.evidence),
         rounds=ProtectionRounds(
             protection,
-            LedgerReader(core.storage.table(LEDGER), deletions.ledger.reconciling),
+            LedgerReader(core.storage.table(LEDGER), deletions.ledger.points),
             store,
             inventories,
             core.registry,

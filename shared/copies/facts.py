@@ -88,6 +88,31 @@ class MachineBeside:
 
 
 @dataclass(frozen=True, slots=True)
+class InterfaceFacts:
+    """A network interface of a VM; None is what is not known. Of several addresses it has the primary one."""
+
+    id: str
+    subnet_id: str | None = None
+    private_ip_address: str | None = None
+    network_security_group_id: str | None = None
+    accelerated_networking: bool | None = None
+
+    @classmethod
+    def from_arm(cls, body: Json) -> Self:
+        """Read the JSON of a network interface."""
+        properties = an_object(body, "properties")
+        configurations = [an_object(one, "properties") for one in objects(properties, "ipConfigurations")]
+        primary = next((one for one in configurations if flag(one, "primary")), configurations[0] if configurations else {})
+        return cls(
+            id=text(body, "id") or "",
+            subnet_id=resource_id(an_object(primary, "subnet"), "id"),
+            private_ip_address=text(primary, "privateIPAddress"),
+            network_security_group_id=resource_id(an_object(properties, "networkSecurityGroup"), "id"),
+            accelerated_networking=flag(properties, "enableAcceleratedNetworking"),
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class VirtualMachineFacts:
     """The properties of a VM that matter for restore points; `region` is ARM's name of it."""
 
@@ -133,8 +158,8 @@ class RestorePointFacts:
 
     `virtual_machine_id` is None where the collection names no VM (the collection of a copy names the source collection:
     `source_collection_id`). `captured` is the number of disks in it, None where Azure does not show it; `captured_disks` are the known ids
-    of the VM's disks, `vm_id` is the VM's own id, empty where Azure does not show it. `taken_at` is `timeCreated`; the
-    documentation does not define whether that of a copy is its source's or its own.
+    of the VM's disks, `disk_sizes` their known sizes in GB by the ids in lower case. `vm_id` is the VM's own id, empty where Azure does not
+    show it. `taken_at` is `timeCreated`; the documentation does not define whether that of a copy is its source's or its own.
     """
 
     id: str
@@ -152,6 +177,7 @@ class RestorePointFacts:
     size_gb: int | None = None
     confidential: bool = False
     vm_id: str = ""
+    disk_sizes: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def is_copy(self) -> bool:
@@ -188,6 +214,11 @@ class RestorePointFacts:
             size_gb=None if disks is None or None in sizes else sum(size or 0 for size in sizes),
             confidential=_is_confidential(metadata),
             vm_id=(text(metadata, "vmId") or "").lower(),
+            disk_sizes={
+                disk_id.lower(): gb
+                for disk, gb in zip(disks or (), sizes, strict=True)
+                if (disk_id := _disk_id(disk)) is not None and gb is not None
+            },
         )
 
 

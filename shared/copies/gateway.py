@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Any
 
 from shared.arm.answers import READ_TIMEOUT, AnswerHook
-from shared.arm.api_versions import COMPUTE, COMPUTE_RESTORE_POINTS, DISKS, RESOURCE_GRAPH, RESOURCE_GROUPS, SUBSCRIPTIONS
+from shared.arm.api_versions import COMPUTE, COMPUTE_RESTORE_POINTS, DISKS, NETWORKS, RESOURCE_GRAPH, RESOURCE_GROUPS, SUBSCRIPTIONS
 from shared.arm.clients import AzureClients, Locations
 from shared.arm.ids import ResourceId
 from shared.arm.operations import error_of_operation
@@ -38,12 +38,14 @@ class ListedResource(StrEnum):
     VIRTUAL_MACHINES = "Microsoft.Compute/virtualMachines"
     DISKS = "Microsoft.Compute/disks"
     COLLECTIONS = "Microsoft.Compute/restorePointCollections"
+    INTERFACES = "Microsoft.Network/networkInterfaces"
 
 
 _VERSIONS = {
     ListedResource.VIRTUAL_MACHINES: COMPUTE,
     ListedResource.DISKS: DISKS,
     ListedResource.COLLECTIONS: COMPUTE_RESTORE_POINTS,
+    ListedResource.INTERFACES: NETWORKS,
 }
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from shared.arm.ids import ResourceId
 from shared.clock import Clock, Ids, from_text, to_text
 from shared.copies.copying.models import CopyOrigin
+from shared.copies.copying.rules.looks import MOST_EARLIER
 from shared.copies.copying.rules.naming import copy_key
 from shared.copies.copying.state import CopyDetail
 from shared.copies.points.records import PointLedger
@@ -43,11 +44,16 @@ class LedgerEntry:
 
 @dataclass(frozen=True, slots=True)
 class UsableCopy:
-    """A usable copy of a VM; `duration` is None where it is not known when Azure began to copy it, as of earlier versions."""
+    """A copy of a VM that is or was usable; `duration` is None where it is not known when Azure began to copy it, as of earlier versions.
+
+    `source_point` is the restore point that it is of, `is_there` false once it is deleted or gone.
+    """
 
     region: str
     taken_at: datetime
     duration: timedelta | None
+    source_point: str = ""
+    is_there: bool = True
 
 
 class Ledger:
@@ -151,10 +157,23 @@ class Ledger:
             vm = ResourceId.parse(entry.virtual_machine_id)
             await self.reconciling.begin(entry.tenant, vm, self._clock.now() + spread_over_a_day(vm.key))
 
-    async def usable_of(self, vm: ResourceId) -> list[UsableCopy]:
-        """Return the usable copies of a VM, the newest first; a deleted one is none."""
+    async def finished_of(self, vm: ResourceId) -> list[UsableCopy]:
+        """Return the copies of a VM that are or were usable, the newest first."""
         rows = self._table.range("PartitionKey eq @machine", parameters={"machine": f"vm-{short_hash(vm.key)}"})
-        return [_usable(row) async for row in rows if not row.entity.get("deletedAt")]
+        return [_usable(row) async for row in rows]
+
+    async def earlier_durations(self, vm: ResourceId, region: str) -> tuple[timedelta, ...]:
+        """Return how long the last copies of a VM to a region took, the newest first, at most five.
+
+        The oldest is left out: it was full, and those after it are not.
+        """
+        filters = "PartitionKey eq @machine and region eq @region"
+        parameters = {"machine": f"vm-{short_hash(vm.key)}", "region": region}
+        columns = ("region", "takenAt", "startedAt", "completedAt", "deletedAt")
+        rows = self._table.range(filters, parameters=parameters, select=columns, limit=MOST_EARLIER + 1)
+        found = [_usable(row) async for row in rows]
+        alike = found[:-1] if len(found) <= MOST_EARLIER else found[:MOST_EARLIER]
+        return tuple(copy.duration for copy in alike if copy.duration is not None)
 
     async def note_restore_point(self, tenant: str, vm: ResourceId, point: ResourceId, operation: str) -> None:
         """Record a restore point that is about to be created of a VM, so that it is known as Farshore's own; harmless to repeat."""
@@ -203,7 +222,13 @@ class Ledger:
 def _usable(row: Found) -> UsableCopy:
     started, completed = str(row.entity.get("startedAt") or ""), str(row.entity["completedAt"])
     duration = from_text(completed) - from_text(started) if started else None
-    return UsableCopy(str(row.entity["region"]), from_text(str(row.entity["takenAt"])), duration)
+    return UsableCopy(
+        region=str(row.entity["region"]),
+        taken_at=from_text(str(row.entity["takenAt"])),
+        duration=duration,
+        source_point=str(row.entity.get("sourcePoint") or ""),
+        is_there=not row.entity.get("deletedAt"),
+    )
 
 
 def partition_of_machine(virtual_machine_id: str | None, source_point_id: str) -> str:

@@ -12,10 +12,11 @@ from pydantic import BaseModel
 from shared.data_centers.answers import OrderCheck, OrderChecks
 from shared.data_centers.gateway import Gateway
 from shared.data_centers.kinds import Action
-from shared.data_centers.records.record import AddOnOf, DataCenter
+from shared.data_centers.records.record import AddOnOf, DataCenter, DataCenterState
 from shared.data_centers.records.store import DataCenterStore
 from shared.data_centers.requests import ChangeRequest, DeleteRequest, OrderRequest
-from shared.data_centers.rules.quotas import Rules, order_problems, subscriptions_problem, usage_problems
+from shared.data_centers.rules.quotas import Rules, order_problems, subscriptions_problem
+from shared.data_centers.steps.change_checks import plan_change
 from shared.data_centers.steps.quotas import pick_add_ons
 from shared.errors import CallFailure, ErrorCode, Problem, Refused, refusal_of, sentence
 from shared.installations.document import InstallationRequest
@@ -144,7 +145,9 @@ class ActingAdmission:
     connections: Connections
 
     async def require(self, record: DataCenter, action: Action, request: BaseModel) -> None:
-        """Refuse with `NotOffered` a new password without an accounts service, with `BelowUsage` and `MachinesExist`."""
+        """Refuse with `NotOffered` a new password without an accounts service, and with what Azure Pack shows: of a change all that
+        its first step would find, of a deletion `MachinesExist`.
+        """
         connection = await self.connections.get(record.installation)
         if connection is None:
             return
@@ -165,16 +168,9 @@ class ActingAdmission:
         if isinstance(request, DeleteRequest) and not (request.delete_machines or request.force):
             found = await gateway.machines(subscription, user)
             return machines_exist([one.name or str(one.id) for one in found]) if found else None
-        if (
-            isinstance(request, ChangeRequest)
-            and request.resources is not None
-            and not request.accept_below_usage
-            and record.plan is not None
-        ):
-            plan = await gateway.plan(record.plan.id)
-            usage = await gateway.usage(subscription, user, plan.cloud) if plan is not None and plan.cloud is not None else None
-            problems = usage_problems(request.resources.named, usage.used) if usage is not None else []
-            return Problem(problems[0].code, problems[0].message, problems[0].target, tuple(problems)) if problems else None
+        if isinstance(request, ChangeRequest) and record.state is DataCenterState.ACTIVE:
+            planned = await plan_change(gateway, record, request)
+            return planned if isinstance(planned, Problem) else None
         return None
 
 

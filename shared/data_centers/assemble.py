@@ -12,21 +12,23 @@ from shared.data_centers.observing import Observer
 from shared.data_centers.passwords.one_time import OneTimeSecrets
 from shared.data_centers.reading import DataCenterReader
 from shared.data_centers.records.store import DataCenterStore
+from shared.data_centers.rules.suspension import KEPT_AFTER_CLOSING
 from shared.data_centers.service import DataCenters
 from shared.data_centers.steps.claim import Tools
 from shared.data_centers.steps.turns import Turns
 from shared.data_centers.steps.workflow import Steps, data_center_workflow
 from shared.installations import TABLE as INSTALLATIONS
+from shared.installations.assemble import connections_of
 from shared.installations.documents import Installations
-from shared.installations.reach.connections import Connections
 from shared.installations.reading import InstallationReader
 from shared.installations.secrets import Vault
 from shared.installations.store import InstallationStore
 from shared.installations.subscriptions.certificates import CertificateStore
-from shared.installations.subscriptions.expiry import CertificateRounds
+from shared.installations.subscriptions.expiry import ROUND, CertificateRounds
 from shared.installations.subscriptions.importing import Imports
 from shared.installations.subscriptions.reach import SubscriptionReach
 from shared.installations.subscriptions.reading import SubscriptionReader
+from shared.storage.daily import DailyTurn
 
 _LOCAL_BASE_URL = "http://localhost"
 
@@ -37,7 +39,7 @@ def assemble(core: Core) -> Parts:
     store = DataCenterStore(core.storage.table(TABLE), core.clock, core.ids)
     subscriptions = AzurePackSubscriptions(core.storage.table(SUBSCRIPTIONS))
     installations = InstallationStore(core.storage.table(INSTALLATIONS), core.clock, core.ids)
-    connections = Connections(installations, vault, core.clock)
+    connections = connections_of(core)
 
     async def in_use(name: str) -> str | None:
         record = await store.any_of_installation(name)
@@ -71,8 +73,13 @@ def assemble(core: Core) -> Parts:
     certificates = CertificateStore(vault, core.ids)
     reach = SubscriptionReach(connections, certificates)
     imports = Imports(installations, connections, subscriptions, certificates, reach, core.secret_references, core.clock)
-    rounds = CertificateRounds(installations, subscriptions, certificates, core.events, core.storage.table(SUBSCRIPTIONS), core.clock)
+    table = core.storage.table(SUBSCRIPTIONS)
+    rounds = CertificateRounds(installations, subscriptions, certificates, core.events, table, DailyTurn(table, ROUND), core.clock)
     reader = DataCenterReader(data_centers, installations, core.store, Observer(connections, core.clock))
+
+    async def forget_suspensions() -> None:
+        await store.forget_suspensions(core.clock.now() - KEPT_AFTER_CLOSING)
+
     return Parts(
         services=(
             documents,
@@ -86,5 +93,5 @@ def assemble(core: Core) -> Parts:
         ),
         workflows={DATA_CENTER.name: data_center_workflow(steps)},
         messages=MESSAGES,
-        timers=(one_time.expire, rounds.run),
+        timers=(one_time.expire, forget_suspensions, rounds.run),
     )

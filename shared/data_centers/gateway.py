@@ -12,7 +12,7 @@ from shared.azure_pack.subscriptions import AddOn, Plan, ServiceQuota, Subscript
 from shared.azure_pack.vmm.jobs import Job
 from shared.azure_pack.vmm.machines import Machine, Started
 from shared.azure_pack.vmm.models import UsageComponent
-from shared.errors import CallFailure, FailureKind
+from shared.errors import CallFailure, ErrorCode, FailureKind
 from shared.installations.plans import PlanFacts, facts_of
 from shared.installations.reach.accounts import Account
 from shared.installations.reach.connections import Connection
@@ -197,9 +197,9 @@ class Gateway:
             with translated():
                 found = await self.connection.machines(subscription, user).usage(cloud)
         except CallFailure as failure:
-            if failure.definite:
-                return None
-            raise
+            if not is_unreadable(failure):
+                raise
+            return None
         known = {_DIMENSIONS[one.quota_dimension]: one for one in found if one.quota_dimension in _DIMENSIONS}
         return Usage(_whole(known, "role_usage"), _whole(known, "role_quota")) if known else None
 
@@ -251,6 +251,11 @@ class Gateway:
         if self.connection.hook is not None:
             with translated():
                 await self.connection.hook.delete(user)
+
+
+def is_unreadable(failure: CallFailure) -> bool:
+    """Return whether a read is refused for good, as for the machines of a suspended subscription: not for its rate, and not for now."""
+    return failure.is_refusal or failure.code == ErrorCode.AZURE_PACK_FORBIDDEN
 
 
 def _require_not_found(failure: CallFailure) -> None:

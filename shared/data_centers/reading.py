@@ -33,7 +33,7 @@ class DataCenterReader:
     async def one(self, caller: Principal, tenant: str, data_center: str, *, usage: bool = False) -> tuple[DataCenterBody, str]:
         """Return a data center with what Azure Pack shows of it, and its tag; refuses with `NotFound` another tenant's."""
         if not caller.reaches(tenant):
-            raise not_found(f"data center '{data_center}'")
+            raise not_found(f"data center '{data_center}'", target="id")
         record = await self.data_centers.get(tenant, data_center)
         look = await self.observer.look(record, usage=usage)
         store = self.data_centers.store
@@ -58,7 +58,7 @@ class DataCenterReader:
     ) -> tuple[list[DataCenterBody], str | None]:
         """Return a page of records, newest first, without a call to Azure Pack; `tenant` is None for all tenants."""
         if tenant is not None and not caller.reaches(tenant):
-            raise not_found(f"tenant '{tenant}'")
+            raise not_found(f"tenant '{tenant}'", target="tenant")
         takes, store = _filter(query), self.data_centers.store
         found, last = await (store.of_all(page, takes) if tenant is None else store.of_tenant(tenant, page, takes))
         records = [record for _, record in found]

@@ -240,7 +240,7 @@ class DataCenters:
         """Return a data center of exactly that order number; refuses with `NotFound`."""
         found = await self.store.get(tenant, data_center) if is_order_number(data_center) else None
         if found is None or found.document.id != data_center:
-            raise not_found(f"data center '{data_center}'")
+            raise not_found(f"data center '{data_center}'", target="id")
         return found.document
 
     def _new(self, asked: Requested, action: Action, separated: Separated) -> NewOperation:

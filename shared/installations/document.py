@@ -199,14 +199,14 @@ class InstallationRequest(Document):
     tenant_public_apis: Annotated[tuple[Address, ...], Field(max_length=5)] = ()
     portal_url: Link | None = None
     sign_in: SignIn
-    tls: Tls = Tls()
+    tls: Tls = Field(default_factory=Tls)
     proxy: ProxyGiven | None = None
-    machines: MachineAccess = MachineAccess()
+    machines: MachineAccess = Field(default_factory=MachineAccess)
     add_on_quota: Literal["adds", "isTotal"] = "adds"
     network_limits: StrictBool = False
-    defaults: Defaults = Defaults()
-    accounts: Accounts = Accounts()
-    calls: Calls = Calls()
+    defaults: Defaults = Field(default_factory=Defaults)
+    accounts: Accounts = Field(default_factory=Accounts)
+    calls: Calls = Field(default_factory=Calls)
 
     @model_validator(mode="after")
     def _tenant_api_where_machines_need_it(self) -> Self:

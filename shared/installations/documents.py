@@ -35,7 +35,7 @@ class Installations:
         """Return an installation; refuses with `NotFound`."""
         found = await self.store.get(name) if is_installation_name(name) else None
         if found is None:
-            raise not_found(f"installation '{name}'")
+            raise not_found(f"installation '{name}'", target="name")
         return found
 
     async def put(self, name: str, request: InstallationRequest, condition: Condition) -> tuple[InstallationRecord, bool]:

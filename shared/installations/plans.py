@@ -30,7 +30,14 @@ class PlanFacts:
     @property
     def suitable(self) -> bool:
         """Whether an order can use it at all."""
-        return not self.reasons
+        return not self.shown_reasons
+
+    @property
+    def shown_reasons(self) -> tuple[str, ...]:
+        """Why no order can use it; an order has a reason of its own for each resource without a limit."""
+        if self.reasons or any(limit is not None for limit in self.limits.values()):
+            return self.reasons
+        return ("The plan has no limits: no add-on can limit a customer of it.",)
 
 
 def facts_of(plan: Plan) -> PlanFacts:

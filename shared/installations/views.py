@@ -29,5 +29,5 @@ def plan_body(facts: PlanFacts, add_on_names: dict[str, str]) -> AzurePackPlan:
         limits={str(resource): limit for resource, limit in facts.limits.items()},
         add_ons=tuple(PlanAddOn(id=one, display_name=add_on_names.get(one.lower(), one)) for one in facts.add_ons),
         suitable=facts.suitable,
-        reasons=tuple(facts.reasons),
+        reasons=facts.shown_reasons,
     )

@@ -2,43 +2,39 @@
 
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 
-from shared.clock import Clock, to_text
+from shared.clock import Clock
 from shared.errors import CallFailure
 from shared.secrets.keeper import PREFIX, Secrets
-from shared.storage.tables import Conflict, Table
+from shared.storage.daily import DailyTurn
 
 _log = logging.getLogger(__name__)
 _YOUNGEST = timedelta(hours=1)
-_KEYS = ("daily", "secrets")
+SWEEP = "secrets"
+"""The row of the day of the sweep."""
 _ID_LENGTH = 26
 IsRunning = Callable[[str], Awaitable[bool]]
 """Whether an operation exists and has not ended."""
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Sweep:
-    """Deletes what acceptances and ends left behind. A row of `table` holds the day that was swept last, so that one instance does it."""
+    """Deletes what acceptances and ends left behind."""
 
     secrets: Secrets
-    table: Table
+    turn: DailyTurn
     clock: Clock
     is_running: IsRunning
-    _done: str = field(default="", init=False)
 
     async def run(self) -> None:
-        """Sweep unless this day was swept; called each minute, it reads the row once a day."""
-        day = to_text(self.clock.now())[:10]
-        if not self.secrets.own or self._done == day:
-            return
-        if await self._take(day):
+        """Sweep unless this day was swept; called each minute."""
+        if self.secrets.own and await self.turn.take(self.clock.now()):
             try:
                 await self.sweep()
             except CallFailure as failure:
                 _log.warning("the key vault could not be swept; the next day's sweep does it: %s", failure.code)
-        self._done = day
 
     async def sweep(self) -> int:
         """Delete what no running operation needs, and return how many secrets that were."""
@@ -53,21 +49,6 @@ class Sweep:
         if left:
             _log.info("secrets without an operation were deleted", extra={"secrets": len(left)})
         return len(left)
-
-    async def _take(self, day: str) -> bool:
-        partition, row = _KEYS
-        entity = {"PartitionKey": partition, "RowKey": row, "v": 1, "day": day}
-        try:
-            found = await self.table.get(partition, row)
-            if found is None:
-                await self.table.insert(entity)
-                return True
-            if str(found.entity["day"]) >= day:
-                return False
-            await self.table.merge(entity, found.etag)
-        except Conflict:
-            return False
-        return True
 
 
 def _operation_of(name: str) -> str | None:

@@ -64,8 +64,12 @@ class DocumentStore(Generic[T]):
         self._prefix = prefix
 
     async def get(self, owner: str, name: str) -> Stored[T] | None:
-        """Return an owner's document of a name, or None."""
-        found = await self._table.get(key_of(owner), self._row_key(name))
+        """Return an owner's document of a name, or None; a name that is too long for a key has none."""
+        try:
+            keys = key_of(owner), self._row_key(name)
+        except ValueError:
+            return None
+        found = await self._table.get(*keys)
         return self._read(owner, found) if found is not None else None
 
     async def insert(self, owner: str, name: str, document: T, columns: Mapping[str, Any] | None = None) -> Stored[T]:

@@ -154,6 +154,18 @@ class Table:
                     return
 
 
+async def write_over(table: Table, found: Found | None, entity: Mapping[str, Any]) -> bool:
+    """Insert a row that was not found, or merge into the version that was; returns whether the row was still as it was found."""
+    try:
+        if found is None:
+            await table.insert(entity)
+        else:
+            await table.merge(entity, found.etag)
+    except Conflict:
+        return False
+    return True
+
+
 def _operation(change: Change) -> Any:  # noqa: ANN401  # the SDK's own union of tuples
     from azure.core import MatchConditions
     from azure.data.tables import UpdateMode

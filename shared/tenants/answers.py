@@ -67,8 +67,8 @@ class TenantBody(_Body):
     networks: tuple[TenantNetwork, ...] = ()
     region: str | None = None
     key_vault_url: str | None = Field(None, description="Where its secret references may point; only for `Admin`.")
-    quotas: Quotas = Quotas()
-    settings: TenantSettings = TenantSettings()
+    quotas: Quotas = Field(default_factory=Quotas)
+    settings: TenantSettings = Field(default_factory=TenantSettings)
     created_at: str | None = None
     last_updated_at: str | None = None
     updated_by: str | None = Field(None, description="Who wrote it last; only for `Admin`.")

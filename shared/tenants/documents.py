@@ -11,7 +11,7 @@ from shared.access.records.azure_pack_subscriptions import AzurePackSubscription
 from shared.access.records.fields import is_name
 from shared.access.records.plan import HostingPlan
 from shared.access.records.rows import TenantRecord, TenantRows
-from shared.access.records.tenant import Shape, Tenant, TenantKind
+from shared.access.records.tenant import Backend, Shape, Tenant, TenantKind
 from shared.access.registrar import Registrar, name_used_before
 from shared.access.registry import Registry
 from shared.errors import ErrorCode, Problem, Refused
@@ -238,6 +238,8 @@ class TenantDocuments:
             found.append(f"Tenants of the hosting plan '{tenant.plan}' have the shape {plan.plan.shape}.")
         if shape not in {None, tenant.shape}:
             found.append(f"The vault shows the shape {shape}, this document has {tenant.shape}.")
+        if tenant.backend is Backend.AZURE_PACK and (tenant.plan is not None or tenant.quotas.model_fields_set):
+            found.append("On Azure Pack a hosting plan and quotas count for nothing: the limits are those of its own plans and add-ons.")
         return tuple(found)
 
     async def _shape(self, tenant: Tenant) -> Shape | None:

@@ -121,8 +121,8 @@ class TenantRequest(Document):
     networks: Annotated[tuple[NetworkRequest, ...], Field(max_length=20)] = ()
     region: Region | None = None
     key_vault_url: Annotated[StrictStr, Field(max_length=2048)] | None = None
-    quotas: QuotasRequest = QuotasRequest()
-    settings: SettingsRequest = SettingsRequest()
+    quotas: QuotasRequest = Field(default_factory=QuotasRequest)
+    settings: SettingsRequest = Field(default_factory=SettingsRequest)
 
 
 class SizeRequest(Document):
@@ -169,4 +169,4 @@ class HostingPlanRequest(Document):
     images: Annotated[tuple[ImageRequest, ...], Field(max_length=200)] = ()
     disk_skus: Annotated[tuple[Annotated[StrictStr, AfterValidator(_known_sku)], ...], AfterValidator(_once)] = DISK_SKUS
     ports: StrictBool = True
-    quotas: QuotasRequest = QuotasRequest()
+    quotas: QuotasRequest = Field(default_factory=QuotasRequest)

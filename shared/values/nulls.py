@@ -1,6 +1,7 @@
 """Null for what is absent: serializers of PowerShell, C# and Terraform write it for what is not set."""
 
 from collections.abc import Mapping
+from functools import cache
 from types import NoneType
 from typing import get_args
 
@@ -15,11 +16,15 @@ def without_nulls(model: type[BaseModel], document: object) -> object:
     """
     if not isinstance(document, Mapping) or None not in document.values():
         return document
-    absent = set()
-    for name, field in model.model_fields.items():
-        if not field.is_required() and not _has_none(field.annotation):
-            absent.add(field.alias or name)
+    absent = _know_no_null(model)
     return {name: value for name, value in document.items() if value is not None or name not in absent}
+
+
+@cache
+def _know_no_null(model: type[BaseModel]) -> frozenset[str]:
+    """Return the members of a model's optional fields whose types have no None."""
+    fields = model.model_fields.items()
+    return frozenset(field.alias or name for name, field in fields if not field.is_required() and not _has_none(field.annotation))
 
 
 def _has_none(annotation: object) -> bool:

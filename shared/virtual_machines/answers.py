@@ -117,7 +117,7 @@ def machine_body(
         generation=view.generation if view is not None else None,
         security_type=facts.security_type,
         priority=facts.priority,
-        managed_by=facts.managed_by,
+        managed_by=facts.managed_by or facts.scale_set,
         provisioning_state=facts.provisioning,
         power_state=facts.power_state,
         generalized=view is not None and view.generalized,

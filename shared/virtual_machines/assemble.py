@@ -12,6 +12,7 @@ from shared.virtual_machines.accepting.creations import MachineCreations
 from shared.virtual_machines.accepting.disks import DiskChanges
 from shared.virtual_machines.accepting.estate import EstateChanges
 from shared.virtual_machines.accepting.ports import PortChanges
+from shared.virtual_machines.accepting.update_checks import UpdateChecks
 from shared.virtual_machines.accepting.updates import MachineUpdates
 from shared.virtual_machines.access.accepting import DiskAccesses
 from shared.virtual_machines.access.records import DiskAccessStore
@@ -21,6 +22,7 @@ from shared.virtual_machines.admission import Admission
 from shared.virtual_machines.azure_pack.assemble import assemble_azure_pack
 from shared.virtual_machines.azure_pack.messages import of_both_backends
 from shared.virtual_machines.azure_pack.steps.workflow import with_azure_pack
+from shared.virtual_machines.creation.added_disks import AddedDisks
 from shared.virtual_machines.creation.reading import CreationReader
 from shared.virtual_machines.kinds import DISK_ACCESSES, VIRTUAL_MACHINE
 from shared.virtual_machines.messages import MESSAGES
@@ -58,14 +60,15 @@ def assemble(core: Core) -> Parts:
     reservations = reservations_in(core.storage.table(QUOTAS), core.ids, core.store)
     usage = UsageReader(core.clients, core.clock, reservations, Memo(core.clock, SIZES_SECONDS))
     admission = Admission(core.registry, plans, usage, reservations, core.locks, core.clock)
+    added, update_checks = AddedDisks(resources, catalogue, plans), UpdateChecks(catalogue, plans)
     steps = MachineSteps(
         power=PowerSteps(gateways, core.clock, core.timings),
         creation=CreationSteps(gateways, reader, admission, making, core.registry, core.locks, core.secrets, core.clock, core.timings),
         deletion=DeletionSteps(gateways, resources, core.clock, core.timings),
         tidying=TidyingSteps(making, core.locks, core.clock),
-        disks=DiskSteps(gateways, admission, making, core.clock, core.timings),
+        disks=DiskSteps(gateways, admission, added, making, core.clock, core.timings),
         estate=EstateSteps(gateways, catalogue, admission, making, core.clock, core.timings),
-        updates=UpdateSteps(gateways, catalogue, admission, making, core.clock, core.timings),
+        updates=UpdateSteps(gateways, catalogue, update_checks, admission, making, core.clock, core.timings),
         access=AccessSteps(resources, accesses, core.secrets, core.clock, core.timings),
         reprovisioning=ReprovisioningSteps(gateways, making, core.locks, core.clock),
         ports=PortSteps(gateways, port_reader, admission, making, core.locks, core.clock, core.timings),
@@ -76,7 +79,7 @@ def assemble(core: Core) -> Parts:
     estate_changes = EstateChanges(core.acceptance, changes, estate, ReprovisioningChecks(resources, core.secret_references))
     disk_accesses = DiskAccesses(core.acceptance, changes, estate, accesses, core.secrets, core.registry, core.clock)
     on_azure_pack = assemble_azure_pack(core)
-    disk_changes = DiskChanges(core.acceptance, changes, resources, admission)
+    disk_changes = DiskChanges(core.acceptance, changes, resources, admission, added)
     return Parts(
         services=(
             machine_reader,
@@ -85,7 +88,7 @@ def assemble(core: Core) -> Parts:
             estate,
             disk_changes,
             estate_changes,
-            MachineUpdates(core.acceptance, changes, machine_reader, catalogue),
+            MachineUpdates(core.acceptance, changes, update_checks),
             port_reader,
             PortChanges(core.acceptance, changes, machine_reader, port_reader),
             disk_accesses,

@@ -240,7 +240,7 @@ def size_of(offered: "OfferedSize") -> Size:
         max_data_disks=facts.max_data_disks,
         premium_disks=facts.premium,
         generations=facts.generations,
-        zones=facts.zones,
+        zones=tuple(zone for zone in facts.zones if zone not in facts.restricted_zones),
         available=facts.restriction is None,
         reason=facts.restriction,
     )

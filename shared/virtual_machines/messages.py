@@ -32,7 +32,7 @@ from shared.virtual_machines.requests.changes import (
     ShutDown,
     UpdateMachine,
 )
-from shared.virtual_machines.requests.fields import Lun, PortName
+from shared.virtual_machines.requests.fields import Confirmation, Lun, PortName
 from shared.virtual_machines.requests.machine import CreateMachine, DataDisk, Port
 from shared.web.calls import find_by_message
 from shared.web.documents import parse, wrong
@@ -42,6 +42,12 @@ _PLACE = ("service", "subscriptionId")
 
 class NoBody(Request):
     """A change without members of its own."""
+
+
+class Named(Request):
+    """The deletion of what `target` names: `confirm`, which HTTP asks for, is not needed."""
+
+    confirm: Confirmation | None = None
 
 
 class OnLun(Request):
@@ -56,13 +62,13 @@ class OfPort(Request):
     port: PortName
 
 
-class RemoveByMessage(Request):
+class RemoveByMessage(Named):
     """The removal of a data disk that a message names."""
 
     delete_disk: bool = False
 
 
-class DeleteByMessage(Request):
+class DeleteByMessage(Named):
     """The deletion of a machine that `target` names."""
 
     delete_disks: DeleteDisks = "none"
@@ -164,14 +170,14 @@ async def _create_image(call: MessageCall) -> None:
 async def _delete_image(call: MessageCall) -> None:
     """Delete an image; `target` names it, so that no confirmation is needed."""
     request = await _change(call, Action.DELETE_IMAGE)
-    parse(NoBody, request.body.members)
+    parse(Named, request.body.members)
     await call.app.of(EstateChanges).delete_image(request, None, _place_of(call.intake.body))
 
 
 async def _delete_disk(call: MessageCall) -> None:
     """Delete a disk; `target` names it, so that no confirmation is needed."""
     request = await _change(call, Action.DELETE_DISK)
-    parse(NoBody, request.body.members)
+    parse(Named, request.body.members)
     await call.app.of(EstateChanges).delete_disk(request, None, _place_of(call.intake.body))
 
 

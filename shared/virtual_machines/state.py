@@ -35,11 +35,12 @@ class MachineState(StoredView):
     `power_action` is what an action on its power sends, `power_state` its power state as read last, `failure` why the operation fails.
     `vm_id` identifies the machine beyond its name, `os_type` is that of a machine that is made. `tidying_since` is since when something
     refuses to be deleted. `disk`, `lun` and `caching` are those of a data disk that is added, changed or removed.
-    `subject` is the id of what else is made or deleted, in `region`; `image` is an image that is made.
+    `subject` is the id of what else is made or deleted, in `region`, an image of a `generation`; `image` is an image that is made.
     `reprovisions` is whether the machine is made anew from its image.
     `admitted` is whether what it makes fits the quotas, `reserved` whether a reservation was written for it.
     `access` is the operation whose access to a disk is revoked, where only that one's is; `grants` how often an access was granted anew.
     `size` is Azure's name of the size of an update, which `deallocates` the machine where that is needed; `was_running` before it.
+    `unchecked` is whether it was accepted while Azure was silent, and is checked first.
     """
 
     machine: Id | None = None
@@ -64,9 +65,11 @@ class MachineState(StoredView):
     caching: str | None = None
     subject: str | None = None
     region: str | None = None
+    generation: str | None = None
     image: Id | None = None
     size: str | None = None
     deallocates: bool = False
+    unchecked: bool = False
     was_running: bool = False
     access: str | None = None
     admitted: bool = False

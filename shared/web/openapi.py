@@ -6,7 +6,8 @@ from http import HTTPStatus
 from typing import Any
 
 from pydantic import BaseModel
-from pydantic.json_schema import models_json_schema
+from pydantic.json_schema import GenerateJsonSchema, NoDefault, models_json_schema
+from pydantic_core.core_schema import WithDefaultSchema
 
 from shared.access.roles import READ_ROLES, Role
 from shared.web.operations import ErrorBody
@@ -25,7 +26,7 @@ def build(routes: Iterable[Route], server: str) -> Json:
     answers = (model for route in listed for model in (route.response, route.dry, route.other_response))
     responses: set[type[BaseModel]] = {ErrorBody, *(model for model in answers if model)}
     models = [(model, "validation") for model in _by_name(requests)] + [(model, "serialization") for model in _by_name(responses)]
-    keys, definitions = models_json_schema(models, ref_template=_REF)  # type: ignore[arg-type]  # the tuple's literal is widened
+    keys, definitions = models_json_schema(models, ref_template=_REF, schema_generator=_Schemas)  # type: ignore[arg-type]  # the tuple's literal is widened
     paths: dict[str, Json] = {}
     for route in listed:
         paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, keys)
@@ -47,6 +48,17 @@ def build(routes: Iterable[Route], server: str) -> Json:
             "parameters": _PARAMETERS,
         },
     }
+
+
+class _Schemas(GenerateJsonSchema):
+    """Shows the default of a member that is a model, which is only made where it is needed."""
+
+    def get_default_value(self, schema: WithDefaultSchema) -> object:
+        """Return the default of a member, or `NoDefault`."""
+        made_by = schema.get("default_factory")
+        if isinstance(made_by, type) and issubclass(made_by, BaseModel):
+            return made_by()
+        return schema.get("default", NoDefault)
 
 
 def _by_name(models: Iterable[type[BaseModel]]) -> list[type[BaseModel]]:

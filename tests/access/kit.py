@@ -1,4 +1,4 @@
-"""Callers and tenants for tests of access and of what stands on it."""
+"""Callers and tenants for tests of access and of what is built on it."""
 
 from collections.abc import AsyncIterator, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
@@ -47,7 +47,7 @@ def principal(tenant: Tenant, *roles: Role, oid: str = "0b1ec700-0000-4000-8000-
 
 
 class MovedClock:
-    """A clock that stands until a test moves it."""
+    """A clock that only a test moves."""
 
     speed = 1.0
 

@@ -36,10 +36,10 @@ def verifier(issuer: Issuer, rows: Rows, provider: str | None = None) -> TokenVe
     from tests.access.kit import MovedClock
 
     settings = Settings(
-        AUTH_AUDIENCES="farshore",
-        AUTH_ISSUERS="https://issuer.test/{tenantId}/v2.0",
-        AUTH_KEYS_URL=issuer.url,
-        FARSHORE_PROVIDER_TENANT_ID=provider,
+        auth_audiences=("farshore",),
+        auth_issuers=("https://issuer.test/{tenantId}/v2.0",),
+        auth_keys_url=issuer.url,
+        provider_tenant_id=provider,
     )
     return TokenVerifier(settings, registry_of(rows), SigningKeys(issuer.url, MovedClock()))
 

@@ -1,4 +1,4 @@
-"""A real HTTP server on loopback that answers as a test tells it to, and the app's clients before it."""
+"""A real HTTP server on loopback that answers as a test sets it, and the app's clients before it."""
 
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -97,7 +97,7 @@ async def azure() -> AsyncIterator[LoopbackAzure]:
 
 @pytest.fixture
 async def elsewhere() -> AsyncIterator[LoopbackAzure]:
-    """Another host, which must never see our token."""
+    """Another host, which must never see the app's token."""
     async for app in _served(LoopbackAzure()):
         yield app
 

@@ -1,4 +1,4 @@
-"""What each kind of failure means: whether anything can have begun, in whose words, and for how long to wait."""
+"""What each kind of failure means: whether anything can have begun, whose message is shown, and for how long to wait."""
 
 import asyncio
 import io

@@ -1,4 +1,4 @@
-"""A proxy that wants credentials carries every outbound call; they are in no log, and an error without them says what is missing."""
+"""A proxy that wants credentials carries every outbound call; they are in no log, and an error without them names what is missing."""
 
 import json
 import os

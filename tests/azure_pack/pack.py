@@ -80,7 +80,7 @@ class Pack:
 
 @asynccontextmanager
 async def running_pack(data: Path | None = None, **settings: Any) -> AsyncIterator[Pack]:
-    """Run the sample installation with some settings changed; its clock stands still."""
+    """Run the sample installation with some settings changed; its clock does not run."""
     estate = {"azurePack": [sample_installation() | settings]}
     platform = Platform(data, speed=0, estate=estate, now=START)
     wall = Wall()

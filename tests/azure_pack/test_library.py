@@ -27,7 +27,7 @@ def section(title: str) -> str:
 
 
 def names(text: str) -> set[str]:
-    """What stands in backticks in a table's last column."""
+    """The texts in backticks in a table's last column."""
     cells = [line.rstrip(" |").rpartition("|")[2] for line in text.splitlines() if line.startswith("| `")]
     return {name for cell in cells for name in re.findall(r"`(\w+)", cell)}
 

@@ -1,7 +1,7 @@
 """Records what a version stores, for later ones to be held against: `python3 -m local test tests/compatibility --record-stored 0.1.0`.
 
 Run it once for each version that is deployed anywhere, and commit the file; files of older versions stay for as long as their rows may
-be about. It drives the real stack until an operation stands in each state that matters, stops the one worker in the middle of telling of
+be about. It drives the real stack until an operation is in each state that matters, stops the one worker in the middle of publishing
 an end, and writes down everything that is stored and the Azure beside it.
 """
 
@@ -30,7 +30,7 @@ _PAUSE = "announce.released"
 
 
 def stack_of(folder: Path, azurite: Azurite, estate: Json, *, now: str | None, workers: int, environment: dict[str, str]) -> Stack:
-    """Return a stack with an estate whose clock stands still at a moment, the simulated Azure already running."""
+    """Return a stack with an estate whose clock is stopped at a moment, the simulated Azure already running."""
     folder.mkdir()
     file = folder / "estate.json"
     file.write_text(json.dumps(estate), encoding="utf-8")
@@ -151,7 +151,7 @@ class Scene:
         return names
 
     def leave_messages(self, names: dict[str, str]) -> None:
-        """Leave a message of each kind in its queue, as the app and another system write them, while nobody takes any."""
+        """Leave a message of each kind in its queue, as the app and another system write them, while no worker takes any."""
         with self.stack.queue(REQUESTS) as client:
             client.send_message(json.dumps({"id": "left behind", **self.of_point("provider-web01", 0)}))
         asyncio.run(self._hints(names))
@@ -161,7 +161,7 @@ class Scene:
         try:
             await send_step(storage.queues, "restore-point-copy-steps", [names["waiting"]])
             group = f"{self.points['contoso-web01']['id'].split('/')[2]}/read"
-            await send_check(storage.queues, "replication-checks", CheckMessage("restorePointCopy", group, (names["following"],)))
+            await send_check(storage.queues, "replication-checks", CheckMessage("restorePointCopy", (group,), (names["following"],)))
         finally:
             await storage.close()
 

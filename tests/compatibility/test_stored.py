@@ -53,7 +53,7 @@ class Ended:
 
 @pytest.fixture(scope="module")
 def ended(resumed: Resumed) -> Ended:
-    """Carry on what was stored: two persons say their word, and time passes."""
+    """Carry on what was stored: two persons send their inputs, and time passes."""
     stack, names = resumed.stack, resumed.stored.names
     provider = stack.caller(*ROLES, "Admin", tenant="provider")
     before = read(provider, names)
@@ -71,7 +71,7 @@ def ended(resumed: Resumed) -> Ended:
 
 
 def read(caller: Caller, names: dict[str, str]) -> dict[str, Json]:
-    """Return every operation that was stored as it stands now."""
+    """Return every operation that was stored as it is now."""
     found = {}
     for name, operation in names.items():
         reply = caller.get(f"{COPIES if name in COPIES_END else FAILOVERS}/{operation}")

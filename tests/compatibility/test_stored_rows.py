@@ -3,8 +3,6 @@
 `python -m tests.compatibility.test_stored_rows VERSION` writes the file of a version, from the app with storage in memory.
 """
 
-import base64
-import json
 import sys
 import tempfile
 from pathlib import Path
@@ -21,28 +19,15 @@ from shared.copies.protection.records.store import ProtectionStore
 from shared.copies.reconciling.rules import DriftKind
 from shared.copies.retention.places import Places
 from shared.storage.pieces import from_pieces
-from tests.support.memory import MemoryTable
+from tests.compatibility.rows import FOLDER, read_tables, versions, write_tables
 
-FOLDER = Path(__file__).parent / "stored_rows"
 TABLES = ("copies", "copyPolicies", "copyRuns", "vmProtection", "operations")
 Json = dict[str, Any]
 
 
-def tables_of(version: str) -> dict[str, Any]:
-    """Return the tables of a version."""
-    found: dict[str, Any] = {}
-    for name, rows in json.loads((FOLDER / f"{version}.json").read_text(encoding="utf-8")).items():
-        table = MemoryTable(name)
-        for row in rows:
-            entity = {key: base64.b64decode(value["b64"]) if isinstance(value, dict) else value for key, value in row.items()}
-            table.rows[str(entity["PartitionKey"]), str(entity["RowKey"])] = (entity, "stored")
-        found[name] = table
-    return found
-
-
-@pytest.fixture(params=sorted(file.stem for file in FOLDER.glob("*.json")))
+@pytest.fixture(params=versions(FOLDER))
 def tables(request: pytest.FixtureRequest) -> dict[str, Any]:
-    return tables_of(str(request.param))
+    return read_tables(FOLDER / f"{request.param}.json")
 
 
 def machine(tables: dict[str, Any]) -> ResourceId:
@@ -96,18 +81,11 @@ def write(version: str) -> None:
         world.app.platform.replace_estate(estate)
         for _ in range(40):
             await world.advance(minutes=40)
-        stored = {name: [_plain(row) for row, _ in world.app.storage.table(name).rows.values()] for name in TABLES}
-        text = json.dumps(stored, indent=0, sort_keys=True, default=str)
-        (FOLDER / f"{version}.json").write_text(text + "\n", encoding="utf-8")
-        print(f"{len(text)} characters, about {VM}")
+        length = write_tables(FOLDER / f"{version}.json", (world.app.storage.table(name) for name in TABLES))
+        print(f"{length} characters, about {VM}")
 
-    FOLDER.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         run_story(story, Path(folder), machines=1)
-
-
-def _plain(row: Json) -> Json:
-    return {key: {"b64": base64.b64encode(value).decode()} if isinstance(value, bytes) else value for key, value in row.items()}
 
 
 if __name__ == "__main__":

@@ -6,10 +6,17 @@ import pytest
 
 from shared.access.roles import Role
 from tests.support.in_process import in_process
+from tests.support.partitions import few_partitions
 from tests.support.running import Running
 from tests.support.storage import AzuritePool
 
 ROLES = tuple(str(role) for role in Role)
+
+
+@pytest.fixture(scope="package", autouse=True)
+def _few_partitions() -> Iterator[None]:
+    with few_partitions():
+        yield
 
 
 @pytest.fixture(scope="package")
@@ -19,6 +26,6 @@ def stack(azurites: AzuritePool) -> Iterator[Running]:
         caller = one.caller("Copies.Read", "Copies.Write")
         one.until_ended(caller, caller.post("/restore-point-copies", one.machine().copy()).headers["location"])
         one.send("garbage")
-        # Resource Manager's buckets fill with Azure's time: hundreds of calls in a moment that stands still would empty them
+        # Resource Manager's buckets fill with Azure's time: hundreds of calls at one moment would empty them
         one.control("POST", "clock", {"speed": 600})
         yield one

@@ -1,11 +1,21 @@
-"""The OpenAPI description against the running app: nothing brings a 5xx, or an answer that is not described."""
+"""The OpenAPI description against the running app: nothing brings a 5xx, or an answer that is not described.
 
+A larger draw, which differs each time, over the routes whose paths have a word:
+
+CONTRACT_EXAMPLES=100 python3 -m pytest tests/contract -k "tenants or hosting-plans"
+"""
+
+import os
+from collections.abc import Callable
 from typing import Any
 
+import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, assume, settings
-from requests import Request
+from requests import Request, Session
 from schemathesis.checks import not_a_server_error
+from schemathesis.core.result import Ok
+from schemathesis.pytest.lazy import get_all_tests
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
     response_headers_conformance,
@@ -19,12 +29,38 @@ from shared.web.openapi import build
 from tests.contract.conftest import ROLES
 from tests.support.running import Running
 
-# the document that the app serves, but for its address (tests/functions/test_index.py): here it says which tests there are
+# the document that the app serves, but for its address (tests/functions/test_index.py): here it decides which tests there are
+DOCUMENT = build(declared_routes(NAMES), "http://localhost/api")
+OPERATIONS = [(method.upper(), path) for path, methods in DOCUMENT["paths"].items() for method in methods if method != "parameters"]
 # (a method that no route has never reaches the app: the host answers 404 itself)
-schema = schemathesis.openapi.from_dict(
-    build(declared_routes(NAMES), "http://localhost/api"),
-    config=schemathesis.Config.from_dict({"phases": {"coverage": {"unexpected-methods": []}}}),
-)
+WHOLE = schemathesis.openapi.from_dict(DOCUMENT, config=schemathesis.Config.from_dict({"phases": {"coverage": {"unexpected-methods": []}}}))
+Send = Callable[[schemathesis.Case[Any], Running], None]
+
+
+class OneByOne:
+    """The description, with the requests of an operation made where its test runs.
+
+    To make those of all operations while tests are collected takes each worker longer than to collect all other tests.
+    """
+
+    def parametrize(self) -> Callable[[Send], Callable[[tuple[str, str], Running], None]]:
+        """Make a test of what sends one request: a test for each operation."""
+
+        def decorate(send: Send) -> Callable[[tuple[str, str], Running], None]:
+            @pytest.mark.parametrize("operation", OPERATIONS, ids=" ".join)
+            def test(operation: tuple[str, str], stack: Running) -> None:
+                method, path = operation
+                (made,) = get_all_tests(schema=WHOLE.include(method=method, path=path), test_func=send, settings=None, given_kwargs=None)
+                assert isinstance(made, Ok), made
+                _, send_all = made.ok()
+                send_all(stack=stack)
+
+            return test
+
+        return decorate
+
+
+schema = OneByOne()
 CHECKS = [
     not_a_server_error,
     status_code_conformance,
@@ -32,11 +68,15 @@ CHECKS = [
     response_headers_conformance,
     response_schema_conformance,
 ]
+MORE = os.environ.get("CONTRACT_EXAMPLES")
+# one connection for all requests
+CONNECTED = Session()
+CONNECTED.trust_env = False
 # bounded and the same each time: what it finds on one machine it finds on another
 BOUNDED = settings(
-    max_examples=10,
+    max_examples=int(MORE or 10),
     deadline=None,
-    derandomize=True,
+    derandomize=MORE is None,
     phases=(Phase.explicit, Phase.generate),
     suppress_health_check=list(HealthCheck),
 )
@@ -75,4 +115,4 @@ def hold(case: schemathesis.Case[Any], stack: Running, token: str | None) -> int
     if token:
         case.headers["Authorization"] = f"Bearer {token}"
     assume(len(str(Request(**case.as_transport_kwargs(base_url=stack.api)).prepare().url)) < 8000)
-    return case.call_and_validate(base_url=stack.api, checks=CHECKS, timeout=30).status_code
+    return case.call_and_validate(base_url=stack.api, session=CONNECTED, checks=CHECKS, timeout=30).status_code

@@ -4,6 +4,7 @@ import json
 from collections import defaultdict
 from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any, TypeVar, cast
 
@@ -13,6 +14,7 @@ from shared.arm.failures import failure_of
 from shared.arm.ids import ResourceId
 from shared.clock import to_text
 from shared.copies.copying.chains import Chain, Chains
+from shared.copies.copying.rooms import Rooms
 from shared.copies.copying.rules.chain import ChainHead, Waiter
 from shared.copies.copying.rules.naming import source_collection_id
 from shared.copies.copying.sources import SourceSteps
@@ -37,7 +39,7 @@ VM = f"{SUBSCRIPTION}/resourceGroups/harbour-prod/providers/Microsoft.Compute/vi
 COLLECTION = f"{SUBSCRIPTION}/resourceGroups/harbour-prod/providers/Microsoft.Compute/restorePointCollections/quay01-points"
 POINT = f"{COLLECTION}/restorePoints/quay01-monday"
 TARGETS = f"{SUBSCRIPTION}/resourceGroups/harbour-dr/providers/Microsoft.Compute/restorePointCollections/quay01-copies"
-ID = "0123456789abcdefghjkmnpqrs"
+ID = "abcdefghijkmnpqrstuvwxyz23"
 COPY = f"{TARGETS}/restorePoints/{ID}"
 OF_VM = str(source_collection_id(ResourceId.parse(VM)))
 MADE = f"{OF_VM}/restorePoints/{ID}"
@@ -201,7 +203,7 @@ class BareClaim:
 
     @property
     def claim(self) -> Claim:
-        """This, as the claim that it stands for in a test."""
+        """This, as the claim that it replaces in a test."""
         return cast("Claim", self)
 
 
@@ -224,6 +226,7 @@ class BareLedger:
         self.noted: dict[str, str] = {}
         self.failed: list[ResourceId] = []
         self.entries: list[LedgerEntry] = []
+        self.earlier: tuple[timedelta, ...] = ()
 
     async def claim(self, *_: object, **__: object) -> bool:
         """Claim a copy."""
@@ -248,6 +251,10 @@ class BareLedger:
     async def record(self, entry: LedgerEntry) -> None:
         """Record a copy."""
         self.entries.append(entry)
+
+    async def earlier_durations(self, _vm: ResourceId, _region: str) -> tuple[timedelta, ...]:
+        """Return how long earlier copies took."""
+        return self.earlier
 
 
 class BareChains:
@@ -280,6 +287,9 @@ class BareLocks:
         """Take."""
 
 
+NO_LIMIT = Rooms(cast("Any", None), cast("Any", None), 0)
+
+
 @dataclass
 class Bench:
     """The steps over a scripted Azure, with a clock that the test moves."""
@@ -294,7 +304,7 @@ class Bench:
         chains, ledger = cast("Chains", BareChains()), cast("Ledger", self.ledger)
         sources = SourceSteps(gateway, chains, ledger, cast("Locks", BareLocks()), cast("Superseding", None), self.clock, Timings())
         self.gateway = gateway
-        self.steps = CopySteps(sources, gateway, chains, Turns(chains, gateway, self.clock), ledger, self.clock, Timings())
+        self.steps = CopySteps(sources, gateway, chains, Turns(chains, gateway, self.clock), ledger, self.clock, Timings(), NO_LIMIT)
 
 
 def row(data: Json) -> Active:

@@ -1,13 +1,16 @@
-"""An independent model of which copies of a place are left after some runs, written from docs/design/copy-policies.md ("Retention").
+"""An independent model of which copies of a place, and which restore points of a VM, are left after some runs.
+
+Written from docs/design/copy-policies.md ("Retention").
 
 It imports nothing of the project: it has moments and counts only.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
+_JUST_MADE = timedelta(hours=1)
 _PERIODS = {"daily": "%Y-%m-%d", "weekly": "%G-W%V", "monthly": "%Y-%m", "yearly": "%Y"}
 
 
@@ -19,6 +22,53 @@ class KeptCopy:
     taken_at: datetime
     usable_at: datetime
     noticed_by: datetime | None = None
+
+
+@dataclass(frozen=True)
+class SourcePoint:
+    """A restore point of a VM: when it was taken, and its copies, each with its region and the moments of `KeptCopy`.
+
+    A copy that ended without being usable has no region, and `usable_at` is when it ended.
+    """
+
+    id: str
+    taken_at: datetime
+    copies: tuple[tuple[str, KeptCopy], ...]
+
+    def is_needed(self, shown: frozenset[str]) -> bool:
+        """Return whether a copy of it has not ended, as far as is known."""
+        return any(copy.id not in shown for _, copy in self.copies)
+
+
+def points_left_after(points: Iterable[SourcePoint], runs: Sequence[datetime], keep_last: int, most: int) -> list[set[str]]:
+    """Return which ids may be those of a VM's restore points that are there after all runs, as `left_after` does of copies.
+
+    All are of the same disks, so that the oldest one is the base of each.
+    """
+    everything = sorted(points, key=lambda point: point.taken_at, reverse=True)
+    copies = [copy for point in everything for _, copy in point.copies]
+    possible = {frozenset[str]()}
+    for run in sorted(runs):
+        made = [point for point in everything if point.taken_at < run]
+        before = frozenset(copy.id for copy in copies if (copy.noticed_by or copy.usable_at) < run)
+        together = before | {copy.id for copy in copies if copy.usable_at <= run}
+        possible = {
+            deleted | _points_superfluous([point for point in made if point.id not in deleted], shown, keep_last, most, run)
+            for deleted in possible
+            for shown in (before, together)
+        }
+    return [{point.id for point in everything} - deleted for deleted in possible]
+
+
+def _points_superfluous(there: Sequence[SourcePoint], shown: frozenset[str], keep_last: int, most: int, run: datetime) -> frozenset[str]:
+    kept = {point.id for point in (*there[:keep_last], *there[-1:])}
+    pairs: dict[str, str] = {}
+    for point in there:
+        for region in {region for region, copy in point.copies if region and copy.id in shown}:
+            pairs.setdefault(region, point.id)
+    kept |= set(pairs.values())
+    found = {one.id for one in there if one.id not in kept and not one.is_needed(shown) and run - one.taken_at >= _JUST_MADE}
+    return frozenset(found if len(found) <= most else ())
 
 
 def left_after(copies: Iterable[KeptCopy], runs: Sequence[datetime], keep: Mapping[str, int], zone: ZoneInfo, most: int) -> list[set[str]]:

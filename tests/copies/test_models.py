@@ -1,4 +1,4 @@
-"""What a sender is told of a wrong request, and what a caller sees of a copy."""
+"""The refusal of a wrong request, and what a caller sees of a copy."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -24,7 +24,7 @@ def request(source: Any = None, target: Any = None, **more: Any) -> dict[str, An
 
 
 def wrong(body: Any) -> dict[str, str]:
-    """The refusals of a body: the path of each field and the words."""
+    """The refusals of a body: the path of each field and the message."""
     with pytest.raises(ValidationError) as refused:
         CopyRequest.model_validate(body)
     return {".".join(str(part) for part in error["loc"]): error["msg"] for error in refused.value.errors()}

@@ -1,4 +1,4 @@
-"""The newest usable copy of each machine, in a real table: what stands there after any order of writes, and what it costs to ask."""
+"""The newest usable copy of each machine, in a real table: what it holds after any order of writes, and what it costs to ask."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -77,7 +77,7 @@ async def test_a_machine_counts_once_by_its_newest_region_and_to_its_tenant_only
 async def test_the_ledger_keeps_one_row_however_many_copies_there_were(stores: Stores) -> None:
     for number in range(20):
         await stores.ledger.record(entry(number, VM.format("vm")))
-    await stores.ledger.record(entry(21, ""))  # of a machine that nobody knows any more: it can never have a newer one
+    await stores.ledger.record(entry(21, ""))  # of a machine that is not known any more: it can never have a newer one
     rows = [row async for row in stores.mine.table.range("PartitionKey ge 'newest-' and PartitionKey lt 'newest.'")]
     assert [(row.entity["operation"], row.entity["takenAt"]) for row in rows] == [("op19", to_text(NOON + timedelta(hours=19)))]
 

@@ -14,6 +14,7 @@ from shared.copies.copying.workflow import copy_workflow
 from shared.copies.provisioning import ProvisioningState, provisioning_state
 from shared.errors import CallFailure, ErrorCode
 from shared.operations.model.models import Actor, Operation, Status
+from shared.operations.running.budgets import calls_of, reads_of
 from shared.operations.running.outcomes import End, Next, Wait
 from tests.copies.azure import (
     COLLECTION,
@@ -99,6 +100,7 @@ async def test_a_restore_point_that_never_finishes_asks_for_attention_and_lets_t
         outcome = await run(bench, "made", claim)
         assert isinstance(outcome, Wait)
         assert outcome.at > bench.clock.now()
+        assert calls_of(outcome.writes) == (reads_of(ResourceId.parse(VM).subscription_id), 5), "many look at one moment"
         if outcome.attention is not None:
             assert outcome.attention[0] == ErrorCode.NO_PROGRESS
             assert claim.locks == ()

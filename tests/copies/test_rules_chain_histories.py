@@ -60,7 +60,7 @@ class Azure:
 
 @dataclass
 class Operation:
-    """One copy of ours: waiting, started (perhaps without our knowing it yet), ended (perhaps without its turn released)."""
+    """One copy of Farshore's: waiting, started (perhaps not known yet), ended (perhaps without its turn released)."""
 
     me: Waiter
     live: bool = True
@@ -85,7 +85,7 @@ class Chain(RuleBasedStateMachine):
         self.head, self.version = read_head(written_head(head)), self.version + 1
 
     def our_now(self) -> datetime:
-        """Our clock is up to two seconds off Azure's."""
+        """The app's clock is up to two seconds off Azure's."""
         return self.azure.now + timedelta(seconds=(self.version % 5) - 2)
 
     def waiting(self) -> list[Operation]:
@@ -185,7 +185,7 @@ class Chain(RuleBasedStateMachine):
 
     @rule()
     def a_person_deletes_old_ones(self) -> None:
-        """Only what we have seen: one that comes and goes between two looks nobody can know of, and Azure's refusal says so."""
+        """Only what was read: one that comes and goes between two reads cannot be known, and Azure's refusal shows it."""
         for point in self.azure.points:
             if point.name in self.looked_at and point.until <= self.azure.now:
                 point.deleted = True
@@ -195,7 +195,7 @@ class Chain(RuleBasedStateMachine):
         assert len(self.head.started) <= 3
 
     def teardown(self) -> None:
-        """Nothing waits for ever: left alone, with everybody looked at once an hour, each copy ends."""
+        """Nothing waits for ever: left alone, with every copy checked once an hour, each copy ends."""
         for _ in range(6 * len(self.operations) + 12):
             self.azure.now += HOUR
             if any(one.in_doubt for one in self.operations):

@@ -1,4 +1,4 @@
-"""What Azure would refuse is said before it is asked, in words, all of it at once."""
+"""What Azure would refuse is refused before a call is made, all of it at once."""
 
 from typing import Any
 

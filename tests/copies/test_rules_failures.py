@@ -1,4 +1,4 @@
-"""Azure's codes are told in words, with Azure's own words kept."""
+"""Azure's codes become messages, which keep Azure's own text."""
 
 import pytest
 

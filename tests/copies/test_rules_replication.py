@@ -1,9 +1,5 @@
-"""When a copy is usable, when to look again, and when it is stuck."""
+"""When a copy is usable, and when it is stuck."""
 
-import math
-import random
-import statistics
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -15,8 +11,6 @@ from shared.copies.copying.models import DiskState
 from shared.copies.copying.rules.replication import (
     ReplicationState,
     ended_by_azure,
-    expected_duration,
-    next_check,
     read_replication,
     still_running,
     stuck,
@@ -126,82 +120,6 @@ def test_a_copy_of_a_persons_occupies_its_collection_until_what_is_shown_has_arr
     assert still_running(point(disk(100), disk(7)))
     assert not still_running(point(disk(100), disk(100)))
     assert not still_running(point(disk(7, "ReplicationState/failed")))
-
-
-@given(
-    age=st.floats(0, 14 * 1440),
-    percent=st.integers(0, 99),
-    expected=st.floats(0, 3 * 1440),
-    share=st.floats(0, 1),
-)
-def test_each_look_comes_after_another_refresh_and_at_most_four_hours_later(
-    age: float, percent: int, expected: float, share: float
-) -> None:
-    now = START + age * MINUTE
-    at = next_check(START, now, percent, expected * MINUTE, spread=share)
-    assert at > now
-    assert at - now <= 251 * MINUTE
-    if age >= 10:
-        assert (at - START) // (10 * MINUTE) > (now - START - 30 * timedelta(seconds=1)) // (10 * MINUTE)
-        assert timedelta(seconds=29) <= (at - START) % (10 * MINUTE) <= timedelta(seconds=91), "just after a refresh, within a minute"
-
-
-def test_the_first_looks_are_soon_after_the_start_and_after_the_first_refresh() -> None:
-    first = next_check(START, START, 0)
-    assert MINUTE <= first - START <= 2 * MINUTE
-    second = next_check(START, first, 0)
-    assert 10 * MINUTE <= second - START <= 11 * MINUTE
-
-
-def follow(
-    duration: timedelta, rng: random.Random, *, shown: Callable[[float], float], expected: timedelta = 3 * HOUR
-) -> tuple[int, float]:
-    """Follow one copy by the rules; the number of reads, and how many minutes Azure had shown it as finished by the last."""
-    visible = START + 10 * MINUTE * math.ceil(duration / (10 * MINUTE))
-    at, calls = next_check(START, START, 0, expected), 0
-    while True:
-        now = at + timedelta(seconds=rng.uniform(0, 45))  # the tick, the queue, the call
-        calls += 1
-        refreshed = 10 * MINUTE * ((now - START) // (10 * MINUTE))
-        if refreshed >= duration:
-            return calls, (now - visible) / MINUTE
-        at = next_check(START, now, int(99.9 * shown(refreshed / duration)), expected)
-
-
-def fleet(shown: Callable[[float], float], spread: float = 0.6) -> tuple[float, float, float]:
-    """4,000 copies of a median of 3 hours: reads per copy, median and 99th percentile of the delay in minutes."""
-    rng = random.Random(7)  # noqa: S311  # the same copies in each run
-    durations = [max(3.0, rng.lognormvariate(math.log(180), spread)) * MINUTE for _ in range(4000)]
-    runs = [follow(duration, rng, shown=shown) for duration in durations]
-    delays = sorted(delay for _, delay in runs)
-    return statistics.mean(calls for calls, _ in runs), statistics.median(delays), delays[int(0.99 * len(delays))]
-
-
-def test_cost_and_delay_of_following_four_thousand_copies() -> None:
-    """docs/azure/restore-points.md, "What a status read costs": every 10 minutes is 33 reads a copy; by halves about 6."""
-    for name, shown, most_calls, most_median, most_p99 in (
-        ("steady", lambda done: done, 7.5, 3, 10),
-        ("ever slower", lambda done: done**0.5, 14, 5, 10),
-        ("only 0 and 100", lambda _done: 0.0, 10, 15, 60),
-    ):
-        calls, median, p99 = fleet(shown)
-        print(f"{name}: {calls:.1f} reads a copy; noticed after {median:.1f} minutes (median), {p99:.1f} (p99)")  # noqa: T201, RUF100
-        assert calls <= most_calls
-        assert median <= most_median
-        assert p99 <= most_p99
-
-
-def test_a_known_duration_spares_reads_of_copies_that_show_no_percent() -> None:
-    rng = random.Random(7)  # noqa: S311  # the same delays in each run
-    known = follow(10 * HOUR, rng, shown=lambda _done: 0.0, expected=10 * HOUR)[0]
-    unknown = follow(10 * HOUR, rng, shown=lambda _done: 0.0)[0]
-    assert known < unknown
-
-
-def test_what_to_expect() -> None:
-    assert expected_duration(None, None) == 3 * HOUR
-    assert expected_duration(500, 40 * MINUTE) == 40 * MINUTE
-    assert expected_duration(10, None) < expected_duration(400, None) <= expected_duration(40_000, None) <= DAY
 
 
 @pytest.mark.parametrize(

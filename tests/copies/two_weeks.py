@@ -1,7 +1,7 @@
 """A fleet under one policy for days: `python3 -m tests.copies.two_weeks [--days 14] [--minutes 10] [--seed 1]`. CI drives two days.
 
 The sample estate with further machines, six-hourly slots, two targets, and a night without power. At the end each VM kept its objective or
-was reported, chains are legal, what is kept is what an independent model says, no effect happened twice, and the ledger equals what Azure
+was reported, chains are legal, what is kept is what an independent model keeps, no effect happened twice, and the ledger equals what Azure
 has, also where somebody else has deleted a copy. The app, its rules and the simulated Azure are real; storage is in memory.
 """
 
@@ -17,13 +17,15 @@ from zoneinfo import ZoneInfo
 from local.simulation.compute.state import ComputeState
 from local.simulation.platform import Platform
 from tests.copies.policies.kit import Json, World, make_world
-from tests.copies.retained import KeptCopy, breaches, left_after
+from tests.copies.retained import KeptCopy, SourcePoint, breaches, left_after, points_left_after
 from tests.histories import virtual
 from tests.support.clocks import SeededIds
 
 ZONE = "Europe/Berlin"
 _START = datetime(2026, 11, 2, 13, 5, tzinfo=UTC)
 KEEP = {"keepLast": 2, "daily": 2, "weekly": 1}
+KEEP_POINTS = 3
+"""How many restore points of a VM are kept where the policy does not say."""
 MOST = 6
 OBJECTIVE = timedelta(hours=8)
 STEP = timedelta(hours=6)
@@ -48,7 +50,7 @@ class Weeks:
     planted: Json = field(init=False)
 
     async def run(self, days: int, *, dark_after: timedelta) -> None:
-        """Write the policies, and let the days pass; after `dark_after` the app stands still for a night."""
+        """Write the policies, and let the days pass; after `dark_after` the app does not run for a night."""
         world = self.world
         self.began = world.now
         for tenant, regions in _TARGETS.items():
@@ -71,7 +73,7 @@ class Weeks:
             await world.app.advance(timedelta(minutes=30))
 
     async def _delete_behind_the_app(self) -> Json:
-        """Delete the oldest copy that is kept of a place of contoso's, as somebody else may, and return it."""
+        """Delete the oldest copy that is kept of a place of contoso's, as another program may, and return it."""
         oldest: Json = min(
             (one for one in await self.all_copies("contoso") if one["usable"]), key=lambda one: str(one["source"]["takenAt"])
         )
@@ -98,13 +100,20 @@ async def check(weeks: Weeks) -> dict[str, int]:
     seen: Counter[str] = Counter()
     _no_effect_twice(world)
     in_azure = _usable_in_azure(world)
+    points_in_azure = _points_in_azure(world)
     expected: set[str] = set()
     reported = _reported(world)
     for tenant in _TARGETS:
         runs = await world.get("/copy-policies/fleet/runs?top=1000", tenant=tenant)
         pruned_at = [_moment(run["createdAt"]) for run in runs["value"] if run["inventory"] is not None]
         seen["runs"] += len(pruned_at)
-        for place, copies in _by_place(await weeks.all_copies(tenant)).items():
+        everything = await weeks.all_copies(tenant)
+        for vm, points in _points_by_vm(everything, weeks).items():
+            of_vm = {point.id for point in points} & points_in_azure
+            points_left = points_left_after(points, pruned_at, KEEP_POINTS, MOST)
+            assert of_vm in points_left, f"{vm}: {sorted(of_vm)} are there, not one of {points_left}"
+            seen.update(points=len(of_vm), pointsDeleted=len(points) - len(of_vm))
+        for place, copies in _by_place(everything).items():
             _chain_is_legal(copies)
             usable = [_kept(copy, weeks) for copy in copies if copy["status"] == "Succeeded"]
             left = left_after(usable, pruned_at, KEEP, ZoneInfo(ZONE), MOST)
@@ -155,6 +164,28 @@ def _usable_in_azure(world: World) -> set[str]:
     now = world.now
     ours = [point for point in points if point.source_point is not None and not point.gone(now) and point.started_at > _start_of(world)]
     return {point.id.lower() for point in ours if point.ended_at() <= now}
+
+
+def _points_in_azure(world: World) -> set[str]:
+    points = world.app.platform.world.of(ComputeState).points.values()
+    return {point.id.lower() for point in points if point.source_point is None and not point.gone(world.now)}
+
+
+def _points_by_vm(copies: list[Json], weeks: Weeks) -> dict[str, list[SourcePoint]]:
+    """Return the restore points of each VM that copies were of, with these copies."""
+    by_point: dict[tuple[str, str], list[Json]] = defaultdict(list)
+    for copy in copies:
+        if copy["source"]["restorePointId"] is not None and copy["source"]["takenAt"] is not None:
+            by_point[copy["source"]["virtualMachineId"].lower(), copy["source"]["restorePointId"].lower()].append(copy)
+    found: dict[str, list[SourcePoint]] = defaultdict(list)
+    for (vm, point), of_point in by_point.items():
+        ended = tuple(
+            (copy["target"]["region"] if copy["status"] == "Succeeded" else "", _kept(copy, weeks))
+            for copy in of_point
+            if copy["completedAt"] is not None
+        )
+        found[vm].append(SourcePoint(point, _moment(of_point[0]["source"]["takenAt"]), ended))
+    return found
 
 
 def _start_of(world: World) -> datetime:

@@ -13,7 +13,7 @@ from local.calls import answers
 from local.stack import Stack, StackOptions
 from tests.crash.fleet import Fleet
 from tests.support.ports import take_ports
-from tests.support.stacks import RunningHost
+from tests.support.stacks import START_SECONDS, RunningHost
 from tests.support.storage import AzuritePool
 
 LEASE_SECONDS = 2.0
@@ -72,10 +72,10 @@ def start_stack(data: Path, storage_port: int, environment: dict[str, str], *, w
     command = [sys.executable, "-m", "local.simulation", "--port", str(options.azure_port), "--speed", "0", "--log-requests"]
     simulation = processes.start("the simulated Azure", command, data / "logs" / "simulation.log")
     stack.parts.append(simulation)
-    processes.wait_until(simulation, lambda: answers(f"{options.azure}/_simulation/clock"), 30)
+    processes.wait_until(simulation, lambda: answers(f"{options.azure}/_simulation/clock"), START_SECONDS)
     stack.seed()
     host = stack.start_host()
-    processes.wait_until(host, lambda: answers(f"{options.api}/health"), 30)
+    processes.wait_until(host, lambda: answers(f"{options.api}/health"), START_SECONDS)
     running = RunningHost(stack, host, None, stack.connection_string)
     running.wait_for_workers(workers)
     return stack, running

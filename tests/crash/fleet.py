@@ -241,7 +241,7 @@ class Fleet:
     # comparing
 
     async def compare(self, *, dead_locks: bool = False) -> Counter[str]:
-        """Fail unless every copy that was asked for is usable, was begun exactly once, was told of once, and nothing is left over.
+        """Fail unless every copy that was asked for is usable, was begun exactly once, was announced once, and nothing is left over.
 
         Returns how often each terminal event was sent beyond once (a consumer may see the same event twice). `dead_locks`: rows of locks
         may be left without a holder, as where storage failed when one was to be released; the next operation takes it over.

@@ -99,7 +99,7 @@ class SettingUp:
             assert sum(effects.values()) == sum(len(one.writes) for one in self.wanted), effects
 
     async def compare_refused(self) -> None:
-        """Fail unless each change failed in Azure's words and left everything as it was."""
+        """Fail unless each change failed with Azure's message and left everything as it was."""
         there = Counter(await self.ids())
         assert await self.fleet.simulation.effects() == []
         for one in self.wanted:

@@ -32,7 +32,7 @@ async def test_a_worker_pauses_beyond_its_lease_and_goes_on(fleet: Fleet, deaths
     for _ in range(100):
         advancing = asyncio.create_task(fleet.simulation.advance("PT2M"))
         while not advancing.done() and stopped is None:
-            await asyncio.sleep(0.02)  # a process stands still in real time
+            await asyncio.sleep(0.02)  # a process is paused in real time
             stopped = _standing_still(fleet) if deaths.reached(point) else None
         if stopped is not None:
             await _others_go_on(fleet)
@@ -47,7 +47,7 @@ async def test_a_worker_pauses_beyond_its_lease_and_goes_on(fleet: Fleet, deaths
 
 
 async def _others_go_on(fleet: Fleet) -> None:
-    """Wait until the lease of whoever stands still is over, and have the other worker look at everything meanwhile and after it."""
+    """Wait until the lease of the paused worker is over, and have the other worker look at everything meanwhile and after it."""
     until = time.monotonic() + LEASE_SECONDS * 7 / 6 + 1
     while time.monotonic() < until:
         await fleet.nudge()

@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from random import Random
 from typing import Any, cast
 from unittest.mock import patch
 from urllib.parse import parse_qsl, urlsplit
@@ -30,6 +31,7 @@ from local.simulation.platform import Platform
 from shared.access.principal import Principal
 from shared.access.records import seeding
 from shared.access.roles import Role
+from shared.azure_pack.connection import CallLimit
 from shared.capability import check_queues, intake_queues, step_queues
 from shared.clock import RandomIds
 from shared.composition import Runtime, assemble
@@ -43,6 +45,7 @@ from shared.web.calls import Endpoint
 from shared.web.entry import answer
 from tests.azure_pack.pack import keys
 from tests.data_centers.documents import PROVIDER, TENANT, TENANTS, WRITER, Json, installation, order
+from tests.data_centers.repeatable import BenchClock, SeededIds
 from tests.data_centers.transport import HOST, PORTS, MemoryTransport, as_text
 from tests.support.api import Reply
 from tests.support.memory import MemoryBlobs, MemoryStorage
@@ -60,29 +63,6 @@ PERSON = "person"
 
 class KilledError(BaseException):
     """The process was killed."""
-
-
-@dataclass
-class BenchClock:
-    """Azure's time and wall time are the simulation's."""
-
-    platform: Platform
-    speed: float = 0.0
-
-    def now(self) -> datetime:
-        """Azure's time."""
-        return self.platform.clock.now()
-
-    def wall(self) -> datetime:
-        """Wall time."""
-        return self.platform.clock.now()
-
-    def monotonic(self) -> float:
-        """Seconds that never go back."""
-        return self.platform.clock.now().timestamp()
-
-    async def refresh(self) -> None:
-        """Do nothing: there is no copy of the time to renew."""
 
 
 class _Callers:
@@ -104,7 +84,9 @@ class _Callers:
 class Bench:
     """The running app. `killed` are the crash points at which a process ended, `armed` those at which the next does.
 
-    `workers` handle messages side by side (none: `runtime` handles them one after another); `checked` is when each row was checked.
+    `workers` handle messages side by side (none: `runtime` handles them one after another); `checked` is when each row was checked,
+    `most` how many calls were in flight at once by the limit of each worker. With `doubled` each message
+    is delivered twice, to two workers where there are.
     """
 
     platform: Platform
@@ -118,8 +100,10 @@ class Bench:
     events: list[Json] = field(default_factory=list)
     refused: list[tuple[str, str]] = field(default_factory=list)
     sent: list[tuple[str, str]] = field(default_factory=list)
+    most: dict[CallLimit, int] = field(default_factory=dict)
     workers: tuple[Runtime, ...] = ()
     checked: list[datetime] = field(default_factory=list)
+    doubled: bool = False
 
     # HTTP
 
@@ -228,6 +212,7 @@ class Bench:
         ):  # fmt: skip
             for queue in queues:
                 texts, workers = self.storage.queues.take(queue), self.workers or (self.runtime,)
+                texts = [text for text in texts for _ in range(2 if self.doubled else 1)]
                 for first in range(0, len(texts), len(workers)):
                     batch = zip(texts[first : first + len(workers)], workers, strict=False)
                     await asyncio.gather(*(self._alive(handle(worker, queue, text)) for text, worker in batch))
@@ -302,7 +287,7 @@ class Bench:
         return cast("Json", found)
 
     def change(self, member: str, key: str, **members: Any) -> None:
-        """Change a row of the installation, as somebody does by hand."""
+        """Change a row of the installation, as a person does by hand."""
         self.pack.gate.apply((self.pack.gate.state.put(member, self.row(member, key) | members),))
 
     def machine(self, name: str, status: str, subscription: str, **more: Any) -> Json:
@@ -356,10 +341,10 @@ def _land(platform: Platform) -> None:
 
 
 @asynccontextmanager
-async def bench(*, document: Json | None = None, workers: int = 1, **settings: Any) -> AsyncIterator[Bench]:
+async def bench(*, document: Json | None = None, workers: int = 1, seed: int | None = None, **settings: Any) -> AsyncIterator[Bench]:
     """Run the app with the installation `pack`; `settings` are the simulated installation's, `document` the one that is put.
 
-    With several workers messages are handled side by side, each by a process of its own.
+    With several workers messages are handled side by side, each by a process of its own. With a seed all identifiers are its own.
     """
     with patch.object(rsa, "generate_private_key", _one_key):
         platform = Platform(speed=0, estate={"azurePack": [sample_installation() | settings], "tenants": TENANTS}, now=START)
@@ -368,22 +353,24 @@ async def bench(*, document: Json | None = None, workers: int = 1, **settings: A
     storage, vaults = MemoryStorage(), MemoryVaults()
     vaults.add(f"{OWN}/secrets/incoming-hook", "sample-hook-token", {"tenant": PROVIDER})
     sent: list[tuple[str, str]] = []
-    transport = type("PackTransport", (MemoryTransport,), {"pack": pack, "sent": sent})
+    most: dict[CallLimit, int] = {}
+    transport = type("PackTransport", (MemoryTransport,), {"pack": pack, "sent": sent, "most": most})
     with (
         patch.object(seeding, "connect", lambda _: storage),
         patch.object(connections, "Transport", transport),
         patch.object(rsa, "generate_private_key", _one_key),
     ):
         await seeding.seed("", TENANTS)
-        app = Settings(FARSHORE_KEY_VAULT_URL=OWN, PUBLIC_BASE_URL=BASE_URL)
+        app = Settings(key_vault_url=OWN, public_base_url=BASE_URL)
         clock: Any = BenchClock(platform)
+        ids = RandomIds() if seed is None else SeededIds(Random(seed))  # noqa: S311  # a draw, not a secret
 
         def worker() -> Runtime:
-            made = assemble(app, _CAPABILITIES, clock, RandomIds(), cast("Any", storage), cast("Any", MemoryBlobs()), None, vaults)
+            made = assemble(app, _CAPABILITIES, clock, ids, cast("Any", storage), cast("Any", MemoryBlobs()), None, vaults)
             return replace(made, tokens=cast("Any", _Callers(made)))
 
         every = tuple(worker() for _ in range(workers))
-        running = Bench(platform, pack, storage, vaults, every[0], sent=sent, workers=every)
+        running = Bench(platform, pack, storage, vaults, every[0], sent=sent, most=most, workers=every)
         with patch.object(crash_points, "reach", running.reached):
             put = await running.request("PUT", "/azure-packs/pack", document or installation())
             assert put.status == 201, put

@@ -81,7 +81,8 @@ async def test_plans_show_which_can_carry_an_order_and_why_not() -> None:
     async with bench() as app:
         plans = {one["displayName"]: one for one in (await app.request("GET", f"{PATH}/plans")).body["value"]}
         assert (plans["Gold"]["suitable"], plans["Retired"]["suitable"]) == (True, False)
-        assert plans["Boundless"]["limits"]["cpuCount"] is None
+        assert (plans["Boundless"]["limits"]["cpuCount"], plans["Boundless"]["suitable"]) == (None, False)
+        assert len(plans["Boundless"]["reasons"]) == 1
         assert plans["Silver"]["limits"]["cpuCount"] == 2
         assert {one["displayName"] for one in plans["Gold"]["addOns"]} == {"Backup", "Databases", "northwind"}
         app.fault("error", method="GET", path="^/plans$", status=500, times=5)

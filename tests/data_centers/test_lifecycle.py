@@ -1,6 +1,7 @@
 """The life of a data center by messages and over HTTP: order, change, suspend, resume, delete; their turns, repetitions and kills."""
 
 import itertools
+import json
 from datetime import timedelta
 from typing import Any
 
@@ -173,8 +174,39 @@ async def test_a_change_of_plan_moves_the_subscription_and_keeps_the_add_on() ->
         assert (shown["plan"]["id"], shown["resources"]["cpuCount"], shown["observed"]["drift"]) == ("gold-2", 10, [])
         subscription = next(one for one in app.state()["subscriptions"] if one["SubscriptionID"] == shown["subscriptionId"])
         assert (subscription["PlanId"], len(subscription["AddOnReferences"])) == ("gold-2", 1)
-        refused = await app.until_ended(await app.act("change", {"plan": "Silver"}))
-        assert refused[0]["error"]["code"] == "PlanNotSuitable"
+        refused = await app.act("change", {"plan": "Silver"})
+        assert (refused.status, refused.code, refused.target) == (409, "PlanNotSuitable", "plan"), "it is on another cloud"
+        app.fault("error", method="GET", path="/plans/Silver", status=500, times=1)  # without an answer its first step finds it
+        (operation,) = await app.until_ended(await app.act("change", {"plan": "Silver"}))
+        assert (operation["status"], operation["error"]["code"], operation["error"]["target"]) == ("Failed", "PlanNotSuitable", "plan")
+
+
+@pytest.mark.parametrize(
+    ("changes", "status", "code", "target"),
+    [
+        ({"plan": "nothing"}, 404, "NotFound", "plan"),
+        ({"plan": "Boundless"}, 409, "PlanNotSuitable", "resources.vmCount"),
+        ({"plan": "Gold 2"}, 409, "PlanNotSuitable", "plan"),
+        ({"resources": {"cpuCount": 1}, "plan": "Gold base"}, 409, "BelowPlan", "resources.cpuCount"),
+        ({"resources": {"networks": 1}}, 409, "ResourceNotSupported", "resources.networks"),
+        ({"addOns": ["nothing"]}, 404, "NotFound", "addOns[0]"),
+    ],
+)
+async def test_a_change_that_cannot_be_carried_out_is_refused_at_once(changes: Json, status: int, code: str, target: str) -> None:
+    async with bench() as app:
+        await app.until_ended(await app.place())
+        gold = app.row("plans", "gold-plan")
+        for name in ("gold-2", "gold-3"):  # two plans of one display name
+            app.pack.gate.apply((app.pack.gate.state.put("plans", gold | {"Id": name, "DisplayName": "Gold 2", "AddOnReferences": []}),))
+        base = json.loads(json.dumps(gold).replace("<RoleCPUCount>0<", "<RoleCPUCount>2<"))
+        app.pack.gate.apply((app.pack.gate.state.put("plans", base | {"Id": "base", "DisplayName": "Gold base", "AddOnReferences": []}),))
+        effects = app.effects()
+        refused = await app.act("change", changes)
+        assert (refused.status, refused.code, refused.target) == (status, code, target), refused
+        app.fault("error", method="GET", path="^/plans|^/addons", status=500, times=1)  # without an answer the first step finds it
+        (operation,) = await app.until_ended(await app.act("change", changes))
+        assert (operation["status"], operation["error"]["code"], operation["error"]["target"]) == ("Failed", code, target)
+        assert app.effects() == effects
 
 
 async def test_a_change_subscribes_and_unsubscribes_general_add_ons() -> None:
@@ -203,15 +235,35 @@ async def test_a_change_below_what_is_used_is_refused_unless_it_is_accepted() ->
         assert (operation["status"], (await app.shown())["resources"]["vmCount"]) == ("Succeeded", 2)
 
 
-async def test_a_refused_change_puts_the_old_values_back() -> None:
+CHANGING = [
+    ("POST", "^/plans/gold-2/addons$"),
+    ("PATCH", "^/subscriptions/"),
+    ("PUT", "^/addons/.*/quota$"),
+    ("POST", "^/subscriptions/.*/addons$"),
+]
+"""The writes of a change of everything, each of which may be refused."""
+
+
+@pytest.mark.parametrize(("method", "path"), CHANGING)
+async def test_a_refused_change_puts_the_old_values_back(method: str, path: str) -> None:
     async with bench() as app:
-        await app.until_ended(await app.place())
-        app.fault("error", method="POST", path="^/subscriptions/.*/addons$", status=400, code="Odd", times=1)
-        (operation,) = await app.until_ended(await app.act("change", {"resources": {"cpuCount": 12}, "addOns": ["backup"]}))
+        await app.until_ended(await app.place(addOns=["backup"]))
+        references = [{"AddOnId": "backup"}, {"AddOnId": "databases"}]
+        other = app.row("plans", "gold-plan") | {"Id": "gold-2", "DisplayName": "Gold 2", "AddOnReferences": references}
+        app.pack.gate.apply((app.pack.gate.state.put("plans", other),))
+        before = await app.shown()
+        app.fault("error", method=method, path=path, status=400, code="Odd", times=1)
+        changes = {"plan": "Gold 2", "resources": {"cpuCount": 12}, "addOns": ["databases"]}
+        (operation,) = await app.until_ended(await app.act("change", changes))
         assert (operation["status"], operation["error"]["code"]) == ("Failed", "AzurePackRefused"), operation
         shown = await app.shown()
         assert (shown["resources"]["cpuCount"], shown["wanted"], shown["observed"]["drift"]) == (8, None, [])
-        assert app.row("subscriptions", shown["subscriptionId"])["_inForce"]["CPUCount"] == 8
+        assert shown["plan"] == before["plan"]
+        assert {one["id"] for one in shown["addOns"]} == {one["id"] for one in before["addOns"]}
+        row = app.row("subscriptions", shown["subscriptionId"])
+        assert row["_inForce"]["CPUCount"] == 8
+        assert {one["AddOnId"] for one in row["AddOnReferences"]} == {one["id"] for one in shown["addOns"]}
+        assert app.row("plans", "gold-2")["AddOnReferences"] == references, "the personal add-on is not left on the other plan"
 
 
 async def test_a_change_without_a_difference_ends_unchanged_and_a_suspended_one_is_refused() -> None:

@@ -1,15 +1,19 @@
 """Suspension and resume over the simulated Azure Pack in memory: exactly the machines that ran are started again."""
 
 import random
+from collections.abc import Collection
 from datetime import timedelta
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from shared.azure_pack.errors import AzurePackError, ErrorKind
+from shared.data_centers.gateway import is_unreadable
 from shared.installations.machine_states import PowerState, power_state
+from shared.installations.reach.failures import as_failure
 from tests.data_centers.bench import Bench, bench
-from tests.data_centers.documents import TENANT, Json
+from tests.data_centers.documents import Json
 from tests.support.api import Reply
 
 STATES = ("Running", "Stopped", "Paused", "Saved")
@@ -154,6 +158,41 @@ async def test_start_on_resume_false_closes_the_record_and_starts_nothing() -> N
         assert app.power()["web"] == "Stopped"
 
 
+@pytest.mark.parametrize("closing", ["resume", "delete"])
+async def test_a_closed_record_is_kept_for_90_days(closing: str) -> None:
+    async with bench() as app:
+        await ordered(app, web="Running")
+        suspended = await done(app, await app.act("suspend", {}))
+        await done(app, await app.act(closing, {"deleteMachines": True} if closing == "delete" else {}))
+        rows = app.storage.table("dataCenters").rows
+        for days, kept in ((89, 1), (2, 0)):
+            app.platform.clock.move(timedelta(days=days))
+            for run in app.runtime.timers:
+                await run()
+            found = [row for _, row in rows if row.startswith("s|") and row.endswith(suspended["result"]["suspension"])]
+            assert len(found) == kept, days
+        assert not [row for partition, row in rows if partition == "closed"]
+
+
+async def test_on_an_installation_that_shows_no_machines_of_a_suspended_subscription_it_is_suspended_with_a_note() -> None:
+    async with bench(suspendedAllowsAdmin=False) as app:
+        await ordered(app, web="Running")
+        operation = await done(app, await app.act("suspend", {}))
+        assert (operation["status"], len(operation["result"]["notes"])) == ("Succeeded", 1), operation
+        assert (app.power()["web"], (await app.shown())["state"]) == ("Stopped", "Suspended")
+
+
+@pytest.mark.parametrize(
+    ("kind", "unreadable"),
+    [
+        (ErrorKind.FORBIDDEN, True), (ErrorKind.NOT_FOUND, True), (ErrorKind.INVALID, True), (ErrorKind.THROTTLED, False),
+        (ErrorKind.SIGN_IN, False), (ErrorKind.UNREACHABLE, False), (ErrorKind.NO_ANSWER, False), (ErrorKind.SERVER, False),
+    ],
+)  # fmt: skip
+def test_only_what_is_refused_for_good_cannot_be_read(kind: ErrorKind, unreadable: bool) -> None:
+    assert is_unreadable(as_failure(AzurePackError(kind, "Odd", "No."))) is unreadable
+
+
 async def test_what_is_asked_of_a_machine_in_the_hands_of_another_operation_waits() -> None:
     async with bench() as app:
         subscription = await ordered(app, web="Running")
@@ -179,41 +218,76 @@ async def test_what_is_asked_of_a_machine_in_the_hands_of_another_operation_wait
         ("finish.written", 1),
     ],
 )
-async def test_killed_at_each_point_a_suspension_and_a_resume_end_as_without(point: str, times: int) -> None:
+async def test_killed_at_each_point_a_suspension_a_resume_and_a_deletion_end_as_without(point: str, times: int) -> None:
     async with bench() as app:
         await ordered(app, web="Running", db="Running", idle="Stopped", desk="Paused")
         for action in ("suspend", "resume"):
-            before = len(app.effects())
-            app.kill_at(point, times)
-            operation = await done(app, await app.act(action, {}))
-            assert operation["status"] == "Succeeded", operation
-            writes = [path for _, path in app.effects()[before:]]
-            assert len(writes) == len(set(writes)) == 3, "two machines and the subscription, each once"
-            app.armed.clear()
+            assert await _writes_of(app, action, {}, point, times) == 3, "two machines and the subscription, each once"
         assert {name: app.power()[name] for name in ("web", "db", "idle", "desk")} == {
             "web": "Running", "db": "Running", "idle": "Stopped", "desk": "Paused",
         }  # fmt: skip
+        assert await _writes_of(app, "delete", {"deleteMachines": True}, point, times) == 3 + 4 + 5, (
+            "stopped, deleted, and all that was made"
+        )
+        assert not {"web", "db", "idle"} & set(app.power())
         assert app.killed
+
+
+async def _writes_of(app: Bench, action: str, body: Json, point: str, times: int) -> int:
+    """Carry out an action that is killed at a point, and return how many writes it came to, each made once."""
+    before = len(app.effects())
+    app.kill_at(point, times)
+    operation = await done(app, await app.act(action, body))
+    assert operation["status"] == "Succeeded", operation
+    app.armed.clear()
+    writes = app.effects()[before:]
+    assert len(writes) == len(set(writes)), "nothing is written twice"
+    return len(writes)
+
+
+@pytest.mark.parametrize("kind", ["lostResponse", "lateEffect", "errorAfterEffect"])
+async def test_with_answers_of_vmm_that_are_lost_or_late_machines_are_stopped_started_and_deleted_once(kind: str) -> None:
+    """Each message is delivered twice, too."""
+    async with bench(workers=2) as app:
+        app.doubled = True
+        await ordered(app, web="Running", idle="Stopped")
+        for action, body, count in (("suspend", {}, 2), ("resume", {}, 2), ("delete", {"deleteMachines": True}, 1 + 2 + 5)):
+            for method in ("PUT", "DELETE", "PATCH"):
+                more: Json = {"status": 500} if kind == "errorAfterEffect" else {"delay": "PT20S"} if kind == "lateEffect" else {}
+                app.fault(kind, method=method, path="VirtualMachines|^/subscriptions", times=1, **more)
+            assert await _writes_of(app, action, body, "never.reached", 1) == count, action
+            app.platform.clear_faults()
+        assert not {"web", "idle"} & set(app.power())
 
 
 @settings(max_examples=12, deadline=None)
 @given(seed=st.integers(0, 2**32))
 async def test_a_machine_that_was_never_seen_running_is_never_started(seed: int) -> None:
-    """Random histories: machines in any state, faults on any call, kills, further suspensions, machines deleted; then a resume."""
+    """Random histories: machines in any state, some of roles or without integration services; faults on any call, kills, up to three
+    suspensions, machines that are started by hand or made while suspended, machines deleted; then a resume.
+    """
     chance = random.Random(seed)  # noqa: S311  # a test's draw
     names = [f"vm{number}" for number in range(chance.randint(1, 5))]
     async with bench() as app:
-        await ordered(app, **{name: chance.choice(STATES) for name in names})
-        stopped = {name for name in names if power_state(app.power()[name]) is not PowerState.RUNNING}
-        ran = set(names) - stopped
+        subscription = await ordered(app)
+        for name in names:
+            role = {"VirtualMachineRole": "web"} if chance.random() < 0.2 else {}
+            app.machine(name, chance.choice(STATES), subscription, _integration=chance.random() < 0.8, **role)
+        ran = running(app, names)
         for _ in range(chance.randint(0, 3)):
             kind = chance.choice(["lostResponse", "error", "errorAfterEffect", "failVmmJob"])
             more: Json = {"status": 500} if "rror" in kind else {}
             app.fault(kind, method="PUT", path="VirtualMachines", times=1, **more)
-        for _ in range(chance.randint(1, 2)):
+        for number in range(chance.randint(1, 3)):
             if chance.random() < 0.5:
                 app.kill_at(chance.choice(["step.sent", "step.intended", "step.ended"]), chance.randint(1, 3))
+            for name in names if number else ():  # somebody starts machines of a suspended data center: the next suspension sees them run
+                if chance.random() < 0.3:
+                    set_status(app, name, "Running")
+                    ran.add(name)
             await done(app, await app.act("suspend", {"operationAfterSuspension": chance.choice(["stop", "shutdown", "save"])}))
+            assert not running(app, names), "all are stopped"
+        app.machine("late", "Stopped", subscription)  # the provider's doing: no resume starts it
         gone = {name for name in names if chance.random() < 0.2}
         for name in gone:
             app.pack.gate.apply((app.pack.gate.state.remove_entity("VirtualMachines", _machine(app, name)),))
@@ -221,6 +295,28 @@ async def test_a_machine_that_was_never_seen_running_is_never_started(seed: int)
         app.armed.clear()
         operation = await done(app, await app.act("resume", {}))
         assert operation["status"] == "Succeeded", operation
-        running = {name for name, status in app.power().items() if name in names and status == "Running"}
-        assert running == ran - gone, (seed, running, ran, gone)
-        assert TENANT == "northwind"
+        assert running(app, [*names, "late"]) == ran - gone, (seed, ran, gone)
+
+
+def running(app: Bench, names: Collection[str]) -> set[str]:
+    """Return which machines run."""
+    return {name for name, status in app.power().items() if name in names and power_state(status) is PowerState.RUNNING}
+
+
+def set_status(app: Bench, name: str, status: str) -> None:
+    """Change the state of a machine, as somebody does by hand."""
+    app.pack.gate.apply((app.pack.gate.state.put_entity("VirtualMachines", _machine(app, name) | {"StatusString": status}),))
+
+
+async def test_a_machine_that_is_being_made_is_waited_for_and_one_that_was_tried_three_times_is_started() -> None:
+    async with bench() as app:
+        await ordered(app, making="Creating...", web="Running")
+        suspending = await app.act("suspend", {"operationAfterSuspension": "stop"})
+        await app.advance(timedelta(minutes=5))
+        assert (await app.operation(suspending))["step"] == "recording", "it waits so long as a machine may take"
+        set_status(app, "making", "Running")
+        await done(app, suspending)
+        assert not running(app, ["making", "web"])
+        app.fault("failVmmJob", path=_machine(app, "web")["ID"], code="1717", problem="No memory.", times=2)
+        operation = await done(app, await app.act("resume", {}))
+        assert (operation["status"], running(app, ["making", "web"])) == ("Succeeded", {"making", "web"}), operation

@@ -11,6 +11,7 @@ from local.simulation.arm.outcome import Ending
 from local.simulation.azure_pack.installation import Installation
 from local.simulation.azure_pack.request import Listener, PackAnswer, PackRequest
 from shared.azure_pack.certificates import ClientCertificate
+from shared.azure_pack.connection import CallLimit
 from shared.azure_pack.errors import AzurePackError, ErrorKind
 from shared.azure_pack.transport import Reply as PackReply
 
@@ -19,14 +20,19 @@ HOST = "https://pack.local"
 
 
 class MemoryTransport:
-    """Hands requests to the simulation's gate; a connection that is closed or held is one without an answer."""
+    """Hands requests to the simulation's gate; a connection that is closed or held is one without an answer.
+
+    `most` is how many requests were in flight at once, by the limit that their transports share.
+    """
 
     pack: Installation
     sent: list[tuple[str, str]]
+    most: dict[CallLimit, int]
 
-    def __init__(self, *, certificate: ClientCertificate | None = None, **_: object) -> None:
-        """Take the options of a transport, of which the client certificate alone matters here."""
+    def __init__(self, *, certificate: ClientCertificate | None = None, in_flight: CallLimit, **_: object) -> None:
+        """Take the options of a transport, of which the client certificate and the limit matter here."""
         self.certificate = certificate
+        self._calls = in_flight
 
     async def request(
         self,
@@ -47,10 +53,12 @@ class MemoryTransport:
             PORTS[parts.port or 0], method, unquote(parts.path), parts.path, query,
             {name.lower(): value for name, value in headers.items()}, body, f"{HOST}:{parts.port}", thumbprint,
         )  # fmt: skip
-        self.sent.append((method, f"{url.partition('?')[0]}?{urlencode(query)}"))
-        await asyncio.sleep(0)
-        outcome = self.pack.gate.receive(request)
-        await asyncio.sleep(0)
+        async with self._calls:
+            self.sent.append((method, f"{url.partition('?')[0]}?{urlencode(query)}"))
+            self.most[self._calls] = max(self.most.get(self._calls, 0), self._calls.in_flight)
+            await asyncio.sleep(0)
+            outcome = self.pack.gate.receive(request)
+            await asyncio.sleep(0)
         if outcome.ending is not Ending.ANSWER:
             raise AzurePackError(ErrorKind.NO_ANSWER, "Connection", "The connection was closed before there was an answer.")
         return _reply(outcome.answer)

@@ -49,7 +49,7 @@ def test_a_restore_point_is_copied_and_known_to_be_usable(stack: Running, contos
     assert copy["source"]["virtualMachineId"] == machine.id
     assert copy["source"]["region"] == "westeurope"
     created, began, ended = (datetime.fromisoformat(copy[name]) for name in ("createdAt", "startedAt", "completedAt"))
-    assert created.replace(microsecond=0) <= began < ended  # Azure tells its time in whole seconds
+    assert created.replace(microsecond=0) <= began < ended  # Azure gives its time in whole seconds
     assert (copy["error"], copy["attention"]) == (None, None)
     writes = stack.writes(f"/restorePoints/{copy['id']}")
     assert [(write["method"], write["path"].lower()) for write in writes] == [("PUT", copy["target"]["restorePointId"].lower())]

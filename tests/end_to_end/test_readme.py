@@ -68,7 +68,7 @@ def ports() -> tuple[int, int, int]:
 def elsewhere(command: str, ports: tuple[int, int, int]) -> str:
     """Return a command with its default ports replaced."""
     api, azure, storage = ports
-    command = command.replace(UP, f"{UP} --port {api} --azure-port {azure} --storage-port {storage}")
+    command = command.replace(UP, f"{UP} --port {api} --azure-port {azure} --storage-port {storage} --no-azure-pack")
     command = command.replace("python3 -m local token", f"python3 -m local token --azure-port {azure}")
     command = command.replace("python3 -m local demo failover", f"python3 -m local demo failover --port {api} --azure-port {azure}")
     return command.replace(":7071", f":{api}").replace(":7080", f":{azure}").replace("(10000)", f"({storage})")

@@ -123,7 +123,7 @@ def until_stuck(stack: Running, caller: Caller) -> None:
 
 
 def tell_gauges_anew(stack: Running) -> None:
-    """Replace the worker: gauges are told at a process's first tick, and then every five minutes of real time."""
+    """Replace the worker: gauges are recorded at a process's first tick, and then every five minutes of real time."""
     assert stack.stack is not None
     control = f"http://127.0.0.1:{stack.stack.options.control_port}/workers"
     host = host_of(stack.stack)
@@ -183,7 +183,7 @@ def test_an_alert_finds_what_happened(told: Told, alert: str) -> None:
 
 
 def fires(rule: Resource, rows: list[dict[str, Any]]) -> bool:
-    """Say whether a rule that is deployed would wake somebody by what its query finds: its column in all, for each of its dimensions."""
+    """Return whether a deployed rule would raise an alert by what its query finds: its column in all, for each of its dimensions."""
     (criterion,) = rule.properties["criteria"]["allOf"]
     assert criterion["timeAggregation"] == "Total"
     totals: dict[tuple[Any, ...], float] = defaultdict(float)

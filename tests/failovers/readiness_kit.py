@@ -124,7 +124,7 @@ class Estate:
         return self.azure.list_of(f"{self.container}/replicationProtectableItems")
 
     def details(self) -> Json:
-        """What the provider of its item says, to change it."""
+        """The provider's details of its item, to change them."""
         found: Json = self.items[0]["properties"]["providerSpecificDetails"]
         return found
 

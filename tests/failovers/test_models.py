@@ -1,4 +1,4 @@
-"""What a sender is told of a wrong failover, and what is understood of a right one."""
+"""The refusal of a wrong request for a failover, and the reading of a right one."""
 
 from datetime import timedelta
 from typing import Any

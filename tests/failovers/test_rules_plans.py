@@ -1,4 +1,4 @@
-"""Which recovery point is meant, what a plan says, and what its hash covers."""
+"""Which recovery point is meant, what a plan contains, and what its hash covers."""
 
 import random
 from dataclasses import replace

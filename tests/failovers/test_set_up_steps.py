@@ -11,93 +11,17 @@ import pytest
 from shared.arm.ids import ResourceId
 from shared.errors import CallFailure, ErrorCode, FailureKind, Refused
 from shared.failovers.kinds import NETWORK_MAPPING, PROTECTED_ITEM, RECOVERY_PLAN, REPLICATION_POLICY, SetUpKind
-from shared.failovers.set_up.planning import Planner
 from shared.failovers.set_up.requests import Change
 from shared.failovers.set_up.service import SetUp
 from shared.failovers.set_up.state import SetUpChange
-from shared.failovers.set_up.workflow import SetUpSteps
 from shared.failovers.vault.gateway import StartedJob, job_name
 from shared.operations.accepting.resolving import Resolution, ResolvedAs
 from shared.operations.model.models import Actor, Status
-from shared.operations.running.claims import Claim
-from shared.operations.running.outcomes import End, Next, Outcome, Wait
-from shared.operations.timings import Timings
+from shared.operations.running.outcomes import End, Wait
 from shared.values.sent import SentBody
 from tests.failovers.samples import CONTAINER, VAULT, item_json, job_json
-from tests.failovers.scripted import REQUEST, Gateway, registry
+from tests.failovers.set_up_kit import FORTNIGHT, POLICY, Vault, failure, put_policy, vault
 from tests.support.clocks import ManualClock
-
-POLICY = f"{VAULT}/replicationPolicies/gold"
-FORTNIGHT = {
-    "id": POLICY,
-    "properties": {
-        "providerSpecificDetails": {
-            "instanceType": "A2A",
-            "recoveryPointHistory": 21600,
-            "appConsistentFrequencyInMinutes": 240,
-            "crashConsistentFrequencyInMinutes": 5,
-            "multiVmSyncStatus": "Enabled",
-        }
-    },
-}
-
-
-@dataclass
-class Vault:
-    """A set-up operation on a scripted vault, run step by step."""
-
-    clock: ManualClock
-    gateway: Gateway
-    steps: SetUpSteps
-    claim: Claim
-
-    async def run(self, step: str = "preparing", rounds: int = 1, pause: timedelta = timedelta(minutes=2)) -> Outcome:
-        """Run steps until the operation ends or has waited so many times."""
-        outcome: Outcome = Next(step)
-        for _ in range(rounds):
-            while isinstance(outcome, Next):
-                step = outcome.step
-                outcome = await getattr(self.steps, step)(self.claim)
-            if isinstance(outcome, End):
-                return outcome
-            last, outcome = outcome, Next(step)
-            self.clock.advance(pause)
-        return last
-
-    @property
-    def write(self) -> dict[str, Any]:
-        (found,) = cast("list[dict[str, Any]]", self.claim.detail["writes"])
-        return found
-
-
-def vault(change: SetUpChange, *things: dict[str, Any]) -> Vault:
-    clock = ManualClock()
-    gateway = Gateway(clock, list(things))
-
-    async def perform(effect: Any) -> StartedJob:
-        return cast("StartedJob", await effect.send(REQUEST))
-
-    async def take(_names: object, _owner: object) -> None:
-        return None
-
-    given: list[Any] = []
-    stand_in = SimpleNamespace(
-        id="one", data={}, detail={}, percent=0, perform=perform, hold=lambda _name: None,
-        operation=SimpleNamespace(body=dict(change.stored().members)),
-        given=given, take_input=lambda: given.pop() if given else None,
-    )  # fmt: skip
-    planner = Planner(gateway, registry())
-    locks = SimpleNamespace(take=take)
-    steps = SetUpSteps(gateway, planner, locks, clock, Timings(60))  # type: ignore[arg-type]  # stand-ins
-    return Vault(clock, gateway, steps, cast("Claim", stand_in))
-
-
-def put_policy(**body: Any) -> SetUpChange:
-    return SetUpChange(SetUpKind.POLICY, Change.PUT, ResourceId.parse(VAULT), "gold", SentBody(body))
-
-
-def failure(kind: FailureKind, status: int, code: str) -> CallFailure:
-    return CallFailure(kind, code=code, message="not now", status=status)
 
 
 async def test_a_write_ends_with_its_job() -> None:
@@ -310,17 +234,29 @@ async def test_what_planning_does_not_find_is_looked_for_again_for_ten_minutes()
 async def test_a_write_whose_parent_answers_404_is_sent_again() -> None:
     one = vault(put_policy())
     one.gateway.answer = failure(FailureKind.NOT_FOUND, 404, "ParentResourceNotFound")
-    assert isinstance(await one.run(rounds=3), Wait)
+    for step in ("preparing", "writing", "writing"):
+        with pytest.raises(CallFailure) as raised:
+            await one.run(step)
+        assert raised.value.busy, "the core sends it again for half an hour"
     one.gateway.answer = None
     assert isinstance(await one.run("writing"), Wait)
     assert one.write["job"] == "job1"
 
     never = vault(put_policy())
-    never.gateway.answer = failure(FailureKind.NOT_FOUND, 404, "ParentResourceNotFound")
+    never.gateway.answer = failure(FailureKind.REFUSED, 404, "ParentResourceNotFound")
     outcome = await never.run(rounds=20)
     assert isinstance(outcome, End)
     assert outcome.error is not None
     assert outcome.error.details[0].code == "ParentResourceNotFound"
+
+
+async def test_the_404_of_a_removal_is_its_end_once_it_has_lasted_for_ten_minutes() -> None:
+    change = SetUpChange(SetUpKind.ITEM, Change.DELETE, ResourceId.parse(VAULT), "web", SentBody({"confirm": "web"}))
+    one = vault(change, item_json("web"))
+    one.gateway.answer = failure(FailureKind.NOT_FOUND, 404, "ParentResourceNotFound")
+    assert isinstance(await one.run(rounds=5), Wait)
+    outcome = await one.run("writing", rounds=3)
+    assert (isinstance(outcome, End), getattr(outcome, "error", None)) == (True, None)
 
 
 async def test_a_look_without_an_answer_is_no_refusal_of_the_write() -> None:

@@ -17,7 +17,7 @@ import azure_functions_runtime as engine
 
 
 class Message:
-    """A message with whatever members it is given; `data` says which member holds its value."""
+    """A message with whatever members it is given; `data` names the member that holds its value."""
 
     def __init__(self, **members: Any) -> None:
         self.members = members
@@ -59,7 +59,7 @@ def told(verb: str, body: Any) -> Any:
 
 
 def checked(response: Any) -> Any:
-    """Return a response; raises what the engine says where it failed."""
+    """Return a response; raises the engine's message where it failed."""
     if response.result.status != StatusResult.Success:
         raise RuntimeError(f"{response.result.exception.message}\n{response.result.exception.stack_trace}")
     return response

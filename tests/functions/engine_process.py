@@ -12,7 +12,7 @@ from typing import Any
 
 from local.processes import ROOT
 
-NEEDED = "azure_functions_runtime, azure.functions, azure.data.tables, azure.mgmt.compute, jwt, pydantic_settings"
+NEEDED = "azure_functions_runtime, azure.functions, azure.data.tables, azure.mgmt.compute, jwt, pydantic"
 
 
 @lru_cache(maxsize=1)

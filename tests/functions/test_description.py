@@ -6,5 +6,5 @@ from tests.functions.description import STORED, contract
 
 
 def test_the_description_is_the_stored_one() -> None:
-    """Where the change is meant, `python3 -m tests.functions.description` stores it anew; CHANGELOG.md says what changed."""
+    """Where the change is meant, `python3 -m tests.functions.description` stores it anew; CHANGELOG.md lists what changed."""
     assert contract() == json.loads(STORED.read_text(encoding="utf-8"))

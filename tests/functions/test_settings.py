@@ -1,12 +1,15 @@
 """A wrong setting stops the start, with its name and with what was expected."""
 
 import os
+import re
 import subprocess
 import sys
 
 import pytest
 
+from functions.capabilities import load
 from local.processes import ROOT
+from shared.settings import read_settings
 
 
 def start(**settings: str) -> subprocess.CompletedProcess[str]:
@@ -18,6 +21,21 @@ def start(**settings: str) -> subprocess.CompletedProcess[str]:
 
 def test_without_any_setting_of_its_own_it_starts() -> None:
     assert start().returncode == 0
+
+
+def test_a_wrong_setting_stops_the_start() -> None:
+    stopped = start(FARSHORE_BUDGET_SHARE="2")
+    assert stopped.returncode != 0
+    assert "FARSHORE_BUDGET_SHARE" in stopped.stderr
+
+
+@pytest.mark.parametrize("name", ["FARSHORE_CALLS_IN_FLIGHT", "farshore_calls_in_flight"])
+def test_the_case_of_a_name_does_not_matter(name: str) -> None:
+    assert read_settings({name: "7"}).calls_in_flight == 7
+
+
+def test_a_list_is_separated_by_commas() -> None:
+    assert read_settings({"AUTH_AUDIENCES": "farshore, ,api://farshore,"}).auth_audiences == ("farshore", "api://farshore")
 
 
 @pytest.mark.parametrize(
@@ -38,8 +56,7 @@ def test_without_any_setting_of_its_own_it_starts() -> None:
         ("PUBLIC_BASE_URL", "farshore.example", "https?://"),
     ],
 )
-def test_a_wrong_setting_stops_the_start(name: str, value: str, expected: str) -> None:
-    stopped = start(**{name: value})
-    assert stopped.returncode != 0
-    assert name in stopped.stderr
-    assert expected in stopped.stderr
+def test_a_wrong_setting_is_named_with_what_was_expected(name: str, value: str, expected: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(expected)) as refused:
+        load(read_settings({name: value}).capabilities)
+    assert name in str(refused.value)

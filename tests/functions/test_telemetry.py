@@ -9,7 +9,7 @@ import sys
 
 from local.processes import ROOT
 
-#: A place where nobody listens, and no key: local authentication is off in Azure.
+#: An address without a server, and no key: local authentication is off in Azure.
 CONNECTION = (
     "InstrumentationKey=00000000-0000-4000-8000-000000000000;IngestionEndpoint=https://127.0.0.1:1/;LiveEndpoint=https://127.0.0.1:1/"
 )

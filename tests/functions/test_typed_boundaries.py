@@ -50,6 +50,7 @@ OF_OTHERS = {
     "shared/virtual_machines/creation/planning.py": "writes the bodies of calls",
     "shared/virtual_machines/facts.py": "reads machines and their instance views",
     "shared/virtual_machines/listed.py": "reads groups, networks, images and disks",
+    "shared/virtual_machines/reading/balancers.py": "reads balancers",
     "shared/virtual_machines/reading/estate.py": "reads images and disks",
     "shared/virtual_machines/reading/ports.py": "reads and writes adapters, security groups and balancers",
     "shared/virtual_machines/reprovisioning/losses.py": "reads the members of a machine and its adapter that a creation does not set",

@@ -21,7 +21,8 @@ from tests.crash.failing import REQUESTS, Failing, wanted_of
 from tests.crash.fleet import Fleet
 from tests.crash.setting_up import SettingUp, changes_of
 from tests.crash.world import Json, world
-from tests.histories.in_memory import MemoryApp, MemoryAzure, MemoryHost, MemoryHttp, MemoryTables
+from tests.histories.in_memory import MemoryApp
+from tests.histories.in_memory_stack import MemoryAzure, MemoryHost, MemoryHttp, MemoryTables
 from tests.support.sites import Maker
 
 STEP = timedelta(minutes=4)

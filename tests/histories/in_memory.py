@@ -7,21 +7,19 @@ simulation.
 
 import asyncio
 import json
+import os
 import random
 import re
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
-from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any, cast
 from unittest.mock import patch
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-import aiohttp
 import azure.functions as func
 from azure.core.credentials import AccessTokenInfo
 from azure.core.exceptions import ServiceResponseError
@@ -32,12 +30,9 @@ from functions.system import ENDPOINTS
 from local.simulation.arm.gate import Gate
 from local.simulation.arm.outcome import Ending, Outcome, Received
 from local.simulation.arm.routes import Routes
-from local.simulation.client import ClockReading
-from local.simulation.faults.fault import Fault
 from local.simulation.ids import derived
 from local.simulation.platform import Platform
 from local.simulation.services import SERVICES
-from local.simulation.times import duration
 from shared.access.principal import Principal
 from shared.access.records import seeding
 from shared.access.roles import Role
@@ -50,11 +45,11 @@ from shared.operations import crash_points
 from shared.operations.model.models import Actor
 from shared.operations.outside.messages import read_check, read_step
 from shared.operations.outside.receiving import MAX_DELIVERIES, Delivery
-from shared.settings import Settings
+from shared.settings import Settings, read_settings
 from shared.web.calls import Endpoint
 from shared.web.entry import answer
 from tests.histories.workers import Outside, Points, WorkerLostError, Workers
-from tests.support.memory import MemoryBlobs, MemoryStorage, parse_filter
+from tests.support.memory import MemoryBlobs, MemoryStorage
 from tests.support.secrets import OWN, MemoryVaults
 
 Json = dict[str, Any]
@@ -337,11 +332,12 @@ class MemoryApp:
 
 def _settings() -> Settings:
     """Return the settings of a worker that starts now; the environment has what a test sets beside these."""
-    return Settings(
-        AZURE_RESOURCE_MANAGER_URL=AZURE,
-        FARSHORE_QUEUE_ROLES="Copies.Write,Failovers.Execute,Tenants.Write",
-        FARSHORE_KEY_VAULT_URL=OWN,
-    )
+    own = {
+        "AZURE_RESOURCE_MANAGER_URL": AZURE,
+        "FARSHORE_QUEUE_ROLES": "Copies.Write,Failovers.Execute,Tenants.Write",
+        "FARSHORE_KEY_VAULT_URL": OWN,
+    }
+    return read_settings(os.environ | own)
 
 
 async def _answer(request: func.HttpRequest, endpoint: Endpoint, runtime: Runtime) -> func.HttpResponse:
@@ -375,140 +371,3 @@ async def _check(runtime: Runtime, text: str) -> None:
 def _first(queue: str, text: str) -> Delivery:
     """Return the first delivery of a message; its id is made of its text, as that of a message which the queue holds twice."""
     return Delivery(queue, derived("message", text), text.encode(), _PUT_ON_QUEUE, 1)
-
-
-class MemoryAzure:
-    """The control surface of the simulation."""
-
-    def __init__(self, app: MemoryApp) -> None:
-        self._app = app
-
-    async def clock(self) -> ClockReading:
-        """Read Azure's time."""
-        return ClockReading(self._app.platform.clock.now(), 0.0, settled=True)
-
-    async def advance(self, step: str) -> ClockReading:
-        """Move Azure's time, and do what came due."""
-        await self._app.advance(duration(step))
-        return await self.clock()
-
-    async def effects(self, since: int = 0) -> list[Json]:
-        """Return the writes that took effect."""
-        return self._app.platform.effects.since(since)
-
-    async def estate(self) -> Json:
-        """Return everything that Azure holds."""
-        return self._app.platform.estate()
-
-    async def put_estate(self, estate: Json) -> None:
-        """Let Azure hold this instead."""
-        self._app.platform.replace_estate(estate)
-
-    async def add_fault(self, fault: str, *, method: str | None = None, path: str | None = None, **options: Any) -> None:
-        """Add a fault."""
-        match = {name: value for name, value in (("method", method), ("path", path)) if value is not None}
-        self._app.platform.add_faults([Fault.read({"match": match, "fault": fault, **options})])
-
-    async def faults(self) -> list[Json]:
-        """Return the faults and what is left of each."""
-        return [fault.as_json() for fault in self._app.platform.faults.all]
-
-    async def clear_faults(self) -> None:
-        """Remove every fault."""
-        self._app.platform.clear_faults()
-
-    async def token(self, *roles: str, tenant: str, user: str = "", **_: object) -> str:
-        """Return a token that names its caller."""
-        return "|".join((tenant, user, *roles))
-
-    async def close(self) -> None:
-        """Do nothing."""
-
-
-class MemoryHost:
-    """The running host: its queues and log."""
-
-    api = ""
-
-    def __init__(self, app: MemoryApp) -> None:
-        self._app = app
-        self.host = SimpleNamespace(log=app.log, last_lines=lambda: "the captured log has it")
-
-    @contextmanager
-    def queue(self, name: str) -> Any:
-        """Return a client of a queue."""
-        queues = self._app.storage.queues.messages
-        waiting = queues.setdefault(name, deque())
-        yield SimpleNamespace(
-            send_message=waiting.append,
-            get_queue_properties=lambda: SimpleNamespace(approximate_message_count=len(waiting) + self._hidden(name)),
-            clear_messages=waiting.clear,
-        )
-
-    def _hidden(self, name: str) -> int:
-        return sum(delivery.queue == name for delivery in self._app.failed)
-
-    def messages(self, name: str) -> list[str]:
-        """Take all messages off a queue."""
-        return self._app.storage.queues.take(name)
-
-
-class MemoryHttp:
-    """The app's API."""
-
-    def __init__(self, app: MemoryApp) -> None:
-        self._app = app
-
-    @asynccontextmanager
-    async def request(self, method: str, url: str, *, json: object = None, headers: Mapping[str, str]) -> AsyncIterator[Any]:
-        """Send a request; raises `ServerDisconnectedError` where the worker ends."""
-        try:
-            reply = await self._app.request(method, url, json, headers)
-        except WorkerLostError as lost:
-            raise aiohttp.ServerDisconnectedError from lost
-        content = reply.get_body()
-
-        async def read() -> bytes:
-            return content
-
-        async def document(**_: object) -> Any:
-            return _loads(content)
-
-        yield SimpleNamespace(status=reply.status_code, headers=reply.headers, read=read, json=document)
-
-    def get(self, url: str, **options: Any) -> Any:
-        """Send a GET."""
-        return self.request("GET", url, **options)
-
-    def post(self, url: str, **options: Any) -> Any:
-        """Send a POST."""
-        return self.request("POST", url, **options)
-
-    async def close(self) -> None:
-        """Do nothing."""
-
-
-def _loads(content: bytes) -> Any:
-    return json.loads(content or b"null")
-
-
-@dataclass
-class MemoryTables:
-    """The tables, as a test looks at them."""
-
-    storage: MemoryStorage
-    name: str = field(default="")
-
-    def get_table_client(self, name: str) -> "MemoryTables":
-        """Return a table."""
-        return MemoryTables(self.storage, name)
-
-    async def query_entities(self, filters: str) -> AsyncIterator[Json]:
-        """Return the rows that fit."""
-        fits = parse_filter(filters, {}) if filters else lambda _: True
-        for entity, _ in list(self.storage.table(self.name).rows.values()):
-            if fits(entity):
-                yield dict(entity)
-
-    async def close(self) -> None:
-        """Do nothing."""

@@ -13,12 +13,13 @@ from pathlib import Path
 
 import pytest
 
+from shared.operations.running.effects import BUSY_REFUSALS
 from tests.crash.world import Json
 from tests.histories import virtual
 from tests.histories.history import ANY_WRITE, History
 
 pytestmark = pytest.mark.process
-IN_CI = 100
+IN_CI = 60
 FAILOVERS = ("out", "a2a", "plan", "test", "message", "named", "back")
 CHANGES = 8
 """How many changes of a vault there are to draw from."""
@@ -44,13 +45,21 @@ BUSY: tuple[Json, ...] = (
     {"status": 409, "code": "Conflicting", "retryAfter": 40},
     {"status": 503, "code": "ServerBusy", "retryAfter": 40},
 )
+MOST_REFUSALS = BUSY_REFUSALS - 1
+"""How often a write is refused at most by faults that count: time passes in steps here, and so many of one write would be its end."""
 WITHOUT_LOCATION = {"Location": None}
 
 
 def drawn_faults(chance: random.Random) -> Iterator[Json]:
     """Yield the faults of a history: those of answers to reads, of answers to writes, and of what Azure shows."""
+    left = MOST_REFUSALS
     for number in range(chance.randint(2, 6)):
-        yield _fault(chance, f"{number}:{chance.random()}")
+        fault = _fault(chance, f"{number}:{chance.random()}")
+        if fault["fault"] == "error" and fault.get("method") == ANY_WRITE and "times" in fault:
+            fault["times"] = min(fault["times"], left)
+            left -= fault["times"]
+        if fault.get("times") != 0:
+            yield fault
 
 
 def _fault(chance: random.Random, seed: str) -> Json:

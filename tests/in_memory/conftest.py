@@ -16,11 +16,18 @@ from tests.histories.history import fleet_of, platform
 from tests.histories.in_memory import MemoryApp
 from tests.histories.virtual import VirtualLoop
 from tests.histories.workers import Points
+from tests.support.partitions import few_partitions
 
 
 def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
     """Run these tests where waits pass at once."""
     return {"virtual": VirtualLoop}
+
+
+@pytest.fixture(scope="package", autouse=True)
+def _few_partitions() -> Iterator[None]:
+    with few_partitions():
+        yield
 
 
 @pytest.fixture

@@ -65,7 +65,7 @@ def way() -> Iterator[Way]:
 
 
 async def test_a_copy_enters_the_web_modules_once_on_its_way_in_and_once_on_its_way_out(fleet: Fleet) -> None:
-    """Each module on the way says in its first line what it adds, and no two say the same."""
+    """The first line of each module on the way is what it adds, and no two are the same."""
     small = world("way", (await fleet.simulation.clock()).now, chains=1, points=2, machines=0, minutes=1)
     await fleet.hold(small)
     first, second = small.points

@@ -6,14 +6,22 @@ from typing import Any
 
 import pytest
 
+from tests.in_process.things import Things, things_of_fabrikam
 from tests.infra.rights import narrow
 from tests.support.api import Caller
 from tests.support.clouds import Place
 from tests.support.in_process import in_process
+from tests.support.partitions import few_partitions
 from tests.support.running import READ_WRITE, Running
 from tests.support.sharing import Shared
 from tests.support.sites import Shelf, Sites
 from tests.support.storage import AzuritePool
+
+
+@pytest.fixture(scope="package", autouse=True)
+def _few_partitions() -> Iterator[None]:
+    with few_partitions():
+        yield
 
 
 @pytest.fixture(scope="package")
@@ -60,6 +68,12 @@ def _no_faults_left(request: pytest.FixtureRequest) -> Iterator[None]:
         request.getfixturevalue("stack").control("DELETE", "faults")
 
 
+@pytest.fixture
+def full_bucket(stack: Running) -> None:
+    """Let time pass before a test: Azure lets so many reads through and no more while its clock does not run."""
+    stack.advance("PT2M")
+
+
 @pytest.fixture(scope="package")
 def started(azurites: AzuritePool) -> Iterator[Place]:
     """An app with a vault that tenants share."""
@@ -70,7 +84,7 @@ def started(azurites: AzuritePool) -> Iterator[Place]:
 
 @pytest.fixture
 def place(started: Place) -> Place:
-    """The stack; Azure lets so many reads through and no more while its clock stands still."""
+    """The stack; Azure lets so many reads through and no more while its clock does not run."""
     started.stack.advance("PT2M")
     return started
 
@@ -79,3 +93,10 @@ def place(started: Place) -> Place:
 def blue(place: Place) -> Caller:
     """A person of a tenant's that has nothing but a cloud in the provider's vault; Admin counts for nothing there."""
     return place.person()
+
+
+@pytest.fixture(scope="package")
+def theirs(sites_stack: Sites) -> Iterator[Things]:
+    """What fabrikam has, for the tests of wrong tenants: its copies can be started once."""
+    with things_of_fabrikam(sites_stack) as things:
+        yield things

@@ -1,4 +1,4 @@
-"""The in-process app as a test uses it directly: its time stands still but for `advance`, and nothing is done in between."""
+"""The in-process app as a test uses it directly: its time moves only by `advance`, and nothing is done in between."""
 
 from collections.abc import AsyncIterator
 from datetime import timedelta

@@ -152,7 +152,7 @@ def test_copies_of_one_chain_go_one_at_a_time_in_the_order_of_their_restore_poin
     assert [contoso.get(f"/restore-point-copies/{one}").body["step"] for one in ids] == ["copying", "waiting", "waiting"]
     oldest, newest, middle = (stack.until_ended(contoso, f"/restore-point-copies/{one}").body for one in ids)
     assert all(copy["usable"] for copy in (oldest, middle, newest))
-    whole_seconds = slice(19)  # as Azure tells its time
+    whole_seconds = slice(19)  # as Azure gives its time
     assert oldest["completedAt"][whole_seconds] <= middle["startedAt"][whole_seconds]
     assert middle["completedAt"][whole_seconds] <= newest["startedAt"][whole_seconds]
 

@@ -9,13 +9,9 @@ import pytest
 from tests.support.api import Caller, Reply
 from tests.support.running import Running
 
+pytestmark = pytest.mark.usefixtures("full_bucket")
+
 ROLES = ("Failovers.Read", "Failovers.Execute")
-
-
-@pytest.fixture(autouse=True)
-def _full_bucket(stack: Running) -> None:
-    """Azure lets so many reads through and no more while its clock stands still."""
-    stack.advance("PT2M")
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""What stands between a request and a failover: refusals with the field, checks, locks, the blast radius, the audit trail."""
+"""What a request passes before a failover: refusals with the field, checks, locks, the blast radius, the audit trail."""
 
 import hashlib
 import json

@@ -115,12 +115,15 @@ def _reads_to_spend(sites: Sites) -> Iterator[None]:
 def test_what_is_not_allowed_is_refused_before_any_write(sites: Sites, items: dict[tuple[str, str, str], str], provider: str) -> None:
     caller = _caller(sites, provider)
     before = len(sites.stack.control("GET", "effects")["value"])
-    pairs = [(state, action) for state, (_, allowed) in TABLE[provider].items() for action in ACTIONS if action not in allowed]
+    refused = {state: [action for action in ACTIONS if action not in allowed] for state, (_, allowed) in TABLE[provider].items()}
+    pairs = [(state, action) for state, actions in refused.items() for action in actions]
+    # a dry run makes the same check: one action of each state is tried by it too
+    tried = {(state, actions[number % len(actions)]) for number, (state, actions) in enumerate(refused.items())}
 
     def ask(pair: tuple[str, str]) -> None:
         state, action = pair
         item = items[provider, state, ""]
-        for query in ("", "?dryRun=true"):
+        for query in ("", "?dryRun=true") if pair in tried else ("",):
             reply = caller.post(f"/failovers{query}", _body(item, action), key=None if query else new_key())
             if query:
                 failed = {check["name"] for check in reply.body["checks"] if check["result"] == "failure"}
@@ -152,13 +155,16 @@ def test_what_is_allowed_works(sites: Sites, items: dict[tuple[str, str, str], s
         failovers.append(ask(case))
         if len(failovers) % _SIDE_BY_SIDE == 0:
             sites.stack.advance("PT1M")  # what Azure lets one read fills again
+    seen: dict[tuple[str, str, str], Json] = {}
     for _ in range(40):
         sites.stack.advance("PT10M")
-        seen = [_caller(sites, case[0]).get(f"/failovers/{failover}").body for case, failover in zip(asked, failovers, strict=True)]
-        for one in seen:
-            if one["step"] == "suspended":
-                sites.caller().post(f"/failovers/{one['id']}/resume")
-        if all(one["completedAt"] for one in seen):
+        for case, failover in zip(asked, failovers, strict=True):
+            if case in seen and seen[case]["completedAt"]:
+                continue
+            seen[case] = _caller(sites, case[0]).get(f"/failovers/{failover}").body
+            if seen[case]["step"] == "suspended":
+                sites.caller().post(f"/failovers/{failover}/resume")
+        if all(one["completedAt"] for one in seen.values()):
             break
-    ended = {case: (one["status"], json.dumps(one["error"])) for case, one in zip(asked, seen, strict=True)}
+    ended = {case: (one["status"], json.dumps(one["error"])) for case, one in seen.items()}
     assert {case: how for case, how in ended.items() if how[0] != "Succeeded"} == {}

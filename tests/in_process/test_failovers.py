@@ -177,7 +177,7 @@ def test_a_plan_of_three_groups_out_and_home(sites: Sites, provider: Caller) -> 
 
 
 def _in_groups(failover: Json) -> None:
-    """Fail unless the first leg's tasks tell of the plan's groups, one after another."""
+    """Fail unless the first leg's tasks are those of the plan's groups, one after another."""
     names = [task["name"] for task in failover["legs"][0]["job"]["tasks"]]
     groups = [name.partition("/")[0] for name in names if "/" in name]
     assert len(set(groups)) >= 3, names

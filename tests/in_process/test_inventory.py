@@ -9,6 +9,8 @@ import pytest
 from tests.support.api import Caller
 from tests.support.running import Running
 
+pytestmark = pytest.mark.usefixtures("full_bucket")
+
 READ = "Failovers.Read"
 LISTS = (
     "/fabrics",
@@ -25,12 +27,6 @@ ITEM = {
     *("id", "name", "tenant", "vaultId", "provider", "protectionState", "activeLocation", "testFailoverState", "replicationHealth"),
     *("healthErrors", "allowedOperations", "recoveryPointObjectiveSeconds", "lastTestFailover", "currentJob", "policy", "target"),
 }
-
-
-@pytest.fixture(autouse=True)
-def _full_bucket(stack: Running) -> None:
-    """Azure lets so many reads through and no more while its clock stands still."""
-    stack.advance("PT2M")
 
 
 @pytest.fixture

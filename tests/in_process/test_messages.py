@@ -1,4 +1,4 @@
-"""Messages in and events out (docs/design/queues.md): each becomes an operation, a word on one, or a rejected message with its reason."""
+"""Messages in and events out (docs/design/queues.md): each becomes an operation, an input of one, or a rejected message with its reason."""
 
 import base64
 import json
@@ -40,12 +40,12 @@ def rejected(stack: Running) -> list[dict[str, Any]]:
 
 
 def rejection_of(stack: Running, message_id: str) -> dict[str, Any]:
-    """Return the one rejected message with this id, and see that it was told."""
+    """Return the one rejected message with this id, and check that its event was published."""
     (row,) = (row for row in rejected(stack) if row["messageId"] == message_id)
     (event,) = stack.events(subject=f"/rejected-messages/{row['id']}")
     assert (event["specversion"], event["id"], event["source"]) == ("1.0", f"rejected/{row['id']}", stack.api)
     assert (event["type"], event["subject"]) == ("farshore.message.rejected", f"/api/rejected-messages/{row['id']}")
-    told = event["data"]["body"].removesuffix("…")  # what is long is told from its beginning: a message holds 64 KiB
+    told = event["data"]["body"].removesuffix("…")  # of what is long the beginning is shown: a message holds 64 KiB
     assert event["data"] == row | {"replayedAs": None, "body": event["data"]["body"]}
     assert row["body"].startswith(told) if len(row["body"]) > 32_000 else row["body"] == told
     return row

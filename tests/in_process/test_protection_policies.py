@@ -24,7 +24,7 @@ Json = dict[str, Any]
 
 @pytest.fixture(scope="module")
 def clouds(azurites: AzuritePool) -> Iterator[Running]:
-    """A stack of our own: machines come and go in it."""
+    """A stack for this module alone: machines come and go in it."""
     with azurites.lend() as azurite, in_process(azurite) as one:
         yield one
 
@@ -64,7 +64,7 @@ def policy(caller: Caller, *include: str, **more: object) -> Json:
 
 
 def appear(stack: Running, caller: Caller, *names: str, errors: tuple[str, ...] = ()) -> None:
-    """Let new machines come into the cloud, as VMM tells of them."""
+    """Let new machines come into the cloud, as VMM shows them."""
     estate, cloud = stack.control("GET", "estate"), silver(caller)
     fabric = next(fabric for vault in estate["vaults"] for fabric in vault["fabrics"] if cloud.startswith(f"{fabric['id']}/"))
     fabric["protectableItems"] += [make_unprotected(cloud, name, "VmmVirtualMachine", errors) for name in names]
@@ -95,7 +95,7 @@ def protected(caller: Caller) -> dict[str, Json]:
 
 
 def enabled(stack: Running, name: str, caller: Caller) -> int:
-    """Return how often Azure was told to protect a machine of this name."""
+    """Return how often Azure was called to protect a machine of this name."""
     machine = next(one for one in caller.get("/protectable-items").body["value"] if one["name"] == name)
     return len([one for one in stack.writes(f"/replicationProtectedItems/{machine['id'].rpartition('/')[2]}") if one["method"] == "PUT"])
 

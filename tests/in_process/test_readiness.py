@@ -1,4 +1,4 @@
-"""Whether a tenant can be protected, over real HTTP: the nine checks of the facts, in words."""
+"""Whether a tenant can be protected, over real HTTP: the nine checks and their messages."""
 
 from tests.support.running import Running
 

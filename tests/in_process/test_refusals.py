@@ -1,4 +1,4 @@
-"""What is refused, over real HTTP: in words, with the field that is wrong, and in the order of the contract."""
+"""What is refused, over real HTTP: with the field that is wrong, and in the order of the contract."""
 
 import json
 from typing import Any

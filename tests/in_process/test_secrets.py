@@ -77,10 +77,12 @@ def test_no_malformed_request_leaves_a_secret(stack: Running, operator: Caller, 
     while len(replies) + sent < 200:
         for queue in QUEUES:
             for message in _messages(secrets.new()):
-                stack.send(message, queue)
+                stack.put(message, queue)
                 sent += 1
+    stack.advance()
     answers = "\n".join(f"{dict(reply.headers)} {json.dumps(reply.body, ensure_ascii=False)}" for reply in replies)
     rejected = operator.get("/rejected-messages", top=1000)
+    assert len(rejected.body["value"]) >= sent
     shown = f"{json.dumps(rejected.body, ensure_ascii=False)} {json.dumps(stack.events(), ensure_ascii=False)}"
     audit(secrets.values, storage=stack.storage, texts={"answers": answers, "log": caplog.text, "shown": shown, **simulated(stack)})
 

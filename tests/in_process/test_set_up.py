@@ -8,11 +8,7 @@ from tests.support.api import Caller
 from tests.support.running import Running, new_key
 from tests.support.set_up import ROLES, cloud, done, send, values, writes
 
-
-@pytest.fixture(autouse=True)
-def _full_bucket(stack: Running) -> None:
-    """Azure lets so many reads through and no more while its clock stands still."""
-    stack.advance("PT2M")
+pytestmark = pytest.mark.usefixtures("full_bucket")
 
 
 @pytest.fixture

@@ -10,11 +10,7 @@ from tests.support.api import Caller
 from tests.support.running import Running, new_key
 from tests.support.set_up import ROLES, done, machine, send, values, writes
 
-
-@pytest.fixture(autouse=True)
-def _full_bucket(stack: Running) -> None:
-    """Azure lets so many reads through and no more while its clock stands still."""
-    stack.advance("PT2M")
+pytestmark = pytest.mark.usefixtures("full_bucket")
 
 
 @pytest.fixture
@@ -188,11 +184,9 @@ def test_items_and_plans_are_set_up_by_queue_too(stack: Running, provider: Calle
 
     def told(message: dict[str, object]) -> dict[str, Any]:
         stack.send(json.dumps(message), queue)
-        for _ in range(20):
-            stack.advance("PT1M")
         name = str(message["type"]).split(".")[1]
         key = f"{message['source']} {message['id']}"
-        ended = provider.get(f"/operations/{operation_id('provider', name, key)}").body
+        ended = stack.until_ended(provider, f"/operations/{operation_id('provider', name, key)}", step="PT1M").body
         assert ended["status"] == "Succeeded", ended
         return dict(ended)
 

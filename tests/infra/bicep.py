@@ -99,7 +99,7 @@ def main(**parameters: Any) -> Mapping[str, Any]:
 
 
 def known(value: Any, names: Mapping[str, Any] | None = None) -> Any:
-    """Return a value with what is not known as its source, in words that a parameter can carry; `names` are a loop's variables."""
+    """Return a value with what is not known as its source, in letters that a parameter can have; `names` are a loop's variables."""
     if isinstance(value, dict):
         if "$expr" in value:
             return _source(str(value.get("resolved", value["$expr"])), names or {})

@@ -24,7 +24,7 @@ WORKBOOK = {
     if "query" in item["content"]
 }
 QUERIES = {**{file.stem: file.read_text(encoding="utf-8") for file in ALERTS}, **WORKBOOK}
-#: What stands behind a column, by the kind of the metric: a sum of a gauge, or the latest of a counter, would be nonsense.
+#: What a column holds, by the kind of the metric: a sum of a gauge, or the latest of a counter, would be nonsense.
 COLUMNS = {"counter": {"Sum", "ItemCount"}, "gauge": {"Max", "Min"}, "histogram": {"Sum", "Max", "Min", "ItemCount"}}
 
 

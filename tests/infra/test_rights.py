@@ -183,7 +183,26 @@ def test_readiness_needs_all_of_its_roles_and_nothing_else(narrow: Running) -> N
     assert unused(narrow, "tenant-places") == []
 
 
+def offer_gallery_image(stack: Running) -> str:
+    """Put an image of a gallery of the provider's on contoso's plan, and return its name there."""
+    estate = stack.control("GET", "estate")
+    provider = next(each["subscriptions"][0] for each in estate["tenants"] if each["name"] == "provider")
+    group = next(each["id"] for each in estate["resourceGroups"] if each["id"].startswith(f"/subscriptions/{provider}/"))
+    image, where = f"{group}/providers/Microsoft.Compute/galleries/sold/images/ubuntu", {"location": "westeurope"}
+    shown = {"storageProfile": {"osDiskImage": {"sizeInGB": 30}}, "publishingProfile": {"targetRegions": [{"name": "westeurope"}]}}
+    estate["galleryImages"] = [{"id": image, **where, "properties": {"osType": "Linux", "hyperVGeneration": "V2"}}]
+    estate["galleryImageVersions"] = [{"id": f"{image}/versions/1.0.0", **where, "properties": shown}]
+    stack.control("PUT", "estate", estate)
+    admin = stack.caller("Admin", "Tenants.Read", "Tenants.Write", tenant="provider")
+    plan = admin.get("/hosting-plans/standard").body
+    images = [*plan["images"], {"name": "sold", "reference": {"id": f"{image}/versions/1.0.0"}}]
+    body = json.dumps({"sizes": plan["sizes"], "images": images}).encode()
+    assert admin.call("PUT", "/hosting-plans/standard", body, {"Content-Type": "application/json", "If-Match": "*"}).status == 200
+    return "sold"
+
+
 def test_machines_need_no_more_than_their_role(narrow: Running) -> None:
+    image = offer_gallery_image(narrow)
     as_app(narrow, "tenants")
     contoso = narrow.caller("Tenants.Read", "Tenants.Write")
     network = next(each["id"] for each in narrow.control("GET", "estate")["virtualNetworks"] if each["id"].endswith("/contoso-westeurope"))
@@ -229,7 +248,7 @@ def test_machines_need_no_more_than_their_role(narrow: Running) -> None:
     run_machine(narrow, contoso, "DELETE", f"{tenant}/disks/{loose[0]['name']}/access", {})
     for disk in loose:
         run_machine(narrow, contoso, "DELETE", f"{tenant}/disks/{disk['name']}", {"confirm": disk["name"]})
-    canceled = contoso.post(machines, {**body, "name": "rights02"}).headers["operation-location"]
+    canceled = contoso.post(machines, {**body, "name": "rights02", "image": image}).headers["operation-location"]
     for _ in range(30):  # until its adapter is made
         if any("/rights02-nic-" in each["id"] for each in narrow.control("GET", "estate")["networkInterfaces"]):
             break

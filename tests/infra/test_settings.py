@@ -17,7 +17,7 @@ ONLY_IN_AZURE = {
     "AzureWebJobsStorage__tableServiceUri",
 }
 ONLY_IN_TESTS = {"FARSHORE_CRASH_POINT"}
-#: What the platform, its host or the telemetry library reads, not our code.
+#: What the platform, its host or the telemetry library reads, not the app's code.
 OF_THE_PLATFORM = {
     "APPLICATIONINSIGHTS_AUTHENTICATION_STRING",
     "AzureWebJobsStorage__clientId",

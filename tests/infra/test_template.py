@@ -256,7 +256,7 @@ def _open_paths() -> list[str]:
 
 
 def _length(name: str) -> int:
-    """The length of a name of which some is computed: `uniqueString` gives 13 letters, `take` as many as it says."""
+    """The length of a name of which some is computed: `uniqueString` gives 13 letters, `take` as many as its number."""
     text = name.strip("'")
     text = re.sub(r"\$\{take\('([^']*)', (\d+)\)\}", lambda found: found[1][: int(found[2])], text)
     text = re.sub(r"\$\{take\(uniqueString\([^}]*?\), (\d+)\)\}", lambda found: "x" * int(found[1]), text)

@@ -32,7 +32,7 @@ async def compute_client(azure: Azure, subscription: str) -> AsyncIterator[Any]:
     """Return a client of azure-mgmt-compute with the app's own identity."""
     token = await azure.control.identity_token()
     async with ComputeManagementClient(
-        NoCredential(),  # type: ignore[arg-type]  # never asked: the policy stands in for it
+        NoCredential(),  # type: ignore[arg-type]  # never asked: the policy replaces it
         subscription,
         base_url=azure.url,
         authentication_policy=Bearer(token),

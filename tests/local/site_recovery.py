@@ -64,7 +64,7 @@ class Vaults:
         return next(shown(plan["id"]) for vault in self.estate["vaults"] for plan in vault["plans"] if plan["friendlyName"] == friendly)
 
     def network(self, part: str) -> str:
-        """Return the id of the first virtual network whose name has these words."""
+        """Return the id of the first virtual network whose name has these parts."""
         return next(str(network["id"]) for network in self.estate["virtualNetworks"] if part in network["id"])
 
     async def get(self, resource: str, **options: Any) -> Reply:

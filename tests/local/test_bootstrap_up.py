@@ -1,7 +1,6 @@
 """`python3 -m local` as a person uses it."""
 
 import json
-import os
 import re
 import signal
 import socket
@@ -29,6 +28,10 @@ class Ports:
 
     @property
     def options(self) -> list[str]:
+        return [*self.stack, "--no-azure-pack"]
+
+    @property
+    def stack(self) -> list[str]:
         return ["--port", str(self.first), "--azure-port", str(self.first + 1), "--storage-port", str(self.first + 2)]
 
     def all_quiet(self) -> bool:
@@ -40,16 +43,32 @@ def local(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 @contextmanager
-def serving(ports: Ports, *options: str) -> Iterator[subprocess.Popen[str]]:
-    command = [sys.executable, "-m", "local", "up", "--no-demo", *ports.options, *options]
+def serving(ports: Ports, *options: str, end: int = signal.SIGTERM) -> Iterator[subprocess.Popen[str]]:
+    """Serve without a demonstration; after the block signal `end` is sent, and nothing may be left."""
+    given = ports.stack if "--azure-pack-port" in options else ports.options
+    command = [sys.executable, "-m", "local", "up", "--no-demo", *given, *options]
     up = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True)
     try:
         wait(lambda: answers(f"http://127.0.0.1:{ports.first}/api/health") or up.poll() is not None, 60)
         yield up
+        up.send_signal(end)
+        ended = up.wait(30)
     finally:
         if up.poll() is None:
             up.terminate()
             up.wait(30)
+    if end == signal.SIGKILL:
+        wait(ports.all_quiet, 20)  # what it had started ends by itself
+    else:
+        assert ended == 0
+        assert ports.all_quiet()
+
+
+def installations(ports: Ports) -> list[str]:
+    """Return the names of the installations of Azure Pack that are registered."""
+    token = local("token", "--azure-port", str(ports.first + 1), "--role", "Admin").stdout.strip()
+    reply = call("GET", f"http://127.0.0.1:{ports.first}/api/azure-packs", headers={"Authorization": f"Bearer {token}"})
+    return [str(one["name"]) for one in reply.body["value"]]
 
 
 def wait(ready: Callable[[], bool], seconds: float) -> None:
@@ -72,35 +91,15 @@ def test_a_copy_is_shown_to_its_end_and_kept_state_knows_it_again(tmp_path: Path
     assert ports.all_quiet()
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_ends_everything(number: int) -> None:
-    ports = Ports()
-    with serving(ports, "--workers", "2") as up:
-        up.send_signal(number)
-        assert up.wait(30) == 0
-        assert ports.all_quiet()
-
-
-def test_a_debugger_can_attach_to_the_worker() -> None:
-    ports = Ports()
-    port = take_ports()
-    with serving(ports, "--debug", str(port)) as up:
-        assert up.poll() is None
-        assert listens(port)
-    wait(lambda: not listens(port), 20)
-
-
-def test_nothing_outlives_an_up_that_was_killed() -> None:
-    ports = Ports()
-    with serving(ports) as up:
-        os.kill(up.pid, signal.SIGKILL)
-        up.wait(30)
-        wait(ports.all_quiet, 20)
-
-
-def test_tokens_open_the_api() -> None:
-    ports = Ports()
-    with serving(ports):
+def test_tokens_open_the_api_the_demo_of_data_centers_runs_and_ctrl_c_ends_every_process() -> None:
+    ports, pack = Ports(), take_ports(7)
+    with serving(ports, "--workers", "2", "--azure-pack-port", str(pack), "--speed", "3000", end=signal.SIGINT) as up:
+        assert up.stdout is not None
+        lines = [up.stdout.readline()]
+        while "ready" not in lines[-1]:
+            assert lines[-1], lines
+            lines.append(up.stdout.readline())
+        assert installations(ports) == ["pack"]
 
         def status(*options: str) -> int:
             token = local("token", "--azure-port", str(ports.first + 1), *options)
@@ -116,6 +115,21 @@ def test_tokens_open_the_api() -> None:
         unknown = local("token", "--azure-port", str(ports.first + 1), "--tenant", "nobody")
         assert unknown.returncode == 1
         assert "nobody" in unknown.stderr
+        demo = local("demo", "datacenter", *ports.stack)
+        assert demo.returncode == 0, demo.stdout + demo.stderr
+        assert "a second time: 410 SecretGone" in demo.stdout
+        assert "nothing is left of" in demo.stdout
+
+
+def test_an_estate_without_tenants_is_served_a_debugger_can_attach_and_nothing_outlives_a_kill(tmp_path: Path) -> None:
+    (tmp_path / "estate.json").write_text("{}")
+    ports = Ports()
+    port = take_ports()
+    with serving(ports, "--estate", str(tmp_path / "estate.json"), "--debug", str(port), end=signal.SIGKILL) as up:
+        assert up.poll() is None
+        assert listens(port)
+        assert call("GET", f"http://127.0.0.1:{ports.first}/api/health").body == {"status": "up"}
+    wait(lambda: not listens(port), 20)
 
 
 @pytest.mark.parametrize(("offset", "option"), [(0, "--port"), (1, "--azure-port"), (4, "--storage-port")])
@@ -131,7 +145,7 @@ def test_a_busy_port_is_reported_with_its_option(offset: int, option: str) -> No
 def test_a_busy_port_of_the_simulated_azure_pack_is_reported_with_its_option() -> None:
     ports, first = Ports(), take_ports(7)
     with socket.create_server(("127.0.0.1", first + 6)):
-        ended = local("up", "--no-demo", *ports.options, "--azure-pack-port", str(first))
+        ended = local("up", "--no-demo", *ports.stack, "--azure-pack-port", str(first))
     assert ended.returncode == 1
     assert re.search(rf"port {first + 6}, .* is not free .*--azure-pack-port$", ended.stderr.strip())
 
@@ -152,17 +166,10 @@ def test_an_estate_of_ones_own_is_served_and_seeds_the_registry(tmp_path: Path) 
     estate["tenants"] = [{**tenant, "subscriptions": [], "vaultId": None, "settings": {}}]
     (tmp_path / "estate.json").write_text(json.dumps(estate))
     ports = Ports()
-    with serving(ports, "--estate", str(tmp_path / "estate.json")):
+    with serving(ports, "--estate", str(tmp_path / "estate.json"), "--workers", "2", end=signal.SIGTERM):
         token = local("token", "--azure-port", str(ports.first + 1), "--role", "Tenants.Read", "--role", "Admin").stdout.strip()
         reply = call("GET", f"http://127.0.0.1:{ports.first}/api/tenants", headers={"Authorization": f"Bearer {token}"})
         assert [listed["name"] for listed in reply.body["value"]] == ["solo"]
-
-
-def test_an_estate_without_tenants_is_served(tmp_path: Path) -> None:
-    (tmp_path / "estate.json").write_text("{}")
-    ports = Ports()
-    with serving(ports, "--estate", str(tmp_path / "estate.json")):
-        assert call("GET", f"http://127.0.0.1:{ports.first}/api/health").body == {"status": "up"}
 
 
 def test_tenants_that_no_registry_can_hold_are_reported_with_a_reason(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,17 +13,33 @@ import pytest
 
 from local.calls import call
 from tests.conftest import StartHost
-from tests.support.stacks import RunningHost
+from tests.support.stacks import Hosts, RunningHost
+from tests.support.storage import AzuritePool
 
 SAMPLE = Path(__file__).parents[1] / "support" / "apps" / "sample"
 
 
+@pytest.fixture(scope="module")
+def shared(azurites: AzuritePool, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningHost]:
+    """The sample app on two workers, for all tests here."""
+    hosts = Hosts(tmp_path_factory.mktemp("lockstep"), azurites)
+    try:
+        running = hosts.start(app=SAMPLE, ready="echo/fixed", workers=2)
+        for name in ("work", "due"):
+            running.queue(name).create_queue()
+        yield running
+    finally:
+        hosts.stop()
+
+
 @pytest.fixture
-def sample(host: StartHost) -> RunningHost:
-    running = host(app=SAMPLE, ready="echo/fixed", workers=2)
-    for name in ("work", "due"):
-        running.queue(name).create_queue()
-    return running
+def sample(shared: RunningHost) -> RunningHost:
+    """The same with a clock that stands still, two workers that are ready, nothing due, and empty queues."""
+    call("POST", f"{shared.azure}/_simulation/clock", {"speed": 0})
+    shared.wait_for_workers(2)
+    assert advance(shared, "PT1M")["settled"] is True
+    shared.clear_queues()
+    return shared
 
 
 def advance(host: RunningHost, duration: str) -> dict[str, object]:

@@ -1,18 +1,23 @@
 """The host with real workers: HTTP, queues, and what it does when workers die."""
 
 import concurrent.futures
+import contextlib
 import json
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import aiohttp
 import pytest
+from azure.core.exceptions import ResourceExistsError
 
 from local.calls import call
 from local.processes import Trouble
+from local.stack import Stack
 from tests.conftest import StartHost
-from tests.support.stacks import RunningHost
+from tests.support.stacks import Hosts, RunningHost
+from tests.support.storage import AzuritePool
 
 SAMPLE = Path(__file__).parents[1] / "support" / "apps" / "sample"
 StartSample = Callable[..., RunningHost]
@@ -26,8 +31,28 @@ def sample(host: StartHost) -> StartSample:
     return start
 
 
-async def test_http_as_the_real_host_does_it(sample: StartSample) -> None:
-    api = sample(environment={"LOCAL_HOST_FUNCTION_KEY": "key"}).api
+@pytest.fixture(scope="module")
+def shared(azurites: AzuritePool, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningHost]:
+    """The sample app on two workers, which tests share that do not end it."""
+    hosts = Hosts(tmp_path_factory.mktemp("serving"), azurites)
+    try:
+        environment = {"LOCAL_HOST_FUNCTION_KEY": "key"}
+        yield hosts.start(app=SAMPLE, ready="echo/fixed", workers=2, simulated=False, environment=environment)
+    finally:
+        hosts.stop()
+
+
+@pytest.fixture
+def running(shared: RunningHost) -> RunningHost:
+    """The same with an empty queue for its work."""
+    with contextlib.suppress(ResourceExistsError):
+        shared.queue("work").create_queue()
+    shared.clear_queues()
+    return shared
+
+
+async def test_http_as_the_real_host_does_it(running: RunningHost) -> None:
+    api = running.api
     async with aiohttp.ClientSession() as session:
         url = f"{api}/Echo/a%2Fb?x=1&x=2&empty="
         async with session.post(url, data=b"body", headers={"X-Mixed": "One"}, skip_auto_headers=["User-Agent"]) as answer:
@@ -60,10 +85,9 @@ async def test_http_as_the_real_host_does_it(sample: StartSample) -> None:
             assert answer.status == 404, "without the prefix there is nothing"
 
 
-def test_messages_are_worked_and_deleted(sample: StartSample) -> None:
-    host = sample()
+def test_messages_are_worked_and_deleted(running: RunningHost) -> None:
+    host = running
     with host.queue("work") as work:
-        work.create_queue()
         for number in range(20):
             work.send_message(json.dumps({"number": number, "hops": number % 3}))
     seen = host.wait_for_messages("seen", 20)
@@ -71,18 +95,17 @@ def test_messages_are_worked_and_deleted(sample: StartSample) -> None:
     assert host.messages("work") == []
 
 
-def test_a_failing_message_goes_to_poison_at_its_last_delivery(sample: StartSample) -> None:
-    host = sample()
+def test_a_failing_message_goes_to_poison_at_its_last_delivery(running: RunningHost) -> None:
+    host = running
     with host.queue("work") as work:
-        work.create_queue()
         work.send_message('{"fail": true}')
     assert host.wait_for_messages("work-poison", 1) == ['{"fail": true}']
     assert [json.loads(text)["delivery"] for text in host.wait_for_messages("seen", 3)] == [1, 2, 3]
 
 
-def test_workers_share_the_port_and_a_killed_one_is_replaced(sample: StartSample) -> None:
-    host = sample(workers=2)
-    before = set(host.workers())
+def test_workers_share_the_port_and_a_killed_one_is_replaced(running: RunningHost) -> None:
+    host = running
+    before, restarts = set(host.workers()), host.restarts()
     killed = host.kill_worker()
     for _ in range(20):  # each on a connection of its own: never refused, since the socket is the supervisor's
         assert call("GET", f"{host.api}/echo/fixed").status == 200
@@ -90,7 +113,7 @@ def test_workers_share_the_port_and_a_killed_one_is_replaced(sample: StartSample
     while killed in after or len(after) < 2:
         after = set(host.workers())
     assert len(after & before) == 1
-    assert host.restarts() == 1
+    assert host.restarts() == restarts + 1
     assert f"process {killed}" in host.log()
     seen: set[int] = set()
     deadline = time.monotonic() + 20
@@ -125,10 +148,10 @@ def test_workers_end_with_their_supervisor(sample: StartSample) -> None:
         assert time.monotonic() < deadline, "the workers live on"
 
 
-def test_a_busy_port_is_reported_with_its_option(sample: StartSample) -> None:
-    first = sample()
-    with pytest.raises(Trouble, match=rf"port {first.stack.options.port} is in use .*--port"):
-        first.stack.wait_for_api(first.stack.start_host())
+def test_a_busy_port_is_reported_with_its_option(running: RunningHost, tmp_path: Path) -> None:
+    second = Stack(replace(running.stack.options, data=tmp_path, control_port=0))
+    with pytest.raises(Trouble, match=rf"port {running.stack.options.port} is in use .*--port"):
+        second.wait_for_api(second.start_host())
 
 
 def test_an_app_that_cannot_be_indexed_is_refused_with_a_reason(sample: StartSample, tmp_path: Path) -> None:

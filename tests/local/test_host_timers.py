@@ -20,7 +20,7 @@ HOURLY = {"name": "hourly", "schedule": "0 0 * * * *", "runOnStartup": False}
 
 @dataclass
 class HandClock:
-    """A clock that stands until the test moves it; its wall time moves along, as if nothing else took any."""
+    """A clock that only the test moves; its wall time moves along, as if nothing else took any."""
 
     moment: datetime = START
     speed: float = 1.0

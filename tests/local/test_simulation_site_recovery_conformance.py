@@ -135,7 +135,7 @@ def _definitions() -> dict[str, Any]:
 
 
 def _given(value: Any) -> Any:
-    """Return a value without members that are null: the specification has no word for them, and the recordings have many."""
+    """Return a value without members that are null: the specification does not define them, and the recordings have many."""
     if isinstance(value, dict):
         return {name: _given(inner) for name, inner in value.items() if inner is not None}
     return [_given(each) for each in value] if isinstance(value, list) else value

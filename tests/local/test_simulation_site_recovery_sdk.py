@@ -27,7 +27,7 @@ async def vaults() -> AsyncIterator[Vaults]:
 @asynccontextmanager
 async def site_recovery(azure: Azure, resource: str) -> AsyncIterator[Any]:  # members of its models are optional
     async with SiteRecoveryManagementClient(
-        NoCredential(),  # type: ignore[arg-type]  # never asked: the policy below stands in for it
+        NoCredential(),  # type: ignore[arg-type]  # never asked: the policy below replaces it
         resource.split("/")[2],
         base_url=azure.url,
         authentication_policy=Bearer(await azure.control.identity_token()),

@@ -25,7 +25,7 @@ def own_azurite(
     azurites: AzuritePool,  # noqa: ARG001  # marks its tests `storage`, see tests/conftest.py
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Azurite]:
-    """An Azurite whose queues nobody else uses; not one of the pool, for emptying a thousand tables takes longer than a start."""
+    """An Azurite whose queues no other test uses; not one of the pool, for emptying a thousand tables takes longer than a start."""
     one = azurite.start(take_ports(3), tmp_path_factory.mktemp("azurite") / "operations.log")
     try:
         azurite.wait(one)
@@ -59,6 +59,6 @@ async def another(own_azurite: Azurite, core: Core) -> AsyncIterator[Another]:
 
 @pytest.fixture
 def proxy(own_azurite: Azurite) -> Iterator[StorageProxy]:
-    """A proxy before the Azurite, through which storage fails as it is told to."""
+    """A proxy before the Azurite, through which storage fails as a test sets it."""
     with StorageProxy(own_azurite.port) as one:
         yield one

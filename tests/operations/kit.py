@@ -1,4 +1,4 @@
-"""A core for tests: real storage, a clock that stands, a toy kind of operation, and the world outside that it has effects on."""
+"""A core for tests: real storage, a clock that only a test moves, a toy kind of operation, and the world outside that it has effects on."""
 
 import asyncio
 import itertools
@@ -49,6 +49,7 @@ INTAKE = "toy-requests"
 CHECK_QUEUE = "toy-checks"
 QUEUES = (STEPS, INTAKE, f"{INTAKE}-poison", f"{STEPS}-poison", CHECK_QUEUE, OUTCOME_QUEUE)
 KINDS = Kinds.of(Kind(name, f"{name}s", name, STEPS, CHECK_QUEUE, "Toys.Read", "Toys.Write") for name in ("toy", "game"))
+_SIDE_BY_SIDE = 16
 BASE = "https://farshore.example"
 ALICE = Actor("user", "alice", "Alice")
 Behaviour = Literal["ok", "lost", "vanished", "late", "throttled", "refused", "conflict", "busy", "expired"]
@@ -59,7 +60,7 @@ _series = itertools.count(1)
 class World:
     """What a toy operation changes: things by name, each begun by a client request id.
 
-    `script` says what becomes of the next sends: *ok*; *lost* (done, the answer lost); *vanished* (the request lost); *late* (answer lost,
+    `script` is the fate of the next sends: *ok*; *lost* (done, the answer lost); *vanished* (the request lost); *late* (answer lost,
     done when `land` is called); *throttled* (429), *refused* (403), *conflict* (409), *busy* (409), *expired* (401) with nothing
     done. Then all go well.
     """
@@ -246,7 +247,9 @@ class Core:
     async def stand(self, requests: Sequence[NewOperation], change: Callable[[int, Active], Active]) -> list[str]:
         """Have operations stand as `change` makes them of their number and row, no hint under way, and return their ids."""
         ids = [self.store.id_for(request) for request in requests]
-        await asyncio.gather(*(self.store.insert(request, operation) for request, operation in zip(requests, ids, strict=True)))
+        pairs = list(zip(requests, ids, strict=True))
+        for start in range(0, len(pairs), _SIDE_BY_SIDE):  # more at once than a loaded machine answers in time
+            await asyncio.gather(*(self.store.insert(request, operation) for request, operation in pairs[start : start + _SIDE_BY_SIDE]))
         found = {row.id: row async for row in self._active_rows()}
         changed = [change(number, found[operation]) for number, operation in enumerate(ids)]
         for partition in {row.partition for row in changed}:

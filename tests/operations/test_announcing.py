@@ -19,7 +19,7 @@ from tests.support.clocks import START
 
 
 class _Dies:
-    """Stands for a part of which one call kills the process, the `after`-th; the others go through."""
+    """Replaces a part of which one call kills the process, the `after`-th; the others go through."""
 
     def __init__(self, real: Any, name: str, after: int = 0) -> None:
         self._real, self._name, self._left = real, name, after

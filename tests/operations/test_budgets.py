@@ -1,4 +1,4 @@
-"""Our share of Azure's call budget, over all instances."""
+"""Farshore's share of Azure's call budget, over all instances."""
 
 import asyncio
 from datetime import datetime, timedelta
@@ -177,3 +177,11 @@ async def test_our_share_is_a_setting(core: Core, own_azurite: object) -> None:
     other = make_core(connection, core.suffix, clock=core.clock, share=0.1)
     assert await other.budgets.release(KEY, 1000) == 25
     await other.close()
+
+
+async def test_calls_that_were_made_already_are_owed_up_to_a_full_bucket(core: Core) -> None:
+    for _ in range(3):
+        await core.budgets.note("azurePack/pack:60", 40)
+    assert await core.budgets.release("azurePack/pack:60", 60) == 0
+    core.clock.advance(timedelta(seconds=90))  # a full bucket of 30 was owed, which takes a minute, and 15 more have come since
+    assert await core.budgets.release("azurePack/pack:60", 60) == 15

@@ -1,4 +1,4 @@
-"""Who canceled an operation, or had it looked at again: its workflow hears of it before anything comes of it, also over a death."""
+"""Who canceled an operation, or had it looked at again: its workflow receives it before anything comes of it, also over a death."""
 
 from datetime import timedelta
 

@@ -18,7 +18,7 @@ from shared.operations.outside.messages import read_check
 from shared.operations.running.budgets import Observed
 from shared.operations.running.outcomes import Checked
 from shared.operations.running.tick import Sweeps
-from shared.storage.tables import Change
+from shared.storage.tables import Change, Found
 from tests.operations.conftest import Another
 from tests.operations.kit import ALICE, CHECK_QUEUE, STEPS, Core, later, new
 from tests.support.clocks import START
@@ -34,7 +34,7 @@ HOLD = timedelta(minutes=5)
     )
 )
 def test_a_row_has_one_entry_that_is_never_late(writes: list[tuple[int, int, bool, str, int]]) -> None:
-    """Whatever is written, at whatever time: each write says (passed seconds, wait, dispatched, group, version)."""
+    """Whatever is written, at whatever time: each write is (passed seconds, wait, dispatched, group, version)."""
     row = Active("b" * 26, "toy", "contoso", "", "", Status.RUNNING, "starting", to_text(START))
     there: dict[str, Change] = {}
     now = START
@@ -67,8 +67,10 @@ def test_rows_that_share_an_entry_are_all_due_by_its_time_and_none_long_before(w
     assert sorted(operation for entry in entries for operation in entry.ids) == sorted(by_id) == sorted(row.id for row in marked)
     for entry in entries:
         assert 0 < len(entry.ids) <= due.MOST_IDS
+        groups = {one.id: one.group for one in entry.waiting}
+        assert due.read(Found(dict(due.written(entry).entity), "")).waiting == entry.waiting, "as it is stored"
         for row in (by_id[operation] for operation in entry.ids):
-            assert (row.group, row.kind) == (entry.group, entry.kind)
+            assert (row.group, row.kind) == (groups[row.id], entry.kind)
             early = from_text(entry.at) - from_text(row.next_at)
             assert timedelta() <= early <= max(from_text(row.next_at) - START, timedelta()) / 16 + timedelta(microseconds=1)
     for row in marked:
@@ -131,7 +133,9 @@ async def test_a_budget_lets_a_part_of_a_shared_entry_go(core: Core) -> None:
 
 async def test_checks_of_many_groups_are_held_in_few_transactions_and_all_sent(core: Core, another: Another, proxy: StorageProxy) -> None:
     def followed(number: int, row: Active) -> Active:
-        return replace(row, group=f"sub-{number // 2}/read", dispatched=False, next_at=to_text(core.clock.now()), status=Status.RUNNING)
+        return replace(
+            row, group=f"sub-{number // 2}/read#vault", dispatched=False, next_at=to_text(core.clock.now()), status=Status.RUNNING
+        )
 
     ids = await core.stand([new(f"many-{number}", first_step="followed") for number in range(120)], followed)
     calls = await _tick(core, another, proxy)

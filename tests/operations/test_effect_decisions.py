@@ -8,10 +8,11 @@ from hypothesis import strategies as st
 
 from shared.clock import to_text
 from shared.errors import Problem
-from shared.operations.model.models import Intent
+from shared.operations.model.models import Busy, Intent
 from shared.operations.running.effects import (
     BUSY_DELAY,
     BUSY_LIMIT,
+    BUSY_REFUSALS,
     LOOKS,
     LookAgain,
     NotStarted,
@@ -69,10 +70,11 @@ def test_looks_come_at_half_a_minute_two_five_and_ten_minutes(minutes: float, ex
     assert next_look(intent(), SENT + timedelta(minutes=minutes)) == SENT + timedelta(minutes=expected)
 
 
-@given(passed, st.none() | st.floats(0, 7200))
-def test_a_busy_refusal_is_waited_for_until_the_limit_and_no_longer(time: timedelta, retry_after: float | None) -> None:
-    delay = decide_busy(SENT, SENT + time, retry_after)
-    if time >= BUSY_LIMIT:
+@given(passed, st.none() | st.floats(0, 7200), st.integers(1, 2 * BUSY_REFUSALS))
+def test_a_busy_refusal_is_waited_for_until_the_limit_and_no_longer(time: timedelta, retry_after: float | None, refusals: int) -> None:
+    """Few refusals over a long time, with other faults between them, do not reach the limit either."""
+    delay = decide_busy(Busy("start", to_text(SENT), refusals), SENT + time, retry_after)
+    if time >= BUSY_LIMIT and refusals + 1 >= BUSY_REFUSALS:
         assert delay is None
     else:
         assert delay is not None

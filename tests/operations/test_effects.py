@@ -1,4 +1,4 @@
-"""Effects: the intent before the send, and what is done when nobody knows whether it began."""
+"""Effects: the intent before the send, and what is done when it is unknown whether it began."""
 
 from itertools import pairwise
 

@@ -1,4 +1,4 @@
-"""What comes in by queue: plain, base64, CloudEvent, or garbage that is refused in words."""
+"""What comes in by queue: plain, base64, CloudEvent, or garbage, which is refused with a message."""
 
 import base64
 import json

@@ -172,7 +172,7 @@ async def test_a_check_that_sees_the_same_again_writes_one_row(core: Core, anoth
     for percent, rows_written in ((20, 4), (20, 1), (20, 1), (21, 4), (21, 1)):
         core.toys.seen[operation] = Checked(at=core.clock.now(), percent=percent, detail={"disks": percent})
         proxy.clear()
-        await process.checks.run(CheckMessage("toy", "sub-1/read", (operation,)))
+        await process.checks.run(CheckMessage("toy", ("sub-1/read",), (operation,)))
         [batch] = [passed.body for passed in proxy.requests if passed.path.endswith("$batch")]
         written = re.findall(rb"PATCH \S+RowKey='(\w)%7C", batch)
         assert len([row for row in written if row != b"n"]) == rows_written, percent

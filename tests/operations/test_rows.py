@@ -212,7 +212,7 @@ async def test_an_active_row_of_a_newer_version_is_left_alone(core: Core, where:
     core.clock.advance(timedelta(hours=1))
     assert (await core.tick.run()).due == 0
     await core.runner.run(row.id)
-    await core.checks.run(CheckMessage(row.kind, "one", (row.id,)))
+    await core.checks.run(CheckMessage(row.kind, ("one",), (row.id,)))
     assert await core.table.get(row.partition, f"a|{row.id}") == before
     assert core.toys.checked == []
     assert core.toys.world.sends == []

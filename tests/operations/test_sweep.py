@@ -10,7 +10,8 @@ from shared.operations.accepting.locks import TABLE
 from shared.operations.model.identity import is_operation_id
 from shared.operations.model.models import NewOperation
 from shared.secrets.keeper import Secrets
-from shared.secrets.sweeping import Sweep
+from shared.secrets.sweeping import SWEEP, Sweep
+from shared.storage.daily import DailyTurn
 from shared.values.hidden import Hidden
 from tests.operations.kit import ALICE, TENANT, Core
 from tests.support.secrets import OWN, MemoryVaults, memory_secrets
@@ -25,7 +26,7 @@ def _sweep(core: Core, secrets: Secrets) -> Sweep:
         found = await core.store.get(operation) if is_operation_id(operation) else None
         return found is not None and not found.status.ended
 
-    return Sweep(secrets, core.account.table(TABLE + core.suffix), core.clock, is_running)
+    return Sweep(secrets, DailyTurn(core.account.table(TABLE + core.suffix), SWEEP), core.clock, is_running)
 
 
 async def test_what_a_crash_left_is_swept_and_what_is_needed_stays(core: Core) -> None:

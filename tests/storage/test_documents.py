@@ -38,6 +38,7 @@ async def test_a_document_is_read_as_it_was_written(store: DocumentStore[Plan]) 
     written = await store.insert("contoso", "daily", Plan(keep_for="P1D"))
     assert await store.get("contoso", "daily") == written
     assert await store.get("contoso", "other") is None
+    assert await store.get("contoso", "x" * 2000) is None
     assert await store.get("fabrikam", "daily") is None
 
 

@@ -46,7 +46,7 @@ class Reply:
         return self.headers["operation-location"].rpartition("/")[2]
 
     def text_of_body(self) -> str:
-        """Return the body as text, to look for what must not stand in it."""
+        """Return the body as text, to look for what must not be in it."""
         return json.dumps(self.body)
 
     @property
@@ -85,7 +85,7 @@ class Description:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Somebody with an access token (None: without). `api` is the address of the API with its prefix."""
+    """A caller with an access token (None: without). `api` is the address of the API with its prefix."""
 
     api: str
     token: str | None
@@ -104,7 +104,7 @@ class Caller:
         return self.call("POST", path, content, {"Content-Type": "application/json", **named})
 
     def call(self, method: str, path: str, content: bytes | None = None, headers: Mapping[str, str] | None = None) -> Reply:
-        """Send a request as it stands, and hold the answer against the contract."""
+        """Send a request unchanged, and hold the answer against the contract."""
         url = path if path.startswith("http") else self.api + path
         asked = str(uuid.uuid4())
         sent = {"x-ms-client-request-id": asked, **self.headers, **(headers or {})}

@@ -30,6 +30,7 @@ from aiohttp import web
 from functions import system
 from functions.capabilities import load
 from functions.serve import register
+from local.host.draining import drain
 from local.host.index import TriggerType, index_functions
 from local.host.lockstep import Lockstep
 from local.host.settings import read_host_settings
@@ -45,7 +46,7 @@ from local.stack import StackOptions, app_environment, registry_documents
 from shared.access.records.seeding import seed
 from shared.clock import Ids
 from shared.composition import Runtime, build
-from shared.settings import Settings
+from shared.settings import read_settings
 from tests.support.api import Reply, read_reply
 from tests.support.ports import take_ports
 
@@ -83,7 +84,7 @@ class SharedClock:
         """Do nothing: there is no copy of the time to renew."""
 
     def advance_wall(self, step: timedelta) -> None:
-        """Let wall time pass, by which leases and caches go; Azure's time stands still."""
+        """Let wall time pass, by which leases and caches go; Azure's time does not move."""
         self._ahead += step
 
 
@@ -196,7 +197,7 @@ class _Assembly:
     async def renew(self) -> None:
         await self.close()
         with patch.dict(os.environ, self.environment, clear=True):
-            settings = Settings()
+            settings = read_settings(self.environment)
             self._runtime = await build(settings, load(settings.capabilities), clock=self._clock, ids=self._ids)
             # makes the credentials, whose endpoint the environment names
             await self._runtime.core.clients.compute(_ANY_SUBSCRIPTION)
@@ -232,8 +233,10 @@ class _Host:
         await self.worker.timer({"function": name, "pastDue": past_due, "scheduleStatus": status})
 
     async def drain(self, seconds: float) -> int | None:
-        report = await self.worker.drain({"seconds": seconds})
-        return int(report["messages"]) if report["drained"] else None
+        return await drain(self._present, seconds)
+
+    async def _present(self) -> list[Worker]:
+        return [self.worker]
 
 
 async def _serve(application: web.Application, port: int, ends: AsyncExitStack) -> None:

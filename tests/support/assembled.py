@@ -17,12 +17,7 @@ def assembled(*capabilities: str) -> Runtime:
 
 
 async def _assemble(capabilities: tuple[str, ...]) -> Runtime:
-    settings = Settings(
-        AzureWebJobsStorage=None,
-        AzureWebJobsStorage__queueServiceUri=_NOWHERE,
-        AzureWebJobsStorage__tableServiceUri=_NOWHERE,
-        AzureWebJobsStorage__blobServiceUri=_NOWHERE,
-    )
+    settings = Settings(queue_service_uri=_NOWHERE, table_service_uri=_NOWHERE, blob_service_uri=_NOWHERE)
     app = await build(settings, load(capabilities))
     await app.close()
     return app

@@ -1,4 +1,4 @@
-"""A clock that stands until a test moves it, and identifiers that count."""
+"""A clock that only a test moves, and identifiers that count."""
 
 import itertools
 import random

@@ -52,7 +52,7 @@ class Collector:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What an app's environment says to send its telemetry here, every half second, each measurement once as to Azure Monitor."""
+        """An app's environment for sending its telemetry here, every half second, each measurement once as to Azure Monitor."""
         return {
             "FARSHORE_TELEMETRY": "otlp",
             "OTEL_SERVICE_NAME": SERVICE,

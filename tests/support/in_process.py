@@ -1,6 +1,6 @@
 """The app in this process for tests that are not asynchronous: it runs in a thread with an event loop of its own, and is reached over HTTP.
 
-What it offers is what `tests/support/running.py` offers for a stack of processes, so that a test needs no other words for either.
+What it offers is what `tests/support/running.py` offers for a stack of processes, so that a test is written alike for either.
 """
 
 import asyncio

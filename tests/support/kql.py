@@ -1,6 +1,6 @@
 """Runs the queries of the alerts and the workbook over rows: exactly the Kusto operators that they use, and `ValueError` for any other.
 
-What Kusto says of nothing is kept: an aggregate over no rows is null, `summarize` without `by` gives one row all the same, with `by` none;
+Kusto's results of no rows hold: an aggregate over no rows is null, `summarize` without `by` gives one row all the same, with `by` none;
 a column that is not there is an error, as it is in Azure Monitor.
 """
 

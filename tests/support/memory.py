@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from shared.storage.tables import Change, Conflict, Found
@@ -35,9 +36,14 @@ _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
 Predicate = Callable[[Mapping[str, Any]], bool]
 
 
+@cache
+def _tokens(text: str) -> list[str]:
+    return _TOKEN.findall(text)
+
+
 def parse_filter(text: str, parameters: Mapping[str, Any]) -> Predicate:
     """Return the predicate of an OData filter: comparisons with `and`, `or` and parentheses; a property that is absent fits nothing."""
-    tokens = deque(_TOKEN.findall(text))
+    tokens = deque(_tokens(text))
 
     def either() -> Predicate:
         found = [both()]

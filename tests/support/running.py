@@ -134,13 +134,13 @@ class Running:
         self.control("POST", "faults", [{"match": match, "fault": fault, **definition}])
 
     def send(self, content: str, queue: str = REQUESTS) -> str:
-        """Put a message on a queue as it stands, have it carried out, and return its id."""
+        """Put a message on a queue unchanged, have it carried out, and return its id."""
         message = self.put(content, queue)
         self.advance()
         return message
 
     def put(self, content: str, queue: str = REQUESTS) -> str:
-        """Put a message on a queue as it stands, and return its id."""
+        """Put a message on a queue unchanged, and return its id."""
         with self.queue(queue) as client:
             return str(client.send_message(content).id)
 

@@ -2,16 +2,24 @@
 
 import os
 import signal
+import threading
 import time
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
 
-from azure.storage.queue import QueueClient
+from azure.storage.queue import QueueClient, QueueServiceClient
 
-from local.calls import call
-from local.processes import Part, wait_until
+from local.calls import answers, call
+from local.processes import ROOT, Part, wait_until
 from local.simulation.client import SimulationClient
-from local.stack import Stack
+from local.stack import Stack, StackOptions
+from tests.support.ports import take_ports
+from tests.support.storage import AzuritePool
+
+START_SECONDS: Final = 60.0
+"""Limit on the start of a part: a machine may be busy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +43,7 @@ class RunningHost:
 
     @property
     def control(self) -> str:
-        """The address at which the supervisor tells of its workers."""
+        """The address at which the supervisor lists its workers."""
         return f"http://127.0.0.1:{self.stack.options.control_port}"
 
     def workers(self) -> list[int]:
@@ -84,9 +92,85 @@ class RunningHost:
             time.sleep(0.02)  # the real time of real processes
         return taken
 
+    def clear_queues(self) -> None:
+        """Take all messages off all queues, hidden ones too."""
+        with QueueServiceClient.from_connection_string(self.storage) as service:
+            for queue in list(service.list_queues()):
+                service.get_queue_client(queue).clear_messages()
+
     def log(self) -> str:
         """Return what the host and its workers have logged."""
         return self.host.log.read_text(encoding="utf-8")
 
     def _described(self) -> Any:
         return call("GET", f"{self.control}/workers").body
+
+
+@dataclass
+class Hosts:
+    """Starts stacks, each with an empty Azurite of its own; `stop` ends them. `clients` of their simulations are the caller's to close."""
+
+    folder: Path
+    azurites: AzuritePool
+    clients: list[SimulationClient] = field(default_factory=list)
+    _ends: list[Callable[[], object]] = field(default_factory=list)
+
+    def start(
+        self,
+        *,
+        workers: int = 1,
+        app: Path = ROOT,
+        environment: dict[str, str] | None = None,
+        speed: float = 0,
+        estate: Path | None = None,
+        ready: str = "health",
+        simulated: bool = True,
+        data: Path | None = None,
+    ) -> RunningHost:
+        """Start the simulated Azure (none with `simulated=False`) at speed 0 and the host, and return once it accepts work.
+
+        `ready` is the path under the API that answers 200 then.
+        """
+        lent = self.azurites.lend()
+        storage = lent.__enter__()
+        self._ends.append(lambda: lent.__exit__(None, None, None))
+        first = take_ports(3)
+        options = StackOptions(
+            data=data or self.folder / f"stack-{len(self._ends)}",
+            port=first,
+            azure_port=first + 1,
+            control_port=first + 2,
+            storage_port=storage.port,
+            workers=workers,
+            speed=speed,
+            estate=estate,
+            keep=data is not None,
+            app=app,
+            environment=(environment or {}) | ({} if simulated else {"FARSHORE_CLOCK_URL": ""}),
+        )
+        stack = Stack(options)
+        self._ends.append(stack.stop)
+        if simulated:
+            part = stack.start_simulation()
+            wait_until(part, lambda: answers(f"{options.azure}/_simulation/clock"), START_SECONDS)
+            if app == ROOT:
+                _in_a_thread(stack.seed)
+            self.clients.append(SimulationClient(options.azure))
+        part = stack.start_host()
+        wait_until(part, lambda: answers(f"{options.api}/{ready}"), START_SECONDS)
+        running = RunningHost(stack, part, self.clients[-1] if simulated else None, storage.connection_string)
+        running.wait_for_workers(workers)
+        return running
+
+    def stop(self) -> None:
+        """End every stack."""
+        for end in reversed(self._ends):
+            end()
+        self._ends.clear()
+
+
+def _in_a_thread(work: Callable[[], None]) -> None:
+    # an event loop of its own cannot run inside the test's
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()

@@ -293,6 +293,14 @@ async def test_what_an_answer_to_a_put_adds(documents: Documents) -> None:
 
 @pytest.mark.parametrize(
     ("members", "warned"),
+    [({"quotas": {"cores": 4}}, 1), ({"quotas": {"cores": None}}, 1), ({}, 0)],
+)
+async def test_on_azure_pack_what_counts_for_nothing_is_a_warning(documents: Documents, members: dict[str, Any], warned: int) -> None:
+    assert len((await documents.put("fabrikam", backend="azurePack", **members)).warnings) == warned
+
+
+@pytest.mark.parametrize(
+    ("members", "warned"),
     [
         ({"shape": "site", "vaultId": vault(ONE)}, False),
         ({"shape": "azure", "vaultId": vault(ONE)}, True),

@@ -2,6 +2,7 @@
 
 import json
 import random
+import uuid
 from collections import deque
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
@@ -33,6 +34,12 @@ class Machines:
     events: list[Json] = field(default_factory=list)
     restarts: dict[str, int] = field(default_factory=dict)
     """How often each machine had been restarted before the operations that run."""
+    keys: int = 0
+
+    def new_key(self) -> str:
+        """Return a key for a request that is sent until it is accepted."""
+        self.keys += 1
+        return str(uuid.UUID(int=self.keys))
 
     async def call(
         self,

@@ -299,3 +299,27 @@ def test_trusted_launch_by_default_changes_nothing(tmp_path: Path) -> None:
         assert captured["status"] == "Succeeded", captured  # Azure makes no image of trusted launch
 
     run(test, tmp_path / "log", trusted)
+
+
+def test_another_operation_of_azure_is_waited_for_30_minutes_and_no_longer(tmp_path: Path) -> None:
+    async def test(azure: Machines) -> None:
+        web01 = next(one["id"] for one in azure.estate()["virtualMachines"] if one["id"].endswith("/contoso-web01"))
+        disks = {one["id"] for one in azure.estate()["disks"]}
+        azure.fault("stallMachine", at="deallocate")
+        assert outside(azure, "POST", f"{web01}/deallocate") == 202
+        began = azure.app.platform.clock.now()
+        for method, path, body in (
+            ("POST", f"{VMS}/contoso-web01/data-disks", {"sizeGB": 8}),
+            ("PATCH", f"{VMS}/contoso-web01/data-disks/0", {"caching": "ReadOnly", "acceptInterruption": True}),
+            ("DELETE", f"{VMS}/contoso-web01/data-disks/0", None),
+            ("PATCH", f"{VMS}/contoso-web01", {"tags": {"a": "b"}}),
+        ):
+            ended = await azure.done(method, path, body)
+            assert (ended["status"], (ended["error"] or {}).get("code"), ended["result"]["changed"]) == ("Failed", "AzureRefused", False), (
+                ended
+            )
+            passed, began = azure.app.platform.clock.now() - began, azure.app.platform.clock.now()
+            assert timedelta(minutes=30) <= passed <= timedelta(minutes=35), (path, passed)
+        assert {one["id"] for one in azure.estate()["disks"]} == disks
+
+    run(test, tmp_path / "log", networks)

@@ -51,6 +51,12 @@ def creations(own: str, theirs: str) -> dict[str, tuple[Json, Expected]]:
         ),
         "neither image nor existing disk": ({"image": None}, at(BAD, "image")),
         "cached disk of 5 TB": ({"dataDisks": [{"sizeGB": 5_120, "caching": "ReadOnly"}]}, at(BAD, "dataDisks[0].caching")),
+        "cached disk of 5 TB that exists": (
+            {"dataDisks": [{"existing": "large", "caching": "ReadOnly"}]}, at(BAD, "dataDisks[0].caching"),
+        ),
+        "premium data disk on a size without": (
+            {"size": "Standard_D2_v3", "dataDisks": [{"sizeGB": 8}, {"sizeGB": 8, "sku": "Premium_LRS"}]}, at(BAD, "dataDisks[1].sku"),
+        ),
         "disk of another zone": ({"zone": "1", "dataDisks": [{"existing": "in-zone-2"}]}, at(BAD, "dataDisks[0].existing")),
         "disk of a zone, machine of none": ({"dataDisks": [{"existing": "in-zone-3"}]}, at(BAD, "dataDisks[0].existing")),
         "disk attached elsewhere": ({"dataDisks": [{"existing": "contoso-web01-data1"}]}, (409, "DiskInUse", "dataDisks[0].existing")),
@@ -100,7 +106,11 @@ def creations(own: str, theirs: str) -> dict[str, tuple[Json, Expected]]:
 CHANGES: dict[str, tuple[str, str, Json, Expected]] = {
     "LUN taken": ("POST", f"{VM}/data-disks", {"sizeGB": 1, "lun": 0}, (409, "LunTaken", "lun")),
     "LUN 64 of an added disk": ("POST", f"{VM}/data-disks", {"sizeGB": 1, "lun": 64}, at(BAD, "lun")),
-    "added disk attached elsewhere": ("POST", f"{VM}/data-disks", {"existing": "contoso-app01-os"}, (409, "DiskInUse", "existing")),
+    "added disk attached elsewhere": ("POST", f"{VM}/data-disks", {"existing": "contoso-vault01-os"}, (409, "DiskInUse", "existing")),
+    "added disk of another region": ("POST", f"{VM}/data-disks", {"existing": "contoso-app01-os"}, at(BAD, "existing")),
+    "data disks of a captured machine": (
+        "POST", f"{VMS}/contoso-app01/capture", {**CAPTURE, "deleteDisks": "all"}, at(BAD, "deleteDisks"),
+    ),
     "added disk cached with 5 TB": ("POST", f"{VM}/data-disks", {"sizeGB": 5_120, "caching": "ReadOnly"}, at(BAD, "caching")),
     "port taken by another machine": ("POST", f"{VMS}/first/ports", {**PORT, "name": "b", "localPort": 23}, (409, "PortTaken", "port")),
     "local port taken": ("POST", f"{VMS}/first/ports", {**PORT, "name": "b", "port": 50_001}, (409, "PortTaken", "port")),
@@ -133,6 +143,7 @@ def prepared(estate: Json) -> None:
         {"id": f"{compute}/disks/in-zone-{zone}", "location": "westeurope", "sku": "Premium_LRS", "zones": [zone], "sizeGB": 8}
         for zone in ("2", "3")
     ]
+    estate["disks"].append({"id": f"{compute}/disks/large", "location": "westeurope", "sku": "StandardSSD_LRS", "sizeGB": 5_000})
     estate["images"] = [_image(f"{compute}/images/golden-{place}", f"{place}europe") for place in ("west", "north")]
     first = next(one for one in estate["virtualNetworks"] if one["id"].endswith("/contoso-westeurope"))
     estate["virtualNetworks"].append({**first, "id": first["id"].replace("contoso-westeurope", "second")})
@@ -199,3 +210,49 @@ def test_what_azure_does_not_show_at_once_ends_the_operation_with_the_same_code_
         assert ids(azure) == before, "what was made before a password could be read is deleted again"
 
     run(test, tmp_path / "log", prepared)
+
+
+def test_a_change_that_is_accepted_while_azure_is_silent_ends_with_the_same_code_and_field(tmp_path: Path) -> None:
+    """With its service a path names what it is about: the request is accepted, and its first step finds what is wrong."""
+
+    async def test(azure: Machines) -> None:
+        first = await azure.done("POST", VMS, {**LINUX, "name": "first", "deployment": FRONT, "ports": [PORT]})
+        assert first["status"] == "Succeeded", first
+        before, found, accepted = ids(azure), dict[str, Expected](), set[str]()
+        for what, (method, path, body, _) in (CHANGES | LATE_CHANGES).items():
+            azure.fault("error", method="GET", path=".", status=500, times=1_000_000)
+            where = path if path.startswith("/services") else f"{path}{'&' if '?' in path else '?'}service={GROUP}"
+            answer = await azure.call(method, f"{TENANT}{where}", body)
+            azure.app.platform.clear_faults()
+            found[what] = (answer.status, answer.code, answer.target) if answer.status >= 400 else (0, "", None)
+            if answer.status == 202:
+                accepted.add(what)
+                ended = await azure.ended(answer.operation)
+                error = ended["error"] or {}
+                status = next((status for status in (400, 404, 409) if error.get("code") in OF_STATUS[status]), 0)
+                found[what] = (status, str(error.get("code", ended["status"])), error.get("target"))
+        assert found == {what: expected for what, (*_, expected) in (CHANGES | LATE_CHANGES).items()}
+        assert accepted >= {*LATE_CHANGES, "LUN taken", "port taken by another machine", "unknown size of a change"} - {
+            "region of a service"
+        }  # locations are kept
+        assert ids(azure) == before
+
+    run(test, tmp_path / "log", prepared)
+
+
+OF_STATUS = {
+    400: {"InvalidRequest", "UnknownRegion"}, 404: {"NotFound"},
+    409: {"LunTaken", "DiskInUse", "PortTaken", "NotStopped", "CaptureNotSupported", "NameTaken", "NeedsInterruption", "NeedsDeallocation"},
+}  # fmt: skip
+LATE_CHANGES: dict[str, tuple[str, str, Json, Expected]] = {
+    "size that needs a consent": ("PATCH", VM, {"size": "Standard_D2s_v3"}, (409, "NeedsInterruption", "size")),
+    "larger OS disk without a consent": ("PATCH", VM, {"osDisk": {"sizeGB": 256}}, (409, "NeedsDeallocation", "osDisk.sizeGB")),
+    "caching without a consent": ("PATCH", f"{VM}/data-disks/0", {"caching": "ReadOnly"}, (409, "NeedsInterruption", "caching")),
+    "smaller data disk": ("PATCH", f"{VM}/data-disks/0", {"sizeGB": 1}, at(BAD, "sizeGB")),
+    "LUN without a disk": ("DELETE", f"{VM}/data-disks/9", {}, at(NOT_FOUND, "lun")),
+    "removal with a wrong confirm": ("DELETE", f"{VM}/data-disks/0", {"deleteDisk": True, "confirm": "other"}, at(BAD, "confirm")),
+    "port that there is none of": ("DELETE", f"{VMS}/first/ports/never", {}, at(NOT_FOUND, "port")),
+    "disk in use": ("DELETE", "/disks/contoso-web01-data1?confirm=contoso-web01-data1", {}, (409, "DiskInUse", "disk")),
+    "region of a service": ("POST", "/services", {"name": "newOne", "region": "atlantis"}, (400, "UnknownRegion", "region")),
+}
+"""Changes whose refusals are tested elsewhere while Azure answers."""

@@ -5,8 +5,7 @@ one; here each is called with every argument and field of the guide that has a c
 """
 
 import json
-import re
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,42 +14,17 @@ import pytest
 from functions.capabilities import NAMES
 from functions.system import declared_routes
 from tests.support.api import Reply
-from tests.virtual_machines.kit import Json, Machines, run
+from tests.virtual_machines.classic import ROLE, TENANT, VMS, WEB, off, on_plan, refused, rows_of_page, succeeded, with_deployment
+from tests.virtual_machines.kit import Machines, run
 from tests.virtual_machines.test_classic_sample import SERVICE, plan
-from tests.virtual_machines.test_creation import GROUP, LINUX, WINDOWS
-from tests.virtual_machines.test_power_actions import machine
+from tests.virtual_machines.test_creation import GROUP, LINUX
 
-VMS, WEB, TENANT = "/virtual-machines", "/virtual-machines/contoso-web01", "/tenants/contoso"
-PLAN: Json = {
-    "sizes": [{"name": "Small", "size": "Standard_D2s_v5"}, {"name": "Medium", "size": "Standard_D2s_v3"}],
-    "images": [{"name": "windows-2022", "label": "Windows Server 2022", "reference": WINDOWS}],
-}
+ROLES_GIVEN = Path(__file__).parents[2] / "infra" / "roles"
 OPERATIONS = (
     "GetOperationStatus", "GetOSImage", "ListOSImages", "CreateOSImage", "ListHostedServices", "GetHostedService", "CreateHostedService",
     "GetStorageAccountKeys", "GetDeployment", "GetDeploymentBySlot", "CreateDeployment", "AddRole", "GetRole", "ModifyRole", "DeleteRole",
     "AddDataDisk", "ModifyDataDisk", "RemoveDataDisk", "ShutdownRoleInstance", "RestartRoleInstance", "StartRole", "CaptureRoleInstance",
 )  # fmt: skip
-ROLES_GIVEN = Path(__file__).parents[2] / "infra" / "roles"
-ROLE: Json = {
-    "name": "sampleRole", "service": GROUP, "size": "Small", "image": "windows-2022", "computerName": "sampleMach1",
-    "adminUsername": "azureuser", "adminPassword": {"value": "myAdminPwd1"}, "osDisk": {"caching": "ReadWrite"},
-    "dataDisks": [{"lun": 0, "sizeGB": 10, "caching": "ReadOnly"}],
-    "ports": [{"name": "web", "protocol": "tcp", "port": 59919, "localPort": 3395}],
-}  # fmt: skip
-"""A `VMRole` with every field that has a counterpart: its disks, its `ProvisioningConfiguration` and its `NetworkConfiguration`."""
-DEPLOYMENT: Json = {"name": "sampleDeployment", "slot": "Staging", "label": "A sample", "updateDomainCount": 3}
-
-
-def rows_of_page() -> dict[str, list[tuple[str, re.Pattern[str]]]]:
-    """Return the calls of each operation in docs/service-management.md: the method, and a pattern of the path."""
-    page = (Path(__file__).parents[2] / "docs" / "service-management.md").read_text(encoding="utf-8")
-    rows = re.findall(r"^\| (\w+)\([^|]*\) \| ([^|]*) \|", page, re.MULTILINE)
-    return {name: [_pattern(*call) for call in re.findall(r"`([A-Z]+) (\S+)`", calls)] for name, calls in rows}
-
-
-def _pattern(method: str, path: str) -> tuple[str, re.Pattern[str]]:
-    path = re.escape(path.replace("…", TENANT)).replace(re.escape("{"), "{").replace(re.escape("}"), "}")
-    return method, re.compile(re.sub(r"{\w+}", "[^/?]+", path) + r"(\?.*)?")
 
 
 @pytest.fixture(autouse=True)
@@ -67,32 +41,6 @@ def calls_of_the_row(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyP
     yield
     for method, pattern in rows_of_page().get(request.function.__name__.removeprefix("test_"), []):
         assert any(one == method and pattern.fullmatch(path) for one, path in sent), f"{method} {pattern.pattern} was not sent"
-
-
-async def on_plan(azure: Machines) -> None:
-    """Put contoso's hosting plan into the registry, with the sizes and the image that the sample names."""
-    made = await azure.call("PUT", "/hosting-plans/standard", PLAN, tenant="provider", roles=("Tenants.Write", "Admin"))
-    assert made.status == 201, made
-
-
-async def succeeded(azure: Machines, method: str, path: str, body: object = None) -> Json:
-    """Send a change, wait for its end, and return its result."""
-    ended = await azure.done(method, path, body)
-    assert ended["status"] == "Succeeded", ended["error"]
-    result: Json = ended["result"]
-    return result
-
-
-async def refused(azure: Machines, method: str, path: str, body: object = None) -> tuple[int, str, str | None]:
-    """Send a change that must be refused."""
-    answer = await azure.call(method, f"{TENANT}{path}", body)
-    return answer.status, answer.code, answer.target
-
-
-def off(estate: Json) -> None:
-    """Let contoso-web01 be deallocated."""
-    plan(estate)
-    machine(estate)["powerState"] = "deallocated"
 
 
 def test_GetOperationStatus(tmp_path: Path) -> None:
@@ -188,20 +136,6 @@ def test_CreateHostedService(tmp_path: Path) -> None:
         assert (other["description"], other["label"], other["region"]) == ("d", "l", "northeurope")
 
     run(test, tmp_path / "log", plan)
-
-
-Test = Callable[[Machines], Coroutine[Any, Any, None]]
-
-
-def with_deployment(test: Test) -> Test:
-    """Let a test begin with the sample's machine in its deployment."""
-
-    async def whole(azure: Machines) -> None:
-        await on_plan(azure)
-        await succeeded(azure, "POST", VMS, {**ROLE, "deployment": DEPLOYMENT})
-        await test(azure)
-
-    return whole
 
 
 def test_GetStorageAccountKeys(tmp_path: Path) -> None:

@@ -38,9 +38,11 @@ def test_the_classic_sample(tmp_path: Path) -> None:
         assert [(one["port"], one["virtualMachine"]) for one in deployment["inputPorts"]] == [(59919, "sampleRole")]
         await azure.done("POST", "/virtual-machines/sampleRole/shut-down", {"state": "deallocated"})
         captured = await azure.done("POST", "/virtual-machines/sampleRole/capture", {
-            "imageName": "golden", "label": "Golden", "after": "delete", "prepared": True, "confirm": "sampleRole", "deleteDisks": "all",
+            "imageName": "golden", "label": "Golden", "after": "delete", "prepared": True, "confirm": "sampleRole", "deleteDisks": "os",
         })  # fmt: skip
         assert captured["status"] == "Succeeded", captured
+        (data,) = [disk["name"] for disk in (await azure.of("/disks?state=Unattached")).body["value"] if disk["service"] == SERVICE]
+        await azure.done("DELETE", f"/disks/{data}", {"confirm": data})
         assert captured["result"]["imageId"].endswith("/images/golden")
         assert [(one["name"], one["label"], one["kind"]) for one in (await azure.of("/images")).body["value"]] == [
             ("golden", "Golden", "own")
@@ -64,12 +66,14 @@ def test_the_classic_sample_by_messages_alone(tmp_path: Path) -> None:
     async def test(azure: Machines) -> None:
         before = {kind: len(azure.estate().get(kind, [])) for kind in (*KINDS, "images", "resourceGroups")}
         azure.app.vaults.add(f"{OWN}/secrets/incoming-1", "myAdminPwd1", {"tenant": "contoso"})
-        machine = {**SAMPLE, "service": SERVICE, "adminPassword": {"keyVaultSecretId": f"{OWN}/secrets/incoming-1"}}
+        disks = [{"lun": 0, "sizeGB": 10, "name": "data"}]
+        machine = {**SAMPLE, "service": SERVICE, "dataDisks": disks, "adminPassword": {"keyVaultSecretId": f"{OWN}/secrets/incoming-1"}}
         for action, body in (
             ("createService", {"name": SERVICE}),
             ("create", machine),
             ("shutDown", {"target": "m-create", "state": "deallocated"}),
-            ("capture", {"target": "sampleRole", "imageName": "golden", "after": "delete", "prepared": True, "deleteDisks": "all"}),
+            ("capture", {"target": "sampleRole", "imageName": "golden", "after": "delete", "prepared": True, "deleteDisks": "os"}),
+            ("deleteDisk", {"target": "data", "confirm": "data", "service": SERVICE}),
             ("deleteImage", {"target": "m-capture"}),
         ):
             await azure.send({"id": f"m-{action}", "tenant": "contoso", "operation": f"virtualMachine.{action}", **body})
@@ -83,7 +87,7 @@ def test_the_classic_sample_by_messages_alone(tmp_path: Path) -> None:
         assert {kind: len(estate.get(kind, [])) for kind in before} == {**before, "resourceGroups": before["resourceGroups"] + 1}
         events = [json.loads(text) for text in azure.app.storage.queues.messages["outcomes"]]
         assert [one["data"]["action"] for one in events if one["type"].endswith(".succeeded")] == [
-            "createService", "create", "shutDown", "capture", "deleteImage",
+            "createService", "create", "shutDown", "capture", "deleteDisk", "deleteImage",
         ]  # fmt: skip
 
     run(test, tmp_path / "log", plan)

@@ -66,7 +66,8 @@ def test_ModifyDataDisk(tmp_path: Path) -> None:  # noqa: N802  # the operation'
 @pytest.mark.parametrize(("body", "status", "code", "target"), [
     ({"sizeGB": 1, "lun": 0}, 409, "LunTaken", "lun"),
     ({"sizeGB": 1, "lun": 64}, 400, "InvalidRequest", "lun"),
-    ({"existing": "contoso-app01-os"}, 409, "DiskInUse", "existing"),
+    ({"existing": "contoso-vault01-os"}, 409, "DiskInUse", "existing"),
+    ({"existing": "contoso-app01-os"}, 400, "InvalidRequest", "existing"),
     ({"existing": "never-was"}, 404, "NotFound", "existing"),
     ({}, 400, "InvalidRequest", None),
 ])  # fmt: skip

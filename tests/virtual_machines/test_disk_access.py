@@ -76,6 +76,19 @@ def test_an_access_is_granted_shown_once_and_revoked(tmp_path: Path, caplog: pyt
         run(test, tmp_path / "log", OFF)
 
 
+def test_an_access_of_a_disk_that_reads_do_not_show_is_revoked_in_azure_all_the_same(tmp_path: Path) -> None:
+    async def test(azure: Machines) -> None:
+        granted = await azure.done("POST", f"{DISK}/access", {"duration": "PT4H"})
+        revealed = await azure.call("POST", f"/tenants/contoso{DISK}/access/{granted['id']}/reveal")
+        operation = await azure.start("DELETE", f"{DISK}/access")
+        azure.fault("hide", method="GET", path=f"disks/{DISKS}$", duration="PT6M")
+        ended = await azure.ended(operation)
+        assert (ended["status"], ended["result"]["changed"]) == ("Succeeded", True), ended
+        assert not opens(azure, revealed.body["accessSas"])
+
+    run(test, tmp_path / "log", OFF)
+
+
 def opens(azure: Machines, sas: str) -> bool:
     """Return whether Azure would serve a disk for a SAS now: the disk's access is open, and its signature the SAS's."""
     platform = azure.app.platform

@@ -3,6 +3,8 @@
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
+
 from tests.virtual_machines.histories import settle
 from tests.virtual_machines.kit import Json, Machines, in_group, run
 from tests.virtual_machines.test_azure_failures import outside
@@ -39,6 +41,33 @@ def test_twenty_machines_at_once_with_workers_that_die(tmp_path: Path) -> None:
         deletions = [await azure.start("DELETE", f"{VMS}/{name}?confirm={name}&deleteDisks=all") for name in names]
         ends = await settle(azure, deletions, chance, step=MINUTE)
         assert [end["status"] for end in ends] == ["Succeeded"] * 20, ends
+        assert ids(azure) == before
+
+    run(test, tmp_path / "log", networks)
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT"], ids=["hidden from reads and lists", "hidden from lists"])
+def test_a_set_and_balancer_that_reads_do_not_show_are_not_made_again(tmp_path: Path, method: str) -> None:
+    """Creation of a second machine, a port of a third, and the end of all: each meets the fault for six minutes."""
+
+    async def test(azure: Machines) -> None:
+        def hide() -> None:
+            azure.fault("hide", method=method, path="(loadBalancers|publicIPAddresses)/[^/]+$", lists=True, duration="PT6M")
+            azure.fault("hide", method="PUT", path="availabilitySets/[^/]+$", lists=True, duration="PT6M")
+
+        before = ids(azure)
+        for number, name in enumerate(("one", "two", "three")):
+            ended = await azure.done("POST", VMS, {**FRONT, "name": name, "ports": [port(50_000 + number)][: 2 - number]})
+            assert ended["status"] == "Succeeded", ended
+            hide()
+        ended = await azure.done("POST", f"{VMS}/three/ports", port(52_000))
+        assert ended["status"] == "Succeeded", ended
+        for kind in ("availabilitySets", "loadBalancers", "publicIPAddresses"):
+            assert len(in_group(azure.estate(), kind, GROUP)) == 1, kind
+        for name in ("one", "two", "three"):
+            hide()
+            ended = await azure.done("DELETE", f"{VMS}/{name}?confirm={name}&deleteDisks=all")
+            assert (ended["status"], ended["result"]["left"]) == ("Succeeded", []), ended
         assert ids(azure) == before
 
     run(test, tmp_path / "log", networks)

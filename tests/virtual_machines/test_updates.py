@@ -31,15 +31,19 @@ def test_what_needs_consent_or_cannot_be_changed_is_refused(tmp_path: Path, body
 
 def test_ModifyRole(tmp_path: Path) -> None:  # noqa: N802  # the operation's name
     async def test(azure: Machines) -> None:
+        standing = (await azure.of(VM)).body["tags"]
         tagged = await azure.done("PATCH", VM, {"tags": {"cost": "42"}})
         assert (tagged["status"], tagged["result"]["changed"]) == ("Succeeded", True), tagged
+        more = await azure.done("PATCH", VM, {"tags": {"owner": "ops", "COST": None}})
+        assert (await azure.of(VM)).body["tags"] == {**standing, "owner": "ops"}, more
+        await azure.done("PATCH", VM, {"tags": {"owner": None, "cost": "42"}})
         resized = await azure.done("PATCH", VM, {"size": "Standard_D2s_v3", "acceptInterruption": True})
         assert resized["status"] == "Succeeded", resized
         larger = await azure.done("PATCH", VM, {"osDisk": {"sizeGB": 256, "caching": "ReadOnly"}, "acceptDeallocation": True})
         assert (larger["status"], larger["result"]["powerState"]) == ("Succeeded", "running"), larger
         shown = (await azure.of(VM)).body
         assert (shown["tags"], shown["size"], shown["osDisk"]["sizeGB"], shown["osDisk"]["caching"], shown["powerState"]) == (
-            {"cost": "42"}, "Standard_D2s_v3", 256, "ReadOnly", "running",
+            {**standing, "cost": "42"}, "Standard_D2s_v3", 256, "ReadOnly", "running",
         )  # fmt: skip
         same = await azure.done("PATCH", VM, {"size": "Standard_D2s_v3", "tags": {"cost": "42"}})
         assert (same["status"], same["result"]["changed"]) == ("Succeeded", False), same

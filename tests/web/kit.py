@@ -118,10 +118,10 @@ class App:
         self, issuer_url: str, public_base_url: str | None = "https://farshore.test", audiences: tuple[str, ...] = AUDIENCES
     ) -> None:
         self.settings = Settings(
-            AUTH_AUDIENCES=",".join(audiences),
-            AUTH_ISSUERS="https://issuer.test/{tenantId}/v2.0,https://issuer.test/{tenantId}/",
-            AUTH_KEYS_URL=issuer_url,
-            PUBLIC_BASE_URL=public_base_url,
+            auth_audiences=audiences,
+            auth_issuers=("https://issuer.test/{tenantId}/v2.0", "https://issuer.test/{tenantId}/"),
+            auth_keys_url=issuer_url,
+            public_base_url=public_base_url,
         )
         self.clock = MovedClock()
         self.ids = RandomIds()

@@ -1,4 +1,4 @@
-"""Reading a request: what is refused, in which order, and in which words."""
+"""Reading a request: what is refused, in which order, and with which message."""
 
 import contextlib
 import json
@@ -246,8 +246,8 @@ def test_a_call_that_takes_no_body(body: bytes, good: bool) -> None:
 
 
 def test_where_the_caller_reaches_us() -> None:
-    assert base_url(Settings(PUBLIC_BASE_URL="https://farshore.example"), request()) == "https://farshore.example"
-    assert base_url(Settings(PUBLIC_BASE_URL=None), request()) == "http://localhost:7071"
+    assert base_url(Settings(public_base_url="https://farshore.example"), request()) == "https://farshore.example"
+    assert base_url(Settings(public_base_url=None), request()) == "http://localhost:7071"
 
 
 DRY_RUN = QueryParameter("dryRun", "Only plan.", values=("true", "false"))

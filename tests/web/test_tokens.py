@@ -1,4 +1,4 @@
-"""Access tokens: who gets in, and in which words everybody else does not."""
+"""Access tokens: who gets in, and how all others are refused."""
 
 import base64
 import hashlib

@@ -4,13 +4,13 @@ from local.simulation.arm.call import Handler, Route
 from local.simulation.arm.service import Service
 from local.simulation.compute import operations, responses, restore_points
 from local.simulation.compute.disks import access, making, others
-from local.simulation.compute.images import managed, platform
+from local.simulation.compute.images import gallery, managed, platform
 from local.simulation.compute.state import ComputeState
 from local.simulation.compute.virtual_machines import availability_sets, changing, creating, deleting, power, reading
 
 _VERSIONS = (
     *("2021-03-01", "2021-04-01", "2021-07-01", "2021-11-01", "2022-03-01", "2022-08-01", "2022-11-01", "2023-03-01", "2023-07-01"),
-    *("2023-09-01", "2024-03-01", "2024-07-01", "2024-11-01", "2025-04-01", "2025-11-01", "2026-04-01"),
+    *("2023-09-01", "2024-03-01", "2024-03-03", "2024-07-01", "2024-11-01", "2025-04-01", "2025-11-01", "2026-04-01"),
 )
 _DISK_VERSIONS = (
     *("2021-04-01", "2021-08-01", "2021-12-01", "2022-03-02", "2022-07-02", "2023-01-02", "2023-04-02", "2023-10-02", "2024-03-02"),
@@ -41,6 +41,7 @@ _SETS = "Microsoft.Compute/availabilitySets"
 _DISK = f"{_GROUP}/disks/*"
 _LOCATION = f"{_SUBSCRIPTION}/locations/*"
 _VERSIONS_OF_IMAGE = f"{_LOCATION}/publishers/*/artifacttypes/*/offers/*/skus/*/versions"
+_GALLERY_IMAGE = f"{_GROUP}/galleries/*/images/*"
 _READ_VERSIONS = "Microsoft.Compute/locations/publishers/artifacttypes/offers/skus/versions/read"
 
 _OF_MACHINES = (
@@ -80,6 +81,8 @@ _OF_MACHINES = (
     _route("PUT", f"{_GROUP}/images/*", "Images_CreateOrUpdate", f"{_IMAGES}/write", managed.put_image, faults_at="image"),
     _route("GET", f"{_GROUP}/images/*", "Images_Get", f"{_IMAGES}/read", managed.get_image),
     _route("DELETE", f"{_GROUP}/images/*", "Images_Delete", f"{_IMAGES}/delete", managed.delete_image),
+    _route("GET", _GALLERY_IMAGE, "GalleryImages_Get", "Microsoft.Compute/galleries/images/read", gallery.get_definition),
+    _route("GET", f"{_GALLERY_IMAGE}/versions/*", "GalleryImageVersions_Get", f"{gallery.VERSION}/read", gallery.get_version),
     _route("GET", f"{_GROUP}/images", "Images_ListByResourceGroup", f"{_IMAGES}/read", managed.list_images),
     _route("GET", f"{_SUBSCRIPTION}/images", "Images_List", f"{_IMAGES}/read", managed.list_images),
 )

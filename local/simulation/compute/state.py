@@ -33,6 +33,8 @@ class ComputeState:
         self.availability_sets: Table[Document] = Table("availabilitySets", Document.from_json, Document.as_json)
         self.snapshots: Table[Document] = Table("snapshots", Document.from_json, Document.as_json)
         self.encryption_sets: Table[Document] = Table("diskEncryptionSets", Document.from_json, Document.as_json)
+        self.gallery_images: Table[Document] = Table("galleryImages", Document.from_json, Document.as_json)
+        self.gallery_versions: Table[Document] = Table("galleryImageVersions", Document.from_json, Document.as_json)
         self.limits: Table[Json] = Table("usages", dict, dict)
         self.restrictions: Table[Json] = Table("skus", dict, dict)
         self._attached_to: dict[str, dict[str, VirtualMachine]] = {}
@@ -45,10 +47,11 @@ class ComputeState:
         return (
             *(self.machines, self.disks, self.collections, self.points, self.allowances, self.operations),
             *(self.images, self.availability_sets, self.snapshots, self.encryption_sets, self.limits, self.restrictions),
+            *(self.gallery_images, self.gallery_versions),
         )
 
     def _documents(self) -> tuple[Table[Document], ...]:
-        return (self.images, self.availability_sets, self.snapshots, self.encryption_sets)
+        return (*(self.images, self.availability_sets, self.snapshots, self.encryption_sets, self.gallery_images, self.gallery_versions),)
 
     def machine(self, machine_id: str, now: datetime) -> VirtualMachine | None:
         """Return a machine that is there, or whose deletion still runs."""

@@ -35,4 +35,4 @@ class HostingPlan(StoredModel):
     images: tuple[PlanImage, ...] = ()
     disk_skus: tuple[str, ...] = DISK_SKUS
     ports: bool = True
-    quotas: Quotas = Quotas()
+    quotas: Quotas = Field(default_factory=Quotas)

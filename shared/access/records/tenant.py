@@ -124,8 +124,8 @@ class Tenant(StoredModel):
     networks: tuple[TenantNetwork, ...] = ()
     region: str | None = None
     key_vault_url: str | None = None
-    quotas: Quotas = Quotas()
-    settings: TenantSettings = TenantSettings()
+    quotas: Quotas = Field(default_factory=Quotas)
+    settings: TenantSettings = Field(default_factory=TenantSettings)
 
     @field_validator("tenant_id")
     @classmethod

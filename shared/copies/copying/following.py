@@ -7,20 +7,12 @@ from datetime import datetime, timedelta
 from shared.clock import Clock
 from shared.copies.copying.claim import CopyClaim
 from shared.copies.copying.rules.failures import deleted_copy, ended_copy, failed_copy
-from shared.copies.copying.rules.replication import (
-    Replication,
-    ReplicationState,
-    ended_by_azure,
-    expected_duration,
-    expected_end,
-    next_check,
-    read_replication,
-    stuck,
-)
+from shared.copies.copying.rules.looks import Expected, expected_end, next_check
+from shared.copies.copying.rules.replication import Replication, ReplicationState, ended_by_azure, read_replication, stuck
 from shared.copies.copying.state import CopyDetail, CopyState, DetailOfDisk, DetailOfTarget
 from shared.copies.gateway import Point, RestorePointGateway
 from shared.errors import CallFailure, ErrorCode, FailureKind, Problem
-from shared.operations.model.identity import share_of
+from shared.operations.model.identity import phase_of
 from shared.operations.model.rows import Active
 from shared.operations.running.outcomes import Checked, Follow, Unread
 from shared.values.absence import BETWEEN_LOOKS, not_shown
@@ -43,7 +35,8 @@ def begin(copy: CopyClaim, started: Point) -> Follow:
     detail.target = target.model_copy(update={"restore_point_id": started.id})
     detail.started_at = at
     ends_at = expected_end(at, at, 0, _expected(state))
-    return Follow(next_check(at, at, 0, _expected(state)), group_of(copy.target.subscription_id), step=COPYING, ends_at=ends_at)
+    at_first = next_check(at, at, 0, _expected(state), phase=phase_of(copy.id))
+    return Follow(at_first, group_of(copy.target.subscription_id), step=COPYING, ends_at=ends_at)
 
 
 async def check(gateway: RestorePointGateway, clock: Clock, rows: Sequence[Active]) -> Mapping[str, Checked | Unread]:
@@ -65,11 +58,11 @@ async def _check_one(gateway: RestorePointGateway, clock: Clock, row: Active) ->
             return judge_absence(state, clock, listed=await gateway.lists(state.target))
         except CallFailure as of_the_list:
             return _unread(of_the_list)
-    return judge(state, read_replication(view, state.disks), clock, spread=share_of(row.id))
+    return judge(state, read_replication(view, state.disks), clock, phase=phase_of(row.id))
 
 
-def judge(state: CopyState, seen: Replication, clock: Clock, *, spread: float = 0.0) -> Checked:
-    """Decide what a read of a copy means: read again and when, or hand over to the last step; `spread` is that of `next_check`."""
+def judge(state: CopyState, seen: Replication, clock: Clock, *, phase: float = 0.0) -> Checked:
+    """Decide what a read of a copy means: read again and when, or hand over to the last step; `phase` is that of `next_check`."""
     now = clock.now()
     started = _started(state, now)
     state.forget("absence")
@@ -87,7 +80,7 @@ def judge(state: CopyState, seen: Replication, clock: Clock, *, spread: float = 
         return _ended(state, failed_copy(seen), detail, percent)
     if ended_by_azure(started, now):
         return _ended(state, ended_copy((now - started).days), detail, percent)
-    at = next_check(started, now, seen.percent, _expected(state), spread=spread)
+    at = next_check(started, now, seen.percent, _expected(state), phase=phase)
     ends_at = expected_end(started, now, seen.percent, _expected(state))
     return Checked(at=at, data=state.stored, detail=detail.stored, percent=percent, attention=_attention(state, now), ends_at=ends_at)
 
@@ -112,7 +105,7 @@ def _ended(state: CopyState, failure: Problem | None, detail: CopyDetail | None,
 
 def _attention(state: CopyState, now: datetime) -> tuple[str, str] | None:
     started = _started(state, now)
-    why = stuck(started, state.progress_at or started, state.shown, now, _expected(state))
+    why = stuck(started, state.progress_at or started, state.shown, now, _expected(state).duration)
     return (str(ErrorCode.COPY_STUCK), why) if why else None
 
 
@@ -120,8 +113,8 @@ def _started(state: CopyState, now: datetime) -> datetime:
     return state.started_at or now
 
 
-def _expected(state: CopyState) -> timedelta:
-    return expected_duration(state.size_gb, None)
+def _expected(state: CopyState) -> Expected:
+    return Expected.of(state.size_gb, tuple(timedelta(minutes=minutes) for minutes in state.earlier_minutes or ()))
 
 
 def _unread(failure: CallFailure) -> Unread:

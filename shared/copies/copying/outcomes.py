@@ -26,6 +26,7 @@ MAKING = timedelta(seconds=30)
 """The interval between two looks at what Azure makes within a minute or two."""
 _NOT_NOW = frozenset({"OperationNotAllowed", "VMRestorePointClientError"})
 _TRIES_WHERE_NOT_NOW = 3
+_CONFLICT = 409
 _READS_OF_AN_OPERATION = 3
 
 
@@ -61,8 +62,13 @@ def wait_for_azure(
     return Wait(now + max(delay, SLOW_LOOK), step=step, attention=(str(ErrorCode.NO_PROGRESS), message))
 
 
+def names_a_quota(failure: CallFailure) -> bool:
+    """Return whether Azure has refused a start for how many copies run: it is retried as after a 429."""
+    return failure.is_refusal and failure.status == _CONFLICT and "quota" in f"{failure.code} {failure.message}".lower()
+
+
 def rate_wait(clock: Clock, copy: CopyClaim, failure: CallFailure, step: str) -> Wait:
-    """Return the wait for a write that Azure answers with 429: nothing began, Azure names the time."""
+    """Return the wait for a write that Azure answers with 429, or refuses for a quota: nothing began, Azure may name the time."""
     delay = timedelta(seconds=max(failure.retry_after or 0, MAKING.total_seconds()))
     wait = wait_for_azure(clock, copy, AzureWait.RATE, f"Azure has answered {failure.code}", step=step, delay=delay)
     return replace(wait, writes=writes_of(admission.source_id(copy.request).subscription_id))

@@ -36,6 +36,7 @@ from shared.errors import CallFailure, ErrorCode, FailureKind, Problem, Refused,
 from shared.operations.accepting.locks import Locks
 from shared.operations.crash_points import crash_point
 from shared.operations.model.models import Intent
+from shared.operations.running.budgets import reads_of, several
 from shared.operations.running.effects import Absent, Effect, Started
 from shared.operations.running.outcomes import Next, Outcome, Wait
 from shared.operations.timings import Timings
@@ -43,6 +44,8 @@ from shared.operations.timings import Timings
 _CREATE_COLLECTION = "createSourceCollection"
 _CREATE_POINT = "createRestorePoint"
 _CRASH = "-crash"
+_READS_OF_A_LOOK = 5
+"""About how many reads a look at a restore point makes: two, and seven with the start of the copy once it is finished."""
 """The end of the name of a crash-consistent restore point that takes the place of one that failed because of the guest."""
 
 
@@ -208,6 +211,8 @@ class SourceSteps:
             taken_at=facts.taken_at,
             disks=frozenset(disk.lower() for disk in facts.captured_disks),
             operation=copy.id,
+            consistency=facts.consistency.value if facts.consistency is not None else "",
+            sizes=facts.disk_sizes,
         )
         if origin is not None:
             made = replace(made, policy=origin.policy, policy_id=origin.policy_id, run=origin.run, operation="")
@@ -239,6 +244,7 @@ class SourceSteps:
         state = facts.state if facts.state is not None else "unknown"
         subject = f"The restore point {copy.point} has been in the state {state}"
         wait = wait_for_azure(self.clock, copy, AzureWait.RESTORE_POINT, subject)
+        wait = replace(wait, writes=several(reads_of(copy.point.subscription_id), _READS_OF_A_LOOK))
         if wait.attention is None:
             return wait
         copy.drop(_vm_lock(admission.source_id(copy.request)))

@@ -35,7 +35,8 @@ class CopyState(StoredView):
     the latest read, `progress_at` when it last rose. `not_now` counts refusals that may pass. `replaces` is the copy that this one redoes;
     `failed_before` is true where a failed copy of the same restore point may still be in the target region. `absence` is the series of
     looks that did not show the resource in question; `wait` is what is waited for in Azure. `falls_back` is true once a crash-consistent
-    restore point takes the place of one that failed because of the guest. `abandoned_by` is the deletion that ends it.
+    restore point takes the place of one that failed because of the guest. `abandoned_by` is the deletion that ends it. `earlier_minutes`
+    are the durations of earlier copies of its chain and sort, the newest first, None before they were read.
     """
 
     chain: str | None = None
@@ -56,6 +57,7 @@ class CopyState(StoredView):
     wait: Waiting | None = None
     falls_back: bool = False
     abandoned_by: str | None = None
+    earlier_minutes: tuple[int, ...] | None = None
 
 
 class _Part(BaseModel):

@@ -8,6 +8,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 from shared import telemetry
 from shared.arm.ids import ResourceId
@@ -22,12 +23,14 @@ from shared.copies.copying.outcomes import (
     failed,
     look_again,
     missing_attention,
+    names_a_quota,
     once_more,
     rate_wait,
     reason_in_operation,
     refused,
     wait_for_azure,
 )
+from shared.copies.copying.rooms import UNTIL_ROOM, Rooms
 from shared.copies.copying.rules.chain import MovedOn, Waiter, WaitUntil, after_start
 from shared.copies.copying.rules.failures import azure_problem, with_reason
 from shared.copies.copying.rules.naming import collection_tags
@@ -69,6 +72,7 @@ class CopySteps:
     ledger: Ledger
     clock: Clock
     timings: Timings
+    rooms: Rooms
     ended: Callable[[str, str], Awaitable[None]] = _nothing
 
     async def ensuring_target(self, copy: CopyClaim) -> Outcome:
@@ -118,6 +122,10 @@ class CopySteps:
             case WaitUntil():
                 copy.detail.waiting_for = decision.reason
                 return self._until(copy, decision)
+            case _ if not await self.rooms.take(copy.target.subscription_id, copy.request.target.region, _waiter(copy)):
+                most = f"{self.rooms.most} copies run to the region already, the most that FARSHORE_COPIES_IN_FLIGHT allows"
+                copy.detail.waiting_for = most
+                return Wait(self.clock.now() + UNTIL_ROOM, writes=writes_of(copy.target.subscription_id))
             case _:
                 copy.detail.forget("waiting_for")
                 return Next("deletingFailed" if copy.state.failed_before else "starting")
@@ -184,10 +192,11 @@ class CopySteps:
 
     async def starting(self, copy: CopyClaim) -> Outcome:
         """Start the copy, once."""
+        await self._learn_durations(copy)
         try:
             started = await copy.perform(self._start_effect(copy))
         except CallFailure as failure:
-            if failure.asks_to_wait:
+            if failure.asks_to_wait or names_a_quota(failure):
                 return rate_wait(self.clock, copy, failure, "waiting")  # nothing began: the turn is kept
             if failure.kind is FailureKind.NOT_FOUND:
                 return await self._missing(copy, failure)
@@ -196,6 +205,13 @@ class CopySteps:
         taken_at = _waiter(copy).taken_at
         await self.chains.change_head(copy.chain, lambda head: after_start(head, copy.id, taken_at, started.date))
         return following.begin(copy, started)
+
+    async def _learn_durations(self, copy: CopyClaim) -> None:
+        """Keep how long earlier copies of the chain took: by that the checks know when the end of this one is likely."""
+        vm = _vm_of(copy)
+        if copy.state.earlier_minutes is None and vm is not None:
+            durations = await self.ledger.earlier_durations(vm, copy.request.target.region)
+            copy.state.earlier_minutes = tuple(round(one / timedelta(minutes=1)) for one in durations)
 
     def _start_effect(self, copy: CopyClaim) -> Effect[Point]:
         target, source = copy.target, copy.point

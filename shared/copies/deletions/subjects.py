@@ -147,6 +147,8 @@ class PointSubject:
     pictures: Pictures
     points: PointLedger
     due: DueByRetention
+    deleted: Callable[[str, str], Awaitable[None]]
+    """Called with the tenant and the VM's id in lower case once it is recorded; again after a crash."""
 
     async def refusal(self, deletion: DeletionClaim) -> Problem | None:
         """Return why the restore point must stay, by a fresh read of its collection and of the copies; None where it may be deleted."""
@@ -188,6 +190,7 @@ class PointSubject:
         """Record the deletion with the restore point."""
         vm = ResourceId.parse(deletion.request.virtual_machine_id or "")
         await self.points.mark_deleted(vm, deletion.point, at, _columns(deletion))
+        await self.deleted(deletion.tenant, vm.key)
         return DeletionResult(restore_point_id=deletion.request.restore_point_id, deleted_at=to_text(at))
 
 

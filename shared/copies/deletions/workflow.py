@@ -12,7 +12,7 @@ from datetime import timedelta
 
 from shared.arm.failures import problem_of_call
 from shared.clock import Clock
-from shared.copies.copying.rules.replication import REFRESH
+from shared.copies.copying.rules.looks import REFRESH
 from shared.copies.copying.rules.waits import SLOW_LOOK, AzureWait, is_overdue, waiting
 from shared.copies.deletions.claim import DeletionClaim, step
 from shared.copies.deletions.reading import DeletionReads, Presence

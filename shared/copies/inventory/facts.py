@@ -2,13 +2,13 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from shared.arm.ids import ResourceId
-from shared.arm.reading import id_key, own_id
+from shared.arm.reading import id_key, own_id, resource_id
 from shared.copies.copying.rules.naming import source_collection_id
-from shared.copies.facts import VirtualMachineFacts, region_of
+from shared.copies.facts import InterfaceFacts, VirtualMachineFacts, region_of
 from shared.copies.inventory.sources import InventorySource
 from shared.copies.policies.coverage import Machine
 from shared.errors import Problem
@@ -17,12 +17,13 @@ from shared.values.reading import Json, an_object, objects, same_text, text
 
 @dataclass(frozen=True, slots=True)
 class InventoryMachine:
-    """A VM: what selects it, what a copy must know of it, its own `vmId`, and whether it is provisioned."""
+    """A VM: what selects it, what a copy must know of it, its own `vmId`, whether it is provisioned, and its network interfaces."""
 
     machine: Machine
     facts: VirtualMachineFacts
     vm_id: str
     provisioned: bool = True
+    interfaces: tuple[InterfaceFacts, ...] = ()
 
     @property
     def key(self) -> str:
@@ -32,17 +33,19 @@ class InventoryMachine:
 
 @dataclass(frozen=True, slots=True)
 class Documents:
-    """What Azure showed of some subscriptions: VMs, disks and restore point collections."""
+    """What Azure showed of some subscriptions: VMs, disks, restore point collections and network interfaces."""
 
     machines: Sequence[Json]
     disks: Sequence[Json]
     collections: Sequence[Json]
+    interfaces: Sequence[Json] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Inventory:
     """The VMs, the collections by their ids in lower case, and how many there are per subscription and region.
 
+    `collections_of` are the collections of each VM, by its id in lower case, that others than Farshore have made.
     `problems` are what was not read to its end; without any it is complete. `listed` are the subscriptions of which each sort of resource
     was listed, `graph_queries` the queries that took the place of that.
     """
@@ -55,6 +58,7 @@ class Inventory:
     problems: tuple[Problem, ...] = ()
     listed: tuple[str, ...] = ()
     graph_queries: int = 0
+    collections_of: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def complete(self) -> bool:
@@ -104,7 +108,8 @@ def inventory_of(source: InventorySource, taken_at: datetime, documents: Documen
     """Put an inventory together from what Azure showed; the order of the documents does not matter."""
     disks = {key: disk for disk in documents.disks if (key := id_key(own_id(disk))) is not None}
     found = [machine for body in documents.machines if (machine := machine_of(body, disks)) is not None]
-    by_key = {machine.key: machine for machine in found}
+    interfaces = {key: InterfaceFacts.from_arm(body) for body in documents.interfaces if (key := id_key(own_id(body))) is not None}
+    by_key = {machine.key: _with_interfaces(machine, interfaces) for machine in found}
     parsed = [(ResourceId.parse(own), region_of(one)) for one in documents.collections if id_key(own := own_id(one)) is not None]
     return Inventory(
         source=source,
@@ -113,4 +118,21 @@ def inventory_of(source: InventorySource, taken_at: datetime, documents: Documen
         collections=frozenset(one.key for one, _ in parsed),
         collections_in=Counter((one.subscription_id, region) for one, region in parsed),
         problems=tuple(problems),
+        collections_of=_by_machine(documents.collections),
     )
+
+
+def _with_interfaces(machine: InventoryMachine, interfaces: Mapping[str, InterfaceFacts]) -> InventoryMachine:
+    """Return a VM with what is known of its network interfaces: of those that are not shown, the id."""
+    own = machine.facts.beside.interfaces
+    return replace(machine, interfaces=tuple(interfaces.get(id_key(one) or "", InterfaceFacts(one)) for one in own))
+
+
+def _by_machine(collections: Iterable[Json]) -> dict[str, tuple[str, ...]]:
+    """Return the collections of each VM, by its id in lower case, but the one that Farshore makes for it."""
+    found: dict[str, list[str]] = {}
+    for body in collections:
+        vm = id_key(resource_id(an_object(an_object(body, "properties"), "source"), "id"))
+        if vm is not None and "/virtualmachines/" in vm and id_key(own_id(body)) != source_collection_id(ResourceId.parse(vm)).key:
+            found.setdefault(vm, []).append(own_id(body))
+    return {vm: tuple(sorted(ids)) for vm, ids in found.items()}

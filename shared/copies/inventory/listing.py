@@ -1,4 +1,4 @@
-"""Reads an inventory by listing VMs, disks and collections of each subscription."""
+"""Reads an inventory by listing VMs, disks, collections and network interfaces of each subscription."""
 
 import asyncio
 from collections.abc import Iterable, Sequence
@@ -15,7 +15,10 @@ from shared.values.reading import Json
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """Reads inventories; a list that cannot be read to its end is a problem of the inventory, and nothing of it is used."""
+    """Reads inventories; a list that cannot be read to its end is a problem of the inventory, and nothing of it is used.
+
+    Network interfaces are no part of that: nothing is decided by them.
+    """
 
     gateway: RestorePointGateway
     clock: Clock
@@ -31,6 +34,7 @@ class Listing:
             [machine for found, _ in parts for machine in found.machines],
             [disk for found, _ in parts for disk in found.disks],
             [collection for found, _ in parts for collection in found.collections],
+            [interface for found, _ in parts for interface in found.interfaces],
         )
         problems = [*not_enabled, *(problem for _, of_one in parts for problem in of_one)]
         return replace(inventory_of(InventorySource.LISTING, taken_at, documents, problems), listed=tuple(wanted))
@@ -38,10 +42,13 @@ class Listing:
     async def _subscription(self, subscription: str) -> tuple[Documents, list[Problem]]:
         read = await asyncio.gather(*(self._list(subscription, resource) for resource in ListedResource))
         found = {resource: bodies for resource, (bodies, _) in zip(ListedResource, read, strict=True)}
-        problems = [problem for _, problem in read if problem is not None]
+        decisive = [
+            problem for resource, (_, problem) in zip(ListedResource, read, strict=True) if resource is not ListedResource.INTERFACES
+        ]
+        problems = [problem for problem in decisive if problem is not None]
         machines, disks = found[ListedResource.VIRTUAL_MACHINES], found[ListedResource.DISKS]
         disks = disks if problems else await self._with_missing(machines, disks)
-        return Documents(machines, disks, found[ListedResource.COLLECTIONS]), problems
+        return Documents(machines, disks, found[ListedResource.COLLECTIONS], found[ListedResource.INTERFACES]), problems
 
     async def _with_missing(self, machines: Sequence[Json], disks: Sequence[Json]) -> Sequence[Json]:
         """Return the disks with those that a list did not show yet, each by its own read."""
@@ -54,7 +61,7 @@ class Listing:
         try:
             return await self.gateway.listed(subscription, resource), None
         except CallFailure as failure:
-            if failure.asks_to_wait:
+            if failure.asks_to_wait or failure.not_reached:
                 raise
             message = f"{resource.value} of the subscription {subscription} could not be listed: {failure.message}"
             return [], Problem(failure.code, message, subscription)
@@ -65,7 +72,7 @@ async def missing_subscriptions(gateway: RestorePointGateway, subscriptions: Ite
     try:
         enabled = await gateway.enabled_subscriptions()
     except CallFailure as failure:
-        if failure.asks_to_wait:
+        if failure.asks_to_wait or failure.not_reached:
             raise
         return [Problem(failure.code, f"The subscriptions could not be listed: {failure.message}", "/subscriptions")]
     return [

@@ -25,9 +25,10 @@ _TEXTS: Final = ("tenant", "virtualMachineId", "vmId", "operation", "policy", "p
 
 @dataclass(frozen=True, slots=True)
 class MadePoint:
-    """A restore point of a VM that Farshore has made; ids of disks are in lower case.
+    """A restore point of a VM that Farshore has made; ids of disks are in lower case, sizes in GB.
 
-    `policy_id` and `run` are empty where a caller's copy made it, whose operation `operation` is.
+    `policy_id` and `run` are empty where a caller's copy made it, whose operation `operation` is. `gone_at` is when it was deleted or first
+    missed, None while it is there.
     """
 
     tenant: str
@@ -41,6 +42,9 @@ class MadePoint:
     policy_id: str = ""
     run: str = ""
     refused_at: datetime | None = None
+    consistency: str = ""
+    sizes: Mapping[str, int] = field(default_factory=dict)
+    gone_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +60,10 @@ class CopyNote:
 
 @dataclass(frozen=True, slots=True)
 class PointsOfMachine:
-    """The rows of a VM: restore points that are not deleted, and copies that were requested."""
+    """The rows of a VM: restore points that are not deleted, those that are (`gone`), and copies that were requested."""
 
     points: tuple[MadePoint, ...] = ()
+    gone: tuple[MadePoint, ...] = ()
     copies: tuple[CopyNote, ...] = ()
     reconciled: Reconciled = field(default_factory=Reconciled)
 
@@ -75,8 +80,10 @@ class PointLedger:
         found = self._table.range("PartitionKey eq @machine", parameters={"machine": _partition(vm)})
         rows = [row async for row in found]
         copies = tuple(self._note(row) for row in rows if _is(row, _COPY))
-        points = tuple(_point(row) for row in rows if _is(row, _POINT) and not row.entity.get("deletedAt"))
-        return PointsOfMachine(points, copies, reconciled(rows))
+        made = [_point(row) for row in rows if _is(row, _POINT)]
+        points = tuple(one for one in made if one.gone_at is None)
+        gone = tuple(one for one in made if one.gone_at is not None)
+        return PointsOfMachine(points, gone, copies, reconciled(rows))
 
     async def record(self, made: MadePoint) -> None:
         """Record a restore point that is finished; of several copies of one run each writes the same."""
@@ -94,7 +101,8 @@ class PointLedger:
                 "policy": made.policy,
                 "policyId": made.policy_id,
                 "run": made.run,
-                **pieces("disks", {"ids": sorted(made.disks)}),
+                "consistency": made.consistency,
+                **pieces("disks", {"ids": sorted(made.disks), "sizes": dict(made.sizes)}),
             }
         )
 
@@ -158,7 +166,8 @@ def _is(row: Found, prefix: str) -> bool:
 
 
 def _point(row: Found) -> MadePoint:
-    disks = (from_pieces("disks", row.entity) or {}).get("ids")
+    stored = from_pieces("disks", row.entity) or {}
+    disks, sizes = stored.get("ids"), stored.get("sizes")
     text = {name: str(row.entity.get(name) or "") for name in _TEXTS}
     return MadePoint(
         tenant=text["tenant"],
@@ -172,6 +181,9 @@ def _point(row: Found) -> MadePoint:
         policy_id=text["policyId"],
         run=text["run"],
         refused_at=_moment(row, "refusedAt"),
+        consistency=str(row.entity.get("consistency") or ""),
+        sizes={str(disk): int(gb) for disk, gb in sizes.items()} if isinstance(sizes, dict) else {},
+        gone_at=_moment(row, "deletedAt"),
     )
 
 

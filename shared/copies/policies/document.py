@@ -92,7 +92,7 @@ class Retention(Part):
     weekly: Annotated[int, whole(0, 260)] = 0
     monthly: Annotated[int, whole(0, 120)] = 0
     yearly: Annotated[int, whole(0, 20)] = 0
-    source: SourceRetention = SourceRetention()
+    source: SourceRetention = Field(default_factory=SourceRetention)
 
     @property
     def most(self) -> int:
@@ -127,12 +127,12 @@ class PolicyDocument(Part):
     priority: Annotated[int, whole(0, 1000)] = 100
     selector: Selector
     schedule: ScheduleDocument
-    consistency: ConsistencyDocument = ConsistencyDocument()
-    disks: Disks = Disks()
+    consistency: ConsistencyDocument = Field(default_factory=ConsistencyDocument)
+    disks: Disks = Field(default_factory=Disks)
     targets: Annotated[tuple[Target, ...], Field(min_length=1, max_length=5)]
     objective: Annotated[timedelta, duration_between(HOUR, 31 * DAY), DurationText, DurationSchema] | None = None
     retention: Retention
-    limits: Limits = Limits()
+    limits: Limits = Field(default_factory=Limits)
     drill: Drill | None = None
     tags: dict[str, str] = {}
 

@@ -57,7 +57,7 @@ class Exclusion(Part):
 
     virtual_machine_ids: VirtualMachineIds = ()
     resource_groups: ResourceGroupIds = ()
-    tags: ExcludedTags = ExcludedTags()
+    tags: ExcludedTags = Field(default_factory=ExcludedTags)
 
 
 class Selector(Part):
@@ -67,9 +67,9 @@ class Selector(Part):
     subscriptions: Annotated[tuple[SubscriptionId, ...], Field(max_length=100), once(str)] = ()
     resource_groups: ResourceGroupIds = ()
     regions: Annotated[tuple[Region, ...], Field(max_length=20), once(str)] = ()
-    tags: SelectedTags = SelectedTags()
+    tags: SelectedTags = Field(default_factory=SelectedTags)
     everything: StrictBool = False
-    exclude: Exclusion = Exclusion()
+    exclude: Exclusion = Field(default_factory=Exclusion)
 
     @property
     def has_dimension(self) -> bool:

@@ -1,13 +1,15 @@
 """Protection as callers and events see it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Annotated
 
+from pydantic import Field
+
 from shared.copies.policies.fields import DurationSchema, DurationText
 from shared.copies.protection.looks import state_at
-from shared.copies.protection.records.record import NewestUsable, Notice, ProtectionRecord, Reason, RegionRecord
+from shared.copies.protection.records.record import MadeBy, NewestPoint, NewestUsable, Notice, ProtectionRecord, Reason, RegionRecord
 from shared.copies.protection.records.store import Summary
 from shared.copies.protection.states import LIMITS_NEAR, Recovery, State
 from shared.copies.reconciling.rules import DriftKind
@@ -77,8 +79,8 @@ class NewestRestorePointBody(Document):
 
     id: str
     taken_at: Moment
-    consistency_mode: str
-    made_by: str
+    consistency_mode: str | None
+    made_by: MadeBy
 
 
 class RestorePointsBody(Document):
@@ -86,6 +88,15 @@ class RestorePointsBody(Document):
 
     count: int | None = None
     limit: int = _MOST_RESTORE_POINTS
+
+
+class MachineLimitBody(Document):
+    """The data of the event of a VM that has almost as many restore points as Azure keeps."""
+
+    virtual_machine_id: str
+    tenant: str
+    restore_points: RestorePointsBody
+    limit: int
 
 
 class DriftBody(Document):
@@ -116,7 +127,7 @@ class MachineProtectionBody(Document):
     reasons: tuple[Reason, ...]
     policies: tuple[str, ...]
     newest_restore_point: NewestRestorePointBody | None = None
-    restore_points: RestorePointsBody = RestorePointsBody()
+    restore_points: RestorePointsBody = Field(default_factory=RestorePointsBody)
     targets: tuple[TargetBody, ...]
     drift: tuple[DriftBody, ...] = ()
     warnings: tuple[ProtectionWarning, ...] = ()
@@ -196,6 +207,8 @@ def machine_body(record: ProtectionRecord, beside: Beside, now: datetime) -> Mac
         state=shown.state,
         reasons=record.reasons,
         policies=record.policies,
+        newest_restore_point=_newest_point(record.newest_point) if record.newest_point is not None else None,
+        restore_points=RestorePointsBody(count=record.restore_points),
         targets=tuple(
             target_body(target, now).model_copy(
                 update={
@@ -207,7 +220,7 @@ def machine_body(record: ProtectionRecord, beside: Beside, now: datetime) -> Mac
             for target in record.targets
         ),
         drift=tuple(DriftBody(**dict(one)) for one in record.drift),
-        warnings=tuple(_near(target) for target in record.targets if target.usable_copies >= LIMITS_NEAR[0]),
+        warnings=(*_machine_near(record), *(_near(target) for target in record.targets if target.usable_copies >= LIMITS_NEAR[0])),
     )
 
 
@@ -232,8 +245,19 @@ def _newest(found: NewestUsable) -> NewestUsableBody:
     return NewestUsableBody(**(dict(found) | {"copy_id": found.copy_id or None}))
 
 
-def notice_body(record: ProtectionRecord, notice: Notice, now: datetime) -> NoticeBody | UnprotectedBody:
+def _newest_point(found: NewestPoint) -> NewestRestorePointBody:
+    return NewestRestorePointBody(**(dict(found) | {"consistency_mode": found.consistency_mode or None}))
+
+
+def notice_body(record: ProtectionRecord, notice: Notice, now: datetime) -> NoticeBody | UnprotectedBody | MachineLimitBody:
     """Return the data of an event."""
+    if notice.target is None and notice.limit is not None:
+        return MachineLimitBody(
+            virtual_machine_id=record.virtual_machine_id,
+            tenant=record.tenant,
+            restore_points=RestorePointsBody(count=record.restore_points),
+            limit=notice.limit,
+        )
     if notice.target is None:
         return UnprotectedBody(
             virtual_machine_id=record.virtual_machine_id, tenant=record.tenant, state=record.state, reasons=record.reasons
@@ -264,6 +288,12 @@ def page_beside(summaries: Sequence[Summary], now: datetime) -> ProtectionBeside
 
 def _stale() -> ProtectionWarning:
     return ProtectionWarning(code="InventoryStale", message="The inventory is older than a day: Azure did not answer. VMs may be missing.")
+
+
+def _machine_near(record: ProtectionRecord) -> Iterator[ProtectionWarning]:
+    if (record.restore_points or 0) >= LIMITS_NEAR[0]:
+        message = f"The VM has {record.restore_points} restore points; Azure keeps {_MOST_RESTORE_POINTS}."
+        yield ProtectionWarning(code="LimitNear", message=message, target="restorePoints")
 
 
 def _near(target: RegionRecord) -> ProtectionWarning:

@@ -79,7 +79,8 @@ def with_copies(record: ProtectionRecord, usable: UsableCopies) -> ProtectionRec
         target.model_copy(update={"newest": usable.newest.get(region), "usable_copies": usable.counts.get(region, 0)})
         for region, target in regions.items()
     ]
-    return record.model_copy(update={"targets": _kept(targets), "drift": usable.drift})
+    points = {"restore_points": usable.restore_points, "newest_point": usable.newest_point}
+    return record.model_copy(update={"targets": _kept(targets), "drift": usable.drift, **points})
 
 
 def with_failure(record: ProtectionRecord, region: str, failure: LastFailure) -> ProtectionRecord:

@@ -59,6 +59,8 @@ def _notices(before: ProtectionRecord, after: ProtectionRecord, now: datetime) -
         for limit in limits_reached(earlier, target.usable_copies):
             identity = f"{_place(after, region)}/{to_text(now)}/limitNear"
             yield Notice(id=identity, kind=NoticeKind.LIMIT_NEAR, target=target, limit=limit)
+    for limit in limits_reached(before.restore_points or 0, after.restore_points or 0):
+        yield Notice(id=f"protection/{short_hash(after.vm.key)}/{to_text(now)}/limitNear", kind=NoticeKind.LIMIT_NEAR, limit=limit)
     if looks and not facts and not after.gone:
         yield Notice(id=f"protection/{short_hash(after.vm.key)}/{to_text(now)}/unprotected", kind=NoticeKind.UNPROTECTED)
 

@@ -12,7 +12,7 @@ from datetime import datetime
 from shared.arm.ids import ResourceId
 from shared.clock import from_text
 from shared.operations.model.identity import short_hash
-from shared.storage.tables import Conflict, Table
+from shared.storage.tables import Conflict, Table, write_over
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +41,8 @@ class Newest:
             found = await self.table.get(partition, row)
             if found is not None and from_text(str(found.entity["takenAt"])) >= from_text(taken_at):
                 return
-            try:
-                if found is None:
-                    await self.table.insert(entity)
-                else:
-                    await self.table.merge(entity, found.etag)
-            except Conflict:
-                continue
-            return
+            if await write_over(self.table, found, entity):
+                return
 
     async def lower_from(self, tenant: str, virtual_machine_id: str, region: str, deleted: str, left: tuple[str, str] | None) -> None:
         """Replace a deleted copy, by its operation, with the newest that is left: (taken at, operation), None where none is.

@@ -130,7 +130,8 @@ class ProtectionRounds:
         found = (await self.inventories.read(entry.tenant, Selector(everything=True))).inventory
         shown, left = {machine.key for machine in found.machines}, _MOST_CHANGED
         for machine in found.machines:
-            left -= await self._inventory(tenant, policies, machine, rows.get(machine.key), found.taken_at)
+            shown_as = _ShownMachine(machine, found.collections_of.get(machine.key, ()), found.taken_at)
+            left -= await self._inventory(tenant, policies, shown_as, rows.get(machine.key))
             if left == 0:
                 return False
         for key in sorted(rows.keys() - shown) if found.complete else ():
@@ -140,23 +141,19 @@ class ProtectionRounds:
         return True
 
     async def _inventory(
-        self,
-        tenant: Tenant,
-        policies: Sequence[NamedPolicy],
-        machine: InventoryMachine,
-        row: ProtectionRecord | None,
-        since: datetime,
+        self, tenant: Tenant, policies: Sequence[NamedPolicy], found: "_ShownMachine", row: ProtectionRecord | None
     ) -> bool:
         """Decide what covers a VM; return whether its row changes. One that does not is neither read again nor written."""
+        machine, since = found.machine, found.taken_at
         coverage = coverage_of(machine, policies, tenant.settings.recovery_point_objective)
         same = row is not None and row.vm_id == machine.vm_id and not row.notices
-        if row is not None and same and look(row, with_coverage(_shown(row, machine), coverage, since), self.clock.now()) == row:
+        if row is not None and same and look(row, with_coverage(_shown(row, found), coverage, since), self.clock.now()) == row:
             return False
 
         async def change(record: ProtectionRecord | None) -> ProtectionRecord | None:
             known = record or ProtectionRecord(tenant=tenant.name, virtual_machine_id=str(machine.machine.id))
             replaced = bool(known.vm_id) and known.vm_id != machine.vm_id
-            fresh = _shown(known.model_copy(update={"targets": ()}) if replaced else known, machine)
+            fresh = _shown(known.model_copy(update={"targets": ()}) if replaced else known, found)
             if record is None or replaced:
                 fresh = with_copies(fresh, await self.ledger.usable_of(tenant.name, fresh.vm, fresh.vm_id))
             return with_coverage(fresh, coverage, since)
@@ -228,9 +225,20 @@ class ProtectionRounds:
         return await self.store.get(record.tenant, record.vm.key)
 
 
-def _shown(record: ProtectionRecord, machine: InventoryMachine) -> ProtectionRecord:
+@dataclass(frozen=True, slots=True)
+class _ShownMachine:
+    """A VM as an inventory shows it, with the collections of it that others have made, and when."""
+
+    machine: InventoryMachine
+    collections: tuple[str, ...]
+    taken_at: datetime
+
+
+def _shown(record: ProtectionRecord, found: _ShownMachine) -> ProtectionRecord:
     """Return the record of a VM that an inventory shows."""
-    return record.model_copy(update={"vm_id": machine.vm_id, "region": machine.machine.region, "gone": False})
+    machine = found.machine
+    update = {"vm_id": machine.vm_id, "region": machine.machine.region, "gone": False, "collections": found.collections}
+    return record.model_copy(update=update)
 
 
 def _is_over(record: ProtectionRecord) -> bool:

@@ -23,11 +23,22 @@ _DUE: Final = "reconcile"
 
 
 @dataclass(frozen=True, slots=True)
+class OtherPoints:
+    """The restore points of a VM, in all of its collections, that are not in the ledger: how many, and the newest."""
+
+    count: int = 0
+    newest: str = ""
+    taken_at: datetime | None = None
+    consistency: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Reconciled:
-    """When a VM was last compared with Azure, None before, and the differences."""
+    """When a VM was last compared with Azure, None before, and the differences; and what others have made of restore points of the VM."""
 
     at: datetime | None = None
     drift: tuple[Drift, ...] = ()
+    others: OtherPoints = OtherPoints()
 
     @property
     def by_key(self) -> Mapping[tuple[str, str], Drift]:
@@ -88,26 +99,28 @@ class ReconcileStore:
         """Remove the row of a VM that was due."""
         await self.table.delete(_DUE, due.key)
 
-    async def write(self, vm: ResourceId, before: Reconciled, drift: Iterable[Drift], at: datetime) -> None:
-        """Write the differences of a VM over those of before, then when it was reconciled."""
+    async def write(self, vm: ResourceId, before: Reconciled, drift: Iterable[Drift], others: OtherPoints, at: datetime) -> None:
+        """Write the differences of a VM over those of before, then when it was reconciled and what others have made."""
         now = {_row_of(one): one for one in drift}
         for row in {_row_of(one) for one in before.drift} - now.keys():
             await self.table.delete(partition_of(vm), row)
         for row, one in now.items():
             await self.table.upsert(_entity(vm, row, one))
-        await self.table.upsert({"PartitionKey": partition_of(vm), "RowKey": RECONCILED, "v": 1, "reconciledAt": to_text(at)})
+        taken_at = to_text(others.taken_at) if others.taken_at is not None else ""
+        columns = {"others": others.count, "newestOther": others.newest, "takenAt": taken_at, "consistency": others.consistency}
+        await self.table.upsert({"PartitionKey": partition_of(vm), "RowKey": RECONCILED, "v": 1, "reconciledAt": to_text(at), **columns})
 
 
 def reconciled(rows: Iterable[Found]) -> Reconciled:
     """Return what the rows of a VM's partition show of its reconciliation."""
-    at, drift = None, []
+    at, drift, others = None, [], OtherPoints()
     for row in rows:
         key = str(row.entity["RowKey"])
         if key == RECONCILED:
-            at = _moment(row, "reconciledAt")
+            at, others = _moment(row, "reconciledAt"), _others(row)
         elif key.startswith(DRIFT):
             drift.append(_drift(row))
-    return Reconciled(at, tuple(sorted(drift, key=lambda one: one.key)))
+    return Reconciled(at, tuple(sorted(drift, key=lambda one: one.key)), others)
 
 
 def partition_of(vm: ResourceId) -> str:
@@ -136,6 +149,11 @@ def _drift(row: Found) -> Drift:
         taken_at=_moment(row, "takenAt"),
         usable=bool(entity.get("usable")),
     )
+
+
+def _others(row: Found) -> OtherPoints:
+    newest, consistency = str(row.entity.get("newestOther") or ""), str(row.entity.get("consistency") or "")
+    return OtherPoints(int(row.entity.get("others") or 0), newest, _moment(row, "takenAt"), consistency)
 
 
 def _moment(row: Found, column: str) -> datetime | None:

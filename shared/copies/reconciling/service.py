@@ -6,7 +6,7 @@ counts, and only twice.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -17,10 +17,12 @@ from shared.clock import Clock, to_text
 from shared.copies.copying.rules.naming import source_collection_id
 from shared.copies.copying.rules.replication import ReplicationState, read_replication
 from shared.copies.facts import RestorePointFacts
-from shared.copies.gateway import Collection, RestorePointGateway
+from shared.copies.gateway import Collection as AzureCollection
+from shared.copies.gateway import RestorePointGateway
 from shared.copies.inventory.facts import InventoryMachine, machine_of
 from shared.copies.points.records import PointLedger
-from shared.copies.reconciling.records import DueMachine, ReconcileStore
+from shared.copies.provisioning import ProvisioningState
+from shared.copies.reconciling.records import DueMachine, OtherPoints, ReconcileStore
 from shared.copies.reconciling.rules import BETWEEN_LOOKS, Drift, DriftKind, merge, missing
 from shared.copies.retention.pictures import Picture, Pictures
 from shared.copies.retention.places import LedgerCopy, PlaceKey, Places
@@ -42,7 +44,7 @@ class _Read:
     """What Azure shows: the VM, and its collections by their ids in lower case, None for a 404."""
 
     machine: InventoryMachine | None
-    collections: Mapping[str, Collection | None]
+    collections: Mapping[str, AzureCollection | None]
     ids: Mapping[str, ResourceId]
     arrived: Mapping[str, bool] = field(default_factory=dict)
 
@@ -57,6 +59,7 @@ class Reconciling:
     """Reconciles what is due, each VM once in `every`.
 
     `changed` is called with the tenant and the VM's id in lower case once its differences are written; again after a crash.
+    `collections_of` returns, for the same, the VM's collections that others have made, as the last inventory shows them.
     """
 
     store: ReconcileStore
@@ -69,6 +72,7 @@ class Reconciling:
     clock: Clock
     every: timedelta
     changed: Callable[[str, str], Awaitable[None]]
+    collections_of: Callable[[str, str], Awaitable[Sequence[ResourceId]]]
 
     async def run(self) -> None:
         """Reconcile the VMs that are due; one that fails stops no other, and is tried again in an hour."""
@@ -97,26 +101,38 @@ class Reconciling:
         if owner is None or vm.subscription_id not in owner.subscriptions:
             return None
         picture, before = await asyncio.gather(self.pictures.of(tenant, vm), self.store.of_machine(vm))
-        read = await self._read(vm, picture)
+        further = await self.collections_of(tenant, vm.key)
+        read = await self._read(vm, picture, further)
         now = self.clock.now()
         drift = merge(before.by_key, _differences(vm, picture, read, now), now)
-        await self.store.write(vm, before, drift, now)
+        of_vm = {one.key for one in (source_collection_id(vm), *further)}
+        await self.store.write(vm, before, drift, _of_others(picture, read, of_vm), now)
         crash_point("reconcile.written")
         for one in drift:
             await self._record(tenant, vm, picture, one, now)
         await self.changed(tenant, vm.key)
         return now + (BETWEEN_LOOKS if any(not one.is_sure for one in drift) else self.every)
 
-    async def _read(self, vm: ResourceId, picture: Picture) -> _Read:
+    async def _read(self, vm: ResourceId, picture: Picture, further: Sequence[ResourceId]) -> _Read:
         own = source_collection_id(vm)
         found = {one.key: one for one in (own, *picture.copies.collections)}
         reading = asyncio.gather(*(self.gateway.collection(one, with_points=True) for one in found.values()))
         body, read = await asyncio.gather(self.gateway.machine(vm), reading)
-        collections: dict[str, Collection | None] = dict(zip(found, read, strict=True))
+        collections: dict[str, AzureCollection | None] = {one.key: await self._of_others(one) for one in further}
+        collections |= dict(zip(found, read, strict=True))
         shown = _Read(machine_of(body, {}) if body is not None else None, collections, found)
-        foreign = [point for _, point in _foreign(vm, picture, shown)][:_MOST_VIEWS]
+        foreign = [point for _, point in _foreign(picture, shown)][:_MOST_VIEWS]
         arrived = {point.id.lower(): await self._has_arrived(point) for point in foreign}
         return _Read(shown.machine, collections, found, arrived)
+
+    async def _of_others(self, collection: ResourceId) -> AzureCollection | None:
+        """Read a collection that others have made, None where it cannot be read: its restore points only are counted."""
+        try:
+            return await self.gateway.collection(collection, with_points=True)
+        except CallFailure as failure:
+            if failure.asks_to_wait:
+                raise
+            return None
 
     async def _has_arrived(self, point: RestorePointFacts) -> bool:
         try:
@@ -154,7 +170,7 @@ def _differences(vm: ResourceId, picture: Picture, read: _Read, now: datetime) -
     of_vm = [made for made in picture.points if made.point.parent == own]
     found += missing(DriftKind.SOURCE_GONE, (str(made.point) for made in of_vm), read.listed(own.key), now)
     sources = {id_key(point.id): point.taken_at for one in read.collections.values() for point in (one.points if one is not None else ())}
-    for region, point in _foreign(vm, picture, read):
+    for region, point in _foreign(picture, read):
         taken_at = sources.get(id_key(point.source_restore_point_id)) or point.taken_at
         arrived = read.arrived.get(point.id.lower(), False)
         found.append(Drift(DriftKind.FOREIGN_COPY, point.id, now, region=region, taken_at=taken_at, usable=arrived))
@@ -172,14 +188,25 @@ def _of_machine(vm: ResourceId, picture: Picture, read: _Read, now: datetime) ->
     return [Drift(DriftKind.VIRTUAL_MACHINE_REPLACED, str(vm), now)] if replaced else []
 
 
-def _foreign(vm: ResourceId, picture: Picture, read: _Read) -> list[tuple[str, RestorePointFacts]]:
+def _of_others(picture: Picture, read: _Read, of_vm: Collection[str]) -> OtherPoints:
+    """Return the restore points in the collections of a VM that the ledger does not have, but those that are being made."""
+    known = {made.point.key for made in picture.points}
+    points = [point for key in of_vm if (found := read.collections.get(key)) is not None for point in found.points]
+    unknown = [one for one in points if id_key(one.id) not in known and one.state is not ProvisioningState.CREATING]
+    newest = max((one for one in unknown if one.taken_at is not None), key=lambda one: str(one.taken_at), default=None)
+    if newest is None:
+        return OtherPoints(len(unknown))
+    return OtherPoints(len(unknown), newest.id, newest.taken_at, newest.consistency.value if newest.consistency is not None else "")
+
+
+def _foreign(picture: Picture, read: _Read) -> list[tuple[str, RestorePointFacts]]:
     """Return the copies in the target collections that no operation of Farshore has made, each with its region."""
-    own = source_collection_id(vm).key
+    targets = {one.key for one in picture.copies.collections}
     known = {one.facts.id for one in picture.open_copies} | picture.copies.points
     return [
         (collection.region, point)
         for key, collection in read.collections.items()
-        if key != own and collection is not None
+        if key in targets and collection is not None
         for point in collection.points
         if id_key(point.id) not in known and not is_operation_id(point.name)
     ]

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from shared.audit import AUDIT
 from shared.audit.trails import AuditTrails
 from shared.capability import Core
-from shared.copies.kinds import LEDGER
+from shared.copies.kinds import LEDGER, RUNS
+from shared.copies.policies.runs.items import RunItems
 from shared.copies.restores.accepting.looking import Looking
 from shared.copies.restores.accepting.service import Restores
 from shared.copies.restores.accepting.sources import Sources
@@ -36,7 +37,7 @@ class RestoreParts:
 def restores_of(core: Core, places: Places) -> RestoreParts:
     """Return the service and the workflow of restores."""
     gateway = RestoreGateway(core.clients)
-    looking = Looking(RestoreReader(gateway, KeptMachines(core.store)))
+    looking = Looking(RestoreReader(gateway, KeptMachines(core.store, RunItems(core.storage.table(RUNS)))))
     evidence = Evidence(core.storage.table(LEDGER))
     trail = RestoreTrail(AuditTrails(core.storage.table(AUDIT), core.blobs.write_once(AUDIT), core.clock))
     making = Making(gateway, core.clock, core.timings)

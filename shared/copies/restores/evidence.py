@@ -1,10 +1,10 @@
 """The evidence of drills: for each VM and region the newest drill and the newest good one, in the table of the ledger.
 
 PartitionKey `drill-` and the tenant's hash, RowKey the VM's hash and the region. A drill that was checked earlier never takes the place of
-a later one.
+a later one. While a drill of a policy runs, its VMs have a row of the same key in the partition `drilling-` and the tenant's hash.
 """
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -13,7 +13,7 @@ from shared.clock import from_text, to_text
 from shared.copies.restores.state import Verified
 from shared.copies.restores.steps.claim import RestoreClaim
 from shared.operations.model.identity import short_hash
-from shared.storage.tables import Conflict, Found, Table
+from shared.storage.tables import Found, Table, write_over
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,14 @@ class LastDrill:
     verified: Verified
     recovery_seconds: int
     good_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class RunningDrill:
+    """A drill that has begun and has not ended, and when it began."""
+
+    restore: str
+    since: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +54,25 @@ class Evidence:
                 drill = LastDrill(restore.id, checked, verified, int((checked - created).total_seconds()), checked if good else None)
                 await self._raise_to(restore.tenant, vm, restore.region, drill)
 
+    async def begin(self, tenant: str, restore: str, places: Iterable[tuple[str, str]], since: datetime) -> None:
+        """Record that a drill of VMs, each with its region, begins; harmless to repeat."""
+        for vm, region in places:
+            row = {"PartitionKey": _running(tenant), "RowKey": place_key(vm, region), "v": 1, "restore": restore, "since": to_text(since)}
+            await self.table.upsert(row)
+
+    async def end(self, tenant: str, restore: str) -> None:
+        """Record that a drill has ended; harmless to repeat, and for a restore that is no drill."""
+        async for row in self._rows(_running(tenant)):
+            if row.entity.get("restore") == restore:
+                await self.table.delete(_running(tenant), str(row.entity["RowKey"]), row.etag)
+
+    async def running(self, tenant: str) -> Mapping[str, RunningDrill]:
+        """Return the drills of a tenant's policies that have begun and have not ended, by `place_key`."""
+        return {
+            str(row.entity["RowKey"]): RunningDrill(str(row.entity["restore"]), from_text(str(row.entity["since"])))
+            async for row in self._rows(_running(tenant))
+        }
+
     async def of(self, tenant: str, virtual_machine_id: str, region: str) -> LastDrill | None:
         """Return the newest drill of a VM's copies in a region."""
         found = await self.table.get(_partition(tenant), _row(virtual_machine_id, region))
@@ -53,8 +80,10 @@ class Evidence:
 
     async def of_tenant(self, tenant: str) -> Mapping[str, LastDrill]:
         """Return the newest drills of a tenant, by `place_key`."""
-        rows = self.table.range("PartitionKey eq @partition", parameters={"partition": _partition(tenant)})
-        return {str(row.entity["RowKey"]): _read(row) async for row in rows}
+        return {str(row.entity["RowKey"]): _read(row) async for row in self._rows(_partition(tenant))}
+
+    def _rows(self, partition: str) -> AsyncIterator[Found]:
+        return self.table.range("PartitionKey eq @partition", parameters={"partition": partition})
 
     async def _raise_to(self, tenant: str, virtual_machine_id: str, region: str, drill: LastDrill) -> None:
         partition, row = _partition(tenant), _row(virtual_machine_id, region)
@@ -76,14 +105,8 @@ class Evidence:
                 "recoverySeconds": drill.recovery_seconds,
                 "goodAt": to_text(good) if good is not None else "",
             }
-            try:
-                if found is None:
-                    await self.table.insert(entity)
-                else:
-                    await self.table.merge(entity, found.etag)
-            except Conflict:
-                continue
-            return
+            if await write_over(self.table, found, entity):
+                return
 
 
 def place_key(virtual_machine_id: str, region: str) -> str:
@@ -97,6 +120,10 @@ def _row(virtual_machine_id: str, region: str) -> str:
 
 def _partition(tenant: str) -> str:
     return f"drill-{short_hash(tenant)}"
+
+
+def _running(tenant: str) -> str:
+    return f"drilling-{short_hash(tenant)}"
 
 
 def _read(found: Found) -> LastDrill:

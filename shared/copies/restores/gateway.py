@@ -6,7 +6,7 @@ from typing import Final
 from shared.arm.answers import ArmResponse
 from shared.arm.api_versions import COMPUTE, COMPUTE_RESTORE_POINTS, DISKS, MACHINE_WRITES, NETWORKS, RESOURCE_GROUPS, SKUS
 from shared.arm.clients import AzureClients
-from shared.arm.failures import busy_where_another_works
+from shared.arm.failures import busy_where_another_works, passing_refusal, sent_again_for_a_while
 from shared.arm.ids import ResourceId
 from shared.errors import CallFailure, FailureKind
 from shared.values.reading import Json
@@ -45,7 +45,7 @@ class RestoreGateway:
                 "PUT", resource, api_version=version, body=body, request_id=request_id, timeout=timeout, condition=condition
             )
         except CallFailure as failure:
-            raise _exists(failure) if failure.status == _PRECONDITION else busy_where_another_works(failure) from failure
+            raise _exists(failure) if failure.status == _PRECONDITION else passing_refusal(failure) from failure
 
     async def delete(self, resource: ResourceId, request_id: str, timeout: float) -> None:
         """DELETE a resource; one that is absent is deleted."""
@@ -83,5 +83,6 @@ def _version(resource: ResourceId) -> str:
 
 
 def _exists(failure: CallFailure) -> CallFailure:
-    """Return a 412 of a PUT of something new as a conflict: what is there decides."""
-    return CallFailure(FailureKind.REFUSED, code="Conflict", message=failure.message, status=_CONFLICT, date=failure.date)
+    """Return a 412 of a PUT of something new as a conflict: what is there decides, once a read shows it."""
+    conflict = CallFailure(FailureKind.REFUSED, code="Conflict", message=failure.message, status=_CONFLICT, date=failure.date)
+    return sent_again_for_a_while(conflict)

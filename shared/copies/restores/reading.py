@@ -4,11 +4,14 @@ import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from shared.arm.failures import in_doubt
 from shared.arm.ids import ResourceId
 from shared.arm.reading import id_key
+from shared.copies.copying.models import origin_of
 from shared.copies.copying.rules.replication import read_replication
 from shared.copies.copying.state import CopyDetail
 from shared.copies.facts import RestorePointFacts
+from shared.copies.policies.runs.items import RunItems
 from shared.copies.restores.gateway import RestoreGateway
 from shared.copies.restores.request import ResolvedSource, RestoreKind, RestoreRequest
 from shared.copies.restores.rules.captured import captured, os_disk_point, with_ledger
@@ -23,17 +26,26 @@ from shared.values.reading import Json
 class KeptMachines:
     """Reads what is kept of the machine as it was, beside what a restore point holds: zones, tags, interfaces, plan.
 
-    The copy keeps it. Restore points of copies are named by their operations, so that it is found for a restore point's id too.
+    The copy keeps it, and the run that made it the network interfaces. Restore points of copies are named by their operations, so that it
+    is found for a restore point's id too.
     """
 
     store: Store
+    items: RunItems
 
     async def of(self, tenant: str, source: ResolvedSource) -> Json | None:
         """Return what is kept of the machine that a restore point is of; None where nothing is, as of other tenants' copies."""
         name = source.copy_id or ResourceId.parse(source.restore_point_id).name
         copy = await self.store.get(name) if is_operation_id(name) else None
-        was = CopyDetail.of(dict(copy.detail)).was if copy is not None and copy.tenant == tenant else None
-        return was.model_dump(mode="json", by_alias=True) if was is not None else None
+        if copy is None or copy.tenant != tenant:
+            return None
+        detail, origin = CopyDetail.of(dict(copy.detail)), origin_of(copy)
+        kept = detail.was.model_dump(mode="json", by_alias=True) if detail.was is not None else None
+        vm = detail.source.virtual_machine_id if detail.source is not None else None
+        item = await self.items.of_machine(origin.run, ResourceId.parse(vm)) if origin is not None and vm is not None else None
+        if item is None or not item.interfaces:
+            return kept
+        return {**(kept or {}), "networkInterfaces": [one.as_json() for one in item.interfaces]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +77,11 @@ class RestoreReader:
             return None
         os_disk = os_disk_point(body)
         of_os_disk = await self.gateway.get(ResourceId.parse(os_disk)) if os_disk is not None else None
+        if os_disk is not None and of_os_disk is None:  # a machine must not be made without its generation and security type
+            raise in_doubt("NotRead", f"The disk restore point {os_disk} was not found. The read is retried.")
         facts = RestorePointFacts.from_arm(body, collection)
+        if not facts.region:
+            raise in_doubt("NotRead", f"The collection of {point_id} shows no location. The read is retried.")
         was = captured(body, of_os_disk)
         known = await self.kept.of(tenant, source)
         return PointSeen(facts, read_replication(body, facts.captured), with_ledger(was, known) if known is not None else was)

@@ -16,6 +16,7 @@ from shared.copies.copying.models import (
     check_tag,
 )
 from shared.copies.policies.fields import DurationSchema, DurationText, SentMoment, duration_between, refuse, whole
+from shared.errors import ProblemJson
 from shared.moments import Moment
 from shared.operations.model.models import Operation
 from shared.values.documents import Document, Request
@@ -86,7 +87,7 @@ class RestoredMachine(Request):
     subnet_id: SubnetId | None = None
     private_ip_address: Annotated[str, Field(max_length=45, pattern=r"^[0-9a-fA-F.:]+$")] | None = None
     network_security_group_id: SecurityGroupId | None = None
-    disks: RestoredDisks = RestoredDisks()
+    disks: RestoredDisks = Field(default_factory=RestoredDisks)
     tags: dict[str, str] = {}
 
     @field_validator("tags")
@@ -141,6 +142,12 @@ def _checked_tags(tags: dict[str, str]) -> dict[str, str]:
     return tags
 
 
+class AcceptedRequest(RestoreRequest):
+    """A request as it is stored: the record of a policy's drill for which no VM was found names none."""
+
+    machines: tuple[RestoredMachine, ...]
+
+
 class ResolvedSource(Document):
     """The restore point that a machine is made from, fixed when the request was accepted; `copy_id` is None for one that is no copy's."""
 
@@ -153,7 +160,10 @@ class ResolvedSource(Document):
 
 
 class StoredRestore(Document):
-    """What is stored of a request beside it: the sources, the policy of a drill by timer, the failed restore that a clean-up is of."""
+    """What is stored of a request beside it: the sources, the policy of a drill by timer, the failed restore that a clean-up is of.
+
+    `refused` is why a drill by timer could not begin; it then has no sources, holds no locks, and ends in its first step.
+    """
 
     model_config = ConfigDict(extra="ignore")
 
@@ -161,11 +171,12 @@ class StoredRestore(Document):
     policy: str | None = None
     policy_id: str | None = None
     clean_up_of: str | None = None
+    refused: ProblemJson | None = None
 
 
 def request_of(operation: Operation) -> RestoreRequest:
     """Read the request of an operation."""
-    return RestoreRequest.model_validate({name: value for name, value in operation.body.items() if name not in {"id", "tenant", RESOLVED}})
+    return AcceptedRequest.model_validate({name: value for name, value in operation.body.items() if name not in {"id", "tenant", RESOLVED}})
 
 
 def stored_of(operation: Operation) -> StoredRestore:

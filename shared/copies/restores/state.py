@@ -151,7 +151,8 @@ class RestoreState(StoredView):
     """What the steps need.
 
     `problem` is how a restore ends once what it made is deleted; `late_until` is until when a PUT of unknown outcome may still arrive;
-    `kept_until` ends a drill that is kept; `absence` is the series of looks that showed none of what is to be deleted.
+    `kept_until` ends a drill that is kept; `absence` is the series of looks that did not show what the request names,
+    later of those that showed none of what is to be deleted; `waits_since` is since when nothing more is ready than `progress` states.
     """
 
     problem: ProblemJson | None = None
@@ -159,6 +160,8 @@ class RestoreState(StoredView):
     kept_until: StoredMoment | None = None
     blocked_since: StoredMoment | None = None
     absence: AbsenceJson = None
+    progress: str | None = None
+    waits_since: StoredMoment | None = None
 
 
 def detail_of(operation: Operation) -> RestoreDetail:

@@ -72,7 +72,9 @@ def plan_body(request: RestoreRequest, sources: Sequence[ResolvedSource], looked
 
 
 def _intended(request: RestoreRequest, sources: Sequence[ResolvedSource]) -> tuple[MachineDetail, ...]:
-    """Return the machines of a restore that is not planned yet."""
+    """Return the machines of a restore that is not planned yet; none for a drill that was refused before its sources were known."""
+    if not sources:
+        return ()
     boots = request.kind is RestoreKind.VIRTUAL_MACHINE
     return tuple(
         MachineDetail(

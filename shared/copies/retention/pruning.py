@@ -3,6 +3,7 @@
 What is deleted is written into the items of the run before it is accepted, so that a run that is interrupted accepts the same deletions.
 """
 
+import asyncio
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ from shared.operations.model.models import Actor, Operation, Status
 from shared.operations.model.store import Store
 
 _MOST_NAMED = 20
+_SIDE_BY_SIDE = 8
 _OUTCOMES: Final = {
     Status.SUCCEEDED: DeletionOutcome.DONE,
     Status.FAILED: DeletionOutcome.REFUSED,
@@ -59,16 +61,25 @@ class Pruning:
     enabled: bool
 
     async def prune(self, scope: PruneRun, items: Sequence[RunItem]) -> None:
-        """Accept the deletions of some VMs. Nothing is deleted once the policy is another than the one that the run began with."""
+        """Accept the deletions of some VMs, a few side by side; of none once the policy is another than the one that the run began with."""
         stored = await self.policies.get(scope.tenant, scope.policy)
         if stored is None or (stored.record.id, stored.record.revision) != (scope.policy_id, scope.revision):
             return
-        decided = [await self._decided(scope, item) for item in items]
+        room = asyncio.Semaphore(_SIDE_BY_SIDE)
+
+        async def decide(item: RunItem) -> RunItem:
+            async with room:
+                return await self._decided(scope, item)
+
+        async def accept(item: RunItem) -> None:
+            async with room:
+                for deletion in item.all_deletions:
+                    await self._accept(scope, item, deletion)
+
+        decided = await asyncio.gather(*(decide(item) for item in items))
         await self.items.write(scope.run, [item for item, known in zip(decided, items, strict=True) if item != known])
         crash_point("run.deletionsWritten")
-        for item in decided:
-            for deletion in item.all_deletions:
-                await self._accept(scope, item, deletion)
+        await asyncio.gather(*(accept(item) for item in decided))
 
     async def _decided(self, scope: PruneRun, item: RunItem) -> RunItem:
         """Return a VM with the deletions of its places; what an earlier attempt has decided stays."""

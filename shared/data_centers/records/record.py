@@ -126,9 +126,9 @@ class DataCenter(StoredModel):
     add_ons: tuple[AddOnOf, ...] = ()
     operation_after_suspension: AfterSuspension | None = None
     start_on_resume: bool | None = None
-    quota_sync: QuotaSync = QuotaSync()
+    quota_sync: QuotaSync = Field(default_factory=QuotaSync)
     observed: Observed | None = None
-    secret: SecretOf = SecretOf()
+    secret: SecretOf = Field(default_factory=SecretOf)
     pending: tuple[Pending, ...] = ()
     suspension_id: str | None = None
     left_behind: tuple[LeftBehind, ...] = ()

@@ -54,7 +54,7 @@ class OperationState(StoredView):
 
     `made` are the things at Azure Pack that this attempt made or may have made, in their order. `cause` is the first refusal. `watch` is
     what the checks look for since `watched_since`; `then` is the step after it. `recent_task` is the most recent job of the machine whose
-    power is being changed, before the change.
+    power is being changed, before the change. `former_plan` is the plan before a change of plan.
     """
 
     action: Action
@@ -72,6 +72,7 @@ class OperationState(StoredView):
     watch: Watch | None = None
     watched_since: StoredMoment | None = None
     then: str | None = None
+    former_plan: str | None = None
     sync: SyncMemory | None = None
     limits: dict[str, int] | None = None
     cloud: str | None = None

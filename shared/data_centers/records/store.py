@@ -7,6 +7,7 @@
     installation|{name}  , i|{tenant}|{hash}                 which data centers an installation has
     users                , u|{hash of installation and name} whose a user of an installation is
     secrets              , w|{tenant}|{hash}                 which data centers have a password that waits to be shown
+    closed               , k|{time}|{tenant}|{hash}|{id}     which records of suspensions were closed, and when
     keys                 , one-time-links                    where Key Vault has the key of one-time links
 
 List rows are written before the document; one without a document, or of another time, is left out.
@@ -14,6 +15,7 @@ List rows are written before the document; one without a document, or of another
 
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 from shared.clock import Clock, Ids, from_text, to_text
@@ -26,6 +28,7 @@ from shared.web.lists import Page, read_rows
 _ALL: Final = "all"
 _USERS: Final = "users"
 _SECRETS: Final = "secrets"
+_CLOSED: Final = "closed"
 _KEYS: Final = "keys"
 _LINKS: Final = "one-time-links"
 _TRIES: Final = 20
@@ -167,8 +170,28 @@ class DataCenterStore:
                 continue
         raise Conflict
 
+    async def close_suspension(self, record: DataCenter, suspension: Suspension) -> None:
+        """Note that a record is closed, so that it can be found once it is old; harmless to repeat."""
+        owner, name = short_hash(record.tenant), _name(record.id)
+        row = {"PartitionKey": _CLOSED, "RowKey": f"k|{suspension.closed_at}|{owner}|{name}|{suspension.id}", "v": 1}
+        await self._table.upsert(row | {"owner": owner, "name": name, "suspension": suspension.id})
+
+    async def forget_suspensions(self, before: datetime) -> None:
+        """Delete the records that were closed before a moment."""
+        parameters = {"partition": _CLOSED, "end": f"k|{to_text(before)}"}
+        async for found in self._table.range("PartitionKey eq @partition and RowKey lt @end", parameters=parameters):
+            owner, name, suspension = (str(found.entity[column]) for column in ("owner", "name", "suspension"))
+            store = self._suspensions_of(name)
+            stored = await store.get(owner, suspension)
+            if stored is not None:
+                await store.delete(stored)
+            await self._table.delete(_CLOSED, str(found.entity["RowKey"]))
+
     def _suspensions(self, record: DataCenter) -> DocumentStore[Suspension]:
-        return DocumentStore(self._table, Suspension, self._ids, prefix=f"s|{_name(record.id)}|")
+        return self._suspensions_of(_name(record.id))
+
+    def _suspensions_of(self, name: str) -> DocumentStore[Suspension]:
+        return DocumentStore(self._table, Suspension, self._ids, prefix=f"s|{name}|")
 
     # users
 

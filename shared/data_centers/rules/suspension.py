@@ -6,11 +6,13 @@ after the first stop concludes that nothing ran, and a machine that was never se
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 from shared.data_centers.records.record import RecordedMachine, Suspension
 from shared.installations.machine_states import PowerState, power_state
 
 MOST_MACHINES = 5000
+KEPT_AFTER_CLOSING = timedelta(days=90)
 
 
 @dataclass(frozen=True, slots=True)

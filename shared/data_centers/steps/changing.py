@@ -3,12 +3,10 @@
 checkingChange ► migrating ► changingQuota ► changingAddOns ► syncing ► changed        (a refusal: restoring ► syncing ► restored)
 """
 
-from collections.abc import Mapping
-
 from shared.clock import to_text
 from shared.data_centers.records.record import AddOnOf, DataCenter, DataCenterState, PlanReference, QuotaSync
 from shared.data_centers.requests import ChangeRequest
-from shared.data_centers.rules.quotas import order_problems, usage_problems
+from shared.data_centers.steps.change_checks import general_add_ons, plan_change
 from shared.data_centers.steps.claim import DataCenterClaim, stop
 from shared.data_centers.steps.quotas import (
     begin_sync,
@@ -17,17 +15,16 @@ from shared.data_centers.steps.quotas import (
     ensure_subscribed,
     ensure_unlinked,
     ensure_unsubscribed,
-    general_add_ons,
     is_linked,
     plan_of,
 )
 from shared.errors import ErrorCode, Problem
-from shared.installations.plans import PlanFacts
 from shared.installations.resources import Resource
 from shared.operations.model.models import Intent
 from shared.operations.running.outcomes import Next, Outcome
 
 RESTORING = "restoring"
+_STEPS = 6
 
 
 async def checking(dc: DataCenterClaim) -> Outcome:
@@ -36,19 +33,15 @@ async def checking(dc: DataCenterClaim) -> Outcome:
     if record.state is DataCenterState.SUSPENDED:
         message = f"The data center '{record.id}' is suspended. Resume it first."
         return dc.ended(Problem(ErrorCode.DATA_CENTER_SUSPENDED, message, "target"))
-    plan = await plan_of(dc, request.plan or (record.plan.id if record.plan else ""))
-    wanted = wanted_after(record, request)
+    planned = await plan_change(dc.gateway, record, request)
     dc.detail.previous = dict(record.resources)
-    problem = await _problem(dc, request, plan, wanted)
-    if problem is not None:
-        return dc.ended(problem)
+    if isinstance(planned, Problem):
+        return dc.ended(planned)
+    plan, wanted = planned.plan, planned.resources
     simple = _simple(request, record)
-    add_ons = await _add_ons(dc, request, plan)
-    if isinstance(add_ons, Problem):
-        return dc.ended(add_ons)
     moves = record.plan is None or plan.id.lower() != record.plan.id.lower()
     same_quota = {str(name): number for name, number in wanted.items()} == record.resources
-    kept = {one.id for one in record.add_ons if not one.personal} == {one.id for one in add_ons}
+    kept = {one.id for one in record.add_ons if not one.personal} == {one.id for one in planned.add_ons}
     dc.state.plan = plan.id
     if not moves and same_quota and kept:
         dc.state.changed = bool(simple)
@@ -56,39 +49,10 @@ async def checking(dc: DataCenterClaim) -> Outcome:
             await dc.write(**simple)
         return ended(dc)
     dc.state.changed = True
+    dc.state.former_plan = record.plan.id if moves and record.plan is not None else None
     await dc.write(**simple, wanted={str(name): number for name, number in wanted.items()})
+    dc.percent(1, _STEPS)
     return Next("migrating" if moves else "changingQuota")
-
-
-async def _problem(dc: DataCenterClaim, request: ChangeRequest, plan: PlanFacts, wanted: Mapping[Resource, int]) -> Problem | None:
-    """Return why the change is refused before anything is sent."""
-    problems = order_problems(wanted, plan, dc.rules)
-    if not problems and dc.record.plan is not None and plan.id.lower() != dc.record.plan.id.lower():
-        before = await plan_of(dc, dc.record.plan.id)
-        if before.cloud != plan.cloud:
-            message = f"The plan '{plan.display_name}' is on another cloud, and machines do not move."
-            problems = [Problem(ErrorCode.PLAN_NOT_SUITABLE, message, "plan")]
-    if not problems and not request.accept_below_usage and plan.cloud is not None:
-        usage = await dc.gateway.usage(dc.subscription, dc.user, plan.cloud)
-        problems = usage_problems(wanted, usage.used) if usage is not None else []
-    if not problems:
-        return None
-    return Problem(problems[0].code, problems[0].message, problems[0].target, tuple(problems))
-
-
-async def _add_ons(dc: DataCenterClaim, request: ChangeRequest, plan: PlanFacts) -> tuple[AddOnOf, ...] | Problem:
-    if request.add_ons is None:
-        return tuple(one for one in dc.record.add_ons if not one.personal)
-    return await general_add_ons(dc, request.add_ons, plan)
-
-
-def wanted_after(record: DataCenter, request: ChangeRequest) -> dict[Resource, int]:
-    """Return the resources after a change: a merge patch, in which null gives a resource back to the plan."""
-    before = {Resource(name): number for name, number in record.resources.items()}
-    if request.resources is None:
-        return before
-    removed = request.resources.removed
-    return {name: number for name, number in before.items() if name not in removed} | request.resources.named
 
 
 def _simple(request: ChangeRequest, record: DataCenter) -> dict[str, object]:
@@ -103,23 +67,27 @@ def _simple(request: ChangeRequest, record: DataCenter) -> dict[str, object]:
 
 async def migrating(dc: DataCenterClaim) -> Outcome:
     """Link the personal add-on to the new plan, move the subscription, and unlink the add-on from the old plan."""
-    record, new = dc.record, dc.state.plan or ""
-    old = record.plan.id if record.plan else ""
-    personal = record.personal_add_on
+    await _move(dc, dc.record.plan.id if dc.record.plan else "", dc.state.plan or "")
+    dc.percent(2, _STEPS)
+    return Next("changingQuota")
+
+
+async def _move(dc: DataCenterClaim, old: str, new: str, *, again: str = "") -> None:
+    """Move the subscription and its personal add-on to a plan; `again` distinguishes the effects of one operation."""
+    personal = dc.record.personal_add_on
     if personal is not None:
-        dc.mark("link")
         await ensure_link(dc, new, personal.id)
 
     async def there(_intent: Intent) -> bool:
         found = await dc.gateway.subscription(dc.subscription)
         return found is not None and (found.plan_id or "").lower() == new.lower()
 
-    await dc.once("migrate", lambda: dc.gateway.migrate(dc.subscription, new), there, "a second move to the same plan changes nothing")
+    reason = "a second move to the same plan changes nothing"
+    await dc.once(f"migrate{again}", lambda: dc.gateway.migrate(dc.subscription, new), there, reason)
     plan = await plan_of(dc, new)
     await dc.write(plan=PlanReference(id=plan.id, display_name=plan.display_name))
-    if personal is not None:
+    if personal is not None and old.lower() != new.lower():
         await ensure_unlinked(dc, old, personal.id)
-    return Next("changingQuota")
 
 
 async def quota(dc: DataCenterClaim) -> Outcome:
@@ -135,21 +103,27 @@ async def quota(dc: DataCenterClaim) -> Outcome:
     add_on = dc.add_on
     reason = "synchronising again brings about the same"
     await dc.once("synchronizeAddOn", lambda: dc.gateway.synchronize_add_on(add_on), never, reason)
+    dc.percent(3, _STEPS)
     return Next("changingAddOns")
 
 
 async def add_ons(dc: DataCenterClaim) -> Outcome:
     """Subscribe to the add-ons that are wanted, and unsubscribe from those that are not."""
     plan = await plan_of(dc)
-    wanted = await _add_ons(dc, dc.request(ChangeRequest), plan)
+    wanted = await general_add_ons(dc.gateway, dc.record, dc.request(ChangeRequest), plan)
     if isinstance(wanted, Problem):
         return stop(dc, wanted, RESTORING)
     personal = dc.record.personal_add_on
+    before = {one.id for one in dc.record.add_ons}
     for one in dc.record.add_ons:
         if not one.personal and one.id not in {each.id for each in wanted}:
             await ensure_unsubscribed(dc, one.id)
+    for one in wanted:
+        if one.id not in before:
+            dc.mark(f"subscribed/{one.id}")
     done = [await ensure_subscribed(dc, one) for one in ((personal,) if personal else ()) + wanted]
     await dc.write(add_ons=tuple(done))
+    dc.percent(4, _STEPS)
     return begin_sync(dc, _wanted(dc), plan, "changed")
 
 
@@ -161,9 +135,13 @@ async def changed(dc: DataCenterClaim) -> Outcome:
 
 
 async def restoring(dc: DataCenterClaim) -> Outcome:
-    """Put the old quota back after a refusal, and wait for it."""
+    """Put plan, add-ons and quota back as they were after a refusal, and wait for the quota."""
     previous = {Resource(name): number for name, number in (dc.detail.previous or {}).items()}
-    plan = await plan_of(dc, dc.record.plan.id if dc.record.plan else "")
+    former = dc.state.former_plan or (dc.record.plan.id if dc.record.plan else "")
+    if dc.state.former_plan is not None:
+        await _move_back(dc, dc.state.former_plan)
+    await _restore_add_ons(dc)
+    plan = await plan_of(dc, former)
     await dc.write(wanted=None)
     if dc.record.personal_add_on is None:
         return Next("restored")
@@ -176,6 +154,26 @@ async def restoring(dc: DataCenterClaim) -> Outcome:
     reason = "synchronising again brings about the same"
     await dc.once("synchronizeAddOn/restored", lambda: dc.gateway.synchronize_add_on(add_on), never, reason)
     return begin_sync(dc, previous, plan, "restored")
+
+
+async def _move_back(dc: DataCenterClaim, former: str) -> None:
+    """Move the subscription back to its plan, and remove the link of its add-on to the one that it did not get."""
+    refused, personal = dc.state.plan or "", dc.record.personal_add_on
+    found = await dc.gateway.subscription(dc.subscription)
+    if found is not None and ((found.plan_id or "").lower() != former.lower() or dc.claim.intends("migrate/restored")):
+        await _move(dc, refused, former, again="/restored")
+    elif personal is not None and refused:
+        await ensure_unlinked(dc, refused, personal.id)
+    dc.state.plan = former
+
+
+async def _restore_add_ons(dc: DataCenterClaim) -> None:
+    """Remove the general add-ons that the change subscribed to, and subscribe to what it, or the move to another plan, removed."""
+    for thing in dc.state.made:
+        add_on = thing.partition("/")[2]
+        if add_on not in {one.id for one in dc.record.add_ons}:
+            await ensure_unsubscribed(dc, add_on)
+    await dc.write(add_ons=tuple([await ensure_subscribed(dc, one) for one in dc.record.add_ons]))
 
 
 async def restored(dc: DataCenterClaim) -> Outcome:

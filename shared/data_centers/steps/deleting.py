@@ -3,6 +3,7 @@
 checkingDeletion ► deletingMachines ► deletingSubscription ► deletion ► cleaning
 """
 
+from shared.clock import to_text
 from shared.data_centers.admission import machines_exist
 from shared.data_centers.records.record import DataCenterState, SecretOf
 from shared.data_centers.records.state import Watch
@@ -87,6 +88,12 @@ async def cleaning(dc: DataCenterClaim) -> Outcome:
             await dc.tools.store.release_user(record.installation, record.user.name, record.tenant)
     if record.secret.reference is not None:
         await dc.tools.secrets.delete(record.secret.reference)
+    if record.suspension_id is not None:
+        at = to_text(dc.clock.now())
+        closed = await dc.tools.store.change_suspension(
+            record, record.suspension_id, lambda one: one if one.closed_at else one.model_copy(update={"closed_at": at})
+        )
+        await dc.tools.store.close_suspension(record, closed)
     await dc.tools.subscriptions.remove(record.installation, str(dc.subscription), record.tenant)
     await dc.write(state=DataCenterState.DELETED, secret=SecretOf(), wanted=None, suspension_id=None)
     deleted = sum(one.done for one in dc.detail.machines or ())

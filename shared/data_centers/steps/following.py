@@ -1,6 +1,7 @@
 """What the checks of data centers look for at Azure Pack: an activation, a quota in force, a deletion that has ended. Reads only."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -37,6 +38,8 @@ class Following:
 
     async def check(self, rows: Sequence[Active]) -> Mapping[str, Checked | Unread]:
         """Read what each row waits for."""
+        for installation, count in Counter(OperationState.of(dict(row.data)).installation for row in rows).items():
+            self.connections.released(installation, count)
         found = await asyncio.gather(*(self._one(row) for row in rows))
         return {row.id: result for row, result in zip(rows, found, strict=True)}
 

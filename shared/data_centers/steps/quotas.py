@@ -13,8 +13,8 @@ from shared.data_centers.rules.syncing import LOOKS, Waiting
 from shared.data_centers.steps.claim import DataCenterClaim
 from shared.errors import CallFailure, ErrorCode, FailureKind, Problem
 from shared.installations.plans import PlanFacts
+from shared.installations.reach import connections
 from shared.installations.resources import Resource
-from shared.installations.subscriptions import reach
 from shared.operations.model.models import Intent
 from shared.operations.running.outcomes import Follow, Outcome
 
@@ -25,7 +25,7 @@ _BY_ID: Final = "the add-on's id is made of this order alone"
 
 def group_of(dc: DataCenterClaim) -> str:
     """Return the group of an installation's checks: its part before `#` names the budget and how many calls it has in a minute."""
-    return reach.group_of(dc.record.installation, dc.settings)
+    return connections.group_of(dc.record.installation, dc.settings)
 
 
 def watch(dc: DataCenterClaim, what: Watch, then: str) -> Outcome:
@@ -142,15 +142,6 @@ async def gone_is_good(call: Awaitable[object]) -> None:
     except CallFailure as failure:
         if failure.kind is not FailureKind.NOT_FOUND:
             raise
-
-
-async def general_add_ons(dc: DataCenterClaim, names: tuple[str, ...], plan: PlanFacts) -> tuple[AddOnOf, ...] | Problem:
-    """Return the general add-ons of these ids or display names, all of which the plan must have."""
-    if not names:
-        return ()
-    on_plan = {one.lower() for one in plan.add_ons}
-    known = [one for one in await dc.gateway.add_ons() if one.id.lower() in on_plan]
-    return pick_add_ons(names, known, plan)
 
 
 def pick_add_ons(names: tuple[str, ...], known: list[AddOn], plan: PlanFacts) -> tuple[AddOnOf, ...] | Problem:

@@ -9,6 +9,7 @@ from typing import Final
 from shared.access.registry import Registry
 from shared.azure_pack.subscriptions import SubscriptionState, SyncState
 from shared.clock import to_text
+from shared.data_centers.gateway import is_unreadable
 from shared.data_centers.records.record import DataCenter, DataCenterState, Suspension
 from shared.data_centers.records.state import MachineWork, Watch
 from shared.data_centers.requests import ResumeRequest, SuspendRequest
@@ -73,7 +74,7 @@ class SuspensionSteps:
         try:
             found = await seen(dc)
         except CallFailure as failure:
-            if not failure.definite:
+            if not is_unreadable(failure):
                 raise
             dc.detail.notes = ("The machines could not be listed after the suspension; what was started meanwhile runs on.",)
             found = ()
@@ -179,6 +180,8 @@ class SuspensionSteps:
             return noted.model_copy(update={"closed_at": noted.closed_at or at}) if closed else noted
 
         record = await dc.tools.store.change_suspension(dc.record, record.id, close)
+        if record.closed_at is not None:
+            await dc.tools.store.close_suspension(dc.record, record)
         await self._opened_to_tenant(dc, suspension_id=None if record.closed_at else record.id)
         return _finished(dc, record, ErrorCode.MACHINES_NOT_STARTED)
 

@@ -1,10 +1,14 @@
 """Where an A2A item is protected to on its way back: read from the item, its containers and their mapping."""
 
+from collections.abc import Sequence
+
+from shared.arm.failures import in_doubt
 from shared.arm.ids import ResourceId
 from shared.errors import CallFailure, FailureKind
 from shared.failovers.failing_over.rules.payloads import SwitchTo
 from shared.failovers.vault.facts import ProtectedItemFacts
 from shared.failovers.vault.gateway import SiteRecoveryGateway, vault_of
+from shared.values.reading import Json
 
 
 async def reprotect_target(gateway: SiteRecoveryGateway, item: ProtectedItemFacts) -> SwitchTo:
@@ -18,7 +22,7 @@ async def reprotect_target(gateway: SiteRecoveryGateway, item: ProtectedItemFact
     if here is None or recovery is None or item.source_vm_id is None:
         message = f"{item.name} has no recovery container or no source VM in Azure, so its reprotection has no target"
         raise CallFailure(FailureKind.REFUSED, code="ReprotectNotPossible", message=message)
-    mappings = await gateway.children(vault_of(ResourceId.parse(item.id)), "replicationProtectionContainerMappings")
+    mappings = await _mappings(gateway, vault_of(ResourceId.parse(item.id)))
     policy = next((found for mapping in mappings if (found := _policy_back(mapping, recovery, here))), item.policy_id)
     source = ResourceId.parse(item.source_vm_id)
     group = f"/subscriptions/{source.subscription_id}/resourceGroups/{source.resource_group}"
@@ -26,7 +30,17 @@ async def reprotect_target(gateway: SiteRecoveryGateway, item: ProtectedItemFact
     return SwitchTo(container_id=str(here), resource_group_id=group, policy_id=policy or "", staging_account_id=staging)
 
 
-def _policy_back(mapping: dict[str, object], recovery: str, here: ResourceId) -> str | None:
+async def _mappings(gateway: SiteRecoveryGateway, vault: ResourceId) -> Sequence[Json]:
+    """Read the mappings of a vault; a 404 is no answer, because the vault is there."""
+    try:
+        return await gateway.children(vault, "replicationProtectionContainerMappings")
+    except CallFailure as failure:
+        if failure.kind is not FailureKind.NOT_FOUND:
+            raise
+        raise in_doubt("NotRead", f"The mappings of {vault} were not found. The read is retried.") from failure
+
+
+def _policy_back(mapping: Json, recovery: str, here: ResourceId) -> str | None:
     properties = mapping.get("properties")
     if not isinstance(properties, dict):
         return None

@@ -72,23 +72,17 @@ class Starts:
             effect = await self._effect(claim, work, request, context, effect_name, unknown=unknown)
             started = await claim.perform(effect)
         except CallFailure as failure:
-            return await self._not_started(claim, work.state, request, failure)
-        work.state.start_absent = None
+            return await self._not_started(claim, request, failure)
         return started.job or ""
 
-    async def _not_started(self, claim: Claim, state: FailoverState, request: FailoverRequest, failure: CallFailure) -> Problem | Wait:
-        """Return why a leg was not started, or when to try again; raises the failures that the core handles."""
+    async def _not_started(self, claim: Claim, request: FailoverRequest, failure: CallFailure) -> Problem:
+        """Return why a leg was not started; raises the failures that the core handles."""
         if failure.kind is FailureKind.IN_DOUBT:
             raise failure  # a read without an answer: the unknown outcome of the start itself is not raised but waited for
         if claim.row.intent is None and request.action.leaves_primary:
             await self.moves.forget(claim.row.tenant, claim.id)
         if failure.kind is FailureKind.THROTTLED:
             raise failure
-        if failure.kind is FailureKind.NOT_FOUND:  # what was read a moment ago is not gone
-            now = self.clock.now()
-            state.start_absent = absence = not_shown(state.start_absent, now)
-            if not absence.lasts_long_enough(now):
-                return Wait(now + BETWEEN_LOOKS)
         return Problem(azure_code(failure), f"Azure refused {request.action}: {failure.message}", None, (failure.problem,))
 
     def unready(self, state: FailoverState, causes: Iterable[str]) -> Wait | None:

@@ -49,8 +49,7 @@ class FailoverState(StoredView):
     `leg` is the index of the leg that is started or followed, `started_at` when its job was found, `end` the status that the failover will
     end with. `naming` is the job that sets the name and size of the machine, empty where Azure set them without one. The absences count
     the looks that have not shown the job of the leg, the job of `naming`, and the item or plan itself; `unready` those at which the same
-    checks (`unready_causes`, as digests) refused the start, `unready_since` is when one did so first; `start_absent` counts the starts that
-    Azure answered with 404.
+    checks (`unready_causes`, as digests) refused the start, `unready_since` is when one did so first.
     """
 
     legs: tuple[StoredLeg, ...] = ()
@@ -65,7 +64,6 @@ class FailoverState(StoredView):
     unready: AbsenceJson = None
     unready_causes: tuple[str, ...] = ()
     unready_since: Moment | None = None
-    start_absent: AbsenceJson = None
 
     @property
     def running_leg(self) -> Leg:

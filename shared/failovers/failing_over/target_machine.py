@@ -6,6 +6,7 @@ Azure takes them by an update of the item, which is a job of its own and keeps t
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
+from shared.arm.failures import passing_refusals
 from shared.arm.ids import ResourceId
 from shared.clock import Clock
 from shared.errors import CallFailure, FailureKind, Problem, azure_code
@@ -69,7 +70,8 @@ class TargetMachines:
         update = rename_target(item, options.target_vm_name, options.target_vm_size, provider_details(body))
 
         async def send(request_id: str) -> StartedJob:
-            started = await self.gateway.change("PATCH", scope, "", update, request_id, self.timings.effect_timeout)
+            with passing_refusals():
+                started = await self.gateway.change("PATCH", scope, "", update, request_id, self.timings.effect_timeout)
             if started.accepted and started.job is None:  # a 202 is not an end: the job is found by its activity id
                 raise CallFailure(FailureKind.IN_DOUBT, code="NoJob", message="Azure accepted the update without naming its job")
             return started
@@ -82,11 +84,8 @@ class TargetMachines:
         try:
             started = await claim.perform(Effect(_EFFECT, send, look, _HARMLESS, preparation=True, keeps_request_id=True))
         except CallFailure as failure:
-            if failure.kind not in {FailureKind.REFUSED, FailureKind.NOT_FOUND}:
+            if not failure.is_refusal:
                 raise
-            wait = self._not_found(state) if failure.kind is FailureKind.NOT_FOUND else None
-            if wait is not None:
-                return wait
             message = f"Azure refused the name or size of the machine. Nothing was started. {failure.message}"
             return Problem(azure_code(failure), message, "options", (failure.problem,))
         state.naming, state.naming_absent = started.job or "", None

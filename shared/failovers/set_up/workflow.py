@@ -10,9 +10,11 @@ looked for by the client request id. A single 404 concludes nothing.
 """
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
 
+from shared.arm.failures import passing_refusals
 from shared.arm.ids import ResourceId
 from shared.clock import Clock
 from shared.errors import CallFailure, ErrorCode, FailureKind, Problem, Refused, azure_code
@@ -118,15 +120,12 @@ class SetUpSteps:
         SetUpDetail.of(claim.detail).writes = tuple(writes)
 
     def _note_failure(self, write: WriteState, failure: CallFailure) -> None:
-        """Note a refused write; a 404 counts once it has lasted, and is then what a removal is for."""
+        """Note a refused write; the 404 of a removal counts once it has lasted, and is then what the removal is for."""
         if failure.kind is FailureKind.NOT_FOUND:
-            absence = not_shown(write.absent, self.clock.now())
-            if not absence.lasts_long_enough(self.clock.now()):
-                write.absent = absence
-                return
-            if write.removes:
+            write.absent = absence = not_shown(write.absent, self.clock.now())
+            if absence.lasts_long_enough(self.clock.now()):
                 write.state = DONE
-                return
+            return
         code = azure_code(failure)
         write.fail(failure.problem, code if code is ErrorCode.AUTHORIZATION_FAILED else None)
 
@@ -136,7 +135,8 @@ class SetUpSteps:
 
         async def send(request_id: str) -> StartedJob:
             requests.append(request_id)
-            return await self.gateway.change(write.method, path, write.segment, write.body, request_id, self.timings.effect_timeout)
+            with nullcontext() if write.removes else passing_refusals():
+                return await self.gateway.change(write.method, path, write.segment, write.body, request_id, self.timings.effect_timeout)
 
         async def look(sent: Intent) -> Started[StartedJob] | Absent:
             found = [JobFacts.from_arm(job) for job in await self.gateway.children(vault, "replicationJobs")]

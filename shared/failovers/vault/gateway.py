@@ -12,6 +12,7 @@ from typing import Any
 from shared.arm.answers import AnswerHook
 from shared.arm.api_versions import COMPUTE, NETWORKS, RESOURCE_GROUPS, SITE_RECOVERY, STORAGE_ACCOUNTS, SUBSCRIPTIONS, VAULTS
 from shared.arm.clients import AzureClients
+from shared.arm.failures import passing_refusals
 from shared.arm.ids import ResourceId
 from shared.arm.operations import last_segment
 from shared.clock import Clock
@@ -146,9 +147,9 @@ class SiteRecoveryGateway:
 
     async def _send(self, call: Callable[..., Awaitable[Any]], arguments: tuple[Any, ...], request_id: str, timeout: float) -> StartedJob:
         hook = AnswerHook()
-        await self._clients.call(
-            call(*arguments, polling=False, request_id=request_id, raw_response_hook=hook, retry_total=0, timeout=timeout), timeout=timeout
-        )
+        sent = call(*arguments, polling=False, request_id=request_id, raw_response_hook=hook, retry_total=0, timeout=timeout)
+        with passing_refusals():
+            await self._clients.call(sent, timeout=timeout)
         return StartedJob(job_name(hook.headers), hook.date or self._clock.now(), accepted=hook.status == 202)
 
 

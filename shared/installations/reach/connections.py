@@ -13,7 +13,7 @@ from uuid import UUID
 from shared.azure_pack.admin.client import AdminClient, Via
 from shared.azure_pack.authorization import BearerAuthorization, CertificateAuthorization, SignIn, Token, TokenCache
 from shared.azure_pack.certificates import ClientCertificate
-from shared.azure_pack.connection import Proxy, TlsOptions
+from shared.azure_pack.connection import CallLimit, Proxy, TlsOptions
 from shared.azure_pack.errors import AzurePackError, Cause, ErrorKind
 from shared.azure_pack.sign_in.passwords import AdfsSignIn, qualified
 from shared.azure_pack.sign_in.windows import WindowsSignIn
@@ -26,9 +26,12 @@ from shared.installations.document import InstallationRequest, MachinesVia
 from shared.installations.reach.accounts import AccountsHook
 from shared.installations.secrets import Vault
 from shared.installations.store import InstallationRecord, InstallationStore
+from shared.operations.running.budgets import Budgets
 from shared.reads.cache import ReadCache
 
 KEPT_SECONDS: Final = 50.0
+_NOTED_TOGETHER: Final = 10
+"""So many calls are noted in the budget at once: a note takes two calls to storage."""
 _TIMEOUT: Final = 25.0
 """Seconds for one call: less than an effect may take."""
 
@@ -44,6 +47,7 @@ class Connection:
     sign_in: TokenCache
     transports: tuple[Transport, ...]
     hook: AccountsHook | None
+    calls: CallLimit
     proxy: Proxy | None = None
 
     def machines(self, subscription: UUID, user: str) -> Vmm:
@@ -75,17 +79,37 @@ class CertificateClient:
 class Connections:
     """The connections of this process, by installation."""
 
-    def __init__(self, store: InstallationStore, secrets: Vault, clock: Clock) -> None:
+    def __init__(self, store: InstallationStore, secrets: Vault, clock: Clock, budgets: Budgets) -> None:
         self._store = store
         self._secrets = secrets
         self._clock = clock
+        self._budgets = budgets
+        self._noted: dict[CallLimit, int] = {}
         self._records: ReadCache[InstallationRecord | None] = ReadCache(clock, KEPT_SECONDS)
         self._open: dict[str, Connection] = {}
 
     async def get(self, name: str) -> Connection | None:
         """Return the connection of an installation, None where there is no such installation."""
         record = await self._records.get(name, lambda: self._store.get(name))
-        return await self.of(record) if record is not None else None
+        if record is None:
+            return None
+        connection = await self.of(record)
+        await self._note_calls(connection)
+        return connection
+
+    def released(self, name: str, checks: int) -> None:
+        """Count checks that the tick released: the first call of each is in the budget already."""
+        connection = self._open.get(name)
+        if connection is not None:
+            self._noted[connection.calls] = self._noted.get(connection.calls, 0) + checks
+
+    async def _note_calls(self, connection: Connection) -> None:
+        """Note calls that the tick did not release, of this process: steps and acceptance are never held back, and count all the same."""
+        made = connection.calls.made
+        count = made - self._noted.get(connection.calls, 0)
+        if count >= _NOTED_TOGETHER:
+            self._noted[connection.calls] = made
+            await self._budgets.note(group_of(connection.name, connection.settings), count)
 
     async def of(self, record: InstallationRecord) -> Connection:
         """Return the connection of a record; a former one of another document is left to the calls that use it."""
@@ -103,7 +127,7 @@ class Connections:
             tls=TlsOptions(settings.tls.ca_bundle, None, level),
             proxy=connection.proxy,
             certificate=certificate,
-            in_flight=settings.calls.in_flight,
+            in_flight=connection.calls,
             timeout=_TIMEOUT,
             now=self._clock.wall,
         )
@@ -119,6 +143,7 @@ class Connections:
         self._open.clear()
 
     def _replaced(self, name: str, made: Connection) -> Connection:
+        self._noted.pop(self._open[name].calls, None)
         self._open[name] = made
         return made
 
@@ -126,15 +151,16 @@ class Connections:
         settings, proxy = record.installation.settings, await self._proxy(record.installation.settings)
         tls = TlsOptions(settings.tls.ca_bundle, settings.tls.server_name, 1 if settings.tls.security_level == 1 else 2)
         elsewhere = TlsOptions(settings.tls.ca_bundle, None, tls.security_level)
-        api = Transport(tls=tls, proxy=proxy, in_flight=settings.calls.in_flight, timeout=_TIMEOUT, now=self._clock.wall)
-        site = Transport(tls=elsewhere, proxy=proxy, in_flight=settings.calls.in_flight, timeout=_TIMEOUT, now=self._clock.wall)
+        calls = CallLimit(settings.calls.in_flight)
+        api = Transport(tls=tls, proxy=proxy, in_flight=calls, timeout=_TIMEOUT, now=self._clock.wall)
+        site = Transport(tls=elsewhere, proxy=proxy, in_flight=calls, timeout=_TIMEOUT, now=self._clock.wall)
         sign_in = TokenCache(_Guarded(self._signing_in(settings, site), self._store, record), self._clock.wall)
         principal = qualified(settings.sign_in.domain, settings.sign_in.user_name)
         hook = None
         if settings.accounts.url is not None and settings.accounts.token is not None:
             hook = AccountsHook(settings.accounts.url, self._fetch(settings.accounts.token.key_vault_secret_id), site)
         admin = AdminClient(settings.admin_api, api, BearerAuthorization(sign_in, principal))
-        return Connection(record.name, record.tag, settings, admin, sign_in, (api, site), hook, proxy)
+        return Connection(record.name, record.tag, settings, admin, sign_in, (api, site), hook, calls, proxy)
 
     def _signing_in(self, settings: InstallationRequest, transport: Transport) -> SignIn:
         given = settings.sign_in
@@ -189,3 +215,8 @@ class _Guarded:
             if error.cause is Cause.CREDENTIALS:
                 await self.store.note_refusal(self.record.name, self.record.tag)
             raise
+
+
+def group_of(installation: str, settings: InstallationRequest) -> str:
+    """Return the group of an installation's checks: its part before `#` names the budget and how many calls it has in a minute."""
+    return f"azurePack/{installation}:{settings.calls.per_minute}"

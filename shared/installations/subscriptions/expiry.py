@@ -1,55 +1,52 @@
 """Once a day: certificates that end within 30 days are announced, and those that no subscription is reached with are deleted."""
 
 import logging
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
 from shared import telemetry
 from shared.access.records.azure_pack_subscriptions import AzurePackSubscriptions, MappedSubscription
-from shared.clock import Clock, from_text, to_text
+from shared.clock import Clock, from_text
 from shared.errors import CallFailure
 from shared.installations.store import InstallationStore
 from shared.installations.subscriptions.certificates import PREFIX, CertificateStore
 from shared.installations.subscriptions.views import subscription_body
 from shared.operations.outside.events import Events
 from shared.secrets.ids import normal_vault
-from shared.storage.tables import Conflict, Table
+from shared.storage.daily import DailyTurn
+from shared.storage.tables import Table
 from shared.telemetry import Metric
 
 _log = logging.getLogger(__name__)
 _SOON: Final = timedelta(days=30)
 _YOUNGEST: Final = timedelta(hours=1)
-_PARTITION: Final = "daily"
-_ROW: Final = "azurePackCertificates"
+ROUND: Final = "azurePackCertificates"
+"""The row of the day of the round."""
 _THUMBPRINT: Final = "thumbprint"
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class CertificateRounds:
-    """Looks at the certificates of all installations; a row of `table` holds the day that was done last, so that one instance does it."""
+    """Looks at the certificates of all installations; `table` holds which ends were announced."""
 
     installations: InstallationStore
     subscriptions: AzurePackSubscriptions
     certificates: CertificateStore
     events: Events
     table: Table
+    turn: DailyTurn
     clock: Clock
-    _done: str = field(default="", init=False)
 
     async def run(self) -> None:
-        """Do the day's round unless it was done; called each minute, it reads the row once a day."""
-        day = to_text(self.clock.wall())[:10]
-        if self._done == day:
-            return
-        if await self._take(day):
+        """Do the day's round unless it was done; called each minute."""
+        if await self.turn.take(self.clock.wall()):
             rows = await self._rows()
             await self._announce(rows)
             try:
                 await self.sweep(rows)
             except CallFailure as failure:
                 _log.warning("the key vault could not be swept of certificates; the next day's round does it: %s", failure.code)
-        self._done = day
 
     async def _rows(self) -> list[MappedSubscription]:
         found: list[MappedSubscription] = []
@@ -89,17 +86,3 @@ class CertificateRounds:
         for secret in left:
             await vault.delete([secret])
         return len(left)
-
-    async def _take(self, day: str) -> bool:
-        entity = {"PartitionKey": _PARTITION, "RowKey": _ROW, "v": 1, "day": day}
-        try:
-            found = await self.table.get(_PARTITION, _ROW)
-            if found is None:
-                await self.table.insert(entity)
-                return True
-            if str(found.entity["day"]) >= day:
-                return False
-            await self.table.merge(entity, found.etag)
-        except Conflict:
-            return False
-        return True

@@ -12,7 +12,7 @@ from shared.azure_pack.vmm.client import Vmm
 from shared.azure_pack.vmm.machines import MachineOwner
 from shared.errors import CallFailure, ErrorCode, FailureKind
 from shared.installations.document import InstallationRequest
-from shared.installations.reach.connections import CertificateClient, Connection, Connections
+from shared.installations.reach.connections import CertificateClient, Connection, Connections, group_of
 from shared.installations.reach.failures import translated
 from shared.installations.subscriptions.certificates import CertificateStore
 
@@ -91,6 +91,10 @@ class SubscriptionReach:
             client = await self._keep(key, self._connections.with_certificate(connection, mapped.certificate.endpoint, certificate))
         return ReachedSubscription(mapped, connection, client.api)
 
+    def released(self, installation: str, checks: int) -> None:
+        """Count checks of an installation that the tick released."""
+        self._connections.released(installation, checks)
+
     def for_proof(self, connection: Connection, endpoint: str, certificate: ClientCertificate) -> CertificateClient:
         """Return a client that proves a certificate; nothing is kept of it."""
         return self._connections.with_certificate(connection, endpoint, certificate)
@@ -99,8 +103,3 @@ class SubscriptionReach:
         while len(self._open) >= _MOST_OPEN:
             await self._open.pop(next(iter(self._open))).close()
         return self._open.setdefault(key, client)
-
-
-def group_of(installation: str, settings: InstallationRequest) -> str:
-    """Return the group of an installation's checks: its part before `#` names the budget and how many calls it has in a minute."""
-    return f"azurePack/{installation}:{settings.calls.per_minute}"

@@ -6,10 +6,11 @@ was sent. There are two sorts:
 
 - `n|{time}|{id}`, of one row, written in the transactions that write the row. Its time is the row's `nextAt`, or a little earlier while a
   message is on its way.
-- `n|{time}|{number}` with `ids`, of up to 100 rows of one group that checks have written: before the rows, so that these take one change
-  each, a hundred to a transaction. Its time is the latest `nextAt` among them, which are near one another (`together`). It is a hint: a
-  row that something else has written since has an entry of its own, and the check finds nothing due. The check that its message asks for
-  deletes it; where that is lost, it comes due again.
+- `n|{time}|{number}` with `ids`, of many rows that checks have written, so that these take one change each: as many as a transaction holds
+  with their entry and the one that held them before. Its time is the latest `nextAt` among them, which are near one another
+  (`together`). It is a hint: a row that something else has written since has an entry of its own, and the check finds nothing due. The
+  check that its message asks for deletes it; where that is lost, it comes due again. Its rows are of one group, or of several that are
+  nothing but a budget (`is_budget`): then `groups` has that of each row.
 
 `Active.due` is the mark of the entry that a row has: a write that moves `nextAt` deletes exactly that entry, unless others share it. A row
 that an older version wrote may have none, or one that is too late; the sweep of the tick finds it by its own `nextAt`.
@@ -26,9 +27,9 @@ from shared.operations.model.rows import Active, Entity
 from shared.storage.tables import Change, Found
 
 FIRST, AFTER_LAST = "n|", "n}"
-COLUMNS = ("PartitionKey", "RowKey", "v", "kind", "group", "sentAt", "ids", "seen", "ends", "writes")
-MOST_IDS = 100
-"""The most rows of an entry: as many as a message names."""
+COLUMNS = ("PartitionKey", "RowKey", "v", "kind", "group", "groups", "sentAt", "ids", "seen", "ends", "writes")
+MOST_IDS = 98
+"""The most rows of an entry: as many as a transaction changes beside two entries; a message names no more than 100."""
 _EARLIEST_SHARE = 5
 """An entry may be early by a fifth of the time for which a dispatched row is held."""
 _LATEST_SHARE = 16
@@ -37,12 +38,27 @@ _SHARED = "~"
 
 
 @dataclass(frozen=True, slots=True)
+class Waiting:
+    """An operation of an entry: when it was checked last and when its end is expected, in seconds since 1970, 0 where that is not known."""
+
+    id: str
+    seen: int
+    ends: int
+    group: str
+
+    @property
+    def budget(self) -> str:
+        """The key of the budget that a check draws on."""
+        return self.group.partition("#")[0]
+
+
+@dataclass(frozen=True, slots=True)
 class Due:
     """An entry: `at` is its time, `group` what a due check is batched by (empty: a step is due), `sent_at` when its message was sent.
 
     `ids` are the operations; `name` ends its key: the id of the only one, else a number. `seen` and `ends` are when each of them was
     checked last and when its end is expected, in whole seconds since 1970, 0 where that is not known. `writes` is the key of the budget on
-    which a due step draws with a write, empty where it makes none.
+    which a due step draws with a write, empty where it makes none. `groups` are those of the operations, empty where all are of `group`.
     """
 
     partition: str
@@ -57,6 +73,7 @@ class Due:
     seen: tuple[int, ...] = ()
     ends: tuple[int, ...] = ()
     writes: str = ""
+    groups: tuple[str, ...] = ()
 
     @property
     def id(self) -> str:
@@ -74,10 +91,16 @@ class Due:
         return f"{FIRST}{self.at}|{self.name}"
 
     @property
-    def times(self) -> Sequence[tuple[str, int, int]]:
-        """Its operations, with the times of `seen` and `ends`; an older version wrote none."""
+    def waiting(self) -> Sequence[Waiting]:
+        """Its operations; an older version wrote no times."""
         unknown = (0,) * len(self.ids)
-        return list(zip(self.ids, self.seen or unknown, self.ends or unknown, strict=True))
+        groups = self.groups or (self.group,) * len(self.ids)
+        return [Waiting(*one) for one in zip(self.ids, self.seen or unknown, self.ends or unknown, groups, strict=True)]
+
+    @property
+    def message_groups(self) -> tuple[str, ...]:
+        """The groups of its operations, each once."""
+        return tuple(dict.fromkeys(self.groups)) or (self.group,)
 
     @property
     def awaits_check(self) -> bool:
@@ -107,7 +130,25 @@ def read(found: Found) -> Due:
         seen=_seconds(entity.get("seen")),
         ends=_seconds(entity.get("ends")),
         writes=str(entity.get("writes") or ""),
+        groups=_groups(str(entity.get("groups") or "")),
     )
+
+
+def is_budget(group: str) -> bool:
+    """Whether a group is nothing but the budget of a subscription's reads: rows of several such groups are checked together."""
+    return group.endswith("/read")
+
+
+def family(group: str) -> str:
+    """Return what rows that are checked together have in common: their group, or that their groups are budgets."""
+    return "" if is_budget(group) else group
+
+
+def _groups(text: str) -> tuple[str, ...]:
+    """Read the groups of the operations: names, then the place of each operation's among them."""
+    names, _, places = text.partition("|")
+    each = names.split(" ")
+    return tuple(each[int(place)] for place in places.split(",")) if places else ()
 
 
 def _seconds(value: object) -> tuple[int, ...]:
@@ -144,8 +185,9 @@ def together(rows_of_one: Sequence[Active], now: datetime, names: Iterable[str])
 
 
 def _entry(name: str, found: Sequence[Active]) -> Due:
-    """Return the entry of rows of one kind and group, of which the last is due last."""
+    """Return the entry of rows of one kind and family, of which the last is due last."""
     last = found[-1]
+    groups = tuple(row.group for row in found)
     return Due(
         partition=last.partition,
         name=name,
@@ -159,6 +201,7 @@ def _entry(name: str, found: Sequence[Active]) -> Due:
         seen=tuple(_second(row.seen_at) for row in found),
         ends=tuple(_second(row.ends_at) for row in found),
         writes="" if last.awaits_check else last.writes,
+        groups=groups if len(set(groups)) > 1 else (),
     )
 
 
@@ -167,9 +210,9 @@ def _second(moment: str) -> int:
 
 
 def _near(found: Sequence[Active], now: datetime) -> list[list[Active]]:
-    """Split rows by kind, version and group, and so that of each part none waits much longer than the first."""
+    """Split rows by kind, version and family, and so that of each part none waits much longer than the first."""
     parts: list[list[Active]] = []
-    for row in sorted(found, key=lambda row: (row.kind, row.version, row.group, row.next_at)):
+    for row in sorted(found, key=lambda row: (row.kind, row.version, family(row.group), row.next_at)):
         first = parts[-1][0] if parts else None
         if first is None or len(parts[-1]) == MOST_IDS or not _alike(first, row) or _waits_longer(first, row, now):
             parts.append([])
@@ -178,7 +221,7 @@ def _near(found: Sequence[Active], now: datetime) -> list[list[Active]]:
 
 
 def _alike(one: Active, other: Active) -> bool:
-    return (one.kind, one.version, one.group) == (other.kind, other.version, other.group)
+    return (one.kind, one.version, family(one.group)) == (other.kind, other.version, family(other.group))
 
 
 def _waits_longer(first: Active, row: Active, now: datetime) -> bool:
@@ -192,23 +235,19 @@ def is_own(entries: Sequence[Due]) -> bool:
 
 
 def held_as(entries: Sequence[Due], until: str, sent_at: str, name: str, stamp: str) -> tuple[Due, list[Change]]:
-    """Return the entry that holds the due operations of entries of one group until a time, and the changes: each must be as it was read.
+    """Return the entry that holds the due operations of entries of one family until a time, and the changes: each must be as it was read.
 
     An entry of one row moves, and its row with it; others are joined under a new name. `sent_at` is when their message is sent, empty where
     none is; `stamp` shows who made the changes.
     """
     first, own = entries[0], is_own(entries)
-    times = {operation: (seen, ends) for entry in entries for operation, seen, ends in entry.times}
-    seen, ends = (tuple(part) for part in zip(*times.values(), strict=True))
+    waiting = {one.id: one for entry in entries for one in entry.waiting}
     one = replace(
-        first,
+        _of(first, list(waiting.values())),
         name=first.name if own else name,
-        ids=tuple(times),
         at=until,
         sent_at=sent_at or first.sent_at,
         etag="",
-        seen=seen,
-        ends=ends,
     )
     changes = [
         *(Change("delete", _keys(entry), entry.etag) for entry in entries),
@@ -227,14 +266,21 @@ def written(entry: Due) -> Change:
 
 def cut(entry: Due, chosen: Collection[str], name: str) -> tuple[Due, Due]:
     """Return an entry with only the chosen ones of its operations, and one of a new name with the others."""
-    return _part(entry, [one for one in entry.times if one[0] in chosen]), replace(
-        _part(entry, [one for one in entry.times if one[0] not in chosen]), name=name, etag=""
+    rest = _of(entry, [one for one in entry.waiting if one.id not in chosen])
+    return _of(entry, [one for one in entry.waiting if one.id in chosen]), replace(rest, name=name, etag="")
+
+
+def _of(entry: Due, waiting: Sequence[Waiting]) -> Due:
+    """Return an entry with other operations."""
+    groups = tuple(one.group for one in waiting)
+    return replace(
+        entry,
+        ids=tuple(one.id for one in waiting),
+        seen=tuple(one.seen for one in waiting),
+        ends=tuple(one.ends for one in waiting),
+        group=groups[0],
+        groups=groups if len(set(groups)) > 1 else (),
     )
-
-
-def _part(entry: Due, times: Sequence[tuple[str, int, int]]) -> Due:
-    ids, seen, ends = zip(*times, strict=True)
-    return replace(entry, ids=ids, seen=seen, ends=ends)
 
 
 def entry_keys(row: Active) -> list[Entity]:
@@ -266,6 +312,8 @@ def _keys(entry: Due) -> Entity:
 
 def _entity(entry: Due) -> Mapping[str, object]:
     more = {"ids": ",".join(entry.ids) if entry.is_shared else "", "seen": _joined(entry.seen), "ends": _joined(entry.ends)}
+    names = list(dict.fromkeys(entry.groups))
+    more["groups"] = f"{' '.join(names)}|{','.join(str(names.index(one)) for one in entry.groups)}" if names else ""
     known = {name: value for name, value in (more | {"writes": entry.writes}).items() if value}
     return _keys(entry) | {"v": entry.version, "kind": entry.kind, "group": entry.group, "sentAt": entry.sent_at, **known}
 

@@ -40,11 +40,11 @@ class DueRows:
     async def hold_checks(self, entries: Sequence[Due], until: str, sent_at: str) -> list[Due]:
         """Hold due checks of one partition until a time, and return the entries that hold those which were as they were read.
 
-        Each of these holds checks of one group, as many as a message names; one alone keeps an entry of its own.
+        Each of these holds checks of one family, as many as a message names; one alone keeps an entry of its own.
         """
         groups: dict[tuple[str, str, int], list[Due]] = {}
         for entry in entries:
-            groups.setdefault((entry.kind, entry.group, entry.version), []).append(entry)
+            groups.setdefault((entry.kind, due.family(entry.group), entry.version), []).append(entry)
         return await self._hold([bundle for group in groups.values() for bundle in _bundles(group)], until, sent_at)
 
     async def _hold(self, bundles: Sequence[list[Due]], until: str, sent_at: str) -> list[Due]:
@@ -87,13 +87,10 @@ class DueRows:
         await self.table.transact([due.written(rest)])
         return first
 
-    async def share(self, found: Sequence[Active]) -> list[Active]:
-        """Write the entries that rows of one partition which await checks are to share, and return the rows with their marks."""
-        now, names = self.clock.now(), iter(self.ids.new, "")
-        marked, entries = due.together(found, now, names)
-        for start in range(0, len(entries), MAX_BATCH):
-            await self.table.transact([due.written(entry) for entry in entries[start : start + MAX_BATCH]])
-        return marked
+    def share(self, found: Sequence[Active]) -> tuple[list[Active], list[Change]]:
+        """Return rows of one partition that await checks with the marks of the entries that they share, and the writes of these."""
+        marked, entries = due.together(found, self.clock.now(), iter(self.ids.new, ""))
+        return marked, [due.written(entry) for entry in entries]
 
     async def delete(self, keys: Sequence[tuple[str, str]]) -> None:
         """Delete entries by partition and row key: what they held has been checked. Harmless to repeat."""

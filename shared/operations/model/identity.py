@@ -33,9 +33,9 @@ def is_operation_id(text: str) -> bool:
     return len(text) == _ID_LENGTH and frozenset(_ALPHABET).issuperset(text)
 
 
-def share_of(operation: str) -> float:
-    """Return a number from 0 to less than 1 made of an id, evenly distributed: it spreads operations of one moment over time."""
-    return sum(_ALPHABET.index(one) * 32.0 ** -(place + 1) for place, one in enumerate(operation[-4:]))
+def phase_of(operation: str) -> float:
+    """Return a number from 0 to less than 1, the same for all operations of a partition: what they do at one moment is one transaction."""
+    return int(partition_of(operation)) / SHARDS
 
 
 def partition_of(operation: str) -> str:

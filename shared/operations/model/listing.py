@@ -8,13 +8,16 @@ the operation is read by its id. Pure.
 
 import json
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from hashlib import blake2b
+from typing import Any
 
 from shared.clock import from_text
 from shared.errors import Problem
 from shared.operations.model import rows
+from shared.operations.model.identity import all_partitions
 from shared.operations.model.models import Actor, Attention, JsonObject, NewOperation, Operation, Status
 from shared.operations.model.rows import Active, Entity
 
@@ -22,6 +25,19 @@ COLUMNS = ("PartitionKey", "RowKey", "kind", "tenant", "status", "attention", "c
 """The columns that a page is read with."""
 _LARGEST = 16 * 1024
 _TOO_LARGE = b"-"
+
+
+@dataclass(frozen=True, slots=True)
+class ListRow:
+    """A row of a list: `key` is its list key (`inverted time|id`), `operation` None where it has to be read by its id."""
+
+    key: str
+    operation: Operation | None
+
+    @property
+    def id(self) -> str:
+        """The operation's id."""
+        return self.key.rpartition("|")[2]
 
 
 def list_entities(row: Active, new: NewOperation) -> tuple[Entity, Entity]:
@@ -140,3 +156,27 @@ def _unpack(packed: object) -> JsonObject | None:
     if not isinstance(packed, bytes) or packed == _TOO_LARGE:
         return None
     return _object(json.loads(zlib.decompress(packed))) if packed else {}
+
+
+def read_row(prefix: str, entity: Mapping[str, Any]) -> ListRow:
+    """Return a list row of a range."""
+    return ListRow(str(entity["RowKey"]).removeprefix(prefix), read_listed(entity))
+
+
+def ranges(tenant: str | None, partition: str | None) -> list[tuple[str, str]]:
+    """Return the (prefix, partition) pairs to read: a tenant's one, or the provider's sixteen."""
+    if tenant is not None and partition is not None:
+        return [(f"t|{tenant}|", partition)]
+    return [("p|", number) for number in all_partitions()]
+
+
+def page_filter(prefix: str, partition: str, after: str | None, conditions: Mapping[str, Sequence[str]]) -> tuple[str, dict[str, str]]:
+    """Return the filter of the rows of a range after a list key, and its parameters; `conditions` are columns with the values that fit."""
+    parameters = {"partition": partition, "first": f"{prefix}{after or ''}", "last": f"{prefix[:-1]}}}"}
+    filters = "PartitionKey eq @partition and RowKey gt @first and RowKey lt @last"
+    for index, (column, values) in enumerate(sorted(conditions.items())):
+        names = [f"c{index}x{number}" for number in range(len(values))]
+        parameters |= dict(zip(names, values, strict=True))
+        # the SDK puts parameters in token by token: brackets need spaces around them
+        filters += " and ( " + " or ".join(f"{column} eq @{name}" for name in names) + " )"
+    return filters, parameters

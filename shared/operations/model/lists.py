@@ -10,9 +10,10 @@ from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from shared.operations.model import listing
 from shared.operations.model.identity import all_partitions, partition_of_tenant
 from shared.operations.model.models import Listed, Operation
-from shared.operations.model.store import ListRow, Store, list_ranges
+from shared.operations.model.store import Store
 
 _SIDE_BY_SIDE = 16
 _SMALL_PAGE = 16
@@ -37,7 +38,7 @@ class _Range:
     prefix: str
     partition: str
     more: int
-    rows: list[ListRow] = field(default_factory=list)
+    rows: list[listing.ListRow] = field(default_factory=list)
 
     def limits(self, wanted: int) -> bool:
         """Whether rows that were not read yet could belong among the first `wanted` of the merge."""
@@ -53,7 +54,7 @@ class Lists:
     async def page(self, query: Query, top: int, after: str | None) -> Listed:
         """Return up to `top` operations after the list key `after`, newest first."""
         partition = partition_of_tenant(query.tenant) if query.tenant is not None else None
-        return await self._page(list_ranges(query.tenant, partition), _conditions(query), top, after)
+        return await self._page(listing.ranges(query.tenant, partition), _conditions(query), top, after)
 
     async def needing_attention(self, query: Query, top: int, after: str | None) -> Listed:
         """Return the operations that need attention: the on-call page, whose cost is what needs attention."""
@@ -82,7 +83,7 @@ class Lists:
         one.rows += read
         one.more = min(one.more * 2, _LARGEST_READ) if len(read) == one.more else 0
 
-    async def _whole(self, rows: Sequence[ListRow]) -> tuple[Operation, ...]:
+    async def _whole(self, rows: Sequence[listing.ListRow]) -> tuple[Operation, ...]:
         """Return the operations of list rows; those whose row does not carry them are read by their ids."""
         missing = [row.id for row in rows if row.operation is None]
         found = dict(zip(missing, await _gather([self.store.get(operation) for operation in missing]), strict=True))

@@ -63,10 +63,11 @@ class Intent:
 
 @dataclass(frozen=True, slots=True)
 class Busy:
-    """An effect that Azure refuses because another operation works on the same resource; `since` is Azure's time as text."""
+    """An effect that Azure refuses for a reason that may pass; `since` is Azure's time as text, `refusals` is how often it was refused."""
 
     effect: str
     since: str
+    refusals: int = 1
 
 
 @dataclass(frozen=True, slots=True)

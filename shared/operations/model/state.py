@@ -84,7 +84,7 @@ def pack(state: State) -> bytes:
         "trace": state.trace if len(state.trace) <= _LONGEST_TRACE else "",
         "word": state.pending_input,
         "said": [one.as_json() for one in state.pending_commands],
-        "busy": {"effect": state.busy.effect, "since": state.busy.since} if state.busy else None,
+        "busy": _busy_json(state.busy) if state.busy else None,
         "throttledSince": state.throttled_since,
         "dropped": list(state.dropped_locks),
         "shownAs": state.shown_as,
@@ -115,7 +115,7 @@ def unpack(packed: object) -> State:
         trace=str(body.get("trace", "")),
         pending_input=pending if isinstance(pending, dict) else None,
         pending_commands=tuple(PendingCommand.from_json(one) for one in body.get("said", ())),
-        busy=Busy(str(busy["effect"]), str(busy["since"])) if isinstance(busy, dict) else None,
+        busy=Busy(str(busy["effect"]), str(busy["since"]), int(busy.get("refusals", 1))) if isinstance(busy, dict) else None,
         throttled_since=str(body.get("throttledSince", "")),
         dropped_locks=tuple(body.get("dropped", ())),
         shown_as=str(body.get("shownAs", "")),
@@ -132,6 +132,10 @@ def unpack(packed: object) -> State:
 def sentence(text: str) -> str:
     """Return a sentence as a row may hold it: one of Azure's can be pages long."""
     return text if len(text) <= LONGEST_SENTENCE else f"{text[: LONGEST_SENTENCE - 1]}…"
+
+
+def _busy_json(busy: Busy) -> JsonObject:
+    return {"effect": busy.effect, "since": busy.since, "refusals": busy.refusals}
 
 
 def _intent_json(intent: Intent) -> JsonObject:

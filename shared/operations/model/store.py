@@ -8,7 +8,7 @@ after the row was read again and the stamp is another's.
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from shared.clock import Clock, Ids, to_text
@@ -19,25 +19,12 @@ from shared.operations.model.due_rows import DueRows
 from shared.operations.model.identity import all_partitions, body_hash, operation_id, partition_of, partition_of_tenant
 from shared.operations.model.models import Accepted, JsonObject, NewOperation, Operation, Status
 from shared.operations.model.rows import Active
-from shared.operations.model.writing import Write, attention_keys, groups, list_entities
+from shared.operations.model.writing import Write, attention_keys, groups, in_one, list_entities
 from shared.operations.timings import dispatch_hold
 from shared.storage.pieces import from_pieces, pieces
-from shared.storage.tables import Change, Conflict, Found, Table
+from shared.storage.tables import MAX_BATCH, Change, Conflict, Found, Table
 
 TABLE = "operations"
-
-
-@dataclass(frozen=True, slots=True)
-class ListRow:
-    """A row of a list: `key` is its list key (`inverted time|id`), `operation` None where it has to be read by its id."""
-
-    key: str
-    operation: Operation | None
-
-    @property
-    def id(self) -> str:
-        """The operation's id."""
-        return self.key.rpartition("|")[2]
 
 
 class Store:
@@ -147,20 +134,32 @@ class Store:
             return await self._own_write(write.row)
         return replace(write.row, etag=etags[0])
 
-    async def save_all(self, written: Sequence[tuple[Active, JsonObject | None, bool]], *, shared: bool = False) -> list[Active]:
+    async def save_all(
+        self, written: Sequence[tuple[Active, JsonObject | None, bool]], *, shared: bool = False, held: tuple[str, str] | None = None
+    ) -> list[Active]:
         """Write rows of one partition under their ETags: (row, what a check saw, whether the list rows change), but those that lost a race.
 
         An error of a transaction names one bad row only: it is dropped and the rest repeated, a few times, then row by row. With `shared`
-        the rows were held together: those that go on to await a check share their entries among the due again.
+        the rows were held together: those that go on to await a check share their entries among the due again, and `held`, the entry that
+        held them (partition, row key), is deleted. All of that is one transaction, where one suffices.
         """
         awaiting = [row for row, _, _ in written if shared and row.awaits_check and not row.dispatched]
-        marked = {row.id: row for row in await self.due_rows.share(awaiting)}
+        found, entries = self.due_rows.share(awaiting)
+        marked = {row.id: row for row in found}
         writes = await asyncio.gather(
             *(self._prepared(marked.get(row.id, row), seen=seen, listed=listed, shares=row.id in marked) for row, seen, listed in written)
         )
+        leaves = [Change("delete", {"PartitionKey": held[0], "RowKey": held[1]})] if held else []
+        together = in_one(writes, [*entries, *leaves])
+        if together is not None:
+            return await self._save_group(together)
+        for start in range(0, len(entries), MAX_BATCH):  # before the rows: without them no tick finds these
+            await self._table.transact(entries[start : start + MAX_BATCH])
         done: list[Active] = []
         for group in groups(writes):
             done += await self._save_group(group)
+        if held:
+            await self.due_rows.delete([held])
         return done
 
     async def _prepared(
@@ -225,7 +224,11 @@ class Store:
                     continue
                 if await self._is_written(group[lost].row):
                     return await self._as_written([write.row for write in group])
-                del group[lost]
+                dropped = group.pop(lost)
+                if dropped.beside and group:
+                    group[0] = replace(group[0], beside=dropped.beside, absent=group[0].absent | dropped.absent)
+                elif dropped.beside:
+                    await self._transact(list(dropped.beside))
                 continue
             first = {index: etag for (index, change), etag in reversed(list(zip(changes, etags, strict=True)))}
             return [replace(write.row, etag=first[index]) for index, write in enumerate(group)]
@@ -233,7 +236,9 @@ class Store:
 
     async def _save_one_by_one(self, group: list[Write]) -> list[Active]:
         done = []
-        for write in group:
+        if beside := [change for write in group for change in write.beside]:
+            await self._transact(beside)
+        for write in (replace(write, beside=()) for write in group):
             try:
                 etags = await self._transact(write.changes())
             except Conflict:
@@ -313,10 +318,10 @@ class Store:
             # a tick may have moved the entry; it deletes one that has no row any more
             await self._table.delete(row.partition, rows.active_key(row.id))
 
-    async def batch(self, ids: Sequence[str], *, due_in: str | None = None) -> list[Active]:
+    async def batch(self, ids: Sequence[str], *, due_in: Sequence[str] | None = None) -> list[Active]:
         """Return the active rows of ids, with one range read per partition; an id that has none is left out.
 
-        `due_in` asks for those of a group of checks that are due or on their way: the range may hold many of the same tenant's rows
+        `due_in` asks for those of groups of checks that are due or on their way: the range may hold many of the same tenant's rows
         between the wanted ones, and the filter keeps most of them in storage.
         """
         wanted = set(ids)
@@ -328,11 +333,12 @@ class Store:
             filters = "PartitionKey eq @partition and RowKey ge @first and RowKey le @last"
             parameters = {"partition": partition, "first": rows.active_key(keys[0]), "last": rows.active_key(keys[-1])}
             if due_in is not None:
-                filters += " and group eq @group and ( dispatched eq true or nextAt le @now )"
-                parameters |= {"group": due_in, "now": now}
+                of_group = "group eq @group" if len(due_in) == 1 else "group ne ''"
+                filters += f" and {of_group} and ( dispatched eq true or nextAt le @now )"
+                parameters |= {"now": now, **({"group": due_in[0]} if len(due_in) == 1 else {})}
             async for item in self._table.range(filters, parameters=parameters):
                 row = rows.read_active(item.entity, item.etag)
-                if row.id in wanted:
+                if row.id in wanted and (due_in is None or row.group in due_in):
                     found.append(row)
         return found
 
@@ -371,20 +377,14 @@ class Store:
 
     async def list_page(
         self, prefix: str, partition: str, after: str | None, conditions: Mapping[str, Sequence[str]], limit: int
-    ) -> list[ListRow]:
+    ) -> list[listing.ListRow]:
         """Return up to `limit` list rows of a range after the list key `after`, newest first.
 
         `conditions` are columns with the values of which any fits.
         """
-        parameters: dict[str, Any] = {"partition": partition, "first": f"{prefix}{after or ''}", "last": f"{prefix[:-1]}}}"}
-        filters = "PartitionKey eq @partition and RowKey gt @first and RowKey lt @last"
-        for index, (column, values) in enumerate(sorted(conditions.items())):
-            names = [f"c{index}x{number}" for number in range(len(values))]
-            parameters |= dict(zip(names, values, strict=True))
-            # the SDK puts parameters in token by token: brackets need spaces around them
-            filters += " and ( " + " or ".join(f"{column} eq @{name}" for name in names) + " )"
+        filters, parameters = listing.page_filter(prefix, partition, after, conditions)
         found = self._table.range(filters, select=listing.COLUMNS, parameters=parameters, limit=limit)
-        return [_list_row(prefix, item) async for item in found]
+        return [listing.read_row(prefix, item.entity) async for item in found]
 
     async def request(self, operation: str) -> Mapping[str, object] | None:
         """Return the request row of an operation, or None."""
@@ -394,14 +394,3 @@ class Store:
 
 def _hash_of(new: NewOperation) -> str:
     return body_hash(new.body if new.compared is None else new.compared)
-
-
-def _list_row(prefix: str, found: Found) -> ListRow:
-    return ListRow(str(found.entity["RowKey"]).removeprefix(prefix), listing.read_listed(found.entity))
-
-
-def list_ranges(tenant: str | None, partition: str | None) -> list[tuple[str, str]]:
-    """Return the (prefix, partition) pairs to read: a tenant's one, or the provider's sixteen."""
-    if tenant is not None and partition is not None:
-        return [(f"t|{tenant}|", partition)]
-    return [("p|", number) for number in all_partitions()]

@@ -1,6 +1,6 @@
 """The transactions that write an active row: with its entry among the due, its detail and its list rows. Pure."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Self
 
@@ -18,7 +18,8 @@ class Write:
     `entry` moves its entry among the due. `detail` is what a step learned, `seen` what a check saw; None leaves either as it is. `filters`
     are values that lists filter by and that were not known before; `listed` is true where the list rows change. `list_row` holds columns of
     a new list row among those that need attention; `leaves_attention_list` is true where that row is deleted. `absent` are the row keys
-    of deletions that found nothing.
+    of deletions that found nothing. `beside` are changes that go into the same transaction, for several rows: it passes to the next row
+    where this one is dropped.
     """
 
     row: Active
@@ -30,6 +31,7 @@ class Write:
     list_row: Mapping[str, object] = field(default_factory=dict)
     leaves_attention_list: bool = False
     absent: frozenset[str] = frozenset()
+    beside: tuple[Change, ...] = ()
 
     def changes(self) -> list[Change]:
         """Return the changes, that of the row first."""
@@ -46,6 +48,7 @@ class Write:
                 changes.append(Change("upsert", {**self.list_row, **columns, **attention_keys(row)}))
         if self.leaves_attention_list:
             changes.append(Change("delete", attention_keys(row)))
+        changes += self.beside
         return [change for change in changes if change.kind != "delete" or change.entity["RowKey"] not in self.absent]
 
     def without(self, change: Change) -> Self:
@@ -62,6 +65,13 @@ def list_entities(row: Active, columns: rows.Entity) -> list[rows.Entity]:
     """Return the two list rows of an operation with these columns."""
     keys = rows.list_keys(row.tenant, row.created_at, row.id)
     return [{"PartitionKey": row.partition, "RowKey": key, **columns} for key in keys]
+
+
+def in_one(writes: Sequence[Write], beside: Sequence[Change]) -> list[Write] | None:
+    """Return writes of one partition with the changes beside them, where all of it is one transaction; else None."""
+    if not writes or sum(len(write.changes()) for write in writes) + len(beside) > MAX_BATCH:
+        return None
+    return [replace(writes[0], beside=tuple(beside)), *writes[1:]]
 
 
 def groups(writes: Iterable[Write]) -> list[list[Write]]:

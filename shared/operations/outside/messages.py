@@ -21,13 +21,13 @@ class StepMessage:
 
 @dataclass(frozen=True, slots=True)
 class CheckMessage:
-    """Check these operations, all of one kind and one group (a subscription).
+    """Check these operations of one kind and of these groups: one, or several subscriptions.
 
     `held` is the entry that holds them until they are checked: partition and row key; None where none does.
     """
 
     kind: str
-    group: str
+    groups: tuple[str, ...]
     ids: tuple[str, ...]
     held: tuple[str, str] | None = None
 
@@ -39,8 +39,11 @@ async def send_step(queues: Queues, queue: str, ids: Sequence[str]) -> None:
 
 async def send_check(queues: Queues, queue: str, message: CheckMessage) -> None:
     """Put a check message of up to 100 ids on a capability's check queue."""
-    held = {"held": list(message.held)} if message.held else {}
-    await queues.send(queue, json.dumps({"v": VERSION, "kind": message.kind, "group": message.group, "ids": list(message.ids), **held}))
+    more = {"held": list(message.held)} if message.held else {}
+    if len(message.groups) > 1:
+        more["groups"] = list(message.groups)
+    body = {"v": VERSION, "kind": message.kind, "group": message.groups[0], "ids": list(message.ids), **more}
+    await queues.send(queue, json.dumps(body))
 
 
 def read_step(text: str) -> StepMessage | None:
@@ -54,7 +57,9 @@ def read_check(text: str) -> CheckMessage | None:
     body = _read(text)
     if body is None or not (ids := _ids(body)):
         return None
-    return CheckMessage(str(body.get("kind", "")), str(body.get("group", "")), ids, _entry(body.get("held")))
+    groups = body.get("groups")
+    several = tuple(str(one) for one in groups) if isinstance(groups, list) else ()
+    return CheckMessage(str(body.get("kind", "")), several or (str(body.get("group", "")),), ids, _entry(body.get("held")))
 
 
 def _read(text: str) -> dict[str, object] | None:

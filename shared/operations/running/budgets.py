@@ -90,6 +90,17 @@ def deletes_of(subscription_id: str) -> str:
     return f"{subscription_id.lower()}/delete"
 
 
+def several(key: str, count: int) -> str:
+    """Return how a row names that its step makes so many calls of a budget."""
+    return f"{key}*{count}"
+
+
+def calls_of(text: str) -> tuple[str, int]:
+    """Read the budget that a row names, and how many calls of it its step makes: one where no number is given."""
+    key, _, count = text.partition("*")
+    return key, int(count or 1)
+
+
 def bucket_of(key: str, share: float) -> tuple[Bucket, float]:
     """Return the bucket of a key, and which share of it is the app's: all of one that names its own rate, `share` of Resource Manager's.
 
@@ -158,6 +169,11 @@ def _charged(budget: Budget, wanted: int, now: datetime, share: float, bucket: B
     return after, owed(after, now, share, bucket)
 
 
+def _noted(budget: Budget, made: int, now: datetime, share: float, bucket: Bucket) -> tuple[Budget | None, None]:
+    after = spend(budget, made, now, share, bucket)
+    return replace(after, available=max(after.available, -bucket.capacity * share)), None
+
+
 class Budgets:
     """The rows of a principal's budgets. A lost race is tried again; a budget that cannot be written releases nothing this time."""
 
@@ -181,6 +197,10 @@ class Budgets:
         A budget that cannot be written is charged nothing and delays nothing: what it then lets go too early Azure answers with 429.
         """
         return max((await self._each(counts, _charged, timedelta())).values(), default=timedelta())
+
+    async def note(self, key: str, made: int) -> None:
+        """Spend calls that were made already, without being released; a budget owes a full bucket at most: what is older counts no more."""
+        await self._one(key, made, _noted, None)
 
     async def _one(self, key: str, wanted: int, rule: "_Rule[T]", otherwise: T) -> T:
         bucket, share = bucket_of(key, self._share)

@@ -26,6 +26,8 @@ from shared.operations.timings import ATTEMPTS_BEFORE_ATTENTION, THROTTLED_DELAY
 from shared.storage.tables import Conflict, Queues
 
 _log = logging.getLogger(__name__)
+_HANDED_TOGETHER = 10
+"""How many operations that go on with a step one message names: they are run one after another."""
 Written = tuple[Active, JsonObject | None, bool]
 
 
@@ -42,21 +44,22 @@ class Checks:
 
     async def run(self, message: CheckMessage) -> None:
         """Check the operations of a message that are still due; errors of storage are raised, the tick finds the rows again."""
-        found = await self.store.batch(message.ids, due_in=message.group)
+        found = await self.store.batch(message.ids, due_in=message.groups)
         rows = [row for row in found if row.kind == message.kind and row.awaits_check and not row.is_newer]
         check = self.workflows[message.kind].check
         if check is None:
             return
+        held = message.held if not any(row.is_newer for row in found) else None
         if rows:
-            await self._check(check, rows, held_together=message.held is not None)
-        if message.held and not any(row.is_newer for row in found):
-            await self.store.due_rows.delete([message.held])
+            await self._check(check, rows, held, shared=message.held is not None)
+        elif held:
+            await self.store.due_rows.delete([held])
 
-    async def _check(self, check: Check, rows: Sequence[Active], *, held_together: bool) -> None:
+    async def _check(self, check: Check, rows: Sequence[Active], held: tuple[str, str] | None, *, shared: bool) -> None:
         results = await _look(check, rows)
         crash_point("check.read")
         after = [self._after(row, results.get(row.id, Unread("no answer."))) for row in rows]
-        written = await self._write([(self._held(row), detail, listed) for row, detail, listed in after], held_together=held_together)
+        written = await self._write([(self._held(row), detail, listed) for row, detail, listed in after], held, shared=shared)
         crash_point("check.written")
         meant = {row.id: row.next_at for row, _, _ in after}
         written = [await self._publish(row, meant[row.id]) if row.pending_events else row for row in written]
@@ -120,20 +123,24 @@ class Checks:
             after = after.with_attention(ErrorCode.NO_PROGRESS, throttled_message(result.reason, since), to_text(now))
         return after, None, _code(after) != _code(row)
 
-    async def _write(self, written: Sequence[Written], *, held_together: bool) -> list[Active]:
+    async def _write(self, written: Sequence[Written], held: tuple[str, str] | None, *, shared: bool) -> list[Active]:
         partitions: dict[str, list[Written]] = defaultdict(list)
         for item in written:
             partitions[item[0].partition].append(item)
         done: list[Active] = []
-        for items in partitions.values():
-            done += await self.store.save_all(items, shared=held_together)
+        for partition, items in partitions.items():
+            done += await self.store.save_all(items, shared=shared, held=held if held and held[0] == partition else None)
         if len(done) < len(written):
             _log.info("rows changed while they were checked", extra={"rows": len(written) - len(done)})
         return done
 
     async def _hand_over(self, rows: Sequence[Active]) -> None:
+        kinds = defaultdict(list)
         for row in rows:
-            await send_step(self.queues, self.kinds.named(row.kind).step_queue, [row.id])
+            kinds[row.kind].append(row.id)
+        for kind, ids in kinds.items():
+            for start in range(0, len(ids), _HANDED_TOGETHER):
+                await send_step(self.queues, self.kinds.named(kind).step_queue, ids[start : start + _HANDED_TOGETHER])
 
     def _held(self, row: Active) -> Active:
         """Return the row as it is until its events are sent: due soon, whenever it is to be checked again."""

@@ -12,10 +12,10 @@ A lease does not fence a paused process: what it may still send is harmless by n
 """
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import TypeVar
 
-from shared.clock import Clock, Ids, from_text, to_text
+from shared.clock import Clock, Ids, to_text
 from shared.errors import Problem
 from shared.operations.model.models import Attention, Busy, Intent, JsonObject, Operation
 from shared.operations.model.rows import Active
@@ -271,15 +271,16 @@ class Claim:
         if self._row.intent is not None:
             self._row = replace(self._row, intent=replace(self._row.intent, refusal=refusal))
 
-    def busy_since(self, effect: str) -> datetime | None:
-        """Return since when Azure refuses an effect as busy, or None."""
+    def busy_with(self, effect: str) -> Busy | None:
+        """Return since when and how often Azure refuses an effect as busy, or None."""
         busy = self._row.busy
-        return from_text(busy.since) if busy is not None and busy.effect == effect else None
+        return busy if busy is not None and busy.effect == effect else None
 
     def note_busy(self, effect: str) -> None:
         """Note that Azure refuses an effect as busy, since now where it did not before."""
-        if self.busy_since(effect) is None:
-            self._row = replace(self._row, busy=Busy(effect, to_text(self.clock.now())))
+        before = self.busy_with(effect)
+        now = Busy(effect, to_text(self.clock.now())) if before is None else replace(before, refusals=before.refusals + 1)
+        self._row = replace(self._row, busy=now)
 
     def clear_busy(self) -> None:
         """Clear what `note_busy` noted."""

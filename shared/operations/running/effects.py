@@ -13,7 +13,7 @@ from typing import Generic, Protocol, TypeVar
 from shared.clock import Clock, from_text
 from shared.errors import CallFailure, ErrorCode, FailureKind, Problem
 from shared.operations.crash_points import crash_point
-from shared.operations.model.models import Intent
+from shared.operations.model.models import Busy, Intent
 from shared.operations.model.rows import Active
 from shared.operations.running.outcomes import Throttled, Wait
 
@@ -22,7 +22,9 @@ T = TypeVar("T")
 LOOKS = tuple(timedelta(minutes=minutes) for minutes in (0.5, 2, 5, 10))
 """When to look again after an answer was lost, counted from the send in Azure's time; after the last, every ten minutes."""
 BUSY_LIMIT = timedelta(minutes=30)
-"""How long an effect is sent again while Azure refuses it because another operation works on the same resource."""
+"""How long an effect is sent again while Azure refuses it for a reason that may pass: another operation on the resource, a 404."""
+BUSY_REFUSALS = 5
+"""How often such an effect must have been refused before a refusal counts."""
 BUSY_DELAY = timedelta(seconds=30)
 """The least time between two sends of such an effect."""
 _LOST_BEFORE_ATTENTION = 4
@@ -115,9 +117,13 @@ def decide_absent(intent: Intent, *, repeatable: bool, now: datetime) -> Send | 
     return LookAgain(next_look(intent, now), unknown=waited_long_enough)
 
 
-def decide_busy(since: datetime | None, now: datetime, retry_after: float | None) -> float | None:
-    """Return after how many seconds to send an effect again that Azure refuses as busy since `since`; None once the limit is reached."""
-    if since is not None and now - since >= BUSY_LIMIT:
+def decide_busy(before: Busy | None, now: datetime, retry_after: float | None) -> float | None:
+    """Return after how many seconds to send an effect again that Azure refuses as busy; None once the limit is reached.
+
+    `before` is what is known of earlier refusals. The limit is one of time and of their number: where other faults lie between two sends,
+    few of them fit into the time.
+    """
+    if before is not None and before.refusals + 1 >= BUSY_REFUSALS and now - from_text(before.since) >= BUSY_LIMIT:
         return None
     return max(retry_after or 0.0, BUSY_DELAY.total_seconds())
 
@@ -164,8 +170,8 @@ class ClaimedRow(Protocol):
         """Keep a refusal in the intent while an earlier send may still land."""
         ...
 
-    def busy_since(self, effect: str) -> datetime | None:
-        """Since when Azure refuses the effect as busy, or None."""
+    def busy_with(self, effect: str) -> Busy | None:
+        """Since when and how often Azure refuses the effect as busy, or None."""
         ...
 
     def note_busy(self, effect: str) -> None:
@@ -285,7 +291,7 @@ def _within_limit(claim: ClaimedRow, effect: Effect[T], failure: CallFailure) ->
         if failure.kind is not FailureKind.THROTTLED:
             claim.clear_busy()
         return failure
-    delay = decide_busy(claim.busy_since(effect.name), claim.clock.now(), failure.retry_after)
+    delay = decide_busy(claim.busy_with(effect.name), claim.clock.now(), failure.retry_after)
     if delay is None:
         claim.clear_busy()
         return failure.refused()

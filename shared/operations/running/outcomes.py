@@ -21,7 +21,7 @@ class Wait:
     """Run `step`, or the same one, at this moment (Azure's time).
 
     `attention` is (code, message) for a person; `event` is an event to send (suspended, awaitingApproval). `writes` is the key of the
-    budget of the write that the step is likely to make (`budgets.py`): it is run once that suffices.
+    budget of the call that the step is likely to make, or of several (`budgets.several`): it is run once that suffices.
     """
 
     at: datetime

@@ -14,7 +14,7 @@ each hold, ranges over the active rows and gives those that are due their entrie
 
 import asyncio
 import logging
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -28,8 +28,8 @@ from shared.operations.model.identity import all_partitions
 from shared.operations.model.kinds import Kinds
 from shared.operations.model.store import Store
 from shared.operations.outside.messages import CheckMessage, send_check, send_step
-from shared.operations.running.budgets import Budgets
-from shared.operations.running.order import most_urgent
+from shared.operations.running.budgets import Budgets, calls_of
+from shared.operations.running.order import affordable, most_urgent
 from shared.operations.timings import dispatch_hold
 from shared.storage.tables import Queues
 from shared.telemetry import Metric
@@ -77,7 +77,7 @@ class Tick:
         # what another app serves, or only a newer version side by side with this one during a deployment, is left to its tick
         due = [entry for entries in found for entry in entries if self.kinds.serves(entry.kind) and not entry.is_newer]
         queued = await self._still_queued(due)
-        steps = await self._within_writes([entry for entry in due if not entry.awaits_check and entry.id not in queued])
+        steps = await self._within_calls([entry for entry in due if not entry.awaits_check and entry.id not in queued])
         checks, held_back = await self._within_budget([entry for entry in due if entry.awaits_check])
         await self._hold([entry for entry in due if not entry.awaits_check and entry.id in queued], queued=False)
         held_steps, held_checks = await asyncio.gather(self._hold(steps), self._hold_checks(checks))
@@ -129,27 +129,26 @@ class Tick:
 
     async def _within_budget(self, checks: Sequence[Due]) -> tuple[list[Due], int]:
         """Return the checks that each budget lets go now, the most urgent first, and how many must wait."""
-        budgets = _by(checks, lambda entry: entry.group.partition("#")[0])
-        counts = await self.budgets.release_each({budget: _count(entries) for budget, entries in budgets.items()})
-        released: list[Due] = []
-        for budget, entries in budgets.items():
-            if counts[budget] >= _count(entries):
-                released += entries
-                continue
-            for number, chosen in most_urgent(entries, counts[budget], self.clock.now().timestamp()).items():
-                entry = entries[number]
-                released.append(entry if len(chosen) == len(entry.ids) else await self.store.due_rows.cut(entry, chosen))
+        wanted = Counter(one.budget for entry in checks for one in entry.waiting)
+        counts = await self.budgets.release_each(wanted)
+        if all(counts[budget] >= count for budget, count in wanted.items()):
+            return list(checks), 0
+        chosen = most_urgent(checks, counts, self.clock.now().timestamp())
+        released = [
+            checks[number] if len(operations) == len(checks[number].ids) else await self.store.due_rows.cut(checks[number], operations)
+            for number, operations in chosen.items()
+        ]
         return released, _count(checks) - _count(released)
 
-    async def _within_writes(self, steps: Sequence[Due]) -> list[Due]:
-        """Return the steps that may go now: those that write nothing, and of the others those that each budget of writes suffices for.
+    async def _within_calls(self, steps: Sequence[Due]) -> list[Due]:
+        """Return the steps that may go now: those that name no budget, and of the others those that each budget suffices for.
 
-        The longest due go first; the others stay due.
+        The longest due go first; the others stay due. One goes wherever a budget lets anything go, however many calls it makes.
         """
-        budgets = _by([entry for entry in steps if entry.writes], lambda entry: entry.writes)
-        counts = await self.budgets.release_each({budget: len(entries) for budget, entries in budgets.items()})
-        writing = [entry for budget, entries in budgets.items() for entry in sorted(entries, key=_at)[: counts[budget]]]
-        return [entry for entry in steps if not entry.writes] + writing
+        budgets = _by([entry for entry in steps if entry.writes], lambda entry: calls_of(entry.writes)[0])
+        counts = await self.budgets.release_each({key: sum(calls_of(one.writes)[1] for one in found) for key, found in budgets.items()})
+        calling = [entry for key, entries in budgets.items() for entry in affordable(entries, counts[key])]
+        return [entry for entry in steps if not entry.writes] + calling
 
     async def _hold(self, due: Sequence[Due], *, queued: bool = True) -> list[Due]:
         """Hold steps, and return those whose entries were still as they were read.
@@ -178,7 +177,7 @@ class Tick:
             if queue is None:
                 continue  # a newer version of this kind has checks
             held = (entry.partition, entry.key) if entry.is_shared else None
-            message = CheckMessage(entry.kind, entry.group, tuple(sorted(entry.ids)), held)
+            message = CheckMessage(entry.kind, entry.message_groups, tuple(sorted(entry.ids)), held)
             sends.append(send_check(self.queues, queue, message))
         await _a_few_at_a_time(sends)
 
@@ -192,10 +191,6 @@ async def _a_few_at_a_time(calls: Iterable[Awaitable[T]]) -> list[T]:
             return await call
 
     return await asyncio.gather(*(one(call) for call in calls))
-
-
-def _at(entry: Due) -> str:
-    return entry.at
 
 
 def _count(entries: Iterable[Due]) -> int:

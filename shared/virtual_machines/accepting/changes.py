@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from shared.access.records.tenant import Tenant
 from shared.arm.ids import ResourceId
-from shared.errors import ErrorCode, Refused
+from shared.errors import ErrorCode, Refused, refusal_of
 from shared.operations.accepting.acceptance import Acceptance
 from shared.operations.accepting.commands import Commands
 from shared.operations.accepting.locks import Locks
@@ -24,6 +24,7 @@ from shared.virtual_machines.reading.machines import lock_of
 from shared.virtual_machines.reading.places import Named, locate
 from shared.virtual_machines.rules.power import PowerRefusal
 from shared.virtual_machines.steps.power import RESOLUTION, decision_on, power_action
+from shared.virtual_machines.steps.refusals import managed_problem
 from shared.virtual_machines.workflow import BEGINNING
 from shared.web.documents import wrong
 
@@ -102,15 +103,15 @@ class MachineChanges:
         if confirm is not None and not same_text(confirm, request.named.name):
             raise wrong("confirm", "This must be the machine's name, to confirm its deletion.")
         machine, facts = await self.look(gateway_of(self.gateways, request.tenant), request)
-        if facts is not None and facts.is_managed_elsewhere:
-            raise managed_elsewhere(facts)
+        if facts is not None and (problem := managed_problem(facts)) is not None:
+            raise refusal_of(problem)
         return (await self.acceptance.accept(replace(new, data={"machine": str(machine)}, locks=(lock_of(machine),)))).operation
 
     async def look(self, gateway: MachineGateway, request: ChangeRequest) -> tuple[ResourceId, MachineFacts | None]:
         """Return the machine and what Azure shows of it, None where Azure is silent but the request alone names the machine."""
         async with reading_azure(_READS_SECONDS):
             machine = await locate(request.tenant, request.named, gateway.find)
-        held = await self.locks.holder([lock_of(machine)])
+        held = await self.locks.holder([lock_of(machine)], self.acceptance.store.id_for(request.as_operation()))
         if held is not None:
             message = f"Operation {held.owner} is working on the same resource. Wait until it has ended."
             raise Refused(ErrorCode.SCOPE_BUSY, message, target=held.name)
@@ -125,17 +126,12 @@ class MachineChanges:
             raise request.named.missing
         return machine, facts
 
-    async def own(self, request: ChangeRequest) -> MachineFacts:
-        """Return a machine that Farshore may change, as Azure shows it; refuses as `look`, and with `ManagedElsewhere`.
-
-        Refuses with `ServiceUnavailable` where Azure is silent.
-        """
-        _, facts = await self.look(gateway_of(self.gateways, request.tenant), request)
-        if facts is None:
-            raise Refused(ErrorCode.SERVICE_UNAVAILABLE, "Azure does not answer at present. Send the request again later.", retry_after=5)
-        if facts.is_managed_elsewhere:
-            raise managed_elsewhere(facts)
-        return facts
+    async def own(self, request: ChangeRequest) -> tuple[ResourceId, MachineFacts | None]:
+        """Return a machine that Farshore may change; refuses as `look`, and with `ManagedElsewhere`."""
+        machine, facts = await self.look(gateway_of(self.gateways, request.tenant), request)
+        if facts is not None and (problem := managed_problem(facts)) is not None:
+            raise refusal_of(problem)
+        return machine, facts
 
     async def _require_possible(self, gateway: MachineGateway, facts: MachineFacts, request: ChangeRequest) -> None:
         try:
@@ -157,10 +153,3 @@ class MachineChanges:
                 raise not_in_doubt(operation, VIRTUAL_MACHINE.noun)
 
         return await self.commands.submit_input(operation, {RESOLUTION: str(resolution.outcome)}, guard)
-
-
-def managed_elsewhere(facts: MachineFacts) -> Refused:
-    """Return the refusal of a change of a machine that something else manages."""
-    by = facts.scale_set or facts.managed_by or "an unmanaged disk"
-    message = f"The machine is managed elsewhere ({by}). Farshore only starts, shuts down and restarts it."
-    return Refused(ErrorCode.MANAGED_ELSEWHERE, message, target=facts.name)

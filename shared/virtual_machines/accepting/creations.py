@@ -94,7 +94,7 @@ class MachineCreations:
         require_own(tenant, request)
         owner = VaultOwner(tenant.name, tenant.key_vault_url)
         await self.references.require(owner, creation.sent.references, of_provider=creation.of_provider)
-        held = await self.locks.holder(new.locks)
+        held = await self.locks.holder(new.locks, self.acceptance.store.id_for(new))
         if held is not None:
             message = f"Operation {held.owner} is working on the same resource. Wait until it has ended."
             raise Refused(ErrorCode.SCOPE_BUSY, message, target=held.name)

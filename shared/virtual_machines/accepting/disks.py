@@ -3,7 +3,8 @@
 from dataclasses import dataclass, replace
 
 from shared.access.principal import not_found
-from shared.errors import CallFailure, ErrorCode, FailureKind, Refused, refusal_of
+from shared.arm.ids import ResourceId
+from shared.errors import CallFailure, ErrorCode, FailureKind, refusal_of
 from shared.operations.accepting.acceptance import Acceptance
 from shared.operations.model.models import JsonObject, Operation
 from shared.quotas.admission import Claimed
@@ -11,17 +12,16 @@ from shared.quotas.counting import Dimension
 from shared.virtual_machines.accepting.changes import ChangeRequest, MachineChanges
 from shared.virtual_machines.accepting.creations import disk_lock
 from shared.virtual_machines.admission import Admission
+from shared.virtual_machines.creation.added_disks import AddedDisks
 from shared.virtual_machines.creation.context import DiskFacts
 from shared.virtual_machines.creation.reading import require_own_disk
 from shared.virtual_machines.facts import AttachedDisk, MachineFacts
-from shared.virtual_machines.reading.asking import reading_azure
+from shared.virtual_machines.reading.asking import reading_azure, unless_silent
 from shared.virtual_machines.reading.machines import lock_of
 from shared.virtual_machines.requests.changes import ModifyDataDisk, RemoveDataDisk
-from shared.virtual_machines.requests.machine import DataDisk
+from shared.virtual_machines.requests.machine import DataDisk, DiskSource
 from shared.virtual_machines.resource_manager.resources import ResourceManagerResources
-from shared.virtual_machines.rules.disks import caching_problem
-from shared.virtual_machines.rules.power import PowerState
-from shared.virtual_machines.steps.disks import disk_id_of, growth_problem
+from shared.virtual_machines.steps.disks import NOT_CONFIRMED, cache_problem, disk_id_of, growth_problem
 from shared.web.documents import wrong
 
 _COUNT_SECONDS = 3.0
@@ -35,38 +35,41 @@ class DiskChanges:
     changes: MachineChanges
     resources: ResourceManagerResources
     admission: Admission
+    added: AddedDisks
 
     async def add(self, request: ChangeRequest, disk: DataDisk) -> Operation:
-        """Accept a data disk; refuses with `LunTaken`, `DiskInUse`, `NotFound`, `ManagedElsewhere`."""
+        """Accept a data disk; refuses with `TooManyDisks`, `LunTaken`, `DiskInUse`, `NotFound`, `ManagedElsewhere`, or 400."""
         require_own_disk(request.tenant, disk)
         known = await self.acceptance.known(request.as_operation())
         if known is not None:
             return known
-        facts = await self.changes.own(request)
-        if disk.lun is not None and any(one.lun == disk.lun for one in facts.data_disks):
-            raise Refused(ErrorCode.LUN_TAKEN, f"The LUN {disk.lun} is taken. Choose another one, or leave it out.", target="lun")
-        locks = [lock_of(facts.resource)]
-        if disk.existing is not None:
-            wanted = disk_id_of(disk.existing, facts.resource)
-            if wanted.subscription_id not in request.tenant.subscriptions:
-                raise not_found(f"disk '{disk.existing}'", target="existing")
-            found = await self._disk(str(wanted))
-            if found is None:
-                raise not_found(f"disk '{disk.existing}'", target="existing")
-            if found.attached_to is not None or found.state.lower() not in {"unattached", ""}:
-                raise Refused(ErrorCode.DISK_IN_USE, f"The disk is in use: its state is {found.state}.", target="existing")
-            locks.append(disk_lock(wanted))
+        machine, facts = await self.changes.own(request)
+        if facts is not None:
+            with unless_silent():
+                async with reading_azure():
+                    await self.added.require(request.tenant, facts, disk)
+        locks = [lock_of(machine)]
+        named = disk.existing or (disk.source.id if isinstance(disk.source, DiskSource) else None)
+        if named is not None:
+            locks.append(disk_lock(disk_id_of(named, machine)))
         if disk.existing is None and disk.size_gb is not None:
             await self._require_room(request, "new", disk.size_gb)
-        return await self._accept(request, facts, {}, locks)
+        return await self._accept(request, machine, {}, locks)
 
     async def modify(self, request: ChangeRequest, lun: int, change: ModifyDataDisk) -> Operation:
         """Accept a change of a data disk; refuses with `NotFound`, `NeedsInterruption`, `NeedsDetach`, 400 for a smaller size."""
         known = await self.acceptance.known(request.as_operation())
         if known is not None:
             return known
-        facts = await self.changes.own(request)
+        machine, facts = await self.changes.own(request)
+        if facts is None:
+            return await self._accept(request, machine, {"lun": lun}, [lock_of(machine)])
         disk = _on(facts, lun)
+        with unless_silent():
+            await self._require_change(request, facts, disk, change)
+        return await self._accept(request, machine, {"lun": lun, "disk": disk.id}, [lock_of(machine)])
+
+    async def _require_change(self, request: ChangeRequest, facts: MachineFacts, disk: AttachedDisk, change: ModifyDataDisk) -> None:
         standing = await self._disk(disk.id or "")
         now_gb = standing.size_gb if standing is not None else disk.size_gb or 0
         if change.size_gb is not None:
@@ -74,13 +77,9 @@ class DiskChanges:
             if problem is not None:
                 raise wrong("sizeGB", problem.message) if problem.code == ErrorCode.INVALID_REQUEST else refusal_of(problem)
             await self._require_room(request, disk.id or "", change.size_gb)
-        if change.caching is not None and change.caching != disk.caching:
-            if (reason := caching_problem(change.caching, change.size_gb or now_gb)) is not None:
-                raise wrong("caching", reason)
-            if facts.power_state is PowerState.RUNNING and not change.accept_interruption:
-                message = "Changing the caching detaches the disk of the running machine for a moment. Send acceptInterruption to allow it."
-                raise Refused(ErrorCode.NEEDS_INTERRUPTION, message, target="caching")
-        return await self._accept(request, facts, {"lun": lun, "disk": disk.id}, [lock_of(facts.resource)])
+        reason = cache_problem(facts, disk, change, now_gb)
+        if reason is not None:
+            raise wrong("caching", reason.message) if reason.code == ErrorCode.INVALID_REQUEST else refusal_of(reason)
 
     async def remove(self, request: ChangeRequest, lun: int, removal: RemoveDataDisk, *, confirmed: bool = False) -> Operation:
         """Accept the removal of a data disk; refuses with `NotFound`, and with 400 a confirmation that is not the disk's name.
@@ -90,11 +89,13 @@ class DiskChanges:
         known = await self.acceptance.known(request.as_operation())
         if known is not None:
             return known
-        facts = await self.changes.own(request)
+        machine, facts = await self.changes.own(request)
+        if facts is None:
+            return await self._accept(request, machine, {"lun": lun}, [lock_of(machine)])
         disk = _on(facts, lun)
         if removal.delete_disk and not confirmed and (removal.confirm or "").lower() != disk.name.lower():
-            raise wrong("confirm", "This must be the disk's name, to confirm its deletion.")
-        return await self._accept(request, facts, {"lun": lun, "disk": disk.id}, [lock_of(facts.resource)])
+            raise wrong("confirm", NOT_CONFIRMED)
+        return await self._accept(request, machine, {"lun": lun, "disk": disk.id}, [lock_of(machine)])
 
     async def _require_room(self, request: ChangeRequest, disk: str, size_gb: int) -> None:
         await self.admission.require_room(request.tenant, [Claimed(disk, {Dimension.DISK_GB: float(size_gb)})], _COUNT_SECONDS)
@@ -109,8 +110,8 @@ class DiskChanges:
             return None
         return DiskFacts.from_arm(body) if body is not None else None
 
-    async def _accept(self, request: ChangeRequest, facts: MachineFacts, data: JsonObject, locks: list[str]) -> Operation:
-        new = replace(request.as_operation(), data={"machine": facts.id, **data}, locks=tuple(locks))
+    async def _accept(self, request: ChangeRequest, machine: ResourceId, data: JsonObject, locks: list[str]) -> Operation:
+        new = replace(request.as_operation(), data={"machine": str(machine), **data}, locks=tuple(locks))
         return (await self.acceptance.accept(new)).operation
 
 

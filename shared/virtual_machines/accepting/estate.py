@@ -5,29 +5,25 @@ from dataclasses import dataclass, replace
 
 from shared.access.principal import not_found
 from shared.arm.ids import ResourceId
-from shared.arm.reading import own_id
-from shared.errors import ErrorCode, Refused
+from shared.errors import ErrorCode, Refused, refusal_of
 from shared.operations.accepting.acceptance import Acceptance
 from shared.operations.model.models import JsonObject, NewOperation, Operation
 from shared.secrets.requests import Separated
 from shared.values.reading import Json, an_object, same_text, text
-from shared.virtual_machines.accepting.changes import ChangeRequest, MachineChanges, managed_elsewhere
+from shared.virtual_machines.accepting.changes import ChangeRequest, MachineChanges
 from shared.virtual_machines.accepting.creations import disk_lock
 from shared.virtual_machines.creation.context import DiskFacts
 from shared.virtual_machines.creation.reading import require_own_source, subscription_of_body
-from shared.virtual_machines.facts import MachineFacts
 from shared.virtual_machines.gateway import gateway_of
-from shared.virtual_machines.reading.asking import reading_azure
+from shared.virtual_machines.reading.asking import reading_azure, unless_silent
 from shared.virtual_machines.reading.estate import DISK_TYPE, IMAGE_TYPE, EstateReader
 from shared.virtual_machines.reading.machines import lock_of
 from shared.virtual_machines.reprovisioning.checks import ReprovisioningChecks
 from shared.virtual_machines.requests.changes import Capture, CreateImage, CreateService
 from shared.virtual_machines.requests.machine import DiskSource
 from shared.virtual_machines.rules.power import PowerState
+from shared.virtual_machines.steps.refusals import capture_problem, disk_problem
 from shared.web.documents import wrong
-
-_OPEN = frozenset({"activesas", "activesasfrozen", "activeupload"})
-_NOT_CAPTURED = frozenset({"trustedlaunch", "confidentialvm"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +46,13 @@ class EstateChanges:
         region = service.region or request.tenant.region
         if region is None:
             raise wrong("region", "The tenant has no region of its own. Name one.")
-        async with reading_azure():
-            if region not in await self.reader.catalogue.locations(subscription):
-                raise Refused(ErrorCode.UNKNOWN_REGION, f"'{region}' is not a region of this subscription.", target="region")
-            found = await self.reader.resources.group(subscription, service.name)
-        if found is not None:
-            raise Refused(ErrorCode.NAME_TAKEN, f"There is a service '{service.name}' already. Choose another name.", target="name")
+        with unless_silent():
+            async with reading_azure():
+                if region not in await self.reader.catalogue.locations(subscription):
+                    raise Refused(ErrorCode.UNKNOWN_REGION, f"'{region}' is not a region of this subscription.", target="region")
+                found = await self.reader.resources.group(subscription, service.name)
+            if found is not None:
+                raise Refused(ErrorCode.NAME_TAKEN, f"There is a service '{service.name}' already. Choose another name.", target="name")
         path = f"/subscriptions/{subscription}/resourceGroups/{service.name}"
         return await self._accept(new, {"subject": path, "region": region}, (f"service|{path.lower()}",))
 
@@ -81,13 +78,18 @@ class EstateChanges:
                 raise not_found(f"disk '{source.id}'", target="source.id")
             owner = DiskFacts.from_arm(body).attached_to if body is not None else None
             machine = await gateway.machine(ResourceId.parse(owner)) if owner is not None else None
+        generation = text(an_object(body or {}, "properties"), "hyperVGeneration")
+        if generation is not None and image.generation is not None and image.generation != generation:
+            raise wrong("generation", f"The source is of generation {generation}. Leave it out.")
         region = _region(body) if body is not None else image.region or _region(group)
         if image.region is not None and image.region != region:
             raise wrong("region", f"The source lies in {region}.")
         if machine is not None and machine.power_state is PowerState.RUNNING:
             raise Refused(ErrorCode.DISK_IN_USE, f"The disk is attached to the running machine '{machine.name}'.", target="source.id")
         locks = (f"image|{target.key}", *((disk_lock(ResourceId.parse(source.id)),) if isinstance(source, DiskSource) else ()))
-        return await self._accept(new, {"subject": str(target), "region": region}, locks)
+        return await self._accept(
+            new, {"subject": str(target), "region": region, "generation": image.generation or generation or "V1"}, locks
+        )
 
     async def delete_image(self, request: ChangeRequest, confirm: str | None, query: Mapping[str, str]) -> Operation:
         """Accept the deletion of an image; refuses with `NotOffered` for a plan's, and with 400 a confirmation that is not its name."""
@@ -100,8 +102,8 @@ class EstateChanges:
         if plan is not None and any(same_text(one.name, request.named.name) for one in plan.images):
             message = f"The image '{request.named.name}' is the hosting plan's. Only the provider can remove it."
             raise Refused(ErrorCode.NOT_OFFERED, message, target="image")
-        found = await self._named(request, IMAGE_TYPE, "image", query)
-        return await self._accept(new, {"subject": str(found)}, (f"image|{found.key}",))
+        found, body = await self._named(request, IMAGE_TYPE, "image", query)
+        return await self._accept(new, {"subject": str(found), "unchecked": body is None}, (f"image|{found.key}",))
 
     async def delete_disk(self, request: ChangeRequest, confirm: str | None, query: Mapping[str, str]) -> Operation:
         """Accept the deletion of a disk; refuses with `DiskInUse`, `DiskAccessActive`, and with 400 a wrong confirmation."""
@@ -110,15 +112,11 @@ class EstateChanges:
         if known is not None:
             return known
         _require_confirmed(confirm, request.named.name)
-        async with reading_azure():
-            body = await self.reader.named(request.tenant, DISK_TYPE, "disk", request.named.name, query)
-        facts = DiskFacts.from_arm(body)
-        if facts.state.lower() in _OPEN:
-            raise Refused(ErrorCode.DISK_ACCESS_ACTIVE, "The disk can be read by a SAS at present. Revoke the access first.", target="disk")
-        if facts.attached_to is not None or facts.state.lower() not in {"unattached", ""}:
-            raise Refused(ErrorCode.DISK_IN_USE, f"The disk is in use: its state is {facts.state}.", target="disk")
-        found = ResourceId.parse(facts.id)
-        return await self._accept(new, {"subject": str(found)}, (disk_lock(found),))
+        found, body = await self._named(request, DISK_TYPE, "disk", query)
+        problem = disk_problem(DiskFacts.from_arm(body)) if body is not None else None
+        if problem is not None:
+            raise refusal_of(problem)
+        return await self._accept(new, {"subject": str(found), "unchecked": body is None}, (disk_lock(found),))
 
     async def capture(
         self, request: ChangeRequest, capture: Capture, sent: Separated, *, confirmed: bool = False, of_provider: bool = False
@@ -132,13 +130,16 @@ class EstateChanges:
         if known is not None:
             return known
         _require_confirmed(None if confirmed else capture.confirm, request.named.name)
+        if capture.delete_disks == "all":
+            raise wrong("deleteDisks", "The data disks of a captured machine stay. Send none or os.")
         machine, facts = await self.changes.look(gateway_of(self.changes.gateways, request.tenant), request)
-        if facts is not None:
-            _require_capturable(facts)
+        if facts is not None and (problem := capture_problem(facts)) is not None:
+            raise refusal_of(problem)
         await self.anew.require(request.tenant, capture, sent, facts, of_provider=of_provider)
         image = machine.sibling("images", capture.image_name)
-        async with reading_azure():
-            await self._require_free(request, image, "imageName")
+        with unless_silent():
+            async with reading_azure():
+                await self._require_free(request, image, "imageName")
         return await self._accept(new, {"machine": str(machine)}, (lock_of(machine), f"image|{image.key}"))
 
     async def _require_free(self, request: ChangeRequest, image: ResourceId, target: str) -> None:
@@ -147,9 +148,15 @@ class EstateChanges:
         if of_plan or await self.reader.resources.get(image) is not None:
             raise Refused(ErrorCode.NAME_TAKEN, f"There is an image '{image.name}' already. Choose another name.", target=target)
 
-    async def _named(self, request: ChangeRequest, type_: str, kind: str, query: Mapping[str, str]) -> ResourceId:
+    async def _named(self, request: ChangeRequest, type_: str, kind: str, query: Mapping[str, str]) -> tuple[ResourceId, Json | None]:
+        """Return a resource's id and document, None where Azure is silent but the request alone names it."""
         async with reading_azure():
-            return ResourceId.parse(own_id(await self.reader.named(request.tenant, type_, kind, request.named.name, query)))
+            found = await self.reader.located(request.tenant, type_, kind, request.named.name, query)
+        body: Json | None = None
+        with unless_silent():
+            async with reading_azure():
+                body = await self.reader.existing(type_, kind, request.named.name, found)
+        return found, body
 
     async def _accept(self, new: NewOperation, data: JsonObject, locks: tuple[str, ...]) -> Operation:
         return (await self.acceptance.accept(replace(new, data=data, locks=locks))).operation
@@ -159,18 +166,6 @@ def _require_confirmed(confirm: str | None, name: str) -> None:
     """Refuse with 400 a confirmation that is not the name; None is that of a message, which names what it is about."""
     if confirm is not None and not same_text(confirm, name):
         raise wrong("confirm", "This must be the name, to confirm what cannot be undone.")
-
-
-def _require_capturable(facts: MachineFacts) -> None:
-    if facts.is_managed_elsewhere:
-        raise managed_elsewhere(facts)
-    if facts.power_state not in {PowerState.STOPPED, PowerState.DEALLOCATED}:
-        message = f"The machine is {facts.power_state}. Prepare it (sysprep, waagent -deprovision), shut it down, then capture it."
-        raise Refused(ErrorCode.NOT_STOPPED, message, target="powerState")
-    if facts.security_type.lower() in _NOT_CAPTURED or facts.ephemeral:
-        what = "an ephemeral OS disk" if facts.ephemeral else f"the security type {facts.security_type}"
-        message = f"Azure makes no managed image of a machine with {what}; it needs a compute gallery."
-        raise Refused(ErrorCode.CAPTURE_NOT_SUPPORTED, message, target=facts.name)
 
 
 def _region(body: Json) -> str:

@@ -2,22 +2,13 @@
 
 from dataclasses import dataclass, replace
 
-from shared.errors import ErrorCode, Refused
 from shared.operations.accepting.acceptance import Acceptance
 from shared.operations.model.models import JsonObject, Operation
-from shared.values.reading import same_text
 from shared.virtual_machines.accepting.changes import ChangeRequest, MachineChanges
-from shared.virtual_machines.facts import MachineFacts
-from shared.virtual_machines.reading.asking import reading_azure
-from shared.virtual_machines.reading.machines import MachineReader, lock_of
+from shared.virtual_machines.accepting.update_checks import UpdateChecks
+from shared.virtual_machines.reading.asking import reading_azure, unless_silent
+from shared.virtual_machines.reading.machines import lock_of
 from shared.virtual_machines.requests.changes import UpdateMachine
-from shared.virtual_machines.resource_manager.catalogue import Catalogue
-from shared.virtual_machines.rules.disks import caching_problem
-from shared.virtual_machines.rules.power import PowerState
-from shared.virtual_machines.rules.sizes import azure_size, similar_names
-from shared.web.documents import wrong
-
-_OFF = frozenset({PowerState.DEALLOCATED, PowerState.HIBERNATED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,63 +17,22 @@ class MachineUpdates:
 
     acceptance: Acceptance
     changes: MachineChanges
-    machines: MachineReader
-    catalogue: Catalogue
+    checks: UpdateChecks
 
     async def update(self, request: ChangeRequest, update: UpdateMachine) -> Operation:
-        """Accept an update; refuses with 400 an unknown size or a smaller disk, with `NeedsInterruption` and `NeedsDeallocation`."""
+        """Accept an update; refuses with 400 an unknown size or a smaller disk, with `NeedsInterruption` and `NeedsDeallocation`.
+
+        What Azure does not show in time is left to the operation's first step.
+        """
         new = request.as_operation()
         known = await self.acceptance.known(new)
         if known is not None:
             return known
-        facts = await self.changes.own(request)
-        size = await self._size(request, update, facts)
-        deallocates = await self._needs_deallocation(update, facts, size)
-        _require_accepted(update, facts, size, deallocates=deallocates)
-        data: JsonObject = {"machine": str(facts.resource), "size": size, "deallocates": deallocates}
-        return (await self.acceptance.accept(replace(new, data=data, locks=(lock_of(facts.resource),)))).operation
-
-    async def _size(self, request: ChangeRequest, update: UpdateMachine, facts: MachineFacts) -> str | None:
-        """Return Azure's name of the wanted size; None where the request has none."""
-        if update.size is None:
-            return None
-        sizes = await self.machines.sizes(request.tenant)
-        named = azure_size(sizes, update.size)
-        async with reading_azure():
-            here = await self.catalogue.region(facts.resource.subscription_id, facts.region)
-        found = next((one for one in here.sizes if named is not None and same_text(one.name, named)), None)
-        if found is None or found.restriction is not None:
-            similar = similar_names(update.size, [one.name for one in sizes] or [one.name for one in here.sizes])
-            raise wrong("size", f"The size '{update.size}' is not offered here. Similar are {', '.join(similar)}.")
-        return found.name
-
-    async def _needs_deallocation(self, update: UpdateMachine, facts: MachineFacts, size: str | None) -> bool:
-        if facts.power_state in _OFF:
-            return False
-        wanted = update.os_disk.size_gb if update.os_disk is not None else None
-        if wanted is not None and facts.os_disk is not None and wanted > (facts.os_disk.size_gb or wanted):
-            return True
-        if size is None or same_text(size, facts.size):
-            return False
-        async with reading_azure():
-            possible = await self.catalogue.sizes_of(facts.resource)
-        return not any(same_text(one, size) for one in possible)
-
-
-def _require_accepted(update: UpdateMachine, facts: MachineFacts, size: str | None, *, deallocates: bool) -> None:
-    disk, now_gb = update.os_disk, (facts.os_disk.size_gb if facts.os_disk is not None else None) or 0
-    if disk is not None and disk.size_gb is not None and disk.size_gb < now_gb:
-        raise wrong("osDisk.sizeGB", f"The disk has {now_gb} GB and cannot shrink.")
-    if disk is not None and disk.caching is not None and (reason := caching_problem(disk.caching, disk.size_gb or now_gb)) is not None:
-        raise wrong("osDisk.caching", reason)
-    if deallocates and not update.accept_deallocation:
-        target = "size" if size is not None and not same_text(size, facts.size) else "osDisk.sizeGB"
-        message = "This needs the machine to be deallocated for the change. Send acceptDeallocation to allow it."
-        raise Refused(ErrorCode.NEEDS_DEALLOCATION, message, target=target)
-    if deallocates or update.accept_interruption or facts.power_state is not PowerState.RUNNING:
-        return
-    resizes = size is not None and not same_text(size, facts.size)
-    caches = disk is not None and disk.caching is not None and facts.os_disk is not None and disk.caching != facts.os_disk.caching
-    if resizes or caches:
-        message = "This restarts the running machine. Send acceptInterruption to allow it."
-        raise Refused(ErrorCode.NEEDS_INTERRUPTION, message, target="size" if resizes else "osDisk.caching")
+        machine, facts = await self.changes.own(request)
+        data: JsonObject = {"machine": str(machine), "unchecked": True}
+        if facts is not None:
+            with unless_silent():
+                async with reading_azure():
+                    size, deallocates = await self.checks.require(request.tenant, update, facts)
+                data = {"machine": str(machine), "size": size, "deallocates": deallocates}
+        return (await self.acceptance.accept(replace(new, data=data, locks=(lock_of(machine),)))).operation

@@ -20,7 +20,7 @@ from shared.virtual_machines.access.rules import access_problem
 from shared.virtual_machines.creation.context import DiskFacts
 from shared.virtual_machines.gateway import gateway_of
 from shared.virtual_machines.kinds import VIRTUAL_MACHINE, Action
-from shared.virtual_machines.reading.asking import reading_azure
+from shared.virtual_machines.reading.asking import reading_azure, unless_silent
 from shared.virtual_machines.reading.estate import DISK_TYPE, EstateReader
 from shared.virtual_machines.requests.changes import GrantAccess
 from shared.virtual_machines.workflow import BEGINNING
@@ -51,11 +51,11 @@ class DiskAccesses:
         if known is not None:
             return known
         self._require_offered(request, wanted)
-        facts = await self._disk(request, query)
-        problem = access_problem(facts)
+        disk, facts = await self._disk(request, query)
+        problem = access_problem(facts) if facts is not None else None
         if problem is not None:
             raise refusal_of(problem)
-        return await self._accept(request.as_operation(), facts.id, {})
+        return await self._accept(request.as_operation(), disk, {})
 
     async def revoke(self, request: ChangeRequest, query: Mapping[str, str]) -> Operation:
         """Accept the end of an access; where there is none, the operation succeeds without an effect. Refuses with `NotFound`."""
@@ -63,7 +63,7 @@ class DiskAccesses:
         known = await self.acceptance.known(request.as_operation())
         if known is not None:
             return known
-        return await self._accept(request.as_operation(), (await self._disk(request, query)).id, {})
+        return await self._accept(request.as_operation(), (await self._disk(request, query))[0], {})
 
     async def revoke_ended(self) -> None:
         """Accept the revocation of each access that has ended: a job of the timer `schedule`. Of a tenant that is gone it stays."""
@@ -85,9 +85,15 @@ class DiskAccesses:
             message = "This deployment has no key vault for the SAS (FARSHORE_KEY_VAULT_URL)."
             raise Refused(ErrorCode.NOT_OFFERED, message, target="disk")
 
-    async def _disk(self, request: ChangeRequest, query: Mapping[str, str]) -> DiskFacts:
+    async def _disk(self, request: ChangeRequest, query: Mapping[str, str]) -> tuple[str, DiskFacts | None]:
+        """Return a disk's id and what Azure shows of it, None where Azure is silent but the request alone names it."""
         async with reading_azure():
-            return DiskFacts.from_arm(await self.reader.named(request.tenant, DISK_TYPE, "disk", request.named.name, query))
+            found = await self.reader.located(request.tenant, DISK_TYPE, "disk", request.named.name, query)
+        facts: DiskFacts | None = None
+        with unless_silent():
+            async with reading_azure():
+                facts = DiskFacts.from_arm(await self.reader.existing(DISK_TYPE, "disk", request.named.name, found))
+        return str(found) if facts is None else facts.id, facts
 
     async def _accept(self, new: NewOperation, disk: str, data: JsonObject) -> Operation:
         locks = (disk_lock(ResourceId.parse(disk)),)

@@ -1,5 +1,6 @@
 """Shows the SAS of an access: once, and only to the caller that requested it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from shared.access.principal import not_found
@@ -16,6 +17,8 @@ from shared.values.reading import same_text
 from shared.virtual_machines.access.records import DiskAccessStore
 from shared.virtual_machines.kinds import VIRTUAL_MACHINE, Action
 from shared.virtual_machines.listed import RevealedAccess
+from shared.virtual_machines.reading.estate import DISK_TYPE
+from shared.virtual_machines.reading.places import Named
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +30,7 @@ class AccessRevealing:
     secrets: Secrets
     clock: Clock
 
-    async def reveal(self, tenant: Tenant, disk: str, operation_id: str, caller: Actor) -> RevealedAccess:
+    async def reveal(self, tenant: Tenant, disk: Named, operation_id: str, caller: Actor) -> RevealedAccess:
         """Return the SAS of an access, and delete it.
 
         Refuses with `NotFound` what is another caller's or about another disk, with `NotReady` before its operation has ended, and with
@@ -50,7 +53,22 @@ class AccessRevealing:
         return RevealedAccess(access_sas=sas.reveal(), expires_at=access.expires_at)
 
 
-def _is_access(operation: Operation, tenant: Tenant, disk: str, caller: Actor) -> bool:
+def disk_named(name: str, query: Mapping[str, str]) -> Named:
+    """Return the disk that a path and its query name."""
+    return Named.of("disk", DISK_TYPE, name, query)
+
+
+def _is_access(operation: Operation, tenant: Tenant, disk: Named, caller: Actor) -> bool:
     about = (operation.kind, operation.action) == (VIRTUAL_MACHINE.name, Action.GRANT_ACCESS)
-    named = str(operation.body.get("target", "")).rpartition("/")[2]
-    return about and operation.tenant == tenant.name and same_text(named, disk) and operation.actor.id == caller.id
+    subject = (operation.result or {}).get("diskId") or operation.data.get("subject") or operation.body.get("target")
+    return about and operation.tenant == tenant.name and operation.actor.id == caller.id and _is_named(disk, str(subject))
+
+
+def _is_named(disk: Named, subject: str) -> bool:
+    """Whether the ARM id, or the name, that an operation has of its disk is that of the one that a caller named."""
+    if "/" not in subject:
+        return same_text(subject, disk.name)
+    found = ResourceId.parse(subject)
+    in_service = disk.service is None or same_text(disk.service, found.resource_group)
+    in_subscription = disk.subscription_id is None or same_text(disk.subscription_id, found.subscription_id)
+    return same_text(found.name, disk.name) and in_service and in_subscription

@@ -97,7 +97,10 @@ class AccessSteps:
         state = MachineState.of(claim.data)
         disk = _disk_of(state)
         facts = await self._facts(disk)
-        if facts is None or not is_open(facts):
+        if facts is None:
+            return self._missing(state, disk)
+        state.forget("absence")
+        if not is_open(facts):
             state.grants += 1
             return Next(GRANTING)
         try:
@@ -111,12 +114,17 @@ class AccessSteps:
     async def storing(self, claim: Claim) -> Outcome:
         """Take the SAS from Azure's operation to Key Vault, then write the row of the access."""
         state = MachineState.of(claim.data)
+        if state.url is None:
+            return self._grant_again(state)  # an answer that was lost, or one that named no operation
         try:
-            status = await self.resources.operation(state.url or "")
+            status = await self.resources.operation(state.url)
         except CallFailure as failure:
             if failure.kind is not FailureKind.NOT_FOUND:
                 raise
-            return self._grant_again(state)
+            now = self.clock.now()
+            state.absence = not_shown(state.absence, now)
+            return self._grant_again(state) if state.absence.lasts_long_enough(now) else Wait(now + BETWEEN_LOOKS)
+        state.forget("absence")
         if status.state is OperationState.IN_PROGRESS:
             return Wait(self.clock.now() + _SOON)
         if status.error is not None:
@@ -130,6 +138,7 @@ class AccessSteps:
     def _grant_again(self, state: MachineState) -> Outcome:
         """Grant again what Azure no longer shows; after some times the access ends, and the operation fails."""
         if state.grants < _MOST_GRANTS:
+            state.forget("absence")
             return Next(GRANTING)
         message = f"Azure granted the access {state.grants} times and never showed its SAS. Request it again later."
         state.failure = Problem(ErrorCode.AZURE_REFUSED, message, "disk")
@@ -166,18 +175,9 @@ class AccessSteps:
         stored = await self.store.get(claim.row.tenant, disk)
         if state.access is not None and (stored is None or stored.document.operation != state.access):
             return _ended(state)  # revoked meanwhile, and perhaps granted anew
-        facts = await self._facts(disk)
-        if facts is not None and is_open(facts):
-            try:
-                await claim.perform(self._ending(disk))
-            except CallFailure as failure:
-                if failure.kind in {FailureKind.THROTTLED, FailureKind.IN_DOUBT}:
-                    raise
-                if not _has_ended(stored, now):
-                    return _ended(state, state.failure or problem_of_call(failure))
-            else:
-                state.changed = True
-                return Wait(now + _SOON)
+        open_still = await self._end_if_open(claim, state, disk, stored)
+        if open_still is not None:
+            return open_still
         if stored is not None:
             state.changed = True
             await self._delete_secret(stored.document)
@@ -185,13 +185,31 @@ class AccessSteps:
                 return Wait(now + _SOON)  # it was revealed at this moment
         return _ended(state, state.failure)
 
+    async def _end_if_open(self, claim: Claim, state: MachineState, disk: ResourceId, stored: Stored[DiskAccess] | None) -> Outcome | None:
+        """End the access in Azure; None once it has ended. A disk that a read does not show may be open: it is looked for again."""
+        facts, now = await self._facts(disk), self.clock.now()
+        if facts is None:
+            state.absence = not_shown(state.absence, now)
+            return None if state.absence.lasts_long_enough(now) else Wait(now + BETWEEN_LOOKS)
+        state.forget("absence")
+        if not is_open(facts):
+            return None
+        try:
+            await claim.perform(self._ending(disk))
+        except CallFailure as failure:
+            if failure.kind in {FailureKind.THROTTLED, FailureKind.IN_DOUBT}:
+                raise
+            return None if _has_ended(stored, now) else _ended(state, state.failure or problem_of_call(failure))
+        state.changed = True
+        return Wait(now + _SOON)
+
     def _ending(self, disk: ResourceId) -> Effect[None]:
         async def send(request_id: str) -> None:
             await self.resources.post(disk, "endGetAccess", {}, request_id, self.timings.effect_timeout)
 
         async def look(_intent: Intent) -> Started[None] | Absent:
             facts = await self._facts(disk)
-            return Absent() if facts is not None and is_open(facts) else Started(None)
+            return Started(None) if facts is not None and not is_open(facts) else Absent()
 
         return Effect("endAccess", send, look, _END_HARMLESS)
 

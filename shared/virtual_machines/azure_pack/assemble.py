@@ -5,10 +5,8 @@ from dataclasses import dataclass
 from shared.access.records.azure_pack_subscriptions import TABLE as SUBSCRIPTIONS
 from shared.access.records.azure_pack_subscriptions import AzurePackSubscriptions
 from shared.capability import Core
-from shared.installations import TABLE as INSTALLATIONS
-from shared.installations.reach.connections import Connections
+from shared.installations.assemble import connections_of
 from shared.installations.secrets import Vault
-from shared.installations.store import InstallationStore
 from shared.installations.subscriptions.certificates import CertificateStore
 from shared.installations.subscriptions.reach import SubscriptionReach
 from shared.operations.accepting.resolving import Resolution, Resolver
@@ -44,8 +42,7 @@ class AzurePackParts:
 def assemble_azure_pack(core: Core) -> AzurePackParts:
     """Return the services and the steps."""
     vault = Vault(core.secrets, core.secret_references, core.registry)
-    connections = Connections(InstallationStore(core.storage.table(INSTALLATIONS), core.clock, core.ids), vault, core.clock)
-    reach = SubscriptionReach(connections, CertificateStore(vault, core.ids))
+    reach = SubscriptionReach(connections_of(core), CertificateStore(vault, core.ids))
     gateways = PackGateways(AzurePackSubscriptions(core.storage.table(SUBSCRIPTIONS)), reach)
     places, calls = PackPlaces(gateways), Calls(core.clock)
     steps = PackSteps(

@@ -1,12 +1,15 @@
 """What of a request for a machine Azure, the hosting plan or the registry does not allow. Pure."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+from shared.access.records.plan import PlanSize
+from shared.arm.ids import ResourceId
 from shared.errors import ErrorCode, Problem, Refused
 from shared.values.reading import same_text
 from shared.virtual_machines.creation.context import CreationContext, DiskFacts, network_of
-from shared.virtual_machines.requests.machine import CreateMachine
-from shared.virtual_machines.rules.disks import assign_luns, is_premium, is_zone_redundant
+from shared.virtual_machines.requests.machine import CreateMachine, DataDisk
+from shared.virtual_machines.resource_manager.catalogue import ImageFacts
+from shared.virtual_machines.rules.disks import assign_luns, caching_problem, is_premium, is_zone_redundant
 from shared.virtual_machines.rules.names import OsType, admin_name_problem, computer_name_problem
 from shared.virtual_machines.rules.passwords import password_problem
 from shared.virtual_machines.rules.ports import OpenPort, port_in_the_way
@@ -43,7 +46,13 @@ def _wrong(request: CreateMachine, context: CreationContext, password: str | Non
     yield from _wrong_size(request, context)
     yield from _wrong_system(request, context, password)
     yield from _wrong_disks(request, context)
-    if context.subnet_id is not None and context.subnet_region != context.region:
+    yield from _wrong_network(request, context)
+
+
+def _wrong_network(request: CreateMachine, context: CreationContext) -> Iterator[tuple[str, str]]:
+    if context.subnet_id is not None and ResourceId.parse(context.subnet_id).subscription_id != context.subscription_id:
+        yield "subnetId", f"The subnet lies in another subscription; the machine is to be in {context.subscription_id}."
+    elif context.subnet_id is not None and context.subnet_region != context.region:
         where = f"lies in {context.subnet_region}" if context.subnet_region is not None else "does not exist"
         yield "subnetId", f"The subnet {where}; the machine is to be in {context.region}."
     if request.deployment is not None and context.deployment is None:
@@ -60,21 +69,22 @@ def size_of(context: CreationContext) -> SizeFacts | None:
 
 def _wrong_size(request: CreateMachine, context: CreationContext) -> Iterator[tuple[str, str]]:
     size = size_of(context)
-    if size is None:
+    if size is None or size.restriction is not None:
         plan = context.plan
-        known = [one.name for one in plan.sizes] if plan is not None and plan.sizes else [one.name for one in context.here.sizes]
-        similar = similar_names(request.size, known) or tuple(known[:10])
-        yield "size", f"The size '{request.size[:64]}' is not offered here. Similar are {', '.join(similar)}."
+        yield "size", unknown_size(request.size, plan.sizes if plan is not None else (), context.here.sizes, size)
         return
     for problem in size_problems(size, _use(request, context)):
         if not problem.too_many_disks:
             yield problem.target, problem.message
+    if not size.premium:
+        for number, disk in enumerate(request.data_disks):
+            if disk.sku is not None and is_premium(disk.sku):
+                yield f"dataDisks[{number}].sku", f"The size {size.name} does not take disks of the type {disk.sku}."
 
 
 def _use(request: CreateMachine, context: CreationContext) -> SizeUse:
     image, disk = context.image, context.os_disk
     skus = [request.os_disk.sku or (disk.sku if disk is not None else DEFAULT_OS_SKU)]
-    skus += [one.sku for one in request.data_disks if one.sku is not None]
     generation = image.generation if image is not None else disk.generation if disk is not None else None
     count = len(request.data_disks) + (len(image.luns) if image is not None else 0)
     return SizeUse(count, tuple(skus), request.zone, generation, trusted_launch=request.security_type == _TRUSTED)
@@ -91,8 +101,7 @@ def _wrong_system(request: CreateMachine, context: CreationContext, password: st
     image, disk = context.image, context.os_disk
     os_type = os_type_of(request, context)
     if image is not None:
-        if image.region is not None and image.region != context.region:
-            yield "image", f"The image lies in {image.region}; the machine is to be in {context.region}."
+        yield from (("image", message) for message in _image_problems(image, context))
         if request.os_disk.size_gb is not None and image.size_gb is not None and request.os_disk.size_gb < image.size_gb:
             yield "osDisk.sizeGB", f"The image needs {image.size_gb} GB."
         if request.security_type == _TRUSTED and not (image.trusted_launch and image.generation == "V2"):
@@ -105,6 +114,18 @@ def _wrong_system(request: CreateMachine, context: CreationContext, password: st
             yield "securityType", f"The disk's security type is {disk.security_type}."
         if os_type is None:
             yield "osDisk.osType", "The disk does not show its operating system. Send osType."
+
+
+def _image_problems(image: ImageFacts, context: CreationContext) -> Iterator[str]:
+    """Yield why an image cannot be used where the machine is to be."""
+    if image.region is not None and image.region != context.region:
+        yield f"The image lies in {image.region}; the machine is to be in {context.region}."
+    elif image.subscription_id is not None and image.subscription_id != context.subscription_id:
+        yield f"The image lies in the subscription {image.subscription_id}; the machine is to be in {context.subscription_id}."
+    if image.regions and context.region not in image.regions:
+        yield f"The image is replicated to {', '.join(image.regions)}; the machine is to be in {context.region}."
+    if image.specialized:
+        yield "The image is specialized: it takes no administrator. Choose a generalized one."
 
 
 def _wrong_administrator(request: CreateMachine, os_type: OsType, password: str | None) -> Iterator[tuple[str, str]]:
@@ -122,10 +143,11 @@ def _wrong_administrator(request: CreateMachine, os_type: OsType, password: str 
 
 def _wrong_disks(request: CreateMachine, context: CreationContext) -> Iterator[tuple[str, str]]:
     offered = context.plan.disk_skus if context.plan is not None else ()
-    named = [("osDisk.sku", request.os_disk.sku), *((f"dataDisks[{n}].sku", disk.sku) for n, disk in enumerate(request.data_disks))]
-    for target, sku in named:
-        if sku is not None and offered and sku.lower() not in {one.lower() for one in offered}:
-            yield target, f"The hosting plan offers disks of the types {', '.join(offered)}."
+    wanted = [("osDisk.sku", request.os_disk.sku)] if request.os_disk.existing is None else []
+    wanted += [(f"dataDisks[{number}].sku", disk.sku) for number, disk in enumerate(request.data_disks) if disk.existing is None]
+    for target, sku in wanted:
+        if (problem := not_in_plan(sku, offered)) is not None:
+            yield target, problem
     taken = context.image.luns if context.image is not None else ()
     for number, disk in enumerate(request.data_disks):
         if disk.lun is not None and disk.lun in taken:
@@ -133,24 +155,55 @@ def _wrong_disks(request: CreateMachine, context: CreationContext) -> Iterator[t
         found = context.existing.get(number)
         if found is not None:
             yield from _wrong_existing(found, context, request, f"dataDisks[{number}].existing")
-            if disk.size_gb is not None and disk.size_gb < found.size_gb:
-                yield f"dataDisks[{number}].sizeGB", f"The disk has {found.size_gb} GB already."
+            yield from ((f"dataDisks[{number}].{field}", message) for field, message in existing_problems(disk, found))
     if assign_luns([disk.lun for disk in request.data_disks], taken) is None:
         yield "dataDisks", "There are not enough numbers for the disks: 64 are possible, those of the image included."
 
 
 def _wrong_existing(disk: DiskFacts, context: CreationContext, request: CreateMachine, target: str) -> Iterator[tuple[str, str]]:
-    if disk.region != context.region:
-        yield target, f"The disk lies in {disk.region}; the machine is to be in {context.region}."
-    if disk.zone is not None and disk.zone != request.zone:
-        yield target, f"The disk lies in zone {disk.zone}."
-    if disk.zone is None and request.zone is not None and not is_zone_redundant(disk.sku):
-        yield target, f"The disk lies in no zone; the machine is to be in zone {request.zone}."
+    for problem in place_problems(disk, context.region, request.zone, size_of(context), context.subscription_id):
+        yield target, problem
+
+
+def place_problems(disk: DiskFacts, region: str, zone: str | None, size: SizeFacts | None, subscription: str) -> Iterator[str]:
+    """Yield why a machine in a region, a zone and a subscription, of a size, cannot have a disk that exists."""
+    if ResourceId.parse(disk.id).subscription_id != subscription:
+        yield f"The disk lies in another subscription; the machine is in {subscription}."
+    if disk.region != region:
+        yield f"The disk lies in {disk.region}; the machine is to be in {region}."
+    if disk.zone is not None and disk.zone != zone:
+        yield f"The disk lies in zone {disk.zone}."
+    if disk.zone is None and zone is not None and not is_zone_redundant(disk.sku):
+        yield f"The disk lies in no zone; the machine is to be in zone {zone}."
     if disk.max_shares > 1:
-        yield target, "The disk can be shared by several machines, which is not offered."
-    size = size_of(context)
+        yield "The disk can be shared by several machines, which is not offered."
     if size is not None and not size.premium and is_premium(disk.sku):
-        yield target, f"The size {size.name} does not take disks of the type {disk.sku}."
+        yield f"The size {size.name} does not take disks of the type {disk.sku}."
+
+
+def existing_problems(wanted: DataDisk, found: DiskFacts) -> Iterator[tuple[str, str]]:
+    """Yield what of a data disk does not fit the existing one that it names."""
+    if wanted.size_gb is not None and wanted.size_gb < found.size_gb:
+        yield "sizeGB", f"The disk has {found.size_gb} GB already."
+    if (problem := caching_problem(wanted.caching, max(wanted.size_gb or 0, found.size_gb))) is not None and wanted.size_gb is None:
+        yield "caching", problem
+
+
+def not_in_plan(sku: str | None, offered: Sequence[str]) -> str | None:
+    """Return why a hosting plan does not offer the type of a new disk, or None; a plan without types offers all."""
+    wanted = sku or DEFAULT_OS_SKU
+    if not offered or wanted.lower() in {one.lower() for one in offered}:
+        return None
+    return f"The hosting plan offers disks of the types {', '.join(offered)}, not {wanted}. Name one of them."
+
+
+def unknown_size(wanted: str, plan: Sequence[PlanSize], here: Sequence[SizeFacts], size: SizeFacts | None = None) -> str:
+    """Return why a size that is not offered, or is restricted here, cannot be used, with up to ten similar names that can."""
+    usable = {one.name.lower() for one in here if one.restriction is None}
+    known = [one.name for one in plan if one.size.lower() in usable] if plan else [one.name for one in here if one.restriction is None]
+    similar = similar_names(wanted, known) or tuple(known[:10])
+    what = f"cannot be used in this region: {size.restriction}" if size is not None else "is not offered here"
+    return f"The size '{wanted[:64]}' {what}. Similar are {', '.join(similar)}."
 
 
 def _missing(request: CreateMachine, context: CreationContext) -> Iterator[Problem]:
@@ -199,7 +252,7 @@ def _deployment(request: CreateMachine, context: CreationContext) -> Iterator[Pr
         return
     differs = [
         ("deployment.slot", wanted.slot, found.slot),
-        ("deployment.label", wanted.label, found.label),
+        ("deployment.label", wanted.label, found.label or found.id.rpartition("/")[2]),
         ("deployment.updateDomainCount", wanted.update_domain_count, found.update_domains),
         ("deployment.faultDomainCount", wanted.fault_domain_count, found.fault_domains),
         ("region", context.region, found.region),
@@ -219,6 +272,9 @@ def _deployment(request: CreateMachine, context: CreationContext) -> Iterator[Pr
 
 
 def _ports(request: CreateMachine, context: CreationContext) -> Iterator[Problem]:
+    if context.behind_another:
+        message = "The deployment is behind a public balancer that Farshore did not make; Azure allows one. Leave ports out."
+        yield Problem(ErrorCode.NOT_OURS, message, "deployment")
     existing = context.balancer.ports if context.balancer is not None else ()
     for number, port in enumerate(request.ports):
         other = port_in_the_way(OpenPort(port.protocol, port.port, port.local_port, request.name, port.name), existing)

@@ -116,8 +116,8 @@ class CreationContext:
 
     `image` or `os_disk` is what it starts from. `existing` and `sources` are the disks that the body names, by the position of the data
     disk. `deployment_network` is the virtual network of the machines that the deployment has. `slot_holder` is the other deployment of the
-    wanted slot. `subnet_region` is None where the subnet does not exist; `has_outbound` is whether the subnet has a NAT gateway or a route
-    table.
+    wanted slot. `subnet_region` is None where the subnet does not exist; `subnet` are its properties in Azure. `behind_another` is whether
+    the deployment is behind a public balancer that others made.
     """
 
     subscription_id: str
@@ -134,11 +134,12 @@ class CreationContext:
     existing: Mapping[int, DiskFacts | None]
     subnet_id: str | None
     subnet_region: str | None
-    has_outbound: bool
+    subnet: Json
     deployment: SetFacts | None
     deployment_network: str | None
     slot_holder: str | None
     balancer: BalancerFacts | None
+    behind_another: bool = False
 
     @property
     def group(self) -> str:

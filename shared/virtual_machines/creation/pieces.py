@@ -62,6 +62,12 @@ class Piece(BaseModel):
         return {"id": self.id, "reason": self.reason}
 
 
+def planned_again(before: tuple[Piece, ...], after: tuple[Piece, ...]) -> tuple[Piece, ...]:
+    """Return a new plan, in which the pieces of the plan before that were sent already are as they were."""
+    known = {one.id.lower(): one for one in before if one.known}
+    return tuple(known.get(one.id.lower(), one) for one in after)
+
+
 class PiecesDetail(StoredView):
     """What the record of an operation keeps of its pieces, and of the machine that it makes; no answer shows it."""
 

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from shared.arm.ids import ResourceId
+from shared.arm.reading import resource_id
 from shared.quotas.admission import Claimed
 from shared.quotas.counting import Dimension
+from shared.values.reading import Json, an_object
 from shared.virtual_machines.creation.checks import DEFAULT_OS_SKU, os_type_of, size_of
 from shared.virtual_machines.creation.claims import claim_of_machine, claims_of
 from shared.virtual_machines.creation.context import FOR_TAG, CreationContext
@@ -15,7 +17,7 @@ from shared.virtual_machines.facts import LABEL_TAG, SLOT_TAG
 from shared.virtual_machines.requests.machine import BlobSource, CreateMachine, DataDisk, DiskSource, Port
 from shared.virtual_machines.rules.disks import assign_luns, is_zone_redundant
 from shared.virtual_machines.rules.leftovers import Part
-from shared.virtual_machines.rules.names import OsType, made_name, suffix_of
+from shared.virtual_machines.rules.names import OsType, made_name, shared_name, suffix_of
 
 Body = dict[str, Any]
 _NETWORK: Final = "Microsoft.Network"
@@ -135,8 +137,11 @@ class _Planner:
     def _balancer_id(self) -> str:
         if self.context.balancer is not None:
             return self.context.balancer.id
-        base = self.request.deployment.name if self.request.deployment is not None else self._vm
-        return str(self._network("loadBalancers", self._named("lb", base)))
+        return str(self._network("loadBalancers", shared_name(self._owner, "lb")))
+
+    @property
+    def _owner(self) -> str:
+        return self._set_id or str(self._compute("virtualMachines", self._vm))
 
     @property
     def _front_id(self) -> str:
@@ -156,14 +161,14 @@ class _Planner:
         yield Piece(part=Part.POOL, id=self._pool_id, stage=2, body={"properties": {}}, tagged=False)
 
     def _balancer(self) -> Iterator[Piece]:
-        base = self.request.deployment.name if self.request.deployment is not None else self._vm
-        address = str(self._network("publicIPAddresses", self._named("ip", base)))
-        owner = self._set_id or str(self._compute("virtualMachines", self._vm))
+        address = str(self._network("publicIPAddresses", shared_name(self._owner, "ip")))
         where, sku = self.context.region, {"name": "Standard"}
         static = {"publicIPAllocationMethod": "Static"}
-        yield Piece(part=Part.ADDRESS, id=address, body={"location": where, "tags": self._tags(), "sku": sku, "properties": static})
+        body: Body = {"location": where, "tags": self._tags(), "sku": sku, "properties": static}
+        yield Piece(part=Part.ADDRESS, id=address, body=body, only_new=True)
         front = {"name": _FRONT, "properties": {"publicIPAddress": {"id": address}}}
-        body = {"location": where, "tags": self._tags(**{FOR_TAG: owner}), "sku": sku, "properties": {"frontendIPConfigurations": [front]}}
+        tags, properties = self._tags(**{FOR_TAG: self._owner}), {"frontendIPConfigurations": [front]}
+        body = {"location": where, "tags": tags, "sku": sku, "properties": properties}
         yield Piece(part=Part.BALANCER, id=self._balancer_id, stage=1, body=body, only_new=True)
 
     @property
@@ -253,13 +258,21 @@ class _Planner:
         )  # fmt: skip
 
     def _warnings(self) -> tuple[str, ...]:
-        return (NO_OUTBOUND,) if self.request.ports and not self.context.has_outbound else ()
+        return subnet_warnings(self.context.subnet) if self.request.ports else ()
 
 
 NO_OUTBOUND: Final = (
     "The machine has no outbound access to the internet: Azure gives none to members of a pool, and its subnet has neither a NAT gateway "
     "nor a route table."
 )
+
+
+def subnet_warnings(subnet: Json) -> tuple[str, ...]:
+    """Return what a subnet's properties keep from a machine with ports: outbound access, and the ports themselves."""
+    outbound = bool(an_object(subnet, "natGateway") or an_object(subnet, "routeTable"))
+    group = resource_id(an_object(subnet, "networkSecurityGroup"), "id")
+    found = () if outbound else (NO_OUTBOUND,)
+    return found if group is None else (*found, f"The security group {group} of the subnet must allow the ports too. It is not changed.")
 
 
 def os_profile(computer: str, admin: str, keys: Sequence[str], os_type: OsType | None, *, has_password: bool) -> Body:

@@ -3,22 +3,25 @@
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from shared.access.plans import HostingPlans
 from shared.access.principal import not_found
-from shared.access.records.plan import HostingPlan
+from shared.access.records.plan import HostingPlan, PlanImage
 from shared.access.records.tenant import Tenant
-from shared.arm.ids import ResourceId
+from shared.arm.ids import ResourceId, same
 from shared.arm.reading import resource_id
 from shared.errors import ErrorCode, Refused
 from shared.values.reading import Json, an_object, objects, same_text, text
-from shared.virtual_machines.creation.context import FOR_TAG, BalancerFacts, CreationContext, DiskFacts, SetFacts, network_of
-from shared.virtual_machines.facts import tags_of
+from shared.virtual_machines.creation.context import BalancerFacts, CreationContext, DiskFacts, SetFacts, network_of
+from shared.virtual_machines.reading.balancers import balancer_of, is_behind_another
 from shared.virtual_machines.requests.machine import BlobSource, CreateMachine, DataDisk, DiskSource, MarketplaceImage
 from shared.virtual_machines.resource_manager.catalogue import Catalogue, ImageFacts
 from shared.virtual_machines.resource_manager.resources import ResourceManagerResources
 from shared.virtual_machines.rules.sizes import azure_size
 from shared.web.documents import wrong
+
+_IMAGE_TYPE: Final = "Microsoft.Compute/images"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +85,9 @@ class CreationReader:
         )
         deployment = next((one for one in sets if request.deployment and _is_named(one, request.deployment.name)), None)
         owner = deployment.id if deployment is not None else str(machine)
+        balancer = await self.balancer(place, owner) if request.ports and (deployment or not request.deployment) else None
+        set_id = deployment.id if request.ports and deployment is not None and balancer is None else None
+        listed = await self.resources.within(place.id_of("Microsoft.Network", "loadBalancers", "any")) if set_id is not None else []
         subnet_body, subnet_region = network
         return CreationContext(
             subscription_id=place.subscription_id,
@@ -98,17 +104,18 @@ class CreationReader:
             existing={number: disk for (number, _), disk in zip(named, disks, strict=True)},
             subnet_id=subnet,
             subnet_region=subnet_region,
-            has_outbound=bool(an_object(subnet_body, "natGateway") or an_object(subnet_body, "routeTable")),
+            subnet=subnet_body,
             deployment=deployment,
             deployment_network=await self._network_of(deployment),
             slot_holder=_holder(sets, request),
-            balancer=await self.balancer(place, owner) if request.ports and (deployment or not request.deployment) else None,
+            balancer=balancer,
+            behind_another=await is_behind_another(self.resources, set_id, listed) if set_id is not None else False,
         )
 
     async def balancer(self, place: Place, owner: str) -> BalancerFacts | None:
         """Return the balancer that Farshore made for an availability set or a machine, or None."""
-        listed = await self.resources.within(place.id_of("Microsoft.Network", "loadBalancers", "any"))
-        return next((BalancerFacts.from_arm(one) for one in listed if same_text(tags_of(one).get(FOR_TAG), owner)), None)
+        found = await balancer_of(self.resources, place.id_of("Microsoft.Network", "loadBalancers", "any"), owner)
+        return BalancerFacts.from_arm(found) if found is not None else None
 
     async def image(self, tenant: Tenant, plan: HostingPlan | None, place: Place, region: str, request: CreateMachine) -> ImageFacts | None:
         """Return the image that a request names, None where there is none, or the request has an existing disk."""
@@ -119,13 +126,13 @@ class CreationReader:
             if plan is not None and plan.images:
                 raise wrong("image", "The hosting plan offers images by name. Send one of their names.")
             return await self.catalogue.platform_image(place.subscription_id, region, wanted.model_dump())
-        offered = next((one for one in plan.images if same_text(one.name, wanted)), None) if plan is not None else None
-        if offered is not None:
-            if "publisher" not in offered.reference:
-                raise Refused(ErrorCode.NOT_OFFERED, "Images of a gallery are not offered yet. Choose another one.", target="image")
+        offered = offered_image(plan, wanted)
+        if offered is not None and "publisher" in offered.reference:
             return await self.catalogue.platform_image(place.subscription_id, region, dict(offered.reference))
+        if offered is not None:
+            return await self.catalogue.gallery_image(ResourceId.parse(offered.reference["id"]))
         if "/" in wanted:
-            return await self.catalogue.managed_image(_own(tenant, wanted, "image"))
+            return await self.catalogue.managed_image(_own_image(tenant, wanted))
         found = await self.catalogue.images_named(place.subscription_id, wanted)
         if len(found) > 1:
             raise Refused(ErrorCode.AMBIGUOUS_NAME, f"Several images have the name '{wanted}'. Send the ARM id of one.", target="image")
@@ -165,7 +172,17 @@ class CreationReader:
         if request.deployment is None:
             return ()
         listed = await self.resources.within(place.id_of("Microsoft.Compute", "availabilitySets", "any"))
-        return tuple(SetFacts.from_arm(one) for one in listed)
+        sets = tuple(SetFacts.from_arm(one) for one in listed)
+        if any(_is_named(one, request.deployment.name) for one in sets):
+            return sets
+        omitted = await self.resources.get(place.id_of("Microsoft.Compute", "availabilitySets", request.deployment.name))
+        return sets if omitted is None else (*sets, SetFacts.from_arm(omitted))
+
+
+def offered_image(plan: HostingPlan | None, wanted: str) -> PlanImage | None:
+    """Return the image of a hosting plan that a request names by its name, or by the ARM id that lists show; None for another."""
+    offered = plan.images if plan is not None else ()
+    return next((one for one in offered if same_text(one.name, wanted) or same(one.reference.get("id"), wanted)), None)
 
 
 def subscription_of_body(tenant: Tenant, wanted: str | None) -> str:
@@ -207,6 +224,14 @@ def _own(tenant: Tenant, given: str, target: str) -> ResourceId:
     found = ResourceId.parse(given)
     if found.subscription_id not in tenant.subscriptions:
         raise not_found(f"{found.type} '{given}'", target=target)
+    return found
+
+
+def _own_image(tenant: Tenant, given: str) -> ResourceId:
+    """Return the id of a managed image of the tenant; refuses with `NotFound` another's, with 400 the id of something else."""
+    found = _own(tenant, given, "image")
+    if not same_text(found.type, _IMAGE_TYPE):
+        raise wrong("image", f"This is the id of a {found.type}. Send the id of a {_IMAGE_TYPE}, or the name of an image.")
     return found
 
 

@@ -1,8 +1,8 @@
 """Reads of Azure for a caller who waits: five seconds at most, and each failure as the caller reads it."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 
 from shared.arm.failures import problem_of_call
 from shared.errors import CallFailure, ErrorCode, FailureKind, Refused, refusal_of
@@ -13,6 +13,16 @@ READ_SECONDS = 5.0
 def silent() -> Refused:
     """Return the refusal of a read that Azure does not answer in time."""
     return Refused(ErrorCode.SERVICE_UNAVAILABLE, "Azure does not answer at present. Send the request again later.", retry_after=5)
+
+
+@contextmanager
+def unless_silent() -> Iterator[None]:
+    """Leave to an operation's first step what Azure does not show in time (`ServiceUnavailable`); any other refusal is raised."""
+    try:
+        yield
+    except Refused as refused:
+        if refused.code is not ErrorCode.SERVICE_UNAVAILABLE:
+            raise
 
 
 @asynccontextmanager

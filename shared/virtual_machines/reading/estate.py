@@ -11,7 +11,7 @@ from shared.access.records.tenant import Tenant
 from shared.arm.ids import ResourceId
 from shared.arm.reading import own_id, resource_id
 from shared.errors import ErrorCode, Problem, Refused
-from shared.values.reading import Json, an_object, last_segment, same_text, text
+from shared.values.reading import Json, an_object, same_text, text
 from shared.virtual_machines.access.records import DiskAccessStore
 from shared.virtual_machines.creation.context import FOR_TAG, BalancerFacts, SetFacts
 from shared.virtual_machines.facts import tags_of
@@ -84,7 +84,7 @@ class EstateReader:
                 gateway.machines(subscription),
             )
             found = []
-            for one in (SetFacts.from_arm(body) for body in sets):
+            for one in (SetFacts.from_arm(body) for body in sets if same_text(text(an_object(body, "sku"), "name"), "Aligned")):
                 if query.get("slot") in {None, one.slot}:
                     members = tuple(machine for machine in machines if same_text(machine.availability_set, one.id))
                     balancer = next((b for b in balancers if same_text(tags_of(b).get(FOR_TAG), one.id)), None)
@@ -125,7 +125,13 @@ class EstateReader:
         """Return the registry's networks of a tenant, with their free addresses."""
         gateway_of(self.gateways, tenant)
         region = query.get("region")
-        wanted = [one for one in tenant.networks if region is None or one.region == "".join(region.split()).lower()]
+        subscriptions = subscriptions_of(tenant, query.get("subscriptionId"))
+        wanted = [
+            one
+            for one in tenant.networks
+            if (region is None or one.region == "".join(region.split()).lower())
+            and ResourceId.parse(one.subnet_id).subscription_id in subscriptions
+        ]
         async with reading_azure():
             bodies = await asyncio.gather(*(self.resources.get(ResourceId.parse(one.subnet_id)) for one in wanted))
         return [network_of(one.region, one.subnet_id, body) for one, body in zip(wanted, bodies, strict=True)]
@@ -179,23 +185,22 @@ class EstateReader:
 
     async def named(self, tenant: Tenant, type_: str, kind: str, name: str, query: Mapping[str, str]) -> Json:
         """Return the document of a tenant's resource by its name or ARM id; refuses with `NotFound`, `AmbiguousName`."""
-        if "/" in name:
-            return await self._by_id(tenant, type_, kind, name)
-        subscriptions = subscriptions_of(tenant, query.get("subscriptionId"))
-        lists = await asyncio.gather(*(self.resources.in_subscription(one, type_) for one in subscriptions))
-        found = [one for listed in lists for one in listed if same_text(own_id(one) if "/" in name else last_segment(own_id(one)), name)]
-        service = query.get("service")
-        found = [one for one in found if service is None or same_text(ResourceId.parse(own_id(one)).resource_group, service)]
-        if not found:
-            raise not_found(f"{kind} '{name}'")
-        return _only(found, name)
+        return await self.existing(type_, kind, name, await self.located(tenant, type_, kind, name, query))
 
-    async def _by_id(self, tenant: Tenant, type_: str, kind: str, id_: str) -> Json:
-        named = Named(kind, type_, id_)
-        found = await self.resources.get(await locate(tenant, named, _by_name_only))
-        if found is None:
-            raise named.missing
-        return found
+    async def located(self, tenant: Tenant, type_: str, kind: str, name: str, query: Mapping[str, str]) -> ResourceId:
+        """Return the id of a tenant's resource by its name or ARM id; refuses with `NotFound`, `AmbiguousName`."""
+
+        async def find(subscription: str, wanted: str) -> tuple[ResourceId, ...]:
+            return await self.resources.find(subscription, type_, wanted)
+
+        return await locate(tenant, Named.of(kind, type_, name, query), find)
+
+    async def existing(self, type_: str, kind: str, name: str, found: ResourceId) -> Json:
+        """Return the document of a resource that a caller named; refuses with `NotFound`."""
+        body = await self.resources.get(found)
+        if body is None:
+            raise Named(kind, type_, name).missing
+        return body
 
     async def plan(self, tenant: Tenant) -> HostingPlan | None:
         """Return the hosting plan that a tenant is on, or None."""
@@ -217,10 +222,6 @@ class EstateReader:
             raise not_found(f"service '{name}'")
         _only([body for _, body in found], name)
         return found[0]
-
-
-async def _by_name_only(_subscription: str, _name: str) -> tuple[ResourceId, ...]:
-    return ()
 
 
 def _only(found: Sequence[Json], name: str) -> Json:

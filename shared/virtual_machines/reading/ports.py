@@ -1,19 +1,22 @@
 """The public ports of a machine: its adapter, its security group, and the balancer of its deployment or its own."""
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from shared.access.records.tenant import Tenant
 from shared.arm.ids import ResourceId, same
-from shared.arm.reading import resource_id
+from shared.arm.reading import own_id, resource_id
+from shared.errors import CallFailure, FailureKind
 from shared.values.reading import Json, an_object, last_segment, objects, same_text, text, texts, whole
 from shared.virtual_machines.answers import Machine, MachinePort
-from shared.virtual_machines.creation.context import FOR_TAG, BalancerFacts
+from shared.virtual_machines.creation.context import BalancerFacts
 from shared.virtual_machines.creation.pieces import TENANT_TAG
 from shared.virtual_machines.facts import MachineFacts, tags_of
 from shared.virtual_machines.gateway import Gateways, gateway_of
 from shared.virtual_machines.reading.asking import reading_azure
+from shared.virtual_machines.reading.balancers import balancer_of, is_behind_another, is_public
 from shared.virtual_machines.reading.machines import MachineReader
 from shared.virtual_machines.reading.places import Named
 from shared.virtual_machines.resource_manager.resources import ResourceManagerResources
@@ -24,7 +27,8 @@ from shared.virtual_machines.rules.ports import Protocol
 class PortSurroundings:
     """What a port of a machine needs: documents of its adapter and security group, and the balancer that Farshore made for it.
 
-    `pool` is the pool of that balancer which the adapter is in; `rules` are the balancer's NAT rules.
+    `pool` is the pool of that balancer which the adapter is in; `rules` are the balancer's NAT rules. `others` are the documents of the
+    balancers that others made and that lead to the machine; `set_is_behind_another` is whether one leads to another machine of its set.
     """
 
     machine: MachineFacts
@@ -35,7 +39,8 @@ class PortSurroundings:
     balancer: BalancerFacts | None
     pool: str | None
     rules: tuple[Json, ...]
-    others_balancer: bool
+    others: tuple[Json, ...] = ()
+    set_is_behind_another: bool = False
 
     @property
     def owner(self) -> str:
@@ -46,6 +51,25 @@ class PortSurroundings:
     def is_made_by_farshore(self) -> bool:
         """Whether Farshore made the adapter and the security group, so that it may change them."""
         return self.group_id is not None and TENANT_TAG in tags_of(self.adapter) and TENANT_TAG in tags_of(self.group)
+
+    @property
+    def others_balancer(self) -> bool:
+        """Whether the adapter is in a pool of a public balancer that others made: Azure allows one public balancer per availability set."""
+        pools = pools_of(self.adapter)
+        return self.set_is_behind_another or any(is_public(one) and any(_is_in(pool, one) for pool in pools) for one in self.others)
+
+    @property
+    def subnet(self) -> str | None:
+        """The id of the adapter's subnet."""
+        return resource_id(an_object(_first_configuration(self.adapter), "subnet"), "id")
+
+    def rules_of_others(self) -> Iterator[tuple[Json, Json]]:
+        """Yield the NAT rules of others that lead to the machine, each with its balancer."""
+        pools, direct = {one.lower() for one in pools_of(self.adapter)}, {one.lower() for one in _direct_rules(self.adapter)}
+        for balancer in self.others:
+            for rule in objects(an_object(balancer, "properties"), "inboundNatRules"):
+                if (pool_of(rule) or "").lower() in pools or (text(rule, "id") or "").lower() in direct:
+                    yield balancer, rule
 
     def rules_of_machine(self) -> tuple[Json, ...]:
         """Return the NAT rules that lead to the machine."""
@@ -65,10 +89,14 @@ class PortReader:
         gateway = gateway_of(self.gateways, tenant)
         async with reading_azure():
             found = await self.surroundings(await self.machines.facts(gateway, tenant, named))
-            public_ip = await self.public_ip(found.balancer if found is not None else None)
-        if found is None:
-            return []
-        ports = [_shown(rule, found, public_ip) for rule in found.rules_of_machine()]
+            return await self._ports(found) if found is not None else []
+
+    async def _ports(self, found: PortSurroundings) -> list[MachinePort]:
+        addresses = {id(one): await self.public_ip(BalancerFacts.from_arm(one)) for one, _ in found.rules_of_others()}
+        own = found.rules_of_machine()
+        public_ip = await self.public_ip(found.balancer) if own else None
+        ports = [_shown(rule, found, public_ip) for rule in own]
+        ports += [_shown(rule, found, addresses[id(balancer)]) for balancer, rule in found.rules_of_others()]
         return sorted((port for port in ports if port is not None), key=lambda port: port.name)
 
     async def machine(self, tenant: Tenant, named: Named) -> Machine:
@@ -79,14 +107,12 @@ class PortReader:
             slot = await gateway.slot_of(facts.availability_set) if facts.availability_set is not None else None
             found = await self.surroundings(facts)
             public_ip = await self.public_ip(found.balancer) if found is not None and found.pool is not None else None
+            ports = await self._ports(found) if found is not None else []
         shown = await self.machines.shown(tenant, facts, slot)
         if found is None:
             return shown
-        first = next(iter(objects(an_object(found.adapter, "properties"), "ipConfigurations")), {})
-        network = an_object(first, "properties")
-        ports = tuple(port for rule in found.rules_of_machine() if (port := _shown(rule, found, public_ip)) is not None)
-        subnet = resource_id(an_object(network, "subnet"), "id")
-        update = {"private_ip": text(network, "privateIPAddress"), "public_ip": public_ip, "subnet_id": subnet, "ports": ports}
+        private = text(_first_configuration(found.adapter), "privateIPAddress")
+        update = {"private_ip": private, "public_ip": public_ip, "subnet_id": found.subnet, "ports": tuple(ports)}
         return shown.model_copy(update=update)
 
     async def surroundings(self, machine: MachineFacts) -> PortSurroundings | None:
@@ -101,13 +127,38 @@ class PortReader:
         group_id = ResourceId.parse(group_text) if group_text is not None else None
         group = await self.resources.get(group_id) if group_id is not None else None
         owner = machine.availability_set or machine.id
-        listed = await self.resources.within(ResourceId.parse(_any_balancer(machine)))
-        own = next((one for one in listed if same_text(tags_of(one).get(FOR_TAG), owner)), None)
-        balancer = BalancerFacts.from_arm(own) if own is not None else None
         pools = pools_of(adapter)
+        hints = [ResourceId.parse(one).parent for one in pools]
+        own = await balancer_of(self.resources, ResourceId.parse(_any_balancer(machine)), owner, hints)
+        balancer = BalancerFacts.from_arm(own) if own is not None else None
         pool = next((one for one in pools if balancer is not None and one.lower().startswith(f"{balancer.id.lower()}/")), None)
         rules = tuple(objects(an_object(own or {}, "properties"), "inboundNatRules"))
-        return PortSurroundings(machine, adapter_id, adapter, group_id, group or {}, balancer, pool, rules, bool(pools) and pool is None)
+        others = await self._others(adapter, own)
+        behind = await self._is_behind_another(machine) if own is None else False
+        return PortSurroundings(machine, adapter_id, adapter, group_id, group or {}, balancer, pool, rules, others, behind)
+
+    async def _is_behind_another(self, machine: MachineFacts) -> bool:
+        """Whether another machine of its set is behind a public balancer that others made."""
+        if machine.availability_set is None:
+            return False
+        listed = await self.resources.within(ResourceId.parse(_any_balancer(machine)))
+        return await is_behind_another(self.resources, machine.availability_set, listed)
+
+    async def _others(self, adapter: Json, own: Json | None) -> tuple[Json, ...]:
+        """Return the balancers of others that an adapter names."""
+        named = [one for one in (*pools_of(adapter), *_direct_rules(adapter)) if own is None or not _is_in(one, own)]
+        parents = {parent.key: parent for name in named if (parent := ResourceId.parse(name).parent) is not None}
+        found = await asyncio.gather(*(self._readable(parent) for parent in parents.values()))
+        return tuple(one for one in found if one is not None)
+
+    async def _readable(self, balancer: ResourceId) -> Json | None:
+        """Return a balancer; None where it is gone or may not be read."""
+        try:
+            return await self.resources.get(balancer)
+        except CallFailure as failure:
+            if failure.kind is not FailureKind.REFUSED:
+                raise
+            return None
 
     async def public_ip(self, balancer: BalancerFacts | None) -> str | None:
         """Return the public address of a balancer."""
@@ -125,6 +176,20 @@ def pools_of(adapter: Json) -> tuple[str, ...]:
         for pool in objects(an_object(configuration, "properties"), "loadBalancerBackendAddressPools")
     ]
     return tuple(one for one in found if one is not None)
+
+
+def _direct_rules(adapter: Json) -> tuple[str, ...]:
+    """Return the NAT rules of version 1 that an adapter names."""
+    found = objects(_first_configuration(adapter), "loadBalancerInboundNatRules")
+    return tuple(rule for one in found if (rule := text(one, "id")) is not None)
+
+
+def _first_configuration(adapter: Json) -> Json:
+    return an_object(next(iter(objects(an_object(adapter, "properties"), "ipConfigurations")), {}), "properties")
+
+
+def _is_in(child: str, balancer: Json) -> bool:
+    return child.lower().startswith(f"{own_id(balancer).lower()}/")
 
 
 def pool_of(rule: Json) -> str | None:

@@ -9,7 +9,7 @@ from shared.errors import ErrorCode, Problem, refusal_of
 from shared.secrets.references import SecretReferences, VaultOwner
 from shared.secrets.requests import Separated
 from shared.virtual_machines.facts import MachineFacts
-from shared.virtual_machines.reading.asking import reading_azure
+from shared.virtual_machines.reading.asking import reading_azure, unless_silent
 from shared.virtual_machines.reprovisioning.losses import lost
 from shared.virtual_machines.reprovisioning.planning import os_type_of
 from shared.virtual_machines.reprovisioning.steps import would_lose
@@ -17,7 +17,7 @@ from shared.virtual_machines.requests.changes import Capture, Reprovision
 from shared.virtual_machines.resource_manager.resources import ResourceManagerResources
 from shared.virtual_machines.rules.names import OsType, admin_name_problem, computer_name_problem
 from shared.virtual_machines.rules.passwords import password_problem
-from shared.web.documents import invalid, wrong
+from shared.web.documents import invalid
 
 _PASSWORD = ("reprovision", "adminPassword")
 
@@ -37,8 +37,6 @@ class ReprovisioningChecks:
         request = capture.reprovision
         if request is None:
             return
-        if capture.delete_disks == "all":
-            raise wrong("deleteDisks", "The data disks are attached to the machine made anew. Send none or os.")
         if facts is None:
             return
         os_type = os_type_of(facts)
@@ -49,12 +47,13 @@ class ReprovisioningChecks:
         ]
         if problems:
             raise invalid(problems)
-        async with reading_azure():
-            model = await self.resources.get(facts.resource)
-            adapter = await self.resources.get(ResourceId.parse(facts.adapters[0])) if facts.adapters else None
-        what = lost(model or {}, adapter or {})
-        if what is not None:
-            raise refusal_of(would_lose(facts.name, what))
+        with unless_silent():
+            async with reading_azure():
+                model = await self.resources.get(facts.resource)
+                adapter = await self.resources.get(ResourceId.parse(facts.adapters[0])) if facts.adapters else None
+            what = lost(model or {}, adapter or {})
+            if what is not None:
+                raise refusal_of(would_lose(facts.name, what))
 
 
 def _problems(request: Reprovision, facts: MachineFacts, os_type: OsType | None, password: str | None) -> Iterator[tuple[str, str]]:

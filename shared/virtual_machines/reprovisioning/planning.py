@@ -78,7 +78,7 @@ def pieces_of(found: Found, image: Piece, operation: str, tenant: str) -> tuple[
     """
     machine = found.machine
     old = Piece(
-        part=Part.ADAPTER, id=found.adapter_id, existing=True, ready=True, keep=TENANT_TAG not in tags_of(found.adapter)
+        part=Part.ADAPTER, id=found.adapter_id, existing=True, ready=True, known=True, keep=TENANT_TAG not in tags_of(found.adapter)
     )  # fmt: skip
     tags = {TENANT_TAG: tenant, OPERATION_TAG: operation}
     body = {"location": machine.region, "tags": tags, "properties": _adapter_properties(found.adapter)}
@@ -101,7 +101,7 @@ def _staying(found: Found) -> Iterator[Piece]:
     pools = [(Part.POOL, pool) for pool in _pools(properties)]
     for part, id_ in ((Part.OS_DISK, system), *disks, (Part.SECURITY_GROUP, group), *pools):
         if id_ is not None:
-            yield Piece(part=part, id=id_, existing=True, ready=True, keep=True, tagged=False)
+            yield Piece(part=part, id=id_, existing=True, ready=True, known=True, keep=True, tagged=False)
 
 
 def _pools(properties: Json) -> Iterator[str]:

@@ -10,7 +10,6 @@ from datetime import timedelta
 from typing import Final
 
 from shared.access.records.tenant import Backend
-from shared.arm.ids import ResourceId
 from shared.clock import Clock
 from shared.errors import ErrorCode, Problem
 from shared.operations.accepting.locks import Locks
@@ -47,25 +46,31 @@ class ReprovisioningSteps:
         """Note what the machine is, and plan the new one; a machine that would lose something ends the operation, generalized."""
         state, detail, now = MachineState.of(claim.data), PiecesDetail.of(claim.detail), self.clock.now()
         facts, model = await self.gateways[Backend.RESOURCE_MANAGER].machine(state.target), await self.making.resources.get(state.target)
-        if facts is None or model is None:
+        adapter_id = next(iter(facts.adapters), None) if facts is not None else None
+        adapter = await self.making.resources.get_by_text(adapter_id) if adapter_id is not None else None
+        disk_id = facts.os_disk.id if facts is not None and facts.os_disk is not None else None
+        disk = await self.making.resources.get_by_text(disk_id) if disk_id is not None else None
+        if facts is None or model is None or (adapter_id and adapter is None) or (disk_id and disk is None):
             state.absence = not_shown(state.absence, now)
-            ends = state.absence.lasts_long_enough(now)
-            return ended(state, gone(state.target)) if ends else Wait(now + BETWEEN_LOOKS)
-        state.forget("absence")
+            if not state.absence.lasts_long_enough(now):
+                return Wait(now + BETWEEN_LOOKS)
+            if facts is None or model is None:
+                return ended(state, gone(state.target))
+        else:
+            state.forget("absence")
         lock = _lock_of(facts)
         if lock is not None:
             if await self.locks.take([lock], claim.id) is not None:
                 return Wait(now + _LOCK_WAIT)
             claim.hold(lock)
-        adapter_id = next(iter(facts.adapters), None)
-        adapter = await self.making.resources.get(ResourceId.parse(adapter_id)) if adapter_id is not None else None
         request, image = capture_of(claim.operation), next((one for one in detail.pieces if one.part is Part.IMAGE), None)
         if adapter is None or adapter_id is None or request.reprovision is None or image is None or state.image is None:
             message = "The machine has no adapter that Azure shows, and cannot be made anew. Its image is complete."
             return ended(state, Problem(ErrorCode.CAPTURE_NOT_SUPPORTED, message, facts.name))
         if (what := lost(model, adapter)) is not None:
             return ended(state, would_lose(facts.name, what))
-        found = Found(facts, adapter_id, adapter, await self._sku(facts))
+        # the model of a deallocated machine may not show the sort of its OS disk
+        found = Found(facts, adapter_id, adapter, text(an_object(disk or {}, "sku"), "name"))
         detail.machine = document_of(found, request.reprovision, state.image, claim.id, claim.row.tenant)
         detail.pieces = pieces_of(found, image, claim.id, claim.row.tenant)
         state.vm_id, state.reprovisions, state.os_type = facts.vm_id, True, os_type_of(facts)
@@ -90,12 +95,6 @@ class ReprovisioningSteps:
         left = [{"id": disk.id, "reason": disk.reason}] if disk is not None and disk.reason and not disk.gone else []
         kept = [one.id for one in (disk, *_others(detail.pieces)) if one is not None and one.keep and not one.gone]
         return ended(state, kept=kept, left=left)
-
-    async def _sku(self, facts: MachineFacts) -> str | None:
-        """Return the sort of a machine's OS disk, which the model of a deallocated machine may not show."""
-        disk = facts.os_disk.id if facts.os_disk is not None else None
-        body = await self.making.resources.get_by_text(disk) if disk is not None else None
-        return text(an_object(body, "sku"), "name") if body is not None else None
 
 
 def would_lose(name: str, what: str) -> Problem:

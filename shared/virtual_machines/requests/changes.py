@@ -23,6 +23,7 @@ from shared.virtual_machines.requests.fields import (
     SizeName,
     SshKeys,
     SubscriptionId,
+    TagChanges,
     Tags,
     refuse,
     refuse_fields,
@@ -34,7 +35,7 @@ from shared.virtual_machines.rules.names import OsType
 LONGEST_ACCESS = timedelta(days=60)
 SHORTEST_ACCESS = timedelta(minutes=1)
 DeleteDisks = Literal["none", "os", "all"]
-"""Which of a machine's disks are deleted with it."""
+"""Which of a machine's disks are deleted with it; a capture takes `all` only from requests that an earlier version has accepted."""
 
 
 class ShutDown(Request):
@@ -62,7 +63,7 @@ class UpdateMachine(Request):
 
     size: SizeName | None = None
     os_disk: UpdateOsDisk | None = None
-    tags: Tags | None = None
+    tags: TagChanges | None = None
     accept_interruption: Flag = False
     accept_deallocation: Flag = False
 
@@ -174,7 +175,7 @@ class Capture(Request):
     after: Literal["delete", "reprovision"]
     prepared: Any = Field(json_schema_extra={"type": "boolean", "const": True})
     confirm: Confirmation
-    delete_disks: DeleteDisks = "none"
+    delete_disks: Annotated[DeleteDisks, WithJsonSchema({"type": "string", "enum": ["none", "os"]})] = "none"
     reprovision: Reprovision | None = None
 
     @model_validator(mode="after")

@@ -18,6 +18,7 @@ from shared.virtual_machines.rules.ssh_keys import MOST_KEYS, ssh_key_problem
 
 MOST_TAGS = 15
 _LONGEST_TAG_NAME = 512
+_LONGEST_IMAGE = 80
 _LONGEST_TAG_VALUE = 256
 _NOT_IN_A_TAG_NAME = frozenset("<>%&\\?/")
 _RESERVED_TAGS = ("farshore-", "hidden-")
@@ -90,6 +91,14 @@ def _name_or_id(text: str) -> str:
     return str(ResourceId.parse(text)) if "/" in text else names.check_resource_name(text)
 
 
+def _image(text: str) -> str:
+    if "/" in text:
+        return str(ResourceId.parse(text))
+    if len(text) > _LONGEST_IMAGE:
+        raise ValueError(f"The name of an image has at most {_LONGEST_IMAGE} characters.")
+    return printable(text)
+
+
 def _disk_or_snapshot(text: str) -> str:
     found = ResourceId.parse(text)
     if found.type.lower() not in {_DISK_TYPE.lower(), _SNAPSHOT_TYPE.lower()}:
@@ -113,6 +122,11 @@ def check_tags(tags: dict[str, str]) -> dict[str, str]:
     return tags
 
 
+def _check_tag_changes(tags: dict[str, str | None]) -> dict[str, str | None]:
+    check_tags({name: value or "" for name, value in tags.items()})
+    return tags
+
+
 def _text(check: Callable[[str], str], shortest: int, longest: int) -> tuple[AfterValidator, WithJsonSchema]:
     return _checked(check), WithJsonSchema({"type": "string", "minLength": shortest, "maxLength": longest})
 
@@ -123,6 +137,7 @@ _group, _group_schema = _text(names.check_group_name, 1, 90)
 _resource, _resource_schema = _text(names.check_resource_name, 1, 80)
 _port, _port_schema = _text(names.check_port_name, 1, 31)
 _either, _either_schema = _text(_name_or_id, 1, 2048)
+_image_name, _image_schema = _text(_image, 1, 2048)
 
 MachineName = Annotated[StrictStr, _machine, _machine_schema]
 ServiceName = Annotated[StrictStr, _service, _service_schema]
@@ -132,6 +147,8 @@ ResourceName = Annotated[StrictStr, _resource, _resource_schema]
 PortName = Annotated[StrictStr, _port, _port_schema]
 NameOrId = Annotated[StrictStr, _either, _either_schema]
 """A name, or an ARM id, whose type the service that reads it checks."""
+ImageNameOrId = Annotated[StrictStr, Field(min_length=1), _image_name, _image_schema]
+"""The name of an image, which is any of a hosting plan, or an ARM id."""
 SubscriptionId = Annotated[StrictStr, _checked(_guid), WithJsonSchema({"type": "string", "format": "uuid"})]
 RegionName = Annotated[StrictStr, Field(min_length=1, max_length=64), _checked(_region)]
 """A region's name or display name; the value is the name that ARM uses."""
@@ -145,18 +162,22 @@ Lun = Annotated[StrictInt, Field(ge=0, le=LAST_LUN)]
 PublicPort = Annotated[StrictInt, Field(ge=1, le=LAST_PUBLIC_PORT)]
 LocalPort = Annotated[StrictInt, Field(ge=1, le=LAST_LOCAL_PORT)]
 Source = Annotated[StrictStr, Field(max_length=64), _checked(_source)]
-Tags = Annotated[
-    dict[StrictStr, StrictStr],
-    AfterValidator(check_tags),
-    WithJsonSchema(
+
+
+def _tags_schema(value: str | list[str]) -> WithJsonSchema:
+    return WithJsonSchema(
         {
             "type": "object",
             "maxProperties": MOST_TAGS,
             "propertyNames": {"minLength": 1, "maxLength": _LONGEST_TAG_NAME, "pattern": r"^[^<>%&\\?/]+$"},
-            "additionalProperties": {"type": "string", "maxLength": _LONGEST_TAG_VALUE},
+            "additionalProperties": {"type": value, "maxLength": _LONGEST_TAG_VALUE},
         }
-    ),
-]
+    )
+
+
+Tags = Annotated[dict[StrictStr, StrictStr], AfterValidator(check_tags), _tags_schema("string")]
+TagChanges = Annotated[dict[StrictStr, StrictStr | None], AfterValidator(_check_tag_changes), _tags_schema(["string", "null"])]
+"""Tags as a merge patch has them: a null removes the tag, others stay as they are."""
 SubnetId = Annotated[StrictStr, resource_id_of(_SUBNET_TYPE)]
 StorageAccountId = Annotated[StrictStr, resource_id_of(_STORAGE_TYPE)]
 DiskOrSnapshotId = Annotated[

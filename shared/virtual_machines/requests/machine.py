@@ -16,6 +16,7 @@ from shared.virtual_machines.requests.fields import (
     DiskOrSnapshotId,
     Flag,
     GroupName,
+    ImageNameOrId,
     Label,
     LocalPort,
     Lun,
@@ -164,7 +165,9 @@ def _kind_of_image(value: object) -> str:
     return "reference" if isinstance(value, Mapping | MarketplaceImage) else "name"
 
 
-ImageChoice = Annotated[Annotated[NameOrId, Tag("name")] | Annotated[MarketplaceImage, Tag("reference")], Discriminator(_kind_of_image)]
+ImageChoice = Annotated[
+    Annotated[ImageNameOrId, Tag("name")] | Annotated[MarketplaceImage, Tag("reference")], Discriminator(_kind_of_image)
+]
 """An image by name or ARM id, or one of the marketplace."""
 
 

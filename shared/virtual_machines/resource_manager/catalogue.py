@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from shared.arm.api_versions import COMPUTE, IMAGES, SKUS
+from shared.arm.api_versions import COMPUTE, GALLERIES, IMAGES, SKUS
 from shared.arm.clients import AzureClients, Locations
 from shared.arm.ids import ResourceId
 from shared.arm.reading import own_id
@@ -31,7 +31,8 @@ class Region:
 class ImageFacts:
     """An image: `reference` is what a machine's PUT names it by; `luns` are those of its own data disks.
 
-    `size_gb` and `region` are None where they are not known, as those of an image of the platform.
+    `size_gb`, `region` and `subscription_id` are None where they are not known or do not matter, as those of an image of the platform.
+    `regions` are those that a version of a gallery image is replicated to. `specialized` is whether it cannot be given an administrator.
     """
 
     reference: dict[str, str]
@@ -42,6 +43,9 @@ class ImageFacts:
     trusted_launch: bool = True
     needs_plan: bool = False
     luns: tuple[int, ...] = ()
+    subscription_id: str | None = None
+    regions: tuple[str, ...] = ()
+    specialized: bool = False
 
 
 class Catalogue:
@@ -95,6 +99,18 @@ class Catalogue:
             return None
         return _platform(body, {**reference, "version": version})
 
+    async def gallery_image(self, version_id: ResourceId) -> ImageFacts | None:
+        """Return a version of a gallery image, None where Azure answers 404 for it or its definition."""
+        definition = version_id.parent
+        try:
+            version = (await self._clients.read(version_id, api_version=GALLERIES)).body
+            image = (await self._clients.read(definition, api_version=GALLERIES)).body if definition is not None else {}
+        except CallFailure as failure:
+            if failure.kind is FailureKind.NOT_FOUND:
+                return None
+            raise
+        return of_gallery(version, image)
+
     async def managed_image(self, image_id: ResourceId) -> ImageFacts | None:
         """Return a managed image, None where Azure answers 404."""
         try:
@@ -136,7 +152,27 @@ def managed(body: Json) -> ImageFacts:
         size_gb=whole(system, "diskSizeGB"),
         region="".join((text(body, "location") or "").split()).lower(),
         trusted_launch=False,
+        subscription_id=ResourceId.parse(own_id(body)).subscription_id,
         luns=tuple(lun for disk in objects(storage, "dataDisks") if (lun := whole(disk, "lun")) is not None),
+    )
+
+
+def of_gallery(version: Json, definition: Json) -> ImageFacts:
+    """Return what the documents of a gallery image's version and of its definition show."""
+    properties, image = an_object(version, "properties"), an_object(definition, "properties")
+    storage = an_object(properties, "storageProfile")
+    features = {text(one, "name"): text(one, "value") or "" for one in objects(image, "features")}
+    targets = (text(one, "name") or "" for one in objects(an_object(properties, "publishingProfile"), "targetRegions"))
+    return ImageFacts(
+        reference={"id": own_id(version)},
+        os_type=text(image, "osType") or "",
+        generation=text(image, "hyperVGeneration") or "V1",
+        size_gb=whole(an_object(storage, "osDiskImage"), "sizeInGB"),
+        trusted_launch="trustedlaunch" in features.get("SecurityType", "").lower(),
+        needs_plan=bool(an_object(image, "purchasePlan")),
+        luns=tuple(lun for disk in objects(storage, "dataDiskImages") if (lun := whole(disk, "lun")) is not None),
+        regions=tuple("".join(name.split()).lower() for name in targets),
+        specialized=same_text(text(image, "osState"), "Specialized"),
     )
 
 

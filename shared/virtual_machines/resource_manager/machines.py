@@ -4,15 +4,16 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any, Final
 
-from shared.arm.api_versions import COMPUTE, DISKS, RESOURCES
+from shared.arm.api_versions import COMPUTE, DISKS
 from shared.arm.clients import AzureClients
 from shared.arm.failures import passing_refusal
 from shared.arm.ids import ResourceId
 from shared.arm.operations import error_of_operation
 from shared.arm.reading import own_id
 from shared.errors import CallFailure, FailureKind, Problem
-from shared.values.reading import an_object, last_segment, same_text, text
+from shared.values.reading import an_object, last_segment, text
 from shared.virtual_machines.facts import SLOT_TAG, MachineFacts, by_key, tags_of
+from shared.virtual_machines.resource_manager.resources import ResourceManagerResources
 from shared.virtual_machines.rules.power import PowerAction
 
 MACHINE_TYPE: Final = "Microsoft.Compute/virtualMachines"
@@ -48,12 +49,7 @@ class ResourceManagerMachines:
 
     async def find(self, subscription_id: str, name: str) -> tuple[ResourceId, ...]:
         """Return the ids of a subscription's machines of a name."""
-        wanted = f"resourceType eq '{MACHINE_TYPE}' and name eq '{name}'"
-        found = await self._clients.read_all(
-            f"/subscriptions/{subscription_id}/resources", api_version=RESOURCES, params={"$filter": wanted}
-        )
-        ids = [ResourceId.parse(own_id(one)) for one in found if own_id(one)]
-        return tuple(one for one in ids if same_text(one.type, MACHINE_TYPE) and same_text(one.name, name))
+        return await ResourceManagerResources(self._clients).find(subscription_id, MACHINE_TYPE, name)
 
     async def slot_of(self, set_id: str) -> str | None:
         """Return the slot of the deployment that an availability set is; None for one without a slot, or that is gone."""

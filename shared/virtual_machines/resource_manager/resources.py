@@ -3,13 +3,14 @@
 from collections.abc import Mapping
 from typing import Final
 
-from shared.arm.api_versions import COMPUTE, DISKS, IMAGES, MACHINE_WRITES, NETWORKS, RESOURCE_GROUPS
+from shared.arm.api_versions import COMPUTE, DISKS, IMAGES, MACHINE_WRITES, NETWORKS, RESOURCE_GROUPS, RESOURCES
 from shared.arm.clients import AzureClients
-from shared.arm.failures import passing_refusal, sent_again_for_a_while
+from shared.arm.failures import in_doubt, passing_refusal, sent_again_for_a_while
 from shared.arm.ids import ResourceId
 from shared.arm.operations import OperationStatus, error_of_operation, read_operation
+from shared.arm.reading import own_id
 from shared.errors import CallFailure, FailureKind, Problem
-from shared.values.reading import Json
+from shared.values.reading import Json, same_text
 
 _MACHINES: Final = "microsoft.compute/virtualmachines"
 _VERSIONS: Final[Mapping[str, str]] = {
@@ -72,7 +73,7 @@ class ResourceManagerResources:
 
     async def groups(self, subscription_id: str) -> list[Json]:
         """Return the resource groups of a subscription."""
-        return list(await self._clients.read_all(f"/subscriptions/{subscription_id}/resourceGroups", api_version=RESOURCE_GROUPS))
+        return await self._listed(f"/subscriptions/{subscription_id}/resourceGroups", RESOURCE_GROUPS)
 
     async def put_group(self, subscription_id: str, name: str, body: Json, request_id: str, timeout: float) -> None:
         """PUT a resource group, which is done at once."""
@@ -85,12 +86,30 @@ class ResourceManagerResources:
     async def in_subscription(self, subscription_id: str, type_: str) -> list[Json]:
         """Return the resources of a type in a subscription."""
         version = _VERSIONS.get(type_.lower(), NETWORKS)
-        return list(await self._clients.read_all(f"/subscriptions/{subscription_id}/providers/{type_}", api_version=version))
+        return await self._listed(f"/subscriptions/{subscription_id}/providers/{type_}", version)
+
+    async def find(self, subscription_id: str, type_: str, name: str) -> tuple[ResourceId, ...]:
+        """Return the ids of a subscription's resources of a type and a name."""
+        wanted = f"resourceType eq '{type_}' and name eq '{name}'"
+        found = await self._clients.read_all(
+            f"/subscriptions/{subscription_id}/resources", api_version=RESOURCES, params={"$filter": wanted}
+        )
+        ids = [ResourceId.parse(own_id(one)) for one in found if own_id(one)]
+        return tuple(one for one in ids if same_text(one.type, type_) and same_text(one.name, name))
 
     async def within(self, sibling: ResourceId) -> list[Json]:
         """Return the resources of a resource group that have the type of one of its resources."""
         path = str(sibling).rpartition("/")[0]
-        return list(await self._clients.read_all(path, api_version=_version(sibling)))
+        return await self._listed(path, _version(sibling))
+
+    async def _listed(self, path: str, version: str) -> list[Json]:
+        """Read a list; a 404 is no answer, because it would leave out everything that is there."""
+        try:
+            return list(await self._clients.read_all(path, api_version=version))
+        except CallFailure as failure:
+            if failure.kind is not FailureKind.NOT_FOUND:
+                raise
+            raise in_doubt("NotRead", f"The list {path} was not found. The read is retried.") from failure
 
     async def put(
         self, resource: ResourceId, body: Json, request_id: str, timeout: float, *, only_new: bool = False, etag: str | None = None

@@ -4,7 +4,11 @@ Rules of Azure: "Naming rules and restrictions for Azure resources", and `osProf
 """
 
 import re
+from base64 import b32encode
 from enum import StrEnum
+from hashlib import blake2b
+
+from shared.values.reading import last_segment
 
 LONGEST_WINDOWS_NAME = 15
 LONGEST_NAME = 64
@@ -104,6 +108,15 @@ def admin_name_problem(name: str, os_type: OsType) -> str | None:
 def suffix_of(operation: str) -> str:
     """Return what the names of everything that an operation makes end in."""
     return operation[-SUFFIX_LENGTH:]
+
+
+def shared_name(owner: str, part: str) -> str:
+    """Return the name of what the machines of a set share, or what stays with a machine: the same whichever operation makes it.
+
+    `owner` is the ARM id of the set or the machine. A read that omits the resource can then not lead to a second one.
+    """
+    digest = b32encode(blake2b(owner.lower().encode(), digest_size=10).digest()).decode().lower()
+    return made_name(last_segment(owner), part, digest)
 
 
 def made_name(base: str, part: str, operation: str, longest: int = 80) -> str:

@@ -29,7 +29,7 @@ from shared.values.absence import BETWEEN_LOOKS, not_shown
 from shared.values.hidden import Hidden
 from shared.virtual_machines.admission import Admission
 from shared.virtual_machines.creation.checks import check_creation
-from shared.virtual_machines.creation.pieces import OPERATION_TAG, PiecesDetail
+from shared.virtual_machines.creation.pieces import OPERATION_TAG, PiecesDetail, planned_again
 from shared.virtual_machines.creation.planning import LATER, claims_of_creation, plan_creation
 from shared.virtual_machines.creation.reading import CreationReader, Place
 from shared.virtual_machines.facts import MachineFacts
@@ -103,7 +103,7 @@ class CreationSteps:
         admitted = await self.admission.admit(claim, claims_of_creation(request, context, plan))
         if admitted is not None:
             return ended(state, admitted) if isinstance(admitted, Problem) else admitted
-        detail.pieces, detail.machine, detail.warnings = plan.pieces, plan.machine, plan.warnings
+        detail.pieces, detail.machine, detail.warnings = planned_again(detail.pieces, plan.pieces), plan.machine, plan.warnings
         state.os_type = os_type_in(plan.machine, context.image.os_type if context.image is not None else None)
         return Next(PREPARING)
 
@@ -112,10 +112,9 @@ class CreationSteps:
         detail, state = PiecesDetail.of(claim.detail), MachineState.of(claim.data)
         result = await self.making.make(claim, detail, LATER)
         if isinstance(result, Failed):
-            return self._fail(state, result.problem)
-        if result is not None:
-            return result
-        return Next(CREATING)
+            again = Wait(self.clock.now() + BETWEEN_LOOKS, step=ADMITTING)
+            return again if result.was_there else self._fail(state, result.problem)
+        return result or Next(CREATING)
 
     async def creating(self, claim: Claim) -> Outcome:
         """Make the machine; its password is read just before."""

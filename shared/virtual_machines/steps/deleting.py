@@ -26,6 +26,7 @@ from shared.virtual_machines.creation.context import FOR_TAG, BalancerFacts
 from shared.virtual_machines.creation.pieces import TENANT_TAG, Piece, PiecesDetail
 from shared.virtual_machines.facts import AttachedDisk, MachineFacts, tags_of
 from shared.virtual_machines.gateway import Gateways, MachineGateway
+from shared.virtual_machines.reading.balancers import balancer_of
 from shared.virtual_machines.resource_manager.resources import ResourceManagerResources
 from shared.virtual_machines.results import ended
 from shared.virtual_machines.rules.leftovers import Part
@@ -33,6 +34,7 @@ from shared.virtual_machines.rules.power import Provisioning
 from shared.virtual_machines.state import MachineState
 from shared.virtual_machines.steps.creating import TIDYING
 from shared.virtual_machines.steps.following import absent, check_each, group_of, next_read, unread
+from shared.virtual_machines.steps.refusals import managed_problem
 
 NOTING = "noting"
 DELETING = "deleting"
@@ -67,16 +69,16 @@ class DeletionSteps:
         if facts is None:
             return absent(state, now)
         state.forget("absence")
+        if (problem := managed_problem(facts)) is not None:
+            return ended(state, problem)
         state.vm_id = facts.vm_id
         body = claim.operation.body.get("body")
         disks = str(body.get("deleteDisks", "none")) if isinstance(body, dict) else "none"
         patient = state.missing is None or not state.missing.lasts_long_enough(now)
         try:
-            detail.pieces = (
-                *_disks(facts, disks),
-                *await self._network(facts, patient=patient),
-                *await self._shared(facts, patient=patient),
-            )
+            network = await self._network(facts, patient=patient)
+            pools = [piece.id for piece in network if piece.part is Part.POOL]
+            detail.pieces = (*_disks(facts, disks), *network, *await self._shared(facts, pools, patient=patient))
         except _Hidden:
             state.missing = not_shown(state.missing, now)
             return Wait(now + BETWEEN_LOOKS)
@@ -188,15 +190,17 @@ class DeletionSteps:
         pieces = [Piece(part=Part.NAT_RULE, id=str(text(rule, "id")), tagged=False, known=True) for rule in rules if text(rule, "id")]
         return [*pieces, Piece(part=Part.POOL, id=pool, tagged=False, known=True)]
 
-    async def _shared(self, facts: MachineFacts, *, patient: bool) -> list[Piece]:
+    async def _shared(self, facts: MachineFacts, pools: Sequence[str], *, patient: bool) -> list[Piece]:
         """Return the set, and the balancer with its address that Farshore made for it or for the machine, whether it has ports or not."""
         found, owner = list[Piece](), facts.availability_set or facts.id
         body = await self._get(facts.availability_set, patient=patient) if facts.availability_set is not None else None
         if facts.availability_set is not None and body is not None:
             found.append(_owned(Part.SET, facts.availability_set, body))
         group = str(facts.resource).partition("/providers/")[0]
-        listed = await self.resources.within(ResourceId.parse(f"{group}/providers/Microsoft.Network/loadBalancers/any"))
-        for one in (BalancerFacts.from_arm(body) for body in listed if same_text(tags_of(body).get(FOR_TAG), owner)):
+        hints = [ResourceId.parse(pool).parent for pool in pools]
+        own = await balancer_of(self.resources, ResourceId.parse(f"{group}/providers/Microsoft.Network/loadBalancers/any"), owner, hints)
+        if own is not None:
+            one = BalancerFacts.from_arm(own)
             found.append(Piece(part=Part.BALANCER, id=one.id, known=True))
             found += [Piece(part=Part.ADDRESS, id=one.address, known=True)] if one.address is not None else []
         return found

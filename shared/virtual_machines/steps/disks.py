@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from shared.access.principal import not_found
 from shared.access.records.tenant import Backend
 from shared.arm.failures import problem_of_call
 from shared.arm.ids import ResourceId, same
 from shared.clock import Clock
-from shared.errors import CallFailure, ErrorCode, Problem
+from shared.errors import CallFailure, ErrorCode, Problem, Refused
 from shared.operations.model.models import Intent, JsonObject, Operation
 from shared.operations.running.claims import Claim
 from shared.operations.running.effects import Absent, Effect, Started
@@ -22,9 +23,11 @@ from shared.operations.running.outcomes import End, Next, Outcome, Wait
 from shared.operations.timings import Timings
 from shared.quotas.admission import Claimed
 from shared.quotas.counting import Dimension
-from shared.values.reading import an_object, text
+from shared.values.absence import BETWEEN_LOOKS, not_shown
+from shared.values.reading import an_object, same_text, text
 from shared.values.sent import SentBody
 from shared.virtual_machines.admission import Admission
+from shared.virtual_machines.creation.added_disks import AddedDisks, lun_problem
 from shared.virtual_machines.creation.claims import claims_of
 from shared.virtual_machines.creation.context import DiskFacts
 from shared.virtual_machines.creation.pieces import OPERATION_TAG, TENANT_TAG, Piece, PiecesDetail
@@ -34,20 +37,23 @@ from shared.virtual_machines.gateway import Gateways
 from shared.virtual_machines.requests.changes import ModifyDataDisk
 from shared.virtual_machines.requests.machine import DataDisk
 from shared.virtual_machines.results import ended
-from shared.virtual_machines.rules.disks import Growth, growth, lowest_free_lun
+from shared.virtual_machines.rules.disks import Growth, caching_problem, growth, lowest_free_lun
 from shared.virtual_machines.rules.leftovers import Part
 from shared.virtual_machines.rules.names import made_name
-from shared.virtual_machines.rules.power import Provisioning
+from shared.virtual_machines.rules.power import PowerState, Provisioning
 from shared.virtual_machines.state import MachineState
 from shared.virtual_machines.steps.creating import TIDYING
-from shared.virtual_machines.steps.following import absent, later_error, shown_region
+from shared.virtual_machines.steps.following import absent, later_error, others_work, shown_region
 from shared.virtual_machines.steps.making import Failed, Making
+from shared.virtual_machines.steps.refusals import managed_problem
 
 MAKING = "makingDisk"
 ATTACHING = "attaching"
 MODIFYING = "modifyingDisk"
 DETACHING = "detaching"
 DELETING = "deletingDisk"
+NOT_CONFIRMED = "This must be the disk's name, to confirm its deletion."
+_CACHE = "cache"
 _SOON = timedelta(seconds=5)
 _ATTACH_HARMLESS = "Azure refuses a disk that is attached already, and a LUN that is taken"
 _DETACH_HARMLESS = "Azure refuses to detach a disk that is not attached"
@@ -60,6 +66,7 @@ class DiskSteps:
 
     gateways: Gateways
     admission: Admission
+    added: AddedDisks
     making: Making
     clock: Clock
     timings: Timings
@@ -71,6 +78,9 @@ class DiskSteps:
             facts = await self._facts(state)
             if not isinstance(facts, MachineFacts):
                 return facts
+            refused = await self._refused(claim, state, facts)
+            if refused is not None:
+                return refused
             problem = self._plan(claim, state, detail, facts)
             if problem is not None:
                 return _ended(state, problem)
@@ -82,6 +92,22 @@ class DiskSteps:
             state.failure = made.problem
             return Next(TIDYING)
         return made or Next(ATTACHING)
+
+    async def _refused(self, claim: Claim, state: MachineState, facts: MachineFacts) -> Outcome | None:
+        """Return the end of an operation whose disk the machine cannot have; of a disk that Azure does not show a wait first."""
+        tenant, now = await self.admission.registry.by_name(claim.row.tenant), self.clock.now()
+        if tenant is None:
+            return _ended(state, not_found(f"tenant '{claim.row.tenant}'").problem)
+        try:
+            await self.added.require(tenant, facts, DataDisk.model_validate(sent_of(claim.operation).members))
+        except Refused as refused:
+            if refused.code is ErrorCode.NOT_FOUND:
+                state.missing = not_shown(state.missing, now)
+                if not state.missing.lasts_long_enough(now):
+                    return Wait(now + BETWEEN_LOOKS)
+            return _ended(state, refused.problem)
+        state.forget("missing")
+        return None
 
     async def _admitted(self, claim: Claim, state: MachineState, detail: PiecesDetail) -> Outcome | None:
         """Return what comes instead of the making of a disk: a wait, or the end where it does not fit the quotas."""
@@ -100,7 +126,7 @@ class DiskSteps:
         )
         lun = request.lun if request.lun is not None else lowest_free_lun(taken)
         if lun is None or lun in taken:
-            return Problem(ErrorCode.LUN_TAKEN, f"The LUN {lun} is taken. Choose another one, or leave it out.", "lun")
+            return lun_problem(request.lun, facts)
         state.lun, state.caching = lun, str(request.caching)
         if request.existing is not None:
             disk = disk_id_of(request.existing, facts.resource)
@@ -124,8 +150,12 @@ class DiskSteps:
             state.changed = True
             busy = facts.power.provisioning is Provisioning.BUSY
             return self._wait() if busy else _ended(state)
-        if facts.power.provisioning is Provisioning.BUSY:
-            return self._wait()
+        outcome = others_work(state, facts, self.clock.now(), _ended)
+        if isinstance(outcome, End):
+            state.failure = outcome.error
+            return Next(TIDYING)  # the disk that was made for it is removed
+        if outcome is not None:
+            return outcome
         state.failure = await later_error(self._gateway, state)
         if state.failure is not None:
             return Next(TIDYING)
@@ -145,8 +175,10 @@ class DiskSteps:
         facts = await self._facts(state)
         if not isinstance(facts, MachineFacts):
             return facts
-        if facts.power.provisioning is Provisioning.BUSY:
-            return self._wait()
+        if state.disk is None and (problem := self._found_on_lun(claim, state, facts)) is not None:
+            return _ended(state, problem)
+        if (outcome := others_work(state, facts, self.clock.now(), _ended)) is not None:
+            return outcome
         if any(same(disk.id, state.disk) for disk in facts.data_disks):
             error = await later_error(self._gateway, state)
             if error is not None:
@@ -167,6 +199,19 @@ class DiskSteps:
             return _ended(state)
         PiecesDetail.of(claim.detail).pieces = (Piece(part=Part.DATA_DISK, id=str(state.disk), tagged=False, known=True),)
         return Next(DELETING)
+
+    def _found_on_lun(self, claim: Claim, state: MachineState, facts: MachineFacts) -> Problem | None:
+        """Note the disk on the LUN of a removal that was accepted while Azure was silent; return why there is none to remove."""
+        request = sent_of(claim.operation).members
+        lun = state.lun
+        disk = next((one for one in facts.data_disks if one.lun == lun), None)
+        if disk is None or disk.id is None:
+            return Problem(ErrorCode.NOT_FOUND, f"The machine has no disk on LUN {lun}.", "lun")
+        confirm = request.get("confirm")
+        if request.get("deleteDisk") is True and confirm is not None and not same_text(str(confirm), disk.name):
+            return Problem(ErrorCode.INVALID_REQUEST, NOT_CONFIRMED, "confirm")
+        state.disk = ResourceId.parse(disk.id)
+        return None
 
     async def deleting(self, claim: Claim) -> Outcome:
         """Delete the disk that was removed."""
@@ -190,6 +235,10 @@ class DiskSteps:
         disk = next((one for one in facts.data_disks if one.lun == state.lun), None)
         if disk is None or disk.id is None:
             return _ended(state, Problem(ErrorCode.NOT_FOUND, f"The machine has no disk on LUN {state.lun}.", "lun"))
+        state.disk = ResourceId.parse(disk.id)
+        refused = None if claim.intends(_CACHE) else cache_problem(facts, disk, request, disk.size_gb or 0)
+        if refused is not None:
+            return _ended(state, refused)
         if request.size_gb is not None and not detail.pieces:
             standing = await self.making.resources.get(ResourceId.parse(disk.id))
             now_gb = DiskFacts.from_arm(standing).size_gb if standing is not None else 0
@@ -207,8 +256,8 @@ class DiskSteps:
         return made or await self._cache(claim, state, facts, request)
 
     async def _cache(self, claim: Claim, state: MachineState, facts: MachineFacts, request: ModifyDataDisk) -> Outcome:
-        if facts.power.provisioning is Provisioning.BUSY:
-            return self._wait()
+        if (outcome := others_work(state, facts, self.clock.now(), _ended)) is not None:
+            return outcome
         if request.caching is None or _caching(facts, state.lun) == request.caching:
             return _ended(state)
         error = await later_error(self._gateway, state)
@@ -225,7 +274,7 @@ class DiskSteps:
             found = await self._gateway.machine(state.target)
             return Started(None) if found is not None and _caching(found, state.lun) == request.caching else Absent()
 
-        return await self._change(claim, state, Effect("cache", send, look, _CACHING_HARMLESS))
+        return await self._change(claim, state, Effect(_CACHE, send, look, _CACHING_HARMLESS))
 
     async def _change(self, claim: Claim, state: MachineState, effect: Effect[str | None]) -> Outcome:
         try:
@@ -254,11 +303,25 @@ class DiskSteps:
         facts: MachineFacts | None = await self.gateways[Backend.RESOURCE_MANAGER].machine(state.target)
         if facts is not None:
             state.forget("absence")
-            return facts
+            problem = managed_problem(facts)
+            return facts if problem is None else _ended(state, problem)
         return absent(state, self.clock.now(), _ended)
 
     def _wait(self) -> Wait:
         return Wait(self.clock.now() + _SOON)
+
+
+def cache_problem(facts: MachineFacts, disk: AttachedDisk, change: ModifyDataDisk, now_gb: int) -> Problem | None:
+    """Return why the caching of a data disk cannot be changed, or not without a consent that the request does not give."""
+    if change.caching is None or change.caching == disk.caching:
+        return None
+    reason = caching_problem(change.caching, change.size_gb or now_gb)
+    if reason is not None:
+        return Problem(ErrorCode.INVALID_REQUEST, reason, "caching")
+    if facts.power_state is PowerState.RUNNING and not change.accept_interruption:
+        message = "Changing the caching detaches the disk of the running machine for a moment. Send acceptInterruption to allow it."
+        return Problem(ErrorCode.NEEDS_INTERRUPTION, message, "caching")
+    return None
 
 
 def growth_problem(now_gb: int, wanted_gb: int) -> Problem | None:

@@ -22,13 +22,16 @@ from shared.operations.running.outcomes import End, Next, Outcome, Wait
 from shared.operations.timings import Timings
 from shared.quotas.admission import Claimed
 from shared.quotas.counting import Dimension
+from shared.values.absence import BETWEEN_LOOKS, not_shown
 from shared.values.reading import same_text
 from shared.virtual_machines.admission import Admission
 from shared.virtual_machines.creation.claims import claim_of_machine, claims_of
+from shared.virtual_machines.creation.context import DiskFacts
 from shared.virtual_machines.creation.pieces import OPERATION_TAG, TENANT_TAG, Piece, PiecesDetail
 from shared.virtual_machines.creation.planning import LATER
 from shared.virtual_machines.facts import LABEL_TAG, MachineFacts, tags_of
 from shared.virtual_machines.gateway import Gateways, MachineGateway
+from shared.virtual_machines.kinds import Action
 from shared.virtual_machines.listed import CATEGORY_TAG, SIZE_TAG, description_tags
 from shared.virtual_machines.reprovisioning.planning import PLANNING, capture_of
 from shared.virtual_machines.requests.changes import CreateImage, CreateService
@@ -42,8 +45,9 @@ from shared.virtual_machines.state import MachineState
 from shared.virtual_machines.steps.creating import TIDYING
 from shared.virtual_machines.steps.deleting import NOTING
 from shared.virtual_machines.steps.disks import sent_of
-from shared.virtual_machines.steps.following import absent, later_error, shown_region
+from shared.virtual_machines.steps.following import absent, later_error, others_work, shown_region
 from shared.virtual_machines.steps.making import Failed, Making
+from shared.virtual_machines.steps.refusals import capture_problem, disk_problem
 
 SERVICE = "creatingService"
 IMAGE = "makingImage"
@@ -51,6 +55,7 @@ REMOVING = "removing"
 DEALLOCATING = "deallocating"
 GENERALIZING = "generalizing"
 IMAGING = "imaging"
+_CREATE_SERVICE = "createService"
 _SOON = timedelta(seconds=10)
 
 
@@ -72,6 +77,10 @@ class EstateSteps:
         tags = {TENANT_TAG: claim.row.tenant, OPERATION_TAG: claim.id, LABEL_TAG: request.label or request.name}
         body = {"location": state.region, "tags": {**request.tags, **tags, **description_tags(request.description)}}
 
+        if not claim.intends(_CREATE_SERVICE) and state.region not in await self.catalogue.locations(subscription):
+            problem = Problem(ErrorCode.UNKNOWN_REGION, f"'{state.region}' is not a region of this subscription.", "region")
+            return _service_ended(state, problem)
+
         async def send(request_id: str) -> None:
             if await self._other(claim, subscription, request.name):
                 raise CallFailure(FailureKind.REFUSED, code=ErrorCode.NAME_TAKEN, message=_taken(request.name), status=400)
@@ -82,7 +91,7 @@ class EstateSteps:
             return Started(None) if found is not None and tags_of(found).get(OPERATION_TAG) == claim.id else Absent()
 
         try:
-            await claim.perform(Effect("createService", send, look, "a PUT of the same group with the same tags changes nothing"))
+            await claim.perform(Effect(_CREATE_SERVICE, send, look, "a PUT of the same group with the same tags changes nothing"))
         except CallFailure as failure:
             if not failure.is_refusal:
                 raise
@@ -110,6 +119,9 @@ class EstateSteps:
         """Delete an image or a disk."""
         state, detail = MachineState.of(claim.data), PiecesDetail.of(claim.detail)
         if not detail.pieces:
+            refused = await self._not_removed(claim, state) if state.unchecked else None
+            if refused is not None:
+                return refused
             detail.pieces = (Piece(part=Part.IMAGE, id=str(state.subject), tagged=False, known=True),)
         wait = await self.making.remove(claim, detail, [0], own_only=False)
         if wait is not None:
@@ -120,6 +132,17 @@ class EstateSteps:
             return _service_ended(state)
         return _service_ended(state, Problem(ErrorCode.AZURE_REFUSED, f"It could not be deleted: {reason}", str(state.subject)))
 
+    async def _not_removed(self, claim: Claim, state: MachineState) -> Outcome | None:
+        """Return why an image or a disk is not deleted whose deletion was accepted while Azure was silent: not there, or in use."""
+        body, now = await self.making.resources.get(ResourceId.parse(str(state.subject))), self.clock.now()
+        if body is None:
+            state.missing = not_shown(state.missing, now)
+            if not state.missing.lasts_long_enough(now):
+                return Wait(now + BETWEEN_LOOKS)
+            return _service_ended(state, Problem(ErrorCode.NOT_FOUND, f"{state.subject} was not found in Azure.", str(state.subject)))
+        problem = disk_problem(DiskFacts.from_arm(body)) if claim.operation.action == Action.DELETE_DISK else None
+        return _service_ended(state, problem) if problem is not None else None
+
     async def deallocating(self, claim: Claim) -> Outcome:
         """Deallocate a stopped machine, of which only then an image can be made."""
         state = MachineState.of(claim.data)
@@ -127,17 +150,18 @@ class EstateSteps:
         if facts is None:
             return absent(state, self.clock.now())
         state.forget("absence")
-        if facts.power.provisioning is Provisioning.BUSY:
-            return self._wait()
+        if (outcome := others_work(state, facts, self.clock.now())) is not None:
+            return outcome
         state.power_state = facts.power_state
+        if not state.admitted and (problem := capture_problem(facts)) is not None:
+            return ended(state, problem)
         admitted = await self.admission.admit(claim, await self._claims(claim, state, facts))
         if admitted is not None:
             return ended(state, admitted) if isinstance(admitted, Problem) else admitted
         if facts.power_state is PowerState.DEALLOCATED:
             return Next(GENERALIZING)
-        if facts.power_state is PowerState.RUNNING:
-            message = "The machine is running. Shut it down once it is prepared, then capture it."
-            return ended(state, Problem(ErrorCode.NOT_STOPPED, message, "powerState"))
+        if (problem := capture_problem(facts)) is not None:
+            return ended(state, problem)
 
         error = await later_error(self._gateway, state)
         if error is not None:
@@ -174,8 +198,8 @@ class EstateSteps:
         if facts is None:
             return absent(state, self.clock.now())
         state.forget("absence")
-        if facts.power.provisioning is Provisioning.BUSY:
-            return self._wait()
+        if (waits := others_work(state, facts, self.clock.now())) is not None:
+            return waits
         if facts.view is not None and facts.view.generalized:
             return self._image_of(claim, state, facts)
 
@@ -248,8 +272,9 @@ def image_piece(claim: Claim, request: CreateImage, state: MachineState) -> Piec
     more = {CATEGORY_TAG: request.category, SIZE_TAG: request.recommended_size}
     tags |= {name: value for name, value in more.items() if value is not None}
     properties: dict[str, Any] = {"storageProfile": {"osDisk": disk}}
-    if request.generation is not None:
-        properties["hyperVGeneration"] = request.generation
+    generation = request.generation or state.generation
+    if generation is not None:
+        properties["hyperVGeneration"] = generation
     body = {"location": state.region, "tags": tags, "properties": properties}
     image = ResourceId.parse(str(state.subject))
     state.image = image

@@ -9,17 +9,21 @@ from shared.arm.failures import refusal_problem
 from shared.arm.ids import ResourceId
 from shared.errors import CallFailure, ErrorCode, FailureKind, Problem
 from shared.operations.model.rows import Active
+from shared.operations.running.effects import BUSY_LIMIT
 from shared.operations.running.outcomes import Checked, End, Unread, Wait
 from shared.values.absence import BETWEEN_LOOKS, not_shown
 from shared.virtual_machines.facts import MachineFacts, by_key
 from shared.virtual_machines.gateway import MachineGateway
 from shared.virtual_machines.results import ended
+from shared.virtual_machines.rules.power import Provisioning
 from shared.virtual_machines.state import MachineState
 
 _FIRST = (timedelta(seconds=5), timedelta(seconds=10), timedelta(seconds=15))
 _NEXT = timedelta(seconds=15)
 _QUICK = timedelta(minutes=3)
 _LATER = timedelta(seconds=60)
+_OWN = timedelta(seconds=5)
+_OTHERS = timedelta(seconds=30)
 ONE_BY_ONE = 3
 """How many machines of a subscription are read one by one; of more, one list serves all."""
 
@@ -101,6 +105,26 @@ def absent(state: MachineState, now: datetime, end: Callable[[MachineState, Prob
     if not state.absence.lasts_long_enough(now):
         return Wait(now + BETWEEN_LOOKS)
     return end(state, state.failure or gone(state.target))
+
+
+def others_work(
+    state: MachineState, facts: MachineFacts, now: datetime, end: Callable[[MachineState, Problem], End] = ended
+) -> Wait | End | None:
+    """Return what a step does while an operation of Azure works on the machine, None where none does.
+
+    It waits for one of its own; for another's 30 minutes at most, then the operation ends.
+    """
+    if facts.power.provisioning is not Provisioning.BUSY:
+        state.forget("waiting_since")
+        return None
+    if state.changed or state.url is not None:
+        return Wait(now + _OWN)
+    since = state.waiting_since = state.waiting_since or now
+    if now - since < BUSY_LIMIT:
+        return Wait(now + _OTHERS)
+    minutes = int(BUSY_LIMIT.total_seconds() / 60)
+    message = f"Another operation of Azure has worked on the machine for {minutes} minutes; its state is {facts.provisioning}. Try later."
+    return end(state, Problem(ErrorCode.AZURE_REFUSED, message, str(state.target)))
 
 
 async def later_error(gateway: MachineGateway, state: MachineState) -> Problem | None:

@@ -4,6 +4,7 @@ What a PUT makes has a name that ends in the operation's id, or is known by its 
 made. A DELETE of what is gone changes nothing.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -17,7 +18,7 @@ from shared.operations.running.outcomes import Wait
 from shared.operations.timings import Timings
 from shared.values.absence import BETWEEN_LOOKS, not_shown
 from shared.values.reading import Json, an_object, text, whole
-from shared.virtual_machines.creation.pieces import OPERATION_TAG, Piece, PiecesDetail
+from shared.virtual_machines.creation.pieces import OPERATION_TAG, TENANT_TAG, Piece, PiecesDetail
 from shared.virtual_machines.facts import settled, tags_of
 from shared.virtual_machines.resource_manager.resources import ResourceManagerResources
 from shared.virtual_machines.rules.leftovers import SHARED, Part
@@ -27,14 +28,24 @@ _SOON = timedelta(seconds=3)
 _MADE_HARMLESS = "its name ends in the operation's id, or its tag names the operation: a PUT again changes nothing"
 _GROWN_HARMLESS = "a disk that has the size stays as it is"
 _GONE_HARMLESS = "what is gone stays gone, and nothing else ever has its name"
+_MEANINGS: Mapping[str, tuple[ErrorCode, str | None]] = {
+    "rulesusesamefrontendportprotocolandipconfig": (ErrorCode.PORT_TAKEN, "port"),
+    "rulesusesamebackendportprotocolandpool": (ErrorCode.PORT_TAKEN, "port"),
+    "networkinterfacesinavailabilitysetusemultipleloadbalancersofsametype": (ErrorCode.NOT_OURS, "deployment"),
+}
+"""What some of Azure's codes mean; the last one: the set is behind another public balancer [I: the code is the simulated Azure's]."""
 _FIELDS = {"subnet": "subnetId", "subnetisfull": "subnetId"}
 
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """A piece could not be made."""
+    """A piece could not be made.
+
+    `was_there` is true for one that machines share and that the reads before the plan did not show: the plan is made anew.
+    """
 
     problem: Problem
+    was_there: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +69,7 @@ class Making:
                     if not failure.is_refusal:
                         raise
                     detail.replace(number, known=piece.known)
-                    return Failed(problem_of_call(failure, _field(failure)))
+                    return Failed(meaning_of(problem_of_call(failure, _field(failure))), _was_there(detail, piece, failure))
                 if state is Provisioning.FAILED:
                     return Failed(await self._later_failure(detail.pieces[number]))
                 detail.replace(number, ready=state is Provisioning.SETTLED)
@@ -71,7 +82,7 @@ class Making:
         """Return why a piece that Azure had accepted could not be made."""
         error = await self.resources.error_of_operation(piece.url)
         if error is not None:
-            return refusal_problem(error)
+            return meaning_of(refusal_problem(error))
         return Problem(ErrorCode.AZURE_REFUSED, f"Azure could not make {piece.id}: its provisioning has failed.", piece.id)
 
     async def _make_one(self, claim: Claim, detail: PiecesDetail, number: int) -> Provisioning:
@@ -85,6 +96,8 @@ class Making:
         body = await self.resources.get(piece.resource)
         if body is not None and _is_made(piece, body, claim.id):
             detail.replace(number, known=True)
+            return settled(text(an_object(body, "properties"), "provisioningState") or "")
+        if body is not None and _is_unused_address(piece, body):
             return settled(text(an_object(body, "properties"), "provisioningState") or "")
         if body is not None and not piece.existing:
             raise taken(piece)
@@ -184,6 +197,25 @@ class Making:
             return Started(None) if body is None or deleting else Absent()
 
         return Effect(f"remove.{piece.part}.{number}", send, look, _GONE_HARMLESS)
+
+
+def meaning_of(problem: Problem) -> Problem:
+    """Return a refusal of Azure's with the code that it has here where another port or balancer is in the way; any other as it is."""
+    known = (_MEANINGS.get(str(one.code).lower()) for one in problem.details)
+    code, target = next((found for found in known if found is not None), (None, None))
+    return Problem(code, problem.message, target, problem.details) if code is not None else problem
+
+
+def _is_unused_address(piece: Piece, body: Json) -> bool:
+    """Return whether an address of this name was left by an earlier operation on the same set or machine, and serves nothing."""
+    attached = an_object(an_object(body, "properties"), "ipConfiguration")
+    return piece.part is Part.ADDRESS and not attached and TENANT_TAG in tags_of(body)
+
+
+def _was_there(detail: PiecesDetail, piece: Piece, failure: CallFailure) -> bool:
+    """Return whether a shared piece exists already, of which this operation has made no other part."""
+    own = any(one.part in SHARED and one.known and one.id != piece.id for one in detail.pieces)
+    return piece.part in SHARED and failure.code == ErrorCode.NAME_TAKEN and not own
 
 
 def taken(piece: Piece) -> CallFailure:

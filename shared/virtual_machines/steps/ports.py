@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from shared.access.records.tenant import Backend
+from shared.arm.failures import problem_of_call
 from shared.clock import Clock
 from shared.errors import CallFailure, ErrorCode, Problem
 from shared.operations.accepting.locks import Locks
@@ -16,12 +17,13 @@ from shared.operations.running.claims import Claim
 from shared.operations.running.effects import Absent, Effect, Started
 from shared.operations.running.outcomes import Next, Outcome, Wait
 from shared.operations.timings import Timings
-from shared.values.reading import an_object, last_segment, text
+from shared.values.absence import BETWEEN_LOOKS, not_shown
+from shared.values.reading import an_object, last_segment, same_text, text
 from shared.virtual_machines.admission import Admission
 from shared.virtual_machines.creation.claims import claims_of
 from shared.virtual_machines.creation.context import FOR_TAG
 from shared.virtual_machines.creation.pieces import OPERATION_TAG, TENANT_TAG, Piece, PiecesDetail
-from shared.virtual_machines.creation.planning import LATER, nat_rule, security_rule
+from shared.virtual_machines.creation.planning import LATER, nat_rule, security_rule, subnet_warnings
 from shared.virtual_machines.facts import settled
 from shared.virtual_machines.gateway import Gateways
 from shared.virtual_machines.reading.ports import (
@@ -35,13 +37,14 @@ from shared.virtual_machines.reading.ports import (
 from shared.virtual_machines.requests.machine import Port
 from shared.virtual_machines.results import ended
 from shared.virtual_machines.rules.leftovers import Part
-from shared.virtual_machines.rules.names import made_name, suffix_of
+from shared.virtual_machines.rules.names import made_name, shared_name, suffix_of
 from shared.virtual_machines.rules.power import Provisioning
 from shared.virtual_machines.state import MachineState
 from shared.virtual_machines.steps.creating import TIDYING
 from shared.virtual_machines.steps.disks import sent_of
 from shared.virtual_machines.steps.following import absent, shown_region
-from shared.virtual_machines.steps.making import Failed, Making
+from shared.virtual_machines.steps.making import Failed, Making, meaning_of
+from shared.virtual_machines.steps.refusals import managed_problem
 
 OPENING = "openingPort"
 CLOSING = "closingPort"
@@ -49,7 +52,6 @@ LEAVING = "leavingPool"
 _ADAPTER_STAGE = 3
 _SOON = timedelta(seconds=5)
 _LOCK_WAIT = timedelta(seconds=10)
-_TAKEN = frozenset({"rulesusesamefrontendportprotocolandipconfig", "rulesusesamebackendportprotocolandpool"})
 _HARMLESS = "it is sent under the adapter's ETag, and an adapter that is in the pool stays there"
 
 
@@ -75,26 +77,45 @@ class PortSteps:
         if not detail.pieces:
             problem = _refusal(found)
             if problem is not None:
-                return ended(state, problem)
+                return self._refused(state, problem)
+            state.forget("missing")
             detail.pieces = tuple(_pieces(claim, found, request))
         admitted = await self.admission.admit(claim, claims_of(detail.pieces))
         if admitted is not None:
             return ended(state, admitted) if isinstance(admitted, Problem) else admitted
         made = await self.making.make(claim, detail, _ADAPTER_STAGE) or await self._join(claim, detail, found)
         made = made or await self.making.make(claim, detail, LATER)
+        if isinstance(made, Failed) and made.was_there:
+            detail.pieces = ()
+            return Wait(self.clock.now() + BETWEEN_LOOKS)
         if isinstance(made, Failed):
             state.failure = made.problem
-            if str((made.problem.details[:1] or (made.problem,))[0].code).lower() in _TAKEN:
-                state.failure = Problem(ErrorCode.PORT_TAKEN, made.problem.message, "port", made.problem.details)
             return Next(LEAVING)
         if made is not None:
             return made
         state.changed = True
         again = await self._surroundings(claim, state)
         balancer = again.balancer if isinstance(again, PortSurroundings) else found.balancer
-        return ended(state, publicIp=await self.reader.public_ip(balancer))
+        return ended(state, publicIp=await self.reader.public_ip(balancer), warnings=await self._warnings(found))
 
-    async def _join(self, claim: Claim, detail: PiecesDetail, found: PortSurroundings) -> Wait | None:
+    async def _warnings(self, found: PortSurroundings) -> list[str]:
+        """Return what the result warns of: what the subnet keeps from the machine, or from its port."""
+        subnet = found.subnet
+        try:
+            body = await self.making.resources.get_by_text(subnet) if subnet is not None else None
+        except CallFailure as failure:
+            if not failure.is_refusal:
+                raise
+            return []  # it may not be read
+        return list(subnet_warnings(an_object(body, "properties"))) if body is not None else []
+
+    def _refused(self, state: MachineState, problem: Problem) -> Outcome:
+        """Look again before a refusal ends the operation: one read may not show the machine's group, balancer or rule."""
+        now = self.clock.now()
+        state.missing = not_shown(state.missing, now)
+        return ended(state, problem) if state.missing.lasts_long_enough(now) else Wait(now + BETWEEN_LOOKS)
+
+    async def _join(self, claim: Claim, detail: PiecesDetail, found: PortSurroundings) -> Wait | Failed | None:
         pool = next((piece.id for piece in detail.pieces if piece.part is Part.POOL), None)
         if pool is None or any(one.lower() == pool.lower() for one in pools_of(found.adapter)):
             return self._until_settled(found)
@@ -108,7 +129,7 @@ class PortSteps:
             return found
         pool = next((piece.id for piece in detail.pieces if piece.part is Part.POOL), None)
         wait = await self._leave(claim, found, pool)
-        return wait or Next(TIDYING)
+        return wait if isinstance(wait, Wait) else Next(TIDYING)  # what Azure refuses is named by what cannot be removed
 
     async def closing(self, claim: Claim) -> Outcome:
         """Delete the security rule and the NAT rule; with the last port the adapter leaves the pool, and that goes too."""
@@ -119,20 +140,24 @@ class PortSteps:
         if not detail.pieces:
             detail.pieces = tuple(_rules_of(found, str(claim.operation.body.get("port", ""))))
             if not detail.pieces:
-                message = f"The machine has no port '{claim.operation.body.get('port')}' that Farshore made."
-                return ended(state, Problem(ErrorCode.NOT_FOUND, message, "port"))
+                return self._refused(state, _no_port(found, str(claim.operation.body.get("port", ""))))
+            state.forget("missing")
         wait = await self.making.remove(claim, detail, [0, 1], own_only=False)
         state.changed = True
         last = not [rule for rule in found.rules_of_machine() if text(rule, "id") != detail.pieces[1].id]
         if wait is None and last and len(detail.pieces) > 2:  # the pool of the machine
-            wait = await self._leave(claim, found, detail.pieces[2].id) or await self.making.remove(claim, detail, [2], own_only=False)
+            left_pool = await self._leave(claim, found, detail.pieces[2].id)
+            if isinstance(left_pool, Failed):
+                return ended(state, left_pool.problem)
+            wait = left_pool or await self.making.remove(claim, detail, [2], own_only=False)
         if wait is not None:
             return wait
         left = [piece.as_left for piece in detail.pieces if piece.reason]
         message = f"The port could not be removed: {left[0]['reason']}" if left else ""
-        return ended(state, Problem(ErrorCode.AZURE_REFUSED, message, "port") if left else None, left=left)
+        problem = Problem(ErrorCode.AZURE_REFUSED, message, "port") if left else None
+        return ended(state, problem, left=left, publicIp=await self.reader.public_ip(found.balancer))
 
-    async def _leave(self, claim: Claim, found: PortSurroundings, pool: str | None) -> Wait | None:
+    async def _leave(self, claim: Claim, found: PortSurroundings, pool: str | None) -> Wait | Failed | None:
         pools = pools_of(found.adapter)
         if pool is None or not any(one.lower() == pool.lower() for one in pools):
             return self._until_settled(found)
@@ -142,7 +167,7 @@ class PortSteps:
         state = text(an_object(found.adapter, "properties"), "provisioningState") or ""
         return Wait(self.clock.now() + _SOON) if settled(state) is Provisioning.BUSY else None
 
-    async def _change_pools(self, claim: Claim, found: PortSurroundings, pools: tuple[str, ...], name: str) -> Wait:
+    async def _change_pools(self, claim: Claim, found: PortSurroundings, pools: tuple[str, ...], name: str) -> Wait | Failed:
         body, wanted = with_pools(found.adapter, pools), {one.lower() for one in pools}
 
         async def send(request_id: str) -> None:
@@ -156,13 +181,17 @@ class PortSteps:
         try:
             await claim.perform(Effect(name, send, look, _HARMLESS, preparation=True))
         except CallFailure as failure:
-            if failure.status != 412 or not failure.is_refusal:
+            if not failure.is_refusal:
                 raise
+            if failure.status != 412:
+                return Failed(meaning_of(problem_of_call(failure)))
         return Wait(self.clock.now() + _SOON)
 
     async def _surroundings(self, claim: Claim, state: MachineState) -> PortSurroundings | Outcome:
         """Return what ports of the machine need, under the lock of its deployment."""
         facts = await self.gateways[Backend.RESOURCE_MANAGER].machine(state.target)
+        if facts is not None and (problem := managed_problem(facts)) is not None:
+            return ended(state, problem)
         found = await self.reader.surroundings(facts) if facts is not None else None
         if found is None:
             return absent(state, self.clock.now())
@@ -184,19 +213,27 @@ def _refusal(found: PortSurroundings) -> Problem | None:
     return None
 
 
+def _no_port(found: PortSurroundings, port: str) -> Problem:
+    """Return why there is no port to close: none of that name, or one that others made."""
+    others = [*found.rules_of_machine(), *(rule for _, rule in found.rules_of_others())]
+    if any(same_text(text(one, "name"), port) for one in others):
+        return Problem(ErrorCode.NOT_OURS, f"Farshore did not make the port '{port}'.", "port")
+    return Problem(ErrorCode.NOT_FOUND, f"The machine has no port '{port}'.", "port")
+
+
 def _pieces(claim: Claim, found: PortSurroundings, request: Port) -> list[Piece]:
     tags = {TENANT_TAG: claim.row.tenant, OPERATION_TAG: claim.id}
     machine, where = found.machine, shown_region(found.machine)
     network = f"{str(machine.resource).partition('/providers/')[0]}/providers/Microsoft.Network"
-    base = last_segment(machine.availability_set) or machine.name
     pieces: list[Piece] = []
-    balancer_id = found.balancer.id if found.balancer is not None else f"{network}/loadBalancers/{made_name(base, 'lb', claim.id)}"
+    balancer_id = found.balancer.id if found.balancer is not None else f"{network}/loadBalancers/{shared_name(found.owner, 'lb')}"
     front = found.balancer.front_end if found.balancer is not None else f"{balancer_id}/frontendIPConfigurations/frontend"
     if found.balancer is None:
-        address = f"{network}/publicIPAddresses/{made_name(base, 'ip', claim.id)}"
+        address = f"{network}/publicIPAddresses/{shared_name(found.owner, 'ip')}"
         sku = {"name": "Standard"}
         static = {"publicIPAllocationMethod": "Static"}
-        pieces.append(Piece(part=Part.ADDRESS, id=address, body={"location": where, "tags": tags, "sku": sku, "properties": static}))
+        own = {"location": where, "tags": tags, "sku": sku, "properties": static}
+        pieces.append(Piece(part=Part.ADDRESS, id=address, body=own, only_new=True))
         fronts = [{"name": "frontend", "properties": {"publicIPAddress": {"id": address}}}]
         body = {
             "location": where, "tags": {**tags, FOR_TAG: found.owner}, "sku": sku, "properties": {"frontendIPConfigurations": fronts},

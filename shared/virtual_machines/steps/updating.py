@@ -3,14 +3,16 @@
 beginning ► makingReady ► updating ► startingAgain
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from shared.access.principal import not_found
 from shared.access.records.tenant import Backend
 from shared.arm.failures import problem_of_call
 from shared.clock import Clock
-from shared.errors import CallFailure, Problem
+from shared.errors import CallFailure, Problem, Refused
 from shared.operations.model.models import Intent
 from shared.operations.running.claims import Claim
 from shared.operations.running.effects import Absent, Effect, Started
@@ -19,6 +21,7 @@ from shared.operations.timings import Timings
 from shared.quotas.admission import Claimed
 from shared.quotas.counting import Dimension
 from shared.values.reading import same_text
+from shared.virtual_machines.accepting.update_checks import UpdateChecks
 from shared.virtual_machines.admission import Admission
 from shared.virtual_machines.creation.claims import claim_of_machine
 from shared.virtual_machines.creation.pieces import Piece, PiecesDetail
@@ -33,8 +36,9 @@ from shared.virtual_machines.rules.power import PowerAction, PowerState, Provisi
 from shared.virtual_machines.state import MachineState
 from shared.virtual_machines.steps.creating import target_of
 from shared.virtual_machines.steps.disks import sent_of
-from shared.virtual_machines.steps.following import absent, later_error
+from shared.virtual_machines.steps.following import absent, later_error, others_work
 from shared.virtual_machines.steps.making import Failed, Making
+from shared.virtual_machines.steps.refusals import managed_problem
 
 READY = "makingReady"
 UPDATING = "updating"
@@ -53,6 +57,7 @@ class UpdateSteps:
 
     gateways: Gateways
     catalogue: Catalogue
+    checks: UpdateChecks
     admission: Admission
     making: Making
     clock: Clock
@@ -65,8 +70,11 @@ class UpdateSteps:
         if facts is None:
             return absent(state, self.clock.now())
         state.forget("absence")
-        if facts.power.provisioning is Provisioning.BUSY:
-            return self._wait()
+        if (outcome := others_work(state, facts, self.clock.now())) is not None:
+            return outcome
+        problem = managed_problem(facts) or (await self._refused(claim, state, facts) if state.unchecked else None)
+        if problem is not None:
+            return ended(state, problem)
         admitted = await self.admission.admit(claim, await self._claims(claim, state, facts))
         if admitted is not None:
             return ended(state, admitted) if isinstance(admitted, Problem) else admitted
@@ -74,6 +82,18 @@ class UpdateSteps:
             return Next(UPDATING)
         state.was_running = state.was_running or facts.power_state is PowerState.RUNNING
         return await self._power(claim, state, PowerAction.DEALLOCATE)
+
+    async def _refused(self, claim: Claim, state: MachineState, facts: MachineFacts) -> Problem | None:
+        """Check an update that was accepted while Azure was silent; return why it cannot be carried out."""
+        tenant = await self.admission.registry.by_name(claim.row.tenant)
+        if tenant is None:
+            return not_found(f"tenant '{claim.row.tenant}'").problem
+        try:
+            state.size, state.deallocates = await self.checks.require(tenant, request_of(claim), facts)
+        except Refused as refused:
+            return refused.problem
+        state.unchecked = False
+        return None
 
     async def _claims(self, claim: Claim, state: MachineState, facts: MachineFacts) -> list[Claimed]:
         """Return what the machine will count after the change: its size, and that of its OS disk."""
@@ -94,8 +114,8 @@ class UpdateSteps:
         if facts is None:
             return absent(state, self.clock.now())
         state.forget("absence")
-        if facts.power.provisioning is Provisioning.BUSY:
-            return self._wait()
+        if (outcome := others_work(state, facts, self.clock.now())) is not None:
+            return outcome
         wanted = request.os_disk.size_gb if request.os_disk is not None else None
         if wanted is not None and not detail.pieces and facts.os_disk is not None and facts.os_disk.id is not None:
             state.changed = state.changed or wanted != facts.os_disk.size_gb
@@ -187,7 +207,7 @@ def request_of(claim: Claim) -> UpdateMachine:
 
 
 def patch_of(request: UpdateMachine, size: str | None, facts: MachineFacts) -> dict[str, Any]:
-    """Return what of a request a machine does not have yet, as its PATCH takes it; tags that Farshore wrote stay."""
+    """Return what of a request a machine does not have yet, as its PATCH takes it."""
     properties: dict[str, Any] = {}
     if size is not None and not same_text(size, facts.size):
         properties["hardwareProfile"] = {"vmSize": size}
@@ -196,7 +216,14 @@ def patch_of(request: UpdateMachine, size: str | None, facts: MachineFacts) -> d
         properties["storageProfile"] = {"osDisk": {"name": facts.os_disk.name, "createOption": "FromImage", "caching": str(caching)}}
     body: dict[str, Any] = {"properties": properties} if properties else {}
     if request.tags is not None:
-        own = {name: value for name, value in facts.tags.items() if name.lower().startswith("farshore-")}
-        if {**request.tags, **own} != dict(facts.tags):
-            body["tags"] = {**request.tags, **own}
+        tags = merged_tags(facts.tags, request.tags)
+        if tags != dict(facts.tags):
+            body["tags"] = tags
     return body
+
+
+def merged_tags(standing: Mapping[str, str], changes: Mapping[str, str | None]) -> dict[str, str]:
+    """Return tags with changes: null removes one, the rest stays, those that Farshore wrote too. Azure ignores the case of names."""
+    changed = {name.lower() for name in changes}
+    kept = {name: value for name, value in standing.items() if name.lower() not in changed}
+    return kept | {name: value for name, value in changes.items() if value is not None}

@@ -20,6 +20,7 @@ from typing import Any
 from local.simulation.faults.fault import Fault
 from local.simulation.platform import Platform
 from local.simulation.sample_estate import LOCATIONS, sample_estate, subscription_id
+from shared.clock import from_text
 from shared.operations.model.models import JsonObject
 from tests.histories import virtual
 from tests.histories.history import platform
@@ -180,3 +181,24 @@ def policy(**changes: Any) -> JsonObject:
         "retention": {"keepLast": 3},
     }
     return {name: value for name, value in (body | changes).items() if value is not None}
+
+
+async def first_slot(world: World, name: str = "daily", **changes: object) -> Json:
+    """Write a policy, let its next slot come, and return its run."""
+    written = await world.put(name, policy(**changes))
+    await world.advance_to(from_text(written["nextSlot"]))
+    (run,) = await world.runs(name)
+    return run
+
+
+async def ended(world: World, run: Json, minutes: float = 30) -> Json:
+    """Return a run once it has ended."""
+    return await world.until_ended(f"/copy-policies/{run['policy']}/runs/{run['id']}", minutes=minutes)
+
+
+async def by_hand(world: World, name: str = "daily", body: object = None) -> Json:
+    """Run a policy now."""
+    answer = await world.call("POST", f"/copy-policies/{name}/run", body)
+    assert answer.status == 202, answer
+    run: Json = answer.body
+    return run

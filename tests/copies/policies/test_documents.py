@@ -168,7 +168,8 @@ def test_a_list_has_pages_by_name_and_a_filter(start: Start) -> None:
 def test_a_tenant_has_at_most_a_hundred_policies(start: Start) -> None:
     async def story(world: World) -> None:
         for number in range(100):
-            await world.put(f"p{number}", policy(enabled=False, selector={"virtualMachineIds": [machine_id("fleet000")]}))
+            body = policy(enabled=False, selector={"virtualMachineIds": [machine_id("fleet000")]})
+            assert (await world.call("PUT", f"/copy-policies/p{number}", body)).status == 201
         answer = await world.call("PUT", "/copy-policies/one-more", policy())
         assert (answer.status, answer.code) == (409, "TooManyPolicies")
 

@@ -4,12 +4,13 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable
 from datetime import timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 from shared.clock import from_text
-from tests.copies.policies.kit import CONTOSO, TWO_TARGETS, Json, Story, World, machine_id, policy, run_story
+from tests.copies.policies.kit import TWO_TARGETS, Story, World, by_hand, ended, first_slot, machine_id, policy, run_story
 
 pytestmark = pytest.mark.process
 Start = Callable[[Story], None]
@@ -19,27 +20,6 @@ Start = Callable[[Story], None]
 def start(tmp_path: Path) -> Start:
     """Runs a story before an estate with three further machines of contoso's."""
     return lambda story: run_story(story, tmp_path, machines=3)
-
-
-async def first_slot(world: World, name: str = "daily", **changes: object) -> Json:
-    """Write a policy, let its next slot come, and return its run."""
-    written = await world.put(name, policy(**changes))
-    await world.advance_to(from_text(written["nextSlot"]))
-    (run,) = await world.runs(name)
-    return run
-
-
-async def ended(world: World, run: Json, minutes: float = 30) -> Json:
-    """Return a run once it has ended."""
-    return await world.until_ended(f"/copy-policies/{run['policy']}/runs/{run['id']}", minutes=minutes)
-
-
-async def by_hand(world: World, name: str = "daily", body: object = None) -> Json:
-    """Run a policy now."""
-    answer = await world.call("POST", f"/copy-policies/{name}/run", body)
-    assert answer.status == 202, answer
-    run: Json = answer.body
-    return run
 
 
 # slots
@@ -245,6 +225,21 @@ def test_of_two_policies_the_one_in_charge_copies_and_the_other_skips(start: Sta
     start(story)
 
 
+def test_as_many_copies_run_to_a_region_as_the_setting_allows(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def story(world: World) -> None:
+        monkeypatch.setenv("FARSHORE_COPIES_IN_FLIGHT", "1")
+        world.app.workers.runtime = world.app.workers.assemble()
+        world.fault("error", method="PUT", path="northeurope.*/restorePoints/", status=409, code="QuotaExceeded", times=2)
+        first = await first_slot(world)
+        run = await ended(world, first)
+        assert (run["status"], run["counts"]["copies"]["usable"]) == ("Succeeded", 3)
+        copies = (await world.get("/restore-point-copies?policy=daily"))["value"]
+        times = sorted((one["startedAt"], one["completedAt"]) for one in copies)
+        assert all(ended_at <= began for (_, ended_at), (began, _) in pairwise(times)), times
+
+    start(story)
+
+
 def test_a_copy_that_fails_in_azure_is_redone_once(start: Start) -> None:
     async def story(world: World) -> None:
         world.fault("failCopy", method="PUT", path="fleet001.*northeurope.*/restorePoints/", times=1)
@@ -288,99 +283,6 @@ def test_a_deleted_policy_has_no_more_slots_and_its_run_accepts_nothing_more(sta
         assert (run["status"], run["error"]["code"]) == ("Canceled", "PolicyDeleted")
         anew = await world.put("daily", policy(enabled=False))
         assert (anew["revision"], anew["lastRun"]) == (1, None)
-
-    start(story)
-
-
-# nothing looks quiet
-
-
-LISTS = f"{CONTOSO}/providers/Microsoft.Compute"
-LASTS = {"rate": 1, "seed": "s", "duration": "PT12H"}
-UNREADABLE = [
-    {"path": f"{LISTS}/virtualMachines$", "status": 500},
-    {"path": f"{LISTS}/disks$", "status": 403},
-    {"path": "^/subscriptions$", "status": 403},
-]
-
-
-@pytest.mark.parametrize("fault", UNREADABLE, ids=lambda fault: str(fault["path"]).rpartition("/")[2])
-def test_an_inventory_that_is_not_complete_ends_the_run_as_failed_and_deletes_nothing(start: Start, fault: Json) -> None:
-    async def story(world: World) -> None:
-        await world.put("daily", policy(enabled=False, selector={"virtualMachineIds": [machine_id("fleet000")]}))
-        world.fault("error", method="GET", **fault, **LASTS)
-        run = await ended(world, await by_hand(world), minutes=10)
-        assert (run["status"], run["error"]["code"], run["inventory"]["complete"]) == ("Failed", "InventoryIncomplete", False)
-        assert run["error"]["details"]
-        assert [event["data"]["error"]["code"] for event in world.take_events() if event["id"] == f"{run['id']}/terminal"] == [
-            "InventoryIncomplete"
-        ]
-        assert [one for one in world.effects() if one["method"] == "DELETE"] == []
-
-    start(story)
-
-
-def test_a_page_of_the_graph_that_is_missing_ends_the_run_as_failed(start: Start) -> None:
-    async def story(world: World) -> None:
-        await world.put("daily", policy(enabled=False))
-        world.fault("graphPartial", path="ResourceGraph", **LASTS)
-        run = await ended(world, await by_hand(world), minutes=10)
-        assert (run["status"], run["error"]["code"]) == ("Failed", "InventoryIncomplete")
-        assert (run["inventory"]["source"], run["inventory"]["complete"]) == ("resourceGraph", False)
-        assert run["counts"]["copies"]["usable"] == 3, "what was found is copied"
-
-    start(story)
-
-
-def test_both_inventories_select_the_same_and_listing_takes_over_where_the_graph_does_not_answer(start: Start) -> None:
-    async def story(world: World) -> None:
-        everything = {"everything": True, "exclude": {"virtualMachineIds": [machine_id("fleet002")]}}
-        await world.put("daily", policy(enabled=False, selector=everything))
-        by_graph = await world.get("/copy-policies/daily/plan")
-        world.fault("error", method="POST", path="ResourceGraph", status=503, **LASTS)
-        by_listing = await world.get("/copy-policies/daily/plan")
-        assert [plan["inventory"]["source"] for plan in (by_graph, by_listing)] == ["resourceGraph", "listing"]
-        assert (by_graph["hash"], by_graph["value"]) == (by_listing["hash"], by_listing["value"])
-        assert (by_graph["forecast"]["calls"]["graphQueries"], by_listing["forecast"]["calls"]["graphQueries"]) == (1, 0)
-
-    start(story)
-
-
-def test_a_subscription_that_the_identity_lost_ends_the_run_as_failed(start: Start) -> None:
-    async def story(world: World) -> None:
-        await world.put("daily", policy(enabled=False))
-        estate = world.app.platform.estate()
-        for principal in estate["principals"]:
-            principal["roleAssignments"] = [one for one in principal["roleAssignments"] if CONTOSO not in one["scope"]]
-        world.app.platform.replace_estate(estate)
-        run = await ended(world, await by_hand(world), minutes=10)
-        assert (run["status"], run["error"]["code"], run["counts"]["selected"]) == ("Failed", "InventoryIncomplete", 0)
-        assert CONTOSO in {detail["target"] for detail in run["error"]["details"]}
-
-    start(story)
-
-
-def test_a_tag_that_was_removed_from_every_vm_ends_the_run_as_failed(start: Start) -> None:
-    async def story(world: World) -> None:
-        await world.put("daily", policy(enabled=False))
-        estate = world.app.platform.estate()
-        for machine in estate["virtualMachines"]:
-            machine["tags"] = {}
-        world.app.platform.replace_estate(estate)
-        run = await ended(world, await by_hand(world))
-        assert (run["status"], run["error"]["code"], run["counts"]["selected"]) == ("Failed", "TooFewVirtualMachines", 0)
-
-    start(story)
-
-
-def test_a_selector_over_its_cap_ends_the_run_as_failed_and_copies_nothing(start: Start) -> None:
-    async def story(world: World) -> None:
-        await world.put("daily", policy(enabled=False, limits={"virtualMachines": 2}))
-        run = await ended(world, await by_hand(world))
-        assert (run["status"], run["error"]["code"]) == ("Failed", "TooManyVirtualMachines")
-        assert "3" in run["error"]["message"]
-        assert "2" in run["error"]["message"]
-        assert world.effects() == []
 
     start(story)
 

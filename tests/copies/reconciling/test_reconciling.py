@@ -68,7 +68,10 @@ def test_nothing_differs_where_nothing_was_changed(start: Start) -> None:
     async def story(world: World) -> None:
         await fill(world, 2)
         await days(world, 2)
-        assert (await protection(world))["drift"] == []
+        found = await protection(world)
+        assert found["drift"] == []
+        assert (found["restorePoints"], found["newestRestorePoint"]["madeBy"]) == ({"count": 2, "limit": 500}, "policy")
+        assert found["newestRestorePoint"]["takenAt"] == found["targets"][0]["newestUsable"]["takenAt"]
         page = await world.get("/protection")
         assert (page["summary"]["drift"], page["asOf"]["reconciled"] is not None) == (0, True)
         assert deletes(world) == []
@@ -153,6 +156,37 @@ def test_a_copy_that_others_made_is_kept_counts_for_protection_and_is_no_operati
         assert added.lower() not in {str(one["target"]["restorePointId"]).lower() for one in listed}
         run = await run_now(world)
         assert (run["status"], added.lower() in deletes(world), len(deletes(world))) == ("Succeeded", False, 1)
+
+    start(story)
+
+
+def test_restore_points_that_others_made_count_to_the_limit_of_a_vm_which_is_then_skipped_and_pruned(start: Start) -> None:
+    async def story(world: World) -> None:
+        source = str((await fill(world, 4, retention={"keepLast": 2, "source": {"keepLast": 2}}))[-1]["source"]["restorePointId"])
+
+        def add(estate: Json) -> None:
+            known = next(one for one in estate["restorePointCollections"] if source.lower().startswith(one["id"].lower() + "/"))
+            (point,) = [one for one in known["restorePoints"] if one["id"].lower() == source.lower()]
+            others = f"{known['id'].rpartition('/')[0]}/backup"
+            taken_at = world.now.isoformat()
+            points = [{**point, "id": f"{others}/restorePoints/p{number}", "timeCreated": taken_at} for number in range(496)]
+            estate["restorePointCollections"].append({**known, "id": others, "restorePoints": points})
+
+        change(world, add)
+        await days(world, 2)
+        found = await protection(world)
+        assert (found["restorePoints"]["count"], found["newestRestorePoint"]["madeBy"]) == (500, "other")
+        assert [(one["code"], one["target"]) for one in found["warnings"]] == [("LimitNear", "restorePoints")]
+        near = [one for one in world.take_events() if one["type"] == "farshore.protection.limitNear"]
+        assert {(one["data"]["limit"], one["data"]["restorePoints"]["count"]) for one in near} == {(400, 500), (475, 500)}
+        plan = await world.get("/copy-policies/daily/plan")
+        assert (plan["value"][0]["code"], plan["summary"]["copies"]) == ("AtLimit", 0)
+        assert [(one["count"], one["reachedAt"] is not None) for one in plan["forecast"]["restorePointLimit"]] == [(500, True)]
+        assert "LimitNear" in {one["code"] for one in plan["warnings"]}
+        run = await run_now(world)
+        assert (run["counts"]["skipped"], run["counts"]["deletions"]["done"]) == (1, plan["summary"]["deletions"])
+        assert plan["summary"]["deletions"] > 0
+        assert (await run_now(world))["counts"]["copies"]["usable"] == 1  # there is room again
 
     start(story)
 

@@ -112,7 +112,7 @@ def add_application(world: World) -> list[str]:
 
 
 def plant_copies(world: World) -> list[str]:
-    """Let somebody else's finished copies of contoso-web01's restore points be in the recovery region; return their ids."""
+    """Let another program's finished copies of contoso-web01's restore points be in the recovery region; return their ids."""
     estate = world.app.platform.estate()
     source = next(one for one in estate["restorePointCollections"] if one["id"].endswith("/contoso-web01-points"))
     collection = f"{RECOVERY}/providers/Microsoft.Compute/restorePointCollections/planted"

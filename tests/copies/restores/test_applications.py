@@ -6,7 +6,7 @@ import pytest
 
 from local.simulation.compute.machines import VirtualMachine
 from tests.copies.deletions.kit import Start, copy_of
-from tests.copies.policies.kit import Json, Story, World, machine_id, run_story
+from tests.copies.policies.kit import Json, Story, World, machine_id, policy, run_story
 from tests.copies.restores.kit import WEB, add_application, ended, machine, request, resources, restored, shown
 from tests.copies.restores.kit import start as ask
 
@@ -60,6 +60,9 @@ def test_an_application_comes_up_in_order_and_as_captured_without_its_region(sta
         began = {one["group"]: one for one in restore["machines"]}
         assert set(began) == {1, 2, 3}
         assert restore["recoveryPoint"]["spreadSeconds"] > 0
+        for name, found in ((names[3], [restore["id"]]), ("contoso-web02", [])):
+            page = await world.get(f"/restores?top=1&virtualMachineId={machine_id(name)}")
+            assert [one["id"] for one in page["value"]] == found
 
     start(story)
 
@@ -70,12 +73,19 @@ def test_what_no_restore_point_holds_of_a_machine_is_kept_with_its_copy(start: S
         vm = next(one for one in estate["virtualMachines"] if one["id"] == WEB)
         vm |= {"zones": ["2"], "tags": {"tier": "gold"}, "further": {"plan": {"name": "n", "publisher": "p", "product": "o"}}}
         world.app.platform.replace_estate(estate)
-        copy = await copy_of(world, WEB)
+        selector, crash = {"virtualMachineIds": [WEB]}, {"mode": "CrashConsistent"}
+        await world.put("daily", policy(selector=selector, consistency=crash, schedule={"every": "P31D"}))
+        run = await world.call("POST", "/copy-policies/daily/run")
+        await world.until_ended(f"/copy-policies/daily/runs/{run.body['id']}")
+        (copy,) = (await world.get("/restore-point-copies?policy=daily"))["value"]
         world.fault("error", status=503, path="contoso-production")
         restore = await restored(world, request([copy]))
         was = restore["machines"][0]["was"]
         assert (was["zones"], was["tags"], was["plan"]["publisher"]) == (["2"], {"tier": "gold"}, "p"), was
-        assert [one["id"].rpartition("/")[2] for one in was["networkInterfaces"]] == ["contoso-web01-nic"]
+        (interface,) = was["networkInterfaces"]  # as the run's inventory has shown it
+        assert interface["id"].endswith("/contoso-web01-nic")
+        assert interface["subnetId"].endswith("/subnets/default")
+        assert interface["privateIpAddress"].startswith("10.")
         made = machine(world, restore["machines"][0]["name"])
         assert (made["zones"], made["further"]["plan"]["product"]) == (["2"], "o")
 

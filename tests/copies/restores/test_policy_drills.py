@@ -1,5 +1,6 @@
 """Drills of policies: rotating VMs, in the policy's window, with their evidence; and the pure rules of when and which."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from shared.copies.restores.drills.choosing import Candidate, choose
 from shared.copies.restores.drills.timing import due_instant, next_instant
 from tests.copies.deletions.kit import Start
 from tests.copies.policies.kit import Json, Story, World, policy, run_story
-from tests.copies.restores.kit import ISOLATED, resources
+from tests.copies.restores.kit import ISOLATED, of_disks, resources
 
 MADE = datetime(2026, 3, 1, 8, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -39,6 +40,12 @@ async def drills(world: World) -> list[Json]:
     return list(reversed((await world.get("/restores?policy=daily&top=1000"))["value"]))
 
 
+def machine_of(drill: Json) -> str:
+    """Return the name of the only VM of a drill."""
+    vm: str = drill["machines"][0]["source"]["virtualMachineId"]
+    return vm.rpartition("/")[2]
+
+
 @pytest.mark.process
 def test_a_policy_drills_each_of_its_machines_in_turn(start: Start) -> None:
     async def story(world: World) -> None:
@@ -52,8 +59,7 @@ def test_a_policy_drills_each_of_its_machines_in_turn(start: Start) -> None:
         found = await drills(world)
         assert [one["status"] for one in found] == ["Succeeded"] * len(found), found
         assert len(found) in {3, 4}
-        machines = [one["machines"][0]["source"]["virtualMachineId"].rpartition("/")[2] for one in found]
-        assert machines[:3] == ["fleet000", "fleet001", "fleet002"]
+        assert [machine_of(one) for one in found][:3] == ["fleet000", "fleet001", "fleet002"]
         assert {one["policy"] for one in found} == {"daily"}
         assert {one["requestedBy"]["kind"] for one in found} == {"system"}
         page = {one["name"]: one for one in (await world.get("/protection?top=1000"))["value"]}
@@ -66,20 +72,44 @@ def test_a_policy_drills_each_of_its_machines_in_turn(start: Start) -> None:
 
 
 @pytest.mark.process
-def test_drills_that_were_missed_are_one_and_a_disabled_policy_has_none(start: Start) -> None:
+def test_drills_that_were_missed_are_one_each_takes_another_vm_and_one_that_cannot_begin_is_recorded(start: Start) -> None:
     async def story(world: World) -> None:
-        await world.put("daily", drilled(schedule={"every": "P10D", "anchor": "2026-01-01T00:00:00Z"}))
+        document = drilled(schedule={"every": "P10D", "anchor": "2026-01-01T00:00:00Z"})
+        document["drill"] = {"every": "P1D", "kind": "disks", "keepFor": "P7D"}
+        await world.put("daily", document)
+        await world.advance(days=1, minutes=1)
+        await world.advance(minutes=1)
+        (skipped,) = await drills(world)
+        assert (skipped["status"], skipped["error"]["code"], skipped["machines"]) == ("Failed", "DrillSkipped", []), skipped
         run = await world.call("POST", "/copy-policies/daily/run")
         await world.until_ended(f"/copy-policies/daily/runs/{run.body['id']}")
         await world.advance(hours=1)
         await world.advance(days=5)  # one step: five instants pass
-        for _ in range(30):
-            await world.advance(minutes=2)
-        assert len(await drills(world)) == 1
+        await world.advance(minutes=10)
+        _, standing = await drills(world)
+        assert (standing["status"], machine_of(standing)) == ("Running", "fleet000"), standing
+        copies = (await world.get("/restore-point-copies?policy=daily"))["value"]
+        others = [one for one in copies if machine_of({"machines": [one]}) != "fleet000"]
+        await world.advance_to(datetime.fromisoformat((await world.get("/copy-policies/daily"))["nextDrill"]) - timedelta(minutes=5))
+        world.fault("throttle", method="PUT", path="/disks/", retryAfter=600, duration="PT4H")
+        assert (await world.call("POST", "/restores", of_disks(others))).status == 202
+        await world.advance(minutes=15)
+        assert len(await drills(world)) == 2  # it waits for the copies, which are being restored
+        for _ in range(3):
+            await world.advance(minutes=30)
+        busy = (await drills(world))[-1]
+        assert (busy["status"], busy["error"]["code"]) == ("Failed", "ScopeBusy"), busy
+        for step in (4, 20):
+            await world.advance(hours=step)
+            await world.advance(minutes=10)
+        following = (await drills(world))[-1]
+        assert (following["status"], machine_of(following)) == ("Running", "fleet001"), following
+        events = {(one["type"], one["id"].partition("/")[0]) for one in world.take_events()}
+        assert {("farshore.restore.failed", one["id"]) for one in (skipped, busy)} <= events
         disabled = await world.put("daily", drilled(enabled=False))
         assert disabled["nextDrill"] is None
         await world.advance(days=3)
-        assert len(await drills(world)) == 1
+        assert len(await drills(world)) == 4
 
     start(story)
 
@@ -128,3 +158,5 @@ def test_machines_that_were_never_drilled_come_first_then_the_longest_ago() -> N
     assert [one.copy_id for one in choose(found, 2)] == ["4", "2"]
     assert [one.copy_id for one in choose(found, 9)] == ["4", "2", "1"]
     assert choose([], 3) == []
+    again = [replace(one, running_since=moments[2]) if one.copy_id == "4" else one for one in found]
+    assert [one.copy_id for one in choose(again, 2)] == ["2", "3"]

@@ -6,9 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.copies.restores.request import RestoredMachine, RestoreNetwork, WaitFor
-from shared.copies.restores.rules.captured import CapturedInterface, MachineAsItWas, absent, captured, chosen
-from shared.copies.restores.rules.documents import MachineSpec, disk_document, interface_document, machine_document
+from shared.copies.copying.rules.replication import Replication, ReplicationState
+from shared.copies.facts import RestorePointFacts
+from shared.copies.restores.request import ResolvedSource, RestoredMachine, RestoreNetwork, RestoreRequest, WaitFor
+from shared.copies.restores.rules.captured import CapturedDisk, CapturedInterface, MachineAsItWas, absent, captured, chosen
+from shared.copies.restores.rules.checks import AzureSeen, PointSeen, findings, refusal
+from shared.copies.restores.rules.documents import MachineSpec, disk_document, interface_document, machine_document, not_restored
 from shared.copies.restores.rules.groups import due_group, is_ready, may_be_deleted, may_fill, problem_at_end
 from shared.copies.restores.rules.isolation import why_connected
 from shared.copies.restores.rules.names import disk_name, interface_name, machine_name
@@ -145,6 +148,47 @@ def test_slowly_filled_disks_are_made_a_few_at_a_time() -> None:
     assert not may_fill("a", ["a"] * 5)
     assert may_fill("b", ["a"] * 5)
     assert not may_fill("b", [str(number) for number in range(50)])
+
+
+def copied(disks: tuple[CapturedDisk, ...], *, confidential: bool = False) -> list[str]:
+    """Return the codes with which a machine and its disks are refused, of a finished copy of such a machine."""
+    was, codes = MachineAsItWas(os_type="Linux", disks=disks, security_type="ConfidentialVM" if confidential else None), []
+    seen = PointSeen(
+        RestorePointFacts(POINT, "p", "northeurope", "c", source_collection_id="s"), Replication(ReplicationState.USABLE, 100, ()), was
+    )
+    network = {"location": "northeurope", "properties": {"subnets": [{"name": "s"}]}}
+    azure = AzureSeen((seen,), {}, {SUBNET.partition("/subnets")[0].lower(): network})
+    for kind in ("virtualMachine", "disks"):
+        body = {"kind": kind, "machines": [{"source": {"restorePointId": POINT}}], "resourceGroup": "g"}
+        asked = RestoreRequest.model_validate(body | ({"network": {"subnetId": SUBNET}} if kind == "virtualMachine" else {}))
+        one = MachineSpec(asked.machines[0], was, "northeurope", asked.network, False, {})
+        problem = refusal(findings(asked, [ResolvedSource(restore_point_id=POINT)], [one], azure))
+        codes.append(problem.code if problem is not None else "")
+    return codes
+
+
+OS = CapturedDisk(restore_point_id=f"{POINT}/diskRestorePoints/os")
+DATA = CapturedDisk(restore_point_id=f"{POINT}/diskRestorePoints/a", lun=0)
+
+
+@pytest.mark.parametrize(
+    ("disks", "confidential", "codes"),
+    [
+        ((OS, DATA), False, ["", ""]),
+        ((DATA,), False, ["RestoreNotSupported", ""]),  # the OS disk was left out
+        ((OS, DATA.model_copy(update={"encrypted": True})), False, ["RestoreNotSupported", ""]),  # Azure Disk Encryption
+        ((OS, DATA), True, ["RestoreNotSupported", ""]),
+    ],
+)
+def test_of_what_no_machine_can_be_made_the_disks_can(disks: tuple[CapturedDisk, ...], confidential: bool, codes: list[str]) -> None:
+    assert copied(disks, confidential=confidential) == codes
+
+
+def test_what_a_machine_does_not_have_again_is_named() -> None:
+    interfaces = (CapturedInterface(id="a"), CapturedInterface(id="b"))
+    left_out = not_restored(MachineAsItWas(network_interfaces=interfaces, tags={"env": "prod"}, availability_set_id="s"))
+    assert {"furtherNetworkInterfaces", "tags", "availabilitySet", "identity"} <= set(left_out)
+    assert not {"furtherNetworkInterfaces", "tags", "vTpmState"} & set(not_restored(MachineAsItWas(network_interfaces=interfaces[:1])))
 
 
 def test_a_machine_is_ready_by_what_was_asked_for() -> None:

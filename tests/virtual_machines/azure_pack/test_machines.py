@@ -99,6 +99,7 @@ async def test_with_the_providers_sign_in_a_machine_is_the_subscriptions_and_not
         "RoleName": f"ada@northwind.example_{subscription}",
         "RoleID": subscription,
     }
+    assert app.calls(30009) == 1, "data centers and machines of one process share their sign-in"
 
 
 async def test_an_administrator_comes_from_key_vault_and_is_in_the_one_call_alone(app: Bench) -> None:

@@ -1,7 +1,6 @@
 """Each change of a machine on Azure Pack is made once, whatever is lost, late or killed; and it takes turns with its data center."""
 
 from collections.abc import AsyncIterator
-from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -12,7 +11,6 @@ from tests.virtual_machines.azure_pack.kit import CUSTOMER, TEMPLATE, ask, custo
 
 PUBLIC = "azurePack.public"
 SOMEBODY = (*CUSTOMER, PERSON)
-PORT = {"name": "ssh", "protocol": "tcp", "port": 2222, "localPort": 22}
 
 
 @pytest_asyncio.fixture
@@ -114,26 +112,6 @@ async def test_a_creation_that_vmm_fails_leaves_none_and_one_that_is_late_ends(a
         return
     assert (ended["status"], ended["error"]["code"]) == ("Failed", "AzurePackRefused")
     assert [(one["code"], one["message"]) for one in ended["error"]["details"]] == [("2912", "No host."), ("RecommendedAction", "Add one.")]
-    assert named(app, "app-1") == []
-
-
-@pytest.mark.parametrize("fault", ["lostResponse", "lateEffect", "errorAfterEffect"])
-async def test_other_changes_are_made_once_too(app: Bench, fault: str) -> None:
-    more: dict[str, Any] = {"delay": "PT20S"} if fault == "lateEffect" else {}
-    app.fault(fault, method="PUT", path="/VirtualMachines", service=PUBLIC, times=1, **more)
-    await succeeded(app, await ask(app, "POST", "/batch/start"))
-    app.fault(fault, method="PUT", path="/VirtualMachines", service=PUBLIC, times=1, **more)
-    await succeeded(app, await ask(app, "POST", "/web-1/restart"))
-    assert effects(app, "PUT", "/VirtualMachines") == 2
-    app.fault(fault, method="POST", path="/VMCheckPoints", service=PUBLIC, times=1, **more)
-    await succeeded(app, await ask(app, "POST", "/web-1/checkpoints", {"name": "one"}))
-    assert effects(app, "POST", "/VMCheckPoints") == 1
-    await succeeded(app, await ask(app, "POST", "", TEMPLATE))
-    app.fault(fault, method="POST", path="/NATRules", service=PUBLIC, times=1, **more)
-    await succeeded(app, await ask(app, "POST", "/app-1/ports", PORT))
-    assert effects(app, "POST", "/NATRules") == 1
-    app.fault(fault, method="DELETE", path="/VirtualMachines", service=PUBLIC, times=1, **more)
-    await succeeded(app, await ask(app, "DELETE", "/app-1?confirm=app-1&deleteDisks=all"))
     assert named(app, "app-1") == []
 
 

@@ -15,7 +15,7 @@ from local.simulation.common.activity import CREATING, Activity
 from local.simulation.common.locks import check_write_locks
 from local.simulation.compute import operations
 from local.simulation.compute.disks.disk import Disk
-from local.simulation.compute.images import managed, platform
+from local.simulation.compute.images import gallery, managed, platform
 from local.simulation.compute.machines import AttachedDisk, VirtualMachine
 from local.simulation.compute.models import MACHINE
 from local.simulation.compute.sizes import usages
@@ -189,7 +189,8 @@ def _system(call: Call, properties: Mapping[str, Any], place: storage.Place) -> 
     if option != "FromImage":
         raise invalid_parameter("Required parameter 'osDisk.createOption' must be 'FromImage' or 'Attach'.", "osDisk.createOption")
     if reference.get("id"):
-        return _of_managed(call, given, str(reference["id"]), place)
+        made = _of_gallery if "/galleries/" in str(reference["id"]).lower() else _of_managed
+        return made(call, given, str(reference["id"]), place)
     if not reference:
         raise invalid_parameter("Required parameter 'imageReference' is missing (null).", "imageReference")
     image, exact = platform.resolve(reference)
@@ -227,6 +228,30 @@ def _attached_system(call: Call, properties: Mapping[str, Any], given: Mapping[s
         raise invalid_parameter("Required parameter 'osDisk.osType' is missing (null).", "osDisk.osType")
     generation = (disk.generation if disk else None) or ("V2" if disk and disk.os_type else "V1")
     return _System(attached, (), str(os_type), generation, disk.security_type if disk else None, trusted_launch=generation == "V2")
+
+
+def _of_gallery(call: Call, given: Mapping[str, Any], version_id: str, place: storage.Place) -> _System:
+    if not call.may(f"{gallery.VERSION}/read", version_id):
+        raise linked_authorization_failed(call.principal.id, _WRITE, call.path, f"{gallery.VERSION}/read", version_id)
+    version, definition = gallery.version(call, version_id), gallery.definition(call, version_id)
+    targets = inputs.inner(version.properties, "publishingProfile").get("targetRegions", [])
+    if place.location not in {"".join(str(one["name"]).split()).lower() for one in targets}:
+        raise ArmError(
+            404,
+            "GalleryImageNotFound",
+            f"The gallery image {version.id} is not available in {place.location} region. Please contact image owner to replicate to this "
+            "region, or change your requested region.",
+            target="imageReference",
+        )
+    generation, os_type = str(definition.properties.get("hyperVGeneration", "V1")), str(definition.properties["osType"])
+    facts = {"osType": os_type, "generation": generation, "id": version.id, "plan": None}
+    least = int(inputs.inner(version.properties, "storageProfile", "osDiskImage").get("sizeInGB", 1))
+    attached, disk = storage.make(call, place, given, None, option="FromImage", least_gb=least, of_image=facts)
+    disks = inputs.inner(version.properties, "storageProfile").get("dataDiskImages", [])
+    data = {int(each["lun"]): int(each.get("sizeInGB", 1)) for each in disks}
+    features = {str(one["name"]): str(one["value"]) for one in definition.properties.get("features", [])}
+    trusted = "TrustedLaunch" in features.get("SecurityType", "")
+    return _System(attached, (disk,), os_type, generation, None, {"id": version.id}, data, trusted_launch=trusted)
 
 
 def _of_managed(call: Call, given: Mapping[str, Any], image_id: str, place: storage.Place) -> _System:

@@ -1,4 +1,4 @@
-"""How far a copy is, when to read it next, and when it is stuck (docs/azure/restore-points.md)."""
+"""How far a copy is, and when it is stuck (docs/azure/restore-points.md)."""
 
 import math
 from dataclasses import dataclass
@@ -6,28 +6,9 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from shared.copies.copying.models import DiskState
+from shared.copies.copying.rules.looks import USUAL
 from shared.copies.provisioning import ProvisioningState, provisioning_state
 from shared.values.reading import Json, an_object, member, objects, text
-
-REFRESH = timedelta(minutes=10)
-"""The interval at which Azure refreshes the percent; more frequent reads return the same value."""
-FIRST_LOOK = timedelta(seconds=90)
-"""The first read after the start: a copy that fails at once shows it here."""
-LONGEST = timedelta(minutes=240)
-"""The longest interval between two reads."""
-LONGEST_BLIND = timedelta(minutes=60)
-"""The same for a copy that shows no progress, whose end cannot be estimated."""
-PART_OF_THE_REST = 2 / 3
-"""The part of the time still expected after which a copy is read again."""
-REFRESH_SHOWS = timedelta(seconds=30)
-"""The delay after a refresh at which its figures are visible."""
-SPREAD = timedelta(minutes=1)
-"""Over how long the reads of copies that started at one moment are spread."""
-
-USUAL = timedelta(hours=3)
-"""The median duration of a copy; the estimate where nothing else is known."""
-ASSUMED_GB_PER_HOUR = 100
-"""Spaces the reads of copies that show no percent; only the number of reads depends on it."""
 
 ENDED_BY_AZURE = timedelta(days=14)
 """Azure ends a copy after two weeks."""
@@ -97,37 +78,6 @@ def still_running(restore_point: Json) -> bool:
     return read_replication(restore_point, shown or None).state is ReplicationState.REPLICATING
 
 
-def expected_duration(size_gb: int | None, previous: timedelta | None) -> timedelta:
-    """Estimate a copy's duration: that of the chain's previous copy, else by size, else three hours."""
-    if previous is not None:
-        return max(REFRESH, previous)
-    if size_gb is None:
-        return USUAL
-    return max(timedelta(minutes=30), min(timedelta(hours=24), timedelta(hours=size_gb / ASSUMED_GB_PER_HOUR)))
-
-
-def expected_end(started_at: datetime, now: datetime, percent: int, expected: timedelta = USUAL) -> datetime:
-    """Return when a copy is expected to end, by the latest read; of one that shows no percent a moment that may have passed."""
-    age = max(now - started_at, timedelta())
-    return now + _rest_by_percent(age, percent) if percent > 0 else started_at + expected
-
-
-def next_check(started_at: datetime, now: datetime, percent: int, expected: timedelta = USUAL, *, spread: float = 0.0) -> datetime:
-    """Return when to read a copy next: after two thirds of the remaining time, between 10 minutes and 4 hours from now.
-
-    `percent` is that of the latest read; `expected` comes from `expected_duration` and counts while that is 0. The first two reads are 90
-    seconds and one refresh after the start. All later ones come just after a refresh, each after another one. `spread`, from 0 to 1, delays
-    the later ones by up to a minute: copies that started at one moment get different ones, so that their reads are not one burst.
-    """
-    age = max(now - started_at, timedelta())
-    if age < FIRST_LOOK:
-        return started_at + FIRST_LOOK
-    if age < REFRESH:
-        return max(started_at + REFRESH + REFRESH_SHOWS, now + FIRST_LOOK)
-    wait = max(REFRESH, min(_wait(age, percent, expected), LONGEST))
-    return now - age + _just_after_a_refresh(age, wait) + spread * SPREAD
-
-
 def stuck(started_at: datetime, last_progress_at: datetime, percent: int, now: datetime, expected: timedelta = USUAL) -> str | None:
     """Return a message that a copy is stuck and what to do, or None.
 
@@ -149,27 +99,6 @@ def stuck(started_at: datetime, last_progress_at: datetime, percent: int, now: d
 def ended_by_azure(started_at: datetime, now: datetime) -> bool:
     """Return whether a copy is so old that Azure has ended it, whatever its instance view shows."""
     return now - started_at >= ENDED_BY_AZURE
-
-
-def _wait(age: timedelta, percent: int, expected: timedelta) -> timedelta:
-    """Return for how long the next read can show no end, as far as that is known."""
-    if percent > 0:
-        # what is shown is rounded down: the end may be nearer by one percent
-        return age * (99 - percent) / (percent + 1) * PART_OF_THE_REST
-    if age < expected:
-        return min((expected - age) / 2, LONGEST_BLIND)
-    # overdue and blind: a tenth of its age is what such a copy's end may be noticed late
-    return min(age / 10, LONGEST_BLIND)
-
-
-def _rest_by_percent(age: timedelta, percent: int) -> timedelta:
-    return age * (100 - percent) / (percent + 0.5)  # what is shown is rounded down
-
-
-def _just_after_a_refresh(age: timedelta, wait: timedelta) -> timedelta:
-    """Return the age just after the refresh that is nearest to the end of a wait, and of which the figures are not yet known."""
-    latest = (age - REFRESH_SHOWS) // REFRESH
-    return (latest + max(1, round(wait / REFRESH))) * REFRESH + REFRESH_SHOWS
 
 
 def _mean(disks: tuple[DiskReplication, ...], expected: int | None) -> int:

@@ -118,6 +118,17 @@ class FullCopy(Document):
     because: FullBecause
 
 
+class LimitForecast(Document):
+    """A VM that has almost as many restore points as Azure keeps.
+
+    `reachedAt` is the slot at which it has 500, null where retention deletes as many as are made, or none is within 366 days.
+    """
+
+    virtual_machine_id: str
+    count: int
+    reached_at: Moment | None
+
+
 class Forecast(Document):
     """What a run and its copies take. Sizes are those of disks: Azure does not show what is used of them."""
 
@@ -128,6 +139,7 @@ class Forecast(Document):
     full_gb: int
     incremental_gb_at_most: int
     full_copies: tuple[FullCopy, ...]
+    restore_point_limit: tuple[LimitForecast, ...]
 
 
 class PlanBody(Document):

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from shared.copies.copying.rules.replication import next_check
+from shared.copies.copying.rules.looks import Expected, next_check
 from shared.copies.policies.forecast import Bucket, seconds_at_share
 from shared.copies.policies.plans.answers import SubscriptionCalls
 
@@ -49,7 +49,7 @@ def status_reads(expected: timedelta) -> int:
     count, at = 0, _START
     while True:
         percent = min(99, int(100 * (at - _START) / expected))
-        at = next_check(_START, at, percent if count else 0, expected)
+        at = next_check(_START, at, percent if count else 0, Expected(expected))
         count += 1
         if at - _START >= expected:
             return count

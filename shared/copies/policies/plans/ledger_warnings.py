@@ -31,6 +31,13 @@ def ledger_warnings(
         yield PolicyWarning(code=WarningCode.LIMIT_NEAR, message=message, target=machine)
 
 
+def limit_warnings(near: Sequence[tuple[str, int]]) -> Iterator[PolicyWarning]:
+    """Yield the warnings about VMs that have almost as many restore points as Azure keeps, each with its number."""
+    for machine, count in near[:_MOST_NAMED]:
+        message = f"{machine} has {count} restore points; Azure keeps {_KEPT_BY_AZURE} of a VM."
+        yield PolicyWarning(code=WarningCode.LIMIT_NEAR, message=message, target=machine)
+
+
 def _unlikely(objective: timedelta, distance: timedelta, forecasts: Sequence[ChainForecast]) -> Iterator[PolicyWarning]:
     late = [one for one in forecasts if one.usual and distance + one.expected > objective]
     if late:

@@ -13,7 +13,7 @@ from shared.copies.policies.plans.answers import PlannedDeletion, PlannedKeep
 from shared.copies.policies.runs.deciding import Decided
 from shared.copies.policies.runs.items import RunItem
 from shared.copies.retention.facts import Rule
-from shared.copies.retention.machines import DecidedPlace, MachineRetention, RetentionScope
+from shared.copies.retention.machines import SOURCE, DecidedPlace, MachineRetention, RetentionScope
 from shared.values.canonical import canonical
 
 _SIDE_BY_SIDE = 16
@@ -32,7 +32,7 @@ class MachineRetained:
 @dataclass(frozen=True, slots=True)
 class PlannedRetention:
     """What retention would do, by the keys of a run's items; `near` are places that have almost as many restore points as Azure keeps:
-    the VM, the place, and how many."""
+    the VM, the region, and how many."""
 
     machines: Mapping[str, MachineRetained]
     near: tuple[tuple[str, str, int], ...] = ()
@@ -46,6 +46,11 @@ class PlannedRetention:
     def held(self) -> int:
         """How many deletions would be held."""
         return sum(one.held for machine in self.machines.values() for one in machine.deletions)
+
+    def of_source(self, key: str) -> int:
+        """Return how many of a VM's own restore points would be deleted, by the key of its item."""
+        found = self.machines.get(key, MachineRetained())
+        return sum(one.place == SOURCE and not one.held for one in found.deletions)
 
     def of(self, item: RunItem) -> MachineRetained:
         """Return what becomes of a VM's restore points."""
@@ -82,7 +87,8 @@ class RetentionPlans:
         async def one(item: RunItem) -> MachineRetained:
             async with room:
                 _, places = await self.retention.decide(scope, item)
-            near.extend((item.virtual_machine_id, place.place, len(place.points)) for place in places if len(place.points) >= NEAR)
+            copies = [place for place in places if place.place != SOURCE]
+            near.extend((item.virtual_machine_id, place.place, len(place.points)) for place in copies if len(place.points) >= NEAR)
             return self._retained(places)
 
         found = await asyncio.gather(*(one(item) for item in decided.items))

@@ -7,13 +7,13 @@ world has changed or 15 minutes have passed.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import islice
 
 from shared.access.registry import Registry
 from shared.arm.reading import id_key
 from shared.clock import Clock, from_text, to_text
-from shared.copies.inventory.facts import InventoryMachine
-from shared.copies.policies.document import PolicyDocument, Target
-from shared.copies.policies.forecast import FullBecause
+from shared.copies.copying.rules.eligibility import MAX_RESTORE_POINTS_PER_VM
+from shared.copies.policies.document import PolicyDocument
 from shared.copies.policies.management.answers import etag_of
 from shared.copies.policies.management.looks import warnings_of
 from shared.copies.policies.plans.answers import (
@@ -21,15 +21,16 @@ from shared.copies.policies.plans.answers import (
     ForecastCalls,
     FullCopy,
     LastChain,
+    LimitForecast,
     PlanBody,
     PlanLimit,
     PlannedMachine,
     PlannedTarget,
     PlanSummary,
 )
-from shared.copies.policies.plans.chains import ChainForecast, ChainForecasts, by_place
+from shared.copies.policies.plans.chains import ChainForecast, ChainForecasts, CopiedMachine, by_place
 from shared.copies.policies.plans.counting import MachineCalls, TargetCalls, calls_of
-from shared.copies.policies.plans.ledger_warnings import ledger_warnings
+from shared.copies.policies.plans.ledger_warnings import ledger_warnings, limit_warnings
 from shared.copies.policies.plans.retained import MachineRetained, PlannedRetention, RetentionPlans
 from shared.copies.policies.records.store import StoredPolicy
 from shared.copies.policies.runs.deciding import Decided
@@ -44,8 +45,9 @@ from shared.web.lists import Page
 LIVES = timedelta(minutes=15)
 """How long the continuation of a plan may be used."""
 _DAY = timedelta(days=1)
-_LISTS = 3
-"""Reads of an inventory by listing, for each subscription: VMs, disks, collections."""
+_YEAR = timedelta(days=366)
+_LISTS = 4
+"""Reads of an inventory by listing, for each subscription: VMs, disks, collections, network interfaces."""
 _LARGEST_PAGE = 1000
 
 
@@ -89,7 +91,8 @@ class Plans:
     async def warnings(self, tenant: str, policy_id: str, document: PolicyDocument, decided: Decided) -> tuple[PolicyWarning, ...]:
         """Return the warnings about a document that follow from the ledger; `policy_id` is empty where there is no policy yet."""
         forecasts = await self.chains.of(_copied(document, decided), policy_id)
-        return await self._of_ledger(tenant, document, forecasts, await self.retention.of(tenant, document, decided))
+        retained = await self.retention.of(tenant, document, decided)
+        return (*await self._of_ledger(tenant, document, forecasts, retained), *limit_warnings(decided.near_limit))
 
     async def _of_ledger(
         self, tenant: str, document: PolicyDocument, forecasts: Sequence[ChainForecast], retained: PlannedRetention
@@ -118,8 +121,14 @@ class Plans:
             hash=digest,
             summary=_summary(decided, retained),
             limits=_limits(document, decided),
-            warnings=(*warnings_of(document, decided), *await self._of_ledger(planned.tenant, document, forecasts, retained)),
-            forecast=_forecast(forecasts, decided, retained, self.share),
+            warnings=(
+                *warnings_of(document, decided),
+                *await self._of_ledger(planned.tenant, document, forecasts, retained),
+                *limit_warnings(decided.near_limit),
+            ),
+            forecast=_forecast(forecasts, decided, retained, self.share).model_copy(
+                update={"restore_point_limit": _restore_point_limit(document, decided, retained, now)}
+            ),
             value=tuple(_machine(item, places, retained.of(item)) for item in rest[: page.top]),
         )
         following = rest[page.top - 1] if len(rest) > page.top else None
@@ -153,12 +162,16 @@ def _began(continuation: str | None, now: datetime) -> datetime:
     return now if continuation is None else from_text(continuation.split(" ", 2)[1])
 
 
-def _copied(document: PolicyDocument, decided: Decided) -> list[tuple[InventoryMachine, Sequence[Target]]]:
+def _copied(document: PolicyDocument, decided: Decided) -> list[CopiedMachine]:
     """Return the VMs that are copied, each with the targets that it is copied to."""
     targets, machines = {target.region: target for target in document.targets}, {one.key: one for one in decided.inventory.machines}
     copied = [item for item in decided.items if item.decision is Decision.COPIED]
     return [
-        (machines[item.vm.key], [targets[one.region] for one in item.targets if one.decision is Decision.COPIED])
+        CopiedMachine(
+            machine=machines[item.vm.key],
+            targets=[targets[one.region] for one in item.targets if one.decision is Decision.COPIED],
+            excluded=frozenset(disk.lower() for disk in item.excluded_disks),
+        )
         for item in copied
         if item.vm.key in machines
     ]
@@ -174,9 +187,9 @@ def _machine(item: RunItem, places: Mapping[tuple[str, str], ChainForecast], ret
                 decision=target.decision,
                 code=target.code,
                 message=target.message,
-                size_gb=found.machine.facts.size_gb if found is not None else None,
+                size_gb=found.size_gb if found is not None else None,
                 full=found.full if found is not None else None,
-                because=(FullBecause.FIRST_COPY,) if found is not None and found.full else (),
+                because=tuple(dict.fromkeys(found.whole.values())) if found is not None else (),
                 supersedes=found.supersedes if found is not None else None,
                 expected=found.expected if found is not None else None,
             )
@@ -211,18 +224,21 @@ def _forecast(forecasts: Sequence[ChainForecast], decided: Decided, retained: Pl
     full, incremental = 0, 0
     whole: list[FullCopy] = []
     for one in forecasts:
-        for disk in one.machine.facts.disks:
-            full, incremental = (full + (disk.size_gb or 0), incremental) if one.full else (full, incremental + (disk.size_gb or 0))
-            if one.full:
-                whole.append(
-                    FullCopy(
-                        virtual_machine_id=str(one.machine.machine.id),
-                        region=one.target.region,
-                        disk=disk.id or disk.name,
-                        gb=disk.size_gb,
-                        because=FullBecause.FIRST_COPY,
-                    )
+        for disk in one.disks:
+            name = disk.id or disk.name
+            if name not in one.whole:
+                incremental += disk.size_gb or 0
+                continue
+            full += disk.size_gb or 0
+            whole.append(
+                FullCopy(
+                    virtual_machine_id=str(one.machine.machine.id),
+                    region=one.target.region,
+                    disk=name,
+                    gb=disk.size_gb,
+                    because=one.whole[name],
                 )
+            )
     last = max(forecasts, key=lambda one: one.done_at, default=None)
     return Forecast(
         calls=_calls(forecasts, decided, retained, share),
@@ -234,7 +250,23 @@ def _forecast(forecasts: Sequence[ChainForecast], decided: Decided, retained: Pl
         full_gb=full,
         incremental_gb_at_most=incremental,
         full_copies=tuple(whole[:_LARGEST_PAGE]),
+        restore_point_limit=(),
     )
+
+
+def _restore_point_limit(
+    document: PolicyDocument, decided: Decided, retained: PlannedRetention, now: datetime
+) -> tuple[LimitForecast, ...]:
+    items = {item.virtual_machine_id: item for item in decided.items}
+    slots = list(islice(document.schedule.rule().slots(now, now + _YEAR), MAX_RESTORE_POINTS_PER_VM)) if decided.near_limit else []
+    found = []
+    for machine, count in decided.near_limit:
+        item = items[machine]
+        grows = item.decision is Decision.COPIED and document.enabled and retained.of_source(item.key) == 0
+        left = MAX_RESTORE_POINTS_PER_VM - count
+        reached = now if left <= 0 else slots[left - 1] if grows and left <= len(slots) else None
+        found.append(LimitForecast(virtual_machine_id=machine, count=count, reached_at=reached))
+    return tuple(found)
 
 
 def _calls(forecasts: Sequence[ChainForecast], decided: Decided, retained: PlannedRetention, share: float) -> ForecastCalls:

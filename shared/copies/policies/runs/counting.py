@@ -23,9 +23,33 @@ class Progress:
     ended: bool
 
 
-def progress_of(items: Iterable[RunItem], active: Mapping[str, Active]) -> Progress:
-    """Return how far a run is; `active` are the rows of its copies that have not ended."""
-    known = list(items)
+def progress_of(items: Iterable[RunItem], active: Mapping[str, Active], settled: RunCounts | None = None) -> Progress:
+    """Return how far a run is; `active` are the rows of its copies that have not ended, `settled` the counts of items left out."""
+    counts, left = _counts_of(list(items), active)
+    counts = counts if settled is None else total(counts, settled)
+    children = counts.copies.accepted + counts.deletions.accepted
+    return Progress(counts, 100 * (children - left) // children if children else 100, not left)
+
+
+def settled_of(items: Iterable[RunItem]) -> RunCounts:
+    """Return the counts of the items that have ended."""
+    return _counts_of([item for item in items if not item.is_open], {})[0]
+
+
+def total(one: RunCounts, other: RunCounts) -> RunCounts:
+    """Return the sum of two counts."""
+    copies = {name: getattr(one.copies, name) + getattr(other.copies, name) for name in CopyCounts.model_fields}
+    deletions = {name: getattr(one.deletions, name) + getattr(other.deletions, name) for name in DeletionCounts.model_fields}
+    return RunCounts(
+        selected=one.selected + other.selected,
+        skipped=one.skipped + other.skipped,
+        copies=CopyCounts(**copies),
+        deletions=DeletionCounts(**deletions),
+    )
+
+
+def _counts_of(known: Sequence[RunItem], active: Mapping[str, Active]) -> tuple[RunCounts, int]:
+    """Return the counts of items, and how many of their copies and deletions have not ended."""
     copied = [target for item in known for target in item.targets if target.decision is Decision.COPIED]
     outcomes = Counter(target.outcome for target in copied)
     deleted = Counter(deletion.outcome for item in known for deletion in item.all_deletions)
@@ -46,8 +70,7 @@ def progress_of(items: Iterable[RunItem], active: Mapping[str, Active]) -> Progr
             held=sum(item.all_held for item in known),
         ),
     )
-    children, left = len(copied) + deleted.total(), outcomes[None] + deleted[None]
-    return Progress(counts, 100 * (children - left) // children if children else 100, not left)
+    return counts, outcomes[None] + deleted[None]
 
 
 def problem_at_end(items: Iterable[RunItem], problems: Sequence[Problem]) -> Problem | None:

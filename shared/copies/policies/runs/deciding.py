@@ -2,15 +2,15 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 
 from shared.arm.ids import ResourceId
 from shared.copies.inventory.facts import Inventory, InventoryMachine, TenantInventory
 from shared.copies.policies.coverage import Machine, covers
 from shared.copies.policies.document import Limits
 from shared.copies.policies.in_charge import NamedPolicy, in_charge_of_source, policies_of_place
-from shared.copies.policies.runs.items import Decision, RunItem, TargetItem
+from shared.copies.policies.runs.items import Decision, InterfaceItem, RunItem, TargetItem
 from shared.copies.policies.selection import (
     Bounds,
     Candidate,
@@ -36,12 +36,16 @@ _MOST_NAMED = 20
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What a run is about: its policy, all policies of the tenant, the limits, and the only VMs to copy where some are named."""
+    """What a run is about: its policy, all policies of the tenant, the limits, and the only VMs to copy where some are named.
+
+    `restore_points` is how many restore points those VMs have, by their ids in lower case, that have almost as many as Azure keeps.
+    """
 
     policy: NamedPolicy
     policies: Sequence[NamedPolicy]
     limits: Limits
     only: tuple[str, ...] = ()
+    restore_points: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +53,7 @@ class Decided:
     """What a run does: its bounds, and each VM. `covered` is how many VMs of the inventory the policy covers.
 
     `not_covered` are named VMs that the policy does not cover; the run then does nothing. `overlaps` are other enabled policies, each with
-    how many VMs both cover and copy to a same region.
+    how many VMs both cover and copy to a same region. `near_limit` are those of its VMs that have 400 restore points or more, and how many.
     """
 
     inventory: Inventory
@@ -58,11 +62,12 @@ class Decided:
     covered: int
     not_covered: tuple[str, ...] = ()
     overlaps: tuple[tuple[str, int], ...] = ()
+    near_limit: tuple[tuple[str, int], ...] = ()
 
     @property
     def hash(self) -> str:
         """A digest of all decisions: of two plans with equal digests a run does the same."""
-        decisions = [item.as_json() for item in self.items]
+        decisions = [item.model_copy(update={"interfaces": ()}).as_json() for item in self.items]
         bounds = [self.bounds.copies, self.bounds.prunes, self.bounds.error]
         return hashlib.sha256(canonical([bounds, decisions, list(self.not_covered)])).hexdigest()[:32]
 
@@ -81,7 +86,9 @@ def decide(scope: Scope, found: TenantInventory) -> Decided:
     items = [_item(scope, inventory, one) for one in covered if not named or one.key in named]
     items += [_skipped(one, Skip.GONE) for one in gone if not named or one.key in named]
     in_order = tuple(sorted(items, key=lambda item: item.key))
-    return Decided(inventory, bounds, in_order, len(covered), overlaps=_overlaps(scope, [one.machine for one in covered]))
+    near = tuple((item.virtual_machine_id, count) for item in in_order if (count := scope.restore_points.get(item.vm.key)) is not None)
+    overlaps = _overlaps(scope, [one.machine for one in covered])
+    return Decided(inventory, bounds, in_order, len(covered), overlaps=overlaps, near_limit=near)
 
 
 def _overlaps(scope: Scope, machines: Iterable[Machine]) -> tuple[tuple[str, int], ...]:
@@ -115,6 +122,7 @@ def _item(scope: Scope, inventory: Inventory, one: InventoryMachine) -> RunItem:
         machine=one.machine,
         facts=one.facts,
         provisioned=one.provisioned,
+        restore_points=scope.restore_points.get(one.key),
         collections=inventory.collections_beside(one.machine),
         has_collection=inventory.has_collection(one.machine),
     )
@@ -131,7 +139,8 @@ def _item(scope: Scope, inventory: Inventory, one: InventoryMachine) -> RunItem:
         excluded_disks=decision.excluded_disks,
         targets=targets,
         disks=tuple(disk.key for disk in one.facts.disks if disk.key),
-        prunes_source=copied and _is_in_charge_of_source(scope, one.machine),
+        interfaces=tuple(InterfaceItem(**asdict(interface)) for interface in one.interfaces) if copied else (),
+        prunes_source=(copied or decision.skip is Skip.AT_LIMIT) and _is_in_charge_of_source(scope, one.machine),
     )
 
 

@@ -88,6 +88,18 @@ class TargetItem(Document):
         return self.decision is Decision.COPIED and self.outcome is None
 
 
+class InterfaceItem(Document):
+    """A network interface that a VM had when a run began; a restore shows it once the source is gone."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    id: str
+    subnet_id: str | None = None
+    private_ip_address: str | None = None
+    network_security_group_id: str | None = None
+    accelerated_networking: bool | None = None
+
+
 class RunItem(Document):
     """A VM of a run: what was decided, and its targets. `vm_id` is the VM's own id, `excluded_disks` what its restore point leaves out.
 
@@ -106,6 +118,7 @@ class RunItem(Document):
     targets: tuple[TargetItem, ...] = ()
     disks: tuple[str, ...] = ()
     prunes_source: bool = False
+    interfaces: tuple[InterfaceItem, ...] = ()
     deletions: tuple[DeletionItem, ...] = ()
     held: int = 0
 
@@ -118,6 +131,11 @@ class RunItem(Document):
     def all_held(self) -> int:
         """How many deletions retention would ask for, but may not."""
         return self.held + sum(target.held for target in self.targets)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a copy or a deletion of it has not ended."""
+        return any(target.is_open for target in self.targets) or any(deletion.outcome is None for deletion in self.all_deletions)
 
     @property
     def vm(self) -> ResourceId:
@@ -206,7 +224,16 @@ class RunItems:
 
     async def all(self, run: str) -> AsyncIterator[RunItem]:
         """Yield all items of a run."""
-        filters = "PartitionKey eq @run and RowKey ge @first and RowKey lt @last"
+        async for item in self._range(run, ""):
+            yield item
+
+    async def open(self, run: str) -> AsyncIterator[RunItem]:
+        """Yield the items of a run that have not ended; those that an earlier version wrote are left out (`RunState.marks_open`)."""
+        async for item in self._range(run, " and open eq true"):
+            yield item
+
+    async def _range(self, run: str, more: str) -> AsyncIterator[RunItem]:
+        filters = f"PartitionKey eq @run and RowKey ge @first and RowKey lt @last{more}"
         async for row in self._table.range(filters, parameters={"run": run, "first": _FIRST, "last": _LAST}):
             yield _item(row)
 
@@ -217,7 +244,7 @@ def item_key(vm: ResourceId) -> str:
 
 
 def _entity(run: str, item: RunItem) -> Entity:
-    columns = {"decision": item.decision.value, "code": item.code or ""}
+    columns = {"decision": item.decision.value, "code": item.code or "", "open": item.is_open}
     return {"PartitionKey": run, "RowKey": item.key, "v": 1, **columns, **pieces("item", item.as_json())}
 
 

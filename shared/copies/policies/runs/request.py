@@ -44,7 +44,7 @@ class RunRequest(Request):
     reason: Annotated[str, Field(max_length=1000)] | None = None
     virtual_machine_ids: Annotated[tuple[VirtualMachineId, ...], Field(max_length=500), once(lowered)] = ()
     prune: StrictBool = True
-    limits: RunLimits = RunLimits()
+    limits: RunLimits = Field(default_factory=RunLimits)
 
 
 class MissedSlots(Document):
@@ -72,7 +72,7 @@ class StoredRun(Document):
 
     policy: str
     slot: SlotRequest | None = None
-    by_hand: RunRequest = RunRequest()
+    by_hand: RunRequest = Field(default_factory=RunRequest)
 
     @property
     def trigger(self) -> RunTrigger:

@@ -1,6 +1,6 @@
 """The stored state of a run, typed: what the steps need (`RunState`) and what an answer shows (`RunDetail`)."""
 
-from pydantic import ConfigDict
+from pydantic import ConfigDict, Field
 
 from shared.copies.inventory.sources import InventorySource
 from shared.errors import ProblemJson
@@ -41,8 +41,8 @@ class RunCounts(Document):
 
     selected: int = 0
     skipped: int = 0
-    copies: CopyCounts = CopyCounts()
-    deletions: DeletionCounts = DeletionCounts()
+    copies: CopyCounts = Field(default_factory=CopyCounts)
+    deletions: DeletionCounts = Field(default_factory=DeletionCounts)
 
 
 class RunInventory(Document):
@@ -61,7 +61,8 @@ class RunState(StoredView):
 
     `after` is the key of the last item whose copies were accepted, `paid` that of the last whose writes are spent of the budgets, `pruned`
     that of the last whose deletions were accepted. `problem` is the error
-    of the selection, with which the run ends although it copies; `prunes` is whether retention may delete.
+    of the selection, with which the run ends although it copies; `prunes` is whether retention may delete. `marks_open` is true where the
+    rows of the items show which have not ended; `settled` are the counts of the others, None before they were counted.
     """
 
     policy_id: str | None = None
@@ -70,6 +71,8 @@ class RunState(StoredView):
     pruned: str | None = None
     problem: ProblemJson | None = None
     prunes: bool = False
+    marks_open: bool = False
+    settled: RunCounts | None = None
 
 
 class RunDetail(StoredView):

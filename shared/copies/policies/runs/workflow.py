@@ -17,12 +17,12 @@ from shared.copies.policies.document import Limits
 from shared.copies.policies.records.store import PolicyStore, StoredPolicy
 from shared.copies.policies.runs.children import Children, RunOf, with_copy_ids
 from shared.copies.policies.runs.claim import RunClaim, step
-from shared.copies.policies.runs.counting import problem_at_end, progress_of
+from shared.copies.policies.runs.counting import problem_at_end, progress_of, settled_of, total
 from shared.copies.policies.runs.deciding import Decided, problem_of_run
 from shared.copies.policies.runs.items import RunItem, RunItems, RunPolicy
 from shared.copies.policies.runs.reading import Deciding
 from shared.copies.policies.runs.request import SlotRequest
-from shared.copies.policies.runs.state import RunInventory
+from shared.copies.policies.runs.state import RunCounts, RunInventory
 from shared.copies.policies.spreading import at_once, calls_of_items, deletes_of_items
 from shared.copies.retention.pruning import PruneRun, Pruning
 from shared.errors import CallFailure, ErrorCode, FailureKind, Problem
@@ -40,7 +40,7 @@ BETWEEN_LOOKS = timedelta(minutes=5)
 """How old the counts of a run may be."""
 _AT_ONCE = 100
 """How many VMs are accepted in one claim."""
-_PRUNED_AT_ONCE = 10
+_PRUNED_AT_ONCE = 50
 """Of how many VMs the deletions are accepted in one claim."""
 _UNTIL_FREE = timedelta(minutes=1)
 _INVENTORY = "inventory"
@@ -108,6 +108,7 @@ class RunSteps:
         items = [with_copy_ids(run.id, run.tenant, item) for item in decided.items]
         await self.items.replace_all(run.id, items)
         crash_point("run.itemsWritten")
+        run.state.marks_open = True
         run.state.problem = Problem(problem.code, problem.message) if problem is not None else None
         run.state.prunes = decided.bounds.prunes and run.request.by_hand.prune and self._is_in_charge(stored)
         run.detail.counts = progress_of(items, {}).counts
@@ -170,20 +171,26 @@ class RunSteps:
         return await self.budgets.charge(calls_of_items(batch))
 
     async def following(self, run: RunClaim) -> Outcome:
-        """Look at the copies until every one has ended."""
+        """Look at the copies until every one has ended: all items at first, and after a look that was cut short; then those still open."""
         of = await self._run_of(run)
-        before = [item async for item in self.items.all(run.id)]
+        settled = run.state.settled if run.attempts <= 1 else None
+        before = [item async for item in (self.items.all(run.id) if settled is None else self.items.open(run.id))]
         copied, active = await self.children.follow(of, before)
         after = await self.retention.follow(copied)
         await self.items.write(run.id, [item for item, known in zip(after, before, strict=True) if item != known])
-        progress = progress_of(after, active)
+        progress = progress_of(after, active, settled)
         run.detail.counts = progress.counts
         run.show_percent(progress.percent)
         if not progress.ended:
+            if run.state.marks_open:
+                run.state.settled = total(settled or RunCounts(), settled_of(after))
             return Wait(self.clock.now() + BETWEEN_LOOKS)
-        _count_held(run.tenant, of.policy.name, after)
-        held = self.retention.problem_of(after, _limits(run, of.policy))
-        problem = problem_at_end(after, [one for one in (_with_details(run), held) if one is not None])
+        return await self._ended(run, of, after if settled is None else [item async for item in self.items.all(run.id)])
+
+    async def _ended(self, run: RunClaim, of: RunOf, items: Sequence[RunItem]) -> End:
+        _count_held(run.tenant, of.policy.name, items)
+        held = self.retention.problem_of(items, _limits(run, of.policy))
+        problem = problem_at_end(items, [one for one in (_with_details(run), held) if one is not None])
         return End(Status.FAILED, problem) if problem is not None else End(Status.SUCCEEDED)
 
     async def _run_of(self, run: RunClaim) -> RunOf:

@@ -43,6 +43,25 @@ class NewestUsable(Document):
     completed_at: StoredMoment
 
 
+class MadeBy(StrEnum):
+    """Who made a restore point: a policy, a caller's copy, or something else than this tenant's Farshore."""
+
+    POLICY = "policy"
+    CALLER = "caller"
+    OTHER = "other"
+
+
+class NewestPoint(Document):
+    """The newest restore point of a VM; `consistency_mode` is empty where it is not known."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    id: str
+    taken_at: StoredMoment
+    consistency_mode: str = ""
+    made_by: MadeBy
+
+
 class LastFailure(Document):
     """The last copy of a VM to a region that failed."""
 
@@ -94,7 +113,7 @@ class RegionRecord(Document):
 
 
 class Notice(Document):
-    """An event that has been decided and is sent after the row is written; `target` is the region as it was then."""
+    """An event that has been decided and is sent after the row is written; `target` is the region as it was then, None of the VM itself."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -106,7 +125,10 @@ class Notice(Document):
 
 
 class ProtectionRecord(Document):
-    """A VM: `state` is that of the last look, `gone` is true once Azure shows that it is not there."""
+    """A VM: `state` is that of the last look, `gone` is true once Azure shows that it is not there.
+
+    `restore_points` is how many it has, None where that is not known; `collections` are those of its collections that others have made.
+    """
 
     model_config = ConfigDict(extra="ignore")
 
@@ -121,6 +143,9 @@ class ProtectionRecord(Document):
     targets: tuple[RegionRecord, ...] = ()
     notices: tuple[Notice, ...] = ()
     drift: tuple[DriftRecord, ...] = ()
+    restore_points: int | None = None
+    newest_point: NewestPoint | None = None
+    collections: tuple[str, ...] = ()
 
     @property
     def vm(self) -> ResourceId:

@@ -18,7 +18,7 @@ from enum import StrEnum
 
 from shared.clock import from_text, to_text
 from shared.copies.protection.records.record import ProtectionRecord
-from shared.copies.protection.states import State
+from shared.copies.protection.states import LIMITS_NEAR, State
 from shared.operations.model.identity import short_hash
 from shared.storage.documents import key_of
 from shared.storage.pieces import from_pieces, pieces
@@ -127,6 +127,13 @@ class ProtectionStore:
         async for found in self._table.range(filters, parameters={"partition": key_of(tenant), "first": _FIRST, "last": _LAST}):
             yield _read(found)
 
+    async def near_limit(self, tenant: str) -> dict[str, int]:
+        """Return how many restore points each VM of a tenant has, by its id in lower case: those with 400 or more."""
+        filters = "PartitionKey eq @partition and RowKey ge @first and RowKey lt @last and restorePoints ge @least"
+        bounds = {"first": _FIRST, "last": _LAST, "least": LIMITS_NEAR[0]}
+        rows = [_read(one).record async for one in self._table.range(filters, parameters={"partition": key_of(tenant), **bounds})]
+        return {row.vm.key: row.restore_points or 0 for row in rows}
+
     async def page(self, tenant: str, top: int, after: str | None, below: str = "") -> tuple[list[ProtectionRecord], str | None]:
         """Return up to `top` records of a tenant after a place, by one range read, and the last place where there are more.
 
@@ -201,7 +208,7 @@ def _change(one: ProtectionRecord, before: StoredProtection | None, record: Prot
     keys: Entity = {"PartitionKey": key_of(one.tenant), "RowKey": row_key(one.vm.key)}
     if record is None:
         return Change("delete", keys, before.version if before is not None else None)
-    entity = keys | {"v": 1, **pieces("record", record.as_json())}
+    entity = keys | {"v": 1, "restorePoints": record.restore_points or 0, **pieces("record", record.as_json())}
     return Change("merge", entity, before.version) if before is not None else Change("insert", entity)
 
 

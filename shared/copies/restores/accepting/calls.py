@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from shared.copies.copying.models import normal_region
 from shared.copies.requests import vm_key
+from shared.operations.model.kinds import Kind
 from shared.operations.model.models import Status
 from shared.values.sent import SentBody
 from shared.web.calls import Call
@@ -13,13 +14,14 @@ from shared.web.requests import QueryParameter
 if TYPE_CHECKING:
     from shared.copies.restores.accepting.service import StartRestore
     from shared.copies.restores.request import RestoreRequest
+    from shared.operations.model.lists import Query
 
 DRY_RUN = QueryParameter("dryRun", "Only plan: answer 200 with the plan and every check, and make nothing.", values=("true", "false"))
 FILTERS = (
     QueryParameter("status", "Restores in this state only.", values=tuple(str(status) for status in Status)),
     QueryParameter("drill", "Only drills, or only real restores.", values=("true", "false")),
     QueryParameter("policy", "Drills of the policy of this name.", max_length=63),
-    QueryParameter("virtualMachineId", "Restores of this VM's copies.", check=vm_key),
+    QueryParameter("virtualMachineId", "Restores of this VM's copies, among others or alone.", check=vm_key),
     QueryParameter("region", "Restores in this region only.", check=normal_region),
 )
 
@@ -28,6 +30,13 @@ def filters_of(query: Mapping[str, str]) -> dict[str, str]:
     """Return the filters of a query as list rows store their values."""
     stored: Mapping[str, Callable[[str], str]] = {"drill": str, "policy": str.lower, "virtualMachineId": vm_key, "region": normal_region}
     return {name: change(query[name]) for name, change in stored.items() if name in query}
+
+
+def query_of(call: Call[Any], kind: Kind, filters: Mapping[str, str]) -> "Query":
+    """Return the list of operations that a caller asks for: the caller's own, an administrator's of every tenant."""
+    from shared.operations.model.lists import Query
+
+    return Query(None if call.caller.is_admin else call.caller.tenant, (kind.name,), call.query.get("status"), filters)
 
 
 async def start_of(call: "Call[RestoreRequest]") -> "StartRestore":

@@ -20,7 +20,7 @@ from shared.copies.restores.rules.names import SHOWN
 from shared.copies.restores.rules.planning import machine_lock, place_of
 from shared.copies.restores.state import CLEAN_UP, CLEANING, ResourceState, detail_of
 from shared.copies.restores.trail import RestoreTrail
-from shared.errors import CallFailure, ErrorCode, FailureKind, Refused, as_seen_in_azure, refusal_of
+from shared.errors import CallFailure, ErrorCode, FailureKind, Problem, Refused, as_seen_in_azure, refusal_of
 from shared.operations.accepting.acceptance import Acceptance
 from shared.operations.accepting.commands import Commands
 from shared.operations.model.models import Accepted, Actor, NewOperation, Operation
@@ -100,6 +100,12 @@ class Restores:
         if known is not None:
             return Accepted(known, created=False)
         accepted = await self.acceptance.accept(_new(start, await self._sources(start)))
+        await self.trail.requested(accepted.operation, start)
+        return accepted
+
+    async def record_refused(self, start: StartRestore, refused: Refused) -> Accepted:
+        """Accept a drill of a policy that cannot begin, as the record of it: its first step ends it as `Failed` with the refusal."""
+        accepted = await self.acceptance.accept(_new(start, (), refused.problem))
         await self.trail.requested(accepted.operation, start)
         return accepted
 
@@ -191,8 +197,8 @@ def _accepts_clean_up(row: Active) -> None:
         raise Refused(ErrorCode.NOT_FINISHED, "Nothing has been made yet. Cancel the operation instead.", target=row.id)
 
 
-def _new(start: StartRestore, sources: tuple[ResolvedSource, ...]) -> NewOperation:
-    stored = StoredRestore(sources=sources, policy=start.policy, policy_id=start.policy_id)
+def _new(start: StartRestore, sources: tuple[ResolvedSource, ...], refused: Problem | None = None) -> NewOperation:
+    stored = StoredRestore(sources=sources, policy=start.policy, policy_id=start.policy_id, refused=refused)
     return NewOperation(
         kind=RESTORE.name,
         tenant=start.tenant,

@@ -54,6 +54,11 @@ class AzureSeen:
         """The region of the restore points, that of the first which is there."""
         return next((point.facts.region for point in self.points if point is not None), "")
 
+    @property
+    def lacks_something(self) -> bool:
+        """Return whether Azure answered 404 for something that the request names: it may be there all the same."""
+        return self.group is None or None in self.points or None in self.named.values()
+
     def find(self, id_: str | ResourceId) -> Json | None:
         """Return a resource that was read, by its id."""
         return self.named.get(id_key(str(id_)) or "")
@@ -148,8 +153,8 @@ def _supported(request: RestoreRequest, spec: MachineSpec, path: str) -> Iterato
     if boots and was.os_disk is None:
         message = "The OS disk was left out of the copy: no machine can be made of it. Restore the kind disks."
         yield _failed(CheckName.SUPPORTED, ErrorCode.RESTORE_NOT_SUPPORTED, message, target)
-    if was.confidential:
-        message = "It is the copy of a confidential VM, which Azure does not restore."
+    if boots and was.confidential:
+        message = "It is the copy of a confidential VM, of which no machine can be made. Restore the kind disks."
         yield _failed(CheckName.SUPPORTED, ErrorCode.RESTORE_NOT_SUPPORTED, message, target)
     if boots and any(disk.encrypted for disk in was.disks):
         message = "Its disks use Azure Disk Encryption, whose keys a copy does not hold. Restore the kind disks."
@@ -221,7 +226,8 @@ def _failed(name: CheckName, code: ErrorCode, message: str, target: str) -> Find
 
 
 def _is_in(body: Json, region: str) -> bool:
-    return _region(body) == region
+    """Return whether a resource is in a region; one that shows no location may be: Azure refuses it where it is not."""
+    return _region(body) in {region, ""}
 
 
 def _region(body: Json) -> str:

@@ -135,6 +135,10 @@ def not_restored(was: MachineAsItWas) -> tuple[str, ...]:
         left_out.append("vTpmState")
     if was.availability_set_id is not None:
         left_out.append("availabilitySet")
+    if len(was.network_interfaces) > 1:
+        left_out.append("furtherNetworkInterfaces")
+    if was.tags:
+        left_out.append("tags")
     return tuple(left_out)
 
 

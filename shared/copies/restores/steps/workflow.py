@@ -25,6 +25,7 @@ from shared.copies.restores.steps.booting import Booting
 from shared.copies.restores.steps.claim import RestoreClaim, step
 from shared.copies.restores.steps.cleaning import Cleaning
 from shared.copies.restores.steps.making import Making
+from shared.copies.restores.steps.patience import patiently
 from shared.copies.restores.trail import RestoreTrail
 from shared.errors import ErrorCode, Problem
 from shared.operations.accepting.locks import Locks
@@ -34,6 +35,7 @@ from shared.operations.model.rows import Active
 from shared.operations.model.store import Store
 from shared.operations.running.outcomes import End, Next, Outcome, Wait
 from shared.operations.running.workflow import Workflow
+from shared.values.absence import BETWEEN_LOOKS, not_shown
 
 _SOON = timedelta(seconds=10)
 _BOOT_LOOK = timedelta(seconds=20)
@@ -59,6 +61,8 @@ class RestoreSteps:
 
     async def planning(self, restore: RestoreClaim) -> Outcome:
         """Check the request by a fresh read of Azure, and record everything that is to be made."""
+        if restore.stored.refused is not None:
+            return End(Status.FAILED, restore.stored.refused)
         held = await self.locks.take(list(restore.locks), restore.id)
         if held is not None:
             message = f"Operation {held.owner} is working on the same resource. Wait until it has ended."
@@ -66,7 +70,8 @@ class RestoreSteps:
         request, sources = restore.request, restore.stored.sources
         looked = await self.looking.look(restore.tenant, request, sources, suffix_of(restore.id), restore.id)
         if looked.problem is not None:
-            return End(Status.FAILED, looked.problem)
+            return self._refused(restore, looked.problem, lacking=looked.seen.lacks_something)
+        restore.state.forget("absence")
         restore.detail.region = looked.seen.region
         restore.list_by(looked.seen.region)
         place = looked.place
@@ -83,6 +88,16 @@ class RestoreSteps:
             if point is not None
         )
         return Next("makingDisks")
+
+    def _refused(self, restore: RestoreClaim, problem: Problem, *, lacking: bool) -> Outcome:
+        """End with a check that failed; where something was not found, only once that has lasted."""
+        now = self.clock.now()
+        if lacking:
+            restore.state.absence = not_shown(restore.state.absence, now)
+        absence = restore.state.absence
+        if lacking and absence is not None and not absence.lasts_long_enough(now):
+            return Wait(now + BETWEEN_LOOKS)
+        return End(Status.FAILED, problem)
 
     async def making_disks(self, restore: RestoreClaim) -> Outcome:
         """Make the disks of all machines, and wait until Azure has made each whole."""
@@ -201,7 +216,8 @@ class RestoreSteps:
         restore.detail.region, restore.detail.machines = record.region, record.machines
 
     async def finished(self, row: Active) -> None:
-        """Record the end in the trail; again with each announcement."""
+        """Record the end in the trail, and that its VMs are no longer in a drill; again with each announcement."""
+        await self.evidence.end(row.tenant, row.id)
         await self.trail.ended(row.id, row.status)
 
 
@@ -237,8 +253,8 @@ def restore_workflow(steps: RestoreSteps) -> Workflow:
     return Workflow(
         steps={
             "planning": step(steps.planning),
-            "makingDisks": step(steps.making_disks),
-            "booting": step(steps.booting),
+            "makingDisks": step(patiently("makingDisks", steps.making_disks, steps.clock)),
+            "booting": step(patiently("booting", steps.booting, steps.clock)),
             "verifying": step(steps.verifying),
             "standing": step(steps.standing),
             CLEANING: step(steps.cleaning_up, diverts=False),

@@ -1,6 +1,7 @@
 """The workflow of the kind `virtualMachine` with the steps of machines on Azure Pack beside those of Resource Manager."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -87,6 +88,8 @@ class PackSteps:
 
     async def check(self, rows: Sequence[Active]) -> Mapping[str, Checked | Unread]:
         """Read the jobs of operations side by side."""
+        for installation, count in Counter(PackState.of_row(row).installation for row in rows).items():
+            self.gateways.reach.released(installation, count)
         found = await asyncio.gather(*(self._one(row) for row in rows))
         return {row.id: result for row, result in zip(rows, found, strict=True)}
 

@@ -1,4 +1,4 @@
-"""A small app with one function for each thing that the host must do; what was done is told in the queue `seen`."""
+"""A small app with one function for each thing that the host must do; what was done is written to the queue `seen`."""
 
 import asyncio
 import contextlib
@@ -25,7 +25,7 @@ def tell(queue: str, body: dict[str, object]) -> None:
 
 @app.route(route="echo/{name}", methods=["POST", "GET"])
 async def echo(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
-    """Tell what came in."""
+    """Write what came in to `seen`."""
     told = {
         "method": req.method,
         "url": req.url,
@@ -72,7 +72,7 @@ async def slow(req: func.HttpRequest) -> str:
 
 @app.queue_trigger(arg_name="message", queue_name="work", connection="AzureWebJobsStorage")
 def work(message: func.QueueMessage) -> None:
-    """`{"fail": true}` fails; `{"hops": n}` goes round n times; `{"sleep": s}` takes s seconds; the end is told in `seen`."""
+    """`{"fail": true}` fails; `{"hops": n}` goes round n times; `{"sleep": s}` takes s seconds; the end is written to `seen`."""
     body = json.loads(message.get_body())
     if body.get("fail"):
         tell("seen", {"failed": message.id, "delivery": message.dequeue_count})
@@ -86,14 +86,14 @@ def work(message: func.QueueMessage) -> None:
 
 @app.timer_trigger(arg_name="timer", schedule="*/30 * * * * *")
 async def tick(timer: func.TimerRequest) -> None:
-    """Tell that it fired, and bring the work that the queue `due` holds."""
+    """Write to `seen` that it fired, and bring the work that the queue `due` holds."""
     await asyncio.to_thread(tell, "ticks", {"pastDue": timer.past_due, "last": timer.schedule_status["Last"], "pid": os.getpid()})
     await asyncio.to_thread(_bring_one_due)
 
 
 @app.timer_trigger(arg_name="timer", schedule="0 0 0 1 1 *")
 async def yearly(timer: func.TimerRequest) -> None:
-    """Tell that a year went by."""
+    """Write to `seen` that a year went by."""
     await asyncio.to_thread(tell, "years", {"pastDue": timer.past_due})
 
 
