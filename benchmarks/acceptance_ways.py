@@ -12,9 +12,9 @@ from shared.arm.ids import ResourceId
 from shared.clock import RandomIds, SystemClock
 from shared.copies import kinds
 from shared.copies.copying import admission
-from shared.copies.copying.chains import Chains
 from shared.copies.copying.models import CopyRequest
 from shared.copies.copying.rules.naming import chain_key
+from shared.copies.copying.waiting.chains import Chains
 from shared.copies.gateway import RestorePointGateway
 from shared.copies.ledger import Ledger
 from shared.operations.model import store

@@ -7,7 +7,7 @@ from functions.serve import serve
 from shared.access.roles import Role
 from shared.audit.answers import AuditTrail
 from shared.copies.kinds import RESTORE
-from shared.copies.restores.accepting.calls import DRY_RUN, FILTERS, filters_of, is_dry_run, query_of, start_of
+from shared.copies.restores.accepting.calls import DRY_RUN, FILTERS, is_dry_run, page_of, start_of
 from shared.copies.restores.answers import PlanBody, RestoreBody
 from shared.copies.restores.request import RestoreRequest
 from shared.operations.model.models import Operation
@@ -50,15 +50,7 @@ async def start_restore(call: Call[RestoreRequest]) -> HttpAnswer:
 @serve(LIST)
 async def list_restores(call: Call[None]) -> HttpAnswer:
     """List the restores and drills that the caller may see."""
-    from shared.copies.restores.accepting.listing import restores_of
-
-    filters = filters_of(call.query)
-    vm = filters.pop("virtualMachineId", None)
-    if vm is None:
-        return await call.list_operations(RESTORE, filters, _view)
-    page, query = call.page, query_of(call, RESTORE, filters)
-    found = await restores_of(call.app.lists, query, vm, page.top, page.after)
-    return call.listed([_view(operation) for operation in found.operations], found.last)
+    return await page_of(call, RESTORE, _view)
 
 
 @serve(GET)

@@ -7,11 +7,11 @@ from shared.arm.ids import ResourceId
 from shared.audit import AUDIT
 from shared.audit.trails import AuditTrails
 from shared.capability import Core, Parts
-from shared.copies.copying.chains import Chains
-from shared.copies.copying.rooms import Rooms
 from shared.copies.copying.service import Copies
 from shared.copies.copying.sources import SourceSteps
-from shared.copies.copying.turns import Superseding, Turns
+from shared.copies.copying.waiting.chains import Chains
+from shared.copies.copying.waiting.rooms import Rooms
+from shared.copies.copying.waiting.turns import Superseding, Turns
 from shared.copies.copying.workflow import CopySteps, copy_workflow
 from shared.copies.deletions.reading import DeletionReads
 from shared.copies.deletions.service import Deletions

@@ -13,12 +13,12 @@ from shared.arm.clients import AzureClients
 from shared.arm.failures import failure_of
 from shared.arm.ids import ResourceId
 from shared.clock import to_text
-from shared.copies.copying.chains import Chain, Chains
-from shared.copies.copying.rooms import Rooms
 from shared.copies.copying.rules.chain import ChainHead, Waiter
 from shared.copies.copying.rules.naming import source_collection_id
 from shared.copies.copying.sources import SourceSteps
-from shared.copies.copying.turns import Superseding, Turns
+from shared.copies.copying.waiting.chains import Chain, Chains
+from shared.copies.copying.waiting.rooms import Rooms
+from shared.copies.copying.waiting.turns import Superseding, Turns
 from shared.copies.copying.workflow import CopySteps
 from shared.copies.gateway import RestorePointGateway
 from shared.copies.ledger import Ledger, LedgerEntry

@@ -9,8 +9,8 @@ import pytest
 
 from local.azurite import Azurite
 from shared.clock import to_text
-from shared.copies.copying.chains import Chains
 from shared.copies.copying.rules.chain import Waiter, take_turn
+from shared.copies.copying.waiting.chains import Chains
 from shared.operations.model.models import Actor, NewOperation
 from shared.operations.model.store import Store
 from shared.storage.tables import Change, Table, connect

@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.copies.copying.chains import read_head, written_head
 from shared.copies.copying.rules.chain import (
     ChainHead,
     GiveWay,
@@ -29,6 +28,7 @@ from shared.copies.copying.rules.chain import (
     take_turn,
     to_read,
 )
+from shared.copies.copying.waiting.chains import read_head, written_head
 from tests.copies.chains import HOUR, NOON, taken, waiter
 
 

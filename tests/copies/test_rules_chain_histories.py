@@ -7,7 +7,6 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
-from shared.copies.copying.chains import read_head, written_head
 from shared.copies.copying.rules.chain import (
     ChainHead,
     GiveWay,
@@ -24,6 +23,7 @@ from shared.copies.copying.rules.chain import (
     take_turn,
     to_read,
 )
+from shared.copies.copying.waiting.chains import read_head, written_head
 from tests.copies.chains import HOUR, NOON, taken, waiter
 
 

@@ -42,6 +42,8 @@ KEPT = {
     ("shared/virtual_machines/reading/ports.py", "ours"): "a member of the API",
     ("shared/virtual_machines/steps/ports.py", "ours"): "the API's code NotOurs",
     ("shared/virtual_machines/accepting/ports.py", "ours"): "the API's code NotOurs",
+    ("shared/virtual_machines/creation/checks.py", "ours"): "the API's code NotOurs",
+    ("shared/virtual_machines/steps/making.py", "ours"): "the API's code NotOurs",
     ("shared/errors.py", "ours"): "the API's code NotOurs",
     ("shared/web/answers.py", "ours"): "the API's code NotOurs",
     ("shared/virtual_machines/rules/passwords.py", "word"): "passwords that Azure refuses",

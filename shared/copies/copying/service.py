@@ -7,12 +7,12 @@ from shared.access.ownership import require_still_owned
 from shared.access.registry import Registry
 from shared.arm.ids import ResourceId
 from shared.copies.copying import admission
-from shared.copies.copying.chains import Chains
 from shared.copies.copying.models import ORIGIN, CopyOrigin, CopyRequest, origin_of, sent_of
 from shared.copies.copying.rules.chain import ChainHead, moved_on
 from shared.copies.copying.rules.failures import azure_problem
 from shared.copies.copying.rules.naming import chain_key
 from shared.copies.copying.state import CopyDetail
+from shared.copies.copying.waiting.chains import Chains
 from shared.copies.copying.workflow import chain_moved_on
 from shared.copies.facts import machine_of_point
 from shared.copies.gateway import RestorePointGateway

@@ -6,7 +6,6 @@ from datetime import timedelta
 from shared.arm.ids import ResourceId
 from shared.clock import Clock
 from shared.copies.copying import admission
-from shared.copies.copying.chains import Chains
 from shared.copies.copying.claim import CopyClaim
 from shared.copies.copying.models import ConsistencyMode
 from shared.copies.copying.outcomes import (
@@ -26,7 +25,8 @@ from shared.copies.copying.rules.failures import azure_problem, is_of_the_guest
 from shared.copies.copying.rules.naming import chain_key, collection_tags, restore_point_name, source_collection_id
 from shared.copies.copying.rules.waits import AzureWait
 from shared.copies.copying.state import DetailOfMachine, DetailOfSource, DetailOfTarget
-from shared.copies.copying.turns import Superseding
+from shared.copies.copying.waiting.chains import Chains
+from shared.copies.copying.waiting.turns import Superseding
 from shared.copies.facts import RestorePointFacts, machine_of_point
 from shared.copies.gateway import Point, RestorePointGateway
 from shared.copies.ledger import Ledger

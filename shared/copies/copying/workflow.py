@@ -15,7 +15,6 @@ from shared.arm.ids import ResourceId
 from shared.arm.reading import id_key
 from shared.clock import Clock, to_text
 from shared.copies.copying import admission, following
-from shared.copies.copying.chains import Chains
 from shared.copies.copying.claim import CopyClaim, step
 from shared.copies.copying.models import request_of
 from shared.copies.copying.outcomes import (
@@ -30,7 +29,6 @@ from shared.copies.copying.outcomes import (
     refused,
     wait_for_azure,
 )
-from shared.copies.copying.rooms import UNTIL_ROOM, Rooms
 from shared.copies.copying.rules.chain import MovedOn, Waiter, WaitUntil, after_start
 from shared.copies.copying.rules.failures import azure_problem, with_reason
 from shared.copies.copying.rules.naming import collection_tags
@@ -38,7 +36,9 @@ from shared.copies.copying.rules.replication import ReplicationState, ended_by_a
 from shared.copies.copying.rules.waits import AzureWait
 from shared.copies.copying.sources import SourceSteps
 from shared.copies.copying.state import CopyState
-from shared.copies.copying.turns import Turns
+from shared.copies.copying.waiting.chains import Chains
+from shared.copies.copying.waiting.rooms import UNTIL_ROOM, Rooms
+from shared.copies.copying.waiting.turns import Turns
 from shared.copies.gateway import Collection, Point, RestorePointGateway
 from shared.copies.ledger import Ledger, LedgerEntry
 from shared.copies.provisioning import ProvisioningState

@@ -7,12 +7,12 @@ from datetime import UTC, datetime, timedelta
 
 from shared.arm.ids import ResourceId
 from shared.copies.copying import admission
-from shared.copies.copying.chains import Chains
 from shared.copies.copying.following import COPYING
 from shared.copies.copying.models import origin_of, request_of
 from shared.copies.copying.rules.chain import moved_on
 from shared.copies.copying.rules.naming import chain_key
 from shared.copies.copying.state import CopyDetail
+from shared.copies.copying.waiting.chains import Chains
 from shared.copies.points.records import CopyNote, MadePoint, PointLedger
 from shared.copies.reconciling.records import Reconciled
 from shared.copies.retention.facts import CopyFacts, CopyState, PointFacts

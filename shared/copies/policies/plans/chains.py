@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 
 from shared.arm.ids import ResourceId
 from shared.clock import Clock
-from shared.copies.copying.chains import Chains
 from shared.copies.copying.models import origin_of
 from shared.copies.copying.rules.naming import chain_key, source_collection_id, target_collection_id
+from shared.copies.copying.waiting.chains import Chains
 from shared.copies.facts import DiskFacts
 from shared.copies.inventory.facts import InventoryMachine
 from shared.copies.ledger import Ledger, UsableCopy

@@ -6,15 +6,16 @@ from typing import TYPE_CHECKING, Any
 from shared.copies.copying.models import normal_region
 from shared.copies.requests import vm_key
 from shared.operations.model.kinds import Kind
-from shared.operations.model.models import Status
+from shared.operations.model.models import Operation, Status
 from shared.values.sent import SentBody
+from shared.web.answers import HttpAnswer
 from shared.web.calls import Call
 from shared.web.requests import QueryParameter
 
 if TYPE_CHECKING:
     from shared.copies.restores.accepting.service import StartRestore
+    from shared.copies.restores.answers import RestoreBody
     from shared.copies.restores.request import RestoreRequest
-    from shared.operations.model.lists import Query
 
 DRY_RUN = QueryParameter("dryRun", "Only plan: answer 200 with the plan and every check, and make nothing.", values=("true", "false"))
 FILTERS = (
@@ -26,17 +27,24 @@ FILTERS = (
 )
 
 
-def filters_of(query: Mapping[str, str]) -> dict[str, str]:
+def _filters_of(query: Mapping[str, str]) -> dict[str, str]:
     """Return the filters of a query as list rows store their values."""
     stored: Mapping[str, Callable[[str], str]] = {"drill": str, "policy": str.lower, "virtualMachineId": vm_key, "region": normal_region}
     return {name: change(query[name]) for name, change in stored.items() if name in query}
 
 
-def query_of(call: Call[Any], kind: Kind, filters: Mapping[str, str]) -> "Query":
-    """Return the list of operations that a caller asks for: the caller's own, an administrator's of every tenant."""
+async def page_of(call: Call[Any], kind: Kind, view: "Callable[[Operation], RestoreBody]") -> HttpAnswer:
+    """Return a page of the restores that the caller may see, an administrator those of every tenant."""
+    from shared.copies.restores.accepting.listing import restores_of
     from shared.operations.model.lists import Query
 
-    return Query(None if call.caller.is_admin else call.caller.tenant, (kind.name,), call.query.get("status"), filters)
+    filters = _filters_of(call.query)
+    vm = filters.pop("virtualMachineId", None)
+    if vm is None:
+        return await call.list_operations(kind, filters, view)
+    query = Query(None if call.caller.is_admin else call.caller.tenant, (kind.name,), call.query.get("status"), filters)
+    found = await restores_of(call.app.lists, query, vm, call.page.top, call.page.after)
+    return call.listed([view(operation) for operation in found.operations], found.last)
 
 
 async def start_of(call: "Call[RestoreRequest]") -> "StartRestore":

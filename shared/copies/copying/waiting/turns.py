@@ -11,7 +11,6 @@ from datetime import datetime, timedelta
 from shared.arm.ids import ResourceId
 from shared.arm.reading import id_key
 from shared.clock import Clock
-from shared.copies.copying.chains import Chain, Chains
 from shared.copies.copying.claim import SUPERSEDED_BY
 from shared.copies.copying.models import CopyOrigin, origin_of
 from shared.copies.copying.rules.chain import (
@@ -29,6 +28,7 @@ from shared.copies.copying.rules.chain import (
     to_read,
 )
 from shared.copies.copying.rules.replication import still_running
+from shared.copies.copying.waiting.chains import Chain, Chains
 from shared.copies.gateway import Collection, RestorePointGateway
 from shared.errors import CallFailure, ErrorCode, FailureKind, Refused
 from shared.operations.accepting.commands import Commands
