@@ -1,4 +1,4 @@
-"""Ten histories of machines, drawn from seeds; more by `python3 -m tests.virtual_machines.histories 500`."""
+"""Twenty histories of machines, drawn from seeds; more by `python3 -m tests.virtual_machines.histories 500`."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ import pytest
 from tests.virtual_machines.histories import history
 
 
-@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize("seed", range(20))
 def test_a_history_leaves_nothing_behind(tmp_path: Path, seed: int) -> None:
     history(seed, tmp_path / "log")
 
