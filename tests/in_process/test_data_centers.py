@@ -140,8 +140,9 @@ def test_the_journey_of_a_tenant_on_azure_pack(pack: Running, provider: Caller) 
 
 
 def test_the_demo_of_a_data_center_runs_from_order_to_deletion(pack: Running, capsys: pytest.CaptureFixture[str]) -> None:
-    ports = [urlsplit(address).port or 0 for address in (pack.api, pack.azure)]
-    options = StackOptions(data=ROOT, port=ports[0], azure_port=ports[1])
+    storage = dict(part.split("=", 1) for part in pack.storage.rstrip(";").split(";"))["BlobEndpoint"]
+    ports = [urlsplit(address).port or 0 for address in (pack.api, pack.azure, storage)]
+    options = StackOptions(data=ROOT, port=ports[0], azure_port=ports[1], storage_port=ports[2])
     with ThreadPoolExecutor(1) as pool:
         journey = pool.submit(order_and_delete, options)
         while not journey.done():
