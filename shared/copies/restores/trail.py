@@ -1,14 +1,11 @@
 """The audit trail of a restore: who asked for it and with what, who had a drill cleaned up, how it ended."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from shared.audit.answers import AuditDetail, AuditTrail
 from shared.audit.trails import AuditTrails
 from shared.operations.model.models import Actor, Operation
-
-if TYPE_CHECKING:
-    from shared.copies.restores.accepting.service import StartRestore
+from shared.values.sent import SentBody
 
 _SYSTEM = Actor("system", "restores", "")
 
@@ -19,10 +16,10 @@ class RestoreTrail:
 
     trails: AuditTrails
 
-    async def requested(self, operation: Operation, start: "StartRestore") -> None:
-        """Record the request as sent; once, however often it is repeated."""
-        detail = AuditDetail(tenant=operation.tenant, policy=start.policy, reason=start.request.reason, after=dict(start.sent.members))
-        await self.trails.append(operation.id, "requested", start.actor, "requested", detail)
+    async def requested(self, operation: Operation, by: Actor, sent: SentBody, *, reason: str | None, policy: str | None) -> None:
+        """Record the request as sent; once, however often it is repeated. `policy` is that of a drill by timer."""
+        detail = AuditDetail(tenant=operation.tenant, policy=policy, reason=reason, after=dict(sent.members))
+        await self.trails.append(operation.id, "requested", by, "requested", detail)
 
     async def clean_up(self, operation: Operation, by: Actor) -> None:
         """Record that a person had a drill cleaned up."""

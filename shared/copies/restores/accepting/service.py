@@ -91,7 +91,7 @@ class Restores:
             await self._refuse(start, sources)
         new = _new(start, sources)
         accepted = await self.acceptance.accept(new)
-        await self.trail.requested(accepted.operation, start)
+        await self._record(accepted.operation, start)
         return accepted
 
     async def accept_drill(self, start: StartRestore) -> Accepted:
@@ -100,14 +100,17 @@ class Restores:
         if known is not None:
             return Accepted(known, created=False)
         accepted = await self.acceptance.accept(_new(start, await self._sources(start)))
-        await self.trail.requested(accepted.operation, start)
+        await self._record(accepted.operation, start)
         return accepted
 
     async def record_refused(self, start: StartRestore, refused: Refused) -> Accepted:
         """Accept a drill of a policy that cannot begin, as the record of it: its first step ends it as `Failed` with the refusal."""
         accepted = await self.acceptance.accept(_new(start, (), refused.problem))
-        await self.trail.requested(accepted.operation, start)
+        await self._record(accepted.operation, start)
         return accepted
+
+    async def _record(self, operation: Operation, start: StartRestore) -> None:
+        await self.trail.requested(operation, start.actor, start.sent, reason=start.request.reason, policy=start.policy)
 
     async def dry_run(self, start: StartRestore) -> DryRun:
         """Return what a request would do, by reads only."""
