@@ -40,10 +40,10 @@ def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Unpacked]:
     with zipfile.ZipFile(archive) as opened:
         opened.extractall(folder / "app")  # made a moment ago
     base = _python313()
-    subprocess.run([base or sys.executable, "-m", "venv", "--without-pip", str(folder / "venv")], check=True)
+    subprocess.run([base or sys.executable, "-m", "venv", str(folder / "venv")], check=True)
     python = folder / "venv" / "bin" / "python"
     wanted = ["-r", str(folder / "app" / "requirements.txt"), *([_RUNTIME] if base else [])]
-    install = [sys.executable, "-m", "pip", "--python", str(python), "install", "--quiet", "--no-compile", *wanted]
+    install = [str(python), "-m", "pip", "install", "--quiet", "--no-compile", *wanted]  # that of the tests need not have one
     installed = subprocess.run(install, capture_output=True, text=True, check=False)
     assert installed.returncode == 0, installed.stderr[-3000:]
     yield Unpacked(folder / "app", archive, python, newest=base is not None)

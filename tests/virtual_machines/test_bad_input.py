@@ -256,3 +256,16 @@ LATE_CHANGES: dict[str, tuple[str, str, Json, Expected]] = {
     "region of a service": ("POST", "/services", {"name": "newOne", "region": "atlantis"}, (400, "UnknownRegion", "region")),
 }
 """Changes whose refusals are tested elsewhere while Azure answers."""
+
+
+def test_a_404_of_a_list_that_azure_always_has_is_no_answer(tmp_path: Path) -> None:
+    async def test(azure: Machines) -> None:
+        azure.fault("error", method="GET", path="/skus", status=404, times=1_000)
+        sizes = await azure.call("GET", f"{TENANT}/sizes?region=westeurope", None)
+        assert (sizes.status, sizes.code) == (503, "ServiceUnavailable")
+        added = await azure.call("POST", f"{TENANT}{VM}/data-disks?service={GROUP}", {"sizeGB": 8})
+        assert added.status == 202, "the first step looks at what acceptance could not"
+        azure.app.platform.clear_faults()
+        assert (await azure.ended(added.operation))["status"] == "Succeeded"
+
+    run(test, tmp_path / "log", prepared)

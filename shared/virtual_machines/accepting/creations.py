@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from shared.access.records.tenant import Tenant
 from shared.arm.ids import ResourceId
-from shared.errors import CallFailure, ErrorCode, FailureKind, Refused, as_seen_in_azure
+from shared.errors import ErrorCode, Refused, as_seen_in_azure
 from shared.operations.accepting.acceptance import Acceptance
 from shared.operations.accepting.locks import Locks
 from shared.operations.model.models import Actor, NewOperation, Operation
@@ -107,10 +107,6 @@ class MachineCreations:
             async with reading_azure(_READS_SECONDS):
                 place = await self.reader.place(tenant, request)
                 context = await self.reader.context(tenant, request, place)
-        except CallFailure as failure:
-            if failure.kind is not FailureKind.NOT_FOUND:
-                raise
-            return
         except Refused as refused:
             if refused.code is ErrorCode.SERVICE_UNAVAILABLE:
                 return

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 from shared.access.principal import not_found
 from shared.arm.ids import ResourceId
-from shared.errors import CallFailure, ErrorCode, FailureKind, refusal_of
+from shared.errors import ErrorCode, refusal_of
 from shared.operations.accepting.acceptance import Acceptance
 from shared.operations.model.models import JsonObject, Operation
 from shared.quotas.admission import Claimed
@@ -101,13 +101,8 @@ class DiskChanges:
         await self.admission.require_room(request.tenant, [Claimed(disk, {Dimension.DISK_GB: float(size_gb)})], _COUNT_SECONDS)
 
     async def _disk(self, disk: str) -> DiskFacts | None:
-        try:
-            async with reading_azure():
-                body = await self.resources.get_by_text(disk)
-        except CallFailure as failure:
-            if failure.kind is not FailureKind.NOT_FOUND:
-                raise
-            return None
+        async with reading_azure():
+            body = await self.resources.get_by_text(disk)
         return DiskFacts.from_arm(body) if body is not None else None
 
     async def _accept(self, request: ChangeRequest, machine: ResourceId, data: JsonObject, locks: list[str]) -> Operation:

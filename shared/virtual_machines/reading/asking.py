@@ -29,7 +29,8 @@ def unless_silent() -> Iterator[None]:
 async def reading_azure(seconds: float = READ_SECONDS) -> AsyncIterator[None]:
     """Read Azure: refuses with `ServiceUnavailable` where it does not answer in time, else with the code for its refusal (409).
 
-    Raises `CallFailure` NOT_FOUND as it is.
+    What exists answers 404 now and then, a list of what Azure always has too (docs/azure/resource-manager.md): that is no answer. A read
+    whose 404 is an answer returns None, and does not raise.
     """
     try:
         async with asyncio.timeout(seconds):
@@ -37,8 +38,6 @@ async def reading_azure(seconds: float = READ_SECONDS) -> AsyncIterator[None]:
     except TimeoutError:
         raise silent() from None
     except CallFailure as failure:
-        if failure.kind is FailureKind.NOT_FOUND:
-            raise
         if failure.kind is FailureKind.REFUSED:
             raise refusal_of(problem_of_call(failure)) from failure
         raise silent() from failure
