@@ -224,6 +224,9 @@ async def adopt(azure: Machines, model: Model, name: str, end: Json) -> None:
         assert end["action"] in {"capture", "delete"}, end
         del model.machines[name]
         return
+    if end["action"] == "capture" and (end["result"] or {}).get("powerState") != "running":
+        # a capture that was canceled leaves the machine deallocated; later changes are drawn for one that runs
+        assert (await azure.done("POST", f"{VMS}/{name}/start?service={GROUP}"))["status"] == "Succeeded"
     model.loose -= {found.system, *found.disks.values()}
     if end["action"] in {"addDataDisk", "addPort", "restart"} and end["status"] == "Canceled":
         assert (found.disks, found.ports) == (before.disks, before.ports), (end, found, before)

@@ -75,7 +75,8 @@ class Making:
                 detail.replace(number, ready=state is Provisioning.SETTLED)
                 waits = waits or state is not Provisioning.SETTLED
             if waits:
-                return Wait(self.clock.now() + _SOON)
+                hidden = any(piece.stage == stage and not piece.ready and piece.absence is not None for piece in detail.pieces)
+                return Wait(self.clock.now() + (BETWEEN_LOOKS if hidden else _SOON))
         return None
 
     async def _later_failure(self, piece: Piece) -> Problem:
@@ -94,8 +95,10 @@ class Making:
             detail.replace(number, url=url or piece.url)
             return Provisioning.BUSY
         body = await self.resources.get(piece.resource)
+        if body is None and piece.url is not None:
+            return await self._hidden(detail, number)
         if body is not None and _is_made(piece, body, claim.id):
-            detail.replace(number, known=True)
+            detail.replace(number, known=True, absence=None)
             return settled(text(an_object(body, "properties"), "provisioningState") or "")
         if body is not None and _is_unused_address(piece, body):
             return settled(text(an_object(body, "properties"), "provisioningState") or "")
@@ -106,6 +109,17 @@ class Making:
         detail.replace(number, known=True)
         url = await claim.perform(effect)
         detail.replace(number, url=url)
+        return Provisioning.BUSY
+
+    async def _hidden(self, detail: PiecesDetail, number: int) -> Provisioning:
+        """Return how far Azure is with a piece that it has accepted and answers 404 for: a PUT again would meet its own operation.
+
+        Once it has been absent for long enough it counts as never made, and is sent again.
+        """
+        if await self.resources.error_of_operation(detail.pieces[number].url) is not None:
+            return Provisioning.FAILED
+        if self.counts_as_gone(detail, number):
+            detail.replace(number, url=None, absence=None)
         return Provisioning.BUSY
 
     def _effect(self, claim: Claim, number: int, piece: Piece) -> Effect[str | None]:
