@@ -133,9 +133,15 @@ def _ensure_packages(requirements: Path) -> None:
 
 
 def _pip() -> list[str]:
-    """Return the pip that installs into the virtual environment: this Python's, which saves seconds for one of its own, or its own."""
+    """Return the pip that installs into the virtual environment: this Python's, which saves seconds for one of its own, or its own.
+
+    Within an environment without pip it is that of the Python that made it.
+    """
     own = environment_folder() / "bin" / "pip"
-    return [str(python()), "-m", "pip"] if own.exists() else [sys.executable, "-m", "pip", "--python", str(python())]
+    if own.exists():
+        return [str(python()), "-m", "pip"]
+    maker = Path(sys.base_prefix) / "bin" / f"python{sys.version_info.major}.{sys.version_info.minor}"
+    return [sys.executable if _has_pip() else str(maker), "-m", "pip", "--python", str(python())]
 
 
 def _has_pip() -> bool:
