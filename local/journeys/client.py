@@ -57,6 +57,11 @@ def send(method: str, url: str, body: object = None, headers: Mapping[str, str] 
         raise Trouble(f"no answer from {url} ({error}); start the stack with `python3 -m local up`") from error
 
 
+def owners_of(estate: Mapping[str, Any]) -> dict[str, str]:
+    """Return the tenants of an estate by their subscriptions; a tenant on Azure Pack has none."""
+    return {subscription: tenant["name"] for tenant in estate["tenants"] for subscription in tenant.get("subscriptions", ())}
+
+
 def read_estate(options: StackOptions) -> Mapping[str, Any]:
     """Return what the simulated Azure holds; raises `Trouble` where it does not answer with it."""
     reply = send("GET", f"{options.azure}/_simulation/estate")

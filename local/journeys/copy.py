@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from local.calls import Reply
-from local.journeys.client import Caller, read_estate, refusal
+from local.journeys.client import Caller, owners_of, read_estate, refusal
 from local.processes import Trouble
 from local.stack import StackOptions
 
@@ -52,7 +52,7 @@ def copy_a_restore_point(options: StackOptions) -> bool:
 def copyable(estate: Mapping[str, Any]) -> Iterator[Copyable]:
     """Yield the newest restore point of each virtual machine of the estate that has one and another region."""
     machines = {machine["id"].lower() for machine in estate["virtualMachines"]}
-    owners = {subscription: tenant["name"] for tenant in estate["tenants"] for subscription in tenant["subscriptions"]}
+    owners = owners_of(estate)
     locations = {subscription["id"]: subscription["locations"] for subscription in estate["subscriptions"]}
     for collection in estate["restorePointCollections"]:
         source, points = str(collection.get("source") or ""), collection["restorePoints"]

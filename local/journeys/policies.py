@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from local.journeys.client import Caller, read_estate, refusal, send
+from local.journeys.client import Caller, owners_of, read_estate, refusal, send
 from local.processes import Trouble
 from local.stack import StackOptions
 
@@ -63,7 +63,7 @@ def show_policies(options: StackOptions) -> int:
 def _prepare(options: StackOptions) -> _Demo:
     estate = read_estate(options)
     gold = [machine for machine in estate["virtualMachines"] if (machine.get("tags") or {}).get("tier") == "gold"]
-    owners = {subscription: tenant["name"] for tenant in estate["tenants"] for subscription in tenant["subscriptions"]}
+    owners = owners_of(estate)
     tenant = next((owners[one] for machine in gold if (one := machine["id"].split("/")[2]) in owners), None)
     if tenant is None:
         raise Trouble("no tenant of the estate has machines with the tag tier=gold; start with the sample estate")
