@@ -84,7 +84,7 @@ def _journey(machine: _Machine) -> Sequence[_Step]:
 
 def _choose(options: StackOptions) -> _Machine:
     estate = read_estate(options)
-    owners = {tenant["vaultId"].lower(): tenant["name"] for tenant in estate["tenants"] if not _two_persons(tenant)}
+    owners = {vault.lower(): one["name"] for one in estate["tenants"] if (vault := one.get("vaultId")) and not _two_persons(one)}
     for vault in estate["vaults"]:
         networks = [one["id"] for one in estate["virtualNetworks"] if _fits(one, vault)]
         for item in vault["items"]:
