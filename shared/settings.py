@@ -196,7 +196,7 @@ class Settings(BaseModel):
         ge=0,
         le=10000,
         validation_alias="FARSHORE_COPIES_IN_FLIGHT",
-        description="The most copies that run at the same time to one subscription and region; 0 is no limit.",
+        description="The most copies that run at the same time to one subscription and region; with 0 all start.",
     )
     inventory: Literal["resourceGraph", "listing"] = Field(
         "resourceGraph",

@@ -120,7 +120,7 @@ type optionsType = {
   @maxValue(512)
   callsInFlight: int
 
-  @description('FARSHORE_COPIES_IN_FLIGHT: copies that run at one time to a subscription and region; 0 is no limit.')
+  @description('FARSHORE_COPIES_IN_FLIGHT: copies that run at one time to a subscription and region; with 0 all start.')
   @minValue(0)
   @maxValue(10000)
   copiesInFlight: int

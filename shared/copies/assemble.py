@@ -10,7 +10,7 @@ from shared.capability import Core, Parts
 from shared.copies.copying.service import Copies
 from shared.copies.copying.sources import SourceSteps
 from shared.copies.copying.waiting.chains import Chains
-from shared.copies.copying.waiting.rooms import Rooms
+from shared.copies.copying.waiting.in_flight import InFlight
 from shared.copies.copying.waiting.turns import Superseding, Turns
 from shared.copies.copying.workflow import CopySteps, copy_workflow
 from shared.copies.deletions.reading import DeletionReads
@@ -70,8 +70,8 @@ def assemble(core: Core) -> Parts:
     async def copy_ended(tenant: str, operation: str) -> None:
         await protection.note_copy(tenant, operation, core.clock.now())
 
-    rooms = Rooms(core.storage.table(CHAINS), core.store, core.settings.copies_in_flight)
-    steps = CopySteps(sources, gateway, chains, Turns(chains, gateway, core.clock), ledger, core.clock, core.timings, rooms, copy_ended)
+    in_flight = InFlight(core.storage.table(CHAINS), core.store, core.settings.copies_in_flight)
+    steps = CopySteps(sources, gateway, chains, Turns(chains, gateway, core.clock), ledger, core.clock, core.timings, in_flight, copy_ended)
     gauges = CopyGauges(
         core.store,
         Newest(core.storage.table(LEDGER)),

@@ -17,7 +17,7 @@ from shared.copies.copying.rules.chain import ChainHead, Waiter
 from shared.copies.copying.rules.naming import source_collection_id
 from shared.copies.copying.sources import SourceSteps
 from shared.copies.copying.waiting.chains import Chain, Chains
-from shared.copies.copying.waiting.rooms import Rooms
+from shared.copies.copying.waiting.in_flight import InFlight
 from shared.copies.copying.waiting.turns import Superseding, Turns
 from shared.copies.copying.workflow import CopySteps
 from shared.copies.gateway import RestorePointGateway
@@ -287,7 +287,7 @@ class BareLocks:
         """Take."""
 
 
-NO_LIMIT = Rooms(cast("Any", None), cast("Any", None), 0)
+NO_LIMIT = InFlight(cast("Any", None), cast("Any", None), 0)
 
 
 @dataclass

@@ -45,9 +45,9 @@ def rejection_of(stack: Running, message_id: str) -> dict[str, Any]:
     (event,) = stack.events(subject=f"/rejected-messages/{row['id']}")
     assert (event["specversion"], event["id"], event["source"]) == ("1.0", f"rejected/{row['id']}", stack.api)
     assert (event["type"], event["subject"]) == ("farshore.message.rejected", f"/api/rejected-messages/{row['id']}")
-    told = event["data"]["body"].removesuffix("…")  # of what is long the beginning is shown: a message holds 64 KiB
+    shown = event["data"]["body"].removesuffix("…")  # of what is long the beginning is shown: a message holds 64 KiB
     assert event["data"] == row | {"replayedAs": None, "body": event["data"]["body"]}
-    assert row["body"].startswith(told) if len(row["body"]) > 32_000 else row["body"] == told
+    assert row["body"].startswith(shown) if len(row["body"]) > 32_000 else row["body"] == shown
     return row
 
 

@@ -37,7 +37,7 @@ from shared.copies.copying.rules.waits import AzureWait
 from shared.copies.copying.sources import SourceSteps
 from shared.copies.copying.state import CopyState
 from shared.copies.copying.waiting.chains import Chains
-from shared.copies.copying.waiting.rooms import UNTIL_ROOM, Rooms
+from shared.copies.copying.waiting.in_flight import NEXT_LOOK, InFlight
 from shared.copies.copying.waiting.turns import Turns
 from shared.copies.gateway import Collection, Point, RestorePointGateway
 from shared.copies.ledger import Ledger, LedgerEntry
@@ -72,7 +72,7 @@ class CopySteps:
     ledger: Ledger
     clock: Clock
     timings: Timings
-    rooms: Rooms
+    in_flight: InFlight
     ended: Callable[[str, str], Awaitable[None]] = _nothing
 
     async def ensuring_target(self, copy: CopyClaim) -> Outcome:
@@ -122,10 +122,10 @@ class CopySteps:
             case WaitUntil():
                 copy.detail.waiting_for = decision.reason
                 return self._until(copy, decision)
-            case _ if not await self.rooms.take(copy.target.subscription_id, copy.request.target.region, _waiter(copy)):
-                most = f"{self.rooms.most} copies run to the region already, the most that FARSHORE_COPIES_IN_FLIGHT allows"
+            case _ if not await self.in_flight.take(copy.target.subscription_id, copy.request.target.region, _waiter(copy)):
+                most = f"{self.in_flight.most} copies run to the region already, the most that FARSHORE_COPIES_IN_FLIGHT allows"
                 copy.detail.waiting_for = most
-                return Wait(self.clock.now() + UNTIL_ROOM, writes=writes_of(copy.target.subscription_id))
+                return Wait(self.clock.now() + NEXT_LOOK, writes=writes_of(copy.target.subscription_id))
             case _:
                 copy.detail.forget("waiting_for")
                 return Next("deletingFailed" if copy.state.failed_before else "starting")

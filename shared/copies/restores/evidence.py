@@ -61,7 +61,7 @@ class Evidence:
             await self.table.upsert(row)
 
     async def end(self, tenant: str, restore: str) -> None:
-        """Record that a drill has ended; harmless to repeat, and for a restore that is no drill."""
+        """Record that a drill has ended; harmless to repeat; does nothing for other restores."""
         async for row in self._rows(_running(tenant)):
             if row.entity.get("restore") == restore:
                 await self.table.delete(_running(tenant), str(row.entity["RowKey"]), row.etag)

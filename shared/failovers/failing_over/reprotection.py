@@ -31,7 +31,7 @@ async def reprotect_target(gateway: SiteRecoveryGateway, item: ProtectedItemFact
 
 
 async def _mappings(gateway: SiteRecoveryGateway, vault: ResourceId) -> Sequence[Json]:
-    """Read the mappings of a vault; a 404 is no answer, because the vault is there."""
+    """Read the mappings of a vault; a 404 counts as not read, because the vault exists."""
     try:
         return await gateway.children(vault, "replicationProtectionContainerMappings")
     except CallFailure as failure:

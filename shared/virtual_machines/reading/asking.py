@@ -29,8 +29,8 @@ def unless_silent() -> Iterator[None]:
 async def reading_azure(seconds: float = READ_SECONDS) -> AsyncIterator[None]:
     """Read Azure: refuses with `ServiceUnavailable` where it does not answer in time, else with the code for its refusal (409).
 
-    What exists answers 404 now and then, a list of what Azure always has too (docs/azure/resource-manager.md): that is no answer. A read
-    whose 404 is an answer returns None, and does not raise.
+    What exists is answered 404 now and then, a list of what Azure always has too (docs/azure/resource-manager.md): it counts as not
+    answered. A read for which 404 means absent returns None, and does not raise.
     """
     try:
         async with asyncio.timeout(seconds):

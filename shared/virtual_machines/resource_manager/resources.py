@@ -103,7 +103,7 @@ class ResourceManagerResources:
         return await self._listed(path, _version(sibling))
 
     async def _listed(self, path: str, version: str) -> list[Json]:
-        """Read a list; a 404 is no answer, because it would leave out everything that is there."""
+        """Read a list; a 404 counts as not read, because it would leave out everything that exists."""
         try:
             return list(await self._clients.read_all(path, api_version=version))
         except CallFailure as failure:

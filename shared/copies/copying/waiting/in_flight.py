@@ -1,7 +1,8 @@
 """Limits the copies that run at one time to a subscription and region, where `FARSHORE_COPIES_IN_FLIGHT` asks for that.
 
-PartitionKey `room-` and the hash of the place, in the table of chains: `h|{operation}` has room, `w|{moment}|{operation}` waits for it, and
-`head` changes whenever one is let in, so that of two instances one does it. Rows of operations that have ended are removed by who waits.
+PartitionKey `in-flight-` and the hash of subscription and region, in the table of chains: `h|{operation}` runs, `w|{moment}|{operation}`
+waits, and `head` changes whenever one starts, so that of two instances one does it. A copy that waits removes the rows of operations that
+have ended.
 """
 
 from collections.abc import Iterable, Sequence
@@ -17,13 +18,13 @@ from shared.storage.tables import Change, Conflict, Table
 
 _HEAD, _HOLDS, _WAITS = "head", "h|", "w|"
 _ROUNDS = 12
-UNTIL_ROOM: Final = timedelta(minutes=5)
-"""When a copy without room looks again."""
+NEXT_LOOK: Final = timedelta(minutes=5)
+"""After how long a copy that waits looks again."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Room:
-    """Who has room, the rows of those that wait, by the moment of their sources, and the version of the head, None without one."""
+class _Counted:
+    """The operations that run, the rows of those that wait, by the moment of their sources, and the ETag of the head, None without one."""
 
     holders: frozenset[str]
     waiting: tuple[str, ...]
@@ -31,39 +32,39 @@ class _Room:
 
 
 @dataclass(frozen=True, slots=True)
-class Rooms:
-    """Lets copies in, those of the oldest sources first; `most` 0 is no limit."""
+class InFlight:
+    """Lets copies start, those of the oldest sources first, up to `most` at one time; with 0 all start."""
 
     table: Table
     store: Store
     most: int
 
     async def take(self, subscription_id: str, region: str, me: Waiter) -> bool:
-        """Return whether a copy may start now; one that may keeps its room until it has ended."""
+        """Return whether a copy may start now; one that may counts until it has ended."""
         if self.most == 0:
             return True
-        place = f"room-{short_hash(subscription_id, region)}"
+        place = f"in-flight-{short_hash(subscription_id, region)}"
         own = _row_of(me.taken_at, me.operation_id)
         for _ in range(_ROUNDS):
-            room = await self._read(place)
-            if me.operation_id in room.holders:
+            counted = await self._read(place)
+            if me.operation_id in counted.holders:
                 return True
-            if own not in room.waiting:
+            if own not in counted.waiting:
                 await self.table.upsert({"PartitionKey": place, "RowKey": own, "v": 1})
-            ahead = [row for row in room.waiting if row < own]
-            if len(room.holders) + len(ahead) >= self.most:
-                if not await self._remove_ended(place, room.holders, ahead):
+            ahead = [row for row in counted.waiting if row < own]
+            if len(counted.holders) + len(ahead) >= self.most:
+                if not await self._remove_ended(place, counted.holders, ahead):
                     return False
-            elif await self._let_in(place, room.version, own, me.operation_id):
+            elif await self._let_in(place, counted.version, own, me.operation_id):
                 return True
         return False
 
-    async def _read(self, place: str) -> _Room:
+    async def _read(self, place: str) -> _Counted:
         rows = {
             str(row.entity["RowKey"]): row.etag async for row in self.table.range("PartitionKey eq @place", parameters={"place": place})
         }
         holders = frozenset(key.removeprefix(_HOLDS) for key in rows if key.startswith(_HOLDS))
-        return _Room(holders, tuple(sorted(key for key in rows if key.startswith(_WAITS))), rows.get(_HEAD))
+        return _Counted(holders, tuple(sorted(key for key in rows if key.startswith(_WAITS))), rows.get(_HEAD))
 
     async def _let_in(self, place: str, version: str | None, own: str, operation: str) -> bool:
         head = {"PartitionKey": place, "RowKey": _HEAD, "v": 1, "last": operation}
