@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from importlib.metadata import Distribution, distributions
 from pathlib import Path
 
-from packaging.markers import default_environment
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -36,7 +35,7 @@ def _required(requirements: Path, further: tuple[str, ...], packages: Path) -> I
     known: set[str] = set()
     while open_ones:
         wanted, extra = open_ones.pop()
-        if wanted.marker and not wanted.marker.evaluate({**default_environment(), **python, "extra": extra}):
+        if wanted.marker and not wanted.marker.evaluate({**python, "extra": extra}):
             continue
         name = canonicalize_name(wanted.name)
         assert name in installed, f"{wanted} is not installed in {packages}"
