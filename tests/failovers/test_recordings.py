@@ -18,6 +18,7 @@ from shared.failovers.vault.job_facts import JobFacts
 from shared.failovers.vault.names import Action, JobState
 from shared.values.reading import objects
 from tests.failovers.samples import NOW
+from tests.support.draws import drawn
 
 SUBSCRIPTION = "00000000-0000-0000-0000-000000000001"
 pytestmark = pytest.mark.skipif("FARSHORE_SHARED" not in os.environ, reason="the recordings lie in the shared folder: set FARSHORE_SHARED")
@@ -131,7 +132,7 @@ def test_a_damaged_member_is_never_an_error(name: str, value: Any) -> None:
 
 
 @given(st.data())
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=drawn(150))
 def test_several_damaged_members_are_never_an_error(data: st.DataObject) -> None:
     name = data.draw(st.sampled_from(sorted(READERS)))
     body = RECORDED[name]
