@@ -3,6 +3,8 @@
 from pathlib import Path
 from unittest.mock import patch
 
+import pytest
+
 from local.simulation.arm.outcome import Outcome, Received
 from tests.virtual_machines.kit import Json, Machines, in_group, run
 from tests.virtual_machines.test_azure_failures import outside
@@ -51,6 +53,31 @@ def test_a_set_that_is_gone_by_the_machines_turn_is_made_again(tmp_path: Path) -
         assert (gone["status"], gone["result"]["left"]) == ("Succeeded", []), gone
 
     run(test, tmp_path / "log", networks)
+
+
+def with_a_disk(estate: Json) -> None:
+    networks(estate)
+    group = next(one["id"] for one in estate["resourceGroups"] if one["id"].endswith(f"/{GROUP}"))
+    theirs = {"id": f"{group}/providers/Microsoft.Compute/disks/theirs", "location": "westeurope", "sku": "StandardSSD_LRS", "sizeGB": 4}
+    estate["disks"].append(theirs)
+
+
+@pytest.mark.parametrize(("path", "body", "target"), [
+    (VMS, {**LINUX, "dataDisks": [{"sizeGB": 512, "name": "theirs"}]}, "dataDisks"),
+    (f"{VMS}/contoso-vault01/data-disks", {"sizeGB": 512, "name": "theirs"}, "name"),
+], ids=["new machine", "added"])  # fmt: skip
+def test_a_disk_of_others_is_not_taken_over_while_it_is_hidden(tmp_path: Path, path: str, body: Json, target: str) -> None:
+    async def test(azure: Machines) -> None:
+        def theirs() -> list[Json]:
+            return [one for one in in_group(azure.estate(), "disks", GROUP) if one["id"].endswith("/theirs")]
+
+        before = theirs()
+        azure.fault("hide", method="GET", path="disks/theirs$", times=None, duration="PT1H")
+        ended = await azure.done("POST", path, body)
+        assert theirs() == before
+        assert (ended["status"], ended["error"]["code"], ended["error"]["target"]) == ("Failed", "NameTaken", target), ended
+
+    run(test, tmp_path / "log", with_a_disk)
 
 
 def test_a_machine_that_azure_never_shows_ends_with_the_reason_of_its_operation(tmp_path: Path) -> None:
