@@ -41,39 +41,41 @@ _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
     "le": operator.le,
 }
 Predicate = Callable[[Mapping[str, Any]], bool]
-
-
-@cache
-def _tokens(text: str) -> list[str]:
-    return _TOKEN.findall(text)
+Compiled = Callable[[Mapping[str, Any], Mapping[str, Any]], bool]
 
 
 def parse_filter(text: str, parameters: Mapping[str, Any]) -> Predicate:
     """Return the predicate of an OData filter: comparisons with `and`, `or` and parentheses; a property that is absent fits nothing."""
-    tokens = deque(_tokens(text))
+    compiled = _compiled(text)
+    return lambda row: compiled(row, parameters)
 
-    def either() -> Predicate:
+
+@cache
+def _compiled(text: str) -> Compiled:
+    tokens = deque(_TOKEN.findall(text))
+
+    def either() -> Compiled:
         found = [both()]
         while tokens and tokens[0] == "or":
             tokens.popleft()
             found.append(both())
-        return lambda row: any(one(row) for one in found)
+        return found[0] if len(found) == 1 else lambda row, parameters: any(one(row, parameters) for one in found)
 
-    def both() -> Predicate:
+    def both() -> Compiled:
         found = [term()]
         while tokens and tokens[0] == "and":
             tokens.popleft()
             found.append(term())
-        return lambda row: all(one(row) for one in found)
+        return lambda row, parameters: all(one(row, parameters) for one in found)
 
-    def term() -> Predicate:
+    def term() -> Compiled:
         first = tokens.popleft()
         if first == "(":
             inner = either()
             assert tokens.popleft() == ")", text
             return inner
-        compare, value = _COMPARE[tokens.popleft()], _value(tokens.popleft(), parameters)
-        return lambda row: first in row and compare(row[first], value)
+        compare, token = _COMPARE[tokens.popleft()], tokens.popleft()
+        return lambda row, parameters: first in row and compare(row[first], _value(token, parameters))
 
     predicate = either()
     assert not tokens, text
