@@ -160,7 +160,7 @@ async def get_readiness(call: Call[None]) -> HttpAnswer:
     """Return whether a tenant can be protected."""
     from shared.tenants.readiness.runner import ReadinessRunner
 
-    return call.ok(await call.of(ReadinessRunner).of(call.tenant, call.app.readiness))
+    return call.ok(await call.of(ReadinessRunner).one(call.tenant, call.app.readiness))
 
 
 def _tenants(call: Call[Any]) -> "TenantDocuments":

@@ -83,7 +83,8 @@ class TenantDocuments:
         if self.usages is None:
             return ()
         found = await self.plans.get(tenant.plan) if tenant.plan is not None else None
-        return await self.usages.of(tenant, found.plan if found is not None and not found.deleted else None)
+        own = await self.registry.by_name(tenant.name)
+        return await self.usages.of(own if own is not None else tenant, found.plan if found is not None and not found.deleted else None)
 
     async def page(self, caller: Principal, wanted: TenantFilter, page: Page) -> tuple[list[TenantRecord], str | None]:
         """Return a page of the tenants that the caller may see, by name, and the name after which the next one begins or None."""

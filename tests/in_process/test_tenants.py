@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 
 from functions.tenants import CAPABILITY
-from shared.access.records.rows import TABLE
+from shared.access.records.rows import PARTITION, TABLE
+from shared.access.records.tenant import Tenant
 from shared.access.registrar import Registrar
 from shared.access.roles import Role
 from shared.clock import RandomIds, SystemClock
+from shared.storage.pieces import pieces
 from shared.storage.tables import connect
 from tests.support.api import Caller, Reply
 from tests.support.in_process import in_process
@@ -153,3 +155,37 @@ def test_an_operation_accepted_from_an_old_cache_ends_before_anything_is_sent(ap
     redo = contoso.call("POST", f"{late.headers['location'].partition('/api')[2]}/redo")
     assert (redo.status, redo.code) == (409, "OwnerChanged"), "an earlier copy cannot be redone"
     of_another(app, "contoso", subscriptions=tuple(before["subscriptions"]))
+
+
+def test_what_two_documents_list_belongs_to_neither_of_them(app: Running) -> None:
+    """A row of an earlier version lists fabrikam's subscription: nothing of it is that tenant's, not for `Admin` either."""
+    everyone = app.caller(*EVERY_ROLE, tenant="provider")
+    owner = everyone.get("/tenants/fabrikam").body
+    machines = everyone.get("/tenants/fabrikam/virtual-machines").body["value"]
+    assert machines
+    listed = {"subscriptions": owner["subscriptions"], "vaultId": owner["vaultId"], "storageAccounts": owner["storageAccounts"]}
+    by_hand(app, {"name": "twice", **listed})
+    effects = len(app.control("GET", "effects")["value"])
+    paths = ["virtual-machines", "disks", "services", "images"]
+    shown = [one for path in paths for one in everyone.get(f"/tenants/twice/{path}").body["value"] if "id" in one]
+    assert [one for one in shown if owner["subscriptions"][0] in str(one["id"])] == []
+    name = machines[0]["name"]
+    for method, path in (("GET", ""), ("POST", "/start"), ("POST", "/restart"), ("DELETE", f"?confirm={name}")):
+        reply = everyone.call(method, f"/tenants/twice/virtual-machines/{name}{path}")
+        assert (reply.status, reply.code) == (404, "NotFound"), (method, path)
+    usage = everyone.get("/tenants/twice", include="usage").body["usage"]
+    assert {one["used"] for one in usage} == {0}, "what is another's is not counted"
+    assert len(app.control("GET", "effects")["value"]) == effects
+    assert everyone.get("/tenants/fabrikam/virtual-machines").body["value"] == machines, "its owner keeps it"
+
+
+def by_hand(app: Running, document: dict[str, Any]) -> None:
+    """Write a row as an operator of an earlier version did."""
+
+    async def write() -> None:
+        storage = connect(app.storage)
+        body = Tenant.model_validate(document).model_dump(mode="json", by_alias=True)
+        await storage.table(TABLE).upsert({"PartitionKey": PARTITION, "RowKey": document["name"], "v": 1, **pieces("document", body)})
+        await storage.close()
+
+    asyncio.run(write())

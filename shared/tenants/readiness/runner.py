@@ -47,6 +47,11 @@ class ReadinessRunner:
             found.append(judged)
         return found, last
 
+    async def one(self, tenant: Tenant, checks: Sequence[ReadinessCheck]) -> Readiness:
+        """Run these checks for a tenant as its document has it, with what it lists and does not own."""
+        record = await self.rows.get(tenant.name)
+        return await self.of(record.tenant if record is not None and not record.deleted else tenant, checks)
+
     async def of(self, tenant: Tenant, checks: Sequence[ReadinessCheck], memo: Memo | None = None) -> Readiness:
         """Run these checks for a tenant; the findings are in the order of the checks, and by number."""
         memo = memo or Memo(self.clock, _KEPT_SECONDS)
