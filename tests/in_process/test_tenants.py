@@ -2,11 +2,13 @@
 
 import asyncio
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
+import jwt
 import pytest
 
+from functions.capabilities import NAMES, load
 from functions.tenants import CAPABILITY
 from shared.access.records.rows import PARTITION, TABLE
 from shared.access.records.tenant import Tenant
@@ -15,6 +17,8 @@ from shared.access.roles import Role
 from shared.clock import RandomIds, SystemClock
 from shared.storage.pieces import pieces
 from shared.storage.tables import connect
+from shared.web.calls import Endpoint
+from shared.web.routes import PATH_PARAMETER, Owner
 from tests.support.api import Caller, Reply
 from tests.support.in_process import in_process
 from tests.support.running import READ_WRITE, Running
@@ -189,3 +193,67 @@ def by_hand(app: Running, document: dict[str, Any]) -> None:
         await storage.close()
 
     asyncio.run(write())
+
+
+GROUP = "77777777-0000-4000-8000-000000000007"
+OF_MACHINES = "/tenants/{}/virtual-machines"
+
+
+def restored(admin: Caller, name: str) -> dict[str, Any]:
+    """Return a tenant's document, as a PUT takes it."""
+    beside = {"createdAt", "lastUpdatedAt", "updatedBy"}
+    return {member: value for member, value in admin.get(f"/tenants/{name}").body.items() if member not in beside}
+
+
+def test_an_app_and_a_group_among_the_callers_of_a_tenant_reach_its_own_only(app: Running, admin: Caller) -> None:
+    """Both are of contoso's Entra tenant, and have every role and `Admin`; contoso is a tenant like any other here."""
+    before = restored(admin, "fabrikam")
+    portal = app.token(*EVERY_ROLE, tenant="contoso", app="portal")
+    claims = jwt.decode(portal, options={"verify_signature": False})
+    callers = [{"tenantId": claims["tid"], "appId": claims["azp"]}, {"tenantId": claims["tid"], "groupId": GROUP}]
+    assert put(admin, "/tenants/fabrikam", {**before, "callers": callers}, If_Match="*").status == 200
+    for caller in (app.caller(*EVERY_ROLE, app="portal"), app.caller(*EVERY_ROLE, user="eve", groups=[GROUP])):
+        assert [one["name"] for one in caller.get("/tenants").body["value"]] == ["fabrikam"]
+        assert caller.get(OF_MACHINES.format("fabrikam")).status == 200
+        for reply in (caller.get("/tenants/contoso"), caller.get(OF_MACHINES.format("contoso"))):
+            assert (reply.status, reply.code) == (404, "NotFound")
+        start = caller.post(f"{OF_MACHINES.format('contoso')}/contoso-web01/start")
+        assert (start.status, start.code) == (404, "NotFound")
+        copied = caller.post("/restore-point-copies", app.machine().copy())
+        assert (copied.status, copied.code) == (404, "NotFound")
+        assert caller.get("/readiness").status == 403
+    assert [one["name"] for one in app.caller(*EVERY_ROLE, user="adam").get("/tenants").body["value"]] == ["contoso"]
+    many = app.caller(*EVERY_ROLE, user="eve", groups=[f"{number:08d}-0000-4000-8000-000000000001" for number in range(201)])
+    assert every_answer(many) == {(401, "Unauthenticated")}
+    assert put(admin, "/tenants/fabrikam", before, If_Match="*").status == 200
+
+
+def every_answer(caller: Caller) -> set[tuple[int, str]]:
+    """Ask for one read and one write of every capability, and return the answers."""
+    routes = [endpoint.route for one in load(NAMES) for reads in (True, False) for endpoint in some(one.endpoints, reads=reads)]
+    assert len(routes) == 2 * len(NAMES)
+    replies = [caller.call(route.method, PATH_PARAMETER.sub("contoso", route.path)) for route in routes]
+    return {(reply.status, reply.code) for reply in replies}
+
+
+def some(endpoints: Sequence[Endpoint], *, reads: bool) -> list[Endpoint]:
+    """Return the first endpoint that reads, or that writes."""
+    return [one for one in endpoints if (one.route.method == "GET") is reads and one.route.owner is not Owner.OPEN][:1]
+
+
+def test_an_entra_tenant_that_is_not_registered_or_of_a_deleted_tenant_reaches_nothing(app: Running, admin: Caller) -> None:
+    before, caller = restored(admin, "fabrikam"), app.caller(*EVERY_ROLE, tenant="fabrikam")
+    assert caller.get("/tenants/fabrikam").status == 200
+    assert put(admin, "/tenants/fabrikam", {**before, "tenantId": None}, If_Match="*").status == 200
+    assert every_answer(caller) == {(401, "Unauthenticated")}
+    assert put(admin, "/tenants/former", {"tenantId": before["tenantId"]}).status == 409, "not for a minute"
+    assert put(admin, "/tenants/fabrikam", before, If_Match="*").status == 200
+    assert caller.get("/tenants/fabrikam").status == 200
+    deleted = admin.call("DELETE", "/tenants/fabrikam?confirm=fabrikam")
+    assert deleted.status == 204, deleted
+    assert every_answer(caller) == {(401, "Unauthenticated")}
+    estate, everyone = app.control("GET", "estate"), app.caller(*EVERY_ROLE, tenant="provider")
+    unowned = [point["id"] for one in estate["restorePointCollections"] for point in one["restorePoints"] if "/fabrikam-" in one["id"]]
+    body = {"source": {"restorePointId": unowned[0]}, "target": {"region": "northeurope", "resourceGroup": "fabrikam-recovery"}}
+    for reply in (everyone.post("/restore-point-copies", body), everyone.get(OF_MACHINES.format("fabrikam"))):
+        assert (reply.status, reply.code) == (404, "NotFound"), "what no tenant has, Admin has not either"
