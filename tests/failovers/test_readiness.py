@@ -232,7 +232,7 @@ CELLS = {
     (1, FAILURE), (1, WARNING), (1, PASS), (2, FAILURE), (2, WARNING), *((number, one) for number in (3, 4, 5, 7) for one in CheckResult),
     (6, FAILURE), (6, UNKNOWN), (6, PASS), (8, FAILURE), (8, UNKNOWN), (8, PASS), (9, WARNING), (9, UNKNOWN), (9, PASS),
 }  # fmt: skip
-"""The cells of the table of docs/design/readiness.md that are not empty, by check and result."""
+"""The cells of the table of docs/design/inventory.md that are not empty, by check and result."""
 
 
 def test_each_cell_of_the_table_is_planted_or_a_healthy_tenants_or_a_read_that_fails() -> None:
