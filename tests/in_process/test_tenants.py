@@ -17,13 +17,12 @@ from shared.access.registrar import Registrar
 from shared.access.roles import Role
 from shared.clock import RandomIds, SystemClock
 from shared.storage.pieces import pieces
-from shared.storage.tables import connect
 from shared.web.calls import Endpoint
 from shared.web.routes import PATH_PARAMETER, Owner
+from tests.support.accounts import Accounts, connect
 from tests.support.api import Caller, Reply
 from tests.support.in_process import in_process
 from tests.support.running import READ_WRITE, Running, make_estate
-from tests.support.storage import AzuritePool
 
 SUBSCRIPTION = "dddddddd-0000-4000-8000-00000000000d"
 PROVIDERS_ENTRA = next(one["tenantId"] for one in make_estate(datetime.now(UTC))[0]["tenants"] if one["kind"] == "provider")
@@ -35,9 +34,9 @@ LISTS = {"/tenants": "fabrikam", "/hosting-plans": "fabrikams"}
 
 
 @pytest.fixture(scope="module")
-def app(azurites: AzuritePool) -> Iterator[Running]:
+def app(accounts: Accounts) -> Iterator[Running]:
     """An app of its own: its registry is changed."""
-    with azurites.lend() as azurite, in_process(azurite, environment={"FARSHORE_PROVIDER_TENANT_ID": PROVIDERS_ENTRA}) as one:
+    with accounts.lend() as account, in_process(account, environment={"FARSHORE_PROVIDER_TENANT_ID": PROVIDERS_ENTRA}) as one:
         yield one
 
 
