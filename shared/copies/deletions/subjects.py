@@ -5,7 +5,7 @@ A read that fails is raised as a `CallFailure`: then nothing is deleted.
 
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 
@@ -13,6 +13,7 @@ from shared.arm.ids import ResourceId
 from shared.clock import to_text
 from shared.copies.copying.claim import ABANDONED_BY
 from shared.copies.copying.following import COPYING
+from shared.copies.copying.service import copy_lock
 from shared.copies.copying.state import CopyDetail, DetailOfDeletion
 from shared.copies.deletions.claim import DeletionClaim
 from shared.copies.deletions.decision import refusal_for, refusal_of_source
@@ -22,6 +23,7 @@ from shared.copies.deletions.service import Deletions, RetainedPoint, others_of,
 from shared.copies.ledger import Ledger
 from shared.copies.points.records import PointLedger
 from shared.copies.retention.deciding import DueByRetention, DueCopy, DuePoint, points_of
+from shared.copies.retention.facts import CopyFacts
 from shared.copies.retention.pictures import Picture, Pictures, newest_copied
 from shared.copies.retention.places import LedgerCopy, Places
 from shared.errors import ErrorCode, Problem, Refused
@@ -90,11 +92,23 @@ class CopySubject:
         own = own or next((one.facts for one in going_on if one.operation == copy.id), None)
         if own is None:
             return Problem(ErrorCode.NO_LONGER_DUE, "The ledger has no copy of this operation.", copy.id)
-        others = [one.facts_for(copy.tenant) for one in await self.reads.usable([one for one in usable if one.operation != copy.id])]
+        others = await self._with_use(copy.tenant, own, await self.reads.usable([one for one in usable if one.operation != copy.id]))
         others += [one.facts for one in going_on if one.operation != copy.id]
         return await self.due.copy_no_longer_due(
             retained, DueCopy(copy.tenant, place.virtual_machine_id, place.region, copy.id, own, others)
         )
+
+    async def _with_use(self, tenant: str, own: CopyFacts, others: Sequence[LedgerCopy]) -> list[CopyFacts]:
+        """Return the other copies, newest first; those newer than `own` that another operation holds are in use, up to the first free one.
+
+        Whether an older one is in use does not matter.
+        """
+        found = [one.facts_for(tenant) for one in others]
+        for number, (copy, facts) in enumerate(zip(others, found, strict=True)):
+            if facts.taken_at < own.taken_at or await self.deletions.locks.holder([copy_lock(copy.operation)]) is None:
+                break
+            found[number] = replace(facts, in_use=True)
+        return found
 
     async def before(self, deletion: DeletionClaim) -> None:
         """Name the deletion to a copy that Azure makes, so that it ends as `Abandoned`."""

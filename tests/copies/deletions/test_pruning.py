@@ -10,6 +10,7 @@ from shared.clock import to_text
 from shared.operations.crash_points import DELETION_POINTS, PRUNING_POINTS
 from tests.copies.deletions.kit import VM, Start, copies_of_policy, copy_of, deletes, fill, run_now
 from tests.copies.policies.kit import Json, Story, World, policy, run_story
+from tests.copies.restores.kit import of_disks
 
 pytestmark = pytest.mark.process
 
@@ -97,6 +98,26 @@ def test_a_deletion_decides_by_the_policy_of_its_moment(start: Start, change: st
             assert (ended["status"], ended["error"]["code"]) == ("Canceled", "NoLongerDue")
         assert deletes(world) == []
         assert accepted.status == 202
+
+    start(story)
+
+
+def test_a_deletion_keeps_the_last_copy_that_nothing_else_works_with(start: Start) -> None:
+    """A restore takes the newest copy between the decision of the run and that of the deletion."""
+
+    async def story(world: World) -> None:
+        older, newest = await fill(world, 2, retention={"keepLast": 1})
+        world.fault("error", method="GET", path="restorePointCollections/farshore-", status=503, times=1000)
+        await world.call("POST", "/copy-policies/daily/run")
+        for _ in range(3):
+            await world.advance(minutes=1)
+        (deletion,) = (await world.get("/operations?kind=restorePointDeletion"))["value"]
+        assert (await world.call("POST", "/restores", of_disks([newest]))).status == 202
+        world.app.platform.clear_faults()
+        world.fault("error", method="PUT", path="/disks/", status=503, duration="PT12H")  # the restore holds the copy for long
+        ended = await world.until_ended(f"/operations/{deletion['id']}", minutes=1)
+        assert (ended["status"], ended["error"]["code"]) == ("Canceled", "NoLongerDue"), ended
+        assert (await world.get(f"/restore-point-copies/{older['id']}"))["usable"]
 
     start(story)
 
