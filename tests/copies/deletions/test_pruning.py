@@ -47,6 +47,13 @@ def test_a_run_deletes_what_its_retention_does_not_keep(start: Start) -> None:
         assert (shown["rule"], shown["policy"], shown["revision"]) == ("Superfluous", "daily", 1)
         assert after[0]["deletedBy"]["kind"] == "system"
         assert (await world.get(f"/restore-point-copies/{by_a_caller['id']}"))["usable"]
+        entries = [one for one in (await world.get("/copy-policies/daily/audit"))["value"] if one["event"] == "retention"]
+        assert [(one["detail"]["run"], one["detail"]["revision"], one["actor"]["kind"]) for one in entries] == [(run["id"], 1, "system")]
+        audited = {one["copyId"]: one for one in entries[0]["detail"]["deletions"]}
+        assert audited.keys() == {copy["id"] for copy in before[:2]}
+        assert {(one["virtualMachineId"], one["rule"], one["outcome"]) for one in audited.values()} == {(VM, "Superfluous", "done")}
+        others = points([before[3], by_a_caller, after[4]])
+        assert {one["newestOther"].lower() for one in audited.values()} <= others
         assert (await run_now(world))["counts"]["deletions"][
             "done"
         ] == 2  # the run before has made one more; a restore point is superfluous by now
@@ -148,6 +155,8 @@ def test_no_copy_is_deleted_while_the_setting_is_off(start: Start, monkeypatch: 
         assert by_a_caller.status == 202, by_a_caller
         await world.until_ended(f"/operations/{by_a_caller.body['id']}")
         assert len(deletes(world)) == held + 1
+        audited = [one for one in (await world.get("/copy-policies/daily/audit"))["value"] if one["event"] == "copyDeleted"]
+        assert [(one["actor"]["kind"], one["detail"]["deletions"][0]["copyId"]) for one in audited] == [("app", before[3]["id"])]
         deploy(world, "on")
         assert (await world.until_ended(f"/copy-policies/daily/runs/{accepted.body['id']}"))["status"] == "Succeeded"
 
