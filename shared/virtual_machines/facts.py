@@ -6,7 +6,7 @@ from datetime import datetime
 
 from shared.arm.ids import ResourceId
 from shared.arm.reading import own_id, resource_id
-from shared.values.reading import Json, an_object, last_segment, member, moment, objects, text, texts, whole
+from shared.values.reading import Json, an_object, flag, last_segment, member, moment, objects, text, texts, whole
 from shared.virtual_machines.rules.power import PowerFacts, PowerState, Provisioning
 
 LABEL_TAG = "farshore-label"
@@ -16,6 +16,8 @@ SLOT_TAG = "farshore-slot"
 OWN_TAGS = "farshore-"
 """The prefix of the tags that Farshore writes; answers leave them out."""
 _SETTLED = frozenset({"succeeded", "canceled"})
+_NOT_SENT = frozenset({"disksizegb", "diskiopsreadwrite", "diskmbpsreadwrite"})
+"""Members of a disk in a machine's model that an update does not take, or would set to what they were before the disk grew."""
 _POWER = {f"powerstate/{state}": state for state in PowerState}
 
 
@@ -23,7 +25,7 @@ _POWER = {f"powerstate/{state}": state for state in PowerState}
 class AttachedDisk:
     """A disk of a machine as its model shows it; `lun` is None for the OS disk, `id` for an unmanaged one.
 
-    `goes_with_machine` is whether Azure deletes it with the machine (`deleteOption`).
+    `goes_with_machine` is whether Azure deletes it with the machine (`deleteOption`); `document` is the disk in the machine's model.
     """
 
     name: str
@@ -33,6 +35,18 @@ class AttachedDisk:
     sku: str | None
     caching: str
     goes_with_machine: bool = False
+    document: Json = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def create_option(self) -> str:
+        """How the disk came to the machine, which no update may change."""
+        return text(self.document, "createOption") or ("FromImage" if self.lun is None else "Attach")
+
+    def changed(self, **members: object) -> dict[str, object]:
+        """Return the disk as an update of the machine takes it, with these members changed: Azure resets members that are left out."""
+        kept = {name: value for name, value in self.document.items() if name.lower() not in _NOT_SENT and value is not None}
+        known = {"lun": self.lun, "name": self.name, "createOption": self.create_option, "managedDisk": {"id": self.id}}
+        return known | kept | members
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,11 +129,7 @@ class MachineFacts:
                     key=lambda disk: disk.lun or 0,
                 )
             ),
-            adapters=tuple(
-                found
-                for one in objects(an_object(properties, "networkProfile"), "networkInterfaces")
-                if (found := resource_id(one, "id")) is not None
-            ),
+            adapters=_adapters_of(properties),
             created_at=moment(properties, "timeCreated"),
             ephemeral=text(an_object(os_disk, "diffDiskSettings"), "option") is not None,
             view=view_of(view) if view else None,
@@ -204,6 +214,13 @@ def by_key(machines: Iterable[MachineFacts]) -> dict[str, MachineFacts]:
     return {machine.resource.key: machine for machine in machines}
 
 
+def _adapters_of(properties: Json) -> tuple[str, ...]:
+    """Return the ids of a machine's adapters, the primary one first."""
+    listed = objects(an_object(properties, "networkProfile"), "networkInterfaces")
+    ordered = sorted(listed, key=lambda one: flag(an_object(one, "properties"), "primary") is not True)
+    return tuple(found for one in ordered if (found := resource_id(one, "id")) is not None)
+
+
 def _disk_of(body: Json, lun: int | None) -> AttachedDisk:
     managed = an_object(body, "managedDisk")
     return AttachedDisk(
@@ -214,6 +231,7 @@ def _disk_of(body: Json, lun: int | None) -> AttachedDisk:
         sku=text(managed, "storageAccountType"),
         caching=text(body, "caching") or "None",
         goes_with_machine=(text(body, "deleteOption") or "").lower() == "delete",
+        document=body,
     )
 
 
