@@ -4,6 +4,7 @@ A member that is missing, null or of another type counts as absent; no reader ra
 without regard to case, because Azure writes some names in more than one case (`osDetails`, `oSDetails`).
 """
 
+import math
 import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
@@ -65,6 +66,11 @@ def whole(holder: Json, *names: str) -> int | None:
     return next((value for name in names if (value := _whole(member(holder, name))) is not None), None)
 
 
+def number(holder: Json, *names: str) -> float | None:
+    """Return the first of the named members that is a finite number; one that is written as text counts."""
+    return next((value for name in names if (value := _number(member(holder, name))) is not None), None)
+
+
 def flag(holder: Json, *names: str) -> bool | None:
     """Return the first of the named members that is a truth value; `"true"` and `"false"` as text, in any case, count."""
     for name in names:
@@ -121,6 +127,16 @@ def _whole(value: object) -> int | None:
         except ValueError:
             return None
     return None
+
+
+def _number(value: object) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float | str) or (isinstance(value, str) and len(value) > _LONGEST_NUMBER):
+        return None
+    try:
+        found = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return found if math.isfinite(found) else None
 
 
 def _moment(value: str | None) -> datetime | None:

@@ -20,7 +20,7 @@ from shared.operations.crash_points import crash_point
 from shared.operations.model.models import Intent
 from shared.operations.running.effects import Absent, Effect, Started
 from shared.operations.timings import Timings
-from shared.values.reading import Json, an_object, text
+from shared.values.reading import Json, an_object, number, text
 
 _MADE_HARMLESS = "its name ends in the restore's id and a VM is sent with If-None-Match: a late PUT meets what the restore made"
 _GONE_HARMLESS = "its name ends in the restore's id, so that a second DELETE finds nothing else, and it bore the tag"
@@ -141,5 +141,5 @@ def _refused(failure: CallFailure, machine: MachineDetail) -> Problem:
 
 def _has_arrived(body: Json) -> bool:
     """Return whether the data of a disk has arrived: 100 %, or where Azure shows none."""
-    percent = an_object(body, "properties").get("completionPercent")
-    return not isinstance(percent, int | float) or percent >= 100
+    percent = number(an_object(body, "properties"), "completionPercent")
+    return percent is None or percent >= 100
