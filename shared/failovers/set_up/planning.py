@@ -40,6 +40,7 @@ from shared.values.reading import an_object, objects, text, texts
 
 _DETAILS = "providerSpecificDetails"
 
+
 @dataclass(frozen=True, slots=True)
 class Planner:
     """Decides on the writes of a change."""
