@@ -253,7 +253,7 @@ def restore_workflow(steps: RestoreSteps) -> Workflow:
             "booting": step(patiently("booting", steps.booting, steps.clock)),
             "verifying": step(steps.verifying),
             "standing": step(steps.standing),
-            CLEANING: step(steps.cleaning_up, diverts=False),
+            CLEANING: step(patiently(CLEANING, steps.cleaning_up, steps.clock), diverts=False),
         },
         on_finished=steps.finished,
         subjects=_subjects,
