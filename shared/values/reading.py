@@ -44,6 +44,12 @@ def text(holder: Json, *names: str) -> str | None:
     return next((value for name in names if isinstance(value := member(holder, name), str) and value), None)
 
 
+def word(holder: Json, name: str, known: Iterable[str]) -> str | None:
+    """Return a member that is a text in the spelling of the known word that it equals without regard to case, any other as it is."""
+    value = text(holder, name)
+    return one_of(value, known) or value
+
+
 def code(holder: Json, *names: str) -> str | None:
     """Return the first of the named members that is a text or a whole number, as text; Azure writes error codes both ways."""
     for name in names:

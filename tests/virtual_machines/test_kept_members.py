@@ -5,8 +5,10 @@ from typing import Any
 import pytest
 
 from shared.errors import CallFailure, FailureKind
+from shared.virtual_machines.creation.context import DiskFacts
 from shared.virtual_machines.facts import MachineFacts
 from shared.virtual_machines.reading.ports import pools_of, with_pools
+from shared.virtual_machines.resource_manager.catalogue import managed
 
 _GROUP = "/subscriptions/00000000-0000-4000-8000-000000000001/resourceGroups/g/providers"
 _DISK = f"{_GROUP}/Microsoft.Compute/disks"
@@ -111,6 +113,23 @@ def test_the_way_in_which_a_system_disk_came_to_its_machine_is_not_changed() -> 
     system = machine().os_disk
     assert system is not None
     assert system.create_option == "Attach"
+
+
+def test_words_are_read_in_any_case() -> None:
+    """A caching that is spelled otherwise is not another one: a change to it would be sent again and again."""
+    disk = {"lun": 0, "caching": "READONLY", "managedDisk": {"id": f"{_DISK}/data"}}
+    storage = {"osDisk": {"osType": "LINUX", "caching": "readwrite"}, "dataDisks": [disk]}
+    shown = {"storageProfile": storage, "securityProfile": {"securityType": "trustedlaunch"}}
+    facts = MachineFacts.from_arm({"id": f"{_GROUP}/Microsoft.Compute/virtualMachines/vm", "properties": shown})
+    assert facts.os_disk is not None
+    assert (facts.os_type, facts.security_type, facts.os_disk.caching) == ("Linux", "TrustedLaunch", "ReadWrite")
+    assert facts.data_disks[0].caching == "ReadOnly"
+    properties = {"osType": "windows", "hyperVGeneration": "v2", "securityProfile": {"securityType": "TRUSTEDLAUNCH"}}
+    of_disk = DiskFacts.from_arm({"id": f"{_DISK}/data", "properties": properties})
+    assert (of_disk.os_type, of_disk.generation, of_disk.security_type) == ("Windows", "V2", "TrustedLaunch")
+    image = managed({"id": f"{_GROUP}/Microsoft.Compute/images/i", "properties": {
+        "hyperVGeneration": "v2", "storageProfile": {"osDisk": {"osType": "linux"}}}})  # fmt: skip
+    assert (image.os_type, image.generation) == ("Linux", "V2")
 
 
 def test_the_primary_adapter_is_found_by_its_mark_and_not_by_its_place() -> None:
