@@ -30,7 +30,7 @@ class Row:
     kind: str
     tenant_id: str
     write: Callable[[], Json]
-    _body: Json | None = None
+    _columns: Json | None = None
 
     def at(self, path: str) -> Any:  # noqa: ANN401  # whatever JSON can hold
         """Return a value by its path; None where there is none."""
@@ -52,9 +52,11 @@ class Row:
 
     def columns(self) -> Json:
         """Return every column that the table has."""
-        if self._body is None:
-            self._body = self.write()
-        body = self._body
+        if self._columns is None:
+            self._columns = self._written(self.write())
+        return self._columns
+
+    def _written(self, body: Json) -> Json:
         optional = {member: body.get(member) for member in ("sku", "plan", "identity", "zones", "extendedLocation")}
         return {
             "id": self.id,

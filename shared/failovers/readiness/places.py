@@ -10,7 +10,7 @@ from shared.access.registry import Registry
 from shared.arm import reading
 from shared.arm.ids import ResourceId
 from shared.failovers.readiness.accounts import AccountUsers, account_users
-from shared.failovers.readiness.rules import ACCOUNT, NETWORK, Group, Placed
+from shared.failovers.readiness.setup import ACCOUNT, NETWORK, Group, Placed
 from shared.failovers.vault.facts import ProtectedItemFacts
 from shared.failovers.vault.gateway import SiteRecoveryGateway
 from shared.reads.timed import TimedReads

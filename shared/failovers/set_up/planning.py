@@ -49,9 +49,9 @@ class Planner:
     registry: Registry
 
     def _confined(self, wanted: SetUpChange) -> "Planner":
-        """Return a planner that reads only what the tenant of a request may know."""
+        """Return a planner that reads only what the tenant of a request may know, by the registry as it is now."""
         listed = ListedReads(self.gateway)
-        return replace(self, gateway=listed if wanted.only is None else TenantView(listed, self.registry, wanted.only))
+        return replace(self, gateway=listed if wanted.only is None else TenantView(listed, self.registry.reread(), wanted.only))
 
     async def scopes(self, wanted: SetUpChange) -> tuple[str, ...]:
         """Return the ARM ids of the resources that a request changes; an item is found by its name."""
