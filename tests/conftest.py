@@ -8,6 +8,7 @@ import pytest_asyncio
 from hypothesis import HealthCheck, settings
 
 from local.azurite import Azurite
+from tests.support.accounts import Accounts, MemoryAccounts
 from tests.support.stacks import Hosts, RunningHost
 from tests.support.storage import AzuritePool, clear
 
@@ -26,12 +27,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--histories", type=int, metavar="N", help="size of the tests that draw histories (default: as in CI)")
     parser.addoption("--each-point", action="store_true", help="kill a process at each crash point of each capability (tests/crash)")
     parser.addoption("--level", choices=_LEVELS, help="run the tests of one level of cost, and collect no folder that has none")
+    parser.addoption("--storage", choices=("memory", "azurite"), default="memory", help="what apps in a test's process store in")
     parser.addoption("--first", type=int, default=0, metavar="SEED", help="seed of the first history (default: %(default)s)")
 
 
 _STORAGE_FOLDERS = {"contract", "in_process"}
 _STACK_FOLDERS = {"compatibility", "crash", "end_to_end"}
 _STACK_FIXTURES = {"host"}
+_STORAGE_FIXTURES = {"azurites", "accounts"}
 _LEVELS = ("unit", "storage", "stack", "slow")
 # What each folder has; a folder that is not named may have any. Collecting takes time: of tests/contract as much as of all others.
 _UNIT = ("arm", "azure_pack", "data_centers", "failovers", "histories", "in_memory", "installations", "schedules", "values")
@@ -67,7 +70,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item], config: pytest.Confi
     for item in items:
         fixtures = set(getattr(item, "fixturenames", ()))
         folder = item.path.relative_to(_TESTS).parts[0]
-        if folder in _STORAGE_FOLDERS or "azurites" in fixtures:
+        if folder in _STORAGE_FOLDERS or fixtures & _STORAGE_FIXTURES:
             item.add_marker("storage")
         if folder in _STACK_FOLDERS or fixtures & _STACK_FIXTURES:
             item.add_marker("stack")
@@ -91,6 +94,16 @@ def azurites(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AzuritePool]:
     pool = AzuritePool(tmp_path_factory.mktemp("azurite"))
     yield pool
     pool.stop()
+
+
+@pytest.fixture(scope="session")
+def accounts(request: pytest.FixtureRequest) -> Iterator[Accounts]:
+    """Storage accounts for apps in the test's process: in memory, or of Azurites with `--storage azurite`."""
+    if request.config.getoption("--storage") == "azurite":
+        yield request.getfixturevalue("azurites")
+        return
+    with MemoryAccounts().serve() as pool:
+        yield pool
 
 
 @pytest.fixture(scope="session")

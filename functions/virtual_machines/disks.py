@@ -38,9 +38,10 @@ LIST = Route(
 async def list_data_disks(call: Call[None]) -> HttpAnswer:
     """List a machine's data disks, by LUN."""
     from shared.virtual_machines.reading.machines import MachineReader, machine_named
+    from shared.virtual_machines.reading.pages import page_of_rows
 
     machine = await call.of(MachineReader).get(call.tenant, machine_named(call.path["vm"], call.query))
-    return call.listed(machine.data_disks, None)
+    return call.listed(*page_of_rows(machine.data_disks, lambda one: (f"{one.lun:02}", one.name.lower()), call.page))
 
 
 @serve(_write("POST", _DISKS, "Add a data disk to a machine", request=DataDisk))

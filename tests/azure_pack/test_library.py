@@ -1,5 +1,6 @@
 """The library as a whole: its public names are those of its page, it loads what it needs when it needs it, and it keeps secrets."""
 
+import importlib
 import inspect
 import logging
 import re
@@ -35,6 +36,14 @@ def names(text: str) -> set[str]:
 def test_the_public_names_are_those_of_the_page() -> None:
     assert set(library.__all__) == names(section("The library"))
     assert all(hasattr(library, name) for name in library.__all__)
+
+
+def test_each_module_has_the_public_names_of_its_row() -> None:
+    for row in (line for line in section("The library").splitlines() if line.startswith("| `")):
+        name, missing = re.findall(r"`(\w+)`", row)[0], []
+        module = importlib.import_module(f"shared.azure_pack.{name}")
+        missing += [each for each in names(row) if not hasattr(module, each)]
+        assert missing == [], name
 
 
 @pytest.mark.parametrize("client", [TenantClient, AdminClient, Vmm, VmRoles], ids=lambda each: str(each.__name__))

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 import pytest
 
 from shared.access.roles import Role
+from tests.support.accounts import Accounts
 from tests.support.in_process import in_process
 from tests.support.partitions import few_partitions
 from tests.support.running import Running
-from tests.support.storage import AzuritePool
 
 ROLES = tuple(str(role) for role in Role)
 
@@ -20,9 +20,9 @@ def _few_partitions() -> Iterator[None]:
 
 
 @pytest.fixture(scope="package")
-def stack(azurites: AzuritePool) -> Iterator[Running]:
+def stack(accounts: Accounts) -> Iterator[Running]:
     """An app in this process, and a copy, a rejected message and their ends in it."""
-    with azurites.lend() as azurite, in_process(azurite) as one:
+    with accounts.lend() as account, in_process(account) as one:
         caller = one.caller("Copies.Read", "Copies.Write")
         one.until_ended(caller, caller.post("/restore-point-copies", one.machine().copy()).headers["location"])
         one.send("garbage")

@@ -8,6 +8,7 @@ import pytest
 
 from tests.in_process.things import Things, things_of_fabrikam
 from tests.infra.rights import narrow
+from tests.support.accounts import Accounts
 from tests.support.api import Caller
 from tests.support.clouds import Place
 from tests.support.in_process import in_process
@@ -15,7 +16,6 @@ from tests.support.partitions import few_partitions
 from tests.support.running import READ_WRITE, Running
 from tests.support.sharing import Shared
 from tests.support.sites import Shelf, Sites
-from tests.support.storage import AzuritePool
 
 
 @pytest.fixture(scope="package", autouse=True)
@@ -25,18 +25,18 @@ def _few_partitions() -> Iterator[None]:
 
 
 @pytest.fixture(scope="package")
-def stack(azurites: AzuritePool) -> Iterator[Running]:
+def stack(accounts: Accounts) -> Iterator[Running]:
     """An app with many machines to copy."""
 
     def change(estate: dict[str, Any], _now: datetime) -> None:
         narrow(estate)
 
-    with azurites.lend() as azurite, in_process(azurite, change=change) as one:
+    with accounts.lend() as account, in_process(account, change=change) as one:
         yield one
 
 
 @pytest.fixture(scope="package")
-def sites_stack(azurites: AzuritePool) -> Iterator[Sites]:
+def sites_stack(accounts: Accounts) -> Iterator[Sites]:
     """An app with many protected items."""
     shelf = Shelf()
 
@@ -44,7 +44,7 @@ def sites_stack(azurites: AzuritePool) -> Iterator[Sites]:
         shelf.fill(estate, now)
         narrow(estate)
 
-    with azurites.lend() as azurite, in_process(azurite, change=change) as one:
+    with accounts.lend() as account, in_process(account, change=change) as one:
         yield Sites(one, shelf)
 
 
@@ -75,10 +75,10 @@ def full_bucket(stack: Running) -> None:
 
 
 @pytest.fixture(scope="package")
-def started(azurites: AzuritePool) -> Iterator[Place]:
+def started(accounts: Accounts) -> Iterator[Place]:
     """An app with a vault that tenants share."""
     shared = Shared()
-    with azurites.lend() as azurite, in_process(azurite, change=shared.fill) as stack:
+    with accounts.lend() as account, in_process(account, change=shared.fill) as stack:
         yield Place(stack, shared)
 
 

@@ -6,8 +6,8 @@ import uuid
 from typing import Any
 
 import pytest
-from azure.data.tables import TableClient
 
+from tests.support.accounts import table_of
 from tests.support.api import Caller, Reply
 from tests.support.running import new_key
 from tests.support.sites import NARROW, Json, Sites, of_item, of_plan, start
@@ -200,9 +200,9 @@ class Trail:
         body: dict[str, Any] = reply.body
         return body
 
-    def rows(self) -> TableClient:
+    def rows(self) -> Any:
         """Return a client of the table that it is kept in."""
-        return TableClient.from_connection_string(self._sites.stack.storage, "audit")
+        return table_of(self._sites.stack.storage, "audit")
 
     def last(self) -> dict[str, Any]:
         """Return the row of the last entry."""

@@ -13,19 +13,19 @@ from local.simulation.sample_fabrics import make_unprotected
 from shared.composition import Runtime, build
 from shared.failovers.protection.service import Protection
 from shared.settings import Settings
+from tests.support.accounts import Accounts
 from tests.support.api import Caller, Reply
 from tests.support.in_process import in_process
 from tests.support.running import Running
-from tests.support.storage import AzuritePool
 
 ROLES = ("Failovers.Read", "Failovers.Execute")
 Json = dict[str, Any]
 
 
 @pytest.fixture(scope="module")
-def clouds(azurites: AzuritePool) -> Iterator[Running]:
+def clouds(accounts: Accounts) -> Iterator[Running]:
     """A stack for this module alone: machines come and go in it."""
-    with azurites.lend() as azurite, in_process(azurite) as one:
+    with accounts.lend() as account, in_process(account) as one:
         yield one
 
 

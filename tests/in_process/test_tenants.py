@@ -12,11 +12,10 @@ from shared.access.records.rows import TABLE
 from shared.access.registrar import Registrar
 from shared.access.roles import Role
 from shared.clock import RandomIds, SystemClock
-from shared.storage.tables import connect
+from tests.support.accounts import Accounts, connect
 from tests.support.api import Caller, Reply
 from tests.support.in_process import in_process
 from tests.support.running import READ_WRITE, Running
-from tests.support.storage import AzuritePool
 
 SUBSCRIPTION = "dddddddd-0000-4000-8000-00000000000d"
 EVERY_ROLE = [str(role) for role in Role]
@@ -27,9 +26,9 @@ LISTS = {"/tenants": "fabrikam", "/hosting-plans": "fabrikams"}
 
 
 @pytest.fixture(scope="module")
-def app(azurites: AzuritePool) -> Iterator[Running]:
+def app(accounts: Accounts) -> Iterator[Running]:
     """An app of its own: its registry is changed."""
-    with azurites.lend() as azurite, in_process(azurite) as one:
+    with accounts.lend() as account, in_process(account) as one:
         yield one
 
 

@@ -15,17 +15,17 @@ from local.simulation.key_vault.rules import ROUTES as SECRETS
 from tests.infra.bicep import tool
 from tests.infra.rights import as_simulated, refused, role_assignments, simulated_routes
 from tests.infra.test_roles import ROLES
+from tests.support.accounts import Accounts
 from tests.support.api import Caller, Reply
 from tests.support.in_process import in_process
 from tests.support.running import READ_WRITE, Machine, Running
-from tests.support.storage import AzuritePool
 
 
 @pytest.fixture(scope="module")
-def narrow(azurites: AzuritePool) -> Iterator[Running]:
+def narrow(accounts: Accounts) -> Iterator[Running]:
     """A stack whose app has no right until a test gives it exactly those of one of three apps (`as_app`)."""
     tool()
-    with azurites.lend() as azurite, in_process(azurite) as stack:
+    with accounts.lend() as account, in_process(account) as stack:
         give_rights(stack, [])
         yield stack
 

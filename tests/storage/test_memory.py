@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from azure.core.exceptions import HttpResponseError
 
 from local.azurite import Azurite
 from shared.storage import tables
@@ -77,3 +78,13 @@ async def test_a_range_reads_what_fits_in_the_order_of_keys(table: Any, filters:
     assert [str(found.entity["RowKey"]) async for found in table.range(filters, parameters=parameters)] == keys
     limited = [found async for found in table.range(filters, parameters=parameters, limit=1)]
     assert len(limited) == min(1, len(keys))
+
+
+@pytest.mark.parametrize(
+    "change", [{"RowKey": "a/b"}, {"PartitionKey": "p#"}, {"s": "x" * (32 * 1024 + 1)}, {"b": b"x" * (64 * 1024 + 1)}, {"n": 2**31}]
+)
+async def test_what_storage_does_not_take_is_refused(table: Any, change: dict[str, object]) -> None:
+    with pytest.raises((HttpResponseError, TypeError)):
+        await table.transact([Change("insert", row("a") | change)])
+    assert [found async for found in table.range("PartitionKey eq 'p'")] == []
+    await table.transact([Change("insert", row("a", s="x" * 32 * 1024, b=b"x" * 64 * 1024, n=2**31 - 1))])

@@ -10,8 +10,8 @@ from contextlib import AsyncExitStack, contextmanager
 from datetime import UTC, datetime
 from typing import Any, Protocol, TypeVar
 
-from local.azurite import Azurite
 from local.simulation.times import duration
+from tests.support.accounts import Account
 from tests.support.app import InProcessApp
 from tests.support.running import Change, Running, make_estate
 
@@ -21,7 +21,7 @@ _LONGEST = 300.0  # wall-clock seconds for anything that is done in the loop: mo
 
 @contextmanager
 def in_process(
-    azurite: Azurite, *, change: Change | None = None, environment: Mapping[str, str] | None = None, azure_pack: bool = False
+    account: Account, *, change: Change | None = None, environment: Mapping[str, str] | None = None, azure_pack: bool = False
 ) -> Iterator[Running]:
     """Run the app in this process with the sample estate and many further machines of contoso's, its clock standing still.
 
@@ -32,9 +32,9 @@ def in_process(
     ends = AsyncExitStack()
     with _loop() as run:
         try:
-            starting = InProcessApp.start(azurite.connection_string, estate=estate, now=now, environment=environment, azure_pack=azure_pack)
+            starting = InProcessApp.start(account.connection_string, estate=estate, now=now, environment=environment, azure_pack=azure_pack)
             app = run(ends.enter_async_context(starting))
-            places = (app.api, app.azure.url, azurite.connection_string)
+            places = (app.api, app.azure.url, account.connection_string)
             yield Running(*places, iter(machines), lambda step: run(app.advance(duration(step))), lambda: run(app.restart()))
         finally:
             run(ends.aclose())

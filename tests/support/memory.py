@@ -8,13 +8,16 @@ import asyncio
 import itertools
 import operator
 import re
+import threading
 from bisect import bisect_left, bisect_right
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
-from typing import Any
+from typing import Any, Final
+
+from azure.core.exceptions import HttpResponseError
 
 from shared.storage.tables import Change, Conflict, Found
 
@@ -23,6 +26,10 @@ Key = tuple[str, str]
 _TOKEN = re.compile(r"\s*(\(|\)|@\w+|'(?:[^']|'')*'|-?\d+|\w+)")
 _BOUND = re.compile(r"RowKey (ge|gt|le|lt|eq) (@\w+|'(?:[^']|'')*')")
 _NESTED = re.compile(r"\([^()]*\)")
+_NO_KEY = re.compile(r"[/\\#?\x00-\x1f\x7f-\x9f]")
+_LARGEST_VALUE: Final = 64 * 1024
+_LARGEST_ROW: Final = 1024 * 1024
+_MOST_COLUMNS: Final = 255
 _UNORDERED = -(10**9)
 """A number of ordered rows that no table has: their order is made anew."""
 _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
@@ -92,6 +99,7 @@ class MemoryTable:
         self._numbers = itertools.count(1)
         self._order: dict[str, list[str]] = {}
         self._ordered = 0
+        self._lock = threading.RLock()  # apps of several event loops may share it
 
     async def get(self, partition: str, row: str) -> Found | None:
         """Read one row."""
@@ -125,17 +133,20 @@ class MemoryTable:
         keys = [(str(change.entity["PartitionKey"]), str(change.entity["RowKey"])) for change in changes]
         assert len({partition for partition, _ in keys}) <= 1, "a transaction has one partition"
         assert len(set(keys)) == len(keys) <= 100, "a transaction changes each row once, and at most a hundred"
-        for index, (change, key) in enumerate(zip(changes, keys, strict=True)):
-            found = self.rows.get(key)
-            if change.kind == "insert":
-                lost = found is not None
-            elif change.kind == "upsert":
-                lost = False
-            else:
-                lost = found is None or change.etag not in {None, found[1]}
-            if lost:
-                raise Conflict(index)
-        etags = [self._write(change, key) for change, key in zip(changes, keys, strict=True)]
+        for change in changes:
+            _check_entity(change.entity)
+        with self._lock:
+            for index, (change, key) in enumerate(zip(changes, keys, strict=True)):
+                found = self.rows.get(key)
+                if change.kind == "insert":
+                    lost = found is not None
+                elif change.kind == "upsert":
+                    lost = False
+                else:
+                    lost = found is None or change.etag not in {None, found[1]}
+                if lost:
+                    raise Conflict(index)
+            etags = [self._write(change, key) for change, key in zip(changes, keys, strict=True)]
         await asyncio.sleep(0)
         return etags
 
@@ -157,8 +168,9 @@ class MemoryTable:
         """Read the rows that fit a filter, in the order of their keys."""
         await asyncio.sleep(0)
         fits = parse_filter(filters, parameters or {})
-        keys = self._between(filters, parameters or {})
-        found = list(itertools.islice((self.rows[key] for key in keys if fits(self.rows[key][0])), limit))
+        with self._lock:
+            keys = self._between(filters, parameters or {})
+            found = list(itertools.islice((self.rows[key] for key in keys if fits(self.rows[key][0])), limit))
         for entity, etag in found:
             yield Found({name: value for name, value in entity.items() if select is None or name in select}, etag)
 
@@ -192,6 +204,29 @@ class MemoryTable:
         start = bisect_left(rows, first)
         end = bisect_right(rows, last) if last is not None else len(rows)
         return [(partition, row) for row in rows[start:end]]
+
+
+def _check_entity(entity: Mapping[str, Any]) -> None:
+    """Raise `HttpResponseError` for what the service refuses: keys, sizes and numbers."""
+    wrong = next((name for name in ("PartitionKey", "RowKey") if _NO_KEY.search(str(entity[name]))), None)
+    sizes = [_size(value) for value in entity.values()]
+    if wrong or max(sizes) > _LARGEST_VALUE or sum(sizes) > _LARGEST_ROW or len(entity) > _MOST_COLUMNS:
+        error = HttpResponseError(f"storage refuses the row {entity['PartitionKey']!r}, {entity['RowKey']!r}: {wrong or max(sizes)}")
+        error.status_code = 400
+        raise error
+
+
+def _size(value: object) -> int:
+    """Return the bytes of a value as the service stores it; raises `TypeError` for one that the SDK does not send."""
+    if isinstance(value, str):
+        return 2 * len(value)
+    if isinstance(value, bytes):
+        return len(value)
+    if isinstance(value, int) and not -(2**31) <= value < 2**31:
+        raise TypeError(f"{value} is too large for the SDK's Int32")
+    if value is not None and not isinstance(value, int | float | datetime):
+        raise TypeError(f"no column of a table can be {value!r}")
+    return 8
 
 
 @dataclass
@@ -243,12 +278,19 @@ class MemoryBlobs:
         """Return the blobs of a container; the names of all containers differ."""
         return self
 
+    def contents(self) -> dict[str, bytes]:
+        """Return all of them by name."""
+        return dict(self._blobs)
+
     async def create_container(self) -> None:
         """Do nothing: it is there."""
 
     async def write(self, name: str, content: bytes) -> bool:
         """Write a blob unless one of that name is there; return whether it was written."""
-        return self._blobs.setdefault(name, content) is content
+        if name in self._blobs:
+            return False
+        self._blobs[name] = content
+        return True
 
     async def read(self, name: str) -> bytes | None:
         """Read a blob, or None."""

@@ -16,14 +16,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from azure.storage.queue import QueueClient
-
 from local import processes
 from local.azurite import Azurite
 from local.calls import Reply as AzureReply
 from local.calls import answers, call
 from local.simulation.sample_estate import LOCATIONS, sample_estate
 from local.stack import Stack, StackOptions
+from tests.support.accounts import queue_of
 from tests.support.api import Caller, Description, Reply
 from tests.support.ports import take_ports
 
@@ -144,9 +143,9 @@ class Running:
         with self.queue(queue) as client:
             return str(client.send_message(content).id)
 
-    def queue(self, name: str) -> QueueClient:
-        """Return a client of a queue."""
-        return QueueClient.from_connection_string(self.storage, name)
+    def queue(self, name: str) -> Any:
+        """Return a client of a queue, as the SDK's."""
+        return queue_of(self.storage, name)
 
     def events(self, *, subject: str = "", kind: str = "") -> list[dict[str, Any]]:
         """Return the events so far whose subject ends so and whose type is this."""

@@ -16,9 +16,7 @@ from typing import Any
 from urllib.parse import quote
 from uuid import uuid4
 
-from azure.data.tables import TableServiceClient
-from azure.storage.blob import BlobServiceClient
-from azure.storage.queue import QueueServiceClient
+from tests.support.accounts import contents_of, messages_of, table_names, table_of
 
 _LEAST = 12
 
@@ -58,20 +56,14 @@ def forms_of(value: str) -> tuple[str, ...]:
 
 def stored(storage: str) -> Iterator[tuple[str, str]]:
     """Yield each row, message and blob of an account, with its place."""
-    with TableServiceClient.from_connection_string(storage) as tables:
-        for table in tables.list_tables():
-            for entity in tables.get_table_client(table.name).list_entities():
-                yield f"table {table.name} {entity['PartitionKey']} {entity['RowKey']}", "\n".join(map(_text, entity.values()))
-    with QueueServiceClient.from_connection_string(storage) as queues:
-        for queue in queues.list_queues():
-            client = queues.get_queue_client(str(queue.name))
-            for message in client.peek_messages(max_messages=32):
-                yield f"queue {queue.name}", str(message.content)
-    with BlobServiceClient.from_connection_string(storage) as blobs:
-        for container in blobs.list_containers():
-            for blob in blobs.get_container_client(str(container.name)).list_blobs():
-                content = blobs.get_blob_client(str(container.name), str(blob.name)).download_blob().readall()
-                yield f"blob {container.name}/{blob.name}", _text(content)
+    for table in table_names(storage):
+        with table_of(storage, table) as rows:
+            for entity in rows.list_entities():
+                yield f"table {table} {entity['PartitionKey']} {entity['RowKey']}", "\n".join(map(_text, entity.values()))
+    for queue, content in messages_of(storage):
+        yield f"queue {queue}", content
+    for place, blob in contents_of(storage).items():
+        yield f"blob {place}", _text(blob)
 
 
 def simulated(stack: Any) -> dict[str, str]:  # a `Running`, in whatever form

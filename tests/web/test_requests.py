@@ -294,6 +294,7 @@ class Options(BaseModel):
     mode: Mode = Mode.FAST
     excluded_disks: tuple[str, ...] = ()
     network: str | None = "default"
+    labels: dict[str, str | None] = {}
 
     @model_validator(mode="before")
     @classmethod
@@ -305,6 +306,8 @@ def test_null_for_what_is_optional_is_absent_but_where_it_has_a_meaning() -> Non
     """Serializers of PowerShell, C# and Terraform write null for what is not set."""
     assert parse(Options, {"name": "a", "mode": None, "excludedDisks": None}) == Options(name="a")
     assert parse(Options, {"name": "a", "network": None}).network is None
+    assert parse(Options, {"name": "a", "labels": None}) == Options(name="a")
+    assert parse(Options, {"name": "a", "labels": {"b": None}}).labels == {"b": None}
 
 
 @pytest.mark.parametrize(("body", "target"), [({"name": None}, "name"), ({"name": "a", "unknown": None}, "unknown")])

@@ -35,7 +35,7 @@ class KeptMachines:
 
     async def of(self, tenant: str, source: ResolvedSource) -> Json | None:
         """Return what is kept of the machine that a restore point is of; None where nothing is, as of other tenants' copies."""
-        name = source.copy_id or ResourceId.parse(source.restore_point_id).name
+        name = source.copy_id or ResourceId.parse(source.restore_point_id).name.lower()
         copy = await self.store.get(name) if is_operation_id(name) else None
         if copy is None or copy.tenant != tenant:
             return None

@@ -49,6 +49,14 @@ class Failed:
 
 
 @dataclass(frozen=True, slots=True)
+class _Deletion:
+    """What is known of the deletion of a piece: whether Azure has accepted it, and the URL of Azure's operation."""
+
+    accepted: bool
+    url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Making:
     """Makes and removes pieces."""
 
@@ -185,14 +193,14 @@ class Making:
     async def _delete(self, claim: Claim, detail: PiecesDetail, number: int) -> Wait | None:
         """Delete a piece; None where Azure refuses it, for a reason that is kept."""
         try:
-            url = await claim.perform(self._removal(number, detail.pieces[number]))
+            deletion = await claim.perform(self._removal(number, detail.pieces[number]))
         except CallFailure as failure:
             if not failure.is_refusal:
                 raise
             problem = problem_of_call(failure)
             detail.replace(number, reason=f"{failure.code}: {problem.message}")
             return None
-        detail.replace(number, deleted=True, url=url)
+        detail.replace(number, deleted=deletion.accepted, url=deletion.url)
         return Wait(self.clock.now() + _SOON)
 
     def counts_as_gone(self, detail: PiecesDetail, number: int) -> bool:
@@ -201,14 +209,16 @@ class Making:
         detail.replace(number, absence=absence)
         return absence.lasts_long_enough(self.clock.now())
 
-    def _removal(self, number: int, piece: Piece) -> Effect[str | None]:
-        async def send(request_id: str) -> str | None:
-            return await self.resources.delete(piece.resource, request_id, self.timings.effect_timeout)
+    def _removal(self, number: int, piece: Piece) -> Effect[_Deletion]:
+        async def send(request_id: str) -> _Deletion:
+            return _Deletion(accepted=True, url=await self.resources.delete(piece.resource, request_id, self.timings.effect_timeout))
 
-        async def look(_intent: Intent) -> Started[str | None] | Absent:
+        async def look(_intent: Intent) -> Started[_Deletion] | Absent:
             body = await self.resources.get(piece.resource)
-            deleting = body is not None and (text(an_object(body, "properties"), "provisioningState") or "").lower() == "deleting"
-            return Started(None) if body is None or deleting else Absent()
+            if body is None:  # deleted, or only hidden: not accepted as far as is known
+                return Started(_Deletion(accepted=False))
+            is_deleting = (text(an_object(body, "properties"), "provisioningState") or "").lower() == "deleting"
+            return Started(_Deletion(accepted=True)) if is_deleting else Absent()
 
         return Effect(f"remove.{piece.part}.{number}", send, look, _GONE_HARMLESS)
 

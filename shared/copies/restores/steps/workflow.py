@@ -19,7 +19,6 @@ from shared.copies.restores.request import OnFailure, RestoreKind, request_of, s
 from shared.copies.restores.rules.documents import fills_slowly
 from shared.copies.restores.rules.groups import due_group, may_fill, problem_at_end, verified
 from shared.copies.restores.rules.names import suffix_of
-from shared.copies.restores.rules.planning import plan_machine
 from shared.copies.restores.state import CLEANING, MachineDetail, Part, ResourceState, RestoredState, detail_of
 from shared.copies.restores.steps.booting import Booting
 from shared.copies.restores.steps.claim import RestoreClaim, step
@@ -74,19 +73,7 @@ class RestoreSteps:
         restore.state.forget("absence")
         restore.detail.region = looked.seen.region
         restore.list_by(looked.seen.region)
-        place = looked.place
-        machines = [
-            plan_machine(request, number, source, point.was, place, suffix_of(restore.id))
-            for number, (source, point) in enumerate(zip(sources, looked.seen.points, strict=True))
-            if point is not None
-        ]
-        restore.detail.machines = tuple(
-            machine.model_copy(
-                update={"source": machine.source.model_copy(update={"taken_at": machine.source.taken_at or point.facts.taken_at})}
-            )
-            for machine, point in zip(machines, looked.seen.points, strict=True)
-            if point is not None
-        )
+        restore.detail.machines = tuple(machine for machine in looked.machines if machine is not None)
         return Next("makingDisks")
 
     def _refused(self, restore: RestoreClaim, problem: Problem, *, lacking: bool) -> Outcome:
