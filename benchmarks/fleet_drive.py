@@ -1,6 +1,7 @@
 """Drives a fleet: moves the clock and does what comes due, as a host does, and takes down what that cost and when ends were noticed."""
 
 import asyncio
+import math
 import time
 import tracemalloc
 from collections import defaultdict
@@ -30,7 +31,8 @@ _STEPS_AN_HOUR = 120
 class Drive:
     """Moves the clock with one tick each 30 seconds and the timer `schedule` each minute.
 
-    `cpu` has the seconds of the app's parts: `checks`, `steps`, `tick`, `timers`; the simulated Azure's are left out.
+    `cpu` has the seconds of the app's parts: `checks`, `steps`, `tick`, `timers`; the simulated Azure's are left out. After `limit` seconds
+    of wall time a run stops where it is; `hours` is how long it has simulated.
     """
 
     fleet: Fleet
@@ -38,17 +40,32 @@ class Drive:
     checks: int = 0
     messages: int = 0
     peak: float = 0.0
+    limit: float = math.inf
+    hours: float = 0.0
     cpu: dict[str, float] = field(default_factory=lambda: defaultdict(float))
 
     async def run_all(self) -> None:
-        """Run the policies and follow every copy to its end."""
+        """Run the policies and follow every copy to its end, or until the limit of wall time; print how far that is each simulated hour."""
         await self.fleet.begin()
+        began = time.perf_counter()
         for number in range(_MOST_STEPS):
             with patch.object(Children, "accept_all", _accept_all):
                 await self.step(number)
-            if number % _STEPS_AN_HOUR == 0 and len(self.fleet.recorded()) >= self.fleet.copies:
-                break
-        assert len(self.fleet.recorded()) == self.fleet.copies, f"{len(self.fleet.recorded())} of {self.fleet.copies} copies have ended"
+            wall = time.perf_counter() - began
+            if (number % _STEPS_AN_HOUR == 0 or wall >= self.limit) and self._is_done(number / _STEPS_AN_HOUR, wall):
+                return
+        raise AssertionError(f"{len(self.fleet.recorded())} of {self.fleet.copies} copies have ended")
+
+    def _is_done(self, hours: float, wall: float) -> bool:
+        """Print how far the run is, and return whether it is over."""
+        ended, counts = len(self.fleet.recorded()), self.fleet.counts
+        self.hours = hours
+        print(
+            f"  hour {hours:4.1f}: {ended} of {self.fleet.copies} ended, {self.checks} checks in {self.messages} messages, "
+            f"{counts.storage['checks']} storage calls for them, {counts.refused()} answers 429, {wall:.0f} s",
+            flush=True,
+        )
+        return ended >= self.fleet.copies or wall >= self.limit
 
     async def until_started(self) -> dict[str, Cell]:
         """Run the policies until every copy has been started, and return what that met."""
@@ -131,17 +148,21 @@ class Drive:
         """Return the figures."""
         counts, fleet = self.fleet.counts, self.fleet
         recorded = fleet.recorded()
+        copies = max(len(recorded), 1)
         points = {point.id.lower(): point for point in fleet.copies_in_azure()}
-        ends = {one: point.ended_at() for one, point in points.items()}
+        ends = {one: point.ended_at() for one, point in points.items() if one in recorded}
         late = {one: (recorded[one] - ends[one]).total_seconds() / 60 for one in recorded}
-        of_a = sorted((self.polled.seen[one] - ends[one]).total_seconds() / 60 for one in self.polled.seen)
+        both = [one for one in self.polled.seen if one in recorded]
+        of_a = sorted((self.polled.seen[one] - ends[one]).total_seconds() / 60 for one in both)
         gets_of_b, of_b = self.polled.every_ten_minutes(ends)
-        sampled = max(len(self.polled.chosen), 1)
-        per_copy = {part: seconds * 1000 / fleet.copies for part, seconds in self.cpu.items()}
+        sampled = max(len(both), 1)
+        per_copy = {part: seconds * 1000 / copies for part, seconds in self.cpu.items()}
         return {
-            "GETs": counts.views["checks"] / fleet.copies,
-            "GETs of sampled": sum(counts.views_of[one] for one in self.polled.chosen) / sampled,
-            "GETs (a)": self.polled.gets / sampled,
+            "ended": len(recorded),
+            "hours": self.hours,
+            "GETs": sum(counts.views_of[one] for one in recorded) / copies,
+            "GETs of sampled": sum(counts.views_of[one] for one in both) / sampled,
+            "GETs (a)": sum(self.polled.gets_of[one] for one in both) / sampled,
             "GETs (b)": gets_of_b,
             "p50 min": percentile(list(late.values()), 0.5),
             "p99 min": percentile(list(late.values()), 0.99),
@@ -155,13 +176,17 @@ class Drive:
             "of steps": per_copy["steps"],
             "of ticks": per_copy["tick"],
             "of timers": per_copy["timers"],
-            "CPU ms (a)": self.polled.cpu * 1000 / sampled,
+            "CPU ms (a)": self.polled.cpu
+            * 1000
+            / max(sum(self.polled.gets_of.values()), 1)
+            * sum(self.polled.gets_of[one] for one in both)
+            / sampled,
             "storage/check": counts.storage["checks"] / max(self.checks, 1),
             "checks/message": self.checks / max(self.messages, 1),
             "storage/accepted": counts.storage["accepting"] / fleet.copies,
             "storage/pruned": counts.storage["pruning"] / fleet.copies,
-            "storage/tick": counts.storage["tick"] / fleet.copies,
-            "storage/copy": sum(counts.storage[who] for who in ("steps", "checks", "accepting", "pruning")) / fleet.copies,
+            "storage/tick": counts.storage["tick"] / copies,
+            "storage/copy": sum(counts.storage[who] for who in ("steps", "checks", "accepting", "pruning")) / copies,
             "peak B/copy": self.peak,
         }
 

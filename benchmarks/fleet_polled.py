@@ -2,6 +2,7 @@
 
 import math
 import time
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -21,7 +22,7 @@ class Polled:
     count: int
     chosen: dict[str, datetime] = field(default_factory=dict)
     seen: dict[str, datetime] = field(default_factory=dict)
-    gets: int = 0
+    gets_of: Counter[str] = field(default_factory=Counter)
     cpu: float = 0.0
 
     async def look(self) -> None:
@@ -34,7 +35,7 @@ class Polled:
         azure, began = self.fleet.counts.azure_cpu, time.process_time()
         with counted_for("polling"):
             for one in open_ones:
-                self.gets += 1
+                self.gets_of[one] += 1
                 if await self._has_ended(one):
                     self.seen[one] = self.fleet.now
         self.cpu += time.process_time() - began - (self.fleet.counts.azure_cpu - azure)
@@ -48,7 +49,7 @@ class Polled:
 
     def every_ten_minutes(self, ends: Mapping[str, datetime]) -> tuple[float, list[float]]:
         """Return the GETs for each copy of a loop that looks every ten minutes, and its delays in minutes; it begins with the copy."""
-        lasted = [(ends[one] - started).total_seconds() / 60 for one, started in self.chosen.items()]
+        lasted = [(ends[one] - started).total_seconds() / 60 for one, started in self.chosen.items() if one in ends]
         looks = [math.ceil(minutes / 10) for minutes in lasted]
         return sum(looks) / max(len(looks), 1), sorted(10 * look - minutes for look, minutes in zip(looks, lasted, strict=True))
 

@@ -101,7 +101,7 @@ $null = Connect-AzAccount -Identity @identity
 $scope = if ($ProtectedItemId) { @{ protectedItemId = $ProtectedItemId } } else { @{ recoveryPlanId = $RecoveryPlanId } }
 $body = @{ scope = $scope; action = $Action; acceptUntested = [bool] $AcceptUntested; acceptWarnings = [bool] $AcceptWarnings }
 if ($Reason) { $body.reason = $Reason }
-if ($Network) { $body.options = @{ network = ($Network -eq 'none') ? $null : $Network } }
+if ($Network) { $body.options = @{ network = if ($Network -eq 'none') { $null } else { $Network } } }
 if ($CleanUpAfter) { $body.thenCleanup = @{ after = $CleanUpAfter } }
 
 # 1. The plan: nothing is started by it.

@@ -40,4 +40,4 @@ $request = @{
 }
 $answer = Invoke-RestMethod @request
 if ($status -ne 200) { throw "$($answer.error.code): $($answer.error.message) ($($answer.error.target))" }
-$answer.value | Select-Object id, name, installation, @{ Name = 'expiresInDays'; Expression = { $_.certificate.expiresInDays } }
+$answer.value | Select-Object -Property @('id', 'name', 'installation', @{ Name = 'expiresInDays'; Expression = { $_.certificate.expiresInDays } })

@@ -90,7 +90,7 @@ while ((Get-Date) -lt $until) {
         Invoke-Queue DELETE "outcomes/messages/$($one.MessageId)?popreceipt=$receipt" '' | Out-Null
         if ($operation.status -ne 'Succeeded') { throw "The order ended $($operation.status): $($operation.error.message)" }
         # secretUrl opens the password once: put it into the mail, not into a log
-        $result.welcome | Select-Object portalUrl, userName, email, subscriptionName, secretUrl, secretExpiresAt
+        $result.welcome | Select-Object -Property @('portalUrl', 'userName', 'email', 'subscriptionName', 'secretUrl', 'secretExpiresAt')
         return
     }
     Start-Sleep -Seconds 10

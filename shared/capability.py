@@ -3,9 +3,10 @@
 `docs/adding-a-capability.md` shows how to write one.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TYPE_CHECKING, Protocol, TypeVar, cast, runtime_checkable
 
 from shared.operations.model.kinds import Kind
 from shared.web.calls import App, Endpoint
@@ -38,6 +39,15 @@ Job = Callable[[], Awaitable[None]]
 """Work that a timer starts; an error of one job does not keep the others from running."""
 
 
+@runtime_checkable
+class _Closable(Protocol):
+    """An object with connections."""
+
+    async def close(self) -> None:
+        """Close every connection."""
+        ...
+
+
 class SharedObjects:
     """Objects that several capabilities of one process use, one of each type: connections, and what counts them."""
 
@@ -49,6 +59,10 @@ class SharedObjects:
         if kind not in self._made:
             self._made[kind] = make()
         return cast("T", self._made[kind])
+
+    async def close(self) -> None:
+        """Close each object that has something to close."""
+        await asyncio.gather(*(one.close() for one in self._made.values() if isinstance(one, _Closable)))
 
 
 @dataclass(frozen=True, slots=True)

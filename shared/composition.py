@@ -181,6 +181,7 @@ class Runtime:
 
     async def close(self) -> None:
         """Close every connection."""
+        await self.core.shared.close()
         await asyncio.gather(self.core.clients.aclose(), self.core.secrets.close(), self.core.storage.close(), self.core.blobs.close())
         if isinstance(self.clock, RemoteClock):
             await self.clock.close()

@@ -43,7 +43,7 @@ async def start_restore(call: Call[RestoreRequest]) -> HttpAnswer:
     start = await start_of(call)
     if is_dry_run(call):
         plan = await _restores(call).dry_run(start)
-        return call.ok(plan_body(call.body, plan.sources, plan.looked))
+        return call.ok(plan_body(call.body, plan.sources, plan.looked, plan.at))
     return _accepted(call, (await _restores(call).start(start)).operation)
 
 

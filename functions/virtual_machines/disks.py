@@ -38,9 +38,10 @@ LIST = Route(
 async def list_data_disks(call: Call[None]) -> HttpAnswer:
     """List a machine's data disks, by LUN."""
     from shared.virtual_machines.reading.machines import MachineReader, machine_named
+    from shared.virtual_machines.reading.pages import page_of_rows
 
     machine = await call.of(MachineReader).get(call.tenant, machine_named(call.path["vm"], call.query))
-    return call.listed(machine.data_disks, None)
+    return call.listed(*page_of_rows(machine.data_disks, lambda one: (f"{one.lun:02}", one.name.lower()), call.page))
 
 
 @serve(_write("POST", _DISKS, "Add a data disk to a machine", request=DataDisk))
@@ -60,7 +61,7 @@ async def modify_data_disk(call: Call[ModifyDataDisk]) -> HttpAnswer:
 @serve(_write("DELETE", f"{_DISKS}/{{lun}}", "Remove a data disk from a machine", optional_body=True, query=(*PLACE, _CONFIRM)))
 async def remove_data_disk(call: Call[None]) -> HttpAnswer:
     """Remove a data disk from a machine; the disk stays unless its deletion is asked for."""
-    document = call.document | call.given("confirm")
+    document = call.document_with("confirm")
     removal = parse(RemoveDataDisk, document)
     operation = await _changes(call).remove(_request(call, Action.REMOVE_DATA_DISK, document), _lun(call), removal)
     return call.accepted(operation)

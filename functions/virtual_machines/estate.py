@@ -20,7 +20,8 @@ _SUBSCRIPTION = QueryParameter("subscriptionId", "Only what is in this subscript
 _REGION = QueryParameter("region", "Only what is in this region.", max_length=64)
 _SLOT = QueryParameter("slot", "The deployment of this slot only.", values=("Production", "Staging"))
 _KIND = QueryParameter("kind", "Images of this kind only.", values=tuple(ImageKind))
-_STATE = QueryParameter("state", "Disks in this state of Azure only, such as Unattached.", max_length=32)
+_STATES = ("ActiveSAS", "ActiveSASFrozen", "ActiveUpload", "Attached", "Frozen", "ReadyToUpload", "Reserved", "Unattached")
+_STATE = QueryParameter("state", "Disks in this state of Azure only (diskState).", values=_STATES)
 _read = partial(Route, "GET", needed=Role.TENANTS_READ, owner=Owner.TENANT, refusals=(409,))
 
 _DEPLOYMENTS = _read(
@@ -45,8 +46,8 @@ async def get_service(call: Call[None]) -> HttpAnswer:
 @serve(_DEPLOYMENTS)
 async def list_deployments(call: Call[None]) -> HttpAnswer:
     """List the deployments of a service, with their machines and ports."""
-    found = await _reader(call).deployments(call.tenant, call.path["service"], call.query)
-    return call.listed(found, None)
+    found, last = await _reader(call).deployments(call.tenant, call.path["service"], call.query, call.page)
+    return call.listed(found, last)
 
 
 @serve(_read(f"{_TENANT}/services/{{service}}/deployments/{{deployment}}", "One deployment", response=Deployment, query=(_SUBSCRIPTION,)))
@@ -59,13 +60,13 @@ async def get_deployment(call: Call[None]) -> HttpAnswer:
 @serve(_read(f"{_TENANT}/sizes", "The sizes that a tenant can choose", response=Size, is_list=True, query=(_REGION, _SUBSCRIPTION)))
 async def list_sizes(call: Call[None]) -> HttpAnswer:
     """List the sizes that a tenant can choose in a region, with Azure's figures."""
-    return call.listed(await _reader(call).sizes(call.tenant, call.query), None)
+    return call.listed(*await _reader(call).sizes(call.tenant, call.query, call.page))
 
 
 @serve(_read(f"{_TENANT}/networks", "A tenant's networks for new machines", response=Network, is_list=True, query=(_REGION, _SUBSCRIPTION)))
 async def list_networks(call: Call[None]) -> HttpAnswer:
     """List the registry's networks of a tenant, with their free addresses."""
-    return call.listed(await _reader(call).networks(call.tenant, call.query), None)
+    return call.listed(*await _reader(call).networks(call.tenant, call.query, call.page))
 
 
 @serve(_read(f"{_TENANT}/images", "Images for new machines", response=Image, is_list=True, query=(_KIND, _REGION, _SUBSCRIPTION)))

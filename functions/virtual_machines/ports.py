@@ -42,10 +42,11 @@ LIST = Route(
 async def list_ports(call: Call[None]) -> HttpAnswer:
     """List a machine's ports on its public address."""
     from shared.virtual_machines.reading.machines import machine_named
+    from shared.virtual_machines.reading.pages import page_of_rows
     from shared.virtual_machines.reading.ports import PortReader
 
     found = await call.of(PortReader).ports(call.tenant, machine_named(call.path["vm"], call.query))
-    return call.listed(found, None)
+    return call.listed(*page_of_rows(found, lambda one: (one.name, f"{one.protocol} {one.port:05}"), call.page))
 
 
 @serve(_write("POST", _PORTS, "Open a port of a machine", request=Port))

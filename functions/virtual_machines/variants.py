@@ -1,10 +1,11 @@
 """The routes of machines as tenants on Azure Pack are served; what this backend has not is refused with what does."""
 
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from shared.operations.model.models import JsonObject, Operation
-from shared.values.documents import Request
+from shared.values.documents import Document, Request
 from shared.values.sent import SentBody
 from shared.virtual_machines.azure_pack import answers, requests
 from shared.virtual_machines.kinds import Action
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from shared.virtual_machines.azure_pack.accepting import PackChanges
     from shared.virtual_machines.azure_pack.reading import PackReader
     from shared.virtual_machines.reading.places import Named
+
+
+Row = TypeVar("Row", bound=Document)
 
 
 class NoBody(Request):
@@ -59,7 +63,7 @@ async def update_machine(call: Call[Any]) -> HttpAnswer:
 
 async def delete_machine(call: Call[Any]) -> HttpAnswer:
     """Delete a machine with its disks, once its name was given as confirmation."""
-    document = call.document | call.given("confirm", "deleteDisks")
+    document = call.document_with("confirm", "deleteDisks")
     parse(Confirmed, {"confirm": document.get("confirm")})
     deletion = parse(requests.DeletePackMachine, document)
     return _accepted(call, await _changes(call).delete(_request(call, Action.DELETE, document), deletion))
@@ -87,18 +91,18 @@ async def get_image(call: Call[Any]) -> HttpAnswer:
 async def list_sizes(call: Call[Any]) -> HttpAnswer:
     """List the hardware profiles."""
     requests.refuse_unsupported(SentBody(call.query), {"region": "Filter by subscriptionId."})
-    return call.listed(await _reader(call).sizes(call.tenant, call.query), None)
+    return _listed(call, await _reader(call).sizes(call.tenant, call.query), lambda one: (one.name.lower(), one.id))
 
 
 async def list_networks(call: Call[Any]) -> HttpAnswer:
     """List the networks, with their subnets."""
     requests.refuse_unsupported(SentBody(call.query), {"region": "Filter by subscriptionId."})
-    return call.listed(await _reader(call).networks(call.tenant, call.query), None)
+    return _listed(call, await _reader(call).networks(call.tenant, call.query), lambda one: (one.name.lower(), one.id))
 
 
 async def list_ports(call: Call[Any]) -> HttpAnswer:
     """List a machine's ports."""
-    return call.listed(await _reader(call).ports(call.tenant, _named(call)), None)
+    return _listed(call, await _reader(call).ports(call.tenant, _named(call)), lambda one: (one.name.lower(), f"{one.port or 0:05}"))
 
 
 async def add_port(call: Call[Any]) -> HttpAnswer:
@@ -116,7 +120,7 @@ async def remove_port(call: Call[Any]) -> HttpAnswer:
 
 async def list_checkpoints(call: Call[Any]) -> HttpAnswer:
     """List a machine's checkpoints."""
-    return call.listed(await _reader(call).checkpoints(call.tenant, _named(call)), None)
+    return _listed(call, await _reader(call).checkpoints(call.tenant, _named(call)), lambda one: (one.name.lower(), one.id))
 
 
 async def create_checkpoint(call: Call[Any]) -> HttpAnswer:
@@ -212,6 +216,12 @@ def _request(call: Call[Any], action: Action, body: JsonObject, name: str | None
     named = machine_named(name or call.path["vm"], call.query)
     part = {member: call.path[member] for member in ("port", "checkpoint") if member in call.path}
     return ChangeRequest(call.tenant, action, named, SentBody(body), call.caller.actor, call.key, call.trace, call.first_sent, part)
+
+
+def _listed(call: Call[Any], rows: Sequence[Row], order: Callable[[Row], tuple[str, str]]) -> HttpAnswer:
+    from shared.virtual_machines.reading.pages import page_of_rows
+
+    return call.listed(*page_of_rows(rows, order, call.page))
 
 
 def _accepted(call: Call[Any], operation: Operation) -> HttpAnswer:

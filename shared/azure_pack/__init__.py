@@ -5,19 +5,15 @@ keeps tokens in memory only, and repeats nothing but a call whose token was refu
 the first certificate is read and the first NTLM sign-in is made. How Azure Pack behaves, with sources: docs/azure/azure-pack.md.
 """
 
-from shared.azure_pack.admin.client import AdminClient, Via
-from shared.azure_pack.admin.models import NewAddOn, NewSubscription, NewUser, OfferType, ServiceReference, User, UserState
+from shared.azure_pack.admin import AdminClient, NewAddOn, NewSubscription, NewUser, OfferType, ServiceReference, User, UserState, Via
 from shared.azure_pack.authorization import Authorization, BearerAuthorization, CertificateAuthorization, SignIn, Token, TokenCache
 from shared.azure_pack.certificates import ClientCertificate, ssl_context
 from shared.azure_pack.connection import Proxy, Secret, TlsOptions
 from shared.azure_pack.errors import AzurePackError, Cause, ErrorDetail, ErrorKind, PublishSettingsError
-from shared.azure_pack.odata.literals import Key, all_of, eq, literal
-from shared.azure_pack.odata.paging import pages
+from shared.azure_pack.odata import Key, all_of, eq, literal, pages
 from shared.azure_pack.publish_settings import PublishedSubscription, PublishSettings, read_publish_settings
 from shared.azure_pack.quotas import CloudQuota, NetworkQuota
-from shared.azure_pack.sign_in.passwords import AdfsSignIn, MembershipSignIn
-from shared.azure_pack.sign_in.windows import WindowsSignIn
-from shared.azure_pack.sign_in.ws_trust import ADMIN_SITE, TENANT_SITE
+from shared.azure_pack.sign_in import ADMIN_SITE, TENANT_SITE, AdfsSignIn, MembershipSignIn, WindowsSignIn
 from shared.azure_pack.subscriptions import (
     AddOn,
     AddOnReference,
@@ -35,28 +31,36 @@ from shared.azure_pack.subscriptions import (
 from shared.azure_pack.tenant import TenantClient
 from shared.azure_pack.transport import Reply, Transport
 from shared.azure_pack.vm_roles import CloudService, GalleryItem, RoleDefinition, RoleVm, VmRole, VmRoles
-from shared.azure_pack.vmm.client import Vmm
-from shared.azure_pack.vmm.jobs import ErrorInfo, Job
-from shared.azure_pack.vmm.machines import DiskDrive, Machine, MachineChange, MachineOwner, NetworkAdapter, NewMachine, Owner, Started
-from shared.azure_pack.vmm.models import (
+from shared.azure_pack.vmm import (
     Checkpoint,
     Cloud,
     Disk,
+    DiskDrive,
+    ErrorInfo,
     Gateway,
     HardwareProfile,
+    Job,
     LogicalNetwork,
+    Machine,
+    MachineChange,
+    MachineOwner,
     NatConnection,
     NatRule,
     Network,
+    NetworkAdapter,
+    NewMachine,
     NewNatRule,
     NewNetwork,
     NewPool,
     NewSubnet,
+    Owner,
     Pool,
+    Started,
     Subnet,
     Template,
     TemplateAdapter,
     UsageComponent,
+    Vmm,
 )
 
 __all__ = [

@@ -6,10 +6,10 @@ import ssl
 import urllib.request
 from base64 import b64encode
 from collections.abc import Callable, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from types import SimpleNamespace
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import quote, urlsplit
 
 import aiohttp
@@ -20,6 +20,9 @@ from shared.azure_pack.certificates import ClientCertificate, ssl_context
 from shared.azure_pack.connection import CallLimit, Proxy, TlsOptions
 from shared.azure_pack.errors import AzurePackError, Cause, ErrorKind, unreachable, unreadable
 from shared.azure_pack.wire import failures
+
+if TYPE_CHECKING:
+    from aiohttp.connector import Connection
 
 _LARGEST_REPLY: Final = 32 * 2**20
 _CONNECT_SECONDS: Final = 10.0
@@ -38,9 +41,27 @@ class Reply:
 
 @dataclass(slots=True)
 class _Attempt:
-    """Whether the headers of a request have been written to a connection."""
+    """Whether a request has got a connection to be written to."""
 
     sent: bool = False
+
+
+_ATTEMPT: Final[ContextVar[_Attempt]] = ContextVar("attempt")
+
+
+class _Connector(aiohttp.TCPConnector):
+    """Notes when a request is about to be written to a connection, and gives none to a request that was written before."""
+
+    async def connect(
+        self, req: aiohttp.ClientRequest, traces: list[aiohttp.tracing.Trace], timeout: aiohttp.ClientTimeout
+    ) -> "Connection":
+        """Return a connection; raises `ConnectionResetError` for a request that is sent a second time."""
+        attempt = _ATTEMPT.get()
+        if attempt.sent:
+            raise ConnectionResetError("the connection ended before an answer")
+        connection = await super().connect(req, traces, timeout)
+        attempt.sent = True
+        return connection
 
 
 class Transport:
@@ -96,9 +117,10 @@ class Transport:
         self._check_certificate()
         full = url if not params else f"{url}{'&' if '?' in url else '?'}{encoded(params)}"
         async with self._calls:
-            session = await self._open()
+            session = self._session or await self._open()
             proxy, proxy_headers = await self._proxy_for(full)
             attempt = _Attempt()
+            _ATTEMPT.set(attempt)
             try:
                 async with session.request(
                     method,
@@ -110,7 +132,6 @@ class Transport:
                     server_hostname=self._tls.server_name,
                     proxy=proxy,
                     proxy_headers=proxy_headers,
-                    trace_request_ctx=attempt,
                 ) as response:
                     body = await self._read(response)
                     return Reply(response.status, response.headers, response.content_type, body)
@@ -164,12 +185,11 @@ class Transport:
         async with self._opening:
             if self._session is None:
                 session = aiohttp.ClientSession(
-                    connector=aiohttp.TCPConnector(ssl=await self.context(), limit=0),
+                    connector=_Connector(ssl=await self.context(), limit=0),
                     cookie_jar=aiohttp.DummyCookieJar(),
                     timeout=aiohttp.ClientTimeout(total=self._timeout, sock_connect=min(_CONNECT_SECONDS, self._timeout)),
-                    trace_configs=[_trace()],
                 )
-                # aiohttp would send GET, PUT and DELETE once more after a lost answer. It has no public option; `_trace` refuses it too
+                # aiohttp would send GET, PUT and DELETE once more after a lost answer. It has no public option; `_Connector` refuses it too
                 session._retry_connection = False  # noqa: SLF001  # there is no public option
                 self._session = session
             return self._session
@@ -185,6 +205,9 @@ class Transport:
 
     @staticmethod
     async def _read(response: aiohttp.ClientResponse) -> bytes:
+        length = response.content_length
+        if length is not None and length <= _LARGEST_REPLY and "Content-Encoding" not in response.headers:
+            return await response.read()
         parts: list[bytes] = []
         size = 0
         async for part in response.content.iter_any():
@@ -229,20 +252,3 @@ def _proxy_of(environment: dict[str, str], url: str) -> str | None:
     if proxy is None or urllib.request.proxy_bypass_environment(host_of(url), environment):  # type: ignore[attr-defined]  # not in the stubs of every platform
         return None
     return proxy
-
-
-def _trace() -> aiohttp.TraceConfig:
-    """Return a trace that notes when a request's headers are written, and refuses to send that request a second time."""
-    trace = aiohttp.TraceConfig()
-
-    async def connecting(_session: aiohttp.ClientSession, context: SimpleNamespace, _params: object) -> None:
-        if context.trace_request_ctx.sent:
-            raise ConnectionResetError("the connection ended before an answer")
-
-    async def written(_session: aiohttp.ClientSession, context: SimpleNamespace, _params: object) -> None:
-        context.trace_request_ctx.sent = True
-
-    trace.on_connection_create_start.append(connecting)
-    trace.on_connection_reuseconn.append(connecting)
-    trace.on_request_headers_sent.append(written)
-    return trace

@@ -28,7 +28,10 @@ from shared.storage.tables import Change, Conflict, Found, Table
 
 @dataclass(frozen=True, slots=True)
 class LedgerEntry:
-    """A finished copy: ids as ARM writes them, times as ISO 8601 text; `origin` is the run of a policy that made it."""
+    """A finished copy: ids as ARM writes them, times as ISO 8601 text; `origin` is the run of a policy that made it.
+
+    `taken_at` is the moment of the source, `created_at` what Azure shows as the copy's own; `size_gb` is the sum of its disks' sizes.
+    """
 
     operation: str
     tenant: str
@@ -40,6 +43,9 @@ class LedgerEntry:
     completed_at: str
     started_at: str = ""
     origin: CopyOrigin | None = None
+    created_at: str = ""
+    consistency: str = ""
+    size_gb: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +155,9 @@ class Ledger:
                 "takenAt": entry.taken_at,
                 "completedAt": entry.completed_at,
                 "startedAt": entry.started_at,
+                "createdAt": entry.created_at,
+                "consistency": entry.consistency,
+                "sizeGb": entry.size_gb,
                 **_columns_of(entry.origin),
             }
         )
@@ -240,7 +249,8 @@ def partition_of_machine(virtual_machine_id: str | None, source_point_id: str) -
 def _columns_of(origin: CopyOrigin | None) -> dict[str, str]:
     if origin is None:
         return {}
-    return {"policy": origin.policy, "policyId": origin.policy_id, "run": origin.run, "vmId": origin.vm_id}
+    slot = to_text(origin.slot) if origin.slot is not None else ""
+    return {"policy": origin.policy, "policyId": origin.policy_id, "run": origin.run, "vmId": origin.vm_id, "slot": slot}
 
 
 def _made_of(vm: ResourceId) -> str:

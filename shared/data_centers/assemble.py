@@ -18,7 +18,7 @@ from shared.data_centers.steps.claim import Tools
 from shared.data_centers.steps.turns import Turns
 from shared.data_centers.steps.workflow import Steps, data_center_workflow
 from shared.installations import TABLE as INSTALLATIONS
-from shared.installations.assemble import connections_of
+from shared.installations.assemble import connections_of, reach_of
 from shared.installations.documents import Installations
 from shared.installations.reading import InstallationReader
 from shared.installations.secrets import Vault
@@ -26,7 +26,6 @@ from shared.installations.store import InstallationStore
 from shared.installations.subscriptions.certificates import CertificateStore
 from shared.installations.subscriptions.expiry import ROUND, CertificateRounds
 from shared.installations.subscriptions.importing import Imports
-from shared.installations.subscriptions.reach import SubscriptionReach
 from shared.installations.subscriptions.reading import SubscriptionReader
 from shared.storage.daily import DailyTurn
 
@@ -71,7 +70,7 @@ def assemble(core: Core) -> Parts:
         core.clock,
     )
     certificates = CertificateStore(vault, core.ids)
-    reach = SubscriptionReach(connections, certificates)
+    reach = reach_of(core)
     imports = Imports(installations, connections, subscriptions, certificates, reach, core.secret_references, core.clock)
     table = core.storage.table(SUBSCRIPTIONS)
     rounds = CertificateRounds(installations, subscriptions, certificates, core.events, table, DailyTurn(table, ROUND), core.clock)

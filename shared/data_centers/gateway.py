@@ -9,6 +9,7 @@ from shared.azure_pack.admin.models import NewAddOn, NewSubscription, NewUser, S
 from shared.azure_pack.odata.literals import Key
 from shared.azure_pack.quotas import SERVICE
 from shared.azure_pack.subscriptions import AddOn, Plan, ServiceQuota, Subscription
+from shared.azure_pack.vmm.client import Vmm
 from shared.azure_pack.vmm.jobs import Job
 from shared.azure_pack.vmm.machines import Machine, Started
 from shared.azure_pack.vmm.models import UsageComponent
@@ -33,9 +34,13 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Gateway:
-    """Calls one installation; each method raises `CallFailure`. Reads of one thing return None where it is not there."""
+    """Calls one installation; each method raises `CallFailure`. Reads of one thing return None where it is not there.
+
+    `by_admin_service`: machines are reached by the administrator's VMM service, whatever the installation's document has.
+    """
 
     connection: Connection
+    by_admin_service: bool = False
 
     # users
 
@@ -195,7 +200,7 @@ class Gateway:
         """Return what is used of a subscription's limits; None where the providers do not show it."""
         try:
             with translated():
-                found = await self.connection.machines(subscription, user).usage(cloud)
+                found = await self._vmm(subscription, user).usage(cloud)
         except CallFailure as failure:
             if not is_unreadable(failure):
                 raise
@@ -208,13 +213,13 @@ class Gateway:
     async def machines(self, subscription: UUID, user: str) -> tuple[Machine, ...]:
         """Return a subscription's machines."""
         with translated():
-            return tuple([one async for one in self.connection.machines(subscription, user).machines()])
+            return tuple([one async for one in self._vmm(subscription, user).machines()])
 
     async def machine(self, subscription: UUID, user: str, key: Key) -> Machine | None:
         """Return a machine."""
         try:
             with translated():
-                return await self.connection.machines(subscription, user).machine(key)
+                return await self._vmm(subscription, user).machine(key)
         except CallFailure as failure:
             _require_not_found(failure)
             return None
@@ -222,21 +227,24 @@ class Gateway:
     async def operate(self, subscription: UUID, user: str, key: Key, operation: str) -> Started[Machine]:
         """Begin an operation on a machine."""
         with translated():
-            return await self.connection.machines(subscription, user).operate(key, operation)
+            return await self._vmm(subscription, user).operate(key, operation)
 
     async def delete_machine(self, subscription: UUID, user: str, key: Key) -> Started[None]:
         """Begin the deletion of a machine."""
         with translated():
-            return await self.connection.machines(subscription, user).delete_machine(key)
+            return await self._vmm(subscription, user).delete_machine(key)
 
     async def job(self, subscription: UUID, user: str, key: Key, age: timedelta) -> Job | None:
         """Return a job; within a minute one that is not found is not there yet."""
         try:
             with translated():
-                return await self.connection.machines(subscription, user).job(key, age=age)
+                return await self._vmm(subscription, user).job(key, age=age)
         except CallFailure as failure:
             _require_not_found(failure)
             return None
+
+    def _vmm(self, subscription: UUID, user: str) -> Vmm:
+        return self.connection.machines(subscription, user, by_admin_service=self.by_admin_service)
 
     # accounts
 

@@ -5,6 +5,8 @@ from shared.installations import TABLE
 from shared.installations.reach.connections import Connections
 from shared.installations.secrets import Vault
 from shared.installations.store import InstallationStore
+from shared.installations.subscriptions.certificates import CertificateStore
+from shared.installations.subscriptions.reach import SubscriptionReach
 
 
 def connections_of(core: Core) -> Connections:
@@ -15,3 +17,13 @@ def connections_of(core: Core) -> Connections:
         return Connections(InstallationStore(core.storage.table(TABLE), core.clock, core.ids), vault, core.clock, core.budgets)
 
     return core.shared.get(Connections, make)
+
+
+def reach_of(core: Core) -> SubscriptionReach:
+    """Return what opens the tenants' subscriptions, with the connections of their certificates."""
+
+    def make() -> SubscriptionReach:
+        vault = Vault(core.secrets, core.secret_references, core.registry)
+        return SubscriptionReach(connections_of(core), CertificateStore(vault, core.ids))
+
+    return core.shared.get(SubscriptionReach, make)

@@ -9,6 +9,7 @@ from shared.schedules.cron import Cron
 from shared.schedules.errors import ScheduleError
 from shared.schedules.schedule import HORIZON, Schedule
 from shared.schedules.zones import clock_changes
+from shared.values.durations import duration_text
 
 _SECOND = timedelta(seconds=1)
 
@@ -42,9 +43,9 @@ def check_distance(schedule: Schedule, now: datetime, least: timedelta) -> None:
     for distance in distances(schedule, now):
         if distance.span < least and not _has_clock_change(schedule, distance):
             field = "cron" if isinstance(schedule.recurrence, Cron) else "every"
-            hours = least / timedelta(hours=1)
-            message = f"The slots {distance.begin:%Y-%m-%dT%H:%M:%SZ} and {distance.end:%Y-%m-%dT%H:%M:%SZ} are {distance.span} apart."
-            raise ScheduleError(field, f"{message} Slots must be at least {hours:g} hours apart.")
+            slots = f"{distance.begin:%Y-%m-%dT%H:%M:%SZ} and {distance.end:%Y-%m-%dT%H:%M:%SZ}"
+            message = f"The slots {slots} are {duration_text(distance.span)} apart."
+            raise ScheduleError(field, f"{message} Slots must be at least {duration_text(least)} apart.")
 
 
 def longest_distance(schedule: Schedule, now: datetime) -> Distance | None:

@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 from functools import cache
-from types import NoneType
-from typing import get_args
+from types import NoneType, UnionType
+from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel
 
@@ -27,5 +27,11 @@ def _know_no_null(model: type[BaseModel]) -> frozenset[str]:
     return frozenset(field.alias or name for name, field in fields if not field.is_required() and not _has_none(field.annotation))
 
 
-def _has_none(annotation: object) -> bool:
-    return annotation in {None, NoneType} or any(_has_none(part) for part in get_args(annotation) if not isinstance(part, str | int))
+def _has_none(annotation: Any) -> bool:  # noqa: ANN401  # any annotation of a field
+    """Return whether a value of the type may be None itself; what the entries of a list or an object may be does not matter."""
+    if annotation is None or annotation is NoneType:
+        return True
+    origin, parts = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return _has_none(parts[0])
+    return origin in {Union, UnionType} and any(_has_none(part) for part in parts)

@@ -139,6 +139,26 @@ async def test_a_synchronisation_that_fails_has_its_text(pack: Pack) -> None:
     assert (await admin.subscription(ID)).quota_sync_state is SyncState.IN_SYNC
 
 
+async def test_only_synchronisations_use_up_their_faults(pack: Pack) -> None:
+    admin = administrator(pack)
+    pack.fault("outOfSync", times=1)
+    await admin.suspend(ID)
+    await admin.activate(ID)
+    await admin.update_quota("northwind", [quota(vm_count=20)])
+    assert [fault.remaining for fault in pack.platform.faults.all] == [1]
+    await admin.synchronize_add_on("northwind")
+    pack.pass_time(seconds=91)
+    assert (await admin.subscription(ID)).quota_sync_state is SyncState.OUT_OF_SYNC
+
+
+async def test_the_services_of_a_subscription_show_its_synchronisation(pack: Pack) -> None:
+    admin = administrator(pack)
+    await admin.synchronize(ID)
+    assert [each.quota_sync_state for each in (await admin.subscription(ID)).services] == [SyncState.SYNCING]
+    pack.pass_time(seconds=91)
+    assert [each.quota_sync_state for each in (await admin.subscription(ID)).services] == [SyncState.IN_SYNC]
+
+
 async def test_a_deletion_waits_for_machines_unless_it_is_forced(pack: Pack) -> None:
     admin = administrator(pack)
     await admin.delete_subscription(ID)

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
 
@@ -65,6 +66,17 @@ def test_a_busy_port_is_reported_with_its_option(tmp_path: Path) -> None:
     assert ended.returncode == 1
     assert f"port {first} " in ended.stderr
     assert "--azure-pack-port" in ended.stderr
+
+
+def test_the_servers_certificate_is_kept_while_it_is_valid_and_of_the_authority(tmp_path: Path) -> None:
+    file, authority, at = tmp_path / "server.pem", keys().authority, now()
+    first = authority.kept_server(file, ["localhost"], at)
+    assert authority.kept_server(file, ["localhost"], at).thumbprint == first.thumbprint
+    of_another = keys().other.kept_server(file, ["localhost"], at)
+    assert of_another.thumbprint != first.thumbprint
+    later = at + timedelta(days=900)
+    assert keys().other.kept_server(file, ["localhost"], later).thumbprint != of_another.thumbprint
+    assert file.stat().st_mode & 0o777 == 0o600
 
 
 async def ask(pack: Pack, method: str, path: str, token: str = HOOK, body: object = None) -> int:

@@ -1,13 +1,15 @@
 """Installations: documents with conditions, their secrets, checks and plans."""
 
-from typing import Any
+from datetime import timedelta
+from typing import Any, cast
 
 import pytest
 
 from local.simulation.azure_pack.sample import PASSWORD
-from shared.installations.reach.connections import Connections
+from shared.installations.reach.connections import Connection, Connections
 from tests.data_centers.bench import bench
 from tests.data_centers.documents import PROVIDER, TENANT, installation
+from tests.data_centers.transport import MemoryTransport
 from tests.support.secrets import OWN
 
 PATH = "/azure-packs/pack"
@@ -45,6 +47,11 @@ async def test_an_installation_is_a_document_with_conditions_and_shows_no_secret
         ({"adminApi": "https://user@pack.local"}, 400, "adminApi"),
         ({"tls": {"securityLevel": 0}}, 400, "tls.securityLevel"),
         ({"tls": {"caBundle": "no certificate"}}, 400, "tls.caBundle"),
+        ({"tls": {"serverName": "https://pack.local"}}, 400, "tls.serverName"),
+        ({"tls": {"serverName": " "}}, 400, "tls.serverName"),
+        ({"portalUrl": "https://pack.local:99999"}, 400, "portalUrl"),
+        ({"portalUrl": "https://pack.local/a b"}, 400, "portalUrl"),
+        ({"proxy": {"url": "http://pack.local:99999"}}, 400, "proxy.url"),
         ({"defaults": {"shutdownTimeout": "PT2H"}}, 400, "defaults.shutdownTimeout"),
         ({"calls": {"inFlight": 33}}, 400, "calls.inFlight"),
         ({"accounts": {"mode": "hook"}}, 400, "accounts"),
@@ -112,3 +119,21 @@ async def test_several_installations_need_their_name_in_an_order() -> None:
         assert (await app.place(installation="pack")).status == 202
         assert (await app.request("GET", "/azure-packs", caller=(TENANT, "Tenants.Read", "Admin"))).status == 403
         assert (await app.request("GET", "/azure-packs", caller=(PROVIDER, "Admin"))).status == 200
+
+
+async def test_connections_are_closed_with_the_app_and_some_time_after_their_document_changed() -> None:
+    def closed(connection: Connection | None) -> list[bool]:
+        return [cast("MemoryTransport", one).is_closed for one in connection.transports] if connection is not None else []
+
+    async with bench() as app:
+        connections = app.runtime.of(Connections)
+        former = await connections.get("pack")
+        put = await app.request("PUT", PATH, installation(displayName="Pack one"), headers={"If-Match": "*"})
+        assert put.status == 200, put
+        current = await connections.get("pack")
+        assert (closed(former), closed(current)) == ([False] * 2, [False] * 2), "a claim may use it still"
+        app.platform.clock.move(timedelta(minutes=11))
+        await connections.get("pack")
+        assert (closed(former), closed(current)) == ([True] * 2, [False] * 2)
+        await app.runtime.close()
+        assert closed(current) == [True] * 2

@@ -182,6 +182,36 @@ async def test_on_an_installation_that_shows_no_machines_of_a_suspended_subscrip
         assert (app.power()["web"], (await app.shown())["state"]) == ("Stopped", "Suspended")
 
 
+async def test_where_a_suspended_subscription_hides_its_machines_the_admin_service_finds_them_for_the_deletion() -> None:
+    async with bench(suspendedAllowsAdmin=False) as app:
+        await ordered(app, web="Running", resting="Paused")
+        await done(app, await app.act("suspend", {}))
+        app.machine("late", "Running", str((await app.shown())["subscriptionId"]))
+        again = await done(app, await app.act("suspend", {}))
+        assert (again["status"], app.power()["late"], again["result"]["changed"]) == ("Succeeded", "Stopped", True), again
+        refused = await done(app, await app.act("delete", {}))
+        assert (refused["status"], refused["error"]["code"]) == ("Failed", "MachinesExist"), refused
+        assert {one["message"] for one in refused["error"]["details"]} >= {"The machine 'web' exists."}
+        deleted = await done(app, await app.act("delete", {"deleteMachines": True}))
+        assert (deleted["status"], deleted["result"]["machinesDeleted"]) == ("Succeeded", 3), deleted
+        assert not {"web", "resting", "late"} & set(app.power())
+        assert not [url for method, url in app.sent if method == "DELETE" and "force=True" in url]
+
+
+async def test_where_no_way_shows_the_machines_a_suspension_ends_with_a_note_and_a_deletion_asks_for_a_person() -> None:
+    async with bench(suspendedAllowsAdmin=False) as app:
+        await ordered(app, web="Running")
+        await done(app, await app.act("suspend", {}))
+        app.fault("error", path="Odata", times=200, status=403)
+        again = await done(app, await app.act("suspend", {}))
+        assert (again["status"], again["result"]["changed"], len(again["result"]["notes"])) == ("Succeeded", False, 1), again
+        deleting = await app.act("delete", {"deleteMachines": True})
+        await app.advance(timedelta(minutes=10))
+        shown = await app.operation(deleting)
+        assert (shown["status"], shown["attention"]["code"]) == ("Running", "AzurePackForbidden"), shown
+        assert app.power()["web"] == "Stopped"
+
+
 @pytest.mark.parametrize(
     ("kind", "unreadable"),
     [

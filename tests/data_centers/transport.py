@@ -33,6 +33,7 @@ class MemoryTransport:
         """Take the options of a transport, of which the client certificate and the limit matter here."""
         self.certificate = certificate
         self._calls = in_flight
+        self.is_closed = False
 
     async def request(
         self,
@@ -64,7 +65,8 @@ class MemoryTransport:
         return _reply(outcome.answer)
 
     async def close(self) -> None:
-        """Do nothing."""
+        """Note that the connections are closed."""
+        self.is_closed = True
 
 
 def as_text(body: object) -> bytes:

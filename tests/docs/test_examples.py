@@ -12,6 +12,8 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+import tree_sitter_powershell
+from tree_sitter import Language, Parser
 
 from local.calls import call
 from local.processes import ROOT
@@ -19,6 +21,7 @@ from tests.conftest import StartHost
 from tests.support.stacks import RunningHost
 
 EXAMPLES = ROOT / "examples"
+POWERSHELL = sorted(EXAMPLES.glob("*.ps1"))
 MOST_SECONDS = 120
 
 
@@ -102,7 +105,25 @@ def test_a_shell_script_can_be_read(script: Path) -> None:
     assert subprocess.run(["bash", "-n", str(script)], capture_output=True, text=True, check=False).stderr == ""
 
 
-@pytest.mark.parametrize("script", sorted(EXAMPLES.glob("*.ps1")), ids=lambda script: script.name)
+def powershell_errors(script: bytes) -> list[str]:
+    """What the grammar of PowerShell cannot read; it does not know the ternary operator and lists of bare words."""
+    left, found = [Parser(Language(tree_sitter_powershell.language())).parse(script).root_node], []
+    while left:
+        node = left.pop()
+        if node.type == "ERROR" or node.is_missing:
+            found.append(f"line {node.start_point.row + 1}: {node.type}")
+        left.extend(node.children)
+    return found
+
+
+@pytest.mark.parametrize("script", POWERSHELL, ids=lambda script: script.name)
+def test_a_powershell_script_has_no_syntax_error(script: Path) -> None:
+    text = script.read_bytes()
+    assert powershell_errors(text) == []
+    assert powershell_errors(text[: text.rindex(b"}")]) != [], "a script that is cut off is one"
+
+
+@pytest.mark.parametrize("script", POWERSHELL, ids=lambda script: script.name)
 def test_a_powershell_script_can_be_read(script: Path) -> None:
     pwsh = shutil.which("pwsh")
     if pwsh is None:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from local.simulation.sample_estate import subscription_id
 from tests.support.secrets import OWN
 from tests.virtual_machines.kit import Json, Machines, run
 from tests.virtual_machines.test_classic_sample import plan
@@ -13,6 +14,7 @@ PASSWORD = {"value": "myAdminPwd1"}
 AS_WINDOWS: Json = {"image": WINDOWS, "sshPublicKeys": None, "adminPassword": PASSWORD}
 PORT: Json = {"name": "ssh", "protocol": "tcp", "port": 50_000, "localPort": 22}
 FRONT: Json = {"name": "front"}
+MACHINES = "Microsoft.Compute/virtualMachines"
 CAPTURE: Json = {"imageName": "golden", "after": "delete", "prepared": True, "confirm": "contoso-app01"}
 BAD = (400, "InvalidRequest")
 NOT_FOUND = (404, "NotFound")
@@ -60,6 +62,26 @@ def creations(own: str, theirs: str) -> dict[str, tuple[Json, Expected]]:
         "disk of another zone": ({"zone": "1", "dataDisks": [{"existing": "in-zone-2"}]}, at(BAD, "dataDisks[0].existing")),
         "disk of a zone, machine of none": ({"dataDisks": [{"existing": "in-zone-3"}]}, at(BAD, "dataDisks[0].existing")),
         "disk attached elsewhere": ({"dataDisks": [{"existing": "contoso-web01-data1"}]}, (409, "DiskInUse", "dataDisks[0].existing")),
+        "disk of another tenant": (
+            {"dataDisks": [{"existing": f"{theirs}/providers/Microsoft.Compute/disks/d"}]}, at(NOT_FOUND, "dataDisks[0].existing"),
+        ),
+        "machine as a disk": ({"dataDisks": [{"existing": f"{compute}/virtualMachines/first"}]}, at(BAD, "dataDisks[0].existing")),
+        "snapshot as an OS disk": (
+            {"image": None, "osDisk": {"existing": f"{compute}/snapshots/s"}, "adminUsername": None, "sshPublicKeys": None},
+            at(BAD, "osDisk.existing"),
+        ),
+        "OS disk of another tenant": (
+            {
+                "image": None, "osDisk": {"existing": f"{theirs}/providers/Microsoft.Compute/disks/d"},
+                "adminUsername": None, "sshPublicKeys": None,
+            },
+            at(NOT_FOUND, "osDisk.existing"),
+        ),
+        "type of a disk with other letters": ({"dataDisks": [{"sizeGB": 1, "sku": "../x"}]}, at(BAD, "dataDisks[0].sku")),
+        "source of one link": ({"ports": [{**PORT, "allowedSources": ["fe80::1%eth0"]}]}, at(BAD, "ports[0].allowedSources[0]")),
+        "addresses beside the internet": (
+            {"ports": [{**PORT, "allowedSources": ["Internet", "203.0.113.0/24"]}]}, at(BAD, "ports[0].allowedSources"),
+        ),
         "blob with a SAS": (
             {"dataDisks": [{"source": {**mine, "blobUri": f"{blob}?sv=2024-01-01&sig=x"}}]}, at(BAD, "dataDisks[0].source.blobUri"),
         ),
@@ -108,6 +130,10 @@ CHANGES: dict[str, tuple[str, str, Json, Expected]] = {
     "LUN 64 of an added disk": ("POST", f"{VM}/data-disks", {"sizeGB": 1, "lun": 64}, at(BAD, "lun")),
     "added disk attached elsewhere": ("POST", f"{VM}/data-disks", {"existing": "contoso-vault01-os"}, (409, "DiskInUse", "existing")),
     "added disk of another region": ("POST", f"{VM}/data-disks", {"existing": "contoso-app01-os"}, at(BAD, "existing")),
+    "added disk that is a machine": (
+        "POST", f"{VM}/data-disks", {"existing": f"/subscriptions/{subscription_id('contoso')}/resourceGroups/g/providers/{MACHINES}/x"},
+        at(BAD, "existing"),
+    ),
     "data disks of a captured machine": (
         "POST", f"{VMS}/contoso-app01/capture", {**CAPTURE, "deleteDisks": "all"}, at(BAD, "deleteDisks"),
     ),
@@ -267,5 +293,22 @@ def test_a_404_of_a_list_that_azure_always_has_is_no_answer(tmp_path: Path) -> N
         assert added.status == 202, "the first step looks at what acceptance could not"
         azure.app.platform.clear_faults()
         assert (await azure.ended(added.operation))["status"] == "Succeeded"
+
+    run(test, tmp_path / "log", prepared)
+
+
+def test_the_locks_of_another_tenants_disks_are_neither_shown_nor_taken(tmp_path: Path) -> None:
+    async def test(azure: Machines) -> None:
+        disk = next(one["id"] for one in azure.estate()["disks"] if one["id"].endswith("/fabrikam-web01-os"))
+        other = "/tenants/fabrikam"
+        off = await azure.call("POST", f"{other}{VMS}/fabrikam-web01/shut-down", {"state": "deallocated"}, tenant="fabrikam")
+        assert (await azure.ended(off.operation, tenant="fabrikam"))["status"] == "Succeeded"
+        theirs = await azure.call("POST", f"{other}/disks/fabrikam-web01-os/access", {}, tenant="fabrikam")
+        assert theirs.status == 202, theirs
+        azure.fault("error", method="GET", path=".", status=500, times=1_000_000)
+        created = await azure.call("POST", f"{TENANT}{VMS}", {**LINUX, "dataDisks": [{"existing": disk}]})
+        added = await azure.call("POST", f"{TENANT}{VM}/data-disks?service={GROUP}", {"existing": disk})
+        assert [(one.status, one.code) for one in (created, added)] == [NOT_FOUND, NOT_FOUND]
+        azure.app.platform.clear_faults()
 
     run(test, tmp_path / "log", prepared)

@@ -100,7 +100,13 @@ def test_GetHostedService_GetDeployment_and_what_a_tenant_can_choose(tmp_path: P
         services = (await azure.of("/services")).body["value"]
         assert [one["name"] for one in services] == ["contoso-production", "contoso-recovery"]
         assert (await azure.of(f"/services/{GROUP}")).body == services[0]
-        assert (await azure.of("/services/fabrikam-production")).code == "NotFound"
+        for name in ("fabrikam-production", "%2E%2E", "%2E", "a%2Fb", "%FF"):
+            for path in (f"/services/{name}", f"/services/{name}/deployments"):
+                assert (await azure.of(path)).code == "NotFound", path
+        unknown = [await azure.of(path) for path in ("/sizes?region=atlantis", "/disks?state=Lost")]
+        assert [(one.status, one.code, one.target) for one in unknown] == [
+            (400, "UnknownRegion", "region"), (400, "InvalidRequest", "state"),
+        ]  # fmt: skip
         found = (await azure.of(f"/services/{GROUP}/deployments?slot=Staging")).body["value"]
         assert (await azure.of(f"/services/{GROUP}/deployments/front")).body == found[0]
         assert (found[0]["label"], found[0]["slot"], found[0]["status"]) == ("The front", "Staging", "Running")

@@ -47,11 +47,11 @@ def test_a_body_with_every_field_is_taken() -> None:
         dataDisks=[{"lun": 0, "sizeGB": 10, "name": "logs", "sku": "StandardSSD_LRS", "caching": "ReadWrite"},
                    {"existing": DISK, "sizeGB": 20}, {"source": BLOB}, {"source": {"id": DISK}, "sizeGB": 64}],
         computerName="web01", subnetId=f"{GROUP}/providers/Microsoft.Network/virtualNetworks/n/subnets/s",
-        ports=[{**PORT, "allowedSources": ["203.0.113.7", "2001:db8::/32", "internet"]}], tags={"cost": "42"}, keepOnFailure=True,
+        ports=[{**PORT, "allowedSources": ["203.0.113.7", "2001:db8::/32"]}], tags={"cost": "42"}, keepOnFailure=True,
     )  # fmt: skip
     request = parse(CreateMachine, body)
     assert (request.region, request.subscription_id) == ("westeurope", SUBSCRIPTION)
-    assert request.ports[0].allowed_sources == ("203.0.113.7/32", "2001:db8::/32", "Internet")
+    assert request.ports[0].allowed_sources == ("203.0.113.7/32", "2001:db8::/32")
     assert isinstance(request.image, MarketplaceImage)
 
 

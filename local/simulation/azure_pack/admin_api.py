@@ -186,7 +186,8 @@ def _quota(call: PackCall) -> PackAnswer:
         clouds_of(changed)
     except ValueError as problem:
         raise Refusal(400, "BadRequest", str(problem)) from None
-    return PackAnswer(200, {"ServiceQuotas": changed["ServiceQuotas"]}, changes=(call.state.put("addOns", changed),))
+    body = {"ServiceQuotas": changed["ServiceQuotas"]}
+    return PackAnswer(200, body, changes=(call.state.put("addOns", changed),), spends_fault=False)
 
 
 def _delete_add_on(call: PackCall) -> PackAnswer:
@@ -272,7 +273,7 @@ def _change_subscription(call: PackCall) -> PackAnswer:
     if state is None:
         raise Refusal(400, "BadRequest", f"Status '{body.get('Status')}' is not one of Active and Suspended.")
     changed = row | {"State": state}
-    return PackAnswer(200, shown(changed), changes=(call.state.put("subscriptions", changed),))
+    return PackAnswer(200, shown(changed), changes=(call.state.put("subscriptions", changed),), spends_fault=False)
 
 
 def _delete_subscription(call: PackCall) -> PackAnswer:

@@ -1,12 +1,14 @@
 """A certificate authority of the simulated installation: server certificates, and certificates of publishsettings files."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
 
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import (
@@ -53,6 +55,14 @@ class Issued:
         key = self.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
         return key + self.certificate.public_bytes(Encoding.PEM)
 
+    @classmethod
+    def read(cls, pem: bytes) -> "Issued":
+        """Read what `pem` returned; raises `ValueError`."""
+        key = load_pem_private_key(pem, None)
+        if not isinstance(key, rsa.RSAPrivateKey):
+            raise ValueError("the file holds no RSA key")  # of a file's content
+        return cls(x509.load_pem_x509_certificate(pem[pem.index(b"-----BEGIN CERTIFICATE") :]), key)
+
     def pkcs12(self, *, password: bytes | None = None) -> bytes:
         """Return a PKCS#12 with the ciphers that Windows has used since 2003 (3DES, SHA-1); without a password as the portal writes it."""
         scheme: KeySerializationEncryption = NoEncryption()
@@ -89,11 +99,7 @@ class Authority:
     def kept(cls, file: Path | None, name: str, now: datetime) -> "Authority":
         """Return the authority that a file keeps; make and keep one where there is none."""
         if file is not None and file.exists():
-            pem = file.read_bytes()
-            key = load_pem_private_key(pem, None)
-            if not isinstance(key, rsa.RSAPrivateKey):
-                raise ValueError(f"{file} holds no RSA key")
-            return cls(Issued(x509.load_pem_x509_certificate(pem[pem.index(b"-----BEGIN CERTIFICATE") :]), key))
+            return cls(Issued.read(file.read_bytes()))
         made = cls.make(name, now)
         if file is not None:
             file.touch(mode=0o600)
@@ -126,6 +132,20 @@ class Authority:
             builder = builder.add_extension(issuer, critical=False)
         builder = builder.add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
         return Issued(builder.sign(self._issued.key, hashes.SHA256()), key)
+
+    def kept_server(self, file: Path | None, names: Sequence[str], now: datetime) -> Issued:
+        """Return the server's certificate that a file keeps; issue and keep one where there is none that is valid and of this authority."""
+        if file is not None and file.exists():
+            kept = Issued.read(file.read_bytes())
+            if now < kept.certificate.not_valid_after_utc and kept.certificate.issuer == self._issued.certificate.subject:
+                with suppress(InvalidSignature):
+                    kept.certificate.verify_directly_issued_by(self._issued.certificate)
+                    return kept
+        made = self.server(names, now)
+        if file is not None:
+            file.touch(mode=0o600)
+            file.write_bytes(made.pem())
+        return made
 
     def client(self, name: str, now: datetime, *, lifetime: timedelta = timedelta(days=365)) -> Issued:
         """Issue the certificate of a publishsettings file; a lifetime below zero makes one that has expired.

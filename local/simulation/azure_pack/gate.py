@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from urllib.parse import unquote
 from uuid import uuid4
+from xml.sax.saxutils import escape
 
 from local.simulation.arm.access import Principal
 from local.simulation.arm.outcome import Ending
@@ -137,7 +138,8 @@ class PackGate:
     # faults
 
     def _outcome(self, request: PackRequest, caller: Caller, now: datetime) -> PackOutcome:
-        kinds = _ON_REQUESTS - {"tokenRefused"} if request.listener in SITES else _ON_REQUESTS
+        has_token = request.listener not in SITES and "authorization" in request.headers
+        kinds = _ON_REQUESTS if has_token else _ON_REQUESTS - {"tokenRefused"}
         pick = self._pick(kinds, request, caller, now)
         self._platform.spend(pick)
         fault = pick.fault
@@ -197,7 +199,7 @@ class PackGate:
                 "principal": caller.name,
                 "subscriptionId": "",
             }
-            self._platform.take_effect(answer.changes, effect, (pick,))
+            self._platform.take_effect(answer.changes, effect, (pick,) if answer.spends_fault else ())
         return answer
 
 
@@ -218,14 +220,14 @@ def _failure(fault: Fault, status: int, headers: dict[str, str] | None = None) -
             return replace(answer, body={"odata.error": {"code": code, "message": {"lang": "en-US", "value": message}}})
         case "atom":
             namespace = "http://schemas.microsoft.com/ado/2007/08/dataservices/metadata"
-            text = f'<m:error xmlns:m="{namespace}"><m:code>{code}</m:code><m:message>{message}</m:message></m:error>'
+            text = f'<m:error xmlns:m="{namespace}"><m:code>{escape(code)}</m:code><m:message>{escape(message)}</m:message></m:error>'
             return replace(answer, text=text, content_type="application/xml")
         case "html":
             return replace(answer, text=page(f"{status} - {message}"), content_type="text/html")
         case "soap":
             text = (
                 '<s:Envelope xmlns:s="http://www.w3.org/2003/05/soap-envelope"><s:Body><s:Fault><s:Code><s:Value>s:Receiver</s:Value>'
-                f'</s:Code><s:Reason><s:Text xml:lang="en-US">{message}</s:Text></s:Reason></s:Fault></s:Body></s:Envelope>'
+                f'</s:Code><s:Reason><s:Text xml:lang="en-US">{escape(message)}</s:Text></s:Reason></s:Fault></s:Body></s:Envelope>'
             )
             return replace(answer, text=text, content_type="application/soap+xml")
         case _:

@@ -20,10 +20,11 @@ def utc_now() -> datetime:
 
 
 def make_keys(data: Path | None = None, now: Now = utc_now) -> Keys:
-    """Return the installation's keys; with a data folder its authority and the key of its tokens are kept there."""
-    authority = Authority.kept(None if data is None else data / "azure-pack-authority.pem", "Farshore simulated authority", now())
-    other = Authority.make("Farshore simulated other authority", now())
-    return Keys(authority, other, authority.server(SERVER_NAMES, now()), token_key(None if data is None else data / "azure-pack-key.pem"))
+    """Return the installation's keys; with a data folder they are kept there."""
+    at = now()
+    authority = Authority.kept(None if data is None else data / "azure-pack-authority.pem", "Farshore simulated authority", at)
+    server = authority.kept_server(None if data is None else data / "azure-pack-server.pem", SERVER_NAMES, at)
+    return Keys(authority, server, token_key(None if data is None else data / "azure-pack-key.pem"), at)
 
 
 class Installation:

@@ -28,9 +28,11 @@ class Work:
     fails: Json | None = None
 
 
-def begin(state: AzurePackState, now: datetime, work: Work, subscription: str | None, fault: Fault | None) -> Json:
-    """Return a new job; a fault may let it fail, stall or be late."""
-    lasts = timedelta(seconds=float(state.setting("jobSeconds")))
+def begin(
+    state: AzurePackState, now: datetime, work: Work, subscription: str | None, fault: Fault | None, *, waited_for: bool = False
+) -> Json:
+    """Return a new job; a fault may let it fail, stall or be late. One that is `waited_for` has ended when its answer is there."""
+    lasts = timedelta(0) if waited_for else timedelta(seconds=float(state.setting("jobSeconds")))
     job: Json = {
         "ID": derived("job", str(len(state.jobs)), str(work.target["ID"])),
         "StampId": work.target["StampId"],

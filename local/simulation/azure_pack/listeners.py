@@ -4,6 +4,8 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
 
 from aiohttp import web
 from cryptography import x509
@@ -22,14 +24,19 @@ _LARGEST_BODY = 4 * 2**20
 SERVER_NAMES = ("localhost", "pack.local", "127.0.0.1")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Keys:
-    """The installation's authority, server certificate and key of tokens, and an authority that the public API does not know."""
+    """The installation's authority, server certificate and key of tokens."""
 
     authority: Authority
-    other: Authority
     server: Issued
     token: rsa.RSAPrivateKey
+    made_at: datetime
+
+    @cached_property
+    def other(self) -> Authority:
+        """An authority that the public API does not know; made when it is first needed, because keys take time."""
+        return Authority.make("Farshore simulated other authority", self.made_at)
 
 
 class PortError(OSError):

@@ -96,7 +96,10 @@ class Caller:
 
 @dataclass(frozen=True, slots=True)
 class PackAnswer:
-    """An answer, and what changes by it. `body` is written as JSON, `text` as it is; `authenticate` are WWW-Authenticate headers."""
+    """An answer, and what changes by it. `body` is written as JSON, `text` as it is; `authenticate` are WWW-Authenticate headers.
+
+    `spends_fault`: whether it began the work that the fault of its call is for.
+    """
 
     status: int = 200
     body: Any = None
@@ -104,6 +107,7 @@ class PackAnswer:
     content_type: str = "application/json; charset=utf-8"
     headers: Mapping[str, str] = field(default_factory=dict)
     changes: tuple[Change, ...] = ()
+    spends_fault: bool = True
     authenticate: tuple[str, ...] = ()
 
 

@@ -57,7 +57,7 @@ def listed(call: PackCall, rows: Iterable[Json]) -> PackAnswer:
 
 def _list(call: PackCall) -> PackAnswer:
     rows = [row for row in call.state.subscriptions.values() if may_see(call, row)]
-    query = call.request.query
+    query = {name.lower(): value for name, value in call.request.query.items()}
     for name, member in (("userid", "AccountAdminLiveEmailId"), ("planid", "PlanId")):
         if name in query:
             rows = [row for row in rows if str(row[member]).lower() == query[name].lower()]

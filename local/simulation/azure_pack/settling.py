@@ -27,8 +27,14 @@ def syncing(state: AzurePackState, row: Json, now: datetime, fault: Fault | None
     failed = (
         fault.text("message", "A resource provider did not take the quota.") if fault is not None and fault.kind == "outOfSync" else None
     )
-    begun = row | {"QuotaSyncState": SYNCING, "_sync": {"ends": to_text(now + lasts), "error": failed}}
-    return begun | {"ActivationSyncState": SYNCING} if activation else begun
+    states = {"QuotaSyncState": SYNCING} | ({"ActivationSyncState": SYNCING} if activation else {})
+    return _with_states(row, states) | {"_sync": {"ends": to_text(now + lasts), "error": failed}}
+
+
+def _with_states(row: Json, states: Json) -> Json:
+    """Return a subscription or an add-on with these states, which its services show too."""
+    services = [service | states for service in row.get("Services") or []]
+    return row | states | ({"Services": services} if services else {})
 
 
 def _subscriptions(state: AzurePackState, now: datetime) -> Iterator[Change]:
@@ -53,8 +59,8 @@ def _sync_ended(row: Json, now: datetime) -> Json | None:
         return None
     ended = {name: value for name, value in row.items() if name != "_sync"}
     if sync["error"] is not None:
-        return ended | {"QuotaSyncState": OUT_OF_SYNC, "LastErrorMessage": sync["error"]}
-    return ended | {"QuotaSyncState": IN_SYNC, "ActivationSyncState": IN_SYNC, "LastErrorMessage": None}
+        return _with_states(ended, {"QuotaSyncState": OUT_OF_SYNC}) | {"LastErrorMessage": sync["error"]}
+    return _with_states(ended, {"QuotaSyncState": IN_SYNC, "ActivationSyncState": IN_SYNC}) | {"LastErrorMessage": None}
 
 
 def _deletion(state: AzurePackState, row: Json, now: datetime) -> Iterator[Change]:

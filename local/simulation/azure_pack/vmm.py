@@ -215,9 +215,12 @@ def _delete(call: PackCall) -> PackAnswer:
 
 
 def _begun(call: PackCall, row: Json | None, begun: "machines.Begun", *, created: bool = False) -> PackAnswer:
-    """Return the answer to a write that began a job: 201, 204, or 200 with `Prefer: return-content`; the header names the job."""
+    """Return the answer to a write that began a job: 201, 204, or 200 with `Prefer: return-content`; the header names the job.
+
+    Without `RunAsynchronously` VMM answers when the job has ended, for which no time passes here.
+    """
     id_ = None if row is None else row["SubscriptionID"].lower()
-    job = jobs.begin(call.state, call.now, begun.work, id_, call.fault)
+    job = jobs.begin(call.state, call.now, begun.work, id_, call.fault, waited_for=not call.flag("RunAsynchronously"))
     name, target = begun.work.target_set, begun.work.target | begun.now | {"MostRecentTaskId": job["ID"], "_busy": True}
     changes: tuple[Change, ...] = (call.state.put("jobs", job), call.state.put_entity(name, target))
     headers = {"x-ms-request-id": job["ID"]}

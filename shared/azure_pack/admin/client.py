@@ -114,7 +114,7 @@ class AdminClient:
         self, *, user: str | None = None, plan: str | None = None, add_on: str | None = None
     ) -> AsyncIterator[Subscription]:
         """Return subscriptions, all or those of a user, a plan or an add-on. The names of the filters are inferred."""
-        given = {"userid": user, "planid": plan, "addonid": add_on}
+        given = {"userId": user, "planId": plan, "addOnId": add_on}
         params = {name: value for name, value in given.items() if value is not None}
         async for entity in counted_pages(self._endpoint, "/subscriptions", params):
             yield Subscription.read(entity)

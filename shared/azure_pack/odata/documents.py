@@ -32,6 +32,8 @@ def read_document(body: bytes) -> Document:
 
     Of a link to the next page only the query is kept: the host in it is an inner one, which must not be called.
     """
+    if body[:1] in (b"{", b"["):  # by far the most; without a byte-order mark
+        return _from_text(body.decode("utf-8", "replace"))
     text = decoded(body).strip()
     if not text:
         return Document((), is_list=False)
@@ -40,10 +42,7 @@ def read_document(body: bytes) -> Document:
             return _from_atom(xml.parse(text))
         except xml.XmlError as problem:
             raise unreadable(f"The answer is neither JSON nor Atom. {problem}") from None
-    try:
-        return _from_json(json.loads(text))
-    except (ValueError, RecursionError):
-        raise unreadable("The answer is not JSON.") from None
+    return _from_text(text)
 
 
 def single(document: Document) -> Entity:
@@ -51,6 +50,13 @@ def single(document: Document) -> Entity:
     if len(document.entities) != 1:
         raise unreadable(f"One object was expected; the answer has {len(document.entities)}.")
     return document.entities[0]
+
+
+def _from_text(text: str) -> Document:
+    try:
+        return _from_json(json.loads(text))
+    except (ValueError, RecursionError):
+        raise unreadable("The answer is not JSON.") from None
 
 
 def _from_json(value: object) -> Document:

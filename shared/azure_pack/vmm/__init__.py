@@ -1,1 +1,57 @@
 """Virtual machines and networks of a subscription, over VMM."""
+
+from shared.azure_pack.vmm.client import Vmm
+from shared.azure_pack.vmm.jobs import ErrorInfo, Job
+from shared.azure_pack.vmm.machines import DiskDrive, Machine, MachineChange, MachineOwner, NetworkAdapter, NewMachine, Owner, Started
+from shared.azure_pack.vmm.models import (
+    Checkpoint,
+    Cloud,
+    Disk,
+    Gateway,
+    HardwareProfile,
+    LogicalNetwork,
+    NatConnection,
+    NatRule,
+    Network,
+    NewNatRule,
+    NewNetwork,
+    NewPool,
+    NewSubnet,
+    Pool,
+    Subnet,
+    Template,
+    TemplateAdapter,
+    UsageComponent,
+)
+
+__all__ = [
+    "Checkpoint",
+    "Cloud",
+    "Disk",
+    "DiskDrive",
+    "ErrorInfo",
+    "Gateway",
+    "HardwareProfile",
+    "Job",
+    "LogicalNetwork",
+    "Machine",
+    "MachineChange",
+    "MachineOwner",
+    "NatConnection",
+    "NatRule",
+    "Network",
+    "NetworkAdapter",
+    "NewMachine",
+    "NewNatRule",
+    "NewNetwork",
+    "NewPool",
+    "NewSubnet",
+    "Owner",
+    "Pool",
+    "Started",
+    "Subnet",
+    "Template",
+    "TemplateAdapter",
+    "UsageComponent",
+    "Vmm",
+]

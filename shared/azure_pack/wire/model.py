@@ -13,6 +13,8 @@ from pydantic.alias_generators import to_pascal
 from shared.azure_pack.errors import unreadable
 
 _DATE: Final = re.compile(r"\\?/Date\((?P<milliseconds>-?\d{1,15})(?P<zone>[+-]\d{4})?\)\\?/")
+_MOST_NAMES: Final = 500
+"""Spellings that are kept for a model: an answer may have any."""
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 C = TypeVar("C", bound=StrEnum)
 
@@ -30,7 +32,7 @@ class Model(BaseModel):
         if not isinstance(value, Mapping):
             return value
         names = _names(cls)
-        return {names.get(key) or names.get(str(key).lower(), key): member for key, member in value.items() if member is not None}
+        return {names[key]: member for key, member in value.items() if member is not None}
 
     @classmethod
     def read(cls, value: object) -> Self:
@@ -43,11 +45,20 @@ class Model(BaseModel):
             raise unreadable(f"{cls.__name__} cannot be read: {place}: {first['type']}.") from None
 
 
+class _Names(dict[str, str]):
+    """The members of a model by their names, as they are and in lower case; each other spelling is looked up once."""
+
+    def __missing__(self, key: str) -> str:
+        found = self.get(str(key).lower(), key)
+        if len(self) < _MOST_NAMES:
+            self[key] = found
+        return found
+
+
 @cache
-def _names(model: type[Model]) -> dict[str, str]:
-    """Return the members of a model by their names, as they are and in lower case."""
+def _names(model: type[Model]) -> _Names:
     members = [field.alias or key for key, field in model.model_fields.items()]
-    return {name.lower(): name for name in members} | {name: name for name in members}
+    return _Names({name.lower(): name for name in members} | {name: name for name in members})
 
 
 class Input(BaseModel):

@@ -75,6 +75,8 @@ def judge(state: CopyState, seen: Replication, clock: Clock, *, phase: float = 0
     detail.disks = disks
     percent = min(seen.percent, 99)
     if seen.state is ReplicationState.USABLE:
+        if seen.created_at is not None:
+            state.created_at = seen.created_at
         return _ended(state, None, detail, percent)
     if seen.state is ReplicationState.FAILED:
         return _ended(state, failed_copy(seen), detail, percent)

@@ -317,6 +317,7 @@ class Copy(Document):
     completed_at: Moment | None = None
     error: ProblemJson | None = None
     checks: int = Field(0, ge=0, description="How often the replication status was read so far.")
+    waiting_for: str | None = Field(None, description="Why it has not started yet, a clause for a person: what its chain waits for.")
     attention: Attention | None = None
     requested_by: Actor
     tags: dict[str, str] = Field(default_factory=dict)

@@ -36,7 +36,8 @@ class CopyState(StoredView):
     `failed_before` is true where a failed copy of the same restore point may still be in the target region. `absence` is the series of
     looks that did not show the resource in question; `wait` is what is waited for in Azure. `falls_back` is true once a crash-consistent
     restore point takes the place of one that failed because of the guest. `abandoned_by` is the deletion that ends it. `earlier_minutes`
-    are the durations of earlier copies of its chain and sort, the newest first, None before they were read.
+    are the durations of earlier copies of its chain and sort, the newest first, None before they were read. `created_at` is what Azure
+    shows as the moment of the usable copy itself.
     """
 
     chain: str | None = None
@@ -58,6 +59,7 @@ class CopyState(StoredView):
     falls_back: bool = False
     abandoned_by: str | None = None
     earlier_minutes: tuple[int, ...] | None = None
+    created_at: StoredMoment | None = None
 
 
 class _Part(BaseModel):

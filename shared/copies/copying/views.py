@@ -36,6 +36,7 @@ def copy_of(operation: Operation) -> Copy:
         completed_at=operation.completed_at,
         error=operation.error,
         checks=state.checks or detail.checks or 0,
+        waiting_for=detail.waiting_for if not operation.status.ended else None,
         attention=operation.attention,
         requested_by=operation.actor,
         tags=request.tags,

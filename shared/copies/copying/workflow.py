@@ -259,6 +259,9 @@ class CopySteps:
                 completed_at=to_text(now),
                 started_at=to_text(copy.state.started_at) if copy.state.started_at is not None else "",
                 origin=copy.origin,
+                created_at=to_text(copy.state.created_at) if copy.state.created_at is not None else "",
+                consistency=_consistency_of(copy),
+                size_gb=copy.state.size_gb or 0,
             )
         )
         copy.detail.usable = True
@@ -341,6 +344,11 @@ def _collection_of(point: ResourceId) -> ResourceId:
     if point.parent is None:
         raise ValueError(f"'{point}' is not the id of a restore point.")
     return point.parent
+
+
+def _consistency_of(copy: CopyClaim) -> str:
+    mode = copy.detail.source.consistency_mode if copy.detail.source is not None else None
+    return mode.value if mode is not None else ""
 
 
 def _vm_of(copy: CopyClaim) -> ResourceId | None:

@@ -53,5 +53,7 @@ def restores_of(core: Core, places: Places) -> RestoreParts:
         locks=core.locks,
         clock=core.clock,
     )
-    service = Restores(core.acceptance, core.commands, Sources(core.store, places, core.registry), looking, core.registry, trail)
+    service = Restores(
+        core.acceptance, core.commands, Sources(core.store, places, core.registry), looking, core.registry, trail, core.clock
+    )
     return RestoreParts(service, restore_workflow(steps), evidence, gateway)

@@ -19,7 +19,7 @@ from shared.copies.restores.rules.checks import AzureSeen, PointSeen
 from shared.copies.restores.rules.planning import place_of
 from shared.operations.model.identity import is_operation_id
 from shared.operations.model.store import Store
-from shared.values.reading import Json
+from shared.values.reading import Json, an_object
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class KeptMachines:
 
     async def of(self, tenant: str, source: ResolvedSource) -> Json | None:
         """Return what is kept of the machine that a restore point is of; None where nothing is, as of other tenants' copies."""
-        name = source.copy_id or ResourceId.parse(source.restore_point_id).name
+        name = source.copy_id or ResourceId.parse(source.restore_point_id).name.lower()
         copy = await self.store.get(name) if is_operation_id(name) else None
         if copy is None or copy.tenant != tenant:
             return None
@@ -104,8 +104,7 @@ class RestoreReader:
 
 def tags_in(body: Json) -> dict[str, str]:
     """Return the tags of a resource."""
-    tags = body.get("tags")
-    return {str(name): str(value) for name, value in tags.items()} if isinstance(tags, dict) else {}
+    return {name: str(value) for name, value in an_object(body, "tags").items()}
 
 
 def _ids_of(request: RestoreRequest) -> set[str]:

@@ -2,9 +2,10 @@
 
 from datetime import timedelta
 from enum import StrEnum
+from ipaddress import ip_address
 from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field, StrictBool, field_validator
+from pydantic import AfterValidator, ConfigDict, Field, StrictBool, WithJsonSchema, field_validator
 
 from shared.arm.ids import resource_id_of
 from shared.copies.copying.models import (
@@ -55,7 +56,16 @@ SecurityGroupId = Annotated[str, resource_id_of("Microsoft.Network/networkSecuri
 AvailabilitySetId = Annotated[str, resource_id_of("Microsoft.Compute/availabilitySets")]
 EncryptionSetId = Annotated[str, resource_id_of("Microsoft.Compute/diskEncryptionSets")]
 SizeName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,79}$")]
+AddressSchema = WithJsonSchema({"type": "string", "anyOf": [{"format": "ipv4"}, {"format": "ipv6"}]})
 MachineName = Annotated[str, Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9_.-]{0,62}[A-Za-z0-9_-])?$")]
+
+
+def _address(text: str) -> str:
+    try:
+        ip_address(text)
+    except ValueError:
+        raise refuse(f"'{text[:45]}' is not an IP address, for example 10.0.0.4.") from None
+    return text
 
 
 class RestoreSource(Request):
@@ -71,7 +81,7 @@ class RestoredDisks(Request):
     """Which disks are made, and how; without `only` all that were captured, `os` is the OS disk and a number a LUN."""
 
     only: Annotated[tuple[Annotated[int, whole(0, 63)] | Literal["os"], ...], Field(min_length=1, max_length=65)] | None = None
-    sku: Annotated[str, Field(pattern=r"^(Standard|StandardSSD|Premium|PremiumV2|UltraSSD)_(LRS|ZRS)$")] | None = None
+    sku: Annotated[str, Field(pattern=r"^((Standard|StandardSSD|Premium|PremiumV2|UltraSSD)_LRS|(StandardSSD|Premium)_ZRS)$")] | None = None
     disk_encryption_set_id: EncryptionSetId | None = None
 
 
@@ -85,7 +95,7 @@ class RestoredMachine(Request):
     zone: Literal["1", "2", "3"] | None = None
     availability_set_id: AvailabilitySetId | None = None
     subnet_id: SubnetId | None = None
-    private_ip_address: Annotated[str, Field(max_length=45, pattern=r"^[0-9a-fA-F.:]+$")] | None = None
+    private_ip_address: Annotated[str, AfterValidator(_address), AddressSchema] | None = None
     network_security_group_id: SecurityGroupId | None = None
     disks: RestoredDisks = Field(default_factory=RestoredDisks)
     tags: dict[str, str] = {}

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
+from datetime import datetime
 
 from shared.copies.restores.accepting.looking import Looked
 from shared.copies.restores.answers import (
@@ -40,7 +41,7 @@ def restore_body(operation: Operation) -> RestoreBody:
         requested_by=operation.actor,
         region=detail.region,
         machines=tuple(_machine(machine, operation) for machine in machines),
-        recovery_point=_recovery_point(machines, operation),
+        recovery_point=_recovery_point(machines, created),
         timings=RestoreTimings(
             accepted_to_disks=int((disks - created).total_seconds()) if disks is not None else None,
             disks_to_ready=int((ready - disks).total_seconds()) if ready is not None and disks is not None else None,
@@ -56,7 +57,7 @@ def restore_body(operation: Operation) -> RestoreBody:
     )
 
 
-def plan_body(request: RestoreRequest, sources: Sequence[ResolvedSource], looked: Looked | None) -> PlanBody:
+def plan_body(request: RestoreRequest, sources: Sequence[ResolvedSource], looked: Looked | None, now: datetime) -> PlanBody:
     """Return the plan of a dry run; without an answer of Azure in time all checks are unknown."""
     found = [machine for machine in looked.machines if machine is not None] if looked is not None else []
     machines = found or list(_intended(request, sources))
@@ -66,7 +67,7 @@ def plan_body(request: RestoreRequest, sources: Sequence[ResolvedSource], looked
         hash=hashlib.sha256(canonical({"machines": decided, "kind": request.kind.value})).hexdigest(),
         region=looked.seen.region or None if looked is not None else None,
         machines=bodies,
-        recovery_point=_recovery_point(machines, None),
+        recovery_point=_recovery_point(machines, now),
         checks=checks_of(looked.findings) if looked is not None else unknown_checks(),
     )
 
@@ -118,10 +119,10 @@ def _machine(machine: MachineDetail, operation: Operation | None) -> MachineBody
     )
 
 
-def _recovery_point(machines: Sequence[MachineDetail], operation: Operation | None) -> RecoveryPoint | None:
+def _recovery_point(machines: Sequence[MachineDetail], at: datetime) -> RecoveryPoint | None:
     moments = [machine.source.taken_at for machine in machines if machine.source.taken_at is not None]
     if not moments or len(moments) < len(machines):
         return None
     oldest, newest = min(moments), max(moments)
-    age = int((operation.created_at - oldest).total_seconds()) if operation is not None else 0
+    age = int((at - oldest).total_seconds())
     return RecoveryPoint(oldest=oldest, newest=newest, spread_seconds=int((newest - oldest).total_seconds()), age_seconds=max(0, age))

@@ -77,6 +77,7 @@ class OperationState(StoredView):
     limits: dict[str, int] | None = None
     cloud: str | None = None
     recent_task: str | None = None
+    by_admin_service: bool = False
     undone: tuple[str, ...] = ()
 
 

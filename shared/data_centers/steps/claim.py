@@ -136,6 +136,11 @@ class DataCenterClaim:
 
         await self.claim.perform(Effect(name, sending, look, harmless, preparation=preparation))
 
+    def use_admin_service(self) -> None:
+        """Reach the machines by the administrator's VMM service, in this claim and those after it."""
+        self.state.by_admin_service = True
+        self.gateway = Gateway(self.gateway.connection, by_admin_service=True)
+
     def mark(self, thing: str) -> None:
         """Note that this attempt makes a thing; written with the intent of the effect that makes it."""
         if thing not in self.state.made:
@@ -174,7 +179,7 @@ def step(tools: Tools, run: Run, *, refused: str | None = None) -> Step:
             if connection is None:
                 message = f"The installation '{state.installation}' was not found. Write it again: its data centers need it."
                 return Wait(tools.clock.now() + _LOOK_AGAIN, attention=(ErrorCode.NOT_FOUND, message))
-            dc = DataCenterClaim(claim, tools, stored.document, Gateway(connection))
+            dc = DataCenterClaim(claim, tools, stored.document, Gateway(connection, state.by_admin_service))
             return await _running(dc, run, refused)
         except CallFailure as failure:
             if failure.code in ATTENTION:

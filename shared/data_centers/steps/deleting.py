@@ -11,7 +11,7 @@ from shared.data_centers.requests import DeleteRequest
 from shared.data_centers.rules.power import Goal, PowerCall
 from shared.data_centers.rules.suspension import SeenMachine
 from shared.data_centers.steps.claim import DataCenterClaim
-from shared.data_centers.steps.machines import seen, work_on, works
+from shared.data_centers.steps.machines import seen_if_suspended, work_on, works
 from shared.data_centers.steps.quotas import ensure_add_on_deleted, ensure_unlinked, watch
 from shared.data_centers.steps.undoing import delete_account, delete_subscription, delete_user
 from shared.errors import CallFailure, ErrorCode, FailureKind, Problem
@@ -42,7 +42,7 @@ async def checking(dc: DataCenterClaim) -> Outcome:
 async def _machines(dc: DataCenterClaim) -> tuple[SeenMachine, ...]:
     """Return the machines; none where Azure Pack shows none of a subscription that is suspended or being deleted."""
     try:
-        return await seen(dc)
+        return await seen_if_suspended(dc)
     except CallFailure as failure:
         if failure.kind is FailureKind.NOT_FOUND:
             return ()

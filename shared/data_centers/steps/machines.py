@@ -7,7 +7,9 @@ from typing import Final
 from uuid import UUID
 
 from shared.azure_pack.odata.literals import Key
+from shared.azure_pack.subscriptions import SubscriptionState
 from shared.azure_pack.vmm.machines import Machine
+from shared.data_centers.gateway import is_unreadable
 from shared.data_centers.records.state import MachineWork
 from shared.data_centers.rules import power
 from shared.data_centers.rules.power import Goal, JobState, PowerCall
@@ -27,6 +29,23 @@ async def seen(dc: DataCenterClaim) -> tuple[SeenMachine, ...]:
     """Return the machines of the data center."""
     found = await dc.gateway.machines(dc.subscription, dc.user)
     return tuple(SeenMachine(str(one.id), str(one.stamp), one.name or str(one.id), one.status_string or "") for one in found)
+
+
+async def seen_if_suspended(dc: DataCenterClaim) -> tuple[SeenMachine, ...]:
+    """Return the machines, those of a suspended subscription also where `machines.via` does not show them: by the admin VMM service."""
+    try:
+        return await seen(dc)
+    except CallFailure as failure:
+        if not is_unreadable(failure) or dc.gateway.by_admin_service or not await is_suspended(dc):
+            raise
+        dc.use_admin_service()
+        return await seen(dc)
+
+
+async def is_suspended(dc: DataCenterClaim) -> bool:
+    """Return whether Azure Pack shows the subscription as suspended."""
+    found = await dc.gateway.subscription(dc.subscription)
+    return found is not None and found.state is SubscriptionState.SUSPENDED
 
 
 def works(machines: Sequence[tuple[str, str, str]], goal: Goal, how: PowerCall, dc: DataCenterClaim) -> tuple[MachineWork, ...]:

@@ -16,7 +16,7 @@ from shared.data_centers.requests import ResumeRequest, SuspendRequest
 from shared.data_centers.rules.power import FIRST, Goal, PowerCall
 from shared.data_centers.rules.suspension import SeenMachine, is_complete, to_start, to_stop, with_seen, with_started
 from shared.data_centers.steps.claim import DataCenterClaim
-from shared.data_centers.steps.machines import LOOK_AGAIN, seen, work_on, works
+from shared.data_centers.steps.machines import LOOK_AGAIN, is_suspended, seen, seen_if_suspended, work_on, works
 from shared.data_centers.steps.quotas import watch
 from shared.errors import CallFailure, ErrorCode, Problem
 from shared.installations.document import AfterSuspension, InstallationRequest
@@ -39,7 +39,7 @@ class SuspensionSteps:
         """Record which machines run, before the first is stopped."""
         if dc.record.state is DataCenterState.FAILED:
             return dc.ended(Problem(ErrorCode.NOT_FOUND, "The data center was not found.", "target"))
-        found = await seen(dc)
+        found = await self._seen(dc)
         if self._is_changing(dc, found):
             return Wait(dc.clock.now() + LOOK_AGAIN)
         how = await self.after_suspension(dc)
@@ -50,6 +50,15 @@ class SuspensionSteps:
         dc.detail.machines = works(stopping, Goal.STOPPED, FIRST[how], dc)
         dc.state.changed = dc.state.changed or bool(stopping) or dc.record.state is not DataCenterState.SUSPENDED
         return Next("machines")
+
+    async def _seen(self, dc: DataCenterClaim) -> tuple[SeenMachine, ...]:
+        """Return the machines; none where Azure Pack shows none of a subscription that is suspended already, which `sweeping` notes."""
+        try:
+            return await seen_if_suspended(dc)
+        except CallFailure as failure:
+            if not is_unreadable(failure) or not await is_suspended(dc):
+                raise
+            return ()
 
     async def machines(self, dc: DataCenterClaim) -> Outcome:
         """Stop the machines that run."""

@@ -32,6 +32,8 @@ from shared.reads.cache import ReadCache
 KEPT_SECONDS: Final = 50.0
 _NOTED_TOGETHER: Final = 10
 """So many calls are noted in the budget at once: a note takes two calls to storage."""
+_USED_SECONDS: Final = 600.0
+"""How long a connection may be used after its document changed: as long as an invocation may last."""
 _TIMEOUT: Final = 25.0
 """Seconds for one call: less than an effect may take."""
 
@@ -50,9 +52,14 @@ class Connection:
     calls: CallLimit
     proxy: Proxy | None = None
 
-    def machines(self, subscription: UUID, user: str) -> Vmm:
-        """Return the machines of a subscription, as the document has it; `user` is the subscription's account administrator."""
+    def machines(self, subscription: UUID, user: str, *, by_admin_service: bool = False) -> Vmm:
+        """Return the machines of a subscription, as the document has it; `user` is the subscription's account administrator.
+
+        `by_admin_service`: by the administrator's VMM service instead, which has the machines of all subscriptions.
+        """
         access = self.settings.machines
+        if by_admin_service:
+            return self.admin.machines(subscription, Via.ADMIN, update=access.update)
         if access.via is MachinesVia.TENANT_API and self.settings.tenant_api is not None:
             on_behalf = BearerAuthorization(self.sign_in, user)
             return TenantClient(self.settings.tenant_api, self.transports[0], on_behalf).machines(subscription)
@@ -87,6 +94,7 @@ class Connections:
         self._noted: dict[CallLimit, int] = {}
         self._records: ReadCache[InstallationRecord | None] = ReadCache(clock, KEPT_SECONDS)
         self._open: dict[str, Connection] = {}
+        self._former: list[tuple[float, Connection]] = []
 
     async def get(self, name: str) -> Connection | None:
         """Return the connection of an installation, None where there is no such installation."""
@@ -112,7 +120,8 @@ class Connections:
             await self._budgets.note(group_of(connection.name, connection.settings), count)
 
     async def of(self, record: InstallationRecord) -> Connection:
-        """Return the connection of a record; a former one of another document is left to the calls that use it."""
+        """Return the connection of a record; a former one of another document is left to the calls that use it, and closed after them."""
+        await self._close_former(_USED_SECONDS)
         known = self._open.get(record.name)
         if known is not None and known.tag == record.tag:
             return known
@@ -139,11 +148,20 @@ class Connections:
 
     async def close(self) -> None:
         """Close every connection."""
-        await asyncio.gather(*(one.close() for one in self._open.values()))
+        await asyncio.gather(*(one.close() for one in self._open.values()), self._close_former(0.0))
         self._open.clear()
 
+    async def _close_former(self, age: float) -> None:
+        """Close the connections that were replaced at least so many seconds ago."""
+        until = self._clock.monotonic() - age
+        ended = [one for since, one in self._former if since <= until]
+        self._former = [(since, one) for since, one in self._former if since > until]
+        await asyncio.gather(*(one.close() for one in ended))
+
     def _replaced(self, name: str, made: Connection) -> Connection:
-        self._noted.pop(self._open[name].calls, None)
+        former = self._open[name]
+        self._noted.pop(former.calls, None)
+        self._former.append((self._clock.monotonic(), former))
         self._open[name] = made
         return made
 

@@ -1,5 +1,6 @@
 """How a tenant's Azure Pack subscription is reached: with its own certificate where one was imported, else with the provider's sign-in."""
 
+import asyncio
 from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
@@ -98,6 +99,11 @@ class SubscriptionReach:
     def for_proof(self, connection: Connection, endpoint: str, certificate: ClientCertificate) -> CertificateClient:
         """Return a client that proves a certificate; nothing is kept of it."""
         return self._connections.with_certificate(connection, endpoint, certificate)
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await asyncio.gather(*(one.close() for one in self._open.values()))
+        self._open.clear()
 
     async def _keep(self, key: tuple[str, str], client: CertificateClient) -> CertificateClient:
         while len(self._open) >= _MOST_OPEN:

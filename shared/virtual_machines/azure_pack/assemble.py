@@ -5,10 +5,7 @@ from dataclasses import dataclass
 from shared.access.records.azure_pack_subscriptions import TABLE as SUBSCRIPTIONS
 from shared.access.records.azure_pack_subscriptions import AzurePackSubscriptions
 from shared.capability import Core
-from shared.installations.assemble import connections_of
-from shared.installations.secrets import Vault
-from shared.installations.subscriptions.certificates import CertificateStore
-from shared.installations.subscriptions.reach import SubscriptionReach
+from shared.installations.assemble import reach_of
 from shared.operations.accepting.resolving import Resolution, Resolver
 from shared.operations.model.models import Actor, Operation
 from shared.virtual_machines.azure_pack.accepting import PackChanges
@@ -41,9 +38,7 @@ class AzurePackParts:
 
 def assemble_azure_pack(core: Core) -> AzurePackParts:
     """Return the services and the steps."""
-    vault = Vault(core.secrets, core.secret_references, core.registry)
-    reach = SubscriptionReach(connections_of(core), CertificateStore(vault, core.ids))
-    gateways = PackGateways(AzurePackSubscriptions(core.storage.table(SUBSCRIPTIONS)), reach)
+    gateways = PackGateways(AzurePackSubscriptions(core.storage.table(SUBSCRIPTIONS)), reach_of(core))
     places, calls = PackPlaces(gateways), Calls(core.clock)
     steps = PackSteps(
         gateways,

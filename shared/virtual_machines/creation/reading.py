@@ -21,6 +21,7 @@ from shared.virtual_machines.resource_manager.resources import ResourceManagerRe
 from shared.virtual_machines.rules.sizes import azure_size
 from shared.web.documents import wrong
 
+_DISK_TYPE: Final = "Microsoft.Compute/disks"
 _IMAGE_TYPE: Final = "Microsoft.Compute/images"
 
 
@@ -84,8 +85,8 @@ class CreationReader:
             self._sets(place, request),
         )
         deployment = next((one for one in sets if request.deployment and _is_named(one, request.deployment.name)), None)
-        owner = deployment.id if deployment is not None else str(machine)
-        balancer = await self.balancer(place, owner) if request.ports and (deployment or not request.deployment) else None
+        owner = deployment.id if deployment is not None else str(_owner(place, request))
+        balancer = await self.balancer(place, owner) if request.ports else None
         set_id = deployment.id if request.ports and deployment is not None and balancer is None else None
         listed = await self.resources.within(place.id_of("Microsoft.Network", "loadBalancers", "any")) if set_id is not None else []
         subnet_body, subnet_region = network
@@ -197,7 +198,9 @@ def subscription_of_body(tenant: Tenant, wanted: str | None) -> str:
 
 
 def require_own(tenant: Tenant, request: CreateMachine) -> None:
-    """Refuse with `NotFound` what a body names and the tenant does not own: sources of disks, blobs, the subnet."""
+    """Refuse with `NotFound` what a body names and the tenant does not own: disks, their sources, blobs, the subnet."""
+    if request.os_disk.existing is not None:
+        _require_own_existing(tenant, request.os_disk.existing, "osDisk.existing")
     for number, disk in enumerate(request.data_disks):
         require_own_disk(tenant, disk, f"dataDisks[{number}].")
     if request.subnet_id is not None:
@@ -205,7 +208,9 @@ def require_own(tenant: Tenant, request: CreateMachine) -> None:
 
 
 def require_own_disk(tenant: Tenant, disk: DataDisk, prefix: str = "") -> None:
-    """Refuse with `NotFound` the source of a disk that is not the tenant's; `prefix` is where the disk is in the body."""
+    """Refuse with `NotFound` a disk or its source that is not the tenant's; `prefix` is where the disk is in the body."""
+    if disk.existing is not None:
+        _require_own_existing(tenant, disk.existing, f"{prefix}existing")
     if disk.source is not None:
         require_own_source(tenant, disk.source, prefix)
 
@@ -218,6 +223,15 @@ def require_own_source(tenant: Tenant, source: BlobSource | DiskSource, prefix: 
         account = source.storage_account_id
         if account.lower() not in {one.lower() for one in tenant.storage_accounts}:
             raise not_found(f"storage account '{account}'", target=f"{prefix}source.storageAccountId")
+
+
+def _require_own_existing(tenant: Tenant, named: str, target: str) -> None:
+    """Refuse with `NotFound` the id of another's disk, with 400 the id of something else; a name is one in the machine's service."""
+    if "/" not in named:
+        return
+    found = _own(tenant, named, target)
+    if not same_text(found.type, _DISK_TYPE):
+        raise wrong(target, f"This is the id of a {found.type}. Send the id of a {_DISK_TYPE}, or the name of a disk.")
 
 
 def _own(tenant: Tenant, given: str, target: str) -> ResourceId:
@@ -251,6 +265,12 @@ def _holder(sets: tuple[SetFacts, ...], request: CreateMachine) -> str | None:
         return None
     slot = wanted.slot or "Production"
     return next((one.id.rpartition("/")[2] for one in sets if one.slot == slot), None)
+
+
+def _owner(place: Place, request: CreateMachine) -> ResourceId:
+    """Return what a balancer serves: the availability set of the deployment that is to be made, or the machine."""
+    wanted = request.deployment
+    return place.machine(request.name) if wanted is None else place.id_of("Microsoft.Compute", "availabilitySets", wanted.name)
 
 
 def _is_named(found: SetFacts, name: str) -> bool:

@@ -1,7 +1,7 @@
 """Lists and reads of services, deployments, sizes, networks, images and disks."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from shared.access.plans import HostingPlans
@@ -11,7 +11,7 @@ from shared.access.records.tenant import Tenant
 from shared.arm.ids import ResourceId
 from shared.arm.reading import own_id, resource_id
 from shared.errors import ErrorCode, Problem, Refused
-from shared.values.reading import Json, an_object, same_text, text
+from shared.values.reading import Json, an_object, last_segment, same_text, text
 from shared.virtual_machines.access.records import DiskAccessStore
 from shared.virtual_machines.creation.context import FOR_TAG, BalancerFacts, SetFacts
 from shared.virtual_machines.facts import tags_of
@@ -33,7 +33,7 @@ from shared.virtual_machines.listed import (
     size_of,
 )
 from shared.virtual_machines.reading.asking import reading_azure
-from shared.virtual_machines.reading.pages import page_of_places
+from shared.virtual_machines.reading.pages import page_of_places, page_of_rows
 from shared.virtual_machines.reading.places import Named, locate, subscriptions_of
 from shared.virtual_machines.resource_manager.catalogue import Catalogue
 from shared.virtual_machines.resource_manager.resources import ResourceManagerResources
@@ -72,8 +72,21 @@ class EstateReader:
         async with reading_azure():
             return service_of((await self._groups(tenant, name, query))[1])
 
-    async def deployments(self, tenant: Tenant, service: str, query: Mapping[str, str]) -> list[Deployment]:
-        """Return the deployments of a service, by name."""
+    async def deployments(self, tenant: Tenant, service: str, query: Mapping[str, str], page: Page) -> tuple[list[Deployment], str | None]:
+        """Return a page of the deployments of a service, by name."""
+        slot = query.get("slot")
+        return await self._deployments(tenant, service, query, lambda one: slot in {None, one.slot}, page)
+
+    async def deployment(self, tenant: Tenant, service: str, name: str, query: Mapping[str, str]) -> Deployment:
+        """Return one deployment; refuses with `NotFound`."""
+        found, _ = await self._deployments(tenant, service, query, lambda one: same_text(last_segment(one.id), name), Page(1, None))
+        if not found:
+            raise not_found(f"deployment '{name}'")
+        return found[0]
+
+    async def _deployments(
+        self, tenant: Tenant, service: str, query: Mapping[str, str], takes: Callable[[SetFacts], bool], page: Page
+    ) -> tuple[list[Deployment], str | None]:
         gateway = gateway_of(self.gateways, tenant)
         async with reading_azure():
             subscription, group = await self._groups(tenant, service, query)
@@ -83,21 +96,15 @@ class EstateReader:
                 self.resources.within(_in(subscription, name, "Microsoft.Network/loadBalancers")),
                 gateway.machines(subscription),
             )
+            aligned = [SetFacts.from_arm(body) for body in sets if same_text(text(an_object(body, "sku"), "name"), "Aligned")]
+            shown, last = page_of_rows([one for one in aligned if takes(one)], _by_id, page)
             found = []
-            for one in (SetFacts.from_arm(body) for body in sets if same_text(text(an_object(body, "sku"), "name"), "Aligned")):
-                if query.get("slot") in {None, one.slot}:
-                    members = tuple(machine for machine in machines if same_text(machine.availability_set, one.id))
-                    balancer = next((b for b in balancers if same_text(tags_of(b).get(FOR_TAG), one.id)), None)
-                    facts = BalancerFacts.from_arm(balancer) if balancer is not None else None
-                    found.append(deployment_of(one, members, facts, await self.public_ip(facts)))
-        return sorted(found, key=lambda one: one.name.lower())
-
-    async def deployment(self, tenant: Tenant, service: str, name: str, query: Mapping[str, str]) -> Deployment:
-        """Return one deployment; refuses with `NotFound`."""
-        found = next((one for one in await self.deployments(tenant, service, query) if same_text(one.name, name)), None)
-        if found is None:
-            raise not_found(f"deployment '{name}'")
-        return found
+            for one in shown:
+                members = tuple(machine for machine in machines if same_text(machine.availability_set, one.id))
+                balancer = next((b for b in balancers if same_text(tags_of(b).get(FOR_TAG), one.id)), None)
+                facts = BalancerFacts.from_arm(balancer) if balancer is not None else None
+                found.append(deployment_of(one, members, facts, await self.public_ip(facts)))
+        return found, last
 
     async def public_ip(self, balancer: BalancerFacts | None) -> str | None:
         """Return the public address of a balancer."""
@@ -106,23 +113,25 @@ class EstateReader:
         body = await self.resources.get(ResourceId.parse(balancer.address))
         return text(an_object(body or {}, "properties"), "ipAddress")
 
-    async def sizes(self, tenant: Tenant, query: Mapping[str, str]) -> list[Size]:
-        """Return the sizes that a tenant can choose in a region, by default its own."""
+    async def sizes(self, tenant: Tenant, query: Mapping[str, str], page: Page) -> tuple[list[Size], str | None]:
+        """Return a page of the sizes that a tenant can choose in a region, by default its own."""
         gateway_of(self.gateways, tenant)
         region = "".join((query.get("region") or tenant.region or "").split()).lower()
         if not region.isalnum():
             raise wrong("region", "Name the region whose sizes are listed.")
         subscriptions = subscriptions_of(tenant, query.get("subscriptionId"))
         if not subscriptions:
-            return []
+            return [], None
         plan = await self.plan(tenant)
         async with reading_azure():
+            if region not in await self.catalogue.locations(subscriptions[0]):
+                raise Refused(ErrorCode.UNKNOWN_REGION, f"'{region}' is not a region of this subscription.", target="region")
             here = await self.catalogue.region(subscriptions[0], region)
         found = [size_of(one) for one in offered_sizes(plan.sizes if plan is not None else (), here.sizes)]
-        return sorted(found, key=lambda one: one.name.lower())
+        return page_of_rows(found, lambda one: (one.name.lower(), one.size.lower()), page)
 
-    async def networks(self, tenant: Tenant, query: Mapping[str, str]) -> list[Network]:
-        """Return the registry's networks of a tenant, with their free addresses."""
+    async def networks(self, tenant: Tenant, query: Mapping[str, str], page: Page) -> tuple[list[Network], str | None]:
+        """Return a page of the registry's networks of a tenant, by region, with their free addresses."""
         gateway_of(self.gateways, tenant)
         region = query.get("region")
         subscriptions = subscriptions_of(tenant, query.get("subscriptionId"))
@@ -132,9 +141,10 @@ class EstateReader:
             if (region is None or one.region == "".join(region.split()).lower())
             and ResourceId.parse(one.subnet_id).subscription_id in subscriptions
         ]
+        shown, last = page_of_rows(wanted, lambda one: (one.region, one.subnet_id.lower()), page)
         async with reading_azure():
-            bodies = await asyncio.gather(*(self.resources.get(ResourceId.parse(one.subnet_id)) for one in wanted))
-        return [network_of(one.region, one.subnet_id, body) for one, body in zip(wanted, bodies, strict=True)]
+            bodies = await asyncio.gather(*(self.resources.get(ResourceId.parse(one.subnet_id)) for one in shown))
+        return [network_of(one.region, one.subnet_id, body) for one, body in zip(shown, bodies, strict=True)], last
 
     async def images(self, tenant: Tenant, query: Mapping[str, str], page: Page) -> tuple[list[Image], str | None]:
         """Return a page of the images that a tenant can use: the hosting plan's, then its own by subscription."""
@@ -213,7 +223,7 @@ class EstateReader:
 
     async def _groups(self, tenant: Tenant, name: str, query: Mapping[str, str]) -> tuple[str, Json]:
         """Return the subscription and the document of the service of a name; refuses with `NotFound`, `AmbiguousName`."""
-        if not all(character.isalnum() or character in "_().-" for character in name):
+        if name.endswith(".") or not all(character.isalnum() or character in "_().-" for character in name):
             raise not_found(f"service '{name}'")
         subscriptions = subscriptions_of(tenant, query.get("subscriptionId"))
         bodies = await asyncio.gather(*(self.resources.group(one, name) for one in subscriptions))
@@ -236,6 +246,10 @@ def _only(found: Sequence[Json], name: str) -> Json:
 def _by_name(row: Service | Image | Disk) -> tuple[str, str]:
     key = row.subscription_id if isinstance(row, Service) else row.id or row.name
     return row.name.lower(), key.lower()
+
+
+def _by_id(one: SetFacts) -> tuple[str, str]:
+    return last_segment(one.id).lower(), one.id.lower()
 
 
 def _in(subscription: str, group: str, type_: str) -> ResourceId:

@@ -1,4 +1,7 @@
-"""Pages of lists that Azure holds by subscription: a page has one place's rows, by name, so that one that fails hides no other."""
+"""Pages of lists that Azure holds by subscription: a page has one place's rows, by name, so that one that fails hides no other.
+
+Lists that are read whole, such as the sizes of a region, are cut into pages by `page_of_rows`.
+"""
 
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
@@ -19,13 +22,25 @@ async def page_of_places(
     if place is None:
         return [], None
     async with reading_azure():
-        rows = sorted(await read(places[place]), key=order)
-    later = [row for row in rows if after is None or order(row) > after]
-    shown = later[: page.top]
-    if len(later) > len(shown):
-        name, key = order(shown[-1])
-        return shown, f"{places[place]}|{name}|{key}"
+        rows = await read(places[place])
+    shown, last = _cut(rows, order, page.top, after)
+    if last is not None:
+        return shown, f"{places[place]}|{'|'.join(last)}"
     return shown, f"{places[place + 1]}|" if place + 1 < len(places) else None
+
+
+def page_of_rows(rows: Sequence[T], order: Order[T], page: Page) -> tuple[list[T], str | None]:
+    """Return a page of rows that were read all, in their order, and where the next one begins or None."""
+    name, _, key = (page.after or "").rpartition("|")
+    shown, last = _cut(rows, order, page.top, None if page.after is None else (name, key))
+    return shown, "|".join(last) if last is not None else None
+
+
+def _cut(rows: Sequence[T], order: Order[T], top: int, after: tuple[str, str] | None) -> tuple[list[T], tuple[str, str] | None]:
+    """Return the first `top` rows that come after a place in the order, and the place of the last one where more follow."""
+    later = [row for row in sorted(rows, key=order) if after is None or order(row) > after]
+    shown = later[:top]
+    return shown, order(shown[-1]) if len(later) > len(shown) else None
 
 
 def _read(after: str | None, places: Sequence[str]) -> tuple[int | None, tuple[str, str] | None]:

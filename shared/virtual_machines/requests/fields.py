@@ -82,6 +82,8 @@ def _source(text: str) -> str:
     if text.lower() == ANY_SOURCE.lower():
         return ANY_SOURCE
     try:
+        if "%" in text:
+            raise ValueError("an address of one link")
         return str(ip_network(text, strict=True))
     except ValueError:
         raise ValueError("A source is an IP address, a CIDR without host bits such as 203.0.113.0/24, or Internet.") from None
@@ -155,7 +157,8 @@ RegionName = Annotated[StrictStr, Field(min_length=1, max_length=64), _checked(_
 Label = Annotated[StrictStr, Field(max_length=100), _checked(printable)]
 Description = Annotated[StrictStr, Field(max_length=1_000)]
 SizeName = Annotated[StrictStr, Field(min_length=1, max_length=64), _checked(printable)]
-Sku = Annotated[StrictStr, Field(min_length=1, max_length=64), _checked(printable)]
+Sku = Annotated[StrictStr, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_]+$")]
+"""A type of disks, such as Premium_LRS."""
 SshKey = Annotated[StrictStr, _checked(_ssh_key), WithJsonSchema({"type": "string", "maxLength": 8192})]
 SshKeys = Annotated[tuple[SshKey, ...], Field(max_length=MOST_KEYS)]
 Lun = Annotated[StrictInt, Field(ge=0, le=LAST_LUN)]

@@ -101,9 +101,11 @@ class DataDisk(Request):
             yield ("caching",), problem
 
 
-def _some(values: tuple[str, ...]) -> tuple[str, ...]:
+def _sources(values: tuple[str, ...]) -> tuple[str, ...]:
     if not values:
         raise refuse("The list is empty. Leave it out to allow any address of the internet.")
+    if ANY_SOURCE in values and len(values) > 1:
+        raise refuse(f"{ANY_SOURCE} allows any address of the internet, and cannot be combined with addresses.")
     return values
 
 
@@ -114,7 +116,7 @@ class Port(Request):
     protocol: Protocol
     port: PublicPort
     local_port: LocalPort
-    allowed_sources: Annotated[tuple[Source, ...], Field(max_length=50), AfterValidator(_some)] = (ANY_SOURCE,)
+    allowed_sources: Annotated[tuple[Source, ...], Field(max_length=50), AfterValidator(_sources)] = (ANY_SOURCE,)
 
 
 class OsDisk(Request):

@@ -119,6 +119,22 @@ def test_what_is_refused_has_its_path(changes: dict[str, Any], path: str) -> Non
     assert path in {detail.target for detail in refused.problem.details}
 
 
+def test_null_is_absent_in_every_part() -> None:
+    """Serializers of other languages write null for what is not set."""
+    of_tags = {"all": {"env": None}, "any": None, "none": None}
+    selector = {"tags": of_tags, "everything": None, "virtualMachineIds": None, "subscriptions": None, "regions": None}
+    excluding = {"virtualMachineIds": None, "resourceGroups": None, "tags": {"any": None}}
+    source = {"keepLast": None}
+    body = document(
+        selector={**selector, "resourceGroups": None, "exclude": excluding},
+        schedule={"cron": "0 0 2 * * *", "every": None, "timeZone": None, "anchor": None, "window": None, "catchUp": None},
+        retention={"keepLast": 3, "daily": None, "weekly": None, "monthly": None, "yearly": None, "source": source},
+    )
+    absent = ("description", "enabled", "pausedUntil", "priority", "consistency", "disks", "objective", "limits", "drill", "tags")
+    plain = document(selector={"tags": {"all": {"env": None}}}, schedule={"cron": "0 0 2 * * *"}, retention={"keepLast": 3})
+    assert read({**body, **dict.fromkeys(absent)}, NOW) == read(plain, NOW)
+
+
 @pytest.mark.parametrize("missing", ["selector", "schedule", "targets", "retention"])
 def test_what_is_missing_is_refused(missing: str) -> None:
     assert _refused(document(**{missing: None})).problem.target == missing

@@ -39,6 +39,11 @@ def test_a_slot_copies_each_vm_once_and_the_run_ends(start: Start) -> None:
         assert {copy["id"] for copy in copies} == {target["copyId"] for one in machines.values() for target in one["targets"]}
         assert {(one["policy"], one["run"], one["slot"], one["usable"]) for one in copies} == {("daily", run["id"], run["slot"], True)}
         assert len(world.effects("/restorePoints/")) == 6  # one restore point and one copy for each VM
+        rows = [row for row, _ in world.app.storage.tables["copies"].rows.values() if "completedAt" in row]
+        assert {(row["policy"], row["run"], from_text(row["slot"])) for row in rows} == {("daily", run["id"], from_text(run["slot"]))}
+        kept = {(row["consistency"], row["sizeGb"], bool(row["vmId"])) for row in rows}
+        assert (len(rows), kept) == (3, {("ApplicationConsistent", 64, True)})
+        assert all(row["takenAt"] <= row["createdAt"] <= row["completedAt"] for row in rows)
         assert (await world.get("/copy-policies/daily"))["lastRun"] == {"id": run["id"], "slot": run["slot"], "status": "Succeeded"}
 
     start(story)
@@ -187,16 +192,19 @@ def test_a_newer_copy_of_the_policy_takes_the_place_of_one_that_waits(start: Sta
         for disk in estate["disks"]:
             disk["copyMinutes"] = 60 * 24
         world.app.platform.replace_estate(estate)
-        runs = []
+        runs, waited = [], []
         for _ in range(3):
             runs.append(await by_hand(world))
             for _ in range(8):
                 await world.advance(minutes=15)
+            waited += (await world.get(f"/restore-point-copies?run={runs[-1]['id']}"))["value"]
+        assert [copy["waitingFor"] is None for copy in waited] == [True, False, False], "the chain is busy with the first"
         first, second, third = [await ended(world, run, minutes=120) for run in runs]
         assert [run["status"] for run in (first, second, third)] == ["Succeeded"] * 3
         assert [run["counts"]["copies"]["superseded"] for run in (first, second, third)] == [0, 1, 0]
         (older,) = (await world.get(f"/restore-point-copies?run={second['id']}"))["value"]
         (newer,) = (await world.get(f"/restore-point-copies?run={third['id']}"))["value"]
+        assert (older["waitingFor"], newer["waitingFor"]) == (None, None)
         assert (older["status"], older["error"]["code"], older["supersededBy"]) == ("Canceled", "Superseded", newer["id"])
 
     start(story)

@@ -225,3 +225,32 @@ def test_a_restore_that_is_repeated_is_one(start: Start) -> None:
         assert cancel.code == "AlreadyEnded"
 
     start(story)
+
+
+def test_machines_whose_resources_would_have_equal_names_are_refused(start: Start) -> None:
+    """Two copies of one VM, and names that are equal without full stops: a second machine would get the disks of the first."""
+
+    async def story(world: World) -> None:
+        first, second = await copy_of(world, VM), await copy_of(world, VM)
+        one, other = ({"source": {"copyId": copy["id"]}} for copy in (first, second))
+        for machines in ([one, other], [{**one, "name": "a.b"}, {**other, "name": "ab"}]):
+            answer = await ask(world, request([], machines=machines))
+            assert refused(answer) == (400, "InvalidRequest", "machines[1].name"), answer
+        named = await world.call("POST", "/restores?dryRun=true", request([], machines=[one, {**other, "name": "again"}]))
+        assert {check["result"] for check in named.body["checks"]} == {"pass"}, named
+        assert named.body["recoveryPoint"]["ageSeconds"] > 0
+
+    start(story)
+
+
+def test_a_copy_that_is_named_by_its_restore_point_is_kept_from_deletion(start: Start) -> None:
+    async def story(world: World) -> None:
+        copy = await copy_of(world, VM)
+        source = {"restorePointId": copy["target"]["restorePointId"].upper()}
+        accepted = await ask(world, of_disks([], machines=[{"source": source}]))
+        assert accepted.body["machines"][0]["source"]["copyId"] == copy["id"], accepted
+        deletion = await world.call("DELETE", f"/restore-point-copies/{copy['id']}?acceptLast=true&acceptFullCopy=true")
+        assert (deletion.status, deletion.code) == (409, "ScopeBusy"), deletion
+        assert (await ended(world, accepted.body))["status"] == "Succeeded"
+
+    start(story)

@@ -1,8 +1,9 @@
 """When the progress of a copy is read, and when its end is expected (docs/design/copies.md, "Checks"). Pure.
 
-The percent of a copy that shows it gives its earliest end; the next read comes shortly before. One that shows only 0 and 100 is
-read at every refresh while its end is likely: by the durations of earlier copies of its chain, or, without any, from a quarter of the time
-that its size suggests until 18 hours after its start. Reads at every refresh are dear, but their end is noticed as early as any other.
+The percent of a copy that shows it gives its earliest end; the next read shows the first refresh that can show it. One that shows only 0
+and 100 is read at every refresh while its end is likely by the durations of earlier copies of its chain. Without any, its end is as likely
+at one refresh as at the next: it is read at every refresh from a quarter of the time that its size suggests until half of it, at least two
+and a half hours, and every quarter of an hour from then on.
 """
 
 from dataclasses import dataclass
@@ -13,14 +14,14 @@ REFRESH = timedelta(minutes=10)
 """The interval at which Azure refreshes the percent; more frequent reads return the same value."""
 REFRESH_SHOWS = timedelta(seconds=30)
 """The delay after a refresh at which its figures are visible."""
-TOGETHER = timedelta(minutes=5)
+TOGETHER = timedelta(minutes=7.5)
 """The reads of a tenant's copies come at moments this far apart, so that many of them are one message and one write."""
+SPARSE = 2 * TOGETHER
+"""The moments at which copies are read whose end may come at any time: some of these reads show two refreshes."""
 LONGEST = timedelta(minutes=240)
 """The longest interval between two reads."""
 LONGEST_BLIND = timedelta(minutes=60)
 """The same for a copy that shows no percent, past the time at which its end is likely."""
-PART_OF_THE_REST = 0.9
-"""The part of the shortest time that can be left after which a copy is read again: its progress may speed up."""
 
 USUAL = timedelta(hours=3)
 """The median duration of a copy; the estimate where nothing else is known."""
@@ -28,9 +29,10 @@ ASSUMED_GB_PER_HOUR = 100
 MOST_EARLIER = 5
 """Of how many earlier copies the durations count."""
 
-_LIKELY_UNTIL = timedelta(hours=18)
-"""One in twenty copies of the durations of docs/azure/restore-points.md takes longer."""
-_EARLIEST_BY_SIZE = 1 / 4
+_LEAST_CLOSELY = timedelta(hours=2.5)
+_LIKELY_UNTIL = timedelta(hours=48)
+"""One in a hundred copies of the durations of docs/azure/restore-points.md takes longer."""
+_EARLIEST_BY_SIZE, _CLOSELY_BY_SIZE = 1 / 4, 1 / 2
 _AROUND_FEW, _AROUND_SEVERAL = (0.5, 2.0), (0.8, 1.5)
 """By which factors a copy may be faster or slower than one or two, and than more, earlier copies."""
 _SEVERAL = 3
@@ -60,6 +62,11 @@ class Expected:
         return max(REFRESH, timedelta(seconds=median(seconds))) if seconds else self.by_size
 
     @property
+    def closely_until(self) -> timedelta:
+        """The age until which a copy that shows no percent is read at every refresh."""
+        return self.likely[1] if self.earlier else max(_LEAST_CLOSELY, self.by_size * _CLOSELY_BY_SIZE)
+
+    @property
     def likely(self) -> tuple[timedelta, timedelta]:
         """The ages between which the end of a copy that shows no percent is likely."""
         known = self.earlier[:MOST_EARLIER]
@@ -81,26 +88,28 @@ def next_check(started_at: datetime, now: datetime, percent: int, expected: Expe
     """Return when to read a copy next; `percent` is that of the latest read.
 
     The first read comes just after the first refresh: before it Azure shows nothing. Each read comes after another refresh, 4 hours and
-    25 minutes later at most. `phase` is a number from 0 to 1: reads with the same one are at the same moments, 5 minutes apart.
+    18 minutes later at most. `phase` is a number from 0 to 1: reads with the same one are at the same moments, `TOGETHER` apart.
     """
     shown = max((now - started_at - REFRESH_SHOWS) // REFRESH, 0) * REFRESH
     wait = max(REFRESH, min(_wait(shown, percent, expected), LONGEST))
-    # the refresh that is nearest to the end of the wait
-    return _together(started_at + shown + round(wait / REFRESH) * REFRESH + REFRESH_SHOWS, phase)
+    # the first refresh that can show the end
+    at = started_at + shown - (-wait // REFRESH) * REFRESH + REFRESH_SHOWS
+    any_time = percent == 0 and shown >= expected.closely_until
+    return _together(at, phase, SPARSE if any_time else TOGETHER)
 
 
 def _wait(age: timedelta, percent: int, expected: Expected) -> timedelta:
     """Return for how long after a refresh, at this age of the copy, a later one is likely to show no end."""
     if percent > 0:
         # what is shown is rounded down: the end may be nearer by one percent
-        return age * (99 - percent) / (percent + 1) * PART_OF_THE_REST
+        return age * (99 - percent) / (percent + 1)
     first, last = expected.likely
     if age < first:
         return first - age if age else REFRESH
     return REFRESH if age < last else min((age - last) * _BEYOND, LONGEST_BLIND)
 
 
-def _together(at: datetime, phase: float) -> datetime:
-    """Return the first of the moments of a phase that is not before a time."""
+def _together(at: datetime, phase: float, apart: timedelta) -> datetime:
+    """Return the first of the moments of a phase, so far apart, that is not before a time."""
     offset = _ORIGIN + phase * TOGETHER
-    return offset - ((offset - at) // TOGETHER) * TOGETHER
+    return offset - ((offset - at) // apart) * apart

@@ -8,7 +8,7 @@ from enum import StrEnum
 from shared.copies.copying.models import DiskState
 from shared.copies.copying.rules.looks import USUAL
 from shared.copies.provisioning import ProvisioningState, provisioning_state
-from shared.values.reading import Json, an_object, member, objects, text
+from shared.values.reading import Json, an_object, moment, number, objects, text
 
 ENDED_BY_AZURE = timedelta(days=14)
 """Azure ends a copy after two weeks."""
@@ -38,12 +38,16 @@ class DiskReplication:
 
 @dataclass(frozen=True, slots=True)
 class Replication:
-    """The result of one read of a copy; `percent` is the mean over the disks, 100 only when usable, `message` is for a person."""
+    """The result of one read of a copy; `percent` is the mean over the disks, 100 only when usable, `message` is for a person.
+
+    `created_at` is the `timeCreated` of a usable copy: its source's, or its own (docs/azure/restore-points.md).
+    """
 
     state: ReplicationState
     percent: int
     disks: tuple[DiskReplication, ...] = ()
     message: str | None = None
+    created_at: datetime | None = None
 
 
 def read_replication(restore_point: Json, expected_disks: int | None) -> Replication:
@@ -65,7 +69,7 @@ def read_replication(restore_point: Json, expected_disks: int | None) -> Replica
         return Replication(ReplicationState.FAILED, percent, disks, _why(view))
     if (why_not := _not_usable(provisioning, statuses, disks, expected_disks)) is not None:
         return Replication(ReplicationState.REPLICATING, percent, disks, why_not)
-    return Replication(ReplicationState.USABLE, 100, disks)
+    return Replication(ReplicationState.USABLE, 100, disks, created_at=moment(properties, "timeCreated"))
 
 
 def still_running(restore_point: Json) -> bool:
@@ -109,15 +113,9 @@ def _mean(disks: tuple[DiskReplication, ...], expected: int | None) -> int:
 def _disk(disk: Json) -> DiskReplication:
     replication = an_object(disk, "replicationStatus")
     status = an_object(replication, "status")
-    percent = member(replication, "completionPercent")
-    percent = float(percent) if isinstance(percent, str) and percent.isdecimal() else percent
-    number = (
-        max(0, min(100, int(percent)))
-        if isinstance(percent, int | float) and not isinstance(percent, bool) and math.isfinite(percent)
-        else 0
-    )
+    percent = max(0, min(100, int(number(replication, "completionPercent") or 0)))
     state = DiskState.FAILED if _failed(status) else DiskState.SUCCEEDED if _succeeded(status) else DiskState.REPLICATING
-    return DiskReplication(text(disk, "id") or "", state, number)
+    return DiskReplication(text(disk, "id") or "", state, percent)
 
 
 def _not_usable(

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from shared.access.registry import Registry
 from shared.arm.ids import ResourceId
-from shared.copies.facts import region_of
+from shared.arm.reading import region_of
 from shared.copies.gateway import RestorePointGateway
 from shared.copies.policies.document import PolicyDocument, Target
 from shared.copies.policies.runs.deciding import Decided
@@ -45,15 +45,27 @@ class Looks:
 
     async def look(self, tenant: str, name: str, document: PolicyDocument) -> Looked:
         """Read what can be known of a document now; what Azure does not answer in time is the warning `NotChecked`."""
-        targets, decided = await asyncio.gather(
-            in_time(self._targets(tenant, document)), in_time(self.deciding.decide(tenant, name, document, RunRequest()))
+        targets, groups, decided = await asyncio.gather(
+            in_time(self._targets(tenant, document)),
+            in_time(self._groups(document)),
+            in_time(self.deciding.decide(tenant, name, document, RunRequest())),
         )
         warnings = list(warnings_of(document, decided)) if decided is not None else []
-        if targets is None or decided is None or not decided.inventory.complete:
+        if targets is None or groups is None or decided is None or not decided.inventory.complete:
             message = "Azure did not answer everything in time. The policy is stored; a run reads it again."
             warnings.insert(0, PolicyWarning(code=WarningCode.NOT_CHECKED, message=message))
         problems, of_targets = targets if targets is not None else ((), ())
-        return Looked(tuple(problems), (*warnings, *of_targets), decided)
+        return Looked(tuple(problems), (*warnings, *(groups or ()), *of_targets), decided)
+
+    async def _groups(self, document: PolicyDocument) -> list[PolicyWarning]:
+        """Return a warning for each resource group of the selector that is not there; of many groups the first are looked at."""
+        named = [(group, group.split("/")) for group in document.selector.resource_groups[:_MOST_NAMED]]
+        there = await asyncio.gather(*(self.gateway.has_resource_group(parts[2], parts[4]) for _, parts in named))
+        return [
+            _not_there(group, f"selector.resourceGroups[{number}]")
+            for number, ((group, _), is_there) in enumerate(zip(named, there, strict=True))
+            if not is_there
+        ]
 
     async def _targets(self, tenant: str, document: PolicyDocument) -> tuple[list[Problem], list[PolicyWarning]]:
         found = await self.registry.by_name(tenant)
@@ -82,6 +94,12 @@ class Looks:
             if not is_there and any(there):
                 message = f"The subscription {one} has no resource group '{target.resource_group}': its VMs cannot be copied there."
                 warnings.append(PolicyWarning(code=WarningCode.NOT_THERE, message=message, target=path))
+        if target.drill_in is not None:
+            of_drills = [self.gateway.has_resource_group(one, target.drill_in.resource_group) for one in subscriptions]
+            if not any(await asyncio.gather(*of_drills)):
+                warnings.append(
+                    _not_there(f"The resource group '{target.drill_in.resource_group}'", f"targets[{number}].drillIn.resourceGroup")
+                )
         subnet = target.drill_in.subnet_id if target.drill_in is not None else None
         if subnet is not None:
             await self._network(target, subnet, f"targets[{number}].drillIn.subnetId", problems, warnings)

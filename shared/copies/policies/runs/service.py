@@ -22,6 +22,7 @@ from shared.operations.model.models import Accepted, Actor, Listed, NewOperation
 from shared.operations.model.store import Store
 from shared.storage.tables import Conflict
 from shared.values.sent import SentBody
+from shared.web.documents import wrong
 from shared.web.lists import Page
 
 READS_SECONDS = 4.5
@@ -82,6 +83,7 @@ class Runs:
         known = await self.acceptance.known(new)
         if known is not None:
             return Accepted(known, created=False)
+        _require_bounds(start)
         await self._require_covered(start)
         accepted = await self.acceptance.accept(new)
         await self._note(start.policy, accepted.operation.id)
@@ -127,6 +129,14 @@ class Runs:
         """Return a page of the VMs of a run, by name, and where the next one begins after or None."""
         found = await self.items.after(run.id, page.after, page.top + 1, wanted)
         return found[: page.top], found[page.top - 1].key if len(found) > page.top else None
+
+
+def _require_bounds(start: StartRun) -> None:
+    """Refuse with `InvalidRequest` limits that no number of VMs keeps."""
+    limits = start.request.limits.over(start.policy.record.document.limits)
+    least, most = limits.minimum_virtual_machines, limits.virtual_machines
+    if least > most:
+        raise wrong("limits.minimumVirtualMachines", f"The minimum of the run, {least}, is over its maximum, {most}.")
 
 
 def _policy_of(run: Operation) -> str:

@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from shared.copies.restores.reading import RestoreReader
 from shared.copies.restores.request import ResolvedSource, RestoreKind, RestoreRequest
-from shared.copies.restores.rules.checks import AzureSeen, Finding, findings, name_findings, refusal
+from shared.copies.restores.rules.checks import AzureSeen, Finding, findings, name_findings, refusal, same_name_findings
 from shared.copies.restores.rules.names import RESTORE_TAG
 from shared.copies.restores.rules.planning import Place, place_of, plan_machine, spec_of
 from shared.copies.restores.state import MachineDetail, Part
@@ -27,6 +28,11 @@ class Looked:
         return refusal(self.findings)
 
 
+def dated(source: ResolvedSource, taken_at: datetime | None) -> ResolvedSource:
+    """Return a source with its moment: that of the ledger, else what Azure shows of a point that is no copy of Farshore's."""
+    return source.model_copy(update={"taken_at": source.taken_at or taken_at})
+
+
 @dataclass(frozen=True, slots=True)
 class Looking:
     """Looks and checks."""
@@ -40,11 +46,11 @@ class Looking:
         seen = await self.reader.look(tenant, request, sources)
         place = place_of(request, sources[0].restore_point_id, seen.region)
         machines = tuple(
-            plan_machine(request, number, source, point.was, place, suffix) if point is not None else None
+            plan_machine(request, number, dated(source, point.facts.taken_at), point.was, place, suffix) if point is not None else None
             for number, (source, point) in enumerate(zip(sources, seen.points, strict=True))
         )
         specs = [spec_of(request, machine, own or "", seen.region) if machine is not None else None for machine in machines]
-        found = findings(request, sources, specs, seen)
+        found = findings(request, sources, specs, seen) + same_name_findings(machines)
         if request.kind is RestoreKind.VIRTUAL_MACHINE:
             vms = [
                 (machine.index, resource.resource)

@@ -3,12 +3,14 @@
 import asyncio
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 
 from shared.access.ownership import owner_of, require_still_owned
 from shared.access.principal import not_found
 from shared.access.registry import Registry
 from shared.arm.failures import problem_of_call
 from shared.arm.ids import ResourceId
+from shared.clock import Clock
 from shared.copies.copying.service import copy_lock
 from shared.copies.kinds import RESTORE
 from shared.copies.restores.accepting.looking import Looked, Looking
@@ -49,10 +51,11 @@ class StartRestore:
 
 @dataclass(frozen=True, slots=True)
 class DryRun:
-    """What a request would do: its sources, and what Azure shows (None: it did not answer in time)."""
+    """What a request would do now: its sources, and what Azure shows (None: it did not answer in time)."""
 
     sources: tuple[ResolvedSource, ...]
     looked: Looked | None
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,7 @@ class Restores:
     looking: Looking
     registry: Registry
     trail: RestoreTrail
+    clock: Clock
 
     async def owner(self, request: RestoreRequest, reaches: Callable[[str], bool]) -> str:
         """Return the tenant that owns everything a request names; refuses with `InvalidRequest`, and `NotFound` for what is another's."""
@@ -115,7 +119,7 @@ class Restores:
     async def dry_run(self, start: StartRestore) -> DryRun:
         """Return what a request would do, by reads only."""
         sources = await self._sources(start)
-        return DryRun(sources, await self._look(start, sources))
+        return DryRun(sources, await self._look(start, sources), self.clock.now())
 
     async def clean_up(self, restore: Operation, by: Actor) -> Operation:
         """Clean up a drill now, whichever step it is at, or what a failed restore has left; refuses with `NotADrill` and `AlreadyEnded`."""

@@ -7,6 +7,7 @@ from datetime import datetime
 from shared.access.ownership import owner_of
 from shared.access.principal import not_found
 from shared.access.registry import Registry
+from shared.arm.ids import ResourceId
 from shared.copies.copying.state import CopyDetail
 from shared.copies.deletions.request import is_deleted, machine_of, point_of
 from shared.copies.kinds import COPY
@@ -55,13 +56,22 @@ class Sources:
 
     async def _resolve(self, tenant: str, source: RestoreSource, at: datetime | None, path: str) -> ResolvedSource:
         if source.restore_point_id is not None:
-            return ResolvedSource(restore_point_id=source.restore_point_id)
+            return await self._of_point(tenant, source.restore_point_id)
         if source.copy_id is not None:
             copy = await self._copy(source.copy_id)
             if copy is None or copy.tenant != tenant:
                 raise not_found(_noun(source), target=path)
             return _of_copy(copy, path)
         return await self._newest(tenant, source, at, path)
+
+    async def _of_point(self, tenant: str, restore_point_id: str) -> ResolvedSource:
+        """Return a restore point, with the copy that it is of: its name is the copy's id. Azure shows whether it can be used."""
+        point = ResourceId.parse(restore_point_id)
+        copy = await self._copy(point.name.lower())
+        known = point_of(copy) if copy is not None and copy.tenant == tenant else None
+        if copy is None or known is None or known.key != point.key:
+            return ResolvedSource(restore_point_id=restore_point_id)
+        return _resolved(copy, known)
 
     async def _newest(self, tenant: str, source: RestoreSource, at: datetime | None, path: str) -> ResolvedSource:
         place = PlaceKey(source.virtual_machine_id, "", source.region or "")
@@ -87,6 +97,10 @@ def _of_copy(copy: Operation, path: str) -> ResolvedSource:
         raise Refused(ErrorCode.COPY_GONE, f"The copy {copy.id} was deleted. Restore another copy.", target=path)
     if point is None or copy.status in {Status.CANCELED, Status.FAILED}:
         raise Refused(ErrorCode.COPY_NOT_USABLE, f"The copy {copy.id} is {copy.status}, not usable. Restore another copy.", target=path)
+    return _resolved(copy, point)
+
+
+def _resolved(copy: Operation, point: ResourceId) -> ResolvedSource:
     detail = CopyDetail.of(dict(copy.detail))
     return ResolvedSource(
         copy_id=copy.id,

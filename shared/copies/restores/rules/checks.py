@@ -14,6 +14,7 @@ from shared.copies.restores.rules.check import Check, CheckName
 from shared.copies.restores.rules.documents import MachineSpec, fills_slowly
 from shared.copies.restores.rules.isolation import why_connected
 from shared.copies.restores.rules.sizes import cores_needed, quota_problems, size_problem
+from shared.copies.restores.state import MachineDetail
 from shared.errors import ErrorCode, Problem
 from shared.values.checks import CheckResult
 from shared.values.reading import Json, an_object, objects, same_text, text
@@ -53,11 +54,6 @@ class AzureSeen:
     def region(self) -> str:
         """The region of the restore points, that of the first which is there."""
         return next((point.facts.region for point in self.points if point is not None), "")
-
-    @property
-    def lacks_something(self) -> bool:
-        """Return whether Azure answered 404 for something that the request names: it may be there all the same."""
-        return self.group is None or None in self.points or None in self.named.values()
 
     def find(self, id_: str | ResourceId) -> Json | None:
         """Return a resource that was read, by its id."""
@@ -195,6 +191,25 @@ def name_findings(taken: Sequence[tuple[int, str]]) -> list[Finding]:
         _failed(CheckName.NAME, ErrorCode.NAME_TAKEN, f"There is another '{id_}' already. Choose another name.", f"machines[{number}].name")
         for number, id_ in taken
     ]
+
+
+def same_name_findings(machines: Sequence[MachineDetail | None]) -> list[Finding]:
+    """Return the failures of machines whose name, or the name of a resource, is that of an earlier machine of the request.
+
+    Names of disks and interfaces leave out full stops and end at 60 characters, so that those of two machines may be equal.
+    """
+    found, seen = [], set[str]()
+    for machine in machines:
+        if machine is None:
+            continue
+        names = {machine.name.lower(), *(resource.id.lower() for resource in machine.resources)}
+        if not seen.isdisjoint(names):
+            message = (
+                f"An earlier machine of the request is '{machine.name}' too, or its disks have the same names. Give each its own name."
+            )
+            found.append(_failed(CheckName.NAME, ErrorCode.INVALID_REQUEST, message, f"machines[{machine.index}].name"))
+        seen |= names
+    return found
 
 
 def _of_network(request: RestoreRequest, spec: MachineSpec, seen: AzureSeen, path: str) -> Iterator[Finding]:

@@ -67,7 +67,8 @@ def plan_machine(
 def spec_of(request: RestoreRequest, machine: MachineDetail, operation: str, region: str) -> MachineSpec:
     """Return what the documents of a machine are made of."""
     asked: RestoredMachine = request.machines[machine.index]
-    given = {**request.tags, **asked.tags}
+    own = {name.lower() for name in asked.tags}  # Azure treats names of tags that differ in their case as equal
+    given = {**{name: value for name, value in request.tags.items() if name.lower() not in own}, **asked.tags}
     return MachineSpec(
         request=asked,
         was=machine.was or MachineAsItWas(),

@@ -19,7 +19,6 @@ from shared.copies.restores.request import OnFailure, RestoreKind, request_of, s
 from shared.copies.restores.rules.documents import fills_slowly
 from shared.copies.restores.rules.groups import due_group, may_fill, problem_at_end, verified
 from shared.copies.restores.rules.names import suffix_of
-from shared.copies.restores.rules.planning import plan_machine
 from shared.copies.restores.state import CLEANING, MachineDetail, Part, ResourceState, RestoredState, detail_of
 from shared.copies.restores.steps.booting import Booting
 from shared.copies.restores.steps.claim import RestoreClaim, step
@@ -70,34 +69,18 @@ class RestoreSteps:
         request, sources = restore.request, restore.stored.sources
         looked = await self.looking.look(restore.tenant, request, sources, suffix_of(restore.id), restore.id)
         if looked.problem is not None:
-            return self._refused(restore, looked.problem, lacking=looked.seen.lacks_something)
+            return self._refused(restore, looked.problem)
         restore.state.forget("absence")
         restore.detail.region = looked.seen.region
         restore.list_by(looked.seen.region)
-        place = looked.place
-        machines = [
-            plan_machine(request, number, source, point.was, place, suffix_of(restore.id))
-            for number, (source, point) in enumerate(zip(sources, looked.seen.points, strict=True))
-            if point is not None
-        ]
-        restore.detail.machines = tuple(
-            machine.model_copy(
-                update={"source": machine.source.model_copy(update={"taken_at": machine.source.taken_at or point.facts.taken_at})}
-            )
-            for machine, point in zip(machines, looked.seen.points, strict=True)
-            if point is not None
-        )
+        restore.detail.machines = tuple(machine for machine in looked.machines if machine is not None)
         return Next("makingDisks")
 
-    def _refused(self, restore: RestoreClaim, problem: Problem, *, lacking: bool) -> Outcome:
-        """End with a check that failed; where something was not found, only once that has lasted."""
+    def _refused(self, restore: RestoreClaim, problem: Problem) -> Outcome:
+        """End with a check that failed, once it has for ten minutes: one read may hide a resource, or show it in an unknown state."""
         now = self.clock.now()
-        if lacking:
-            restore.state.absence = not_shown(restore.state.absence, now)
-        absence = restore.state.absence
-        if lacking and absence is not None and not absence.lasts_long_enough(now):
-            return Wait(now + BETWEEN_LOOKS)
-        return End(Status.FAILED, problem)
+        restore.state.absence = absence = not_shown(restore.state.absence, now)
+        return End(Status.FAILED, problem) if absence.lasts_long_enough(now) else Wait(now + BETWEEN_LOOKS)
 
     async def making_disks(self, restore: RestoreClaim) -> Outcome:
         """Make the disks of all machines, and wait until Azure has made each whole."""
@@ -257,7 +240,7 @@ def restore_workflow(steps: RestoreSteps) -> Workflow:
             "booting": step(patiently("booting", steps.booting, steps.clock)),
             "verifying": step(steps.verifying),
             "standing": step(steps.standing),
-            CLEANING: step(steps.cleaning_up, diverts=False),
+            CLEANING: step(patiently(CLEANING, steps.cleaning_up, steps.clock), diverts=False),
         },
         on_finished=steps.finished,
         subjects=_subjects,

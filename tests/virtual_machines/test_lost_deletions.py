@@ -1,0 +1,62 @@
+"""Deletions that never reach Azure while what they are of is hidden: nothing counts as deleted because one read answers 404."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from unittest.mock import patch
+
+import pytest
+
+from local.simulation.arm.outcome import Outcome, Received, error
+from tests.virtual_machines.kit import Machines, run
+from tests.virtual_machines.test_creation import SAMPLE, ids, networks
+
+VMS = "/virtual-machines"
+OF_A_MACHINE = (
+    "/disks/sampleRole-os", "/disks/sampleRole-data0", "/networkInterfaces/", "/networkSecurityGroups/", "/inboundNatRules/",
+    "/backendAddressPools/", "/virtualMachines/sampleRole",
+)  # fmt: skip
+SHARED = ("/availabilitySets/", "/loadBalancers/", "/publicIPAddresses/")
+
+
+@contextmanager
+def lost_and_hidden(azure: Machines, path: str) -> Iterator[None]:
+    """Let the first deletion of a resource be lost before Azure, which hides the resource for some minutes from then on."""
+    receive, lost = azure.app.gate.receive, list[str]()
+
+    def faulty(request: Received) -> Outcome:
+        if request.method == "DELETE" and path.lower() in request.path.lower() and not lost:
+            lost.append(request.path)
+            azure.fault("hide", method="GET", path=f"{request.path}$", times=None, duration="PT6M")
+            return error(500, "InternalServerError", "The deletion never arrived.")
+        return receive(request)
+
+    with patch.object(azure.app.gate, "receive", faulty):
+        yield
+    assert lost
+
+
+@pytest.mark.parametrize("path", [*OF_A_MACHINE, *SHARED])
+def test_a_failed_creation_leaves_nothing_over(tmp_path: Path, path: str) -> None:
+    async def test(azure: Machines) -> None:
+        before = ids(azure)
+        azure.fault("failMachine", at="create", code="AllocationFailed")
+        with lost_and_hidden(azure, path):
+            ended = await azure.done("POST", VMS, SAMPLE)
+        assert (ended["status"], ended["result"]["left"]) == ("Failed", []), ended
+        assert ids(azure) == before
+
+    run(test, tmp_path / "log", networks)
+
+
+@pytest.mark.parametrize("path", [*OF_A_MACHINE, *SHARED])
+def test_a_deletion_leaves_nothing_over(tmp_path: Path, path: str) -> None:
+    async def test(azure: Machines) -> None:
+        before = ids(azure)
+        assert (await azure.done("POST", VMS, SAMPLE))["status"] == "Succeeded"
+        with lost_and_hidden(azure, path):
+            ended = await azure.done("DELETE", f"{VMS}/sampleRole?confirm=sampleRole&deleteDisks=all")
+        assert (ended["status"], ended["result"]["left"]) == ("Succeeded", []), ended
+        assert ids(azure) == before
+
+    run(test, tmp_path / "log", networks)
