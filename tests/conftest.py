@@ -14,6 +14,7 @@ from tests.support.storage import AzuritePool, clear
 
 # how fast a machine draws and runs an example is no property of what is tested
 settings.register_profile("farshore", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("ci", settings.get_profile("farshore"), max_examples=40)  # .ci/run
 settings.register_profile("check", settings.get_profile("farshore"), max_examples=20)  # local/check.py
 settings.load_profile("farshore")
 

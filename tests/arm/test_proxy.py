@@ -22,11 +22,6 @@ import asyncio, json, logging, os, pathlib, sys, time
 from shared.proxies import use_only_proxy
 use_only_proxy(os.environ)
 from azure.core.credentials import AccessTokenInfo
-from azure.identity.aio import ClientSecretCredential
-from azure.monitor.opentelemetry.exporter import AzureMonitorTraceExporter
-from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from shared.access.keys import SigningKeys
 from shared.azure_pack.connection import TlsOptions
 from shared.azure_pack.transport import Transport
@@ -51,16 +46,25 @@ class Source:
         pass
 
 def send_span(exporter):
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.export import SimpleSpanProcessor
     tracers = TracerProvider()
     tracers.add_span_processor(SimpleSpanProcessor(exporter))
     tracers.get_tracer("t").start_span("s").end()
 
 def to_monitor():
+    from azure.monitor.opentelemetry.exporter import AzureMonitorTraceExporter
     key = "InstrumentationKey=00000000-0000-4000-8000-000000000000;IngestionEndpoint=https://ingestion.example/"
     send_span(AzureMonitorTraceExporter(connection_string=key, disable_offline_storage=True))
 
 def to_collector():
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
     send_span(OTLPSpanExporter(endpoint="https://collector.example/v1/traces", timeout=5))
+
+def token_of_identity():
+    from azure.identity.aio import ClientSecretCredential
+    identity = ClientSecretCredential("t", "c", "s", authority="identity.example", disable_instance_discovery=True)
+    return identity.get_token("https://management.azure.com/.default")
 
 async def main():
     credential = CachedCredential(Source())
@@ -71,7 +75,6 @@ async def main():
     )
     stored = blobs.connect_with_identity("https://account.blob.core.windows.net", credential)
     vault = AzureKeyVaults(lambda: credential)
-    identity = ClientSecretCredential("t", "c", "s", authority="identity.example", disable_instance_discovery=True)
     pack = Transport(tls=TlsOptions(ca_bundle=pathlib.Path(os.environ["SSL_CERT_FILE"]).read_text()))
     calls = {
         "arm": lambda: clients.read("/subscriptions", api_version="2022-12-01"),
@@ -81,7 +84,7 @@ async def main():
         "queues": lambda: account.queues.send("a-queue", "text"),
         "blobs": lambda: stored.write_once("container").read("name"),
         "vault": lambda: vault.get(SecretId("https://tenant.vault.azure.net", "a-secret")),
-        "identity": lambda: identity.get_token("https://management.azure.com/.default"),
+        "identity": token_of_identity,
         "monitor": lambda: asyncio.to_thread(to_monitor),
         "collector": lambda: asyncio.to_thread(to_collector),
         "pack": lambda: pack.request("GET", "https://pack.example/plans", headers={}),

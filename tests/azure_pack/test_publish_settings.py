@@ -18,6 +18,7 @@ from shared.azure_pack.certificates import ClientCertificate
 from shared.azure_pack.errors import PublishSettingsError
 from shared.azure_pack.publish_settings import read_publish_settings
 from tests.azure_pack.support import NOW, authority
+from tests.support.draws import drawn
 
 FIRST, SECOND = UUID(int=1), UUID(int=2)
 URL = "https://pack.local:30006"
@@ -153,7 +154,7 @@ def test_no_input_raises_anything_else(content: str | bytes) -> None:
         read_publish_settings(content, now=NOW)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=drawn(80), deadline=None)
 @given(st.data())
 def test_no_damaged_file_raises_anything_else(data: st.DataObject) -> None:
     content = bytearray(v2(subscription(), subscription(SECOND)).encode())
@@ -167,7 +168,7 @@ def test_no_damaged_file_raises_anything_else(data: st.DataObject) -> None:
         assert read_publish_settings(bytes(content), now=NOW).subscriptions
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=drawn(80), deadline=None)
 @given(st.data())
 def test_no_damaged_certificate_raises_anything_else(data: st.DataObject) -> None:
     der = bytearray(_der())

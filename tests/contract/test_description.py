@@ -74,7 +74,7 @@ CONNECTED = Session()
 CONNECTED.trust_env = False
 # bounded and the same each time: what it finds on one machine it finds on another
 BOUNDED = settings(
-    max_examples=int(MORE or 10),
+    max_examples=int(MORE or 5),
     deadline=None,
     derandomize=MORE is None,
     phases=(Phase.explicit, Phase.generate),

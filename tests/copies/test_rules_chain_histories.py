@@ -25,6 +25,7 @@ from shared.copies.copying.rules.chain import (
 )
 from shared.copies.copying.waiting.chains import read_head, written_head
 from tests.copies.chains import HOUR, NOON, taken, waiter
+from tests.support.draws import drawn
 
 
 @dataclass
@@ -214,5 +215,5 @@ class Chain(RuleBasedStateMachine):
 def test_never_two_at_once_never_out_of_order_never_more_than_three_an_hour() -> None:
     run_state_machine_as_test(
         Chain,
-        settings=settings(max_examples=100, stateful_step_count=50, deadline=None, suppress_health_check=[HealthCheck.too_slow]),
+        settings=settings(max_examples=drawn(100), stateful_step_count=50, deadline=None, suppress_health_check=[HealthCheck.too_slow]),
     )

@@ -19,6 +19,7 @@ from shared.copies.protection.states import (
     state_of_machine,
     state_of_target,
 )
+from tests.support.draws import drawn
 
 NOW = datetime(2026, 5, 4, 12, tzinfo=UTC)
 HOUR, SECOND = timedelta(hours=1), timedelta(seconds=1)
@@ -91,7 +92,7 @@ def test_a_copy_that_is_gone_begins_a_breach() -> None:
     assert breaches_changed(looks, [_target(age=None)], NOW) == (BreachBegan("uksouth", NOW - 98 * HOUR),)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=drawn(200), deadline=None)
 @given(st.lists(st.tuples(st.integers(1, 600), st.booleans()), max_size=40), st.integers(1, 300))
 def test_breaches_begin_and_end_once_each_however_often_they_are_looked_at(looks: list[tuple[int, bool]], objective: int) -> None:
     """Looks at some minutes apart, at some of which a new copy is there: beginnings and ends alternate and name the same breach."""

@@ -1,6 +1,6 @@
 """Many copies in chains while workers are killed every few seconds.
 
-`--histories N` sets how many copies each test starts: 15 by default, for CI; 300 and more by command:
+`--histories N` sets how many copies each test starts: 10 by default, for CI; 300 and more by command:
 `python3 -m local test tests/crash/test_many.py --histories 1000`.
 """
 
@@ -19,7 +19,7 @@ import pytest
 from tests.crash.fleet import Fleet
 from tests.crash.world import Json, Wanted, world
 
-IN_CI = 15
+IN_CI = 10
 POINTS = 5
 EVERY_SECONDS = 2.0
 LEAST_KILLS, KILLS_OF_300 = 3, 8

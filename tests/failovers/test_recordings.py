@@ -25,6 +25,7 @@ from shared.failovers.vault.limits import machine_of
 from shared.failovers.vault.names import Action, JobState
 from shared.values.reading import an_object, objects
 from tests.failovers.samples import CONTAINER, NOW, VAULT
+from tests.support.draws import drawn
 
 SUBSCRIPTION = "00000000-0000-0000-0000-000000000001"
 pytestmark = pytest.mark.skipif("FARSHORE_SHARED" not in os.environ, reason="the recordings lie in the shared folder: set FARSHORE_SHARED")
@@ -184,7 +185,7 @@ def test_a_damaged_member_is_never_an_error_of_the_set_up(name: str, value: Any)
 
 
 @given(st.data())
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=drawn(150))
 def test_several_damaged_members_are_never_an_error(data: st.DataObject) -> None:
     name = data.draw(st.sampled_from(sorted(READERS)))
     body = RECORDED[name]

@@ -16,7 +16,7 @@ from tests.support.sites import OPERATOR, Json, Maker, of_item
 
 pytestmark = pytest.mark.process
 
-VAULTS, EACH = 10, 8
+VAULTS, EACH = 10, 4
 """How many vaults, and items of each in CI: a list of jobs is one call for so many or for hundreds (`--histories` sets another number)."""
 HOURS = 6
 PACE = HOURS * 3600 / 580

@@ -16,6 +16,7 @@ from local.simulation.platform import Platform
 from local.simulation.services import SERVICES
 from tests.local.machines import GROUP, SUBNET, estate, interface_body, machine_body
 from tests.local.simulated import START
+from tests.support.draws import drawn
 
 URL = "http://127.0.0.1:7080"
 NIC = f"{GROUP}/providers/Microsoft.Network/networkInterfaces/nic"
@@ -120,7 +121,7 @@ def test_what_could_be_meant_is_taken(platform: Platform, chosen: tuple[str, str
     assert send(platform, *chosen).status < 300
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=drawn(300), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(chosen=st.sampled_from(BODIES), where=st.integers(0, 10**6), wrong=WRONG)
 def test_one_wrong_value(platform: Platform, chosen: tuple[str, str, str, dict[str, Any]], where: int, wrong: Any) -> None:
     method, path, version, body = chosen

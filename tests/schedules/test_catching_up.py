@@ -12,6 +12,7 @@ from shared.schedules.cron import Cron
 from shared.schedules.every import Every
 from shared.schedules.schedule import Schedule
 from shared.schedules.windows import Window
+from tests.support.draws import drawn
 
 ZONE = ZoneInfo("UTC")
 DAY, HOUR, MINUTE = timedelta(days=1), timedelta(hours=1), timedelta(minutes=1)
@@ -83,7 +84,7 @@ def test_a_change_of_the_document_ends_what_the_former_schedule_missed() -> None
     assert _due(DAILY, counted_after(NOON + MINUTE, None, NOON - 5 * DAY), NOON + 2 * HOUR) is None
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=drawn(150), deadline=None)
 @given(
     period=st.integers(1, 48),
     absences=st.lists(st.tuples(st.integers(0, 4000), st.integers(1, 9000)), max_size=4),

@@ -12,6 +12,7 @@ from shared.schedules.schedule import Schedule
 from shared.schedules.zones import clock_changes
 from tests.schedules.every_zone import FIRST, HOUR, LAST, ODD, ZONES, check
 from tests.schedules.model import Fields, walk
+from tests.support.draws import drawn
 
 
 def _numbers(least: int, most: int, at_most: int) -> st.SearchStrategy[tuple[int, ...]]:
@@ -41,7 +42,7 @@ def _offset_changes(zone: ZoneInfo) -> list[datetime]:
     return found
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=drawn(80), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.data())
 def test_slots_equal_those_of_walked_minutes_in_a_sampled_zone(data: st.DataObject) -> None:
     zone, fields = ZoneInfo(data.draw(st.sampled_from(ZONES))), data.draw(fields_of)
@@ -57,7 +58,7 @@ def _minutes(moment: datetime) -> datetime:
     return moment.replace(second=0, microsecond=0, tzinfo=UTC)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=drawn(100), deadline=None)
 @given(st.sampled_from(ZONES), fields_of, st.data())
 def test_slots_of_two_parts_are_those_of_the_whole(name: str, fields: Fields, data: st.DataObject) -> None:
     schedule = Schedule(Cron(fields.text), ZoneInfo(name))
@@ -73,7 +74,7 @@ def test_every_change_of_some_zones_has_the_slots_of_walked_minutes() -> None:
     assert check(sorted({*ZONES[::20], *ODD})) > 40
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=drawn(25), deadline=None)
 @given(st.sampled_from(ZONES))
 def test_clock_changes_are_those_that_a_look_at_each_hour_finds(name: str) -> None:
     zone = ZoneInfo(name)

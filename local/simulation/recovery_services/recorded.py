@@ -1,6 +1,5 @@
 """Ids and addresses as Site Recovery writes them: `/Subscriptions` with a capital, and a regional host in `Location` (recorded in 2021)."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -25,11 +24,11 @@ def recorded(handle: Handler) -> Handler:
 
 
 def _ids(value: Any) -> Any:  # noqa: ANN401  # whatever JSON can hold
-    if isinstance(value, Mapping):
+    if isinstance(value, str):
+        return _id(value) if value.startswith("/") else value
+    if isinstance(value, dict):  # a `Mapping` of another kind is none of JSON's, and asking for one is slow
         return {name: _ids(each) for name, each in value.items()}
-    if isinstance(value, list):
-        return [_ids(each) for each in value]
-    return _id(value) if isinstance(value, str) else value
+    return [_ids(each) for each in value] if isinstance(value, list) else value
 
 
 def _id(text: str) -> str:

@@ -13,6 +13,7 @@ from shared.copies.retention.copies import Place, decide_copies
 from shared.copies.retention.facts import CopyFacts, CopyState, PointFacts, PointState, Rule
 from shared.copies.retention.source_points import SourcePlace, decide_points
 from tests.copies.retention.model import expected_copies, expected_points
+from tests.support.draws import drawn
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -76,14 +77,14 @@ _source_places = st.builds(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=drawn(200), deadline=None)
 @given(_places)
 def test_copies_are_decided_as_by_the_model(place: Place) -> None:
     found = {id: ";".join(decision.names) for id, decision in decide_copies(place).items()}
     assert found == expected_copies(place.copies, place.whole, place.vm_id, place.retention, place.zone, place.deletions, place.now)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=drawn(200), deadline=None)
 @given(_source_places)
 def test_restore_points_are_decided_as_by_the_model(place: SourcePlace) -> None:
     found = {id: ";".join(decision.names) for id, decision in decide_points(place).items()}
@@ -92,7 +93,7 @@ def test_restore_points_are_decided_as_by_the_model(place: SourcePlace) -> None:
     )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=drawn(100), deadline=None)
 @given(_places, _source_places, st.randoms(use_true_random=False))
 def test_the_order_of_what_the_store_returns_changes_nothing(place: Place, source: SourcePlace, random: Random) -> None:
     copies, points = list(place.copies), list(source.points)
@@ -102,7 +103,7 @@ def test_the_order_of_what_the_store_returns_changes_nothing(place: Place, sourc
     assert decide_points(replace(source, points=tuple(points))) == decide_points(source)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=drawn(150), deadline=None)
 @given(_places)
 def test_the_last_usable_copy_is_never_deleted(place: Place) -> None:
     decisions = decide_copies(place)
@@ -114,7 +115,7 @@ def test_the_last_usable_copy_is_never_deleted(place: Place) -> None:
         assert any(copy.taken_at == newest for copy in left)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=drawn(150), deadline=None)
 @given(_source_places)
 def test_a_base_a_pair_and_what_a_copy_reads_are_never_deleted(place: SourcePlace) -> None:
     deleted = {id for id, decision in decide_points(place).items() if decision.deletes}
@@ -128,14 +129,14 @@ def test_a_base_a_pair_and_what_a_copy_reads_are_never_deleted(place: SourcePlac
     assert not deleted & {point.id for point in place.points if point.needed}
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=drawn(100), deadline=None)
 @given(_places, _source_places)
 def test_nothing_is_deleted_while_the_picture_is_not_whole(place: Place, source: SourcePlace) -> None:
     decided = [*decide_copies(replace(place, whole=False)).values(), *decide_points(replace(source, whole=False)).values()]
     assert all(decision.rule is Rule.NOT_SURE for decision in decided)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=drawn(150), deadline=None)
 @given(_places, st.lists(st.integers(1, 60 * 24), max_size=12))
 def test_what_a_run_deletes_no_later_run_would_have_kept(place: Place, later: list[int]) -> None:
     place = replace(place, whole=True, deletions=100)
@@ -146,7 +147,7 @@ def test_what_a_run_deletes_no_later_run_would_have_kept(place: Place, later: li
     assert not [id for id in deleted if not kept[id].deletes]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=drawn(150), deadline=None)
 @given(_places)
 def test_deleting_what_is_due_leaves_the_same_decisions_for_the_rest(place: Place) -> None:
     decisions = decide_copies(place)
