@@ -117,6 +117,14 @@ def test_the_way_in_which_a_system_disk_came_to_its_machine_is_not_changed() -> 
     assert system.create_option == "Attach"
 
 
+@pytest.mark.parametrize("properties", [None, {}, "?", []])
+def test_a_disk_that_azure_shows_without_its_properties_is_read_again(properties: object) -> None:
+    """It is neither in use nor empty: access to it was refused for its state."""
+    with pytest.raises(CallFailure) as unread:
+        DiskFacts.from_arm({"id": f"{_DISK}/data", "properties": properties})
+    assert unread.value.kind is FailureKind.IN_DOUBT
+
+
 def test_words_are_read_in_any_case() -> None:
     """A caching that is spelled otherwise is not another one: a change to it would be sent again and again."""
     disk = {"lun": 0, "caching": "READONLY", "managedDisk": {"id": f"{_DISK}/data"}}

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from shared.access.records.plan import HostingPlan
+from shared.arm.failures import in_doubt
 from shared.arm.ids import ResourceId
 from shared.arm.reading import own_id, resource_id
 from shared.values.reading import Json, an_object, known_text, objects, text, texts, whole
@@ -35,8 +36,10 @@ class DiskFacts:
 
     @staticmethod
     def from_arm(body: Json) -> "DiskFacts":
-        """Read a `Disk`."""
+        """Read a `Disk`; raises `CallFailure`, so that the read is repeated, where it shows nothing of it: no state, no size."""
         properties, zones = an_object(body, "properties"), texts(body, "zones") or ()
+        if not properties:
+            raise in_doubt("NotShown", f"Azure shows {own_id(body)} without its properties. The read is retried.")
         return DiskFacts(
             id=own_id(body),
             region="".join((text(body, "location") or "").split()).lower(),
