@@ -44,8 +44,8 @@ def text(holder: Json, *names: str) -> str | None:
     return next((value for name in names if isinstance(value := member(holder, name), str) and value), None)
 
 
-def word(holder: Json, name: str, known: Iterable[str]) -> str | None:
-    """Return a member that is a text in the spelling of the known word that it equals without regard to case, any other as it is."""
+def known_text(holder: Json, name: str, known: Iterable[str]) -> str | None:
+    """Return a member that is a text in the spelling of the known text that it equals without regard to case, any other as it is."""
     value = text(holder, name)
     return one_of(value, known) or value
 

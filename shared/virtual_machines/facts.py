@@ -6,7 +6,7 @@ from datetime import datetime
 
 from shared.arm.ids import ResourceId
 from shared.arm.reading import own_id, resource_id
-from shared.values.reading import Json, an_object, flag, last_segment, member, moment, objects, text, texts, whole, word
+from shared.values.reading import Json, an_object, flag, known_text, last_segment, member, moment, objects, text, texts, whole
 from shared.virtual_machines.rules.power import PowerFacts, PowerState, Provisioning
 
 LABEL_TAG = "farshore-label"
@@ -116,8 +116,8 @@ class MachineFacts:
             zone=zones[0] if zones else None,
             size=text(an_object(properties, "hardwareProfile"), "vmSize") or "",
             tags=tags_of(body),
-            os_type=word(os_disk, "osType", OS_TYPES),
-            security_type=word(an_object(properties, "securityProfile"), "securityType", SECURITY_TYPES) or "Standard",
+            os_type=known_text(os_disk, "osType", OS_TYPES),
+            security_type=known_text(an_object(properties, "securityProfile"), "securityType", SECURITY_TYPES) or "Standard",
             priority=text(properties, "priority") or "Regular",
             managed_by=text(body, "managedBy"),
             scale_set=resource_id(an_object(properties, "virtualMachineScaleSet"), "id"),
@@ -199,7 +199,7 @@ def view_of(view: Json) -> ViewFacts:
         hibernated="hibernationstate/hibernated" in codes,
         update_domain=whole(view, "platformUpdateDomain"),
         fault_domain=whole(view, "platformFaultDomain"),
-        generation=word(view, "hyperVGeneration", GENERATIONS),
+        generation=known_text(view, "hyperVGeneration", GENERATIONS),
     )
 
 
@@ -233,7 +233,7 @@ def _disk_of(body: Json, lun: int | None) -> AttachedDisk:
         lun=lun,
         size_gb=whole(body, "diskSizeGB"),
         sku=text(managed, "storageAccountType"),
-        caching=word(body, "caching", _CACHINGS) or "None",
+        caching=known_text(body, "caching", _CACHINGS) or "None",
         goes_with_machine=(text(body, "deleteOption") or "").lower() == "delete",
         document=body,
     )

@@ -129,3 +129,15 @@ async def test_what_azure_shows_without_its_settings_is_read_again_and_not_writt
         with pytest.raises(CallFailure) as unread:
             await writes(kind, change, request, web, {"id": shown, **without}, name=name)
         assert unread.value.kind is FailureKind.IN_DOUBT
+
+
+@pytest.mark.parametrize(("allowed", "ends"), [(["disableProtection"], True), (["DISABLEPROTECTION", "new"], True), (["Commit"], False)])
+async def test_an_item_is_released_where_azure_allows_it_in_any_spelling(allowed: list[str], ends: bool) -> None:
+    web = item_json("web", allowed=allowed)
+    if ends:
+        (write,) = await writes(SetUpKind.ITEM, Change.DELETE, {"confirm": "web"}, web, name="web")
+        assert write.path == web["id"]
+        return
+    with pytest.raises(Refused) as refused:
+        await writes(SetUpKind.ITEM, Change.DELETE, {"confirm": "web"}, web, name="web")
+    assert refused.value.code == ErrorCode.ACTION_NOT_ALLOWED

@@ -31,6 +31,9 @@ FAULTS: dict[str, Json] = {
     "8: 409 with Retry-After": {"fault": "error", "method": ANY_WRITE, "status": 409, "retryAfter": 45, "times": 4},
     "8: 503 with Retry-After": {"fault": "error", "method": ANY_WRITE, "status": 503, "retryAfter": 45, "times": 4},
     "9, 20: odd ids, times, members and values": {"fault": "odd", "path": ".", "rate": 0.7, "seed": "k", "duration": "PT2H"},
+    "18: nothing of a resource but its name": {
+        "fault": "reshape", "method": "GET", "path": ".", "body": {"properties": None}, "rate": 0.1, "seed": "k", "duration": "PT2H"
+    },
     "18: null for what is optional": {
         "fault": "reshape", "method": "GET", "path": ".", "body": {"location": None, "tags": None}, "rate": 1, "duration": "PT2H"
     },

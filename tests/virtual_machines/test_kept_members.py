@@ -1,5 +1,6 @@
 """What an update of a machine or an adapter leaves out, Azure resets: everything that others have set is sent again as it is."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from shared.virtual_machines.creation.context import DiskFacts
 from shared.virtual_machines.facts import MachineFacts
 from shared.virtual_machines.reading.ports import pools_of, with_pools
 from shared.virtual_machines.resource_manager.catalogue import managed
+from tests.virtual_machines.kit import Machines, run
 
 _GROUP = "/subscriptions/00000000-0000-4000-8000-000000000001/resourceGroups/g/providers"
 _DISK = f"{_GROUP}/Microsoft.Compute/disks"
@@ -115,6 +117,14 @@ def test_the_way_in_which_a_system_disk_came_to_its_machine_is_not_changed() -> 
     assert system.create_option == "Attach"
 
 
+@pytest.mark.parametrize("properties", [None, {}, "?", []])
+def test_a_disk_that_azure_shows_without_its_properties_is_read_again(properties: object) -> None:
+    """It is neither in use nor empty: access to it was refused for its state."""
+    with pytest.raises(CallFailure) as unread:
+        DiskFacts.from_arm({"id": f"{_DISK}/data", "properties": properties})
+    assert unread.value.kind is FailureKind.IN_DOUBT
+
+
 def test_words_are_read_in_any_case() -> None:
     """A caching that is spelled otherwise is not another one: a change to it would be sent again and again."""
     disk = {"lun": 0, "caching": "READONLY", "managedDisk": {"id": f"{_DISK}/data"}}
@@ -137,3 +147,29 @@ def test_the_primary_adapter_is_found_by_its_mark_and_not_by_its_place() -> None
     marked = machine({"id": first, "properties": {"primary": False}}, {"id": second, "properties": {"primary": "True"}})
     assert marked.adapters == (second, first)
     assert machine({"id": first}, {"id": second, "properties": None}).adapters == (first, second)
+
+
+@pytest.mark.parametrize("hidden", [{"properties": None}, {"id": None}, {"id": "no id"}], ids=str)
+def test_a_machine_is_not_deleted_by_half_of_a_read(tmp_path: Path, hidden: dict[str, Any]) -> None:
+    """Disks that are to stay are found by the machine's model, and the machine itself by its vmId: one read shows neither."""
+
+    async def test(azure: Machines) -> None:
+        before = azure.estate()
+        (machine,) = [one for one in before["virtualMachines"] if one["id"].endswith("/contoso-web01")]
+        disks = [str(disk["id"] if isinstance(disk, dict) else disk) for disk in machine["disks"]]
+        machine["disks"] = [
+            {"id": disk, "deleteOption": "Delete", **({"lun": number - 1} if number else {})} for number, disk in enumerate(disks)
+        ]
+        azure.app.platform.replace_estate(before)
+        azure.fault("reshape", method="GET", path="virtualMachines/contoso-web01$", body=hidden, rate=0.5, seed="k", duration="PT30M")
+        for _ in range(20):
+            answer = await azure.call("DELETE", "/tenants/contoso/virtual-machines/contoso-web01?confirm=contoso-web01&deleteDisks=none")
+            if answer.status == 202:
+                break
+        ended = await azure.ended(answer.operation)
+        assert ended["status"] == "Succeeded", ended
+        after = azure.estate()
+        assert not [one for one in after["virtualMachines"] if one["id"] == machine["id"]]
+        assert {disk.lower() for disk in disks} <= {one["id"].lower() for one in after["disks"]}
+
+    run(test, tmp_path / "log")

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from shared.virtual_machines.reprovisioning.losses import lost
+from shared.virtual_machines.reprovisioning.losses import is_whole, lost
 from tests.support.secrets import OWN
 from tests.virtual_machines.kit import Json, Machines, run
 from tests.virtual_machines.test_creation import LINUX, SAMPLE, ids, networks
@@ -134,6 +134,27 @@ def within(*path: str | int, value: Any) -> Callable[[Json], None]:
         at[path[-1]] = value
 
     return change
+
+
+@pytest.mark.parametrize(("machine", "adapter"), [
+    (within("properties", value=None), None),
+    (within("properties", "storageProfile", value=None), None),
+    (None, within("properties", value=None)),
+    (None, within("properties", "ipConfigurations", value=[])),
+    (None, within("properties", "ipConfigurations", 0, "properties", "subnet", value=None)),
+])  # fmt: skip
+def test_a_machine_is_not_made_anew_from_half_of_what_it_is(
+    machine: Callable[[Json], None] | None, adapter: Callable[[Json], None] | None
+) -> None:
+    model, card = deepcopy(MODEL), deepcopy(ADAPTER)
+    assert is_whole(model, card)
+    if machine is not None:
+        machine(model)
+    if adapter is not None:
+        adapter(card)
+    assert not is_whole(model, card)
+    assert not is_whole(None, card)
+    assert not is_whole(model, None)
 
 
 @pytest.mark.parametrize(("machine", "adapter", "what"), [

@@ -36,7 +36,7 @@ from shared.failovers.vault.facts import ProtectedItemFacts
 from shared.failovers.vault.gateway import Json, require_shown
 from shared.failovers.vault.limits import is_vm_name, machine_of
 from shared.failovers.vault.names import AllowedOperation, Provider
-from shared.values.reading import an_object, objects, text, texts
+from shared.values.reading import an_object, objects, same_text, text, texts
 
 _DETAILS = "providerSpecificDetails"
 
@@ -317,7 +317,7 @@ def _require_confirmed(item: ProtectedItemFacts, given: ConfirmRequest) -> None:
 
 def _require_allowed(item: ProtectedItemFacts) -> None:
     allowed = item.allowed_operations
-    if allowed is not None and AllowedOperation.DISABLE_PROTECTION not in allowed:
+    if allowed is not None and not any(same_text(one, AllowedOperation.DISABLE_PROTECTION) for one in allowed):
         details = tuple(Problem(one, f"{one} is allowed now", "action") for one in allowed)
         message = f"Azure does not allow disabling the protection of {item.friendly_name or item.name} now."
         raise Refused(ErrorCode.ACTION_NOT_ALLOWED, message, target=item.name, details=details)

@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from shared.access.records.plan import HostingPlan
+from shared.arm.failures import in_doubt
 from shared.arm.ids import ResourceId
 from shared.arm.reading import own_id, resource_id
-from shared.values.reading import Json, an_object, objects, text, texts, whole, word
+from shared.values.reading import Json, an_object, known_text, objects, text, texts, whole
 from shared.virtual_machines.facts import GENERATIONS, LABEL_TAG, OS_TYPES, SECURITY_TYPES, SLOT_TAG, tags_of
 from shared.virtual_machines.resource_manager.catalogue import ImageFacts, Region
 from shared.virtual_machines.rules.ports import OpenPort, Protocol
@@ -35,8 +36,10 @@ class DiskFacts:
 
     @staticmethod
     def from_arm(body: Json) -> "DiskFacts":
-        """Read a `Disk`."""
+        """Read a `Disk`; raises `CallFailure`, so that the read is repeated, where it shows nothing of it: no state, no size."""
         properties, zones = an_object(body, "properties"), texts(body, "zones") or ()
+        if not properties:
+            raise in_doubt("NotShown", f"Azure shows {own_id(body)} without its properties. The read is retried.")
         return DiskFacts(
             id=own_id(body),
             region="".join((text(body, "location") or "").split()).lower(),
@@ -45,9 +48,9 @@ class DiskFacts:
             sku=text(an_object(body, "sku"), "name") or "",
             state=text(properties, "diskState") or "",
             attached_to=resource_id(body, "managedBy"),
-            os_type=word(properties, "osType", OS_TYPES),
-            generation=word(properties, "hyperVGeneration", GENERATIONS) or "V1",
-            security_type=word(an_object(properties, "securityProfile"), "securityType", SECURITY_TYPES) or "Standard",
+            os_type=known_text(properties, "osType", OS_TYPES),
+            generation=known_text(properties, "hyperVGeneration", GENERATIONS) or "V1",
+            security_type=known_text(an_object(properties, "securityProfile"), "securityType", SECURITY_TYPES) or "Standard",
             max_shares=whole(properties, "maxShares") or 1,
             network_access=text(properties, "networkAccessPolicy") or "AllowAll",
             auth_mode=text(properties, "dataAccessAuthMode"),

@@ -92,7 +92,8 @@ class _Planner:
         return self.context.id_of(_NETWORK, kind, name)
 
     def _tags(self, **more: str) -> dict[str, str]:
-        return {TENANT_TAG: self.tenant, OPERATION_TAG: self.operation, **more}
+        """Return the tags of a resource: those of the request too, which a policy of the subscription may require of each."""
+        return {**self.request.tags, TENANT_TAG: self.tenant, OPERATION_TAG: self.operation, **more}
 
     @property
     def _set_id(self) -> str | None:
@@ -213,7 +214,7 @@ class _Planner:
 
     def _machine(self, disks: list[Body]) -> Body:
         size = size_of(self.context)
-        tags = {**self.request.tags, **self._tags(**({SLOT_TAG: self._slot} if self._slot else {}))}
+        tags = self._tags(**({SLOT_TAG: self._slot} if self._slot else {}))
         properties: Body = {
             "hardwareProfile": {"vmSize": size.name if size is not None else self.context.size},
             "storageProfile": self._storage(disks),

@@ -18,6 +18,13 @@ _OF_CONFIGURATION: Final = (
 )  # fmt: skip
 
 
+def is_whole(machine: Json | None, adapter: Json | None) -> bool:
+    """Return whether documents show what a machine made anew is made of: a machine that is deleted is not planned from half of one."""
+    shown, configurations = an_object(machine or {}, "properties"), objects(an_object(adapter or {}, "properties"), "ipConfigurations")
+    disk = an_object(an_object(shown, "storageProfile"), "osDisk")
+    return bool(disk and configurations and an_object(an_object(configurations[0], "properties"), "subnet"))
+
+
 def lost(machine: Json, adapter: Json) -> str | None:
     """Return the first thing that a machine made anew would not have, as Azure's documents call it; None where nothing is lost."""
     found = (*_of_machine(machine), *_of_storage(machine), *_of_adapter(machine, adapter), *_of_security(machine))

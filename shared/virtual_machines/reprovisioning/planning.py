@@ -10,7 +10,7 @@ from shared.operations.model.models import Operation
 from shared.values.reading import Json, an_object, objects, text
 from shared.virtual_machines.creation.pieces import OPERATION_TAG, TENANT_TAG, Piece
 from shared.virtual_machines.creation.planning import LATER, attachment, os_profile
-from shared.virtual_machines.facts import MachineFacts, tags_of
+from shared.virtual_machines.facts import MachineFacts, shown_tags, tags_of
 from shared.virtual_machines.requests.changes import Capture, Reprovision
 from shared.virtual_machines.rules.leftovers import Part
 from shared.virtual_machines.rules.names import OsType, made_name
@@ -80,7 +80,7 @@ def pieces_of(found: Found, image: Piece, operation: str, tenant: str) -> tuple[
     old = Piece(
         part=Part.ADAPTER, id=found.adapter_id, existing=True, ready=True, known=True, keep=TENANT_TAG not in tags_of(found.adapter)
     )  # fmt: skip
-    tags = {TENANT_TAG: tenant, OPERATION_TAG: operation}
+    tags = {**shown_tags(tags_of(found.adapter)), TENANT_TAG: tenant, OPERATION_TAG: operation}
     body = {"location": machine.region, "tags": tags, "properties": _adapter_properties(found.adapter)}
     os_disk = machine.resource.sibling("disks", made_name(machine.name, "os", operation))
     return (

@@ -20,7 +20,7 @@ from shared.values.reading import an_object, last_segment, text
 from shared.virtual_machines.creation.pieces import Piece, PiecesDetail
 from shared.virtual_machines.facts import MachineFacts
 from shared.virtual_machines.gateway import Gateways
-from shared.virtual_machines.reprovisioning.losses import lost
+from shared.virtual_machines.reprovisioning.losses import is_whole, lost
 from shared.virtual_machines.reprovisioning.planning import Found, capture_of, document_of, os_type_of, pieces_of
 from shared.virtual_machines.results import ended
 from shared.virtual_machines.rules.leftovers import Part
@@ -50,7 +50,8 @@ class ReprovisioningSteps:
         adapter = await self.making.resources.get_by_text(adapter_id) if adapter_id is not None else None
         disk_id = facts.os_disk.id if facts is not None and facts.os_disk is not None else None
         disk = await self.making.resources.get_by_text(disk_id) if disk_id is not None else None
-        if facts is None or model is None or (adapter_id and adapter is None) or (disk_id and disk is None):
+        whole = is_whole(model, adapter)
+        if facts is None or model is None or not whole or (disk_id and disk is None):
             state.absence = not_shown(state.absence, now)
             if not state.absence.lasts_long_enough(now):
                 return Wait(now + BETWEEN_LOOKS)
@@ -64,7 +65,7 @@ class ReprovisioningSteps:
                 return Wait(now + _LOCK_WAIT)
             claim.hold(lock)
         request, image = capture_of(claim.operation), next((one for one in detail.pieces if one.part is Part.IMAGE), None)
-        if adapter is None or adapter_id is None or request.reprovision is None or image is None or state.image is None:
+        if adapter is None or adapter_id is None or not whole or request.reprovision is None or image is None or state.image is None:
             message = "The machine has no adapter that Azure shows, and cannot be made anew. Its image is complete."
             return ended(state, Problem(ErrorCode.CAPTURE_NOT_SUPPORTED, message, facts.name))
         if (what := lost(model, adapter)) is not None:

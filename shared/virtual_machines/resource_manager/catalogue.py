@@ -10,7 +10,7 @@ from shared.arm.ids import ResourceId
 from shared.arm.reading import own_id
 from shared.clock import Clock
 from shared.errors import CallFailure, FailureKind
-from shared.values.reading import Json, an_object, last_segment, objects, same_text, text, texts, whole, word
+from shared.values.reading import Json, an_object, known_text, last_segment, objects, same_text, text, texts, whole
 from shared.virtual_machines.facts import GENERATIONS, OS_TYPES
 from shared.virtual_machines.rules.sizes import SizeFacts
 
@@ -148,8 +148,8 @@ def managed(body: Json) -> ImageFacts:
     system = an_object(storage, "osDisk")
     return ImageFacts(
         reference={"id": own_id(body)},
-        os_type=word(system, "osType", OS_TYPES) or "",
-        generation=word(properties, "hyperVGeneration", GENERATIONS) or "V1",
+        os_type=known_text(system, "osType", OS_TYPES) or "",
+        generation=known_text(properties, "hyperVGeneration", GENERATIONS) or "V1",
         size_gb=whole(system, "diskSizeGB"),
         region="".join((text(body, "location") or "").split()).lower(),
         trusted_launch=False,
@@ -166,8 +166,8 @@ def of_gallery(version: Json, definition: Json) -> ImageFacts:
     targets = (text(one, "name") or "" for one in objects(an_object(properties, "publishingProfile"), "targetRegions"))
     return ImageFacts(
         reference={"id": own_id(version)},
-        os_type=word(image, "osType", OS_TYPES) or "",
-        generation=word(image, "hyperVGeneration", GENERATIONS) or "V1",
+        os_type=known_text(image, "osType", OS_TYPES) or "",
+        generation=known_text(image, "hyperVGeneration", GENERATIONS) or "V1",
         size_gb=whole(an_object(storage, "osDiskImage"), "sizeInGB"),
         trusted_launch="trustedlaunch" in (text(features, "SecurityType") or "").lower(),
         needs_plan=bool(an_object(image, "purchasePlan")),
@@ -182,8 +182,8 @@ def _platform(body: Json, reference: dict[str, str]) -> ImageFacts:
     features = {text(one, "name") or "": text(one, "value") or "" for one in objects(properties, "features")}
     return ImageFacts(
         reference=reference,
-        os_type=word(an_object(properties, "osDiskImage"), "operatingSystem", OS_TYPES) or "",
-        generation=word(properties, "hyperVGeneration", GENERATIONS) or "V1",
+        os_type=known_text(an_object(properties, "osDiskImage"), "operatingSystem", OS_TYPES) or "",
+        generation=known_text(properties, "hyperVGeneration", GENERATIONS) or "V1",
         trusted_launch="trustedlaunch" in (text(features, "SecurityType") or "").lower(),
         needs_plan=bool(an_object(properties, "plan")),
         luns=tuple(lun for disk in objects(properties, "dataDiskImages") if (lun := whole(disk, "lun")) is not None),

@@ -6,10 +6,10 @@ from typing import Any, Final
 
 from shared.arm.api_versions import COMPUTE, DISKS
 from shared.arm.clients import AzureClients
-from shared.arm.failures import passing_refusal
+from shared.arm.failures import in_doubt, passing_refusal
 from shared.arm.ids import ResourceId
 from shared.arm.operations import error_of_operation
-from shared.arm.reading import own_id
+from shared.arm.reading import id_key, own_id
 from shared.errors import CallFailure, FailureKind, Problem
 from shared.values.reading import an_object, last_segment, text
 from shared.virtual_machines.facts import SLOT_TAG, MachineFacts, by_key, tags_of
@@ -43,9 +43,17 @@ class ResourceManagerMachines:
         return await self._list(subscription_id, {"statusOnly": "true"})
 
     async def machine(self, machine_id: ResourceId) -> MachineFacts | None:
-        """Return a machine with its instance view; None where Azure answers 404."""
+        """Return a machine with its instance view; None where Azure answers 404.
+
+        Raises `CallFailure` where the answer does not show which machine it is and what disks it has: a deletion goes by that.
+        """
         body = await self._read(machine_id, COMPUTE, {"$expand": "instanceView"})
-        return MachineFacts.from_arm(body) if body is not None else None
+        if body is None:
+            return None
+        properties = an_object(body, "properties")
+        if id_key(own_id(body)) is None or text(properties, "vmId") is None or not an_object(properties, "storageProfile"):
+            raise in_doubt("NotShown", f"Azure shows {machine_id} without its id, vmId or storageProfile. The read is retried.")
+        return MachineFacts.from_arm(body)
 
     async def find(self, subscription_id: str, name: str) -> tuple[ResourceId, ...]:
         """Return the ids of a subscription's machines of a name."""
@@ -78,7 +86,7 @@ class ResourceManagerMachines:
     async def _list(self, subscription_id: str, params: Mapping[str, str]) -> tuple[MachineFacts, ...]:
         path = f"/subscriptions/{subscription_id}/providers/{MACHINE_TYPE}"
         found = await self._clients.read_all(path, api_version=COMPUTE, params=params)
-        return tuple(MachineFacts.from_arm(body) for body in found if own_id(body))
+        return tuple(MachineFacts.from_arm(body) for body in found if id_key(own_id(body)) is not None)
 
     async def _read(self, resource: ResourceId, api_version: str, params: Mapping[str, str] | None = None) -> dict[str, Any] | None:
         try:

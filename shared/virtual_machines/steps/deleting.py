@@ -157,9 +157,9 @@ class DeletionSteps:
         return Effect(_DELETE, send, look, _HARMLESS)
 
     async def _get(self, id_: str, *, patient: bool) -> Json | None:
-        """Return what the machine refers to, so that it exists; raises `_Hidden` where `patient` and Azure answers 404."""
+        """Return what the machine refers to, so that it exists; raises `_Hidden` where `patient` and Azure shows nothing of it."""
         body = await self.resources.get(ResourceId.parse(id_))
-        if body is None and patient:
+        if patient and (body is None or not an_object(body, "properties")):
             raise _Hidden(id_)
         return body
 

@@ -25,7 +25,7 @@ from shared.virtual_machines.creation.claims import claims_of
 from shared.virtual_machines.creation.context import FOR_TAG
 from shared.virtual_machines.creation.pieces import OPERATION_TAG, TENANT_TAG, Piece, PiecesDetail
 from shared.virtual_machines.creation.planning import LATER, nat_rule, security_rule, subnet_warnings
-from shared.virtual_machines.facts import settled
+from shared.virtual_machines.facts import settled, shown_tags
 from shared.virtual_machines.gateway import Gateways
 from shared.virtual_machines.reading.ports import (
     PortReader,
@@ -223,8 +223,8 @@ def _no_port(found: PortSurroundings, port: str) -> Problem:
 
 
 def _pieces(claim: Claim, found: PortSurroundings, request: Port) -> list[Piece]:
-    tags = {TENANT_TAG: claim.row.tenant, OPERATION_TAG: claim.id}
     machine, where = found.machine, shown_region(found.machine)
+    tags = {**shown_tags(machine.tags), TENANT_TAG: claim.row.tenant, OPERATION_TAG: claim.id}
     network = f"{str(machine.resource).partition('/providers/')[0]}/providers/Microsoft.Network"
     pieces: list[Piece] = []
     balancer_id = found.balancer.id if found.balancer is not None else f"{network}/loadBalancers/{shared_name(found.owner, 'lb')}"
