@@ -80,7 +80,7 @@ class Making:
                 except CallFailure as failure:
                     if not failure.is_refusal:
                         raise
-                    detail.replace(number, known=piece.known)
+                    detail.replace(number, known=piece.known and failure.code != ErrorCode.NAME_TAKEN)  # what has its name is another's
                     return Failed(_problem_of(claim, piece, failure), _was_there(detail, piece, failure))
                 if state is Provisioning.FAILED:
                     return Failed(await self._later_failure(detail.pieces[number]))
