@@ -162,6 +162,20 @@ def test_an_operation_accepted_from_an_old_cache_ends_before_anything_is_sent(ap
     of_another(app, "contoso", subscriptions=tuple(before["subscriptions"]))
 
 
+def test_a_start_accepted_from_an_old_cache_ends_before_anything_is_sent(app: Running) -> None:
+    everyone = app.caller(*EVERY_ROLE, tenant="provider")
+    before = everyone.get("/tenants/fabrikam").body
+    machine = next(one for one in everyone.get(OF_MACHINES.format("fabrikam")).body["value"] if one["powerState"] == "running")
+    effects = len(app.control("GET", "effects")["value"])
+    of_another(app, "fabrikam", subscriptions=())
+    late = everyone.post(f"{OF_MACHINES.format('fabrikam')}/{machine['name']}/restart")
+    assert late.status == 202, "accepted from a cache of up to a minute"
+    ended = app.until_ended(everyone, f"/operations/{late.operation}")
+    assert (ended.body["status"], ended.body["error"]["code"]) == ("Failed", "OwnerChanged")
+    assert len(app.control("GET", "effects")["value"]) == effects, "nothing was sent"
+    of_another(app, "fabrikam", subscriptions=tuple(before["subscriptions"]))
+
+
 def test_what_two_documents_list_belongs_to_neither_of_them(app: Running) -> None:
     """A row of an earlier version lists fabrikam's subscription: nothing of it is that tenant's, not for `Admin` either."""
     everyone = app.caller(*EVERY_ROLE, tenant="provider")
