@@ -24,6 +24,7 @@ import azure.functions as func
 from azure.core.credentials import AccessTokenInfo
 from azure.core.exceptions import ServiceResponseError
 from azure.core.rest import AsyncHttpResponse, HttpRequest
+from azure.core.utils import CaseInsensitiveDict
 
 from functions.capabilities import NAMES, load
 from functions.system import ENDPOINTS
@@ -96,7 +97,7 @@ class GateAnswer:
         self.request = request
         self.status_code = outcome.status
         self.reason = ""
-        self.headers = {name.title(): value for name, value in outcome.headers.items()} | {"Content-Type": "application/json"}
+        self.headers = CaseInsensitiveDict({**outcome.headers, "Content-Type": "application/json"})
         self.content_type = "application/json"
         self.is_closed = self.is_stream_consumed = True
         self.encoding = "utf-8"
