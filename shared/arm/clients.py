@@ -7,6 +7,7 @@ Nothing of azure.* is imported before the first call, and then in a thread: thes
 import asyncio
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Mapping
+from functools import lru_cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote, urlencode, urlsplit
@@ -23,13 +24,12 @@ from shared.settings import Settings
 from shared.values.reading import member, text
 
 if TYPE_CHECKING:
-    from azure.core.pipeline.transport import AsyncHttpTransport
-    from azure.core.rest import AsyncHttpResponse, HttpRequest
     from azure.mgmt.compute.aio import ComputeManagementClient
     from azure.mgmt.recoveryservicessiterecovery.aio import SiteRecoveryManagementClient
 
     from shared.arm.credentials import CachedCredential
     from shared.arm.pipeline import ArmPipeline
+    from shared.arm.transport import ArmTransport
 
 T = TypeVar("T")
 
@@ -55,7 +55,7 @@ class AzureClients:
         *,
         ids: Ids | None = None,
         credential: "CachedCredential | None" = None,
-        transport: "AsyncHttpTransport[HttpRequest, AsyncHttpResponse] | None" = None,
+        transport: "ArmTransport | None" = None,
     ) -> None:
         self._settings = settings
         self._ids = ids or RandomIds()
@@ -208,7 +208,7 @@ class AzureClients:
         text = str(path)
         if not text.startswith("/") or text.startswith("//") or ".." in text or not text.isprintable() or set(text) & set("?#%\\"):
             raise ValueError(f"a path of Resource Manager begins with one slash and has no query: {text[:80]!a}")
-        query = urlencode({**(params or {}), "api-version": api_version})
+        query = _query(tuple((params or {}).items()), api_version)
         return f"{self._settings.resource_manager_url}{quote(text, safe='/()-._~')}?{query}"
 
     async def _client(self, module: str, name: str, subscription_id: str) -> Any:  # noqa: ANN401  # its two callers name the type
@@ -249,6 +249,12 @@ def _entries_of(page: Mapping[str, Any]) -> list[dict[str, Any]]:
     if value is not None and not isinstance(value, list):
         raise in_doubt("UnreadableAnswer", "the 'value' of a page of a list is not a list")
     return [entry for entry in value or () if isinstance(entry, dict)]
+
+
+@lru_cache(maxsize=128)
+def _query(params: tuple[tuple[str, str], ...], api_version: str) -> str:
+    """Return the query of a call; most calls have one of a few."""
+    return urlencode({**dict(params), "api-version": api_version})
 
 
 def _credential(client_id: str | None) -> "CachedCredential":

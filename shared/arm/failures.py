@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from shared.errors import CallFailure, ErrorCode, FailureKind, Problem, azure_code, sentence
@@ -82,6 +83,7 @@ def problem_of(error: Mapping[str, object]) -> Problem:
     )
 
 
+@lru_cache(maxsize=64)
 def parse_date(value: str | None) -> datetime | None:
     """Read an HTTP date as aware UTC; None for what is missing or is none."""
     if value is None:

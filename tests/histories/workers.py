@@ -10,7 +10,6 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from functools import wraps
 from typing import Any, TypeVar
 
 from shared.composition import Runtime
@@ -99,7 +98,6 @@ class Outside:
 
 
 def _awaited(call: Callable[..., Awaitable[T]]) -> Callable[..., Awaitable[T]]:
-    @wraps(call)
     async def checked(*given: Any, **named: Any) -> T:
         alive()
         late = await _on_time()
@@ -113,7 +111,6 @@ def _awaited(call: Callable[..., Awaitable[T]]) -> Callable[..., Awaitable[T]]:
 
 
 def _ranged(call: Callable[..., AsyncIterator[T]]) -> Callable[..., AsyncIterator[T]]:
-    @wraps(call)
     async def checked(*given: Any, **named: Any) -> AsyncIterator[T]:
         alive()
         async for one in call(*given, **named):
