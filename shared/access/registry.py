@@ -231,6 +231,15 @@ class Registry:
         return record if record is not None and not record.deleted else None
 
     async def _row(self, key: ClaimKey) -> Claim | None:
+        """Return the row of a claim; one that was missing before everything was claimed is read again once it has been."""
+        row = await self._rows.get(key.row_key, lambda: self._claims.get(key))
+        if self._all_claimed or (row is not None and row.tenant):
+            return row
+        await self._not_claimed_yet()
+        if not self._all_claimed:
+            return row
+        self._rows.forget()
+        self._shared.forget()
         return await self._rows.get(key.row_key, lambda: self._claims.get(key))
 
     async def _record(self, name: str) -> TenantRecord | None:

@@ -117,7 +117,35 @@ async def test_that_a_thing_is_unowned_is_remembered_too() -> None:
     registry = registry_of(rows)
     for _ in range(3):
         assert await registry.owner_of_subscription("dddddddd-0000-4000-8000-000000000004") is None
-    assert [read.partition("|")[0] for read in rows.reads] == ["claim", "meta"]
+    assert [read.partition("|")[0] for read in rows.reads] == ["claim", "meta", "claim"], "once more, as it is known that all is claimed"
+    assert await registry.owner_of_subscription("dddddddd-0000-4000-8000-000000000005") is None
+    assert len(rows.reads) == 4
+
+
+@pytest.mark.parametrize("seconds", [1, 57])
+async def test_while_rows_are_claimed_no_tenant_is_without_what_is_its_own(seconds: int) -> None:
+    """Misses are kept, and a row may be claimed between its read and the next look at whether all are."""
+    rows, clock = Rows(*TENANTS, claimed=False), MovedClock()
+    registry = registry_of(rows, clock)
+    assert await registry.by_entra_tenant(str(PROVIDER.tenant_id)) == PROVIDER
+    clock.seconds += seconds
+    assert await registry.by_entra_tenant(str(FABRIKAM.tenant_id)) == FABRIKAM
+    rows.claimed = True
+    for _ in range(4):
+        clock.seconds += 20
+        assert await registry.by_entra_tenant(str(FABRIKAM.tenant_id)) == FABRIKAM
+        assert await registry.owner_of_subscription(NORTHWIND.subscriptions[0]) == NORTHWIND
+        assert await registry.by_name("contoso") == PROVIDER
+
+
+async def test_a_row_that_is_claimed_between_its_read_and_that_of_the_note_is_read_again() -> None:
+    class ClaimedMeanwhile(Rows):
+        async def get(self, partition: str, row: str) -> Found | None:
+            self.claimed = partition == "meta" or self.claimed
+            return await super().get(partition, row)
+
+    registry = registry_of(ClaimedMeanwhile(*TENANTS, claimed=False))
+    assert await registry.by_entra_tenant(str(FABRIKAM.tenant_id)) == FABRIKAM
 
 
 async def test_a_claim_that_the_document_does_not_list_gives_no_owner() -> None:

@@ -23,6 +23,7 @@ from tests.support.accounts import Accounts, connect
 from tests.support.api import Caller, Reply
 from tests.support.in_process import in_process
 from tests.support.running import READ_WRITE, Running, make_estate
+from tests.support.sites import of_item
 
 SUBSCRIPTION = "dddddddd-0000-4000-8000-00000000000d"
 PROVIDERS_ENTRA = next(one["tenantId"] for one in make_estate(datetime.now(UTC))[0]["tenants"] if one["kind"] == "provider")
@@ -160,6 +161,34 @@ def test_an_operation_accepted_from_an_old_cache_ends_before_anything_is_sent(ap
     redo = contoso.call("POST", f"{late.headers['location'].partition('/api')[2]}/redo")
     assert (redo.status, redo.code) == (409, "OwnerChanged"), "an earlier copy cannot be redone"
     of_another(app, "contoso", subscriptions=tuple(before["subscriptions"]))
+
+
+def test_a_start_accepted_from_an_old_cache_ends_before_anything_is_sent(app: Running) -> None:
+    everyone = app.caller(*EVERY_ROLE, tenant="provider")
+    before = everyone.get("/tenants/fabrikam").body
+    machine = next(one for one in everyone.get(OF_MACHINES.format("fabrikam")).body["value"] if one["powerState"] == "running")
+    effects = len(app.control("GET", "effects")["value"])
+    of_another(app, "fabrikam", subscriptions=())
+    late = everyone.post(f"{OF_MACHINES.format('fabrikam')}/{machine['name']}/restart")
+    assert late.status == 202, "accepted from a cache of up to a minute"
+    ended = app.until_ended(everyone, f"/operations/{late.operation}")
+    assert (ended.body["status"], ended.body["error"]["code"]) == ("Failed", "OwnerChanged")
+    assert len(app.control("GET", "effects")["value"]) == effects, "nothing was sent"
+    of_another(app, "fabrikam", subscriptions=tuple(before["subscriptions"]))
+
+
+def test_a_failover_accepted_from_an_old_cache_ends_before_anything_is_sent(app: Running) -> None:
+    caller, everyone = app.caller(*EVERY_ROLE, user="adam"), app.caller(*EVERY_ROLE, tenant="provider")
+    before = everyone.get("/tenants/contoso").body
+    item = next(one for one in caller.get("/protected-items").body["value"] if "TestFailover" in one["allowedOperations"])
+    effects = len(app.control("GET", "effects")["value"])
+    of_another(app, "contoso", subscriptions=(), vault_id=None)
+    late = caller.post("/failovers", of_item(item["id"], "TestFailover", options={"network": None}))
+    assert late.status == 202, "accepted from a cache of up to a minute"
+    ended = app.until_ended(caller, late.headers["location"])
+    assert (ended.body["status"], ended.body["error"]["code"]) == ("Failed", "OwnerChanged")
+    assert len(app.control("GET", "effects")["value"]) == effects, "nothing was sent"
+    of_another(app, "contoso", subscriptions=tuple(before["subscriptions"]), vault_id=before["vaultId"])
 
 
 def test_what_two_documents_list_belongs_to_neither_of_them(app: Running) -> None:
