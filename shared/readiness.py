@@ -36,12 +36,18 @@ class ReadinessReport:
     shape: Shape | None = None
 
 
+def _no_findings(_tenant: str) -> tuple[ReadinessFinding, ...]:
+    return ()
+
+
 @dataclass(frozen=True, slots=True)
 class ReadinessCheck:
     """What a capability checks of a tenant: whether it can be protected. `run` only reads; what cannot be read is an unknown finding.
 
-    Two capabilities may contribute the same check; it has one `name`, and runs once.
+    `unjudged` returns the findings of a tenant, by its name, for which `run` failed. Two capabilities may contribute the same check; it has
+    one `name`, and runs once.
     """
 
     name: str
     run: Callable[[Tenant, Memo], Awaitable[ReadinessReport]]
+    unjudged: Callable[[str], tuple[ReadinessFinding, ...]] = _no_findings

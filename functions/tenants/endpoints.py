@@ -24,6 +24,7 @@ _FILTERS = (
     QueryParameter("kind", "Only tenants of this kind.", values=tuple(TenantKind)),
     QueryParameter("backend", "Only tenants of this backend.", values=tuple(Backend)),
 )
+_BACKEND = QueryParameter("backend", "Only hosting plans of this backend.", values=tuple(Backend))
 _MAPPING_FILTERS = (
     QueryParameter("result", "Only entries with this result.", values=tuple(MappingResult)),
     QueryParameter("kind", "Only entries of this kind.", values=tuple(MappingKind)),
@@ -46,7 +47,7 @@ DELETE = Route(
 )  # fmt: skip
 LIST_PLANS = Route(
     "GET", "/hosting-plans", "Hosting plans that the caller may see, by name", Role.TENANTS_READ,
-    owner=Owner.CALLER, response=HostingPlanBody, is_list=True,
+    owner=Owner.CALLER, response=HostingPlanBody, is_list=True, query=(_BACKEND,),
 )  # fmt: skip
 GET_PLAN = Route("GET", "/hosting-plans/{plan}", "One hosting plan", Role.TENANTS_READ, owner=Owner.SERVICE, response=HostingPlanBody)
 PUT_PLAN = Route(
@@ -107,7 +108,8 @@ async def delete_tenant(call: Call[None]) -> HttpAnswer:
 @serve(LIST_PLANS)
 async def list_hosting_plans(call: Call[None]) -> HttpAnswer:
     """List the hosting plans that the caller may see, by name."""
-    found, last = await _plans(call).page(call.caller, call.page)
+    backend = call.query.get("backend")
+    found, last = await _plans(call).page(call.caller, call.page, Backend(backend) if backend else None)
     return call.listed([plan_body(record, admin=call.caller.is_admin) for record in found], last)
 
 
@@ -158,7 +160,7 @@ async def get_readiness(call: Call[None]) -> HttpAnswer:
     """Return whether a tenant can be protected."""
     from shared.tenants.readiness.runner import ReadinessRunner
 
-    return call.ok(await call.of(ReadinessRunner).of(call.tenant, call.app.readiness))
+    return call.ok(await call.of(ReadinessRunner).one(call.tenant, call.app.readiness))
 
 
 def _tenants(call: Call[Any]) -> "TenantDocuments":

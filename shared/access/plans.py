@@ -14,10 +14,12 @@ from shared.clock import Clock, Ids, to_text
 from shared.operations.model.identity import short_hash
 from shared.storage.documents import DocumentStore, Stored
 from shared.storage.tables import Table
+from shared.values.reading import same_text
 
 PLANS = "plan"
 USES = "use"
 DELETING = "deleting"
+_PAGE = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,17 @@ class HostingPlans:
         """Return up to `top` plans after a name, and the name after which the next page begins or None."""
         found = await self._documents.page(PLANS, top, after)
         return tuple(_record(one) for one in found.documents), found.last
+
+    async def alike(self, name: str) -> str | None:
+        """Return the name of another plan that differs from this one by the case of its letters alone, or None."""
+        after: str | None = None
+        while True:
+            found, after = await self.page(_PAGE, after)
+            for record in found:
+                if record.plan.name != name and same_text(record.plan.name, name) and not record.deleted:
+                    return record.plan.name
+            if after is None:
+                return None
 
     async def put(self, plan: HostingPlan, standing: PlanRecord | None, by: str) -> PlanRecord:
         """Write a plan over the record that was read, a deleted one too, None for a new one; raises `Conflict` where it has changed."""

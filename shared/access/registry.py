@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from shared.access.records.claim_rows import ClaimRows, side_by_side
 from shared.access.records.claims import (
     PROVIDER_CLAIM,
+    RESOURCES,
     Claim,
     ClaimKey,
     ClaimKind,
@@ -19,6 +20,7 @@ from shared.access.records.claims import (
     cloud_claim,
     entra_claim,
     group_claim,
+    holding,
     range_of,
     storage_claim,
     subscription_claim,
@@ -93,9 +95,18 @@ class Registry:
     # tenants
 
     async def by_name(self, name: str) -> Tenant | None:
-        """The tenant of that name, or None; a deleted one is none."""
-        record = await self._record(name)
-        return record.tenant if record is not None and not record.deleted else None
+        """The tenant of that name with what belongs to it, or None; a deleted one is none.
+
+        What its document lists and it has not claimed is left out: two rows of an earlier version may list the same thing.
+        """
+        record = await self._live(name)
+        if record is None:
+            return None
+        keys = [key for key in record.keys if key.kind in RESOURCES]
+        kept = all(self._rows.keeps(key.row_key) for key in keys)
+        rows = [await self._row(key) for key in keys] if kept else await side_by_side([self._row(key) for key in keys])
+        owned = [await self._has(name, key, row) for key, row in zip(keys, rows, strict=True)]
+        return record.tenant if all(owned) else holding(record.tenant, {key for key, is_owned in zip(keys, owned, strict=True) if is_owned})
 
     async def each(self) -> AsyncIterator[Tenant]:
         """Every tenant, the provider included, by name; read page by page and not kept."""
@@ -205,7 +216,19 @@ class Registry:
             return record.tenant if record is not None and not record.deleted and key in record.keys else None
         listed = await self._not_claimed_yet()
         name = listed.owner_of(key) if listed is not None else None
-        return await self.by_name(name) if name is not None else None
+        found = await self._live(name) if name is not None else None
+        return found.tenant if found is not None else None
+
+    async def _has(self, name: str, key: ClaimKey, row: Claim | None) -> bool:
+        """Return whether a thing that a tenant's document lists is its own, by the row of its claim."""
+        if row is not None and row.tenant:
+            return row.held and row.tenant == name
+        listed = await self._not_claimed_yet()
+        return listed is not None and listed.by_key.get(key, ()) == (name,)
+
+    async def _live(self, name: str) -> TenantRecord | None:
+        record = await self._record(name)
+        return record if record is not None and not record.deleted else None
 
     async def _row(self, key: ClaimKey) -> Claim | None:
         return await self._rows.get(key.row_key, lambda: self._claims.get(key))

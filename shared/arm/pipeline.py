@@ -122,10 +122,12 @@ def _document(content: bytes, *, array: bool) -> dict[str, Any]:
         return {}
     try:
         document = json.loads(content)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise in_doubt("UnreadableAnswer", "the answer of Azure is not JSON") from error
-    if array and isinstance(document, list) and all(isinstance(one, dict) for one in document):
-        return {"value": document}
+    if array and (document is None or isinstance(document, list)):
+        entries = [one for one in document or () if one is not None]
+        if all(isinstance(one, dict) for one in entries):
+            return {"value": entries}
     if array or not isinstance(document, dict):
         raise in_doubt("UnreadableAnswer", f"the answer of Azure is not {'a JSON array of objects' if array else 'a JSON object'}")
     return document

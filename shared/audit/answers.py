@@ -14,7 +14,7 @@ class AuditDetail(BaseModel):
     """What an audit entry records beside its event, as far as the event has it; `requested` entries also hold the request as sent.
 
     `leg` is the index of an action, `checks` the worst result of each check; `before` and `after` are a document's, `policy` and `tenant`
-    whose it is.
+    whose it is. `deletions` are those of restore points, with the rule, how each ended and what Azure showed, `run` the run that asked.
     Members are read as they are stored: `verify` shows which entries were changed.
     """
 
@@ -30,12 +30,14 @@ class AuditDetail(BaseModel):
     checks: SkipValidation[dict[str, str] | None] = None
     code: SkipValidation[str | None] = None
     commit: SkipValidation[bool | None] = None
+    deletions: SkipValidation[list[dict[str, Any]] | None] = None
     job: SkipValidation[str | None] = None
     leg: SkipValidation[int | None] = None
     message: SkipValidation[str | None] = None
     outcome: SkipValidation[str | None] = None
     plan_hash: SkipValidation[str | None] = None
     reason: SkipValidation[str | None] = None
+    run: SkipValidation[str | None] = None
     status: SkipValidation[str | None] = None
 
 

@@ -140,10 +140,16 @@ def _deletion_steps(
     reads, ledger, pictures = DeletionReads(gateway, core.store), deletions.ledger, deletions.pictures
     due = DueByRetention(PolicyStore(core.storage.table(POLICIES), core.ids), gateway, core.clock)
     amendments = Amendments(core.storage.table(OPERATIONS))
-    of_copies = CopySubject(reads, deletions.places, pictures, ledger, core.store, amendments, due, deletions, core.commands, deleted)
+    of_copies = CopySubject(
+        reads, deletions.places, pictures, ledger, core.store, amendments, due, deletions, core.commands, deleted, _trail(core)
+    )
     of_points = PointSubject(reads, pictures, ledger.points, due, of_machine)
     enabled = core.settings.retention == "on"
     return DeletionSteps(gateway, reads, of_copies, of_points, core.locks, core.clock, core.timings, enabled)
+
+
+def _trail(core: Core) -> PolicyTrail:
+    return PolicyTrail(AuditTrails(core.storage.table(AUDIT), core.blobs.write_once(AUDIT), core.clock))
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +186,7 @@ def _policies(
     looks = Looks(gateway, core.registry, deciding, restores.gateway)
     drills = PolicyDrills(restores.service, protection, restores.evidence, core.clock)
     children = Children(copies, core.store)
-    trail = PolicyTrail(AuditTrails(core.storage.table(AUDIT), core.blobs.write_once(AUDIT), core.clock))
+    trail = _trail(core)
     enabled = core.settings.retention == "on"
     retention = MachineRetention(deletions.pictures, core.locks, core.clock)
     pruning = Pruning(store, items, retention, deletions, core.store, enabled)
@@ -194,7 +200,7 @@ def _policies(
     return _PolicyParts(
         documents=Policies(store, looks, plans, trail, core.registry, core.store, core.clock, core.ids, changed),
         runs=Runs(store, items, deciding, core.acceptance, core.store, trail),
-        steps=RunSteps(store, items, deciding, children, pruning, core.locks, core.budgets, core.clock, core.settings.budget_share),
+        steps=RunSteps(store, items, deciding, children, pruning, core.locks, core.budgets, core.clock, core.settings.budget_share, trail),
         plans=plans,
         slots=Slots(store, core.acceptance, core.registry, core.clock, drills.begin),
         pages=ProtectionPages(protection, store, items, core.store, core.registry, core.clock, restores.evidence),

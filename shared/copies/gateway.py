@@ -16,11 +16,11 @@ from shared.arm.api_versions import COMPUTE, COMPUTE_RESTORE_POINTS, DISKS, NETW
 from shared.arm.clients import AzureClients, Locations
 from shared.arm.ids import ResourceId
 from shared.arm.operations import error_of_operation
-from shared.arm.reading import id_key, own_id, resource_id
+from shared.arm.reading import id_key, own_id, region_of, resource_id
 from shared.clock import Clock
 from shared.copies.copying.models import ConsistencyMode
 from shared.copies.copying.rules.eligibility import consistency_to_send
-from shared.copies.facts import RestorePointFacts, VirtualMachineFacts, region_of
+from shared.copies.facts import RestorePointFacts, VirtualMachineFacts
 from shared.copies.provisioning import ProvisioningState, provisioning_state
 from shared.errors import CallFailure, FailureKind, Problem
 from shared.values.reading import Json, an_object, objects, same_text, text, whole

@@ -35,7 +35,8 @@ async def _redo(call: MessageCall) -> None:
 
 async def _delete(call: MessageCall) -> None:
     """Delete a copy: the restore point of it."""
-    sent = SentBody(call.intake.body).without("id", "tenant").members
+    members = SentBody(call.intake.body).without("id", "tenant").members
+    sent = {member: value for member, value in members.items() if value is not None or member not in _MEMBERS}  # null counts as absent
     for member, value in sent.items():
         if member not in _MEMBERS:
             raise wrong(member, f"This field is unknown. The known fields are {', '.join(_MEMBERS)}.")

@@ -83,7 +83,8 @@ class TenantDocuments:
         if self.usages is None:
             return ()
         found = await self.plans.get(tenant.plan) if tenant.plan is not None else None
-        return await self.usages.of(tenant, found.plan if found is not None and not found.deleted else None)
+        own = await self.registry.by_name(tenant.name)
+        return await self.usages.of(own if own is not None else tenant, found.plan if found is not None and not found.deleted else None)
 
     async def page(self, caller: Principal, wanted: TenantFilter, page: Page) -> tuple[list[TenantRecord], str | None]:
         """Return a page of the tenants that the caller may see, by name, and the name after which the next one begins or None."""
@@ -99,8 +100,8 @@ class TenantDocuments:
         `Registrar.put` refuses.
         """
         _require_founder(caller, request)
-        await self._check(name, request)
         provider = await self._provider_entra(request)
+        await self._check(name, request, provider)
         for _ in range(_TRIES):
             found = await self.registrar.get(name)
             standing = found if found is not None and not found.deleted else None
@@ -119,15 +120,15 @@ class TenantDocuments:
     async def delete(self, caller: Principal, name: str, confirm: str | None, condition: Condition) -> None:
         """Delete a tenant; one that was deleted before is deleted. Its name is never used again.
 
-        Refuses with `NotFound` a name that never was, 400 a confirmation that is not the name, 412, and 409: ProviderCannotBeDeleted,
+        Refuses with 400 a confirmation that is not the name, `NotFound` a name that never was, 412, and 409: ProviderCannotBeDeleted,
         TenantBusy.
         """
+        if confirm != name:
+            raise wrong("confirm", f"Send confirm={name} to delete this tenant.")
         for _ in range(_TRIES):
             found = await self.registrar.get(name) if is_name(name) else None
             if found is None:
                 raise not_found(f"tenant '{name}'")
-            if confirm != name:
-                raise wrong("confirm", f"Send confirm={name} to delete this tenant.")
             if found.deleted:
                 return
             check_delete(condition, tag_of_tenant(found.tenant))
@@ -145,7 +146,7 @@ class TenantDocuments:
             return
         raise Refused(ErrorCode.SERVICE_UNAVAILABLE, "The tenant is being changed by others. Send the request again.", retry_after=1)
 
-    async def _check(self, name: str, request: TenantRequest) -> None:
+    async def _check(self, name: str, request: TenantRequest, provider_entra: str | None) -> None:
         """Refuse with 400 a document that is wrong, with a detail for each field."""
         if not is_name(name):
             message = "A name has 1 to 63 letters, digits, full stops, hyphens and underscores, and begins with a letter or digit."
@@ -153,7 +154,7 @@ class TenantDocuments:
         if request.name is not None and request.name != name:
             raise wrong("name", f"This differs from the name in the path, '{name}'. A name is permanent.")
         owner = await self._owner_of_vault(name, request.vault_id)
-        context = TenantContext(await self._open_plan(request), owner, self.key_vaults, self.own_key_vault)
+        context = TenantContext(await self._open_plan(request), owner, self.key_vaults, self.own_key_vault, provider_entra)
         problems = check_tenant(request, context)
         if problems:
             raise invalid(problems)

@@ -7,7 +7,7 @@ from shared.access.plans import HostingPlans, PlanRecord
 from shared.access.principal import Principal, not_found
 from shared.access.records.fields import is_name
 from shared.access.records.plan import HostingPlan
-from shared.access.records.tenant import Tenant
+from shared.access.records.tenant import Backend, Tenant
 from shared.access.registry import Registry
 from shared.access.vaults import cloud_key
 from shared.errors import ErrorCode, Problem, Refused
@@ -38,13 +38,20 @@ class HostingPlanDocuments:
             raise not_found(f"hosting plan '{name}'")
         return record
 
-    async def page(self, caller: Principal, page: Page) -> tuple[list[PlanRecord], str | None]:
-        """Return a page of the plans that the caller may see, by name, and the name after which the next one begins or None."""
+    async def page(self, caller: Principal, page: Page, backend: Backend | None = None) -> tuple[list[PlanRecord], str | None]:
+        """Return a page of the plans that the caller may see, by name, and the name after which the next one begins or None.
+
+        With a `backend`, only plans of it.
+        """
+
+        def takes(record: PlanRecord) -> bool:
+            return not record.deleted and backend in {None, record.plan.backend}
+
         if caller.is_admin:
-            return await read_rows(self.plans.page, page, lambda record: not record.deleted, lambda record: record.plan.name)
+            return await read_rows(self.plans.page, page, takes, lambda record: record.plan.name)
         tenant = await self.registry.by_name(caller.tenant)
         record = await self.plans.get(tenant.plan) if tenant is not None and tenant.plan is not None else None
-        return ([record] if record is not None and not record.deleted and record.plan.name > (page.after or "") else []), None
+        return ([record] if record is not None and takes(record) and record.plan.name > (page.after or "") else []), None
 
     async def usage(self, plan: HostingPlan) -> PlanUsage:
         """Return how many tenants are on a plan, and which cloud of it is whose: at most 1,000 rows."""
@@ -62,7 +69,8 @@ class HostingPlanDocuments:
     async def put(self, caller: Principal, name: str, request: HostingPlanRequest, condition: Condition) -> tuple[PlanRecord, bool]:
         """Write a plan whole, and return it and whether it was created.
 
-        Refuses in this order: 400 with a detail for each field, 412 and 428, then 409: PlanInUse for another backend, CloudInUse.
+        Refuses in this order: 400 with a detail for each field, 412 and 428, then 409: NameTaken for the name of another plan in other
+        letters, PlanInUse for another backend, CloudInUse.
         """
         _check(name, request)
         for _ in range(_TRIES):
@@ -74,14 +82,33 @@ class HostingPlanDocuments:
                 return standing, False
             if standing is not None:
                 await self._require_fits(plan, standing.plan)
+            else:
+                await self._require_name_is_free(name)
             try:
                 written = await self.plans.put(plan, found, caller.actor.id)
             except Conflict:
                 continue
             if standing is not None:
                 await self._confirm(written, standing, caller.actor.id)
+            else:
+                await self._confirm_name(written, caller.actor.id)
             return written, write is Write.CREATE
         raise _changing()
+
+    async def _require_name_is_free(self, name: str) -> None:
+        """Refuse a name that differs from that of another plan by the case of its letters alone."""
+        if (other := await self.plans.alike(name)) is not None:
+            message = f"The name is that of the hosting plan '{other}': names are compared without regard to case."
+            raise Refused(ErrorCode.NAME_TAKEN, message, target="name")
+
+    async def _confirm_name(self, written: PlanRecord, by: str) -> None:
+        """Take a new plan back where one with the same letters was made meanwhile."""
+        try:
+            await self._require_name_is_free(written.plan.name)
+        except Refused:
+            with suppress(Conflict):  # another writer has looked at the names itself
+                await self.plans.delete(written, by)
+            raise
 
     async def _confirm(self, written: PlanRecord, standing: PlanRecord, by: str) -> None:
         """Take a write back where tenants that came on the plan meanwhile do not fit it."""
@@ -95,14 +122,14 @@ class HostingPlanDocuments:
     async def delete(self, caller: Principal, name: str, confirm: str | None, condition: Condition) -> None:
         """Delete a plan; one that was deleted before is deleted.
 
-        Refuses with `NotFound` a name that never was, 400 a confirmation that is not the name, 412, and 409 PlanInUse.
+        Refuses with 400 a confirmation that is not the name, `NotFound` a name that never was, 412, and 409 PlanInUse.
         """
+        if confirm != name:
+            raise wrong("confirm", f"Send confirm={name} to delete this hosting plan.")
         for _ in range(_TRIES):
             found = await self.plans.get(name) if is_name(name) else None
             if found is None:
                 raise not_found(f"hosting plan '{name}'")
-            if confirm != name:
-                raise wrong("confirm", f"Send confirm={name} to delete this hosting plan.")
             if found.deleted:
                 return
             check_delete(condition, tag_of_plan(found.plan))

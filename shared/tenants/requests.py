@@ -6,7 +6,7 @@ What a field alone shows is refused here; what depends on other fields, on the r
 from datetime import timedelta
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, StrictBool, StrictInt, StrictStr, model_validator
+from pydantic import AfterValidator, Discriminator, Field, StrictBool, StrictInt, StrictStr, Tag, model_validator
 
 from shared.access.records.fields import DISK_SKUS, QUOTA_LIMIT, DiskAccess, Objective
 from shared.access.records.tenant import Backend, Shape, TenantKind
@@ -147,12 +147,22 @@ class GalleryImage(Document):
     id: Annotated[StrictStr, resource_id_of(GALLERY_IMAGE)]
 
 
+def _kind_of_image(value: object) -> str:
+    has_id = "id" in value if isinstance(value, dict) else isinstance(value, GalleryImage)
+    return "gallery" if has_id else "marketplace"
+
+
+ImageReference = Annotated[
+    Annotated[MarketplaceImage, Tag("marketplace")] | Annotated[GalleryImage, Tag("gallery")], Discriminator(_kind_of_image)
+]
+
+
 class ImageRequest(Document):
     """An image that the plan offers."""
 
     name: Annotated[StrictStr, Field(min_length=1, max_length=80), AfterValidator(printable)]
     label: Annotated[StrictStr, Field(max_length=128), AfterValidator(printable)] = ""
-    reference: MarketplaceImage | GalleryImage
+    reference: ImageReference
 
 
 class HostingPlanRequest(Document):

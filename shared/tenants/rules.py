@@ -1,8 +1,11 @@
 """Rules of a tenant's and a hosting plan's document that need more than one field, the plan, or the provider; no I/O."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urlsplit
+
+from pydantic import BaseModel
 
 from shared.access.records.claims import key_vault_claim
 from shared.access.records.plan import HostingPlan
@@ -22,13 +25,14 @@ class TenantContext:
 
     `plan` is the plan that it names, None where there is none of that name; `vault_owner` the kind of the other tenant that owns the
     subscription of its vault, None where there is none. `key_vaults` is the setting FARSHORE_KEY_VAULT_SUFFIX, `own_key_vault` the URL of
-    the app's own key vault (None: it has none).
+    the app's own key vault (None: it has none), `provider_entra` the Entra tenant of callers that name none.
     """
 
     plan: HostingPlan | None
     vault_owner: TenantKind | None
     key_vaults: str
     own_key_vault: str | None = None
+    provider_entra: str | None = None
 
 
 def tenant_from(request: TenantRequest, name: str, provider_entra: str | None, standing: Tenant | None) -> Tenant:
@@ -40,14 +44,10 @@ def tenant_from(request: TenantRequest, name: str, provider_entra: str | None, s
     body["name"] = name
     body["quotas"] = request.quotas.model_dump(mode="json", by_alias=True, exclude_unset=True)
     body["callers"] = [
-        {key: value for key, value in {**caller, "tenantId": caller["tenantId"] or provider_entra or ""}.items() if value is not None}
+        {key: value for key, value in {**caller, "tenantId": caller["tenantId"] or provider_entra}.items() if value is not None}
         for caller in body["callers"]
     ]
-    if standing is not None:
-        body = {**(standing.model_extra or {}), **body}
-        body["settings"] = {**(standing.settings.model_extra or {}), **body["settings"]}
-        body["quotas"] = {**(standing.quotas.model_extra or {}), **body["quotas"]}
-    return Tenant.model_validate(body)
+    return Tenant.model_validate(_with_newer_members(body, standing) if standing is not None else body)
 
 
 def plan_from(request: HostingPlanRequest, name: str, standing: HostingPlan | None) -> HostingPlan:
@@ -55,9 +55,17 @@ def plan_from(request: HostingPlanRequest, name: str, standing: HostingPlan | No
     body = request.model_dump(mode="json", by_alias=True, exclude={"quotas"})
     body["name"] = name
     body["quotas"] = request.quotas.model_dump(mode="json", by_alias=True, exclude_unset=True)
-    if standing is not None:
-        body = {**(standing.model_extra or {}), **body}
-    return HostingPlan.model_validate(body)
+    return HostingPlan.model_validate(_with_newer_members(body, standing) if standing is not None else body)
+
+
+def _with_newer_members(body: Mapping[str, Any], standing: BaseModel) -> dict[str, Any]:
+    """Return a document with the members of a newer version that the standing one has, those of its objects too."""
+    kept = {**(standing.model_extra or {}), **body}
+    for name, field in type(standing).model_fields.items():
+        key, part = field.alias or name, getattr(standing, name)
+        if isinstance(part, BaseModel) and isinstance(kept.get(key), dict):
+            kept[key] = _with_newer_members(kept[key], part)
+    return kept
 
 
 def check_tenant(request: TenantRequest, context: TenantContext) -> tuple[Problem, ...]:
@@ -66,7 +74,7 @@ def check_tenant(request: TenantRequest, context: TenantContext) -> tuple[Proble
         Problem(ErrorCode.INVALID_REQUEST, message, target)
         for target, message in (
             *_provider(request), *_plan(request, context.plan), *_vault(request, context), *_inside(request), *_networks(request),
-            *_key_vault(request, context), *_callers(request),
+            *_key_vault(request, context), *_callers(request, context.provider_entra),
         )
     )  # fmt: skip
 
@@ -150,9 +158,12 @@ def _key_vault(request: TenantRequest, context: TenantContext) -> Iterator[tuple
         yield "keyVaultUrl", "This is the key vault in which Farshore stores the secrets of requests. Name one of the tenant's own."
 
 
-def _callers(request: TenantRequest) -> Iterator[tuple[str, str]]:
-    for number, caller in enumerate(request.callers):
-        if caller in request.callers[:number]:
+def _callers(request: TenantRequest, provider_entra: str | None) -> Iterator[tuple[str, str]]:
+    named = [(caller.tenant_id or provider_entra, caller.app_id, caller.group_id) for caller in request.callers]
+    for number, caller in enumerate(named):
+        if caller[0] is None:
+            yield f"callers[{number}].tenantId", "The provider has no Entra tenant. Name the one that this app or group is of."
+        elif caller in named[:number]:
             yield f"callers[{number}]", "This caller is given twice. Give each once."
 
 

@@ -9,6 +9,7 @@ import pytest
 from shared.access.ownership import owner_of, require_owner
 from shared.access.records.rows import TABLE, RegistryError
 from shared.access.records.seeding import read_tenants, seed
+from shared.access.records.tenant import Tenant
 from shared.access.registry import Registry
 from shared.access.roles import Role
 from shared.errors import ErrorCode, Refused
@@ -70,11 +71,37 @@ async def test_a_document_is_read_once_a_minute_however_many_ask() -> None:
     await asyncio.gather(*(registry.by_name("contoso") for _ in range(50)))
     clock.seconds += 57
     assert await registry.by_name("contoso") == PROVIDER
-    assert rows.reads == ["tenant|contoso"]
+    assert len(rows.reads) == len(set(rows.reads)) == 3, "its document, and the claims of its subscription and vault"
     clock.seconds += 2
     rows.tenants = (FABRIKAM,)
     assert await registry.by_name("contoso") is None
-    assert rows.reads == ["tenant|contoso"] * 2
+    assert rows.reads[3:] == ["tenant|contoso"]
+
+
+@pytest.mark.parametrize("claimed", [True, False])
+async def test_a_tenant_has_of_what_its_document_lists_only_what_belongs_to_it(claimed: bool) -> None:
+    """Both list the same things: with claims those are fabrikam's, without any they belong to neither."""
+    group = f"/subscriptions/{FABRIKAM.subscriptions[0]}/resourceGroups/g/providers"
+    both = {
+        "subscriptions": FABRIKAM.subscriptions, "vault_id": FABRIKAM.vault_id, "key_vault_url": "https://a-vault.vault.azure.net",
+        "clouds": (f"{PROVIDER.vault_id}/replicationFabrics/f/replicationProtectionContainers/c",),
+        "storage_accounts": (f"{group}/Microsoft.Storage/storageAccounts/a",),
+        "networks": ({"region": "westeurope", "subnetId": f"{group}/Microsoft.Network/virtualNetworks/n/subnets/s"},),
+    }  # fmt: skip
+    first, second = (Tenant.model_validate({**one.model_dump(), **both}) for one in (FABRIKAM, NORTHWIND))
+    second = second.model_copy(update={"subscriptions": (*NORTHWIND.subscriptions, *FABRIKAM.subscriptions)})
+    for registry in (
+        registry_of(Rows(PROVIDER, first, second, claimed=claimed)).uncached(),
+        registry_of(Rows(first, second, claimed=claimed)),
+    ):
+        found = await registry.by_name("northwind")
+        assert found == NORTHWIND
+        assert await registry.by_name("fabrikam") == (first if claimed else first.model_copy(update=NOTHING))
+
+
+NOTHING: dict[str, Any] = {
+    "subscriptions": (), "vault_id": None, "key_vault_url": None, "clouds": (), "storage_accounts": (), "networks": (),
+}  # fmt: skip
 
 
 async def test_an_owner_is_two_point_reads_at_first_and_then_none() -> None:

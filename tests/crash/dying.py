@@ -12,6 +12,7 @@ from typing import Final, Protocol
 from shared.operations.crash_points import POINTS
 from tests.crash import failing
 from tests.crash.fleet import REQUESTS, Fleet
+from tests.crash.restoring import Restoring
 from tests.crash.setting_up import SettingUp
 from tests.crash.world import World, world
 
@@ -104,6 +105,15 @@ async def changes_survive(fleet: Fleet, dying: Dying) -> None:
     await setting.ask_all()
     await _until_ended(fleet, dying, "PT1M", failing.REQUESTS)
     await setting.compare()
+
+
+async def restores_survive(fleet: Fleet, dying: Dying) -> None:
+    """Carry out a real restore and a drill, with processes that end, and compare."""
+    restoring = await Restoring.of(fleet)
+    dying.begin()
+    await restoring.ask_all()
+    await _until_ended(fleet, dying, "PT5M", REQUESTS)
+    await restoring.compare()
 
 
 async def rejection_survives(fleet: Fleet, dying: Dying) -> None:

@@ -6,6 +6,7 @@ all of these, too: `python3 -m local test tests/crash/test_deaths.py --each-poin
 
 import pytest
 
+from shared.operations.crash_points import RESTORE_POINTS
 from tests.crash.conftest import Deaths
 from tests.crash.dying import (
     OF_CHANGES,
@@ -16,16 +17,19 @@ from tests.crash.dying import (
     copies_survive,
     failovers_survive,
     rejection_survives,
+    restores_survive,
 )
 from tests.crash.fleet import Fleet
 
 OF_COPIES = ("accept.locked", "tick.pushed", "step.claimed", "step.sent", "check.read", "check.queued", "announce.sent")
 OF_FAILOVERS = ("accept.written", "tick.queued", "step.intended", "check.written", "finish.written", "announce.removed")
 OF_SET_UP = ("accept.queued", "step.ended", "announce.released")
+OF_RESTORES = ("restore.intended", "restore.deleted")
 SURVIVAL = {
     "copies": (copies_survive, OF_COPIES, OF_OPERATIONS),
     "failovers": (failovers_survive, OF_FAILOVERS, OF_OPERATIONS),
     "changes": (changes_survive, OF_SET_UP, OF_CHANGES),
+    "restores": (restores_survive, OF_RESTORES, RESTORE_POINTS),
     "rejected messages": (rejection_survives, REJECTING, REJECTING),
 }
 

@@ -1,5 +1,6 @@
 """Tenants of each shape with all that their readiness looks at in Azure, healthy until a test changes it."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -38,11 +39,15 @@ def failure(status: int, code: str) -> CallFailure:
 
 
 class Azure:
-    """What Azure has, by path in lower case: an object, or a list. `failing` paths raise; `reads` are the paths that were read."""
+    """What Azure has, by path in lower case: an object, or a list.
+
+    `failing` paths raise, `never` is not answered; `reads` are the paths that were read.
+    """
 
     def __init__(self, **documents: Json | list[Json]) -> None:
         self.documents: dict[str, Json | list[Json]] = {path.lower(): found for path, found in documents.items()}
         self.failing: dict[str, Exception] = {}
+        self.never: str | None = None
         self.reads: list[str] = []
 
     def put(self, path: str, found: Json | list[Json]) -> None:
@@ -55,24 +60,28 @@ class Azure:
         assert isinstance(found, list)
         return found
 
-    def _read(self, path: str) -> Any:
+    async def _read(self, path: str) -> Any:
         path = path.lower()
         self.reads.append(path)
         if path in self.failing:
             raise self.failing[path]
+        if path == self.never:
+            await asyncio.Event().wait()
         if path not in self.documents:
             raise failure(404, "ResourceNotFound")
         return self.documents[path]
 
     async def children(self, parent: ResourceId, kind: str) -> list[Json]:
         if kind == "replicationProtectableItems":
-            found: list[Json] = self._read(f"{parent}/{kind}") if f"{parent}/{kind}".lower() in {*self.documents, *self.failing} else []
+            found: list[Json] = (
+                await self._read(f"{parent}/{kind}") if f"{parent}/{kind}".lower() in {*self.documents, *self.failing} else []
+            )
             return found
-        listed: list[Json] = self._read(f"{parent}/{kind}")
+        listed: list[Json] = await self._read(f"{parent}/{kind}")
         return listed
 
     async def vault(self, vault: ResourceId) -> Json:
-        found: Json = self._read(str(vault))
+        found: Json = await self._read(str(vault))
         return found
 
     async def storage_account(self, account: ResourceId) -> Json:
@@ -87,11 +96,11 @@ class Azure:
             raise
 
     async def resource_group(self, group: str) -> Json:
-        found: Json = self._read(group)
+        found: Json = await self._read(group)
         return found
 
     async def subscriptions(self) -> list[Json]:
-        found: list[Json] = self._read("/subscriptions")
+        found: list[Json] = await self._read("/subscriptions")
         return found
 
 

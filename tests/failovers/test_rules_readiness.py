@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from shared.access.records.tenant import Backend, Shape
 from shared.failovers.drills.rules import DrillPolicy, DrillRun, due, slot_at, slot_key, states
-from shared.failovers.readiness.rules import Cloud, Owner, Placed, Setup, assess
+from shared.failovers.readiness.rules import assess
+from shared.failovers.readiness.setup import Cloud, Owner, Placed, Setup
 from shared.failovers.vault.facts import ProviderFacts
 from shared.failovers.vault.limits import Machine, machine_faults, version_check, version_numbers
 from shared.operations.model.models import Status

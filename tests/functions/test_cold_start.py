@@ -5,7 +5,18 @@ import sys
 
 from local.processes import ROOT
 
-LATER = ("azure.mgmt", "azure.identity", "azure.data", "azure.storage", "azure.core", "aiohttp", "jwt", "cryptography", "opentelemetry")
+LATER = (
+    "azure.mgmt",
+    "azure.keyvault",
+    "azure.identity",
+    "azure.data",
+    "azure.storage",
+    "azure.core",
+    "aiohttp",
+    "jwt",
+    "cryptography",
+    "opentelemetry",
+)
 
 OF_INVOCATIONS = (
     "shared.access.plans", "shared.access.records.claim_rows", "shared.access.records.claims", "shared.access.records.rows",

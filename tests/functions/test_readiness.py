@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from shared.access.records.tenant import Tenant
+from shared.failovers.readiness.rules import unjudged
 from shared.readiness import ReadinessCheck, ReadinessFinding, ReadinessReport
 from shared.reads.timed import Memo
 from shared.tenants.readiness.runner import PAGE_SECONDS, ReadinessRunner
@@ -111,5 +112,9 @@ async def test_a_tenant_that_cannot_be_judged_does_not_end_the_page() -> None:
             raise RuntimeError("planted")
         return ReadinessReport((ReadinessFinding(1, "a", tenant.name, PASS, "found"),))
 
-    values, _ = await ReadinessRunner(registry_of(rows), rows_of(rows), MovedClock()).page(Page(20, None), [ReadinessCheck("a", run)])
+    check = ReadinessCheck("a", run, unjudged)
+    values, _ = await ReadinessRunner(registry_of(rows), rows_of(rows), MovedClock()).page(Page(20, None), [check])
     assert [(one.tenant, one.result) for one in values] == [("contoso", PASS), ("fabrikam", UNKNOWN), ("northwind", PASS)]
+    found = values[1].checks
+    assert [one.number for one in found] == list(range(1, 10)), "all nine are always there"
+    assert {(one.result, one.target, bool(one.action)) for one in found} == {(UNKNOWN, "fabrikam", True)}

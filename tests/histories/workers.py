@@ -82,8 +82,13 @@ class Outside:
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._inner, name)
         if inspect.iscoroutinefunction(found):
-            return _awaited(found)
-        return _ranged(found) if inspect.isasyncgenfunction(found) else found
+            return self._keep(name, _awaited(found))
+        return self._keep(name, _ranged(found)) if inspect.isasyncgenfunction(found) else found
+
+    def _keep(self, name: str, call: Callable[..., Any]) -> Callable[..., Any]:
+        """Keep what a call was made into: it is the same for each use."""
+        self.__dict__[name] = call
+        return call
 
     async def __aenter__(self) -> "Outside":
         return self

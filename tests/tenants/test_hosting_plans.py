@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from shared.access.plans import HostingPlans
+from shared.access.records.plan import HostingPlan
+from shared.access.records.tenant import Backend
 from shared.access.roles import Role
 from shared.errors import ErrorCode, Refused
 from shared.web.conditional import Condition
@@ -46,6 +48,11 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"images": [{"name": "n" * 81, "reference": IMAGE}]}, "images[0].name"),
     ({"images": [{"name": "a", "reference": {"id": MANAGED}}]}, "images[0].reference.id"),
     ({"images": [{"name": "a", "reference": IMAGE}, {"name": "A", "reference": IMAGE}]}, "images[1].name"),
+    ({"images": [{"name": "a", "reference": {**IMAGE, "version": ""}}]}, "images[0].reference.version"),
+    ({"images": [{"name": "a", "reference": {"id": GALLERY, "sku": "x"}}]}, "images[0].reference.sku"),
+    ({"images": [{"name": "a", "reference": {}}]}, "images[0].reference.publisher"),
+    ({"images": [{"name": "a"}]}, "images[0].reference"),
+    ({"images": [{"name": "a", "reference": "latest"}]}, "images[0].reference"),
     ({"diskSkus": ["UltraSSD_LRS"]}, "diskSkus[0]"),
     ({"ports": "yes"}, "ports"),
     ({"quotas": {"cores": -1}}, "quotas.cores"),
@@ -64,6 +71,47 @@ async def test_what_is_wrong_is_refused_with_its_field(documents: Documents, bod
         await documents.put_plan("gold", **body)
     assert found.value.code is ErrorCode.INVALID_REQUEST
     assert target in {detail.target for detail in found.value.problem.details}
+    within = target.removesuffix(".publisher")  # an empty reference lacks all of its members
+    assert all(str(detail.target).startswith(within) for detail in found.value.problem.details), "what is not wrong is not named"
+
+
+async def test_names_of_plans_are_unique_without_regard_to_case(documents: Documents) -> None:
+    await documents.put_plan("gold")
+    found = await refusal(documents.put_plan("Gold"))
+    assert (found.code, found.problem.target) == (ErrorCode.NAME_TAKEN, "name")
+    assert (await refusal(documents.plans.get(caller(), "Gold"))).code is ErrorCode.NOT_FOUND
+    await documents.plans.delete(caller(), "gold", "gold", Condition())
+    await documents.put_plan("Gold")
+    assert (await refusal(documents.put_plan("gold"))).code is ErrorCode.NAME_TAKEN
+
+
+async def test_of_two_plans_that_are_made_at_once_and_differ_by_case_one_at_most_is_left(
+    documents: Documents, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before(monkeypatch, "put", lambda: documents.put_plan("GOLD"))
+    assert (await refusal(documents.put_plan("gold"))).code is ErrorCode.NAME_TAKEN
+    assert [record.plan.name for record in (await documents.plans.page(caller(), Page(10, None)))[0]] == ["GOLD"]
+
+
+async def test_a_deletion_is_confirmed_before_anything_is_looked_for(documents: Documents) -> None:
+    for call in (documents.plans.delete, documents.tenants.delete):
+        found = await refusal(call(caller(), "nosuch", None, Condition()))
+        assert (found.code, found.problem.target) == (ErrorCode.INVALID_REQUEST, "confirm")
+
+
+async def test_plans_of_one_backend(documents: Documents) -> None:
+    await documents.put_plan("gold")
+    await documents.put_plan("pack", backend="azurePack")
+    found, _ = await documents.plans.page(caller(), Page(10, None), Backend.AZURE_PACK)
+    assert [record.plan.name for record in found] == ["pack"]
+
+
+async def test_members_of_a_newer_version_survive_a_put(documents: Documents) -> None:
+    newer = HostingPlan.model_validate({"name": "gold", "tier": 2, "quotas": {"gpus": 1}})
+    await documents.plans.plans.put(newer, None, "a newer version")
+    await documents.put_plan("gold", Condition(tag="*"), displayName="G", quotas={"cores": 1})
+    read = (await documents.plans.get(caller(), "gold")).plan.model_dump(mode="json", by_alias=True)
+    assert (read["displayName"], read["tier"], read["quotas"]) == ("G", 2, {"cores": 1, "gpus": 1})
 
 
 async def test_a_plan_with_tenants_is_neither_deleted_nor_moved(documents: Documents) -> None:

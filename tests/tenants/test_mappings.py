@@ -6,6 +6,9 @@ from typing import Any
 
 import pytest
 
+from shared.access.ownership import owner_of
+from shared.access.records.claim_rows import ClaimRows
+from shared.access.records.existing import claim_existing
 from shared.access.records.rows import PARTITION, TenantRows
 from shared.access.records.tenant import Tenant
 from shared.access.registry import Registry
@@ -165,6 +168,55 @@ async def test_one_that_is_left_of_two_has_to_be_written_again(mapped: Mapped) -
     assert (await mapped.results())[(f"/subscriptions/{BOTH}", "subscription")] == ("unmapped", ("old-a",))
     await mapped.documents.change("old-a", subscriptions=[BOTH])
     assert (await mapped.results())[(f"/subscriptions/{BOTH}", "subscription")] == ("mapped", ("old-a",))
+
+
+Listing = Callable[[str], dict[str, Any]]
+EACH_KIND: dict[str, tuple[Listing, Callable[[str], str]]] = {
+    "subscription": (lambda one: {"subscriptions": [one]}, lambda one: f"/subscriptions/{one}"),
+    "vault": (lambda one: {"vault_id": vault(one)}, vault),
+    "storageAccount": (lambda one: {"storage_accounts": [account(one)]}, account),
+    "cloud": (lambda one: {"clouds": [cloud(one, "red")]}, lambda one: cloud(one, "red")),
+}
+"""How a tenant's document lists each kind of thing in a subscription, and the id of that thing."""
+
+
+async def by_hand(mapped: Mapped, name: str, listing: dict[str, Any]) -> None:
+    """Write a row as an earlier version did."""
+    body = Tenant(name=name, **listing).model_dump(mode="json", by_alias=True)
+    await mapped.documents.table.upsert({"PartitionKey": PARTITION, "RowKey": name, "v": 1, **pieces("document", body)})
+
+
+@pytest.mark.parametrize("kind", EACH_KIND)
+async def test_each_kind_without_a_tenant_with_one_with_two_and_gone(mapped: Mapped, kind: str) -> None:
+    listing, id_of = EACH_KIND[kind]
+    mapped.estate.clouds[cloud(FREE, "red")] = "VMM"
+    place = (id_of(FREE), kind)
+    assert (await mapped.results())[place] == ("unmapped", ())
+    await by_hand(mapped, "first", listing(FREE))
+    writer = mapped.documents.tenants.registrar
+    first = await writer.get("first")
+    assert first is not None
+    await writer.claim(first)
+    assert (await mapped.results())[place] == ("mapped", ("first",))
+    await by_hand(mapped, "second", listing(FREE))
+    found = await mapped.all(result=MappingResult.MAPPED_TWICE)
+    assert [(one.id, one.kind, one.tenants) for one in found if one.id == place[0]] == [(*place, ("first", "second"))]
+    assert all(one.action for one in found)
+    await by_hand(mapped, "second", listing(ENTRA))
+    gone = await mapped.results(result=MappingResult.MISSING)
+    assert gone == {(id_of(ENTRA), "registryRow"): ("missing", ("second",))}
+
+
+@pytest.mark.parametrize("kind", EACH_KIND)
+async def test_each_kind_that_two_rows_of_an_earlier_version_list_has_no_owner(mapped: Mapped, kind: str) -> None:
+    listing, id_of = EACH_KIND[kind]
+    mapped.estate.clouds[cloud(FREE, "red")] = "VMM"
+    for name in ("older-a", "older-b"):
+        await by_hand(mapped, name, listing(FREE))
+    rows, claims = TenantRows(mapped.documents.table, RandomIds()), ClaimRows(mapped.documents.table, mapped.documents.clock)
+    await claim_existing(rows, claims, RandomIds(), again=True)
+    assert (await mapped.results())[(id_of(FREE), kind)] == ("mappedTwice", ("older-a", "older-b"))
+    assert await owner_of(mapped.documents.tenants.registry, id_of(FREE)) is None
 
 
 @pytest.mark.parametrize(

@@ -163,6 +163,22 @@ async def test_a_caller_without_an_entra_tenant_is_the_providers(documents: Docu
     assert [one.tenant_id for one in written.record.tenant.callers] == [ENTRA]
 
 
+async def test_a_caller_is_given_twice_also_where_one_entry_leaves_its_entra_tenant_out(documents: Documents) -> None:
+    await documents.put("contoso", kind="provider", tenantId=ENTRA)
+    twice = [{"appId": GUIDS[0]}, {"tenantId": ENTRA.upper(), "appId": GUIDS[0].upper()}]
+    found = await refusal(documents.put("fabrikam", callers=twice))
+    assert (found.code, found.problem.target) == (ErrorCode.INVALID_REQUEST, "callers[1]")
+
+
+async def test_a_caller_names_its_entra_tenant_where_the_provider_has_none(documents: Documents) -> None:
+    await documents.put("contoso", kind="provider")
+    found = await refusal(documents.put("fabrikam", callers=[{"groupId": GUIDS[0]}]))
+    assert (found.code, found.problem.target) == (ErrorCode.INVALID_REQUEST, "callers[0].tenantId")
+    assert (await refusal(documents.change("contoso", kind="provider", callers=[{"groupId": GUIDS[0]}]))).problem.target == (
+        "callers[0].tenantId"
+    )
+
+
 async def test_plan_backend_and_clouds_must_fit(documents: Documents) -> None:
     await documents.put_plan("gold", clouds=[cloud(1)])
     await documents.put_plan("pack", backend="azurePack")
@@ -340,11 +356,13 @@ async def test_its_own_reader_does_not_get_who_may_call(documents: Documents) ->
 
 
 async def test_members_of_a_newer_version_survive_a_put(documents: Documents) -> None:
-    newer = Tenant.model_validate({"name": "fabrikam", "zone": 2, "settings": {"drillHour": 4}, "quotas": {"gpus": 1}})
+    settings = {"drillHour": 4, "dataCenters": {"wake": True}}
+    newer = Tenant.model_validate({"name": "fabrikam", "zone": 2, "settings": settings, "quotas": {"gpus": 1}})
     await documents.tenants.registrar.put(newer, None, "a newer version")
-    await documents.change("fabrikam", displayName="F")
+    await documents.change("fabrikam", displayName="F", settings={"dataCenters": {"startOnResume": True}})
     read = (await documents.tenants.get(caller(), "fabrikam")).tenant.model_dump(mode="json", by_alias=True)
     assert (read["displayName"], read["zone"], read["settings"]["drillHour"], read["quotas"]) == ("F", 2, 4, {"gpus": 1})
+    assert read["settings"]["dataCenters"] == {"operationAfterSuspension": "stop", "startOnResume": True, "wake": True}
 
 
 async def test_a_list_has_a_cursor_into_storage(documents: Documents) -> None:

@@ -17,6 +17,7 @@ from local.simulation.arm.tables import Json
 from local.simulation.ids import derived
 
 _CLIENT_ID = "farshore"
+_MOST_GROUPS = 200
 _SECONDS_BEFORE = 60
 _KEEP = 4096
 
@@ -69,12 +70,16 @@ class Issuer:
         *,
         user: str | None = None,
         app: str = "local",
+        groups: Sequence[str] = (),
         object_id: str | None = None,
         audience: str | None = None,
         lifetime: float = 28800,
         expired: bool = False,
     ) -> Json:
-        """Return a token of a caller of the app: delegated where `user` is given; an audience `api://…` makes a version 1 token."""
+        """Return a token of a caller of the app: delegated where `user` is given; an audience `api://…` makes a version 1 token.
+
+        A user's token carries up to 200 `groups`; of more it states only that they do not fit.
+        """
         audience = audience or _CLIENT_ID
         version = 1 if audience.startswith("api://") else 2
         name = user or app
@@ -82,6 +87,7 @@ class Issuer:
         claims: Json = {"ver": f"{version}.0", "roles": list(roles), "oid": object_id, "sub": object_id}
         if user:
             claims |= {"scp": "user_impersonation", "name": user, "preferred_username": f"{user}@farshore.local"}
+            claims |= _group_claims(groups)
         else:
             claims |= {("appid" if version == 1 else "azp"): derived("client", tenant_id, name), "idtyp": "app"}
         shift = -lifetime - 3600 if expired else 0
@@ -151,6 +157,12 @@ class Issuer:
         except jwt.PyJWTError:
             raise ArmError(401, "InvalidAuthenticationToken", "The access token is invalid.") from None
         return claims, float(claims["exp"])
+
+
+def _group_claims(groups: Sequence[str]) -> Json:
+    if len(groups) > _MOST_GROUPS:
+        return {"_claim_names": {"groups": "src1"}, "_claim_sources": {"src1": {"endpoint": "https://graph.microsoft.com/"}}}
+    return {"groups": list(groups)} if groups else {}
 
 
 def issuer_of(base_url: str, tenant_id: str, *, version: int) -> str:

@@ -173,12 +173,15 @@ class Control:
         body = await _body(request)
         if not isinstance(body, dict):
             raise BadRequest("expected an object with roles, tenant, user or app")
-        unknown = set(body) - {"roles", "tenant", "user", "app", "lifetime", "audience", "expired"}
+        unknown = set(body) - {"roles", "tenant", "user", "app", "groups", "lifetime", "audience", "expired"}
         if unknown:
             raise BadRequest(f"{sorted(unknown)[0]}: unknown member")
         roles, lifetime = body.get("roles", []), body.get("lifetime", 28800)
         if not isinstance(roles, list) or not all(isinstance(role, str) for role in roles):
             raise BadRequest("roles: must be a list of texts")
+        groups = body.get("groups", [])
+        if not isinstance(groups, list) or not all(isinstance(group, str) for group in groups):
+            raise BadRequest("groups: must be a list of texts")
         if isinstance(lifetime, bool) or not isinstance(lifetime, int | float):
             raise BadRequest("lifetime: must be a number of seconds")
         app, audience = str(body.get("app") or "local"), body.get("audience")
@@ -191,6 +194,7 @@ class Control:
             roles,
             user=body.get("user"),
             app=app,
+            groups=groups,
             object_id=principal.id if principal is not None else None,
             audience=audience,
             lifetime=float(lifetime),

@@ -3,7 +3,7 @@
 Rules only; `shared.access.records.claim_rows` reads and writes the rows.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -142,6 +142,32 @@ def claims_of(tenant: Tenant, *, deleted: bool = False) -> dict[ClaimKey, str]:
         if key is not None:
             found.setdefault(key, field)
     return found
+
+
+RESOURCES = frozenset({ClaimKind.SUBSCRIPTION, ClaimKind.VAULT, ClaimKind.CLOUD, ClaimKind.STORAGE, ClaimKind.KEY_VAULT})
+"""Kinds of claims of what a tenant's document names as its resources."""
+
+
+def holding(tenant: Tenant, keys: Set[ClaimKey]) -> Tenant:
+    """Return a tenant with only those of its resources that are among some claims, and the networks in its subscriptions."""
+    subscriptions = tuple(one for one in tenant.subscriptions if subscription_claim(one) in keys)
+    return tenant.model_copy(
+        update={
+            "subscriptions": subscriptions,
+            "vault_id": tenant.vault_id if vault_claim(tenant.vault_id) in keys else None,
+            "clouds": tuple(one for one in tenant.clouds if cloud_claim(one) in keys),
+            "storage_accounts": tuple(one for one in tenant.storage_accounts if storage_claim(one) in keys),
+            "networks": tuple(one for one in tenant.networks if _subscription_of(one.subnet_id) in subscriptions),
+            "key_vault_url": tenant.key_vault_url if tenant.key_vault_url and key_vault_claim(tenant.key_vault_url) in keys else None,
+        }
+    )
+
+
+def _subscription_of(id_: str) -> str | None:
+    try:
+        return ResourceId.parse(id_).subscription_id
+    except ValueError:
+        return None
 
 
 def _listed(tenant: Tenant) -> Iterator[tuple[ClaimKey | None, str]]:

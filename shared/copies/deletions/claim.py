@@ -1,6 +1,6 @@
 """A claim of a deletion: its request, and a typed view of its state."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from typing import TypeVar
 
@@ -60,6 +60,13 @@ class DeletionClaim:
     async def perform(self, effect: Effect[T]) -> T:
         """Start an effect once, or find its earlier start, and return its evidence; see `Claim.perform` for what is raised."""
         return await self._claim.perform(effect)
+
+    def show_newest_other(self, ids: Sequence[str]) -> None:
+        """Keep what Azure shows beside the restore point, newest first, of which the result names the first."""
+        if ids:
+            self.state.newest_other = ids[0]
+        else:
+            self.state.forget("newest_other")
 
     def hold(self, lock: str) -> None:
         """Add a lock that was taken to the row, with its next write."""

@@ -62,12 +62,14 @@ class DeletionState(StoredView):
     """What the steps need of a deletion.
 
     `absence` is the series of looks that did not show the restore point, before a DELETE was sent; `wait` is what is waited for in Azure;
-    `operation_url` is the long-running operation of the DELETE.
+    `operation_url` is the long-running operation of the DELETE. `newest_other` is the newest usable copy of the place, of a restore
+    point of the VM the newest one, that Azure showed beside it when it was decided.
     """
 
     absence: AbsenceJson = None
     wait: Waiting | None = None
     operation_url: str | None = None
+    newest_other: str | None = None
 
 
 def stored_deletion(operation: Operation) -> StoredDeletion:
@@ -107,9 +109,12 @@ def vm_id_of(copy: Operation) -> str:
 
 
 class DeletionResult(PartialDocument):
-    """What became of a deletion; `source_deletion` is the operation that deletes the source too."""
+    """What became of a deletion; `source_deletion` is the operation that deletes the source too, `newest_other` what Azure showed beside it
+    when it was decided: the newest usable copy of the place, of a restore point of the VM the newest one.
+    """
 
     copy_id: str | None = None
     restore_point_id: str
     deleted_at: str
     source_deletion: str | None = None
+    newest_other: str | None = None

@@ -5,7 +5,7 @@ A read that fails is raised as a `CallFailure`: then nothing is deleted.
 
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 
@@ -13,6 +13,8 @@ from shared.arm.ids import ResourceId
 from shared.clock import to_text
 from shared.copies.copying.claim import ABANDONED_BY
 from shared.copies.copying.following import COPYING
+from shared.copies.copying.models import origin_of
+from shared.copies.copying.service import copy_lock
 from shared.copies.copying.state import CopyDetail, DetailOfDeletion
 from shared.copies.deletions.claim import DeletionClaim
 from shared.copies.deletions.decision import refusal_for, refusal_of_source
@@ -21,7 +23,9 @@ from shared.copies.deletions.request import DeletionResult, Retained, own_source
 from shared.copies.deletions.service import Deletions, RetainedPoint, others_of, place_of, redo_of, redone
 from shared.copies.ledger import Ledger
 from shared.copies.points.records import PointLedger
+from shared.copies.policies.management.trail import PolicyTrail
 from shared.copies.retention.deciding import DueByRetention, DueCopy, DuePoint, points_of
+from shared.copies.retention.facts import CopyFacts
 from shared.copies.retention.pictures import Picture, Pictures, newest_copied
 from shared.copies.retention.places import LedgerCopy, Places
 from shared.errors import ErrorCode, Problem, Refused
@@ -65,6 +69,7 @@ class CopySubject:
     deletions: Deletions
     commands: Commands
     deleted: Callable[[str, str], Awaitable[None]]
+    trail: PolicyTrail
 
     async def refusal(self, deletion: DeletionClaim) -> Problem | None:
         """Return why the copy must not be deleted, by the ledger and by what Azure shows of the other copies; None where it may."""
@@ -73,13 +78,14 @@ class CopySubject:
         if redo is not None:
             return redone(redo).problem
         if deletion.request.retained is not None:
-            return await self._kept(deletion.request.retained, copy)
+            return await self._kept(deletion, deletion.request.retained, copy)
         if deletion.request.abandon and copy.status is Status.RUNNING and await self.reads.has_arrived(deletion.point, None):
             return Problem(ErrorCode.NOT_FINISHED, "Azure has finished the copy. Delete it once its operation has ended.", copy.id)
         others = await self.reads.usable(await others_of(self.places, copy)) if copy.status is Status.SUCCEEDED else []
+        deletion.show_newest_other([str(one.point) for one in others])
         return refusal_for(copy, others, deletion.request)
 
-    async def _kept(self, retained: Retained, copy: Operation) -> Problem | None:
+    async def _kept(self, deletion: DeletionClaim, retained: Retained, copy: Operation) -> Problem | None:
         """Return why retention keeps the copy now, None where it is still due."""
         place = place_of(copy)
         if place.virtual_machine_id is None:
@@ -90,11 +96,25 @@ class CopySubject:
         own = own or next((one.facts for one in going_on if one.operation == copy.id), None)
         if own is None:
             return Problem(ErrorCode.NO_LONGER_DUE, "The ledger has no copy of this operation.", copy.id)
-        others = [one.facts_for(copy.tenant) for one in await self.reads.usable([one for one in usable if one.operation != copy.id])]
+        there = await self.reads.usable([one for one in usable if one.operation != copy.id])
+        deletion.show_newest_other([str(one.point) for one in there])
+        others = await self._with_use(copy.tenant, own, there)
         others += [one.facts for one in going_on if one.operation != copy.id]
         return await self.due.copy_no_longer_due(
             retained, DueCopy(copy.tenant, place.virtual_machine_id, place.region, copy.id, own, others)
         )
+
+    async def _with_use(self, tenant: str, own: CopyFacts, others: Sequence[LedgerCopy]) -> list[CopyFacts]:
+        """Return the other copies, newest first; those newer than `own` that another operation holds are in use, up to the first free one.
+
+        Whether an older one is in use does not matter.
+        """
+        found = [one.facts_for(tenant) for one in others]
+        for number, (copy, facts) in enumerate(zip(others, found, strict=True)):
+            if facts.taken_at < own.taken_at or await self.deletions.locks.holder([copy_lock(copy.operation)]) is None:
+                break
+            found[number] = replace(facts, in_use=True)
+        return found
 
     async def before(self, deletion: DeletionClaim) -> None:
         """Name the deletion to a copy that Azure makes, so that it ends as `Abandoned`."""
@@ -128,12 +148,20 @@ class CopySubject:
         await self.deleted(copy.tenant, copy.id)
         shown = detail_of_deletion(deletion, at)
         await self.amendments.add_to_detail(copy.id, {"deletion": shown.model_dump(mode="json", by_alias=True)}, {"usable": "false"})
-        result = DeletionResult(copy_id=copy.id, restore_point_id=request.restore_point_id, deleted_at=to_text(at))
+        await self._audit(deletion, copy)
+        result = _result(deletion, at).model_copy(update={"copy_id": copy.id})
         source = own_source_of(copy) if request.include_source else None
         if source is None or request.virtual_machine_id is None:
             return result
         wanted = RetainedPoint(copy.tenant, request.virtual_machine_id, source, deletion.actor, f"{deletion.id}/source", copy_id=copy.id)
         return result.model_copy(update={"source_deletion": (await self.deletions.accept_point(wanted)).operation.id})
+
+    async def _audit(self, deletion: DeletionClaim, copy: Operation) -> None:
+        """Record the deletion by a caller of a policy's copy in the policy's trail; those of retention are recorded with their run."""
+        origin = origin_of(copy)
+        if deletion.request.retained is None and origin is not None:
+            found = {"copyId": copy.id, "restorePointId": deletion.request.restore_point_id, "newestOther": deletion.state.newest_other}
+            await self.trail.copy_deleted(origin, copy.tenant, copy.id, deletion.actor, found)
 
     async def _copy(self, deletion: DeletionClaim) -> Operation:
         return await copy_of_deletion(self.store, deletion.request.copy_id)
@@ -157,6 +185,8 @@ class PointSubject:
         collection = await self.reads.gateway.collection(deletion.collection, with_points=True)
         if collection is None:
             return Problem(ErrorCode.NO_LONGER_DUE, f"The collection {deletion.collection} was not found.", request.restore_point_id)
+        dated = [(one.taken_at, one.id) for one in collection.points if one.taken_at is not None]
+        deletion.show_newest_other([id for _, id in sorted(dated, reverse=True) if ResourceId.parse(id).key != deletion.point.key])
         copied = newest_copied(picture.copies.usable) | await self._copied(picture, deletion.point)
         due = DuePoint(deletion.tenant, vm, deletion.point, collection, picture, copied)
         if request.retained is not None:
@@ -191,7 +221,13 @@ class PointSubject:
         vm = ResourceId.parse(deletion.request.virtual_machine_id or "")
         await self.points.mark_deleted(vm, deletion.point, at, _columns(deletion))
         await self.deleted(deletion.tenant, vm.key)
-        return DeletionResult(restore_point_id=deletion.request.restore_point_id, deleted_at=to_text(at))
+        return _result(deletion, at)
+
+
+def _result(deletion: DeletionClaim, at: datetime) -> DeletionResult:
+    result = DeletionResult(restore_point_id=deletion.request.restore_point_id, deleted_at=to_text(at))
+    other = deletion.state.newest_other
+    return result.model_copy(update={"newest_other": other}) if other is not None else result
 
 
 def _is_copying(row: Active) -> None:

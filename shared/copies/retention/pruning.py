@@ -142,7 +142,9 @@ class Pruning:
         if deletion.outcome is not None:
             return deletion
         operation = await self.store.get(deletion.id)
-        return deletion.model_copy(update={"outcome": _outcome(operation)})
+        error, result = (operation.error, operation.result or {}) if operation is not None else (None, {})
+        shown = {"code": error.code if error is not None else None, "newest_other": result.get("newestOther")}
+        return deletion.model_copy(update={"outcome": _outcome(operation), **shown})
 
 
 def _outcome(operation: Operation | None) -> DeletionOutcome | None:

@@ -16,6 +16,7 @@ from shared.clock import Clock, from_text
 from shared.failovers.readiness import rules
 from shared.failovers.readiness.accounts import ITEMS
 from shared.failovers.readiness.places import SUBSCRIPTIONS, Places, region_of
+from shared.failovers.readiness.setup import Cloud, Owner, Setup
 from shared.failovers.vault.facts import PlanFacts, ProtectedItemFacts, ProviderFacts
 from shared.failovers.vault.gateway import SiteRecoveryGateway
 from shared.failovers.vault.inventory import Inventory
@@ -25,7 +26,7 @@ from shared.failovers.vault.owners import owner_of_plan
 from shared.failovers.vault.views import fabric_view
 from shared.readiness import ReadinessCheck, ReadinessReport
 from shared.reads.timed import Memo, TimedReads
-from shared.values.reading import Json, an_object, text, whole
+from shared.values.reading import Json, an_object, same_text, text, whole
 
 _AZURE_FABRIC = "azure"
 _CERTIFICATE_DAYS = 30
@@ -70,7 +71,7 @@ class ReadinessReader:
         vault = tenant.default_vault or (provider.vault_id if tenant.backend is not Backend.AZURE_PACK else None)
         reads = TimedReads(memo, self.clock, self.clock.monotonic() + SECONDS)
         if vault is None:
-            setup = rules.Setup(
+            setup = Setup(
                 tenant=_owner(tenant),
                 provider=_owner(provider),
                 vault_subscription=None,
@@ -86,7 +87,7 @@ class ReadinessReader:
             setup = await self._setup(tenant, provider, ResourceId.parse(vault), reads)
         return ReadinessReport(rules.assess(setup), setup.shape)
 
-    async def _setup(self, tenant: Tenant, provider: Tenant, vault: ResourceId, reads: TimedReads) -> rules.Setup:
+    async def _setup(self, tenant: Tenant, provider: Tenant, vault: ResourceId, reads: TimedReads) -> Setup:
         own = await reads.of(f"{vault.key}/vault", lambda: self.gateway.vault(vault))
         reading = (reads.of(f"{vault.key}/{kind}", partial(self.gateway.children, vault, kind)) for kind in _LISTS)
         lists: list[Sequence[Json] | None] = [*await asyncio.gather(*reading)]
@@ -106,7 +107,7 @@ class ReadinessReader:
         targets, groups, unreadable, elsewhere = await asyncio.gather(
             places.targets(tenant, vault, facts), places.groups(facts), places.unreadable(tenant), self._claimed_elsewhere(tenant)
         )
-        return rules.Setup(
+        return Setup(
             tenant=_owner(tenant),
             provider=_owner(provider),
             vault_subscription=vault.subscription_id,
@@ -176,11 +177,11 @@ def readiness_check(
     gateway: SiteRecoveryGateway, inventory: Inventory, registry: Registry, azure_pack: AzurePackSubscriptions, clock: Clock
 ) -> ReadinessCheck:
     """Return the nine checks for hosters as what a capability contributes."""
-    return ReadinessCheck("siteRecovery", ReadinessReader(gateway, inventory, registry, azure_pack, clock).report)
+    return ReadinessCheck("siteRecovery", ReadinessReader(gateway, inventory, registry, azure_pack, clock).report, rules.unjudged)
 
 
-def _owner(tenant: Tenant) -> rules.Owner:
-    return rules.Owner(tenant.name, tenant.tenant_id, tenant.subscriptions)
+def _owner(tenant: Tenant) -> Owner:
+    return Owner(tenant.name, tenant.tenant_id, tenant.subscriptions)
 
 
 def _codes(vault: ResourceId | None, codes: Mapping[str, str]) -> dict[str, str]:
@@ -209,11 +210,11 @@ def _lost(tenant: Tenant, vault: ResourceId, clouds: Iterable[Json]) -> tuple[st
     return tuple(cloud for cloud in tenant.clouds if vault_key(cloud) == vault.key and cloud_key(cloud) not in known)
 
 
-def _cloud(cloud: Json, machines: Iterable[Json]) -> rules.Cloud:
+def _cloud(cloud: Json, machines: Iterable[Json]) -> Cloud:
     """Return a cloud of the tenant's vault; Site Recovery reports its machines only, not host groups and hosts."""
     below = f"{own_id(cloud).lower()}/"
     inside = sum(own_id(machine).lower().startswith(below) for machine in machines)
-    return rules.Cloud(text(an_object(cloud, "properties"), "friendlyName") or own_id(cloud), inside)
+    return Cloud(text(an_object(cloud, "properties"), "friendlyName") or own_id(cloud), inside)
 
 
 def _shape(fabrics: Sequence[Json] | None, *, shared: bool) -> Shape | None:
@@ -240,5 +241,5 @@ def _source_regions(items: Iterable[Json]) -> frozenset[str]:
 
 def _frequencies(policies: Iterable[Json]) -> list[int]:
     details = [an_object(an_object(policy, "properties"), "providerSpecificDetails") for policy in policies]
-    hyper_v = [one for one in details if text(one, "instanceType") == Provider.HYPER_V_REPLICA_AZURE]
+    hyper_v = [one for one in details if same_text(text(one, "instanceType"), Provider.HYPER_V_REPLICA_AZURE)]
     return sorted({seconds for one in hyper_v if (seconds := whole(one, "replicationInterval")) is not None})

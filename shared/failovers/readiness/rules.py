@@ -4,116 +4,17 @@ What is not known has the result unknown, with the reason, and never counts as a
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
 
 from shared.access.records.tenant import Backend, Shape
-from shared.failovers.vault.facts import ProviderFacts
-from shared.failovers.vault.limits import Machine, frequency_check, machine_faults, version_check
+from shared.failovers.readiness.setup import ACCOUNT, Cloud, Owner, Placed, Setup
+from shared.failovers.vault.limits import frequency_check, machine_faults, version_check
 from shared.readiness import ReadinessFinding
 from shared.values.checks import CheckResult
 
 _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE | re.ASCII)
-ACCOUNT, NETWORK = "storage account", "virtual network"
-"""Kinds of targets, as messages name them."""
+_RETIRED = "Microsoft takes no new VMM-to-Azure onboardings since November 2019: existing ones keep working; new ones need a Hyper-V site"
 _PASS, _WARNING, _FAILURE, _UNKNOWN = CheckResult.PASS, CheckResult.WARNING, CheckResult.FAILURE, CheckResult.UNKNOWN
-
-
-@dataclass(frozen=True, slots=True)
-class Owner:
-    """A tenant of the registry: its Entra tenant and its subscriptions."""
-
-    name: str
-    tenant_id: str | None
-    subscriptions: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Placed:
-    """A resource that is a target: ARM id, subscription, region (ARM's name, None unknown); `used_by` are the tenants that name it.
-
-    `sku` and `classic` are a storage account's. `code` is Azure's where it was not read, `missing` that Azure does not have it.
-    """
-
-    id: str
-    kind: str
-    subscription: str
-    region: str | None
-    used_by: tuple[str, ...] = ()
-    sku: str | None = None
-    classic: bool = False
-    missing: bool = False
-    code: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """A resource group of targets: its path and region; `code` is Azure's where it was not read, `missing` that Azure does not have it."""
-
-    id: str
-    region: str | None
-    code: str | None = None
-    missing: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Cloud:
-    """A VMM cloud of the tenant, and how many machines Site Recovery lists in it; it lists neither host groups nor hosts."""
-
-    name: str
-    machines: int
-
-
-@dataclass(frozen=True, slots=True)
-class Setup:
-    """The known set-up of a tenant; what is None was not read, and `unread` has Azure's code of it by its name here.
-
-    `shape` is what the vault shows, `registered` what the registry has, `azure_pack` whether it has a subscription of Azure Pack,
-    `certificates_ending` those whose certificate ends within 30 days, with the days that are left.
-    `claimed_elsewhere` are those of the tenant's ids that another tenant has claimed, `unreadable` those of its subscriptions in which
-    this app has no role. `accounts_unread` is Azure's code where it is not known who else uses the storage accounts. `lost_clouds` are ids
-    of clouds that the registry maps to it and the vault has not. `source_regions` and `target_regions` are those of machines in Azure, and
-    of where they would run. Without a vault (`vault_subscription` None) nothing of it is known.
-    """
-
-    tenant: Owner
-    provider: Owner
-    vault_subscription: str | None
-    vault_region: str | None = None
-    vault_missing: bool = False
-    shape: Shape | None = None
-    registered: Shape | None = None
-    backend: Backend = Backend.RESOURCE_MANAGER
-    azure_pack: bool = False
-    certificates_ending: tuple[tuple[str, int], ...] = ()
-    claimed_elsewhere: frozenset[str] = frozenset()
-    unreadable: tuple[str, ...] | None = ()
-    targets: tuple[Placed, ...] = ()
-    accounts_unread: str | None = None
-    groups: tuple[Group, ...] = ()
-    target_regions: frozenset[str] = frozenset()
-    source_regions: frozenset[str] = frozenset()
-    clouds: tuple[Cloud, ...] | None = None
-    lost_clouds: tuple[str, ...] = ()
-    providers: tuple[ProviderFacts, ...] | None = None
-    frequencies: tuple[int, ...] | None = None
-    machines: tuple[Machine, ...] | None = None
-    plans: int | None = None
-    unread: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def in_azure(self) -> bool:
-        """Whether its machines run in Azure."""
-        return self.shape is Shape.AZURE
-
-    @property
-    def vmm(self) -> bool:
-        """Whether a VMM server manages its hosts."""
-        return self.shape in {Shape.SHARED, Shape.DEDICATED}
-
-    def why(self, what: str) -> str:
-        """Return why something was not read, for a message."""
-        return f" ({self.unread[what]})" if what in self.unread else ""
 
 
 def assess(setup: Setup) -> tuple[ReadinessFinding, ...]:
@@ -122,6 +23,11 @@ def assess(setup: Setup) -> tuple[ReadinessFinding, ...]:
         return (*_vault(setup), *_owners(setup), *_without_vault(setup))
     found = (_vault, _owners, _regions, _storage, _clouds, _versions, _frequencies, _machines, _failover)
     return tuple(check for run in found for check in run(setup))
+
+
+def unjudged(tenant: str) -> tuple[ReadinessFinding, ...]:
+    """Return the nine checks of a tenant that could not be judged at all."""
+    return tuple(_check(number, name, tenant, _UNKNOWN, "the tenant could not be judged: see the log") for number, name in _NAMES.items())
 
 
 def _without_vault(setup: Setup) -> Iterator[ReadinessFinding]:
@@ -169,7 +75,11 @@ def _owners(setup: Setup) -> Iterator[ReadinessFinding]:
         faults.append("it has no subscription")
     elif not tenant.subscriptions and not setup.azure_pack:
         faults.append("it has neither a subscription nor one of Azure Pack")
-    yield _of(2, "owners", tenant.name, faults, "its tenant id and subscriptions are its own, and hold its targets")
+    if "items" in setup.unread and not faults:
+        message = f"the protected items, which name the targets, were not read{setup.why('items')}"
+        yield _check(2, "owners", tenant.name, _UNKNOWN, message)
+    else:
+        yield _of(2, "owners", tenant.name, faults, "its tenant id and subscriptions are its own, and hold its targets")
     if setup.unreadable is None:
         message = f"whether this app can read the tenant's subscriptions was not found out{setup.why('subscriptions')}"
         yield _check(2, "owners", tenant.name, _UNKNOWN, message)
@@ -241,7 +151,7 @@ def _storage(setup: Setup) -> Iterator[ReadinessFinding]:
     elif not accounts and setup.in_azure:
         yield _check(4, "storage", setup.tenant.name, _PASS, "its machines run in Azure: no account of its own is needed")
     elif not accounts:
-        yield _check(4, "storage", setup.tenant.name, _UNKNOWN, "no storage account is known")
+        yield _check(4, "storage", setup.tenant.name, _UNKNOWN, f"no storage account is known{setup.why_no_shape}")
     for account in accounts:
         yield _check(4, "storage", account.id, *_account(setup, account))
 
@@ -266,6 +176,8 @@ def _account(setup: Setup, account: Placed) -> tuple[CheckResult, str]:
 def _clouds(setup: Setup) -> Iterator[ReadinessFinding]:
     name = setup.tenant.name
     if setup.clouds is None and not setup.in_azure:
+        if setup.vmm:
+            yield _check(5, "cloud", name, _WARNING, _RETIRED)
         yield _check(5, "cloud", name, _UNKNOWN, f"the containers or their machines were not read{setup.why('clouds')}")
         return
     for lost in setup.lost_clouds:
@@ -281,10 +193,7 @@ def _clouds(setup: Setup) -> Iterator[ReadinessFinding]:
 
 def _vmm_clouds(setup: Setup, clouds: Sequence[Cloud]) -> Iterator[ReadinessFinding]:
     name = setup.tenant.name
-    message = (
-        "Microsoft takes no new VMM-to-Azure onboardings since November 2019: existing ones keep working; new ones need a Hyper-V site"
-    )
-    yield _check(5, "cloud", name, _WARNING, message)
+    yield _check(5, "cloud", name, _WARNING, _RETIRED)
     if len(clouds) != 1:
         unmapped = ": the registry maps none to it" if setup.shape is Shape.SHARED and not clouds else ""
         yield _check(5, "cloud", name, _FAILURE, f"it has {len(clouds)} clouds; exactly one is needed{unmapped}")
@@ -319,7 +228,7 @@ def _frequencies(setup: Setup) -> Iterator[ReadinessFinding]:
     if setup.frequencies is None:
         yield _check(7, "copyFrequency", name, _UNKNOWN, f"the replication policies were not read{setup.why('policies')}")
     elif not setup.frequencies:
-        yield _check(7, "copyFrequency", name, _UNKNOWN, "its containers are mapped to no replication policy")
+        yield _check(7, "copyFrequency", name, _UNKNOWN, f"its containers are mapped to no replication policy{setup.why_no_shape}")
     for seconds in setup.frequencies or ():
         yield _check(7, "copyFrequency", name, *frequency_check(seconds))
 
@@ -332,7 +241,7 @@ def _machines(setup: Setup) -> Iterator[ReadinessFinding]:
     if setup.machines is None:
         yield _check(8, "machines", name, _UNKNOWN, f"the machines were not read{setup.why('machines')}")
     elif not setup.machines:
-        yield _check(8, "machines", name, _UNKNOWN, "no VM is known")
+        yield _check(8, "machines", name, _UNKNOWN, f"no VM is known{setup.why_no_shape}")
     for machine in setup.machines or ():
         faults = machine_faults(machine)
         reported = (machine.generation, machine.os_disk_gb, machine.data_disks_gb, machine.shared_vhd, machine.fibre_channel)

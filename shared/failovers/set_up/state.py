@@ -3,7 +3,7 @@
 Members that a newer version has written are kept.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, Self, TypeVar
@@ -67,6 +67,15 @@ class SetUpChange:
                 return tuple(hyper_v_item(one.protectable_item_id) for one in machines if one.protectable_item_id)
             case _:
                 return ()
+
+    def named_resources(self) -> Iterator[str]:
+        """Return the ARM ids of the machines that are to be protected and, of a change that is confined to a tenant, of their targets."""
+        if self.kind is not Kind.ITEM or self.change is not Change.CREATE:
+            return
+        for machine in self.read(ProtectManyRequest).items:
+            named = (machine.protectable_item_id, machine.virtual_machine_id, machine.cloud)
+            targets = machine.targets.values() if self.only is not None else ()
+            yield from (id_ for id_ in (*named, *targets) if id_ is not None)
 
 
 def change_of(operation: Operation) -> SetUpChange:

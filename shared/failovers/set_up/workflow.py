@@ -232,12 +232,9 @@ def set_up_workflow(steps: SetUpSteps) -> Workflow:
 
 
 def _subjects(operation: Operation) -> Sequence[str]:
-    """Return the id of the vault, and those of the machines that are to be protected."""
+    """Return the id of the vault, and those of what the change names and its tenant must own."""
     change = change_of(operation)
-    sent = change.request.members if change.request is not None else {}
-    machines = sent.get("items", [sent])
-    named = [machine.get("protectableItemId") for machine in machines if isinstance(machine, dict)] if isinstance(machines, list) else []
-    return str(change.vault), *(id_ for id_ in named if isinstance(id_, str))
+    return str(change.vault), *change.named_resources()
 
 
 def note_end(write: WriteState, job: JobFacts) -> None:

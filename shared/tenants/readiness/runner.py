@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from shared.access.records.rows import TenantRows
@@ -10,6 +10,7 @@ from shared.access.records.tenant import Tenant
 from shared.access.registry import Registry
 from shared.clock import Clock, to_text
 from shared.readiness import ReadinessCheck
+from shared.readiness import ReadinessFinding as Finding
 from shared.reads.timed import Memo
 from shared.tenants.readiness.answers import Readiness, ReadinessFinding
 from shared.values.checks import CheckResult, worst
@@ -46,6 +47,11 @@ class ReadinessRunner:
             found.append(judged)
         return found, last
 
+    async def one(self, tenant: Tenant, checks: Sequence[ReadinessCheck]) -> Readiness:
+        """Run these checks for a tenant as its document has it, with what it lists and does not own."""
+        record = await self.rows.get(tenant.name)
+        return await self.of(record.tenant if record is not None and not record.deleted else tenant, checks)
+
     async def of(self, tenant: Tenant, checks: Sequence[ReadinessCheck], memo: Memo | None = None) -> Readiness:
         """Run these checks for a tenant; the findings are in the order of the checks, and by number."""
         memo = memo or Memo(self.clock, _KEPT_SECONDS)
@@ -58,7 +64,7 @@ class ReadinessRunner:
             vault_id=vault,
             result=worst(one.result for one in findings),
             checked_at=to_text(self.clock.now()),
-            checks=tuple(ReadinessFinding.model_validate(one.as_json()) for one in findings),
+            checks=_answered(findings),
         )
 
     async def _judge(self, tenant: Tenant, checks: Sequence[ReadinessCheck], memo: Memo, until: float | None) -> Readiness | None:
@@ -70,4 +76,11 @@ class ReadinessRunner:
             return None
         except Exception:
             _log.exception("the readiness of the tenant %s could not be judged", tenant.name, extra={"tenant": tenant.name})
-            return Readiness(tenant=tenant.name, result=CheckResult.UNKNOWN, checked_at=to_text(self.clock.now()))
+            findings = [one for check in checks for one in check.unjudged(tenant.name)]
+            return Readiness(
+                tenant=tenant.name, result=CheckResult.UNKNOWN, checked_at=to_text(self.clock.now()), checks=_answered(findings)
+            )
+
+
+def _answered(findings: Iterable[Finding]) -> tuple[ReadinessFinding, ...]:
+    return tuple(ReadinessFinding.model_validate(one.as_json()) for one in findings)

@@ -103,7 +103,7 @@ def test_a_message_deletes_a_copy(start: Start) -> None:
     async def story(world: World) -> None:
         copy = await copy_of(world)
         body = {"type": "farshore.restorePointCopy.delete", "specversion": "1.0", "source": "tests", "tenant": "contoso"}
-        for number, members in enumerate(({}, {"acceptLast": True})):
+        for number, members in enumerate(({}, {"acceptLast": True, "abandon": None})):
             message = {**body, "id": f"delete-{number}", "data": {"target": copy["id"], **members}}
             await world.app.storage.queues.send("restore-point-copy-requests", json.dumps(message))
             for _ in range(5):

@@ -10,6 +10,7 @@ from shared.clock import to_text
 from shared.operations.crash_points import DELETION_POINTS, PRUNING_POINTS
 from tests.copies.deletions.kit import VM, Start, copies_of_policy, copy_of, deletes, fill, run_now
 from tests.copies.policies.kit import Json, Story, World, policy, run_story
+from tests.copies.restores.kit import of_disks
 
 pytestmark = pytest.mark.process
 
@@ -46,6 +47,13 @@ def test_a_run_deletes_what_its_retention_does_not_keep(start: Start) -> None:
         assert (shown["rule"], shown["policy"], shown["revision"]) == ("Superfluous", "daily", 1)
         assert after[0]["deletedBy"]["kind"] == "system"
         assert (await world.get(f"/restore-point-copies/{by_a_caller['id']}"))["usable"]
+        entries = [one for one in (await world.get("/copy-policies/daily/audit"))["value"] if one["event"] == "retention"]
+        assert [(one["detail"]["run"], one["detail"]["revision"], one["actor"]["kind"]) for one in entries] == [(run["id"], 1, "system")]
+        audited = {one["copyId"]: one for one in entries[0]["detail"]["deletions"]}
+        assert audited.keys() == {copy["id"] for copy in before[:2]}
+        assert {(one["virtualMachineId"], one["rule"], one["outcome"]) for one in audited.values()} == {(VM, "Superfluous", "done")}
+        others = points([before[3], by_a_caller, after[4]])
+        assert {one["newestOther"].lower() for one in audited.values()} <= others
         assert (await run_now(world))["counts"]["deletions"][
             "done"
         ] == 2  # the run before has made one more; a restore point is superfluous by now
@@ -101,6 +109,26 @@ def test_a_deletion_decides_by_the_policy_of_its_moment(start: Start, change: st
     start(story)
 
 
+def test_a_deletion_keeps_the_last_copy_that_nothing_else_works_with(start: Start) -> None:
+    """A restore takes the newest copy between the decision of the run and that of the deletion."""
+
+    async def story(world: World) -> None:
+        older, newest = await fill(world, 2, retention={"keepLast": 1})
+        world.fault("error", method="GET", path="restorePointCollections/farshore-", status=503, times=1000)
+        await world.call("POST", "/copy-policies/daily/run")
+        for _ in range(3):
+            await world.advance(minutes=1)
+        (deletion,) = (await world.get("/operations?kind=restorePointDeletion"))["value"]
+        assert (await world.call("POST", "/restores", of_disks([newest]))).status == 202
+        world.app.platform.clear_faults()
+        world.fault("error", method="PUT", path="/disks/", status=503, duration="PT12H")  # the restore holds the copy for long
+        ended = await world.until_ended(f"/operations/{deletion['id']}", minutes=1)
+        assert (ended["status"], ended["error"]["code"]) == ("Canceled", "NoLongerDue"), ended
+        assert (await world.get(f"/restore-point-copies/{older['id']}"))["usable"]
+
+    start(story)
+
+
 def test_no_copy_is_deleted_while_the_setting_is_off(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     def deploy(world: World, retention: str) -> None:
         monkeypatch.setenv("FARSHORE_RETENTION", retention)
@@ -127,6 +155,8 @@ def test_no_copy_is_deleted_while_the_setting_is_off(start: Start, monkeypatch: 
         assert by_a_caller.status == 202, by_a_caller
         await world.until_ended(f"/operations/{by_a_caller.body['id']}")
         assert len(deletes(world)) == held + 1
+        audited = [one for one in (await world.get("/copy-policies/daily/audit"))["value"] if one["event"] == "copyDeleted"]
+        assert [(one["actor"]["kind"], one["detail"]["deletions"][0]["copyId"]) for one in audited] == [("app", before[3]["id"])]
         deploy(world, "on")
         assert (await world.until_ended(f"/copy-policies/daily/runs/{accepted.body['id']}"))["status"] == "Succeeded"
 

@@ -114,6 +114,13 @@ def add_application(world: World) -> list[str]:
 def plant_copies(world: World) -> list[str]:
     """Let another program's finished copies of contoso-web01's restore points be in the recovery region; return their ids."""
     estate = world.app.platform.estate()
+    copies = plant_copies_in(estate)
+    world.app.platform.replace_estate(estate)
+    return copies
+
+
+def plant_copies_in(estate: Json) -> list[str]:
+    """Put these copies into an estate; return their ids."""
     source = next(one for one in estate["restorePointCollections"] if one["id"].endswith("/contoso-web01-points"))
     collection = f"{RECOVERY}/providers/Microsoft.Compute/restorePointCollections/planted"
     points = [
@@ -126,5 +133,4 @@ def plant_copies(world: World) -> list[str]:
         for point in source["restorePoints"]
     ]
     estate["restorePointCollections"].append({"id": collection, "location": "northeurope", "source": source["id"], "restorePoints": points})
-    world.app.platform.replace_estate(estate)
     return [point["id"] for point in points]

@@ -1,11 +1,14 @@
 """The audit trail of a policy, by the policy's id: it outlives the policy."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from shared.access.principal import not_found
 from shared.audit.answers import AuditDetail, AuditTrail
 from shared.audit.trails import AuditTrails
+from shared.copies.copying.models import CopyOrigin
 from shared.copies.policies.records.record import PolicyRecord
+from shared.copies.policies.runs.items import RunPolicy
 from shared.operations.model.models import Actor
 
 
@@ -36,6 +39,17 @@ class PolicyTrail:
         """Record a run that a person started, with its limits."""
         detail = sent.model_copy(update={"policy": record.name, "tenant": record.tenant, "revision": record.revision, "reason": reason})
         await self.trails.append(record.id, f"run/{run}", by, "run", detail)
+
+    async def retained(self, policy: RunPolicy, tenant: str, run: str, part: int, deletions: list[dict[str, Any]]) -> None:
+        """Record a part of the deletions that the retention of a run asked for, once the run has ended."""
+        detail = AuditDetail(policy=policy.name, tenant=tenant, revision=policy.revision, run=run, deletions=deletions)
+        by = Actor("system", f"copy policy {policy.name}", policy.name)
+        await self.trails.append(policy.policy_id, f"retention/{run}/{part}", by, "retention", detail)
+
+    async def copy_deleted(self, origin: CopyOrigin, tenant: str, copy: str, by: Actor, deletion: dict[str, Any]) -> None:
+        """Record that a caller has deleted a copy of the policy."""
+        detail = AuditDetail(policy=origin.policy, tenant=tenant, run=origin.run, deletions=[deletion])
+        await self.trails.append(origin.policy_id, f"copyDeleted/{copy}", by, "copyDeleted", detail)
 
     async def of(self, tenant: str, name: str, policy_id: str) -> AuditTrail:
         """Return the trail of a policy, also of one that was deleted; refuses with `NotFound` another tenant's, or of another name."""

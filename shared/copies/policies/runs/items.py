@@ -7,6 +7,7 @@ follow from the run, so that nothing is written while copies are accepted.
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from pydantic import ConfigDict
 
@@ -50,7 +51,8 @@ class DeletionOutcome(StrEnum):
 class DeletionItem(Document):
     """A deletion that a run accepts: its operation's id and key, the copy or the restore point of the VM, and the rule.
 
-    `copy_id` is empty for a restore point of the VM, `restore_point_id` for a copy. `outcome` is None while the deletion is under way.
+    `copy_id` is empty for a restore point of the VM, `restore_point_id` for a copy. `outcome` is None while the deletion is under way;
+    `code` is why it was not done, `newest_other` what Azure showed beside it (`DeletionState`).
     """
 
     model_config = ConfigDict(extra="ignore")
@@ -61,6 +63,13 @@ class DeletionItem(Document):
     restore_point_id: str = ""
     rule: str
     outcome: DeletionOutcome | None = None
+    code: str | None = None
+    newest_other: str | None = None
+
+    def as_audited(self, vm: str) -> dict[str, Any]:
+        """Return what the policy's trail records of it; `vm` is the VM."""
+        named = {"virtualMachineId": vm, "copyId": self.copy_id or None, "restorePointId": self.restore_point_id or None}
+        return {**named, "rule": self.rule, "outcome": self.outcome, "code": self.code, "newestOther": self.newest_other}
 
 
 class TargetItem(Document):
