@@ -241,12 +241,6 @@ class AzureClients:
             return self._pipeline
 
 
-@lru_cache(maxsize=128)
-def _query(params: tuple[tuple[str, str], ...], api_version: str) -> str:
-    """Return the query of a call; most calls have one of a few."""
-    return urlencode({**dict(params), "api-version": api_version})
-
-
 def _entries_of(page: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return the objects of a page of a list; ARM writes an empty one with null as well. Raises `CallFailure` for what is no page."""
     if not any(name.lower() == "value" for name in page):
@@ -255,6 +249,12 @@ def _entries_of(page: Mapping[str, Any]) -> list[dict[str, Any]]:
     if value is not None and not isinstance(value, list):
         raise in_doubt("UnreadableAnswer", "the 'value' of a page of a list is not a list")
     return [entry for entry in value or () if isinstance(entry, dict)]
+
+
+@lru_cache(maxsize=128)
+def _query(params: tuple[tuple[str, str], ...], api_version: str) -> str:
+    """Return the query of a call; most calls have one of a few."""
+    return urlencode({**dict(params), "api-version": api_version})
 
 
 def _credential(client_id: str | None) -> "CachedCredential":

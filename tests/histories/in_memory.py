@@ -25,7 +25,7 @@ from aiohttp import ServerDisconnectedError
 from azure.core.credentials import AccessTokenInfo
 from azure.core.exceptions import ServiceResponseError
 from azure.core.rest import AsyncHttpResponse, HttpRequest
-from azure.core.utils import CaseInsensitiveDict
+from multidict import CIMultiDict
 
 from functions.capabilities import NAMES, load
 from functions.system import ENDPOINTS
@@ -99,7 +99,7 @@ class GateAnswer:
         self.request = request
         self.status_code = outcome.status
         self.reason = ""
-        self.headers = CaseInsensitiveDict({**outcome.headers, "Content-Type": "application/json"})
+        self.headers = CIMultiDict({**outcome.headers, "Content-Type": "application/json"})  # read in any case
         self.content_type = "application/json"
         self.is_closed = self.is_stream_consumed = True
         self.encoding = "utf-8"
