@@ -34,9 +34,11 @@ _SUBSCRIPTIONS = 40
 Row = dict[str, Cell]
 
 
-async def measure(copies: int, sampled: int, share: float, history: int, log: Path, limit: float = math.inf) -> Row:
+async def measure(
+    copies: int, sampled: int, share: float, history: int, log: Path, limit: float = math.inf, subscriptions: int = _SUBSCRIPTIONS
+) -> Row:
     """Run one fleet to its end, or for so many seconds, and return its row: that of the copies that have ended."""
-    fleet = await Fleet.start(copies, _SUBSCRIPTIONS, log, share=share)
+    fleet = await Fleet.start(copies, subscriptions, log, share=share)
     await fleet.remember(history)
     drive = Drive(fleet, Polled(fleet, sampled), limit=limit)
     began = time.perf_counter()
@@ -49,6 +51,7 @@ async def measure(copies: int, sampled: int, share: float, history: int, log: Pa
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--copies", type=int, nargs="*", default=[1000], help="sizes of the fleet; none leaves the fleets out")
+    parser.add_argument("--subscriptions", type=int, default=_SUBSCRIPTIONS, help="over how many subscriptions the copies are spread")
     parser.add_argument("--sampled", type=int, default=200, help="of how many copies (a) and (b) are measured")
     parser.add_argument("--share", type=float, nargs="+", default=[0.5], help="shares of Azure's budget")
     parser.add_argument("--history", type=int, nargs="+", default=[0, 5], help="how many earlier copies each VM has")
@@ -66,13 +69,13 @@ def main() -> None:
         log = Path(name) / "simulation.log"
         log.touch()
         rows = [
-            virtual.run(measure(copies, options.sampled, share, history, log, options.limit))
+            virtual.run(measure(copies, options.sampled, share, history, log, options.limit, options.subscriptions))
             for copies, share, history in product(options.copies, options.share, options.history)
         ]
         slots = virtual.run(fleet_beside.slot(options.slot, log)) if options.slot else []
         beside = _beside(options.beside, log) if options.beside else []
     reads = _status_reads(options.rounds) if options.rounds else {}
-    title = f"copies over {_SUBSCRIPTIONS} subscriptions, from their start to their end"
+    title = f"copies over {options.subscriptions} subscriptions, from their start to their end"
     report("fleet", title, _turned(rows) or slots or beside, fleets=rows, slot=slots, beside=beside, status_read=reads)
     for part in (slots, beside):
         print(f"\n{table(part)}" if part else "")

@@ -122,6 +122,17 @@ async def test_steps_that_write_wait_for_the_budget_of_writes_and_others_do_not(
     assert (await core.tick.run()).steps == 2
 
 
+async def test_checks_go_before_steps_that_draw_on_the_same_budget(core: Core) -> None:
+    await _due(core, 3, group=GROUP)
+    step = await core.accept("a step")
+    await core.write(await core.row(step), writes=f"{GROUP}*5", next_at=later(core.clock, seconds=-100))
+    await core.budgets.observed(Observed(GROUP, 6, None, core.clock.now()))
+    assert (ticked := await core.tick.run()).checks == 3, "though the step is due longer"
+    assert ticked.steps == 0
+    core.advance(seconds=30)
+    assert (await core.tick.run()).steps == 1
+
+
 async def test_a_check_message_holds_at_most_a_hundred_ids(core: Core) -> None:
     ids = await _due(core, 120, group=GROUP)
     await core.budgets.observed(Observed(GROUP, None, 0, core.clock.now()))

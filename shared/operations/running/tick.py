@@ -77,8 +77,9 @@ class Tick:
         # what another app serves, or only a newer version side by side with this one during a deployment, is left to its tick
         due = [entry for entries in found for entry in entries if self.kinds.serves(entry.kind) and not entry.is_newer]
         queued = await self._still_queued(due)
-        steps = await self._within_calls([entry for entry in due if not entry.awaits_check and entry.id not in queued])
+        # checks first: what runs is followed before more of the same budget is begun, and it takes few of the calls of a beginning
         checks, held_back = await self._within_budget([entry for entry in due if entry.awaits_check])
+        steps = await self._within_calls([entry for entry in due if not entry.awaits_check and entry.id not in queued])
         await self._hold([entry for entry in due if not entry.awaits_check and entry.id in queued], queued=False)
         held_steps, held_checks = await asyncio.gather(self._hold(steps), self._hold_checks(checks))
         crash_point("tick.pushed")

@@ -3,7 +3,7 @@
 The percent of a copy that shows it gives its earliest end; the next read shows the first refresh that can show it. One that shows only 0
 and 100 is read at every refresh while its end is likely by the durations of earlier copies of its chain. Without any, its end is as likely
 at one refresh as at the next: it is read at every refresh from a quarter of the time that its size suggests until half of it, at least two
-and a half hours, and every quarter of an hour from then on.
+hours, and every quarter of an hour from then on.
 """
 
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ ASSUMED_GB_PER_HOUR = 100
 MOST_EARLIER = 5
 """Of how many earlier copies the durations count."""
 
-_LEAST_CLOSELY = timedelta(hours=2.5)
+_LEAST_CLOSELY = timedelta(hours=2)
 _LIKELY_UNTIL = timedelta(hours=48)
 """One in a hundred copies of the durations of docs/azure/restore-points.md takes longer."""
 _EARLIEST_BY_SIZE, _CLOSELY_BY_SIZE = 1 / 4, 1 / 2
