@@ -15,10 +15,14 @@ _VERSION: Final = "2014-02-01"
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A token and when it ends; wall time."""
+    """A token and when it ends; wall time. A value that a sign-in of the caller's own gives as text is hidden."""
 
     value: Hidden
     expires_at: datetime
+
+    def __post_init__(self) -> None:
+        if isinstance(self.value, str):
+            object.__setattr__(self, "value", Hidden(self.value))
 
 
 class SignIn(Protocol):

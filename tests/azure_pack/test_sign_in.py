@@ -5,6 +5,7 @@ import pickle
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -150,9 +151,11 @@ async def test_an_answer_without_a_token_is_unreadable(body: str) -> None:
     assert error.kind is ErrorKind.UNREADABLE
 
 
-def test_a_token_cannot_be_printed_or_pickled() -> None:
-    token = Token(Hidden("hush"), now())
+@pytest.mark.parametrize("value", [Hidden("hush"), "hush"])
+def test_a_token_cannot_be_printed_or_pickled(value: Any) -> None:
+    token = Token(value, now())
     assert "hush" not in f"{token} {token!r} {token.value}"
+    assert token.value.reveal() == "hush"
     with pytest.raises(TypeError):
         pickle.dumps(token)
 

@@ -121,7 +121,8 @@ class Connections:
 
     async def of(self, record: InstallationRecord) -> Connection:
         """Return the connection of a record; a former one of another document is left to the calls that use it, and closed after them."""
-        await self._close_former(_USED_SECONDS)
+        if self._former:
+            await self._close_former(_USED_SECONDS)
         known = self._open.get(record.name)
         if known is not None and known.tag == record.tag:
             return known
