@@ -51,16 +51,17 @@ class Drive:
         for number in range(_MOST_STEPS):
             with patch.object(Children, "accept_all", _accept_all):
                 await self.step(number)
-            if number % _STEPS_AN_HOUR == 0 and self._is_done(number // _STEPS_AN_HOUR, time.perf_counter() - began):
+            wall = time.perf_counter() - began
+            if (number % _STEPS_AN_HOUR == 0 or wall >= self.limit) and self._is_done(number / _STEPS_AN_HOUR, wall):
                 return
         raise AssertionError(f"{len(self.fleet.recorded())} of {self.fleet.copies} copies have ended")
 
-    def _is_done(self, hours: int, wall: float) -> bool:
+    def _is_done(self, hours: float, wall: float) -> bool:
         """Print how far the run is, and return whether it is over."""
         ended, counts = len(self.fleet.recorded()), self.fleet.counts
-        self.hours = float(hours)
+        self.hours = hours
         print(
-            f"  hour {hours:2}: {ended} of {self.fleet.copies} ended, {self.checks} checks in {self.messages} messages, "
+            f"  hour {hours:4.1f}: {ended} of {self.fleet.copies} ended, {self.checks} checks in {self.messages} messages, "
             f"{counts.storage['checks']} storage calls for them, {counts.refused()} answers 429, {wall:.0f} s",
             flush=True,
         )

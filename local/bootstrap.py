@@ -47,13 +47,13 @@ def ensure(requirements: Path, *, azurite: bool = False) -> None:
     """Install what `requirements` and, with `azurite`, Azurite need, side by side; raises `CannotInstall`."""
     if sys.version_info < _OLDEST_PYTHON:
         raise CannotInstall(f"Python {'.'.join(map(str, _OLDEST_PYTHON))} or newer is needed; this is {sys.version.split()[0]}")
-    with _one_at_a_time():
-        _side_by_side(lambda: _ensure_packages(requirements), *([_ensure_azurite] if azurite else []))
+    with _one_at_a_time(environment_folder().name):
+        _side_by_side(lambda: _ensure_packages(requirements), *([ensure_azurite] if azurite else []))
 
 
 def ensure_debugger() -> None:
     """Install debugpy into the virtual environment; raises `CannotInstall`."""
-    with _one_at_a_time():
+    with _one_at_a_time(environment_folder().name):
         if not list(environment_folder().glob("lib/python*/site-packages/debugpy")):
             _report("installing debugpy")
             run_installer([*_pip(), "install", "--quiet", "--disable-pip-version-check", "debugpy>=1.8,<2"], "debugpy")
@@ -61,7 +61,7 @@ def ensure_debugger() -> None:
 
 def ensure_azurite() -> None:
     """Have Node and Azurite; raises `CannotInstall`."""
-    with _one_at_a_time():
+    with _one_at_a_time(AZURITE.name):
         _ensure_azurite()
 
 
@@ -169,9 +169,10 @@ def _has(mark: Path, wanted: str) -> bool:
 
 
 @contextlib.contextmanager
-def _one_at_a_time() -> Iterator[None]:
+def _one_at_a_time(folder: str) -> Iterator[None]:
+    """Let one process at a time install into a folder of `.local/`: those of other versions of Python go on meanwhile."""
     HOME.mkdir(exist_ok=True)
-    with (HOME / "lock").open("w") as lock:
+    with (HOME / f"{folder}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 

@@ -26,7 +26,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--record-stored", metavar="VERSION", help="record what this version stores (tests/compatibility/record.py)")
     parser.addoption("--histories", type=int, metavar="N", help="size of the tests that draw histories (default: as in CI)")
     parser.addoption("--each-point", action="store_true", help="kill a process at each crash point of each capability (tests/crash)")
-    parser.addoption("--level", choices=_LEVELS, help="run the tests of one level of cost, and collect no folder that has none")
+    levels = "run the tests of a level of cost (may be repeated), and collect no folder that has none"
+    parser.addoption("--level", choices=_LEVELS, action="append", default=[], help=levels)
     parser.addoption("--storage", choices=("memory", "azurite"), default="memory", help="what apps in a test's process store in")
     parser.addoption("--first", type=int, default=0, metavar="SEED", help="seed of the first history (default: %(default)s)")
 
@@ -50,9 +51,9 @@ _FOLDERS: dict[str, frozenset[str]] = {
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Leave out a folder without tests of the level that is asked for."""
-    level = config.getoption("level")
-    return True if level and collection_path.is_dir() and level not in _levels_of(collection_path) else None
+    """Leave out a folder without tests of the levels that are asked for."""
+    levels = config.getoption("level")
+    return True if levels and collection_path.is_dir() and not set(levels) & set(_levels_of(collection_path)) else None
 
 
 def _levels_of(path: Path) -> Collection[str]:
@@ -62,7 +63,8 @@ def _levels_of(path: Path) -> Collection[str]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item], config: pytest.Config) -> None:
-    """Mark the tests that use Azurite (`storage`) or a whole stack (`stack`), and keep those of the level that is asked for.
+    """Mark the tests that use Azurite (`storage`) or a whole stack (`stack`), and keep those of the levels that are asked
+    for, the cheapest first.
 
     A module whose own fixtures start a stack marks itself: `pytestmark = pytest.mark.stack`. Raises `UsageError` for a test of a level that
     its folder has not: no run by levels would find it.
@@ -76,9 +78,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item], config: pytest.Confi
             item.add_marker("stack")
         if _level(item) not in _levels_of(item.path):
             raise pytest.UsageError(f"{item.nodeid} is of level {_level(item)}: add that to its folder in tests/conftest.py")
-    if level := config.getoption("level"):
-        config.hook.pytest_deselected(items=[item for item in items if _level(item) != level])
-        items[:] = [item for item in items if _level(item) == level]
+    if levels := config.getoption("level"):
+        config.hook.pytest_deselected(items=[item for item in items if _level(item) not in levels])
+        items[:] = sorted((item for item in items if _level(item) in levels), key=lambda item: _LEVELS.index(_level(item)))
 
 
 def _level(item: pytest.Item) -> str:

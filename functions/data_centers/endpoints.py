@@ -1,5 +1,6 @@
 """Data centers and one-time secrets over HTTP."""
 
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -83,7 +84,9 @@ async def order_data_center(call: Call[OrderRequest]) -> HttpAnswer:
     if "dryRun" in call.query:
         found = await call.of(DataCenters).dry_run(call.path["tenant"], call.path["id"], call.body)
         return call.ok(found.shown)
-    return await _accepted(call, await call.of(DataCenters).order(_asked(call), call.body))
+    accepted = await call.of(DataCenters).order(_asked(call), call.body)
+    answer = await _accepted(call, accepted)
+    return answer if accepted.created or call.key is not None else replace(answer, status=200)
 
 
 @serve(CHANGE)

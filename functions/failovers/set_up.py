@@ -74,7 +74,7 @@ async def update_protected_item(call: Call[UpdateItemRequest]) -> HttpAnswer:
 @serve(_write("DELETE", "/protected-items/{id}", "Disable the protection of an item", query=(_CONFIRM, VAULT), optional_body=True))
 async def unprotect_item(call: Call[None]) -> HttpAnswer:
     """Disable the protection of an item, once its name was given as confirmation."""
-    document = call.document | call.given("confirm")
+    document = call.document_with("confirm")
     parse(ConfirmRequest, document)
     return await start_change(call, SetUpKind.ITEM, Change.DELETE, SentBody(document))
 

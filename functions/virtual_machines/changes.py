@@ -45,7 +45,7 @@ async def create_image(call: Call[CreateImage]) -> HttpAnswer:
 @serve(_delete(f"{_TENANT}/images/{{image}}", "Delete an image"))
 async def delete_image(call: Call[None]) -> HttpAnswer:
     """Delete an image of the tenant, once its name was given as confirmation."""
-    document = call.document | call.given("confirm")
+    document = call.document_with("confirm")
     confirm, request = parse(Confirmed, document).confirm, _request(call, Action.DELETE_IMAGE, call.path["image"], document)
     return _accepted(call, await _changes(call).delete_image(request, confirm, call.query))
 
@@ -53,7 +53,7 @@ async def delete_image(call: Call[None]) -> HttpAnswer:
 @serve(_delete(f"{_TENANT}/disks/{{disk}}", "Delete a disk"))
 async def delete_disk(call: Call[None]) -> HttpAnswer:
     """Delete a disk that is not attached, once its name was given as confirmation."""
-    document = call.document | call.given("confirm")
+    document = call.document_with("confirm")
     confirm, request = parse(Confirmed, document).confirm, _request(call, Action.DELETE_DISK, call.path["disk"], document)
     return _accepted(call, await _changes(call).delete_disk(request, confirm, call.query))
 

@@ -61,7 +61,7 @@ async def modify_data_disk(call: Call[ModifyDataDisk]) -> HttpAnswer:
 @serve(_write("DELETE", f"{_DISKS}/{{lun}}", "Remove a data disk from a machine", optional_body=True, query=(*PLACE, _CONFIRM)))
 async def remove_data_disk(call: Call[None]) -> HttpAnswer:
     """Remove a data disk from a machine; the disk stays unless its deletion is asked for."""
-    document = call.document | call.given("confirm")
+    document = call.document_with("confirm")
     removal = parse(RemoveDataDisk, document)
     operation = await _changes(call).remove(_request(call, Action.REMOVE_DATA_DISK, document), _lun(call), removal)
     return call.accepted(operation)

@@ -83,7 +83,7 @@ async def update_virtual_machine(call: Call[UpdateMachine]) -> HttpAnswer:
 @serve(_write("DELETE", f"{_MACHINES}/{{vm}}", "Delete a machine", optional_body=True, query=(*PLACE, *_DELETION)))
 async def delete_virtual_machine(call: Call[None]) -> HttpAnswer:
     """Delete a machine, once its name was given as confirmation; its disks stay unless asked for."""
-    document = call.document | call.given("confirm", "deleteDisks")
+    document = call.document_with("confirm", "deleteDisks")
     confirm = parse(DeleteMachine, document).confirm
     return _accepted(call, await _changes(call).delete(_request(call, Action.DELETE, document), confirm))
 

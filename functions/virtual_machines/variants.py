@@ -63,7 +63,7 @@ async def update_machine(call: Call[Any]) -> HttpAnswer:
 
 async def delete_machine(call: Call[Any]) -> HttpAnswer:
     """Delete a machine with its disks, once its name was given as confirmation."""
-    document = call.document | call.given("confirm", "deleteDisks")
+    document = call.document_with("confirm", "deleteDisks")
     parse(Confirmed, {"confirm": document.get("confirm")})
     deletion = parse(requests.DeletePackMachine, document)
     return _accepted(call, await _changes(call).delete(_request(call, Action.DELETE, document), deletion))

@@ -6,6 +6,7 @@ from functools import lru_cache
 _NAMESPACE = uuid.UUID("6f2c9a1e-6f0b-4c53-9f5a-3d1a40d1b0a7")
 
 
+@lru_cache(maxsize=65536)
 def key(resource_id: str) -> str:
     """Return the form of an id under which things are kept: lower case, one leading slash, none at the end."""
     return "/" + resource_id.strip("/").lower()

@@ -103,7 +103,9 @@ class Registry:
         if record is None:
             return None
         keys = [key for key in record.keys if key.kind in RESOURCES]
-        owned = await side_by_side([self._has(name, key) for key in keys])
+        kept = all(self._rows.keeps(key.row_key) for key in keys)
+        rows = [await self._row(key) for key in keys] if kept else await side_by_side([self._row(key) for key in keys])
+        owned = [await self._has(name, key, row) for key, row in zip(keys, rows, strict=True)]
         return record.tenant if all(owned) else holding(record.tenant, {key for key, is_owned in zip(keys, owned, strict=True) if is_owned})
 
     async def each(self) -> AsyncIterator[Tenant]:
@@ -217,9 +219,8 @@ class Registry:
         found = await self._live(name) if name is not None else None
         return found.tenant if found is not None else None
 
-    async def _has(self, name: str, key: ClaimKey) -> bool:
-        """Return whether a thing that a tenant's document lists is its own."""
-        row = await self._row(key)
+    async def _has(self, name: str, key: ClaimKey, row: Claim | None) -> bool:
+        """Return whether a thing that a tenant's document lists is its own, by the row of its claim."""
         if row is not None and row.tenant:
             return row.held and row.tenant == name
         listed = await self._not_claimed_yet()

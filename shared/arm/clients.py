@@ -7,6 +7,7 @@ Nothing of azure.* is imported before the first call, and then in a thread: thes
 import asyncio
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Mapping
+from functools import lru_cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote, urlencode, urlsplit
@@ -20,23 +21,21 @@ from shared.clock import Clock, Ids, RandomIds
 from shared.errors import CallFailure, FailureKind
 from shared.reads.cache import ReadCache
 from shared.settings import Settings
-from shared.values.reading import text
+from shared.values.reading import member, text
 
 if TYPE_CHECKING:
-    from azure.core.pipeline.transport import AsyncHttpTransport
-    from azure.core.rest import AsyncHttpResponse, HttpRequest
     from azure.mgmt.compute.aio import ComputeManagementClient
     from azure.mgmt.recoveryservicessiterecovery.aio import SiteRecoveryManagementClient
 
     from shared.arm.credentials import CachedCredential
     from shared.arm.pipeline import ArmPipeline
+    from shared.arm.transport import ArmTransport
 
 T = TypeVar("T")
 
 _GRACE = 0.5
 _MAX_CLIENTS = 256
 _MAX_PAGES = 1000
-_MISSING = object()
 _MAX_URL = 8192
 _KEPT_SECONDS = 3600.0
 
@@ -56,7 +55,7 @@ class AzureClients:
         *,
         ids: Ids | None = None,
         credential: "CachedCredential | None" = None,
-        transport: "AsyncHttpTransport[HttpRequest, AsyncHttpResponse] | None" = None,
+        transport: "ArmTransport | None" = None,
     ) -> None:
         self._settings = settings
         self._ids = ids or RandomIds()
@@ -151,16 +150,11 @@ class AzureClients:
         """Yield a list's pages one after another, at most 1,000; raises `CallFailure`, and REFUSED for a list without an end."""
         answer = await self.read(path, api_version=api_version, params=params, timeout=timeout)
         for _ in range(_MAX_PAGES):
-            value = answer.body.get("value", _MISSING)
-            if value is None:
-                value = []  # ARM writes an empty list so as well
-            if not isinstance(value, list):
-                raise in_doubt("UnreadableAnswer", "a page of a list has no 'value'")
-            yield value
-            link = answer.body.get("nextLink")
-            if not link:
+            yield _entries_of(answer.body)
+            link = text(answer.body, "nextLink")
+            if link is None:
                 return
-            answer = await self.read_link(str(link), timeout=timeout)
+            answer = await self.read_link(link, timeout=timeout)
         raise CallFailure(FailureKind.REFUSED, code="ListTooLong", message=f"a list has more than {_MAX_PAGES} pages")
 
     async def read_all(
@@ -214,7 +208,7 @@ class AzureClients:
         text = str(path)
         if not text.startswith("/") or text.startswith("//") or ".." in text or not text.isprintable() or set(text) & set("?#%\\"):
             raise ValueError(f"a path of Resource Manager begins with one slash and has no query: {text[:80]!a}")
-        query = urlencode({**(params or {}), "api-version": api_version})
+        query = _query(tuple((params or {}).items()), api_version)
         return f"{self._settings.resource_manager_url}{quote(text, safe='/()-._~')}?{query}"
 
     async def _client(self, module: str, name: str, subscription_id: str) -> Any:  # noqa: ANN401  # its two callers name the type
@@ -245,6 +239,22 @@ class AzureClients:
                     transport=self._transport,
                 )
             return self._pipeline
+
+
+def _entries_of(page: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the objects of a page of a list; ARM writes an empty one with null as well. Raises `CallFailure` for what is no page."""
+    if not any(name.lower() == "value" for name in page):
+        raise in_doubt("UnreadableAnswer", "a page of a list has no 'value'")
+    value = member(page, "value")
+    if value is not None and not isinstance(value, list):
+        raise in_doubt("UnreadableAnswer", "the 'value' of a page of a list is not a list")
+    return [entry for entry in value or () if isinstance(entry, dict)]
+
+
+@lru_cache(maxsize=128)
+def _query(params: tuple[tuple[str, str], ...], api_version: str) -> str:
+    """Return the query of a call; most calls have one of a few."""
+    return urlencode({**dict(params), "api-version": api_version})
 
 
 def _credential(client_id: str | None) -> "CachedCredential":

@@ -9,9 +9,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from shared.errors import CallFailure, ErrorCode, FailureKind, Problem, azure_code, sentence
+from shared.values.reading import an_object, member, objects
 
 if TYPE_CHECKING:
     from azure.core.exceptions import HttpResponseError
@@ -71,17 +73,17 @@ def failure_of(status: int, headers: Mapping[str, str], body: bytes | str, *, co
 
 def problem_of(error: Mapping[str, object]) -> Problem:
     """Read an error object of Azure's; `additionalInfo`, such as the policy that denied, becomes part of `details`."""
-    details, more = error.get("details"), error.get("additionalInfo")
-    found = [problem_of(detail) for detail in details if isinstance(detail, Mapping)] if isinstance(details, list) else []
-    found += [_of_additional_info(info) for info in more if isinstance(info, Mapping)] if isinstance(more, list) else []
+    found = [problem_of(detail) for detail in objects(error, "details")]
+    found += [_of_additional_info(info) for info in objects(error, "additionalInfo")]
     return Problem(
-        code=_text(error.get("code")),
-        message=_text(error.get("message")),
-        target=_text(error.get("target")) or None,
+        code=_text(member(error, "code")),
+        message=_text(member(error, "message")),
+        target=_text(member(error, "target")) or None,
         details=tuple(found[:_MAX_DETAILS]),
     )
 
 
+@lru_cache(maxsize=64)
 def parse_date(value: str | None) -> datetime | None:
     """Read an HTTP date as aware UTC; None for what is missing or is none."""
     if value is None:
@@ -170,17 +172,18 @@ def _problem_in(body: bytes | str) -> Problem:
         document = json.loads(body) if body else None
     except (ValueError, RecursionError):
         return Problem("", "")
-    error = document.get("error", document) if isinstance(document, Mapping) else None
-    return problem_of(error) if isinstance(error, Mapping) else Problem("", "")
+    if not isinstance(document, Mapping):
+        return Problem("", "")
+    return problem_of(an_object(document, "error") or document)
 
 
 def _of_additional_info(entry: Mapping[str, object]) -> Problem:
     """Return an entry of `additionalInfo` as a detail: its type as the code, the members of its `info` as the message."""
-    info = entry.get("info")
+    info = member(entry, "info")
     members = info if isinstance(info, Mapping) else {"info": info}
     text = "; ".join(f"{name}: {_plain(value)}" for name, value in members.items() if value not in (None, "", [], {}))
-    target = members.get("policyAssignmentId")
-    return Problem(_text(entry.get("type")) or "AdditionalInfo", _text(text), _text(target) or None)
+    target = member(members, "policyAssignmentId")
+    return Problem(_text(member(entry, "type")) or "AdditionalInfo", _text(text), _text(target) or None)
 
 
 def _plain(value: object) -> str:

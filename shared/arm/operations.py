@@ -15,6 +15,7 @@ from urllib.parse import unquote, urlsplit
 from shared.arm.answers import READ_TIMEOUT, ArmResponse
 from shared.arm.failures import problem_of
 from shared.errors import CallFailure, FailureKind, Problem
+from shared.values.reading import an_object, text
 
 _log = logging.getLogger(__name__)
 
@@ -98,18 +99,16 @@ def last_segment(url: str) -> str:
 
 
 def _state_of(answer: ArmResponse) -> OperationState:
-    properties = answer.body.get("properties")
-    text = answer.body.get("status") or (properties.get("provisioningState") if isinstance(properties, Mapping) else None)
-    if text is None:  # a Location answers 202 until the end, and then with the result
-        return OperationState.IN_PROGRESS if answer.status == 202 else OperationState.SUCCEEDED
-    return _STATES.get(str(text).lower(), OperationState.IN_PROGRESS)
+    state = text(answer.body, "status") or text(an_object(answer.body, "properties"), "provisioningState")
+    if state is None:  # a Location answers 202 until the end, and then with the result
+        unshown = answer.status == 202 or any(name.lower() == "status" for name in answer.body)
+        return OperationState.IN_PROGRESS if unshown else OperationState.SUCCEEDED
+    return _STATES.get(state.strip().lower(), OperationState.IN_PROGRESS)
 
 
 def _error_of(body: Mapping[str, Any]) -> Problem:
-    properties = body.get("properties")
-    inner = properties.get("error") if isinstance(properties, Mapping) else None
-    for error in (body.get("error"), inner):
-        if isinstance(error, Mapping):
+    for error in (an_object(body, "error"), an_object(an_object(body, "properties"), "error")):
+        if error:
             problem = problem_of(error)
             return problem if problem.code else Problem("OperationFailed", problem.message, problem.target, problem.details)
     return Problem("OperationFailed", "Azure gave no reason.")

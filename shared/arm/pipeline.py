@@ -1,7 +1,7 @@
 """The process's one pipeline to Azure Resource Manager, in two lengths. Imported when the first call is made.
 
-The SDK's clients get the policies they need for their options; lean calls only what makes a call safe. Both share transport,
-credential, slots and budgets.
+The SDK's clients get the policies they need for their options; lean calls only what makes a call safe, and of these reads go past
+azure-core (`reads.py`). All share transport, credential, slots and budgets.
 """
 
 import asyncio
@@ -12,13 +12,22 @@ from urllib.parse import urlsplit
 
 from azure.core.pipeline import AsyncPipeline
 from azure.core.pipeline.policies import AsyncBearerTokenCredentialPolicy, CustomHookPolicy, RequestIdPolicy
-from azure.core.pipeline.transport import AsyncHttpTransport
 from azure.core.rest import AsyncHttpResponse, HttpRequest
 
 from shared.arm.answers import ArmResponse
 from shared.arm.credentials import CachedCredential, is_loopback, scope_of
 from shared.arm.failures import classify, failure_of, in_doubt
-from shared.arm.policies import Budgets, CallPolicy, FlightPolicy, LoopbackBearerPolicy, RefusedTokenPolicy
+from shared.arm.policies import (
+    Budgets,
+    CallPolicy,
+    FlightPolicy,
+    Flights,
+    LoopbackBearerPolicy,
+    Origin,
+    RefusedTokenPolicy,
+    Repetition,
+)
+from shared.arm.reads import ReadAnswer, Reads
 from shared.arm.transport import ArmTransport
 
 if TYPE_CHECKING:
@@ -40,21 +49,25 @@ class ArmPipeline:
         *,
         principal: str,
         slots: int,
-        transport: AsyncHttpTransport[HttpRequest, AsyncHttpResponse] | None = None,
+        transport: ArmTransport | None = None,
     ) -> None:
         self.credential = credential
         self.budgets = Budgets(principal, {})
         self._transport = transport or ArmTransport(resource_manager_url, slots)
-        gate = asyncio.Semaphore(slots)
+        # azure-core unpacks nothing else that aiohttp might offer
+        headers = {"User-Agent": USER_AGENT, "Accept-Encoding": "gzip"}
+        flights = Flights(Origin(resource_manager_url), asyncio.Semaphore(slots), self.budgets, headers)
+        repetition = Repetition()
 
         def essential() -> tuple[Any, ...]:  # a policy object belongs to one pipeline: it knows the next one
             return (
-                CallPolicy(),
+                CallPolicy(repetition),
                 RefusedTokenPolicy(credential),
                 authentication_policy(credential, resource_manager_url),
-                FlightPolicy(resource_manager_url, gate, self.budgets, USER_AGENT),
+                FlightPolicy(flights),
             )
 
+        self._reads = Reads(self._transport, credential, scope_of(resource_manager_url), flights, repetition)
         self._short = self._pipeline(*essential())
         self.for_sdk = self._pipeline(RequestIdPolicy(), CustomHookPolicy(), *essential())
 
@@ -74,20 +87,27 @@ class ArmPipeline:
         `condition` has `If-Match` or `If-None-Match`. With `array` the answer is a JSON array of objects:
         the `value` of the body.
         """
+        try:
+            answer = await self._reads.get(url, request_id=request_id, timeout=timeout) if method == "GET" else None
+            if answer is None:
+                answer = await self._through_azure_core(method, url, timeout, request_id, body, condition)
+        except Exception as error:
+            raise classify(error) from error
+        if not 200 <= answer.status_code < 300:
+            raise failure_of(answer.status_code, answer.headers, answer.content, conditional=bool(condition))
+        return ArmResponse(answer.status_code, _document(answer.content, array=array), answer.headers)
+
+    async def _through_azure_core(
+        self, method: str, url: str, timeout: float, request_id: str, body: object, condition: Mapping[str, str] | None
+    ) -> ReadAnswer:
         headers = {"x-ms-client-request-id": request_id, "Accept": "application/json", **(condition or {})}
         content = None
         if body is not None:
             headers["Content-Type"] = "application/json"
             content = json.dumps(body, separators=(",", ":")).encode()
-        try:
-            result = await self._short.run(HttpRequest(method, url, headers=headers, content=content), timeout=timeout)
-            response = result.http_response
-            text = response.content
-        except Exception as error:
-            raise classify(error) from error
-        if not 200 <= response.status_code < 300:
-            raise failure_of(response.status_code, response.headers, text, conditional=bool(condition))
-        return ArmResponse(response.status_code, _document(text, array=array), response.headers)
+        result = await self._short.run(HttpRequest(method, url, headers=headers, content=content), timeout=timeout)
+        response = result.http_response
+        return ReadAnswer(response.status_code, response.headers, response.content)
 
     async def close(self) -> None:
         """Close the connections to Resource Manager."""
@@ -102,10 +122,12 @@ def _document(content: bytes, *, array: bool) -> dict[str, Any]:
         return {}
     try:
         document = json.loads(content)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise in_doubt("UnreadableAnswer", "the answer of Azure is not JSON") from error
-    if array and isinstance(document, list) and all(isinstance(one, dict) for one in document):
-        return {"value": document}
+    if array and (document is None or isinstance(document, list)):
+        entries = [one for one in document or () if one is not None]
+        if all(isinstance(one, dict) for one in entries):
+            return {"value": entries}
     if array or not isinstance(document, dict):
         raise in_doubt("UnreadableAnswer", f"the answer of Azure is not {'a JSON array of objects' if array else 'a JSON object'}")
     return document

@@ -7,11 +7,12 @@ They take the place of azure-core's retry policy, which repeats POST, sleeps any
 import asyncio
 import random
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, TypeVar
 from urllib.parse import urlsplit
 
+import aiohttp
 from azure.core.exceptions import (
     IncompleteReadError,
     ServiceRequestError,
@@ -42,8 +43,8 @@ _RETRIES = 2
 _RETRY_WITHIN = 4.0
 _LONGEST_WAIT = 3.0
 _RETRIED_STATUSES = frozenset({500, 502, 503, 504})
-_LOST = (ServiceRequestError, ServiceResponseError, IncompleteReadError)
-_TOO_LATE = (ServiceRequestTimeoutError, ServiceResponseTimeoutError)
+_LOST = (ServiceRequestError, ServiceResponseError, IncompleteReadError, aiohttp.ClientError)
+_TOO_LATE = (ServiceRequestTimeoutError, ServiceResponseTimeoutError, TimeoutError)
 _SENT = "farshore_sent"
 # azure-core's own options for retries, which callers and the SDK pass along; what is left over would reach aiohttp.
 _RETRY_OPTIONS = (
@@ -60,13 +61,48 @@ Request = PipelineRequest[HttpRequest]
 Response = PipelineResponse[HttpRequest, AsyncHttpResponse]
 
 
-class CallPolicy(AsyncHTTPPolicy[HttpRequest, AsyncHttpResponse]):
-    """One call as a whole: its time limit, and for reads at most two repetitions within four seconds.
+class Answered(Protocol):
+    """What is read of an answer to decide whether its call is repeated."""
 
-    Options: `timeout`, seconds in all (10 for reads, 30 for others), from the wait for a free slot to the answer's headers, and
-    its body where it is not streamed; `retry_total=0` switches repetition off. Reads are repeated after lost connections and
-    500, 502, 503, 504, never when Azure asks for more than three seconds. Raises `CallFailure` IN_DOUBT when time is up, and
-    THROTTLED when it was up before anything was sent.
+    @property
+    def status_code(self) -> int:
+        """Its status."""
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """Its headers, which can be read in any case."""
+
+    async def close(self) -> None:
+        """Give its connection back."""
+
+
+A = TypeVar("A", bound=Answered)
+T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class Sent:
+    """Whether something of a call has been sent."""
+
+    by_now: bool = False
+
+
+async def in_time(limit: float, call: Awaitable[T], sent: Sent) -> T:
+    """Await a call for so many seconds in all; raises `CallFailure` IN_DOUBT when they are over, THROTTLED where nothing was sent."""
+    try:
+        async with asyncio.timeout(limit) as time_limit:
+            return await call
+    except TimeoutError as error:
+        if not time_limit.expired():
+            raise
+        if sent.by_now:
+            raise in_doubt("Timeout", f"Azure did not answer within {limit:g} s") from error
+        raise not_sent(f"the call did not come to be sent within {limit:g} s") from error
+
+
+class Repetition:
+    """Repeats a read at most twice within four seconds: after lost connections and 500, 502, 503, 504, never when Azure asks for more than
+    three seconds.
     """
 
     def __init__(
@@ -76,10 +112,43 @@ class CallPolicy(AsyncHTTPPolicy[HttpRequest, AsyncHttpResponse]):
         jitter: Callable[[], float] = random.random,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        super().__init__()
         self._sleep = sleep
         self._jitter = jitter
         self._monotonic = monotonic
+
+    async def run(self, attempt: Callable[[], Awaitable[A]], retries: int = _RETRIES) -> A:
+        """Return the answer of the last attempt."""
+        last_start = self._monotonic() + _RETRY_WITHIN
+        for number in range(retries + 1):
+            delay = (0.2 + 0.4 * self._jitter()) * 2**number
+            try:
+                answer = await attempt()
+            except _TOO_LATE:
+                raise
+            except _LOST:
+                if number == retries or self._monotonic() + delay > last_start:
+                    raise
+            else:
+                if answer.status_code not in _RETRIED_STATUSES or number == retries:
+                    return answer
+                delay = max(delay, _asked_wait(answer))
+                if delay > _LONGEST_WAIT or self._monotonic() + delay > last_start:
+                    return answer
+                await answer.close()
+            await self._sleep(delay)
+        raise AssertionError("the last attempt returns or raises")  # pragma: no cover
+
+
+class CallPolicy(AsyncHTTPPolicy[HttpRequest, AsyncHttpResponse]):
+    """One call as a whole: its time limit, and the repetitions of reads.
+
+    Options: `timeout`, seconds in all (10 for reads, 30 for others), from the wait for a free slot to the answer's headers, and
+    its body where it is not streamed; `retry_total=0` switches repetition off.
+    """
+
+    def __init__(self, repetition: Repetition) -> None:
+        super().__init__()
+        self._repetition = repetition
 
     async def send(self, request: Request) -> Response:
         """Send the request and its repetitions."""
@@ -91,37 +160,21 @@ class CallPolicy(AsyncHTTPPolicy[HttpRequest, AsyncHttpResponse]):
         for name in _RETRY_OPTIONS:
             options.pop(name, None)
         options.setdefault("read_timeout", limit)  # a streamed body is read after this policy
-        try:
-            async with asyncio.timeout(limit):
-                return await self._attempts(request, retries)
-        except TimeoutError as error:
-            if request.context.get(_SENT):
-                raise in_doubt("Timeout", f"Azure did not answer within {limit:g} s") from error
-            raise not_sent(f"the call did not come to be sent within {limit:g} s") from error
+        request.context[_SENT] = sent = Sent()
+        return await in_time(limit, self._attempts(request, retries), sent)
 
     async def _attempts(self, request: Request, retries: int) -> Response:
-        last_start = self._monotonic() + _RETRY_WITHIN
         # A transport takes the options apart, so each attempt gets them anew.
         options = dict(request.context.options)
-        for attempt in range(retries + 1):
-            delay = (0.2 + 0.4 * self._jitter()) * 2**attempt
+        responses: list[Response] = []
+
+        async def attempt() -> AsyncHttpResponse:
             request.context.options = dict(options)
-            try:
-                response: Response = await self.next.send(request)
-            except _TOO_LATE:
-                raise
-            except _LOST:
-                if attempt == retries or self._monotonic() + delay > last_start:
-                    raise
-            else:
-                if response.http_response.status_code not in _RETRIED_STATUSES or attempt == retries:
-                    return response
-                delay = max(delay, _asked_wait(response.http_response))
-                if delay > _LONGEST_WAIT or self._monotonic() + delay > last_start:
-                    return response
-                await response.http_response.close()
-            await self._sleep(delay)
-        raise AssertionError("the last attempt returns or raises")  # pragma: no cover
+            responses.append(await self.next.send(request))
+            return responses[-1].http_response
+
+        await self._repetition.run(attempt, retries)
+        return responses[-1]
 
 
 class RefusedTokenPolicy(AsyncHTTPPolicy[HttpRequest, AsyncHttpResponse]):
@@ -153,22 +206,22 @@ class Budgets:
     principal: str
     seen: dict[BudgetKey, Observation]
 
-    def learn(self, request: HttpRequest, response: AsyncHttpResponse) -> None:
+    def learn(self, method: str, url: str, status: int, headers: Mapping[str, str]) -> None:
         """Note what an answer shows; an answer to a call outside any subscription shows nothing."""
-        key = self._key(request)
+        key = self._key(method, url)
         if key is None:
             return
-        throttled = response.status_code == 429
-        _count(key, "429" if throttled else f"{response.status_code // 100}xx")
+        throttled = status == 429
+        _count(key, "429" if throttled else f"{status // 100}xx")
         if throttled:
             telemetry.count(Metric.ARM_THROTTLED, operation=str(key.operation), subscription=key.subscription_id)
-        observation = observe(key, response.status_code, response.headers)
+        observation = observe(key, status, headers)
         if observation is not None:
             self.seen[key] = merge(self.seen.get(key), observation)
 
-    def unanswered(self, request: HttpRequest) -> None:
+    def unanswered(self, method: str, url: str) -> None:
         """Note that a call got no answer."""
-        key = self._key(request)
+        key = self._key(method, url)
         if key is not None:
             _count(key, "none")
 
@@ -178,12 +231,22 @@ class Budgets:
         self.seen = {}
         return taken
 
-    def _key(self, request: HttpRequest) -> BudgetKey | None:
-        path = request.url.partition("//")[2].partition("/")[2]
+    def _key(self, method: str, url: str) -> BudgetKey | None:
+        path = url.partition("//")[2].partition("/")[2]
         try:
-            return BudgetKey(self.principal, subscription_of(path), operation_type(request.method))
+            return BudgetKey(self.principal, subscription_of(path), operation_type(method))
         except ValueError:
             return None
+
+
+@dataclass(frozen=True, slots=True)
+class Flights:
+    """What each attempt needs: the host that it may go to, a free slot, the record of budgets, and headers of every call."""
+
+    origin: "Origin"
+    slots: asyncio.Semaphore
+    budgets: Budgets
+    headers: Mapping[str, str]
 
 
 class FlightPolicy(AsyncHTTPPolicy[HttpRequest, AsyncHttpResponse]):
@@ -193,27 +256,24 @@ class FlightPolicy(AsyncHTTPPolicy[HttpRequest, AsyncHttpResponse]):
     REFUSED for a foreign one.
     """
 
-    def __init__(self, resource_manager_url: str, slots: asyncio.Semaphore, budgets: Budgets, user_agent: str) -> None:
+    def __init__(self, flights: Flights) -> None:
         super().__init__()
-        self._origin = Origin(resource_manager_url)
-        self._slots = slots
-        self._budgets = budgets
-        self._user_agent = user_agent
+        self._flights = flights
 
     async def send(self, request: Request) -> Response:
         """Send the attempt once a slot is free."""
-        http_request = request.http_request
-        self._origin.check(http_request.url)
-        http_request.headers["User-Agent"] = self._user_agent
-        http_request.headers["Accept-Encoding"] = "gzip"  # azure-core unpacks no other that aiohttp might offer
-        async with self._slots:
-            request.context[_SENT] = True
+        http_request, flights = request.http_request, self._flights
+        flights.origin.check(http_request.url)
+        http_request.headers.update(flights.headers)
+        async with flights.slots:
+            request.context[_SENT].by_now = True
             try:
                 response: Response = await self.next.send(request)
             except BaseException:  # time that is up arrives as a cancellation
-                self._budgets.unanswered(http_request)
+                flights.budgets.unanswered(http_request.method, http_request.url)
                 raise
-        self._budgets.learn(http_request, response.http_response)
+        answer = response.http_response
+        flights.budgets.learn(http_request.method, http_request.url, answer.status_code, answer.headers)
         return response
 
 
@@ -254,8 +314,8 @@ def _count(key: BudgetKey, status: str) -> None:
     telemetry.count(Metric.ARM_CALLS, operation=str(key.operation), subscription=key.subscription_id, status=status)
 
 
-def _asked_wait(response: AsyncHttpResponse) -> float:
-    return parse_retry_after(response.headers, parse_date(response.headers.get("Date"))) or 0.0
+def _asked_wait(answer: Answered) -> float:
+    return parse_retry_after(answer.headers, parse_date(answer.headers.get("Date"))) or 0.0
 
 
 def _origin_of(url: str) -> tuple[str, str, int] | None:

@@ -21,6 +21,11 @@ def own_id(resource: Json) -> str:
     return resource_id(resource, "id") or ""
 
 
+def region_of(resource: Json) -> str:
+    """Return ARM's name of the region of a resource, empty where it has none."""
+    return "".join((text(resource, "location") or "").split()).lower()
+
+
 def id_key(id_: str | None) -> str | None:
     """Return the form by which ids are compared, or None for a text that is not an id."""
     try:

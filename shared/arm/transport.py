@@ -5,6 +5,7 @@ that would start an effect twice without anyone having looked. A middleware prev
 connection that died meanwhile would have an unknown outcome without need, so each of the few writes gets a connection of its own.
 """
 
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -15,6 +16,7 @@ from azure.core.pipeline.transport import AioHttpTransport, AsyncHttpTransport
 from azure.core.rest import AsyncHttpResponse, HttpRequest
 
 from shared.arm.policies import READS
+from shared.arm.reads import ReadAnswer
 
 _CONNECT_TIMEOUT = 5
 _KEEP_ALIVE = 60.0
@@ -32,8 +34,14 @@ class ArmTransport(AsyncHttpTransport[HttpRequest, AsyncHttpResponse]):
 
     def __init__(self, resource_manager_url: str, limit: int) -> None:
         self._proxy = proxy_for(resource_manager_url)
-        self._reads = _transport(aiohttp.TCPConnector(limit=limit, keepalive_timeout=_KEEP_ALIVE), ())
+        kept = aiohttp.TCPConnector(limit=limit, keepalive_timeout=_KEEP_ALIVE)
+        self._reads = _transport(kept, ())
         self._writes = _transport(aiohttp.TCPConnector(limit=limit, force_close=True), (_send_once,))
+        # its callers limit the time of a call
+        no_limit = aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_TIMEOUT)
+        self._gets = aiohttp.ClientSession(
+            connector=kept, connector_owner=False, timeout=no_limit, trust_env=False, cookie_jar=aiohttp.DummyCookieJar()
+        )
 
     async def send(self, request: HttpRequest, **options: Any) -> AsyncHttpResponse:  # noqa: ANN401  # azure-core's protocol
         """Send one request; raises azure-core's ServiceRequestError and ServiceResponseError."""
@@ -43,11 +51,17 @@ class ArmTransport(AsyncHttpTransport[HttpRequest, AsyncHttpResponse]):
         response: AsyncHttpResponse = await transport.send(request, **options)
         return response
 
+    async def get(self, url: str, headers: Mapping[str, str]) -> ReadAnswer:
+        """Send one GET past azure-core and read its answer; raises aiohttp's errors."""
+        async with self._gets.get(url, headers=headers, allow_redirects=False, proxy=self._proxy) as answer:
+            return ReadAnswer(answer.status, answer.headers, await answer.read())
+
     async def open(self) -> None:
         """Nothing to open: sessions connect as they are used."""
 
     async def close(self) -> None:
-        """Close both sessions and their connections."""
+        """Close the sessions and their connections."""
+        await self._gets.close()
         for transport in (self._reads, self._writes):
             if transport.session is not None:
                 await transport.session.close()

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Self
 
 from shared.arm.ids import ResourceId
-from shared.arm.reading import id_key, resource_id
+from shared.arm.reading import id_key, region_of, resource_id
 from shared.copies.copying.models import VIRTUAL_MACHINE_TYPE, ConsistencyMode
 from shared.copies.provisioning import ProvisioningState, provisioning_state
 from shared.values.reading import Json, an_object, flag, member, moment, objects, same_text, text, texts, whole
@@ -270,8 +270,3 @@ def _type_of(id_: str) -> str:
 def machine_of_point(point: RestorePointFacts) -> ResourceId | None:
     """Return the VM that a restore point is of, None where Azure does not show it."""
     return ResourceId.parse(point.virtual_machine_id) if point.virtual_machine_id else None
-
-
-def region_of(resource: Json) -> str:
-    """Return ARM's name of a resource's region, empty where it has none."""
-    return "".join((text(resource, "location") or "").split()).lower()

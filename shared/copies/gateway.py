@@ -16,11 +16,11 @@ from shared.arm.api_versions import COMPUTE, COMPUTE_RESTORE_POINTS, DISKS, NETW
 from shared.arm.clients import AzureClients, Locations
 from shared.arm.ids import ResourceId
 from shared.arm.operations import error_of_operation
-from shared.arm.reading import id_key, own_id, resource_id
+from shared.arm.reading import id_key, own_id, region_of, resource_id
 from shared.clock import Clock
 from shared.copies.copying.models import ConsistencyMode
 from shared.copies.copying.rules.eligibility import consistency_to_send
-from shared.copies.facts import RestorePointFacts, VirtualMachineFacts, region_of
+from shared.copies.facts import RestorePointFacts, VirtualMachineFacts
 from shared.copies.provisioning import ProvisioningState, provisioning_state
 from shared.errors import CallFailure, FailureKind, Problem
 from shared.values.reading import Json, an_object, objects, same_text, text, whole
@@ -28,6 +28,8 @@ from shared.values.reading import Json, an_object, objects, same_text, text, who
 _MOST_COLLECTIONS = 50
 _MOST_RESOURCES = 200_000
 _GRAPH_PAGE = 1000
+_ROUNDED_DOWN = 1
+"""Resource Graph shows the time until its quota resets in whole seconds: up to one more is left."""
 _LONGEST_PAUSE = 5.0
 """Resource Graph counts queries in windows of five seconds."""
 
@@ -145,7 +147,7 @@ class RestorePointGateway:
             total=whole(answer.body, "totalRecords"),
             next=text(answer.body, "$skipToken"),
             truncated=same_text(text(answer.body, "resultTruncated"), "true"),
-            pause=_seconds(resets) if remaining == "0" else None,
+            pause=_seconds(resets) + _ROUNDED_DOWN if remaining == "0" else None,
         )
 
     async def machine(self, vm_id: ResourceId) -> Json | None:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated, Any, Literal, Self
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -65,9 +65,23 @@ def _address(value: str) -> str:
     return value.lower()
 
 
+def _host(value: str) -> str:
+    if not _HOST.fullmatch(value):
+        raise ValueError("This must be a host name, for example api.pack.example.")
+    return value.lower()
+
+
+def _is_place(parts: SplitResult) -> bool:
+    """Return whether an address has a host, no credentials, and a port that there is, if it has one."""
+    try:
+        return bool(parts.hostname) and not parts.username and parts.port != 0
+    except ValueError:
+        return False
+
+
 def _link(value: str) -> str:
     parts = urlsplit(value)
-    if parts.scheme != "https" or not parts.hostname or parts.username or not value.isprintable():
+    if parts.scheme != "https" or not _is_place(parts) or not value.isprintable() or " " in value:
         raise ValueError("This must be an address that begins with https://.")
     return value
 
@@ -80,7 +94,7 @@ def _realm(value: str) -> str:
 
 def _proxy(value: str) -> str:
     parts = urlsplit(value)
-    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username or parts.path not in {"", "/"}:
+    if parts.scheme not in {"http", "https"} or not _is_place(parts) or parts.path not in {"", "/"}:
         raise ValueError("This must be http://host:port, without credentials: those are a secret of their own.")
     return value
 
@@ -140,7 +154,7 @@ class Tls(Document):
     """How the servers' certificates are verified; verification is never off."""
 
     ca_bundle: Annotated[StrictStr, AfterValidator(_bundle)] | None = Field(None, description="PEM; replaces the system's authorities.")
-    server_name: Annotated[StrictStr, Field(min_length=1, max_length=253), AfterValidator(printable)] | None = None
+    server_name: Annotated[StrictStr, Field(min_length=1, max_length=253), AfterValidator(_host)] | None = None
     security_level: Annotated[StrictInt, Field(ge=1, le=2)] = 2
 
 

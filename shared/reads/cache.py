@@ -35,6 +35,11 @@ class ReadCache(Generic[V]):
         # shielded: a request that is given up must not fail the others that wait for the same read
         return await asyncio.shield(self._reading[key])
 
+    def keeps(self, key: str) -> bool:
+        """Return whether the value of a key is kept, so that `get` reads nothing."""
+        found = self._values.get(key)
+        return found is not None and self._clock.monotonic() - found[0] < self._kept
+
     def forget(self) -> None:
         """Read everything anew from now on."""
         self._values.clear()

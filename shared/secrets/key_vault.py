@@ -17,6 +17,7 @@ from shared.errors import CallFailure, FailureKind
 from shared.secrets.ids import SecretId, normal_vault
 from shared.secrets.vaults import ListedSecret, Secret
 from shared.values.hidden import Hidden
+from shared.values.reading import an_object, last_segment, member, number, objects, text
 
 if TYPE_CHECKING:
     from azure.keyvault.secrets.aio import SecretClient
@@ -54,7 +55,10 @@ class AzureKeyVaults:
         """Read a secret, at the version named or the newest."""
         version = f"/{secret.version}" if secret.version else ""
         found = await self._send("GET", secret.vault, f"/secrets/{secret.name}{version}")
-        return Secret(_version_of(found, secret), Hidden(str(found.get("value", ""))), _tags(found))
+        value = member(found, "value")
+        if not isinstance(value, str):
+            raise in_doubt("UnreadableAnswer", f"the key vault shows no value of the secret {secret.name}")
+        return Secret(_version_of(found, secret), Hidden(value), _tags(found))
 
     async def delete(self, secret: SecretId) -> None:
         """Delete all versions of a secret, without waiting until the vault has done it."""
@@ -65,12 +69,12 @@ class AzureKeyVaults:
         path = f"/secrets?maxresults={_PAGE}"
         for _ in range(_MAX_PAGES):
             page = await self._send("GET", vault, path)
-            for item in page.get("value") or ():
-                name = str(item["id"]).rstrip("/").rpartition("/")[2]
-                created = datetime.fromtimestamp(float(item["attributes"].get("created", 0)), UTC)
-                yield ListedSecret(SecretId(normal_vault(vault), name), created, _tags(item))
-            link = str(page.get("nextLink") or "")
-            if not link:
+            for item in objects(page, "value"):
+                name, created = last_segment(text(item, "id")), number(an_object(item, "attributes"), "created")
+                if name and created is not None:  # one whose age is not shown is not swept
+                    yield ListedSecret(SecretId(normal_vault(vault), name), datetime.fromtimestamp(created, UTC), _tags(item))
+            link = text(page, "nextLink")
+            if link is None:
                 return
             path = _below(link, vault)
         raise CallFailure(FailureKind.REFUSED, code="ListTooLong", message=f"a vault's list has more than {_MAX_PAGES} pages")
@@ -140,11 +144,15 @@ def _loopback_policies(credential: CachedCredential | None) -> list[Any]:
 
 
 def _version_of(body: Mapping[str, Any], secret: SecretId) -> SecretId:
-    return SecretId(secret.vault, secret.name, str(body["id"]).rstrip("/").rpartition("/")[2])
+    """Return the version of a secret that an answer shows; raises `CallFailure` where it shows none."""
+    version = last_segment(text(body, "id"))
+    if not version:
+        raise in_doubt("UnreadableAnswer", f"the key vault shows no version of the secret {secret.name}")
+    return SecretId(secret.vault, secret.name, version)
 
 
 def _tags(body: Mapping[str, Any]) -> dict[str, str]:
-    return {str(name): str(value) for name, value in (body.get("tags") or {}).items()}
+    return {name: str(value) for name, value in an_object(body, "tags").items() if value is not None}
 
 
 def _below(link: str, vault: str) -> str:

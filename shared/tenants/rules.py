@@ -1,8 +1,11 @@
 """Rules of a tenant's and a hosting plan's document that need more than one field, the plan, or the provider; no I/O."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urlsplit
+
+from pydantic import BaseModel
 
 from shared.access.records.claims import key_vault_claim
 from shared.access.records.plan import HostingPlan
@@ -44,13 +47,7 @@ def tenant_from(request: TenantRequest, name: str, provider_entra: str | None, s
         {key: value for key, value in {**caller, "tenantId": caller["tenantId"] or provider_entra}.items() if value is not None}
         for caller in body["callers"]
     ]
-    if standing is not None:
-        body = {**(standing.model_extra or {}), **body}
-        body["settings"] = {**(standing.settings.model_extra or {}), **body["settings"]}
-        if body["settings"]["dataCenters"] is not None and standing.settings.data_centers is not None:
-            body["settings"]["dataCenters"] |= standing.settings.data_centers.model_extra or {}
-        body["quotas"] = {**(standing.quotas.model_extra or {}), **body["quotas"]}
-    return Tenant.model_validate(body)
+    return Tenant.model_validate(_with_newer_members(body, standing) if standing is not None else body)
 
 
 def plan_from(request: HostingPlanRequest, name: str, standing: HostingPlan | None) -> HostingPlan:
@@ -58,10 +55,17 @@ def plan_from(request: HostingPlanRequest, name: str, standing: HostingPlan | No
     body = request.model_dump(mode="json", by_alias=True, exclude={"quotas"})
     body["name"] = name
     body["quotas"] = request.quotas.model_dump(mode="json", by_alias=True, exclude_unset=True)
-    if standing is not None:
-        body = {**(standing.model_extra or {}), **body}
-        body["quotas"] = {**(standing.quotas.model_extra or {}), **body["quotas"]}
-    return HostingPlan.model_validate(body)
+    return HostingPlan.model_validate(_with_newer_members(body, standing) if standing is not None else body)
+
+
+def _with_newer_members(body: Mapping[str, Any], standing: BaseModel) -> dict[str, Any]:
+    """Return a document with the members of a newer version that the standing one has, those of its objects too."""
+    kept = {**(standing.model_extra or {}), **body}
+    for name, field in type(standing).model_fields.items():
+        key, part = field.alias or name, getattr(standing, name)
+        if isinstance(part, BaseModel) and isinstance(kept.get(key), dict):
+            kept[key] = _with_newer_members(kept[key], part)
+    return kept
 
 
 def check_tenant(request: TenantRequest, context: TenantContext) -> tuple[Problem, ...]:

@@ -23,8 +23,13 @@ def has_byte_order_mark(raw: bytes) -> bool:
     return raw.startswith(_MARKS)
 
 
+def begins_an_object(raw: bytes) -> bool:
+    """Return whether bytes begin as a JSON object does, in any of its encodings."""
+    return has_byte_order_mark(raw) or raw.lstrip(b"\0 \t\r\n").startswith(b"{")
+
+
 def read_object(raw: bytes) -> dict[str, object]:
-    """Read UTF-8, or UTF-16 with a byte order mark, as one JSON object (RFC 8259).
+    """Read UTF-8, UTF-16 or UTF-32, with or without a byte order mark, as one JSON object (RFC 8259; its encoding by RFC 4627, section 3).
 
     Raises `InvalidJsonError` for an empty text, other encodings, a member that is given twice in one object, NaN and infinities, half a
     surrogate pair, more than 32 levels, and anything that is not an object.
@@ -48,11 +53,11 @@ def read_object(raw: bytes) -> dict[str, object]:
 
 
 def _decoded(raw: bytes) -> str:
-    encoding = "utf-16" if raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig"
+    encoding = json.detect_encoding(raw)
     try:
         return raw.decode(encoding)
     except UnicodeDecodeError as error:
-        name = "UTF-16" if encoding == "utf-16" else "UTF-8"
+        name = "-".join(encoding.upper().split("-")[:2])
         raise InvalidJsonError(f"The body is not {name} text: byte {error.start} is not part of a character.") from error
 
 

@@ -4,6 +4,7 @@ A member that is missing, null or of another type counts as absent; no reader ra
 without regard to case, because Azure writes some names in more than one case (`osDetails`, `oSDetails`).
 """
 
+import math
 import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
@@ -43,6 +44,12 @@ def text(holder: Json, *names: str) -> str | None:
     return next((value for name in names if isinstance(value := member(holder, name), str) and value), None)
 
 
+def word(holder: Json, name: str, known: Iterable[str]) -> str | None:
+    """Return a member that is a text in the spelling of the known word that it equals without regard to case, any other as it is."""
+    value = text(holder, name)
+    return one_of(value, known) or value
+
+
 def code(holder: Json, *names: str) -> str | None:
     """Return the first of the named members that is a text or a whole number, as text; Azure writes error codes both ways."""
     for name in names:
@@ -63,6 +70,11 @@ def texts(holder: Json, name: str) -> tuple[str, ...] | None:
 def whole(holder: Json, *names: str) -> int | None:
     """Return the first of the named members that is a whole number; a number that is written as text counts."""
     return next((value for name in names if (value := _whole(member(holder, name))) is not None), None)
+
+
+def number(holder: Json, *names: str) -> float | None:
+    """Return the first of the named members that is a finite number; one that is written as text counts."""
+    return next((value for name in names if (value := _number(member(holder, name))) is not None), None)
 
 
 def flag(holder: Json, *names: str) -> bool | None:
@@ -121,6 +133,16 @@ def _whole(value: object) -> int | None:
         except ValueError:
             return None
     return None
+
+
+def _number(value: object) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float | str) or (isinstance(value, str) and len(value) > _LONGEST_NUMBER):
+        return None
+    try:
+        found = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return found if math.isfinite(found) else None
 
 
 def _moment(value: str | None) -> datetime | None:

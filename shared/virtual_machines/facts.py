@@ -6,7 +6,7 @@ from datetime import datetime
 
 from shared.arm.ids import ResourceId
 from shared.arm.reading import own_id, resource_id
-from shared.values.reading import Json, an_object, last_segment, member, moment, objects, text, texts, whole
+from shared.values.reading import Json, an_object, flag, last_segment, member, moment, objects, text, texts, whole, word
 from shared.virtual_machines.rules.power import PowerFacts, PowerState, Provisioning
 
 LABEL_TAG = "farshore-label"
@@ -16,6 +16,12 @@ SLOT_TAG = "farshore-slot"
 OWN_TAGS = "farshore-"
 """The prefix of the tags that Farshore writes; answers leave them out."""
 _SETTLED = frozenset({"succeeded", "canceled"})
+OS_TYPES = ("Windows", "Linux")
+GENERATIONS = ("V1", "V2")
+SECURITY_TYPES = ("Standard", "TrustedLaunch", "ConfidentialVM")
+_CACHINGS = ("None", "ReadOnly", "ReadWrite")
+_NOT_SENT = frozenset({"disksizegb", "diskiopsreadwrite", "diskmbpsreadwrite"})
+"""Members of a disk in a machine's model that an update does not take, or would set to what they were before the disk grew."""
 _POWER = {f"powerstate/{state}": state for state in PowerState}
 
 
@@ -23,7 +29,7 @@ _POWER = {f"powerstate/{state}": state for state in PowerState}
 class AttachedDisk:
     """A disk of a machine as its model shows it; `lun` is None for the OS disk, `id` for an unmanaged one.
 
-    `goes_with_machine` is whether Azure deletes it with the machine (`deleteOption`).
+    `goes_with_machine` is whether Azure deletes it with the machine (`deleteOption`); `document` is the disk in the machine's model.
     """
 
     name: str
@@ -33,6 +39,18 @@ class AttachedDisk:
     sku: str | None
     caching: str
     goes_with_machine: bool = False
+    document: Json = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def create_option(self) -> str:
+        """How the disk came to the machine, which no update may change."""
+        return text(self.document, "createOption") or ("FromImage" if self.lun is None else "Attach")
+
+    def changed(self, **members: object) -> dict[str, object]:
+        """Return the disk as an update of the machine takes it, with these members changed: Azure resets members that are left out."""
+        kept = {name: value for name, value in self.document.items() if name.lower() not in _NOT_SENT and value is not None}
+        known = {"lun": self.lun, "name": self.name, "createOption": self.create_option, "managedDisk": {"id": self.id}}
+        return known | kept | members
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +116,8 @@ class MachineFacts:
             zone=zones[0] if zones else None,
             size=text(an_object(properties, "hardwareProfile"), "vmSize") or "",
             tags=tags_of(body),
-            os_type=text(os_disk, "osType"),
-            security_type=text(an_object(properties, "securityProfile"), "securityType") or "Standard",
+            os_type=word(os_disk, "osType", OS_TYPES),
+            security_type=word(an_object(properties, "securityProfile"), "securityType", SECURITY_TYPES) or "Standard",
             priority=text(properties, "priority") or "Regular",
             managed_by=text(body, "managedBy"),
             scale_set=resource_id(an_object(properties, "virtualMachineScaleSet"), "id"),
@@ -115,11 +133,7 @@ class MachineFacts:
                     key=lambda disk: disk.lun or 0,
                 )
             ),
-            adapters=tuple(
-                found
-                for one in objects(an_object(properties, "networkProfile"), "networkInterfaces")
-                if (found := resource_id(one, "id")) is not None
-            ),
+            adapters=_adapters_of(properties),
             created_at=moment(properties, "timeCreated"),
             ephemeral=text(an_object(os_disk, "diffDiskSettings"), "option") is not None,
             view=view_of(view) if view else None,
@@ -185,7 +199,7 @@ def view_of(view: Json) -> ViewFacts:
         hibernated="hibernationstate/hibernated" in codes,
         update_domain=whole(view, "platformUpdateDomain"),
         fault_domain=whole(view, "platformFaultDomain"),
-        generation=text(view, "hyperVGeneration"),
+        generation=word(view, "hyperVGeneration", GENERATIONS),
     )
 
 
@@ -204,6 +218,13 @@ def by_key(machines: Iterable[MachineFacts]) -> dict[str, MachineFacts]:
     return {machine.resource.key: machine for machine in machines}
 
 
+def _adapters_of(properties: Json) -> tuple[str, ...]:
+    """Return the ids of a machine's adapters, the primary one first."""
+    listed = objects(an_object(properties, "networkProfile"), "networkInterfaces")
+    ordered = sorted(listed, key=lambda one: flag(an_object(one, "properties"), "primary") is not True)
+    return tuple(found for one in ordered if (found := resource_id(one, "id")) is not None)
+
+
 def _disk_of(body: Json, lun: int | None) -> AttachedDisk:
     managed = an_object(body, "managedDisk")
     return AttachedDisk(
@@ -212,8 +233,9 @@ def _disk_of(body: Json, lun: int | None) -> AttachedDisk:
         lun=lun,
         size_gb=whole(body, "diskSizeGB"),
         sku=text(managed, "storageAccountType"),
-        caching=text(body, "caching") or "None",
+        caching=word(body, "caching", _CACHINGS) or "None",
         goes_with_machine=(text(body, "deleteOption") or "").lower() == "delete",
+        document=body,
     )
 
 

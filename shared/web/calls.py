@@ -14,7 +14,7 @@ from shared.operations.model.kinds import Kind, Kinds
 from shared.operations.model.models import JsonObject, Operation
 from shared.web.answers import HttpAnswer, Shown, accepted, json_of
 from shared.web.conditional import Condition
-from shared.web.documents import wrong
+from shared.web.documents import with_query, wrong
 from shared.web.lists import Page, page_body, read_page
 from shared.web.routes import Route
 
@@ -185,13 +185,17 @@ class Call(Generic[B]):
 
         return as_json(operation, self.app.kinds, self.base_url)
 
+    def document_with(self, *names: str) -> JsonObject:
+        """Return the body with those of the named query parameters that the request has; refuses with 400 where the two differ."""
+        return with_query(self.document, self.given(*names))
+
     @property
     def confirmed(self) -> str | None:
         """The confirmation of a deletion: `confirm` in the query or in the body; refuses with 400 other members of the body."""
         for member in self.document:
             if member != "confirm":
                 raise wrong(member, "This field is not known here; known are confirm.")
-        sent = self.query.get("confirm", self.document.get("confirm"))
+        sent = self.document_with("confirm").get("confirm")
         return sent if isinstance(sent, str) else None
 
     @property

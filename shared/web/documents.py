@@ -57,6 +57,18 @@ def wrong(target: str, message: str) -> Refused:
     return invalid([Problem(ErrorCode.INVALID_REQUEST, message, target)])
 
 
+def with_query(document: Mapping[str, object], given: Mapping[str, object]) -> JsonObject:
+    """Return a body with members that were given as query parameters; refuses with 400 a member that the body has with another value."""
+    problems = [
+        Problem(ErrorCode.INVALID_REQUEST, "This is given twice, in the query and in the body, with different values.", name)
+        for name, value in given.items()
+        if document.get(name) is not None and document[name] != value
+    ]
+    if problems:
+        raise invalid(problems)
+    return {**document, **given}
+
+
 def _problem(model: type[BaseModel], document: Mapping[str, object], error: ErrorDetails) -> Problem:
     path = _path(document, error)
     target = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).removeprefix(".")

@@ -33,6 +33,10 @@ class TestTheErrorOfAnOperation:
         azure.otherwise = answering(200, body)
         assert await self.read(azure, clients) is None
 
+    async def test_is_read_in_any_case(self, azure: LoopbackAzure, clients: AzureClients) -> None:
+        azure.otherwise = answering(200, {"Status": " failed ", "Properties": {"Error": {"Code": "DiskInUse", "Message": "no"}}})
+        assert await self.read(azure, clients) == Problem("DiskInUse", "no")
+
     async def test_is_read_at_our_own_host_where_the_link_names_a_region(self, azure: LoopbackAzure, clients: AzureClients) -> None:
         azure.otherwise = answering(200, {"status": "Failed", "error": {"code": "Regional", "message": "no"}})
         url = f"{azure.url.replace('://', '://westeurope.')}/subscriptions/{SUBSCRIPTION}/operations/1"
@@ -74,6 +78,15 @@ class TestLists:
         assert [entry["name"] for entry in await clients.read_all("/subscriptions", api_version="1")] == ["a"]
         azure.script = [answering(200, {"value": None})]
         assert await clients.read_all("/subscriptions", api_version="1") == []
+
+    async def test_members_are_read_in_any_case_and_entries_that_are_null_are_left_out(
+        self, azure: LoopbackAzure, clients: AzureClients
+    ) -> None:
+        azure.script = [
+            answering(200, {"Value": [None, {"name": "a"}], "NextLink": f"{azure.url}/next"}),
+            answering(200, {"value": [{"name": "b"}, "text"], "nextLink": ""}),
+        ]
+        assert [entry["name"] for entry in await clients.read_all("/subscriptions", api_version="1")] == ["a", "b"]
 
     @pytest.mark.parametrize("body", [{}, {"value": {}}, {"value": "none"}])
     async def test_a_page_without_a_list_has_no_answer(self, azure: LoopbackAzure, clients: AzureClients, body: dict[str, Any]) -> None:
@@ -118,6 +131,11 @@ class TestOperations:
             (200, {"properties": {"provisioningState": "Creating"}}, OperationState.IN_PROGRESS),
             (202, None, OperationState.IN_PROGRESS),
             (204, None, OperationState.SUCCEEDED),
+            (200, {"STATUS": " SUCCEEDED "}, OperationState.SUCCEEDED),
+            (200, {"status": None}, OperationState.IN_PROGRESS),
+            (200, {"status": {}, "properties": None}, OperationState.IN_PROGRESS),
+            (200, {"status": "Preparing"}, OperationState.IN_PROGRESS),
+            (200, {"id": "of the resource", "properties": None}, OperationState.SUCCEEDED),
         ],
     )
     async def test_states(self, azure: LoopbackAzure, clients: AzureClients, status: int, body: object, state: OperationState) -> None:

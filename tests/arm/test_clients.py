@@ -94,7 +94,7 @@ class TestRead:
         assert caught.value.kind is FailureKind.REFUSED
         assert elsewhere.seen == []
 
-    @pytest.mark.parametrize("body", ["<html>", "[1]", '"text"', '{"cut": '])
+    @pytest.mark.parametrize("body", ["<html>", "[1]", '"text"', '{"cut": ', "[" * 100_000])
     async def test_doubts_an_answer_that_it_cannot_read(self, azure: LoopbackAzure, clients: AzureClients, body: str) -> None:
         async def odd(_: web.Request) -> web.Response:
             return web.Response(text=body)
@@ -114,12 +114,15 @@ class TestRead:
             await clients.read_array(PATH, api_version="2026-04-01")
         assert (caught.value.kind, caught.value.code) == (FailureKind.IN_DOUBT, "UnreadableAnswer")
 
-    async def test_reads_a_list_that_is_an_array(self, azure: LoopbackAzure, clients: AzureClients) -> None:
+    @pytest.mark.parametrize(
+        ("body", "names"), [('[{"name": "1.0.0"}]', ["1.0.0"]), ('[null, {"name": "1.0.0"}]', ["1.0.0"]), ("[]", []), ("null", [])]
+    )
+    async def test_reads_a_list_that_is_an_array(self, azure: LoopbackAzure, clients: AzureClients, body: str, names: list[str]) -> None:
         async def versions(_: web.Request) -> web.Response:
-            return web.Response(text='[{"name": "1.0.0"}]')
+            return web.Response(text=body)
 
         azure.otherwise = versions
-        assert await clients.read_array(PATH, api_version="2026-04-01") == [{"name": "1.0.0"}]
+        assert [one["name"] for one in await clients.read_array(PATH, api_version="2026-04-01")] == names
 
     @pytest.mark.parametrize("path", ["", "subscriptions", "//evil.example/x", "/a/../b", "/a?b=c", "/a#b", "/a%2e", "/a\\b", "/a\nb"])
     async def test_takes_no_path_that_could_mean_something_else(self, azure: LoopbackAzure, clients: AzureClients, path: str) -> None:

@@ -92,6 +92,21 @@ def test_the_policy_that_denied_is_named_in_the_details() -> None:
     assert "Every thing has a cost centre" in detail.message
 
 
+def test_an_error_is_read_in_any_case() -> None:
+    """Some of Azure's services write their members with capitals."""
+    detail = {"Code": "SharedDisk", "Message": "shared"}
+    info = {"PolicyAssignmentId": "/policies/7"}
+    for body in (
+        {"Error": {"Code": "AnotherOperationInProgress", "Message": "no", "Target": "vm", "Details": [detail],
+                   "AdditionalInfo": [{"Type": "PolicyViolation", "Info": info}]}},
+        {"Code": "AnotherOperationInProgress", "Message": "no", "Target": "vm", "Details": [detail],
+         "AdditionalInfo": [{"Type": "PolicyViolation", "Info": info}]},
+    ):  # fmt: skip
+        failure = answer(409, body)
+        assert (failure.code, failure.message, failure.busy, failure.problem.target) == ("AnotherOperationInProgress", "no", True, "vm")
+        assert [(one.code, one.target) for one in failure.problem.details] == [("SharedDisk", None), ("PolicyViolation", "/policies/7")]
+
+
 @given(
     st.recursive(
         st.none() | st.integers() | st.text(max_size=5),

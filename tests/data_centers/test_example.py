@@ -15,7 +15,7 @@ from local.processes import ROOT
 from local.simulation.azure_pack.sample import SUBSCRIPTION
 from tests.data_centers.bench import bench
 from tests.data_centers.documents import TENANT
-from tests.data_centers.test_lifecycle import ACTIONS, SUCCEEDED, all_taken_in, until
+from tests.data_centers.life import ACTIONS, SUCCEEDED, all_taken_in, until
 
 
 def example() -> Any:  # a module

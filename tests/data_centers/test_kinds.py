@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.data_centers.bench import Bench, bench
-from tests.data_centers.test_lifecycle import ACTIONS, SUCCEEDED, all_taken_in, expected, messages
+from tests.data_centers.life import ACTIONS, SUCCEEDED, all_taken_in, expected, messages
 
 Json = dict[str, Any]
 FAULTS: dict[str, Json] = {

@@ -1,31 +1,14 @@
-"""The life of a data center by messages and over HTTP: order, change, suspend, resume, delete; their turns, repetitions and kills."""
+"""The life of a data center by messages and over HTTP: order, change, suspend, resume, delete; their turns and repetitions."""
 
-import itertools
 import json
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from shared.data_centers.rules.naming import add_on_id
-from tests.data_centers.bench import Bench, bench
-from tests.data_centers.documents import TENANT, Json, order
-
-SUCCEEDED = "farshore.dataCenter.succeeded"
-
-
-def messages(*, after: bool = False) -> list[Json]:
-    """Return the five messages of a data center's life."""
-    found: list[Json] = [
-        {"id": "m1", "tenant": TENANT, "operation": "dataCenter.create", "dataCenter": "10042", **order()},
-        {"id": "m2", "tenant": TENANT, "operation": "dataCenter.change", "target": "10042", "resources": {"cpuCount": 12}},
-        {"id": "m3", "tenant": TENANT, "operation": "dataCenter.suspend", "target": "10042", "reason": "unpaid"},
-        {"id": "m4", "tenant": TENANT, "operation": "dataCenter.resume", "target": "10042"},
-        {"id": "m5", "tenant": TENANT, "operation": "dataCenter.delete", "target": "10042", "deleteMachines": True},
-    ]
-    if after:
-        found = [one | ({"after": f"m{number}"} if number else {}) for number, one in enumerate(found)]
-    return found
+from tests.data_centers.bench import bench
+from tests.data_centers.documents import TENANT, Json
+from tests.data_centers.life import ACTIONS, SUCCEEDED, all_taken_in, expected, messages, until
 
 
 def as_event(message: Json) -> Json:
@@ -34,41 +17,6 @@ def as_event(message: Json) -> Json:
     data = {name: value for name, value in message.items() if name not in {"id", "tenant", "operation"}}
     head = {"specversion": "1.0", "source": "/billing", "id": message["id"], "type": f"farshore.{kind}.{operation}"}
     return head | {"tenant": message["tenant"], "data": data}
-
-
-async def all_taken_in(app: Bench, *sent: Json) -> None:
-    """Deliver messages, and again those that may pass, until all have been taken in or rejected."""
-    for message in sent:
-        app.send(message)
-    await app.advance()
-    for _ in range(5):
-        app.redeliver()
-        await app.advance()
-
-
-async def until(app: Bench, count: int) -> list[Json]:
-    """Let time pass until so many events have been sent, and return them."""
-    for _ in range(400):
-        if len(app.events) >= count:
-            return app.events
-        await app.advance(timedelta(seconds=30))
-    raise AssertionError(app.events)
-
-
-def expected(subscription: str) -> list[tuple[str, str]]:
-    """Return the writes of a life: the model of what has to reach Azure Pack, each once."""
-    add_on = add_on_id("pack", TENANT, "10042", 1)
-    return [
-        ("POST", "/users"), ("PUT", "/accounts/ada@northwind.example"), ("POST", "/subscriptions"), ("POST", "/addons"),
-        ("POST", f"/addons/{add_on}/services"), ("PUT", f"/addons/{add_on}/quota"), ("POST", "/plans/gold-plan/addons"),
-        ("POST", f"/subscriptions/{subscription}/addons"), ("PUT", f"/addons/{add_on}/quota"), ("PUT", f"/addons/{add_on}/quota"),
-        ("PATCH", f"/subscriptions/{subscription}"), ("PATCH", f"/subscriptions/{subscription}"),
-        ("DELETE", f"/subscriptions/{subscription}"), ("DELETE", f"/plans/gold-plan/addons/{add_on}"), ("DELETE", f"/addons/{add_on}"),
-        ("DELETE", "/accounts/ada@northwind.example"), ("DELETE", "/users/ada%40northwind.example"),
-    ]  # fmt: skip
-
-
-ACTIONS = ["create", "change", "suspend", "resume", "delete"]
 
 
 @pytest.mark.parametrize("events", [False, True])
@@ -336,51 +284,3 @@ async def test_a_deletion_that_is_stuck_is_named() -> None:
         app.change("subscriptions", subscription, _deleting=app.row("subscriptions", subscription)["_deleting"] | {"stuck": False})
         (operation,) = await app.until_ended(deleting)
         assert operation["status"] == "Succeeded"
-
-
-POINTS = (
-    "accept.locked", "accept.written", "accept.queued", "step.claimed", "step.intended", "step.sent", "step.ended", "check.read",
-    "check.written", "check.queued", "finish.written", "announce.released", "announce.sent", "announce.removed",
-)  # fmt: skip
-
-
-@pytest.mark.parametrize("point", POINTS)
-async def test_killed_at_each_point_of_a_life_it_is_lived_once(point: str) -> None:
-    """Every second time that a process reaches the point it is killed; what it was asked is delivered twice."""
-    async with bench() as app:
-        before = {name: len(rows) for name, rows in app.state().items()}
-        for times in (1, 2, 2, 3, 2):
-            app.kill_at(point, times)
-        sent = messages(after=True)
-        for _ in range(3):
-            await all_taken_in(app, *sent)
-            await app.advance(timedelta(minutes=3))
-        await until(app, 5)
-        await app.advance(timedelta(minutes=10))
-        outcomes = list({one["id"]: one for one in app.events}.values())
-        assert [one["data"]["action"] for one in outcomes] == ACTIONS, outcomes
-        assert {one["type"] for one in outcomes} == {SUCCEEDED}, outcomes
-        assert {name: len(rows) for name, rows in app.state().items()} == before
-        posts = [path for method, path in app.effects() if method == "POST"]
-        assert len(posts) == len(set(posts)), "nothing is made twice"
-        assert app.killed
-
-
-LOST = [
-    (method, kind)
-    for method, kind in itertools.product(("POST", "PUT", "PATCH", "DELETE"), ("lostResponse", "lateEffect", "errorAfterEffect"))
-]
-
-
-@pytest.mark.parametrize(("method", "kind"), LOST)
-async def test_with_answers_that_are_lost_or_late_a_life_is_lived_once(method: str, kind: str) -> None:
-    async with bench() as app:
-        before = {name: len(rows) for name, rows in app.state().items()}
-        more = {"status": 500} if kind == "errorAfterEffect" else {"delay": "PT20S"} if kind == "lateEffect" else {}
-        app.fault(kind, method=method, service="azurePack.admin", times=6, **more)
-        await all_taken_in(app, *messages(after=True))
-        outcomes = await until(app, 5)
-        assert {one["type"] for one in outcomes} == {SUCCEEDED}, outcomes
-        assert {name: len(rows) for name, rows in app.state().items()} == before
-        posts = [path for name, path in app.effects() if name == "POST" and "accounts" not in path]
-        assert len(posts) == len(set(posts)), "nothing is made twice"

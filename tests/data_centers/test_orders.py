@@ -2,11 +2,13 @@
 
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 
-from local.simulation.azure_pack.sample import SUBSCRIPTION
+from local.simulation.azure_pack.sample import STAMP, SUBSCRIPTION
 from local.simulation.azure_pack.settling import syncing
+from shared.azure_pack.quotas import NetworkQuota
 from tests.data_centers.bench import Bench, bench
 from tests.data_centers.documents import OTHER, PROVIDER, TENANT, Json, installation, order
 from tests.support.secrets import OWN
@@ -53,9 +55,31 @@ async def test_an_order_makes_one_of_each_and_ends_once_the_quota_is_in_force() 
         assert event["data"]["result"]["welcome"]["secretUrl"].startswith("https://farshore.example/api/one-time-secrets#")
 
 
+async def test_network_limits_go_into_the_add_on_where_the_installation_takes_them() -> None:
+    async with bench(document=installation(networkLimits=True)) as app:
+        stamp = UUID(STAMP)
+        (quota,) = app.row("plans", "gold-plan")["ServiceQuotas"]
+        actions = {"Key": "Actions", "Value": NetworkQuota(stamp, 1, 10, 10, 0, None).to_xml()}
+        app.change("plans", "gold-plan", ServiceQuotas=[quota | {"Settings": [*quota["Settings"], actions]}])
+        limits = {"networks": 3, "bandwidthInMbps": 100, "bandwidthOutMbps": 10, "vpnConnections": 2}
+        unlimited = await app.place("1", resources={**ORDERED, "publicAddresses": 2})
+        below = await app.place("2", resources={**ORDERED, "bandwidthInMbps": 5})
+        assert (unlimited.code, below.code) == ("PlanNotSuitable", "BelowPlan"), (unlimited, below)
+        (operation,) = await app.until_ended(await app.place(resources={**ORDERED, **limits}))
+        assert operation["status"] == "Succeeded", operation
+        shown = await app.shown()
+        assert shown["resources"] == {**ORDERED, **limits}
+        (service,) = app.row("add_ons", shown["addOns"][0]["id"])["ServiceQuotas"]
+        settings = {one["Key"]: one["Value"] for one in service["Settings"]}
+        assert NetworkQuota.parse(settings["Actions"]) == (NetworkQuota(stamp, 2, 90, 0, 2, 0),), "the limits of plan and add-on add up"
+        assert settings["Actions"].count("<Action ") == 1
+
+
 async def test_a_late_repetition_of_an_order_changes_nothing() -> None:
     async with bench() as app:
         first = await app.place()
+        repeated = await app.place()
+        assert (first.status, repeated.status, repeated.operation) == (202, 200, first.operation)
         await app.until_ended(first)
         await app.until_ended(await app.act("change", {"resources": {"cpuCount": 12}}))
         effects = app.effects()

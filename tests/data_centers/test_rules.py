@@ -68,6 +68,15 @@ def test_a_quota_is_recognised_by_its_values(wanted: dict[Resource, int]) -> Non
     assert not holds(None, quota)
 
 
+def test_what_the_plan_does_not_limit_and_no_order_names_stays_unlimited() -> None:
+    base: dict[Resource, int | None] = {Resource.STORAGE_GB: None}
+    wanted = {Resource.VM_COUNT: 3}
+    for adding, number in (("adds", 0), ("isTotal", None)):
+        quota = service_quota(wanted, plan(base), Rules("isTotal" if adding == "isTotal" else "adds"))
+        (cloud,) = CloudQuota.parse(quota.setting(CLOUDS) or "")
+        assert (cloud.vm_count, cloud.storage_gb) == (3, number), adding
+
+
 def test_an_unlimited_dimension_and_a_full_plan_are_refused() -> None:
     (problem,) = order_problems({Resource.VM_COUNT: 1}, plan({Resource.VM_COUNT: None}), Rules())
     assert (problem.code, problem.target) == ("PlanNotSuitable", "resources.vmCount")

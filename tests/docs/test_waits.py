@@ -77,6 +77,7 @@ def test_each_wait_of_a_copy_is_named_with_its_time(wait: AzureWait) -> None:
     [
         ("Azure to finish its work on the machine", readable_duration(patience.PATIENCE)),
         ("Azure to fill the disks", readable_duration(of_restores.PATIENCE["makingDisks"])),
+        ("Azure to end deletions", readable_duration(of_restores.PATIENCE["cleaningUp"])),
         ("Azure to make an interface", f"{readable_duration(of_restores.PATIENCE['booting'])}, beside `bootTimeout`"),
         ("because another operation works on it", f"never: {readable_duration(BUSY_LIMIT)} and {BUSY_REFUSALS} refusals"),
         ("Azure to accept a call that it refuses for its rate", readable_duration(THROTTLED_BEFORE_ATTENTION)),

@@ -20,7 +20,7 @@ from shared.operations.model.rows import Active
 from shared.operations.running.claims import Claim
 from shared.operations.running.outcomes import Checked, End, Follow, Next, Outcome, Wait
 from shared.operations.timings import Timings
-from tests.failovers.samples import ITEM, NOW, VAULT, item_json, job_json, request
+from tests.failovers.samples import GROUP, ITEM, NOW, VAULT, item_json, job_json, request
 from tests.failovers.scripted import registry
 from tests.support.clocks import ManualClock, SequenceIds
 
@@ -48,8 +48,11 @@ class SiteRecovery:
     async def children(self, _parent: ResourceId, kind: str) -> list[JsonObject]:
         return self.lists.get(kind, [])
 
-    async def vault(self, _vault: ResourceId) -> JsonObject:
-        return {}
+    async def vault(self, vault: ResourceId) -> JsonObject:
+        return await self.find(vault) or {}
+
+    async def network(self, network: ResourceId) -> JsonObject | None:
+        return await self.find(network)
 
     async def change(self, method: str, resource: ResourceId, *_more: object) -> None:
         self.sent.append(f"{method} {resource}")
@@ -320,3 +323,26 @@ async def test_an_item_that_answers_404_once_is_named_before_it_fails_over(bench
     outcome = await bench.steps.target_machines.set_up(bench.claim, FailoverWork.of(bench.claim).state, renamed)
     assert isinstance(outcome, Wait)
     assert bench.claim.data.get("naming") is None
+
+
+async def test_an_item_without_its_settings_is_not_named_yet(bench: Bench) -> None:
+    """An update of the name resets the settings that it leaves out: those that one read does not show would be gone."""
+    shown: dict[str, Any] = {"id": ITEM, "properties": {"friendlyName": "web", "providerSpecificDetails": None}}
+    machines = replace(bench.steps.target_machines, gateway=cast("Any", SiteRecovery(by_id={ITEM: shown})))
+    with pytest.raises(CallFailure) as unread:
+        await machines.set_up(bench.claim, FailoverWork.of(bench.claim).state, request("UnplannedFailover", options={"targetVmName": "dr"}))
+    assert unread.value.kind is FailureKind.IN_DOUBT
+
+
+@pytest.mark.parametrize("location", [None, 7, "", {}])
+async def test_a_network_whose_region_is_not_shown_has_no_region(location: object) -> None:
+    """Null is not the region "none", which would be another than the vault's."""
+    network = f"{GROUP}/providers/Microsoft.Network/virtualNetworks/test"
+    item, named = item_json(), {"id": network, "location": location}
+    site = SiteRecovery(
+        by_id={ITEM: item, network: named, VAULT: {"id": VAULT, "location": location}}, lists={"replicationProtectedItems": [item]}
+    )
+    reader = ContextReader(cast("Any", site), registry(), cast("Any", Nothing()), ManualClock(NOW))
+    found = await reader.read(request("TestFailover", options={"network": network}), "provider", "f1")
+    assert found.network is not None
+    assert (found.network.exists, found.network.region, found.vault_region) == (True, None, None)

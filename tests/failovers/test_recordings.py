@@ -4,20 +4,27 @@ import copy
 import json
 import os
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from multidict import CIMultiDict
 
+from shared.errors import Refused
 from shared.failovers.failing_over import views as failover_views
-from shared.failovers.vault import jobs, views
+from shared.failovers.set_up import policy_rules, rules
+from shared.failovers.set_up.requests import PolicyRequest, ProtectRequest
+from shared.failovers.set_up.snapshot import cloud_of, fabric_of, policy_of
+from shared.failovers.vault import gateway, jobs, views
 from shared.failovers.vault.facts import PlanFacts, ProtectedItemFacts, ProviderFacts, RecoveryPointFacts
 from shared.failovers.vault.job_facts import JobFacts
+from shared.failovers.vault.limits import machine_of
 from shared.failovers.vault.names import Action, JobState
-from shared.values.reading import objects
-from tests.failovers.samples import NOW
+from shared.values.reading import an_object, objects
+from tests.failovers.samples import CONTAINER, NOW, VAULT
 
 SUBSCRIPTION = "00000000-0000-0000-0000-000000000001"
 pytestmark = pytest.mark.skipif("FARSHORE_SHARED" not in os.environ, reason="the recordings lie in the shared folder: set FARSHORE_SHARED")
@@ -58,6 +65,38 @@ READERS: dict[str, Callable[[Any], Any]] = {
     "fabric": lambda body: (views.fabric_view(body).name, (views.fabric_view(body).type or "").lower()),
     "policy": lambda body: views.policy_view(body, [RECORDED["container_mapping"], body]).copy_frequency_seconds,
 }
+
+
+def _of_policy(body: Any) -> Any:
+    provider = policy_rules.provider_of(PolicyRequest(), body)
+    return policy_rules.put_policy("p", PolicyRequest.model_validate({"recoveryPointHours": 2}), provider, body) if provider else None
+
+
+def _of_machines(body: Any) -> Any:
+    asked = ProtectRequest.model_validate(
+        {"protectableItemId": f"{CONTAINER}/replicationProtectableItems/one", "policy": "p", "osType": "Linux"}
+    )
+    found = objects(body, "value")
+    return [rules.protect_hyper_v("item", asked, one, "policy").body for one in found], [machine_of(one) for one in found]
+
+
+def _of_fabric(body: Any) -> Any:
+    with suppress(Refused):
+        return fabric_of([body], "primaryNetwork", "n", {"location": "westeurope"})
+
+
+SET_UP: dict[str, Callable[[Any], Any]] = {
+    "policy": _of_policy,
+    "protectable_items": _of_machines,
+    "protectable_items_last_page": _of_machines,
+    "container_mapping": lambda body: (rules.dissociate(body, "scope", 0), cloud_of(body), policy_of(body)),
+    "network_mapping": lambda body: rules.put_network_mapping("m", f"{VAULT}/virtualNetworks/n", "fabric", body),
+    "fabric": _of_fabric,
+    "cleanup_accepted": lambda body: gateway.job_name(
+        CIMultiDict({str(k): str(v) for k, v in an_object(an_object(body, "response"), "headers").items()})
+    ),
+}
+"""What changes of the set-up read."""
 WORDS = frozenset({"state", "stateDescription", "targetInstanceType", "instanceType", "taskType", "rpGroupType", "scenarioName"})
 """Members whose values are words of Azure's, which it may write in any case."""
 
@@ -99,7 +138,7 @@ def _with_unknown(body: Any) -> Any:
 
 
 def test_every_recorded_body_has_a_reader() -> None:
-    assert set(READERS) == set(RECORDED) - {"source", "note", "what_they_show", "cleanup_accepted"}
+    assert set(READERS) | set(SET_UP) == set(RECORDED) - {"source", "note", "what_they_show"}
 
 
 @pytest.mark.parametrize("name", READERS)
@@ -128,6 +167,20 @@ def test_a_damaged_member_is_never_an_error(name: str, value: Any) -> None:
 
     for path in _paths(RECORDED[name]):
         READERS[name](_changed(RECORDED[name], path, damage))
+
+
+@pytest.mark.parametrize("name", SET_UP)
+@pytest.mark.parametrize("value", ["left out", None, "something new", 5, [], {}, [None]])
+def test_a_damaged_member_is_never_an_error_of_the_set_up(name: str, value: Any) -> None:
+    def damage(holder: Any, key: Any) -> None:
+        if value == "left out":
+            del holder[key]
+        else:
+            holder[key] = value
+
+    SET_UP[name](RECORDED[name])
+    for path in _paths(RECORDED[name]):
+        SET_UP[name](_changed(RECORDED[name], path, damage))
 
 
 @given(st.data())
@@ -180,6 +233,13 @@ def test_the_tasks_of_a_plan_have_the_names_that_azure_shows_and_a_time_each() -
         "EndRecoveryPlanTask",
     ]
     assert set(failover_views.task_seconds(failover_views.job_view(job))) == set(names)
+
+
+def test_the_job_of_an_accepted_clean_up_is_named_by_either_header() -> None:
+    headers = dict(RECORDED["cleanup_accepted"]["response"]["headers"])
+    for left_out in (None, "Location", "Azure-AsyncOperation"):
+        known = {name: value for name, value in headers.items() if name != left_out}
+        assert gateway.job_name(known) == "f21f8bf1-384c-410d-aea9-28a1311e50b3"
 
 
 def test_a_plans_job_works_on_the_plan_that_its_name_names() -> None:

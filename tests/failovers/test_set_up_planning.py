@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from shared.arm.ids import ResourceId
-from shared.errors import ErrorCode, Refused
+from shared.errors import CallFailure, ErrorCode, FailureKind, Refused
 from shared.failovers.kinds import SetUpKind
 from shared.failovers.set_up.planning import Planner
 from shared.failovers.set_up.requests import Change
@@ -113,3 +113,19 @@ async def test_a_policy_is_held_against_the_provider_that_it_has(existing: str |
     with pytest.raises(Refused) as refused:
         await writes(SetUpKind.POLICY, Change.PUT, request_, *things, name="gold")
     assert (refused.value.code, refused.value.problem.target) == (ErrorCode.INVALID_REQUEST, target)
+
+
+@pytest.mark.parametrize(
+    "without", [{"properties": None}, {"properties": {}}, {"properties": {"groups": None, "providerSpecificDetails": "?"}}]
+)
+async def test_what_azure_shows_without_its_settings_is_read_again_and_not_written_over(without: dict[str, Any]) -> None:
+    """Azure resets what an update leaves out: settings, actions and networks that one read does not show would be gone."""
+    web = item_json("web")
+    for kind, change, request, name, shown in (
+        (SetUpKind.POLICY, Change.PUT, {"recoveryPointHours": 12}, "gold", POLICY),
+        (SetUpKind.PLAN, Change.PUT, {"groups": [{"members": [web["id"]]}]}, "shop", PLAN),
+        (SetUpKind.ITEM, Change.UPDATE, {"targetVmName": "web-dr"}, "db", f"{CONTAINER}/replicationProtectedItems/db"),
+    ):
+        with pytest.raises(CallFailure) as unread:
+            await writes(kind, change, request, web, {"id": shown, **without}, name=name)
+        assert unread.value.kind is FailureKind.IN_DOUBT

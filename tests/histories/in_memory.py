@@ -21,9 +21,11 @@ from unittest.mock import patch
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 import azure.functions as func
+from aiohttp import ServerDisconnectedError
 from azure.core.credentials import AccessTokenInfo
 from azure.core.exceptions import ServiceResponseError
 from azure.core.rest import AsyncHttpResponse, HttpRequest
+from multidict import CIMultiDict
 
 from functions.capabilities import NAMES, load
 from functions.system import ENDPOINTS
@@ -38,6 +40,7 @@ from shared.access.records import seeding
 from shared.access.roles import Role
 from shared.arm.clients import AzureClients
 from shared.arm.credentials import CachedCredential
+from shared.arm.reads import ReadAnswer
 from shared.capability import check_queues, intake_queues, step_queues
 from shared.clock import Ids, RandomIds
 from shared.composition import Runtime, assemble
@@ -96,7 +99,7 @@ class GateAnswer:
         self.request = request
         self.status_code = outcome.status
         self.reason = ""
-        self.headers = {name.title(): value for name, value in outcome.headers.items()} | {"Content-Type": "application/json"}
+        self.headers = CIMultiDict({**outcome.headers, "Content-Type": "application/json"})  # read in any case
         self.content_type = "application/json"
         self.is_closed = self.is_stream_consumed = True
         self.encoding = "utf-8"
@@ -164,6 +167,14 @@ class GateTransport:
         if outcome.ending is not Ending.ANSWER:
             raise ServiceResponseError("the connection was closed")
         return cast("AsyncHttpResponse", GateAnswer(request, outcome))
+
+    async def get(self, url: str, headers: Mapping[str, str]) -> ReadAnswer:
+        """Send a GET past azure-core."""
+        try:
+            answer = await self.send(HttpRequest("GET", url, headers=dict(headers)))
+        except ServiceResponseError as error:
+            raise ServerDisconnectedError from error
+        return ReadAnswer(answer.status_code, answer.headers, answer.content)
 
     async def open(self) -> None:
         """Do nothing."""

@@ -10,7 +10,6 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from functools import wraps
 from typing import Any, TypeVar
 
 from shared.composition import Runtime
@@ -83,8 +82,13 @@ class Outside:
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._inner, name)
         if inspect.iscoroutinefunction(found):
-            return _awaited(found)
-        return _ranged(found) if inspect.isasyncgenfunction(found) else found
+            return self._keep(name, _awaited(found))
+        return self._keep(name, _ranged(found)) if inspect.isasyncgenfunction(found) else found
+
+    def _keep(self, name: str, call: Callable[..., Any]) -> Callable[..., Any]:
+        """Keep what a call was made into: it is the same for each use."""
+        self.__dict__[name] = call
+        return call
 
     async def __aenter__(self) -> "Outside":
         return self
@@ -94,7 +98,6 @@ class Outside:
 
 
 def _awaited(call: Callable[..., Awaitable[T]]) -> Callable[..., Awaitable[T]]:
-    @wraps(call)
     async def checked(*given: Any, **named: Any) -> T:
         alive()
         late = await _on_time()
@@ -108,7 +111,6 @@ def _awaited(call: Callable[..., Awaitable[T]]) -> Callable[..., Awaitable[T]]:
 
 
 def _ranged(call: Callable[..., AsyncIterator[T]]) -> Callable[..., AsyncIterator[T]]:
-    @wraps(call)
     async def checked(*given: Any, **named: Any) -> AsyncIterator[T]:
         alive()
         async for one in call(*given, **named):

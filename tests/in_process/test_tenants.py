@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import jwt
@@ -21,9 +22,10 @@ from shared.web.routes import PATH_PARAMETER, Owner
 from tests.support.accounts import Accounts, connect
 from tests.support.api import Caller, Reply
 from tests.support.in_process import in_process
-from tests.support.running import READ_WRITE, Running
+from tests.support.running import READ_WRITE, Running, make_estate
 
 SUBSCRIPTION = "dddddddd-0000-4000-8000-00000000000d"
+PROVIDERS_ENTRA = next(one["tenantId"] for one in make_estate(datetime.now(UTC))[0]["tenants"] if one["kind"] == "provider")
 EVERY_ROLE = [str(role) for role in Role]
 PROVIDERS_ONLY = {"/readiness", "/readiness/mappings"}
 """Routes of the capability without a tenant or a plan in their path that only the provider's `Admin` may call."""
@@ -34,7 +36,7 @@ LISTS = {"/tenants": "fabrikam", "/hosting-plans": "fabrikams"}
 @pytest.fixture(scope="module")
 def app(accounts: Accounts) -> Iterator[Running]:
     """An app of its own: its registry is changed."""
-    with accounts.lend() as account, in_process(account) as one:
+    with accounts.lend() as account, in_process(account, environment={"FARSHORE_PROVIDER_TENANT_ID": PROVIDERS_ENTRA}) as one:
         yield one
 
 
@@ -256,3 +258,39 @@ def test_an_entra_tenant_that_is_not_registered_or_of_a_deleted_tenant_reaches_n
     body = {"source": {"restorePointId": unowned[0]}, "target": {"region": "northeurope", "resourceGroup": "fabrikam-recovery"}}
     for reply in (everyone.post("/restore-point-copies", body), everyone.get(OF_MACHINES.format("fabrikam"))):
         assert (reply.status, reply.code) == (404, "NotFound"), "what no tenant has, Admin has not either"
+
+
+def test_the_provider_registers_itself_in_an_empty_registry(app: Running) -> None:
+    """Only its Entra tenant, with both roles, and nothing else; once it is there, the setting has no effect."""
+    founder, provider = app.caller("Tenants.Write", "Admin", tenant="provider"), {"kind": "provider", "tenantId": PROVIDERS_ENTRA}
+    refused = put(founder, "/tenants/second", provider)
+    assert (refused.status, refused.code) == (409, "ProviderExists")
+    empty(app)
+    for caller in (app.caller("Tenants.Write", tenant="provider"), app.caller("Admin", tenant="provider"), app.caller(*EVERY_ROLE)):
+        assert put(caller, "/tenants/hoster", provider).status == 401
+    for body in ({}, {"kind": "provider"}, {**provider, "tenantId": SUBSCRIPTION}, {**provider, "kind": "tenant"}):
+        assert put(founder, "/tenants/hoster", body).status == 401, body
+    assert every_answer(founder) == {(401, "Unauthenticated"), (400, "InvalidRequest")}, "400: the one route, sent without a body"
+    assert put(founder, "/hosting-plans/gold", {}).status == 401
+    assert founder.call("DELETE", "/tenants/hoster?confirm=hoster").status == 401
+    made = put(founder, "/tenants/hoster", {**provider, "displayName": "Hoster"})
+    assert (made.status, made.body["kind"], made.body["tenantId"]) == (201, "provider", PROVIDERS_ENTRA)
+    assert [one["name"] for one in founder.get("/tenants").body["value"]] == ["hoster"]
+    again = put(founder, "/tenants/other", provider)
+    assert (again.status, again.code) == (409, "ProviderExists")
+    assert put(founder, "/tenants/customer", {}).status == 201
+
+
+def empty(app: Running) -> None:
+    """Delete every row of the registry, as a new deployment has none, and start the app anew."""
+
+    async def delete() -> None:
+        storage = connect(app.storage)
+        table = storage.table(TABLE)
+        for partition in ("tenant", "plan", "claim", "use", "meta"):
+            async for row in table.range("PartitionKey eq @partition", parameters={"partition": partition}):
+                await table.delete(partition, str(row.entity["RowKey"]))
+        await storage.close()
+
+    asyncio.run(delete())
+    app.restart()

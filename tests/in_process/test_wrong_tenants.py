@@ -7,6 +7,8 @@ body that is not in `BODIES`, fails. Whose each thing is, is the sample estate's
 import json
 import uuid
 from collections.abc import Callable, Iterable
+from itertools import product
+from urllib.parse import quote
 
 import pytest
 from pydantic import BaseModel
@@ -114,6 +116,44 @@ def test_an_id_of_anothers_in_a_body_is_refused_as_one_that_never_was(sites: Sit
     found, none = (ask(caller, route, filled(route, "a-name"), body_of(route, its)) for its in (theirs, never))
     assert (found.status, none.status) in {(400, 400), (404, 404)}, (found, none)
     assert theirs.blanked(found.text_of_body()) == never.blanked(none.text_of_body())
+    assert len(sites.stack.control("GET", "effects")["value"]) == before
+
+
+DISGUISES: dict[str, Callable[[str], str]] = {
+    "in upper case": str.upper,
+    "without its leading slash": lambda id_: id_.removeprefix("/"),
+    "percent-encoded": lambda id_: "/" + quote(id_.removeprefix("/"), safe=""),
+    "percent-encoded letters": lambda id_: id_.replace("fabrikam", "%66abrikam").replace(NEVER, "%6Eever-was"),
+    "with dots": lambda id_: id_.replace("/resourceGroups/", "/resourceGroups/contoso-production/../"),
+}
+"""How an id of another's could be written so that a check does not know it."""
+
+
+def disguised(value: object, disguise: Callable[[str], str]) -> object:
+    """Return a body with its ids disguised."""
+    if isinstance(value, dict):
+        return {name: disguised(one, disguise) for name, one in value.items()}
+    if isinstance(value, list):
+        return [disguised(one, disguise) for one in value]
+    return disguise(value) if isinstance(value, str) and value.startswith("/subscriptions/") else value
+
+
+def test_no_spelling_of_an_id_or_name_reaches_what_is_anothers(sites: Sites, theirs: Things) -> None:
+    """Every body that names ids, and every path that names a thing, each in two spellings, of a caller with every role and `Admin`."""
+    eve, spellings = sites.caller("contoso", *EVERYTHING, "Admin", user="eve"), list(DISGUISES.values())
+    before = len(sites.stack.control("GET", "effects")["value"])
+    for turn, (number, route) in product(range(2), enumerate(GUARDED)):
+        change = spellings[(number + 2 * turn) % len(spellings)]
+        if route.owner not in {Owner.PROVIDER, Owner.CALLER} and route.request is not None:
+            plain = BODIES[route.request.__name__](theirs)
+            body = disguised(plain, change)
+            if body != plain and isinstance(body, dict):
+                path = filled(route, "a-name").replace("/tenants/a-name", "/tenants/contoso")
+                assert ask(eve, route, path, body).status in {400, 404}, (route.method, route.path, body)
+        if route.owner in {Owner.TENANT, Owner.SERVICE, Owner.VAULT} and set(route.path_parameters) - {"tenant"}:
+            name = quote(change(theirs.machine), safe="")
+            reply = ask(eve, route, filled(route, name).replace("/tenants/" + name, "/tenants/contoso"), body_of(route, theirs))
+            assert reply.status in {400, 404, 409}, (route.method, route.path, reply)
     assert len(sites.stack.control("GET", "effects")["value"]) == before
 
 

@@ -13,7 +13,9 @@ from pathlib import Path
 import pytest
 
 from infra import package
+from local import bootstrap
 from tests.infra.bicep import ROOT
+from tests.infra.closure import link_required
 
 _RUNTIME = "azure-functions-runtime>=1.3,<2"
 _SETTINGS = {"AUTH_AUDIENCES": "farshore", "FUNCTIONS_WORKER_RUNTIME": "python"}
@@ -23,30 +25,31 @@ _INDEX = (Path(__file__).parent / "index_package.py").resolve()
 
 @dataclass(frozen=True, slots=True)
 class Unpacked:
-    """The package, unpacked, and a Python that has only what requirements.txt names; `python` is at least 3.11."""
+    """The package, unpacked, and a Python with a folder of what requirements.txt brings; `python` is at least 3.11."""
 
     folder: Path
     archive: Path
     python: Path
+    packages: Path
     newest: bool
 
 
 @pytest.fixture(scope="module")
 def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Unpacked]:
-    """The package in a clean environment: Python 3.13's, which Azure runs, where it is installed."""
+    """The package with what requirements.txt brings: for Python 3.13, which Azure runs, where the tests' environment of it is.
+
+    That its packages can be installed is seen where the tests are: their own list includes it.
+    """
     folder = tmp_path_factory.mktemp("package")
     archive = folder / "farshore.zip"
     package.build(archive, untracked=True)
     with zipfile.ZipFile(archive) as opened:
         opened.extractall(folder / "app")  # made a moment ago
-    base = _python313()
-    subprocess.run([base or sys.executable, "-m", "venv", str(folder / "venv")], check=True)
-    python = folder / "venv" / "bin" / "python"
-    wanted = ["-r", str(folder / "app" / "requirements.txt"), *([_RUNTIME] if base else [])]
-    install = [str(python), "-m", "pip", "install", "--quiet", "--no-compile", *wanted]  # that of the tests need not have one
-    installed = subprocess.run(install, capture_output=True, text=True, check=False)
-    assert installed.returncode == 0, installed.stderr[-3000:]
-    yield Unpacked(folder / "app", archive, python, newest=base is not None)
+    environment = bootstrap.HOME / "venv-3.13"
+    newest = (environment / ".installed-tests").exists()
+    environment = environment if newest else Path(sys.prefix)
+    link_required(folder / "app" / "requirements.txt", (_RUNTIME,) if newest else (), environment, folder / "packages")
+    yield Unpacked(folder / "app", archive, environment / "bin" / "python", folder / "packages", newest)
     shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -91,8 +94,9 @@ def test_the_package_is_small(unpacked: Unpacked) -> None:
 
 
 def _run(unpacked: Unpacked, *arguments: str) -> str:
-    command = [str(unpacked.python), *arguments]
-    done = subprocess.run(command, cwd=unpacked.folder, env=_environment(), capture_output=True, text=True, check=False)
+    command = [str(unpacked.python), "-S", *arguments]  # without the packages of its environment
+    found = _environment() | {"PYTHONPATH": os.pathsep.join((".", str(unpacked.packages)))}
+    done = subprocess.run(command, cwd=unpacked.folder, env=found, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     return done.stdout
 
@@ -100,16 +104,3 @@ def _run(unpacked: Unpacked, *arguments: str) -> str:
 def _environment() -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("AZURE_", "FARSHORE_", "PYTHON", "AzureWebJobs"))}
     return kept | _SETTINGS | {"PYTHONPATH": "."}
-
-
-def _python313() -> str | None:
-    versions = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
-    for candidate in (sys.executable, shutil.which("python3.13"), *map(str, sorted(versions.glob("3.13.*/bin/python3")))):
-        if candidate and _version(candidate) == "3.13":
-            return candidate
-    return None
-
-
-def _version(python: str) -> str:
-    code = "import sys; print('%d.%d' % sys.version_info[:2])"
-    return subprocess.run([python, "-c", code], capture_output=True, text=True, check=False).stdout.strip()

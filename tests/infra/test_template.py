@@ -99,6 +99,22 @@ def test_private_networking_leaves_nothing_open(network: str) -> None:
     assert {service: services.count(service) for service in wanted} == wanted
 
 
+def test_azure_pack_is_reached_by_a_rule_and_name_servers_only_where_they_are_given() -> None:
+    tool()
+    for given in ({}, {"azurePackPrefixes": ["10.9.0.0/24"], "dnsServers": ["10.9.0.4"]}):
+        found = list(resources(main(network="private", **given)))
+        groups = of_type(found, "Microsoft.Network/networkSecurityGroups")
+        rules = {rule["name"]: rule["properties"] for group in groups for rule in group.properties["securityRules"]}
+        assert rules["nothing-else-goes-out"]["access"] == "Deny"
+        assert ("to-azure-pack" in rules) is bool(given)
+        (network,) = of_type(found, "Microsoft.Network/virtualNetworks")
+        assert network.properties["dhcpOptions"]["dnsServers"] == given.get("dnsServers", [])
+    rule = rules["to-azure-pack"]
+    assert (rule["direction"], rule["access"], rule["destinationAddressPrefixes"]) == ("Outbound", "Allow", ["10.9.0.0/24"])
+    assert rule["destinationPortRanges"] == ["443", "30004-30006", "30072"]
+    assert rule["priority"] < rules["nothing-else-goes-out"]["priority"]
+
+
 def test_each_subnet_has_addresses_of_its_own() -> None:
     tool()
     subnets = of_type(list(resources(main(network="private", apps="three"))), "Microsoft.Network/virtualNetworks/subnets")

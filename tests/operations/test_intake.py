@@ -152,8 +152,25 @@ TIDE = '{"id": "tide-7", "source": {"restorePointId": "p"}}'
         base64.b64encode(TIDE.encode("utf-16")),
         base64.encodebytes(b"\xfe\xff" + TIDE.encode("utf-16-be")),
         b"\xff\xfe" + TIDE.encode("utf-16-le"),
+        TIDE.encode("utf-16-le"),
+        b"\0\n" + TIDE.encode("utf-16-be"),
+        base64.b64encode(TIDE.encode("utf-16-le")),
+        base64.b64encode(TIDE.encode("utf-16-be")),
+        b"\n" + TIDE.encode() + b"\n",
     ],
-    ids=["plain", "mark", "mark in base64", "UTF-16", "big-endian UTF-16 in lines", "UTF-16 as it is"],
+    ids=[
+        "plain",
+        "mark",
+        "mark in base64",
+        "UTF-16",
+        "big-endian UTF-16 in lines",
+        "UTF-16 as it is",
+        "UTF-16 without a mark",
+        "big-endian UTF-16 without a mark",
+        "UTF-16 without a mark in base64",
+        "big-endian UTF-16 without a mark in base64",
+        "lines",
+    ],
 )
 def test_a_message_is_read_in_each_form_that_writers_use(raw: bytes) -> None:
     """PowerShell and .NET put a byte order mark before JSON, or write UTF-16."""
@@ -165,9 +182,11 @@ def test_a_message_is_read_in_each_form_that_writers_use(raw: bytes) -> None:
     [
         {"data": {"source": "s"}},
         {"data": '{"source": "s"}'},
+        {"data": '\ufeff{"source": "s"}'},
         {"data_base64": base64.b64encode(b'{"source": "s"}').decode()},
+        {"data_base64": base64.encodebytes('{"source": "s"}'.encode("utf-16-le")).decode()},
     ],
-    ids=["object", "text", "base64"],
+    ids=["object", "text", "text with a mark", "base64", "base64 of UTF-16 in lines"],
 )
 def test_the_data_of_an_event_is_read_in_each_form_of_cloud_events(data: dict[str, object]) -> None:
     kind = sorted(KINDS)[0]

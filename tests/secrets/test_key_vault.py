@@ -125,6 +125,20 @@ async def test_a_vault_that_is_not_there_is_an_answer(vaults: tuple[AzureKeyVaul
         await gateway.get(SecretId(vault.replace("farshore", "never-was"), "admin"))
 
 
+async def test_what_a_vault_leaves_out_is_not_made_up(azure: Azure) -> None:
+    """A value of null is not the text "None", and a secret whose age is not shown is not among those that are swept by their age."""
+    made = AzureKeyVaults(_credential(_Identity(azure)), None)
+    vault = f"{azure.url}/_keyvault/farshore"
+    secret = await made.set(SecretId(vault, "farshore-x-1"), Hidden("s3cret!"), {"tenant": "contoso"}, None)
+    for body in ({"value": None}, {"id": None}):
+        await azure.control.add_fault("reshape", method="GET", path="/secrets/", body=body, times=1)
+        with pytest.raises(CallFailure) as unread:
+            await made.get(secret)
+        assert unread.value.kind is FailureKind.IN_DOUBT
+    assert (await made.get(secret)).value.reveal() == "s3cret!"
+    await made.close()
+
+
 async def test_before_the_challenge_no_value_is_sent() -> None:
     vault = {"id": "/subscriptions/s/resourceGroups/g/providers/Microsoft.KeyVault/vaults/challenged", "location": "westeurope"}
     principal = {

@@ -25,6 +25,7 @@ Entity = dict[str, Any]
 Key = tuple[str, str]
 _TOKEN = re.compile(r"\s*(\(|\)|@\w+|'(?:[^']|'')*'|-?\d+|\w+)")
 _BOUND = re.compile(r"RowKey (ge|gt|le|lt|eq) (@\w+|'(?:[^']|'')*')")
+_PARTITION = re.compile(r"PartitionKey eq @(\w+)")
 _NESTED = re.compile(r"\([^()]*\)")
 _NO_KEY = re.compile(r"[/\\#?\x00-\x1f\x7f-\x9f]")
 _LARGEST_VALUE: Final = 64 * 1024
@@ -41,45 +42,57 @@ _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
     "le": operator.le,
 }
 Predicate = Callable[[Mapping[str, Any]], bool]
-Compiled = Callable[[Mapping[str, Any], Mapping[str, Any]], bool]
+_Test = Callable[[Mapping[str, Any], Mapping[str, Any]], bool]
 
 
 def parse_filter(text: str, parameters: Mapping[str, Any]) -> Predicate:
     """Return the predicate of an OData filter: comparisons with `and`, `or` and parentheses; a property that is absent fits nothing."""
-    compiled = _compiled(text)
-    return lambda row: compiled(row, parameters)
+    fits = _parsed(text)
+    return lambda row: fits(row, parameters)
 
 
 @cache
-def _compiled(text: str) -> Compiled:
+def _parsed(text: str) -> Callable[[Mapping[str, Any], Mapping[str, Any]], bool]:
+    """Return the predicate of an OData filter for a row and the filter's parameters."""
     tokens = deque(_TOKEN.findall(text))
 
-    def either() -> Compiled:
+    def either() -> _Test:
         found = [both()]
         while tokens and tokens[0] == "or":
             tokens.popleft()
             found.append(both())
-        return found[0] if len(found) == 1 else lambda row, parameters: any(one(row, parameters) for one in found)
+        return found[0] if len(found) == 1 else lambda row, given: any(one(row, given) for one in found)
 
-    def both() -> Compiled:
+    def both() -> _Test:
         found = [term()]
         while tokens and tokens[0] == "and":
             tokens.popleft()
             found.append(term())
-        return lambda row, parameters: all(one(row, parameters) for one in found)
+        return found[0] if len(found) == 1 else lambda row, given: all(one(row, given) for one in found)
 
-    def term() -> Compiled:
+    def term() -> _Test:
         first = tokens.popleft()
         if first == "(":
             inner = either()
             assert tokens.popleft() == ")", text
             return inner
         compare, token = _COMPARE[tokens.popleft()], tokens.popleft()
-        return lambda row, parameters: first in row and compare(row[first], _value(token, parameters))
+        if token.startswith("@"):
+            name = token[1:]
+            return lambda row, given: first in row and compare(row[first], given[name])
+        value = _value(token, {})
+        return lambda row, _: first in row and compare(row[first], value)
 
     predicate = either()
     assert not tokens, text
     return predicate
+
+
+@cache
+def _bounds(filters: str) -> tuple[list[tuple[str, str]], list[str]]:
+    """Return the bounds of the row key that a filter names, and the names of its parameters that a partition may be."""
+    top = _NESTED.sub("", filters)
+    return ([] if " or " in top else _BOUND.findall(top)), _PARTITION.findall(filters)
 
 
 def _value(token: str, parameters: Mapping[str, Any]) -> Any:  # whatever a property can hold
@@ -192,15 +205,16 @@ class MemoryTable:
             self._order, self._ordered = {}, 0
             for key in self.rows:
                 self._note(key, there=True)
-        partition = next((value for name, value in parameters.items() if f"PartitionKey eq @{name}" in filters), None)
+        named, partitions = _bounds(filters)
+        partition = next((parameters[name] for name in partitions if name in parameters), None)
         if partition is None:
             return sorted(self.rows)
-        rows, first, last = self._order.get(partition, []), "", None
-        top = _NESTED.sub("", filters)
-        if " or " not in top:
-            bounds = [(how, _value(token, parameters)) for how, token in _BOUND.findall(top)]
-            first = max((value for how, value in bounds if how in {"ge", "gt", "eq"}), default="")
-            last = min((value for how, value in bounds if how in {"le", "lt", "eq"}), default=None)
+        rows = self._order.get(partition, [])
+        if not rows:
+            return []
+        bounds = [(how, _value(token, parameters)) for how, token in named]
+        first = max((value for how, value in bounds if how in {"ge", "gt", "eq"}), default="")
+        last = min((value for how, value in bounds if how in {"le", "lt", "eq"}), default=None)
         start = bisect_left(rows, first)
         end = bisect_right(rows, last) if last is not None else len(rows)
         return [(partition, row) for row in rows[start:end]]

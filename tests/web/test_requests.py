@@ -18,7 +18,7 @@ from shared.settings import Settings
 from shared.values.json_objects import MAX_DEPTH
 from shared.values.nulls import without_nulls
 from shared.web.answers import STATUS
-from shared.web.documents import MAX_BYTES, parse, read_object
+from shared.web.documents import MAX_BYTES, parse, read_object, with_query
 from shared.web.requests import QueryParameter, base_url, client_request_id, read_body, read_json, read_query, refuse_body, repeatability
 from tests.web.kit import request
 
@@ -320,3 +320,9 @@ def test_a_byte_order_mark_is_tolerated(encoding: str) -> None:
     text = '{"name": "Ä"}'
     marks = {"utf-16-le-marked": b"\xff\xfe" + text.encode("utf-16-le"), "utf-16-be-marked": b"\xfe\xff" + text.encode("utf-16-be")}
     assert read_object(marks.get(encoding) or text.encode(encoding)) == {"name": "Ä"}
+
+
+def test_a_member_that_query_and_body_give_differently_is_refused() -> None:
+    assert with_query({"a": True, "b": None}, {"a": True, "b": "x"}) == {"a": True, "b": "x"}
+    failure = refused(with_query, {"force": False, "confirm": "one"}, {"force": True, "confirm": "one", "keepUser": True})
+    assert (failure.code, failure.problem.target) == (ErrorCode.INVALID_REQUEST, "force")

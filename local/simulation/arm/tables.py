@@ -24,6 +24,7 @@ class Table(Generic[Row]):
         self.read = read
         self.write = write
         self._rows: dict[str, Row] = {}
+        self._by_subscription: dict[str, dict[str, Row]] = {}
         self._noticed = noticed
 
     def get(self, key: str) -> Row | None:
@@ -33,6 +34,10 @@ class Table(Generic[Row]):
     def values(self) -> Iterator[Row]:
         """Return the rows in the order in which they first came."""
         return iter(self._rows.values())
+
+    def of_subscription(self, subscription: str) -> Iterator[Row]:
+        """Return the rows whose ARM ids are of a subscription, in the order in which they first came."""
+        return iter(self._by_subscription.get(subscription.lower(), {}).values())
 
     def items(self) -> Iterator[tuple[str, Row]]:
         """Return keys and rows in the order in which they first came."""
@@ -44,10 +49,13 @@ class Table(Generic[Row]):
     def put(self, key: str, row: Row | None) -> None:
         """Set the row of this key; None removes it."""
         old = self._rows.get(key)
-        if row is None:
-            self._rows.pop(key, None)
-        else:
-            self._rows[key] = row
+        subscription = key.split("/", 3)[2] if key.startswith("/subscriptions/") else ""
+        of_subscription = self._by_subscription.setdefault(subscription, {}) if subscription else {}
+        for rows in (self._rows, of_subscription):
+            if row is None:
+                rows.pop(key, None)
+            else:
+                rows[key] = row
         if self._noticed is not None:
             self._noticed(key, old, row)
 

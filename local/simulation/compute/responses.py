@@ -98,7 +98,7 @@ def get_collection(call: Call) -> Answer:
 def list_collections(call: Call) -> Answer:
     """`RestorePointCollections_List` and `RestorePointCollections_ListAll`."""
     state = call.world.of(ComputeState)
-    rows = [row for row in within(call, state.collections.values()) if not row.gone(call.now)]
+    rows = [row for row in within(call, state.collections.of_subscription(call.names[0])) if not row.gone(call.now)]
     return page(call, rows, lambda row: bodies.collection(row, state, call.now))
 
 

@@ -55,10 +55,8 @@ def check_collection_source(state: ComputeState, source_id: str, location: str, 
 
 def check_collection_quota(state: ComputeState, collection_id: str, location: str, now: datetime) -> None:
     """Refuse the collection that would be one too many in its subscription and region."""
-    wanted = subscription(collection_id)
-    there = sum(
-        1 for each in state.collections.values() if each.location == location and not each.gone(now) and subscription(each.id) == wanted
-    )
+    known = state.collections.of_subscription(subscription(collection_id))
+    there = sum(1 for each in known if each.location == location and not each.gone(now))
     if there >= COLLECTIONS_PER_REGION:
         raise not_allowed(f"A subscription can have at most {COLLECTIONS_PER_REGION} restore point collections in a region.")
 

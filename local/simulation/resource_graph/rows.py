@@ -86,49 +86,45 @@ def rows_at(call: Call, types: frozenset[str], subscriptions: set[str], then: da
         if kind.lower() not in types:
             continue
         whole = {each for each in subscriptions if call.may(f"{kind}/read", f"/subscriptions/{each}")}
-        for resource_id, write in resources(seen):
-            of = _subscription(resource_id)
-            if of in whole or (of in subscriptions and call.may(f"{kind}/read", resource_id)):
-                found.append(Row(resource_id, kind, tenants.get(of, ""), write))
+        for of in sorted(subscriptions):
+            for resource_id, write in resources(seen, of):
+                if of in whole or call.may(f"{kind}/read", resource_id):
+                    found.append(Row(resource_id, kind, tenants.get(of, ""), write))
     return found
-
-
-def _subscription(resource_id: str) -> str:
-    return resource_id.split("/", 3)[2].lower()
 
 
 _Rows = Iterator[tuple[str, Callable[[], Json]]]
 
 
-def _machines(call: Call) -> _Rows:
+def _machines(call: Call, subscription_id: str) -> _Rows:
     compute = call.world.of(ComputeState)
-    for row in compute.machines.values():
+    for row in compute.machines.of_subscription(subscription_id):
         if not row.gone(call.now) and (row.created_at is None or row.created_at <= call.now):
             yield row.id, partial(machine, row, compute, call.now)
 
 
-def _disks(call: Call) -> _Rows:
-    for row in call.world.of(ComputeState).disks.values():
+def _disks(call: Call, subscription_id: str) -> _Rows:
+    for row in call.world.of(ComputeState).disks.of_subscription(subscription_id):
         if not row.gone(call.now) and (row.created_at is None or row.created_at <= call.now):
             yield row.id, partial(_disk, call, row)
 
 
-def _collections(call: Call) -> _Rows:
+def _collections(call: Call, subscription_id: str) -> _Rows:
     compute = call.world.of(ComputeState)
-    for row in compute.collections.values():
+    for row in compute.collections.of_subscription(subscription_id):
         if not row.gone(call.now):
             yield row.id, partial(restore_point_bodies.collection, row, compute, call.now)
 
 
-def _interfaces(call: Call) -> _Rows:
+def _interfaces(call: Call, subscription_id: str) -> _Rows:
     for row in call.world.of(NetworkState).live("networkInterfaces", call.now):
         made = row.notes.get("createdAt")
-        if made is None or from_text(str(made)) <= call.now:
+        if subscription(row.id) == subscription_id and (made is None or from_text(str(made)) <= call.now):
             yield row.id, partial(document_body, INTERFACES, row, call)
 
 
-#: The rows of each type: the id, and what writes the body.
-_KINDS: dict[str, Callable[[Call], _Rows]] = {
+#: The rows of each type in a subscription: the id, and what writes the body.
+_KINDS: dict[str, Callable[[Call, str], _Rows]] = {
     MACHINE: _machines,
     DISK: _disks,
     COLLECTION: _collections,

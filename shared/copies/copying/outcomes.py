@@ -24,7 +24,7 @@ from shared.values.durations import readable_duration
 POINT_TYPE = "restorePoints"
 MAKING = timedelta(seconds=30)
 """The interval between two looks at what Azure makes within a minute or two."""
-_NOT_NOW = frozenset({"OperationNotAllowed", "VMRestorePointClientError"})
+_NOT_NOW = frozenset({"operationnotallowed", "vmrestorepointclienterror"})
 _TRIES_WHERE_NOT_NOW = 3
 _CONFLICT = 409
 _READS_OF_AN_OPERATION = 3
@@ -44,7 +44,7 @@ def refused(failure: CallFailure) -> Outcome:
 
 def once_more(clock: Clock, copy: CopyClaim, failure: CallFailure, step: str) -> Wait | None:
     """Return when to retry what Azure does not allow *now*, a few times: another copy or restore point may be in the way."""
-    if failure.code not in _NOT_NOW or copy.state.not_now >= _TRIES_WHERE_NOT_NOW:
+    if failure.code.lower() not in _NOT_NOW or copy.state.not_now >= _TRIES_WHERE_NOT_NOW:
         return None
     copy.state.not_now += 1
     return Wait(clock.now() + REFRESH, step=step)

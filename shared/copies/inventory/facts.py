@@ -6,9 +6,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from shared.arm.ids import ResourceId
-from shared.arm.reading import id_key, own_id, resource_id
+from shared.arm.reading import id_key, own_id, region_of, resource_id
 from shared.copies.copying.rules.naming import source_collection_id
-from shared.copies.facts import InterfaceFacts, VirtualMachineFacts, region_of
+from shared.copies.facts import InterfaceFacts, VirtualMachineFacts
 from shared.copies.inventory.sources import InventorySource
 from shared.copies.policies.coverage import Machine
 from shared.errors import Problem

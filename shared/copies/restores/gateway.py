@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from typing import Final
 
-from shared.arm.answers import ArmResponse
 from shared.arm.api_versions import COMPUTE, COMPUTE_RESTORE_POINTS, DISKS, MACHINE_WRITES, NETWORKS, RESOURCE_GROUPS, SKUS
 from shared.arm.clients import AzureClients
 from shared.arm.failures import busy_where_another_works, passing_refusal, sent_again_for_a_while
 from shared.arm.ids import ResourceId
-from shared.errors import CallFailure, FailureKind
+from shared.arm.operations import error_of_operation
+from shared.errors import CallFailure, FailureKind, Problem
 from shared.values.reading import Json
 
 _MACHINES: Final = "microsoft.compute/virtualmachines"
@@ -35,25 +35,32 @@ class RestoreGateway:
         params = {"$expand": expand} if expand is not None else None
         return await self._or_none(str(resource), _version(resource), params)
 
-    async def put(self, resource: ResourceId, body: Json, request_id: str, timeout: float) -> ArmResponse:
-        """PUT a resource; a VM only where there is none of its name, which is refused with 409."""
+    async def put(self, resource: ResourceId, body: Json, request_id: str, timeout: float) -> str | None:
+        """PUT a resource, and return the URL of the operation; a VM only where there is none of its name, which is refused with 409."""
         is_machine = resource.type.lower() == _MACHINES
         version = MACHINE_WRITES if is_machine else _version(resource)
         condition = {"If-None-Match": "*"} if is_machine else None
         try:
-            return await self._clients.write(
+            answer = await self._clients.write(
                 "PUT", resource, api_version=version, body=body, request_id=request_id, timeout=timeout, condition=condition
             )
         except CallFailure as failure:
             raise _exists(failure) if failure.status == _PRECONDITION else passing_refusal(failure) from failure
+        return answer.operation_url
 
-    async def delete(self, resource: ResourceId, request_id: str, timeout: float) -> None:
-        """DELETE a resource; one that is absent is deleted."""
+    async def delete(self, resource: ResourceId, request_id: str, timeout: float) -> str | None:
+        """DELETE a resource, and return the URL of the operation; one that is absent is deleted."""
         try:
-            await self._clients.write("DELETE", resource, api_version=_version(resource), request_id=request_id, timeout=timeout)
+            answer = await self._clients.write("DELETE", resource, api_version=_version(resource), request_id=request_id, timeout=timeout)
         except CallFailure as failure:
             if failure.kind is not FailureKind.NOT_FOUND:
                 raise busy_where_another_works(failure) from failure
+            return None
+        return answer.operation_url
+
+    async def error_of_operation(self, url: str | None) -> Problem | None:
+        """Return the error of one of Azure's operations that has failed, None where it has not or can no longer be read."""
+        return await error_of_operation(self._clients, url)
 
     async def group(self, subscription_id: str, name: str) -> Json | None:
         """Return a resource group's document; None where Azure answers 404."""

@@ -19,7 +19,7 @@ from shared.copies.restores.rules.checks import AzureSeen, PointSeen
 from shared.copies.restores.rules.planning import place_of
 from shared.operations.model.identity import is_operation_id
 from shared.operations.model.store import Store
-from shared.values.reading import Json
+from shared.values.reading import Json, an_object
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +104,7 @@ class RestoreReader:
 
 def tags_in(body: Json) -> dict[str, str]:
     """Return the tags of a resource."""
-    tags = body.get("tags")
-    return {str(name): str(value) for name, value in tags.items()} if isinstance(tags, dict) else {}
+    return {name: str(value) for name, value in an_object(body, "tags").items()}
 
 
 def _ids_of(request: RestoreRequest) -> set[str]:

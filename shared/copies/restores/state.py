@@ -63,7 +63,10 @@ class _Stored(BaseModel):
 
 
 class ResourceDetail(_Stored):
-    """One resource; `ready` once Azure has made it whole, `deleting` once its DELETE began, `reason` why it could not be deleted."""
+    """One resource; `ready` once Azure has made it whole, `deleting` once its DELETE began, `reason` why it could not be deleted.
+
+    `operation_url` is the URL of Azure's operation on it, until that is over: it has the reason of a failure that comes later.
+    """
 
     id: str
     part: Part
@@ -72,6 +75,7 @@ class ResourceDetail(_Stored):
     ready: bool = False
     deleting: bool = False
     reason: str | None = None
+    operation_url: str | None = None
 
     @property
     def resource(self) -> ResourceId:

@@ -46,11 +46,14 @@ def _problem(resource: Resource, number: int, plan: PlanFacts, rules: Rules) -> 
 def add_on_limits(wanted: Mapping[Resource, int], plan: PlanFacts, rules: Rules) -> dict[Resource, int]:
     """Return what the personal add-on carries: what is wanted beyond the plan, or all of it where an add-on's limit is the total.
 
-    A resource that is not named stays the plan's.
+    A resource that is not named stays the plan's; where an add-on's limit is the total, and the plan has none, it is left out: unlimited.
     """
     found: dict[Resource, int] = {}
     for resource in (*CLOUD_RESOURCES, *(NETWORK_RESOURCES if rules.network_limits else ())):
-        given = plan.limits.get(resource) or 0
+        limit = plan.limits.get(resource)
+        if limit is None and resource not in wanted and rules.adding == "isTotal":
+            continue
+        given = limit or 0
         total = wanted.get(resource, given)
         found[resource] = total - given if rules.adding == "adds" else total
     return found
@@ -67,7 +70,7 @@ def service_quota(wanted: Mapping[Resource, int], plan: PlanFacts, rules: Rules)
     if plan.cloud is None or plan.stamp is None:
         raise ValueError(f"The plan '{plan.id}' does not name exactly one cloud.")
     limits = add_on_limits(wanted, plan, rules)
-    cloud = CloudQuota(plan.cloud, plan.stamp, *(limits[resource] for resource in CLOUD_RESOURCES))
+    cloud = CloudQuota(plan.cloud, plan.stamp, *(limits.get(resource) for resource in CLOUD_RESOURCES))
     settings = [ServiceSetting.model_validate({"Key": CLOUDS, "Value": cloud.to_xml()})]
     if any(resource in wanted for resource in NETWORK_RESOURCES):
         network = NetworkQuota(plan.stamp, *(limits.get(resource) for resource in NETWORK_RESOURCES))

@@ -12,7 +12,7 @@ from typing import TypeVar
 from shared.access.ownership import owner_of
 from shared.access.registry import Registry
 from shared.arm.ids import ResourceId
-from shared.arm.reading import id_key, own_id
+from shared.arm.reading import id_key, own_id, region_of
 from shared.clock import Clock
 from shared.errors import CallFailure, FailureKind
 from shared.failovers.failing_over.blast_radius import BlastRadius
@@ -139,13 +139,13 @@ class ContextReader:
             found: Json | None = await self.gateway.network(network)
         except CallFailure:
             return NetworkFacts(str(network), exists=None)
-        region = str(found.get("location", "")).replace(" ", "").lower() if found else None
+        region = region_of(found or {})
         owner = await owner_of(self.registry, network)
         return NetworkFacts(str(network), exists=found is not None, region=region or None, owned=None if owner is None else owner == tenant)
 
     async def _region(self, vault: ResourceId) -> str | None:
         body = await _unless_unread(self.gateway.vault(vault))
-        return str(body.get("location", "")).replace(" ", "").lower() or None if body else None
+        return region_of(body or {}) or None
 
 
 def _concerning(jobs: Sequence[JobFacts] | None, plan: PlanFacts | None, members: Sequence[Member | None]) -> tuple[JobFacts, ...] | None:

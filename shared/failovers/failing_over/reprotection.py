@@ -4,11 +4,12 @@ from collections.abc import Sequence
 
 from shared.arm.failures import in_doubt
 from shared.arm.ids import ResourceId
+from shared.arm.reading import id_key, own_id, resource_id
 from shared.errors import CallFailure, FailureKind
 from shared.failovers.failing_over.rules.payloads import SwitchTo
 from shared.failovers.vault.facts import ProtectedItemFacts
 from shared.failovers.vault.gateway import SiteRecoveryGateway, vault_of
-from shared.values.reading import Json
+from shared.values.reading import Json, an_object, text
 
 
 async def reprotect_target(gateway: SiteRecoveryGateway, item: ProtectedItemFacts) -> SwitchTo:
@@ -41,10 +42,7 @@ async def _mappings(gateway: SiteRecoveryGateway, vault: ResourceId) -> Sequence
 
 
 def _policy_back(mapping: Json, recovery: str, here: ResourceId) -> str | None:
-    properties = mapping.get("properties")
-    if not isinstance(properties, dict):
-        return None
-    mapped_from = str(mapping.get("id", "")).lower().partition("/replicationprotectioncontainermappings/")[0]
-    to = str(properties.get("targetProtectionContainerId", "")).lower()
-    policy = properties.get("policyId")
-    return str(policy) if policy and mapped_from == recovery.lower() and to == here.key else None
+    properties = an_object(mapping, "properties")
+    mapped_from = (id_key(own_id(mapping)) or "").partition("/replicationprotectioncontainermappings/")[0]
+    to = id_key(text(properties, "targetProtectionContainerId"))
+    return resource_id(properties, "policyId") if mapped_from == id_key(recovery) and to == here.key else None

@@ -17,7 +17,7 @@ from shared.failovers.failing_over.rules.payloads import named_otherwise, rename
 from shared.failovers.failing_over.state import FailoverState
 from shared.failovers.vault import jobs
 from shared.failovers.vault.facts import ProtectedItemFacts
-from shared.failovers.vault.gateway import SiteRecoveryGateway, StartedJob, vault_of
+from shared.failovers.vault.gateway import SiteRecoveryGateway, StartedJob, require_shown, vault_of
 from shared.failovers.vault.job_facts import JobFacts
 from shared.operations.model.models import Intent
 from shared.operations.running.claims import Claim
@@ -67,6 +67,7 @@ class TargetMachines:
         if claim.row.intent is None and not named_otherwise(item, options.target_vm_name, options.target_vm_size):
             state.naming = ""
             return None
+        require_shown(body, "providerSpecificDetails")
         update = rename_target(item, options.target_vm_name, options.target_vm_size, provider_details(body))
 
         async def send(request_id: str) -> StartedJob:

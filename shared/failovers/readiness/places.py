@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from shared.access.records.tenant import Tenant
 from shared.access.registry import Registry
+from shared.arm import reading
 from shared.arm.ids import ResourceId
 from shared.failovers.readiness.accounts import AccountUsers, account_users
 from shared.failovers.readiness.setup import ACCOUNT, NETWORK, Group, Placed
@@ -94,8 +95,7 @@ class Places:
 
 def region_of(body: Json | None) -> str | None:
     """Return the region of a resource by ARM's name, None where it was not read."""
-    found = text(body or {}, "location")
-    return found.replace(" ", "").lower() if found else None
+    return reading.region_of(body or {}) or None
 
 
 def _id(text_: str | None) -> ResourceId | None:

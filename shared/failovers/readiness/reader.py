@@ -26,7 +26,7 @@ from shared.failovers.vault.owners import owner_of_plan
 from shared.failovers.vault.views import fabric_view
 from shared.readiness import ReadinessCheck, ReadinessReport
 from shared.reads.timed import Memo, TimedReads
-from shared.values.reading import Json, an_object, text, whole
+from shared.values.reading import Json, an_object, same_text, text, whole
 
 _AZURE_FABRIC = "azure"
 _CERTIFICATE_DAYS = 30
@@ -241,5 +241,5 @@ def _source_regions(items: Iterable[Json]) -> frozenset[str]:
 
 def _frequencies(policies: Iterable[Json]) -> list[int]:
     details = [an_object(an_object(policy, "properties"), "providerSpecificDetails") for policy in policies]
-    hyper_v = [one for one in details if text(one, "instanceType") == Provider.HYPER_V_REPLICA_AZURE]
+    hyper_v = [one for one in details if same_text(text(one, "instanceType"), Provider.HYPER_V_REPLICA_AZURE)]
     return sorted({seconds for one in hyper_v if (seconds := whole(one, "replicationInterval")) is not None})

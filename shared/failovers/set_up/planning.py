@@ -33,10 +33,12 @@ from shared.failovers.set_up.snapshot import VaultSnapshot, cloud_of, fabric_of,
 from shared.failovers.set_up.state import SetUpChange, hyper_v_item
 from shared.failovers.set_up.tenant_view import TenantView
 from shared.failovers.vault.facts import ProtectedItemFacts
-from shared.failovers.vault.gateway import Json
+from shared.failovers.vault.gateway import Json, require_shown
 from shared.failovers.vault.limits import is_vm_name, machine_of
 from shared.failovers.vault.names import AllowedOperation, Provider
-from shared.values.reading import an_object, objects, text
+from shared.values.reading import an_object, objects, text, texts
+
+_DETAILS = "providerSpecificDetails"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,7 @@ class Planner:
                 return await self._protect(wanted)
             case Kind.ITEM, Change.UPDATE:
                 found = await self._item_body(wanted)
+                require_shown(found, _DETAILS)
                 item, asked = ProtectedItemFacts.from_arm(found), wanted.read(UpdateItemRequest)
                 body = payloads.rename_target(item, asked.target_vm_name, asked.target_vm_size, provider_details(found))
                 return [Write("PATCH", item.id, item.id, f"target of {item.friendly_name or item.name}", body)]
@@ -99,8 +102,9 @@ class Planner:
             self.gateway.children(wanted.vault, "replicationProtectionContainerMappings"),
             self.gateway.children(wanted.vault, "replicationProtectionContainers"),
         )
+        require_shown(there, _DETAILS)
         provider = policy_rules.provider_of(asked, there)
-        kind = text(an_object(an_object(there or {}, "properties"), "providerSpecificDetails"), "instanceType")
+        kind = text(an_object(an_object(there or {}, "properties"), _DETAILS), "instanceType")
         if provider is None or (kind is not None and kind.lower() != provider.lower()):
             raise wrong("provider", f"The policy exists and is one of {kind}; its provider cannot be changed.")
         _require_fits(asked, provider, there)
@@ -226,6 +230,7 @@ class Planner:
         there, items = await asyncio.gather(
             self.gateway.find(ResourceId.parse(plan)), self.gateway.children(wanted.vault, "replicationProtectedItems")
         )
+        require_shown(there, "groups")
         known = {item.key: item for item in (ProtectedItemFacts.from_arm(body) for body in items)}
         members: dict[str, ProtectedItemFacts] = {}
         for number, group in enumerate(asked.groups):
@@ -319,8 +324,7 @@ def _require_allowed(item: ProtectedItemFacts) -> None:
 
 
 def _require_ready(machine: Json, field: str) -> None:
-    found = an_object(machine, "properties").get("protectionReadinessErrors")
-    errors = [str(error) for error in found] if isinstance(found, list) else []
+    errors = texts(an_object(machine, "properties"), "protectionReadinessErrors")
     if errors:
         details = tuple(Problem("NotReady", error, field) for error in errors)
         raise Refused(ErrorCode.CHECKS_FAILED, f"The machine cannot be protected: {'; '.join(errors)}", target=field, details=details)

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from shared.arm.ids import ResourceId
-from shared.arm.reading import id_key, own_id, resource_id
+from shared.arm.reading import id_key, own_id, region_of, resource_id
 from shared.errors import CallFailure, ErrorCode, FailureKind, Problem, Refused
 from shared.failovers.set_up.reads import Reads
 from shared.failovers.set_up.requests import ProtectRequest
@@ -95,7 +95,7 @@ def policy_of(mapping: Json) -> str | None:
 
 
 def _region(fabric: Json) -> str:
-    return _location(an_object(an_object(fabric, "properties"), "customDetails"))
+    return region_of(an_object(an_object(fabric, "properties"), "customDetails"))
 
 
 def fabric_of(fabrics: Sequence[Json], field: str, network: str, body: Json | None) -> str:
@@ -111,11 +111,7 @@ def fabric_of(fabrics: Sequence[Json], field: str, network: str, body: Json | No
 
 def _shown_location(body: Mapping[str, object], id_: str) -> str:
     """Return the region of a resource; one that Azure does not show now is no region, and is read again."""
-    region = _location(body)
+    region = region_of(body)
     if not region:
         raise CallFailure(FailureKind.IN_DOUBT, code="NoLocation", message=f"Azure shows no location of {id_}")
     return region
-
-
-def _location(body: Mapping[str, object]) -> str:
-    return (text(body, "location") or "").replace(" ", "").lower()

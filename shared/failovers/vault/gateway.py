@@ -12,11 +12,13 @@ from typing import Any
 from shared.arm.answers import AnswerHook
 from shared.arm.api_versions import COMPUTE, NETWORKS, RESOURCE_GROUPS, SITE_RECOVERY, STORAGE_ACCOUNTS, SUBSCRIPTIONS, VAULTS
 from shared.arm.clients import AzureClients
-from shared.arm.failures import passing_refusals
+from shared.arm.failures import in_doubt, passing_refusals
 from shared.arm.ids import ResourceId
 from shared.arm.operations import last_segment
+from shared.arm.reading import own_id
 from shared.clock import Clock
 from shared.errors import CallFailure, FailureKind
+from shared.values.reading import an_object, member
 
 Json = dict[str, Any]
 
@@ -157,6 +159,15 @@ def job_name(headers: Mapping[str, str]) -> str | None:
     """Return the name of the job that an answer started: the last segment of `Location`, else of `Azure-AsyncOperation`."""
     url = headers.get("Location") or headers.get("Azure-AsyncOperation")
     return (last_segment(url) or None) if url else None
+
+
+def require_shown(resource: Json | None, name: str) -> None:
+    """Raise `CallFailure`, so that the read is repeated, where Azure shows a resource without a member of its properties; None passes.
+
+    An update resets what it leaves out, and so what was not read.
+    """
+    if resource is not None and not isinstance(member(an_object(resource, "properties"), name), dict | list):
+        raise in_doubt("NotShown", f"Azure shows {own_id(resource)} without '{name}'. The read is retried.")
 
 
 def is_plan(scope: ResourceId) -> bool:

@@ -34,7 +34,7 @@ from shared.failovers.vault.job_facts import JobFacts
 from shared.failovers.vault.listing import Entry, ItemFilter, JobFilter, Vault, one
 from shared.failovers.vault.owners import owner_of_plan, owner_of_scope, owners_of_jobs
 from shared.operations.model.identity import inverted
-from shared.values.reading import an_object, last_segment
+from shared.values.reading import an_object, last_segment, text
 
 T = TypeVar("T")
 _Named = Fabric | Cloud | RecoveryServicesProvider | ReplicationPolicy | NetworkMapping | RecoveryPlan | ProtectedItem | ProtectableItem
@@ -121,8 +121,8 @@ class Inventory:
 
     async def _paired(self, mapping: Json, vault: Vault) -> Json:
         properties = dict(an_object(mapping, "properties"))
-        target = properties.get("targetProtectionContainerId")
-        if not isinstance(target, str) or cloud_key(target) is None or vault.sees(await self._owner(target)):
+        target = text(properties, "targetProtectionContainerId")
+        if target is None or cloud_key(target) is None or vault.sees(await self._owner(target)):
             return mapping
         hidden = {"targetProtectionContainerId": None, "targetProtectionContainerFriendlyName": None}
         return {**mapping, "properties": properties | hidden}

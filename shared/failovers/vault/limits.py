@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from shared.arm.reading import own_id
 from shared.failovers.vault.names import Provider
 from shared.values.checks import CheckResult
-from shared.values.reading import Json, an_object, objects, text, whole
+from shared.values.reading import Json, an_object, objects, same_text, text, whole
 
 if TYPE_CHECKING:
     from shared.failovers.vault.facts import ProviderFacts  # requests need the limits, not what is read of a vault
@@ -101,12 +101,12 @@ def machine_of(item: Json) -> Machine:
     details = an_object(properties, "customDetails")
     disks = objects(details, "diskDetails")
     sizes = {text(disk, "vhdId") or str(number): whole(disk, "maxSizeMB") for number, disk in enumerate(disks)}
-    boot = next((text(disk, "vhdId") for disk in disks if text(disk, "vhdType") == "OperatingSystem"), None)
-    generation = text(details, "generation")
+    boot = next((text(disk, "vhdId") for disk in disks if same_text(text(disk, "vhdType"), "OperatingSystem")), None)
+    generation = whole(details, "generation")
     os_mb = sizes.get(boot) if boot is not None else None
     return Machine(
         name=text(properties, "friendlyName") or own_id(item).rpartition("/")[2],
-        generation=int(generation) if generation is not None and generation.isdigit() else None,
+        generation=generation,
         os_disk_gb=-(-os_mb // 1024) if os_mb is not None else None,
         data_disks_gb=tuple(-(-size // 1024) for id_, size in sizes.items() if id_ != boot and size is not None) if disks else None,
         shared_vhd=_present(details, "hasSharedVhd"),

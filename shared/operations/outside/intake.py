@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from shared.errors import ErrorCode, Refused
 from shared.operations.model.models import JsonObject
-from shared.values.json_objects import InvalidJsonError, has_byte_order_mark, read_object
+from shared.values.json_objects import InvalidJsonError, begins_an_object, read_object
 
 MAX_BYTES = 64 * 1024
 RESERVED = ("id", "tenant", "operation")
@@ -36,16 +36,16 @@ class Intake:
 
 
 def decode(raw: bytes) -> JsonObject:
-    """Read a message: a JSON object, with or without a byte order mark, or base64 of one, in one line or several.
+    """Read a message: a JSON object in UTF-8 or UTF-16, with or without a byte order mark, or base64 of one, in one line or several.
 
     Raises `Refused` (UnreadableMessage, PayloadTooLarge).
     """
     if len(raw) > MAX_BYTES:
         raise Refused(ErrorCode.PAYLOAD_TOO_LARGE, f"The message has {len(raw)} bytes. A message may have at most {MAX_BYTES}.")
-    text = raw if has_byte_order_mark(raw) else raw.strip()
-    if not text.startswith(b"{") and not has_byte_order_mark(text):
+    text = raw
+    if not begins_an_object(raw):
         try:
-            text = base64.b64decode(b"".join(text.split()), validate=True)
+            text = base64.b64decode(b"".join(raw.split()), validate=True)
         except (binascii.Error, ValueError):
             raise _unreadable("It is neither a JSON object nor base64 of one.") from None
     try:
@@ -142,7 +142,7 @@ def _event_data(event: JsonObject) -> JsonObject:
         return data
     try:
         if isinstance(encoded, str) and data is None:
-            return read_object(base64.b64decode(encoded, validate=True))
+            return read_object(base64.b64decode("".join(encoded.split()), validate=True))
         if isinstance(data, str) and encoded is None:
             return read_object(data.encode("utf-8", "replace"))
     except (InvalidJsonError, binascii.Error, ValueError) as error:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from shared.access.records.plan import HostingPlan
 from shared.arm.ids import ResourceId
 from shared.arm.reading import own_id, resource_id
-from shared.values.reading import Json, an_object, objects, text, texts, whole
-from shared.virtual_machines.facts import LABEL_TAG, SLOT_TAG, tags_of
+from shared.values.reading import Json, an_object, objects, text, texts, whole, word
+from shared.virtual_machines.facts import GENERATIONS, LABEL_TAG, OS_TYPES, SECURITY_TYPES, SLOT_TAG, tags_of
 from shared.virtual_machines.resource_manager.catalogue import ImageFacts, Region
 from shared.virtual_machines.rules.ports import OpenPort, Protocol
 
@@ -45,9 +45,9 @@ class DiskFacts:
             sku=text(an_object(body, "sku"), "name") or "",
             state=text(properties, "diskState") or "",
             attached_to=resource_id(body, "managedBy"),
-            os_type=text(properties, "osType"),
-            generation=text(properties, "hyperVGeneration") or "V1",
-            security_type=text(an_object(properties, "securityProfile"), "securityType") or "Standard",
+            os_type=word(properties, "osType", OS_TYPES),
+            generation=word(properties, "hyperVGeneration", GENERATIONS) or "V1",
+            security_type=word(an_object(properties, "securityProfile"), "securityType", SECURITY_TYPES) or "Standard",
             max_shares=whole(properties, "maxShares") or 1,
             network_access=text(properties, "networkAccessPolicy") or "AllowAll",
             auth_mode=text(properties, "dataAccessAuthMode"),

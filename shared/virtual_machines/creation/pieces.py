@@ -63,9 +63,12 @@ class Piece(BaseModel):
 
 
 def planned_again(before: tuple[Piece, ...], after: tuple[Piece, ...]) -> tuple[Piece, ...]:
-    """Return a new plan, in which the pieces of the plan before that were sent already are as they were."""
+    """Return a new plan, in which the pieces of the plan before that were sent already are as they were.
+
+    One that the new plan has no need of is kept too, because Azure shows it by now: a failure removes it.
+    """
     known = {one.id.lower(): one for one in before if one.known}
-    return tuple(known.get(one.id.lower(), one) for one in after)
+    return (*(known.pop(one.id.lower(), one) for one in after), *known.values())
 
 
 class PiecesDetail(StoredView):

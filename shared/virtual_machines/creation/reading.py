@@ -85,8 +85,8 @@ class CreationReader:
             self._sets(place, request),
         )
         deployment = next((one for one in sets if request.deployment and _is_named(one, request.deployment.name)), None)
-        owner = deployment.id if deployment is not None else str(machine)
-        balancer = await self.balancer(place, owner) if request.ports and (deployment or not request.deployment) else None
+        owner = deployment.id if deployment is not None else str(_owner(place, request))
+        balancer = await self.balancer(place, owner) if request.ports else None
         set_id = deployment.id if request.ports and deployment is not None and balancer is None else None
         listed = await self.resources.within(place.id_of("Microsoft.Network", "loadBalancers", "any")) if set_id is not None else []
         subnet_body, subnet_region = network
@@ -265,6 +265,12 @@ def _holder(sets: tuple[SetFacts, ...], request: CreateMachine) -> str | None:
         return None
     slot = wanted.slot or "Production"
     return next((one.id.rpartition("/")[2] for one in sets if one.slot == slot), None)
+
+
+def _owner(place: Place, request: CreateMachine) -> ResourceId:
+    """Return what a balancer serves: the availability set of the deployment that is to be made, or the machine."""
+    wanted = request.deployment
+    return place.machine(request.name) if wanted is None else place.id_of("Microsoft.Compute", "availabilitySets", wanted.name)
 
 
 def _is_named(found: SetFacts, name: str) -> bool:

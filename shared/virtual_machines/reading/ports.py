@@ -1,15 +1,16 @@
 """The public ports of a machine: its adapter, its security group, and the balancer of its deployment or its own."""
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from shared.access.records.tenant import Tenant
+from shared.arm.failures import in_doubt
 from shared.arm.ids import ResourceId, same
 from shared.arm.reading import own_id, resource_id
 from shared.errors import CallFailure, FailureKind
-from shared.values.reading import Json, an_object, last_segment, objects, same_text, text, texts, whole
+from shared.values.reading import Json, an_object, flag, last_segment, objects, same_text, text, texts, whole
 from shared.virtual_machines.answers import Machine, MachinePort
 from shared.virtual_machines.creation.context import BalancerFacts
 from shared.virtual_machines.creation.pieces import TENANT_TAG
@@ -21,6 +22,16 @@ from shared.virtual_machines.reading.machines import MachineReader
 from shared.virtual_machines.reading.places import Named
 from shared.virtual_machines.resource_manager.resources import ResourceManagerResources
 from shared.virtual_machines.rules.ports import Protocol
+
+_POOLS = "loadBalancerBackendAddressPools"
+_SHOWN_ONLY = frozenset(
+    (
+        "defaultoutboundconnectivityenabled", "dscpconfiguration", "hostedworkloads", "ipconfigurations", "macaddress", "primary",
+        "privateendpoint", "privatelinkservice", "provisioningstate", "resourceguid", "tapconfigurations", "virtualmachine",
+        "vnetencryptionsupported",
+    )
+)  # fmt: skip
+"""Members of an adapter's properties that Azure shows and a PUT does not take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +72,7 @@ class PortSurroundings:
     @property
     def subnet(self) -> str | None:
         """The id of the adapter's subnet."""
-        return resource_id(an_object(_first_configuration(self.adapter), "subnet"), "id")
+        return resource_id(an_object(_primary_configuration(self.adapter), "subnet"), "id")
 
     def rules_of_others(self) -> Iterator[tuple[Json, Json]]:
         """Yield the NAT rules of others that lead to the machine, each with its balancer."""
@@ -111,7 +122,7 @@ class PortReader:
         shown = await self.machines.shown(tenant, facts, slot)
         if found is None:
             return shown
-        private = text(_first_configuration(found.adapter), "privateIPAddress")
+        private = text(_primary_configuration(found.adapter), "privateIPAddress")
         update = {"private_ip": private, "public_ip": public_ip, "subnet_id": found.subnet, "ports": tuple(ports)}
         return shown.model_copy(update=update)
 
@@ -170,22 +181,17 @@ class PortReader:
 
 def pools_of(adapter: Json) -> tuple[str, ...]:
     """Return the pools that an adapter is in."""
-    found = [
-        text(pool, "id")
-        for configuration in objects(an_object(adapter, "properties"), "ipConfigurations")
-        for pool in objects(an_object(configuration, "properties"), "loadBalancerBackendAddressPools")
-    ]
-    return tuple(one for one in found if one is not None)
+    return tuple(pool for one in objects(an_object(adapter, "properties"), "ipConfigurations") for pool in _pools_in(one))
 
 
 def _direct_rules(adapter: Json) -> tuple[str, ...]:
     """Return the NAT rules of version 1 that an adapter names."""
-    found = objects(_first_configuration(adapter), "loadBalancerInboundNatRules")
+    found = objects(_primary_configuration(adapter), "loadBalancerInboundNatRules")
     return tuple(rule for one in found if (rule := text(one, "id")) is not None)
 
 
-def _first_configuration(adapter: Json) -> Json:
-    return an_object(next(iter(objects(an_object(adapter, "properties"), "ipConfigurations")), {}), "properties")
+def _primary_configuration(adapter: Json) -> Json:
+    return an_object(_primary(objects(an_object(adapter, "properties"), "ipConfigurations")), "properties")
 
 
 def _is_in(child: str, balancer: Json) -> bool:
@@ -198,15 +204,41 @@ def pool_of(rule: Json) -> str | None:
 
 
 def with_pools(adapter: Json, pools: tuple[str, ...]) -> dict[str, Any]:
-    """Return an adapter's document as its PUT takes it, its first configuration in these pools."""
-    properties = dict(an_object(adapter, "properties"))
-    configurations = [dict(one) for one in objects(properties, "ipConfigurations")]
-    first = {**an_object(configurations[0], "properties"), "loadBalancerBackendAddressPools": [{"id": one} for one in pools]}
-    configurations[0] = {"name": text(configurations[0], "name") or "primary", "properties": first}
-    kept = {name: properties[name] for name in ("networkSecurityGroup", "dnsSettings", "enableIPForwarding") if name in properties}
-    return {
-        "location": text(adapter, "location"), "tags": dict(tags_of(adapter)), "properties": {**kept, "ipConfigurations": configurations},
+    """Return an adapter's document as its PUT takes it, in these pools: each configuration in those that it is in, the primary in the rest.
+
+    A PUT removes what it leaves out: everything else stays as Azure shows it. Raises `CallFailure` where Azure shows no configuration.
+    """
+    properties = an_object(adapter, "properties")
+    configurations, wanted = objects(properties, "ipConfigurations"), {one.lower() for one in pools}
+    if not configurations:
+        raise in_doubt("NotRead", f"Azure shows no configuration of {own_id(adapter)}. The read is retried.")
+    stays = [[pool for pool in _pools_in(one) if pool.lower() in wanted] for one in configurations]
+    known = {pool.lower() for one in stays for pool in one}
+    primary = _primary(configurations)
+    new = [pool for pool in pools if pool.lower() not in known]
+    changed = [_in_pools(one, [*kept, *new] if one is primary else kept) for one, kept in zip(configurations, stays, strict=True)]
+    kept_members = {name: value for name, value in properties.items() if name.lower() not in _SHOWN_ONLY}
+    body = {name: adapter[name] for name in ("extendedLocation",) if adapter.get(name) is not None}
+    return body | {
+        "location": text(adapter, "location"), "tags": dict(tags_of(adapter)), "properties": kept_members | {"ipConfigurations": changed},
     }  # fmt: skip
+
+
+def _in_pools(configuration: Json, pools: list[str]) -> dict[str, Any]:
+    properties = an_object(configuration, "properties")
+    kept = {name: value for name, value in properties.items() if name.lower() not in {"provisioningstate", _POOLS.lower()}}
+    return {"name": text(configuration, "name") or "primary", "properties": kept | {_POOLS: [{"id": one} for one in pools]}}
+
+
+def _pools_in(configuration: Json) -> list[str]:
+    found = objects(an_object(configuration, "properties"), _POOLS)
+    return [pool for one in found if (pool := text(one, "id")) is not None]
+
+
+def _primary(configurations: Sequence[Json]) -> Json:
+    """Return the primary one of an adapter's configurations: the first where none is marked, an empty object where there is none."""
+    marked = (one for one in configurations if flag(an_object(one, "properties"), "primary"))
+    return next(marked, next(iter(configurations), {}))
 
 
 def _any_balancer(machine: MachineFacts) -> str:

@@ -10,7 +10,8 @@ from shared.arm.ids import ResourceId
 from shared.arm.reading import own_id
 from shared.clock import Clock
 from shared.errors import CallFailure, FailureKind
-from shared.values.reading import Json, an_object, last_segment, objects, same_text, text, texts, whole
+from shared.values.reading import Json, an_object, last_segment, objects, same_text, text, texts, whole, word
+from shared.virtual_machines.facts import GENERATIONS, OS_TYPES
 from shared.virtual_machines.rules.sizes import SizeFacts
 
 _KEPT_SECONDS: Final = 3600.0
@@ -147,8 +148,8 @@ def managed(body: Json) -> ImageFacts:
     system = an_object(storage, "osDisk")
     return ImageFacts(
         reference={"id": own_id(body)},
-        os_type=text(system, "osType") or "",
-        generation=text(properties, "hyperVGeneration") or "V1",
+        os_type=word(system, "osType", OS_TYPES) or "",
+        generation=word(properties, "hyperVGeneration", GENERATIONS) or "V1",
         size_gb=whole(system, "diskSizeGB"),
         region="".join((text(body, "location") or "").split()).lower(),
         trusted_launch=False,
@@ -161,14 +162,14 @@ def of_gallery(version: Json, definition: Json) -> ImageFacts:
     """Return what the documents of a gallery image's version and of its definition show."""
     properties, image = an_object(version, "properties"), an_object(definition, "properties")
     storage = an_object(properties, "storageProfile")
-    features = {text(one, "name"): text(one, "value") or "" for one in objects(image, "features")}
+    features = {text(one, "name") or "": text(one, "value") or "" for one in objects(image, "features")}
     targets = (text(one, "name") or "" for one in objects(an_object(properties, "publishingProfile"), "targetRegions"))
     return ImageFacts(
         reference={"id": own_id(version)},
-        os_type=text(image, "osType") or "",
-        generation=text(image, "hyperVGeneration") or "V1",
+        os_type=word(image, "osType", OS_TYPES) or "",
+        generation=word(image, "hyperVGeneration", GENERATIONS) or "V1",
         size_gb=whole(an_object(storage, "osDiskImage"), "sizeInGB"),
-        trusted_launch="trustedlaunch" in features.get("SecurityType", "").lower(),
+        trusted_launch="trustedlaunch" in (text(features, "SecurityType") or "").lower(),
         needs_plan=bool(an_object(image, "purchasePlan")),
         luns=tuple(lun for disk in objects(storage, "dataDiskImages") if (lun := whole(disk, "lun")) is not None),
         regions=tuple("".join(name.split()).lower() for name in targets),
@@ -178,12 +179,12 @@ def of_gallery(version: Json, definition: Json) -> ImageFacts:
 
 def _platform(body: Json, reference: dict[str, str]) -> ImageFacts:
     properties = an_object(body, "properties")
-    features = {text(one, "name"): text(one, "value") or "" for one in objects(properties, "features")}
+    features = {text(one, "name") or "": text(one, "value") or "" for one in objects(properties, "features")}
     return ImageFacts(
         reference=reference,
-        os_type=text(an_object(properties, "osDiskImage"), "operatingSystem") or "",
-        generation=text(properties, "hyperVGeneration") or "V1",
-        trusted_launch="trustedlaunch" in features.get("SecurityType", "").lower(),
+        os_type=word(an_object(properties, "osDiskImage"), "operatingSystem", OS_TYPES) or "",
+        generation=word(properties, "hyperVGeneration", GENERATIONS) or "V1",
+        trusted_launch="trustedlaunch" in (text(features, "SecurityType") or "").lower(),
         needs_plan=bool(an_object(properties, "plan")),
         luns=tuple(lun for disk in objects(properties, "dataDiskImages") if (lun := whole(disk, "lun")) is not None),
     )
@@ -201,7 +202,7 @@ def _size(body: Json, region: str) -> SizeFacts:
         memory_gb=_number(text(can, "MemoryGB")),
         max_data_disks=whole(can, "MaxDataDiskCount") or 0,
         premium=same_text(text(can, "PremiumIO"), "True"),
-        generations=tuple((text(can, "HyperVGenerations") or "V1").split(",")),
+        generations=tuple((text(can, "HyperVGenerations") or "V1").upper().split(",")),
         zones=texts(info, "zones") or (),
         trusted_launch=not same_text(text(can, "TrustedLaunchDisabled"), "True"),
         restriction=(text(by_location, "reasonCode") or "restricted") if by_location is not None else None,

@@ -6,7 +6,7 @@ beginning ► admitting ► preparing ► creating ► provisioning (checks) ►
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -14,6 +14,7 @@ from shared.access.principal import not_found
 from shared.access.records.tenant import Backend
 from shared.access.registry import Registry
 from shared.arm.failures import code_of, problem_of_call, refusal_problem
+from shared.arm.reading import resource_id
 from shared.clock import Clock
 from shared.errors import CallFailure, ErrorCode, FailureKind, Problem, Refused
 from shared.operations.accepting.locks import Locks
@@ -27,6 +28,7 @@ from shared.secrets.keeper import Secrets, not_readable
 from shared.secrets.requests import SecretInput
 from shared.values.absence import BETWEEN_LOOKS, not_shown
 from shared.values.hidden import Hidden
+from shared.values.reading import an_object
 from shared.virtual_machines.admission import Admission
 from shared.virtual_machines.creation.checks import check_creation
 from shared.virtual_machines.creation.pieces import OPERATION_TAG, PiecesDetail, planned_again
@@ -38,6 +40,7 @@ from shared.virtual_machines.kinds import Action
 from shared.virtual_machines.reprovisioning.planning import CLOSING, capture_of
 from shared.virtual_machines.requests.machine import CreateMachine
 from shared.virtual_machines.results import ended
+from shared.virtual_machines.rules.leftovers import Part
 from shared.virtual_machines.rules.names import OsType
 from shared.virtual_machines.rules.passwords import password_problem
 from shared.virtual_machines.rules.power import Provisioning
@@ -82,9 +85,9 @@ class CreationSteps:
     async def admitting(self, claim: Claim) -> Outcome:
         """Check the request against Azure as it is now, and plan what is made; machines of one deployment take turns."""
         state, request = MachineState.of(claim.data), request_of(claim.operation)
-        tenant = await self.registry.by_name(claim.row.tenant)
+        tenant, detail = await self.registry.by_name(claim.row.tenant), PiecesDetail.of(claim.detail)
         if tenant is None:
-            return ended(state, not_found(f"tenant '{claim.row.tenant}'").problem)
+            return self._refused(state, detail, not_found(f"tenant '{claim.row.tenant}'").problem)
         try:
             place = await self.reader.place(tenant, request)
             for lock in locks_of(request, place):
@@ -98,11 +101,11 @@ class CreationSteps:
                 state.absence = not_shown(state.absence, self.clock.now())
                 if not state.absence.lasts_long_enough(self.clock.now()):
                     return Wait(self.clock.now() + BETWEEN_LOOKS)
-            return ended(state, refused.problem)
-        plan, detail = plan_creation(request, context, claim.id, claim.row.tenant), PiecesDetail.of(claim.detail)
+            return self._refused(state, detail, refused.problem)
+        plan = plan_creation(request, context, claim.id, claim.row.tenant)
         admitted = await self.admission.admit(claim, claims_of_creation(request, context, plan))
         if admitted is not None:
-            return ended(state, admitted) if isinstance(admitted, Problem) else admitted
+            return self._refused(state, detail, admitted) if isinstance(admitted, Problem) else admitted
         detail.pieces, detail.machine, detail.warnings = planned_again(detail.pieces, plan.pieces), plan.machine, plan.warnings
         state.os_type = os_type_in(plan.machine, context.image.os_type if context.image is not None else None)
         return Next(PREPARING)
@@ -132,6 +135,8 @@ class CreationSteps:
             if not failure.is_refusal:
                 raise
             self._expect_machine(detail, known=False)
+            if not state.reprovisions and await self._set_is_gone(detail):
+                return await self._make_set_again(claim, detail)
             code = ErrorCode.NAME_TAKEN if failure.code == ErrorCode.NAME_TAKEN else None
             problem = Problem(code, failure.message, "name") if code else problem_of_call(failure, target_of(failure.problem))
             return self._fail(state, problem)
@@ -141,6 +146,28 @@ class CreationSteps:
         now = self.clock.now()
         state.changed, state.started_at = True, now
         return Follow(next_read(now, now), group_of(state.target.subscription_id), step=PROVISIONING)
+
+    def _refused(self, state: MachineState, detail: PiecesDetail, problem: Problem) -> Outcome:
+        """Return the end of a request that cannot be met; what an earlier plan of it made is removed first."""
+        return self._fail(state, problem) if any(piece.known for piece in detail.pieces) else ended(state, problem)
+
+    async def _set_is_gone(self, detail: PiecesDetail) -> bool:
+        """Whether the availability set that the machine is to join does not exist any more."""
+        set_id = resource_id(an_object((detail.machine or {}).get("properties", {}), "availabilitySet"), "id")
+        return set_id is not None and await self.making.resources.get_by_text(set_id) is None
+
+    async def _make_set_again(self, claim: Claim, detail: PiecesDetail) -> Outcome:
+        """Go back to `preparing`, with the availability set among what is made."""
+        number = next((place for place, piece in enumerate(detail.pieces) if piece.part is Part.SET), None)
+        if number is not None:
+            detail.replace(number, ready=False, url=None, absence=None)
+            return Next(PREPARING)
+        tenant, request = await self.registry.by_name(claim.row.tenant), request_of(claim.operation)
+        if tenant is not None:
+            context = await self.reader.context(tenant, request, await self.reader.place(tenant, request))
+            planned = plan_creation(request, context, claim.id, claim.row.tenant).pieces
+            detail.pieces = (*detail.pieces, *(piece for piece in planned if piece.part is Part.SET))
+        return Wait(self.clock.now() + BETWEEN_LOOKS, step=PREPARING)
 
     def _expect_machine(self, detail: PiecesDetail, *, known: bool) -> None:
         """Note whether the machine and its OS disk may be there."""
@@ -212,7 +239,7 @@ async def _judge(gateway: MachineGateway, clock: Clock, state: MachineState, fou
     if isinstance(found, CallFailure):
         return unread(found)
     if found is None:
-        return judge_absence(state, now, TIDYING)
+        return await _judge_absence(gateway, state, now)
     state.forget("absence")
     state.power_state = found.power_state
     started = state.started_at or now
@@ -223,6 +250,20 @@ async def _judge(gateway: MachineGateway, clock: Clock, state: MachineState, fou
             return Checked(at=next_read(started, now), data=state.stored)
         case Provisioning.FAILED:
             return await _judge_failure(gateway, state, found, clock)
+
+
+async def _judge_absence(gateway: MachineGateway, state: MachineState, now: datetime) -> Checked | Unread:
+    """Look again, or end once the machine has been missing for long enough: with the reason of Azure's operation, where it has one."""
+    checked = judge_absence(state, now, TIDYING)
+    if checked.step is None:
+        return checked
+    try:
+        error = await gateway.error_of_operation(state.url)
+    except CallFailure as failure:
+        return unread(failure)
+    if error is not None:
+        state.failure = _failure_of(error)
+    return Checked(step=TIDYING, data=state.stored)
 
 
 async def _judge_failure(gateway: MachineGateway, state: MachineState, found: MachineFacts, clock: Clock) -> Checked | Unread:
@@ -236,9 +277,14 @@ async def _judge_failure(gateway: MachineGateway, state: MachineState, found: Ma
     since = state.waiting_since = state.waiting_since or now
     if reason.code.lower() == _TIMED_OUT and now - since < _STILL_COMES_UP:
         return Checked(at=next_read(state.started_at or now, now), data=state.stored)
-    known = code_of(reason) is not ErrorCode.AZURE_REFUSED
-    state.failure = refusal_problem(reason, None if known else ErrorCode.PROVISIONING_FAILED, target_of(reason))
+    state.failure = _failure_of(reason)
     return Checked(step=TIDYING, data=state.stored)
+
+
+def _failure_of(reason: Problem) -> Problem:
+    """Return why a creation failed after Azure had accepted it."""
+    known = code_of(reason) is not ErrorCode.AZURE_REFUSED
+    return refusal_problem(reason, None if known else ErrorCode.PROVISIONING_FAILED, target_of(reason))
 
 
 def request_of(operation: Operation) -> CreateMachine:

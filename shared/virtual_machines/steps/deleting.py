@@ -259,16 +259,14 @@ def _kept_disks(facts: MachineFacts, stays: Collection[str]) -> JsonObject | Non
         return None
     profile: JsonObject = {}
     if keeps_system and system is not None:
-        profile["osDisk"] = {"name": system.name, "createOption": "FromImage", "deleteOption": "Detach"}
+        profile["osDisk"] = {"name": system.name, "createOption": system.create_option, "deleteOption": "Detach"}
     if kept:
         profile["dataDisks"] = [_attached(disk, keep=disk.id in kept) for disk in facts.data_disks]
     return {"properties": {"storageProfile": profile}}
 
 
 def _attached(disk: AttachedDisk, *, keep: bool) -> JsonObject:
-    option = "Detach" if keep or not disk.goes_with_machine else "Delete"
-    body: JsonObject = {"lun": disk.lun, "name": disk.name, "createOption": "Attach", "caching": disk.caching, "deleteOption": option}
-    return body | {"managedDisk": {"id": disk.id}}
+    return disk.changed(deleteOption="Detach" if keep or not disk.goes_with_machine else "Delete")
 
 
 def _owned(part: Part, id_: str, body: Json) -> Piece:

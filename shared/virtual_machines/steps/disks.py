@@ -16,7 +16,7 @@ from shared.arm.failures import problem_of_call
 from shared.arm.ids import ResourceId, same
 from shared.clock import Clock
 from shared.errors import CallFailure, ErrorCode, Problem, Refused
-from shared.operations.model.models import Intent, JsonObject, Operation
+from shared.operations.model.models import Intent, Operation
 from shared.operations.running.claims import Claim
 from shared.operations.running.effects import Absent, Effect, Started
 from shared.operations.running.outcomes import End, Next, Outcome, Wait
@@ -264,7 +264,7 @@ class DiskSteps:
         if error is not None:
             return _ended(state, error)
         state.changed = True
-        disks = [_model(disk, str(request.caching) if disk.lun == state.lun else disk.caching) for disk in facts.data_disks]
+        disks = [disk.changed(caching=str(request.caching) if disk.lun == state.lun else disk.caching) for disk in facts.data_disks]
         body = {"properties": {"storageProfile": {"dataDisks": disks}}}
 
         async def send(request_id: str) -> str | None:
@@ -360,10 +360,6 @@ def _on_lun(facts: MachineFacts, lun: int | None, disk: ResourceId | None) -> bo
 
 def _caching(facts: MachineFacts, lun: int | None) -> str | None:
     return next((disk.caching for disk in facts.data_disks if disk.lun == lun), None)
-
-
-def _model(disk: AttachedDisk, caching: str) -> JsonObject:
-    return {"lun": disk.lun, "name": disk.name, "createOption": "Attach", "caching": caching, "managedDisk": {"id": disk.id}}
 
 
 def _field(failure: CallFailure) -> str | None:

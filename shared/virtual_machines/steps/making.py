@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from shared.arm.failures import problem_of_call, refusal_problem
+from shared.arm.reading import own_id
 from shared.clock import Clock
 from shared.errors import CallFailure, ErrorCode, FailureKind, Problem
 from shared.operations.model.models import Intent
@@ -17,9 +18,10 @@ from shared.operations.running.effects import Absent, Effect, Started
 from shared.operations.running.outcomes import Wait
 from shared.operations.timings import Timings
 from shared.values.absence import BETWEEN_LOOKS, not_shown
-from shared.values.reading import Json, an_object, text, whole
+from shared.values.reading import Json, an_object, same_text, text, whole
 from shared.virtual_machines.creation.pieces import OPERATION_TAG, TENANT_TAG, Piece, PiecesDetail
 from shared.virtual_machines.facts import settled, tags_of
+from shared.virtual_machines.kinds import Action
 from shared.virtual_machines.resource_manager.resources import ResourceManagerResources
 from shared.virtual_machines.rules.leftovers import SHARED, Part
 from shared.virtual_machines.rules.power import Provisioning
@@ -34,6 +36,8 @@ _MEANINGS: Mapping[str, tuple[ErrorCode, str | None]] = {
     "networkinterfacesinavailabilitysetusemultipleloadbalancersofsametype": (ErrorCode.NOT_OURS, "deployment"),
 }
 """What some of Azure's codes mean; the last one: the set is behind another public balancer [I: the code is the simulated Azure's]."""
+_NAMED_BY: Mapping[str, str] = {Action.ADD_DATA_DISK: "name", Action.CREATE_IMAGE: "name", Action.CAPTURE: "imageName"}
+"""The fields that name what actions other than a creation make."""
 _FIELDS = {"subnet": "subnetId", "subnetisfull": "subnetId"}
 
 
@@ -77,7 +81,7 @@ class Making:
                     if not failure.is_refusal:
                         raise
                     detail.replace(number, known=piece.known)
-                    return Failed(meaning_of(problem_of_call(failure, _field(failure))), _was_there(detail, piece, failure))
+                    return Failed(_problem_of(claim, piece, failure), _was_there(detail, piece, failure))
                 if state is Provisioning.FAILED:
                     return Failed(await self._later_failure(detail.pieces[number]))
                 detail.replace(number, ready=state is Provisioning.SETTLED)
@@ -114,10 +118,16 @@ class Making:
             raise taken(piece)
         if piece.existing and piece.grow_to is None:
             return Provisioning.SETTLED
+        if piece.named and await self._is_listed(piece):
+            raise taken(piece)
         detail.replace(number, known=True)
         url = await claim.perform(effect)
         detail.replace(number, url=url)
         return Provisioning.BUSY
+
+    async def _is_listed(self, piece: Piece) -> bool:
+        """Whether a list shows what a read answered 404 for: a PUT would take over another's resource of the name."""
+        return any(same_text(own_id(one), piece.id) for one in await self.resources.within(piece.resource))
 
     async def _hidden(self, detail: PiecesDetail, number: int) -> Provisioning:
         """Return how far Azure is with a piece that it has accepted and answers 404 for: a PUT again would meet its own operation.
@@ -228,6 +238,14 @@ def meaning_of(problem: Problem) -> Problem:
     known = (_MEANINGS.get(str(one.code).lower()) for one in problem.details)
     code, target = next((found for found in known if found is not None), (None, None))
     return Problem(code, problem.message, target, problem.details) if code is not None else problem
+
+
+def _problem_of(claim: Claim, piece: Piece, failure: CallFailure) -> Problem:
+    """Return why a piece could not be made; of a name that is taken the field that chose it, where the caller did."""
+    if failure.code != ErrorCode.NAME_TAKEN or not piece.named:
+        return meaning_of(problem_of_call(failure, _field(failure)))
+    target = _NAMED_BY.get(claim.operation.action or "", "dataDisks" if piece.part is Part.DATA_DISK else "deployment.name")
+    return Problem(ErrorCode.NAME_TAKEN, failure.message, target)
 
 
 def _is_unused_address(piece: Piece, body: Json) -> bool:

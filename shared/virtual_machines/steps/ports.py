@@ -9,6 +9,7 @@ from datetime import timedelta
 
 from shared.access.records.tenant import Backend
 from shared.arm.failures import problem_of_call
+from shared.arm.ids import same
 from shared.clock import Clock
 from shared.errors import CallFailure, ErrorCode, Problem
 from shared.operations.accepting.locks import Locks
@@ -144,7 +145,7 @@ class PortSteps:
             state.forget("missing")
         wait = await self.making.remove(claim, detail, [0, 1], own_only=False)
         state.changed = True
-        last = not [rule for rule in found.rules_of_machine() if text(rule, "id") != detail.pieces[1].id]
+        last = not [rule for rule in found.rules_of_machine() if not same(text(rule, "id"), detail.pieces[1].id)]
         if wait is None and last and len(detail.pieces) > 2:  # the pool of the machine
             left_pool = await self._leave(claim, found, detail.pieces[2].id)
             if isinstance(left_pool, Failed):

@@ -94,6 +94,9 @@ class TidyingSteps:
     def _blocked(self, detail: PiecesDetail, state: MachineState, blocked: Sequence[Piece]) -> Outcome:
         now = self.clock.now()
         since = state.tidying_since = state.tidying_since or now
+        for number, piece in enumerate(detail.pieces):
+            if piece.part is Part.MACHINE and piece.known and piece.gone and not piece.deleted:
+                detail.replace(number, gone=False, absence=None)  # what cannot be removed may be in use by a machine that Azure hid
         if now - since >= _LONGEST:
             return self._end(detail, state, keep=False)
         ids = ", ".join(piece.id for piece in blocked)

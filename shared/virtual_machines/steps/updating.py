@@ -213,7 +213,8 @@ def patch_of(request: UpdateMachine, size: str | None, facts: MachineFacts) -> d
         properties["hardwareProfile"] = {"vmSize": size}
     caching = request.os_disk.caching if request.os_disk is not None else None
     if caching is not None and facts.os_disk is not None and facts.os_disk.caching != caching:
-        properties["storageProfile"] = {"osDisk": {"name": facts.os_disk.name, "createOption": "FromImage", "caching": str(caching)}}
+        disk = facts.os_disk
+        properties["storageProfile"] = {"osDisk": {"name": disk.name, "createOption": disk.create_option, "caching": str(caching)}}
     body: dict[str, Any] = {"properties": properties} if properties else {}
     if request.tags is not None:
         tags = merged_tags(facts.tags, request.tags)

@@ -36,6 +36,25 @@ FAULTS: tuple[Json, ...] = (
     {"fault": "error", "status": 409, "code": "AnotherOperationInProgress"},
     {"fault": "error", "status": 404, "code": "ResourceNotFound"},
 )
+READS: tuple[Json, ...] = (
+    {"fault": "hide", "method": "GET", "path": "virtualMachines|disks|networkInterfaces|restorePoint", "duration": "PT6M"},
+    {"fault": "hide", "method": "GET", "path": ".", "rate": 0.1, "seed": "h", "duration": "PT40M"},
+    {"fault": "expireToken", "path": ".", "times": 5},
+    {"fault": "error", "method": "GET", "path": ".", "status": 401, "times": 3},
+    {"fault": "odd", "path": ".", "rate": 0.7, "seed": "h", "duration": "PT2H"},
+    {
+        "fault": "reshape",
+        "method": "GET",
+        "path": ".",
+        "body": {"location": None, "tags": None},
+        "rate": 0.2,
+        "seed": "h",
+        "duration": "PT20M",
+    },
+    {"fault": "error", "method": "PUT", "path": ".", "status": 409, "code": "OperationPreempted", "times": 3},
+    {"fault": "error", "method": "DELETE", "path": ".", "status": 412, "times": 3},
+)
+"""What reads of Azure show at times of what is there: it ends nothing."""
 ENDINGS: tuple[Json | None, ...] = (
     None, None,
     {"fault": "failMachine", "at": "create", "code": "AllocationFailed", "path": "virtualMachines/"},
@@ -54,6 +73,7 @@ def draw_faults(chance: random.Random) -> Iterator[Json]:
     for _ in range(chance.randint(0, 4)):
         path = chance.choice(("virtualMachines/", "networkInterfaces/", "disks/"))
         yield {**chance.choice(FAULTS), "method": chance.choice(("PUT", "DELETE", "GET")), "path": path, "times": chance.randint(1, 3)}
+    yield from chance.sample(READS, chance.randint(0, 2))
 
 
 def history(seed: int, folder: Path) -> list[Json]:
@@ -66,9 +86,13 @@ def history(seed: int, folder: Path) -> list[Json]:
         drill, boots = chance.random() < 0.6, chance.random() < 0.7
         accepted = await ask(world, _body(points, chance, drill=drill, boots=boots))
         assert accepted.status == 202, accepted
-        for fault in [*draw_faults(chance), *([ending] if (ending := chance.choice(ENDINGS)) is not None else [])]:
+        ending = chance.choice(ENDINGS)
+        for fault in [*draw_faults(chance), *([ending] if ending is not None else [])]:
             world.fault(**{**fault})
-        restore = await _settle(world, accepted.body, chance, drill=drill)
+        locked_at, asks_at = chance.choice((None, None, 20, 40)), chance.choice((None, None, 2, 8, 30)) if drill else None
+        restore = await _settle(world, accepted.body, chance, locked_at=locked_at, asks_at=asks_at)
+        if (ending, locked_at, asks_at) == (None, None, None):
+            assert (restore["status"], restore["error"]) == ("Succeeded", None), restore
         assert [partition for partition, _ in world.app.storage.table("locks").rows if partition != "daily"] == []
         deleted = [str(one["path"]) for one in world.effects("/virtualMachines/") if one["method"] == "DELETE"]
         if drill:
@@ -113,9 +137,8 @@ def _body(points: list[str], chance: random.Random, *, drill: bool, boots: bool)
     return body | {"drill": True, "keepFor": chance.choice(("PT0S", "PT20M"))}
 
 
-async def _settle(world: World, accepted: Json, chance: random.Random, *, drill: bool) -> Json:
+async def _settle(world: World, accepted: Json, chance: random.Random, *, locked_at: int | None, asks_at: int | None) -> Json:
     """Move Azure's time until the restore has ended; workers die, a lock comes and goes, a person asks for the clean-up."""
-    locked_at, asks_at = chance.choice((None, None, 20, 40)), chance.choice((None, None, 2, 8, 30)) if drill else None
     for number in range(MOST):
         restore = await shown(world, accepted)
         if restore["status"] in {"Succeeded", "Failed", "Canceled"}:

@@ -122,6 +122,8 @@ def test_what_a_failed_restore_has_left_is_kept_until_a_person_has_it_deleted(st
             one["name"] = f"{name}-again"
         restore = await restored(world, body)
         assert (restore["error"]["code"], [one["state"] for one in restore["machines"]]) == ("PartiallyRestored", ["failed", "ready"])
+        why = restore["machines"][0]["error"]
+        assert (why["code"], [one["code"] for one in why["details"]]) == ("ProvisioningFailed", ["InternalExecutionError"]), why
         left = [one for one in restore["leftBehind"] if f"{names[0]}-again" in one]
         assert len(left) == 3
         path = f"/restores/{restore['id']}/clean-up"

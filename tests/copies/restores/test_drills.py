@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.copies.deletions.kit import Start, copy_of
-from tests.copies.policies.kit import Story, World, run_story
+from tests.copies.policies.kit import Json, Story, World, run_story
 from tests.copies.restores.kit import WEB, drill, ended, lock_recovery, of_disks, resources, restored, shown
 from tests.copies.restores.kit import start as ask
 
@@ -89,5 +89,31 @@ def test_a_drill_whose_machine_does_not_boot_fails_and_leaves_nothing(start: Sta
         assert (restore["status"], restore["error"]["code"], restore["cleanedUp"]) == ("Failed", "MachinesNotReady", True), restore
         assert restore["verified"] == "disks"
         assert resources(world) == before
+
+    start(story)
+
+
+@pytest.mark.parametrize(
+    ("fault", "within"), [({"fault": "failMachine", "code": "InternalExecutionError"}, 30), ({"fault": "stallMachine"}, 180)]
+)
+def test_a_deletion_that_fails_or_stays_after_azure_has_accepted_it_asks_for_attention(start: Start, fault: Json, within: int) -> None:
+    async def story(world: World) -> None:
+        copy, before = await copy_of(world, WEB), resources(world)
+        answer = await ask(world, drill([copy]))
+        world.fault(path="virtualMachines/", at="delete", times=10_000, **fault)
+        waiting = await shown(world, answer.body)
+        for _ in range(15 + within):
+            await world.advance(minutes=1)
+            waiting = await shown(world, answer.body)
+            if waiting["attention"] is not None:
+                break
+        assert (waiting["status"], (waiting["attention"] or {}).get("code")) == ("Running", "CleanUpBlocked"), waiting
+        if "code" in fault:
+            assert fault["code"] in waiting["attention"]["message"]
+        world.app.platform.clear_faults()
+        if "code" in fault:
+            restore = await ended(world, answer.body)
+            assert (restore["status"], restore["attention"], restore["cleanedUp"]) == ("Succeeded", None, True)
+            assert resources(world) == before
 
     start(story)

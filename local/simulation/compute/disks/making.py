@@ -36,7 +36,7 @@ def get_disk(call: Call) -> Answer:
 def list_disks(call: Call) -> Answer:
     """`Disks_List` and `Disks_ListByResourceGroup`."""
     state = call.world.of(ComputeState)
-    rows = [row for row in within(call, state.disks.values()) if not row.gone(call.now)]
+    rows = [row for row in within(call, state.disks.of_subscription(call.names[0])) if not row.gone(call.now)]
     return page(call, rows, lambda row: disk(row, state.attached_to(row.id, call.now), call.now))
 
 

@@ -29,7 +29,7 @@ def list_machines(call: Call) -> Answer:
     """`VirtualMachines_List` and `VirtualMachines_ListAll`; with `statusOnly` the state of each, and nothing of its model."""
     status, view = call.choice("statusOnly", "true", "false") == "true", call.choice("$expand", "instanceView") is not None
     state = call.world.of(ComputeState)
-    rows = [row for row in within(call, state.machines.values()) if not row.gone(call.now)]
+    rows = [row for row in within(call, state.machines.of_subscription(call.names[0])) if not row.gone(call.now)]
     return page(call, rows, lambda row: state_only(row, call.now) if status else machine(row, state, call.now, instance_view=view))
 
 

@@ -228,6 +228,7 @@ def _kept(call: Call, same: AttachedDisk, item: Mapping[str, Any], lun: int) -> 
     if same.lun != lun:
         raise ArmError(409, "PropertyChangeNotAllowed", "Changing property 'dataDisk.lun' is not allowed.", target="dataDisk.lun")
     found = call.world.of(ComputeState).disks.get(key(same.id))
-    caching = _caching({"caching": item.get("caching", same.caching)}, lun, found.size_gb if found else 1, "dataDisk")
-    option = choice(item.get("deleteOption"), _DELETE_OPTIONS, same.delete_option, "dataDisk.deleteOption")
+    # an update takes the list of disks as a whole: what an entry leaves out has its default
+    caching = _caching(item, lun, found.size_gb if found else 1, "dataDisk")
+    option = choice(item.get("deleteOption"), _DELETE_OPTIONS, "Detach", "dataDisk.deleteOption")
     return AttachedDisk(same.id, lun, caching, option, same.create_option)

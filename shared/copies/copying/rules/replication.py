@@ -8,7 +8,7 @@ from enum import StrEnum
 from shared.copies.copying.models import DiskState
 from shared.copies.copying.rules.looks import USUAL
 from shared.copies.provisioning import ProvisioningState, provisioning_state
-from shared.values.reading import Json, an_object, member, moment, objects, text
+from shared.values.reading import Json, an_object, moment, number, objects, text
 
 ENDED_BY_AZURE = timedelta(days=14)
 """Azure ends a copy after two weeks."""
@@ -113,15 +113,9 @@ def _mean(disks: tuple[DiskReplication, ...], expected: int | None) -> int:
 def _disk(disk: Json) -> DiskReplication:
     replication = an_object(disk, "replicationStatus")
     status = an_object(replication, "status")
-    percent = member(replication, "completionPercent")
-    percent = float(percent) if isinstance(percent, str) and percent.isdecimal() else percent
-    number = (
-        max(0, min(100, int(percent)))
-        if isinstance(percent, int | float) and not isinstance(percent, bool) and math.isfinite(percent)
-        else 0
-    )
+    percent = max(0, min(100, int(number(replication, "completionPercent") or 0)))
     state = DiskState.FAILED if _failed(status) else DiskState.SUCCEEDED if _succeeded(status) else DiskState.REPLICATING
-    return DiskReplication(text(disk, "id") or "", state, number)
+    return DiskReplication(text(disk, "id") or "", state, percent)
 
 
 def _not_usable(

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from shared.access.registry import Registry
 from shared.arm.ids import ResourceId
-from shared.copies.facts import region_of
+from shared.arm.reading import region_of
 from shared.copies.gateway import RestorePointGateway
 from shared.copies.policies.document import PolicyDocument, Target
 from shared.copies.policies.runs.deciding import Decided

@@ -55,11 +55,6 @@ class AzureSeen:
         """The region of the restore points, that of the first which is there."""
         return next((point.facts.region for point in self.points if point is not None), "")
 
-    @property
-    def lacks_something(self) -> bool:
-        """Return whether Azure answered 404 for something that the request names: it may be there all the same."""
-        return self.group is None or None in self.points or None in self.named.values()
-
     def find(self, id_: str | ResourceId) -> Json | None:
         """Return a resource that was read, by its id."""
         return self.named.get(id_key(str(id_)) or "")

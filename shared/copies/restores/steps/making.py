@@ -7,7 +7,7 @@ record and bears the tag.
 from dataclasses import dataclass
 from typing import Any
 
-from shared.arm.failures import problem_of_call
+from shared.arm.failures import code_of, problem_of_call, refusal_problem
 from shared.clock import Clock
 from shared.copies.restores.gateway import RestoreGateway
 from shared.copies.restores.reading import tags_in
@@ -20,10 +20,11 @@ from shared.operations.crash_points import crash_point
 from shared.operations.model.models import Intent
 from shared.operations.running.effects import Absent, Effect, Started
 from shared.operations.timings import Timings
-from shared.values.reading import Json, an_object, text
+from shared.values.reading import Json, an_object, number, text
 
 _MADE_HARMLESS = "its name ends in the restore's id and a VM is sent with If-None-Match: a late PUT meets what the restore made"
 _GONE_HARMLESS = "its name ends in the restore's id, so that a second DELETE finds nothing else, and it bore the tag"
+_FAILED = frozenset({"failed", "canceled", "cancelled"})
 _WAITS = frozenset({FailureKind.THROTTLED, FailureKind.IN_DOUBT})
 
 
@@ -41,11 +42,11 @@ class Making:
         resource = machine.resources[number]
         body = _document(restore, machine, resource)
 
-        async def send(request_id: str) -> None:
+        async def send(request_id: str) -> str | None:
             crash_point("restore.intended")
-            await self.gateway.put(resource.resource, body, request_id, self.timings.effect_timeout)
+            return await self.gateway.put(resource.resource, body, request_id, self.timings.effect_timeout)
 
-        async def look(_intent: Intent) -> Started[None] | Absent:
+        async def look(_intent: Intent) -> Started[str | None] | Absent:
             found = await self.gateway.get(resource.resource)
             if found is None:
                 return Absent()
@@ -55,13 +56,13 @@ class Making:
             raise CallFailure(FailureKind.REFUSED, code=ErrorCode.NAME_TAKEN, message=message, status=409)
 
         try:
-            await restore.perform(Effect(f"{MAKE}{position}.{number}", send, look, _MADE_HARMLESS))
+            url = await restore.perform(Effect(f"{MAKE}{position}.{number}", send, look, _MADE_HARMLESS))
         except CallFailure as failure:
             if failure.kind in _WAITS:
                 raise
             self.fail(restore, position, _refused(failure, machine))
             return
-        restore.detail.replace_resource(position, number, state=ResourceState.MADE)
+        restore.detail.replace_resource(position, number, state=ResourceState.MADE, operation_url=url)
         crash_point("restore.made")
 
     async def look(self, restore: RestoreClaim, position: int, number: int) -> None:
@@ -78,36 +79,46 @@ class Making:
         if body is None:
             return  # Azure also answers 404 for what is there
         state = (text(an_object(body, "properties"), "provisioningState") or "").lower()
-        if state == "failed":
-            message = f"Azure could not make {resource.resource.name}: its provisioning has failed."
-            self.fail(restore, position, Problem(ErrorCode.PROVISIONING_FAILED, message, resource.id))
+        if state in _FAILED:
+            self.fail(restore, position, await self._later_failure(resource))
         elif state == "succeeded" and _has_arrived(body):
-            restore.detail.replace_resource(position, number, ready=True)
+            restore.detail.replace_resource(position, number, ready=True, operation_url=None)
         crash_point("restore.looked")
+
+    async def _later_failure(self, resource: ResourceDetail) -> Problem:
+        """Return why a resource that Azure had accepted could not be made."""
+        error = await self.gateway.error_of_operation(resource.operation_url)
+        if error is None:
+            message = f"Azure could not make {resource.resource.name}: its provisioning has failed."
+            return Problem(ErrorCode.PROVISIONING_FAILED, message, resource.id)
+        code = code_of(error)
+        return refusal_problem(error, ErrorCode.PROVISIONING_FAILED if code is ErrorCode.AZURE_REFUSED else code, resource.id)
 
     def fail(self, restore: RestoreClaim, position: int, problem: Problem) -> None:
         """Record that a machine could not be made."""
         restore.detail.replace_machine(position, state=RestoredState.FAILED, error=problem)
 
     async def delete(self, restore: RestoreClaim, position: int, number: int) -> None:
-        """Send the DELETE of a resource; what Azure refuses is noted with its reason."""
+        """Send the DELETE of a resource; a refusal is noted with its reason, and so is the failure of an earlier DELETE after its start."""
         resource = restore.detail.machines[position].resources[number]
+        error = await self.gateway.error_of_operation(resource.operation_url) if resource.deleting else None
 
-        async def send(request_id: str) -> None:
-            await self.gateway.delete(resource.resource, request_id, self.timings.effect_timeout)
+        async def send(request_id: str) -> str | None:
+            return await self.gateway.delete(resource.resource, request_id, self.timings.effect_timeout)
 
-        async def look(_intent: Intent) -> Started[None] | Absent:
+        async def look(_intent: Intent) -> Started[str | None] | Absent:
             found = await self.gateway.get(resource.resource)
             return Started(None) if found is None or is_deleting(found) else Absent()
 
         try:
-            await restore.perform(Effect(f"delete.{position}.{number}", send, look, _GONE_HARMLESS))
+            url = await restore.perform(Effect(f"delete.{position}.{number}", send, look, _GONE_HARMLESS))
         except CallFailure as failure:
             if failure.kind in _WAITS:
                 raise
             restore.detail.replace_resource(position, number, reason=f"{failure.code}: {failure.message}")
             return
-        restore.detail.replace_resource(position, number, deleting=True, reason=None)
+        reason = f"{error.code}: {error.message}" if error is not None else None
+        restore.detail.replace_resource(position, number, deleting=True, operation_url=url, reason=reason)
         crash_point("restore.deleted")
 
 
@@ -141,5 +152,5 @@ def _refused(failure: CallFailure, machine: MachineDetail) -> Problem:
 
 def _has_arrived(body: Json) -> bool:
     """Return whether the data of a disk has arrived: 100 %, or where Azure shows none."""
-    percent = an_object(body, "properties").get("completionPercent")
-    return not isinstance(percent, int | float) or percent >= 100
+    percent = number(an_object(body, "properties"), "completionPercent")
+    return percent is None or percent >= 100

@@ -69,22 +69,18 @@ class RestoreSteps:
         request, sources = restore.request, restore.stored.sources
         looked = await self.looking.look(restore.tenant, request, sources, suffix_of(restore.id), restore.id)
         if looked.problem is not None:
-            return self._refused(restore, looked.problem, lacking=looked.seen.lacks_something)
+            return self._refused(restore, looked.problem)
         restore.state.forget("absence")
         restore.detail.region = looked.seen.region
         restore.list_by(looked.seen.region)
         restore.detail.machines = tuple(machine for machine in looked.machines if machine is not None)
         return Next("makingDisks")
 
-    def _refused(self, restore: RestoreClaim, problem: Problem, *, lacking: bool) -> Outcome:
-        """End with a check that failed; where something was not found, only once that has lasted."""
+    def _refused(self, restore: RestoreClaim, problem: Problem) -> Outcome:
+        """End with a check that failed, once it has for ten minutes: one read may hide a resource, or show it in an unknown state."""
         now = self.clock.now()
-        if lacking:
-            restore.state.absence = not_shown(restore.state.absence, now)
-        absence = restore.state.absence
-        if lacking and absence is not None and not absence.lasts_long_enough(now):
-            return Wait(now + BETWEEN_LOOKS)
-        return End(Status.FAILED, problem)
+        restore.state.absence = absence = not_shown(restore.state.absence, now)
+        return End(Status.FAILED, problem) if absence.lasts_long_enough(now) else Wait(now + BETWEEN_LOOKS)
 
     async def making_disks(self, restore: RestoreClaim) -> Outcome:
         """Make the disks of all machines, and wait until Azure has made each whole."""
@@ -244,7 +240,7 @@ def restore_workflow(steps: RestoreSteps) -> Workflow:
             "booting": step(patiently("booting", steps.booting, steps.clock)),
             "verifying": step(steps.verifying),
             "standing": step(steps.standing),
-            CLEANING: step(steps.cleaning_up, diverts=False),
+            CLEANING: step(patiently(CLEANING, steps.cleaning_up, steps.clock), diverts=False),
         },
         on_finished=steps.finished,
         subjects=_subjects,

@@ -1,0 +1,92 @@
+"""Creations whose first plan did not hold: what they had made by then goes or is used, and their end has Azure's reason."""
+
+from pathlib import Path
+from unittest.mock import patch
+
+import pytest
+
+from local.simulation.arm.outcome import Outcome, Received
+from tests.virtual_machines.kit import Json, Machines, in_group, run
+from tests.virtual_machines.test_azure_failures import outside
+from tests.virtual_machines.test_creation import GROUP, LINUX, ids, networks
+
+VMS = "/virtual-machines"
+FRONT: Json = {**LINUX, "deployment": {"name": "front"}}
+PORT: Json = {"name": "ssh", "protocol": "tcp", "port": 50_000, "localPort": 22}
+
+
+def test_a_refusal_of_the_second_plan_removes_what_the_first_one_made(tmp_path: Path) -> None:
+    """Azure hides the deployment's balancer while a machine is planned: its port is found taken once the rest was begun."""
+
+    async def test(azure: Machines) -> None:
+        assert (await azure.done("POST", VMS, {**FRONT, "name": "first", "ports": [PORT]}))["status"] == "Succeeded"
+        before = ids(azure)
+        azure.fault("hide", method="GET", path="(loadBalancers|publicIPAddresses)/[^/]+$", lists=True, times=None, duration="PT6M")
+        ended = await azure.done("POST", VMS, {**FRONT, "dataDisks": [{"sizeGB": 4}], "ports": [PORT]})
+        assert (ended["status"], ended["error"]["code"], ended["error"]["target"]) == ("Failed", "PortTaken", "ports[0].port"), ended
+        assert (ended["result"]["left"], ids(azure)) == ([], before)
+
+    run(test, tmp_path / "log", networks)
+
+
+def test_a_set_that_is_gone_by_the_machines_turn_is_made_again(tmp_path: Path) -> None:
+    async def test(azure: Machines) -> None:
+        group = next(one["id"] for one in azure.estate()["resourceGroups"] if one["id"].endswith(f"/{GROUP}"))
+        front = f"{group}/providers/Microsoft.Compute/availabilitySets/front"
+        counts = {"platformUpdateDomainCount": 5, "platformFaultDomainCount": 2}
+        body = {"location": "westeurope", "sku": {"name": "Aligned"}, "tags": {"farshore-slot": "Production"}, "properties": counts}
+        assert outside(azure, "PUT", front, body) in {200, 201}
+        receive, deleted = azure.app.gate.receive, list[int]()
+
+        def others(request: Received) -> Outcome:
+            if request.method == "PUT" and request.path.endswith("/virtualMachines/lin01") and not deleted:
+                deleted.append(0)
+                deleted[0] = outside(azure, "DELETE", front)
+            return receive(request)
+
+        with patch.object(azure.app.gate, "receive", others):
+            ended = await azure.done("POST", VMS, {**FRONT, "ports": [PORT]})
+        assert deleted[0] in {200, 202, 204}
+        assert ended["status"] == "Succeeded", ended["error"]
+        assert len(in_group(azure.estate(), "availabilitySets", GROUP)) == 1
+        gone = await azure.done("DELETE", f"{VMS}/lin01?confirm=lin01&deleteDisks=all")
+        assert (gone["status"], gone["result"]["left"]) == ("Succeeded", []), gone
+
+    run(test, tmp_path / "log", networks)
+
+
+def with_a_disk(estate: Json) -> None:
+    networks(estate)
+    group = next(one["id"] for one in estate["resourceGroups"] if one["id"].endswith(f"/{GROUP}"))
+    theirs = {"id": f"{group}/providers/Microsoft.Compute/disks/theirs", "location": "westeurope", "sku": "StandardSSD_LRS", "sizeGB": 4}
+    estate["disks"].append(theirs)
+
+
+@pytest.mark.parametrize(("path", "body", "target"), [
+    (VMS, {**LINUX, "dataDisks": [{"sizeGB": 512, "name": "theirs"}]}, "dataDisks"),
+    (f"{VMS}/contoso-vault01/data-disks", {"sizeGB": 512, "name": "theirs"}, "name"),
+], ids=["new machine", "added"])  # fmt: skip
+def test_a_disk_of_others_is_not_taken_over_while_it_is_hidden(tmp_path: Path, path: str, body: Json, target: str) -> None:
+    async def test(azure: Machines) -> None:
+        def theirs() -> list[Json]:
+            return [one for one in in_group(azure.estate(), "disks", GROUP) if one["id"].endswith("/theirs")]
+
+        before = theirs()
+        azure.fault("hide", method="GET", path="disks/theirs$", times=None, duration="PT1H")
+        ended = await azure.done("POST", path, body)
+        assert theirs() == before
+        assert (ended["status"], ended["error"]["code"], ended["error"]["target"]) == ("Failed", "NameTaken", target), ended
+
+    run(test, tmp_path / "log", with_a_disk)
+
+
+def test_a_machine_that_azure_never_shows_ends_with_the_reason_of_its_operation(tmp_path: Path) -> None:
+    async def test(azure: Machines) -> None:
+        before = ids(azure)
+        azure.fault("failMachine", at="create", code="AllocationFailed")
+        azure.fault("hide", method="GET", path="virtualMachines/lin01$", lists=True, times=None, duration="PT30M")
+        ended = await azure.done("POST", VMS, LINUX)
+        assert (ended["status"], ended["error"]["code"]) == ("Failed", "CapacityUnavailable"), ended["error"]
+        assert (ended["result"]["left"], ids(azure)) == ([], before)
+
+    run(test, tmp_path / "log", networks)
