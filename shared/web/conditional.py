@@ -81,7 +81,7 @@ def decide_put(condition: Condition, standing: str | None, wanted: str) -> Write
             raise _failed("There is no document to replace.", None)
         return Write.CREATE
     if condition.must_be_absent:
-        raise _failed("The document exists.", standing)
+        raise _failed("The document exists.", standing, "If-None-Match")
     if condition.tag is not None:
         _require_match(condition, standing)
         return Write.NOTHING if standing == wanted else Write.REPLACE
@@ -94,7 +94,7 @@ def decide_put(condition: Condition, standing: str | None, wanted: str) -> Write
 def check_delete(condition: Condition, standing: str) -> None:
     """Check the condition of a DELETE against the tag that is there; refuses with `PreconditionFailed`."""
     if condition.must_be_absent:
-        raise _failed("The document exists.", standing)
+        raise _failed("The document exists.", standing, "If-None-Match")
     if condition.tag is not None:
         _require_match(condition, standing)
 
@@ -104,6 +104,6 @@ def _require_match(condition: Condition, standing: str) -> None:
         raise _failed("The document has changed. Read it again and repeat the request with its ETag.", standing)
 
 
-def _failed(message: str, standing: str | None) -> Refused:
+def _failed(message: str, standing: str | None, header: str = "If-Match") -> Refused:
     beside: Mapping[str, object] = {"etag": standing} if standing is not None else {}
-    return Refused(ErrorCode.PRECONDITION_FAILED, message, target="If-Match", beside=dict(beside))
+    return Refused(ErrorCode.PRECONDITION_FAILED, message, target=header, beside=dict(beside))

@@ -23,7 +23,8 @@ from shared.copies.deletions.request import DeletionResult, Retained, own_source
 from shared.copies.deletions.service import Deletions, RetainedPoint, others_of, place_of, redo_of, redone
 from shared.copies.ledger import Ledger
 from shared.copies.points.records import PointLedger
-from shared.copies.policies.management.trail import PolicyTrail
+from shared.copies.policies.management.trail import AuditedDeletion, PolicyTrail
+from shared.copies.policies.runs.items import DeletionOutcome
 from shared.copies.retention.deciding import DueByRetention, DueCopy, DuePoint, points_of
 from shared.copies.retention.facts import CopyFacts
 from shared.copies.retention.pictures import Picture, Pictures, newest_copied
@@ -160,7 +161,13 @@ class CopySubject:
         """Record the deletion by a caller of a policy's copy in the policy's trail; those of retention are recorded with their run."""
         origin = origin_of(copy)
         if deletion.request.retained is None and origin is not None:
-            found = {"copyId": copy.id, "restorePointId": deletion.request.restore_point_id, "newestOther": deletion.state.newest_other}
+            found = AuditedDeletion(
+                virtual_machine_id=deletion.request.virtual_machine_id,
+                copy_id=copy.id,
+                restore_point_id=deletion.request.restore_point_id,
+                outcome=DeletionOutcome.DONE,
+                newest_other=deletion.state.newest_other,
+            )
             await self.trail.copy_deleted(origin, copy.tenant, copy.id, deletion.actor, found)
 
     async def _copy(self, deletion: DeletionClaim) -> Operation:

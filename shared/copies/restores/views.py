@@ -15,17 +15,19 @@ from shared.copies.restores.answers import (
     RestoreTimings,
     SourceBody,
 )
-from shared.copies.restores.request import ResolvedSource, RestoreKind, RestoreRequest, request_of, stored_of
+from shared.copies.restores.request import ResolvedSource, RestoredMachine, RestoreKind, RestoreRequest, request_of, stored_of
 from shared.copies.restores.rules.checks import checks_of, unknown_checks
+from shared.copies.restores.rules.names import SHOWN, machine_name, suffix_of
 from shared.copies.restores.state import MachineDetail, SourceDetail, detail_of, left_behind
 from shared.operations.model.models import Operation, Status
 from shared.values.canonical import canonical
+from shared.values.reading import last_segment
 
 
 def restore_body(operation: Operation) -> RestoreBody:
     """Return a restore as callers see it."""
     request, stored, detail = request_of(operation), stored_of(operation), detail_of(operation)
-    machines = detail.machines or _intended(request, stored.sources)
+    machines = detail.machines or _intended(request, stored.sources, suffix_of(operation.id))
     checked, created = detail.checked_at, operation.created_at
     ready, disks = detail.ready_at, detail.disks_at
     return RestoreBody(
@@ -60,7 +62,7 @@ def restore_body(operation: Operation) -> RestoreBody:
 def plan_body(request: RestoreRequest, sources: Sequence[ResolvedSource], looked: Looked | None, now: datetime) -> PlanBody:
     """Return the plan of a dry run; without an answer of Azure in time all checks are unknown."""
     found = [machine for machine in looked.machines if machine is not None] if looked is not None else []
-    machines = found or list(_intended(request, sources))
+    machines = found or list(_intended(request, sources, SHOWN))
     bodies = tuple(_machine(machine, None) for machine in machines)
     decided = [body.model_dump(mode="json", exclude={"name", "resources"}) for body in bodies]
     return PlanBody(
@@ -72,15 +74,18 @@ def plan_body(request: RestoreRequest, sources: Sequence[ResolvedSource], looked
     )
 
 
-def _intended(request: RestoreRequest, sources: Sequence[ResolvedSource]) -> tuple[MachineDetail, ...]:
-    """Return the machines of a restore that is not planned yet; none for a drill that was refused before its sources were known."""
+def _intended(request: RestoreRequest, sources: Sequence[ResolvedSource], suffix: str) -> tuple[MachineDetail, ...]:
+    """Return the machines of a restore that is not planned yet; none for a drill that was refused before its sources were known.
+
+    The name of one without a name is empty where only Azure shows of which VM its restore point is.
+    """
     if not sources:
         return ()
     boots = request.kind is RestoreKind.VIRTUAL_MACHINE
     return tuple(
         MachineDetail(
             index=number,
-            name=machine.name or "",
+            name=_name(machine, source, suffix),
             group=(machine.group or 1) if boots else None,
             source=SourceDetail(
                 copy_id=source.copy_id,
@@ -91,6 +96,11 @@ def _intended(request: RestoreRequest, sources: Sequence[ResolvedSource]) -> tup
         )
         for number, (machine, source) in enumerate(zip(request.machines, sources, strict=True))
     )
+
+
+def _name(machine: RestoredMachine, source: ResolvedSource, suffix: str) -> str:
+    vm = last_segment(source.virtual_machine_id)
+    return machine_name(machine.name, vm, suffix) if machine.name is not None or vm else ""
 
 
 def _machine(machine: MachineDetail, operation: Operation | None) -> MachineBody:

@@ -33,6 +33,8 @@ def test_a_policy_is_made_read_replaced_and_deleted_under_conditions(start: Star
         made = await world.call("PUT", "/copy-policies/Daily", policy(), If_None_Match="*")
         assert (made.status, made.body["name"], made.body["revision"]) == (201, "Daily", 1)
         assert made.headers["etag"] == made.body["etag"]
+        twice = await world.call("PUT", "/copy-policies/daily", policy(), If_None_Match="*")
+        assert (twice.status, twice.code, twice.body["error"]["target"]) == (412, "PreconditionFailed", "If-None-Match")
         same = await world.call(
             "PUT", "/copy-policies/daily", policy(targets=[{"region": "North Europe", "resourceGroup": "contoso-recovery"}])
         )

@@ -92,7 +92,8 @@ def test_drills_that_were_missed_are_one_each_takes_another_vm_and_one_that_cann
         others = [one for one in copies if machine_of({"machines": [one]}) != "fleet000"]
         await world.advance_to(datetime.fromisoformat((await world.get("/copy-policies/daily"))["nextDrill"]) - timedelta(minutes=5))
         world.fault("throttle", method="PUT", path="/disks/", retryAfter=600, duration="PT4H")
-        assert (await world.call("POST", "/restores", of_disks(others))).status == 202
+        named = [{"source": {"copyId": one["id"]}, "name": f"machine{number}"} for number, one in enumerate(others)]
+        assert (await world.call("POST", "/restores", of_disks([], machines=named))).status == 202
         await world.advance(minutes=15)
         assert len(await drills(world)) == 2  # it waits for the copies, which are being restored
         for _ in range(3):
@@ -158,5 +159,7 @@ def test_machines_that_were_never_drilled_come_first_then_the_longest_ago() -> N
     assert [one.copy_id for one in choose(found, 2)] == ["4", "2"]
     assert [one.copy_id for one in choose(found, 9)] == ["4", "2", "1"]
     assert choose([], 3) == []
+    same = [replace(one, virtual_machine_id=f"/group/{one.copy_id}/vm/we.b") if one.copy_id in "12" else one for one in found]
+    assert [one.copy_id for one in choose(same, 9)] == ["4", "2"], "two machines of one name, of two resource groups, would share disks"
     again = [replace(one, running_since=moments[2]) if one.copy_id == "4" else one for one in found]
     assert [one.copy_id for one in choose(again, 2)] == ["2", "3"]

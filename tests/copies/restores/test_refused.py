@@ -249,8 +249,10 @@ def test_a_copy_that_is_named_by_its_restore_point_is_kept_from_deletion(start: 
         source = {"restorePointId": copy["target"]["restorePointId"].upper()}
         accepted = await ask(world, of_disks([], machines=[{"source": source}]))
         assert accepted.body["machines"][0]["source"]["copyId"] == copy["id"], accepted
+        name = accepted.body["machines"][0]["name"]
         deletion = await world.call("DELETE", f"/restore-point-copies/{copy['id']}?acceptLast=true&acceptFullCopy=true")
         assert (deletion.status, deletion.code) == (409, "ScopeBusy"), deletion
-        assert (await ended(world, accepted.body))["status"] == "Succeeded"
+        restore = await ended(world, accepted.body)
+        assert (restore["status"], restore["machines"][0]["name"]) == ("Succeeded", name)
 
     start(story)

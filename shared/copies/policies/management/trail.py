@@ -1,15 +1,32 @@
 """The audit trail of a policy, by the policy's id: it outlives the policy."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from shared.access.principal import not_found
 from shared.audit.answers import AuditDetail, AuditTrail
 from shared.audit.trails import AuditTrails
 from shared.copies.copying.models import CopyOrigin
 from shared.copies.policies.records.record import PolicyRecord
-from shared.copies.policies.runs.items import RunPolicy
+from shared.copies.policies.runs.items import DeletionOutcome, RunPolicy
 from shared.operations.model.models import Actor
+from shared.values.documents import Document
+
+
+class AuditedDeletion(Document):
+    """A deletion in the trail of its policy: of a copy, or of a restore point of the VM where `copy_id` is None.
+
+    `rule` is that of retention, None where a caller asked; `outcome` how it ended, `code` why it was not done. `newest_other` is what Azure
+    showed beside it (`DeletionState`).
+    """
+
+    virtual_machine_id: str | None
+    copy_id: str | None
+    restore_point_id: str | None
+    rule: str | None = None
+    outcome: DeletionOutcome | None
+    code: str | None = None
+    newest_other: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,15 +57,17 @@ class PolicyTrail:
         detail = sent.model_copy(update={"policy": record.name, "tenant": record.tenant, "revision": record.revision, "reason": reason})
         await self.trails.append(record.id, f"run/{run}", by, "run", detail)
 
-    async def retained(self, policy: RunPolicy, tenant: str, run: str, part: int, deletions: list[dict[str, Any]]) -> None:
+    async def retained(self, policy: RunPolicy, tenant: str, run: str, part: int, deletions: Sequence[AuditedDeletion]) -> None:
         """Record a part of the deletions that the retention of a run asked for, once the run has ended."""
-        detail = AuditDetail(policy=policy.name, tenant=tenant, revision=policy.revision, run=run, deletions=deletions)
+        detail = AuditDetail(
+            policy=policy.name, tenant=tenant, revision=policy.revision, run=run, deletions=[one.as_json() for one in deletions]
+        )
         by = Actor("system", f"copy policy {policy.name}", policy.name)
         await self.trails.append(policy.policy_id, f"retention/{run}/{part}", by, "retention", detail)
 
-    async def copy_deleted(self, origin: CopyOrigin, tenant: str, copy: str, by: Actor, deletion: dict[str, Any]) -> None:
+    async def copy_deleted(self, origin: CopyOrigin, tenant: str, copy: str, by: Actor, deletion: AuditedDeletion) -> None:
         """Record that a caller has deleted a copy of the policy."""
-        detail = AuditDetail(policy=origin.policy, tenant=tenant, run=origin.run, deletions=[deletion])
+        detail = AuditDetail(policy=origin.policy, tenant=tenant, run=origin.run, deletions=[deletion.as_json()])
         await self.trails.append(origin.policy_id, f"copyDeleted/{copy}", by, "copyDeleted", detail)
 
     async def of(self, tenant: str, name: str, policy_id: str) -> AuditTrail:

@@ -7,7 +7,6 @@ follow from the run, so that nothing is written while copies are accepted.
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
 from pydantic import ConfigDict
 
@@ -65,11 +64,6 @@ class DeletionItem(Document):
     outcome: DeletionOutcome | None = None
     code: str | None = None
     newest_other: str | None = None
-
-    def as_audited(self, vm: str) -> dict[str, Any]:
-        """Return what the policy's trail records of it; `vm` is the VM."""
-        named = {"virtualMachineId": vm, "copyId": self.copy_id or None, "restorePointId": self.restore_point_id or None}
-        return {**named, "rule": self.rule, "outcome": self.outcome, "code": self.code, "newestOther": self.newest_other}
 
 
 class TargetItem(Document):

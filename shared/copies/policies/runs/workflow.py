@@ -14,13 +14,13 @@ from shared import telemetry
 from shared.clock import Clock, to_text
 from shared.copies.copying.models import CopyOrigin
 from shared.copies.policies.document import Limits
-from shared.copies.policies.management.trail import PolicyTrail
+from shared.copies.policies.management.trail import AuditedDeletion, PolicyTrail
 from shared.copies.policies.records.store import PolicyStore, StoredPolicy
 from shared.copies.policies.runs.children import Children, RunOf, with_copy_ids
 from shared.copies.policies.runs.claim import RunClaim, step
 from shared.copies.policies.runs.counting import problem_at_end, progress_of, settled_of, total
 from shared.copies.policies.runs.deciding import Decided, problem_of_run
-from shared.copies.policies.runs.items import RunItem, RunItems, RunPolicy
+from shared.copies.policies.runs.items import DeletionItem, RunItem, RunItems, RunPolicy
 from shared.copies.policies.runs.reading import Deciding
 from shared.copies.policies.runs.request import SlotRequest
 from shared.copies.policies.runs.state import RunCounts, RunInventory, RunState
@@ -214,7 +214,7 @@ class RunSteps:
         if not RunState.of(dict(row.data)).prunes:
             return
         pruned = [item async for item in self.items.all(row.id) if item.all_deletions]
-        found = [one.as_audited(item.virtual_machine_id) for item in await self.retention.follow(pruned) for one in item.all_deletions]
+        found = [_audited(item, one) for item in await self.retention.follow(pruned) for one in item.all_deletions]
         policy = await self.items.policy(row.id)
         for start in range(0, len(found), _AUDITED_AT_ONCE):
             await self.trail.retained(policy, row.tenant, row.id, start // _AUDITED_AT_ONCE, found[start : start + _AUDITED_AT_ONCE])
@@ -270,6 +270,18 @@ def _skipped(slot: SlotRequest, why: Skipped) -> End:
     count = slot.missed.count if slot.missed is not None else 1
     message = f"{count} slots were missed, the last one {to_text(slot.slot)}. Nothing was copied for them, because {reasons[why]}."
     return End(Status.CANCELED, Problem(ErrorCode.SLOT_SKIPPED, message))
+
+
+def _audited(item: RunItem, deletion: DeletionItem) -> AuditedDeletion:
+    return AuditedDeletion(
+        virtual_machine_id=item.virtual_machine_id,
+        copy_id=deletion.copy_id or None,
+        restore_point_id=deletion.restore_point_id or None,
+        rule=deletion.rule,
+        outcome=deletion.outcome,
+        code=deletion.code,
+        newest_other=deletion.newest_other,
+    )
 
 
 def _policy_deleted(run: RunClaim) -> End:

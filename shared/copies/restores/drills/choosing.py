@@ -7,6 +7,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from shared.copies.restores.rules.names import base_of
+from shared.values.reading import last_segment
+
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
 
@@ -26,12 +29,19 @@ class Candidate:
 
 
 def choose(candidates: Iterable[Candidate], count: int) -> list[Candidate]:
-    """Return one copy of each of up to `count` VMs; of a VM that in the region which was drilled longest ago, then the first by name."""
+    """Return one copy of each of up to `count` VMs; of a VM that in the region which was drilled longest ago, then the first by name.
+
+    Of VMs whose names are equal, of several resource groups, a drill restores one: the others come next.
+    """
     by_machine: dict[str, list[Candidate]] = {}
     for candidate in candidates:
         by_machine.setdefault(candidate.virtual_machine_id.lower(), []).append(candidate)
     ordered = sorted(by_machine.items(), key=lambda item: (_last_good(item[1]), item[0]))
-    return [min(places, key=lambda one: (_latest(one.drilled_at, one.running_since), one.region)) for _, places in ordered[:count]]
+    chosen = [min(places, key=lambda one: (_latest(one.drilled_at, one.running_since), one.region)) for _, places in ordered]
+    by_name: dict[tuple[str, str], Candidate] = {}
+    for one in chosen:
+        by_name.setdefault((one.region, base_of(last_segment(one.virtual_machine_id)).lower()), one)
+    return list(by_name.values())[:count]
 
 
 def _last_good(places: Sequence[Candidate]) -> datetime:

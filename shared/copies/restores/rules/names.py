@@ -16,6 +16,11 @@ def suffix_of(operation: str) -> str:
     return operation[-_SUFFIX:]
 
 
+def base_of(source_name: str) -> str:
+    """Return what the names of a machine's disks and interface begin with, where it has no name of its own."""
+    return _without_stops(source_name[:_SOURCE])
+
+
 def machine_name(given: str | None, source_name: str, suffix: str) -> str:
     """Return the name of a machine, or of the base of its disks."""
     return given or f"{source_name[:_SOURCE]}-{suffix}"
