@@ -79,7 +79,7 @@ async def script(url: str) -> AsyncIterator[Call]:
     from azure.identity.aio import ManagedIdentityCredential
     from azure.mgmt.compute.aio import ComputeManagementClient
 
-    from shared.arm.pipeline import authentication_policy
+    from shared.arm.sending.pipeline import authentication_policy
 
     credential = ManagedIdentityCredential()
     clients: dict[str, Any] = {}

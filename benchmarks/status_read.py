@@ -183,7 +183,7 @@ async def measure(url: str, rounds: int, calls: int) -> list[tuple[str, list[Way
     from azure.mgmt.compute.aio import ComputeManagementClient as AsyncClient
 
     from shared.arm.credentials import credential_for
-    from shared.arm.pipeline import authentication_policy
+    from shared.arm.sending.pipeline import authentication_policy
 
     credential = credential_for(None)
     clients = AzureClients(Settings(resource_manager_url=url, calls_in_flight=64))

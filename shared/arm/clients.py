@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from azure.mgmt.recoveryservicessiterecovery.aio import SiteRecoveryManagementClient
 
     from shared.arm.credentials import CachedCredential
-    from shared.arm.pipeline import ArmPipeline
-    from shared.arm.transport import ArmTransport
+    from shared.arm.sending.pipeline import ArmPipeline
+    from shared.arm.sending.transport import ArmTransport
 
 T = TypeVar("T")
 
@@ -229,7 +229,7 @@ class AzureClients:
     async def _build(self) -> "ArmPipeline":
         async with self._building:
             if self._pipeline is None:
-                pipeline = await asyncio.to_thread(import_module, "shared.arm.pipeline")
+                pipeline = await asyncio.to_thread(import_module, "shared.arm.sending.pipeline")
                 credential = self._credential or await asyncio.to_thread(_credential, self._settings.identity_client_id)
                 self._pipeline = pipeline.ArmPipeline(
                     self._settings.resource_manager_url,

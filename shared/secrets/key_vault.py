@@ -136,7 +136,7 @@ def _loopback_policies(credential: CachedCredential | None) -> list[Any]:
     """Return the policies for a simulated vault on this machine, whose plain http the client's own challenge policy refuses."""
     from azure.core.pipeline.policies import AsyncRetryPolicy, RequestIdPolicy
 
-    from shared.arm.policies import LoopbackBearerPolicy
+    from shared.arm.sending.policies import LoopbackBearerPolicy
 
     if credential is None:
         raise LookupError("the credential is made before the first client")

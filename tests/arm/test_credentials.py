@@ -12,8 +12,8 @@ from azure.core.pipeline.policies import AsyncBearerTokenCredentialPolicy
 
 from shared.arm.clients import AzureClients
 from shared.arm.credentials import CachedCredential, credential_for, scope_of
-from shared.arm.pipeline import authentication_policy
-from shared.arm.policies import LoopbackBearerPolicy
+from shared.arm.sending.pipeline import authentication_policy
+from shared.arm.sending.policies import LoopbackBearerPolicy
 from shared.errors import CallFailure, FailureKind
 from tests.arm.conftest import LoopbackAzure, settings_for
 

@@ -40,7 +40,7 @@ from shared.access.records import seeding
 from shared.access.roles import Role
 from shared.arm.clients import AzureClients
 from shared.arm.credentials import CachedCredential
-from shared.arm.reads import ReadAnswer
+from shared.arm.sending.reads import ReadAnswer
 from shared.capability import check_queues, intake_queues, step_queues
 from shared.clock import Ids, RandomIds
 from shared.composition import Runtime, assemble

@@ -15,8 +15,8 @@ import aiohttp
 from azure.core.pipeline.transport import AioHttpTransport, AsyncHttpTransport
 from azure.core.rest import AsyncHttpResponse, HttpRequest
 
-from shared.arm.policies import READS
-from shared.arm.reads import ReadAnswer
+from shared.arm.sending.policies import READS
+from shared.arm.sending.reads import ReadAnswer
 
 _CONNECT_TIMEOUT = 5
 _KEEP_ALIVE = 60.0

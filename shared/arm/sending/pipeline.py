@@ -17,7 +17,7 @@ from azure.core.rest import AsyncHttpResponse, HttpRequest
 from shared.arm.answers import ArmResponse
 from shared.arm.credentials import CachedCredential, is_loopback, scope_of
 from shared.arm.failures import classify, failure_of, in_doubt
-from shared.arm.policies import (
+from shared.arm.sending.policies import (
     Budgets,
     CallPolicy,
     FlightPolicy,
@@ -27,8 +27,8 @@ from shared.arm.policies import (
     RefusedTokenPolicy,
     Repetition,
 )
-from shared.arm.reads import ReadAnswer, Reads
-from shared.arm.transport import ArmTransport
+from shared.arm.sending.reads import ReadAnswer, Reads
+from shared.arm.sending.transport import ArmTransport
 
 if TYPE_CHECKING:
     from azure.core.credentials_async import AsyncTokenCredential

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from shared.arm.credentials import CachedCredential
-from shared.arm.policies import Flights, Repetition, Sent, in_time
+from shared.arm.sending.policies import Flights, Repetition, Sent, in_time
 
 
 @dataclass(frozen=True, slots=True)
