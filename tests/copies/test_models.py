@@ -188,6 +188,7 @@ def test_an_answer_has_the_contracts_members() -> None:
         "deletedAt": None,
         "deletedBy": None,
         "deletion": None,
+        "waitingFor": None,
     }
 
 
