@@ -19,7 +19,7 @@ from tests.histories import virtual
 from tests.histories.history import ANY_WRITE, History
 
 pytestmark = pytest.mark.process
-IN_CI = 40
+IN_CI = 100
 FAILOVERS = ("out", "a2a", "plan", "test", "message", "named", "back")
 CHANGES = 8
 """How many changes of a vault there are to draw from."""
