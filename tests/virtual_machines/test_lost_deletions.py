@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from unittest.mock import patch
 
@@ -57,6 +58,22 @@ def test_a_deletion_leaves_nothing_over(tmp_path: Path, path: str) -> None:
         with lost_and_hidden(azure, path):
             ended = await azure.done("DELETE", f"{VMS}/sampleRole?confirm=sampleRole&deleteDisks=all")
         assert (ended["status"], ended["result"]["left"]) == ("Succeeded", []), ended
+        assert ids(azure) == before
+
+    run(test, tmp_path / "log", networks)
+
+
+def test_a_deletion_that_fails_while_its_machine_is_hidden_has_failed(tmp_path: Path) -> None:
+    async def test(azure: Machines) -> None:
+        assert (await azure.done("POST", VMS, SAMPLE))["status"] == "Succeeded"
+        before = ids(azure)
+        azure.fault("failMachine", at="delete", code="OperationNotAllowed")
+        operation = await azure.start("DELETE", f"{VMS}/sampleRole?confirm=sampleRole&deleteDisks=all")
+        while not azure.effects("sampleRole", "DELETE"):
+            await azure.pass_time(timedelta(seconds=1))
+        azure.fault("hide", method="GET", path="/virtualMachines/sampleRole$", times=None, duration="PT8M")
+        ended = await azure.ended(operation)
+        assert (ended["status"], ended["error"]["details"][0]["code"]) == ("Failed", "OperationNotAllowed"), ended
         assert ids(azure) == before
 
     run(test, tmp_path / "log", networks)
