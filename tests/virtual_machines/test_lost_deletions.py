@@ -77,3 +77,19 @@ def test_a_deletion_that_fails_while_its_machine_is_hidden_has_failed(tmp_path: 
         assert ids(azure) == before
 
     run(test, tmp_path / "log", networks)
+
+
+def test_a_failed_machine_whose_deletion_fails_while_it_is_hidden_leaves_nothing_over(tmp_path: Path) -> None:
+    async def test(azure: Machines) -> None:
+        before = ids(azure)
+        azure.fault("failMachine", at="create", code="AllocationFailed")
+        azure.fault("failMachine", at="delete", code="OperationNotAllowed")
+        operation = await azure.start("POST", VMS, SAMPLE)
+        while not azure.effects("/virtualMachines/sampleRole", "DELETE"):
+            await azure.pass_time(timedelta(seconds=1))
+        azure.fault("hide", method="GET", path="/virtualMachines/sampleRole$", times=None, duration="PT1M")
+        ended = await azure.ended(operation)
+        assert (ended["status"], ended["result"]["left"]) == ("Failed", []), ended
+        assert ids(azure) == before
+
+    run(test, tmp_path / "log", networks)

@@ -182,11 +182,7 @@ class Making:
             return None
         if (text(an_object(body, "properties"), "provisioningState") or "").lower() == "deleting":
             return Wait(self.clock.now() + _SOON)
-        error = await self.resources.error_of_operation(piece.url) if piece.deleted else None
-        if error is not None:
-            detail.replace(number, deleted=False, url=None, reason=f"{error.code}: {error.message}")
-            return None
-        return await self._delete(claim, detail, number)
+        return None if await self._deletion_failed(detail, number) else await self._delete(claim, detail, number)
 
     async def _remove_hidden(self, claim: Claim, detail: PiecesDetail, number: int) -> Wait | None:
         """Remove what Azure answers 404 for: it may be there all the same, unless it was never sent, or its deletion was accepted.
@@ -195,10 +191,20 @@ class Making:
         """
         piece = detail.pieces[number]
         others = piece.named or piece.part in SHARED or piece.part is Part.MACHINE
+        if await self._deletion_failed(detail, number):
+            return None
         if piece.deleted or not piece.known or (others and self.counts_as_gone(detail, number)):
             detail.replace(number, gone=True, reason=None)
             return None
         return Wait(self.clock.now() + BETWEEN_LOOKS) if others else await self._delete(claim, detail, number)
+
+    async def _deletion_failed(self, detail: PiecesDetail, number: int) -> bool:
+        """Return whether the deletion of a piece has failed after Azure had accepted it, and keep why."""
+        piece = detail.pieces[number]
+        error = await self.resources.error_of_operation(piece.url) if piece.deleted else None
+        if error is not None:
+            detail.replace(number, deleted=False, url=None, reason=f"{error.code}: {error.message}")
+        return error is not None
 
     async def _delete(self, claim: Claim, detail: PiecesDetail, number: int) -> Wait | None:
         """Delete a piece; None where Azure refuses it, for a reason that is kept."""
