@@ -80,6 +80,28 @@ def test_a_disk_of_others_is_not_taken_over_while_it_is_hidden(tmp_path: Path, p
     run(test, tmp_path / "log", with_a_disk)
 
 
+@pytest.mark.parametrize("ports", [[PORT], []], ids=["ports", "no ports"])
+def test_a_set_that_a_read_hides_after_its_put_is_the_operations_own(tmp_path: Path, ports: list[Json]) -> None:
+    async def test(azure: Machines) -> None:
+        before = ids(azure)
+        azure.fault("hide", method="GET", path="availabilitySets/front$", times=None, duration="PT3M")
+        azure.fault("failMachine", at="create", code="AllocationFailed")
+        ended = await azure.done("POST", VMS, {**FRONT, "ports": ports})
+        assert (ended["status"], ended["error"]["code"]) == ("Failed", "CapacityUnavailable"), ended["error"]
+        assert (ended["result"]["left"], ids(azure)) == ([], before)
+
+    run(test, tmp_path / "log", networks)
+
+
+def test_a_disk_that_is_hidden_for_longer_than_it_takes_to_count_as_gone_is_the_operations_own(tmp_path: Path) -> None:
+    async def test(azure: Machines) -> None:
+        azure.fault("hide", method="GET", path="disks/mine$", times=None, duration="PT15M")
+        ended = await azure.done("POST", VMS, {**LINUX, "dataDisks": [{"sizeGB": 4, "name": "mine"}]})
+        assert ended["status"] == "Succeeded", ended["error"]
+
+    run(test, tmp_path / "log", networks)
+
+
 def test_a_machine_that_azure_never_shows_ends_with_the_reason_of_its_operation(tmp_path: Path) -> None:
     async def test(azure: Machines) -> None:
         before = ids(azure)

@@ -80,7 +80,7 @@ class Making:
                 except CallFailure as failure:
                     if not failure.is_refusal:
                         raise
-                    detail.replace(number, known=piece.known and failure.code != ErrorCode.NAME_TAKEN)  # what has its name is another's
+                    detail.replace(number, known=piece.known and failure.code != ErrorCode.NAME_TAKEN)  # a read shows another's of its name
                     return Failed(_problem_of(claim, piece, failure), _was_there(detail, piece, failure))
                 if state is Provisioning.FAILED:
                     return Failed(await self._later_failure(detail.pieces[number]))
@@ -118,16 +118,19 @@ class Making:
             raise taken(piece)
         if piece.existing and piece.grow_to is None:
             return Provisioning.SETTLED
-        if piece.named and await self._is_listed(piece):
-            raise taken(piece)
+        if piece.named and (listed := await self._listed(piece)) is not None:
+            if not piece.known and not _is_made(piece, listed, claim.id):
+                raise taken(piece)
+            detail.replace(number, absence=not_shown(None, self.clock.now()))  # sent before: a read will show whose it is
+            return Provisioning.BUSY
         detail.replace(number, known=True)
         url = await claim.perform(effect)
         detail.replace(number, url=url)
         return Provisioning.BUSY
 
-    async def _is_listed(self, piece: Piece) -> bool:
-        """Whether a list shows what a read answered 404 for: a PUT would take over another's resource of the name."""
-        return any(same_text(own_id(one), piece.id) for one in await self.resources.within(piece.resource))
+    async def _listed(self, piece: Piece) -> Json | None:
+        """Return what a list shows of a piece that a read answered 404 for: a PUT would take over another's resource of the name."""
+        return next((one for one in await self.resources.within(piece.resource) if same_text(own_id(one), piece.id)), None)
 
     async def _hidden(self, detail: PiecesDetail, number: int) -> Provisioning:
         """Return how far Azure is with a piece that it has accepted and answers 404 for: a PUT again would meet its own operation.
