@@ -12,6 +12,7 @@ from shared.virtual_machines.creation.pieces import OPERATION_TAG, TENANT_TAG, P
 from shared.virtual_machines.creation.planning import LATER, attachment, os_profile
 from shared.virtual_machines.facts import MachineFacts, shown_tags, tags_of
 from shared.virtual_machines.requests.changes import Capture, Reprovision
+from shared.virtual_machines.requests.stored import stored_request
 from shared.virtual_machines.rules.leftovers import Part
 from shared.virtual_machines.rules.names import OsType, made_name
 
@@ -32,7 +33,7 @@ class Found:
 def capture_of(operation: Operation) -> Capture:
     """Read the request of a capture; a message names its machine, and has no confirmation."""
     body = operation.body.get("body")
-    return Capture.model_validate({"confirm": "by message", **body} if isinstance(body, dict) else {})
+    return stored_request(Capture, {"confirm": "by message", **body} if isinstance(body, dict) else {})
 
 
 def os_type_of(machine: MachineFacts) -> OsType | None:

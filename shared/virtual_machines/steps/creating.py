@@ -39,6 +39,7 @@ from shared.virtual_machines.gateway import Gateways, MachineGateway
 from shared.virtual_machines.kinds import Action
 from shared.virtual_machines.reprovisioning.planning import CLOSING, capture_of
 from shared.virtual_machines.requests.machine import CreateMachine
+from shared.virtual_machines.requests.stored import stored_request
 from shared.virtual_machines.results import ended
 from shared.virtual_machines.rules.leftovers import Part
 from shared.virtual_machines.rules.names import OsType
@@ -290,7 +291,7 @@ def _failure_of(reason: Problem) -> Problem:
 def request_of(operation: Operation) -> CreateMachine:
     """Read the request of an operation; its password is a reference by then."""
     body = operation.body.get("body")
-    return CreateMachine.model_validate(body if isinstance(body, dict) else {})
+    return stored_request(CreateMachine, body if isinstance(body, dict) else {})
 
 
 def password_of(operation: Operation) -> SecretInput | None:

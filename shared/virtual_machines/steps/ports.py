@@ -36,6 +36,7 @@ from shared.virtual_machines.reading.ports import (
     with_pools,
 )
 from shared.virtual_machines.requests.machine import Port
+from shared.virtual_machines.requests.stored import stored_request
 from shared.virtual_machines.results import ended
 from shared.virtual_machines.rules.leftovers import Part
 from shared.virtual_machines.rules.names import made_name, shared_name, suffix_of
@@ -74,7 +75,7 @@ class PortSteps:
         found = await self._surroundings(claim, state)
         if not isinstance(found, PortSurroundings):
             return found
-        request = Port.model_validate(sent_of(claim.operation).members)
+        request = stored_request(Port, sent_of(claim.operation).members)
         if not detail.pieces:
             problem = _refusal(found)
             if problem is not None:
