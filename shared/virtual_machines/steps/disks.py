@@ -30,7 +30,7 @@ from shared.virtual_machines.admission import Admission
 from shared.virtual_machines.creation.added_disks import AddedDisks, lun_problem
 from shared.virtual_machines.creation.claims import claims_of
 from shared.virtual_machines.creation.context import DiskFacts
-from shared.virtual_machines.creation.pieces import OPERATION_TAG, TENANT_TAG, Piece, PiecesDetail
+from shared.virtual_machines.creation.pieces import OPERATION_TAG, TENANT_TAG, Piece, PiecesDetail, tags_with
 from shared.virtual_machines.creation.planning import LATER, new_disk
 from shared.virtual_machines.facts import AttachedDisk, MachineFacts, shown_tags
 from shared.virtual_machines.gateway import Gateways
@@ -134,7 +134,7 @@ class DiskSteps:
             piece = Piece(part=Part.DATA_DISK, id=str(disk), existing=True, grow_to=request.size_gb)
         else:
             name = request.name or made_name(facts.name, f"data{lun}", claim.id)
-            tags = {**shown_tags(facts.tags), TENANT_TAG: claim.row.tenant, OPERATION_TAG: claim.id}
+            tags = tags_with(shown_tags(facts.tags), {TENANT_TAG: claim.row.tenant, OPERATION_TAG: claim.id})
             body = new_disk(request, shown_region(facts), facts.zone, tags)
             disk = facts.resource.sibling("disks", name)
             piece = Piece(part=Part.DATA_DISK, id=str(disk), body=body, named=request.name is not None)

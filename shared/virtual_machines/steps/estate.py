@@ -27,7 +27,7 @@ from shared.values.reading import same_text
 from shared.virtual_machines.admission import Admission
 from shared.virtual_machines.creation.claims import claim_of_machine, claims_of
 from shared.virtual_machines.creation.context import DiskFacts
-from shared.virtual_machines.creation.pieces import OPERATION_TAG, TENANT_TAG, Piece, PiecesDetail
+from shared.virtual_machines.creation.pieces import OPERATION_TAG, TENANT_TAG, Piece, PiecesDetail, tags_with
 from shared.virtual_machines.creation.planning import LATER
 from shared.virtual_machines.facts import LABEL_TAG, MachineFacts, shown_tags, tags_of
 from shared.virtual_machines.gateway import Gateways, MachineGateway
@@ -220,7 +220,7 @@ class EstateSteps:
         system = facts.os_disk
         disk: dict[str, Any] = {"osType": facts.os_type, "osState": "Generalized", "managedDisk": {"id": system.id if system else None}}
         own = {TENANT_TAG: claim.row.tenant, OPERATION_TAG: claim.id, LABEL_TAG: request.label or request.image_name}
-        tags = {**shown_tags(facts.tags), **own}
+        tags = tags_with(shown_tags(facts.tags), own)
         properties: dict[str, Any] = {"storageProfile": {"osDisk": disk, "dataDisks": []}}
         if facts.view is not None and facts.view.generation is not None:
             properties["hyperVGeneration"] = facts.view.generation
