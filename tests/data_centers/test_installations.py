@@ -2,10 +2,11 @@
 
 from datetime import timedelta
 from typing import Any, cast
+from uuid import UUID
 
 import pytest
 
-from local.simulation.azure_pack.sample import PASSWORD
+from local.simulation.azure_pack.sample import PASSWORD, SUBSCRIPTION
 from shared.clock import to_text
 from shared.installations import TABLE
 from shared.installations.documents import Installations
@@ -134,6 +135,17 @@ async def test_plans_show_which_can_carry_an_order_and_why_not() -> None:
         assert {one["displayName"] for one in plans["Gold"]["addOns"]} == {"Backup", "Databases", "northwind"}
         app.fault("error", method="GET", path="^/plans$", status=500, times=5)
         assert (await app.request("GET", f"{PATH}/plans")).status == 503
+
+
+async def test_a_check_names_another_way_where_the_admin_service_shows_machines_of_others() -> None:
+    document = installation(machines={"via": "admin"}, proxy={"url": "http://proxy.pack.local"})
+    async with bench(document=document, adminFiltersMachines=False) as app:
+        found = []
+        for owner in (SUBSCRIPTION, str(UUID(int=9))):
+            app.machine("last", "Running", owner)
+            checks = (await app.request("POST", f"{PATH}/check")).body["checks"]
+            found += [(one["result"], one["action"]) for one in checks if one["name"] == "machines"]
+        assert found == [("pass", None), ("failure", "Set machines.via to adminSubscription.")]
 
 
 async def test_credentials_that_were_refused_are_not_tried_by_any_instance_until_the_document_changes() -> None:
