@@ -11,9 +11,9 @@ M = TypeVar("M", bound=BaseModel)
 _STORED: Final = "stored"
 
 
-def stored_request(model: type[M], sent: SentBody) -> M:
+def stored_request(model: type[M], body: SentBody) -> M:
     """Read the stored body of an operation that was accepted."""
-    return model.model_validate(sent.members, context={_STORED: True})
+    return model.model_validate(body.members, context={_STORED: True})
 
 
 def is_stored(info: ValidationInfo) -> bool:
