@@ -1,14 +1,14 @@
 """The audit trail of a policy, by the policy's id: it outlives the policy."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from shared.access.principal import not_found
 from shared.audit.answers import AuditDetail, AuditTrail
 from shared.audit.trails import AuditTrails
 from shared.copies.copying.models import CopyOrigin
+from shared.copies.deletions.request import Retained
 from shared.copies.policies.records.record import PolicyRecord
-from shared.copies.policies.runs.items import DeletionOutcome, RunPolicy
+from shared.copies.policies.runs.items import DeletionOutcome
 from shared.operations.model.models import Actor
 from shared.values.documents import Document
 
@@ -57,13 +57,12 @@ class PolicyTrail:
         detail = sent.model_copy(update={"policy": record.name, "tenant": record.tenant, "revision": record.revision, "reason": reason})
         await self.trails.append(record.id, f"run/{run}", by, "run", detail)
 
-    async def retained(self, policy: RunPolicy, tenant: str, run: str, part: int, deletions: Sequence[AuditedDeletion]) -> None:
-        """Record a part of the deletions that the retention of a run asked for, once the run has ended."""
+    async def retained(self, retained: Retained, tenant: str, operation: str, by: Actor, deletion: AuditedDeletion) -> None:
+        """Record a deletion that retention asked for, once it has ended; `operation` is the deletion's."""
         detail = AuditDetail(
-            policy=policy.name, tenant=tenant, revision=policy.revision, run=run, deletions=[one.as_json() for one in deletions]
+            policy=retained.policy, tenant=tenant, revision=retained.revision, run=retained.run, deletions=[deletion.as_json()]
         )
-        by = Actor("system", f"copy policy {policy.name}", policy.name)
-        await self.trails.append(policy.policy_id, f"retention/{run}/{part}", by, "retention", detail)
+        await self.trails.append(retained.policy_id, f"retention/{operation}", by, "retention", detail)
 
     async def copy_deleted(self, origin: CopyOrigin, tenant: str, copy: str, by: Actor, deletion: AuditedDeletion) -> None:
         """Record that a caller has deleted a copy of the policy."""
