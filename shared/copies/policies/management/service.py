@@ -9,7 +9,7 @@ from shared.audit.answers import AuditTrail
 from shared.clock import Clock, Ids
 from shared.copies.policies.document import PolicyDocument
 from shared.copies.policies.management.answers import LastRun, PolicyBody, etag_of, policy_body
-from shared.copies.policies.management.looks import Looked, Looks, in_time
+from shared.copies.policies.management.looks import Looked, Looks, find_in_time
 from shared.copies.policies.management.ownership import require_own
 from shared.copies.policies.management.trail import PolicyTrail
 from shared.copies.policies.plans.answers import PlanBody
@@ -124,7 +124,7 @@ class Policies:
         if looked.decided is None:
             return ()
         policy_id = found.record.id if found is not None else ""
-        return await in_time(self.plans.warnings(tenant, policy_id, document, looked.decided)) or ()
+        return await find_in_time(self.plans.warnings(tenant, policy_id, document, looked.decided)) or ()
 
     async def dry_run(self, tenant: str, name: str, sent: SentBody) -> PlanBody:
         """Return the plan of a document, and store nothing; refuses as `put`, but for its conditions."""
