@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from shared.audit import chain
-from shared.audit.answers import AuditDetail, AuditEntry, AuditTrail
+from shared.audit.answers import AuditDetail, AuditEntry, AuditPage, AuditTrail
 from shared.clock import Clock
 from shared.operations.model.models import Actor
 from shared.storage.blobs import WriteOnceBlobs
@@ -100,11 +100,35 @@ class AuditTrails:
         up_to_anchor = chain.verify(entries[:sequence], anchored.get("hash") if names else None)
         return AuditTrail(value=entries, head=whole.head, verified=whole.ok and up_to_anchor.ok)
 
-    async def _read(self, operation: str, first: int = 1) -> list[tuple[str, AuditEntry]]:
-        """Return the entries from a sequence on, with their keys."""
-        rows = self.table.range(
-            "PartitionKey eq @operation and RowKey ge @first", parameters={"operation": operation, "first": _row_of(first)}
+    async def page(self, operation: str, after: str | None, top: int) -> tuple[AuditPage, str | None]:
+        """Return a page of a trail, verified for itself, and where the next one begins after or None."""
+        before = int((after or "0").lstrip("a"))
+        read = [entry for _, entry in await self._read(operation, max(before, 1), limit=top + 2)]
+        previous = read.pop(0) if before and read else None
+        entries, more = tuple(read[:top]), len(read) > top
+        is_whole = (previous.sequence if previous is not None else 0) == before and chain.verify(entries, previous=previous).ok
+        tail = await self._tail(operation)
+        page = AuditPage(
+            value=entries,
+            head=tail[-1][1].hash if tail else chain.FIRST,
+            verified=is_whole and await self._is_as_anchored(operation, entries, is_end=not more),
         )
+        return page, _row_of(entries[-1].sequence) if more else None
+
+    async def _is_as_anchored(self, operation: str, entries: Sequence[AuditEntry], *, is_end: bool) -> bool:
+        """Return whether the last of some entries that is anchored is as it was, and at the end of the trail none is anchored beyond it."""
+        if is_end and await self.blobs.read(f"{operation}/{_row_of(entries[-1].sequence + 1 if entries else 1)}") is not None:
+            return False
+        for entry in reversed(entries):
+            anchor = await self.blobs.read(f"{operation}/{_row_of(entry.sequence)}")
+            if anchor is not None:
+                return bool(json.loads(anchor).get("hash") == entry.hash)
+        return True
+
+    async def _read(self, operation: str, first: int = 1, limit: int | None = None) -> list[tuple[str, AuditEntry]]:
+        """Return the entries from a sequence on, with their keys."""
+        parameters = {"operation": operation, "first": _row_of(first)}
+        rows = self.table.range("PartitionKey eq @operation and RowKey ge @first", parameters=parameters, limit=limit)
         return [(str(row.entity["key"]), _entry(row.entity)) async for row in rows]
 
 

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import pytest
 
-from shared.audit.answers import AuditTrail
+from shared.audit.answers import AuditPage, AuditTrail
 from shared.audit.trails import AuditTrails
 from shared.clock import Clock
 from shared.operations.model.models import Actor
@@ -100,3 +100,34 @@ async def test_a_trail_goes_on_beyond_the_six_digits_of_its_rows(
     trail = await add(trails, *range(25), *range(25))
     assert (events(trail), trail.verified) == ([f"event{key}" for key in range(25)], True)
     assert len({row for partition, row in table.rows if partition == "p"}) == 25
+
+
+async def pages(trails: AuditTrails, top: int) -> list[AuditPage]:
+    found, after = [], None
+    while True:
+        page, after = await trails.page("p", after, top)
+        found.append(page)
+        if after is None:
+            return found
+
+
+@pytest.mark.parametrize("top", [1, 3, 10, 100])
+async def test_pages_have_each_entry_once_and_are_verified(trails: AuditTrails, top: int) -> None:
+    trail = await add(trails, *range(10))
+    found = await pages(trails, top)
+    assert [entry for page in found for entry in page.value] == list(trail.value)
+    assert {(page.verified, page.head) for page in found} == {(True, trail.head)}
+    assert all(len(page.value) <= top for page in found)
+
+
+@pytest.mark.parametrize("top", [1, 3, 10, 100])
+@pytest.mark.parametrize("at", [1, 4, 10])
+async def test_a_page_shows_an_entry_that_was_changed_or_taken_out(trails: AuditTrails, table: Counted, at: int, top: int) -> None:
+    await add(trails, *range(10))
+    entity, etag = table.rows["p", f"{at:06d}"]
+    table.rows["p", f"{at:06d}"] = ({**entity, "entry": entity["entry"].replace(b'"event": "event', b'"event": "other')}, etag)
+    assert not all(page.verified for page in await pages(trails, top))
+    table.rows["p", f"{at:06d}"] = (entity, etag)
+    assert all(page.verified for page in await pages(trails, top))
+    await table.delete("p", f"{at:06d}")
+    assert not all(page.verified for page in await pages(trails, top))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from shared.access.principal import Principal, not_found
 from shared.access.registry import Registry
-from shared.audit.answers import AuditTrail
+from shared.audit.answers import AuditPage
 from shared.clock import Clock, Ids
 from shared.copies.policies.document import PolicyDocument
 from shared.copies.policies.management.answers import LastRun, PolicyBody, etag_of, policy_body
@@ -167,9 +167,9 @@ class Policies:
             return
         raise _changing()
 
-    async def audit(self, tenant: str, name: str, policy_id: str | None) -> AuditTrail:
-        """Return the trail of a policy, by its id also of one that was deleted; refuses with `NotFound`."""
-        return await self.trail.of(tenant, name, policy_id or (await self.find(tenant, name)).record.id)
+    async def audit(self, tenant: str, name: str, policy_id: str | None, page: Page) -> tuple[AuditPage, str | None]:
+        """Return a page of the trail of a policy, by its id also of one that was deleted; refuses with `NotFound`."""
+        return await self.trail.of(tenant, name, policy_id or (await self.find(tenant, name)).record.id, page)
 
     async def body_of(self, policy: StoredPolicy) -> PolicyBody:
         """Return a policy as callers see it, with its next slot and its last run."""

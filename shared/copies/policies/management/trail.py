@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from shared.access.principal import not_found
-from shared.audit.answers import AuditDetail, AuditTrail
+from shared.audit.answers import AuditDetail, AuditPage
 from shared.audit.trails import AuditTrails
 from shared.copies.copying.models import CopyOrigin
 from shared.copies.deletions.request import Retained
@@ -11,6 +11,7 @@ from shared.copies.policies.records.record import PolicyRecord
 from shared.copies.policies.runs.items import DeletionOutcome
 from shared.operations.model.models import Actor
 from shared.values.documents import Document
+from shared.web.lists import Page
 
 
 class AuditedDeletion(Document):
@@ -69,10 +70,14 @@ class PolicyTrail:
         detail = AuditDetail(policy=origin.policy, tenant=tenant, run=origin.run, deletions=[deletion.as_json()])
         await self.trails.append(origin.policy_id, f"copyDeleted/{copy}", by, "copyDeleted", detail)
 
-    async def of(self, tenant: str, name: str, policy_id: str) -> AuditTrail:
-        """Return the trail of a policy, also of one that was deleted; refuses with `NotFound` another tenant's, or of another name."""
-        trail = await self.trails.trail(policy_id)
-        first = trail.value[0].detail if trail.value else None
+    async def of(self, tenant: str, name: str, policy_id: str, page: Page) -> tuple[AuditPage, str | None]:
+        """Return a page of the trail of a policy, also of one that was deleted, and where the next one begins after or None.
+
+        Refuses with `NotFound` a trail of another tenant, or of another name.
+        """
+        trail, last = await self.trails.page(policy_id, page.after, page.top)
+        start = trail if page.after is None else (await self.trails.page(policy_id, None, 1))[0]
+        first = start.value[0].detail if start.value else None
         if first is None or first.tenant != tenant or (first.policy or "").lower() != name.lower():
             raise not_found(f"copy policy '{name}'")
-        return trail
+        return trail, last
