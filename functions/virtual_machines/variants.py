@@ -102,7 +102,11 @@ async def list_networks(call: Call[Any]) -> HttpAnswer:
 
 async def list_ports(call: Call[Any]) -> HttpAnswer:
     """List a machine's ports."""
-    return _listed(call, await _reader(call).ports(call.tenant, _named(call)), lambda one: (one.name.lower(), f"{one.port or 0:05}"))
+    return _listed(call, await _reader(call).ports(call.tenant, _named(call)), _order_of_ports)
+
+
+def _order_of_ports(port: answers.PackPortBody) -> tuple[str, str]:
+    return port.name.lower(), f"{port.port or 0:05} {port.protocol} {port.local_port or 0:05}"
 
 
 async def add_port(call: Call[Any]) -> HttpAnswer:

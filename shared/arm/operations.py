@@ -72,25 +72,33 @@ async def read_operation(clients: LinkReader, url: str, *, timeout: float = READ
     )
 
 
-async def error_of_operation(clients: LinkReader, url: str | None, *, timeout: float = READ_TIMEOUT) -> Problem | None:
-    """Return Azure's own error of a long-running write that has failed, by the URL that its start gave.
+async def status_of_operation(clients: LinkReader, url: str | None, *, timeout: float = READ_TIMEOUT) -> OperationStatus | None:
+    """Return the status of a long-running write by the URL that its start gave; None where there is no URL, or it can no longer be read.
 
-    None where there is no URL, or where the operation has no error or can no longer be read: the failure itself is known from the resource.
     Raises `CallFailure` THROTTLED and IN_DOUBT, so that the read is repeated.
     """
     if url is None:
         return None
     try:
-        status = await read_operation(clients, url, timeout=timeout)
+        return await read_operation(clients, url, timeout=timeout)
     except CallFailure as failure:
         own_error = failure.status is not None and failure.code != f"Http{failure.status}"
         if failure.kind is FailureKind.THROTTLED or (failure.kind is FailureKind.IN_DOUBT and not own_error):
             raise
-        if failure.kind is not FailureKind.NOT_FOUND and own_error:
-            return failure.problem  # a Location answers with the error itself
-        _log.info("the operation of a failed write cannot be read", extra={"code": failure.code})
+        if failure.kind is not FailureKind.NOT_FOUND and own_error:  # a Location answers with the error itself
+            return OperationStatus(OperationState.FAILED, failure.problem, {}, None, failure.date)
+        _log.info("the operation of a write cannot be read", extra={"code": failure.code})
         return None
-    return status.error
+
+
+async def error_of_operation(clients: LinkReader, url: str | None, *, timeout: float = READ_TIMEOUT) -> Problem | None:
+    """Return Azure's own error of a long-running write that has failed, by the URL that its start gave.
+
+    None where there is no URL, or where the operation has no error or can no longer be read: the failure itself is known from the resource.
+    Raises as `status_of_operation` does.
+    """
+    status = await status_of_operation(clients, url, timeout=timeout)
+    return status.error if status is not None else None
 
 
 def last_segment(url: str) -> str:

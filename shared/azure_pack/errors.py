@@ -40,6 +40,7 @@ class Cause(StrEnum):
     LOGIN_PAGE = "LoginPage"
     CREDENTIALS = "Credentials"
     PATH = "Path"
+    OTHER_OWNER = "OtherOwner"
     PROXY = "Proxy"
 
 
@@ -112,6 +113,15 @@ def unreachable(cause: Cause, message: str) -> AzurePackError:
 def unreadable(message: str, *, status: int | None = None, request_id: str | None = None) -> AzurePackError:
     """Return the error of an answer that cannot be read."""
     return AzurePackError(ErrorKind.UNREADABLE, "Unreadable", message, status=status, request_id=request_id)
+
+
+def other_owner(subscription: UUID) -> AzurePackError:
+    """Return the error of an answer that has a machine which is not known to be of the subscription; it names nothing of the machine."""
+    message = (
+        f"The administrator's VMM service shows a machine that has no owner, or another than the subscription {subscription}: it may not "
+        "filter by Owner/RoleID. Set machines.via of the installation to another way."
+    )
+    return AzurePackError(ErrorKind.FORBIDDEN, str(Cause.OTHER_OWNER), message, cause=Cause.OTHER_OWNER)
 
 
 _IN_DOUBT = frozenset({ErrorKind.NO_ANSWER, ErrorKind.SERVER, ErrorKind.UNREADABLE, ErrorKind.THROTTLED, ErrorKind.NOT_FOUND})

@@ -42,6 +42,11 @@ class Gateway:
     connection: Connection
     by_admin_service: bool = False
 
+    @property
+    def of_admin_service(self) -> "Gateway":
+        """The gateway that reaches machines by the administrator's VMM service."""
+        return Gateway(self.connection, by_admin_service=True)
+
     # users
 
     async def user(self, name: str) -> User | None:
@@ -211,12 +216,12 @@ class Gateway:
     # machines
 
     async def machines(self, subscription: UUID, user: str) -> tuple[Machine, ...]:
-        """Return a subscription's machines."""
+        """Return a subscription's machines; forbidden where the administrator's VMM service shows one that is not known to be of it."""
         with translated():
             return tuple([one async for one in self._vmm(subscription, user).machines()])
 
     async def machine(self, subscription: UUID, user: str, key: Key) -> Machine | None:
-        """Return a machine."""
+        """Return a machine; forbidden where the administrator's VMM service shows it with another owner, or none."""
         try:
             with translated():
                 return await self._vmm(subscription, user).machine(key)

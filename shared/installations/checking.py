@@ -14,6 +14,7 @@ from shared.azure_pack.certificates import ssl_context
 from shared.azure_pack.connection import TlsOptions
 from shared.azure_pack.errors import AzurePackError, Cause, ErrorKind
 from shared.azure_pack.subscriptions import Subscription
+from shared.azure_pack.vmm.client import Vmm
 from shared.clock import Clock, to_text
 from shared.errors import CallFailure, sentence
 from shared.installations.document import MachinesVia
@@ -23,6 +24,8 @@ from shared.values.checks import CheckResult
 
 _EACH: Final = 8.0
 """Seconds for one check: eight of them stay within the minute of the contract."""
+_MACHINES: Final = 50
+"""So many machines are read: the first alone may be of the subscription where those of others follow."""
 _SOON: Final = timedelta(days=30)
 _TLS: Final = frozenset({Cause.TLS_UNTRUSTED, Cause.TLS_HOST_NAME, Cause.TLS_EXPIRED, Cause.TLS_PROTOCOL})
 NAMES: Final = ("address", "tls", "signIn", "adminApi", "plans", "machines", "tenantPublicApi", "accounts")
@@ -143,8 +146,7 @@ async def _machines(connection: Connection) -> Checked:
         return _unknown("machines", "There is no subscription to try machines.via on.")
     via, user = connection.settings.machines.via, one.account_admin or ""
     try:
-        async for _ in connection.machines(one.id, user).machines():
-            break
+        await _read_some(connection.machines(one.id, user))
     except AzurePackError as error:
         works = [str(other) for other in MachinesVia if other is not via and await _reaches(connection, one, other)]
         advice = f"Set machines.via to {' or '.join(works)}." if works else "None of the ways to machines works; see the message."
@@ -157,11 +159,19 @@ async def _reaches(connection: Connection, subscription: Subscription, via: Mach
         return False  # another address, which is tried once the document names it
     try:
         kind = Via.ADMIN if via is MachinesVia.ADMIN else Via.ADMIN_SUBSCRIPTION
-        async for _ in connection.admin.machines(subscription.id, kind).machines():
-            break
+        await _read_some(connection.admin.machines(subscription.id, kind))
     except AzurePackError:
         return False
     return True
+
+
+async def _read_some(vmm: Vmm) -> None:
+    """Read machines, about a page: raises `AzurePackError` also where the administrator's service shows one of another subscription."""
+    left = _MACHINES
+    async for _ in vmm.machines():
+        left -= 1
+        if not left:
+            break
 
 
 async def _public(connection: Connection) -> Checked:

@@ -4,11 +4,11 @@ A secret is an object, `{"value"}` or `{"keyVaultSecretId"}`; a stored document 
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated, Any, Literal, Self
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -23,6 +23,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from shared.errors import ErrorCode, Problem
 from shared.secrets.requests import SecretInput
 from shared.values.documents import Document
 from shared.values.durations import duration_text, parse_duration
@@ -33,6 +34,8 @@ ADMIN_REALM = "http://azureservices/AdminSite"
 _MOST_CERTIFICATES = 20
 _LARGEST_BUNDLE = 32 * 1024
 _HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\]", re.ASCII)
+_LINK_EXPECTED = "This must be an address that begins with https://."
+_PROXY_EXPECTED = "This must be http://host:port, without credentials: those are a secret of their own."
 _CERTIFICATE = "-----BEGIN CERTIFICATE-----"
 
 
@@ -65,24 +68,10 @@ def _address(value: str) -> str:
     return value.lower()
 
 
-def _host(value: str) -> str:
-    if not _HOST.fullmatch(value):
-        raise ValueError("This must be a host name, for example api.pack.example.")
-    return value.lower()
-
-
-def _is_place(parts: SplitResult) -> bool:
-    """Return whether an address has a host, no credentials, and a port that there is, if it has one."""
-    try:
-        return bool(parts.hostname) and not parts.username and parts.port != 0
-    except ValueError:
-        return False
-
-
 def _link(value: str) -> str:
     parts = urlsplit(value)
-    if parts.scheme != "https" or not _is_place(parts) or not value.isprintable() or " " in value:
-        raise ValueError("This must be an address that begins with https://.")
+    if parts.scheme != "https" or not parts.hostname or parts.username or not value.isprintable():
+        raise ValueError(_LINK_EXPECTED)
     return value
 
 
@@ -94,8 +83,8 @@ def _realm(value: str) -> str:
 
 def _proxy(value: str) -> str:
     parts = urlsplit(value)
-    if parts.scheme not in {"http", "https"} or not _is_place(parts) or parts.path not in {"", "/"}:
-        raise ValueError("This must be http://host:port, without credentials: those are a secret of their own.")
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username or parts.path not in {"", "/"}:
+        raise ValueError(_PROXY_EXPECTED)
     return value
 
 
@@ -154,7 +143,7 @@ class Tls(Document):
     """How the servers' certificates are verified; verification is never off."""
 
     ca_bundle: Annotated[StrictStr, AfterValidator(_bundle)] | None = Field(None, description="PEM; replaces the system's authorities.")
-    server_name: Annotated[StrictStr, Field(min_length=1, max_length=253), AfterValidator(_host)] | None = None
+    server_name: Annotated[StrictStr, Field(min_length=1, max_length=253), AfterValidator(printable)] | None = None
     security_level: Annotated[StrictInt, Field(ge=1, le=2)] = 2
 
 
@@ -227,6 +216,42 @@ class InstallationRequest(Document):
         if self.machines.via is MachinesVia.TENANT_API and self.tenant_api is None:
             raise PydanticCustomError("farshore", "{message}", {"message": "machines.via tenantApi needs tenantApi."})
         return self
+
+
+def places_to_correct(request: InstallationRequest, standing: InstallationRequest | None) -> tuple[Problem, ...]:
+    """Return what is wrong with the server name, the links and the proxy of a document that is sent.
+
+    An earlier version stored documents without these rules: they are not applied to what is stored, and a value that is there may stay.
+    """
+    given, known = _places(request), _places(standing) if standing is not None else {}
+    return tuple(
+        Problem(ErrorCode.INVALID_REQUEST, expected, target)
+        for target, (value, is_good, expected) in given.items()
+        if value is not None and known.get(target, (None,))[0] != value and not is_good(value)
+    )
+
+
+def _places(settings: InstallationRequest) -> dict[str, tuple[str | None, Callable[[str], bool], str]]:
+    """Return values by target, each with its rule and what is expected."""
+    host = "This must be a host name, for example api.pack.example."
+    return {
+        "portalUrl": (settings.portal_url, _is_link, _LINK_EXPECTED),
+        "tls.serverName": (settings.tls.server_name, lambda value: _HOST.fullmatch(value) is not None, host),
+        "proxy.url": (settings.proxy.url if settings.proxy is not None else None, _has_port, _PROXY_EXPECTED),
+        "accounts.url": (settings.accounts.url, _is_link, _LINK_EXPECTED),
+    }
+
+
+def _is_link(value: str) -> bool:
+    return " " not in value and _has_port(value)
+
+
+def _has_port(value: str) -> bool:
+    """Return whether an address has a port that there is, if it has one."""
+    try:
+        return urlsplit(value).port != 0
+    except ValueError:
+        return False
 
 
 class StoredInstallation(Document):

@@ -7,13 +7,13 @@ from shared.access.principal import not_found
 from shared.access.registry import Registry
 from shared.clock import Ids
 from shared.errors import ErrorCode, Refused
-from shared.installations.document import InstallationRequest, StoredInstallation, is_installation_name
+from shared.installations.document import InstallationRequest, StoredInstallation, is_installation_name, places_to_correct
 from shared.installations.secrets import Vault
 from shared.installations.store import InstallationRecord, InstallationStore
 from shared.secrets.requests import SecretInput
 from shared.storage.tables import Conflict
 from shared.web.conditional import Condition, Write, check_delete, decide_put, tag_of
-from shared.web.documents import wrong
+from shared.web.documents import invalid, wrong
 
 _TRIES = 10
 InUse = Callable[[str], Awaitable[str | None]]
@@ -46,7 +46,11 @@ class Installations:
         if not is_installation_name(name):
             raise wrong("name", "A name has 1 to 31 lower-case letters, digits and hyphens, and begins with a letter or digit.")
         request = request if request.display_name is not None else request.model_copy(update={"display_name": name})
-        await self._admit(request, await self.store.get(name))
+        before = await self.store.get(name)
+        problems = places_to_correct(request, before.installation.settings if before is not None else None)
+        if problems:
+            raise invalid(problems)
+        await self._admit(request, before)
         for _ in range(_TRIES):
             standing = await self.store.get(name)
             write = decide_put(condition, standing.tag if standing is not None else None, _tag(request, standing))

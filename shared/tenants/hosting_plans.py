@@ -102,13 +102,17 @@ class HostingPlanDocuments:
             raise Refused(ErrorCode.NAME_TAKEN, message, target="name")
 
     async def _confirm_name(self, written: PlanRecord, by: str) -> None:
-        """Take a new plan back where one with the same letters was made meanwhile."""
+        """Take a new plan back where one whose name differs only in case was made meanwhile; it stays where a tenant is on it already."""
         try:
             await self._require_name_is_free(written.plan.name)
-        except Refused:
-            with suppress(Conflict):  # another writer has looked at the names itself
-                await self.plans.delete(written, by)
-            raise
+        except Refused as taken:
+            try:
+                await self._close(written, by)
+            except Conflict:  # another writer has looked at the names itself
+                pass
+            except Refused:
+                return
+            raise taken
 
     async def _confirm(self, written: PlanRecord, standing: PlanRecord, by: str) -> None:
         """Take a write back where tenants that came on the plan meanwhile do not fit it."""
@@ -134,17 +138,21 @@ class HostingPlanDocuments:
                 return
             check_delete(condition, tag_of_plan(found.plan))
             if tenants := await self._some_tenants(name):
-                raise _in_use(f"Tenants are on the hosting plan '{name}'. Move them first.", "plan", tenants)
+                raise _tenants_on(name, tenants)
             try:
-                closed = await self.plans.begin_deletion(found, caller.actor.id)
-                if tenants := await self._some_tenants(name):  # put on it before it was closed
-                    await self.plans.put(found.plan, closed, caller.actor.id)
-                    raise _in_use(f"Tenants are on the hosting plan '{name}'. Move them first.", "plan", tenants)
-                await self.plans.delete(closed, caller.actor.id)
+                await self._close(found, caller.actor.id)
             except Conflict:
                 continue
             return
         raise _changing()
+
+    async def _close(self, standing: PlanRecord, by: str) -> None:
+        """Delete a plan on which no tenant is; raises `Conflict` where it has changed, and refuses with PlanInUse."""
+        closed = await self.plans.begin_deletion(standing, by)
+        if tenants := await self._some_tenants(standing.plan.name):  # put on it before it was closed
+            await self.plans.put(standing.plan, closed, by)
+            raise _tenants_on(standing.plan.name, tenants)
+        await self.plans.delete(closed, by)
 
     async def _sees(self, caller: Principal, name: str) -> bool:
         if caller.is_admin:
@@ -184,6 +192,10 @@ def _check(name: str, request: HostingPlanRequest) -> None:
         raise wrong("name", f"This differs from the name in the path, '{name}'. A name is permanent.")
     if problems := check_plan(request):
         raise invalid(problems)
+
+
+def _tenants_on(plan: str, tenants: list[str]) -> Refused:
+    return _in_use(f"Tenants are on the hosting plan '{plan}'. Move them first.", "plan", tenants)
 
 
 def _in_use(message: str, target: str, tenants: list[str]) -> Refused:

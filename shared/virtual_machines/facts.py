@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from shared.arm.ids import ResourceId
-from shared.arm.reading import own_id, resource_id
+from shared.arm.reading import own_id, region_of, resource_id
 from shared.values.reading import Json, an_object, flag, known_text, last_segment, member, moment, objects, text, texts, whole
 from shared.virtual_machines.rules.power import PowerFacts, PowerState, Provisioning
 
@@ -110,7 +110,7 @@ class MachineFacts:
         return MachineFacts(
             id=own_id(body),
             name=text(body, "name") or last_segment(own_id(body)),
-            region="".join((text(body, "location") or "").split()).lower(),
+            region=region_of(body),
             vm_id=text(properties, "vmId") or "",
             etag=text(body, "etag"),
             zone=zones[0] if zones else None,

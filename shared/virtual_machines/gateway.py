@@ -5,6 +5,7 @@ from typing import Protocol
 
 from shared.access.records.tenant import Backend, Tenant
 from shared.arm.ids import ResourceId
+from shared.arm.operations import OperationStatus
 from shared.errors import ErrorCode, Problem, Refused
 from shared.virtual_machines.facts import MachineFacts
 from shared.virtual_machines.rules.power import PowerAction
@@ -46,6 +47,10 @@ class MachineGateway(Protocol):
 
     async def error_of_operation(self, url: str | None) -> Problem | None:
         """Return the error of one of Azure's operations that has failed, None where it has not or can no longer be read."""
+        ...
+
+    async def status_of_operation(self, url: str | None) -> OperationStatus | None:
+        """Return the status of one of Azure's operations, None where it can no longer be read."""
         ...
 
 

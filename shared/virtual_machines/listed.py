@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from shared.arm.reading import own_id, resource_id
+from shared.arm.reading import own_id, region_of, resource_id
 from shared.moments import Moment
 from shared.values.documents import Document
 from shared.values.reading import Json, an_object, last_segment, moment, objects, text, texts, whole
@@ -175,7 +175,7 @@ def service_of(body: Json) -> Service:
     return Service(
         name=name,
         subscription_id=path.split("/")[2].lower() if path.count("/") > 2 else "",
-        region=_region(body),
+        region=region_of(body),
         label=tags.get(LABEL_TAG, name),
         description="".join(tags[key] for key in sorted(tags) if key.startswith(DESCRIPTION_TAG)),
         tags=shown_tags(tags),
@@ -269,7 +269,7 @@ def image_of(body: Json) -> Image:
         os_type=text(system, "osType"),
         generation=text(properties, "hyperVGeneration"),
         size_gb=whole(system, "diskSizeGB"),
-        region=_region(body),
+        region=region_of(body),
         recommended_size=tags.get(SIZE_TAG),
         state=text(properties, "provisioningState"),
         source=source,
@@ -293,7 +293,7 @@ def disk_of(body: Json, access: "DiskAccess | None" = None) -> Disk:
         name=last_segment(found),
         id=found,
         service=found.split("/")[4],
-        region=_region(body),
+        region=region_of(body),
         zone=zones[0] if zones else None,
         size_gb=whole(properties, "diskSizeGB"),
         sku=text(an_object(body, "sku"), "name"),
@@ -316,10 +316,6 @@ def _member(machine: MachineFacts) -> DeploymentMachine:
         update_domain=view.update_domain if view is not None else None,
         fault_domain=view.fault_domain if view is not None else None,
     )
-
-
-def _region(body: Json) -> str:
-    return "".join((text(body, "location") or "").split()).lower()
 
 
 def _free(prefix: str | None, used: int) -> int | None:

@@ -16,7 +16,7 @@ from local.simulation.azure_pack.sample import CLOUDS, OWNER, STAMP, SUBSCRIPTIO
 from shared.azure_pack.admin.client import AdminClient, Via
 from shared.azure_pack.authorization import CertificateAuthorization
 from shared.azure_pack.connection import TlsOptions
-from shared.azure_pack.errors import AzurePackError, ErrorKind
+from shared.azure_pack.errors import AzurePackError, Cause, ErrorKind
 from shared.azure_pack.odata.literals import Key, all_of, eq, literal
 from shared.azure_pack.transport import Transport
 from shared.azure_pack.vm_roles import RoleDefinition
@@ -250,6 +250,21 @@ async def test_machines_of_another_subscription_are_not_seen(pack: Pack) -> None
     assert "other" in await by_name(administrator(pack).machines(None, Via.ADMIN))
     key = Key(UUID(other["ID"]), UUID(STAMP))
     assert (await refused(by_certificate(pack).machines(ID).machine(key))).kind is ErrorKind.NOT_FOUND
+
+
+@pytest.mark.parametrize("owner", [{"UserName": "x", "RoleID": str(uuid4())}, {"UserName": "x"}, None])
+async def test_a_machine_that_the_admin_service_shows_of_another_owner_is_refused(owner: dict[str, str] | None) -> None:
+    async with running_pack(adminFiltersMachines=False) as pack:
+        admin, state = administrator(pack).machines(ID, Via.ADMIN), pack.installation.gate.state
+        own = (await by_name(admin))["web-1"]
+        other = state.machines_of(SUBSCRIPTION)[0] | {"ID": str(uuid4()), "Name": "theirs", "Owner": owner}
+        pack.installation.gate.apply((state.put_entity("VirtualMachines", other),))
+        for seen in (by_name(admin), admin.machine(Key(UUID(other["ID"]), UUID(STAMP)))):
+            error = await refused(seen)
+            assert (error.kind, error.cause) == (ErrorKind.FORBIDDEN, Cause.OTHER_OWNER)
+            assert "theirs" not in error.message, "nothing of the machine is named"
+        assert (await admin.machine(own)).name == "web-1"
+        assert "theirs" in await by_name(administrator(pack).machines(None, Via.ADMIN)), "the service of all without an owner"
 
 
 async def test_a_suspended_subscription_is_closed_to_its_tenant_and_open_to_the_administrator() -> None:

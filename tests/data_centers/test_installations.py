@@ -2,13 +2,19 @@
 
 from datetime import timedelta
 from typing import Any, cast
+from uuid import UUID
 
 import pytest
 
-from local.simulation.azure_pack.sample import PASSWORD
+from local.simulation.azure_pack.sample import PASSWORD, SUBSCRIPTION
+from shared.clock import to_text
+from shared.installations import TABLE
+from shared.installations.documents import Installations
 from shared.installations.reach.connections import Connection, Connections
+from shared.storage.pieces import pieces
+from shared.web.conditional import tag_of
 from tests.data_centers.bench import bench
-from tests.data_centers.documents import PROVIDER, TENANT, installation
+from tests.data_centers.documents import PROVIDER, TENANT, Json, installation
 from tests.data_centers.transport import MemoryTransport
 from tests.support.secrets import OWN
 
@@ -72,6 +78,41 @@ async def test_a_document_that_is_wrong_is_refused_with_its_field(changes: dict[
         assert "https://other.vault.azure.net" not in set(app.vaults.asked) - asked
 
 
+@pytest.mark.parametrize(
+    ("changes", "target"),
+    [
+        ({"tls": {"caBundle": None, "serverName": "wap_admin.corp", "securityLevel": 2}}, "tls.serverName"),
+        ({"tls": {"caBundle": None, "serverName": "Pack.Local", "securityLevel": 2}}, None),
+        ({"portalUrl": "https://pack.local:99999"}, "portalUrl"),
+        ({"proxy": {"url": "http://pack.local:0", "credentials": None}}, "proxy.url"),
+    ],
+)  # fmt: skip
+async def test_a_document_that_an_earlier_version_stored_is_read_and_may_be_written_back(changes: Json, target: str | None) -> None:
+    async with bench() as app:
+        store, table = app.runtime.of(Installations).store, app.storage.table(TABLE)
+        known, row = await store.get("pack"), await table.get("installation", "d|pack")
+        assert known is not None
+        assert row is not None
+        settings = known.installation.settings.as_json() | changes
+        tag = tag_of(settings)
+        columns = {"refusedTag": tag, "refusedAt": to_text(app.platform.clock.now())}
+        await table.upsert({**row.entity, **pieces("document", {"name": "pack", "settings": settings}), **columns})
+        app.runtime.of(Connections).forget()
+        got = await app.request("GET", PATH)
+        assert (got.status, got.headers.get("etag")) == (200, tag), got
+        assert [one["name"] for one in (await app.request("GET", "/azure-packs")).body["value"]] == ["pack"]
+        assert await app.runtime.of(Connections).get("pack") is not None
+        assert await store.refused_until("pack", tag) is not None, "credentials that were refused are not tried again"
+        body = {name: value for name, value in got.body.items() if name not in {"name", "createdAt", "lastUpdatedAt"}}
+        named = await app.request("PUT", PATH, body | {"displayName": "Pack one"}, headers={"If-Match": tag})
+        assert named.status == 200, "a value that is there may stay"
+        if target is not None:
+            refused = await app.request("PUT", "/azure-packs/other", installation(**changes))
+            assert (refused.status, refused.target) == (400, target)
+        put = await app.request("PUT", PATH, installation(), headers={"If-Match": named.headers["etag"]})
+        assert put.status == 200, put
+
+
 async def test_a_deletion_needs_its_confirmation_and_is_refused_while_there_are_data_centers() -> None:
     async with bench() as app:
         assert (await app.request("DELETE", PATH)).target == "confirm"
@@ -94,6 +135,17 @@ async def test_plans_show_which_can_carry_an_order_and_why_not() -> None:
         assert {one["displayName"] for one in plans["Gold"]["addOns"]} == {"Backup", "Databases", "northwind"}
         app.fault("error", method="GET", path="^/plans$", status=500, times=5)
         assert (await app.request("GET", f"{PATH}/plans")).status == 503
+
+
+async def test_a_check_names_another_way_where_the_admin_service_shows_machines_of_others() -> None:
+    document = installation(machines={"via": "admin"}, proxy={"url": "http://proxy.pack.local"})
+    async with bench(document=document, adminFiltersMachines=False) as app:
+        found = []
+        for owner in (SUBSCRIPTION, str(UUID(int=9))):
+            app.machine("last", "Running", owner)
+            checks = (await app.request("POST", f"{PATH}/check")).body["checks"]
+            found += [(one["result"], one["action"]) for one in checks if one["name"] == "machines"]
+        assert found == [("pass", None), ("failure", "Set machines.via to adminSubscription.")]
 
 
 async def test_credentials_that_were_refused_are_not_tried_by_any_instance_until_the_document_changes() -> None:

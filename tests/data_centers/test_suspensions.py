@@ -3,17 +3,19 @@
 import random
 from collections.abc import Collection
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from local.simulation.azure_pack.service_api import ACTIVE, SUSPENDED
 from shared.azure_pack.errors import AzurePackError, ErrorKind
 from shared.data_centers.gateway import is_unreadable
 from shared.installations.machine_states import PowerState, power_state
 from shared.installations.reach.failures import as_failure
 from tests.data_centers.bench import Bench, bench
-from tests.data_centers.documents import Json
+from tests.data_centers.documents import Json, installation
 from tests.support.api import Reply
 
 STATES = ("Running", "Stopped", "Paused", "Saved")
@@ -210,6 +212,31 @@ async def test_where_no_way_shows_the_machines_a_suspension_ends_with_a_note_and
         shown = await app.operation(deleting)
         assert (shown["status"], shown["attention"]["code"]) == ("Running", "AzurePackForbidden"), shown
         assert app.power()["web"] == "Stopped"
+
+
+@pytest.mark.parametrize(("via", "owner"), [("adminSubscription", {"RoleID": str(UUID(int=9))}), ("admin", None)])
+async def test_where_the_admin_service_shows_machines_of_others_none_is_stopped_or_deleted(via: str, owner: Json | None) -> None:
+    async with bench(document=installation(machines={"via": via}), suspendedAllowsAdmin=False, adminFiltersMachines=False) as app:
+        for one in app.pack.gate.state.entities("VirtualMachines"):
+            app.pack.gate.apply((app.pack.gate.state.put_entity("VirtualMachines", one | {"Owner": owner}),))
+        await app.until_ended(await app.place())
+        subscription = str((await app.shown())["subscriptionId"])
+        app.change("subscriptions", subscription.lower(), State=SUSPENDED)
+        app.machine("web", "Running", subscription)
+        before = app.power()
+        suspended = await done(app, await app.act("suspend", {}))
+        assert app.power() == before
+        assert (suspended["status"], len(suspended["result"]["notes"])) == ("Succeeded", 1), suspended
+        deleting = await app.act("delete", {"deleteMachines": True})
+        await app.advance(timedelta(minutes=10))
+        shown = await app.operation(deleting)
+        assert (shown["status"], shown["attention"]["code"]) == ("Running", "AzurePackForbidden"), shown
+        assert app.power() == before
+        app.change("subscriptions", subscription.lower(), State=ACTIVE)
+        put = await app.request("PUT", "/azure-packs/pack", installation(), headers={"If-Match": "*"})
+        assert put.status == 200, put
+        assert [one["status"] for one in await app.until_ended(deleting)] == ["Succeeded"], "another way shows the machines"
+        assert {name: status for name, status in before.items() if name != "web"} == app.power()
 
 
 @pytest.mark.parametrize(

@@ -86,6 +86,8 @@ def everything(sites: Sites, sent: Collector) -> Told:
     sent.wait(lambda now: any(row["Name"] == "farshore.operations.attention" for row in now.rows))
     tell_gauges_anew(stack)
     sent.wait(lambda now: any(row["Name"] == "farshore.copies.stuck" and row["Max"] for row in now.rows))
+    # it is recorded after the former, and may be sent later
+    sent.wait(lambda now: any(row["Name"] == "farshore.objective.age" for row in now.rows))
     sent.wait(lambda now: any(span.name.startswith(STEPS) and span.trace_id.hex() == by_message for span in now.spans))
     subscription = good.id.split("/")[2]
     token = stack.token(*READ_WRITE)

@@ -93,6 +93,13 @@ async def test_of_two_plans_that_are_made_at_once_and_differ_by_case_one_at_most
     assert [record.plan.name for record in (await documents.plans.page(caller(), Page(10, None)))[0]] == ["GOLD"]
 
 
+async def test_a_new_plan_that_a_tenant_is_on_already_is_not_taken_back(documents: Documents, monkeypatch: pytest.MonkeyPatch) -> None:
+    before(monkeypatch, "put", lambda: documents.put_plan("GOLD"))
+    before(monkeypatch, "begin_deletion", lambda: documents.put("fabrikam", plan="gold", subscriptions=[ONE]))
+    await documents.put_plan("gold")
+    assert (await documents.plans.get(caller(), "gold")).plan.name == "gold"
+
+
 async def test_a_deletion_is_confirmed_before_anything_is_looked_for(documents: Documents) -> None:
     for call in (documents.plans.delete, documents.tenants.delete):
         found = await refusal(call(caller(), "nosuch", None, Condition()))

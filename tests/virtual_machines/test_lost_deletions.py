@@ -9,7 +9,7 @@ from unittest.mock import patch
 import pytest
 
 from local.simulation.arm.outcome import Outcome, Received, error
-from tests.virtual_machines.kit import Machines, run
+from tests.virtual_machines.kit import Json, Machines, run
 from tests.virtual_machines.test_creation import SAMPLE, ids, networks
 
 VMS = "/virtual-machines"
@@ -91,5 +91,54 @@ def test_a_failed_machine_whose_deletion_fails_while_it_is_hidden_leaves_nothing
         ended = await azure.ended(operation)
         assert (ended["status"], ended["result"]["left"]) == ("Failed", []), ended
         assert ids(azure) == before
+
+    run(test, tmp_path / "log", networks)
+
+
+async def hidden_while_it_is_deleted(azure: Machines, operation: str) -> Json:
+    """Hide a machine for most of the 30 seconds that its deletion lasts in Azure, and return the operation's end."""
+    while not azure.effects("/virtualMachines/sampleRole", "DELETE"):
+        await azure.pass_time(timedelta(seconds=1))
+    azure.fault("hide", method="GET", path="/virtualMachines/sampleRole$", times=None, duration="PT15M")
+    for _ in range(25):
+        await azure.pass_time(timedelta(seconds=1))
+    assert [one for one in azure.effects("", "DELETE") if "/virtualMachines/" not in one["path"]] == []
+    azure.app.platform.clear_faults()
+    return await azure.ended(operation)
+
+
+def test_a_deletion_that_goes_on_while_its_machine_is_hidden_removes_nothing_before_it_ends(tmp_path: Path) -> None:
+    async def test(azure: Machines) -> None:
+        assert (await azure.done("POST", VMS, SAMPLE))["status"] == "Succeeded"
+        azure.fault("failMachine", at="delete", code="OperationNotAllowed")
+        operation = await azure.start("DELETE", f"{VMS}/sampleRole?confirm=sampleRole&deleteDisks=all")
+        before = ids(azure)
+        ended = await hidden_while_it_is_deleted(azure, operation)
+        assert (ended["status"], ids(azure)) == ("Failed", before), ended
+
+    run(test, tmp_path / "log", networks)
+
+
+def test_a_failed_machine_that_is_hidden_while_it_is_deleted_keeps_what_it_uses_until_then(tmp_path: Path) -> None:
+    async def test(azure: Machines) -> None:
+        before = ids(azure)
+        azure.fault("failMachine", at="create", code="AllocationFailed")
+        ended = await hidden_while_it_is_deleted(azure, await azure.start("POST", VMS, SAMPLE))
+        assert (ended["status"], ended["result"]["left"], ids(azure)) == ("Failed", [], before), ended
+
+    run(test, tmp_path / "log", networks)
+
+
+def test_a_deletion_whose_operation_can_no_longer_be_read_ends_once_the_machine_counts_as_gone(tmp_path: Path) -> None:
+    async def test(azure: Machines) -> None:
+        before = ids(azure)
+        assert (await azure.done("POST", VMS, SAMPLE))["status"] == "Succeeded"
+        azure.fault("error", method="GET", path="Microsoft.Compute/locations/[^/]+/operations/", status=404, code="NotFound", times=1_000)
+        operation = await azure.start("DELETE", f"{VMS}/sampleRole?confirm=sampleRole&deleteDisks=all")
+        for _ in range(9):
+            await azure.pass_time(timedelta(minutes=1))
+        assert [one for one in azure.effects("", "DELETE") if "/virtualMachines/" not in one["path"]] == []
+        ended = await azure.ended(operation)
+        assert (ended["status"], ended["result"]["left"], ids(azure)) == ("Succeeded", [], before), ended
 
     run(test, tmp_path / "log", networks)

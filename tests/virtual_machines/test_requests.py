@@ -8,6 +8,7 @@ from pydantic import BaseModel
 from shared.errors import ErrorCode, Refused
 from shared.virtual_machines.requests import changes
 from shared.virtual_machines.requests.machine import CreateMachine, DataDisk, MarketplaceImage, Port
+from shared.virtual_machines.requests.stored import stored_request
 from shared.web.documents import parse
 
 SUBSCRIPTION = "00000000-0000-0000-0000-000000000001"
@@ -211,3 +212,14 @@ def test_no_refusal_repeats_a_secret() -> None:
         assert value not in str(refused.value.problem)
         assert value not in str(refused.value.__cause__)
     assert "myAdminPwd1" not in repr(parse(CreateMachine, MACHINE))
+
+
+@pytest.mark.parametrize(("model", "body", "target"), [
+    (Port, {**PORT, "allowedSources": ["Internet", "1.2.3.4"]}, "allowedSources"),
+    (Port, {**PORT, "allowedSources": ["fe80::1%eth0"]}, "allowedSources[0]"),
+    (DataDisk, {"sizeGB": 1, "sku": "Premium LRS"}, "sku"),
+    (CreateMachine, machine(ports=[{**PORT, "allowedSources": ["internet", "1.2.3.4"]}]), "ports[0].allowedSources"),
+])  # fmt: skip
+def test_what_an_earlier_version_accepted_is_read_and_not_accepted_again(model: type[BaseModel], body: dict[str, Any], target: str) -> None:
+    assert targets(model, body) == [target]
+    assert len(stored_request(model, body).model_fields_set) == len(body)

@@ -29,6 +29,7 @@ _SETTINGS: Json = {
     "hybridTenant": True,
     "knowsSaveState": True,
     "suspendedAllowsAdmin": True,
+    "adminFiltersMachines": True,
     "accountsToken": "sample-hook-token",
 }
 

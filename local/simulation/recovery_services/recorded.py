@@ -26,7 +26,7 @@ def recorded(handle: Handler) -> Handler:
 def _ids(value: Any) -> Any:  # noqa: ANN401  # whatever JSON can hold
     if isinstance(value, str):
         return _id(value) if value.startswith("/") else value
-    if isinstance(value, dict):  # a `Mapping` of another kind is none of JSON's, and asking for one is slow
+    if isinstance(value, dict):  # JSON has no other `Mapping`, and asking for one is slow
         return {name: _ids(each) for name, each in value.items()}
     return [_ids(each) for each in value] if isinstance(value, list) else value
 

@@ -87,10 +87,13 @@ class ArmPipeline:
         `condition` has `If-Match` or `If-None-Match`. With `array` the answer is a JSON array of objects:
         the `value` of the body.
         """
+        ends = asyncio.get_running_loop().time() + timeout
+        is_read = method == "GET" and body is None and condition is None
         try:
-            answer = await self._reads.get(url, request_id=request_id, timeout=timeout) if method == "GET" else None
+            answer = await self._reads.get(url, request_id=request_id, timeout=timeout) if is_read else None
             if answer is None:
-                answer = await self._through_azure_core(method, url, timeout, request_id, body, condition)
+                left = ends - asyncio.get_running_loop().time()
+                answer = await self._through_azure_core(method, url, left, request_id, body, condition)
         except Exception as error:
             raise classify(error) from error
         if not 200 <= answer.status_code < 300:

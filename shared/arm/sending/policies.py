@@ -97,7 +97,7 @@ async def in_time(limit: float, call: Awaitable[T], sent: Sent) -> T:
             raise
         if sent.by_now:
             raise in_doubt("Timeout", f"Azure did not answer within {limit:g} s") from error
-        raise not_sent(f"the call did not come to be sent within {limit:g} s") from error
+        raise not_sent(f"the call was not sent within {limit:g} s") from error
 
 
 class Repetition:

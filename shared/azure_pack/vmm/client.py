@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any, Final, TypeVar
 from uuid import UUID
 
-from shared.azure_pack.errors import AzurePackError, ErrorKind
+from shared.azure_pack.errors import AzurePackError, ErrorKind, other_owner
 from shared.azure_pack.odata.documents import Entity as Document
 from shared.azure_pack.odata.documents import read_document, single
 from shared.azure_pack.odata.literals import Key, all_of, eq
@@ -29,6 +29,7 @@ class Vmm:
     def __init__(self, endpoint: Endpoint, *, update: Update = "PUT", owner: UUID | None = None, brackets: bool = False) -> None:
         """Take the endpoint. `update`: the method that changes an entity (inferred). `owner`: whose machines a service of all shows.
 
+        That such a service filters by the owner is inferred, so that each machine's owner is compared, and one of another is an error.
         `brackets`: a set is written with `()`, as the admin service has it.
         """
         self._endpoint = endpoint
@@ -126,18 +127,18 @@ class Vmm:
     # machines
 
     async def machines(self, *, filter: str | None = None, expand: Sequence[str] = ()) -> AsyncIterator[Machine]:  # OData's name
-        """Return the machines, or those that a filter lets through (`eq`, `all_of`)."""
+        """Return the machines, or those that a filter lets through (`eq`); raises `AzurePackError` FORBIDDEN for another owner."""
         filters = [each for each in (filter, None if self._owner is None else eq("Owner/RoleID", self._owner)) if each is not None]
         params = {"$filter": all_of(*filters)} if filters else {}
         if expand:
             params["$expand"] = ",".join(expand)
         async for entity in pages(self._endpoint, self._set("VirtualMachines"), params):
-            yield Machine.read(entity)
+            yield self._of_owner(Machine.read(entity))
 
     async def machine(self, key: Key, *, expand: Sequence[str] = ()) -> Machine:
-        """Return one machine; raises `AzurePackError` NOT_FOUND."""
+        """Return one machine; raises `AzurePackError` NOT_FOUND, and FORBIDDEN for another owner."""
         params = {"$expand": ",".join(expand)} if expand else None
-        return Machine.read(single(await self._endpoint.read(f"/VirtualMachines{key}", params=params)))
+        return self._of_owner(Machine.read(single(await self._endpoint.read(f"/VirtualMachines{key}", params=params))))
 
     async def create_machine(self, machine: NewMachine) -> Started[Machine]:
         """Create a machine. VMM keeps no name unique: sent twice, there are two."""
@@ -199,6 +200,11 @@ class Vmm:
             yield Job.read(entity)
 
     # inner
+
+    def _of_owner(self, machine: Machine) -> Machine:
+        if self._owner is not None and (machine.owner is None or machine.owner.role_id != self._owner):
+            raise other_owner(self._owner)
+        return machine
 
     def _set(self, name: str) -> str:
         return f"/{name}{self._brackets}"

@@ -139,7 +139,7 @@ class DataCenterClaim:
     def use_admin_service(self) -> None:
         """Reach the machines by the administrator's VMM service, in this claim and those after it."""
         self.state.by_admin_service = True
-        self.gateway = Gateway(self.gateway.connection, by_admin_service=True)
+        self.gateway = self.gateway.of_admin_service
 
     def mark(self, thing: str) -> None:
         """Note that this attempt makes a thing; written with the intent of the effect that makes it."""

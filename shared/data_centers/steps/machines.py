@@ -9,7 +9,7 @@ from uuid import UUID
 from shared.azure_pack.odata.literals import Key
 from shared.azure_pack.subscriptions import SubscriptionState
 from shared.azure_pack.vmm.machines import Machine
-from shared.data_centers.gateway import is_unreadable
+from shared.data_centers.gateway import Gateway, is_unreadable
 from shared.data_centers.records.state import MachineWork
 from shared.data_centers.rules import power
 from shared.data_centers.rules.power import Goal, JobState, PowerCall
@@ -27,7 +27,11 @@ LOOK_AGAIN: Final = timedelta(seconds=10)
 
 async def seen(dc: DataCenterClaim) -> tuple[SeenMachine, ...]:
     """Return the machines of the data center."""
-    found = await dc.gateway.machines(dc.subscription, dc.user)
+    return await _seen_by(dc.gateway, dc)
+
+
+async def _seen_by(gateway: Gateway, dc: DataCenterClaim) -> tuple[SeenMachine, ...]:
+    found = await gateway.machines(dc.subscription, dc.user)
     return tuple(SeenMachine(str(one.id), str(one.stamp), one.name or str(one.id), one.status_string or "") for one in found)
 
 
@@ -38,8 +42,9 @@ async def seen_if_suspended(dc: DataCenterClaim) -> tuple[SeenMachine, ...]:
     except CallFailure as failure:
         if not is_unreadable(failure) or dc.gateway.by_admin_service or not await is_suspended(dc):
             raise
+        found = await _seen_by(dc.gateway.of_admin_service, dc)
         dc.use_admin_service()
-        return await seen(dc)
+        return found
 
 
 async def is_suspended(dc: DataCenterClaim) -> bool:

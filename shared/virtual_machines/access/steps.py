@@ -30,6 +30,7 @@ from shared.virtual_machines.access.records import DiskAccess, DiskAccessStore
 from shared.virtual_machines.access.rules import access_problem, end_of, is_open, warnings_of
 from shared.virtual_machines.creation.context import DiskFacts
 from shared.virtual_machines.requests.changes import GrantAccess
+from shared.virtual_machines.requests.stored import stored_request
 from shared.virtual_machines.resource_manager.resources import ResourceManagerResources
 from shared.virtual_machines.results import ended
 from shared.virtual_machines.state import MachineState
@@ -59,7 +60,7 @@ class AccessSteps:
 
     async def granting(self, claim: Claim) -> Outcome:
         """Have Azure grant the access; an answer that was lost is asked for again, which gives the same SAS."""
-        state, request = MachineState.of(claim.data), GrantAccess.model_validate(sent_of(claim.operation).members)
+        state, request = MachineState.of(claim.data), stored_request(GrantAccess, sent_of(claim.operation).members)
         disk = _disk_of(state)
         again = state.grants > 0 or claim.intends("grantAccess")
         if not again:
@@ -145,7 +146,7 @@ class AccessSteps:
         return Next(REVOKING)
 
     async def _store(self, claim: Claim, state: MachineState, sas: Hidden) -> Outcome:
-        duration = GrantAccess.model_validate(sent_of(claim.operation).members).duration
+        duration = stored_request(GrantAccess, sent_of(claim.operation).members).duration
         ends = end_of(sas.reveal()) or (state.started_at or self.clock.now()) + duration
         disk, tenant = _disk_of(state), claim.row.tenant
         tags = {"tenant": tenant, "operation": claim.id, "field": "accessSas"}

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from shared.access.records.plan import HostingPlan
 from shared.arm.failures import in_doubt
 from shared.arm.ids import ResourceId
-from shared.arm.reading import own_id, resource_id
+from shared.arm.reading import own_id, region_of, resource_id
 from shared.values.reading import Json, an_object, known_text, objects, text, texts, whole
 from shared.virtual_machines.facts import GENERATIONS, LABEL_TAG, OS_TYPES, SECURITY_TYPES, SLOT_TAG, tags_of
 from shared.virtual_machines.resource_manager.catalogue import ImageFacts, Region
@@ -42,7 +42,7 @@ class DiskFacts:
             raise in_doubt("NotShown", f"Azure shows {own_id(body)} without its properties. The read is retried.")
         return DiskFacts(
             id=own_id(body),
-            region="".join((text(body, "location") or "").split()).lower(),
+            region=region_of(body),
             zone=zones[0] if zones else None,
             size_gb=whole(properties, "diskSizeGB") or 0,
             sku=text(an_object(body, "sku"), "name") or "",
@@ -75,7 +75,7 @@ class SetFacts:
         properties, tags = an_object(body, "properties"), tags_of(body)
         return SetFacts(
             id=own_id(body),
-            region="".join((text(body, "location") or "").split()).lower(),
+            region=region_of(body),
             slot=tags.get(SLOT_TAG),
             label=tags.get(LABEL_TAG),
             update_domains=whole(properties, "platformUpdateDomainCount") or 5,

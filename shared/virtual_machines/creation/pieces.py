@@ -1,5 +1,6 @@
 """The pieces that an operation makes in Azure or removes, as its record keeps them."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
@@ -9,10 +10,13 @@ from shared.arm.ids import ResourceId
 from shared.values.absence import AbsenceJson
 from shared.values.reading import an_object, text
 from shared.values.stored import StoredView
+from shared.virtual_machines.facts import OWN_TAGS
 from shared.virtual_machines.rules.leftovers import Part
 
 OPERATION_TAG = "farshore-operation"
 TENANT_TAG = "farshore-tenant"
+MOST_TAGS = 50
+"""How many tags a resource has at most (Azure's documentation, "Use tags to organize your Azure resources", "Limitations")."""
 
 
 class Piece(BaseModel):
@@ -60,6 +64,17 @@ class Piece(BaseModel):
     def as_left(self) -> dict[str, str | None]:
         """What a result shows of a piece that could not be deleted."""
         return {"id": self.id, "reason": self.reason}
+
+
+def tags_with(inherited: Mapping[str, str], own: Mapping[str, str]) -> dict[str, str]:
+    """Return the tags of something that is made: its own, and as many of those that it inherits as Azure has room for.
+
+    Those that Farshore wrote come first, the rest by name, so that they are the same each time.
+    """
+    mine = {name.lower() for name in own}
+    others = [name for name in inherited if name.lower() not in mine]
+    others.sort(key=lambda name: (not name.lower().startswith(OWN_TAGS), name.lower(), name))
+    return {**{name: inherited[name] for name in others[: MOST_TAGS - len(own)]}, **own}
 
 
 def planned_again(before: tuple[Piece, ...], after: tuple[Piece, ...]) -> tuple[Piece, ...]:

@@ -1,7 +1,6 @@
 """Reads what a request for a machine is checked against: the registry, the hosting plan, and Azure."""
 
 import asyncio
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -10,7 +9,7 @@ from shared.access.principal import not_found
 from shared.access.records.plan import HostingPlan, PlanImage
 from shared.access.records.tenant import Tenant
 from shared.arm.ids import ResourceId, same
-from shared.arm.reading import resource_id
+from shared.arm.reading import region_of, resource_id
 from shared.errors import ErrorCode, Refused
 from shared.values.reading import Json, an_object, objects, same_text, text
 from shared.virtual_machines.creation.context import BalancerFacts, CreationContext, DiskFacts, SetFacts, network_of
@@ -56,7 +55,7 @@ class CreationReader:
         body = await self.resources.group(subscription, request.service)
         if body is None or text(body, "managedBy") is not None:
             raise not_found(f"service '{request.service}'", target="service", in_azure=True)
-        return Place(subscription, text(body, "name") or request.service, _region(body))
+        return Place(subscription, text(body, "name") or request.service, region_of(body))
 
     async def plan(self, tenant: Tenant) -> HostingPlan | None:
         """Return the hosting plan that a tenant is on, or None."""
@@ -275,7 +274,3 @@ def _owner(place: Place, request: CreateMachine) -> ResourceId:
 
 def _is_named(found: SetFacts, name: str) -> bool:
     return same_text(found.id.rpartition("/")[2], name)
-
-
-def _region(body: Mapping[str, object]) -> str:
-    return "".join((text(body, "location") or "").split()).lower()

@@ -3,13 +3,16 @@
 Lists that are read whole, such as the sizes of a region, are cut into pages by `page_of_rows`.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from itertools import groupby
 from typing import TypeVar
 
 from shared.virtual_machines.reading.asking import reading_azure
 from shared.web.lists import Page
 
 T = TypeVar("T")
+_NUMBERED = "\0"
+"""The character between a key and a number: no key has it, and it sorts before any other."""
 Order = Callable[[T], tuple[str, str]]
 """The name and the key of a row, in lower case, by which a list is sorted."""
 
@@ -38,9 +41,16 @@ def page_of_rows(rows: Sequence[T], order: Order[T], page: Page) -> tuple[list[T
 
 def _cut(rows: Sequence[T], order: Order[T], top: int, after: tuple[str, str] | None) -> tuple[list[T], tuple[str, str] | None]:
     """Return the first `top` rows that come after a place in the order, and the place of the last one where more follow."""
-    later = [row for row in sorted(rows, key=order) if after is None or order(row) > after]
+    later = [(place, row) for place, row in _placed(rows, order) if after is None or place > after]
     shown = later[:top]
-    return shown, order(shown[-1]) if len(later) > len(shown) else None
+    return [row for _, row in shown], shown[-1][0] if len(later) > len(shown) else None
+
+
+def _placed(rows: Sequence[T], order: Order[T]) -> Iterator[tuple[tuple[str, str], T]]:
+    """Yield the rows in their order, each with a place that no other has: those of one name and key are numbered as they were read."""
+    for (name, key), equal in groupby(sorted(rows, key=order), key=order):
+        for number, row in enumerate(equal):
+            yield (name, f"{key}{_NUMBERED}{number:06}" if number else key), row
 
 
 def _read(after: str | None, places: Sequence[str]) -> tuple[int | None, tuple[str, str] | None]:

@@ -106,8 +106,10 @@ class PortReader:
         addresses = {id(one): await self.public_ip(BalancerFacts.from_arm(one)) for one, _ in found.rules_of_others()}
         own = found.rules_of_machine()
         public_ip = await self.public_ip(found.balancer) if own else None
-        ports = [_shown(rule, found, public_ip) for rule in own]
-        ports += [_shown(rule, found, addresses[id(balancer)]) for balancer, rule in found.rules_of_others()]
+        rules = [(rule, public_ip) for rule in own]
+        rules += [(rule, addresses[id(balancer)]) for balancer, rule in found.rules_of_others()]
+        by_id = sorted(rules, key=lambda one: (text(one[0], "id") or "").lower())  # the same each time, also where they have one name
+        ports = [_shown(rule, found, address) for rule, address in by_id]
         return sorted((port for port in ports if port is not None), key=lambda port: port.name)
 
     async def machine(self, tenant: Tenant, named: Named) -> Machine:

@@ -8,10 +8,11 @@ from shared.arm.ids import ResourceId
 from shared.arm.reading import resource_id
 from shared.operations.model.models import Operation
 from shared.values.reading import Json, an_object, objects, text
-from shared.virtual_machines.creation.pieces import OPERATION_TAG, TENANT_TAG, Piece
+from shared.virtual_machines.creation.pieces import OPERATION_TAG, TENANT_TAG, Piece, tags_with
 from shared.virtual_machines.creation.planning import LATER, attachment, os_profile
 from shared.virtual_machines.facts import MachineFacts, shown_tags, tags_of
 from shared.virtual_machines.requests.changes import Capture, Reprovision
+from shared.virtual_machines.requests.stored import stored_request
 from shared.virtual_machines.rules.leftovers import Part
 from shared.virtual_machines.rules.names import OsType, made_name
 
@@ -32,7 +33,7 @@ class Found:
 def capture_of(operation: Operation) -> Capture:
     """Read the request of a capture; a message names its machine, and has no confirmation."""
     body = operation.body.get("body")
-    return Capture.model_validate({"confirm": "by message", **body} if isinstance(body, dict) else {})
+    return stored_request(Capture, {"confirm": "by message", **body} if isinstance(body, dict) else {})
 
 
 def os_type_of(machine: MachineFacts) -> OsType | None:
@@ -66,7 +67,7 @@ def document_of(found: Found, request: Reprovision, image: ResourceId, operation
     }  # fmt: skip
     if machine.availability_set is not None:
         properties["availabilitySet"] = {"id": machine.availability_set}
-    tags = {**machine.tags, TENANT_TAG: tenant, OPERATION_TAG: operation}
+    tags = tags_with(machine.tags, {TENANT_TAG: tenant, OPERATION_TAG: operation})
     body: dict[str, Any] = {"location": machine.region, "tags": tags, "properties": properties}
     return body | ({"zones": [machine.zone]} if machine.zone is not None else {})
 
@@ -80,7 +81,7 @@ def pieces_of(found: Found, image: Piece, operation: str, tenant: str) -> tuple[
     old = Piece(
         part=Part.ADAPTER, id=found.adapter_id, existing=True, ready=True, known=True, keep=TENANT_TAG not in tags_of(found.adapter)
     )  # fmt: skip
-    tags = {**shown_tags(tags_of(found.adapter)), TENANT_TAG: tenant, OPERATION_TAG: operation}
+    tags = tags_with(shown_tags(tags_of(found.adapter)), {TENANT_TAG: tenant, OPERATION_TAG: operation})
     body = {"location": machine.region, "tags": tags, "properties": _adapter_properties(found.adapter)}
     os_disk = machine.resource.sibling("disks", made_name(machine.name, "os", operation))
     return (

@@ -1,16 +1,18 @@
 """The types of the fields of requests about machines, and the message for what each does not take (docs/design/virtual-machines.md)."""
 
+import re
 from collections.abc import Callable, Iterable
 from ipaddress import ip_network
 from typing import Annotated
 
-from pydantic import AfterValidator, Field, StrictBool, StrictInt, StrictStr, ValidationError, WithJsonSchema
+from pydantic import AfterValidator, Field, StrictBool, StrictInt, StrictStr, ValidationError, ValidationInfo, WithJsonSchema
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from shared.arm.ids import MAX_LENGTH, ResourceId, resource_id_of
 from shared.errors import sentence
 from shared.values.reading import is_guid
 from shared.values.texts import printable
+from shared.virtual_machines.requests.stored import is_stored
 from shared.virtual_machines.rules import names
 from shared.virtual_machines.rules.disks import LAST_LUN
 from shared.virtual_machines.rules.ports import LAST_LOCAL_PORT, LAST_PUBLIC_PORT
@@ -22,6 +24,7 @@ _LONGEST_IMAGE = 80
 _LONGEST_TAG_VALUE = 256
 _NOT_IN_A_TAG_NAME = frozenset("<>%&\\?/")
 _RESERVED_TAGS = ("farshore-", "hidden-")
+_SKU = "[A-Za-z0-9_]+"
 _DISK_TYPE = "Microsoft.Compute/disks"
 _SNAPSHOT_TYPE = "Microsoft.Compute/snapshots"
 _STORAGE_TYPE = "Microsoft.Storage/storageAccounts"
@@ -78,15 +81,21 @@ def _ssh_key(text: str) -> str:
     return text
 
 
-def _source(text: str) -> str:
+def _source(text: str, info: ValidationInfo) -> str:
     if text.lower() == ANY_SOURCE.lower():
         return ANY_SOURCE
     try:
-        if "%" in text:
+        if "%" in text and not is_stored(info):
             raise ValueError("an address of one link")
         return str(ip_network(text, strict=True))
     except ValueError:
-        raise ValueError("A source is an IP address, a CIDR without host bits such as 203.0.113.0/24, or Internet.") from None
+        raise refuse("A source is an IP address, a CIDR without host bits such as 203.0.113.0/24, or Internet.") from None
+
+
+def _sku(text: str, info: ValidationInfo) -> str:
+    if not is_stored(info) and re.fullmatch(_SKU, text) is None:
+        raise refuse("A type of disks has letters, digits and _, such as Premium_LRS.")
+    return printable(text)
 
 
 def _name_or_id(text: str) -> str:
@@ -157,14 +166,19 @@ RegionName = Annotated[StrictStr, Field(min_length=1, max_length=64), _checked(_
 Label = Annotated[StrictStr, Field(max_length=100), _checked(printable)]
 Description = Annotated[StrictStr, Field(max_length=1_000)]
 SizeName = Annotated[StrictStr, Field(min_length=1, max_length=64), _checked(printable)]
-Sku = Annotated[StrictStr, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_]+$")]
+Sku = Annotated[
+    StrictStr,
+    Field(min_length=1, max_length=64),
+    AfterValidator(_sku),
+    WithJsonSchema({"type": "string", "minLength": 1, "maxLength": 64, "pattern": f"^{_SKU}$"}),
+]
 """A type of disks, such as Premium_LRS."""
 SshKey = Annotated[StrictStr, _checked(_ssh_key), WithJsonSchema({"type": "string", "maxLength": 8192})]
 SshKeys = Annotated[tuple[SshKey, ...], Field(max_length=MOST_KEYS)]
 Lun = Annotated[StrictInt, Field(ge=0, le=LAST_LUN)]
 PublicPort = Annotated[StrictInt, Field(ge=1, le=LAST_PUBLIC_PORT)]
 LocalPort = Annotated[StrictInt, Field(ge=1, le=LAST_LOCAL_PORT)]
-Source = Annotated[StrictStr, Field(max_length=64), _checked(_source)]
+Source = Annotated[StrictStr, Field(max_length=64), AfterValidator(_source)]
 
 
 def _tags_schema(value: str | list[str]) -> WithJsonSchema:

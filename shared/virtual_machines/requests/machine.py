@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Discriminator, Field, StrictInt, StrictStr, Tag, model_validator
+from pydantic import AfterValidator, Discriminator, Field, StrictInt, StrictStr, Tag, ValidationInfo, model_validator
 
 from shared.secrets.requests import SecretInput
 from shared.values.documents import Request
@@ -38,6 +38,7 @@ from shared.virtual_machines.requests.fields import (
     refuse,
     refuse_fields,
 )
+from shared.virtual_machines.requests.stored import is_stored
 from shared.virtual_machines.rules.disks import LARGEST_DISK_GB, LARGEST_OS_DISK_GB, Caching, caching_problem, repeated_luns
 from shared.virtual_machines.rules.names import OsType
 from shared.virtual_machines.rules.passwords import common_password_problem
@@ -101,10 +102,10 @@ class DataDisk(Request):
             yield ("caching",), problem
 
 
-def _sources(values: tuple[str, ...]) -> tuple[str, ...]:
+def _sources(values: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
     if not values:
         raise refuse("The list is empty. Leave it out to allow any address of the internet.")
-    if ANY_SOURCE in values and len(values) > 1:
+    if ANY_SOURCE in values and len(values) > 1 and not is_stored(info):
         raise refuse(f"{ANY_SOURCE} allows any address of the internet, and cannot be combined with addresses.")
     return values
 

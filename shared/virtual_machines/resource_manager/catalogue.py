@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from shared.arm import reading
 from shared.arm.api_versions import COMPUTE, GALLERIES, IMAGES, SKUS
 from shared.arm.clients import AzureClients, Locations
 from shared.arm.ids import ResourceId
@@ -151,7 +152,7 @@ def managed(body: Json) -> ImageFacts:
         os_type=known_text(system, "osType", OS_TYPES) or "",
         generation=known_text(properties, "hyperVGeneration", GENERATIONS) or "V1",
         size_gb=whole(system, "diskSizeGB"),
-        region="".join((text(body, "location") or "").split()).lower(),
+        region=reading.region_of(body),
         trusted_launch=False,
         subscription_id=ResourceId.parse(own_id(body)).subscription_id,
         luns=tuple(lun for disk in objects(storage, "dataDisks") if (lun := whole(disk, "lun")) is not None),

@@ -8,7 +8,7 @@ from shared.arm.api_versions import COMPUTE, DISKS
 from shared.arm.clients import AzureClients
 from shared.arm.failures import in_doubt, passing_refusal
 from shared.arm.ids import ResourceId
-from shared.arm.operations import error_of_operation
+from shared.arm.operations import OperationStatus, error_of_operation, status_of_operation
 from shared.arm.reading import id_key, own_id
 from shared.errors import CallFailure, FailureKind, Problem
 from shared.values.reading import an_object, last_segment, text
@@ -82,6 +82,10 @@ class ResourceManagerMachines:
     async def error_of_operation(self, url: str | None) -> Problem | None:
         """Return the error of one of Azure's operations that has failed, None where it has not or can no longer be read."""
         return await error_of_operation(self._clients, url)
+
+    async def status_of_operation(self, url: str | None) -> OperationStatus | None:
+        """Return the status of one of Azure's operations, None where it can no longer be read."""
+        return await status_of_operation(self._clients, url)
 
     async def _list(self, subscription_id: str, params: Mapping[str, str]) -> tuple[MachineFacts, ...]:
         path = f"/subscriptions/{subscription_id}/providers/{MACHINE_TYPE}"

@@ -7,7 +7,7 @@ from shared.arm.api_versions import COMPUTE, DISKS, IMAGES, MACHINE_WRITES, NETW
 from shared.arm.clients import AzureClients
 from shared.arm.failures import in_doubt, passing_refusal, sent_again_for_a_while
 from shared.arm.ids import ResourceId
-from shared.arm.operations import OperationStatus, error_of_operation, read_operation
+from shared.arm.operations import OperationStatus, error_of_operation, read_operation, status_of_operation
 from shared.arm.reading import own_id
 from shared.errors import CallFailure, FailureKind, Problem
 from shared.values.reading import Json, same_text
@@ -42,6 +42,10 @@ class ResourceManagerResources:
     async def error_of_operation(self, url: str | None) -> Problem | None:
         """Return the error of one of Azure's operations that has failed, None where it has not or can no longer be read."""
         return await error_of_operation(self._clients, url)
+
+    async def status_of_operation(self, url: str | None) -> OperationStatus | None:
+        """Return the status of one of Azure's operations, None where it can no longer be read."""
+        return await status_of_operation(self._clients, url)
 
     async def get_by_text(self, resource: str) -> Json | None:
         """Return the document of a resource by its id as text; None for what is no id, and where Azure answers 404."""

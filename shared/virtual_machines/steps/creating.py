@@ -39,6 +39,7 @@ from shared.virtual_machines.gateway import Gateways, MachineGateway
 from shared.virtual_machines.kinds import Action
 from shared.virtual_machines.reprovisioning.planning import CLOSING, capture_of
 from shared.virtual_machines.requests.machine import CreateMachine
+from shared.virtual_machines.requests.stored import stored_request
 from shared.virtual_machines.results import ended
 from shared.virtual_machines.rules.leftovers import Part
 from shared.virtual_machines.rules.names import OsType
@@ -97,11 +98,8 @@ class CreationSteps:
             context = await self.reader.context(tenant, request, place)
             check_creation(request, context)
         except Refused as refused:
-            if refused.code in _MAY_BE_HIDDEN:  # Azure also answers 404 for what is there
-                state.absence = not_shown(state.absence, self.clock.now())
-                if not state.absence.lasts_long_enough(self.clock.now()):
-                    return Wait(self.clock.now() + BETWEEN_LOOKS)
-            return self._refused(state, detail, refused.problem)
+            return self._may_be_hidden(state, refused) or self._refused(state, detail, refused.problem)
+        state.forget("absence")
         plan = plan_creation(request, context, claim.id, claim.row.tenant)
         admitted = await self.admission.admit(claim, claims_of_creation(request, context, plan))
         if admitted is not None:
@@ -136,7 +134,7 @@ class CreationSteps:
                 raise
             self._expect_machine(detail, known=False)
             if not state.reprovisions and await self._set_is_gone(detail):
-                return await self._make_set_again(claim, detail)
+                return await self._make_set_again(claim, state, detail)
             code = ErrorCode.NAME_TAKEN if failure.code == ErrorCode.NAME_TAKEN else None
             problem = Problem(code, failure.message, "name") if code else problem_of_call(failure, target_of(failure.problem))
             return self._fail(state, problem)
@@ -151,22 +149,35 @@ class CreationSteps:
         """Return the end of a request that cannot be met; what an earlier plan of it made is removed first."""
         return self._fail(state, problem) if any(piece.known for piece in detail.pieces) else ended(state, problem)
 
+    def _may_be_hidden(self, state: MachineState, refused: Refused) -> Wait | None:
+        """Return when to look again where a refusal may rest on a 404 for what is there; None once it has lasted long enough."""
+        if refused.code not in _MAY_BE_HIDDEN:
+            return None
+        now = self.clock.now()
+        state.absence = not_shown(state.absence, now)
+        return None if state.absence.lasts_long_enough(now) else Wait(now + BETWEEN_LOOKS)
+
     async def _set_is_gone(self, detail: PiecesDetail) -> bool:
         """Whether the availability set that the machine is to join does not exist any more."""
         set_id = resource_id(an_object((detail.machine or {}).get("properties", {}), "availabilitySet"), "id")
         return set_id is not None and await self.making.resources.get_by_text(set_id) is None
 
-    async def _make_set_again(self, claim: Claim, detail: PiecesDetail) -> Outcome:
+    async def _make_set_again(self, claim: Claim, state: MachineState, detail: PiecesDetail) -> Outcome:
         """Go back to `preparing`, with the availability set among what is made."""
         number = next((place for place, piece in enumerate(detail.pieces) if piece.part is Part.SET), None)
         if number is not None:
             detail.replace(number, ready=False, url=None, absence=None)
             return Next(PREPARING)
         tenant, request = await self.registry.by_name(claim.row.tenant), request_of(claim.operation)
-        if tenant is not None:
+        if tenant is None:
+            return self._fail(state, not_found(f"tenant '{claim.row.tenant}'").problem)
+        try:
             context = await self.reader.context(tenant, request, await self.reader.place(tenant, request))
-            planned = plan_creation(request, context, claim.id, claim.row.tenant).pieces
-            detail.pieces = (*detail.pieces, *(piece for piece in planned if piece.part is Part.SET))
+        except Refused as refused:
+            return self._may_be_hidden(state, refused) or self._fail(state, refused.problem)
+        state.forget("absence")
+        planned = plan_creation(request, context, claim.id, claim.row.tenant).pieces
+        detail.pieces = (*detail.pieces, *(piece for piece in planned if piece.part is Part.SET))
         return Wait(self.clock.now() + BETWEEN_LOOKS, step=PREPARING)
 
     def _expect_machine(self, detail: PiecesDetail, *, known: bool) -> None:
@@ -290,7 +301,7 @@ def _failure_of(reason: Problem) -> Problem:
 def request_of(operation: Operation) -> CreateMachine:
     """Read the request of an operation; its password is a reference by then."""
     body = operation.body.get("body")
-    return CreateMachine.model_validate(body if isinstance(body, dict) else {})
+    return stored_request(CreateMachine, body if isinstance(body, dict) else {})
 
 
 def password_of(operation: Operation) -> SecretInput | None:

@@ -5,12 +5,13 @@ beginning ► noting ► keepingDisks ► deleting ► followingDeletion (checks
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 
 from shared.access.records.tenant import Backend
 from shared.arm.failures import problem_of_call, refusal_problem
 from shared.arm.ids import ResourceId
+from shared.arm.operations import OperationState, OperationStatus
 from shared.arm.reading import resource_id
 from shared.clock import Clock
 from shared.errors import CallFailure, FailureKind
@@ -215,10 +216,6 @@ async def _judge(gateway: MachineGateway, clock: Clock, state: MachineState, fou
     now = clock.now()
     if isinstance(found, CallFailure):
         return unread(found)
-    if found is None and state.url is None:  # nothing shows that Azure has accepted the deletion
-        state.absence = not_shown(state.absence, now)
-        if not state.absence.lasts_long_enough(now):
-            return Checked(at=now + BETWEEN_LOOKS, data=state.stored)
     started = state.started_at or now
     is_there = found is not None and found.vm_id in ("", state.vm_id)
     if is_there:
@@ -226,9 +223,12 @@ async def _judge(gateway: MachineGateway, clock: Clock, state: MachineState, fou
     if found is not None and is_there and found.power.provisioning is Provisioning.BUSY:
         return Checked(at=next_read(started, now), data=state.stored)
     try:
-        error = await gateway.error_of_operation(state.url)  # where Azure shows no machine too: a read may hide one whose deletion failed
+        status = await gateway.status_of_operation(state.url)  # where Azure shows no machine too: a read may hide one that is still there
     except CallFailure as failure:
         return unread(failure)
+    error = status.error if status is not None else None
+    if found is None and (wait := _hidden(state, status, now)) is not None:
+        return Checked(at=wait, data=state.stored)
     if error is None and not is_there:
         return Checked(step=CLEARING if state.reprovisions else TIDYING, data=state.stored)
     if error is None and now - (state.sent_at or started) >= _SENT_AGAIN_AFTER:
@@ -237,6 +237,17 @@ async def _judge(gateway: MachineGateway, clock: Clock, state: MachineState, fou
         return Checked(at=next_read(started, now), data=state.stored)
     state.failure = refusal_problem(error)
     return Checked(step=END_DELETION, data=state.stored)
+
+
+def _hidden(state: MachineState, status: OperationStatus | None, now: datetime) -> datetime | None:
+    """Return when to look again at a machine that Azure does not show, None once its deletion has ended, or it counts as gone.
+
+    Without an operation that can be read nothing shows that Azure has accepted the deletion, or how it ended: time decides.
+    """
+    if status is not None:
+        return next_read(state.started_at or now, now) if status.state is OperationState.IN_PROGRESS else None
+    state.absence = not_shown(state.absence, now)
+    return None if state.absence.lasts_long_enough(now) else now + BETWEEN_LOOKS
 
 
 CLEARING = "clearing"

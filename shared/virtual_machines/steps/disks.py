@@ -30,12 +30,13 @@ from shared.virtual_machines.admission import Admission
 from shared.virtual_machines.creation.added_disks import AddedDisks, lun_problem
 from shared.virtual_machines.creation.claims import claims_of
 from shared.virtual_machines.creation.context import DiskFacts
-from shared.virtual_machines.creation.pieces import OPERATION_TAG, TENANT_TAG, Piece, PiecesDetail
+from shared.virtual_machines.creation.pieces import OPERATION_TAG, TENANT_TAG, Piece, PiecesDetail, tags_with
 from shared.virtual_machines.creation.planning import LATER, new_disk
 from shared.virtual_machines.facts import AttachedDisk, MachineFacts, shown_tags
 from shared.virtual_machines.gateway import Gateways
 from shared.virtual_machines.requests.changes import ModifyDataDisk
 from shared.virtual_machines.requests.machine import DataDisk
+from shared.virtual_machines.requests.stored import stored_request
 from shared.virtual_machines.results import ended
 from shared.virtual_machines.rules.disks import Growth, caching_problem, growth, lowest_free_lun
 from shared.virtual_machines.rules.leftovers import Part
@@ -99,7 +100,7 @@ class DiskSteps:
         if tenant is None:
             return _ended(state, not_found(f"tenant '{claim.row.tenant}'").problem)
         try:
-            await self.added.require(tenant, facts, DataDisk.model_validate(sent_of(claim.operation).members))
+            await self.added.require(tenant, facts, stored_request(DataDisk, sent_of(claim.operation).members))
         except Refused as refused:
             if refused.code is ErrorCode.NOT_FOUND:
                 state.missing = not_shown(state.missing, now)
@@ -121,7 +122,7 @@ class DiskSteps:
 
     def _plan(self, claim: Claim, state: MachineState, detail: PiecesDetail, facts: MachineFacts) -> Problem | None:
         request, taken = (
-            DataDisk.model_validate(sent_of(claim.operation).members),
+            stored_request(DataDisk, sent_of(claim.operation).members),
             {disk.lun for disk in facts.data_disks if disk.lun is not None},
         )
         lun = request.lun if request.lun is not None else lowest_free_lun(taken)
@@ -133,7 +134,7 @@ class DiskSteps:
             piece = Piece(part=Part.DATA_DISK, id=str(disk), existing=True, grow_to=request.size_gb)
         else:
             name = request.name or made_name(facts.name, f"data{lun}", claim.id)
-            tags = {**shown_tags(facts.tags), TENANT_TAG: claim.row.tenant, OPERATION_TAG: claim.id}
+            tags = tags_with(shown_tags(facts.tags), {TENANT_TAG: claim.row.tenant, OPERATION_TAG: claim.id})
             body = new_disk(request, shown_region(facts), facts.zone, tags)
             disk = facts.resource.sibling("disks", name)
             piece = Piece(part=Part.DATA_DISK, id=str(disk), body=body, named=request.name is not None)
@@ -228,7 +229,7 @@ class DiskSteps:
     async def modifying(self, claim: Claim) -> Outcome:
         """Let the disk grow, then change its caching."""
         state, detail = MachineState.of(claim.data), PiecesDetail.of(claim.detail)
-        request = ModifyDataDisk.model_validate(sent_of(claim.operation).members)
+        request = stored_request(ModifyDataDisk, sent_of(claim.operation).members)
         facts = await self._facts(state)
         if not isinstance(facts, MachineFacts):
             return facts

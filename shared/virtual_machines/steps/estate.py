@@ -27,7 +27,7 @@ from shared.values.reading import same_text
 from shared.virtual_machines.admission import Admission
 from shared.virtual_machines.creation.claims import claim_of_machine, claims_of
 from shared.virtual_machines.creation.context import DiskFacts
-from shared.virtual_machines.creation.pieces import OPERATION_TAG, TENANT_TAG, Piece, PiecesDetail
+from shared.virtual_machines.creation.pieces import OPERATION_TAG, TENANT_TAG, Piece, PiecesDetail, tags_with
 from shared.virtual_machines.creation.planning import LATER
 from shared.virtual_machines.facts import LABEL_TAG, MachineFacts, shown_tags, tags_of
 from shared.virtual_machines.gateway import Gateways, MachineGateway
@@ -36,6 +36,7 @@ from shared.virtual_machines.listed import CATEGORY_TAG, SIZE_TAG, description_t
 from shared.virtual_machines.reprovisioning.planning import PLANNING, capture_of
 from shared.virtual_machines.requests.changes import CreateImage, CreateService
 from shared.virtual_machines.requests.machine import BlobSource
+from shared.virtual_machines.requests.stored import stored_request
 from shared.virtual_machines.resource_manager.catalogue import Catalogue
 from shared.virtual_machines.results import ended
 from shared.virtual_machines.rules.leftovers import Part
@@ -72,7 +73,7 @@ class EstateSteps:
 
     async def creating_service(self, claim: Claim) -> Outcome:
         """Make the resource group; one of the name that another made is not touched."""
-        state, request = MachineState.of(claim.data), CreateService.model_validate(sent_of(claim.operation).members)
+        state, request = MachineState.of(claim.data), stored_request(CreateService, sent_of(claim.operation).members)
         resources, subscription = self.making.resources, str(state.subject).split("/")[2]
         tags = {TENANT_TAG: claim.row.tenant, OPERATION_TAG: claim.id, LABEL_TAG: request.label or request.name}
         body = {"location": state.region, "tags": {**request.tags, **tags, **description_tags(request.description)}}
@@ -109,7 +110,7 @@ class EstateSteps:
         """Make an image of a disk, a snapshot or a blob."""
         state, detail = MachineState.of(claim.data), PiecesDetail.of(claim.detail)
         if not detail.pieces:
-            detail.pieces = (image_piece(claim, CreateImage.model_validate(sent_of(claim.operation).members), state),)
+            detail.pieces = (image_piece(claim, stored_request(CreateImage, sent_of(claim.operation).members), state),)
         admitted = await self.admission.admit(claim, claims_of(detail.pieces))
         if admitted is not None:
             return _image_ended(state, detail, admitted) if isinstance(admitted, Problem) else admitted
@@ -219,7 +220,7 @@ class EstateSteps:
         system = facts.os_disk
         disk: dict[str, Any] = {"osType": facts.os_type, "osState": "Generalized", "managedDisk": {"id": system.id if system else None}}
         own = {TENANT_TAG: claim.row.tenant, OPERATION_TAG: claim.id, LABEL_TAG: request.label or request.image_name}
-        tags = {**shown_tags(facts.tags), **own}
+        tags = tags_with(shown_tags(facts.tags), own)
         properties: dict[str, Any] = {"storageProfile": {"osDisk": disk, "dataDisks": []}}
         if facts.view is not None and facts.view.generation is not None:
             properties["hyperVGeneration"] = facts.view.generation

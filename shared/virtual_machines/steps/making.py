@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from shared.arm.failures import problem_of_call, refusal_problem
+from shared.arm.operations import OperationState, OperationStatus
 from shared.arm.reading import own_id
 from shared.clock import Clock
 from shared.errors import CallFailure, ErrorCode, FailureKind, Problem
@@ -80,7 +81,7 @@ class Making:
                 except CallFailure as failure:
                     if not failure.is_refusal:
                         raise
-                    detail.replace(number, known=piece.known and failure.code != ErrorCode.NAME_TAKEN)  # what has its name is another's
+                    detail.replace(number, known=piece.known and failure.code != ErrorCode.NAME_TAKEN)  # a read shows another's of its name
                     return Failed(_problem_of(claim, piece, failure), _was_there(detail, piece, failure))
                 if state is Provisioning.FAILED:
                     return Failed(await self._later_failure(detail.pieces[number]))
@@ -118,16 +119,19 @@ class Making:
             raise taken(piece)
         if piece.existing and piece.grow_to is None:
             return Provisioning.SETTLED
-        if piece.named and await self._is_listed(piece):
-            raise taken(piece)
+        if piece.named and (listed := await self._listed(piece)) is not None:
+            if not piece.known and not _is_made(piece, listed, claim.id):
+                raise taken(piece)
+            detail.replace(number, absence=not_shown(None, self.clock.now()))  # sent before: a read will show whose it is
+            return Provisioning.BUSY
         detail.replace(number, known=True)
         url = await claim.perform(effect)
         detail.replace(number, url=url)
         return Provisioning.BUSY
 
-    async def _is_listed(self, piece: Piece) -> bool:
-        """Whether a list shows what a read answered 404 for: a PUT would take over another's resource of the name."""
-        return any(same_text(own_id(one), piece.id) for one in await self.resources.within(piece.resource))
+    async def _listed(self, piece: Piece) -> Json | None:
+        """Return what a list shows of a piece that a read answered 404 for: a PUT would take over another's resource of the name."""
+        return next((one for one in await self.resources.within(piece.resource) if same_text(own_id(one), piece.id)), None)
 
     async def _hidden(self, detail: PiecesDetail, number: int) -> Provisioning:
         """Return how far Azure is with a piece that it has accepted and answers 404 for: a PUT again would meet its own operation.
@@ -182,29 +186,31 @@ class Making:
             return None
         if (text(an_object(body, "properties"), "provisioningState") or "").lower() == "deleting":
             return Wait(self.clock.now() + _SOON)
-        return None if await self._deletion_failed(detail, number) else await self._delete(claim, detail, number)
+        return None if _deletion_failed(detail, number, await self._deletion(piece)) else await self._delete(claim, detail, number)
 
     async def _remove_hidden(self, claim: Claim, detail: PiecesDetail, number: int) -> Wait | None:
-        """Remove what Azure answers 404 for: it may be there all the same, unless it was never sent, or its deletion was accepted.
+        """Remove what Azure answers 404 for: it may be there all the same, unless it was never sent, or its deletion has ended.
 
-        Under a name that may be another's only time decides; anything else is deleted without having been seen.
+        Under a name that may be another's, and where Azure's operation can no longer be read, only time decides; anything else is deleted
+        without having been seen.
         """
         piece = detail.pieces[number]
-        others = piece.named or piece.part in SHARED or piece.part is Part.MACHINE
-        if await self._deletion_failed(detail, number):
+        status = await self._deletion(piece)
+        if status is not None and status.state is OperationState.IN_PROGRESS:
+            return Wait(self.clock.now() + _SOON)
+        if _deletion_failed(detail, number, status):
             return None
-        if piece.deleted or not piece.known or (others and self.counts_as_gone(detail, number)):
+        unread = piece.deleted and piece.url is not None and status is None
+        by_time = unread or piece.named or piece.part in SHARED or piece.part is Part.MACHINE
+        is_gone = not piece.known or (piece.deleted and not unread)
+        if is_gone or (by_time and self.counts_as_gone(detail, number)):
             detail.replace(number, gone=True, reason=None)
             return None
-        return Wait(self.clock.now() + BETWEEN_LOOKS) if others else await self._delete(claim, detail, number)
+        return Wait(self.clock.now() + BETWEEN_LOOKS) if by_time else await self._delete(claim, detail, number)
 
-    async def _deletion_failed(self, detail: PiecesDetail, number: int) -> bool:
-        """Return whether the deletion of a piece has failed after Azure had accepted it, and keep why."""
-        piece = detail.pieces[number]
-        error = await self.resources.error_of_operation(piece.url) if piece.deleted else None
-        if error is not None:
-            detail.replace(number, deleted=False, url=None, reason=f"{error.code}: {error.message}")
-        return error is not None
+    async def _deletion(self, piece: Piece) -> OperationStatus | None:
+        """Return the status of the deletion of a piece; None where Azure has accepted none, or its operation cannot be read."""
+        return await self.resources.status_of_operation(piece.url) if piece.deleted else None
 
     async def _delete(self, claim: Claim, detail: PiecesDetail, number: int) -> Wait | None:
         """Delete a piece; None where Azure refuses it, for a reason that is kept."""
@@ -216,7 +222,7 @@ class Making:
             problem = problem_of_call(failure)
             detail.replace(number, reason=f"{failure.code}: {problem.message}")
             return None
-        detail.replace(number, deleted=deletion.accepted, url=deletion.url)
+        detail.replace(number, deleted=deletion.accepted, url=deletion.url, absence=None)
         return Wait(self.clock.now() + _SOON)
 
     def counts_as_gone(self, detail: PiecesDetail, number: int) -> bool:
@@ -237,6 +243,14 @@ class Making:
             return Started(_Deletion(accepted=True)) if is_deleting else Absent()
 
         return Effect(f"remove.{piece.part}.{number}", send, look, _GONE_HARMLESS)
+
+
+def _deletion_failed(detail: PiecesDetail, number: int, status: OperationStatus | None) -> bool:
+    """Return whether the deletion of a piece has failed after Azure had accepted it, and keep why."""
+    error = status.error if status is not None else None
+    if error is not None:
+        detail.replace(number, deleted=False, url=None, reason=f"{error.code}: {error.message}")
+    return error is not None
 
 
 def meaning_of(problem: Problem) -> Problem:

@@ -23,7 +23,7 @@ from shared.values.reading import an_object, last_segment, same_text, text
 from shared.virtual_machines.admission import Admission
 from shared.virtual_machines.creation.claims import claims_of
 from shared.virtual_machines.creation.context import FOR_TAG
-from shared.virtual_machines.creation.pieces import OPERATION_TAG, TENANT_TAG, Piece, PiecesDetail
+from shared.virtual_machines.creation.pieces import OPERATION_TAG, TENANT_TAG, Piece, PiecesDetail, tags_with
 from shared.virtual_machines.creation.planning import LATER, nat_rule, security_rule, subnet_warnings
 from shared.virtual_machines.facts import settled, shown_tags
 from shared.virtual_machines.gateway import Gateways
@@ -36,6 +36,7 @@ from shared.virtual_machines.reading.ports import (
     with_pools,
 )
 from shared.virtual_machines.requests.machine import Port
+from shared.virtual_machines.requests.stored import stored_request
 from shared.virtual_machines.results import ended
 from shared.virtual_machines.rules.leftovers import Part
 from shared.virtual_machines.rules.names import made_name, shared_name, suffix_of
@@ -74,7 +75,7 @@ class PortSteps:
         found = await self._surroundings(claim, state)
         if not isinstance(found, PortSurroundings):
             return found
-        request = Port.model_validate(sent_of(claim.operation).members)
+        request = stored_request(Port, sent_of(claim.operation).members)
         if not detail.pieces:
             problem = _refusal(found)
             if problem is not None:
@@ -224,7 +225,7 @@ def _no_port(found: PortSurroundings, port: str) -> Problem:
 
 def _pieces(claim: Claim, found: PortSurroundings, request: Port) -> list[Piece]:
     machine, where = found.machine, shown_region(found.machine)
-    tags = {**shown_tags(machine.tags), TENANT_TAG: claim.row.tenant, OPERATION_TAG: claim.id}
+    inherited, own_tags = shown_tags(machine.tags), {TENANT_TAG: claim.row.tenant, OPERATION_TAG: claim.id}
     network = f"{str(machine.resource).partition('/providers/')[0]}/providers/Microsoft.Network"
     pieces: list[Piece] = []
     balancer_id = found.balancer.id if found.balancer is not None else f"{network}/loadBalancers/{shared_name(found.owner, 'lb')}"
@@ -233,11 +234,12 @@ def _pieces(claim: Claim, found: PortSurroundings, request: Port) -> list[Piece]
         address = f"{network}/publicIPAddresses/{shared_name(found.owner, 'ip')}"
         sku = {"name": "Standard"}
         static = {"publicIPAllocationMethod": "Static"}
-        own = {"location": where, "tags": tags, "sku": sku, "properties": static}
+        own = {"location": where, "tags": tags_with(inherited, own_tags), "sku": sku, "properties": static}
         pieces.append(Piece(part=Part.ADDRESS, id=address, body=own, only_new=True))
         fronts = [{"name": "frontend", "properties": {"publicIPAddress": {"id": address}}}]
         body = {
-            "location": where, "tags": {**tags, FOR_TAG: found.owner}, "sku": sku, "properties": {"frontendIPConfigurations": fronts},
+            "location": where, "tags": tags_with(inherited, {**own_tags, FOR_TAG: found.owner}), "sku": sku,
+            "properties": {"frontendIPConfigurations": fronts},
         }  # fmt: skip
         pieces.append(Piece(part=Part.BALANCER, id=balancer_id, stage=1, body=body, only_new=True))
     pool = found.pool

@@ -29,6 +29,7 @@ from shared.virtual_machines.creation.planning import LATER
 from shared.virtual_machines.facts import MachineFacts
 from shared.virtual_machines.gateway import Gateways, MachineGateway
 from shared.virtual_machines.requests.changes import UpdateMachine
+from shared.virtual_machines.requests.stored import stored_request
 from shared.virtual_machines.resource_manager.catalogue import Catalogue
 from shared.virtual_machines.results import ended
 from shared.virtual_machines.rules.leftovers import Part
@@ -203,7 +204,7 @@ class UpdateSteps:
 
 def request_of(claim: Claim) -> UpdateMachine:
     """Return the request of an update."""
-    return UpdateMachine.model_validate(sent_of(claim.operation).members)
+    return stored_request(UpdateMachine, sent_of(claim.operation).members)
 
 
 def patch_of(request: UpdateMachine, size: str | None, facts: MachineFacts) -> dict[str, Any]:
