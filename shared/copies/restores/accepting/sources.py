@@ -67,7 +67,7 @@ class Sources:
     async def _of_point(self, tenant: str, restore_point_id: str) -> ResolvedSource:
         """Return a restore point, with the copy that it is of: its name is the copy's id. Azure shows whether it can be used.
 
-        Where the VM has no owner any more the restore point counts like somebody else's: then it alone must be the tenant's.
+        Where the VM has no owner any more, only the restore point must be the tenant's, as of a copy that Farshore has not made.
         """
         point = ResourceId.parse(restore_point_id)
         copy = await self._copy(point.name.lower())
