@@ -60,7 +60,7 @@ class AccessSteps:
 
     async def granting(self, claim: Claim) -> Outcome:
         """Have Azure grant the access; an answer that was lost is asked for again, which gives the same SAS."""
-        state, request = MachineState.of(claim.data), stored_request(GrantAccess, sent_of(claim.operation).members)
+        state, request = MachineState.of(claim.data), stored_request(GrantAccess, sent_of(claim.operation))
         disk = _disk_of(state)
         again = state.grants > 0 or claim.intends("grantAccess")
         if not again:
@@ -146,7 +146,7 @@ class AccessSteps:
         return Next(REVOKING)
 
     async def _store(self, claim: Claim, state: MachineState, sas: Hidden) -> Outcome:
-        duration = stored_request(GrantAccess, sent_of(claim.operation).members).duration
+        duration = stored_request(GrantAccess, sent_of(claim.operation)).duration
         ends = end_of(sas.reveal()) or (state.started_at or self.clock.now()) + duration
         disk, tenant = _disk_of(state), claim.row.tenant
         tags = {"tenant": tenant, "operation": claim.id, "field": "accessSas"}

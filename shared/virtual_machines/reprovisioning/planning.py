@@ -8,6 +8,7 @@ from shared.arm.ids import ResourceId
 from shared.arm.reading import resource_id
 from shared.operations.model.models import Operation
 from shared.values.reading import Json, an_object, objects, text
+from shared.values.sent import SentBody
 from shared.virtual_machines.creation.pieces import OPERATION_TAG, TENANT_TAG, Piece, tags_with
 from shared.virtual_machines.creation.planning import LATER, attachment, os_profile
 from shared.virtual_machines.facts import MachineFacts, shown_tags, tags_of
@@ -33,7 +34,7 @@ class Found:
 def capture_of(operation: Operation) -> Capture:
     """Read the request of a capture; a message names its machine, and has no confirmation."""
     body = operation.body.get("body")
-    return stored_request(Capture, {"confirm": "by message", **body} if isinstance(body, dict) else {})
+    return stored_request(Capture, SentBody({"confirm": "by message", **body} if isinstance(body, dict) else {}))
 
 
 def os_type_of(machine: MachineFacts) -> OsType | None:

@@ -5,13 +5,15 @@ from typing import Final, TypeVar
 
 from pydantic import BaseModel, ValidationInfo
 
+from shared.values.sent import SentBody
+
 M = TypeVar("M", bound=BaseModel)
 _STORED: Final = "stored"
 
 
-def stored_request(model: type[M], members: Mapping[str, object]) -> M:
+def stored_request(model: type[M], body: SentBody) -> M:
     """Read the stored body of an operation that was accepted."""
-    return model.model_validate(members, context={_STORED: True})
+    return model.model_validate(body.members, context={_STORED: True})
 
 
 def is_stored(info: ValidationInfo) -> bool:

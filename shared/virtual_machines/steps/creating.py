@@ -29,6 +29,7 @@ from shared.secrets.requests import SecretInput
 from shared.values.absence import BETWEEN_LOOKS, not_shown
 from shared.values.hidden import Hidden
 from shared.values.reading import an_object
+from shared.values.sent import SentBody
 from shared.virtual_machines.admission import Admission
 from shared.virtual_machines.creation.checks import check_creation
 from shared.virtual_machines.creation.pieces import OPERATION_TAG, PiecesDetail, planned_again
@@ -301,7 +302,7 @@ def _failure_of(reason: Problem) -> Problem:
 def request_of(operation: Operation) -> CreateMachine:
     """Read the request of an operation; its password is a reference by then."""
     body = operation.body.get("body")
-    return stored_request(CreateMachine, body if isinstance(body, dict) else {})
+    return stored_request(CreateMachine, SentBody(body if isinstance(body, dict) else {}))
 
 
 def password_of(operation: Operation) -> SecretInput | None:

@@ -100,7 +100,7 @@ class DiskSteps:
         if tenant is None:
             return _ended(state, not_found(f"tenant '{claim.row.tenant}'").problem)
         try:
-            await self.added.require(tenant, facts, stored_request(DataDisk, sent_of(claim.operation).members))
+            await self.added.require(tenant, facts, stored_request(DataDisk, sent_of(claim.operation)))
         except Refused as refused:
             if refused.code is ErrorCode.NOT_FOUND:
                 state.missing = not_shown(state.missing, now)
@@ -122,7 +122,7 @@ class DiskSteps:
 
     def _plan(self, claim: Claim, state: MachineState, detail: PiecesDetail, facts: MachineFacts) -> Problem | None:
         request, taken = (
-            stored_request(DataDisk, sent_of(claim.operation).members),
+            stored_request(DataDisk, sent_of(claim.operation)),
             {disk.lun for disk in facts.data_disks if disk.lun is not None},
         )
         lun = request.lun if request.lun is not None else lowest_free_lun(taken)
@@ -229,7 +229,7 @@ class DiskSteps:
     async def modifying(self, claim: Claim) -> Outcome:
         """Let the disk grow, then change its caching."""
         state, detail = MachineState.of(claim.data), PiecesDetail.of(claim.detail)
-        request = stored_request(ModifyDataDisk, sent_of(claim.operation).members)
+        request = stored_request(ModifyDataDisk, sent_of(claim.operation))
         facts = await self._facts(state)
         if not isinstance(facts, MachineFacts):
             return facts

@@ -73,7 +73,7 @@ class EstateSteps:
 
     async def creating_service(self, claim: Claim) -> Outcome:
         """Make the resource group; one of the name that another made is not touched."""
-        state, request = MachineState.of(claim.data), stored_request(CreateService, sent_of(claim.operation).members)
+        state, request = MachineState.of(claim.data), stored_request(CreateService, sent_of(claim.operation))
         resources, subscription = self.making.resources, str(state.subject).split("/")[2]
         tags = {TENANT_TAG: claim.row.tenant, OPERATION_TAG: claim.id, LABEL_TAG: request.label or request.name}
         body = {"location": state.region, "tags": {**request.tags, **tags, **description_tags(request.description)}}
@@ -110,7 +110,7 @@ class EstateSteps:
         """Make an image of a disk, a snapshot or a blob."""
         state, detail = MachineState.of(claim.data), PiecesDetail.of(claim.detail)
         if not detail.pieces:
-            detail.pieces = (image_piece(claim, stored_request(CreateImage, sent_of(claim.operation).members), state),)
+            detail.pieces = (image_piece(claim, stored_request(CreateImage, sent_of(claim.operation)), state),)
         admitted = await self.admission.admit(claim, claims_of(detail.pieces))
         if admitted is not None:
             return _image_ended(state, detail, admitted) if isinstance(admitted, Problem) else admitted

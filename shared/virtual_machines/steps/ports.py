@@ -75,7 +75,7 @@ class PortSteps:
         found = await self._surroundings(claim, state)
         if not isinstance(found, PortSurroundings):
             return found
-        request = stored_request(Port, sent_of(claim.operation).members)
+        request = stored_request(Port, sent_of(claim.operation))
         if not detail.pieces:
             problem = _refusal(found)
             if problem is not None:

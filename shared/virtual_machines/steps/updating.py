@@ -204,7 +204,7 @@ class UpdateSteps:
 
 def request_of(claim: Claim) -> UpdateMachine:
     """Return the request of an update."""
-    return stored_request(UpdateMachine, sent_of(claim.operation).members)
+    return stored_request(UpdateMachine, sent_of(claim.operation))
 
 
 def patch_of(request: UpdateMachine, size: str | None, facts: MachineFacts) -> dict[str, Any]:
