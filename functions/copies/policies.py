@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from functions.serve import serve
 from shared.access.roles import Role
-from shared.audit.answers import AuditTrail
+from shared.audit.answers import AuditPage
 from shared.copies.policies.document import PolicyDocument
 from shared.copies.policies.management.answers import PolicyBody
 from shared.copies.policies.plans.answers import PlanBody
@@ -44,7 +44,12 @@ PUT = _write(
     "PUT", _PATH, "Create or replace a copy policy", request=PolicyDocument, response=PolicyBody, dry=PlanBody,
     conditional=True, refusals=(409,), query=(TENANT, DRY_RUN),
 )  # fmt: skip
-AUDIT = _read(f"{_PATH}/audit", "The audit trail of a copy policy, which outlives it", response=AuditTrail, query=(TENANT, POLICY_ID))
+AUDIT = _read(
+    f"{_PATH}/audit",
+    "The audit trail of a copy policy, which outlives it",
+    response=AuditPage,
+    query=(TENANT, POLICY_ID, *PAGING.parameters),
+)
 DELETE = _write("DELETE", _PATH, "Delete a copy policy; nothing in Azure is deleted", conditional=True, status=204)
 RUN = _write(
     "POST", f"{_PATH}/run", "Run a copy policy now", response=RunBody, optional_body=True, status=202, refusals=(409,), repeatable=True
@@ -112,9 +117,9 @@ async def plan_copy_policy(call: Call[None]) -> HttpAnswer:
 
 @serve(AUDIT)
 async def get_copy_policy_audit(call: Call[None]) -> HttpAnswer:
-    """Return the audit trail of a copy policy."""
-    trail = await _policies(call).audit(await tenant_of(call), call.path["name"], call.query.get("policyId"))
-    return call.ok(trail)
+    """Return a page of the audit trail of a copy policy, the oldest entries first."""
+    trail, last = await _policies(call).audit(await tenant_of(call), call.path["name"], call.query.get("policyId"), call.page)
+    return call.listed(trail.value, last, beside=trail)
 
 
 @serve(RUNS)

@@ -65,6 +65,19 @@ class AuditEntry(Document):
     hash: str
 
 
+class AuditPage(Document):
+    """A page of an audit trail, the oldest entries first; `head` is the hash of the trail's last entry.
+
+    `verified` is of the page: false where its entries do not follow from one another and from the one before them, or its last anchored
+    entry is not as it was anchored, or entries were taken off after it. A trail is whole where all its pages are.
+    """
+
+    value: tuple[AuditEntry, ...]
+    head: str
+    verified: bool
+    next_link: str | None = None
+
+
 class AuditTrail(Document):
     """The audit trail; `verified` is false where the chain is broken or its head is not the anchored one."""
 

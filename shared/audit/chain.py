@@ -57,10 +57,13 @@ def entry_hash(entry: AuditEntry) -> str:
     return hashlib.sha256(canonical(body)).hexdigest()
 
 
-def verify(entries: Sequence[AuditEntry], anchored: str | None = None) -> Verification:
-    """Check a trail from its first entry to its last; `anchored` is the head's hash as it was put away, None where there is none."""
-    head = FIRST
-    for expected, entry in enumerate(entries, start=1):
+def verify(entries: Sequence[AuditEntry], anchored: str | None = None, previous: AuditEntry | None = None) -> Verification:
+    """Check a trail from its first entry, or from the one after `previous`, to its last.
+
+    `anchored` is the head's hash as it was put away, None where there is none.
+    """
+    head, first = (FIRST, 1) if previous is None else (previous.hash, previous.sequence + 1)
+    for expected, entry in enumerate(entries, start=first):
         if entry.sequence != expected:
             return Verification(False, head, expected, f"entry {expected} is missing, or out of its place")
         if entry.previous_hash != head:

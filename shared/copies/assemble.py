@@ -16,6 +16,7 @@ from shared.copies.copying.workflow import CopySteps, copy_workflow
 from shared.copies.deletions.reading import DeletionReads
 from shared.copies.deletions.service import Deletions
 from shared.copies.deletions.subjects import CopySubject, PointSubject
+from shared.copies.deletions.trail import DeletionTrail
 from shared.copies.deletions.workflow import DeletionSteps, deletion_workflow
 from shared.copies.gateway import RestorePointGateway
 from shared.copies.inventory.graph import Graph
@@ -140,12 +141,15 @@ def _deletion_steps(
     reads, ledger, pictures = DeletionReads(gateway, core.store), deletions.ledger, deletions.pictures
     due = DueByRetention(PolicyStore(core.storage.table(POLICIES), core.ids), gateway, core.clock)
     amendments = Amendments(core.storage.table(OPERATIONS))
+    trail = _trail(core)
     of_copies = CopySubject(
-        reads, deletions.places, pictures, ledger, core.store, amendments, due, deletions, core.commands, deleted, _trail(core)
+        reads, deletions.places, pictures, ledger, core.store, amendments, due, deletions, core.commands, deleted, trail
     )
     of_points = PointSubject(reads, pictures, ledger.points, due, of_machine)
     enabled = core.settings.retention == "on"
-    return DeletionSteps(gateway, reads, of_copies, of_points, core.locks, core.clock, core.timings, enabled)
+    return DeletionSteps(
+        gateway, reads, of_copies, of_points, core.locks, core.clock, core.timings, enabled, DeletionTrail(core.store, trail)
+    )
 
 
 def _trail(core: Core) -> PolicyTrail:
@@ -200,7 +204,7 @@ def _policies(
     return _PolicyParts(
         documents=Policies(store, looks, plans, trail, core.registry, core.store, core.clock, core.ids, changed),
         runs=Runs(store, items, deciding, core.acceptance, core.store, trail),
-        steps=RunSteps(store, items, deciding, children, pruning, core.locks, core.budgets, core.clock, core.settings.budget_share, trail),
+        steps=RunSteps(store, items, deciding, children, pruning, core.locks, core.budgets, core.clock, core.settings.budget_share),
         plans=plans,
         slots=Slots(store, core.acceptance, core.registry, core.clock, drills.begin),
         pages=ProtectionPages(protection, store, items, core.store, core.registry, core.clock, restores.evidence),

@@ -1,6 +1,6 @@
 """A claim of a deletion: its request, and a typed view of its state."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import TypeVar
 
@@ -61,10 +61,10 @@ class DeletionClaim:
         """Start an effect once, or find its earlier start, and return its evidence; see `Claim.perform` for what is raised."""
         return await self._claim.perform(effect)
 
-    def show_newest_other(self, ids: Sequence[str]) -> None:
-        """Keep what Azure shows beside the restore point, newest first, of which the result names the first."""
-        if ids:
-            self.state.newest_other = ids[0]
+    def note_newest_other(self, id_: str | None) -> None:
+        """Keep the newest of what Azure shows beside the restore point, which the result names; None where it shows nothing."""
+        if id_ is not None:
+            self.state.newest_other = id_
         else:
             self.state.forget("newest_other")
 

@@ -83,7 +83,7 @@ class CopySubject:
         if deletion.request.abandon and copy.status is Status.RUNNING and await self.reads.has_arrived(deletion.point, None):
             return Problem(ErrorCode.NOT_FINISHED, "Azure has finished the copy. Delete it once its operation has ended.", copy.id)
         others = await self.reads.usable(await others_of(self.places, copy)) if copy.status is Status.SUCCEEDED else []
-        deletion.show_newest_other([str(one.point) for one in others])
+        deletion.note_newest_other(next((str(one.point) for one in others), None))
         return refusal_for(copy, others, deletion.request)
 
     async def _kept(self, deletion: DeletionClaim, retained: Retained, copy: Operation) -> Problem | None:
@@ -98,7 +98,7 @@ class CopySubject:
         if own is None:
             return Problem(ErrorCode.NO_LONGER_DUE, "The ledger has no copy of this operation.", copy.id)
         there = await self.reads.usable([one for one in usable if one.operation != copy.id])
-        deletion.show_newest_other([str(one.point) for one in there])
+        deletion.note_newest_other(next((str(one.point) for one in there), None))
         others = await self._with_use(copy.tenant, own, there)
         others += [one.facts for one in going_on if one.operation != copy.id]
         return await self.due.copy_no_longer_due(
@@ -158,7 +158,7 @@ class CopySubject:
         return result.model_copy(update={"source_deletion": (await self.deletions.accept_point(wanted)).operation.id})
 
     async def _audit(self, deletion: DeletionClaim, copy: Operation) -> None:
-        """Record the deletion by a caller of a policy's copy in the policy's trail; those of retention are recorded with their run."""
+        """Record the deletion by a caller of a policy's copy in the policy's trail; those of retention are recorded as they end."""
         origin = origin_of(copy)
         if deletion.request.retained is None and origin is not None:
             found = AuditedDeletion(
@@ -192,8 +192,9 @@ class PointSubject:
         collection = await self.reads.gateway.collection(deletion.collection, with_points=True)
         if collection is None:
             return Problem(ErrorCode.NO_LONGER_DUE, f"The collection {deletion.collection} was not found.", request.restore_point_id)
-        dated = [(one.taken_at, one.id) for one in collection.points if one.taken_at is not None]
-        deletion.show_newest_other([id for _, id in sorted(dated, reverse=True) if ResourceId.parse(id).key != deletion.point.key])
+        others = [one for one in collection.points if ResourceId.parse(one.id).key != deletion.point.key]
+        dated = [(one.taken_at, one.id) for one in others if one.taken_at is not None]
+        deletion.note_newest_other(max(dated)[1] if dated else None)
         copied = newest_copied(picture.copies.usable) | await self._copied(picture, deletion.point)
         due = DuePoint(deletion.tenant, vm, deletion.point, collection, picture, copied)
         if request.retained is not None:

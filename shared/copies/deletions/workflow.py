@@ -19,6 +19,7 @@ from shared.copies.deletions.reading import DeletionReads, Presence
 from shared.copies.deletions.request import stored_deletion
 from shared.copies.deletions.service import subjects_of
 from shared.copies.deletions.subjects import Subject
+from shared.copies.deletions.trail import DeletionTrail
 from shared.copies.gateway import RestorePointGateway
 from shared.errors import CallFailure, ErrorCode, FailureKind, Problem
 from shared.operations.accepting.locks import Locks
@@ -52,6 +53,7 @@ class DeletionSteps:
     clock: Clock
     timings: Timings
     retention_enabled: bool
+    trail: DeletionTrail
 
     async def deciding(self, deletion: DeletionClaim) -> Outcome:
         """Take the turn among the deletions of the collection."""
@@ -184,6 +186,7 @@ def deletion_workflow(steps: DeletionSteps) -> Workflow:
             "ending": step(steps.ending),
             "recording": step(steps.recording),
         },
+        on_finished=steps.trail.ended,
         subjects=_subjects,
     )
 

@@ -2,10 +2,9 @@
 
 from datetime import timedelta
 from enum import StrEnum
-from ipaddress import ip_address
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, ConfigDict, Field, StrictBool, WithJsonSchema, field_validator
+from pydantic import ConfigDict, Field, StrictBool, WithJsonSchema, field_validator
 
 from shared.arm.ids import resource_id_of
 from shared.copies.copying.models import (
@@ -57,15 +56,14 @@ AvailabilitySetId = Annotated[str, resource_id_of("Microsoft.Compute/availabilit
 EncryptionSetId = Annotated[str, resource_id_of("Microsoft.Compute/diskEncryptionSets")]
 SizeName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,79}$")]
 AddressSchema = WithJsonSchema({"type": "string", "anyOf": [{"format": "ipv4"}, {"format": "ipv6"}]})
+"""What an acceptance takes (`rules.fields`); a stored request may hold an address that none is, such as 10.0.0.300."""
+DiskSku = Annotated[
+    str,
+    Field(pattern=r"^(Standard|StandardSSD|Premium|PremiumV2|UltraSSD)_(LRS|ZRS)$"),
+    WithJsonSchema({"type": "string", "pattern": r"^((Standard|StandardSSD|Premium|PremiumV2|UltraSSD)_LRS|(StandardSSD|Premium)_ZRS)$"}),
+]
+"""Its schema is what an acceptance takes (`rules.fields`); a stored request may hold another, such as Standard_ZRS."""
 MachineName = Annotated[str, Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9_.-]{0,62}[A-Za-z0-9_-])?$")]
-
-
-def _address(text: str) -> str:
-    try:
-        ip_address(text)
-    except ValueError:
-        raise refuse(f"'{text[:45]}' is not an IP address, for example 10.0.0.4.") from None
-    return text
 
 
 class RestoreSource(Request):
@@ -81,7 +79,7 @@ class RestoredDisks(Request):
     """Which disks are made, and how; without `only` all that were captured, `os` is the OS disk and a number a LUN."""
 
     only: Annotated[tuple[Annotated[int, whole(0, 63)] | Literal["os"], ...], Field(min_length=1, max_length=65)] | None = None
-    sku: Annotated[str, Field(pattern=r"^((Standard|StandardSSD|Premium|PremiumV2|UltraSSD)_LRS|(StandardSSD|Premium)_ZRS)$")] | None = None
+    sku: DiskSku | None = None
     disk_encryption_set_id: EncryptionSetId | None = None
 
 
@@ -95,7 +93,7 @@ class RestoredMachine(Request):
     zone: Literal["1", "2", "3"] | None = None
     availability_set_id: AvailabilitySetId | None = None
     subnet_id: SubnetId | None = None
-    private_ip_address: Annotated[str, AfterValidator(_address), AddressSchema] | None = None
+    private_ip_address: Annotated[str, Field(max_length=45, pattern=r"^[0-9a-fA-F.:]+$"), AddressSchema] | None = None
     network_security_group_id: SecurityGroupId | None = None
     disks: RestoredDisks = Field(default_factory=RestoredDisks)
     tags: dict[str, str] = {}

@@ -7,7 +7,6 @@ import asyncio
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Final
 
 from shared.arm.ids import ResourceId
 from shared.copies.deletions.request import Retained
@@ -15,22 +14,17 @@ from shared.copies.deletions.service import Deletions, RetainedDeletion, Retaine
 from shared.copies.kinds import DELETION
 from shared.copies.policies.document import Limits, PolicyDocument
 from shared.copies.policies.records.store import PolicyStore
-from shared.copies.policies.runs.items import DeletionItem, DeletionOutcome, RunItem, RunItems, TargetItem
+from shared.copies.policies.runs.items import OUTCOMES, DeletionItem, DeletionOutcome, RunItem, RunItems, TargetItem
 from shared.copies.policies.selection import RunError
 from shared.copies.retention.machines import SOURCE, DecidedPlace, DecidedPoint, MachineRetention, RetentionScope
 from shared.errors import Problem, Refused
 from shared.operations.crash_points import crash_point
 from shared.operations.model.identity import operation_id, short_hash
-from shared.operations.model.models import Actor, Operation, Status
+from shared.operations.model.models import Actor, Operation
 from shared.operations.model.store import Store
 
 _MOST_NAMED = 20
 _SIDE_BY_SIDE = 8
-_OUTCOMES: Final = {
-    Status.SUCCEEDED: DeletionOutcome.DONE,
-    Status.FAILED: DeletionOutcome.REFUSED,
-    Status.CANCELED: DeletionOutcome.CANCELED,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,14 +136,12 @@ class Pruning:
         if deletion.outcome is not None:
             return deletion
         operation = await self.store.get(deletion.id)
-        error, result = (operation.error, operation.result or {}) if operation is not None else (None, {})
-        shown = {"code": error.code if error is not None else None, "newest_other": result.get("newestOther")}
-        return deletion.model_copy(update={"outcome": _outcome(operation), **shown})
+        return deletion.model_copy(update={"outcome": _outcome(operation)})
 
 
 def _outcome(operation: Operation | None) -> DeletionOutcome | None:
     """Return how a deletion ended, None while it runs; one that was not accepted is canceled."""
-    return DeletionOutcome.CANCELED if operation is None else _OUTCOMES.get(operation.status)
+    return DeletionOutcome.CANCELED if operation is None else OUTCOMES.get(operation.status)
 
 
 def _deletion(scope: PruneRun, point: DecidedPoint) -> DeletionItem:

@@ -48,8 +48,9 @@ def test_a_run_deletes_what_its_retention_does_not_keep(start: Start) -> None:
         assert after[0]["deletedBy"]["kind"] == "system"
         assert (await world.get(f"/restore-point-copies/{by_a_caller['id']}"))["usable"]
         entries = [one for one in (await world.get("/copy-policies/daily/audit"))["value"] if one["event"] == "retention"]
-        assert [(one["detail"]["run"], one["detail"]["revision"], one["actor"]["kind"]) for one in entries] == [(run["id"], 1, "system")]
-        audited = {one["copyId"]: one for one in entries[0]["detail"]["deletions"]}
+        assert {(one["detail"]["run"], one["detail"]["revision"], one["actor"]["kind"]) for one in entries} == {(run["id"], 1, "system")}
+        audited = {one["copyId"]: one for entry in entries for one in entry["detail"]["deletions"]}
+        assert len(entries) == len(audited)
         assert audited.keys() == {copy["id"] for copy in before[:2]}
         assert {(one["virtualMachineId"], one["rule"], one["outcome"]) for one in audited.values()} == {(VM, "Superfluous", "done")}
         others = points([before[3], by_a_caller, after[4]])
@@ -57,6 +58,28 @@ def test_a_run_deletes_what_its_retention_does_not_keep(start: Start) -> None:
         assert (await run_now(world))["counts"]["deletions"][
             "done"
         ] == 2  # the run before has made one more; a restore point is superfluous by now
+
+    start(story)
+
+
+def test_each_deletion_is_in_the_trail_once_it_has_ended_whatever_has_become_of_its_run(start: Start) -> None:
+    async def story(world: World) -> None:
+        before = await fill(world, 4)
+        made = await world.get("/copy-policies/daily")
+        run = (await world.call("POST", "/copy-policies/daily/run")).body
+        while not (open_ := (await world.get("/operations?kind=restorePointDeletion"))["value"]):
+            await world.advance(seconds=1)
+        assert (await world.call("POST", f"/operations/{run['id']}/cancel")).status == 202
+        removed = await world.call("DELETE", "/copy-policies/daily", If_Match="*")
+        assert removed.status == 204, removed
+        assert (await world.until_ended(f"/operations/{run['id']}"))["status"] == "Canceled"
+        ended = [await world.until_ended(f"/operations/{one['id']}") for one in open_]
+        trail = await world.get(f"/copy-policies/daily/audit?policyId={made['id']}")
+        audited = [one for entry in trail["value"] if entry["event"] == "retention" for one in entry["detail"]["deletions"]]
+        outcomes = {"Succeeded": "done", "Failed": "refused", "Canceled": "canceled"}
+        assert sorted(one["outcome"] for one in audited) == sorted(outcomes[one["status"]] for one in ended)
+        assert {one["copyId"] for one in audited} == {copy["id"] for copy in before[:2]}
+        assert trail["verified"]
 
     start(story)
 

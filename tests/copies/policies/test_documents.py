@@ -319,6 +319,10 @@ def test_the_trail_has_each_change_and_outlives_the_policy(start: Start) -> None
         _, changed, run, _ = (entry["detail"] for entry in trail["value"])
         assert (changed["before"]["priority"], changed["after"]["priority"]) == (100, 7)
         assert (run["reason"], run["after"]) == ("why", {"virtualMachines": 9})
+        pages = [await world.get(f"/copy-policies/daily/audit?policyId={made['id']}&top=3")]
+        pages.append((await world.call("GET", pages[0]["nextLink"].partition("/api")[2])).body)
+        assert [(len(one["value"]), one["verified"], one["head"]) for one in pages] == [(3, True, trail["head"]), (1, True, trail["head"])]
+        assert (pages[1]["value"], pages[1]["nextLink"]) == (trail["value"][3:], None)
         stranger = await world.call("GET", f"/copy-policies/daily/audit?policyId={made['id']}", tenant="fabrikam")
         assert stranger.status == 404
 

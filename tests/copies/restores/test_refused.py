@@ -1,11 +1,13 @@
 """What a restore refuses, by request, by message and by its dry run, and that nothing is made then."""
 
 import json
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from shared.clock import from_text
 from tests.copies.deletions.kit import TARGET, VM, Start, copy_of, deleted
 from tests.copies.policies.kit import Json, Story, World, run_story
 from tests.copies.restores.kit import ISOLATED, RECOVERY, SUBNET, WEB, drill, ended, of_disks, request, resources
@@ -236,6 +238,12 @@ def test_machines_whose_resources_would_have_equal_names_are_refused(start: Star
         for machines in ([one, other], [{**one, "name": "a.b"}, {**other, "name": "ab"}]):
             answer = await ask(world, request([], machines=machines))
             assert refused(answer) == (400, "InvalidRequest", "machines[1].name"), answer
+        world.fault("timeout", method="GET", path="restorePoints", duration="PT30S")
+        accepted = await ask(world, request([], machines=[one, other]))
+        assert accepted.status == 202, accepted
+        restore = await ended(world, accepted.body)
+        assert (restore["status"], restore["error"]["code"]) == ("Failed", "InvalidRequest"), restore
+        assert from_text(restore["completedAt"]) - from_text(restore["createdAt"]) < timedelta(minutes=5)
         named = await world.call("POST", "/restores?dryRun=true", request([], machines=[one, {**other, "name": "again"}]))
         assert {check["result"] for check in named.body["checks"]} == {"pass"}, named
         assert named.body["recoveryPoint"]["ageSeconds"] > 0

@@ -1,23 +1,27 @@
 """The pure rules of restores: documents, names, groups, isolation, sizes, checks of readiness."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from shared.copies.copying.rules.replication import Replication, ReplicationState
 from shared.copies.facts import RestorePointFacts
-from shared.copies.restores.request import ResolvedSource, RestoredMachine, RestoreNetwork, RestoreRequest, WaitFor
+from shared.copies.restores.request import ResolvedSource, RestoredMachine, RestoreNetwork, RestoreRequest, WaitFor, request_of
 from shared.copies.restores.rules.captured import CapturedDisk, CapturedInterface, MachineAsItWas, absent, captured, chosen
 from shared.copies.restores.rules.checks import AzureSeen, PointSeen, findings, refusal
 from shared.copies.restores.rules.documents import MachineSpec, disk_document, interface_document, machine_document, not_restored
+from shared.copies.restores.rules.fields import problems_of
 from shared.copies.restores.rules.groups import due_group, is_ready, may_be_deleted, may_fill, problem_at_end
 from shared.copies.restores.rules.isolation import why_connected
 from shared.copies.restores.rules.names import disk_name, interface_name, machine_name
 from shared.copies.restores.rules.readiness import read_view
 from shared.copies.restores.rules.sizes import cores_needed, quota_problems, size_problem
 from shared.copies.restores.state import MachineDetail, Part, ResourceDetail, ResourceState, RestoredState, SourceDetail
+from shared.operations.model.models import Actor, Operation, Status
 
 _GROUP = "/subscriptions/5d0b6a52-7c1e-4f7e-9a55-0c8e6d1f2a31/resourceGroups/g/providers"
 POINT = f"{_GROUP}/Microsoft.Compute/restorePointCollections/c/restorePoints/p"
@@ -48,6 +52,21 @@ def point(security: dict[str, Any] | None = None, **os_disk: Any) -> dict[str, A
 def spec(was: MachineAsItWas, *, drill: bool = False, **request: Any) -> MachineSpec:
     asked = RestoredMachine.model_validate({"source": {"restorePointId": POINT}, **request})
     return MachineSpec(asked, was, "northeurope", RestoreNetwork.model_validate({"subnetId": SUBNET}), drill, {"farshore-restore": "x"})
+
+
+def of(machine: dict[str, Any]) -> Operation:
+    """Return a stored restore of one machine of a copy."""
+    body: dict[str, Any] = {
+        "kind": "virtualMachine",
+        "machines": [{"source": {"copyId": "a" * 26}, **machine}],
+        "resourceGroup": "g",
+        "network": {"subnetId": SUBNET},
+        "reason": "r",
+    }
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    return Operation(
+        "o", "restore", "contoso", Status.RUNNING, "planning", 0, None, False, now, now, None, Actor("user", "a"), body, {}, {}, None
+    )
 
 
 def test_a_machine_is_read_from_its_restore_point_without_the_disks_that_were_left_out() -> None:
@@ -255,3 +274,29 @@ def test_an_instance_view_gives_power_agent_and_why_a_machine_failed() -> None:
     failed = read_view({"properties": {"provisioningState": "Failed", "instanceView": view}})
     assert (failed.power, failed.agent, failed.failure.code if failed.failure else None) == ("running", "succeeded", "CapacityUnavailable")
     assert read_view({"properties": {"provisioningState": "Odd"}}).provisioned is False
+
+
+@pytest.mark.parametrize(
+    ("path", "changed"),
+    [
+        *(("disks.sku", {"disks": {"sku": sku}}) for sku in ("Standard_ZRS", "PremiumV2_ZRS", "UltraSSD_ZRS")),
+        *(("privateIpAddress", {"privateIpAddress": address}) for address in ("10.0.0.300", "1.2.3", "::1::", "1" * 45)),
+    ],
+)
+def test_what_azure_cannot_make_is_refused_at_acceptance_and_still_read_where_an_earlier_version_took_it(
+    path: str, changed: dict[str, Any]
+) -> None:
+    stored = of(changed)
+    assert request_of(stored).machines[0].source.copy_id == "a" * 26
+    assert [(problem.code, problem.target) for problem in problems_of(request_of(stored))] == [("InvalidRequest", f"machines[0].{path}")]
+
+
+@pytest.mark.parametrize("address", ["fe80::1%x y<>", "fe80::1%eth0", "0" * 46, ""])
+def test_an_address_with_a_scope_or_beyond_45_characters_is_not_read(address: str) -> None:
+    with pytest.raises(ValidationError, match="privateIpAddress"):
+        request_of(of({"privateIpAddress": address}))
+
+
+@pytest.mark.parametrize("address", ["10.0.0.4", "fe80::1", "2001:DB8::10.0.0.4"])
+def test_addresses_of_both_families_are_accepted(address: str) -> None:
+    assert problems_of(request_of(of({"privateIpAddress": address}))) == []

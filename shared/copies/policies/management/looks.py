@@ -46,9 +46,9 @@ class Looks:
     async def look(self, tenant: str, name: str, document: PolicyDocument) -> Looked:
         """Read what can be known of a document now; what Azure does not answer in time is the warning `NotChecked`."""
         targets, groups, decided = await asyncio.gather(
-            in_time(self._targets(tenant, document)),
-            in_time(self._groups(document)),
-            in_time(self.deciding.decide(tenant, name, document, RunRequest())),
+            find_in_time(self._targets(tenant, document)),
+            find_in_time(self._groups(document)),
+            find_in_time(self.deciding.decide(tenant, name, document, RunRequest())),
         )
         warnings = list(warnings_of(document, decided)) if decided is not None else []
         if targets is None or groups is None or decided is None or not decided.inventory.complete:
@@ -145,7 +145,7 @@ def _not_there(thing: str, path: str) -> PolicyWarning:
     return PolicyWarning(code=WarningCode.NOT_THERE, message=f"{thing} was not found.", target=path)
 
 
-async def in_time(read: Awaitable[T]) -> T | None:
+async def find_in_time(read: Awaitable[T]) -> T | None:
     """Return what a read finds, None where it takes too long or Azure does not answer."""
     try:
         async with asyncio.timeout(READS_SECONDS):

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 from shared.access.principal import Principal, not_found
 from shared.access.registry import Registry
-from shared.audit.answers import AuditTrail
+from shared.audit.answers import AuditPage
 from shared.clock import Clock, Ids
 from shared.copies.policies.document import PolicyDocument
 from shared.copies.policies.management.answers import LastRun, PolicyBody, etag_of, policy_body
-from shared.copies.policies.management.looks import Looked, Looks, in_time
+from shared.copies.policies.management.looks import Looked, Looks, find_in_time
 from shared.copies.policies.management.ownership import require_own
 from shared.copies.policies.management.trail import PolicyTrail
 from shared.copies.policies.plans.answers import PlanBody
@@ -124,7 +124,7 @@ class Policies:
         if looked.decided is None:
             return ()
         policy_id = found.record.id if found is not None else ""
-        return await in_time(self.plans.warnings(tenant, policy_id, document, looked.decided)) or ()
+        return await find_in_time(self.plans.warnings(tenant, policy_id, document, looked.decided)) or ()
 
     async def dry_run(self, tenant: str, name: str, sent: SentBody) -> PlanBody:
         """Return the plan of a document, and store nothing; refuses as `put`, but for its conditions."""
@@ -167,9 +167,9 @@ class Policies:
             return
         raise _changing()
 
-    async def audit(self, tenant: str, name: str, policy_id: str | None) -> AuditTrail:
-        """Return the trail of a policy, by its id also of one that was deleted; refuses with `NotFound`."""
-        return await self.trail.of(tenant, name, policy_id or (await self.find(tenant, name)).record.id)
+    async def audit(self, tenant: str, name: str, policy_id: str | None, page: Page) -> tuple[AuditPage, str | None]:
+        """Return a page of the trail of a policy, by its id also of one that was deleted; refuses with `NotFound`."""
+        return await self.trail.of(tenant, name, policy_id or (await self.find(tenant, name)).record.id, page)
 
     async def body_of(self, policy: StoredPolicy) -> PolicyBody:
         """Return a policy as callers see it, with its next slot and its last run."""

@@ -1,16 +1,17 @@
 """The audit trail of a policy, by the policy's id: it outlives the policy."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from shared.access.principal import not_found
-from shared.audit.answers import AuditDetail, AuditTrail
+from shared.audit.answers import AuditDetail, AuditPage
 from shared.audit.trails import AuditTrails
 from shared.copies.copying.models import CopyOrigin
+from shared.copies.deletions.request import Retained
 from shared.copies.policies.records.record import PolicyRecord
-from shared.copies.policies.runs.items import DeletionOutcome, RunPolicy
+from shared.copies.policies.runs.items import DeletionOutcome
 from shared.operations.model.models import Actor
 from shared.values.documents import Document
+from shared.web.lists import Page
 
 
 class AuditedDeletion(Document):
@@ -57,23 +58,26 @@ class PolicyTrail:
         detail = sent.model_copy(update={"policy": record.name, "tenant": record.tenant, "revision": record.revision, "reason": reason})
         await self.trails.append(record.id, f"run/{run}", by, "run", detail)
 
-    async def retained(self, policy: RunPolicy, tenant: str, run: str, part: int, deletions: Sequence[AuditedDeletion]) -> None:
-        """Record a part of the deletions that the retention of a run asked for, once the run has ended."""
+    async def retained(self, retained: Retained, tenant: str, operation: str, by: Actor, deletion: AuditedDeletion) -> None:
+        """Record a deletion that retention asked for, once it has ended; `operation` is the deletion's."""
         detail = AuditDetail(
-            policy=policy.name, tenant=tenant, revision=policy.revision, run=run, deletions=[one.as_json() for one in deletions]
+            policy=retained.policy, tenant=tenant, revision=retained.revision, run=retained.run, deletions=[deletion.as_json()]
         )
-        by = Actor("system", f"copy policy {policy.name}", policy.name)
-        await self.trails.append(policy.policy_id, f"retention/{run}/{part}", by, "retention", detail)
+        await self.trails.append(retained.policy_id, f"retention/{operation}", by, "retention", detail)
 
     async def copy_deleted(self, origin: CopyOrigin, tenant: str, copy: str, by: Actor, deletion: AuditedDeletion) -> None:
         """Record that a caller has deleted a copy of the policy."""
         detail = AuditDetail(policy=origin.policy, tenant=tenant, run=origin.run, deletions=[deletion.as_json()])
         await self.trails.append(origin.policy_id, f"copyDeleted/{copy}", by, "copyDeleted", detail)
 
-    async def of(self, tenant: str, name: str, policy_id: str) -> AuditTrail:
-        """Return the trail of a policy, also of one that was deleted; refuses with `NotFound` another tenant's, or of another name."""
-        trail = await self.trails.trail(policy_id)
-        first = trail.value[0].detail if trail.value else None
+    async def of(self, tenant: str, name: str, policy_id: str, page: Page) -> tuple[AuditPage, str | None]:
+        """Return a page of the trail of a policy, also of one that was deleted, and where the next one begins after or None.
+
+        Refuses with `NotFound` a trail of another tenant, or of another name.
+        """
+        trail, last = await self.trails.page(policy_id, page.after, page.top)
+        start = trail if page.after is None else (await self.trails.page(policy_id, None, 1))[0]
+        first = start.value[0].detail if start.value else None
         if first is None or first.tenant != tenant or (first.policy or "").lower() != name.lower():
             raise not_found(f"copy policy '{name}'")
-        return trail
+        return trail, last

@@ -7,6 +7,7 @@ follow from the run, so that nothing is written while copies are accepted.
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from pydantic import ConfigDict
 
@@ -14,6 +15,7 @@ from shared.arm.ids import ResourceId
 from shared.copies.copying.models import DiskId
 from shared.copies.policies.document import PolicyDocument
 from shared.operations.model.identity import short_hash
+from shared.operations.model.models import Status
 from shared.storage.documents import key_of
 from shared.storage.pieces import from_pieces, pieces
 from shared.storage.tables import MAX_BATCH, Change, Conflict, Entity, Found, Table
@@ -47,11 +49,18 @@ class DeletionOutcome(StrEnum):
     CANCELED = "canceled"
 
 
+OUTCOMES: Final = {
+    Status.SUCCEEDED: DeletionOutcome.DONE,
+    Status.FAILED: DeletionOutcome.REFUSED,
+    Status.CANCELED: DeletionOutcome.CANCELED,
+}
+"""The outcome of a deletion by the status with which its operation ended."""
+
+
 class DeletionItem(Document):
     """A deletion that a run accepts: its operation's id and key, the copy or the restore point of the VM, and the rule.
 
-    `copy_id` is empty for a restore point of the VM, `restore_point_id` for a copy. `outcome` is None while the deletion is under way;
-    `code` is why it was not done, `newest_other` what Azure showed beside it (`DeletionState`).
+    `copy_id` is empty for a restore point of the VM, `restore_point_id` for a copy. `outcome` is None while the deletion is under way.
     """
 
     model_config = ConfigDict(extra="ignore")
@@ -62,8 +71,6 @@ class DeletionItem(Document):
     restore_point_id: str = ""
     rule: str
     outcome: DeletionOutcome | None = None
-    code: str | None = None
-    newest_other: str | None = None
 
 
 class TargetItem(Document):

@@ -132,11 +132,11 @@ class Runs:
 
 
 def _require_bounds(start: StartRun) -> None:
-    """Refuse with `InvalidRequest` limits that no number of VMs keeps."""
+    """Refuse with `InvalidRequest` limits with a minimum greater than the maximum."""
     limits = start.request.limits.over(start.policy.record.document.limits)
     least, most = limits.minimum_virtual_machines, limits.virtual_machines
     if least > most:
-        raise wrong("limits.minimumVirtualMachines", f"The minimum of the run, {least}, is over its maximum, {most}.")
+        raise wrong("limits.minimumVirtualMachines", f"The minimum of the run, {least}, is greater than its maximum, {most}.")
 
 
 def _policy_of(run: Operation) -> str:

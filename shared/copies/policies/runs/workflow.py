@@ -14,16 +14,15 @@ from shared import telemetry
 from shared.clock import Clock, to_text
 from shared.copies.copying.models import CopyOrigin
 from shared.copies.policies.document import Limits
-from shared.copies.policies.management.trail import AuditedDeletion, PolicyTrail
 from shared.copies.policies.records.store import PolicyStore, StoredPolicy
 from shared.copies.policies.runs.children import Children, RunOf, with_copy_ids
 from shared.copies.policies.runs.claim import RunClaim, step
 from shared.copies.policies.runs.counting import problem_at_end, progress_of, settled_of, total
 from shared.copies.policies.runs.deciding import Decided, problem_of_run
-from shared.copies.policies.runs.items import DeletionItem, RunItem, RunItems, RunPolicy
+from shared.copies.policies.runs.items import RunItem, RunItems, RunPolicy
 from shared.copies.policies.runs.reading import Deciding
 from shared.copies.policies.runs.request import SlotRequest
-from shared.copies.policies.runs.state import RunCounts, RunInventory, RunState
+from shared.copies.policies.runs.state import RunCounts, RunInventory
 from shared.copies.policies.spreading import at_once, calls_of_items, deletes_of_items
 from shared.copies.retention.pruning import PruneRun, Pruning
 from shared.errors import CallFailure, ErrorCode, FailureKind, Problem
@@ -43,8 +42,6 @@ _AT_ONCE = 100
 """How many VMs are accepted in one claim."""
 _PRUNED_AT_ONCE = 50
 """Of how many VMs the deletions are accepted in one claim."""
-_AUDITED_AT_ONCE = 200
-"""How many deletions an entry of the trail has."""
 _UNTIL_FREE = timedelta(minutes=1)
 _INVENTORY = "inventory"
 """What `RunState.paid` holds once the inventory's queries are spent."""
@@ -64,7 +61,6 @@ class RunSteps:
     budgets: Budgets
     clock: Clock
     share: float
-    trail: PolicyTrail
 
     async def selecting(self, run: RunClaim) -> Outcome:
         """Decide what is done with each VM, and write it before anything is accepted."""
@@ -209,16 +205,6 @@ class RunSteps:
         stored = await self.policies.get(run.tenant, run.request.policy)
         return stored if stored is not None and stored.record.id == run.policy_id else None
 
-    async def finished(self, row: Active) -> None:
-        """Record the deletions of retention in the policy's trail, as far as they have come; again with each announcement."""
-        if not RunState.of(dict(row.data)).prunes:
-            return
-        pruned = [item async for item in self.items.all(row.id) if item.all_deletions]
-        found = [_audited(item, one) for item in await self.retention.follow(pruned) for one in item.all_deletions]
-        policy = await self.items.policy(row.id)
-        for start in range(0, len(found), _AUDITED_AT_ONCE):
-            await self.trail.retained(policy, row.tenant, row.id, start // _AUDITED_AT_ONCE, found[start : start + _AUDITED_AT_ONCE])
-
     async def on_command(self, row: Active, command: PendingCommand) -> None:
         """With a cancellation, cancel the copies that wait; those that copy go on."""
         if command.command is Command.CANCEL:
@@ -235,7 +221,6 @@ def run_workflow(steps: RunSteps) -> Workflow:
             "following": step(steps.following),
         },
         on_command=steps.on_command,
-        on_finished=steps.finished,
     )
 
 
@@ -270,18 +255,6 @@ def _skipped(slot: SlotRequest, why: Skipped) -> End:
     count = slot.missed.count if slot.missed is not None else 1
     message = f"{count} slots were missed, the last one {to_text(slot.slot)}. Nothing was copied for them, because {reasons[why]}."
     return End(Status.CANCELED, Problem(ErrorCode.SLOT_SKIPPED, message))
-
-
-def _audited(item: RunItem, deletion: DeletionItem) -> AuditedDeletion:
-    return AuditedDeletion(
-        virtual_machine_id=item.virtual_machine_id,
-        copy_id=deletion.copy_id or None,
-        restore_point_id=deletion.restore_point_id or None,
-        rule=deletion.rule,
-        outcome=deletion.outcome,
-        code=deletion.code,
-        newest_other=deletion.newest_other,
-    )
 
 
 def _policy_deleted(run: RunClaim) -> End:

@@ -27,6 +27,11 @@ class Looked:
         """Why the request is refused, None where it is not."""
         return refusal(self.findings)
 
+    @property
+    def problem_of_request(self) -> Problem | None:
+        """Why the request is refused whatever Azure shows, None where it is not."""
+        return refusal([one for one in self.findings if not one.from_azure])
+
 
 def dated(source: ResolvedSource, taken_at: datetime | None) -> ResolvedSource:
     """Return a source with its moment: that of the ledger, else what Azure shows of a point that is no copy of Farshore's."""

@@ -65,13 +65,19 @@ class Sources:
         return await self._newest(tenant, source, at, path)
 
     async def _of_point(self, tenant: str, restore_point_id: str) -> ResolvedSource:
-        """Return a restore point, with the copy that it is of: its name is the copy's id. Azure shows whether it can be used."""
+        """Return a restore point, with the copy that it is of: its name is the copy's id. Azure shows whether it can be used.
+
+        Where the VM has no owner any more, only the restore point must be the tenant's, as of a copy that Farshore has not made.
+        """
         point = ResourceId.parse(restore_point_id)
         copy = await self._copy(point.name.lower())
         known = point_of(copy) if copy is not None and copy.tenant == tenant else None
         if copy is None or known is None or known.key != point.key:
             return ResolvedSource(restore_point_id=restore_point_id)
-        return _resolved(copy, known)
+        found = _resolved(copy, known)
+        vm = found.virtual_machine_id
+        has_owner = vm is not None and await owner_of(self.registry.uncached(), vm) is not None
+        return found if has_owner else found.model_copy(update={"virtual_machine_id": None})
 
     async def _newest(self, tenant: str, source: RestoreSource, at: datetime | None, path: str) -> ResolvedSource:
         place = PlaceKey(source.virtual_machine_id, "", source.region or "")

@@ -1,10 +1,10 @@
 """The checks of a restore, on what Azure shows of the region that is restored to (docs/design/restores.md, "Checks")."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from shared.arm.ids import ResourceId
-from shared.arm.reading import id_key
+from shared.arm.reading import id_key, region_of
 from shared.copies.copying.models import DiskState
 from shared.copies.copying.rules.replication import Replication, ReplicationState
 from shared.copies.facts import RestorePointFacts
@@ -22,10 +22,14 @@ from shared.values.reading import Json, an_object, objects, same_text, text
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A check that did not pass, and the refusal that it is (None: a warning)."""
+    """A check that did not pass, and the refusal that it is (None: a warning).
+
+    `from_azure` is false where it follows from the request alone, so that no other read of Azure shows it differently.
+    """
 
     check: Check
     problem: Problem | None
+    from_azure: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +162,8 @@ def _supported(request: RestoreRequest, spec: MachineSpec, path: str) -> Iterato
     slow = [disk for disk in chosen(was.disks, only) if fills_slowly(spec.sku_of(disk))]
     if slow and spec.zone is None:
         message = f"Disks of {spec.sku_of(slow[0])} exist in zones only, and the zone of the machine is not known. Set zone."
-        yield _failed(CheckName.ZONE, ErrorCode.INVALID_REQUEST, message, f"{path}.zone")
+        finding = _failed(CheckName.ZONE, ErrorCode.INVALID_REQUEST, message, f"{path}.zone")
+        yield replace(finding, from_azure=not (spec.request.disks.sku and fills_slowly(spec.request.disks.sku)))
 
 
 def _named(spec: MachineSpec, seen: AzureSeen, path: str) -> Iterator[Finding]:
@@ -169,7 +174,7 @@ def _named(spec: MachineSpec, seen: AzureSeen, path: str) -> Iterator[Finding]:
     if body is None:
         yield _failed(CheckName.ENCRYPTION_SET, ErrorCode.NOT_FOUND, f"The disk encryption set '{set_id}' was not found.", target)
     elif not _is_in(body, seen.region):
-        message = f"The disk encryption set is in {_region(body)}, the copy in {seen.region}."
+        message = f"The disk encryption set is in {region_of(body)}, the copy in {seen.region}."
         yield _failed(CheckName.ENCRYPTION_SET, ErrorCode.INVALID_REQUEST, message, target)
 
 
@@ -198,16 +203,18 @@ def same_name_findings(machines: Sequence[MachineDetail | None]) -> list[Finding
 
     Names of disks and interfaces leave out full stops and end at 60 characters, so that those of two machines may be equal.
     """
-    found, seen = [], set[str]()
+    found, seen = list[Finding](), set[str]()
     for machine in machines:
         if machine is None:
             continue
         names = {machine.name.lower(), *(resource.id.lower() for resource in machine.resources)}
         if not seen.isdisjoint(names):
             message = (
-                f"An earlier machine of the request is '{machine.name}' too, or its disks have the same names. Give each its own name."
+                f"The name '{machine.name}' is used twice in the request, or the names of its disks or of its interface are those of an "
+                "earlier machine. Give each machine its own name."
             )
-            found.append(_failed(CheckName.NAME, ErrorCode.INVALID_REQUEST, message, f"machines[{machine.index}].name"))
+            finding = _failed(CheckName.NAME, ErrorCode.INVALID_REQUEST, message, f"machines[{machine.index}].name")
+            found.append(replace(finding, from_azure=False))
         seen |= names
     return found
 
@@ -221,7 +228,7 @@ def _of_network(request: RestoreRequest, spec: MachineSpec, seen: AzureSeen, pat
         yield _failed(CheckName.NETWORK, ErrorCode.NOT_FOUND, f"The subnet '{subnet}' was not found.", target)
         return
     if not _is_in(network, seen.region):
-        message = f"The subnet is in {_region(network)}, the copy in {seen.region}: disks can be restored in the copy's region only."
+        message = f"The subnet is in {region_of(network)}, the copy in {seen.region}: disks can be restored in the copy's region only."
         yield _failed(CheckName.NETWORK, ErrorCode.INVALID_REQUEST, message, target)
         return
     why = why_connected(network, spec.was) if request.drill else None
@@ -242,8 +249,4 @@ def _failed(name: CheckName, code: ErrorCode, message: str, target: str) -> Find
 
 def _is_in(body: Json, region: str) -> bool:
     """Return whether a resource is in a region; one that shows no location may be: Azure refuses it where it is not."""
-    return _region(body) in {region, ""}
-
-
-def _region(body: Json) -> str:
-    return "".join((text(body, "location") or "").split()).lower()
+    return region_of(body) in {region, ""}

@@ -1,6 +1,7 @@
 """What the fields of a request for a restore refuse in each other's presence (docs/design/restores.md, "Request")."""
 
 from collections.abc import Iterator
+from ipaddress import ip_address
 
 from shared.copies.restores.request import RestoredMachine, RestoreKind, RestoreRequest, RestoreSource
 from shared.errors import ErrorCode, Problem
@@ -15,6 +16,8 @@ _VM_FIELDS = {
 }
 NEED_A_ZONE = frozenset({"ultrassd_lrs", "premiumv2_lrs"})
 """The sorts of disks that exist in availability zones only, and never as OS disks."""
+_NOT_MADE = frozenset({"Standard_ZRS", "PremiumV2_ZRS", "UltraSSD_ZRS"})
+"""Types of disks that Azure does not have: zone-redundant are Premium_ZRS and StandardSSD_ZRS only."""
 
 
 def problems_of(request: RestoreRequest) -> list[Problem]:
@@ -50,7 +53,17 @@ def _of_machine(request: RestoreRequest, machine: RestoredMachine, path: str) ->
                 yield _wrong(f"{path}.{name}", "This is of a machine. Leave it out, or restore the kind virtualMachine.")
     elif machine.subnet_id is None and request.network is None:
         yield _wrong("network", "This field is required for the kind virtualMachine where a machine has no subnetId.")
+    if machine.private_ip_address is not None and not _is_address(machine.private_ip_address):
+        yield _wrong(f"{path}.privateIpAddress", f"'{machine.private_ip_address}' is not an IP address, for example 10.0.0.4.")
     yield from _of_disks(request, machine, path)
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _of_disks(request: RestoreRequest, machine: RestoredMachine, path: str) -> Iterator[Problem]:
@@ -58,6 +71,8 @@ def _of_disks(request: RestoreRequest, machine: RestoredMachine, path: str) -> I
     with_os = only is None or "os" in only
     if request.kind is RestoreKind.VIRTUAL_MACHINE and not with_os:
         yield _wrong(f"{path}.disks.only", "A machine needs its OS disk. Add os, or restore the kind disks.")
+    if machine.disks.sku in _NOT_MADE:
+        yield _wrong(f"{path}.disks.sku", f"Azure has no disks of {machine.disks.sku}. Name another type, for example StandardSSD_ZRS.")
     if (machine.disks.sku or "").lower() in NEED_A_ZONE:
         if machine.zone is None:
             yield _wrong(f"{path}.disks.sku", f"Disks of {machine.disks.sku} exist in zones only. Set zone.")

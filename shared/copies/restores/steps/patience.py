@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Final
 
 from shared.clock import Clock
+from shared.copies.restores.rules.groups import may_be_deleted
 from shared.copies.restores.state import CLEANING, ResourceState
 from shared.copies.restores.steps.claim import RestoreClaim
 from shared.errors import ErrorCode
@@ -43,7 +44,7 @@ def _with_patience(restore: RestoreClaim, step: str, wait: Wait, clock: Clock) -
     if wait.attention is not None or lasted < longest:
         return wait
     if step == CLEANING:
-        names, what = [one.resource.name for one in resources if one.state is not ResourceState.DELETED], "delete"
+        names, what = _names_of_undeleted(restore), "delete"
     else:
         names = [
             one.resource.name for machine in restore.detail.machines for one in machine.resources if not one.ready and not machine.settled
@@ -52,3 +53,14 @@ def _with_patience(restore: RestoreClaim, step: str, wait: Wait, clock: Clock) -
     message = f"Step {step} has waited for {readable_duration(lasted)} for Azure to {what} {', '.join(names[:5])}. Check it in Azure."
     code = ErrorCode.CLEAN_UP_BLOCKED if step == CLEANING else ErrorCode.NO_PROGRESS
     return replace(wait, at=max(wait.at, now + SLOW_LOOK), attention=(str(code), message))
+
+
+def _names_of_undeleted(restore: RestoreClaim) -> list[str]:
+    """Return the names of what the clean-up deletes and Azure still has: a real restore keeps the machines that it could make."""
+    drill = restore.request.drill
+    return [
+        one.resource.name
+        for machine in restore.detail.machines
+        for one in machine.resources
+        if one.state is not ResourceState.DELETED and may_be_deleted(machine, one, drill=drill)
+    ]

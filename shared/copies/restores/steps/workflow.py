@@ -68,6 +68,8 @@ class RestoreSteps:
             return End(Status.FAILED, Problem(ErrorCode.SCOPE_BUSY, message, held.name))
         request, sources = restore.request, restore.stored.sources
         looked = await self.looking.look(restore.tenant, request, sources, suffix_of(restore.id), restore.id)
+        if looked.problem_of_request is not None:
+            return End(Status.FAILED, looked.problem_of_request)
         if looked.problem is not None:
             return self._refused(restore, looked.problem)
         restore.state.forget("absence")
