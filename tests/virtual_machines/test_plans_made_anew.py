@@ -8,7 +8,7 @@ from unittest.mock import patch
 
 import pytest
 
-from local.simulation.arm.outcome import Outcome, Received
+from local.simulation.arm.outcome import Outcome, Received, error
 from shared.access.records.tenant import Tenant
 from shared.access.registry import Registry
 from tests.virtual_machines.kit import Json, Machines, in_group, run
@@ -179,5 +179,30 @@ def test_a_machine_that_azure_never_shows_ends_with_the_reason_of_its_operation(
         ended = await azure.done("POST", VMS, LINUX)
         assert (ended["status"], ended["error"]["code"]) == ("Failed", "CapacityUnavailable"), ended["error"]
         assert (ended["result"]["left"], ids(azure)) == ([], before)
+
+    run(test, tmp_path / "log", networks)
+
+
+def test_machines_of_one_slot_do_not_wait_for_each_others_locks(tmp_path: Path) -> None:
+    """The first machine fails, and waits for its hidden set with the deployment's lock dropped; the second waits for the slot."""
+
+    async def test(azure: Machines) -> None:
+        before, receive = ids(azure), azure.app.gate.receive
+
+        def refusing(request: Received) -> Outcome:
+            if request.method != "PUT" or "/networkInterfaces/" not in request.path:
+                return receive(request)
+            azure.fault("hide", method="GET", path="/availabilitySets/front$", times=None, duration="PT5M")
+            return error(400, "InvalidRequestFormat", "The adapter is refused.")
+
+        first = await azure.start("POST", VMS, FRONT)
+        with patch.object(azure.app.gate, "receive", refusing):
+            while not azure.effects("/availabilitySets/front", "PUT"):
+                await azure.pass_time(timedelta(seconds=1))
+            await azure.pass_time(timedelta(seconds=30))
+        second = await azure.start("POST", VMS, {**FRONT, "name": "second"})
+        assert ((await azure.ended(first))["status"], (await azure.ended(second))["status"]) == ("Failed", "Succeeded")
+        gone = await azure.done("DELETE", f"{VMS}/second?confirm=second&deleteDisks=all")
+        assert (gone["status"], gone["result"]["left"], ids(azure)) == ("Succeeded", [], before), gone
 
     run(test, tmp_path / "log", networks)

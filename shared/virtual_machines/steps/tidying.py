@@ -61,11 +61,11 @@ class TidyingSteps:
         lock = _lock_of(claim)
         if lock is not None:
             if await self.locks.take([lock], claim.id) is not None:
+                _let_others_go_on(claim)
                 return Wait(self.clock.now() + _LOCK_WAIT)
             claim.hold(lock)
         if self._waits_for(detail, await self._keep_used(detail, numbers)):
-            if lock is not None:
-                claim.drop(lock)  # the others of the deployment go on meanwhile
+            _let_others_go_on(claim)
             return Wait(self.clock.now() + BETWEEN_LOOKS)
         return await self.making.remove(claim, detail, list(numbers), own_only=own_only)
 
@@ -131,6 +131,13 @@ def _keeps(claim: Claim) -> bool:
 def _is_kept(piece: Piece, *, keep: bool) -> bool:
     """Whether a result names a piece as kept: what the caller wanted kept, and what others use or made."""
     return not piece.gone and not piece.reason and (piece.keep or (keep and not piece.existing))
+
+
+def _let_others_go_on(claim: Claim) -> None:
+    """Drop the locks of the deployment and of its slot: who waits for one of them holds the other."""
+    for lock in claim.locks:
+        if lock.startswith("deployment|"):
+            claim.drop(lock)
 
 
 def _lock_of(claim: Claim) -> str | None:
