@@ -75,7 +75,7 @@ class Cost:
 
 
 class Deadline:
-    """The end of a phase, in seconds from now; None is no end."""
+    """The end of a phase, after so many seconds of wall time; without a number it never ends."""
 
     def __init__(self, seconds: float | None) -> None:
         self._end = None if seconds is None else time.perf_counter() + seconds

@@ -242,7 +242,7 @@ class AzureClients:
 
 
 def _entries_of(page: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return the objects of a page of a list; ARM writes an empty one with null as well. Raises `CallFailure` for what is no page."""
+    """Return the objects of a page of a list; ARM also writes null for an empty one. Raises `CallFailure` where it is not a page."""
     if not any(name.lower() == "value" for name in page):
         raise in_doubt("UnreadableAnswer", "a page of a list has no 'value'")
     value = member(page, "value")

@@ -62,7 +62,7 @@ class AuditTrails:
             await self._put_away(operation, tail[-1][1])
 
     async def _tail(self, operation: str) -> list[tuple[str, AuditEntry]]:
-        """Return the entries that the index has not, after the last that it has; all where there is no index, or it is wrong."""
+        """Return the entries after the last one of the index, in order; all where there is no index, or its entry is not in the trail."""
         found = await self.table.get(_index_of(operation), _HEAD)
         indexed = found.entity.get("sequence") if found is not None else None
         tail = await self._read(operation, indexed) if isinstance(indexed, int) else []

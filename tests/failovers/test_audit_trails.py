@@ -38,7 +38,7 @@ class Counted(MemoryTable):
 
 
 class Stopped:
-    """A clock that stands still."""
+    """A clock whose time does not pass."""
 
     def now(self) -> datetime:
         return datetime(2026, 1, 1, tzinfo=UTC)

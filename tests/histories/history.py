@@ -45,8 +45,6 @@ ANY_WRITE = "(any write)"
 _DEADLY = 0.3
 """The chance that a point is armed before an advance."""
 _WRITES = ("PUT", "POST", "PATCH", "DELETE")
-_TWICE = {"lostResponse", "lateEffect", "errorAfterEffect", "timeout"}
-"""Faults after which a write of the set-up may be sent again, to the same end."""
 
 
 @cache
@@ -117,7 +115,7 @@ class History:
         elif failovers:
             await failing.compare()
         else:
-            await setting.compare(once=not _TWICE & {fault["fault"] for fault in self.faults})
+            await setting.compare(app.lost)
 
     async def _asked(self, app: MemoryApp, ask: Callable[[], Awaitable[object]]) -> None:
         """Ask until it is accepted, under the same key, as a careful sender does whose request met a fault."""

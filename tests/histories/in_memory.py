@@ -10,7 +10,7 @@ import json
 import os
 import random
 import re
-from collections import deque
+from collections import Counter, deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -143,6 +143,8 @@ class GateTransport:
 
     def __init__(self, gate: Gate) -> None:
         self._gate = gate
+        self.lost: Counter[tuple[str, str]] = Counter()
+        """How many answers the app did not get, or got as an error of the server, by method and path in lower case."""
 
     async def send(self, request: HttpRequest, **_: Any) -> AsyncHttpResponse:
         """Send a request; a connection that is closed or held is one here too."""
@@ -162,6 +164,8 @@ class GateTransport:
         await asyncio.sleep(0)
         outcome = self._gate.receive(received)
         await asyncio.sleep(0)
+        if outcome.ending is not Ending.ANSWER or outcome.status >= 500:
+            self.lost[request.method, received.path.lower()] += 1
         if outcome.ending is Ending.HOLD:
             await asyncio.Event().wait()  # until the caller gives up
         if outcome.ending is not Ending.ANSWER:
@@ -234,6 +238,7 @@ class MemoryApp:
     chance: random.Random
     log: Path
     vaults: MemoryVaults
+    lost: Counter[tuple[str, str]]
     points: Points = field(default_factory=Points)
     failed: list[Delivery] = field(default_factory=list)
 
@@ -248,7 +253,8 @@ class MemoryApp:
         credential = CachedCredential(cast("Any", IssuedTokens(platform)))
         ids, clock = ids or RandomIds(), HistoryClock(platform)
         vaults = MemoryVaults(clock, ids)
-        account, blobs, transport = Outside(storage), Outside(MemoryBlobs()), Outside(GateTransport(gate))
+        sending = GateTransport(gate)
+        account, blobs, transport = Outside(storage), Outside(MemoryBlobs()), Outside(sending)
         clients = AzureClients(_settings(), ids=ids, credential=credential, transport=cast("Any", transport))
         for subscription in estate["subscriptions"]:  # imports happen in threads, for which the loop does not wait
             await clients.compute(subscription["id"])
@@ -258,7 +264,7 @@ class MemoryApp:
             runtime = assemble(_settings(), _CAPABILITIES, clock, ids, cast("Any", account), cast("Any", blobs), clients, vaults)
             return replace(runtime, tokens=cast("Any", NamedCallers(runtime)))
 
-        return MemoryApp(platform, gate, Workers(start_worker, start_worker()), storage, chance, log, vaults)
+        return MemoryApp(platform, gate, Workers(start_worker, start_worker()), storage, chance, log, vaults, sending.lost)
 
     async def request(self, method: str, url: str, body: object, headers: Mapping[str, str]) -> func.HttpResponse:
         """Send a request to the app."""

@@ -8,6 +8,7 @@ from tests.crash.failing import REQUESTS
 from tests.crash.fleet import Fleet
 from tests.crash.setting_up import SettingUp
 from tests.crash.world import Json
+from tests.histories.in_memory import MemoryApp
 
 pytestmark = pytest.mark.process
 
@@ -62,13 +63,13 @@ async def test_the_answer_to_each_write_goes_wrong(fleet: Fleet, what: str) -> N
     await setting.compare()
 
 
-async def test_an_effect_that_comes_late_makes_no_second_thing(fleet: Fleet) -> None:
+async def test_an_effect_that_comes_late_makes_no_second_thing(fleet: Fleet, app: MemoryApp) -> None:
     setting = await SettingUp.of(fleet)
     await _faults(fleet, {"fault": "lateEffect", "delay": "PT3M"})
     await setting.ask_all()
     await _until_ended(setting)
     await fleet.simulation.advance("PT10M")  # and whatever is still to come
-    await setting.compare(once=False)
+    await setting.compare(app.lost)
 
 
 async def test_what_azure_refuses_is_reported_and_changes_nothing(fleet: Fleet) -> None:

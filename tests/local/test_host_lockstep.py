@@ -34,7 +34,7 @@ def shared(azurites: AzuritePool, tmp_path_factory: pytest.TempPathFactory) -> I
 
 @pytest.fixture
 def sample(shared: RunningHost) -> RunningHost:
-    """The same with a clock that stands still, two workers that are ready, nothing due, and empty queues."""
+    """The same with a clock whose time does not pass, two workers that are ready, nothing due, and empty queues."""
     call("POST", f"{shared.azure}/_simulation/clock", {"speed": 0})
     shared.wait_for_workers(2)
     assert advance(shared, "PT1M")["settled"] is True

@@ -34,7 +34,7 @@ class Looked:
 
 
 def dated(source: ResolvedSource, taken_at: datetime | None) -> ResolvedSource:
-    """Return a source with its moment: that of the ledger, else what Azure shows of a point that is no copy of Farshore's."""
+    """Return a source with its moment: that of the ledger, else what Azure shows of a point that Farshore did not copy."""
     return source.model_copy(update={"taken_at": source.taken_at or taken_at})
 
 
